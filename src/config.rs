@@ -1,0 +1,204 @@
+//! What the server uses: one plain struct, each default a documented constant.
+//!
+//! It is checked once, at the start, by [`Config::check`]; nothing checks it
+//! again. What a person types, and how, is not known here: see `cli::serve`.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Where the server listens: this machine only, until somebody asks for more.
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// Messages of history a room.
+pub const DEFAULT_HISTORY: usize = 1000;
+/// Bytes of history a room: 1,000 messages of the largest size.
+pub const DEFAULT_HISTORY_BYTES: usize = 4 << 20;
+/// Bytes of history over all rooms: 64 rooms that are full.
+pub const DEFAULT_HISTORY_BUDGET: usize = 256 << 20;
+/// Silence after which a stream gets a ping. Below every proxy's idle limit that is common.
+pub const DEFAULT_PING: Duration = Duration::from_secs(15);
+/// How long a client waits before it comes back; drawn for each connection from this range.
+pub const DEFAULT_RETRY: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(5);
+/// Bytes of a message's text.
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 4096;
+/// The room of `/`, `send.php` and `sse.php`.
+pub const DEFAULT_ROOM: &str = "lobby";
+/// Rooms at one time.
+pub const DEFAULT_MAX_ROOMS: usize = 10_000;
+/// How long a room without readers and new messages is kept.
+pub const DEFAULT_ROOM_IDLE: Duration = Duration::from_secs(3600);
+/// How long a shutdown may take.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// How long a request's head may take, and how long a connection may wait for its next request.
+pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request's body may take.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Everything that a server can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Addresses to listen on; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// Most messages of history a room; 0 keeps none.
+    pub history: usize,
+    /// Most bytes of history a room.
+    pub history_bytes: usize,
+    /// Most bytes of history over all rooms.
+    pub history_budget: usize,
+    /// Silence after which a stream gets a ping.
+    pub ping: Duration,
+    /// The range that each stream's `retry` is drawn from.
+    pub retry: RangeInclusive<Duration>,
+    /// Most bytes of a message's text.
+    pub max_message_bytes: usize,
+    /// The room of `/`, `send.php` and `sse.php`.
+    pub default_room: String,
+    /// Most rooms at one time.
+    pub max_rooms: usize,
+    /// How long a room without readers and new messages is kept.
+    pub room_idle: Duration,
+    /// Whether `GET /rooms` tells the rooms' names.
+    pub list_rooms: bool,
+    /// Whether `send.php` and `sse.php` answer.
+    pub demo: bool,
+    /// How long a shutdown may take.
+    pub grace: Duration,
+    /// How long a request's head, or the wait for the next request, may take.
+    pub head_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![DEFAULT_LISTEN],
+            history: DEFAULT_HISTORY,
+            history_bytes: DEFAULT_HISTORY_BYTES,
+            history_budget: DEFAULT_HISTORY_BUDGET,
+            ping: DEFAULT_PING,
+            retry: DEFAULT_RETRY,
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            default_room: DEFAULT_ROOM.to_owned(),
+            max_rooms: DEFAULT_MAX_ROOMS,
+            room_idle: DEFAULT_ROOM_IDLE,
+            list_rooms: false,
+            demo: true,
+            grace: DEFAULT_GRACE,
+            head_timeout: DEFAULT_HEAD_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+        }
+    }
+}
+
+/// A setting that no server can run with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSetting {
+    /// The flag that sets it, such as `--ping`.
+    pub flag: &'static str,
+    /// What is wrong, and what would be right.
+    pub why: &'static str,
+}
+
+impl fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.flag, self.why)
+    }
+}
+
+impl std::error::Error for BadSetting {}
+
+impl Config {
+    /// Checks what can be checked without the rest of the program.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that no server can run with.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let ok = [
+            (
+                "--listen",
+                !self.listen.is_empty(),
+                "give at least one address",
+            ),
+            (
+                "--ping",
+                self.ping >= Duration::from_millis(1),
+                "must be at least 1ms",
+            ),
+            (
+                "--retry",
+                !self.retry.is_empty(),
+                "the first time must not be longer than the second",
+            ),
+            (
+                "--max-message-bytes",
+                self.max_message_bytes > 0,
+                "must be at least 1",
+            ),
+            (
+                "--max-message-bytes",
+                self.max_message_bytes <= 1 << 20,
+                "must be at most 1 MiB (1048576)",
+            ),
+            ("--max-rooms", self.max_rooms > 0, "must be at least 1"),
+            (
+                "--head-timeout",
+                !self.head_timeout.is_zero(),
+                "must be more than 0s",
+            ),
+            (
+                "--body-timeout",
+                !self.body_timeout.is_zero(),
+                "must be more than 0s",
+            ),
+        ];
+        match ok.into_iter().find(|(_, holds, _)| !holds) {
+            Some((flag, _, why)) => Err(BadSetting { flag, why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Most bytes of a request's body: the largest message with every byte
+    /// escaped as `\uXXXX`, and 4 KiB for the rest.
+    pub fn max_body_bytes(&self) -> usize {
+        self.max_message_bytes * 6 + 4096
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_a_server_that_starts() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_that_can_t_work_names_its_flag() {
+        let bad = |flag, spoil: fn(&mut Config)| {
+            let mut config = Config::default();
+            spoil(&mut config);
+            assert_eq!(config.check().map_err(|error| error.flag), Err(flag));
+        };
+        bad("--listen", |config| config.listen.clear());
+        bad("--ping", |config| config.ping = Duration::ZERO);
+        bad("--retry", |config| {
+            config.retry = Duration::from_secs(5)..=Duration::from_secs(2)
+        });
+        bad("--max-message-bytes", |config| config.max_message_bytes = 0);
+        bad("--max-message-bytes", |config| {
+            config.max_message_bytes = 1 << 30
+        });
+        bad("--max-rooms", |config| config.max_rooms = 0);
+        bad("--head-timeout", |config| {
+            config.head_timeout = Duration::ZERO
+        });
+        bad("--body-timeout", |config| {
+            config.body_timeout = Duration::ZERO
+        });
+    }
+}

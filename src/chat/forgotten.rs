@@ -1,0 +1,113 @@
+//! What is left of a room that was forgotten: where its ids and its numbers
+//! ended, so that a reader who comes back later is told what it missed, and no
+//! reader of a room that never was is told of a loss.
+//!
+//! Bounded: beyond its capacity it forgets the oldest of these as well, and
+//! then knows only that some room lost messages up to some id.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::name::RoomName;
+
+/// Where a forgotten room ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Every message of the room up to this seq is gone.
+    pub(super) through: u64,
+    /// The number that the room's next message will have.
+    pub(super) next_number: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Forgotten {
+    capacity: usize,
+    rooms: HashMap<RoomName, (u64, Ended)>,
+    /// The same rooms in the order in which they were forgotten.
+    order: BTreeMap<u64, RoomName>,
+    next_key: u64,
+    /// The highest seq at which an entry was given up.
+    unnamed_through: u64,
+}
+
+impl Forgotten {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            capacity,
+            rooms: HashMap::new(),
+            order: BTreeMap::new(),
+            next_key: 0,
+            unnamed_through: 0,
+        }
+    }
+
+    /// Notes that `room` is forgotten at a time when `newest` is the newest seq
+    /// of all rooms.
+    pub(super) fn insert(&mut self, room: RoomName, ended: Ended, newest: u64) {
+        if self.rooms.len() == self.capacity
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.rooms.remove(&oldest);
+            // Not just the room's own last seq: its numbers start anew, and even
+            // a reader that missed nothing must be told of that.
+            self.unnamed_through = newest;
+        }
+        self.order.insert(self.next_key, room.clone());
+        self.rooms.insert(room, (self.next_key, ended));
+        self.next_key += 1;
+    }
+
+    /// Where the room that is made now goes on, if there may have been one of
+    /// its name before.
+    pub(super) fn take(&mut self, room: &RoomName) -> Option<Ended> {
+        if let Some((key, ended)) = self.rooms.remove(room) {
+            self.order.remove(&key);
+            return Some(ended);
+        }
+        (self.unnamed_through > 0).then_some(Ended {
+            through: self.unnamed_through,
+            next_number: 1,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(name: &str) -> RoomName {
+        RoomName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_room_goes_on_where_it_ended_and_a_new_one_at_the_start() {
+        let ended = Ended {
+            through: 7,
+            next_number: 4,
+        };
+        let mut forgotten = Forgotten::with_capacity(2);
+        forgotten.insert(room("a"), ended, 9);
+        assert_eq!(forgotten.take(&room("b")), None);
+        assert_eq!(forgotten.take(&room("a")), Some(ended));
+        assert_eq!(forgotten.take(&room("a")), None);
+    }
+
+    #[test]
+    fn beyond_its_capacity_any_room_may_have_lost_something() {
+        let ended = Ended {
+            through: 7,
+            next_number: 4,
+        };
+        let mut forgotten = Forgotten::with_capacity(2);
+        for name in ["a", "b", "c"] {
+            forgotten.insert(room(name), ended, 9);
+        }
+        assert_eq!(forgotten.rooms.len(), 2);
+        assert_eq!(forgotten.order.len(), 2);
+        let unnamed = Some(Ended {
+            through: 9,
+            next_number: 1,
+        });
+        assert_eq!(forgotten.take(&room("a")), unnamed);
+        assert_eq!(forgotten.take(&room("c")), Some(ended));
+    }
+}

@@ -1,0 +1,191 @@
+//! The last messages of a room: a ring bounded by count and by bytes.
+//!
+//! It knows what it holds, and as far as it can what it no longer holds, so
+//! that a hole can be announced with its size. When to evict for the sake of
+//! other rooms is the hub's decision.
+
+use std::collections::{HashMap, VecDeque, vec_deque};
+
+use super::message::{ClientId, Frame};
+
+/// How many ids of evicted messages a room remembers at most, 8 bytes each:
+/// the far end of what a gap can count.
+const MAX_REMEMBERED: usize = 1000;
+
+/// How much a room keeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HistoryLimits {
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct History {
+    limits: HistoryLimits,
+    /// Held messages: numbers go up by one, and the last is the room's newest,
+    /// unless even that was evicted.
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    /// Where each held message with a client id is: exactly those.
+    by_client_id: HashMap<ClientId, u64>,
+    evicted: Evicted,
+    /// The number of the room's next message.
+    next_number: u64,
+    /// Numbers began at 1 with the first message ever said here. Not so for a
+    /// room of which even the numbers were forgotten.
+    counted_from_start: bool,
+}
+
+/// What a room no longer holds.
+#[derive(Debug, Default)]
+struct Evicted {
+    /// The seqs of the last evicted messages, the newest last.
+    seqs: VecDeque<u64>,
+    /// The newest evicted message of which the seq is no longer known.
+    uncounted_through: u64,
+}
+
+impl Evicted {
+    fn through(&self) -> u64 {
+        self.seqs.back().copied().unwrap_or(self.uncounted_through)
+    }
+
+    fn push(&mut self, seq: u64) {
+        if self.seqs.len() == MAX_REMEMBERED {
+            self.uncounted_through = self.seqs.pop_front().unwrap_or(self.uncounted_through);
+        }
+        self.seqs.push_back(seq);
+    }
+
+    /// How many were evicted after `seq`, if that is still known.
+    fn count_after(&self, seq: u64) -> Option<u64> {
+        let known = seq >= self.uncounted_through;
+        known.then(|| {
+            (self.seqs.len() - self.seqs.partition_point(|&evicted| evicted <= seq)) as u64
+        })
+    }
+}
+
+impl History {
+    pub(super) fn new(limits: HistoryLimits) -> Self {
+        Self {
+            limits,
+            frames: VecDeque::new(),
+            bytes: 0,
+            by_client_id: HashMap::new(),
+            evicted: Evicted::default(),
+            next_number: 1,
+            counted_from_start: true,
+        }
+    }
+
+    /// A room's history that was forgotten: it held messages up to `through`,
+    /// and goes on with number `next_number`.
+    pub(super) fn after(limits: HistoryLimits, through: u64, next_number: u64) -> Self {
+        Self {
+            evicted: Evicted {
+                seqs: VecDeque::new(),
+                uncounted_through: through,
+            },
+            next_number,
+            counted_from_start: next_number > 1,
+            ..Self::new(limits)
+        }
+    }
+
+    /// Adds the room's next message, and evicts what is over the limits.
+    pub(super) fn push(&mut self, frame: Frame) {
+        debug_assert_eq!(frame.number(), self.next_number, "numbers have no hole");
+        self.next_number += 1;
+        self.bytes += frame.cost();
+        if let Some(id) = frame.client_id() {
+            self.by_client_id.insert(id.clone(), frame.seq());
+        }
+        self.frames.push_back(frame);
+        while self.frames.len() > self.limits.count || self.bytes > self.limits.bytes {
+            self.evict_oldest();
+        }
+    }
+
+    /// Gives up the oldest message, if there is one.
+    pub(super) fn evict_oldest(&mut self) {
+        let Some(frame) = self.frames.pop_front() else {
+            return;
+        };
+        self.bytes -= frame.cost();
+        self.evicted.push(frame.seq());
+        if let Some(id) = frame.client_id() {
+            self.by_client_id.remove(id);
+        }
+    }
+
+    /// The held messages after `seq`, oldest first.
+    pub(super) fn since(&self, seq: u64) -> vec_deque::Iter<'_, Frame> {
+        let start = self.frames.partition_point(|frame| frame.seq() <= seq);
+        self.frames.range(start..)
+    }
+
+    /// The held messages before `seq`, oldest first.
+    pub(super) fn until(&self, seq: u64) -> vec_deque::Iter<'_, Frame> {
+        let end = self.frames.partition_point(|frame| frame.seq() < seq);
+        self.frames.range(..end)
+    }
+
+    /// The last `most` held messages, oldest first.
+    pub(super) fn last(&self, most: usize) -> vec_deque::Iter<'_, Frame> {
+        self.frames.range(self.frames.len().saturating_sub(most)..)
+    }
+
+    /// The newest message that is no longer held; 0 if none ever was evicted.
+    pub(super) fn evicted_through(&self) -> u64 {
+        self.evicted.through()
+    }
+
+    /// The number of the first message after `seq`, held or not, if that is
+    /// still known.
+    pub(super) fn number_after(&self, seq: u64) -> Option<u64> {
+        if seq == 0 && self.counted_from_start {
+            return Some(1);
+        }
+        if seq >= self.evicted_through() {
+            return Some(self.next_number - self.since(seq).len() as u64);
+        }
+        self.first_number()
+            .checked_sub(self.evicted.count_after(seq)?)
+    }
+
+    /// The number of the oldest held message, or of the next if none is held.
+    pub(super) fn first_number(&self) -> u64 {
+        self.next_number - self.frames.len() as u64
+    }
+
+    /// The number of the room's next message.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// The held message that was sent with this client id.
+    pub(super) fn sent_as(&self, id: &ClientId) -> Option<&Frame> {
+        let seq = *self.by_client_id.get(id)?;
+        self.since(seq - 1).next()
+    }
+
+    pub(super) fn oldest(&self) -> Option<&Frame> {
+        self.frames.front()
+    }
+
+    pub(super) fn newest(&self) -> Option<&Frame> {
+        self.frames.back()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

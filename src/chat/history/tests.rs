@@ -1,0 +1,112 @@
+use super::*;
+use crate::chat::{Draft, Epoch, EventId, MessageText, RoomName, UserName};
+
+const ROOMY: HistoryLimits = HistoryLimits {
+    count: 1000,
+    bytes: 1 << 20,
+};
+
+/// Message `number` with seq `10 * number`, so that other rooms lie between.
+fn frame(number: u64, client_id: Option<&str>) -> Frame {
+    let draft = Draft {
+        name: UserName::parse("Alice").unwrap(),
+        text: MessageText::parse("hello", 100).unwrap(),
+        client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+    };
+    let epoch: Epoch = "e".parse().unwrap();
+    let id = EventId {
+        epoch,
+        seq: 10 * number,
+    };
+    Frame::encode(
+        id,
+        &RoomName::parse("lobby").unwrap(),
+        number,
+        draft,
+        "2026-11-23T00:00:00.000Z",
+    )
+}
+
+fn filled(limits: HistoryLimits, numbers: std::ops::RangeInclusive<u64>) -> History {
+    let mut history = History::new(limits);
+    numbers.for_each(|number| history.push(frame(number, None)));
+    history
+}
+
+fn numbers<'a>(frames: impl Iterator<Item = &'a Frame>) -> Vec<u64> {
+    frames.map(Frame::number).collect()
+}
+
+#[test]
+fn it_gives_what_lies_after_or_before_a_seq() {
+    let history = filled(ROOMY, 1..=3);
+    assert_eq!(numbers(history.since(0)), [1, 2, 3]);
+    assert_eq!(numbers(history.since(10)), [2, 3]);
+    assert_eq!(numbers(history.since(15)), [2, 3]);
+    assert_eq!(numbers(history.since(30)), [0; 0]);
+    assert_eq!(numbers(history.until(10)), [0; 0]);
+    assert_eq!(numbers(history.until(25)), [1, 2]);
+}
+
+#[test]
+fn it_is_bounded_by_count() {
+    let history = filled(HistoryLimits { count: 2, ..ROOMY }, 1..=5);
+    assert_eq!(numbers(history.since(0)), [4, 5]);
+    assert_eq!((history.evicted_through(), history.first_number()), (30, 4));
+}
+
+#[test]
+fn it_is_bounded_by_bytes() {
+    let bytes = 3 * frame(1, None).cost();
+    let history = filled(HistoryLimits { bytes, ..ROOMY }, 1..=5);
+    assert_eq!(numbers(history.since(0)), [3, 4, 5]);
+    assert_eq!(history.bytes(), bytes);
+}
+
+#[test]
+fn a_limit_of_nothing_keeps_nothing_and_still_counts() {
+    let history = filled(HistoryLimits { count: 0, ..ROOMY }, 1..=5);
+    assert_eq!(
+        (history.len(), history.bytes(), history.next_number()),
+        (0, 0, 6)
+    );
+    assert_eq!(history.number_after(20), Some(3));
+}
+
+#[test]
+fn it_knows_the_number_after_any_seq_as_far_as_it_remembers() {
+    let limits = HistoryLimits { count: 2, ..ROOMY };
+    let history = filled(limits, 1..=5);
+    for (seq, number) in [(0, 1), (5, 1), (10, 2), (29, 3), (30, 4), (45, 5), (50, 6)] {
+        assert_eq!(history.number_after(seq), Some(number), "after {seq}");
+    }
+    let last = MAX_REMEMBERED as u64 + 10;
+    let long = filled(limits, 1..=last);
+    assert_eq!(long.number_after(10), None);
+    assert_eq!(long.number_after(79), None);
+    assert_eq!(long.number_after(80), Some(9));
+    assert_eq!(
+        long.number_after(0),
+        Some(1),
+        "before the first is always known"
+    );
+}
+
+#[test]
+fn a_client_id_is_known_while_its_message_is_held() {
+    let mut history = History::new(HistoryLimits { count: 1, ..ROOMY });
+    history.push(frame(1, Some("a")));
+    let id = ClientId::parse("a").unwrap();
+    assert_eq!(history.sent_as(&id).map(Frame::number), Some(1));
+    history.push(frame(2, Some("b")));
+    assert!(history.sent_as(&id).is_none());
+    assert_eq!(history.by_client_id.len(), 1);
+}
+
+#[test]
+fn a_forgotten_history_goes_on_with_its_numbers_and_can_t_count_what_it_lost() {
+    let history = History::after(ROOMY, 30, 4);
+    assert_eq!((history.evicted_through(), history.first_number()), (30, 4));
+    assert_eq!(history.number_after(10), None);
+    assert_eq!(history.number_after(30), Some(4));
+}

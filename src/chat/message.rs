@@ -1,0 +1,296 @@
+//! A message on its way: a [`Draft`] whose parts are valid, then a [`Frame`]
+//! that is encoded once and shared by every reader, and a [`Message`] as it is
+//! read back from the frame's JSON.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::event_id::EventId;
+use super::name::{RoomName, UserName};
+use crate::sse;
+
+/// What a frame costs beside its text: its own fields, its places in the
+/// history and in the index of client ids. An estimate on the high side.
+const FRAME_OVERHEAD_BYTES: usize = 200;
+
+/// A message's text: UTF-8 with LF as its only line end, no white space at its
+/// end, not empty, no C0 control but LF and TAB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageText(String);
+
+/// The text can't be said; which rule it breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidText {
+    /// There is nothing but white space.
+    Empty,
+    /// A C0 control other than LF and TAB.
+    Control,
+    /// More bytes than the server takes.
+    TooLarge {
+        /// How many it takes.
+        most: usize,
+    },
+}
+
+impl MessageText {
+    /// Takes a text as somebody wrote it, of at most `most` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidText`] says which rule does not hold.
+    pub fn parse(text: &str, most: usize) -> Result<Self, InvalidText> {
+        let text = text.trim_end();
+        let text = match text.contains('\r') {
+            true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+            false => Cow::Borrowed(text),
+        };
+        if text.is_empty() {
+            return Err(InvalidText::Empty);
+        }
+        if text.len() > most {
+            return Err(InvalidText::TooLarge { most });
+        }
+        if text.chars().any(|c| c < ' ' && c != '\n' && c != '\t') {
+            return Err(InvalidText::Control);
+        }
+        Ok(Self(text.into_owned()))
+    }
+
+    /// The text as it will be shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a message is not empty"),
+            Self::Control => {
+                f.write_str("a message has no control characters but line feed and tab")
+            }
+            Self::TooLarge { most } => write!(f, "a message is at most {most} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidText {}
+
+/// The sender's own id for a message, so that sending it twice says it once:
+/// 1 to 64 of `[A-Za-z0-9_-]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientId(Arc<str>);
+
+/// The text is no client id. Its `Display` says what one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidClientId;
+
+impl ClientId {
+    /// Takes an id as a client sent it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidClientId`] when it is empty, too long, or has other characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        match (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            true => Ok(Self(text.into())),
+            false => Err(InvalidClientId),
+        }
+    }
+
+    /// The id as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a client_id is 1 to 64 of A to Z, a to z, 0 to 9, '_' and '-'")
+    }
+}
+
+impl std::error::Error for InvalidClientId {}
+
+/// What somebody wants to say.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Who says it.
+    pub name: UserName,
+    /// What is said.
+    pub text: MessageText,
+    /// The sender's own id for it.
+    pub client_id: Option<ClientId>,
+}
+
+/// What somebody said: the JSON of `update` events and of every answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message<'a> {
+    /// Its place among all messages of this life of the server.
+    pub id: EventId,
+    /// Where it was said.
+    pub room: Cow<'a, str>,
+    /// Its place in the room: 1, 2, 3, … with no hole.
+    pub number: u64,
+    /// Who said it.
+    pub name: Cow<'a, str>,
+    /// What was said.
+    pub message: Cow<'a, str>,
+    /// When the server took it: RFC 3339, UTC, milliseconds.
+    pub created_at: Cow<'a, str>,
+    /// The sender's own id for it, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Cow<'a, str>>,
+}
+
+/// A message encoded for the wire, once. A clone is a reference count.
+#[derive(Clone)]
+pub struct Frame(Arc<Encoded>);
+
+struct Encoded {
+    seq: u64,
+    number: u64,
+    client_id: Option<ClientId>,
+    text: Bytes,
+    json: Range<usize>,
+}
+
+impl Frame {
+    /// Encodes what `draft` says as message `number` of `room`.
+    pub(super) fn encode(
+        id: EventId,
+        room: &RoomName,
+        number: u64,
+        draft: Draft,
+        created_at: &str,
+    ) -> Self {
+        let head = sse::Event::with_capacity(draft.text.as_str().len() + 256);
+        let text = head.id(id).event("update").json(&Message {
+            id,
+            room: room.as_str().into(),
+            number,
+            name: draft.name.as_str().into(),
+            message: draft.text.as_str().into(),
+            created_at: created_at.into(),
+            client_id: draft.client_id.as_ref().map(|id| id.as_str().into()),
+        });
+        // The id and the event's name hold no brace, so the first is the JSON's.
+        let start = text
+            .iter()
+            .position(|&byte| byte == b'{')
+            .unwrap_or_default();
+        Self(Arc::new(Encoded {
+            seq: id.seq,
+            number,
+            client_id: draft.client_id,
+            json: start..text.len() - 2,
+            text,
+        }))
+    }
+
+    /// The message's place among all messages of this life of the server.
+    pub fn seq(&self) -> u64 {
+        self.0.seq
+    }
+
+    /// The message's place in its room.
+    pub fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// The whole event as it goes over the wire.
+    pub fn text(&self) -> &Bytes {
+        &self.0.text
+    }
+
+    /// The message alone, as JSON: a slice of the event, not a copy.
+    pub fn json(&self) -> Bytes {
+        self.0.text.slice(self.0.json.clone())
+    }
+
+    /// The sender's own id for the message.
+    pub(super) fn client_id(&self) -> Option<&ClientId> {
+        self.0.client_id.as_ref()
+    }
+
+    /// What history counts for it.
+    pub(super) fn cost(&self) -> usize {
+        self.0.text.len() + FRAME_OVERHEAD_BYTES
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame(seq {}, number {})", self.0.seq, self.0.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Result<String, InvalidText> {
+        MessageText::parse(text, 16).map(|text| text.as_str().to_owned())
+    }
+
+    #[test]
+    fn line_ends_become_lf_and_white_space_at_the_end_goes() {
+        assert_eq!(text("a\r\nb\rc\nd \t\r\n"), Ok("a\nb\nc\nd".into()));
+        assert_eq!(text("  a"), Ok("  a".into()));
+        assert_eq!(text("0"), Ok("0".into()));
+        assert_eq!(text("\ta\u{7F}\u{85}b"), Ok("\ta\u{7F}\u{85}b".into()));
+    }
+
+    #[test]
+    fn a_text_that_can_t_be_said_says_why() {
+        assert_eq!(text(""), Err(InvalidText::Empty));
+        assert_eq!(text(" \r\n\u{3000}"), Err(InvalidText::Empty));
+        assert_eq!(text("a\0b"), Err(InvalidText::Control));
+        assert_eq!(text("a\u{1B}[1m"), Err(InvalidText::Control));
+        assert_eq!(
+            text("12345678901234567"),
+            Err(InvalidText::TooLarge { most: 16 })
+        );
+        assert_eq!(text("1234567890123456 \n"), Ok("1234567890123456".into()));
+        assert_eq!(text("1234567\r\n12345678"), Ok("1234567\n12345678".into()));
+    }
+
+    #[test]
+    fn client_ids() {
+        for id in ["a", "A-z_0", &"x".repeat(64)] {
+            assert!(ClientId::parse(id).is_ok(), "{id}");
+        }
+        for id in ["", "a b", "é", "a.b", &"x".repeat(65)] {
+            assert_eq!(ClientId::parse(id), Err(InvalidClientId), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_the_event_to_the_byte_and_its_json_a_part_of_it() {
+        let frame = Frame::encode(
+            "e-7".parse().unwrap(),
+            &RoomName::parse("lobby").unwrap(),
+            3,
+            Draft {
+                name: UserName::parse("Alice").unwrap(),
+                text: MessageText::parse("{\n\"hi\"}", 100).unwrap(),
+                client_id: Some(ClientId::parse("c1").unwrap()),
+            },
+            "2026-11-23T01:02:03.004Z",
+        );
+        let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z","client_id":"c1"}"#;
+        assert_eq!(frame.json(), json);
+        assert_eq!(
+            *frame.text(),
+            format!("id: e-7\nevent: update\ndata: {json}\n\n")
+        );
+        let message: Message<'_> = serde_json::from_slice(&frame.json()).unwrap();
+        assert_eq!((message.number, &*message.message), (3, "{\n\"hi\"}"));
+    }
+}

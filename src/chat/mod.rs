@@ -1,0 +1,24 @@
+//! The product: rooms, messages, history, and streams that go on where they
+//! were. No HTTP, no sockets, no command line.
+//!
+//! [`Hub::publish`] is the only way in, [`Subscription`] the only way out.
+
+mod event_id;
+mod forgotten;
+mod history;
+mod hub;
+mod message;
+mod name;
+mod presence;
+mod replay;
+mod room;
+mod subscription;
+
+pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
+pub use hub::{Hub, Limits, Page, PageOf, Published, RoomSummary, TooManyRooms};
+pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message, MessageText};
+pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
+pub use presence::{MAX_LISTED_MEMBERS, Member, Members};
+pub use subscription::{
+    Backlog, Delivery, Gap, GapReason, Hello, HelloRoom, Subscribe, Subscription,
+};

@@ -1,0 +1,266 @@
+//! The names of rooms and of people, parsed once at the edge and valid ever
+//! after. Both are compared in Unicode's NFC, so that a name typed in two ways
+//! is one name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+const MAX_ROOM_CHARS: usize = 64;
+const MAX_USER_NAME_CHARS: usize = 32;
+const MAX_COMBINING_MARKS: usize = 4;
+
+/// A room's name: after NFC 1 to 64 characters, each XID_Continue of Unicode's
+/// UAX #31, `-` or `.`; not `.` or `..`. Case matters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RoomName(#[serde(serialize_with = "as_str")] Arc<str>);
+
+/// The text is no room's name. Its `Display` says what a room's name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidRoom;
+
+impl RoomName {
+    /// Takes a name as somebody wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRoom`] when a rule above does not hold.
+    pub fn parse(text: &str) -> Result<Self, InvalidRoom> {
+        let name = nfc(text, MAX_ROOM_CHARS).ok_or(InvalidRoom)?;
+        let allowed = |c: char| unicode_ident::is_xid_continue(c) || matches!(c, '-' | '.');
+        if name.is_empty() || matches!(&*name, "." | "..") || !name.chars().all(allowed) {
+            return Err(InvalidRoom);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name in NFC.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a room's name is 1 to {MAX_ROOM_CHARS} letters, digits, '_', '-' or '.', and not '.' or '..'"
+        )
+    }
+}
+
+impl std::error::Error for InvalidRoom {}
+
+/// A person's name: trimmed, inner white space folded to one space, NFC; 1 to
+/// 32 characters, none of which is invisible on purpose or turns the direction
+/// of the text around it, and at most 4 combining marks in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct UserName(#[serde(serialize_with = "as_str")] Arc<str>);
+
+/// The text is no person's name; which rule it breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidUserName {
+    /// Nothing is left after trimming, or more than 32 characters.
+    Length,
+    /// A control character, or one that hides or turns text.
+    Character,
+    /// More than 4 combining marks in a row.
+    CombiningMarks,
+}
+
+impl UserName {
+    /// Takes a name as somebody wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUserName`] says which rule does not hold.
+    pub fn parse(text: &str) -> Result<Self, InvalidUserName> {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = nfc(&words, MAX_USER_NAME_CHARS).ok_or(InvalidUserName::Length)?;
+        if name.is_empty() {
+            return Err(InvalidUserName::Length);
+        }
+        if name.chars().any(hides_or_turns) {
+            return Err(InvalidUserName::Character);
+        }
+        if longest_run_of_marks(&name) > MAX_COMBINING_MARKS {
+            return Err(InvalidUserName::CombiningMarks);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name in NFC.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidUserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length => write!(f, "a name is 1 to {MAX_USER_NAME_CHARS} characters"),
+            Self::Character => {
+                f.write_str("a name has no control, invisible or direction characters")
+            }
+            Self::CombiningMarks => {
+                write!(
+                    f,
+                    "a name has at most {MAX_COMBINING_MARKS} combining marks in a row"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidUserName {}
+
+fn as_str<S: serde::Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name)
+}
+
+/// `text` in NFC, or nothing if that is over `most` characters. It stops there,
+/// so a long text costs no more than a long name.
+fn nfc(text: &str, most: usize) -> Option<String> {
+    let mut chars = text.nfc();
+    let name: String = chars.by_ref().take(most).collect();
+    chars.next().is_none().then_some(name)
+}
+
+fn hides_or_turns(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
+}
+
+fn longest_run_of_marks(name: &str) -> usize {
+    name.chars()
+        .scan(0, |run, c| {
+            *run = if is_combining_mark(c) { *run + 1 } else { 0 };
+            Some(*run)
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rooms_that_are_fine() {
+        let long = "a".repeat(64);
+        for name in [
+            "lobby",
+            "a",
+            "_",
+            "-",
+            "...",
+            "a.b",
+            "Größe",
+            "聊天室",
+            "комната_1",
+            "ก็",
+            "٣",
+            &long,
+        ] {
+            assert_eq!(
+                RoomName::parse(name).map(|room| room.as_str().to_owned()),
+                Ok(name.into())
+            );
+        }
+    }
+
+    #[test]
+    fn rooms_that_are_not() {
+        let long = "a".repeat(65);
+        for name in [
+            "",
+            ".",
+            "..",
+            "a b",
+            "../x",
+            "a/b",
+            "a\0",
+            "a\r\n",
+            "<b>",
+            "😀",
+            "a%b",
+            "a+b",
+            "\u{202E}a",
+            &long,
+        ] {
+            assert_eq!(RoomName::parse(name), Err(InvalidRoom), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_room_written_in_two_ways_is_one_room_and_case_matters() {
+        assert_eq!(RoomName::parse("e\u{301}"), RoomName::parse("é"));
+        assert_ne!(RoomName::parse("Lobby"), RoomName::parse("lobby"));
+        assert!(
+            RoomName::parse(&"e\u{301}".repeat(64)).is_ok(),
+            "64 characters after NFC"
+        );
+    }
+
+    #[test]
+    fn names_are_trimmed_folded_and_composed() {
+        let name = |text| UserName::parse(text).map(|name| name.as_str().to_owned());
+        assert_eq!(name("  Alice \t\n Bob\u{3000}C "), Ok("Alice Bob C".into()));
+        assert_eq!(name("Ame\u{301}lie"), Ok("Amélie".into()));
+        assert_eq!(name("0"), Ok("0".into()));
+        assert_eq!(name("<script>"), Ok("<script>".into()));
+        assert_eq!(name("小明😀"), Ok("小明😀".into()));
+        assert_eq!(name("👩\u{200D}🚀"), Ok("👩\u{200D}🚀".into()));
+        assert_eq!(name(&"字".repeat(32)), Ok("字".repeat(32)));
+    }
+
+    #[test]
+    fn names_that_are_not_say_why() {
+        for (text, why) in [
+            ("", InvalidUserName::Length),
+            (" \t\u{3000}", InvalidUserName::Length),
+            (&*"a".repeat(33), InvalidUserName::Length),
+            ("a\0b", InvalidUserName::Character),
+            ("a\u{7F}", InvalidUserName::Character),
+            ("a\u{61C}", InvalidUserName::Character),
+            ("a\u{200B}b", InvalidUserName::Character),
+            ("a\u{200F}b", InvalidUserName::Character),
+            ("\u{202E}a", InvalidUserName::Character),
+            ("a\u{2069}", InvalidUserName::Character),
+            ("a\u{2060}b", InvalidUserName::Character),
+            ("\u{FEFF}a", InvalidUserName::Character),
+            (
+                "a\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+                InvalidUserName::CombiningMarks,
+            ),
+        ] {
+            assert_eq!(UserName::parse(text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn four_combining_marks_in_a_row_are_fine() {
+        assert!(UserName::parse("q\u{301}\u{302}\u{303}\u{304}q\u{301}").is_ok());
+        assert!(UserName::parse("q\u{301}\u{302}\u{303}\u{304}\u{305}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_parsed_again_is_the_same(text in any::<String>()) {
+            if let Ok(name) = UserName::parse(&text) {
+                prop_assert_eq!(UserName::parse(name.as_str()), Ok(name));
+            }
+            if let Ok(room) = RoomName::parse(&text) {
+                prop_assert_eq!(RoomName::parse(room.as_str()), Ok(room));
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Looks into history for one stream: what it has not got yet, in id order
+//! across its rooms, a hole announced where it lies.
+//!
+//! A gap takes the id of the last message lost in it. So ids strictly increase
+//! over gaps too, and one cursor is enough: whoever has seen the gap resumes
+//! after it, whoever has not is told of it again.
+
+use std::collections::{HashMap, VecDeque, vec_deque};
+use std::iter::Peekable;
+
+use super::event_id::{Cursor, Epoch, EventId};
+use super::message::Frame;
+use super::name::RoomName;
+use super::room::Room;
+use super::subscription::{Delivery, Gap, GapReason};
+
+/// How much one look takes along: a reader's pending bytes are bounded by it,
+/// beside what its connection buffers.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// One room of a stream.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) room: RoomName,
+    /// Messages up to this seq are not for this stream: before its backlog, or
+    /// covered by a gap that it was told of at its start.
+    pub(super) skip_through: u64,
+    /// The number of the next message in this stream, where it is known.
+    pub(super) next: Option<u64>,
+    /// What a hole would be called that is found now.
+    pub(super) hole: GapReason,
+}
+
+/// What one look found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) deliveries: VecDeque<Delivery>,
+    /// The seq of the last of them, or where the look began.
+    pub(super) cursor: u64,
+    /// There is no more: the stream may go live.
+    pub(super) all: bool,
+}
+
+/// What history has for these seats after `cursor`, up to about 64 KiB.
+pub(super) fn look(
+    rooms: &HashMap<RoomName, Room>,
+    epoch: Epoch,
+    seats: &mut [Seat],
+    cursor: u64,
+) -> Found {
+    let mut sources: Vec<Source<'_>> = seats
+        .iter()
+        .enumerate()
+        .filter_map(|(index, seat)| Source::of(rooms, index, seat, cursor))
+        .collect();
+    let mut found = Found {
+        deliveries: VecDeque::new(),
+        cursor,
+        all: false,
+    };
+    let mut bytes = 0;
+    while bytes < BATCH_BYTES {
+        let next = sources
+            .iter_mut()
+            .filter_map(|source| Some((source.position()?, source)))
+            .min_by_key(|(seq, _)| *seq);
+        let Some((seq, source)) = next else {
+            found.all = true;
+            return found;
+        };
+        let delivery = source.take(&mut seats[source.seat], epoch);
+        bytes += delivery.bytes();
+        found.deliveries.push_back(delivery);
+        found.cursor = seq;
+    }
+    found
+}
+
+/// What one room has for a stream: a gap, perhaps, then what it holds.
+struct Source<'a> {
+    seat: usize,
+    room: &'a Room,
+    gap: Option<u64>,
+    frames: Peekable<vec_deque::Iter<'a, Frame>>,
+}
+
+impl<'a> Source<'a> {
+    fn of(
+        rooms: &'a HashMap<RoomName, Room>,
+        index: usize,
+        seat: &Seat,
+        cursor: u64,
+    ) -> Option<Self> {
+        let room = rooms.get(&seat.room)?;
+        let after = cursor.max(seat.skip_through);
+        let lost = room.history.evicted_through();
+        Some(Self {
+            seat: index,
+            room,
+            gap: (lost > after).then_some(lost),
+            frames: room.history.since(after).peekable(),
+        })
+    }
+
+    fn position(&mut self) -> Option<u64> {
+        self.gap
+            .or_else(|| self.frames.peek().map(|frame| frame.seq()))
+    }
+
+    /// Takes what stands at this source's position.
+    fn take(&mut self, seat: &mut Seat, epoch: Epoch) -> Delivery {
+        let reason = std::mem::replace(&mut seat.hole, GapReason::Lagged);
+        if let Some(seq) = self.gap.take() {
+            let next = self.room.history.first_number();
+            let expected = seat.next.replace(next);
+            return Delivery::Gap(Gap {
+                room: seat.room.clone(),
+                reason,
+                lost: expected.and_then(|expected| next.checked_sub(expected)),
+                next,
+                cursor: Cursor::Id(EventId { epoch, seq }),
+            });
+        }
+        let frame = self
+            .frames
+            .next()
+            .expect("a position is a gap or a frame")
+            .clone();
+        debug_assert!(
+            seat.next.is_none_or(|next| next == frame.number()),
+            "numbers have no silent hole"
+        );
+        seat.next = Some(frame.number() + 1);
+        Delivery::Update(frame)
+    }
+}

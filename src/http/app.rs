@@ -1,0 +1,52 @@
+//! What all requests share. There is one of it a server, and nothing global,
+//! so two servers can run in one process.
+
+use std::sync::Arc;
+
+use super::draining::Draining;
+use super::page::Page;
+use crate::chat::{Hub, Limits, RoomName};
+use crate::config::{BadSetting, Config};
+
+/// One server's state.
+#[derive(Debug)]
+pub struct App {
+    /// What it was told at its start.
+    pub config: Config,
+    /// Its rooms.
+    pub hub: Arc<Hub>,
+    /// The room of `/`, `send.php` and `sse.php`.
+    pub default_room: RoomName,
+    /// Whether it is shutting down.
+    pub draining: Draining,
+    pub(super) page: Page,
+}
+
+impl App {
+    /// A server's state from its settings.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that no server can run with.
+    pub fn new(config: Config) -> Result<Self, BadSetting> {
+        config.check()?;
+        let default_room = RoomName::parse(&config.default_room).map_err(|_| BadSetting {
+            flag: "--default-room",
+            why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'",
+        })?;
+        let hub = Hub::new(Limits {
+            history: config.history,
+            history_bytes: config.history_bytes,
+            history_budget: config.history_budget,
+            max_rooms: config.max_rooms,
+            room_idle: config.room_idle,
+        });
+        Ok(Self {
+            page: Page::new(&default_room),
+            draining: Draining::default(),
+            config,
+            hub,
+            default_room,
+        })
+    }
+}

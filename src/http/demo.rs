@@ -1,0 +1,48 @@
+//! `send.php`: the original demo's way to send. Old names in, new calls out.
+//! (`sse.php` is a stream like every other: see `events`.)
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+
+use super::app::App;
+use super::body::Body;
+use super::input::{Fields, Pairs, read_fields};
+use super::problem::Problem;
+use super::publish::say;
+use super::service::json;
+
+const SUCCESS: &[u8] = br#"{"code":0,"msg":"success"}"#;
+const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
+
+/// Says a message in the default room. The demo's clients know no status but
+/// 200: whatever is wrong is in the body.
+pub(super) async fn send(app: &App, uri: &Uri, request: Request<Incoming>) -> Response<Body> {
+    // HEAD is safe (RFC 9110, section 9.2.1): it answers, and says nothing.
+    let sent = match *request.method() {
+        Method::HEAD => Ok(()),
+        _ => try_send(app, uri, request).await,
+    };
+    let body = if sent.is_ok() { SUCCESS } else { FAIL };
+    json(StatusCode::OK, Bytes::from_static(body))
+}
+
+async fn try_send(app: &App, uri: &Uri, request: Request<Incoming>) -> Result<(), Problem> {
+    if app.draining.has_begun() {
+        return Err(Problem::draining());
+    }
+    let query = Fields::of_pairs(&Pairs::of_query(uri.query()))?;
+    // As in PHP, a POST may bring its fields in the query, in the body, or both.
+    let body =
+        match request.method() == Method::POST && request.headers().contains_key(CONTENT_TYPE) {
+            true => read_fields(app, request).await?,
+            false => Fields::default(),
+        };
+    let fields = Fields {
+        name: query.name.or(body.name),
+        message: query.message.or(body.message),
+        client_id: query.client_id.or(body.client_id),
+    };
+    say(app, &app.default_room, fields).map(|_| ())
+}

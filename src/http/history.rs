@@ -1,0 +1,77 @@
+//! `GET /rooms/{room}/messages`: a part of a room's history.
+
+use bytes::Bytes;
+use hyper::{Response, StatusCode};
+
+use super::app::App;
+use super::body::Body;
+use super::input::Pairs;
+use super::problem::{Code, Problem};
+use super::service::json;
+use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 500;
+
+pub(super) fn messages(
+    app: &App,
+    room: &RoomName,
+    query: &Pairs<'_>,
+) -> Result<Response<Body>, Problem> {
+    let page = Page {
+        after: cursor(query, "after")?,
+        before: cursor(query, "before")?,
+        limit: limit(query)?,
+    };
+    Ok(json(
+        StatusCode::OK,
+        encode(room, &app.hub.page(room, page)),
+    ))
+}
+
+fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Problem> {
+    let Some(id) = query.one(key)? else {
+        return Ok(None);
+    };
+    match Cursor::parse(id.as_bytes()) {
+        Cursor::Unknown => {
+            Err(Code::InvalidQuery.because(format!("{key} is an event id like mfz3k1q8x04z-1042")))
+        }
+        cursor => Ok(Some(cursor)),
+    }
+}
+
+fn limit(query: &Pairs<'_>) -> Result<usize, Problem> {
+    let Some(limit) = query.one("limit")? else {
+        return Ok(DEFAULT_LIMIT);
+    };
+    let digits = limit.bytes().all(|byte| byte.is_ascii_digit());
+    match limit.parse() {
+        Ok(limit) if digits && (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        _ => Err(Code::InvalidQuery.because("limit is a number from 1 to 500")),
+    }
+}
+
+/// Joins the messages' own JSON: it was made once, when they were said.
+fn encode(room: &RoomName, page: &PageOf) -> Bytes {
+    let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
+    let frames: usize = page.frames.iter().map(|frame| frame.text().len()).sum();
+    let mut out = Vec::with_capacity(frames + 256);
+    // A room's name has no character that JSON escapes.
+    out.extend_from_slice(format!("{{\"room\":\"{}\",\"messages\":[", room.as_str()).as_bytes());
+    for (index, frame) in page.frames.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&frame.json());
+    }
+    out.extend_from_slice(
+        format!(
+            "],\"oldest\":{},\"newest\":{}}}",
+            id(page.oldest),
+            id(page.newest)
+        )
+        .as_bytes(),
+    );
+    Bytes::from(out)
+}

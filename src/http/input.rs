@@ -1,0 +1,298 @@
+//! What clients send, read strictly: queries, forms, JSON, and the body that
+//! carries them, within its limits of bytes and time.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+use super::app::App;
+use super::problem::{Code, Problem};
+use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
+
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
+/// The pairs of a query or a form, percent-decoded to bytes. What they must be
+/// is decided by who reads them: a cursor may be anything, a name may not.
+#[derive(Debug)]
+pub(super) struct Pairs<'a> {
+    pairs: Vec<Pair<'a>>,
+    /// What a pair that can't be read is called.
+    wrong: Code,
+}
+
+impl<'a> Pairs<'a> {
+    /// Reads `application/x-www-form-urlencoded` as the URL standard does: `+`
+    /// is a space, and a `%` without two hex digits stands for itself.
+    pub(super) fn of_query(query: Option<&'a str>) -> Self {
+        Self::parse(query.unwrap_or_default(), Code::InvalidQuery)
+    }
+
+    fn parse(text: &'a str, wrong: Code) -> Self {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        });
+        Self {
+            pairs: pairs.collect(),
+            wrong,
+        }
+    }
+
+    /// The value of `key`, which may stand there once.
+    pub(super) fn one(&self, key: &str) -> Result<Option<&str>, Problem> {
+        let mut values = self.values(key);
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(self
+                .wrong
+                .because(format!("{key} is given twice; give it once")));
+        }
+        self.utf8(key, value).map(Some)
+    }
+
+    /// The values of `key`, which may stand there any number of times.
+    pub(super) fn all(&self, key: &str) -> Result<Vec<&str>, Problem> {
+        self.values(key)
+            .map(|value| self.utf8(key, value))
+            .collect()
+    }
+
+    /// The first value of `key`, whatever bytes it is.
+    pub(super) fn first_bytes(&self, key: &str) -> Option<&[u8]> {
+        self.values(key).next()
+    }
+
+    fn values(&self, key: &str) -> impl Iterator<Item = &[u8]> {
+        self.pairs
+            .iter()
+            .filter(move |(k, _)| **k == *key.as_bytes())
+            .map(|(_, value)| &**value)
+    }
+
+    fn utf8<'b>(&self, key: &str, value: &'b [u8]) -> Result<&'b str, Problem> {
+        std::str::from_utf8(value).map_err(|_| self.wrong.because(format!("{key} is not UTF-8")))
+    }
+}
+
+fn decode(part: &str) -> Cow<'_, [u8]> {
+    match part.contains('+') {
+        true => Cow::Owned(percent_decode_str(&part.replace('+', " ")).collect()),
+        false => percent_decode_str(part).into(),
+    }
+}
+
+/// A room as it stands in a path: percent-encoded UTF-8.
+pub(super) fn room_of_path(segment: &str) -> Result<RoomName, Problem> {
+    let name = percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| crate::chat::InvalidRoom)?;
+    Ok(RoomName::parse(&name)?)
+}
+
+/// The fields of a message, not checked yet.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "one object with the fields name, message and perhaps client_id"
+)]
+pub(super) struct Fields {
+    pub(super) name: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) client_id: Option<String>,
+}
+
+impl Fields {
+    /// Checks them, in the order of the fields.
+    pub(super) fn into_draft(self, max_message_bytes: usize) -> Result<Draft, Problem> {
+        let name = self
+            .name
+            .ok_or_else(|| Code::InvalidName.because("name is missing"))?;
+        let message = self
+            .message
+            .ok_or_else(|| Code::InvalidMessage.because("message is missing"))?;
+        Ok(Draft {
+            name: UserName::parse(&name)?,
+            text: MessageText::parse(&message, max_message_bytes)?,
+            client_id: self.client_id.as_deref().map(ClientId::parse).transpose()?,
+        })
+    }
+
+    fn of_json(body: &[u8]) -> Result<Self, Problem> {
+        // serde would take an array for a struct; the protocol says one object.
+        let object = body.trim_ascii_start().starts_with(b"{");
+        if !object {
+            return Err(Code::InvalidJson.because(
+                "the body is not one JSON object like {\"name\":\"Alice\",\"message\":\"hi\"}",
+            ));
+        }
+        serde_json::from_slice(body).map_err(|error| Code::InvalidJson.because(error.to_string()))
+    }
+
+    fn of_form(body: &[u8]) -> Result<Self, Problem> {
+        let text = std::str::from_utf8(body)
+            .map_err(|_| Code::InvalidForm.because("the form is not UTF-8"))?;
+        let form = Pairs::parse(text, Code::InvalidForm);
+        let known =
+            |(key, _): &Pair<'_>| [&b"name"[..], b"message", b"client_id"].contains(&&**key);
+        if !form.pairs.iter().all(known) {
+            return Err(Code::InvalidForm
+                .because("the form has a field other than name, message and client_id"));
+        }
+        Self::of_pairs(&form)
+    }
+
+    /// Takes what it knows, and passes over the rest.
+    pub(super) fn of_pairs(pairs: &Pairs<'_>) -> Result<Self, Problem> {
+        let field = |key| pairs.one(key).map(|value| value.map(str::to_owned));
+        Ok(Self {
+            name: field("name")?,
+            message: field("message")?,
+            client_id: field("client_id")?,
+        })
+    }
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Json,
+    Form,
+}
+
+impl Format {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let wrong = || {
+            Code::UnsupportedMediaType
+                .because("send application/json or application/x-www-form-urlencoded, in UTF-8")
+        };
+        let value = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .ok_or_else(wrong)?;
+        let mut parts = value.split(';').map(str::trim);
+        let format = match parts.next() {
+            Some(essence) if essence.eq_ignore_ascii_case("application/json") => Self::Json,
+            Some(essence) if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
+                Self::Form
+            }
+            _ => return Err(wrong()),
+        };
+        let charset = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case("charset"));
+        match charset {
+            Some((_, charset))
+                if !charset
+                    .trim()
+                    .trim_matches('"')
+                    .eq_ignore_ascii_case("utf-8") =>
+            {
+                Err(wrong())
+            }
+            _ => Ok(format),
+        }
+    }
+
+    fn wrong(self) -> Code {
+        match self {
+            Self::Json => Code::InvalidJson,
+            Self::Form => Code::InvalidForm,
+        }
+    }
+}
+
+/// Reads the fields of a message from a request's body.
+pub(super) async fn read_fields(app: &App, request: Request<Incoming>) -> Result<Fields, Problem> {
+    let format = Format::of(request.headers())?;
+    let body = read(app, request.into_body(), format).await?;
+    match format {
+        Format::Json => Fields::of_json(&body),
+        Format::Form => Fields::of_form(&body),
+    }
+}
+
+async fn read(app: &App, body: Incoming, format: Format) -> Result<Bytes, Problem> {
+    let most = app.config.max_body_bytes();
+    let too_large =
+        || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
+    // Said beforehand, it is refused before a byte of it is read, and before
+    // `100 Continue` asks for it.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let collected =
+        tokio::time::timeout(app.config.body_timeout, Limited::new(body, most).collect());
+    match collected.await {
+        Err(_) => Err(Code::RequestTimeout.because(format!(
+            "the body took longer than {} s",
+            app.config.body_timeout.as_secs_f32()
+        ))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(format
+            .wrong()
+            .because("the body ended early, or its chunks are malformed")),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_decoded_once_and_leniently() {
+        let pairs = Pairs::of_query(Some("a=1+2%2B3&b&&=x&a%62=%zz%&c=%FF"));
+        assert_eq!(pairs.one("a").unwrap(), Some("1 2+3"));
+        assert_eq!(pairs.one("b").unwrap(), Some(""));
+        assert_eq!(pairs.one("ab").unwrap(), Some("%zz%"));
+        assert_eq!(pairs.one("z").unwrap(), None);
+        assert_eq!(pairs.first_bytes("c"), Some(&b"\xFF"[..]));
+        assert!(pairs.one("c").is_err());
+        assert!(Pairs::of_query(Some("a=1&a=1")).one("a").is_err());
+    }
+
+    #[test]
+    fn json_is_one_object_with_known_fields_each_once() {
+        let ok = |body: &str| Fields::of_json(body.as_bytes()).is_ok();
+        assert!(ok(r#" {"name":"a","message":"b","client_id":null} "#));
+        let deep = format!(r#"{{"name":{}"#, "[".repeat(10_000));
+        for body in [
+            "",
+            "null",
+            "[]",
+            "\"x\"",
+            "1",
+            r#"["a","b",null]"#,
+            "{",
+            "{}x",
+            "\u{FEFF}{}",
+            r#"{"name":"a","name":"b"}"#,
+            r#"{"nick":"a"}"#,
+            r#"{"name":1}"#,
+            r#"{"name":1e400}"#,
+            r#"{"name":"\ud800"}"#,
+            &deep,
+        ] {
+            assert!(!ok(body), "{body}");
+        }
+        assert!(Fields::of_json(b"{\"name\":\"\xFF\"}").is_err());
+    }
+
+    #[test]
+    fn forms_have_known_fields_each_once() {
+        let ok = |body: &str| Fields::of_form(body.as_bytes()).is_ok();
+        assert!(ok("name=a&message=b+c&client_id=d"));
+        for body in ["nick=a", "name=a&name=b", "name=%FF"] {
+            assert!(!ok(body), "{body}");
+        }
+        assert!(Fields::of_form(b"name=\xFF").is_err());
+    }
+}

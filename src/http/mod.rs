@@ -1,0 +1,24 @@
+//! The hyper service: a request in, a response out. It never touches a socket.
+//!
+//! [`answer`] is the one list of what happens to a request; the other files
+//! are its endpoints and what they read and write.
+
+mod app;
+mod body;
+mod demo;
+mod draining;
+mod events;
+mod history;
+mod input;
+mod members;
+mod page;
+mod problem;
+mod publish;
+mod route;
+mod service;
+mod status;
+
+pub use app::App;
+pub use body::Body;
+pub use draining::Draining;
+pub use service::answer;

@@ -1,0 +1,35 @@
+//! `POST /rooms/{room}/messages`: a request becomes a draft, and a draft a
+//! message.
+
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
+
+use super::app::App;
+use super::body::Body;
+use super::input::{Fields, read_fields};
+use super::problem::Problem;
+use super::service::json;
+use crate::chat::{Published, RoomName};
+
+pub(super) async fn publish(
+    app: &App,
+    room: RoomName,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    // Asked before the body is read: a request that was on its way when the
+    // shutdown began still finishes.
+    if app.draining.has_begun() {
+        return Err(Problem::draining());
+    }
+    let fields = read_fields(app, request).await?;
+    Ok(match say(app, &room, fields)? {
+        Published::Said(frame) => json(StatusCode::CREATED, frame.json()),
+        Published::Repeated(first) => json(StatusCode::OK, first.json()),
+    })
+}
+
+/// The one way from fields to a message, for every endpoint that has fields.
+pub(super) fn say(app: &App, room: &RoomName, fields: Fields) -> Result<Published, Problem> {
+    let draft = fields.into_draft(app.config.max_message_bytes)?;
+    Ok(app.hub.publish(room, draft)?)
+}

@@ -1,0 +1,153 @@
+//! Which path is what, and which methods it takes.
+
+use hyper::Method;
+
+use crate::config::Config;
+
+/// A path that there is. Rooms stand as they were sent; whether they are
+/// names is decided after the method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// `/`
+    Home,
+    /// `/r/{room}`
+    RoomPage(&'a str),
+    /// `/assets/{file}`
+    Asset(&'a str),
+    /// `/rooms/{room}/messages`
+    Messages(&'a str),
+    /// `/rooms/{room}/events`
+    Events(&'a str),
+    /// `/events`
+    ManyEvents,
+    /// `/rooms/{room}/members`
+    Members(&'a str),
+    /// `/rooms`
+    Rooms,
+    /// `/healthz`
+    Health,
+    /// `/readyz`
+    Ready,
+    /// `/send.php`
+    SendPhp,
+    /// `/sse.php`
+    SsePhp,
+    /// `*`, which only OPTIONS has
+    Server,
+}
+
+const READ: &str = "GET, HEAD, OPTIONS";
+const READ_AND_WRITE: &str = "GET, HEAD, POST, OPTIONS";
+
+impl<'a> Route<'a> {
+    pub(super) fn of(path: &'a str, config: &Config) -> Option<Self> {
+        let route = Self::parse(path)?;
+        match route {
+            Self::Rooms if !config.list_rooms => None,
+            Self::SendPhp | Self::SsePhp if !config.demo => None,
+            _ => Some(route),
+        }
+    }
+
+    fn parse(path: &'a str) -> Option<Self> {
+        if path == "*" {
+            return Some(Self::Server);
+        }
+        let mut segments = path.strip_prefix('/')?.split('/');
+        let mut next = || segments.next();
+        Some(match (next()?, next(), next(), next()) {
+            ("", None, ..) => Self::Home,
+            ("r", Some(room), None, _) => Self::RoomPage(room),
+            ("assets", Some(file), None, _) => Self::Asset(file),
+            ("rooms", Some(room), Some("messages"), None) => Self::Messages(room),
+            ("rooms", Some(room), Some("events"), None) => Self::Events(room),
+            ("rooms", Some(room), Some("members"), None) => Self::Members(room),
+            ("events", None, ..) => Self::ManyEvents,
+            ("rooms", None, ..) => Self::Rooms,
+            ("healthz", None, ..) => Self::Health,
+            ("readyz", None, ..) => Self::Ready,
+            ("send.php", None, ..) => Self::SendPhp,
+            ("sse.php", None, ..) => Self::SsePhp,
+            _ => return None,
+        })
+    }
+
+    /// The methods it takes, as `Allow` lists them.
+    pub(super) fn allow(self) -> &'static str {
+        match self {
+            Self::Messages(_) | Self::SendPhp | Self::Server => READ_AND_WRITE,
+            _ => READ,
+        }
+    }
+
+    pub(super) fn takes(self, method: &Method) -> bool {
+        match (self, method) {
+            (Self::Server, method) => method == Method::OPTIONS,
+            (_, method) => self
+                .allow()
+                .split(", ")
+                .any(|allowed| allowed == method.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_protocol_is_a_route() {
+        let config = Config {
+            list_rooms: true,
+            ..Config::default()
+        };
+        for (path, route) in [
+            ("/", Route::Home),
+            ("/r/lobby", Route::RoomPage("lobby")),
+            ("/assets/chat.js", Route::Asset("chat.js")),
+            ("/rooms/a%20b/messages", Route::Messages("a%20b")),
+            ("/rooms//events", Route::Events("")),
+            ("/rooms/a/members", Route::Members("a")),
+            ("/events", Route::ManyEvents),
+            ("/rooms", Route::Rooms),
+            ("/healthz", Route::Health),
+            ("/readyz", Route::Ready),
+            ("/send.php", Route::SendPhp),
+            ("/sse.php", Route::SsePhp),
+            ("*", Route::Server),
+        ] {
+            assert_eq!(Route::of(path, &config), Some(route));
+        }
+    }
+
+    #[test]
+    fn any_other_path_is_none() {
+        let config = Config {
+            demo: false,
+            ..Config::default()
+        };
+        for path in [
+            "",
+            "//",
+            "/x",
+            "/rooms",
+            "/rooms/",
+            "/rooms/a",
+            "/rooms/a/",
+            "/rooms/a/messages/",
+            "/rooms/a/messages/b",
+            "/events/",
+            "/r",
+            "/r/a/",
+            "/assets",
+            "/assets/a/b",
+            "/send.php",
+            "/sse.php",
+            "/metrics",
+            "/%2e%2e/",
+            "/..",
+        ] {
+            assert_eq!(Route::of(path, &config), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The one list of what happens to a request: the checks in their order, then
+//! the endpoint, then what every response has.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use serde::Serialize;
+
+use super::app::App;
+use super::body::Body;
+use super::events::Asked;
+use super::input::{Pairs, room_of_path};
+use super::problem::{Code, Problem};
+use super::route::Route;
+use super::{demo, events, history, members, publish, status};
+
+/// Answers one request. It never fails: a refusal is an answer.
+pub async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
+    let mut response = match check_and_dispatch(app, request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Host, path, method, room, and then what the endpoint itself asks for.
+async fn check_and_dispatch(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    check_host(&request)?;
+    // A handle on the head's own bytes: gone before a stream begins, since it
+    // would keep 8 KiB of the connection's buffer alive.
+    let uri = request.uri().clone();
+    let route = Route::of(uri.path(), &app.config).ok_or_else(Problem::not_found)?;
+    if !route.takes(request.method()) {
+        return Err(Problem::method_not_allowed(route.allow()));
+    }
+    if request.method() == Method::OPTIONS {
+        return Ok(allowed(route));
+    }
+    let query = || Pairs::of_query(uri.query());
+    let asked = || Asked {
+        method: request.method(),
+        headers: request.headers(),
+        query: query(),
+    };
+    match route {
+        Route::Messages(room) if request.method() == Method::POST => {
+            publish::publish(app, room_of_path(room)?, request).await
+        }
+        Route::SendPhp => Ok(demo::send(app, &uri, request).await),
+        Route::Messages(room) => history::messages(app, &room_of_path(room)?, &query()),
+        Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &asked()),
+        Route::ManyEvents => events::of_many_rooms(app, &asked()),
+        Route::SsePhp => events::of_the_demo(app, &asked()),
+        Route::Members(room) => Ok(members::members(app, &room_of_path(room)?)),
+        Route::Rooms => Ok(members::rooms(app)),
+        Route::Home => Ok(app.page.home(request.headers())),
+        Route::RoomPage(room) => room_of_path(room).map(|_| app.page.home(request.headers())),
+        Route::Asset(file) => app.page.asset(file, request.headers()),
+        Route::Health => Ok(status::healthy()),
+        Route::Ready => status::ready(app),
+        Route::Server => Ok(allowed(route)),
+    }
+}
+
+/// RFC 9112, section 3.2: HTTP/1.1 has exactly one Host, and it is a host.
+fn check_host(request: &Request<Incoming>) -> Result<(), Problem> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let wrong = |detail: &'static str| Err(Code::InvalidHost.because(detail));
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_10 => Ok(()),
+        (None, _) => wrong("the Host header is missing"),
+        (Some(_), Some(_)) => wrong("there are two Host headers; send one"),
+        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(_), None) => {
+            wrong("the Host header is not a host like example.org or 127.0.0.1:8080")
+        }
+    }
+}
+
+fn is_host(value: &HeaderValue) -> bool {
+    let authority = Authority::try_from(value.as_bytes());
+    authority
+        .is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+}
+
+fn allowed(route: Route<'_>) -> Response<Body> {
+    let mut response = Response::new(Body::Whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(route.allow()));
+    response
+}
+
+/// An answer in JSON that no cache keeps.
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::Whole(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The same for a value that has a JSON form.
+pub(super) fn json_of(value: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(value).expect("what is sent has a JSON form");
+    json(StatusCode::OK, Bytes::from(body))
+}

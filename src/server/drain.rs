@@ -1,0 +1,65 @@
+//! The end of a server, in order: it is not ready any more, nobody is accepted,
+//! each stream gets its bye in its turn, requests in flight finish; and when
+//! the grace is over what is left is cut.
+
+use std::time::{Duration, Instant};
+
+use super::Shared;
+
+/// Of the grace, the part over which streams end. The rest is for the last of
+/// them, and for requests.
+const SPREAD: f64 = 0.8;
+/// How far apart streams end on average if the grace leaves time for it: a
+/// full house goes over all of the grace, and a single reader does not make
+/// anybody wait.
+const APART: Duration = Duration::from_millis(20);
+
+/// How a shutdown went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every connection ended by itself.
+    Whole,
+    /// The grace was over while this many connections were open.
+    Cut(usize),
+}
+
+pub(super) async fn drain(shared: &Shared) -> Drained {
+    let begun = Instant::now();
+    let (grace, readers) = (shared.app.config.grace, shared.app.hub.readers());
+    tracing::info!(readers, "draining");
+    shared.app.draining.begin(spread(grace, readers));
+    shared.tasks.close();
+    let waited = tokio::time::timeout(grace, shared.tasks.wait()).await;
+    let drained = match waited {
+        Ok(()) => Drained::Whole,
+        Err(_) => Drained::Cut(shared.tasks.len()),
+    };
+    shared.cut.cancel();
+    let seconds = begun.elapsed().as_secs_f32();
+    match drained {
+        Drained::Whole => tracing::info!(seconds, "drained"),
+        Drained::Cut(connections) => {
+            tracing::warn!(seconds, connections, "the grace is over; cut what was left")
+        }
+    }
+    drained
+}
+
+fn spread(grace: Duration, readers: usize) -> Duration {
+    let readers = u32::try_from(readers).unwrap_or(u32::MAX);
+    APART.saturating_mul(readers).min(grace.mul_f64(SPREAD))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_readers_end_at_once_and_many_over_the_grace() {
+        let grace = Duration::from_secs(10);
+        assert_eq!(spread(grace, 0), Duration::ZERO);
+        assert_eq!(spread(grace, 1), Duration::from_millis(20));
+        assert_eq!(spread(grace, 100), Duration::from_secs(2));
+        assert_eq!(spread(grace, 1_000_000), Duration::from_secs(8));
+    }
+}

@@ -1,0 +1,147 @@
+//! Sockets: listening, connections, and a shutdown that loses nobody.
+//!
+//! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is
+//! told to stop and has drained.
+
+mod connection;
+mod drain;
+mod listen;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use crate::config::{BadSetting, Config};
+use crate::http::App;
+pub use drain::Drained;
+
+/// How often rooms are looked after: presence told, idle rooms forgotten.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What stops a start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A setting that no server can run with.
+    Setting(BadSetting),
+    /// An address that can't be listened on.
+    Listen(SocketAddr, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(setting) => setting.fmt(f),
+            Self::Listen(address, error) => write!(f, "--listen {address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BadSetting> for StartError {
+    fn from(setting: BadSetting) -> Self {
+        Self::Setting(setting)
+    }
+}
+
+/// A server that listens, and serves once it runs.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// What all connections of a server share.
+#[derive(Debug, Clone)]
+struct Shared {
+    app: Arc<App>,
+    /// Every task that a shutdown waits for.
+    tasks: TaskTracker,
+    /// The grace is over: connections end as they are.
+    cut: CancellationToken,
+}
+
+impl Server {
+    /// Takes all addresses of `config`, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the flag that is wrong.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        let app = Arc::new(App::new(config)?);
+        let bind = |&address: &SocketAddr| {
+            listen::bind(address).map_err(|error| StartError::Listen(address, error))
+        };
+        let listeners = app
+            .config
+            .listen
+            .iter()
+            .map(bind)
+            .collect::<Result<Vec<_>, _>>()?;
+        let local = |(listener, &asked): (&TcpListener, &SocketAddr)| {
+            listener
+                .local_addr()
+                .map_err(|error| StartError::Listen(asked, error))
+        };
+        let addresses = listeners
+            .iter()
+            .zip(&app.config.listen)
+            .map(local)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            app,
+            listeners,
+            addresses,
+        })
+    }
+
+    /// Where it listens, with the ports that were taken for port 0.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What its requests share.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Serves until `shutdown`, then drains within the grace.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let shared = Shared {
+            app: self.app,
+            tasks: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        };
+        // Dropped with this future, so that nothing outlives a server that is.
+        let _cut = shared.cut.clone().drop_guard();
+        let _ticker = AbortOnDropHandle::new(tokio::spawn(tick(Arc::clone(&shared.app))));
+        for listener in self.listeners {
+            shared
+                .tasks
+                .spawn(listen::accept_all(listener, shared.clone()));
+        }
+        shutdown.await;
+        drain::drain(&shared).await
+    }
+}
+
+async fn tick(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.hub.tick();
+    }
+}

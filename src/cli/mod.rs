@@ -1,0 +1,118 @@
+//! The command line: what was typed becomes a call.
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted.
+
+mod serve;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  sse-chat                                    a chat on http://127.0.0.1:8080
+  sse-chat --listen 0.0.0.0:80 --room-idle 1d open to everybody on this network
+  sse-chat --listen 127.0.0.1:0               on a free port, which it prints
+  SSE_CHAT_PING=30s sse-chat serve            settings from the environment
+";
+
+/// A chat and broadcast server over Server-Sent Events.
+#[derive(Debug, Parser)]
+#[command(name = "sse-chat", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server; the same as no command at all
+    Serve(Box<serve::Serve>),
+}
+
+/// Runs the program as it was called.
+pub fn run() -> ExitCode {
+    let args = match parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    match args.command {
+        None => args.serve.run(),
+        Some(Command::Serve(serve)) => serve.run(),
+    }
+}
+
+fn parse() -> Result<Args, ExitCode> {
+    let parsed = Args::command()
+        .try_get_matches()
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    parsed.map_err(|error| match bad_value(&error) {
+        Some(line) => failed(&line),
+        None => {
+            // Nothing can be done about a terminal that is gone.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    })
+}
+
+/// A flag that is known, with a value that is not: a start that fails, in one
+/// line, as opposed to a wrong use of the program.
+fn bad_value(error: &clap::Error) -> Option<String> {
+    if !matches!(
+        error.kind(),
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue
+    ) {
+        return None;
+    }
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let flag = text(ContextKind::InvalidArg)?;
+    let flag = flag.split(' ').next().unwrap_or_default();
+    let value = text(ContextKind::InvalidValue)?;
+    let why = match (
+        std::error::Error::source(error),
+        text(ContextKind::ValidValue),
+    ) {
+        (Some(why), _) => why.to_string(),
+        (None, Some(valid)) => format!("use one of {valid}"),
+        (None, None) => "a value is missing".to_owned(),
+    };
+    Some(format!("{flag} {value:?}: {why}"))
+}
+
+/// Says in one line why the program did not do what it should.
+fn failed(why: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "sse-chat: {why}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        for arg in Args::command().get_arguments() {
+            if let Some(long) = arg
+                .get_long()
+                .filter(|long| !["help", "version"].contains(long))
+            {
+                let variable = format!("SSE_CHAT_{}", long.to_uppercase().replace('-', "_"));
+                assert_eq!(arg.get_env(), Some(variable.as_ref()), "--{long}");
+            }
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! `sse-chat serve`: flags and variables become a `Config`, signals a shutdown.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{ArgAction, Args, ValueEnum};
+use jiff::SignedDuration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+
+use super::failed;
+use crate::config::{self, Config};
+use crate::server::Server;
+
+/// What an interrupted program exits with: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// The flags of the server.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Address and port to listen on; repeat it for more, port 0 takes a free one
+    #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', value_parser = parse_address,
+          default_values_t = [config::DEFAULT_LISTEN])]
+    listen: Vec<SocketAddr>,
+
+    /// Messages of history a room; 0 keeps none
+    #[arg(long, env = "SSE_CHAT_HISTORY", value_name = "COUNT", default_value_t = config::DEFAULT_HISTORY)]
+    history: usize,
+
+    /// Bytes of history a room
+    #[arg(long, env = "SSE_CHAT_HISTORY_BYTES", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_HISTORY_BYTES))]
+    history_bytes: Size,
+
+    /// Bytes of history over all rooms
+    #[arg(long, env = "SSE_CHAT_HISTORY_BUDGET", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_HISTORY_BUDGET))]
+    history_budget: Size,
+
+    /// Silence after which a stream gets a ping
+    #[arg(long, env = "SSE_CHAT_PING", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_PING))]
+    ping: Time,
+
+    /// How long clients wait before they come back; drawn for each from this range
+    #[arg(long, env = "SSE_CHAT_RETRY", value_name = "FROM..TO", value_parser = parse_times,
+          default_value_t = Times(config::DEFAULT_RETRY))]
+    retry: Times,
+
+    /// Bytes of a message's text
+    #[arg(long, env = "SSE_CHAT_MAX_MESSAGE_BYTES", value_name = "BYTES", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_MAX_MESSAGE_BYTES))]
+    max_message_bytes: Size,
+
+    /// The room of /, send.php and sse.php
+    #[arg(long, env = "SSE_CHAT_DEFAULT_ROOM", value_name = "ROOM", default_value = config::DEFAULT_ROOM)]
+    default_room: String,
+
+    /// Rooms at one time
+    #[arg(long, env = "SSE_CHAT_MAX_ROOMS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_ROOMS)]
+    max_rooms: usize,
+
+    /// How long a room without readers and new messages is kept
+    #[arg(long, env = "SSE_CHAT_ROOM_IDLE", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_ROOM_IDLE))]
+    room_idle: Time,
+
+    /// Answer GET /rooms with the names of all rooms
+    #[arg(long, env = "SSE_CHAT_LIST_ROOMS", action = ArgAction::SetTrue)]
+    list_rooms: bool,
+
+    /// Do not answer send.php and sse.php
+    #[arg(long, env = "SSE_CHAT_NO_DEMO", action = ArgAction::SetTrue)]
+    no_demo: bool,
+
+    /// How long a shutdown may take
+    #[arg(long, env = "SSE_CHAT_GRACE", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_GRACE))]
+    grace: Time,
+
+    /// How long a request's head, or the wait for the next request, may take
+    #[arg(long, env = "SSE_CHAT_HEAD_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_HEAD_TIMEOUT))]
+    head_timeout: Time,
+
+    /// How long a request's body may take
+    #[arg(long, env = "SSE_CHAT_BODY_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_BODY_TIMEOUT))]
+    body_timeout: Time,
+
+    /// How the log on standard error is written
+    #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
+    /// What the log tells: off, error, warn, info, debug or trace
+    #[arg(long, env = "SSE_CHAT_LOG_LEVEL", value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
+    log_level: LevelFilter,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// A line for a person
+    Text,
+    /// A line of JSON
+    Json,
+}
+
+impl Serve {
+    /// Serves until a signal.
+    pub(super) fn run(self) -> ExitCode {
+        self.start_log();
+        let runtime = match tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(&format!("can't start: {error}")),
+        };
+        let code = runtime.block_on(serve(self.into_config()));
+        // What a second signal left running is not waited for.
+        runtime.shutdown_background();
+        code
+    }
+
+    fn start_log(&self) {
+        let log = tracing_subscriber::fmt()
+            .with_max_level(self.log_level)
+            .with_target(false)
+            .with_writer(std::io::stderr);
+        match self.log_format {
+            LogFormat::Text => log.with_ansi(is_colour_wanted()).init(),
+            LogFormat::Json => log.json().init(),
+        }
+    }
+
+    fn into_config(self) -> Config {
+        Config {
+            listen: self.listen,
+            history: self.history,
+            history_bytes: self.history_bytes.0,
+            history_budget: self.history_budget.0,
+            ping: self.ping.0,
+            retry: self.retry.0,
+            max_message_bytes: self.max_message_bytes.0,
+            default_room: self.default_room,
+            max_rooms: self.max_rooms,
+            room_idle: self.room_idle.0,
+            list_rooms: self.list_rooms,
+            demo: !self.no_demo,
+            grace: self.grace.0,
+            head_timeout: self.head_timeout.0,
+            body_timeout: self.body_timeout.0,
+        }
+    }
+}
+
+/// Colours are for terminals, and for those who did not say no (no-color.org).
+fn is_colour_wanted() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let started = Signals::new().and_then(|first| Ok((first, Signals::new()?)));
+    let (mut first, mut second) = match started {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format!("can't wait for signals: {error}")),
+    };
+    let server = match Server::bind(config) {
+        Ok(server) => server,
+        Err(error) => return failed(&error.to_string()),
+    };
+    announce(server.addresses());
+    tokio::select! {
+        _ = server.run(first.next()) => ExitCode::SUCCESS,
+        () = async { second.next().await; second.next().await } => ExitCode::from(INTERRUPTED),
+    }
+}
+
+/// The one line on standard output: what to open.
+fn announce(addresses: &[SocketAddr]) {
+    let urls: Vec<String> = addresses
+        .iter()
+        .map(|&address| format!("http://{}", reachable(address)))
+        .collect();
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(
+        std::io::stdout(),
+        "sse-chat {}: open {}",
+        env!("CARGO_PKG_VERSION"),
+        urls.join(" or ")
+    );
+}
+
+/// An address that a browser on this machine can open.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// A time as it is typed: `15s`, `1h 30m`, `500ms`.
+#[derive(Debug, Clone, Copy)]
+struct Time(Duration);
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:#}",
+            SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX)
+        )
+    }
+}
+
+/// A range of times: `2s..5s`.
+#[derive(Debug, Clone)]
+struct Times(RangeInclusive<Duration>);
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}..{}", Time(*self.0.start()), Time(*self.0.end()))
+    }
+}
+
+/// A number of bytes as it is typed: `4096`, `4KiB`, `256MiB`.
+#[derive(Debug, Clone, Copy)]
+struct Size(usize);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match units
+            .into_iter()
+            .find(|(unit, _)| self.0 >= 4 * unit && self.0.is_multiple_of(*unit))
+        {
+            Some((unit, name)) if unit > 1 << 10 => write!(f, "{}{name}", self.0 / unit),
+            _ => write!(f, "{}", self.0),
+        }
+    }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "not an address and a port like 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+fn parse_time(text: &str) -> Result<Time, String> {
+    let time = text
+        .trim()
+        .parse::<SignedDuration>()
+        .ok()
+        .and_then(|time| Duration::try_from(time).ok());
+    time.map(Time)
+        .ok_or_else(|| "not a time like 15s, 500ms or 1h".to_owned())
+}
+
+fn parse_times(text: &str) -> Result<Times, String> {
+    let (from, to) = text
+        .split_once("..")
+        .ok_or("not a range of times like 2s..5s")?;
+    Ok(Times(parse_time(from)?.0..=parse_time(to)?.0))
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    let size = text
+        .parse::<ByteSize>()
+        .ok()
+        .and_then(|size| usize::try_from(size.as_u64()).ok());
+    size.map(Size)
+        .ok_or_else(|| "not a size like 4096 or 4MiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_they_are_typed() {
+        for text in ["15s", "500ms", "1h"] {
+            assert_eq!(parse_time(text).unwrap().to_string(), text);
+        }
+        assert_eq!(parse_times("2s..5s").unwrap().to_string(), "2s..5s");
+        for text in ["4096", "4MiB", "256MiB", "1000"] {
+            assert_eq!(parse_size(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn values_that_are_none_say_what_one_looks_like() {
+        for text in ["", "15", "-5s", "soon"] {
+            assert!(parse_time(text).unwrap_err().contains("15s"), "{text}");
+        }
+        assert!(parse_times("2s").unwrap_err().contains("2s..5s"));
+        assert!(parse_size("4 cats").unwrap_err().contains("4MiB"));
+        assert!(
+            parse_address("8080")
+                .unwrap_err()
+                .contains("127.0.0.1:8080")
+        );
+    }
+
+    #[test]
+    fn an_address_for_everybody_is_opened_on_this_machine() {
+        for (address, url) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            assert_eq!(reachable(address.parse().unwrap()).to_string(), url);
+        }
+    }
+}

@@ -165,17 +165,18 @@ struct Lagged;
 impl Subscription {
     pub(super) fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooManyRooms> {
         debug_assert!(!wish.rooms.is_empty(), "a stream has a room");
-        let shared = Arc::clone(&hub);
-        let mut guard = shared.lock();
-        let state = &mut *guard;
-        hub.enter(state, &wish)?;
-        let start = Start::of(&hub, state, &wish);
-        let rooms = wish
-            .rooms
-            .iter()
-            .filter_map(|room| hello_room(&hub, state, room))
-            .collect();
-        let mut subscription = Self {
+        let (start, rooms) = {
+            let state = &mut *hub.lock();
+            hub.enter(state, &wish)?;
+            let rooms = wish
+                .rooms
+                .iter()
+                .filter_map(|room| hello_room(&hub, state, room));
+            (Start::of(&hub, state, &wish), rooms.collect())
+        };
+        // Not under the lock: what drops a subscription takes it. What is said
+        // from here on is found in history by the first poll.
+        Ok(Self {
             hub,
             seats: start.seats,
             name: wish.name,
@@ -188,9 +189,7 @@ impl Subscription {
             cursor: start.cursor,
             live: Vec::new(),
             held: Vec::new(),
-        };
-        subscription.replay(state);
-        Ok(subscription)
+        })
     }
 
     /// The first thing to tell the reader: there once, then gone.
@@ -382,7 +381,16 @@ impl Start {
 
     fn returning(state: &State, wish: &Subscribe, id: EventId) -> Self {
         let mut seats = seats(state, wish, |_| id.seq);
-        seats.iter_mut().for_each(|seat| seat.skip_through = 0);
+        let alone = seats.len() == 1;
+        for seat in &mut seats {
+            seat.skip_through = 0;
+            // A reader of several rooms may have been cut off between messages
+            // of one and the gap of another, whose messages it then lost before
+            // its cursor too. A count from the cursor would be too low.
+            let history = &state.rooms[&seat.room].history;
+            let counts = alone || id.seq >= history.evicted_through() || seat.next == Some(1);
+            seat.next = seat.next.filter(|_| counts);
+        }
         Self {
             seats,
             hello: Cursor::Id(id),

@@ -279,3 +279,6 @@ fn encode_bye(retry: Duration) -> Bytes {
             retry_ms: retry.as_millis(),
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,226 @@
+use super::*;
+use crate::chat::{Backlog, ClientId, Delivery, Gap, GapReason, MessageText, UserName};
 
+fn limits() -> Limits {
+    Limits {
+        history: 1000,
+        history_bytes: 1 << 20,
+        history_budget: 1 << 20,
+        max_rooms: 3,
+        room_idle: Duration::from_secs(60),
+    }
+}
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+fn draft(text: &str, client_id: Option<&str>) -> Draft {
+    Draft {
+        name: UserName::parse("Alice").unwrap(),
+        text: MessageText::parse(text, 100_000).unwrap(),
+        client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+    }
+}
+
+fn say(hub: &Hub, name: &str, text: &str) -> Frame {
+    match hub.publish(&room(name), draft(text, None)) {
+        Ok(Published::Said(frame)) => frame,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn reader(hub: &Arc<Hub>, name: &str, cursor: Option<Cursor>) -> Subscription {
+    let wish = Subscribe {
+        rooms: vec![room(name)],
+        cursor,
+        backlog: Backlog::All,
+        name: None,
+        presence: false,
+    };
+    hub.subscribe(wish).unwrap()
+}
+
+fn held(hub: &Hub, name: &str) -> usize {
+    let page = Page {
+        after: None,
+        before: None,
+        limit: usize::MAX,
+    };
+    hub.page(&room(name), page).frames.len()
+}
+
+async fn idle_for(hub: &Hub, seconds: u64) {
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    hub.tick();
+}
+
+#[test]
+fn ids_are_one_sequence_and_numbers_are_one_a_room() {
+    let hub = Hub::new(limits());
+    let said = [
+        say(&hub, "a", "x"),
+        say(&hub, "b", "x"),
+        say(&hub, "a", "x"),
+    ];
+    assert_eq!(
+        said.map(|frame| (frame.seq(), frame.number())),
+        [(1, 1), (2, 1), (3, 2)]
+    );
+}
+
+#[test]
+fn the_same_client_id_in_the_same_room_is_the_same_message() {
+    let hub = Hub::new(Limits {
+        history: 1,
+        ..limits()
+    });
+    let publish = |name, text| hub.publish(&room(name), draft(text, Some("c"))).unwrap();
+    assert!(matches!(publish("a", "first"), Published::Said(_)));
+    let Published::Repeated(first) = publish("a", "second") else {
+        panic!("said twice")
+    };
+    assert!(std::str::from_utf8(first.text()).unwrap().contains("first"));
+    assert!(matches!(publish("b", "other room"), Published::Said(_)));
+    say(&hub, "a", "evicts the first");
+    assert!(matches!(publish("a", "again"), Published::Said(_)));
+}
+
+#[test]
+fn one_room_too_many_is_refused_and_changes_nothing() {
+    let hub = Hub::new(limits());
+    ["a", "b", "c"]
+        .iter()
+        .for_each(|name| drop(say(&hub, name, "x")));
+    assert!(matches!(
+        hub.publish(&room("d"), draft("x", None)),
+        Err(TooManyRooms)
+    ));
+    let wish = Subscribe {
+        rooms: vec![room("a"), room("d")],
+        cursor: None,
+        backlog: Backlog::All,
+        name: None,
+        presence: false,
+    };
+    assert!(matches!(hub.subscribe(wish), Err(TooManyRooms)));
+    assert_eq!((hub.readers(), hub.rooms().len()), (0, 3));
+    assert_eq!(say(&hub, "a", "x").seq(), 4);
+}
+
+#[test]
+fn the_budget_takes_from_the_loud_room_and_spares_the_quiet_one() {
+    let hub = Hub::new(Limits {
+        history_budget: 100_000,
+        ..limits()
+    });
+    say(&hub, "quiet", "x");
+    let text = "x".repeat(1000);
+    (0..500).for_each(|_| drop(say(&hub, "loud", &text)));
+    assert_eq!(held(&hub, "quiet"), 1);
+    let state = hub.lock();
+    let bytes: usize = state.rooms.values().map(|room| room.history.bytes()).sum();
+    assert_eq!(state.bytes, bytes, "the sum is kept");
+    assert!((90_000..=100_000).contains(&bytes), "{bytes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_room_is_forgotten_and_who_comes_back_is_told() {
+    let hub = Hub::new(limits());
+    let first = hub.id(say(&hub, "a", "x").seq());
+    let last = hub.id(say(&hub, "a", "y").seq());
+    idle_for(&hub, 59).await;
+    assert_eq!(hub.rooms().len(), 1);
+    idle_for(&hub, 1).await;
+    assert_eq!((hub.rooms().len(), hub.lock().bytes), (0, 0));
+
+    let mut missed = reader(&hub, "a", Some(Cursor::Id(first)));
+    let expected = Gap {
+        room: room("a"),
+        reason: GapReason::Evicted,
+        lost: None,
+        next: 3,
+        cursor: Cursor::Id(last),
+    };
+    assert!(matches!(missed.next().await, Delivery::Gap(gap) if gap == expected));
+    let mut whole = reader(&hub, "a", Some(Cursor::Id(last)));
+    let next = say(&hub, "a", "z");
+    assert_eq!(next.number(), 3, "numbers go on");
+    assert!(matches!(whole.next().await, Delivery::Update(frame) if frame.number() == 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_with_a_reader_is_kept_and_one_where_nothing_was_said_goes_at_once() {
+    let hub = Hub::new(limits());
+    let (kept, gone) = (reader(&hub, "a", None), reader(&hub, "b", None));
+    drop(gone);
+    idle_for(&hub, 3600).await;
+    assert_eq!(hub.rooms().len(), 1);
+    drop(kept);
+    hub.tick();
+    assert_eq!(hub.rooms().len(), 0);
+    assert!(
+        hub.lock().forgotten.take(&room("b")).is_none(),
+        "there is nothing to remember"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
+    let hub = Hub::new(limits());
+    let wish = |name: Option<&str>| Subscribe {
+        rooms: vec![room("a")],
+        cursor: None,
+        backlog: Backlog::All,
+        name: name.map(|name| UserName::parse(name).unwrap()),
+        presence: true,
+    };
+    let mut watcher = hub.subscribe(wish(None)).unwrap();
+    let mut next = async || match watcher.next().await {
+        Delivery::Presence(text) => String::from_utf8(text.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(next().await.contains(r#""count":0,"members":[]"#));
+    let alice = hub.subscribe(wish(Some("Alice"))).unwrap();
+    hub.tick();
+    assert!(
+        next()
+            .await
+            .contains(r#""count":1,"joined":[{"name":"Alice""#)
+    );
+    drop(alice);
+    idle_for(&hub, 4).await;
+    assert_eq!(hub.members(&room("a")).count, 1);
+    idle_for(&hub, 1).await;
+    assert!(
+        next()
+            .await
+            .contains(r#""count":0,"joined":[],"left":[{"name":"Alice""#)
+    );
+    assert_eq!(hub.readers(), 1);
+}
+
+#[test]
+fn a_page_is_the_part_of_history_that_was_asked_for() {
+    let hub = Hub::new(limits());
+    (0..5).for_each(|_| drop(say(&hub, "a", "x")));
+    let numbers = |after: Option<u64>, before: Option<u64>, limit| -> Vec<u64> {
+        let cursor = |seq: Option<u64>| seq.map(|seq| Cursor::Id(hub.id(seq)));
+        let page = Page {
+            after: cursor(after),
+            before: cursor(before),
+            limit,
+        };
+        hub.page(&room("a"), page)
+            .frames
+            .iter()
+            .map(Frame::number)
+            .collect()
+    };
+    assert_eq!(numbers(None, None, 2), [4, 5]);
+    assert_eq!(numbers(None, Some(4), 2), [2, 3]);
+    assert_eq!(numbers(Some(1), None, 2), [2, 3]);
+    assert_eq!(numbers(Some(1), Some(4), 9), [2, 3]);
+    assert_eq!(numbers(Some(1), Some(4), 1), [2]);
+    assert_eq!(numbers(Some(9), None, 9), [0; 0]);
+}

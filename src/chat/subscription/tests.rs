@@ -1,1 +1,212 @@
+use super::*;
+use crate::chat::{Draft, Limits, MessageText, Published};
 
+fn hub(history: usize) -> Arc<Hub> {
+    Hub::new(Limits {
+        history,
+        history_bytes: 16 << 20,
+        history_budget: 64 << 20,
+        max_rooms: 200,
+        room_idle: std::time::Duration::from_secs(60),
+    })
+}
+
+fn rooms(names: &[&str]) -> Vec<RoomName> {
+    names
+        .iter()
+        .map(|name| RoomName::parse(name).unwrap())
+        .collect()
+}
+
+fn reader(hub: &Arc<Hub>, names: &[&str], cursor: Option<&str>, backlog: Backlog) -> Subscription {
+    let cursor = cursor.map(|cursor| Cursor::parse(cursor.as_bytes()));
+    hub.subscribe(Subscribe {
+        rooms: rooms(names),
+        cursor,
+        backlog,
+        name: None,
+        presence: false,
+    })
+    .unwrap()
+}
+
+fn say(hub: &Hub, name: &str) -> u64 {
+    say_text(hub, name, "x")
+}
+
+fn say_text(hub: &Hub, name: &str, text: &str) -> u64 {
+    let draft = Draft {
+        name: UserName::parse("Alice").unwrap(),
+        text: MessageText::parse(text, usize::MAX).unwrap(),
+        client_id: None,
+    };
+    match hub.publish(&RoomName::parse(name).unwrap(), draft).unwrap() {
+        Published::Said(frame) => frame.seq(),
+        Published::Repeated(frame) => panic!("{frame:?}"),
+    }
+}
+
+async fn seqs(reader: &mut Subscription, count: usize) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    for _ in 0..count {
+        match reader.next().await {
+            Delivery::Update(frame) => seqs.push(frame.seq()),
+            other => panic!("{other:?}"),
+        }
+    }
+    seqs
+}
+
+fn has_nothing(reader: &mut Subscription) -> bool {
+    reader
+        .poll_next(&mut Context::from_waker(std::task::Waker::noop()))
+        .is_pending()
+}
+
+#[tokio::test]
+async fn what_is_said_between_the_start_and_the_first_poll_is_not_lost() {
+    let hub = hub(1000);
+    let mut reader = reader(&hub, &["a"], None, Backlog::Last(0));
+    let seq = say(&hub, "a");
+    assert_eq!(seqs(&mut reader, 1).await, [seq]);
+    assert!(has_nothing(&mut reader));
+}
+
+#[tokio::test]
+async fn a_backlog_is_the_last_messages_of_each_room_in_id_order() {
+    let hub = hub(1000);
+    for name in ["a", "b", "a", "a", "b", "c"] {
+        say(&hub, name);
+    }
+    let mut reader = reader(&hub, &["a", "b"], None, Backlog::Last(2));
+    let hello = reader.take_hello().unwrap();
+    assert_eq!(
+        hello.cursor,
+        Cursor::Id(hub.id(1)),
+        "a reader cut off now gets the same again"
+    );
+    assert_eq!(seqs(&mut reader, 4).await, [2, 3, 4, 5]);
+    assert!(has_nothing(&mut reader));
+}
+
+#[tokio::test]
+async fn a_large_replay_comes_in_batches_and_what_is_said_meanwhile_after_it() {
+    let hub = hub(1000);
+    let text = "x".repeat(10_000);
+    (0..50).for_each(|_| {
+        say_text(&hub, "a", &text);
+    });
+    let mut reader = reader(&hub, &["a"], None, Backlog::All);
+    assert_eq!(seqs(&mut reader, 1).await, [1]);
+    assert!(reader.queue.len() < 10, "a batch is bounded");
+    say(&hub, "a");
+    assert_eq!(seqs(&mut reader, 50).await, (2..=51).collect::<Vec<_>>());
+    assert!(has_nothing(&mut reader));
+}
+
+#[tokio::test]
+async fn a_reader_that_lags_is_served_from_history_without_a_gap() {
+    let hub = hub(1000);
+    let mut reader = reader(&hub, &["a"], None, Backlog::Last(0));
+    assert!(has_nothing(&mut reader));
+    (0..500).for_each(|_| {
+        say(&hub, "a");
+    });
+    assert_eq!(seqs(&mut reader, 500).await, (1..=500).collect::<Vec<_>>());
+    say(&hub, "a");
+    assert_eq!(seqs(&mut reader, 1).await, [501]);
+}
+
+#[tokio::test]
+async fn a_reader_that_lags_behind_history_gets_a_gap_that_counts() {
+    let hub = hub(10);
+    let mut reader = reader(&hub, &["a"], None, Backlog::Last(0));
+    assert!(has_nothing(&mut reader));
+    (0..500).for_each(|_| {
+        say(&hub, "a");
+    });
+    let Delivery::Gap(gap) = reader.next().await else {
+        panic!("no gap")
+    };
+    let cursor = Cursor::Id(hub.id(490));
+    let room = rooms(&["a"]).remove(0);
+    assert_eq!(
+        gap,
+        Gap {
+            room,
+            reason: GapReason::Lagged,
+            lost: Some(490),
+            next: 491,
+            cursor
+        }
+    );
+    assert_eq!(seqs(&mut reader, 10).await, (491..=500).collect::<Vec<_>>());
+}
+
+/// tokio lets a task take only so much in one turn; then its channels look
+/// empty although they are not, which must not disturb the order of rooms.
+#[tokio::test]
+async fn many_rooms_keep_their_order_through_more_than_a_turn_of_tokio() {
+    let hub = hub(1000);
+    let names = ["a", "b", "c", "d"];
+    let mut reader = reader(&hub, &names, None, Backlog::Last(0));
+    assert!(has_nothing(&mut reader));
+    (0..480).for_each(|n| {
+        say(&hub, names[n % 4]);
+    });
+    assert_eq!(seqs(&mut reader, 480).await, (1..=480).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn many_rooms_that_hold_back_too_much_are_served_from_history() {
+    let hub = hub(1000);
+    let mut reader = reader(&hub, &["a", "b"], None, Backlog::Last(0));
+    assert!(has_nothing(&mut reader));
+    let text = "x".repeat(10_000);
+    (0..60).for_each(|n| {
+        say_text(&hub, ["a", "b"][n % 2], &text);
+    });
+    assert_eq!(seqs(&mut reader, 1).await, [1]);
+    assert!(
+        reader.held.is_empty() && reader.queue.len() < 10,
+        "a reader's pending bytes are bounded"
+    );
+    assert_eq!(seqs(&mut reader, 59).await, (2..=60).collect::<Vec<_>>());
+}
+
+#[test]
+fn messages_of_many_threads_arrive_in_id_order_over_many_rooms() {
+    let hub = hub(100_000);
+    let names = ["a", "b", "c"];
+    let mut reader = reader(&hub, &names, None, Backlog::Last(0));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let received = std::thread::scope(|scope| {
+        for name in names {
+            let hub = &hub;
+            scope.spawn(move || {
+                for _ in 0..2000 {
+                    say(hub, name);
+                }
+            });
+        }
+        runtime.block_on(seqs(&mut reader, 6000))
+    });
+    assert_eq!(received, (1..=6000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn dropping_a_stream_leaves_its_rooms() {
+    let hub = hub(10);
+    let first = reader(&hub, &["a", "b"], None, Backlog::All);
+    let second = reader(&hub, &["a"], None, Backlog::All);
+    assert_eq!(hub.readers(), 2);
+    drop(first);
+    assert_eq!(hub.readers(), 1);
+    hub.tick();
+    assert_eq!(hub.rooms().len(), 1);
+    drop(second);
+    hub.tick();
+    assert_eq!(hub.rooms().len(), 0);
+}

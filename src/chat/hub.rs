@@ -105,7 +105,7 @@ pub struct Hub {
     state: Mutex<State>,
     /// The newest seq of which every live reader's channel has its message.
     /// Written under the lock, after the channel was told.
-    published: AtomicU64,
+    pub(super) published: AtomicU64,
     readers: AtomicUsize,
 }
 

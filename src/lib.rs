@@ -1,4 +1,56 @@
-//! sse-chat
+//! sse-chat: a chat and broadcast server over Server-Sent Events. One binary,
+//! no database, no broker.
+//!
+//! # The words
+//!
+//! A **room** is where messages are said, made by the first use of its name and
+//! forgotten when idle. A **message** is what somebody said. Its **event id** is
+//! `<epoch>-<seq>`: one epoch for each life of the server, one sequence for all
+//! its rooms. Its **number** is its place in its room, 1, 2, 3, … with no hole.
+//! A **cursor** is the id of the last message a client has. **History** is the
+//! last messages of a room, as many as its bounds allow. A **gap** is an
+//! announced hole: messages that the server can no longer give. A **reader** is
+//! somebody with an event stream; one who gave a name is a **member**.
+//!
+//! # The map
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`chat`] | the product: rooms, history, subscriptions; no HTTP, no sockets |
+//! | [`sse`] | the wire format: bytes in, bytes out |
+//! | [`http`] | the hyper service: a request in, a response out |
+//! | [`server`] | sockets: listening, connections, drain |
+//! | [`cli`] | the command line |
+//! | [`config`] | what the server uses, each default a documented constant |
+//!
+//! Imports point one way, `main -> cli -> server -> http -> chat -> sse`, and a
+//! test keeps it so.
+//!
+//! # The path of a message
+//!
+//! 1. `server/connection.rs`: hyper has a request, and calls the service.
+//! 2. `http/service.rs`: host, path, method, room, in this order; a refusal ends
+//!    here as a problem.
+//! 3. `http/publish.rs` with `http/input.rs`: JSON or a form becomes a
+//!    [`chat::Draft`], whose parts are valid by type.
+//! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes, under the one lock, a seq and a
+//!    number, encodes the [`chat::Frame`] once, puts it into history and hands
+//!    it to the room's channel.
+//! 5. The sender gets 201. It waited for no reader.
+//! 6. `chat/subscription.rs` and `http/events.rs`: each reader takes the same
+//!    bytes, by reference count, and writes them.
+//!
+//! # The path of a reader
+//!
+//! 1. `http/events.rs`: rooms, cursor and name become a [`chat::Subscribe`].
+//! 2. `chat/subscription.rs`: where the stream goes on from; the hello.
+//! 3. `chat/replay.rs`: what history holds after the cursor, in id order, each
+//!    hole announced. When there is no more, the stream goes live, under the
+//!    lock that publishing takes: a message is in the one or in the other.
+//! 4. It lags? Back to 3 with the cursor it has reached.
+//! 5. Its end, however it comes, is a drop: [`chat::Subscription`] leaves its
+//!    rooms.
+
 pub mod chat;
 pub mod cli;
 pub mod config;

@@ -82,8 +82,9 @@ fn bad_value(error: &clap::Error) -> Option<String> {
         text(ContextKind::ValidValue),
     ) {
         (Some(why), _) => why.to_string(),
-        (None, Some(valid)) => format!("use one of {valid}"),
-        (None, None) => "a value is missing".to_owned(),
+        (None, Some(valid)) if !value.is_empty() => format!("use one of {valid}"),
+        // The value is not wrong, it is not there: that is usage.
+        (None, _) => return None,
     };
     Some(format!("{flag} {value:?}: {why}"))
 }

@@ -113,6 +113,7 @@ impl Serve {
     /// Serves until a signal.
     pub(super) fn run(self) -> ExitCode {
         self.start_log();
+        raise_open_files();
         let runtime = match tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -155,6 +156,15 @@ impl Serve {
             head_timeout: self.head_timeout.0,
             body_timeout: self.body_timeout.0,
         }
+    }
+}
+
+/// A reader is an open file, and the soft limit is often 1,024: the hard one
+/// is what the machine's owner allows.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "the limit on open files"),
+        Err(error) => tracing::warn!(%error, "can't raise the limit on open files"),
     }
 }
 

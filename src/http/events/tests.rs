@@ -81,7 +81,7 @@ proptest! {
     fn every_message_is_seen_once_in_order_or_lies_in_a_gap(config in config(), wishes in wishes(), steps in steps()) {
         let mut world = World::new(config, wishes);
         for step in steps {
-            world.play(step);
+            world.play(&step);
         }
         world.finish();
     }
@@ -128,8 +128,8 @@ impl World {
         }
     }
 
-    fn play(&mut self, step: Step) {
-        match step {
+    fn play(&mut self, step: &Step) {
+        match *step {
             Step::Say { room, count } => (0..count).for_each(|_| self.say(ROOMS[room], None)),
             Step::SayOnce { room, client_id } => self.say(ROOMS[room], Some(client_id)),
             Step::Read { reader, polls } => {
@@ -138,7 +138,7 @@ impl World {
                     self.readers[reader].receive(&bytes, &self.said);
                 }
             }
-            Step::Cut { reader, byte } => {
+            Step::Cut { reader, ref byte } => {
                 let bytes = self.poll(reader);
                 let whole = &bytes[..byte.index(bytes.len() + 1)];
                 self.readers[reader].receive(whole, &self.said);

@@ -1,0 +1,63 @@
+//! What one message costs to encode: the work that is done once, whatever the
+//! number of readers. Not measured: the hub's lock, history, any reader.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use sse_chat::chat::Message;
+use sse_chat::sse::{Decoder, Event};
+
+fn message(bytes: usize) -> Message<'static> {
+    Message {
+        id: "mfz3k1q8x04z-1042".parse().expect("an event id"),
+        room: "lobby".into(),
+        number: 1042,
+        name: "Alice".into(),
+        message: "x".repeat(bytes).into(),
+        created_at: "2026-11-23T01:02:03.004Z".into(),
+        client_id: Some("c-1042".into()),
+    }
+}
+
+fn encode(c: &mut Criterion) {
+    let mut group = c.benchmark_group("encode a frame");
+    for bytes in [128, 4096] {
+        let message = message(bytes);
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_with_input(
+            BenchmarkId::from_parameter(bytes),
+            &message,
+            |b, message| {
+                b.iter(|| {
+                    Event::with_capacity(bytes + 256)
+                        .id(message.id)
+                        .event("update")
+                        .json(black_box(message))
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+fn decode(c: &mut Criterion) {
+    let event = Event::with_capacity(512)
+        .id("e-1")
+        .event("update")
+        .json(&message(128));
+    let stream = event.repeat(1000);
+    let mut group = c.benchmark_group("decode a thousand frames");
+    group.throughput(Throughput::Bytes(stream.len() as u64));
+    group.bench_function("128", |b| {
+        b.iter(|| {
+            let mut events = 0;
+            Decoder::default()
+                .feed(black_box(&stream), |_| events += 1)
+                .map(|()| events)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, encode, decode);
+criterion_main!(benches);

@@ -1,0 +1,412 @@
+//! The binary as it is called: starts, starts that fail, signals, restarts.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is its way to say so"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sse-chat"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a call that is expected to end by itself.
+fn run(args: &[&str]) -> Output {
+    program().args(args).output().unwrap()
+}
+
+/// A start that fails: one line on standard error that has all these words.
+#[track_caller]
+fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for word in words {
+        assert!(error.contains(word), "{word:?} in {error}");
+    }
+}
+
+/// A running server. It is killed when it is dropped.
+struct Running {
+    child: Child,
+    line: String,
+    address: SocketAddr,
+}
+
+impl Running {
+    fn start(args: &[&str]) -> Self {
+        Self::spawn(program().args(args))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.trim_end().rsplit("http://").next().unwrap();
+        let address = url
+            .parse()
+            .unwrap_or_else(|_| panic!("no address in {line:?}"));
+        Self {
+            child,
+            line,
+            address,
+        }
+    }
+
+    fn free() -> Self {
+        Self::start(&["--listen", "127.0.0.1:0"])
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code, and all that was written to standard error.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut error = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut error)
+            .unwrap();
+        (self.child.wait().unwrap().code(), error)
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// One request, and the whole answer.
+    fn request(&self, head: &str, body: &str) -> String {
+        let mut stream = self.connect();
+        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Opens a stream; returns it with the text up to and with `until`.
+    fn stream(&self, headers: &str, until: &str) -> (TcpStream, String) {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "GET /rooms/lobby/events HTTP/1.1\r\nhost: x\r\n{headers}\r\n"
+        )
+        .unwrap();
+        let text = read_until(&mut stream, until);
+        (stream, text)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_until(stream: &mut TcpStream, until: &str) -> String {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(until.as_bytes()) {
+        assert_eq!(
+            stream.read(&mut byte).unwrap(),
+            1,
+            "the end came before {until:?}: {}",
+            String::from_utf8_lossy(&text)
+        );
+        text.push(byte[0]);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn it_starts_with_one_line_that_has_the_url() {
+    for args in [
+        &["--listen", "127.0.0.1:0"][..],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ] {
+        let server = Running::start(args);
+        assert!(
+            server.line.starts_with(concat!(
+                "sse-chat ",
+                env!("CARGO_PKG_VERSION"),
+                ": open http://127.0.0.1:"
+            )),
+            "{}",
+            server.line
+        );
+        assert!(server.request("GET /healthz", "").ends_with("\r\n\r\nok"));
+    }
+}
+
+#[test]
+fn it_listens_on_every_address_it_is_given() {
+    let server = Running::start(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
+    let urls: Vec<&str> = server
+        .line
+        .split("http://")
+        .skip(1)
+        .map(|url| url.trim_end_matches(" or ").trim_end())
+        .collect();
+    assert_eq!(urls.len(), 2, "{}", server.line);
+    for url in urls {
+        TcpStream::connect(url).unwrap();
+    }
+}
+
+#[test]
+fn settings_come_from_variables_and_flags_win() {
+    let mut command = program();
+    command
+        .env("SSE_CHAT_LISTEN", "127.0.0.1:0")
+        .env("SSE_CHAT_PING", "7s")
+        .env("SSE_CHAT_RETRY", "1s..1s");
+    let server = Running::spawn(command.args(["--ping", "9s"]));
+    let (_, hello) = server.stream("", "}\n\n");
+    assert!(hello.contains("\"ping_ms\":9000"), "{hello}");
+    assert!(hello.contains("retry: 1000\n"), "{hello}");
+}
+
+#[test]
+fn help_shows_every_flag_of_the_issue_with_its_default_and_variable() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    for (flag, default) in [
+        ("listen", "127.0.0.1:8080"),
+        ("history", "1000"),
+        ("history-bytes", "4MiB"),
+        ("history-budget", "256MiB"),
+        ("ping", "15s"),
+        ("retry", "2s..5s"),
+        ("max-message-bytes", "4096"),
+        ("default-room", "lobby"),
+        ("max-rooms", "10000"),
+        ("room-idle", "1h"),
+        ("list-rooms", ""),
+        ("no-demo", ""),
+        ("grace", "10s"),
+        ("head-timeout", "30s"),
+        ("body-timeout", "10s"),
+        ("log-format", "text"),
+        ("log-level", "info"),
+    ] {
+        let start = help
+            .find(&format!("--{flag} "))
+            .or_else(|| help.find(&format!("--{flag}\n")))
+            .unwrap_or_else(|| panic!("no --{flag}"));
+        let part = help[start..].split("\n      --").next().unwrap();
+        assert!(
+            part.contains(&format!(
+                "SSE_CHAT_{}",
+                flag.to_uppercase().replace('-', "_")
+            )),
+            "{part}"
+        );
+        assert!(
+            default.is_empty() || part.contains(&format!("[default: {default}]")),
+            "{part}"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_fails(
+        &run(&["--listen", &address]),
+        1,
+        &["--listen", &address, "in use"],
+    );
+}
+
+#[test]
+fn a_bad_value_is_one_clear_line_that_names_its_flag() {
+    for (flag, value, right) in [
+        ("--listen", "8080", "127.0.0.1:8080"),
+        ("--listen", "localhost:http", "127.0.0.1:8080"),
+        ("--history", "many", "digit"),
+        ("--history", "-1", "digit"),
+        ("--history-bytes", "4 cats", "4MiB"),
+        ("--history-budget", "", "4MiB"),
+        ("--ping", "15", "15s"),
+        ("--ping", "0s", "1ms"),
+        ("--retry", "2s", "2s..5s"),
+        ("--retry", "5s..2s", "longer"),
+        ("--max-message-bytes", "0", "at least 1"),
+        ("--max-message-bytes", "1GiB", "1 MiB"),
+        ("--default-room", "a b", "letters"),
+        ("--max-rooms", "0", "at least 1"),
+        ("--room-idle", "-1s", "1h"),
+        ("--grace", "soon", "15s"),
+        ("--head-timeout", "0s", "more than 0s"),
+        ("--body-timeout", "0s", "more than 0s"),
+        ("--log-format", "xml", "json"),
+        ("--log-level", "loud", "debug"),
+    ] {
+        assert_fails(&run(&[&format!("{flag}={value}")]), 1, &[flag, right]);
+    }
+    let output = program().env("SSE_CHAT_PING", "soon").output().unwrap();
+    assert_fails(&output, 1, &["--ping", "soon"]);
+}
+
+#[test]
+fn a_wrong_use_is_exit_code_two() {
+    for args in [&["--nope"][..], &["nope"], &["--ping"], &["serve", "extra"]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty());
+    }
+    for args in [["--help"], ["--version"]] {
+        assert_eq!(run(&args).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_signal_ends_it_with_bye_and_exit_code_zero() {
+    for signal in ["TERM", "INT"] {
+        let server = Running::free();
+        let (mut stream, _) = server.stream("", "}\n\n");
+        server.signal(signal);
+        read_until(&mut stream, "event: bye\n");
+        read_until(&mut stream, "\r\n0\r\n\r\n");
+        let (code, log) = server.ended();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("draining") && log.contains("drained"), "{log}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let server = Running::start(&["--listen", "127.0.0.1:0", "--grace", "1h"]);
+    let mut stuck = server.connect();
+    write!(stuck, "POST /rooms/lobby/messages HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n").unwrap();
+    read_until(&mut stuck, "100 Continue\r\n\r\n");
+    let (mut stream, _) = server.stream("", "}\n\n");
+    server.signal("TERM");
+    read_until(&mut stream, "event: bye\n");
+    server.signal("INT");
+    assert_eq!(server.ended().0, Some(130));
+}
+
+#[test]
+fn the_log_is_text_or_json_on_standard_error() {
+    let server = Running::start(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    server.signal("TERM");
+    let (_, log) = server.ended();
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["level"], "INFO");
+    }
+    assert!(!log.is_empty());
+    let silent = Running::start(&["--listen", "127.0.0.1:0", "--log-level", "off"]);
+    silent.signal("TERM");
+    assert_eq!(silent.ended().1, "");
+}
+
+#[test]
+fn after_kill_and_restart_the_gap_says_restart() {
+    let server = Running::free();
+    let said = server.request(
+        "POST /rooms/lobby/messages",
+        r#"{"name":"Alice","message":"before"}"#,
+    );
+    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
+    let (_, hello) = server.stream("", "}\n\n");
+    let id = hello
+        .lines()
+        .find_map(|line| line.strip_prefix("id: "))
+        .unwrap();
+    let address = server.address.to_string();
+    server.signal("KILL");
+    server.ended();
+    let server = Running::start(&["--listen", &address]);
+    server.request(
+        "POST /rooms/lobby/messages",
+        r#"{"name":"Alice","message":"after"}"#,
+    );
+    let (_, text) = server.stream(&format!("last-event-id: {id}\r\n"), "\"}\n\n");
+    let (gap, update) = (
+        text.find("event: gap").unwrap(),
+        text.find("\"message\":\"after\"").unwrap(),
+    );
+    assert!(gap < update, "{text}");
+    assert!(
+        text.contains("\"reason\":\"restart\",\"lost\":null,\"next\":1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn out_of_open_files_it_waits_and_does_not_spin() {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -n 40 && exec \"$0\" --listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_sse-chat"),
+    ]);
+    let server = Running::spawn(
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
+    let before = cpu_ticks(server.child.id());
+    let (begun, mut open) = (Instant::now(), Vec::new());
+    for _ in 0..60 {
+        open.push(server.connect());
+    }
+    // The log says when it has run out.
+    let mut server = server;
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    assert!(line.contains("can't accept"), "{line}");
+    drop(open);
+    assert!(
+        server.request("GET /healthz", "").ends_with("ok"),
+        "it goes on"
+    );
+    // 100 ticks a second: a spin would have taken all of them.
+    let (ticks, seconds) = (
+        cpu_ticks(server.child.id()) - before,
+        begun.elapsed().as_secs_f64(),
+    );
+    assert!(
+        ticks < 50.0 * seconds + 20.0,
+        "{ticks} ticks in {seconds} s"
+    );
+}
+
+/// The processor time that a process has used, in hundredths of a second.
+fn cpu_ticks(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()
+}

@@ -1,0 +1,138 @@
+//! The house rule that imports point one way: main -> cli -> server -> http ->
+//! chat -> sse, with config a leaf that everybody may read.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is its way to say so"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms of the house, from the top; each may use those below it.
+const FLOORS: [&str; 7] = ["main", "cli", "server", "http", "chat", "sse", "config"];
+/// Floors that use no other.
+const LEAVES: [&str; 2] = ["sse", "config"];
+
+#[test]
+fn nothing_imports_upward() {
+    let mut wrong = Vec::new();
+    for file in sources(Path::new("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let floor = floor_of(&file);
+        let Some(own) = FLOORS.iter().position(|known| *known == floor) else {
+            assert_eq!(
+                floor,
+                "lib",
+                "{} is a room that this test does not know",
+                file.display()
+            );
+            continue;
+        };
+        for used in imports(&text) {
+            let place = FLOORS
+                .iter()
+                .position(|known| *known == used)
+                .unwrap_or_else(|| panic!("{}: crate::{used}", file.display()));
+            if place < own || (place > own && LEAVES.contains(&FLOORS[own])) {
+                wrong.push(format!("{} uses {used}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports that point upward: {wrong:#?}");
+}
+
+#[test]
+fn the_product_knows_no_transport() {
+    for file in sources(Path::new("src/chat"))
+        .into_iter()
+        .chain(sources(Path::new("src/sse")))
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        for word in [
+            "hyper",
+            "http_body",
+            "clap",
+            "tokio::net",
+            "TcpStream",
+            "tracing",
+        ] {
+            assert!(
+                !text.contains(&format!("use {word}")) && !text.contains(&format!("{word}::")),
+                "{} names {word}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn tasks_are_started_only_where_sockets_or_the_command_line_are() {
+    for floor in ["http", "chat", "sse"] {
+        for file in sources(&Path::new("src").join(floor)) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(
+                !text.contains("tokio::spawn") && !text.contains("spawn_blocking"),
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is_for() {
+    for file in sources(Path::new("src"))
+        .into_iter()
+        .filter(|file| !file.ends_with("tests.rs"))
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{}", file.display());
+    }
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"));
+    files
+        .chain(folders.iter().flat_map(|folder| sources(folder)))
+        .collect()
+}
+
+/// The folder or file directly below src/ that a file is in.
+fn floor_of(file: &Path) -> String {
+    let first = file
+        .strip_prefix("src")
+        .unwrap()
+        .components()
+        .next()
+        .unwrap();
+    Path::new(first.as_os_str())
+        .file_stem()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Every `crate::room` and `sse_chat::room` of a file.
+fn imports(text: &str) -> Vec<String> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| {
+        ["crate::", "sse_chat::"]
+            .iter()
+            .flat_map(move |root| line.split(root).skip(1))
+    })
+    .map(|rest| {
+        rest.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    })
+    .collect()
+}

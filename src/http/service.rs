@@ -55,10 +55,12 @@ async fn check_and_dispatch(
         query: query(),
     };
     match route {
+        // Boxed, because hyper keeps room for this function's future as long as
+        // the connection lives, and a stream would pay 2 KiB for what it never is.
         Route::Messages(room) if request.method() == Method::POST => {
-            publish::publish(app, room_of_path(room)?, request).await
+            Box::pin(publish::publish(app, room_of_path(room)?, request)).await
         }
-        Route::SendPhp => Ok(demo::send(app, &uri, request).await),
+        Route::SendPhp => Ok(Box::pin(demo::send(app, &uri, request)).await),
         Route::Messages(room) => history::messages(app, &room_of_path(room)?, &query()),
         Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &asked()),
         Route::ManyEvents => events::of_many_rooms(app, &asked()),

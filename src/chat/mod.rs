@@ -3,6 +3,7 @@
 //!
 //! [`Hub::publish`] is the only way in, [`Subscription`] the only way out.
 
+mod delivery;
 mod event_id;
 mod forgotten;
 mod history;
@@ -12,13 +13,16 @@ mod name;
 mod presence;
 mod replay;
 mod room;
+mod rooms;
+mod start;
 mod subscription;
 
+pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
-pub use hub::{Hub, Limits, Page, PageOf, Published, RoomSummary, TooManyRooms};
+pub use hub::{Hub, Page, PageOf, RoomSummary};
 pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Members};
-pub use subscription::{
-    Backlog, Delivery, Gap, GapReason, Hello, HelloRoom, Subscribe, Subscription,
-};
+pub use rooms::{Limits, Published, TooManyRooms};
+pub use start::{Backlog, Subscribe};
+pub use subscription::Subscription;

@@ -5,14 +5,15 @@
 //! over gaps too, and one cursor is enough: whoever has seen the gap resumes
 //! after it, whoever has not is told of it again.
 
-use std::collections::{HashMap, VecDeque, vec_deque};
+use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 
-use super::event_id::{Cursor, Epoch, EventId};
+use super::delivery::{Delivery, Gap, GapReason};
+use super::event_id::Cursor;
 use super::message::Frame;
 use super::name::RoomName;
 use super::room::Room;
-use super::subscription::{Delivery, Gap, GapReason};
+use super::rooms::Rooms;
 
 /// How much one look takes along: a reader's pending bytes are bounded by it,
 /// beside what its connection buffers.
@@ -42,12 +43,7 @@ pub(super) struct Found {
 }
 
 /// What history has for these seats after `cursor`, up to about 64 KiB.
-pub(super) fn look(
-    rooms: &HashMap<RoomName, Room>,
-    epoch: Epoch,
-    seats: &mut [Seat],
-    cursor: u64,
-) -> Found {
+pub(super) fn look(rooms: &Rooms, seats: &mut [Seat], cursor: u64) -> Found {
     let mut sources: Vec<Source<'_>> = seats
         .iter()
         .enumerate()
@@ -68,7 +64,7 @@ pub(super) fn look(
             found.all = true;
             return found;
         };
-        let delivery = source.take(&mut seats[source.seat], epoch);
+        let delivery = source.take(&mut seats[source.seat], rooms);
         bytes += delivery.bytes();
         found.deliveries.push_back(delivery);
         found.cursor = seq;
@@ -85,12 +81,7 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn of(
-        rooms: &'a HashMap<RoomName, Room>,
-        index: usize,
-        seat: &Seat,
-        cursor: u64,
-    ) -> Option<Self> {
+    fn of(rooms: &'a Rooms, index: usize, seat: &Seat, cursor: u64) -> Option<Self> {
         let room = rooms.get(&seat.room)?;
         let after = cursor.max(seat.skip_through);
         let lost = room.history.evicted_through();
@@ -108,7 +99,7 @@ impl<'a> Source<'a> {
     }
 
     /// Takes what stands at this source's position.
-    fn take(&mut self, seat: &mut Seat, epoch: Epoch) -> Delivery {
+    fn take(&mut self, seat: &mut Seat, rooms: &Rooms) -> Delivery {
         let reason = std::mem::replace(&mut seat.hole, GapReason::Lagged);
         if let Some(seq) = self.gap.take() {
             let next = self.room.history.first_number();
@@ -118,7 +109,7 @@ impl<'a> Source<'a> {
                 reason,
                 lost: expected.and_then(|expected| next.checked_sub(expected)),
                 next,
-                cursor: Cursor::Id(EventId { epoch, seq }),
+                cursor: Cursor::Id(rooms.id(seq)),
             });
         }
         let frame = self

@@ -11,134 +11,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::task::coop::unconstrained;
 use tokio_stream::Stream as _;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::event_id::{Cursor, EventId};
-use super::hub::{Hub, State, TooManyRooms};
+use super::delivery::{Delivery, GapReason, Hello};
+use super::hub::Hub;
 use super::message::Frame;
-use super::name::{RoomName, UserName};
+use super::name::UserName;
 use super::replay::{Seat, look};
 use super::room::Live;
-use crate::sse;
+use super::rooms::{Rooms, TooManyRooms};
+use super::start::{Start, Subscribe, hello_room};
 
 /// How much a stream of several rooms may hold back, waiting for its order,
 /// before it counts as lagging.
 const MAX_HELD_BYTES: usize = 256 * 1024;
-
-/// What a reader asks for.
-#[derive(Debug, Clone)]
-pub struct Subscribe {
-    /// Its rooms, each once.
-    pub rooms: Vec<RoomName>,
-    /// Where it was, if it was here before.
-    pub cursor: Option<Cursor>,
-    /// What it gets of the past if it was not.
-    pub backlog: Backlog,
-    /// The name under which it is a member of its rooms.
-    pub name: Option<UserName>,
-    /// Whether it is told who comes and leaves.
-    pub presence: bool,
-}
-
-/// How many past messages of each room a new reader gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backlog {
-    /// At most this many.
-    Last(usize),
-    /// All that history holds.
-    All,
-}
-
-/// The first thing that a reader is told.
-#[derive(Debug, Clone, Serialize)]
-pub struct Hello {
-    /// Where this stream goes on from.
-    pub cursor: Cursor,
-    /// Its rooms as they are now.
-    pub rooms: Vec<HelloRoom>,
-}
-
-/// A room as it is when a stream begins.
-#[derive(Debug, Clone, Serialize)]
-pub struct HelloRoom {
-    /// The room.
-    pub room: RoomName,
-    /// How many members are in it.
-    pub members: usize,
-    /// The oldest message that its history holds.
-    pub oldest: Option<EventId>,
-    /// The newest message that its history holds.
-    pub newest: Option<EventId>,
-    /// The number of its next message.
-    pub next: u64,
-}
-
-/// One thing that a reader is told after that.
-#[derive(Debug, Clone)]
-pub enum Delivery {
-    /// A message.
-    Update(Frame),
-    /// A hole.
-    Gap(Gap),
-    /// Who is here, or who came and left: a `presence` event.
-    Presence(Bytes),
-}
-
-impl Delivery {
-    /// The event as it goes over the wire.
-    pub fn into_text(self) -> Bytes {
-        match self {
-            Self::Update(frame) => frame.text().clone(),
-            Self::Gap(gap) => sse::Event::with_capacity(192)
-                .event("gap")
-                .id(gap.cursor)
-                .json(&gap),
-            Self::Presence(text) => text,
-        }
-    }
-
-    /// About how many bytes that is.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Update(frame) => frame.text().len(),
-            Self::Gap(gap) => gap.room.as_str().len() + 128,
-            Self::Presence(text) => text.len(),
-        }
-    }
-}
-
-/// An announced hole: messages that the server can no longer give.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Gap {
-    /// The room that they were said in.
-    pub room: RoomName,
-    /// Why they are gone.
-    pub reason: GapReason,
-    /// How many they are, if the server can know.
-    pub lost: Option<u64>,
-    /// The number of the next message in this stream.
-    pub next: u64,
-    /// Where the stream goes on from.
-    #[serde(skip)]
-    pub cursor: Cursor,
-}
-
-/// Why there is a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GapReason {
-    /// The reader was away for longer than history reaches.
-    Evicted,
-    /// The cursor is of another life of the server.
-    Restart,
-    /// Nobody can say where the reader was.
-    Unknown,
-    /// The reader was too slow for longer than history reaches.
-    Lagged,
-}
 
 /// One reader's stream. Dropping it leaves its rooms.
 #[derive(Debug)]
@@ -162,17 +50,26 @@ pub struct Subscription {
 /// A receiver has lost something: back to history.
 struct Lagged;
 
+impl Hub {
+    /// Begins a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyRooms`] when one of its rooms would be one too many; it then
+    /// has entered none.
+    pub fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Subscription, TooManyRooms> {
+        Subscription::begin(Arc::clone(self), wish)
+    }
+}
+
 impl Subscription {
-    pub(super) fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooManyRooms> {
+    fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooManyRooms> {
         debug_assert!(!wish.rooms.is_empty(), "a stream has a room");
         let (start, rooms) = {
-            let state = &mut *hub.lock();
-            hub.enter(state, &wish)?;
-            let rooms = wish
-                .rooms
-                .iter()
-                .filter_map(|room| hello_room(&hub, state, room));
-            (Start::of(&hub, state, &wish), rooms.collect())
+            let rooms = &mut *hub.lock();
+            hub.enter(rooms, &wish.rooms, wish.name.as_ref())?;
+            let told = wish.rooms.iter().filter_map(|room| hello_room(rooms, room));
+            (Start::of(rooms, &wish), told.collect())
         };
         // Not under the lock: what drops a subscription takes it. What is said
         // from here on is found in history by the first poll.
@@ -219,16 +116,15 @@ impl Subscription {
     }
 
     /// Looks into history; goes live, under the same lock, if that was all.
-    fn replay(&mut self, state: &mut State) {
-        let found = look(&state.rooms, self.hub.epoch(), &mut self.seats, self.cursor);
+    fn replay(&mut self, rooms: &mut Rooms) {
+        let found = look(rooms, &mut self.seats, self.cursor);
         self.queue.extend(found.deliveries);
         self.cursor = found.cursor;
         if !found.all {
             return;
         }
         for seat in &mut self.seats {
-            let room = state
-                .rooms
+            let room = rooms
                 .get_mut(&seat.room)
                 .expect("a room with a reader is kept");
             seat.hole = GapReason::Lagged;
@@ -339,140 +235,6 @@ impl Drop for Subscription {
         self.hub
             .leave(self.seats.iter().map(|seat| &seat.room), self.name.as_ref());
     }
-}
-
-/// Where a stream goes on from.
-struct Start {
-    seats: Vec<Seat>,
-    hello: Cursor,
-    cursor: u64,
-    /// Gaps that have no place in this epoch's order, so they come first.
-    gaps: VecDeque<Delivery>,
-}
-
-impl Start {
-    fn of(hub: &Hub, state: &State, wish: &Subscribe) -> Self {
-        match wish.cursor {
-            None => Self::new_reader(hub, state, wish),
-            Some(Cursor::Id(id)) if id.epoch != hub.epoch() => {
-                Self::stranger(hub, state, wish, GapReason::Restart, Cursor::Id(id))
-            }
-            Some(Cursor::Id(id)) if id.seq <= state.seq => Self::returning(state, wish, id),
-            Some(_) => Self::stranger(hub, state, wish, GapReason::Unknown, Cursor::Unknown),
-        }
-    }
-
-    fn new_reader(hub: &Hub, state: &State, wish: &Subscribe) -> Self {
-        let seats = seats(state, wish, |history| {
-            let first = match wish.backlog {
-                Backlog::All => history.oldest(),
-                Backlog::Last(most) => history.last(most).next(),
-            };
-            first.map_or(state.seq, |frame| frame.seq() - 1)
-        });
-        let cursor = lowest(&seats);
-        Self {
-            seats,
-            hello: Cursor::Id(hub.id(cursor)),
-            cursor,
-            gaps: VecDeque::new(),
-        }
-    }
-
-    fn returning(state: &State, wish: &Subscribe, id: EventId) -> Self {
-        let mut seats = seats(state, wish, |_| id.seq);
-        let alone = seats.len() == 1;
-        for seat in &mut seats {
-            seat.skip_through = 0;
-            // A reader of several rooms may have been cut off between messages
-            // of one and the gap of another, whose messages it then lost before
-            // its cursor too. A count from the cursor would be too low.
-            let history = &state.rooms[&seat.room].history;
-            let counts = alone || id.seq >= history.evicted_through() || seat.next == Some(1);
-            seat.next = seat.next.filter(|_| counts);
-        }
-        Self {
-            seats,
-            hello: Cursor::Id(id),
-            cursor: id.seq,
-            gaps: VecDeque::new(),
-        }
-    }
-
-    /// The reader was somewhere else: a gap for each room, then all there is.
-    ///
-    /// The stream's cursor stays foreign until the last of the gaps, so that a
-    /// reader cut off before it is told of all of them again.
-    fn stranger(
-        hub: &Hub,
-        state: &State,
-        wish: &Subscribe,
-        reason: GapReason,
-        foreign: Cursor,
-    ) -> Self {
-        let seats = seats(state, wish, super::history::History::evicted_through);
-        let cursor = lowest(&seats);
-        let last = seats.len() - 1;
-        let gap = |(index, seat): (usize, &Seat)| {
-            Delivery::Gap(Gap {
-                room: seat.room.clone(),
-                reason,
-                lost: None,
-                next: seat.next.unwrap_or(1),
-                cursor: if index == last {
-                    Cursor::Id(hub.id(cursor))
-                } else {
-                    foreign
-                },
-            })
-        };
-        let gaps = seats.iter().enumerate().map(gap).collect();
-        Self {
-            seats,
-            hello: foreign,
-            cursor,
-            gaps,
-        }
-    }
-}
-
-/// A seat for each room, from the seq that `start` gives for its history.
-fn seats(
-    state: &State,
-    wish: &Subscribe,
-    start: impl Fn(&super::history::History) -> u64,
-) -> Vec<Seat> {
-    let seat = |room: &RoomName| {
-        let history = &state.rooms.get(room)?.history;
-        let skip_through = start(history);
-        let next = history.number_after(skip_through);
-        Some(Seat {
-            room: room.clone(),
-            skip_through,
-            next,
-            hole: GapReason::Evicted,
-        })
-    };
-    wish.rooms.iter().filter_map(seat).collect()
-}
-
-fn lowest(seats: &[Seat]) -> u64 {
-    seats
-        .iter()
-        .map(|seat| seat.skip_through)
-        .min()
-        .unwrap_or(0)
-}
-
-fn hello_room(hub: &Hub, state: &State, room: &RoomName) -> Option<HelloRoom> {
-    let room = state.rooms.get(room)?;
-    Some(HelloRoom {
-        room: room.name.clone(),
-        members: room.presence.count(),
-        oldest: room.history.oldest().map(|frame| hub.id(frame.seq())),
-        newest: room.history.newest().map(|frame| hub.id(frame.seq())),
-        next: room.history.next_number(),
-    })
 }
 
 #[cfg(test)]

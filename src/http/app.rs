@@ -12,13 +12,13 @@ use crate::config::{BadSetting, Config};
 #[derive(Debug)]
 pub struct App {
     /// What it was told at its start.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Its rooms.
     pub hub: Arc<Hub>,
     /// The room of `/`, `send.php` and `sse.php`.
     pub default_room: RoomName,
     /// Whether it is shutting down.
-    pub draining: Draining,
+    pub draining: Arc<Draining>,
     pub(super) page: Page,
 }
 
@@ -43,8 +43,8 @@ impl App {
         });
         Ok(Self {
             page: Page::new(&default_room),
-            draining: Draining::default(),
-            config,
+            draining: Arc::default(),
+            config: Arc::new(config),
             hub,
             default_room,
         })

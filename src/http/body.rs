@@ -1,4 +1,5 @@
-//! The body of a response: whole, or an event stream.
+//! The body of a response: whole, or an event stream; and the most common
+//! responses with one.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -6,8 +7,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
 
-use super::events::EventStream;
+use super::stream::EventStream;
 
 /// What a response carries.
 #[derive(Debug)]
@@ -49,4 +53,20 @@ impl http_body::Body for Body {
             Self::Events(_) => SizeHint::default(),
         }
     }
+}
+
+/// An answer in JSON that no cache keeps.
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::Whole(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The same for a value that has a JSON form.
+pub(super) fn json_of(value: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(value).expect("what is sent has a JSON form");
+    json(StatusCode::OK, Bytes::from(body))
 }

@@ -7,11 +7,10 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use super::app::App;
-use super::body::Body;
+use super::body::{Body, json};
 use super::input::{Fields, Pairs, read_fields};
 use super::problem::Problem;
 use super::publish::say;
-use super::service::json;
 
 const SUCCESS: &[u8] = br#"{"code":0,"msg":"success"}"#;
 const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;

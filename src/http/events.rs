@@ -1,38 +1,27 @@
-//! Event streams: from a request to a `Subscription`, and from that to a body.
-//!
-//! The body writes hello, then whatever the subscription has, joined into one
-//! write; a ping when there was nothing for a while; and bye, then a clean end,
-//! when the server drains.
+//! The endpoints of event streams: from a request to a `Subscription`. What is
+//! written then is in `stream`.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response};
-use serde::Serialize;
-use tokio::time::{Instant, Sleep};
 
 use super::app::App;
 use super::body::Body;
-use super::draining::Turn;
 use super::input::Pairs;
 use super::problem::{Code, Problem};
-use crate::chat::{Backlog, Cursor, Hello, HelloRoom, RoomName, Subscribe, Subscription, UserName};
-use crate::sse;
+use super::stream::EventStream;
+use crate::chat::{Backlog, Cursor, RoomName, Subscribe, UserName};
 
 /// Most rooms of one stream.
 const MAX_ROOMS: usize = 100;
 /// Most messages of backlog that can be asked for by number.
 const MAX_BACKLOG: usize = 500;
-/// How much is joined into one write.
-const MAX_WRITE_BYTES: usize = 64 * 1024;
 
 /// `GET /rooms/{room}/events`
 pub(super) fn of_one_room(
-    app: &Arc<App>,
+    app: &App,
     room: RoomName,
     asked: &Asked<'_>,
 ) -> Result<Response<Body>, Problem> {
@@ -41,7 +30,7 @@ pub(super) fn of_one_room(
 }
 
 /// `GET /events?room=a&room=b`
-pub(super) fn of_many_rooms(app: &Arc<App>, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
+pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
     let mut rooms: Vec<RoomName> = Vec::new();
     for room in asked.query.all("room")? {
         let room = RoomName::parse(room)?;
@@ -60,7 +49,7 @@ pub(super) fn of_many_rooms(app: &Arc<App>, asked: &Asked<'_>) -> Result<Respons
 }
 
 /// `GET /sse.php`: the default room, with all that was said.
-pub(super) fn of_the_demo(app: &Arc<App>, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
+pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
     let wish = asked.wish(vec![app.default_room.clone()], Backlog::All)?;
     respond(app, asked, wish)
 }
@@ -114,13 +103,10 @@ impl Asked<'_> {
     }
 }
 
-fn respond(app: &Arc<App>, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
+fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
     let body = match *asked.method {
         Method::HEAD => Body::Whole(Bytes::new()),
-        _ => Body::Events(Box::new(EventStream::new(
-            Arc::clone(app),
-            app.hub.subscribe(wish)?,
-        ))),
+        _ => Body::Events(Box::new(stream(app, wish)?)),
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -136,149 +122,11 @@ fn respond(app: &Arc<App>, asked: &Asked<'_>, wish: Subscribe) -> Result<Respons
     Ok(response)
 }
 
-/// The body of an event stream.
-#[derive(Debug)]
-pub struct EventStream {
-    app: Arc<App>,
-    /// `None` once the stream has ended. A drop of it leaves the rooms.
-    subscription: Option<Subscription>,
-    turn: Turn,
-    ping: Pin<Box<Sleep>>,
-    last_sent: Instant,
+fn stream(app: &App, wish: Subscribe) -> Result<EventStream, Problem> {
+    let subscription = app.hub.subscribe(wish)?;
+    Ok(EventStream::new(
+        Arc::clone(&app.config),
+        Arc::clone(&app.draining),
+        subscription,
+    ))
 }
-
-impl EventStream {
-    fn new(app: Arc<App>, subscription: Subscription) -> Self {
-        Self {
-            subscription: Some(subscription),
-            turn: Turn::of(&app.draining),
-            ping: Box::pin(tokio::time::sleep(app.config.ping)),
-            last_sent: Instant::now(),
-            app,
-        }
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.subscription.is_none()
-    }
-
-    /// All that is ready, as one piece; `None` at the end.
-    pub(super) fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(subscription) = &mut self.subscription else {
-            return Poll::Ready(None);
-        };
-        let mut ready = Joined::default();
-        if let Some(hello) = subscription.take_hello() {
-            ready.push(encode_hello(&self.app, &hello));
-        }
-        while ready.len() < MAX_WRITE_BYTES
-            && let Poll::Ready(delivery) = subscription.poll_next(cx)
-        {
-            ready.push(delivery.into_text());
-        }
-        if self.turn.poll(&self.app.draining, cx).is_ready() {
-            ready.push(encode_bye(draw_retry(&self.app)));
-            self.subscription = None;
-        }
-        if !ready.is_empty() {
-            self.last_sent = Instant::now();
-            return Poll::Ready(Some(ready.into_bytes()));
-        }
-        self.poll_ping(cx).map(Some)
-    }
-
-    /// The timer is not moved for each event, which would cost more than the
-    /// event: when it rings too early it is set for the rest.
-    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let every = self.app.config.ping;
-        while self.ping.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            let due = self.last_sent + every;
-            if due <= now {
-                self.last_sent = now;
-                self.ping.as_mut().reset(now + every);
-                return Poll::Ready(Bytes::from_static(sse::PING));
-            }
-            self.ping.as_mut().reset(due);
-        }
-        Poll::Pending
-    }
-}
-
-/// Events joined into one piece; a single one is not copied.
-#[derive(Debug, Default)]
-struct Joined {
-    first: Bytes,
-    all: BytesMut,
-}
-
-impl Joined {
-    fn push(&mut self, event: Bytes) {
-        if self.first.is_empty() {
-            self.first = event;
-            return;
-        }
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&self.first);
-        }
-        self.all.extend_from_slice(&event);
-    }
-
-    fn len(&self) -> usize {
-        self.all.len().max(self.first.len())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_empty()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self.all.is_empty() {
-            true => self.first,
-            false => self.all.freeze(),
-        }
-    }
-}
-
-/// A time for one client to come back after, so that not all do so at once.
-fn draw_retry(app: &App) -> Duration {
-    let (from, to) = (app.config.retry.start(), app.config.retry.end());
-    let millis = |time: &Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
-    Duration::from_millis(fastrand::u64(millis(from)..=millis(to)))
-}
-
-fn encode_hello(app: &App, hello: &Hello) -> Bytes {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        cursor: &'a Cursor,
-        ping_ms: u128,
-        rooms: &'a [HelloRoom],
-    }
-    sse::Event::with_capacity(512)
-        .retry(draw_retry(app))
-        .event("hello")
-        .id(hello.cursor)
-        .json(&Data {
-            cursor: &hello.cursor,
-            ping_ms: app.config.ping.as_millis(),
-            rooms: &hello.rooms,
-        })
-}
-
-fn encode_bye(retry: Duration) -> Bytes {
-    #[derive(Serialize)]
-    struct Data {
-        reason: &'static str,
-        retry_ms: u128,
-    }
-    sse::Event::with_capacity(96)
-        .retry(retry)
-        .event("bye")
-        .json(&Data {
-            reason: "shutdown",
-            retry_ms: retry.as_millis(),
-        })
-}
-
-#[cfg(test)]
-mod tests;

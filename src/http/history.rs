@@ -4,10 +4,10 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 
 use super::app::App;
-use super::body::Body;
+use super::body::{Body, json};
 use super::input::Pairs;
 use super::problem::{Code, Problem};
-use super::service::json;
+
 use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;

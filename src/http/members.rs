@@ -4,8 +4,8 @@ use hyper::Response;
 use serde::Serialize;
 
 use super::app::App;
-use super::body::Body;
-use super::service::json_of;
+use super::body::{Body, json_of};
+
 use crate::chat::{Members, RoomName, RoomSummary};
 
 pub(super) fn members(app: &App, room: &RoomName) -> Response<Body> {

@@ -17,6 +17,7 @@ mod publish;
 mod route;
 mod service;
 mod status;
+mod stream;
 
 pub use app::App;
 pub use body::Body;

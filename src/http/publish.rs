@@ -5,10 +5,10 @@ use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
 use super::app::App;
-use super::body::Body;
+use super::body::{Body, json};
 use super::input::{Fields, read_fields};
 use super::problem::Problem;
-use super::service::json;
+
 use crate::chat::{Published, RoomName};
 
 pub(super) async fn publish(

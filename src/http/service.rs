@@ -5,12 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{ALLOW, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode, Version};
-use serde::Serialize;
 
 use super::app::App;
 use super::body::Body;
@@ -104,20 +101,4 @@ fn allowed(route: Route<'_>) -> Response<Body> {
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(route.allow()));
     response
-}
-
-/// An answer in JSON that no cache keeps.
-pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::Whole(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// The same for a value that has a JSON form.
-pub(super) fn json_of(value: &impl Serialize) -> Response<Body> {
-    let body = serde_json::to_vec(value).expect("what is sent has a JSON form");
-    json(StatusCode::OK, Bytes::from(body))
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::chat::{Draft, Limits, MessageText, Published};
+use crate::chat::{Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomName};
 
 fn hub(history: usize) -> Arc<Hub> {
     Hub::new(Limits {
@@ -82,7 +82,7 @@ async fn a_backlog_is_the_last_messages_of_each_room_in_id_order() {
     let hello = reader.take_hello().unwrap();
     assert_eq!(
         hello.cursor,
-        Cursor::Id(hub.id(1)),
+        Cursor::Id(id(&hub, 1)),
         "a reader cut off now gets the same again"
     );
     assert_eq!(seqs(&mut reader, 4).await, [2, 3, 4, 5]);
@@ -128,7 +128,7 @@ async fn a_reader_that_lags_behind_history_gets_a_gap_that_counts() {
     let Delivery::Gap(gap) = reader.next().await else {
         panic!("no gap")
     };
-    let cursor = Cursor::Id(hub.id(490));
+    let cursor = Cursor::Id(id(&hub, 490));
     let room = rooms(&["a"]).remove(0);
     assert_eq!(
         gap,
@@ -227,4 +227,11 @@ async fn dropping_a_stream_leaves_its_rooms() {
     drop(second);
     hub.tick();
     assert_eq!(hub.rooms().len(), 0);
+}
+
+fn id(hub: &Hub, seq: u64) -> EventId {
+    EventId {
+        epoch: hub.epoch(),
+        seq,
+    }
 }

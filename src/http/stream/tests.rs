@@ -10,8 +10,11 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::chat::{ClientId, Draft, EventId, MessageText, Published, TooManyRooms};
-use crate::config::Config;
+use crate::chat::{
+    Backlog, ClientId, Draft, EventId, MessageText, Published, RoomName, Subscribe, TooManyRooms,
+    UserName,
+};
+use crate::http::App;
 use crate::sse::{Decoder, Item};
 
 const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
@@ -296,7 +299,11 @@ impl Reader {
                     .collect();
             }
         }
-        self.stream = Some(EventStream::new(Arc::clone(app), subscription));
+        self.stream = Some(EventStream::new(
+            Arc::clone(&app.config),
+            Arc::clone(&app.draining),
+            subscription,
+        ));
         Ok(())
     }
 

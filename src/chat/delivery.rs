@@ -1,0 +1,97 @@
+//! What a reader is told: hello first, then messages, gaps and presence.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::event_id::{Cursor, EventId};
+use super::message::Frame;
+use super::name::RoomName;
+use crate::sse;
+
+/// The first thing that a reader is told.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hello {
+    /// Where this stream goes on from.
+    pub cursor: Cursor,
+    /// Its rooms as they are now.
+    pub rooms: Vec<HelloRoom>,
+}
+
+/// A room as it is when a stream begins.
+#[derive(Debug, Clone, Serialize)]
+pub struct HelloRoom {
+    /// The room.
+    pub room: RoomName,
+    /// How many members are in it.
+    pub members: usize,
+    /// The oldest message that its history holds.
+    pub oldest: Option<EventId>,
+    /// The newest message that its history holds.
+    pub newest: Option<EventId>,
+    /// The number of its next message.
+    pub next: u64,
+}
+
+/// One thing that a reader is told after that.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// A message.
+    Update(Frame),
+    /// A hole.
+    Gap(Gap),
+    /// Who is here, or who came and left: a `presence` event.
+    Presence(Bytes),
+}
+
+impl Delivery {
+    /// The event as it goes over the wire.
+    pub fn into_text(self) -> Bytes {
+        match self {
+            Self::Update(frame) => frame.text().clone(),
+            Self::Gap(gap) => sse::Event::with_capacity(192)
+                .event("gap")
+                .id(gap.cursor)
+                .json(&gap),
+            Self::Presence(text) => text,
+        }
+    }
+
+    /// About how many bytes that is.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Update(frame) => frame.text().len(),
+            Self::Gap(gap) => gap.room.as_str().len() + 128,
+            Self::Presence(text) => text.len(),
+        }
+    }
+}
+
+/// An announced hole: messages that the server can no longer give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The room that they were said in.
+    pub room: RoomName,
+    /// Why they are gone.
+    pub reason: GapReason,
+    /// How many they are, if the server can know.
+    pub lost: Option<u64>,
+    /// The number of the next message in this stream.
+    pub next: u64,
+    /// Where the stream goes on from.
+    #[serde(skip)]
+    pub cursor: Cursor,
+}
+
+/// Why there is a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GapReason {
+    /// The reader was away for longer than history reaches.
+    Evicted,
+    /// The cursor is of another life of the server.
+    Restart,
+    /// Nobody can say where the reader was.
+    Unknown,
+    /// The reader was too slow for longer than history reaches.
+    Lagged,
+}

@@ -1,0 +1,248 @@
+//! All rooms, and what they may cost: what the hub's one lock protects.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::event_id::{Epoch, EventId};
+use super::forgotten::Forgotten;
+use super::history::HistoryLimits;
+use super::message::{Draft, Frame};
+use super::name::{RoomName, UserName};
+use super::room::Room;
+
+/// What bounds the rooms' memory.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Most messages of history a room.
+    pub history: usize,
+    /// Most bytes of history a room.
+    pub history_bytes: usize,
+    /// Most bytes of history over all rooms.
+    pub history_budget: usize,
+    /// Most rooms at one time.
+    pub max_rooms: usize,
+    /// How long a room without readers and new messages is kept.
+    pub room_idle: Duration,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone)]
+pub enum Published {
+    /// It was said now.
+    Said(Frame),
+    /// It had been said before, under the same client id: this is the first.
+    Repeated(Frame),
+}
+
+/// There are as many rooms as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyRooms;
+
+impl fmt::Display for TooManyRooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the server has as many rooms as it may have; use one of them, or come back later",
+        )
+    }
+}
+
+impl std::error::Error for TooManyRooms {}
+
+#[derive(Debug)]
+pub(super) struct Rooms {
+    epoch: Epoch,
+    limits: Limits,
+    by_name: HashMap<RoomName, Room>,
+    /// The seq of the newest message of all.
+    seq: u64,
+    forgotten: Forgotten,
+    /// The sum of what all histories hold.
+    bytes: usize,
+    /// Rooms whose presence may need a flush.
+    unsettled: HashSet<RoomName>,
+}
+
+impl Rooms {
+    pub(super) fn new(epoch: Epoch, limits: Limits) -> Self {
+        Self {
+            epoch,
+            by_name: HashMap::new(),
+            seq: 0,
+            forgotten: Forgotten::with_capacity(limits.max_rooms),
+            bytes: 0,
+            unsettled: HashSet::new(),
+            limits,
+        }
+    }
+
+    /// The seq of the newest message of all.
+    pub(super) fn newest(&self) -> u64 {
+        self.seq
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) fn id(&self, seq: u64) -> EventId {
+        EventId {
+            epoch: self.epoch,
+            seq,
+        }
+    }
+
+    pub(super) fn get(&self, name: &RoomName) -> Option<&Room> {
+        self.by_name.get(name)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &RoomName) -> Option<&mut Room> {
+        self.by_name.get_mut(name)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Room> {
+        self.by_name.values()
+    }
+
+    /// Says `draft`, unless it was said before.
+    pub(super) fn publish(
+        &mut self,
+        name: &RoomName,
+        draft: Draft,
+    ) -> Result<Published, TooManyRooms> {
+        let now = Instant::now();
+        let id = self.id(self.seq + 1);
+        let room = self.get_or_make(name, now)?;
+        if let Some(first) = draft
+            .client_id
+            .as_ref()
+            .and_then(|id| room.history.sent_as(id))
+        {
+            return Ok(Published::Repeated(first.clone()));
+        }
+        let bytes_before = room.history.bytes();
+        let frame = room.say(id, draft, now);
+        let bytes = room.history.bytes();
+        self.bytes = self.bytes - bytes_before + bytes;
+        self.seq = id.seq;
+        self.keep_budget();
+        Ok(Published::Said(frame))
+    }
+
+    /// A stream enters all of its rooms, or none.
+    pub(super) fn enter(
+        &mut self,
+        names: &[RoomName],
+        member: Option<&UserName>,
+    ) -> Result<(), TooManyRooms> {
+        let now = Instant::now();
+        for name in names {
+            self.get_or_make(name, now)?;
+        }
+        for name in names {
+            self.get_or_make(name, now)?.enter(member);
+            self.settle_later(name);
+        }
+        Ok(())
+    }
+
+    /// A stream leaves its rooms.
+    pub(super) fn leave<'a>(
+        &mut self,
+        names: impl Iterator<Item = &'a RoomName>,
+        member: Option<&UserName>,
+    ) {
+        let now = Instant::now();
+        for name in names {
+            if let Some(room) = self.by_name.get_mut(name) {
+                room.leave(member, now);
+                self.settle_later(name);
+            }
+        }
+    }
+
+    /// Tells the readers who came and who left.
+    pub(super) fn flush_presence(&mut self, now: Instant) {
+        for name in std::mem::take(&mut self.unsettled) {
+            if let Some(room) = self.by_name.get_mut(&name) {
+                room.flush_presence(now);
+            }
+            self.settle_later(&name);
+        }
+    }
+
+    /// Forgets rooms that are idle, but for where they ended.
+    pub(super) fn forget_idle(&mut self, now: Instant) {
+        let idle = self.limits.room_idle;
+        for (name, room) in self.by_name.extract_if(|_, room| room.is_idle(now, idle)) {
+            self.bytes -= room.history.bytes();
+            if let Some(ended) = room.ended() {
+                self.forgotten.insert(name, ended, self.seq);
+            }
+        }
+    }
+
+    fn get_or_make(&mut self, name: &RoomName, now: Instant) -> Result<&mut Room, TooManyRooms> {
+        if !self.by_name.contains_key(name) {
+            if self.by_name.len() >= self.limits.max_rooms {
+                return Err(TooManyRooms);
+            }
+            let limits = HistoryLimits {
+                count: self.limits.history,
+                bytes: self.limits.history_bytes,
+            };
+            let room = Room::new(name.clone(), limits, self.forgotten.take(name), now);
+            self.by_name.insert(name.clone(), room);
+        }
+        Ok(self
+            .by_name
+            .get_mut(name)
+            .expect("it is there or was made just now"))
+    }
+
+    /// Evicts until all histories together are within the budget, from the room
+    /// that holds most, so that a loud room does not silence the quiet ones.
+    /// It makes some room ahead, so that the look at all rooms is rare.
+    fn keep_budget(&mut self) {
+        let budget = self.limits.history_budget;
+        if self.bytes <= budget {
+            return;
+        }
+        let goal = budget - budget / 64;
+        while self.bytes > goal {
+            let Some(largest) = self
+                .by_name
+                .values_mut()
+                .max_by_key(|room| room.history.bytes())
+            else {
+                return;
+            };
+            let held = largest.history.bytes();
+            let keep = held.saturating_sub(self.bytes - goal).max(held / 2);
+            while largest.history.bytes() > keep {
+                largest.history.evict_oldest();
+            }
+            self.bytes = self.bytes - held + largest.history.bytes();
+        }
+    }
+
+    fn settle_later(&mut self, name: &RoomName) {
+        let room = self.by_name.get(name);
+        if room.is_some_and(|room| room.presence.is_unsettled()) {
+            self.unsettled.insert(name.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+impl Rooms {
+    /// What the histories hold, added up anew, and as it is kept.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        (
+            self.all().map(|room| room.history.bytes()).sum(),
+            self.bytes,
+        )
+    }
+}

@@ -1,0 +1,180 @@
+//! Where a stream goes on from: what a reader asks for, held against what the
+//! rooms are. PROTOCOL's table of cursors is this file.
+
+use std::collections::VecDeque;
+
+use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
+use super::event_id::{Cursor, EventId};
+use super::history::History;
+use super::name::{RoomName, UserName};
+use super::replay::Seat;
+use super::rooms::Rooms;
+
+/// What a reader asks for.
+#[derive(Debug, Clone)]
+pub struct Subscribe {
+    /// Its rooms, each once.
+    pub rooms: Vec<RoomName>,
+    /// Where it was, if it was here before.
+    pub cursor: Option<Cursor>,
+    /// What it gets of the past if it was not.
+    pub backlog: Backlog,
+    /// The name under which it is a member of its rooms.
+    pub name: Option<UserName>,
+    /// Whether it is told who comes and leaves.
+    pub presence: bool,
+}
+
+/// How many past messages of each room a new reader gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backlog {
+    /// At most this many.
+    Last(usize),
+    /// All that history holds.
+    All,
+}
+
+/// Where a stream goes on from.
+pub(super) struct Start {
+    pub(super) seats: Vec<Seat>,
+    pub(super) hello: Cursor,
+    pub(super) cursor: u64,
+    /// Gaps that have no place in this epoch's order, so they come first.
+    pub(super) gaps: VecDeque<Delivery>,
+}
+
+impl Start {
+    pub(super) fn of(rooms: &Rooms, wish: &Subscribe) -> Self {
+        match wish.cursor {
+            None => Self::new_reader(rooms, wish),
+            Some(Cursor::Id(id)) if id.epoch != rooms.epoch() => {
+                Self::stranger(rooms, wish, GapReason::Restart, Cursor::Id(id))
+            }
+            Some(Cursor::Id(id)) if id.seq <= rooms.newest() => Self::returning(rooms, wish, id),
+            Some(_) => Self::stranger(rooms, wish, GapReason::Unknown, Cursor::Unknown),
+        }
+    }
+
+    fn new_reader(rooms: &Rooms, wish: &Subscribe) -> Self {
+        let seats = seats(rooms, wish, |history| {
+            let first = match wish.backlog {
+                Backlog::All => history.oldest(),
+                Backlog::Last(most) => history.last(most).next(),
+            };
+            Place::after(
+                history,
+                first.map_or(rooms.newest(), |frame| frame.seq() - 1),
+            )
+        });
+        let cursor = lowest(&seats);
+        Self {
+            seats,
+            hello: Cursor::Id(rooms.id(cursor)),
+            cursor,
+            gaps: VecDeque::new(),
+        }
+    }
+
+    fn returning(rooms: &Rooms, wish: &Subscribe, id: EventId) -> Self {
+        let alone = wish.rooms.len() == 1;
+        let seats = seats(rooms, wish, |history| {
+            // A reader of several rooms may have been cut off between messages
+            // of one and the gap of another, whose messages it then lost before
+            // its cursor too. A count from the cursor would be too low.
+            let counts = alone || id.seq >= history.evicted_through();
+            let next = history
+                .number_after(id.seq)
+                .filter(|&next| counts || next == 1);
+            Place {
+                skip_through: 0,
+                next,
+            }
+        });
+        Self {
+            seats,
+            hello: Cursor::Id(id),
+            cursor: id.seq,
+            gaps: VecDeque::new(),
+        }
+    }
+
+    /// The reader was somewhere else: a gap for each room, then all there is.
+    ///
+    /// The stream's cursor stays foreign until the last of the gaps, so that a
+    /// reader cut off before it is told of all of them again.
+    fn stranger(rooms: &Rooms, wish: &Subscribe, reason: GapReason, foreign: Cursor) -> Self {
+        let seats = seats(rooms, wish, |history| {
+            Place::after(history, history.evicted_through())
+        });
+        let cursor = lowest(&seats);
+        let last = seats.len() - 1;
+        let gap = |(index, seat): (usize, &Seat)| {
+            Delivery::Gap(Gap {
+                room: seat.room.clone(),
+                reason,
+                lost: None,
+                next: seat.next.unwrap_or(1),
+                cursor: if index == last {
+                    Cursor::Id(rooms.id(cursor))
+                } else {
+                    foreign
+                },
+            })
+        };
+        let gaps = seats.iter().enumerate().map(gap).collect();
+        Self {
+            seats,
+            hello: foreign,
+            cursor,
+            gaps,
+        }
+    }
+}
+
+/// Where one room of a stream goes on from.
+struct Place {
+    skip_through: u64,
+    next: Option<u64>,
+}
+
+impl Place {
+    fn after(history: &History, seq: u64) -> Self {
+        Self {
+            skip_through: seq,
+            next: history.number_after(seq),
+        }
+    }
+}
+
+fn seats(rooms: &Rooms, wish: &Subscribe, from: impl Fn(&History) -> Place) -> Vec<Seat> {
+    let seat = |name: &RoomName| {
+        let Place { skip_through, next } = from(&rooms.get(name)?.history);
+        Some(Seat {
+            room: name.clone(),
+            skip_through,
+            next,
+            hole: GapReason::Evicted,
+        })
+    };
+    wish.rooms.iter().filter_map(seat).collect()
+}
+
+fn lowest(seats: &[Seat]) -> u64 {
+    seats
+        .iter()
+        .map(|seat| seat.skip_through)
+        .min()
+        .unwrap_or(0)
+}
+
+/// A room as hello tells of it.
+pub(super) fn hello_room(rooms: &Rooms, name: &RoomName) -> Option<HelloRoom> {
+    let room = rooms.get(name)?;
+    Some(HelloRoom {
+        room: name.clone(),
+        members: room.presence.count(),
+        oldest: room.history.oldest().map(|frame| rooms.id(frame.seq())),
+        newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
+        next: room.history.next_number(),
+    })
+}

@@ -1,0 +1,175 @@
+//! The body of an event stream: from a `Subscription` to bytes.
+//!
+//! It writes hello, then whatever the subscription has, joined into one write;
+//! a ping when there was nothing for a while; and bye, then a clean end, when
+//! the server drains.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+use tokio::time::{Instant, Sleep};
+
+use super::draining::{Draining, Turn};
+use crate::chat::{Cursor, Hello, HelloRoom, Subscription};
+use crate::config::Config;
+use crate::sse;
+
+/// How much is joined into one write.
+const MAX_WRITE_BYTES: usize = 64 * 1024;
+
+/// The body of an event stream.
+#[derive(Debug)]
+pub struct EventStream {
+    config: Arc<Config>,
+    draining: Arc<Draining>,
+    /// `None` once the stream has ended. A drop of it leaves the rooms.
+    subscription: Option<Subscription>,
+    turn: Turn,
+    ping: Pin<Box<Sleep>>,
+    last_sent: Instant,
+}
+
+impl EventStream {
+    pub(super) fn new(
+        config: Arc<Config>,
+        draining: Arc<Draining>,
+        subscription: Subscription,
+    ) -> Self {
+        Self {
+            subscription: Some(subscription),
+            turn: Turn::of(&draining),
+            ping: Box::pin(tokio::time::sleep(config.ping)),
+            last_sent: Instant::now(),
+            config,
+            draining,
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.subscription.is_none()
+    }
+
+    /// All that is ready, as one piece; `None` at the end.
+    pub(super) fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(subscription) = &mut self.subscription else {
+            return Poll::Ready(None);
+        };
+        let mut ready = Joined::default();
+        if let Some(hello) = subscription.take_hello() {
+            ready.push(encode_hello(&self.config, &hello));
+        }
+        while ready.len() < MAX_WRITE_BYTES
+            && let Poll::Ready(delivery) = subscription.poll_next(cx)
+        {
+            ready.push(delivery.into_text());
+        }
+        if self.turn.poll(&self.draining, cx).is_ready() {
+            ready.push(encode_bye(draw_retry(&self.config)));
+            self.subscription = None;
+        }
+        if !ready.is_empty() {
+            self.last_sent = Instant::now();
+            return Poll::Ready(Some(ready.into_bytes()));
+        }
+        self.poll_ping(cx).map(Some)
+    }
+
+    /// The timer is not moved for each event, which would cost more than the
+    /// event: when it rings too early it is set for the rest.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        let every = self.config.ping;
+        while self.ping.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let due = self.last_sent + every;
+            if due <= now {
+                self.last_sent = now;
+                self.ping.as_mut().reset(now + every);
+                return Poll::Ready(Bytes::from_static(sse::PING));
+            }
+            self.ping.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}
+
+/// Events joined into one piece; a single one is not copied.
+#[derive(Debug, Default)]
+struct Joined {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Joined {
+    fn push(&mut self, event: Bytes) {
+        if self.first.is_empty() {
+            self.first = event;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&event);
+    }
+
+    fn len(&self) -> usize {
+        self.all.len().max(self.first.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self.all.is_empty() {
+            true => self.first,
+            false => self.all.freeze(),
+        }
+    }
+}
+
+/// A time for one client to come back after, so that not all do so at once.
+fn draw_retry(config: &Config) -> Duration {
+    let (from, to) = (config.retry.start(), config.retry.end());
+    let millis = |time: &Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
+    Duration::from_millis(fastrand::u64(millis(from)..=millis(to)))
+}
+
+fn encode_hello(config: &Config, hello: &Hello) -> Bytes {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        cursor: &'a Cursor,
+        ping_ms: u128,
+        rooms: &'a [HelloRoom],
+    }
+    sse::Event::with_capacity(512)
+        .retry(draw_retry(config))
+        .event("hello")
+        .id(hello.cursor)
+        .json(&Data {
+            cursor: &hello.cursor,
+            ping_ms: config.ping.as_millis(),
+            rooms: &hello.rooms,
+        })
+}
+
+fn encode_bye(retry: Duration) -> Bytes {
+    #[derive(Serialize)]
+    struct Data {
+        reason: &'static str,
+        retry_ms: u128,
+    }
+    sse::Event::with_capacity(96)
+        .retry(retry)
+        .event("bye")
+        .json(&Data {
+            reason: "shutdown",
+            retry_ms: retry.as_millis(),
+        })
+}
+
+#[cfg(test)]
+mod tests;

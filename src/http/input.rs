@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
@@ -212,10 +212,28 @@ impl Format {
 /// Reads the fields of a message from a request's body.
 pub(super) async fn read_fields(app: &App, request: Request<Incoming>) -> Result<Fields, Problem> {
     let format = Format::of(request.headers())?;
+    if !is_plain_or_chunked(request.headers()) {
+        let detail = "send the body as it is or in chunks, in no other transfer coding";
+        return Err(format.wrong().because(detail));
+    }
     let body = read(app, request.into_body(), format).await?;
     match format {
         Format::Json => Fields::of_json(&body),
         Format::Form => Fields::of_form(&body),
+    }
+}
+
+/// hyper undoes the chunks, and would pass over a coding below them as if it
+/// were not there (RFC 9112, section 6.1).
+fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
     }
 }
 

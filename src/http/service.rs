@@ -89,9 +89,19 @@ fn check_host(request: &Request<Incoming>) -> Result<(), Problem> {
 }
 
 fn is_host(value: &HeaderValue) -> bool {
-    let authority = Authority::try_from(value.as_bytes());
-    authority
-        .is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+    let Ok(authority) = Authority::try_from(value.as_bytes()) else {
+        return false;
+    };
+    let host = authority.host();
+    // What stands beside the host is a colon and a port, which may be empty
+    // (RFC 3986, section 3.2.3), or nothing; never a user.
+    let rest = authority.as_str().strip_prefix(host);
+    let port = rest.map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    !host.is_empty() && port.is_some_and(|port| port.is_empty() || is_port(port))
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 fn allowed(route: Route<'_>) -> Response<Body> {

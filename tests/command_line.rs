@@ -190,6 +190,30 @@ fn settings_come_from_variables_and_flags_win() {
 }
 
 #[test]
+fn a_switch_is_on_by_its_variable_unless_that_says_no() {
+    for (value, status) in [
+        ("1", "200"),
+        ("true", "200"),
+        ("yes", "200"),
+        ("0", "404"),
+        ("false", "404"),
+        ("", "404"),
+    ] {
+        let mut command = program();
+        let server = Running::spawn(
+            command
+                .args(["--listen", "127.0.0.1:0"])
+                .env("SSE_CHAT_LIST_ROOMS", value),
+        );
+        let answer = server.request("GET /rooms", "");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{value:?}: {answer}"
+        );
+    }
+}
+
+#[test]
 fn help_shows_every_flag_of_the_issue_with_its_default_and_variable() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     for (flag, default) in [

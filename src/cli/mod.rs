@@ -13,7 +13,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   sse-chat                                    a chat on http://127.0.0.1:8080
-  sse-chat --listen 0.0.0.0:80 --room-idle 1d open to everybody on this network
+  sse-chat --listen 0.0.0.0:80 --room-idle 1d open to everybody on the network
   sse-chat --listen 127.0.0.1:0               on a free port, which it prints
   SSE_CHAT_PING=30s sse-chat serve            settings from the environment
 ";

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
@@ -70,11 +71,11 @@ pub(super) struct Serve {
     room_idle: Time,
 
     /// Answer GET /rooms with the names of all rooms
-    #[arg(long, env = "SSE_CHAT_LIST_ROOMS", action = ArgAction::SetTrue)]
+    #[arg(long, env = "SSE_CHAT_LIST_ROOMS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     list_rooms: bool,
 
     /// Do not answer send.php and sse.php
-    #[arg(long, env = "SSE_CHAT_NO_DEMO", action = ArgAction::SetTrue)]
+    #[arg(long, env = "SSE_CHAT_NO_DEMO", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     no_demo: bool,
 
     /// How long a shutdown may take
@@ -285,12 +286,11 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "not an address and a port like 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
+/// A day is 24 hours here; a month is no length of time.
 fn parse_time(text: &str) -> Result<Time, String> {
-    let time = text
-        .trim()
-        .parse::<SignedDuration>()
-        .ok()
-        .and_then(|time| Duration::try_from(time).ok());
+    let span = text.trim().parse::<Span>().ok();
+    let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let time = time.and_then(|time| Duration::try_from(time).ok());
     time.map(Time)
         .ok_or_else(|| "not a time like 15s, 500ms or 1h".to_owned())
 }
@@ -320,6 +320,8 @@ mod tests {
         for text in ["15s", "500ms", "1h"] {
             assert_eq!(parse_time(text).unwrap().to_string(), text);
         }
+        assert_eq!(parse_time("1d").unwrap().to_string(), "24h");
+        assert_eq!(parse_time("1h 30m").unwrap().0, Duration::from_secs(5400));
         assert_eq!(parse_times("2s..5s").unwrap().to_string(), "2s..5s");
         for text in ["4096", "4MiB", "256MiB", "1000"] {
             assert_eq!(parse_size(text).unwrap().to_string(), text);
@@ -328,7 +330,7 @@ mod tests {
 
     #[test]
     fn values_that_are_none_say_what_one_looks_like() {
-        for text in ["", "15", "-5s", "soon"] {
+        for text in ["", "15", "-5s", "1month", "soon"] {
             assert!(parse_time(text).unwrap_err().contains("15s"), "{text}");
         }
         assert!(parse_times("2s").unwrap_err().contains("2s..5s"));

@@ -35,11 +35,11 @@ pub(super) async fn drain(shared: &Shared) -> Drained {
         Err(_) => Drained::Cut(shared.tasks.len()),
     };
     shared.cut.cancel();
-    let seconds = begun.elapsed().as_secs_f32();
+    let took = begun.elapsed();
     match drained {
-        Drained::Whole => tracing::info!(seconds, "drained"),
+        Drained::Whole => tracing::info!(?took, "drained"),
         Drained::Cut(connections) => {
-            tracing::warn!(seconds, connections, "the grace is over; cut what was left")
+            tracing::warn!(?took, connections, "the grace is over; cut what was left")
         }
     }
     drained

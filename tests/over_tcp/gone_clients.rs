@@ -1,0 +1,147 @@
+//! Clients that leave without a word, or only half: their streams end, their
+//! names go, and nobody else notices. The numbers are cases of the list of bad
+//! inputs. (52, a client whose machine vanishes, can't be played on one
+//! machine: no packet gets lost there.)
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::connection::Connection;
+use super::support::{TestServer, read_to_close, within};
+use super::witness::{Witness, alive, until_readers};
+
+const ASK: &[u8] = b"GET /rooms/lobby/events?name=Alice HTTP/1.1\r\nhost: a\r\n\r\n";
+
+// 50
+#[tokio::test]
+async fn a_client_that_hangs_up_after_its_request_is_no_reader() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    for _ in 0..20 {
+        let mut client = server.connect().await;
+        within(client.write_all(ASK)).await.unwrap();
+        drop(client);
+    }
+    // All of those were accepted before this one is.
+    witness.saw_nothing("clients that hung up").await;
+    until_readers(&server, 1).await;
+}
+
+// 53: a client that ends its half has ended its request; there is no more to read.
+#[tokio::test]
+async fn a_stream_of_which_the_client_closed_its_half_is_closed() {
+    let server = TestServer::start();
+    let mut at_once = server.connect().await;
+    within(at_once.write_all(ASK)).await.unwrap();
+    within(at_once.shutdown()).await.unwrap();
+    read_to_close(&mut at_once).await;
+
+    let mut later = server.events("/rooms/lobby/events").await;
+    later.expect("hello").await;
+    until_readers(&server, 1).await;
+    within(later.stream().shutdown()).await.unwrap();
+    read_to_close(later.stream()).await;
+    until_readers(&server, 0).await;
+    alive(&server).await;
+}
+
+// 51
+#[tokio::test]
+async fn a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody() {
+    let server = TestServer::start();
+    let mut others = server.events("/rooms/lobby/events").await;
+    others.expect("hello").await;
+    let mut broken = server.events("/rooms/lobby/events").await;
+    broken.expect("hello").await;
+    until_readers(&server, 2).await;
+    let text = "x".repeat(4000);
+    let first = server.say("lobby", &text).await;
+    let mut broken = broken.into_stream();
+    within(broken.read_exact(&mut [0; 100])).await.unwrap();
+    // Closing now sends a reset, with most of the event unread.
+    broken.set_zero_linger().unwrap();
+    drop(broken);
+    until_readers(&server, 1).await;
+    let second = server.say("lobby", "still here").await;
+    assert_eq!(others.expect("update").await.data, first);
+    assert_eq!(others.expect("update").await.data, second);
+    alive(&server).await;
+}
+
+// 50, 51: the others are told.
+#[tokio::test]
+async fn a_name_leaves_with_its_last_stream_however_that_ends() {
+    let server = TestServer::start();
+    let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
+    watcher.expect("hello").await;
+    let first = watcher.find("presence").await;
+    assert_eq!(first.data["count"], 0);
+
+    let mut streams = Vec::new();
+    for name in ["Alice", "Bob", "Carol"] {
+        let mut stream = server
+            .events(&format!("/rooms/lobby/events?name={name}"))
+            .await;
+        stream.expect("hello").await;
+        streams.push(stream.into_stream());
+    }
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.map(|member| member["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut joined = Vec::new();
+    while joined.len() < 3 {
+        joined.extend(names(&watcher.find("presence").await.data["joined"]));
+    }
+    assert_eq!(joined, ["Alice", "Bob", "Carol"]);
+
+    let [mut half_closed, reset, dropped] = <[_; 3]>::try_from(streams).unwrap();
+    within(half_closed.shutdown()).await.unwrap();
+    reset.set_zero_linger().unwrap();
+    drop((reset, dropped));
+    let mut left = Vec::new();
+    while left.len() < 3 {
+        left.extend(names(&watcher.find("presence").await.data["left"]));
+    }
+    left.sort();
+    assert_eq!(left, ["Alice", "Bob", "Carol"]);
+    assert_eq!(server.get("/rooms/lobby/members").await.json()["count"], 0);
+    assert_eq!(server.app().hub.readers(), 1, "the watcher");
+}
+
+// 59, and a head that never ends
+#[tokio::test]
+async fn a_connection_that_waits_too_long_for_a_request_is_closed() {
+    let server = TestServer::start_with(|config| config.head_timeout = Duration::from_millis(100));
+    let mut idle = Connection::to(&server).await;
+    idle.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(idle.answer().await.status, 200);
+    assert_eq!(idle.rest().await, b"", "closed without a word");
+
+    for start in ["G", "GET /healthz HTTP/1.1\r\nhost: a\r\n"] {
+        let mut slow = Connection::to(&server).await;
+        slow.send(start).await;
+        let answer = String::from_utf8(slow.rest().await).unwrap();
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
+            "{answer:?}"
+        );
+    }
+    alive(&server).await;
+}
+
+// 59: a stream waits for nothing, so that time does not end it.
+#[tokio::test]
+async fn a_stream_lives_longer_than_a_request_may_take() {
+    let server = TestServer::start_with(|config| {
+        config.head_timeout = Duration::from_millis(50);
+        config.ping = Duration::from_millis(60);
+    });
+    let mut reader = server.events("/rooms/lobby/events").await;
+    reader.expect("hello").await;
+    for _ in 0..5 {
+        reader.expect("ping").await;
+    }
+}

@@ -1,0 +1,31 @@
+//! Tests over real TCP, on free ports, one file per promise.
+
+#![allow(
+    clippy::too_many_lines,
+    reason = "a table of inputs is as long as it has to be"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is its way to say so"
+)]
+
+mod connection;
+mod support;
+mod witness;
+
+mod bad_cursors;
+mod bad_http;
+mod bad_input;
+mod bad_targets;
+mod drain;
+mod first_write;
+mod gone_clients;
+mod history;
+mod page;
+mod publish;
+mod random_input;
+mod raw_http;
+mod refusals;
+mod resume;
+mod slow_reader;
+mod stream;

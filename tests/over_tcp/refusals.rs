@@ -1,0 +1,399 @@
+//! PROTOCOL section 6: every refusal has its status and its code, says what
+//! would be right, and changes nothing. The numbers are cases of the list of
+//! bad inputs.
+
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::support::{Response, TestServer};
+use super::witness::{Witness, alive, assert_nosniff, until_readers};
+
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
+const POST: (&str, &str) = ("POST", "/rooms/lobby/messages");
+const GOOD: &str = r#"{"name":"Alice","message":"hi"}"#;
+
+type Refusal<'a> = (
+    (&'a str, &'a str),
+    &'a [(&'a str, &'a str)],
+    &'a str,
+    u16,
+    &'a str,
+);
+
+#[track_caller]
+fn assert_refused(response: &Response, status: u16, code: &str) {
+    response.assert_problem(status, code);
+    assert_nosniff(response);
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        response.json()["title"].as_str(),
+        in_words(status),
+        "the title is the status in words"
+    );
+    let retry_after = response.header("retry-after").map(str::parse::<u32>);
+    match status {
+        503 => assert!(matches!(retry_after, Some(Ok(1..)))),
+        _ => assert_eq!(retry_after, None),
+    }
+    assert_eq!(response.header("allow").is_some(), status == 405);
+}
+
+fn in_words(status: u16) -> Option<&'static str> {
+    hyper::StatusCode::from_u16(status)
+        .unwrap()
+        .canonical_reason()
+}
+
+#[tokio::test]
+async fn each_code_comes_with_its_status_and_without_effect() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    let (long, huge) = ("x".repeat(4097), " ".repeat(28_673));
+    let long = format!(r#"{{"name":"Alice","message":"{long}"}}"#);
+    let table: &[Refusal<'_>] = &[
+        (
+            ("POST", "/rooms/a%20b/messages"),
+            JSON,
+            GOOD,
+            400,
+            "invalid_room",
+        ),
+        (
+            POST,
+            JSON,
+            r#"{"name":" ","message":"hi"}"#,
+            400,
+            "invalid_name",
+        ),
+        (POST, JSON, r#"{"message":"hi"}"#, 400, "invalid_name"),
+        (
+            POST,
+            JSON,
+            r#"{"name":"Alice","message":" "}"#,
+            400,
+            "invalid_message",
+        ),
+        (POST, JSON, r#"{"name":"Alice"}"#, 400, "invalid_message"),
+        (
+            POST,
+            JSON,
+            r#"{"name":"Alice","message":"hi","client_id":"a b"}"#,
+            400,
+            "invalid_client_id",
+        ),
+        (POST, JSON, "{", 400, "invalid_json"),
+        (
+            POST,
+            FORM,
+            "name=Alice&message=hi&nick=A",
+            400,
+            "invalid_form",
+        ),
+        (
+            POST,
+            FORM,
+            "name=Alice&name=Bob&message=hi",
+            400,
+            "invalid_form",
+        ),
+        (POST, FORM, "name=Alice&message=%FF", 400, "invalid_form"),
+        (
+            POST,
+            &[("host", "second"), JSON[0]],
+            GOOD,
+            400,
+            "invalid_host",
+        ),
+        (POST, JSON, &long, 413, "message_too_large"),
+        (POST, JSON, &huge, 413, "body_too_large"),
+        (
+            POST,
+            &[("content-type", "text/plain")],
+            GOOD,
+            415,
+            "unsupported_media_type",
+        ),
+        (("PUT", POST.1), JSON, GOOD, 405, "method_not_allowed"),
+        (("POST", "/rooms/lobby"), JSON, GOOD, 404, "not_found"),
+        (
+            ("POST", "/rooms/lobby/events"),
+            JSON,
+            GOOD,
+            405,
+            "method_not_allowed",
+        ),
+        (
+            ("GET", "/rooms/lobby/messages?limit=0"),
+            &[],
+            "",
+            400,
+            "invalid_query",
+        ),
+        (
+            ("GET", "/rooms/lobby/events?backlog=501"),
+            &[],
+            "",
+            400,
+            "invalid_query",
+        ),
+        (
+            ("GET", "/rooms/lobby/events?name=%20"),
+            &[],
+            "",
+            400,
+            "invalid_name",
+        ),
+        (("GET", "/metrics"), &[], "", 404, "not_found"),
+    ];
+    for &((method, path), headers, body, status, code) in table {
+        let response = server.request(method, path, headers, body).await;
+        assert_refused(&response, status, code);
+        witness
+            .saw_nothing(&format!("{method} {path} {body}"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let server = TestServer::start_with(|config| config.list_rooms = true);
+    let mut witness = Witness::of(&server, "lobby").await;
+    let (read, write) = ("GET, HEAD, OPTIONS", "GET, HEAD, POST, OPTIONS");
+    for (path, allow) in [
+        ("/", read),
+        ("/r/lobby", read),
+        ("/assets/chat.js", read),
+        ("/rooms/lobby/messages", write),
+        ("/rooms/lobby/events", read),
+        ("/rooms/lobby/members", read),
+        ("/events?room=lobby", read),
+        ("/rooms", read),
+        ("/healthz", read),
+        ("/readyz", read),
+        ("/send.php?name=Alice&message=hi", write),
+        ("/sse.php", read),
+    ] {
+        // 3
+        let mut methods = vec!["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO", "get"];
+        if allow == read {
+            methods.push("POST");
+        }
+        for method in methods {
+            let response = server.request(method, path, JSON, GOOD).await;
+            assert_refused(&response, 405, "method_not_allowed");
+            assert_eq!(response.header("allow"), Some(allow), "{method} {path}");
+        }
+        witness.saw_nothing(path).await;
+    }
+}
+
+// 17
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let server = TestServer::start_with(|config| config.body_timeout = Duration::from_millis(50));
+    let mut witness = Witness::of(&server, "lobby").await;
+    let head =
+        "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    for unfinished in [
+        "content-length: 10\r\n\r\n{\"na",
+        "transfer-encoding: chunked\r\n\r\n9\r\n{\"na",
+    ] {
+        let bytes = server.raw(format!("{head}{unfinished}").as_bytes()).await;
+        assert_refused(&Response::parse(&bytes), 408, "request_timeout");
+        witness.saw_nothing(unfinished).await;
+    }
+}
+
+// 15
+#[tokio::test]
+async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    let limit = server.app().config.max_body_bytes();
+    let padded = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
+    let said = server.request(POST.0, POST.1, JSON, &padded(limit)).await;
+    assert_eq!(said.status, 201, "{said:?}");
+    witness.heard(&said.json()).await;
+    let refused = server
+        .request(POST.0, POST.1, JSON, &padded(limit + 1))
+        .await;
+    assert_refused(&refused, 413, "body_too_large");
+    witness.saw_nothing("a byte too many").await;
+    // The same in chunks, which announce nothing.
+    for (length, status) in [(limit, 201), (limit + 1, 413)] {
+        let request = format!(
+            "POST {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{}\r\n0\r\n\r\n",
+            POST.1,
+            padded(length)
+        );
+        let answer = Response::parse(&server.raw(request.as_bytes()).await);
+        assert_eq!(answer.status, status, "{answer:?}");
+        match status {
+            201 => witness.heard(&answer.json()).await,
+            _ => assert_refused(&answer, 413, "body_too_large"),
+        }
+    }
+    witness.saw_nothing("a byte too many, in chunks").await;
+    // Refused by what is announced, before any of it comes.
+    let head = format!(
+        "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        limit + 1
+    );
+    let bytes = server.raw(head.as_bytes()).await;
+    assert_refused(&Response::parse(&bytes), 413, "body_too_large");
+}
+
+#[tokio::test]
+async fn there_are_no_more_rooms_than_there_may_be() {
+    let server = TestServer::start_with(|config| {
+        config.max_rooms = 1;
+        config.list_rooms = true;
+    });
+    let mut witness = Witness::of(&server, "lobby").await;
+    for (method, path) in [
+        ("POST", "/rooms/second/messages"),
+        ("GET", "/rooms/second/events?name=Bob"),
+        ("GET", "/events?room=lobby&room=second&name=Bob"),
+    ] {
+        let body = if method == "POST" { GOOD } else { "" };
+        let response = server.request(method, path, JSON, body).await;
+        assert_refused(&response, 503, "too_many_rooms");
+        witness.saw_nothing(path).await;
+        assert_eq!(server.app().hub.readers(), 1, "only the witness reads");
+        let rooms = server.get("/rooms").await.json();
+        assert_eq!(rooms["rooms"].as_array().unwrap().len(), 1, "{rooms}");
+        assert_eq!(rooms["rooms"][0]["members"], 0, "nobody entered: {rooms}");
+    }
+    // To ask what is in a room is not to use it.
+    assert_eq!(server.get("/rooms/second/messages").await.status, 200);
+    assert_eq!(server.get("/rooms/second/members").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_drains_refuses_what_is_new_and_lives_until_the_end() {
+    let server = TestServer::start();
+    server.say("lobby", "before").await;
+    // Heads that are on their way when the shutdown begins.
+    let mut halves = Vec::new();
+    for (start, rest) in [
+        (
+            "POST /rooms/lob",
+            format!(
+                "by/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{GOOD}",
+                GOOD.len()
+            ),
+        ),
+        (
+            "GET /send.p",
+            "hp?name=Alice&message=hi HTTP/1.1\r\nhost: a\r\n\r\n".into(),
+        ),
+        ("GET /read", "yz HTTP/1.1\r\nhost: a\r\n\r\n".into()),
+        ("GET /heal", "thz HTTP/1.1\r\nhost: a\r\n\r\n".into()),
+        (
+            "GET /rooms/lob",
+            "by/messages HTTP/1.1\r\nhost: a\r\n\r\n".into(),
+        ),
+    ] {
+        let mut connection = Connection::to(&server).await;
+        connection.send(start).await;
+        halves.push((connection, rest));
+    }
+    let mut stream = server.connect().await;
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /rooms/lobby/ev")
+        .await
+        .unwrap();
+    // Connections that came later are served: so these were looked at before.
+    alive(&server).await;
+    alive(&server).await;
+    server.begin_stop();
+
+    let mut answers = Vec::new();
+    for (mut connection, rest) in halves {
+        connection.send(rest).await;
+        answers.push(connection.answer().await);
+        assert_eq!(connection.rest().await, b"", "the connection ends");
+    }
+    let [post, send_php, ready, health, history] = &answers[..] else {
+        unreachable!()
+    };
+    assert_refused(post, 503, "draining");
+    assert_eq!(send_php.text(), r#"{"code":-1,"msg":"fail"}"#);
+    assert_refused(ready, 503, "draining");
+    assert_eq!((health.status, &*health.text()), (200, "ok"));
+    assert_eq!(
+        history.json()["messages"].as_array().unwrap().len(),
+        1,
+        "nothing was said"
+    );
+
+    let mut reader =
+        super::support::EventReader::open(stream, b"ents HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    reader.expect("hello").await;
+    let bye = reader.expect("bye").await;
+    assert_eq!(bye.data["reason"], "shutdown");
+    assert!(reader.next_or_end().await.is_none());
+    assert_eq!(server.stopped().await, sse_chat::server::Drained::Whole);
+}
+
+#[tokio::test]
+async fn the_list_of_rooms_is_not_there_unless_it_is_wanted() {
+    let silent = TestServer::start();
+    silent.say("secret", "hi").await;
+    assert_refused(&silent.get("/rooms").await, 404, "not_found");
+
+    let server = TestServer::start_with(|config| config.list_rooms = true);
+    assert_eq!(
+        server.get("/rooms").await.json(),
+        serde_json::json!({"rooms": []})
+    );
+    let said = server.say("b", "hi").await;
+    let mut reader = server.events("/rooms/a/events?name=Bob").await;
+    reader.expect("hello").await;
+    let response = server.get("/rooms").await;
+    assert_nosniff(&response);
+    assert_eq!(
+        response.json(),
+        serde_json::json!({"rooms": [
+            {"room": "a", "members": 1, "messages": 0, "newest": null},
+            {"room": "b", "members": 0, "messages": 1, "newest": said["id"]},
+        ]})
+    );
+}
+
+#[tokio::test]
+async fn the_demo_can_be_switched_off() {
+    let server = TestServer::start_with(|config| config.demo = false);
+    let mut witness = Witness::of(&server, "lobby").await;
+    for (method, path) in [
+        ("GET", "/send.php?name=Alice&message=hi"),
+        ("POST", "/send.php?name=Alice&message=hi"),
+        ("GET", "/sse.php"),
+    ] {
+        assert_refused(
+            &server.request(method, path, &[], "").await,
+            404,
+            "not_found",
+        );
+        witness.saw_nothing(path).await;
+    }
+    until_readers(&server, 1).await;
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_put_what_was_sent_into_a_header() {
+    let server = TestServer::start();
+    for path in [
+        "/zebra%0d%0azebra:%20zebra",
+        "/rooms/zebra%0d%0azebra:%20zebra/messages",
+        "/rooms/lobby/messages?limit=zebra%0d%0azebra:%20zebra",
+        "/rooms/lobby/events?presence=zebra%0d%0azebra:%20zebra",
+        "/rooms/lobby/events?name=zebra%00%0d%0azebra:%20zebra",
+    ] {
+        let response = server.request("GET", path, &[("zebra", "zebra")], "").await;
+        assert!(matches!(response.status, 400 | 404), "{path}: {response:?}");
+        let told =
+            |(name, value): &(String, String)| name.contains("zebra") || value.contains("zebra");
+        assert!(!response.headers.iter().any(told), "{path}: {response:?}");
+    }
+}

@@ -1,0 +1,85 @@
+//! One slow reader changes nothing for another, and loses nothing that history
+//! still holds.
+
+use super::support::{EventReader, TestServer};
+
+/// Large, so that few of them fill a socket that nobody reads.
+fn large(number: usize) -> String {
+    format!("{number} {}", "x".repeat(4000))
+}
+
+/// Says so many large messages while `stopped` does not read, and `reader` does.
+async fn say_past(server: &TestServer, reader: &mut EventReader, count: usize) {
+    for number in 1..=count {
+        server.say("lobby", &large(number)).await;
+        assert_eq!(
+            reader.messages(1).await,
+            [large(number)],
+            "the other reader is not held up"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history() {
+    let server = TestServer::start_with(|config| {
+        config.history = 100_000;
+        config.history_bytes = 1 << 30;
+        config.history_budget = 1 << 30;
+    });
+    let mut stopped = server.events("/rooms/lobby/events").await;
+    stopped.expect("hello").await;
+    let mut reader = server.events("/rooms/lobby/events").await;
+    reader.expect("hello").await;
+    // More than the sockets hold, and far more than the room's channel.
+    say_past(&server, &mut reader, 3000).await;
+    for number in 1..=3000 {
+        let update = stopped.expect("update").await;
+        assert_eq!(update.data["number"], number);
+    }
+    server.say("lobby", "live again").await;
+    assert_eq!(stopped.messages(1).await, ["live again"]);
+}
+
+#[tokio::test]
+async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
+    let server = TestServer::start_with(|config| config.history = 10);
+    let mut stopped = server.events("/rooms/lobby/events").await;
+    stopped.expect("hello").await;
+    let mut reader = server.events("/rooms/lobby/events").await;
+    reader.expect("hello").await;
+    say_past(&server, &mut reader, 3000).await;
+    let (mut next, mut gaps) = (1, 0);
+    while next <= 3000 {
+        let event = stopped.next().await;
+        match event.event.as_str() {
+            "update" => assert_eq!(event.data["number"], next),
+            "gap" => {
+                assert_eq!(event.data["reason"], "lagged");
+                gaps += 1;
+                next += event.data["lost"].as_u64().unwrap();
+                assert_eq!(event.data["next"], next);
+                continue;
+            }
+            other => panic!("{other}"),
+        }
+        next += 1;
+    }
+    assert!(gaps > 0, "the reader was not slow enough for this test");
+}
+
+#[tokio::test]
+async fn a_reader_of_one_byte_at_a_time_gets_everything() {
+    use tokio::io::AsyncReadExt as _;
+
+    let server = TestServer::start();
+    let mut reader = server.events("/rooms/lobby/events").await;
+    reader.expect("hello").await;
+    server.say("lobby", "slowly").await;
+    let mut stream = reader.into_stream();
+    let mut text = Vec::new();
+    while !text.ends_with(b"}\n\n\r\n") {
+        text.push(super::support::within(stream.read_u8()).await.unwrap());
+    }
+    assert!(String::from_utf8_lossy(&text).contains("slowly"));
+}

@@ -1,0 +1,176 @@
+//! PROTOCOL section 4: what a stream is made of, to the byte, and what its
+//! other events do.
+
+use std::time::Duration;
+
+use super::support::{TestServer, within};
+
+#[tokio::test]
+async fn events_are_the_bytes_of_the_protocol() {
+    let server = TestServer::start_with(|config| {
+        config.retry = Duration::from_millis(2500)..=Duration::from_millis(2500);
+        config.ping = Duration::from_millis(1);
+    });
+    let mut reader = server.events("/rooms/lobby/events").await;
+    reader.expect("hello").await;
+    let said = server.say("lobby", "hi").await;
+    let update = reader.find("update").await;
+    reader.find("ping").await;
+    let text = String::from_utf8(reader.text.clone()).unwrap();
+    let epoch = update.id.strip_suffix("-1").unwrap();
+    let hello = format!(
+        "retry: 2500\nevent: hello\nid: {epoch}-0\ndata: {{\"cursor\":\"{epoch}-0\",\"ping_ms\":1,\"rooms\":[{{\"room\":\"lobby\",\"members\":0,\"oldest\":null,\"newest\":null,\"next\":1}}]}}\n\n"
+    );
+    assert!(text.starts_with(&hello), "{text}");
+    let created_at = said["created_at"].as_str().unwrap();
+    let update = format!(
+        "id: {epoch}-1\nevent: update\ndata: {{\"id\":\"{epoch}-1\",\"room\":\"lobby\",\"number\":1,\"name\":\"Alice\",\"message\":\"hi\",\"created_at\":\"{created_at}\"}}\n\n"
+    );
+    assert!(text.contains(&update), "{text}");
+    assert!(text.contains("\n\nevent: ping\ndata:\n\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_gap_is_the_bytes_of_the_protocol() {
+    let server = TestServer::start();
+    let mut reader = server.events("/rooms/lobby/events?last_event_id=%FF").await;
+    let gap = reader.find("gap").await;
+    let expected = format!(
+        "event: gap\nid: {}\ndata: {{\"room\":\"lobby\",\"reason\":\"unknown\",\"lost\":null,\"next\":1}}\n\n",
+        gap.id
+    );
+    let text = String::from_utf8(reader.text.clone()).unwrap();
+    assert!(text.ends_with(&expected), "{text}");
+}
+
+#[tokio::test]
+async fn only_hello_update_and_gap_carry_an_id() {
+    let server = TestServer::start_with(|config| config.ping = Duration::from_millis(1));
+    let mut reader = server
+        .events("/rooms/lobby/events?name=Bob&last_event_id=x")
+        .await;
+    reader.find("ping").await;
+    server.say("lobby", "hi").await;
+    reader.find("update").await;
+    reader.find("ping").await;
+    server.begin_stop();
+    while reader.next_or_end().await.is_some() {}
+    let text = String::from_utf8(reader.text.clone()).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for event in text.split("\n\n").filter(|event| !event.is_empty()) {
+        let name = event
+            .lines()
+            .find_map(|line| line.strip_prefix("event: "))
+            .unwrap();
+        let has_id = event.lines().any(|line| line.starts_with("id"));
+        assert_eq!(
+            has_id,
+            ["hello", "update", "gap"].contains(&name),
+            "{event}"
+        );
+        seen.insert(name);
+    }
+    assert!(
+        seen.into_iter()
+            .eq(["bye", "gap", "hello", "ping", "presence", "update"])
+    );
+}
+
+#[tokio::test]
+async fn retry_is_drawn_for_each_connection() {
+    let server = TestServer::start();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let mut reader = server.events("/rooms/lobby/events").await;
+        reader.expect("hello").await;
+        let retry = reader.retry.unwrap();
+        assert!(
+            (Duration::from_secs(2)..=Duration::from_secs(5)).contains(&retry),
+            "{retry:?}"
+        );
+        seen.insert(retry);
+    }
+    assert!(seen.len() > 1, "clients would come back in step: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_busy_stream_gets_no_ping() {
+    let server = TestServer::start_with(|config| config.ping = Duration::from_secs(3600));
+    let mut reader = server.events("/rooms/lobby/events").await;
+    assert_eq!(reader.expect("hello").await.data["ping_ms"], 3_600_000);
+    for text in ["1", "2", "3"] {
+        server.say("lobby", text).await;
+        assert_eq!(reader.expect("update").await.data["message"], text);
+    }
+}
+
+#[tokio::test]
+async fn a_named_stream_joins_its_rooms_and_others_are_told() {
+    let server = TestServer::start();
+    let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
+    let first = watcher.find("presence").await;
+    assert_eq!(
+        first.data,
+        serde_json::json!({"room": "lobby", "count": 0, "members": []})
+    );
+    let mut bob = server
+        .events("/rooms/lobby/events?name=%20Bob%20%20B.")
+        .await;
+    assert_eq!(bob.expect("hello").await.data["rooms"][0]["members"], 1);
+    let mine = bob.expect("presence").await;
+    assert_eq!(mine.data["members"][0]["name"], "Bob B.");
+    let joined = watcher.find("presence").await;
+    assert_eq!(
+        (&joined.data["count"], &joined.data["joined"][0]["name"]),
+        (&1.into(), &"Bob B.".into())
+    );
+    drop(bob);
+    let left = watcher.find("presence").await;
+    assert_eq!(
+        (&left.data["count"], &left.data["left"][0]["name"]),
+        (&0.into(), &"Bob B.".into())
+    );
+}
+
+#[tokio::test]
+async fn a_stream_without_presence_is_not_told_who_comes() {
+    let server = TestServer::start();
+    let mut plain = server.events("/rooms/lobby/events").await;
+    let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
+    watcher.find("presence").await;
+    let _bob = server.events("/rooms/lobby/events?name=Bob").await;
+    watcher.find("presence").await;
+    server.say("lobby", "hi").await;
+    plain.expect("hello").await;
+    plain.expect("update").await;
+}
+
+#[tokio::test]
+async fn a_thousand_readers_of_a_room_all_get_every_message() {
+    let server = TestServer::start();
+    let mut readers = Vec::new();
+    for _ in 0..1000 {
+        readers.push(server.events("/rooms/lobby/events").await);
+    }
+    for number in 0..5 {
+        server.say("lobby", &number.to_string()).await;
+    }
+    for reader in &mut readers {
+        assert_eq!(reader.messages(5).await, ["0", "1", "2", "3", "4"]);
+    }
+}
+
+#[tokio::test]
+async fn two_servers_in_one_process_know_nothing_of_each_other() {
+    let (one, two) = (TestServer::start(), TestServer::start());
+    let mut reader = two.events("/rooms/lobby/events").await;
+    one.say("lobby", "in one").await;
+    let said = two.say("lobby", "in two").await;
+    assert_eq!(said["number"], 1);
+    reader.expect("hello").await;
+    assert_eq!(reader.expect("update").await.data["message"], "in two");
+    one.begin_stop();
+    within(one.stopped()).await;
+    two.say("lobby", "still").await;
+    assert_eq!(reader.expect("update").await.data["message"], "still");
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# The whole test run. It installs what is missing, and fails, never skips, if
+# something can't be installed or run.
+#
+#   bash tests/run.sh           everything
+#   bash tests/run.sh rust      format, lints, Rust tests, docs
+#   bash tests/run.sh real      real programs against the release binary
+#   bash tests/run.sh install   only install what is missing
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# Nothing may wait for somebody to type.
+exec </dev/null
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+# How long one script may take before it counts as hanging.
+script_limit=300
+passed=0
+current='reading the arguments'
+
+report() {
+  local status=$?
+  if [ "$status" -eq 0 ]; then
+    echo "$passed passed, 0 failed"
+  else
+    echo "FAILED: $current (exit status $status)"
+    echo "$passed passed, 1 failed"
+  fi
+}
+trap report EXIT
+
+begin() {
+  current=$1
+  echo "== $current"
+}
+
+# step NAME COMMAND...: the first one that fails ends the run.
+step() {
+  begin "$1"
+  shift
+  "$@"
+  passed=$((passed + 1))
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+have_node() {
+  have npm && have node && node -e 'process.exit(parseInt(process.versions.node, 10) >= 18 ? 0 : 1)'
+}
+
+have_python() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+# The packages that are missing, by their Debian names.
+missing_packages() {
+  have curl || echo curl ca-certificates
+  have_node || echo nodejs npm
+  have_python || echo python3 python3-venv
+  [ -x /usr/bin/chromium ] || echo chromium
+  have cc || echo gcc libc6-dev
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_missing() {
+  begin 'install what is missing'
+  have cargo || { echo 'cargo is missing: install Rust from https://rustup.rs' >&2; return 1; }
+  local packages
+  read -r -d '' -a packages < <(missing_packages; printf '\0')
+  if [ "${#packages[@]}" -eq 0 ]; then
+    echo 'nothing is missing'
+    return
+  fi
+  echo "missing: ${packages[*]}"
+  have apt-get || { echo "no apt-get here: install by hand: ${packages[*]}" >&2; return 1; }
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "${packages[@]}" >/dev/null
+  read -r -d '' -a packages < <(missing_packages; printf '\0')
+  if [ "${#packages[@]}" -ne 0 ]; then
+    echo "still missing after the install: ${packages[*]}" >&2
+    return 1
+  fi
+}
+
+rust_steps() {
+  step 'cargo fmt' cargo fmt --all --check
+  step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
+  step 'cargo test' cargo test --locked
+  step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+}
+
+install_node_packages() {
+  npm ci --prefix tests/real --no-audit --no-fund --loglevel=error
+}
+
+# --no-deps and the check: every version is pinned, none is found by chance.
+install_python_packages() {
+  python3 -m venv --clear tests/real/venv
+  local pip=(tests/real/venv/bin/python -m pip --disable-pip-version-check)
+  "${pip[@]}" install --quiet --no-input --no-deps --requirement tests/real/requirements.txt
+  "${pip[@]}" check
+}
+
+real_steps() {
+  step 'cargo build --release' cargo build --release --locked
+  step 'npm packages' install_node_packages
+  step 'Python packages' install_python_packages
+  SSE_CHAT_BIN="$(release_binary)"
+  export SSE_CHAT_BIN
+  step 'curl' limited bash tests/real/curl.sh
+  step 'eventsource (npm)' limited node tests/real/eventsource.mjs
+  step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
+  step 'chromium' limited node tests/real/chromium.mjs
+}
+
+release_binary() {
+  local target=${CARGO_TARGET_DIR:-target}
+  echo "$(cd "$target/release" && pwd)/sse-chat"
+}
+
+limited() { timeout --kill-after=10 "$script_limit" "$@"; }
+
+case "${1:-all}" in
+  all)
+    install_missing
+    rust_steps
+    real_steps
+    ;;
+  rust)
+    install_missing
+    rust_steps
+    ;;
+  real)
+    install_missing
+    real_steps
+    ;;
+  install) install_missing ;;
+  *)
+    echo "usage: bash tests/run.sh [all|rust|real|install]" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# The lines that a README shows, typed as a reader would, against a real
+# server: what comes back is compared to the byte, but for ids and times.
+set -euo pipefail
+
+: "${SSE_CHAT_BIN:?names no binary: run \`bash tests/run.sh real\`}"
+deadline=20
+checks=0
+server=
+work=$(mktemp -d)
+
+stop_server() {
+  kill -9 "$server" 2>/dev/null || true
+  # Without this, bash tells of the killed job.
+  wait "$server" 2>/dev/null || true
+}
+
+finish() {
+  if [ -n "$server" ]; then stop_server; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+
+die() {
+  printf 'curl.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# equal NAME EXPECTED ACTUAL
+equal() {
+  if [ "$2" != "$3" ]; then
+    printf 'not ok: %s\n--- expected\n%s\n--- actual\n%s\n' "$1" "$2" "$3" >&2
+    exit 1
+  fi
+  checks=$((checks + 1))
+  echo "ok: $1"
+}
+
+# What differs from run to run, made the same.
+plain() {
+  sed -E \
+    -e 's/"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z"/"TIME"/g' \
+    -e 's/\b[a-z0-9]{4,16}-([0-9]+)\b/EPOCH-\1/g' \
+    -e 's/^retry: [0-9]+$/retry: R/' \
+    -e 's/^date: .*/date: D/'
+}
+
+# start FLAGS...: sets `server` and `url`.
+start() {
+  mkfifo "$work/out"
+  "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn "$@" >"$work/out" &
+  server=$!
+  local line
+  read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
+  rm "$work/out"
+  [[ $line =~ ^sse-chat\ [0-9.]+:\ open\ (http://127\.0\.0\.1:[0-9]+)$ ]] || die "not what to open: $line"
+  url=${BASH_REMATCH[1]}
+}
+
+# open_stream ARGUMENTS...: a curl that goes on; its lines come on descriptor 9.
+open_stream() {
+  exec 9< <(exec curl --silent --no-buffer "$@")
+  stream=$!
+}
+
+# The next event of the open stream, as one text.
+next_event() {
+  local line event=
+  while read -r -t "$deadline" line <&9; do
+    [ -n "$line" ] || break
+    event+=$line$'\n'
+  done
+  [ -n "$event" ] || die 'the stream brought no event in time'
+  printf '%s' "$event" | plain
+}
+
+close_stream() {
+  kill "$stream" 2>/dev/null || true
+  wait "$stream" 2>/dev/null || true
+  exec 9<&-
+}
+
+# update SEQ NUMBER NAME MESSAGE: the event of a message in the lobby.
+update() {
+  printf 'id: EPOCH-%s\nevent: update\ndata: ' "$1"
+  message "$@"
+}
+
+# message SEQ NUMBER NAME MESSAGE: its JSON.
+message() {
+  printf '{"id":"EPOCH-%s","room":"lobby","number":%s,"name":"%s","message":"%s","created_at":"TIME"}\n' "$@"
+}
+
+# hello CURSOR OLDEST NEWEST NEXT: the event of the lobby without members.
+hello() {
+  printf 'retry: R\nevent: hello\nid: %s\ndata: {"cursor":"%s","ping_ms":15000,' "$1" "$1"
+  printf '"rooms":[{"room":"lobby","members":0,"oldest":%s,"newest":%s,"next":%s}]}\n' "$2" "$3" "$4"
+}
+
+start
+
+# ---- a stream, and three ways to say something into it
+open_stream -N "$url/rooms/lobby/events"
+equal 'a stream begins with hello' "$(hello EPOCH-0 null null 1)" "$(next_event)"
+
+equal 'JSON is said' "$(message 1 1 Alice 'Hello, everybody')" \
+  "$(curl -s "$url/rooms/lobby/messages" -H 'Content-Type: application/json' \
+    -d '{"name":"Alice","message":"Hello, everybody"}' | plain)"
+equal 'the stream brings it' "$(update 1 1 Alice 'Hello, everybody')" "$(next_event)"
+
+equal 'a form is said' "$(message 2 2 Bob '1 + 1 = 2 & more')" \
+  "$(curl -s "$url/rooms/lobby/messages" -d name=Bob --data-urlencode 'message=1 + 1 = 2 & more' | plain)"
+equal 'the stream brings it' "$(update 2 2 Bob '1 + 1 = 2 & more')" "$(next_event)"
+
+equal "the demo's line is said" '{"code":0,"msg":"success"}' \
+  "$(curl -s "$url/send.php?name=Alice&message=This_is_Alice")"
+equal 'the stream brings it' "$(update 3 3 Alice This_is_Alice)" "$(next_event)"
+equal "the demo's line without a message fails in its own way" '{"code":-1,"msg":"fail"} 200' \
+  "$(curl -s -w ' %{http_code}' "$url/send.php?name=Alice")"
+close_stream
+
+# ---- resume
+epoch_1=$(curl -s "$url/rooms/lobby/messages" | grep -oE '[a-z0-9]+-1"' | head -n 1 | tr -d '"')
+open_stream -N -H "Last-Event-ID: $epoch_1" "$url/rooms/lobby/events"
+equal 'a resumed stream says from where' "$(hello EPOCH-1 '"EPOCH-1"' '"EPOCH-3"' 4)" "$(next_event)"
+equal 'and goes on with the next' "$(update 2 2 Bob '1 + 1 = 2 & more')" "$(next_event)"
+equal 'and the one after it' "$(update 3 3 Alice This_is_Alice)" "$(next_event)"
+close_stream
+
+open_stream -N "$url/rooms/lobby/events?last_event_id=$epoch_1"
+equal 'the query resumes too' "$(hello EPOCH-1 '"EPOCH-1"' '"EPOCH-3"' 4)" "$(next_event)"
+equal 'with the same message' "$(update 2 2 Bob '1 + 1 = 2 & more')" "$(next_event)"
+close_stream
+
+open_stream -N "$url/rooms/lobby/events?backlog=1"
+equal 'a backlog begins before its first' "$(hello EPOCH-2 '"EPOCH-1"' '"EPOCH-3"' 4)" "$(next_event)"
+equal 'and brings the last' "$(update 3 3 Alice This_is_Alice)" "$(next_event)"
+close_stream
+
+# ---- the demo's stream, and a stream of two rooms
+open_stream -N "$url/sse.php"
+equal "the demo's stream has all of history" "$(hello EPOCH-0 '"EPOCH-1"' '"EPOCH-3"' 4)" "$(next_event)"
+equal 'from the first message on' "$(update 1 1 Alice 'Hello, everybody')" "$(next_event)"
+close_stream
+
+open_stream -N "$url/events?room=lobby&room=tea"
+next_event >/dev/null
+curl -s "$url/rooms/tea/messages" -d name=Carol -d message=Tea >/dev/null
+equal 'one stream brings two rooms' \
+  $'id: EPOCH-4\nevent: update\ndata: {"id":"EPOCH-4","room":"tea","number":1,"name":"Carol","message":"Tea","created_at":"TIME"}' \
+  "$(next_event)"
+close_stream
+
+# ---- who is here
+open_stream -N "$url/rooms/lobby/events?name=Dora"
+next_event >/dev/null
+equal 'a named stream is a member' '{"room":"lobby","count":1,"members":[{"name":"Dora","since":"TIME"}]}' \
+  "$(curl -s "$url/rooms/lobby/members" | plain)"
+close_stream
+
+# ---- history
+equal 'a page of history' \
+  "{\"room\":\"lobby\",\"messages\":[$(message 2 2 Bob '1 + 1 = 2 & more')],\"oldest\":\"EPOCH-1\",\"newest\":\"EPOCH-3\"}" \
+  "$(curl -s "$url/rooms/lobby/messages?after=$epoch_1&limit=1" | plain)"
+equal 'a room where nothing was said' '{"room":"empty","messages":[],"oldest":null,"newest":null}' \
+  "$(curl -s "$url/rooms/empty/messages")"
+
+# ---- said once
+for status in 201 200; do
+  equal "the same client id again: $status" "$status" \
+    "$(curl -s -o /dev/null -w '%{http_code}' "$url/rooms/lobby/messages" -d name=Eve -d message=once -d client_id=c-1)"
+done
+
+# ---- heads, health, refusals
+equal 'HEAD of a stream' \
+  $'HTTP/1.1 200 OK\ncontent-type: text/event-stream\ncache-control: no-cache, no-store, no-transform\nx-accel-buffering: no\nx-content-type-options: nosniff\ndate: D' \
+  "$(curl -sI -m "$deadline" "$url/rooms/lobby/events" | tr -d '\r' | plain)"
+equal 'healthz' 'ok 200' "$(curl -s -w ' %{http_code}' "$url/healthz")"
+equal 'readyz' 'ok 200' "$(curl -s -w ' %{http_code}' "$url/readyz")"
+equal 'a refusal is a problem' '400 application/problem+json' \
+  "$(curl -s -o "$work/problem" -w '%{http_code} %{content_type}' "$url/rooms/lobby/messages" -d name=Alice)"
+grep -q '"code":"invalid_message"' "$work/problem" || die "not invalid_message: $(cat "$work/problem")"
+equal 'the rooms are a secret' 404 "$(curl -s -o /dev/null -w '%{http_code}' "$url/rooms")"
+
+# ---- a restart
+address=${url#http://}
+stop_server
+mkfifo "$work/out"
+"$SSE_CHAT_BIN" --listen "$address" --log-level warn >"$work/out" &
+server=$!
+read -r -t "$deadline" line <"$work/out" || die 'the server did not start again'
+equal 'it starts again where it was' "$url" "${line#*open }"
+open_stream -N -H "Last-Event-ID: $epoch_1" "$url/rooms/lobby/events"
+equal 'a cursor from before the restart is kept' "$(hello EPOCH-1 null null 1)" "$(next_event)"
+equal 'and the gap says why' \
+  $'event: gap\nid: EPOCH-0\ndata: {"room":"lobby","reason":"restart","lost":null,"next":1}' "$(next_event)"
+close_stream
+
+echo "curl.sh: $checks checks passed"

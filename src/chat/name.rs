@@ -126,6 +126,10 @@ fn as_str<S: serde::Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok,
 /// `text` in NFC, or nothing if that is over `most` characters. It stops there,
 /// so a long text costs no more than a long name.
 fn nfc(text: &str, most: usize) -> Option<String> {
+    if text.is_ascii() {
+        // Most names are, and ASCII is in NFC as it is.
+        return (text.len() <= most).then(|| text.to_owned());
+    }
     let mut chars = text.nfc();
     let name: String = chars.by_ref().take(most).collect();
     chars.next().is_none().then_some(name)

@@ -81,12 +81,11 @@ impl<'a> Route<'a> {
     }
 
     pub(super) fn takes(self, method: &Method) -> bool {
-        match (self, method) {
-            (Self::Server, method) => method == Method::OPTIONS,
-            (_, method) => self
-                .allow()
-                .split(", ")
-                .any(|allowed| allowed == method.as_str()),
+        match *method {
+            Method::OPTIONS => true,
+            Method::GET | Method::HEAD => self != Self::Server,
+            Method::POST => matches!(self, Self::Messages(_) | Self::SendPhp),
+            _ => false,
         }
     }
 }
@@ -117,6 +116,24 @@ mod tests {
             ("*", Route::Server),
         ] {
             assert_eq!(Route::of(path, &config), Some(route));
+        }
+    }
+
+    #[test]
+    fn a_route_takes_what_its_allow_says() {
+        for route in [
+            Route::Home,
+            Route::Messages("a"),
+            Route::SendPhp,
+            Route::Events("a"),
+        ] {
+            for method in [
+                "GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT", "get",
+            ] {
+                let allowed = route.allow().split(", ").any(|allowed| allowed == method);
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                assert_eq!(route.takes(&method), allowed, "{route:?} {method}");
+            }
         }
     }
 

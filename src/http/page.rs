@@ -19,11 +19,36 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// Stands in the page where the default room's name belongs.
 const DEFAULT_ROOM_MARK: &str = "{{default-room}}";
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// The files of the page: name, content type, text.
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("chat.js", SCRIPT, include_str!("../../assets/chat.js")),
+    (
+        "composer.js",
+        SCRIPT,
+        include_str!("../../assets/composer.js"),
+    ),
+    ("log.js", SCRIPT, include_str!("../../assets/log.js")),
+    ("memory.js", SCRIPT, include_str!("../../assets/memory.js")),
+    ("outbox.js", SCRIPT, include_str!("../../assets/outbox.js")),
+    ("stream.js", SCRIPT, include_str!("../../assets/stream.js")),
+    (
+        "chat.css",
+        "text/css; charset=utf-8",
+        include_str!("../../assets/chat.css"),
+    ),
+    (
+        "icon.svg",
+        "image/svg+xml",
+        include_str!("../../assets/icon.svg"),
+    ),
+];
+
 /// The page of this server.
 #[derive(Debug)]
 pub(super) struct Page {
     home: File,
-    assets: [File; 3],
+    assets: Vec<File>,
 }
 
 #[derive(Debug)]
@@ -39,28 +64,14 @@ impl Page {
         // A room's name has no character that means anything in HTML.
         let html = include_str!("../../assets/index.html")
             .replace(DEFAULT_ROOM_MARK, default_room.as_str());
-        let file = |name, content_type, text: &'static str| {
-            File::new(name, content_type, Bytes::from_static(text.as_bytes()))
-        };
         Self {
             home: File::new("index.html", "text/html; charset=utf-8", Bytes::from(html)),
-            assets: [
-                file(
-                    "chat.js",
-                    "text/javascript; charset=utf-8",
-                    include_str!("../../assets/chat.js"),
-                ),
-                file(
-                    "chat.css",
-                    "text/css; charset=utf-8",
-                    include_str!("../../assets/chat.css"),
-                ),
-                file(
-                    "icon.svg",
-                    "image/svg+xml",
-                    include_str!("../../assets/icon.svg"),
-                ),
-            ],
+            assets: ASSETS
+                .iter()
+                .map(|&(name, kind, text)| {
+                    File::new(name, kind, Bytes::from_static(text.as_bytes()))
+                })
+                .collect(),
         }
     }
 

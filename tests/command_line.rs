@@ -255,6 +255,14 @@ fn help_shows_every_flag_of_the_issue_with_its_default_and_variable() {
 }
 
 #[test]
+fn the_readme_shows_the_help_as_it_is() {
+    let help = program().arg("-h").env("COLUMNS", "100").output().unwrap();
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(readme.contains(help.trim_end()), "put this into README.md:\n{help}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

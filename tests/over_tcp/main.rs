@@ -10,6 +10,7 @@
 )]
 
 mod connection;
+mod event_reader;
 mod support;
 mod witness;
 

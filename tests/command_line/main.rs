@@ -5,141 +5,14 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod running;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sse-chat"));
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// Runs a call that is expected to end by itself.
-fn run(args: &[&str]) -> Output {
-    program().args(args).output().unwrap()
-}
-
-/// A start that fails: one line on standard error that has all these words.
-#[track_caller]
-fn assert_fails(output: &Output, code: i32, words: &[&str]) {
-    let error = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{error}");
-    assert!(output.stdout.is_empty());
-    assert_eq!(error.lines().count(), 1, "{error}");
-    for word in words {
-        assert!(error.contains(word), "{word:?} in {error}");
-    }
-}
-
-/// A running server. It is killed when it is dropped.
-struct Running {
-    child: Child,
-    line: String,
-    address: SocketAddr,
-}
-
-impl Running {
-    fn start(args: &[&str]) -> Self {
-        Self::spawn(program().args(args))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line.trim_end().rsplit("http://").next().unwrap();
-        let address = url
-            .parse()
-            .unwrap_or_else(|_| panic!("no address in {line:?}"));
-        Self {
-            child,
-            line,
-            address,
-        }
-    }
-
-    fn free() -> Self {
-        Self::start(&["--listen", "127.0.0.1:0"])
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-    }
-
-    /// The exit code, and all that was written to standard error.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let mut error = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut error)
-            .unwrap();
-        (self.child.wait().unwrap().code(), error)
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream
-    }
-
-    /// One request, and the whole answer.
-    fn request(&self, head: &str, body: &str) -> String {
-        let mut stream = self.connect();
-        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// Opens a stream; returns it with the text up to and with `until`.
-    fn stream(&self, headers: &str, until: &str) -> (TcpStream, String) {
-        let mut stream = self.connect();
-        write!(
-            stream,
-            "GET /rooms/lobby/events HTTP/1.1\r\nhost: x\r\n{headers}\r\n"
-        )
-        .unwrap();
-        let text = read_until(&mut stream, until);
-        (stream, text)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn read_until(stream: &mut TcpStream, until: &str) -> String {
-    let mut text = Vec::new();
-    let mut byte = [0];
-    while !text.ends_with(until.as_bytes()) {
-        assert_eq!(
-            stream.read(&mut byte).unwrap(),
-            1,
-            "the end came before {until:?}: {}",
-            String::from_utf8_lossy(&text)
-        );
-        text.push(byte[0]);
-    }
-    String::from_utf8(text).unwrap()
-}
+use running::{Running, assert_fails, program, read_until, run};
 
 #[test]
 fn it_starts_with_one_line_that_has_the_url() {
@@ -259,7 +132,10 @@ fn the_readme_shows_the_help_as_it_is() {
     let help = program().arg("-h").env("COLUMNS", "100").output().unwrap();
     let readme = std::fs::read_to_string("README.md").unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    assert!(readme.contains(help.trim_end()), "put this into README.md:\n{help}");
+    assert!(
+        readme.contains(help.trim_end()),
+        "put this into README.md:\n{help}"
+    );
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! The program as a child process.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sse-chat"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a call that is expected to end by itself.
+pub(crate) fn run(args: &[&str]) -> Output {
+    program().args(args).output().unwrap()
+}
+
+/// A start that fails: one line on standard error that has all these words.
+#[track_caller]
+pub(crate) fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for word in words {
+        assert!(error.contains(word), "{word:?} in {error}");
+    }
+}
+
+/// A running server. It is killed when it is dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) line: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::spawn(program().args(args))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.trim_end().rsplit("http://").next().unwrap();
+        let address = url
+            .parse()
+            .unwrap_or_else(|_| panic!("no address in {line:?}"));
+        Self {
+            child,
+            line,
+            address,
+        }
+    }
+
+    pub(crate) fn free() -> Self {
+        Self::start(&["--listen", "127.0.0.1:0"])
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code, and all that was written to standard error.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let mut error = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut error)
+            .unwrap();
+        (self.child.wait().unwrap().code(), error)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// One request, and the whole answer.
+    pub(crate) fn request(&self, head: &str, body: &str) -> String {
+        let mut stream = self.connect();
+        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Opens a stream; returns it with the text up to and with `until`.
+    pub(crate) fn stream(&self, headers: &str, until: &str) -> (TcpStream, String) {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "GET /rooms/lobby/events HTTP/1.1\r\nhost: x\r\n{headers}\r\n"
+        )
+        .unwrap();
+        let text = read_until(&mut stream, until);
+        (stream, text)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn read_until(stream: &mut TcpStream, until: &str) -> String {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(until.as_bytes()) {
+        assert_eq!(
+            stream.read(&mut byte).unwrap(),
+            1,
+            "the end came before {until:?}: {}",
+            String::from_utf8_lossy(&text)
+        );
+        text.push(byte[0]);
+    }
+    String::from_utf8(text).unwrap()
+}

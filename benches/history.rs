@@ -1,11 +1,13 @@
 //! What history costs, through the hub and so with its lock: a push into a
-//! ring that is full, and a look at what lies after a cursor. Not measured:
-//! HTTP, sockets, readers.
+//! ring that is full, a page of what lies after a cursor, and a subscription
+//! that resumes from it until it is live. Not measured: HTTP and sockets.
 
 mod support;
 
+use std::task::{Context, Waker};
+
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sse_chat::chat::{Cursor, EventId, Page};
+use sse_chat::chat::{Backlog, Cursor, EventId, Page, Subscribe};
 
 fn push(c: &mut Criterion) {
     let (hub, lobby, draft) = (support::hub(), support::lobby(), support::draft());
@@ -22,7 +24,7 @@ fn since(c: &mut Criterion) {
     for _ in 0..1000 {
         hub.publish(&lobby, support::draft()).expect("a room");
     }
-    let mut group = c.benchmark_group("messages since a cursor");
+    let mut group = c.benchmark_group("page after a cursor");
     for missed in [1, 100] {
         let after = Cursor::Id(EventId {
             epoch: hub.epoch(),
@@ -40,5 +42,42 @@ fn since(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, push, since);
+fn resume(c: &mut Criterion) {
+    let (hub, lobby) = (support::hub(), support::lobby());
+    for _ in 0..1000 {
+        hub.publish(&lobby, support::draft()).expect("a room");
+    }
+    let mut group = c.benchmark_group("resume after a cursor");
+    for missed in [1, 100] {
+        let cursor = Cursor::Id(EventId {
+            epoch: hub.epoch(),
+            seq: 1000 - missed,
+        });
+        group.bench_with_input(
+            BenchmarkId::from_parameter(missed),
+            &cursor,
+            |b, &cursor| {
+                b.iter(|| {
+                    let wish = Subscribe {
+                        rooms: lobby.clone().into(),
+                        cursor: Some(cursor),
+                        backlog: Backlog::Last(0),
+                        name: None,
+                        presence: false,
+                    };
+                    let mut subscription = hub.subscribe(wish).expect("a room");
+                    let mut context = Context::from_waker(Waker::noop());
+                    let mut seen = 0;
+                    while subscription.poll_next(&mut context).is_ready() {
+                        seen += 1;
+                    }
+                    assert_eq!(seen, missed);
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, push, since, resume);
 criterion_main!(benches);

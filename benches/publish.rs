@@ -14,7 +14,7 @@ fn publish(c: &mut Criterion) {
         let hub = support::hub();
         let (lobby, draft) = (support::lobby(), support::draft());
         let wish = || Subscribe {
-            rooms: vec![lobby.clone()],
+            rooms: lobby.clone().into(),
             cursor: None,
             backlog: Backlog::Last(0),
             name: None,

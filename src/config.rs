@@ -13,7 +13,7 @@ pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Messages of history a room.
 pub const DEFAULT_HISTORY: usize = 1000;
-/// Bytes of history a room: 1,000 messages of the largest size.
+/// Bytes of history a room: most of 1,000 messages of the largest size.
 pub const DEFAULT_HISTORY_BYTES: usize = 4 << 20;
 /// Bytes of history over all rooms: 64 rooms that are full.
 pub const DEFAULT_HISTORY_BUDGET: usize = 256 << 20;
@@ -33,6 +33,8 @@ pub const DEFAULT_ROOM_IDLE: Duration = Duration::from_secs(3600);
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// How long a request's head may take, and how long a connection may wait for its next request.
 pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+pub const DEFAULT_STALL: Duration = Duration::from_secs(30);
 /// How long a request's body may take.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -69,6 +71,9 @@ pub struct Config {
     pub head_timeout: Duration,
     /// How long a request's body may take.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of what is sent to it, before its
+    /// connection ends.
+    pub stall: Duration,
 }
 
 impl Default for Config {
@@ -89,6 +94,7 @@ impl Default for Config {
             grace: DEFAULT_GRACE,
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
+            stall: DEFAULT_STALL,
         }
     }
 }
@@ -154,6 +160,11 @@ impl Config {
                 !self.body_timeout.is_zero(),
                 "must be more than 0s",
             ),
+            (
+                "--stall",
+                self.stall >= Duration::from_millis(1),
+                "must be at least 1ms",
+            ),
         ];
         match ok.into_iter().find(|(_, holds, _)| !holds) {
             Some((flag, _, why)) => Err(BadSetting { flag, why }),
@@ -197,6 +208,7 @@ mod tests {
         bad("--head-timeout", |config| {
             config.head_timeout = Duration::ZERO
         });
+        bad("--stall", |config| config.stall = Duration::ZERO);
         bad("--body-timeout", |config| {
             config.body_timeout = Duration::ZERO
         });

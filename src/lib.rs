@@ -33,17 +33,18 @@
 //!    here as a problem.
 //! 3. `http/publish.rs` with `http/input.rs`: JSON or a form becomes a
 //!    [`chat::Draft`], whose parts are valid by type.
-//! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes, under the one lock, a seq and a
-//!    number, encodes the [`chat::Frame`] once, puts it into history and hands
-//!    it to the room's channel.
+//! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes the one lock; under it
+//!    `chat/rooms.rs` gives the message its seq, and `chat/room.rs` its number,
+//!    encodes the [`chat::Frame`] once, puts it into history and hands it to the
+//!    room's channel.
 //! 5. The sender gets 201. It waited for no reader.
-//! 6. `chat/subscription.rs` and `http/events.rs`: each reader takes the same
-//!    bytes, by reference count, and writes them.
+//! 6. `chat/subscription.rs` and `http/stream.rs`: each reader takes the same
+//!    bytes, by reference count, and hyper writes them.
 //!
 //! # The path of a reader
 //!
 //! 1. `http/events.rs`: rooms, cursor and name become a [`chat::Subscribe`].
-//! 2. `chat/subscription.rs`: where the stream goes on from; the hello.
+//! 2. `chat/start.rs`: where the stream goes on from; the hello.
 //! 3. `chat/replay.rs`: what history holds after the cursor, in id order, each
 //!    hole announced. When there is no more, the stream goes live, under the
 //!    lock that publishing takes: a message is in the one or in the other.

@@ -24,5 +24,5 @@ pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message,
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Members};
 pub use rooms::{Limits, Published, TooManyRooms};
-pub use start::{Backlog, Subscribe};
+pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
 pub use subscription::Subscription;

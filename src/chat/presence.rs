@@ -46,6 +46,8 @@ pub(super) struct Presence {
     unsettled: bool,
     /// How many members the readers were told of last.
     told: usize,
+    /// What a stream that begins is told, until somebody comes or goes.
+    snapshot: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -60,11 +62,14 @@ struct Stay {
 impl Presence {
     /// A stream under this name begins.
     pub(super) fn join(&mut self, name: &UserName) {
-        let stay = self.here.entry(name.clone()).or_insert_with(|| Stay {
-            since: Timestamp::now(),
-            streams: 0,
-            left_at: None,
-            told: false,
+        let stay = self.here.entry(name.clone()).or_insert_with(|| {
+            self.snapshot = None;
+            Stay {
+                since: Timestamp::now(),
+                streams: 0,
+                left_at: None,
+                told: false,
+            }
         });
         stay.streams += 1;
         stay.left_at = None;
@@ -89,15 +94,20 @@ impl Presence {
         self.here.len()
     }
 
-    /// The members, the first of them by name.
+    /// The members; of many, those who came first.
     pub(super) fn members(&self) -> Members {
-        let mut members: Vec<Member> = self
-            .here
-            .iter()
+        let mut stays: Vec<(&UserName, &Stay)> = self.here.iter().collect();
+        if stays.len() > MAX_LISTED_MEMBERS {
+            // Under the hub's lock: what is not listed is neither sorted nor copied.
+            stays
+                .select_nth_unstable_by_key(MAX_LISTED_MEMBERS, |&(name, stay)| (stay.since, name));
+            stays.truncate(MAX_LISTED_MEMBERS);
+        }
+        let mut members: Vec<Member> = stays
+            .into_iter()
             .map(|(name, stay)| member(name, stay))
             .collect();
         sort(&mut members);
-        members.truncate(MAX_LISTED_MEMBERS);
         Members {
             count: self.count(),
             members,
@@ -105,17 +115,27 @@ impl Presence {
     }
 
     /// What a stream that begins is told. Members that nobody was told of yet
-    /// are in it, and come once more as joined: a set does not mind.
-    pub(super) fn snapshot(&self, room: &RoomName) -> Bytes {
-        let members = (self.told <= MAX_LISTED_MEMBERS).then(|| self.members().members);
-        Change {
+    /// are in it, and come once more as joined: a set does not mind. Encoded
+    /// once for all streams that begin before the next change.
+    pub(super) fn snapshot(&mut self, room: &RoomName) -> Bytes {
+        if let Some(snapshot) = &self.snapshot {
+            return snapshot.clone();
+        }
+        let count = self.count();
+        let members = (count <= MAX_LISTED_MEMBERS).then(|| self.members().members);
+        if members.is_none() {
+            // Somebody has only the count now: a difference would say nothing.
+            self.told = count;
+        }
+        let snapshot = Change {
             room,
-            count: self.count(),
+            count,
             members,
             joined: None,
             left: None,
         }
-        .encode()
+        .encode();
+        self.snapshot.insert(snapshot).clone()
     }
 
     /// Whether a flush is due.
@@ -126,7 +146,11 @@ impl Presence {
     /// Ends the stays whose grace is over, and makes one event of all changes
     /// since the last flush, if there were any.
     pub(super) fn flush(&mut self, room: &RoomName, now: Instant) -> Option<Bytes> {
+        let members = self.count();
         let left = self.end_stays(now);
+        if self.count() != members {
+            self.snapshot = None;
+        }
         let joined = self.tell_stays();
         self.unsettled = self.here.values().any(|stay| stay.left_at.is_some());
         if left.is_empty() && joined.is_empty() {

@@ -128,13 +128,16 @@ impl Room {
     }
 
     /// What must be remembered of this room when it is forgotten; nothing for
-    /// one in which nothing was ever said.
+    /// one in which nothing was ever said, as far as anybody remembers.
     pub(super) fn ended(&self) -> Option<Ended> {
         let newest = self.history.newest().map_or(0, Frame::seq);
-        let through = newest.max(self.history.evicted_through());
-        (through > 0).then(|| Ended {
+        let (through, next_number) = (
+            newest.max(self.history.evicted_through()),
+            self.history.next_number(),
+        );
+        (next_number > 1).then_some(Ended {
             through,
-            next_number: self.history.next_number(),
+            next_number,
         })
     }
 }

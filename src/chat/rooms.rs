@@ -1,5 +1,6 @@
 //! All rooms, and what they may cost: what the hub's one lock protects.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
@@ -137,10 +138,14 @@ impl Rooms {
         names: &[RoomName],
         member: Option<&UserName>,
     ) -> Result<(), TooManyRooms> {
-        let now = Instant::now();
-        for name in names {
-            self.get_or_make(name, now)?;
+        // Counted first: a stream that is refused must not have made a room.
+        let new = names
+            .iter()
+            .filter(|&name| !self.by_name.contains_key(name));
+        if self.by_name.len() + new.count() > self.limits.max_rooms {
+            return Err(TooManyRooms);
         }
+        let now = Instant::now();
         for name in names {
             self.get_or_make(name, now)?.enter(member);
             self.settle_later(name);
@@ -202,29 +207,24 @@ impl Rooms {
             .expect("it is there or was made just now"))
     }
 
-    /// Evicts until all histories together are within the budget, from the room
-    /// that holds most, so that a loud room does not silence the quiet ones.
+    /// Evicts until all histories together are within the budget, from the
+    /// rooms that hold most, so that a loud room does not silence the quiet ones.
     /// It makes some room ahead, so that the look at all rooms is rare.
     fn keep_budget(&mut self) {
         let budget = self.limits.history_budget;
         if self.bytes <= budget {
             return;
         }
-        let goal = budget - budget / 64;
-        while self.bytes > goal {
-            let Some(largest) = self
-                .by_name
-                .values_mut()
-                .max_by_key(|room| room.history.bytes())
-            else {
-                return;
-            };
-            let held = largest.history.bytes();
-            let keep = held.saturating_sub(self.bytes - goal).max(held / 2);
-            while largest.history.bytes() > keep {
-                largest.history.evict_oldest();
+        let excess = self.bytes - (budget - budget / 64);
+        let mut rooms: Vec<&mut Room> = self.by_name.values_mut().collect();
+        rooms.sort_unstable_by_key(|room| Reverse(room.history.bytes()));
+        let level = level(rooms.iter().map(|room| room.history.bytes()), excess);
+        for room in rooms {
+            let held = room.history.bytes();
+            while room.history.bytes() > level {
+                room.history.evict_oldest();
             }
-            self.bytes = self.bytes - held + largest.history.bytes();
+            self.bytes = self.bytes - held + room.history.bytes();
         }
     }
 
@@ -236,6 +236,21 @@ impl Rooms {
     }
 }
 
+/// The level down to which the largest of `sizes` have to be cut, so that
+/// `excess` goes in all. The sizes come largest first.
+fn level(sizes: impl Iterator<Item = usize>, excess: usize) -> usize {
+    let mut sizes = sizes.chain([0]).peekable();
+    let (mut cut, mut gone) = (0, 0);
+    while let (Some(size), Some(&next)) = (sizes.next(), sizes.peek()) {
+        cut += 1;
+        if gone + (size - next) * cut >= excess {
+            return size - (excess - gone).div_ceil(cut);
+        }
+        gone += (size - next) * cut;
+    }
+    0
+}
+
 #[cfg(test)]
 impl Rooms {
     /// What the histories hold, added up anew, and as it is kept.
@@ -244,5 +259,28 @@ impl Rooms {
             self.all().map(|room| room.history.bytes()).sum(),
             self.bytes,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_takes_from_the_largest_what_is_too_much() {
+        for (sizes, excess, expected) in [
+            (&[10][..], 3, 7),
+            (&[10, 4], 3, 7),
+            (&[10, 4], 8, 3),
+            (&[5, 5, 5, 1], 6, 3),
+            (&[5, 5], 10, 0),
+            (&[], 1, 0),
+        ] {
+            assert_eq!(
+                level(sizes.iter().copied(), excess),
+                expected,
+                "{sizes:?} less {excess}"
+            );
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! rooms are. PROTOCOL's table of cursors is this file.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
 use super::event_id::{Cursor, EventId};
@@ -13,8 +14,8 @@ use super::rooms::Rooms;
 /// What a reader asks for.
 #[derive(Debug, Clone)]
 pub struct Subscribe {
-    /// Its rooms, each once.
-    pub rooms: Vec<RoomName>,
+    /// Its rooms.
+    pub rooms: RoomList,
     /// Where it was, if it was here before.
     pub cursor: Option<Cursor>,
     /// What it gets of the past if it was not.
@@ -24,6 +25,62 @@ pub struct Subscribe {
     /// Whether it is told who comes and leaves.
     pub presence: bool,
 }
+
+/// The rooms of one stream: 1 to 100, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomList(Vec<RoomName>);
+
+/// There is no room in the list, or more than 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidRoomList;
+
+impl RoomList {
+    /// Most rooms of one stream.
+    pub const MAX: usize = 100;
+
+    /// Takes the rooms in their order, repeated ones once.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRoomList`] for none, and for more than [`RoomList::MAX`].
+    pub fn new(rooms: impl IntoIterator<Item = RoomName>) -> Result<Self, InvalidRoomList> {
+        let mut list = Vec::new();
+        for room in rooms {
+            if !list.contains(&room) {
+                list.push(room);
+            }
+            if list.len() > Self::MAX {
+                return Err(InvalidRoomList);
+            }
+        }
+        match list.is_empty() {
+            true => Err(InvalidRoomList),
+            false => Ok(Self(list)),
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[RoomName] {
+        &self.0
+    }
+}
+
+impl From<RoomName> for RoomList {
+    fn from(room: RoomName) -> Self {
+        Self(vec![room])
+    }
+}
+
+impl fmt::Display for InvalidRoomList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a stream has 1 to {} rooms, as in /events?room=lobby",
+            RoomList::MAX
+        )
+    }
+}
+
+impl std::error::Error for InvalidRoomList {}
 
 /// How many past messages of each room a new reader gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +133,7 @@ impl Start {
     }
 
     fn returning(rooms: &Rooms, wish: &Subscribe, id: EventId) -> Self {
-        let alone = wish.rooms.len() == 1;
+        let alone = wish.rooms.as_slice().len() == 1;
         let seats = seats(rooms, wish, |history| {
             // A reader of several rooms may have been cut off between messages
             // of one and the gap of another, whose messages it then lost before
@@ -156,7 +213,7 @@ fn seats(rooms: &Rooms, wish: &Subscribe, from: impl Fn(&History) -> Place) -> V
             hole: GapReason::Evicted,
         })
     };
-    wish.rooms.iter().filter_map(seat).collect()
+    wish.rooms.as_slice().iter().filter_map(seat).collect()
 }
 
 fn lowest(seats: &[Seat]) -> u64 {

@@ -64,11 +64,14 @@ impl Hub {
 
 impl Subscription {
     fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooManyRooms> {
-        debug_assert!(!wish.rooms.is_empty(), "a stream has a room");
         let (start, rooms) = {
             let rooms = &mut *hub.lock();
-            hub.enter(rooms, &wish.rooms, wish.name.as_ref())?;
-            let told = wish.rooms.iter().filter_map(|room| hello_room(rooms, room));
+            hub.enter(rooms, wish.rooms.as_slice(), wish.name.as_ref())?;
+            let told = wish
+                .rooms
+                .as_slice()
+                .iter()
+                .filter_map(|room| hello_room(rooms, room));
             (Start::of(rooms, &wish), told.collect())
         };
         // Not under the lock: what drops a subscription takes it. What is said
@@ -162,7 +165,7 @@ impl Subscription {
         // break the order; what is received here is bounded by the channels.
         let receive = std::future::poll_fn(|cx| Poll::Ready(self.receive_all(cx)));
         let Poll::Ready(received) = Future::poll(pin!(unconstrained(receive)), cx) else {
-            return Poll::Pending;
+            unreachable!("it is always ready, and its budget is not limited");
         };
         if received.is_err() {
             return Poll::Ready(Err(Lagged));
@@ -174,14 +177,18 @@ impl Subscription {
         for (seat, frame) in self.held.drain(..ready).collect::<Vec<_>>() {
             self.enqueue(seat, frame);
         }
-        if self.queue.is_empty() && self.held.is_empty() {
+        if self.queue.is_empty() {
+            if !self.held.is_empty() {
+                // A publisher is between its channel and `published`: any moment now.
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
     }
 
     fn receive_all(&mut self, cx: &mut Context<'_>) -> Result<(), Lagged> {
-        let mut bytes = 0;
+        let mut bytes: usize = self.held.iter().map(|(_, frame)| frame.text().len()).sum();
         for seat in 0..self.live.len() {
             while let Poll::Ready(live) = self.poll_seat(seat, cx) {
                 match live? {

@@ -93,6 +93,11 @@ pub(super) struct Serve {
           default_value_t = Time(config::DEFAULT_BODY_TIMEOUT))]
     body_timeout: Time,
 
+    /// How long a client may take nothing of what is sent to it
+    #[arg(long, env = "SSE_CHAT_STALL", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_STALL))]
+    stall: Time,
+
     /// How the log on standard error is written
     #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -156,6 +161,7 @@ impl Serve {
             grace: self.grace.0,
             head_timeout: self.head_timeout.0,
             body_timeout: self.body_timeout.0,
+            stall: self.stall.0,
         }
     }
 }
@@ -270,13 +276,13 @@ struct Size(usize);
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        match units
+        // Only what is whole in large units: 4096 stays as people know it.
+        match [(1 << 30, "GiB"), (1 << 20, "MiB")]
             .into_iter()
-            .find(|(unit, _)| self.0 >= 4 * unit && self.0.is_multiple_of(*unit))
+            .find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit))
         {
-            Some((unit, name)) if unit > 1 << 10 => write!(f, "{}{name}", self.0 / unit),
-            _ => write!(f, "{}", self.0),
+            Some((unit, name)) => write!(f, "{}{name}", self.0 / unit),
+            None => write!(f, "{}", self.0),
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct Draining {
 }
 
 impl Draining {
-    /// Begins it: from now on nothing new is said, and each stream ends at a
+    /// Begins it: from now on no new request to say something is taken, and each stream ends at a
     /// random time within `spread`.
     pub fn begin(&self, spread: Duration) {
         self.spread.get_or_init(|| spread);

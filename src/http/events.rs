@@ -12,10 +12,8 @@ use super::body::Body;
 use super::input::Pairs;
 use super::problem::{Code, Problem};
 use super::stream::EventStream;
-use crate::chat::{Backlog, Cursor, RoomName, Subscribe, UserName};
+use crate::chat::{Backlog, Cursor, RoomList, RoomName, Subscribe, UserName};
 
-/// Most rooms of one stream.
-const MAX_ROOMS: usize = 100;
 /// Most messages of backlog that can be asked for by number.
 const MAX_BACKLOG: usize = 500;
 
@@ -25,32 +23,26 @@ pub(super) fn of_one_room(
     room: RoomName,
     asked: &Asked<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let wish = asked.wish(vec![room], Backlog::Last(0))?;
+    let wish = asked.wish(room.into(), Backlog::Last(0))?;
     respond(app, asked, wish)
 }
 
 /// `GET /events?room=a&room=b`
 pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
-    let mut rooms: Vec<RoomName> = Vec::new();
-    for room in asked.query.all("room")? {
-        let room = RoomName::parse(room)?;
-        if !rooms.contains(&room) {
-            rooms.push(room);
-        }
-        if rooms.len() > MAX_ROOMS {
-            return Err(Code::InvalidQuery.because("a stream has at most 100 rooms"));
-        }
-    }
-    if rooms.is_empty() {
-        return Err(Code::InvalidQuery.because("name at least one room, as in /events?room=lobby"));
-    }
+    let names = asked.query.all("room")?;
+    let rooms = names
+        .into_iter()
+        .map(RoomName::parse)
+        .collect::<Result<Vec<_>, _>>()?;
+    let rooms =
+        RoomList::new(rooms).map_err(|error| Code::InvalidQuery.because(error.to_string()))?;
     let wish = asked.wish(rooms, Backlog::Last(0))?;
     respond(app, asked, wish)
 }
 
 /// `GET /sse.php`: the default room, with all that was said.
 pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
-    let wish = asked.wish(vec![app.default_room.clone()], Backlog::All)?;
+    let wish = asked.wish(app.default_room.clone().into(), Backlog::All)?;
     respond(app, asked, wish)
 }
 
@@ -63,7 +55,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn wish(&self, rooms: Vec<RoomName>, backlog: Backlog) -> Result<Subscribe, Problem> {
+    fn wish(&self, rooms: RoomList, backlog: Backlog) -> Result<Subscribe, Problem> {
         let name = self.query.one("name")?.map(UserName::parse).transpose()?;
         let presence = match self.query.one("presence")? {
             None | Some("0") => false,

@@ -56,14 +56,24 @@ async fn accept_each(listener: &TcpListener, shared: &Shared) {
 }
 
 fn start(stream: TcpStream, shared: &Shared) {
-    // An event is small and must leave at once.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = set_up(&stream, shared.app.config.stall) {
         tracing::debug!(%error, "a connection ended before it began");
         return;
     }
     shared
         .tasks
         .spawn(connection::serve(stream, shared.clone()));
+}
+
+fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
+    // An event is small and must leave at once.
+    stream.set_nodelay(true)?;
+    // hyper has no timeout for writing, and does not look at a body while the
+    // socket is full. The kernel does: a reader that takes nothing for so long,
+    // or that has vanished, is gone.
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stall))?;
+    Ok(())
 }
 
 /// The client gave up between its SYN and our accept.

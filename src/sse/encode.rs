@@ -64,7 +64,8 @@ impl Event {
         self.text.extend_from_slice(b"data: ");
         serde_json::to_writer(&mut self.text, value).expect("the value has a JSON form");
         self.text.extend_from_slice(b"\n\n");
-        Bytes::from(self.text)
+        // What is kept by the thousand must not keep its spare capacity.
+        Bytes::from(self.text.into_boxed_slice())
     }
 
     fn field(mut self, name: &str, value: impl Display) -> Self {

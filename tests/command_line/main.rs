@@ -105,6 +105,7 @@ fn help_shows_every_flag_of_the_issue_with_its_default_and_variable() {
         ("grace", "10s"),
         ("head-timeout", "30s"),
         ("body-timeout", "10s"),
+        ("stall", "30s"),
         ("log-format", "text"),
         ("log-level", "info"),
     ] {
@@ -170,6 +171,7 @@ fn a_bad_value_is_one_clear_line_that_names_its_flag() {
         ("--grace", "soon", "15s"),
         ("--head-timeout", "0s", "more than 0s"),
         ("--body-timeout", "0s", "more than 0s"),
+        ("--stall", "0s", "1ms"),
         ("--log-format", "xml", "json"),
         ("--log-level", "loud", "debug"),
     ] {

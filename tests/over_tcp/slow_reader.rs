@@ -1,14 +1,19 @@
 //! One slow reader changes nothing for another, and loses nothing that history
 //! still holds.
 
+use std::time::Duration;
+
 use super::support::{EventReader, TestServer};
+
+/// No machine is so slow that a reader which only pauses is taken for gone.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// Large, so that few of them fill a socket that nobody reads.
 fn large(number: usize) -> String {
     format!("{number} {}", "x".repeat(4000))
 }
 
-/// Says so many large messages while `stopped` does not read, and `reader` does.
+/// Says so many large messages that `reader` reads, and nobody else.
 async fn say_past(server: &TestServer, reader: &mut EventReader, count: usize) {
     for number in 1..=count {
         server.say("lobby", &large(number)).await;
@@ -26,6 +31,7 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
         config.history = 100_000;
         config.history_bytes = 1 << 30;
         config.history_budget = 1 << 30;
+        config.stall = LONG;
     });
     let mut stopped = server.events("/rooms/lobby/events").await;
     stopped.expect("hello").await;
@@ -43,7 +49,10 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
 
 #[tokio::test]
 async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
-    let server = TestServer::start_with(|config| config.history = 10);
+    let server = TestServer::start_with(|config| {
+        config.history = 10;
+        config.stall = LONG;
+    });
     let mut stopped = server.events("/rooms/lobby/events").await;
     stopped.expect("hello").await;
     let mut reader = server.events("/rooms/lobby/events").await;
@@ -66,6 +75,27 @@ async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
         next += 1;
     }
     assert!(gaps > 0, "the reader was not slow enough for this test");
+}
+
+// 52 and 54: what stops reading for good is not kept for good.
+#[tokio::test]
+async fn a_reader_that_takes_nothing_for_too_long_is_let_go() {
+    let server = TestServer::start_with(|config| config.stall = Duration::from_millis(500));
+    let mut stopped = server.events("/rooms/lobby/events?name=Bob").await;
+    stopped.expect("hello").await;
+    let mut reader = server.events("/rooms/lobby/events?presence=1").await;
+    reader.expect("hello").await;
+    say_past(&server, &mut reader, 3000).await;
+    // The kernel finds out by its own probes, and the other reader is told.
+    loop {
+        let change = reader.find("presence").await;
+        if change.data["left"][0]["name"] == "Bob" {
+            break;
+        }
+    }
+    server.say("lobby", "still here").await;
+    assert_eq!(reader.messages(1).await, ["still here"]);
+    assert_eq!(server.app().hub.readers(), 1);
 }
 
 #[tokio::test]

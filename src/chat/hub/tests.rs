@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::chat::{
-    Backlog, ClientId, Delivery, Gap, GapReason, MessageText, Subscribe, Subscription, UserName,
+    Backlog, ClientId, Delivery, Gap, GapReason, MessageText, RoomList, Subscribe, Subscription,
+    UserName,
 };
 
 fn limits() -> Limits {
@@ -36,7 +37,7 @@ fn say(hub: &Hub, name: &str, text: &str) -> Frame {
 
 fn reader(hub: &Arc<Hub>, name: &str, cursor: Option<Cursor>) -> Subscription {
     let wish = Subscribe {
-        rooms: vec![room(name)],
+        rooms: room(name).into(),
         cursor,
         backlog: Backlog::All,
         name: None,
@@ -93,15 +94,28 @@ fn the_same_client_id_in_the_same_room_is_the_same_message() {
 #[test]
 fn one_room_too_many_is_refused_and_changes_nothing() {
     let hub = Hub::new(limits());
-    ["a", "b", "c"]
-        .iter()
-        .for_each(|name| drop(say(&hub, name, "x")));
+    say(&hub, "a", "x");
+    say(&hub, "b", "x");
+    let both = Subscribe {
+        rooms: RoomList::new([room("c"), room("d")]).unwrap(),
+        cursor: None,
+        backlog: Backlog::All,
+        name: None,
+        presence: false,
+    };
+    assert!(matches!(hub.subscribe(both), Err(TooManyRooms)));
+    assert_eq!(
+        hub.rooms().len(),
+        2,
+        "not even the one that there was room for"
+    );
+    say(&hub, "c", "x");
     assert!(matches!(
         hub.publish(&room("d"), draft("x", None)),
         Err(TooManyRooms)
     ));
     let wish = Subscribe {
-        rooms: vec![room("a"), room("d")],
+        rooms: RoomList::new([room("a"), room("d")]).unwrap(),
         cursor: None,
         backlog: Backlog::All,
         name: None,
@@ -168,7 +182,7 @@ async fn a_room_with_a_reader_is_kept_and_one_where_nothing_was_said_goes_at_onc
 async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
     let hub = Hub::new(limits());
     let wish = |name: Option<&str>| Subscribe {
-        rooms: vec![room("a")],
+        rooms: room("a").into(),
         cursor: None,
         backlog: Backlog::All,
         name: name.map(|name| UserName::parse(name).unwrap()),

@@ -37,7 +37,7 @@ impl Clock {
         event.map_or(Value::Null, |event| names_only(&event))
     }
 
-    fn snapshot(&self) -> Value {
+    fn snapshot(&mut self) -> Value {
         names_only(&self.presence.snapshot(&self.room))
     }
 }
@@ -164,4 +164,24 @@ fn a_member_has_the_time_since_which_it_is_here() {
         (24, "T", "Z"),
         "{since}"
     );
+}
+
+#[test]
+fn a_stream_that_begins_is_told_of_over_two_hundred_only_by_count() {
+    let mut clock = Clock::new();
+    let names: Vec<String> = (0..=MAX_LISTED_MEMBERS)
+        .map(|n| format!("user {n}"))
+        .collect();
+    names.iter().for_each(|name| clock.join(name));
+    assert_eq!(clock.snapshot(), json!({"room": "lobby", "count": 201}));
+    clock.leave(&names[0]);
+    clock.wait(5);
+    let members = clock.flush()["members"].as_array().map(Vec::len);
+    assert_eq!(members, Some(200), "who had only the count gets the list");
+    assert_eq!(
+        clock.snapshot()["members"].as_array().map(Vec::len),
+        Some(200)
+    );
+    clock.join("late");
+    assert_eq!(clock.snapshot(), json!({"room": "lobby", "count": 201}));
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::chat::{Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomName};
+use crate::chat::{
+    Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomList, RoomName,
+};
 
 fn hub(history: usize) -> Arc<Hub> {
     Hub::new(Limits {
@@ -21,7 +23,7 @@ fn rooms(names: &[&str]) -> Vec<RoomName> {
 fn reader(hub: &Arc<Hub>, names: &[&str], cursor: Option<&str>, backlog: Backlog) -> Subscription {
     let cursor = cursor.map(|cursor| Cursor::parse(cursor.as_bytes()));
     hub.subscribe(Subscribe {
-        rooms: rooms(names),
+        rooms: RoomList::new(rooms(names)).unwrap(),
         cursor,
         backlog,
         name: None,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::*;
 use super::Said;
-use crate::chat::{Backlog, EventId, RoomName, Subscribe, TooManyRooms};
+use crate::chat::{Backlog, EventId, RoomList, RoomName, Subscribe, TooManyRooms};
 use crate::http::App;
 use crate::sse::{Decoder, Item};
 
@@ -58,11 +58,8 @@ impl Reader {
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
         let is_new = cursor.is_none();
         let subscription = app.hub.subscribe(Subscribe {
-            rooms: self
-                .rooms
-                .iter()
-                .map(|room| RoomName::parse(room).unwrap())
-                .collect(),
+            rooms: RoomList::new(self.rooms.iter().map(|room| RoomName::parse(room).unwrap()))
+                .unwrap(),
             cursor,
             backlog: self.backlog,
             name: None,

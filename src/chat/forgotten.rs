@@ -40,15 +40,18 @@ impl Forgotten {
         }
     }
 
-    /// Notes that `room` is forgotten at a time when `newest` is the newest seq
-    /// of all rooms.
+    /// Whether the next room that is noted pushes out another.
+    pub(super) fn is_full(&self) -> bool {
+        self.rooms.len() == self.capacity
+    }
+
+    /// Notes that `room` is forgotten. `newest` is above every cursor that a
+    /// reader of a room that this pushes out may have.
     pub(super) fn insert(&mut self, room: RoomName, ended: Ended, newest: u64) {
-        if self.rooms.len() == self.capacity
+        if self.is_full()
             && let Some((_, oldest)) = self.order.pop_first()
         {
             self.rooms.remove(&oldest);
-            // Not just the room's own last seq: its numbers start anew, and even
-            // a reader that missed nothing must be told of that.
             self.unnamed_through = newest;
         }
         self.order.insert(self.next_key, room.clone());

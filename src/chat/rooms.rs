@@ -184,6 +184,10 @@ impl Rooms {
         for (name, room) in self.by_name.extract_if(|_, room| room.is_idle(now, idle)) {
             self.bytes -= room.history.bytes();
             if let Some(ended) = room.ended() {
+                // If this pushes out another, even a reader that has the newest
+                // message of all must be told, for that room's numbers start
+                // anew: by a seq that no message has.
+                self.seq += u64::from(self.forgotten.is_full());
                 self.forgotten.insert(name, ended, self.seq);
             }
         }

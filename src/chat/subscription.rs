@@ -198,7 +198,7 @@ impl Subscription {
                     }
                     Live::Presence(text) => self.enqueue_presence(text),
                 }
-                if bytes > MAX_HELD_BYTES {
+                if bytes > MAX_HELD_BYTES && self.held.len() > 1 {
                     return Err(Lagged);
                 }
             }

@@ -20,7 +20,7 @@ Examples:
 
 /// A chat and broadcast server over Server-Sent Events.
 #[derive(Debug, Parser)]
-#[command(name = "sse-chat", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(name = "sse-chat", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, allow_negative_numbers = true, max_term_width = 100)]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -31,6 +31,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server; the same as no command at all
+    #[command(allow_negative_numbers = true)]
     Serve(Box<serve::Serve>),
 }
 

@@ -23,7 +23,7 @@ const INTERRUPTED: u8 = 130;
 /// The flags of the server.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Address and port to listen on; repeat it for more, port 0 takes a free one
+    /// Address and port to listen on; repeat it or use commas for more; port 0 takes a free one
     #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', value_parser = parse_address,
           default_values_t = [config::DEFAULT_LISTEN])]
     listen: Vec<SocketAddr>,

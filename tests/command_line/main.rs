@@ -177,6 +177,12 @@ fn a_bad_value_is_one_clear_line_that_names_its_flag() {
     ] {
         assert_fails(&run(&[&format!("{flag}={value}")]), 1, &[flag, right]);
     }
+    assert_fails(&run(&["--history", "-1"]), 1, &["--history", "digit"]);
+    assert_fails(
+        &run(&["serve", "--history", "-1"]),
+        1,
+        &["--history", "digit"],
+    );
     let output = program().env("SSE_CHAT_PING", "soon").output().unwrap();
     assert_fails(&output, 1, &["--ping", "soon"]);
 }

@@ -167,6 +167,33 @@ async fn an_idle_room_is_forgotten_and_who_comes_back_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_even_the_numbers_are_forgotten_who_missed_nothing_is_told_too() {
+    let hub = Hub::new(Limits {
+        max_rooms: 2,
+        ..limits()
+    });
+    say(&hub, "b", "x");
+    say(&hub, "a", "x");
+    idle_for(&hub, 60).await;
+    say(&hub, "c", "x");
+    let newest = id(&hub, say(&hub, "d", "x").seq());
+    idle_for(&hub, 60).await;
+    // There were four and two are remembered: two began anew.
+    for name in ["a", "b"] {
+        let mut returning = reader(&hub, name, Some(Cursor::Id(newest)));
+        let Delivery::Gap(gap) = returning.next().await else {
+            panic!("{name} begins anew in silence")
+        };
+        assert_eq!(
+            (gap.reason, gap.lost, gap.next),
+            (GapReason::Evicted, None, 1)
+        );
+        drop(returning);
+        hub.tick();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_with_a_reader_is_kept_and_one_where_nothing_was_said_goes_at_once() {
     let hub = Hub::new(limits());
     let (kept, gone) = (reader(&hub, "a", None), reader(&hub, "b", None));

@@ -181,8 +181,9 @@ async fn when_even_the_numbers_are_forgotten_who_missed_nothing_is_told_too() {
     // There were four and two are remembered: two began anew.
     for name in ["a", "b"] {
         let mut returning = reader(&hub, name, Some(Cursor::Id(newest)));
-        let Delivery::Gap(gap) = returning.next().await else {
-            panic!("{name} begins anew in silence")
+        let told = tokio::time::timeout(Duration::from_secs(1), returning.next()).await;
+        let Ok(Delivery::Gap(gap)) = told else {
+            panic!("{name} begins anew in silence: {told:?}")
         };
         assert_eq!(
             (gap.reason, gap.lost, gap.next),

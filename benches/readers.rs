@@ -32,6 +32,7 @@ fn main() -> io::Result<()> {
         return Ok(());
     }
     rlimit::increase_nofile_limit(u64::MAX)?;
+    leave_processor_0()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -39,6 +40,25 @@ fn main() -> io::Result<()> {
         fan_out().await?;
         publish().await
     })
+}
+
+/// Moves this process, which is the load, off the server's processor.
+fn leave_processor_0() -> io::Result<()> {
+    let last = std::thread::available_parallelism()?.get() - 1;
+    if last == 0 {
+        println!("there is one processor: the load and the server share it");
+        return Ok(());
+    }
+    let others = format!("1-{last}");
+    let me = std::process::id().to_string();
+    let moved = Command::new("taskset")
+        .args(["-pc", &others, &me])
+        .stdout(Stdio::null())
+        .status()?;
+    match moved.success() {
+        true => Ok(()),
+        false => Err(io::Error::other("taskset can't move the load")),
+    }
 }
 
 /// A server of this build, pinned to processor 0. Killed when dropped.

@@ -2,6 +2,7 @@
 //! after. Both are compared in Unicode's NFC, so that a name typed in two ways
 //! is one name.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -80,8 +81,7 @@ impl UserName {
     ///
     /// [`InvalidUserName`] says which rule does not hold.
     pub fn parse(text: &str) -> Result<Self, InvalidUserName> {
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = nfc(&words, MAX_USER_NAME_CHARS).ok_or(InvalidUserName::Length)?;
+        let name = nfc(&fold(text), MAX_USER_NAME_CHARS).ok_or(InvalidUserName::Length)?;
         if name.is_empty() {
             return Err(InvalidUserName::Length);
         }
@@ -121,6 +121,15 @@ impl std::error::Error for InvalidUserName {}
 
 fn as_str<S: serde::Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name)
+}
+
+/// `text` trimmed, and each white space in it folded to one space.
+fn fold(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    match text.contains(char::is_whitespace) {
+        true => Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// `text` in NFC, or nothing if that is over `most` characters. It stops there,

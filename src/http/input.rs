@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::app::App;
+use super::joined::Joined;
 use super::problem::{Code, Problem};
 use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
 
@@ -246,19 +247,39 @@ async fn read(app: &App, body: Incoming, format: Format) -> Result<Bytes, Proble
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    let collected =
-        tokio::time::timeout(app.config.body_timeout, Limited::new(body, most).collect());
-    match collected.await {
+    let read = tokio::time::timeout(app.config.body_timeout, collect(body, most)).await;
+    match read {
         Err(_) => Err(Code::RequestTimeout.because(format!(
             "the body took longer than {} s",
             app.config.body_timeout.as_secs_f32()
         ))),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(format
-            .wrong()
-            .because("the body ended early, or its chunks are malformed")),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
+        Ok(Err(Unreadable::Broken)) => {
+            let detail = "the body ended early, or its chunks are malformed";
+            Err(format.wrong().because(detail))
+        }
+        Ok(Ok(body)) => Ok(body),
     }
+}
+
+enum Unreadable {
+    TooLarge,
+    Broken,
+}
+
+async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+    let mut whole = Joined::default();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+            // Trailers say nothing here.
+            continue;
+        };
+        if whole.len() + piece.len() > most {
+            return Err(Unreadable::TooLarge);
+        }
+        whole.push(piece);
+    }
+    Ok(whole.into_bytes())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod draining;
 mod events;
 mod history;
 mod input;
+mod joined;
 mod members;
 mod page;
 mod problem;

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
 use super::draining::{Draining, Turn};
+use super::joined::Joined;
 use crate::chat::{Cursor, Hello, HelloRoom, Subscription};
 use crate::config::Config;
 use crate::sse;
@@ -93,41 +94,6 @@ impl EventStream {
             self.ping.as_mut().reset(due);
         }
         Poll::Pending
-    }
-}
-
-/// Events joined into one piece; a single one is not copied.
-#[derive(Debug, Default)]
-struct Joined {
-    first: Bytes,
-    all: BytesMut,
-}
-
-impl Joined {
-    fn push(&mut self, event: Bytes) {
-        if self.first.is_empty() {
-            self.first = event;
-            return;
-        }
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&self.first);
-        }
-        self.all.extend_from_slice(&event);
-    }
-
-    fn len(&self) -> usize {
-        self.all.len().max(self.first.len())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_empty()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self.all.is_empty() {
-            true => self.first,
-            false => self.all.freeze(),
-        }
     }
 }
 

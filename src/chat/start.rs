@@ -1,5 +1,5 @@
 //! Where a stream goes on from: what a reader asks for, held against what the
-//! rooms are. PROTOCOL's table of cursors is this file.
+//! rooms are. The table of cursors in docs/protocol.md is this file.
 
 use std::collections::VecDeque;
 use std::fmt;

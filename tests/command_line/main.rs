@@ -87,7 +87,7 @@ fn a_switch_is_on_by_its_variable_unless_that_says_no() {
 }
 
 #[test]
-fn help_shows_every_flag_of_the_issue_with_its_default_and_variable() {
+fn help_shows_every_flag_with_its_default_and_variable() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     for (flag, default) in [
         ("listen", "127.0.0.1:8080"),

@@ -1,4 +1,4 @@
-//! PROTOCOL section 4: the head of a stream and its first event leave in the
+//! The protocol: the head of a stream and its first event leave in the
 //! same write. Over a socket two writes can't be told from one when the reader
 //! comes late, so here the service speaks to a pipe that notes each write.
 

@@ -1,4 +1,4 @@
-//! PROTOCOL section 6: every refusal has its status and its code, says what
+//! The protocol: every refusal has its status and its code, says what
 //! would be right, and changes nothing. The numbers are cases of the list of
 //! bad inputs.
 

@@ -1,4 +1,4 @@
-//! PROTOCOL section 5, row by row: where a stream goes on.
+//! The protocol: where a stream goes on.
 
 use serde_json::{Value, json};
 

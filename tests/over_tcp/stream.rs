@@ -1,4 +1,4 @@
-//! PROTOCOL section 4: what a stream is made of, to the byte, and what its
+//! The protocol: what a stream is made of, to the byte, and what its
 //! other events do.
 
 use std::time::Duration;

@@ -13,6 +13,17 @@ fn large(number: usize) -> String {
     format!("{number} {}", "x".repeat(4000))
 }
 
+/// Two readers of the same room, past their hello.
+async fn two_readers(server: &TestServer) -> (EventReader, EventReader) {
+    let mut readers = (
+        server.events("/rooms/lobby/events").await,
+        server.events("/rooms/lobby/events").await,
+    );
+    readers.0.expect("hello").await;
+    readers.1.expect("hello").await;
+    readers
+}
+
 /// Says so many large messages that `reader` reads, and nobody else.
 async fn say_past(server: &TestServer, reader: &mut EventReader, count: usize) {
     for number in 1..=count {
@@ -33,10 +44,7 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
         config.history_budget = 1 << 30;
         config.stall = LONG;
     });
-    let mut stopped = server.events("/rooms/lobby/events").await;
-    stopped.expect("hello").await;
-    let mut reader = server.events("/rooms/lobby/events").await;
-    reader.expect("hello").await;
+    let (mut stopped, mut reader) = two_readers(&server).await;
     // More than the sockets hold, and far more than the room's channel.
     say_past(&server, &mut reader, 3000).await;
     for number in 1..=3000 {
@@ -53,10 +61,7 @@ async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
         config.history = 10;
         config.stall = LONG;
     });
-    let mut stopped = server.events("/rooms/lobby/events").await;
-    stopped.expect("hello").await;
-    let mut reader = server.events("/rooms/lobby/events").await;
-    reader.expect("hello").await;
+    let (mut stopped, mut reader) = two_readers(&server).await;
     say_past(&server, &mut reader, 3000).await;
     let (mut next, mut gaps) = (1, 0);
     while next <= 3000 {

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted.
 
 mod serve;
+mod signals;
+mod values;
 
 use std::io::Write as _;
 use std::process::ExitCode;

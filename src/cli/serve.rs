@@ -2,18 +2,15 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
-use jiff::{SignedDuration, Span, SpanRelativeTo};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 use super::failed;
+use super::signals::Signals;
+use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
 use crate::config::{self, Config};
 use crate::server::Server;
 
@@ -224,129 +221,9 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// A time as it is typed: `15s`, `1h 30m`, `500ms`.
-#[derive(Debug, Clone, Copy)]
-struct Time(Duration);
-
-impl std::fmt::Display for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:#}",
-            SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX)
-        )
-    }
-}
-
-/// A range of times: `2s..5s`.
-#[derive(Debug, Clone)]
-struct Times(RangeInclusive<Duration>);
-
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}..{}", Time(*self.0.start()), Time(*self.0.end()))
-    }
-}
-
-/// A number of bytes as it is typed: `4096`, `4KiB`, `256MiB`.
-#[derive(Debug, Clone, Copy)]
-struct Size(usize);
-
-impl std::fmt::Display for Size {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Only what is whole in large units: 4096 stays as people know it.
-        match [(1 << 30, "GiB"), (1 << 20, "MiB")]
-            .into_iter()
-            .find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit))
-        {
-            Some((unit, name)) => write!(f, "{}{name}", self.0 / unit),
-            None => write!(f, "{}", self.0),
-        }
-    }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "not an address and a port like 127.0.0.1:8080 or [::1]:8080".to_owned())
-}
-
-/// A day is 24 hours here; a month is no length of time.
-fn parse_time(text: &str) -> Result<Time, String> {
-    let span = text.trim().parse::<Span>().ok();
-    let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    let time = time.and_then(|time| Duration::try_from(time).ok());
-    time.map(Time)
-        .ok_or_else(|| "not a time like 15s, 500ms or 1h".to_owned())
-}
-
-fn parse_times(text: &str) -> Result<Times, String> {
-    let (from, to) = text
-        .split_once("..")
-        .ok_or("not a range of times like 2s..5s")?;
-    Ok(Times(parse_time(from)?.0..=parse_time(to)?.0))
-}
-
-fn parse_size(text: &str) -> Result<Size, String> {
-    let size = text
-        .parse::<ByteSize>()
-        .ok()
-        .and_then(|size| usize::try_from(size.as_u64()).ok());
-    size.map(Size)
-        .ok_or_else(|| "not a size like 4096 or 4MiB".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_are_written_as_they_are_typed() {
-        for text in ["15s", "500ms", "1h"] {
-            assert_eq!(parse_time(text).unwrap().to_string(), text);
-        }
-        assert_eq!(parse_time("1d").unwrap().to_string(), "24h");
-        assert_eq!(parse_time("1h 30m").unwrap().0, Duration::from_secs(5400));
-        assert_eq!(parse_times("2s..5s").unwrap().to_string(), "2s..5s");
-        for text in ["4096", "4MiB", "256MiB", "1000"] {
-            assert_eq!(parse_size(text).unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn values_that_are_none_say_what_one_looks_like() {
-        for text in ["", "15", "-5s", "1month", "soon"] {
-            assert!(parse_time(text).unwrap_err().contains("15s"), "{text}");
-        }
-        assert!(parse_times("2s").unwrap_err().contains("2s..5s"));
-        assert!(parse_size("4 cats").unwrap_err().contains("4MiB"));
-        assert!(
-            parse_address("8080")
-                .unwrap_err()
-                .contains("127.0.0.1:8080")
-        );
-    }
 
     #[test]
     fn an_address_for_everybody_is_opened_on_this_machine() {

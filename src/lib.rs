@@ -54,6 +54,7 @@
 
 pub mod chat;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod server;

@@ -10,7 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the house, from the top; each may use those below it.
-const FLOORS: [&str; 7] = ["main", "cli", "server", "http", "chat", "sse", "config"];
+const FLOORS: [&str; 8] = [
+    "main", "cli", "client", "server", "http", "chat", "sse", "config",
+];
 /// Floors that use no other.
 const LEAVES: [&str; 2] = ["sse", "config"];
 

@@ -1,16 +1,21 @@
 //! The command line: what was typed becomes a call.
 //!
-//! Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted.
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 the server can't be reached, 4 the
+//! server refused, 99 a bench gate, 130 interrupted. Standard output is data,
+//! standard error is talk.
 
+mod exit;
+mod generate;
 mod serve;
 mod signals;
 mod values;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use exit::{End, Outcome, exit_code};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +40,10 @@ enum Command {
     /// Run the server; the same as no command at all
     #[command(allow_negative_numbers = true)]
     Serve(Box<serve::Serve>),
+    /// Print a script that completes commands and flags in a shell
+    Completions(generate::Completions),
+    /// Print a man page
+    Man(generate::Man),
 }
 
 /// Runs the program as it was called.
@@ -43,10 +52,24 @@ pub fn run() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    match args.command {
+    exit_code(match args.command {
         None => args.serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
-    }
+        Some(Command::Completions(completions)) => completions.run(Args::command()),
+        Some(Command::Man(man)) => man.run(Args::command()),
+    })
+}
+
+/// Runs what one of the client's commands does, on one thread.
+fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
+    let outcome = runtime.block_on(command);
+    // A thread that waits for somebody to type is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn parse() -> Result<Args, ExitCode> {
@@ -54,7 +77,7 @@ fn parse() -> Result<Args, ExitCode> {
         .try_get_matches()
         .and_then(|matches| Args::from_arg_matches(&matches));
     parsed.map_err(|error| match bad_value(&error) {
-        Some(line) => failed(&line),
+        Some(line) => exit_code(Err(end_of_a_bad_value().because(line))),
         None => {
             // Nothing can be done about a terminal that is gone.
             let _ = error.print();
@@ -92,10 +115,14 @@ fn bad_value(error: &clap::Error) -> Option<String> {
     Some(format!("{flag} {value:?}: {why}"))
 }
 
-/// Says in one line why the program did not do what it should.
-fn failed(why: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "sse-chat: {why}");
-    ExitCode::FAILURE
+/// A bad value of the server's flags is a start that fails; every other command
+/// was called wrongly.
+fn end_of_a_bad_value() -> End {
+    let first = std::env::args().nth(1).unwrap_or_default();
+    match first != "serve" && Args::command().find_subcommand(&first).is_some() {
+        true => End::Usage,
+        false => End::Failed,
+    }
 }
 
 #[cfg(test)]

@@ -2,20 +2,16 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::ExitCode;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
-use super::failed;
+use super::exit::{End, Outcome};
 use super::signals::Signals;
 use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
 use crate::config::{self, Config};
 use crate::server::Server;
-
-/// What an interrupted program exits with: 128 and the number of SIGINT.
-const INTERRUPTED: u8 = 130;
 
 /// The flags of the server.
 #[derive(Debug, Args)]
@@ -114,20 +110,17 @@ enum LogFormat {
 
 impl Serve {
     /// Serves until a signal.
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> Outcome {
         self.start_log();
         raise_open_files();
-        let runtime = match tokio::runtime::Builder::new_multi_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-        {
-            Ok(runtime) => runtime,
-            Err(error) => return failed(&format!("can't start: {error}")),
-        };
-        let code = runtime.block_on(serve(self.into_config()));
+            .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
+        let outcome = runtime.block_on(serve(self.into_config()));
         // What a second signal left running is not waited for.
         runtime.shutdown_background();
-        code
+        outcome
     }
 
     fn start_log(&self) {
@@ -179,20 +172,17 @@ fn is_colour_wanted() -> bool {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-async fn serve(config: Config) -> ExitCode {
-    let started = Signals::new().and_then(|first| Ok((first, Signals::new()?)));
-    let (mut first, mut second) = match started {
-        Ok(signals) => signals,
-        Err(error) => return failed(&format!("can't wait for signals: {error}")),
+async fn serve(config: Config) -> Outcome {
+    let signals = || {
+        Signals::new()
+            .map_err(|error| End::Failed.because(format_args!("can't wait for signals: {error}")))
     };
-    let server = match Server::bind(config) {
-        Ok(server) => server,
-        Err(error) => return failed(&error.to_string()),
-    };
+    let (mut first, mut second) = (signals()?, signals()?);
+    let server = Server::bind(config).map_err(|error| End::Failed.because(error))?;
     announce(server.addresses());
     tokio::select! {
-        _ = server.run(first.next()) => ExitCode::SUCCESS,
-        () = async { second.next().await; second.next().await } => ExitCode::from(INTERRUPTED),
+        _ = server.run(first.next()) => Ok(()),
+        () = async { second.next().await; second.next().await } => Err(End::Interrupted.silently()),
     }
 }
 

@@ -1,0 +1,76 @@
+//! How a command ends: its exit code, and one line on standard error where it
+//! did not do what it should.
+
+use std::fmt;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// What every command ends with.
+pub(super) type Outcome = Result<(), Failure>;
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(super) struct Failure {
+    end: End,
+    why: String,
+}
+
+/// The kinds of ends that are not "done", each with its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// 1: it went wrong.
+    Failed,
+    /// 2: it was called wrongly.
+    Usage,
+    /// 3: the server can't be reached, or what answers is no sse-chat.
+    Unreachable,
+    /// 4: the server refused.
+    Refused,
+    /// 99: a bench gate.
+    Gate,
+    /// 130: a signal, which is 128 and the number of SIGINT.
+    Interrupted,
+}
+
+impl End {
+    fn code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unreachable => 3,
+            Self::Refused => 4,
+            Self::Gate => 99,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// This end, and why in one line.
+    pub(super) fn because(self, why: impl fmt::Display) -> Failure {
+        Failure {
+            end: self,
+            why: why.to_string(),
+        }
+    }
+
+    /// This end, when all that has to be said has been said.
+    pub(super) fn silently(self) -> Failure {
+        self.because("")
+    }
+}
+
+/// Says why, if there is something to say, and gives the exit code.
+pub(super) fn exit_code(outcome: Outcome) -> ExitCode {
+    let Err(failure) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    if !failure.why.is_empty() {
+        say(&failure.why);
+    }
+    ExitCode::from(failure.end.code())
+}
+
+/// One line of talk: standard error, with the program's name.
+pub(super) fn say(line: &str) {
+    // Nobody is left to be told that standard error is closed.
+    let _ = writeln!(std::io::stderr(), "sse-chat: {line}");
+}

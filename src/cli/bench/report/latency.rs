@@ -61,9 +61,8 @@ impl Latency {
     /// The time that `percentile` percent of them are within; none if there is
     /// nothing.
     pub(in crate::cli::bench) fn percentile(&self, percentile: f64) -> Option<Duration> {
-        (self.count() > 0).then(|| {
-            Duration::from_nanos(self.histogram.value_at_percentile(percentile))
-        })
+        (self.count() > 0)
+            .then(|| Duration::from_nanos(self.histogram.value_at_percentile(percentile)))
     }
 
     /// The largest; none if there is nothing.
@@ -74,6 +73,32 @@ impl Latency {
     /// The mean; none if there is nothing.
     pub(in crate::cli::bench) fn mean(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_nanos(self.histogram.mean() as u64))
+    }
+
+    /// How many are no longer than `limit`, as exactly as three digits tell.
+    pub(super) fn count_within(&self, limit: Duration) -> u64 {
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.histogram.count_between(0, limit)
+    }
+
+    /// How the time grows with the percentile, as a line to draw: pairs of a
+    /// percentile's number of nines (0 is the shortest, 1 is 90 %, 2 is 99 %)
+    /// and its time, up to the number of nines that the count can tell, at
+    /// which the longest is. Empty if there is nothing.
+    pub(super) fn curve(&self) -> Vec<(f64, Duration)> {
+        const STEPS_A_NINE: f64 = 25.0;
+        let Some(max) = self.max() else {
+            return Vec::new();
+        };
+        let nines = (self.count() as f64).log10();
+        let steps = (nines * STEPS_A_NINE).ceil() as u32;
+        let before = (0..steps).map(|step| f64::from(step) / STEPS_A_NINE);
+        let times = self
+            .histogram
+            .value_at_quantiles(before.clone().map(|nines| 1.0 - 10_f64.powf(-nines)));
+        let mut curve: Vec<_> = before.zip(times.map(Duration::from_nanos)).collect();
+        curve.push((nines, max));
+        curve
     }
 }
 
@@ -95,5 +120,55 @@ impl Serialize for Latency {
         fields.serialize_field("p99_9_us", &self.percentile(99.9).map(micros))?;
         fields.serialize_field("max_us", &self.max().map(micros))?;
         fields.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_beyond_the_longest_counts_as_the_longest() {
+        let mut latency = Latency::default();
+        latency.record(Duration::from_secs(3600));
+        assert_eq!(latency.count(), 1);
+        let max = latency.max().unwrap().as_secs_f64();
+        assert!((119.9..120.2).contains(&max), "{max}");
+    }
+
+    #[test]
+    fn nothing_has_no_times_and_no_curve() {
+        let latency = Latency::default();
+        assert_eq!(latency.percentile(50.0), None);
+        assert_eq!(latency.max(), None);
+        assert_eq!(latency.count_within(Duration::MAX), 0);
+        assert!(latency.curve().is_empty());
+    }
+
+    #[test]
+    fn a_curve_goes_from_the_shortest_to_the_longest_and_never_down() {
+        let latency = super::super::sample::latency(1);
+        let curve = latency.curve();
+        assert_eq!(curve.first().unwrap().0, 0.0);
+        assert_eq!(curve.last().unwrap(), &(3.0, latency.max().unwrap()));
+        assert!(curve.is_sorted_by(|one, next| one.0 < next.0 && one.1 <= next.1));
+        // At one nine is the 90th percentile.
+        let at = curve.iter().find(|(nines, _)| *nines >= 1.0).unwrap();
+        let p90 = latency.percentile(90.0).unwrap().as_secs_f64();
+        assert!((at.1.as_secs_f64() / p90 - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_single_time_is_a_curve_of_a_single_point() {
+        let mut latency = Latency::default();
+        latency.record(Duration::from_millis(5));
+        assert_eq!(latency.curve().len(), 1);
+    }
+
+    #[test]
+    fn times_within_a_limit_are_counted() {
+        let latency = super::super::sample::latency(1);
+        assert_eq!(latency.count_within(Duration::from_micros(5_000)), 500);
+        assert_eq!(latency.count_within(Duration::from_secs(1)), 1_000);
     }
 }

@@ -1,7 +1,11 @@
 //! What a benchmark found: plain data, whole before anything is shown. How it
 //! looks as text, JSON, CSV or a plot is in the files beside this one.
 
+pub(super) mod csv;
+pub(super) mod json;
 mod latency;
+#[cfg(test)]
+mod sample;
 
 use serde::Serialize;
 
@@ -75,6 +79,21 @@ pub(super) struct Run {
     pub(super) series: Vec<Second>,
     /// What casts doubt on the figures, each a sentence for a person.
     pub(super) warnings: Vec<String>,
+}
+
+impl Run {
+    /// The times that a run in this mode is about: delivery to each subscriber,
+    /// the answer to a publish, the return of a subscriber, or how long a
+    /// stream took to be answered. None where that was not measured.
+    fn main_latency(&self, mode: &str) -> Option<&Latency> {
+        let latency = match mode {
+            "publish" => self.publish.as_ref().map(|publish| &publish.answer),
+            "resume" => self.resume.as_ref().map(|resume| &resume.each),
+            "connect" | "idle" => Some(&self.connect.answered),
+            _ => self.delivery.as_ref().map(|delivery| &delivery.each),
+        };
+        latency.filter(|latency| latency.count() > 0)
+    }
 }
 
 /// How the subscribers came.

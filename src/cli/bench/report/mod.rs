@@ -4,8 +4,11 @@
 pub(super) mod csv;
 pub(super) mod json;
 mod latency;
+mod page;
+mod quantity;
 #[cfg(test)]
 mod sample;
+pub(super) mod text;
 
 use serde::Serialize;
 

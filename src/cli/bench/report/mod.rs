@@ -2,6 +2,7 @@
 //! looks as text, JSON, CSV or a plot is in the files beside this one.
 
 pub(super) mod csv;
+pub(super) mod gate;
 pub(super) mod json;
 mod latency;
 mod page;

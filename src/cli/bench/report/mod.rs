@@ -9,6 +9,8 @@ mod page;
 mod quantity;
 #[cfg(test)]
 mod sample;
+mod scale;
+pub(super) mod svg;
 pub(super) mod text;
 
 use serde::Serialize;

@@ -4,6 +4,7 @@
 //! server refused, 99 a bench gate, 130 interrupted. Standard output is data,
 //! standard error is talk.
 
+mod bench;
 mod exit;
 mod generate;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     /// Run the server; the same as no command at all
     #[command(allow_negative_numbers = true)]
     Serve(Box<serve::Serve>),
+    /// Measure a server: load, delivery times, and what was lost
+    Bench(Box<bench::Bench>),
     /// Print a script that completes commands and flags in a shell
     Completions(generate::Completions),
     /// Print a man page
@@ -55,6 +58,7 @@ pub fn run() -> ExitCode {
     exit_code(match args.command {
         None => args.serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
+        Some(Command::Bench(bench)) => block_on(bench.run()),
         Some(Command::Completions(completions)) => completions.run(Args::command()),
         Some(Command::Man(man)) => man.run(Args::command()),
     })
@@ -123,6 +127,11 @@ fn end_of_a_bad_value() -> End {
         true => End::Usage,
         false => End::Failed,
     }
+}
+
+/// Whether colours were not refused (no-color.org); a terminal is asked apart.
+fn is_colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `sse-chat serve`: flags and variables become a `Config`, signals a shutdown.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::builder::FalseyValueParser;
@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
 use super::exit::{End, Outcome};
+use super::is_colour_wanted;
 use super::signals::Signals;
 use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
 use crate::config::{self, Config};
@@ -129,7 +130,9 @@ impl Serve {
             .with_target(false)
             .with_writer(std::io::stderr);
         match self.log_format {
-            LogFormat::Text => log.with_ansi(is_colour_wanted()).init(),
+            LogFormat::Text => log
+                .with_ansi(std::io::stderr().is_terminal() && is_colour_wanted())
+                .init(),
             LogFormat::Json => log.json().init(),
         }
     }
@@ -163,13 +166,6 @@ fn raise_open_files() {
         Ok(files) => tracing::debug!(files, "the limit on open files"),
         Err(error) => tracing::warn!(%error, "can't raise the limit on open files"),
     }
-}
-
-/// Colours are for terminals, and for those who did not say no (no-color.org).
-fn is_colour_wanted() -> bool {
-    use std::io::IsTerminal as _;
-    std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 async fn serve(config: Config) -> Outcome {

@@ -32,6 +32,7 @@ impl Default for Latency {
 
 impl Latency {
     /// One more.
+    #[cfg(test)]
     pub(in crate::cli::bench) fn record(&mut self, took: Duration) {
         self.record_ns(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
@@ -46,11 +47,6 @@ impl Latency {
         self.histogram
             .add(&other.histogram)
             .expect("all histograms have the same bounds");
-    }
-
-    /// Forgets everything, and keeps the room.
-    pub(in crate::cli::bench) fn clear(&mut self) {
-        self.histogram.reset();
     }
 
     /// How many there are.

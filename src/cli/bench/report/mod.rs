@@ -4,7 +4,7 @@
 pub(super) mod csv;
 pub(super) mod gate;
 pub(super) mod json;
-mod latency;
+pub(super) mod latency;
 mod page;
 mod quantity;
 #[cfg(test)]

@@ -1,0 +1,466 @@
+//! One run: its threads, its phases, and what is looked at between them.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::ledger::Sent;
+use super::plan::{Length, Load, Mode, Place, Plan};
+use super::progress::Progress;
+use super::publisher::{self, Published};
+use super::readers::{Order, Share, Worker};
+use super::schedule::{Bounds, Schedule};
+use super::series::Series;
+use super::shared::{Shared, Trouble};
+use super::stop::Stop;
+use super::tally::Tally;
+use super::usage::{self, OwnThreads, Usage};
+use crate::cli::exit::{End, Failure};
+
+/// How often the phases look whether they are over.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long a server has to come to rest after the last subscriber.
+const SETTLE: Duration = Duration::from_millis(500);
+/// The first message is due so long after the schedule was made.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// All that was found in one run, before it is made into a report.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) shared: Arc<Shared>,
+    pub(super) subscribers: usize,
+    pub(super) tallies: Vec<Tally>,
+    /// Each worker's good subscribers, by room.
+    pub(super) audiences: Vec<Vec<u32>>,
+    pub(super) published: Option<Published>,
+    pub(super) series: Series,
+    pub(super) connect_seconds: f64,
+    /// When the measured part began and ended, on the run's clock.
+    pub(super) measured_ns: (u64, u64),
+    /// Processor time of the whole program at both moments, in seconds.
+    pub(super) own_cpu: (f64, f64),
+    /// The server's processes at the beginning, with all subscribers connected,
+    /// and around the measured part.
+    pub(super) server: Option<ServerLooks>,
+    pub(super) own_threads: (OwnThreads, OwnThreads),
+    /// When the subscribers that were cut began to come back.
+    pub(super) return_ns: u64,
+}
+
+/// What the server's processes used at four moments.
+#[derive(Debug, Default)]
+pub(super) struct ServerLooks {
+    pub(super) pids: Vec<i32>,
+    pub(super) before: Usage,
+    pub(super) connected: Usage,
+    pub(super) begin: Usage,
+    pub(super) end: Usage,
+}
+
+/// A run in progress.
+pub(super) struct Drive<'a> {
+    stop: &'a mut Stop,
+    progress: &'a Progress,
+    workers: Vec<Worker>,
+    found: Found,
+}
+
+impl<'a> Drive<'a> {
+    /// Starts the threads that `subscribers` subscribers need.
+    pub(super) fn start(
+        plan: Plan,
+        place: Place,
+        subscribers: usize,
+        pids: Vec<i32>,
+        stop: &'a mut Stop,
+        progress: &'a Progress,
+    ) -> io::Result<Self> {
+        let of = plan.threads.min(subscribers.max(1));
+        let shared = Arc::new(Shared::new(plan, place));
+        let (series, intervals) = Series::new();
+        let worker = |at| {
+            let share = Share {
+                at,
+                of,
+                subscribers,
+            };
+            Worker::start(&shared, share, intervals.clone())
+        };
+        let workers: io::Result<Vec<Worker>> = (0..of).map(worker).collect();
+        let workers = workers?;
+        let server = (!pids.is_empty()).then(|| ServerLooks {
+            pids,
+            ..ServerLooks::default()
+        });
+        Ok(Self {
+            stop,
+            progress,
+            found: Found {
+                audiences: workers
+                    .iter()
+                    .map(|worker| worker.audience().to_vec())
+                    .collect(),
+                shared,
+                subscribers,
+                tallies: Vec::new(),
+                published: None,
+                series,
+                connect_seconds: 0.0,
+                measured_ns: (0, 0),
+                own_cpu: (0.0, 0.0),
+                server,
+                own_threads: Default::default(),
+                return_ns: 0,
+            },
+            workers,
+        })
+    }
+
+    /// Goes through the phases of the plan's mode.
+    pub(super) async fn run(mut self) -> Result<Found, Failure> {
+        self.look(|looks| &mut looks.before)?;
+        match self.plan().mode {
+            Mode::Fanout | Mode::Publish => self.fan_out().await?,
+            Mode::Idle => self.idle().await?,
+            Mode::Connect => self.storm().await?,
+            Mode::Resume => self.resume().await?,
+        }
+        self.finish()
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.found.shared.plan
+    }
+
+    async fn fan_out(&mut self) -> Result<(), Failure> {
+        self.connect().await?;
+        self.rest().await?;
+        if self.plan().churn > 0 {
+            self.order(|| Order::Churn);
+        }
+        let bounds = self.bounds();
+        let measured_from = &self.found.shared.measured_from_ns;
+        measured_from.store(bounds.measured_from_ns, Relaxed);
+        let load = self.plan().load;
+        let listeners = self.listeners();
+        let sent = Sent::new(self.plan().publishers, self.plan().rooms);
+        let schedule = Schedule::new(load, bounds);
+        let publishing = publisher::start(&self.found.shared, schedule, listeners, sent)
+            .map_err(|error| cant_start(&error))?;
+        self.wait("warming up", |shared| {
+            shared.now_ns() >= bounds.measured_from_ns
+        })
+        .await?;
+        self.begin(bounds.measured_from_ns)?;
+        self.wait_in_any_case("measuring", |_| publishing.is_finished())
+            .await?;
+        let published = join(publishing)?;
+        self.found.published = Some(published);
+        self.drain().await?;
+        self.end()
+    }
+
+    async fn idle(&mut self) -> Result<(), Failure> {
+        self.connect().await?;
+        self.rest().await?;
+        let length = match self.plan().length {
+            Length::Time(time) => time,
+            Length::Messages(_) => Duration::ZERO,
+        };
+        let began_ns = self.now_ns();
+        self.begin(began_ns)?;
+        let until_ns = began_ns + length.as_nanos() as u64;
+        self.wait("measuring", |shared| shared.now_ns() >= until_ns)
+            .await?;
+        self.end()
+    }
+
+    async fn storm(&mut self) -> Result<(), Failure> {
+        self.begin(self.now_ns())?;
+        self.connect().await?;
+        self.end()
+    }
+
+    async fn resume(&mut self) -> Result<(), Failure> {
+        self.connect().await?;
+        self.rest().await?;
+        // One message a room, so that every subscriber has an id to go on from.
+        let (rooms, missed) = (self.plan().rooms as u64, self.plan().missed);
+        let listeners = self.listeners();
+        let sent = Sent::new(self.plan().publishers, self.plan().rooms);
+        let first = self.publish_now(rooms, listeners, sent).await?;
+        self.drain().await?;
+        self.order(|| Order::Cut);
+        self.wait("cutting", |shared| {
+            shared.counters.connected.load(Relaxed) == 0
+        })
+        .await?;
+        let nobody = vec![0; self.plan().rooms];
+        let mut published = self.publish_now(rooms * missed, nobody, first.sent).await?;
+        published.refused += first.refused;
+        published.unanswered += first.unanswered;
+        let whole_at: Vec<u64> = (0..self.plan().rooms)
+            .map(|room| published.sent.accepted(room))
+            .collect();
+        self.found.published = Some(published);
+        self.found.return_ns = self.now_ns();
+        self.begin(self.found.return_ns)?;
+        self.order(|| Order::Return(whole_at.clone()));
+        self.wait_for_all_to_be_whole().await?;
+        self.end()
+    }
+
+    /// Until every subscriber is whole, or nothing has come for as long as a
+    /// message may take.
+    async fn wait_for_all_to_be_whole(&mut self) -> Result<(), Failure> {
+        let opened = self.found.shared.counters.opened.load(Relaxed);
+        let patience_ns = self.plan().drain.as_nanos() as u64;
+        let mut last = (0, self.now_ns());
+        self.wait("coming back", |shared| {
+            let counters = &shared.counters;
+            let whole = counters.whole.load(Relaxed);
+            let seen = whole + counters.delivered.load(Relaxed) + counters.bytes.load(Relaxed);
+            if seen != last.0 {
+                last = (seen, shared.now_ns());
+            }
+            // What came is told once a second, so that is waited for, too.
+            let silent_ns = shared.now_ns() - last.1;
+            whole >= opened || silent_ns > patience_ns + 1_000_000_000
+        })
+        .await
+    }
+
+    /// Sends `messages` messages as fast as they are answered.
+    async fn publish_now(
+        &mut self,
+        messages: u64,
+        listeners: publisher::Listeners,
+        sent: Sent,
+    ) -> Result<Published, Failure> {
+        let now_ns = self.now_ns();
+        let bounds = Bounds {
+            began_ns: now_ns,
+            measured_from_ns: now_ns,
+            ends_ns: None,
+            messages: Some(messages),
+        };
+        let schedule = Schedule::new(Load::Answered, bounds);
+        let publishing = publisher::start(&self.found.shared, schedule, listeners, sent)
+            .map_err(|error| cant_start(&error))?;
+        self.wait_in_any_case("publishing", |_| publishing.is_finished())
+            .await?;
+        let published = join(publishing)?;
+        match published.sent.accepted_in_all() {
+            0 => Err(self.or_interrupted(nothing_accepted(&published))),
+            _ => Ok(published),
+        }
+    }
+
+    /// A signal explains why there is nothing better than the server does.
+    fn or_interrupted(&self, failure: Failure) -> Failure {
+        match self.stop.is_interrupted() {
+            true => End::Interrupted.because("interrupted before anything was measured"),
+            false => failure,
+        }
+    }
+
+    /// Opens all streams.
+    async fn connect(&mut self) -> Result<(), Failure> {
+        let subscribers = self.found.subscribers as u64;
+        if subscribers == 0 {
+            return Ok(());
+        }
+        let began_ns = self.now_ns();
+        self.order(|| Order::Connect);
+        self.wait("connecting", |shared| {
+            let counters = &shared.counters;
+            counters.opened.load(Relaxed) + counters.failed.load(Relaxed) >= subscribers
+        })
+        .await?;
+        self.found.connect_seconds = seconds(self.now_ns() - began_ns);
+        let opened = self.found.shared.counters.opened.load(Relaxed);
+        let failure = self.found.shared.first_failure().clone();
+        match failure {
+            Some(Trouble::Unreachable(why)) if opened == 0 => {
+                Err(End::Unreachable.because(format_args!("no stream could be opened: {why}")))
+            }
+            Some(Trouble::Refused(why)) if opened == 0 => {
+                Err(End::Refused.because(format_args!("no stream was given: {why}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the server come to rest, and looks at its memory then.
+    async fn rest(&mut self) -> Result<(), Failure> {
+        if self.found.subscribers > 0 {
+            let until_ns = self.now_ns() + SETTLE.as_nanos() as u64;
+            self.wait("settling", |shared| shared.now_ns() >= until_ns)
+                .await?;
+        }
+        self.look(|looks| &mut looks.connected)
+    }
+
+    /// Waits until all messages have reached everybody or were given up.
+    async fn drain(&mut self) -> Result<(), Failure> {
+        let until_ns = self.now_ns() + self.plan().drain.as_nanos() as u64;
+        self.wait_in_any_case("draining", |shared| {
+            shared.messages().outstanding.open() == 0 || shared.now_ns() >= until_ns
+        })
+        .await
+    }
+
+    /// When messages are due, and which of them are measured.
+    fn bounds(&self) -> Bounds {
+        let plan = self.plan();
+        let began_ns = self.now_ns() + LEAD.as_nanos() as u64;
+        let measured_from_ns = began_ns + plan.warmup.as_nanos() as u64;
+        let (ends_ns, messages) = match plan.length {
+            Length::Time(time) => (Some(measured_from_ns + time.as_nanos() as u64), None),
+            Length::Messages(messages) => (None, Some(messages)),
+        };
+        Bounds {
+            began_ns,
+            measured_from_ns,
+            ends_ns,
+            messages,
+        }
+    }
+
+    /// How many workers have good subscribers of each room.
+    fn listeners(&self) -> publisher::Listeners {
+        let plan = self.plan();
+        let mut listeners = vec![0; plan.rooms];
+        for worker in &self.found.audiences {
+            for (room, audience) in worker.iter().enumerate() {
+                listeners[room] += usize::from(*audience > 0);
+            }
+        }
+        listeners
+    }
+
+    /// The measured part begins.
+    fn begin(&mut self, at_ns: u64) -> Result<(), Failure> {
+        self.found.measured_ns.0 = at_ns;
+        self.found.own_cpu.0 = usage::own_cpu_seconds();
+        self.found.own_threads.0 = OwnThreads::now();
+        self.look(|looks| &mut looks.begin)
+    }
+
+    /// The measured part ends.
+    fn end(&mut self) -> Result<(), Failure> {
+        self.found.measured_ns.1 = self.now_ns();
+        self.found.own_cpu.1 = usage::own_cpu_seconds();
+        self.found.own_threads.1 = OwnThreads::now();
+        self.look(|looks| &mut looks.end)
+    }
+
+    fn look(&mut self, at: fn(&mut ServerLooks) -> &mut Usage) -> Result<(), Failure> {
+        if let Some(looks) = &mut self.found.server {
+            let usage = usage::of(&looks.pids);
+            *at(looks) = usage.map_err(|error| End::Failed.because(error))?;
+        }
+        Ok(())
+    }
+
+    fn order(&self, order: impl Fn() -> Order) {
+        for worker in &self.workers {
+            worker.order(order());
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.found.shared.now_ns()
+    }
+
+    /// Waits for `done`, or for a signal, which ends the load.
+    async fn wait(
+        &mut self,
+        phase: &'static str,
+        mut done: impl FnMut(&Shared) -> bool,
+    ) -> Result<(), Failure> {
+        let shared = Arc::clone(&self.found.shared);
+        while !done(&shared) && !self.stop.is_interrupted() {
+            self.tick(phase).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for `done`, which must come even after a signal.
+    async fn wait_in_any_case(
+        &mut self,
+        phase: &'static str,
+        mut done: impl FnMut(&Shared) -> bool,
+    ) -> Result<(), Failure> {
+        let shared = Arc::clone(&self.found.shared);
+        while !done(&shared) {
+            self.tick(phase).await?;
+        }
+        Ok(())
+    }
+
+    async fn tick(&mut self, phase: &'static str) -> Result<(), Failure> {
+        self.stop.within(LOOK_EVERY).await?;
+        if self.stop.is_interrupted() {
+            self.found.shared.stop();
+        }
+        self.found.series.tick(&self.found.shared);
+        self.progress.show(phase, &self.found);
+        Ok(())
+    }
+
+    /// Closes the books of all threads.
+    fn finish(mut self) -> Result<Found, Failure> {
+        let sent = match &self.found.published {
+            Some(published) => published.sent.clone(),
+            None => Sent::new(self.plan().publishers, self.plan().rooms),
+        };
+        let sent = Arc::new(sent);
+        self.order(|| Order::Finish(Arc::clone(&sent)));
+        for worker in self.workers {
+            let tally = worker.join().map_err(|error| {
+                End::Failed.because(format_args!("a reading thread failed: {error}"))
+            })?;
+            self.found.tallies.push(tally);
+        }
+        if let Some(published) = &self.found.published
+            && published.sent.accepted_in_all() == 0
+            && published.refused + published.unanswered > 0
+        {
+            let failure = nothing_accepted(published);
+            return Err(match self.stop.is_interrupted() {
+                true => End::Interrupted.because("interrupted before anything was measured"),
+                false => failure,
+            });
+        }
+        Ok(self.found)
+    }
+}
+
+fn join(thread: std::thread::JoinHandle<io::Result<Published>>) -> Result<Published, Failure> {
+    match thread.join() {
+        Ok(published) => published.map_err(|error| {
+            End::Failed.because(format_args!("the publishing thread failed: {error}"))
+        }),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn nothing_accepted(published: &Published) -> Failure {
+    let why = published.first_failure.as_deref();
+    let why = why.unwrap_or("it gave no answer");
+    match published.refused {
+        0 => End::Unreachable.because(format_args!("no message could be published: {why}")),
+        _ => End::Refused.because(format_args!("every message was refused: {why}")),
+    }
+}
+
+fn cant_start(error: &io::Error) -> Failure {
+    End::Failed.because(format_args!("can't start a thread: {error}"))
+}
+
+/// Nanoseconds as seconds.
+pub(super) fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

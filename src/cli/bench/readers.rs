@@ -1,0 +1,543 @@
+//! A thread that reads the streams of many subscribers: one poll, one buffer,
+//! and every socket read as soon as it has something.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::ledger::Sent;
+use super::pace::Pace;
+use super::shared::{Shared, Trouble};
+use super::subscriber::{Connection, Ended, Kind, Link, Subscriber};
+use super::tally::{Desk, Interval, Tally};
+
+const BUFFER_BYTES: usize = 64 * 1024;
+/// What a slow subscriber's system may hold for it: little, so that the server
+/// feels how slow it is.
+const SLOW_RECEIVE_BUFFER: usize = 4 * 1024;
+const WAKER: Token = Token(usize::MAX);
+/// How often there is something to do when no socket has something.
+const TURN: Duration = Duration::from_millis(10);
+/// How long a subscriber whose stream ended waits before it comes back.
+const RETURN_AFTER_NS: std::ops::Range<u64> = 100_000_000..1_000_000_000;
+/// How long a passing subscriber stays.
+const STAY_NS: u64 = 1_000_000_000;
+
+/// What a worker is told to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Open all streams.
+    Connect,
+    /// Begin with subscribers that come and go.
+    Churn,
+    /// Cut all streams.
+    Cut,
+    /// Open them again, and wait for what each room's subscribers should have.
+    Return(Vec<u64>),
+    /// Close the books: this was sent.
+    Finish(Arc<Sent>),
+}
+
+/// A running worker, as the thread that runs the benchmark sees it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    orders: Sender<Order>,
+    waker: Arc<Waker>,
+    audience: Vec<u32>,
+    thread: JoinHandle<io::Result<Tally>>,
+}
+
+/// Which subscribers a worker has: every `of`th, from `at` on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) at: usize,
+    pub(super) of: usize,
+    pub(super) subscribers: usize,
+}
+
+impl Share {
+    fn indices(self) -> impl Iterator<Item = usize> {
+        (self.at..self.subscribers).step_by(self.of)
+    }
+}
+
+impl Worker {
+    /// Starts a worker for its share of the subscribers.
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        share: Share,
+        intervals: Sender<Interval>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (orders, receiver) = channel();
+        let readers = Readers::new(Arc::clone(shared), share, poll, receiver, intervals);
+        let audience = readers.desk.audience.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("bench-read-{}", share.at))
+            .spawn(move || readers.run())?;
+        Ok(Self {
+            orders,
+            waker,
+            audience,
+            thread,
+        })
+    }
+
+    /// Tells it what to do.
+    pub(super) fn order(&self, order: Order) {
+        // A worker that has ended says why when it is joined.
+        let _ = self.orders.send(order);
+        let _ = self.waker.wake();
+    }
+
+    /// Its good subscribers, by room.
+    pub(super) fn audience(&self) -> &[u32] {
+        &self.audience
+    }
+
+    /// Its sums, once it was told to finish.
+    pub(super) fn join(self) -> io::Result<Tally> {
+        match self.thread.join() {
+            Ok(tally) => tally,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// The worker within its thread.
+struct Readers {
+    share: Share,
+    poll: Poll,
+    orders: Receiver<Order>,
+    desk: Desk,
+    buffer: Vec<u8>,
+    subscribers: Vec<Subscriber>,
+    /// Those that are to be connected, and since when they may.
+    waiting: VecDeque<(u64, usize)>,
+    /// Those whose connection was begun, in that order.
+    opening: VecDeque<usize>,
+    pace: Pace,
+    slow: Vec<SlowReader>,
+    /// Places of passing subscribers, and when each leaves.
+    passing: VecDeque<(u64, usize)>,
+    /// Places of passing subscribers that have left.
+    free: Vec<usize>,
+    churn: Option<Pace>,
+    left_with_holes: Vec<Subscriber>,
+}
+
+/// A slow subscriber's allowance.
+struct SlowReader {
+    index: usize,
+    pace: Pace,
+}
+
+impl Readers {
+    fn new(
+        shared: Arc<Shared>,
+        share: Share,
+        poll: Poll,
+        orders: Receiver<Order>,
+        intervals: Sender<Interval>,
+    ) -> Self {
+        let plan = &shared.plan;
+        let slow_ones = plan.slow_of(share.subscribers);
+        let mut audience = vec![0; plan.rooms];
+        let subscribers: Vec<Subscriber> = share
+            .indices()
+            .map(|index| {
+                let room = index % plan.rooms;
+                let kind = match is_slow(index, slow_ones, share.subscribers) {
+                    true => Kind::Slow,
+                    false => Kind::Good,
+                };
+                audience[room] += u32::from(kind == Kind::Good);
+                Subscriber::new(kind, room, plan.publishers)
+            })
+            .collect();
+        let rate = plan.connect_rate.unwrap_or(f64::INFINITY);
+        Self {
+            share,
+            poll,
+            orders,
+            buffer: vec![0; BUFFER_BYTES],
+            waiting: VecDeque::new(),
+            opening: VecDeque::new(),
+            pace: Pace::new(rate / share.of as f64, 0),
+            slow: Vec::new(),
+            passing: VecDeque::new(),
+            free: Vec::new(),
+            churn: None,
+            left_with_holes: Vec::new(),
+            subscribers,
+            desk: Desk::new(shared, audience, intervals),
+        }
+    }
+
+    fn run(mut self) -> io::Result<Tally> {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            match self.poll.poll(&mut events, Some(TURN)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            let now_ns = self.desk.shared.now_ns();
+            self.desk.turn(now_ns);
+            for event in &events {
+                if event.token() != WAKER {
+                    self.on_event(event.token().0, event.is_writable());
+                }
+            }
+            loop {
+                match self.orders.try_recv() {
+                    Ok(Order::Finish(sent)) => return Ok(self.finish(&sent)),
+                    Ok(order) => self.obey(order),
+                    Err(TryRecvError::Empty) => break,
+                    // The benchmark was broken off.
+                    Err(TryRecvError::Disconnected) => return Ok(self.desk.tally),
+                }
+            }
+            self.turn();
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let now_ns = self.desk.shared.now_ns();
+        match order {
+            Order::Connect => self.connect_all(now_ns),
+            Order::Churn => {
+                let rate = self.desk.shared.plan.churn as f64 / self.share.of as f64;
+                self.churn = Some(Pace::new(rate, now_ns));
+            }
+            Order::Cut => {
+                for index in 0..self.subscribers.len() {
+                    self.cut(index);
+                }
+            }
+            Order::Return(whole_at) => {
+                self.desk.whole_at = Some(whole_at);
+                self.connect_all(now_ns);
+            }
+            Order::Finish(_) => {}
+        }
+    }
+
+    fn connect_all(&mut self, now_ns: u64) {
+        self.pace.restart(now_ns);
+        self.waiting = (0..self.subscribers.len())
+            .map(|index| (now_ns, index))
+            .collect();
+    }
+
+    fn on_event(&mut self, index: usize, writable: bool) {
+        let Some(subscriber) = self.subscribers.get_mut(index) else {
+            return;
+        };
+        if writable && let Err(ended) = subscriber.on_writable(&mut self.desk) {
+            return self.on_end(index, ended);
+        }
+        if subscriber.kind == Kind::Slow && subscriber.was_open {
+            return;
+        }
+        self.read(index, usize::MAX);
+    }
+
+    /// Reads what is there; how many bytes that was.
+    fn read(&mut self, index: usize, limit: usize) -> usize {
+        let subscriber = &mut self.subscribers[index];
+        let was_opening = is_opening(subscriber);
+        let read = subscriber.read(&mut self.buffer, limit, &mut self.desk);
+        if was_opening && !is_opening(subscriber) && matches!(subscriber.link, Link::Open(_)) {
+            self.on_open(index);
+        }
+        self.look_whether_whole(index);
+        match read {
+            Ok(read) => read,
+            Err(ended) => {
+                self.on_end(index, ended);
+                0
+            }
+        }
+    }
+
+    fn on_open(&mut self, index: usize) {
+        let subscriber = &mut self.subscribers[index];
+        let counters = &self.desk.shared.counters;
+        counters.connected.fetch_add(1, Relaxed);
+        if subscriber.kind != Kind::Passing && !subscriber.was_open {
+            counters.opened.fetch_add(1, Relaxed);
+        }
+        if let Some(slow) = self.desk.shared.plan.slow
+            && subscriber.kind == Kind::Slow
+            && !subscriber.was_open
+        {
+            let rate = slow.bytes_per_second as f64;
+            let pace = Pace::new(rate, self.desk.shared.now_ns());
+            self.slow.push(SlowReader { index, pace });
+        }
+        subscriber.was_open = true;
+    }
+
+    fn on_end(&mut self, index: usize, ended: Ended) {
+        let was_stream = self.cut(index);
+        let subscriber = &mut self.subscribers[index];
+        if subscriber.kind == Kind::Passing {
+            return;
+        }
+        match ended {
+            Ended::NoStream(trouble) if !subscriber.was_open => self.desk.shared.fail(trouble),
+            Ended::NoStream(_) => self.return_later(index),
+            Ended::Stream => {
+                debug_assert!(was_stream, "only a stream ends");
+                self.desk.disconnected(subscriber.kind);
+                self.return_later(index);
+            }
+        }
+    }
+
+    fn return_later(&mut self, index: usize) {
+        let wait_ns = fastrand::u64(RETURN_AFTER_NS);
+        let at = self.desk.shared.now_ns() + wait_ns;
+        self.waiting.push_back((at, index));
+    }
+
+    /// Closes a connection. Whether there was a stream.
+    fn cut(&mut self, index: usize) -> bool {
+        let was_stream = self.subscribers[index].cut();
+        if was_stream {
+            let counters = &self.desk.shared.counters;
+            counters.connected.fetch_sub(1, Relaxed);
+        }
+        was_stream
+    }
+
+    fn look_whether_whole(&mut self, index: usize) {
+        let Some(whole_at) = &self.desk.whole_at else {
+            return;
+        };
+        let subscriber = &mut self.subscribers[index];
+        let Link::Open(connection) = &mut subscriber.link else {
+            return;
+        };
+        let since_ns = connection.since_ns();
+        if !connection.is_opening() && subscriber.became_whole(whole_at) {
+            let now_ns = self.desk.shared.now_ns();
+            self.desk.tally.resumed.record_ns(now_ns - since_ns);
+            self.desk.tally.resumed_last_ns = now_ns;
+            self.desk.shared.counters.whole.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// What is due by time and not by a socket.
+    fn turn(&mut self) {
+        let now_ns = self.desk.shared.now_ns();
+        self.time_out(now_ns);
+        self.open_waiting(now_ns);
+        self.read_slowly(now_ns);
+        self.let_pass(now_ns);
+    }
+
+    fn time_out(&mut self, now_ns: u64) {
+        let timeout_ns = self.desk.shared.plan.timeout.as_nanos() as u64;
+        while let Some(&index) = self.opening.front() {
+            match &self.subscribers[index].link {
+                Link::Open(connection) if connection.is_opening() => {
+                    if now_ns - connection.since_ns() < timeout_ns {
+                        return;
+                    }
+                    let why = format!("no answer within {:?}", self.desk.shared.plan.timeout);
+                    self.on_end(index, Ended::NoStream(Trouble::Unreachable(why)));
+                }
+                _ => {}
+            }
+            self.opening.pop_front();
+        }
+    }
+
+    fn open_waiting(&mut self, now_ns: u64) {
+        let most = self
+            .desk
+            .shared
+            .plan
+            .connect_concurrency
+            .div_ceil(self.share.of);
+        self.opening
+            .retain(|&index| is_opening(&self.subscribers[index]));
+        let mut later = VecDeque::new();
+        while let Some((at, index)) = self.waiting.pop_front() {
+            if at > now_ns {
+                later.push_back((at, index));
+                continue;
+            }
+            if self.opening.len() >= most || !self.pace.take(now_ns) {
+                self.waiting.push_front((at, index));
+                break;
+            }
+            self.open(index);
+        }
+        self.waiting.append(&mut later);
+    }
+
+    fn open(&mut self, index: usize) {
+        let number = self.share.at + index * self.share.of;
+        let shared = &self.desk.shared;
+        let since_ns = shared.now_ns();
+        let subscriber = &mut self.subscribers[index];
+        let slow = subscriber.kind == Kind::Slow;
+        let connected = connect(shared.place.address, shared.plan.source(number), slow);
+        let registered = connected.and_then(|socket| {
+            let mut connection = Box::new(Connection::new(socket, since_ns));
+            let interests = Interest::READABLE | Interest::WRITABLE;
+            self.poll
+                .registry()
+                .register(connection.socket(), Token(index), interests)?;
+            Ok(connection)
+        });
+        match registered {
+            Ok(connection) => {
+                subscriber.link = Link::Open(connection);
+                self.opening.push_back(index);
+            }
+            Err(error) => {
+                let trouble = Trouble::Unreachable(format!("can't connect: {error}"));
+                self.on_end(index, Ended::NoStream(trouble));
+            }
+        }
+    }
+
+    fn read_slowly(&mut self, now_ns: u64) {
+        for at in 0..self.slow.len() {
+            let index = self.slow[at].index;
+            let allowed = self.slow[at].pace.allowance(now_ns);
+            if allowed > 0 && matches!(self.subscribers[index].link, Link::Open(_)) {
+                let read = self.read(index, allowed);
+                self.slow[at].pace.spend(read, now_ns);
+            }
+        }
+    }
+
+    /// Lets passing subscribers come and go.
+    fn let_pass(&mut self, now_ns: u64) {
+        while let Some(&(leaves_at, index)) = self.passing.front()
+            && leaves_at <= now_ns
+        {
+            self.passing.pop_front();
+            self.cut(index);
+            self.free.push(index);
+        }
+        while self.churn.as_mut().is_some_and(|churn| churn.take(now_ns)) {
+            let index = self.place_of_a_passing_one();
+            self.passing.push_back((now_ns + STAY_NS, index));
+            self.open(index);
+        }
+    }
+
+    fn place_of_a_passing_one(&mut self) -> usize {
+        let plan = &self.desk.shared.plan;
+        let room = fastrand::usize(..plan.rooms);
+        let new = Subscriber::new(Kind::Passing, room, plan.publishers);
+        match self.free.pop() {
+            None => {
+                self.subscribers.push(new);
+                self.subscribers.len() - 1
+            }
+            Some(index) => {
+                let old = std::mem::replace(&mut self.subscribers[index], new);
+                // What was refused is known at the end, so its holes wait for it.
+                if old.has_holes() {
+                    self.left_with_holes.push(old);
+                }
+                index
+            }
+        }
+    }
+
+    fn finish(mut self, sent: &Sent) -> Tally {
+        self.desk.hand_over(self.desk.shared.now_ns());
+        for subscriber in self.subscribers.iter().chain(&self.left_with_holes) {
+            // Who never had a stream is reported as such, and not as a loss.
+            if subscriber.was_open {
+                self.desk.close(subscriber, sent);
+            }
+        }
+        self.desk.tally
+    }
+}
+
+fn is_opening(subscriber: &Subscriber) -> bool {
+    matches!(&subscriber.link, Link::Open(connection) if connection.is_opening())
+}
+
+/// Spreads `slow` slow ones evenly over all.
+fn is_slow(index: usize, slow: usize, all: usize) -> bool {
+    (index + 1) * slow / all != index * slow / all
+}
+
+/// Begins a connection. It is there, or has failed, when it can be written.
+pub(super) fn connect(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    slow: bool,
+) -> io::Result<TcpStream> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if slow {
+        socket.set_recv_buffer_size(SLOW_RECEIVE_BUFFER)?;
+    }
+    if let Some(source) = source {
+        socket.bind(&SockAddr::from(SocketAddr::new(source, 0)))?;
+    }
+    match socket.connect(&SockAddr::from(address)) {
+        Err(error) if !is_in_progress(&error) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_ones_are_spread_evenly() {
+        for (slow, all) in [(0, 10), (1, 10), (3, 10), (10, 10), (50, 1000)] {
+            let marked: Vec<usize> = (0..all)
+                .filter(|index| is_slow(*index, slow, all))
+                .collect();
+            assert_eq!(marked.len(), slow);
+        }
+        assert!(is_slow(19, 50, 1000) && !is_slow(20, 50, 1000));
+    }
+
+    #[test]
+    fn every_subscriber_has_one_worker() {
+        let mut all: Vec<usize> = (0..3)
+            .flat_map(|at| {
+                let share = Share {
+                    at,
+                    of: 3,
+                    subscribers: 10,
+                };
+                share.indices().collect::<Vec<_>>()
+            })
+            .collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<_>>());
+    }
+}

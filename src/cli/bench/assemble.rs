@@ -37,7 +37,7 @@ pub(super) fn run(found: Found, interrupted: bool) -> Run {
     if let Some(published) = &found.published {
         run.publish = Some(publish(published, measured));
         if found.subscribers > 0 {
-            run.delivery = Some(delivery(&found, published, &sums, measured));
+            run.delivery = Some(delivery(&found, &sums, measured));
         }
     }
     let opened = run.connect.ok;
@@ -103,20 +103,11 @@ fn publish(published: &Published, measured: f64) -> Publish {
     }
 }
 
-fn delivery(found: &Found, published: &Published, sums: &Tally, measured: f64) -> Delivery {
+fn delivery(found: &Found, sums: &Tally, measured: f64) -> Delivery {
     let messages = found.shared.messages();
-    let audience = |room: usize| -> u64 {
-        let of_all = found
-            .audiences
-            .iter()
-            .map(|audience| u64::from(audience[room]));
-        of_all.sum()
-    };
-    let expected = (0..found.shared.plan.rooms)
-        .map(|room| published.sent.accepted(room) * audience(room))
-        .sum();
     Delivery {
-        expected,
+        // What is neither here nor announced is lost, so this is all there was.
+        expected: sums.received + sums.lost + sums.announced_lost,
         received: sums.received,
         lost: sums.lost,
         doubled: sums.doubled,

@@ -218,6 +218,9 @@ impl Publisher {
 
     /// Sends what is due, as long as a connection is free.
     fn send_due(&mut self) {
+        if self.shared.stop.load(Relaxed) {
+            return;
+        }
         while let Some(&index) = self.idle.first() {
             let now_ns = self.shared.now_ns();
             let open = self.open_messages(now_ns);
@@ -416,13 +419,14 @@ impl Publisher {
     /// Everything was sent and answered, or there is no time left for it.
     fn is_over(&mut self) -> bool {
         let now_ns = self.shared.now_ns();
-        if self.shared.stop.load(Relaxed) {
+        let is_stopped = self.shared.stop.load(Relaxed);
+        if is_stopped {
             self.schedule.end(now_ns);
         }
         let Some(ended_ns) = self.schedule.ended_ns(now_ns) else {
             return false;
         };
-        let waits = !self.schedule.is_used_up(now_ns)
+        let waits = !(is_stopped || self.schedule.is_used_up(now_ns))
             || self.senders.iter().any(|sender| sender.sending.is_some());
         let patience_ns = self.shared.plan.drain.as_nanos() as u64;
         !waits || now_ns.saturating_sub(ended_ns) > patience_ns

@@ -66,6 +66,7 @@ impl Schedule {
     /// Takes the next message if it is due at `now_ns`, while `open` messages
     /// have not reached everybody. When it was due.
     pub(super) fn take(&mut self, now_ns: u64, open: usize) -> Option<u64> {
+        self.leave_the_warmup(now_ns);
         let due_ns = self.due_ns(now_ns);
         let is_due = due_ns <= now_ns && self.is_within(due_ns);
         let may = match self.load {
@@ -143,6 +144,16 @@ impl Schedule {
         self.lag
     }
 
+    /// What the warm-up left unsent is not sent in the measured part: at a rate
+    /// that nobody can keep up with, nothing else would ever be sent.
+    fn leave_the_warmup(&mut self, now_ns: u64) {
+        let is_open_loop = matches!(self.load, Load::Rate(_));
+        if is_open_loop && self.measured_taken == 0 && self.is_measured(now_ns) {
+            let warmup = self.due_before(self.bounds.measured_from_ns);
+            self.taken = self.taken.max(warmup);
+        }
+    }
+
     /// When the next message is due: in the closed loop, now.
     fn due_ns(&self, now_ns: u64) -> u64 {
         match self.load {
@@ -207,10 +218,11 @@ mod tests {
         assert_eq!(schedule.take(SECOND - 1, 0), None);
         assert_eq!(take_all(&mut schedule, SECOND), [SECOND]);
         assert_eq!(schedule.next_due_ns(), Some(SECOND + SECOND / 2));
-        // Nobody asked for a second and a half: all that was due comes now.
+        // Nobody asked for a second and a half: all that was due comes now, but
+        // for the warm-up's message.
         let due = take_all(&mut schedule, 3 * SECOND);
-        assert_eq!(due, [3, 4, 5, 6].map(|half| half * SECOND / 2));
-        assert_eq!(schedule.into_lag().count(), 5);
+        assert_eq!(due, [4, 5, 6].map(|half| half * SECOND / 2));
+        assert_eq!(schedule.into_lag().count(), 4);
     }
 
     #[test]
@@ -219,7 +231,7 @@ mod tests {
         let late = 9 * SECOND;
         assert!(!schedule.is_used_up(late));
         assert_eq!(schedule.ended_ns(late), Some(4 * SECOND));
-        assert_eq!(take_all(&mut schedule, late).len(), 6);
+        assert_eq!(take_all(&mut schedule, late).len(), 4);
         assert!(schedule.is_used_up(late));
         assert_eq!(schedule.ended_ns(late), Some(4 * SECOND));
         assert_eq!(schedule.due(late), 4);
@@ -245,7 +257,8 @@ mod tests {
         let mut open = Schedule::new(Load::Rate(2.0), bounds);
         assert_eq!(open.ended_ns(2 * SECOND), None);
         assert_eq!(open.ended_ns(3 * SECOND), Some(3 * SECOND), "not taken");
-        assert_eq!(take_all(&mut open, 9 * SECOND).len(), 2 + 3);
+        assert_eq!(take_all(&mut open, SECOND).len(), 1);
+        assert_eq!(take_all(&mut open, 9 * SECOND).len(), 3);
         assert_eq!(open.due(9 * SECOND), 3);
         let mut closed = Schedule::new(Load::InFlight(1), bounds);
         for now_ns in [SECOND, 2 * SECOND, 3 * SECOND, 3 * SECOND] {

@@ -128,7 +128,7 @@ impl Decoder {
                 self.after_cr = false;
                 piece = piece.strip_prefix(b"\n").unwrap_or(piece);
             }
-            let Some(end) = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            let Some(end) = memchr::memchr2(b'\n', b'\r', piece) else {
                 return self.keep(piece);
             };
             self.end_line(&piece[..end], &mut each)?;
@@ -174,7 +174,7 @@ impl Decoder {
             self.dispatch(each);
             return Ok(());
         }
-        let (name, value) = match line.iter().position(|&byte| byte == b':') {
+        let (name, value) = match memchr::memchr(b':', line) {
             Some(0) => {
                 each(Item::Comment(String::from_utf8_lossy(&line[1..])));
                 return Ok(());

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::drive::{Found, ServerLooks, seconds};
+use super::found::{Found, ServerLooks, seconds};
 use super::plan::Mode;
 use super::publisher::Published;
 use super::report::{Connect, Delivery, Generator, Latency, Publish, Resume, Run, ServerUse, Slow};

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use super::found::{Found, ServerLooks, seconds};
 use super::ledger::Sent;
 use super::plan::{Length, Load, Mode, Place, Plan};
 use super::progress::Progress;
 use super::publisher::{self, Published};
-use super::readers::{Order, Share, Worker};
 use super::schedule::{Bounds, Schedule};
 use super::series::Series;
 use super::shared::{Shared, Trouble};
 use super::stop::Stop;
-use super::tally::Tally;
 use super::usage::{self, OwnThreads, Usage};
+use super::worker::{Order, Share, Worker};
 use crate::cli::exit::{End, Failure};
 
 /// How often the phases look whether they are over.
@@ -24,39 +24,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const SETTLE: Duration = Duration::from_millis(500);
 /// The first message is due so long after the schedule was made.
 const LEAD: Duration = Duration::from_millis(20);
-
-/// All that was found in one run, before it is made into a report.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) shared: Arc<Shared>,
-    pub(super) subscribers: usize,
-    pub(super) tallies: Vec<Tally>,
-    /// Each worker's good subscribers, by room.
-    pub(super) audiences: Vec<Vec<u32>>,
-    pub(super) published: Option<Published>,
-    pub(super) series: Series,
-    pub(super) connect_seconds: f64,
-    /// When the measured part began and ended, on the run's clock.
-    pub(super) measured_ns: (u64, u64),
-    /// Processor time of the whole program at both moments, in seconds.
-    pub(super) own_cpu: (f64, f64),
-    /// The server's processes at the beginning, with all subscribers connected,
-    /// and around the measured part.
-    pub(super) server: Option<ServerLooks>,
-    pub(super) own_threads: (OwnThreads, OwnThreads),
-    /// When the subscribers that were cut began to come back.
-    pub(super) return_ns: u64,
-}
-
-/// What the server's processes used at four moments.
-#[derive(Debug, Default)]
-pub(super) struct ServerLooks {
-    pub(super) pids: Vec<i32>,
-    pub(super) before: Usage,
-    pub(super) connected: Usage,
-    pub(super) begin: Usage,
-    pub(super) end: Usage,
-}
 
 /// A run in progress.
 pub(super) struct Drive<'a> {
@@ -458,9 +425,4 @@ fn nothing_accepted(published: &Published) -> Failure {
 
 fn cant_start(error: &io::Error) -> Failure {
     End::Failed.because(format_args!("can't start a thread: {error}"))
-}
-
-/// Nanoseconds as seconds.
-pub(super) fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }

@@ -7,9 +7,11 @@
 mod assemble;
 mod drive;
 mod flags;
+mod found;
 mod ledger;
 mod limits;
 mod mark;
+mod numbers;
 mod outstanding;
 mod pace;
 mod plan;
@@ -21,14 +23,18 @@ mod response;
 #[cfg(test)]
 mod sample;
 mod schedule;
+mod sender;
 mod series;
 mod shared;
+mod sockets;
 mod spawned;
 mod stop;
 mod subscriber;
 mod tally;
 mod target;
+mod typed;
 mod usage;
+mod worker;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::drive::Found;
+use super::found::Found;
 
 /// The line, or nothing where standard error is no terminal.
 #[derive(Debug)]

@@ -5,14 +5,13 @@
 //! omission).
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::time::{
@@ -20,13 +19,14 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::ledger::{Place, Sent};
+use super::ledger::Sent;
 use super::mark::Mark;
-use super::readers::connect;
 use super::report::Latency;
-use super::response::{Part, Response};
+use super::response::Response;
 use super::schedule::Schedule;
+use super::sender::{Sender, Sending};
 use super::shared::Shared;
+use super::sockets::connect;
 use super::usage::thread_cpu_seconds;
 
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -105,31 +105,6 @@ struct Publisher {
     /// What this thread had used of the processor at the first measured message.
     measured_from: Option<f64>,
     done: Published,
-}
-
-/// One connection.
-#[derive(Default)]
-struct Sender {
-    socket: Option<TcpStream>,
-    connected: bool,
-    response: Option<Response>,
-    status: u16,
-    keep_alive: bool,
-    /// What of the request was not taken by the system.
-    unsent: Vec<u8>,
-    sending: Option<Sending>,
-    /// When to open it again.
-    return_at_ns: u64,
-}
-
-/// A message that is not answered.
-#[derive(Clone, Copy)]
-struct Sending {
-    message: u64,
-    room: usize,
-    place: Place,
-    sent_ns: u64,
-    measured: bool,
 }
 
 impl Publisher {
@@ -446,54 +421,5 @@ impl Publisher {
         self.done.cpu_seconds = used.unwrap_or(0.0);
         self.done.lag = self.schedule.into_lag();
         self.done
-    }
-}
-
-impl Sender {
-    /// Sends what was left over and `request`, as far as the system takes it.
-    fn write(&mut self, request: &[u8]) -> io::Result<()> {
-        let Some(socket) = &mut self.socket else {
-            return Ok(());
-        };
-        self.unsent.extend_from_slice(request);
-        while !self.unsent.is_empty() {
-            match socket.write(&self.unsent) {
-                Ok(written) => drop(self.unsent.drain(..written)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a piece of the answer. Whether it is whole.
-    fn take(&mut self, mut piece: &[u8]) -> Result<bool, String> {
-        let Some(response) = &mut self.response else {
-            return Err("the server answered what was not asked".to_owned());
-        };
-        loop {
-            match response
-                .next(&mut piece)
-                .map_err(|error| error.to_string())?
-            {
-                Part::Head(head) => {
-                    self.status = head.status;
-                    self.keep_alive = head.keep_alive;
-                }
-                Part::Body(_) => {}
-                Part::Wait => return Ok(false),
-                Part::End => {
-                    self.response = None;
-                    return Ok(true);
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, return_at_ns: u64) {
-        self.socket = None;
-        self.unsent.clear();
-        self.return_at_ns = return_at_ns;
     }
 }

@@ -3,28 +3,24 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use mio::{Events, Interest, Poll, Token};
 
 use super::ledger::Sent;
 use super::pace::Pace;
 use super::shared::{Shared, Trouble};
+use super::sockets::connect;
 use super::subscriber::{Connection, Ended, Kind, Link, Subscriber};
 use super::tally::{Desk, Interval, Tally};
+use super::worker::{Order, Share};
 
 const BUFFER_BYTES: usize = 64 * 1024;
-/// What a slow subscriber's system may hold for it: little, so that the server
-/// feels how slow it is.
-const SLOW_RECEIVE_BUFFER: usize = 4 * 1024;
-const WAKER: Token = Token(usize::MAX);
+/// What wakes the thread for an order.
+pub(super) const WAKER: Token = Token(usize::MAX);
 /// How often there is something to do when no socket has something.
 const TURN: Duration = Duration::from_millis(10);
 /// How long a subscriber whose stream ended waits before it comes back.
@@ -32,90 +28,8 @@ const RETURN_AFTER_NS: std::ops::Range<u64> = 100_000_000..1_000_000_000;
 /// How long a passing subscriber stays.
 const STAY_NS: u64 = 1_000_000_000;
 
-/// What a worker is told to do.
-#[derive(Debug)]
-pub(super) enum Order {
-    /// Open all streams.
-    Connect,
-    /// Begin with subscribers that come and go.
-    Churn,
-    /// Cut all streams.
-    Cut,
-    /// Open them again, and wait for what each room's subscribers should have.
-    Return(Vec<u64>),
-    /// Close the books: this was sent.
-    Finish(Arc<Sent>),
-}
-
-/// A running worker, as the thread that runs the benchmark sees it.
-#[derive(Debug)]
-pub(super) struct Worker {
-    orders: Sender<Order>,
-    waker: Arc<Waker>,
-    audience: Vec<u32>,
-    thread: JoinHandle<io::Result<Tally>>,
-}
-
-/// Which subscribers a worker has: every `of`th, from `at` on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
-    pub(super) at: usize,
-    pub(super) of: usize,
-    pub(super) subscribers: usize,
-}
-
-impl Share {
-    fn indices(self) -> impl Iterator<Item = usize> {
-        (self.at..self.subscribers).step_by(self.of)
-    }
-}
-
-impl Worker {
-    /// Starts a worker for its share of the subscribers.
-    pub(super) fn start(
-        shared: &Arc<Shared>,
-        share: Share,
-        intervals: Sender<Interval>,
-    ) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let (orders, receiver) = channel();
-        let readers = Readers::new(Arc::clone(shared), share, poll, receiver, intervals);
-        let audience = readers.desk.audience.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("bench-read-{}", share.at))
-            .spawn(move || readers.run())?;
-        Ok(Self {
-            orders,
-            waker,
-            audience,
-            thread,
-        })
-    }
-
-    /// Tells it what to do.
-    pub(super) fn order(&self, order: Order) {
-        // A worker that has ended says why when it is joined.
-        let _ = self.orders.send(order);
-        let _ = self.waker.wake();
-    }
-
-    /// Its good subscribers, by room.
-    pub(super) fn audience(&self) -> &[u32] {
-        &self.audience
-    }
-
-    /// Its sums, once it was told to finish.
-    pub(super) fn join(self) -> io::Result<Tally> {
-        match self.thread.join() {
-            Ok(tally) => tally,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
-}
-
 /// The worker within its thread.
-struct Readers {
+pub(super) struct Readers {
     share: Share,
     poll: Poll,
     orders: Receiver<Order>,
@@ -143,7 +57,8 @@ struct SlowReader {
 }
 
 impl Readers {
-    fn new(
+    /// For a share of the subscribers.
+    pub(super) fn new(
         shared: Arc<Shared>,
         share: Share,
         poll: Poll,
@@ -184,7 +99,13 @@ impl Readers {
         }
     }
 
-    fn run(mut self) -> io::Result<Tally> {
+    /// Its good subscribers, by room.
+    pub(super) fn audience(&self) -> &[u32] {
+        &self.desk.audience
+    }
+
+    /// Reads and obeys until it is told to finish, or nobody is left to tell it.
+    pub(super) fn run(mut self) -> io::Result<Tally> {
         let mut events = Events::with_capacity(1024);
         loop {
             match self.poll.poll(&mut events, Some(TURN)) {
@@ -483,33 +404,6 @@ fn is_slow(index: usize, slow: usize, all: usize) -> bool {
     (index + 1) * slow / all != index * slow / all
 }
 
-/// Begins a connection. It is there, or has failed, when it can be written.
-pub(super) fn connect(
-    address: SocketAddr,
-    source: Option<IpAddr>,
-    slow: bool,
-) -> io::Result<TcpStream> {
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    if slow {
-        socket.set_recv_buffer_size(SLOW_RECEIVE_BUFFER)?;
-    }
-    if let Some(source) = source {
-        socket.bind(&SockAddr::from(SocketAddr::new(source, 0)))?;
-    }
-    match socket.connect(&SockAddr::from(address)) {
-        Err(error) if !is_in_progress(&error) => Err(error),
-        _ => Ok(TcpStream::from_std(socket.into())),
-    }
-}
-
-fn is_in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-        || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -523,21 +417,5 @@ mod tests {
             assert_eq!(marked.len(), slow);
         }
         assert!(is_slow(19, 50, 1000) && !is_slow(20, 50, 1000));
-    }
-
-    #[test]
-    fn every_subscriber_has_one_worker() {
-        let mut all: Vec<usize> = (0..3)
-            .flat_map(|at| {
-                let share = Share {
-                    at,
-                    of: 3,
-                    subscribers: 10,
-                };
-                share.indices().collect::<Vec<_>>()
-            })
-            .collect();
-        all.sort_unstable();
-        assert_eq!(all, (0..10).collect::<Vec<_>>());
     }
 }

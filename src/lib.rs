@@ -20,11 +20,13 @@
 //! | [`sse`] | the wire format: bytes in, bytes out |
 //! | [`http`] | the hyper service: a request in, a response out |
 //! | [`server`] | sockets: listening, connections, drain |
+//! | [`client`] | the other side: publish, and subscribe with resume |
 //! | [`cli`] | the command line |
 //! | [`config`] | what the server uses, each default a documented constant |
 //!
 //! Imports point one way, `main -> cli -> server -> http -> chat -> sse`, and a
-//! test keeps it so.
+//! test keeps it so. The client stands beside the server and uses nothing of it:
+//! `cli -> client -> sse`, with the ids and messages of `chat`.
 //!
 //! # The path of a message
 //!

@@ -1,5 +1,6 @@
 //! The house rule that imports point one way: main -> cli -> server -> http ->
-//! chat -> sse, with config a leaf that everybody may read.
+//! chat -> sse, with config a leaf that everybody may read. The client stands
+//! beside the server.
 
 #![allow(
     clippy::unwrap_used,
@@ -73,6 +74,19 @@ fn the_product_knows_no_transport() {
                 file.display()
             );
         }
+    }
+}
+
+#[test]
+fn the_client_knows_nothing_of_the_server_s_code() {
+    for file in sources(Path::new("src/client")) {
+        let used = imports(&fs::read_to_string(&file).unwrap());
+        let allowed = ["client", "sse", "chat"];
+        assert!(
+            used.iter().all(|room| allowed.contains(&room.as_str())),
+            "{} uses {used:?}",
+            file.display()
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::report::quantity::{bytes, number};
 use super::target::Target;
 
 /// What is measured.
@@ -121,13 +122,13 @@ impl Plan {
         let mut words = match self.mode {
             Mode::Idle => vec!["nothing is sent".to_owned()],
             Mode::Connect => vec![match self.connect_rate {
-                Some(rate) => format!("{rate} connections/s"),
+                Some(rate) => format!("{} connections/s", number(rate)),
                 None => format!("{} connections at a time", self.connect_concurrency),
             }],
             Mode::Resume => vec![format!("{} messages missed", self.missed)],
             Mode::Fanout | Mode::Publish => vec![
                 match self.load {
-                    Load::Rate(rate) => format!("{rate} messages/s"),
+                    Load::Rate(rate) => format!("{} messages/s", number(rate)),
                     Load::InFlight(messages) => format!("{messages} in flight"),
                     Load::Answered => "each after the answer to the one before".to_owned(),
                 },
@@ -145,7 +146,8 @@ impl Plan {
         }
         if let Some(slow) = self.slow {
             let share = slow.share * 100.0;
-            words.push(format!("{share} % read {} bytes/s", slow.bytes_per_second));
+            let speed = bytes(slow.bytes_per_second as f64);
+            words.push(format!("{share} % read {speed}/s"));
         }
         if self.churn > 0 {
             words.push(format!("{} come and go each second", self.churn));

@@ -10,7 +10,6 @@ use super::report::{Latency, Second};
 use super::shared::Shared;
 use super::tally::Interval;
 
-const SECOND_NS: u64 = 1_000_000_000;
 /// A worker that has much to do hands its second over late. After so many more
 /// it counts as whole.
 const LATEST: u64 = 3;
@@ -48,7 +47,7 @@ impl Series {
 
     /// Takes what has been handed over, and what the counters say.
     pub(super) fn tick(&mut self, shared: &Shared) {
-        let second = shared.now_ns() / SECOND_NS;
+        let second = shared.second_of(shared.now_ns());
         if second != self.second {
             self.note(shared);
             self.second = second;
@@ -72,7 +71,7 @@ impl Series {
         let measured_from_ns = shared.measured_from_ns.load(Relaxed);
         let zero = match measured_from_ns {
             u64::MAX => 0.0,
-            ns => (ns / SECOND_NS) as f64,
+            from_ns => shared.second_of(from_ns) as f64,
         };
         self.rows
             .into_iter()
@@ -88,7 +87,7 @@ impl Series {
         let sent = shared.counters.sent.load(Relaxed);
         let row = &mut self.open.entry(self.second).or_default().row;
         row.connected = shared.counters.connected.load(Relaxed);
-        row.sent = sent - self.sent;
+        row.sent += sent - self.sent;
         self.sent = sent;
     }
 

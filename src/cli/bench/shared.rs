@@ -12,6 +12,8 @@ use super::plan::{Load, Place, Plan};
 use super::report::Latency;
 use super::target::Requests;
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// What the threads of one run share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -100,6 +102,16 @@ impl Shared {
     /// The run's clock: nanoseconds since it began, never backwards.
     pub(super) fn now_ns(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
+    }
+
+    /// Which second of the run a time is in. The measured part begins with a
+    /// second of its own.
+    pub(super) fn second_of(&self, now_ns: u64) -> u64 {
+        match self.measured_from_ns.load(Relaxed) {
+            u64::MAX => now_ns / SECOND_NS,
+            // One more, so that no second comes again when its bounds move.
+            from_ns => (now_ns + 2 * SECOND_NS - from_ns % SECOND_NS) / SECOND_NS,
+        }
     }
 
     /// The messages that are on their way.

@@ -12,8 +12,6 @@ use super::report::Latency;
 use super::shared::Shared;
 use super::subscriber::{Kind, Subscriber};
 
-const SECOND_NS: u64 = 1_000_000_000;
-
 /// What came to one worker within one second of the run's clock.
 #[derive(Debug)]
 pub(super) struct Interval {
@@ -144,7 +142,7 @@ impl Desk {
         intervals: Sender<Interval>,
     ) -> Self {
         Self {
-            interval: Interval::of(shared.now_ns() / SECOND_NS),
+            interval: Interval::of(shared.second_of(shared.now_ns())),
             shared,
             tally: Tally::default(),
             audience,
@@ -161,14 +159,14 @@ impl Desk {
         self.measured_from_ns = self.shared.measured_from_ns.load(Relaxed);
         let first = self.shared.first_outstanding.load(Relaxed);
         self.remaining.forget_before(first);
-        if now_ns / SECOND_NS != self.interval.second {
+        if self.shared.second_of(now_ns) != self.interval.second {
             self.hand_over(now_ns);
         }
     }
 
     /// Hands over the second that is over.
     pub(super) fn hand_over(&mut self, now_ns: u64) {
-        let next = Interval::of(now_ns / SECOND_NS);
+        let next = Interval::of(self.shared.second_of(now_ns));
         let over = std::mem::replace(&mut self.interval, next);
         self.tally.each.add(&over.latency);
         let counters = &self.shared.counters;

@@ -6,7 +6,7 @@ pub(super) mod gate;
 pub(super) mod json;
 pub(super) mod latency;
 mod page;
-mod quantity;
+pub(super) mod quantity;
 #[cfg(test)]
 mod sample;
 mod scale;

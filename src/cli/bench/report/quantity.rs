@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// A whole number: `15,000,000`.
-pub(super) fn count(number: u64) -> String {
+pub(in crate::cli::bench) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -17,7 +17,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A number with three digits that matter: `0.125`, `12.5`, `125`, `12,500`.
-pub(super) fn number(value: f64) -> String {
+pub(in crate::cli::bench) fn number(value: f64) -> String {
     if !value.is_finite() {
         return "?".to_owned();
     }
@@ -37,7 +37,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// The same without zeros that say nothing: `0.1`, `5`, for ticks of an axis.
-pub(super) fn round_number(value: f64) -> String {
+pub(in crate::cli::bench) fn round_number(value: f64) -> String {
     let text = number(value);
     match text.contains('.') && !text.contains('e') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -46,12 +46,12 @@ pub(super) fn round_number(value: f64) -> String {
 }
 
 /// A length of time: `800 µs`, `18.4 ms`, `1.62 s`.
-pub(super) fn time(time: Duration) -> String {
+pub(in crate::cli::bench) fn time(time: Duration) -> String {
     seconds(time.as_secs_f64())
 }
 
 /// The same, from seconds.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(in crate::cli::bench) fn seconds(seconds: f64) -> String {
     // 999.6 µs is not 1,000 µs but 1.00 ms.
     match seconds {
         0.0 => "0 s".to_owned(),
@@ -62,7 +62,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 /// A number of bytes: `512 B`, `13.1 KiB`, `149 MiB`.
-pub(super) fn bytes(bytes: f64) -> String {
+pub(in crate::cli::bench) fn bytes(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes;
     let mut unit = 0;

@@ -42,6 +42,7 @@ enum Command {
     #[command(allow_negative_numbers = true)]
     Serve(Box<serve::Serve>),
     /// Measure a server: load, delivery times, and what was lost
+    #[command(allow_negative_numbers = true)]
     Bench(Box<bench::Bench>),
     /// Print a script that completes commands and flags in a shell
     Completions(generate::Completions),

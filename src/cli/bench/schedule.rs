@@ -94,10 +94,11 @@ impl Schedule {
 
     /// When the next message is due; none if that is not a matter of time.
     pub(super) fn next_due_ns(&self) -> Option<u64> {
-        let Load::Rate(_) = self.load else {
-            return None;
+        let due_ns = match self.load {
+            Load::Rate(_) => self.pace.due_ns(self.taken),
+            Load::InFlight(_) | Load::Answered if self.taken == 0 => self.bounds.began_ns,
+            Load::InFlight(_) | Load::Answered => return None,
         };
-        let due_ns = self.pace.due_ns(self.taken);
         self.is_within(due_ns).then_some(due_ns)
     }
 
@@ -158,7 +159,7 @@ impl Schedule {
     fn due_ns(&self, now_ns: u64) -> u64 {
         match self.load {
             Load::Rate(_) => self.pace.due_ns(self.taken),
-            Load::InFlight(_) | Load::Answered => now_ns,
+            Load::InFlight(_) | Load::Answered => now_ns.max(self.bounds.began_ns),
         }
     }
 
@@ -271,6 +272,8 @@ mod tests {
     #[test]
     fn the_closed_loop_waits_for_arrivals() {
         let mut schedule = Schedule::new(Load::InFlight(2), BOUNDS);
+        assert_eq!(schedule.take(SECOND - 1, 0), None, "it has not begun");
+        assert_eq!(schedule.next_due_ns(), Some(SECOND));
         assert_eq!(schedule.take(SECOND, 2), None);
         assert_eq!(schedule.take(SECOND, 1), Some(SECOND));
         assert_eq!(schedule.take(4 * SECOND, 0), None);

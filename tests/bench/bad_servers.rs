@@ -1,0 +1,197 @@
+//! What answers is no server of event streams, or a broken one: one line, an
+//! exit code, no hang.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+
+use crate::called::{bench, call, finish, report_on};
+use crate::server::read_request;
+
+/// A server that does `each` with every connection once it has a request.
+fn server(each: fn(TcpStream)) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                if read_request(&mut stream, &mut Vec::new()).is_some() {
+                    each(stream);
+                }
+            });
+        }
+    });
+    address
+}
+
+#[track_caller]
+fn assert_fails(address: SocketAddr, code: i32, words: &[&str]) {
+    let url = format!("http://{address}");
+    let load = [
+        "--url",
+        &url,
+        "--subscribers",
+        "2",
+        "--duration",
+        "300ms",
+        "--warmup",
+        "0s",
+        "--drain",
+        "300ms",
+        "--timeout",
+        "500ms",
+    ];
+    call(&load).assert_fails(code, words);
+}
+
+#[test]
+fn nobody_is_there() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    assert_fails(address, 3, &["can't reach", "refused"]);
+}
+
+#[test]
+fn a_page_is_no_event_stream() {
+    let address = server(|mut stream| {
+        let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<a/>";
+        let _ = stream.write_all(page.as_bytes());
+    });
+    assert_fails(address, 3, &["no event stream"]);
+}
+
+#[test]
+fn a_refused_stream_is_a_refusal() {
+    let address = server(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+    });
+    assert_fails(address, 4, &["404"]);
+}
+
+#[test]
+fn what_speaks_another_language_is_no_server() {
+    let address = server(|mut stream| {
+        let _ = stream.write_all(b"-ERR unknown command 'GET'\r\n");
+    });
+    assert_fails(address, 3, &["not HTTP"]);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up() {
+    let address = server(|stream| {
+        let _ = read_request(&mut stream.try_clone().unwrap(), &mut Vec::new());
+    });
+    assert_fails(address, 3, &["no answer within 500ms"]);
+}
+
+#[test]
+fn a_server_that_refuses_every_message_is_a_refusal() {
+    let address = server(|mut stream| {
+        let answer = match stream.peer_addr() {
+            Ok(_) => "HTTP/1.1 403 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            Err(_) => return,
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let url = format!("http://{address}");
+    let load = ["--url", &url, "--mode", "publish", "--duration", "200ms"];
+    call(&load).assert_fails(4, &["refused", "403"]);
+}
+
+const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+#[test]
+fn streams_that_end_at_once_are_counted_and_nothing_spins() {
+    let address = server(|mut stream| {
+        let _ = stream.write_all(STREAM.as_bytes());
+    });
+    let load = ["--mode", "idle", "--subscribers", "2", "--duration", "1s"];
+    let (called, report) = report_on(address, &load);
+    assert_eq!(called.code, Some(0), "{called:#?}");
+    assert_eq!(report["runs"][0]["connect"]["ok"], 2);
+}
+
+#[test]
+fn a_line_that_never_ends_is_cut_off_and_not_kept() {
+    let address = server(|mut stream| {
+        let _ = stream.write_all(STREAM.as_bytes());
+        let piece = [b'x'; 64 * 1024];
+        while stream.write_all(&piece).is_ok() {}
+    });
+    let load = [
+        "--mode",
+        "idle",
+        "--subscribers",
+        "1",
+        "--duration",
+        "500ms",
+    ];
+    let (called, _) = report_on(address, &load);
+    assert_eq!(called.code, Some(0), "{called:#?}");
+}
+
+#[test]
+fn words_that_make_no_sense_are_named() {
+    for (args, words) in [
+        (&["--url", "http://a b"][..], "--url"),
+        (&["--url", "https://a.example"], "plain HTTP"),
+        (&["--rate", "0"], "--rate"),
+        (&["--rate", "many"], "--rate"),
+        (&["--in-flight", "0"], "--in-flight"),
+        (&["--subscribers", "0"], "--subscribers 0"),
+        (&["--subscribers", "-1"], "--subscribers"),
+        (&["--size", "10"], "at least 56 bytes"),
+        (&["--size", "200..100"], "--size"),
+        (&["--duration", "soon"], "--duration"),
+        (&["--slow", "5"], "5%:1KiB/s"),
+        (&["--churn", "x"], "--churn"),
+        (&["--publish-body", "nothing"], "{payload}"),
+        (&["--subscribe-path", "a"], "--subscribe-path"),
+        (&["-H", "no colon"], "header"),
+        (&["--fail-if", "speed>1"], "--fail-if"),
+        (&["--mode", "publish", "--in-flight", "3"], "--publishers"),
+        (&["--mode", "idle", "--messages", "3"], "--duration"),
+    ] {
+        let called = call(args);
+        assert!(called.talk.contains(words), "{args:?}: {called:#?}");
+        called.assert_fails(2, &[]);
+    }
+}
+
+#[test]
+fn more_subscribers_than_open_files_says_what_to_do() {
+    let mut command = Command::new("sh");
+    let line = format!(
+        "ulimit -n 100 && exec {} bench --spawn --subscribers 200",
+        env!("CARGO_BIN_EXE_sse-chat")
+    );
+    command
+        .args(["-c", &line])
+        .stdin(std::process::Stdio::null());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let called = finish(command.spawn().unwrap());
+    called.assert_fails(1, &["the limit is 100", "ulimit -n"]);
+}
+
+#[test]
+fn a_private_server_that_does_not_start_says_why() {
+    let called = call(&["--spawn", "--", "--history", "many"]);
+    assert_eq!(called.code, Some(1), "{called:#?}");
+    assert!(called.talk.contains("--history"), "{called:#?}");
+    assert!(called.talk.contains("--spawn"), "{called:#?}");
+}
+
+#[test]
+fn a_process_that_is_none_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let called = finish(
+        bench(&["--url", &url, "--pid", "2147483647"])
+            .spawn()
+            .unwrap(),
+    );
+    called.assert_fails(1, &["2147483647"]);
+}

@@ -1,0 +1,279 @@
+//! A small server of our own that speaks the protocol and cheats: a thread for
+//! each connection, all state behind one lock.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::called::DEADLINE;
+
+/// What the server does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cheat {
+    /// Nothing.
+    None,
+    /// The first subscriber does not get every `every`th message.
+    Lose { every: u64, how: Lost },
+    /// Everybody gets every so manyth message twice.
+    Double(u64),
+    /// Everybody gets every so manyth message only after the next one.
+    Swap(u64),
+    /// Every delivery takes so long.
+    Delay(Duration),
+    /// Every so manyth publish is answered with 429.
+    Refuse(u64),
+    /// The first subscriber's stream is cut once, after so many messages.
+    Cut { after: u64, resume: bool },
+    /// After so many messages nothing happens for a time.
+    Stall { after: u64, time: Duration },
+    /// It knows nothing of our protocol, and wants a key.
+    Foreign,
+}
+
+/// How a loss looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Lost {
+    /// The room's number has a hole.
+    Openly,
+    /// The numbers go on as if nothing were missing.
+    Renumbered,
+    /// A gap says so.
+    Announced,
+}
+
+/// The server. Its threads end with the test's process.
+pub(crate) struct CheatingServer {
+    pub(crate) address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    cheat: Cheat,
+    room: Mutex<Room>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Room {
+    requests: u64,
+    messages: Vec<String>,
+    subscribers: Vec<Subscriber>,
+    was_cut: bool,
+    accepted: u64,
+    /// Connections that published, and were closed.
+    closed: u64,
+}
+
+struct Subscriber {
+    stream: TcpStream,
+    /// Messages that it did not get, and the numbers do not show it.
+    hidden: u64,
+}
+
+impl CheatingServer {
+    pub(crate) fn start(cheat: Cheat) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let state = Arc::new(State {
+            cheat,
+            room: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let server = Self {
+            address: listener.local_addr().unwrap(),
+            state: Arc::clone(&state),
+        };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&state);
+                std::thread::spawn(move || state.serve(stream));
+            }
+        });
+        server
+    }
+
+    /// Publishes that were answered with 201.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.state.room.lock().unwrap().accepted
+    }
+
+    /// Waits until so many messages were said.
+    pub(crate) fn wait_for_messages(&self, count: usize) {
+        self.wait_while(|room| room.messages.len() < count);
+    }
+
+    /// Waits until the benchmark has closed a connection that published.
+    pub(crate) fn wait_for_the_publishers_to_go(&self) {
+        self.wait_while(|room| room.closed == 0);
+    }
+
+    fn wait_while(&self, waits: impl Fn(&Room) -> bool) {
+        let room = self.state.room.lock().unwrap();
+        let changed = &self.state.changed;
+        let waited = changed.wait_timeout_while(room, DEADLINE, |room| waits(room));
+        assert!(!waited.unwrap().1.timed_out(), "nothing changed");
+    }
+}
+
+impl State {
+    fn serve(&self, mut stream: TcpStream) {
+        stream.set_nodelay(true).unwrap();
+        let mut bytes = Vec::new();
+        while let Some((head, body)) = read_request(&mut stream, &mut bytes) {
+            if self.cheat == Cheat::Foreign && !head.contains("\r\nX-Key: 1\r\n") {
+                let _ = stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+            } else if head.starts_with("GET ") {
+                return self.subscribe(stream, &head);
+            } else {
+                let status = self.publish(&body);
+                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\n{{}}");
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    break;
+                }
+            }
+        }
+        self.room.lock().unwrap().closed += 1;
+        self.changed.notify_all();
+    }
+
+    fn subscribe(&self, mut stream: TcpStream, head: &str) {
+        let mut room = self.room.lock().unwrap();
+        let head_lines = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head_lines.as_bytes()).unwrap();
+        if self.cheat != Cheat::Foreign {
+            write_chunk(&mut stream, "event: hello\nid: e-0\ndata: {}\n\n");
+        }
+        let last = head.split("Last-Event-ID: e-").nth(1);
+        let last = last.and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+        if let (Some(last), Cheat::Cut { resume: true, .. }) = (last, self.cheat) {
+            for at in last..room.messages.len() {
+                let message = room.messages[at].clone();
+                write_chunk(&mut stream, &update(at as u64 + 1, at as u64 + 1, &message));
+            }
+        }
+        room.subscribers.push(Subscriber { stream, hidden: 0 });
+    }
+
+    fn publish(&self, body: &str) -> u16 {
+        let mut room = self.room.lock().unwrap();
+        room.requests += 1;
+        if let Cheat::Refuse(every) = self.cheat
+            && room.requests.is_multiple_of(every)
+        {
+            return 429;
+        }
+        let message = match serde_json::from_str::<Value>(body) {
+            Ok(json) => json["message"].as_str().unwrap().to_owned(),
+            Err(_) => body.to_owned(),
+        };
+        room.messages.push(message);
+        if let Cheat::Stall { after, time } = self.cheat
+            && room.messages.len() as u64 == after
+        {
+            // The pause that is to be seen: with the lock, so that all wait.
+            std::thread::sleep(time);
+        }
+        if let Cheat::Delay(time) = self.cheat {
+            std::thread::sleep(time);
+        }
+        self.deliver(&mut room);
+        room.accepted += 1;
+        self.changed.notify_all();
+        201
+    }
+
+    fn deliver(&self, room: &mut Room) {
+        let seq = room.messages.len() as u64;
+        if let Cheat::Cut { after, .. } = self.cheat
+            && seq == after
+            && !std::mem::replace(&mut room.was_cut, true)
+        {
+            let first = room.subscribers.remove(0);
+            let _ = first.stream.shutdown(std::net::Shutdown::Both);
+        }
+        let message = |seq: u64| &room.messages[seq as usize - 1];
+        for (index, subscriber) in room.subscribers.iter_mut().enumerate() {
+            match self.cheat {
+                Cheat::Lose { every, how } if index == 0 && seq.is_multiple_of(every) => {
+                    subscriber.lose(how, seq);
+                }
+                Cheat::Double(every) if seq.is_multiple_of(every) => {
+                    subscriber.send(seq, message(seq));
+                    subscriber.send(seq, message(seq));
+                }
+                Cheat::Swap(every) if seq.is_multiple_of(every) => {}
+                Cheat::Swap(every) if seq > 1 && (seq - 1).is_multiple_of(every) => {
+                    subscriber.send(seq, message(seq));
+                    subscriber.send(seq - 1, message(seq - 1));
+                }
+                Cheat::Foreign => {
+                    write_chunk(
+                        &mut subscriber.stream,
+                        &format!("data: {}\n\n", message(seq)),
+                    );
+                }
+                _ => subscriber.send(seq, message(seq)),
+            }
+        }
+    }
+}
+
+impl Subscriber {
+    fn send(&mut self, seq: u64, message: &str) {
+        write_chunk(&mut self.stream, &update(seq, seq - self.hidden, message));
+    }
+
+    fn lose(&mut self, how: Lost, seq: u64) {
+        match how {
+            Lost::Openly => {}
+            Lost::Renumbered => self.hidden += 1,
+            Lost::Announced => {
+                let next = seq + 1;
+                let gap = format!(
+                    "event: gap\nid: e-{seq}\ndata: {{\"room\":\"bench-0\",\"reason\":\"lagged\",\"lost\":1,\"next\":{next}}}\n\n"
+                );
+                write_chunk(&mut self.stream, &gap);
+            }
+        }
+    }
+}
+
+fn update(seq: u64, number: u64, message: &str) -> String {
+    format!(
+        "id: e-{seq}\nevent: update\ndata: {{\"id\":\"e-{seq}\",\"number\":{number},\"message\":\"{message}\"}}\n\n"
+    )
+}
+
+fn write_chunk(stream: &mut TcpStream, text: &str) {
+    // Who has gone away gets nothing.
+    let _ = stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes());
+}
+
+/// One request off the front of what comes; none at the end.
+pub(crate) fn read_request(
+    stream: &mut TcpStream,
+    bytes: &mut Vec<u8>,
+) -> Option<(String, String)> {
+    loop {
+        let text = String::from_utf8_lossy(bytes);
+        if let Some((head, rest)) = text.split_once("\r\n\r\n") {
+            let length = head.split("Content-Length: ").nth(1);
+            let length = length.map_or(0, |rest| {
+                rest.split("\r\n").next().unwrap().parse::<usize>().unwrap()
+            });
+            if rest.len() >= length {
+                let request = (format!("{head}\r\n"), rest[..length].to_owned());
+                let taken = head.len() + 4 + length;
+                bytes.drain(..taken);
+                return Some(request);
+            }
+        }
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer) {
+            Ok(read) if read > 0 => bytes.extend_from_slice(&buffer[..read]),
+            _ => return None,
+        }
+    }
+}

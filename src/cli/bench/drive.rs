@@ -182,18 +182,10 @@ impl<'a> Drive<'a> {
     /// message may take.
     async fn wait_for_all_to_be_whole(&mut self) -> Result<(), Failure> {
         let opened = self.found.shared.counters.opened.load(Relaxed);
-        let patience_ns = self.plan().drain.as_nanos() as u64;
-        let mut last = (0, self.now_ns());
+        let mut silence = Silence::new(&self.found.shared);
         self.wait("coming back", |shared| {
-            let counters = &shared.counters;
-            let whole = counters.whole.load(Relaxed);
-            let seen = whole + counters.delivered.load(Relaxed) + counters.bytes.load(Relaxed);
-            if seen != last.0 {
-                last = (seen, shared.now_ns());
-            }
-            // What came is told once a second, so that is waited for, too.
-            let silent_ns = shared.now_ns() - last.1;
-            whole >= opened || silent_ns > patience_ns + 1_000_000_000
+            let whole = shared.counters.whole.load(Relaxed);
+            whole >= opened || silence.is_over(shared)
         })
         .await
     }
@@ -269,11 +261,12 @@ impl<'a> Drive<'a> {
         self.look(|looks| &mut looks.connected)
     }
 
-    /// Waits until all messages have reached everybody or were given up.
+    /// Waits until all messages have reached everybody, or nothing more has come
+    /// for as long as a message may take: what is only late is not lost.
     async fn drain(&mut self) -> Result<(), Failure> {
-        let until_ns = self.now_ns() + self.plan().drain.as_nanos() as u64;
+        let mut silence = Silence::new(&self.found.shared);
         self.wait_in_any_case("draining", |shared| {
-            shared.messages().outstanding.open() == 0 || shared.now_ns() >= until_ns
+            shared.messages().outstanding.incomplete() == 0 || silence.is_over(shared)
         })
         .await
     }
@@ -402,6 +395,31 @@ impl<'a> Drive<'a> {
             });
         }
         Ok(self.found)
+    }
+}
+
+/// How long nothing has been delivered to a good subscriber.
+struct Silence {
+    received: u64,
+    since_ns: u64,
+}
+
+impl Silence {
+    fn new(shared: &Shared) -> Self {
+        Self {
+            received: 0,
+            since_ns: shared.now_ns(),
+        }
+    }
+
+    /// Whether it has lasted for as long as a message may take.
+    fn is_over(&mut self, shared: &Shared) -> bool {
+        let received = shared.counters.received.load(Relaxed);
+        if received != self.received {
+            self.received = received;
+            self.since_ns = shared.now_ns();
+        }
+        Duration::from_nanos(shared.now_ns() - self.since_ns) >= shared.plan.drain
     }
 }
 

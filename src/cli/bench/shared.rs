@@ -61,6 +61,8 @@ pub(super) struct Counters {
     pub(super) sent: AtomicU64,
     /// Deliveries, each counted once.
     pub(super) delivered: AtomicU64,
+    /// Deliveries to good subscribers, told within a turn of a worker.
+    pub(super) received: AtomicU64,
     /// Bytes that came in.
     pub(super) bytes: AtomicU64,
     /// Messages that the server accepted.

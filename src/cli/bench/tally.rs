@@ -132,6 +132,8 @@ pub(super) struct Desk {
     interval: Interval,
     intervals: Sender<Interval>,
     measured_from_ns: u64,
+    /// Deliveries to good subscribers that the shared counter has.
+    told: u64,
 }
 
 impl Desk {
@@ -150,6 +152,7 @@ impl Desk {
             remaining: Remaining::default(),
             intervals,
             measured_from_ns: u64::MAX,
+            told: 0,
         }
     }
 
@@ -157,6 +160,11 @@ impl Desk {
     /// second is over.
     pub(super) fn turn(&mut self, now_ns: u64) {
         self.measured_from_ns = self.shared.measured_from_ns.load(Relaxed);
+        self.shared
+            .counters
+            .received
+            .fetch_add(self.tally.received - self.told, Relaxed);
+        self.told = self.tally.received;
         let first = self.shared.first_outstanding.load(Relaxed);
         self.remaining.forget_before(first);
         if self.shared.second_of(now_ns) != self.interval.second {

@@ -1,0 +1,112 @@
+//! The command line, and what follows from it.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::server::Server;
+use crate::work::Work;
+
+const DEFAULT_ROUNDS: usize = 3;
+
+/// The same work on sse-chat and on other servers, side by side. Run it in the
+/// project's folder, through benches/peers/run.sh.
+#[derive(Debug, Parser)]
+#[command(name = "peers", version)]
+pub(crate) struct Arguments {
+    /// A smoke test: small loads, one round; fails when a server loses anything
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Servers to measure [default: all]
+    #[arg(long, value_name = "SERVER", value_enum, value_delimiter = ',')]
+    servers: Vec<Server>,
+
+    /// Works to measure [default: all]
+    #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
+    works: Vec<Work>,
+
+    /// Rounds that count, after one that does not [default: 3; with --quick 1]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=99))]
+    rounds: Option<u16>,
+
+    /// Folder for the results [default: benches/runs/<date>; with --quick none]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// The program that is measured, and that measures
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "SSE_CHAT_BIN",
+        default_value = "target/release/sse-chat"
+    )]
+    pub(crate) sse_chat: PathBuf,
+}
+
+impl Arguments {
+    /// The servers, in the order of the tables.
+    pub(crate) fn servers(&self) -> Vec<Server> {
+        let asked = |server: &Server| self.servers.is_empty() || self.servers.contains(server);
+        Server::ALL.into_iter().filter(asked).collect()
+    }
+
+    /// The works, in the order of the tables.
+    pub(crate) fn works(&self) -> Vec<Work> {
+        let asked = |work: &Work| self.works.is_empty() || self.works.contains(work);
+        Work::ALL.into_iter().filter(asked).collect()
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        let default = if self.quick { 1 } else { DEFAULT_ROUNDS };
+        self.rounds.map_or(default, usize::from)
+    }
+
+    /// Where results are kept; none when they are only shown.
+    pub(crate) fn out(&self) -> Option<PathBuf> {
+        let dated = || {
+            let today = jiff::Zoned::now().date();
+            PathBuf::from(format!("benches/runs/{today}"))
+        };
+        match (&self.out, self.quick) {
+            (Some(folder), _) => Some(folder.clone()),
+            (None, false) => Some(dated()),
+            (None, true) => None,
+        }
+    }
+
+    /// What somebody types to do the same again: without this machine's paths.
+    pub(crate) fn command(&self) -> String {
+        let mut command = String::from("bash benches/peers/run.sh");
+        if self.quick {
+            command.push_str(" --quick");
+        }
+        if let Some(rounds) = self.rounds {
+            command.push_str(&format!(" --rounds {rounds}"));
+        }
+        if !self.servers.is_empty() {
+            let names: Vec<_> = self.servers().iter().map(|one| one.name()).collect();
+            command.push_str(&format!(" --servers {}", names.join(",")));
+        }
+        if !self.works.is_empty() {
+            let names: Vec<_> = self.works().iter().map(|one| one.name()).collect();
+            command.push_str(&format!(" --works {}", names.join(",")));
+        }
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_told_without_paths() {
+        let typed = "peers --servers nchan,floor --rounds 2 --out /a/b --sse-chat /c/d";
+        let arguments = Arguments::try_parse_from(typed.split(' ')).expect("valid");
+        assert_eq!(
+            arguments.command(),
+            "bash benches/peers/run.sh --rounds 2 --servers floor,nchan"
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! One call of `sse-chat bench` against a server that runs.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cores::{Cores, Role};
+use crate::report::Report;
+use crate::running::Running;
+use crate::server::Server;
+use crate::work::{Scale, Work};
+
+/// How long one measurement may take before it counts as hanging.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Measures a work, and gives the report as `sse-chat bench` wrote it, and read.
+pub(crate) async fn measure(
+    sse_chat: &Path,
+    cores: Cores,
+    running: &Running,
+    (work, server, scale): (Work, Server, Scale),
+) -> Result<(Vec<u8>, Report), String> {
+    let mut command = cores.command(Role::Generator, sse_chat);
+    command
+        .arg("bench")
+        .args(["--url", &format!("http://127.0.0.1:{}", running.port)])
+        .args(["--pid", &running.pids().join(",")])
+        .args(work.flags(scale))
+        .args(["--publish-body", server.publish_body()])
+        .args(["--json", "-"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let output = timeout(LIMIT, command.output())
+        .await
+        .map_err(|_| format!("not done after {} s", LIMIT.as_secs()))?
+        .map_err(|error| format!("{}: {error}", sse_chat.display()))?;
+    let report = read(&output).map_err(|why| {
+        let words = running.last_words();
+        format!("{why} (the server: {words})")
+    })?;
+    Ok((output.stdout, report))
+}
+
+fn read(output: &Output) -> Result<Report, String> {
+    if !output.status.success() {
+        let talk = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {}", output.status, talk.trim()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("its report: {error}"))
+}

@@ -1,0 +1,106 @@
+//! The figures of a work: how each is read from a run, and how it is written.
+
+use crate::report::Run;
+use crate::work::Work;
+
+/// One figure of a work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    /// What it is, with its unit.
+    pub(crate) title: &'static str,
+    /// The same for the overview, which has a column for several works; none if
+    /// it is not there.
+    pub(crate) overview: Option<&'static str>,
+    /// None when the run does not have it.
+    pub(crate) of: fn(&Run) -> Option<f64>,
+}
+
+impl Column {
+    const fn new(title: &'static str, of: fn(&Run) -> Option<f64>) -> Self {
+        let overview = None;
+        Self {
+            title,
+            overview,
+            of,
+        }
+    }
+
+    const fn in_overview(mut self, title: &'static str) -> Self {
+        self.overview = Some(title);
+        self
+    }
+}
+
+const CPU: Column = Column::new("CPU, µs a delivery", |run| {
+    run.server.as_ref()?.cpu_us_per_delivery
+});
+const DELIVERIES: Column = Column::new("deliveries/s", |run| {
+    run.delivery.as_ref().map(|delivery| delivery.per_second)
+});
+const P50: Column = Column::new("p50, ms", |run| {
+    Some(run.delivery.as_ref()?.each.p50_us? / 1e3)
+});
+const P99: Column = Column::new("p99, ms", |run| {
+    Some(run.delivery.as_ref()?.each.p99_us? / 1e3)
+});
+const MEMORY: Column = Column::new("memory, KiB a reader", |run| {
+    Some(run.server.as_ref()?.memory_per_subscriber? / 1024.0)
+});
+const PUBLISHED: Column = Column::new("requests/s", |run| {
+    run.publish.as_ref().map(|publish| publish.per_second)
+});
+const CPU_PUBLISH: Column = Column::new("CPU, µs a request", |run| {
+    run.server.as_ref()?.cpu_us_per_publish
+});
+const RESUMED: Column = Column::new("until the last is whole, s", |run| {
+    run.resume.as_ref().map(|resume| resume.all_seconds)
+});
+
+/// The figures of a work, the one that counts first.
+pub(crate) fn columns(work: Work) -> Vec<Column> {
+    match work {
+        Work::Fanout1000 => vec![CPU.in_overview("1,000 readers, µs a delivery"), DELIVERIES],
+        Work::Fanout9000 => vec![CPU.in_overview("9,000 readers, µs a delivery"), DELIVERIES],
+        Work::Fanout1000With64 => vec![CPU.in_overview("64 in flight, µs a delivery"), DELIVERIES],
+        Work::Paced => vec![P99.in_overview("paced, p99 in ms"), P50, CPU, DELIVERIES],
+        Work::Idle => vec![MEMORY.in_overview("KiB an idle reader")],
+        Work::Publish => vec![PUBLISHED.in_overview("publish requests/s"), CPU_PUBLISH],
+        Work::Resume => vec![RESUMED.in_overview("resume, s")],
+    }
+}
+
+/// A figure with three digits that count, thousands apart.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        small if small < 0.0995 => format!("{value:.3}"),
+        small if small < 9.995 => format!("{value:.2}"),
+        middle if middle < 99.95 => format!("{value:.1}"),
+        _ => thousands(value.round() as i64),
+    }
+}
+
+/// `12,345`.
+pub(crate) fn thousands(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::from(if value < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_about_three_digits() {
+        let written: Vec<_> = [0.0, 0.254, 2.4, 18.74, 181.2, 203_456.0]
+            .map(figure)
+            .into();
+        assert_eq!(written, ["0.000", "0.25", "2.40", "18.7", "181", "203,456"]);
+    }
+}

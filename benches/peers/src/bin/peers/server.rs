@@ -1,0 +1,129 @@
+//! The servers: their names, how each is started, and what it can't do. All
+//! take `GET /rooms/{room}/events` and `POST /rooms/{room}/messages`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::work::Work;
+
+/// Where better-sse and its packages are, from the project's folder.
+pub(crate) const BETTER_SSE: &str = "benches/peers/better-sse";
+const NGINX_CONF: &str = include_str!("../../../nchan/nginx.conf");
+
+/// One of the servers that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Server {
+    /// A bare loop of non-blocking writes, the least that a server can cost
+    Floor,
+    /// This project
+    SseChat,
+    /// nginx with the module nchan
+    Nchan,
+    /// axum's Sse on a tokio broadcast channel
+    Axum,
+    /// better-sse with express on node
+    BetterSse,
+}
+
+/// A program and its arguments.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Server {
+    /// All of them, in the order of the tables.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Floor,
+        Self::SseChat,
+        Self::Nchan,
+        Self::Axum,
+        Self::BetterSse,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::SseChat => "sse-chat",
+            Self::Nchan => "nchan",
+            Self::Axum => "axum",
+            Self::BetterSse => "better-sse",
+        }
+    }
+
+    /// Whether it can do this work at all.
+    pub(crate) fn can(self, work: Work) -> bool {
+        match work {
+            // The others keep no history.
+            Work::Resume => matches!(self, Self::SseChat | Self::Nchan),
+            _ => true,
+        }
+    }
+
+    /// How it is started on `port`. `scratch` is an empty folder of its own.
+    pub(crate) fn invocation(
+        self,
+        sse_chat: &Path,
+        port: u16,
+        scratch: &Path,
+    ) -> Result<Invocation, String> {
+        let (program, arguments) = match self {
+            Self::Floor => (beside_this_program("floor")?, port.to_string()),
+            Self::Axum => (beside_this_program("axum_sse")?, port.to_string()),
+            Self::SseChat => (
+                sse_chat.to_owned(),
+                format!("serve --listen 127.0.0.1:{port} --log-level warn"),
+            ),
+            Self::BetterSse => ("node".into(), format!("{BETTER_SSE}/server.mjs {port}")),
+            Self::Nchan => return nginx(port, scratch),
+        };
+        let arguments = arguments.split(' ').map(str::to_owned).collect();
+        Ok(Invocation { program, arguments })
+    }
+
+    /// The body of a message; `{payload}` is what readers look for. nchan passes
+    /// it on as it is, so it gets what the others make of theirs.
+    pub(crate) fn publish_body(self) -> &'static str {
+        match self {
+            Self::Nchan => {
+                r#"{"id":"peer00000000-1","room":"bench-0","number":1,"name":"bench","message":"{payload}","created_at":"2026-01-01T00:00:00.000Z"}"#
+            }
+            _ => r#"{"name":"bench","message":"{payload}"}"#,
+        }
+    }
+}
+
+/// The other programs of this crate are built into the same folder.
+fn beside_this_program(name: &str) -> Result<PathBuf, String> {
+    let this = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
+    let program = this.with_file_name(name);
+    match program.is_file() {
+        true => Ok(program),
+        false => Err(format!("{name} is not built: run benches/peers/run.sh")),
+    }
+}
+
+fn nginx(port: u16, scratch: &Path) -> Result<Invocation, String> {
+    let folder = scratch.display().to_string();
+    let text = NGINX_CONF
+        .replace("{port}", &port.to_string())
+        .replace("{scratch}", &folder);
+    let file = scratch.join("nginx.conf");
+    fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Invocation {
+        program: nginx_program(),
+        arguments: vec!["-p".into(), folder, "-c".into(), file.display().to_string()],
+    })
+}
+
+/// Debian keeps it where only root's PATH looks.
+pub(crate) fn nginx_program() -> PathBuf {
+    let debian = PathBuf::from("/usr/sbin/nginx");
+    match debian.is_file() {
+        true => debian,
+        false => "nginx".into(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Which versions were measured, a line for each server.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::server::{BETTER_SSE, Server, nginx_program};
+
+const CARGO_LOCK: &str = include_str!("../../../Cargo.lock");
+const NPM_LOCK: &str = include_str!("../../../better-sse/package-lock.json");
+
+/// Fails when a program is missing.
+pub(crate) async fn of(servers: &[Server], sse_chat: &Path) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    for server in servers {
+        lines.push(match server {
+            Server::Floor => "floor: a bare loop of non-blocking writes (src/bin/floor)".into(),
+            Server::SseChat => of_ours(sse_chat).await?,
+            Server::Nchan => of_nchan().await?,
+            Server::Axum => of_axum(),
+            Server::BetterSse => of_better_sse().await?,
+        });
+    }
+    Ok(lines)
+}
+
+async fn of_ours(sse_chat: &Path) -> Result<String, String> {
+    let version = said(Command::new(sse_chat).arg("--version")).await?;
+    // A copy without its history has none.
+    let commit = said(Command::new("git").args(["describe", "--always", "--dirty"])).await;
+    Ok(match commit {
+        Ok(commit) if !commit.is_empty() => format!("sse-chat: {version}, commit {commit}"),
+        _ => format!("sse-chat: {version}"),
+    })
+}
+
+async fn of_nchan() -> Result<String, String> {
+    let nginx = said(Command::new(nginx_program()).arg("-v")).await?;
+    let package = ["--show", "--showformat=${Version}", "libnginx-mod-nchan"];
+    let nchan = said(Command::new("dpkg-query").args(package)).await?;
+    Ok(format!("nchan: {nchan}, {nginx}"))
+}
+
+fn of_axum() -> String {
+    let crates = ["axum", "tokio", "tokio-stream", "hyper"]
+        .map(|name| format!("{name} {}", locked(name).unwrap_or("?")));
+    format!("axum: {}", crates.join(", "))
+}
+
+/// The version of a crate in the lock file that this program was built with.
+fn locked(name: &str) -> Option<&'static str> {
+    let (_, rest) = CARGO_LOCK.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    rest.split('"').next()
+}
+
+async fn of_better_sse() -> Result<String, String> {
+    let node = said(Command::new("node").arg("--version")).await?;
+    let lock: Value = serde_json::from_str(NPM_LOCK)
+        .map_err(|error| format!("{BETTER_SSE}/package-lock.json: {error}"))?;
+    let version = |name: &str| {
+        let version = &lock["packages"][format!("node_modules/{name}")]["version"];
+        version.as_str().unwrap_or("?").to_owned()
+    };
+    let (better_sse, express) = (version("better-sse"), version("express"));
+    Ok(format!(
+        "better-sse: {better_sse}, express {express}, node {node}"
+    ))
+}
+
+/// The first line that a program says, wherever it says it: nginx uses standard
+/// error for its version.
+async fn said(command: &mut Command) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).output().await;
+    let output =
+        output.map_err(|error| format!("{}: {error}", command.as_std().get_program().display()))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    Ok(said.lines().next().unwrap_or("").trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_that_is_named_is_locked() {
+        assert!(of_axum().starts_with("axum: axum 0.8."), "{}", of_axum());
+        assert!(!of_axum().contains('?'), "{}", of_axum());
+    }
+}

@@ -53,6 +53,12 @@
 //! 4. It lags? Back to 3 with the cursor it has reached.
 //! 5. Its end, however it comes, is a drop: [`chat::Subscription`] leaves its
 //!    rooms.
+//!
+//! # The other side of it
+//!
+//! `client/subscription.rs` opens one stream after another; `client/stream.rs`
+//! turns bytes into events and silence into an end; `client/follow.rs` knows
+//! what was given, and says what is missing.
 
 pub mod chat;
 pub mod cli;

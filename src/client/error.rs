@@ -1,0 +1,132 @@
+//! What a client sees when it does not get what it asked for. Each is one line.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// Why there is no answer, or none that helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// No connection; the line says to where, and the root cause.
+    Unreachable(String),
+    /// The connection broke before the answer was whole.
+    Cut(String),
+    /// What answers is no sse-chat; the line says what it answered instead.
+    NotSseChat(String),
+    /// The server does not want it.
+    Refused(Refusal),
+    /// The answer took too long.
+    TimedOut {
+        /// The server's address.
+        url: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+}
+
+/// A refusal: a problem of RFC 9457, or as much of one as there was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status, 400 to 599.
+    pub status: u16,
+    /// The stable code of the protocol; `None` if what refused is no sse-chat.
+    pub code: Option<String>,
+    /// What was wrong, in one line.
+    pub detail: String,
+    /// When it may be tried again, as `Retry-After` said.
+    pub retry_after: Option<Duration>,
+}
+
+impl Error {
+    /// An error of a request on its way.
+    pub(super) fn of_request(
+        url: &super::ServerUrl,
+        error: &hyper_util::client::legacy::Error,
+    ) -> Self {
+        let cause = root_cause(error);
+        match error.is_connect() {
+            true => Self::Unreachable(format!("can't reach {url}: {cause}")),
+            false => Self::Cut(format!("{url} cut the connection: {cause}")),
+        }
+    }
+}
+
+/// The innermost reason, which is the one that a person can do something about.
+pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    let timed_out = root
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+    if timed_out {
+        return "no answer in time".to_owned();
+    }
+    one_line(&without_number(&root.to_string()))
+}
+
+/// `Connection refused (os error 111)` as a person says it.
+fn without_number(text: &str) -> String {
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match chars.next() {
+        // An abbreviation such as DNS stays as it is.
+        Some(first) if chars.clone().next().is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A text of somebody else, made fit for one line of a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    const MOST: usize = 300;
+    let line = text.trim().lines().next().unwrap_or_default();
+    let shown = line.chars().filter(|c| !c.is_control()).take(MOST);
+    shown.collect()
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(line) | Self::Cut(line) | Self::NotSseChat(line) => f.write_str(line),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::TimedOut { url, after } => {
+                write!(f, "{url} did not answer within {} s", after.as_secs_f64())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "refused: {} ({} {code})", self.detail, self.status),
+            None => write!(f, "refused: {} ({})", self.detail, self.status),
+        }
+    }
+}
+
+impl StdError for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_shown_as_a_person_says_it() {
+        let refused = io::Error::from_raw_os_error(111);
+        assert_eq!(root_cause(&refused), "connection refused");
+        assert_eq!(without_number("DNS failed"), "DNS failed");
+        let late = io::Error::new(io::ErrorKind::TimedOut, "deadline has elapsed");
+        assert_eq!(root_cause(&late), "no answer in time");
+    }
+
+    #[test]
+    fn a_text_of_somebody_else_is_one_line_that_drives_no_terminal() {
+        assert_eq!(one_line(" a\u{1b}[2Jb\nc"), "a[2Jb");
+        assert_eq!(one_line(&"x".repeat(1000)).len(), 300);
+    }
+}

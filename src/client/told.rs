@@ -1,0 +1,116 @@
+//! What a subscription tells: the events of the protocol as types, and what
+//! only a client can know: that it was cut, that something is missing.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::chat::Message;
+
+/// One thing that happened in the rooms that are followed.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// A stream has begun; again after each cut.
+    Hello(Welcome),
+    /// Somebody said something.
+    Message {
+        /// What, typed.
+        message: Message<'static>,
+        /// The same, exactly as the server sent it.
+        json: String,
+    },
+    /// A hole that the server announced.
+    Gap(Hole),
+    /// A hole that nobody announced: the message that comes next does not
+    /// follow the one before it in its room.
+    Missing {
+        /// The room.
+        room: String,
+        /// The number of the last message before the hole, 0 for none.
+        after: u64,
+        /// The number of the message after it.
+        before: u64,
+    },
+    /// Who is here.
+    Presence(Here),
+    /// The stream was lost; another attempt follows after `wait`.
+    Cut {
+        /// Why, in one line.
+        why: String,
+        /// How long until the next attempt.
+        wait: Duration,
+    },
+}
+
+/// The `hello` event.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Welcome {
+    /// Where the stream goes on from.
+    pub cursor: String,
+    /// Silence after which the server sends a ping, in milliseconds.
+    pub ping_ms: u64,
+    /// The rooms as they are now.
+    #[serde(default)]
+    pub rooms: Vec<HereRoom>,
+}
+
+/// A room as it is when a stream begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HereRoom {
+    /// The room.
+    pub room: String,
+    /// How many members are in it.
+    pub members: u64,
+    /// The id of the oldest message that the server holds.
+    pub oldest: Option<String>,
+    /// The id of the newest message that the server holds.
+    pub newest: Option<String>,
+    /// The number of the next message.
+    pub next: u64,
+}
+
+/// The `gap` event.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Hole {
+    /// The room.
+    pub room: String,
+    /// `evicted`, `restart`, `unknown`, `lagged`, or one that is not known yet.
+    pub reason: String,
+    /// How many messages are lost, if the server knows.
+    pub lost: Option<u64>,
+    /// The number of the next message in this stream.
+    pub next: u64,
+    /// The number of the last message that the client has; `None` for none.
+    #[serde(skip)]
+    pub after: Option<u64>,
+    /// How many messages are lost by the client's own count; `None` where the
+    /// numbers before and after the hole are not of one life of the server.
+    #[serde(skip)]
+    pub counted: Option<u64>,
+}
+
+/// The `presence` event: all members at first, then who came and left.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Here {
+    /// The room.
+    pub room: String,
+    /// How many members it has.
+    pub count: u64,
+    /// All members, in the first event of a stream.
+    pub members: Option<Vec<HereMember>>,
+    /// Who came since.
+    #[serde(default)]
+    pub joined: Vec<HereMember>,
+    /// Who left since.
+    #[serde(default)]
+    pub left: Vec<HereMember>,
+}
+
+/// A member of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HereMember {
+    /// The name.
+    pub name: String,
+    /// Since when, in RFC 3339.
+    pub since: Option<String>,
+}

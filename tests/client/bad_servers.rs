@@ -1,0 +1,174 @@
+//! Servers that lose, double, break, refuse, or are none: a clear word for
+//! each, never a panic and never a hang.
+
+use sse_chat::client::{Error, Patience, Subscribe, Told};
+use tokio::net::TcpListener;
+
+use crate::servers::{Answer, Fake, hello, stream, update, whole};
+use crate::{client, error, next_told, told, within};
+
+async fn first_error(answer: Answer) -> (Error, String) {
+    let fake = Fake::start(vec![answer]).await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let error = error(&mut subscription).await;
+    let line = error.to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    (error, line)
+}
+
+#[tokio::test]
+async fn doubled_messages_are_lifted_and_counted() {
+    let events = hello(0, 60_000, 1)
+        + &update(1, 1)
+        + &update(1, 1)
+        + &update(2, 2)
+        + &update(1, 1)
+        + &update(3, 3);
+    let fake = Fake::start(vec![Answer::held(stream(&events))]).await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    assert_eq!(
+        next_told(&mut subscription, 4).await,
+        ["hello", "a 1", "a 2", "a 3"]
+    );
+    assert_eq!(subscription.doubles(), 2);
+}
+
+#[tokio::test]
+async fn lost_messages_are_told() {
+    let events = hello(0, 60_000, 1) + &update(1, 1) + &update(5, 5) + &update(6, 6);
+    let fake = Fake::start(vec![Answer::held(stream(&events))]).await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    assert_eq!(
+        next_told(&mut subscription, 5).await,
+        ["hello", "a 1", "missing a 1 5", "a 5", "a 6"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_event_stream_is_no_sse_chat() {
+    let (error, line) = first_error(Answer::held(whole(
+        "200 OK",
+        "text/html; charset=utf-8",
+        "<p>hi",
+    )))
+    .await;
+    assert!(matches!(error, Error::NotSseChat(_)), "{error:?}");
+    assert!(
+        line.ends_with("answered 200 text/html, which is no event stream"),
+        "{line}"
+    );
+    let (error, line) = first_error(Answer::closed("SSH-2.0-OpenSSH_9.2\r\n")).await;
+    assert!(matches!(error, Error::Cut(_)), "{error:?} {line}");
+    let moved = "HTTP/1.1 301 Moved\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n";
+    let (error, line) = first_error(Answer::closed(moved)).await;
+    assert!(matches!(error, Error::NotSseChat(_)), "{error:?} {line}");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_none_of_ours_is_no_sse_chat() {
+    let long = ":".to_owned() + &"x".repeat(2 << 20);
+    for (events, word) in [
+        ("", "the server ended the stream"),
+        ("data: hi\n\n", "the server ended the stream"),
+        (&*update(1, 1), "before hello"),
+        ("event: hello\ndata: {}\n\n", "broken hello"),
+        (&*long, "longer than"),
+    ] {
+        let (error, line) = first_error(Answer::closed(stream(events))).await;
+        assert!(matches!(error, Error::NotSseChat(_)), "{error:?}");
+        assert!(line.contains(word), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_after_hello_is_cut_and_tried_again() {
+    let long = "data: ".to_owned() + &"x".repeat(2 << 20);
+    let broken = [
+        "event: update\ndata: {\n\n",
+        "event: gap\ndata: 7\n\n",
+        &long,
+    ];
+    let mut answers: Vec<Answer> = broken
+        .iter()
+        .map(|events| Answer::held(stream(&(hello(0, 60_000, 1) + events))))
+        .collect();
+    answers.push(Answer::held(stream(&(hello(0, 60_000, 1) + &update(1, 1)))));
+    let fake = Fake::start(answers).await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let all = next_told(&mut subscription, 8).await;
+    for (index, word) in [(1, "broken update"), (3, "broken gap"), (5, "longer than")] {
+        assert!(all[index].starts_with("cut: "), "{all:?}");
+        assert!(all[index].contains(word), "{all:?}");
+    }
+    assert_eq!(all[6..], ["hello", "a 1"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_its_code_and_ends_it() {
+    let problem = r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"a room's name is \u001b[2J short","code":"invalid_room"}"#;
+    let (error, line) = first_error(Answer::closed(whole(
+        "400 Bad Request",
+        "application/problem+json",
+        problem,
+    )))
+    .await;
+    let Error::Refused(refusal) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        (refusal.status, refusal.code.as_deref()),
+        (400, Some("invalid_room"))
+    );
+    assert_eq!(
+        line,
+        "refused: a room's name is [2J short (400 invalid_room)"
+    );
+    let (_, line) = first_error(Answer::closed(whole("404 Not Found", "text/html", "<h1>"))).await;
+    assert_eq!(line, "refused: not found (404)");
+    let endless = "HTTP/1.1 403 Forbidden\r\n\r\n".to_owned() + &"x".repeat(1 << 20);
+    let (_, line) = first_error(Answer::held(endless)).await;
+    assert_eq!(line, "refused: forbidden (403)");
+}
+
+#[tokio::test]
+async fn a_refusal_that_may_pass_is_waited_out_once_connected() {
+    let full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
+    let gone = whole("404 Not Found", "text/plain", "no more");
+    let fake = Fake::start(vec![
+        Answer::closed(stream(&hello(0, 60_000, 1))),
+        Answer::closed(full),
+        Answer::closed(whole("200 OK", "text/html", "<p>starting")),
+        Answer::closed(gone),
+    ])
+    .await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let all = next_told(&mut subscription, 4).await;
+    assert!(all[2].contains("service unavailable (503)"), "{all:?}");
+    assert!(all[3].contains("text/html"), "{all:?}");
+    assert_eq!(
+        error(&mut subscription).await.to_string(),
+        "refused: no more (404)"
+    );
+    assert!(within(subscription.next()).await.unwrap().is_none());
+}
+
+/// An address where nobody listens.
+async fn nobody() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn where_nobody_listens_the_first_attempt_fails_unless_one_waits() {
+    let address = nobody().await;
+    let mut subscription = client(address).subscribe(Subscribe::to("a"));
+    assert_eq!(
+        error(&mut subscription).await,
+        Error::Unreachable(format!("can't reach http://{address}: connection refused"))
+    );
+    let mut patient = client(address).subscribe(Subscribe {
+        patience: Patience::Always,
+        ..Subscribe::to("a")
+    });
+    assert!(matches!(told(&mut patient).await, Told::Cut { .. }));
+}

@@ -1,0 +1,87 @@
+//! The client library over TCP: against the real server, and against small
+//! servers that cheat, stall and break.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is its way to say so"
+)]
+
+mod servers;
+
+mod bad_servers;
+mod publish;
+mod resume;
+
+use std::time::Duration;
+
+use sse_chat::client::{Client, Error, Subscription, Told};
+
+/// How long anything may take before a test fails.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Awaits `future` under the deadline.
+#[track_caller]
+fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let at = std::panic::Location::caller();
+    async move {
+        match tokio::time::timeout(DEADLINE, future).await {
+            Ok(output) => output,
+            Err(_) => panic!("{at}: nothing happened for {DEADLINE:?}"),
+        }
+    }
+}
+
+fn client(address: std::net::SocketAddr) -> Client {
+    Client::new(format!("http://{address}").parse().unwrap()).unwrap()
+}
+
+/// The next thing that is told.
+#[track_caller]
+fn told(subscription: &mut Subscription) -> impl Future<Output = Told> {
+    let next = within(subscription.next());
+    async move { next.await.unwrap().expect("it goes on") }
+}
+
+/// The error that a subscription ends with.
+#[track_caller]
+fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
+    let end = within(async move {
+        loop {
+            if let Err(error) = subscription.next().await {
+                return error;
+            }
+        }
+    });
+    async move { end.await }
+}
+
+/// What is told, in short words; waits are left out.
+fn short(told: &Told) -> String {
+    match told {
+        Told::Hello(_) => "hello".to_owned(),
+        Told::Message { message, .. } => format!("{} {}", message.room, message.number),
+        Told::Gap(hole) => format!("gap {} {} after {:?}", hole.room, hole.reason, hole.after),
+        Told::Missing {
+            room,
+            after,
+            before,
+        } => format!("missing {room} {after} {before}"),
+        Told::Presence(here) => format!("presence {} {}", here.room, here.count),
+        Told::Cut { why, .. } => format!("cut: {why}"),
+    }
+}
+
+/// The next `count` things that are told, in short words.
+#[track_caller]
+fn next_told(subscription: &mut Subscription, count: usize) -> impl Future<Output = Vec<String>> {
+    let all = within(async move {
+        let mut all = Vec::new();
+        while all.len() < count {
+            all.push(short(
+                &subscription.next().await.unwrap().expect("it goes on"),
+            ));
+        }
+        all
+    });
+    async move { all.await }
+}

@@ -1,0 +1,96 @@
+//! Saying something, and asking for health.
+
+use std::time::Duration;
+
+use sse_chat::client::{Client, Error, Say};
+use tokio::net::TcpListener;
+
+use crate::servers::{Answer, Fake, Real, message, whole};
+use crate::{client, within};
+
+const HI: Say<'_> = Say {
+    name: "Alice",
+    message: "hi",
+    client_id: Some("c-1"),
+};
+
+async fn publish_error(answer: Answer) -> Error {
+    let fake = Fake::start(vec![answer]).await;
+    within(client(fake.address).publish("a", &HI))
+        .await
+        .unwrap_err()
+}
+
+#[tokio::test]
+async fn the_same_client_id_says_it_once() {
+    let server = Real::start().await;
+    let client = client(server.address);
+    let first = within(client.publish("größe", &HI)).await.unwrap();
+    let again = within(client.publish("größe", &HI)).await.unwrap();
+    assert!(!first.again && again.again);
+    assert_eq!(first.json, again.json);
+    assert_eq!((&*first.message.room, first.message.number), ("größe", 1));
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_was_wrong() {
+    let server = Real::start().await;
+    let say = Say { message: "", ..HI };
+    let error = within(client(server.address).publish("a", &say))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Refused(refusal) if refusal.code.as_deref() == Some("invalid_message")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_no_sse_chat() {
+    for answer in [
+        whole("200 OK", "text/html", "<p>hi"),
+        whole("201 Created", "application/json", "{}"),
+        whole("202 Accepted", "application/json", &message(1, 1)),
+    ] {
+        let error = publish_error(Answer::held(answer)).await;
+        assert!(matches!(&error, Error::NotSseChat(_)), "{error:?}");
+    }
+    let cut = publish_error(Answer::closed("")).await;
+    assert!(matches!(cut, Error::Cut(_)), "{cut:?}");
+    let cut = publish_error(Answer::closed(
+        "HTTP/1.1 201 Created\r\ncontent-length: 9\r\n\r\n{",
+    ))
+    .await;
+    assert!(matches!(cut, Error::Cut(_)), "{cut:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(listener.local_addr().unwrap()).with_deadline(Duration::from_millis(50));
+    let error = within(client.publish("a", &HI)).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn health_is_ok_and_nothing_else() {
+    let server = Real::start().await;
+    for ready in [false, true] {
+        within(client(server.address).ready(ready)).await.unwrap();
+    }
+    for answer in [
+        whole("200 OK", "text/html", "<p>ok"),
+        whole("503 Service Unavailable", "text/plain", "draining"),
+        whole("204 No Content", "text/plain", ""),
+    ] {
+        let fake = Fake::start(vec![Answer::closed(answer)]).await;
+        within(client(fake.address).ready(true)).await.unwrap_err();
+    }
+}
+
+#[test]
+fn https_needs_certificates_only_when_it_is_used() {
+    // Whether there are any is the machine's affair; it must not panic.
+    let _ = Client::new("https://chat.example".parse().unwrap());
+    Client::new("http://chat.example".parse().unwrap()).unwrap();
+}

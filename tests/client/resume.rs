@@ -1,0 +1,180 @@
+//! A subscription over cuts, silence, shutdowns and restarts.
+
+use std::time::Duration;
+
+use sse_chat::client::{Client, Patience, Say, Subscribe, Told};
+
+use crate::servers::{Answer, CuttingProxy, Fake, Real, hello, stream, update};
+use crate::{client, next_told, short, told, within};
+
+const FAST: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_millis(1);
+
+async fn say(client: &Client, room: &str, message: &str) {
+    let say = Say {
+        name: "Alice",
+        message,
+        client_id: None,
+    };
+    within(client.publish(room, &say)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_said_is_told_typed_and_as_it_was_sent() {
+    let server = Real::start().await;
+    let client = client(server.address);
+    let mut subscription = client.subscribe(Subscribe::to("größe"));
+    assert!(matches!(told(&mut subscription).await, Told::Hello(_)));
+    say(&client, "größe", "a\nb").await;
+    let Told::Message { message, json } = told(&mut subscription).await else {
+        panic!("no message");
+    };
+    assert_eq!((&*message.message, message.number), ("a\nb", 1));
+    assert!(
+        json.starts_with("{\"id\":\"") && json.contains("\"a\\nb\""),
+        "{json}"
+    );
+    assert_eq!(subscription.cursor(), Some(&*message.id.to_string()));
+}
+
+#[tokio::test]
+async fn cut_at_any_byte_it_gives_every_message_once_and_in_order() {
+    const MESSAGES: u64 = 300;
+    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
+    let proxy = CuttingProxy::start(server.address, 11).await;
+    let mut subscription = client(proxy.address).subscribe(Subscribe {
+        patience: Patience::Always,
+        ..Subscribe::to("a")
+    });
+    // From the first hello on nothing may be missed.
+    while short(&told(&mut subscription).await) != "hello" {}
+    let sender = client(server.address);
+    let saying = async {
+        for number in 1..=MESSAGES {
+            say(&sender, "a", &format!("message {number}")).await;
+        }
+    };
+    let reading = within(async {
+        let (mut seen, mut cuts) = (Vec::new(), 0);
+        while seen.len() < MESSAGES as usize {
+            match subscription.next().await.unwrap().unwrap() {
+                Told::Message { message, .. } => seen.push(message.number),
+                Told::Cut { .. } => cuts += 1,
+                Told::Hello(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        (seen, cuts)
+    });
+    let ((), (seen, cuts)) = tokio::join!(saying, reading);
+    assert_eq!(seen, (1..=MESSAGES).collect::<Vec<_>>());
+    assert!(cuts >= 3, "{cuts} cuts");
+}
+
+#[tokio::test]
+async fn a_restart_on_the_same_port_is_a_gap() {
+    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
+    let address = server.address;
+    let client = client(address);
+    let mut subscription = client.subscribe(Subscribe::to("a"));
+    assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
+    say(&client, "a", "before").await;
+    assert_eq!(next_told(&mut subscription, 1).await, ["a 1"]);
+    server.kill().await;
+    assert!(matches!(told(&mut subscription).await, Told::Cut { .. }));
+    let _server = Real::start_at(address, |_| {}).await;
+    say(&client, "a", "after").await;
+    let mut all = next_told(&mut subscription, 3).await;
+    while all.iter().any(|told| told.starts_with("cut")) {
+        all.retain(|told| !told.starts_with("cut"));
+        all.extend(next_told(&mut subscription, 1).await);
+    }
+    assert_eq!(all[..2], ["hello", "gap a restart after Some(1)"]);
+    if all.len() == 2 {
+        all.extend(next_told(&mut subscription, 1).await);
+    }
+    assert_eq!(all[2], "a 1");
+}
+
+#[tokio::test]
+async fn a_shutdown_is_said_and_come_back_from() {
+    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
+    let mut subscription = client(server.address).subscribe(Subscribe::to("a"));
+    assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
+    server.stop().await;
+    assert_eq!(
+        next_told(&mut subscription, 1).await,
+        ["cut: the server is shutting down"]
+    );
+}
+
+#[tokio::test]
+async fn a_name_joins_its_room_and_is_told_who_is_here() {
+    let server = Real::start().await;
+    let mut subscription = client(server.address).subscribe(Subscribe {
+        name: Some("Bob B".into()),
+        ..Subscribe::to("a")
+    });
+    assert_eq!(
+        next_told(&mut subscription, 2).await,
+        ["hello", "presence a 1"]
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_is_left() {
+    let mut fake = Fake::start(vec![
+        Answer::held(stream(&(hello(0, 40, 1) + &update(1, 1)))),
+        Answer::held(stream(&(hello(1, 60_000, 2) + &update(2, 2)))),
+    ])
+    .await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    assert_eq!(
+        next_told(&mut subscription, 5).await,
+        ["hello", "a 1", "cut: silent for 0.1 s", "hello", "a 2"]
+    );
+    assert!(!fake.request().await.contains("last-event-id"));
+    assert!(fake.request().await.contains("last-event-id: e-1\r\n"));
+}
+
+#[tokio::test]
+async fn waits_stay_within_a_bound_that_doubles() {
+    let fake = Fake::start(vec![Answer::closed(stream(&hello(0, 60_000, 1)))]).await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut waits = Vec::new();
+    while waits.len() < 5 {
+        if let Told::Cut { wait, .. } = told(&mut subscription).await {
+            waits.push(wait);
+        }
+    }
+    for (attempt, wait) in waits.iter().enumerate() {
+        let most = Duration::from_millis(60 << attempt);
+        assert!(*wait <= most, "{waits:?}");
+    }
+}
+
+#[tokio::test]
+async fn close_ends_a_subscription_for_good() {
+    let end = "event: close\ndata: {\"reason\":\"over\"}\n\n";
+    let fake = Fake::start(vec![Answer::held(stream(&(hello(0, 60_000, 1) + end)))]).await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
+    for _ in 0..2 {
+        assert!(within(subscription.next()).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_busy_server_is_come_back_to_even_at_first() {
+    let busy = "retry: 60\nevent: busy\ndata: {\"reason\":\"readers\",\"retry_ms\":60}\n\n";
+    let fake = Fake::start(vec![
+        Answer::closed(stream(busy)),
+        Answer::held(stream(&hello(0, 60_000, 1))),
+    ])
+    .await;
+    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    assert_eq!(
+        next_told(&mut subscription, 2).await,
+        ["cut: the server is busy: readers", "hello"]
+    );
+}

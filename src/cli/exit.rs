@@ -58,6 +58,13 @@ impl End {
     }
 }
 
+impl Failure {
+    /// The same failure, with another exit code.
+    pub(super) fn ending_in(self, end: End) -> Self {
+        Self { end, ..self }
+    }
+}
+
 /// Says why, if there is something to say, and gives the exit code.
 pub(super) fn exit_code(outcome: Outcome) -> ExitCode {
     let Err(failure) = outcome else {

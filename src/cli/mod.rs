@@ -7,8 +7,12 @@
 mod bench;
 mod exit;
 mod generate;
+mod health;
+mod remote;
+mod send;
 mod serve;
 mod signals;
+mod tail;
 mod values;
 
 use std::process::ExitCode;
@@ -41,6 +45,12 @@ enum Command {
     /// Run the server; the same as no command at all
     #[command(allow_negative_numbers = true)]
     Serve(Box<serve::Serve>),
+    /// Say something in a room
+    Send(send::Send),
+    /// Show what is said in rooms, as it is said; with --name, a chat in the terminal
+    Tail(tail::Tail),
+    /// Ask whether the server lives, or wants more work
+    Health(health::Health),
     /// Measure a server: load, delivery times, and what was lost
     #[command(allow_negative_numbers = true)]
     Bench(Box<bench::Bench>),
@@ -59,6 +69,9 @@ pub fn run() -> ExitCode {
     exit_code(match args.command {
         None => args.serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
+        Some(Command::Send(send)) => block_on(send.run()),
+        Some(Command::Tail(tail)) => block_on(tail.run()),
+        Some(Command::Health(health)) => block_on(health.run()),
         Some(Command::Bench(bench)) => block_on(bench.run()),
         Some(Command::Completions(completions)) => completions.run(Args::command()),
         Some(Command::Man(man)) => man.run(Args::command()),

@@ -1,0 +1,163 @@
+//! `sse-chat tail`: shows what is said in rooms, over cuts and restarts. With a
+//! name and a terminal it is a small chat: see `chat`.
+
+mod chat;
+mod line;
+mod out;
+mod talk;
+
+use std::io::{self, IsTerminal as _};
+
+use clap::Args;
+
+use super::exit::{End, Failure, Outcome};
+use super::remote::{Remote, failure};
+use super::send::Sender;
+use super::signals::or_interrupted;
+use crate::chat::{Backlog, EventId, RoomList, RoomName, UserName};
+use crate::client::{Client, Patience, Subscribe, Told};
+use chat::Chat;
+use line::Style;
+use out::Out;
+use talk::Talk;
+
+const EXAMPLES: &str = "\
+Goes on through cuts and restarts of the server, shows each message once, and says on
+standard error what was lost. Exits with 3 when the server can't be reached at first.
+
+Examples:
+  sse-chat tail                                  what is said in the room lobby from now on
+  sse-chat tail --backlog 20 --room ops --room ci
+  sse-chat tail --json | jq -r .message          a line of JSON for each message
+  sse-chat tail --since mfz3k1q8x04z-1042        go on after that message
+  sse-chat tail --count 1                        wait for the next message
+  sse-chat tail --name Ada                       a chat: what you type is said
+";
+
+/// The flags of `sse-chat tail`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Tail {
+    #[command(flatten)]
+    remote: Remote,
+
+    /// A room to follow; repeat it for more
+    #[arg(long = "room", value_name = "ROOM", default_value = "lobby", value_parser = RoomName::parse)]
+    rooms: Vec<RoomName>,
+
+    /// How many past messages of each room to show first: 0 to 500, or `all`
+    #[arg(long, value_name = "N|all", default_value = "0", value_parser = parse_backlog)]
+    backlog: Backlog,
+
+    /// Show what was said after the message with this id
+    #[arg(long, value_name = "ID", conflicts_with = "backlog")]
+    since: Option<EventId>,
+
+    /// End after so many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Print each message as a line of JSON, exactly as the server sent it
+    #[arg(long)]
+    json: bool,
+
+    /// Join under this name; when standard input is a terminal, what is typed is said in the
+    /// first room
+    #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+    name: Option<UserName>,
+}
+
+/// As the server takes it; what it does not take is a wrong use.
+fn parse_backlog(text: &str) -> Result<Backlog, &'static str> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(Backlog::All),
+        (_, Ok(most @ 0..=500)) => Ok(Backlog::Last(most)),
+        _ => Err("not a number from 0 to 500, nor `all`"),
+    }
+}
+
+impl Tail {
+    /// Shows messages until there is a reason to end.
+    pub(super) async fn run(self) -> Outcome {
+        RoomList::new(self.rooms.iter().cloned())
+            .map_err(|error| End::Usage.because(format_args!("--room: {error}")))?;
+        let client = self.remote.client()?;
+        match &self.name {
+            Some(name) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
+                let sender = Sender::new(client.clone(), &self.rooms[0], Some(name.clone()));
+                let (chat, out) = Chat::open(sender)?;
+                let outcome = or_interrupted(self.chat(&client, &out, chat)).await;
+                out.finish().await.and(outcome)
+            }
+            _ => {
+                let out = Out::stdout();
+                let outcome = or_interrupted(self.follow_out(&client, &out)).await;
+                or_interrupted(async { out.finish().await.and(outcome) }).await
+            }
+        }
+    }
+
+    /// Follows until somebody has seen enough.
+    async fn follow_out(&self, client: &Client, out: &Out) -> Outcome {
+        tokio::select! {
+            outcome = self.follow(client, out) => outcome,
+            () = out.closed() => Ok(()),
+        }
+    }
+
+    /// Follows until somebody has said enough.
+    async fn chat(&self, client: &Client, out: &Out, mut chat: Chat) -> Outcome {
+        tokio::select! {
+            outcome = self.follow(client, out) => outcome,
+            outcome = chat.ended(out) => outcome,
+        }
+    }
+
+    async fn follow(&self, client: &Client, out: &Out) -> Outcome {
+        let mut subscription = client.subscribe(self.subscribe());
+        let style = Style::of_stdout(self.rooms.len() > 1);
+        let mut talk = Talk::new();
+        let mut left = self.count;
+        loop {
+            let told = subscription.next().await.map_err(|error| failure(&error))?;
+            match told {
+                None => {
+                    out.talk("the server closed the stream for good").await;
+                    return Ok(());
+                }
+                Some(Told::Message { json, .. }) if self.json => out.print(json + "\n").await,
+                Some(Told::Message { message, .. }) => out.print(style.show(&message)).await,
+                Some(told) => {
+                    for line in talk.about(&told) {
+                        out.talk(&line).await;
+                    }
+                    continue;
+                }
+            }
+            left = left.map(|left| left - 1);
+            if left == Some(0) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn subscribe(&self) -> Subscribe {
+        Subscribe {
+            rooms: self
+                .rooms
+                .iter()
+                .map(|room| room.as_str().to_owned())
+                .collect(),
+            cursor: self.since.map(|id| id.to_string()),
+            backlog: self.backlog,
+            name: self.name.as_ref().map(|name| name.as_str().to_owned()),
+            presence: false,
+            patience: Patience::OnceThere,
+        }
+    }
+}
+
+/// What a terminal or a pipe did to us.
+fn output_failed(error: &io::Error) -> Failure {
+    End::Failed.because(format_args!("standard output: {error}"))
+}

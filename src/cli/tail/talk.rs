@@ -1,0 +1,191 @@
+//! What is said about the stream itself, on standard error: cuts, gaps, who
+//! came and left.
+
+use crate::client::{Here, HereMember, Hole, Told};
+
+/// Most names of one line.
+const MAX_NAMES: usize = 20;
+
+/// What has been said so far.
+#[derive(Debug)]
+pub(super) struct Talk {
+    cut: bool,
+}
+
+impl Talk {
+    pub(super) fn new() -> Self {
+        Self { cut: false }
+    }
+
+    /// The lines for something that was told; none for most.
+    pub(super) fn about(&mut self, told: &Told) -> Vec<String> {
+        match told {
+            Told::Message { .. } => Vec::new(),
+            Told::Hello(_) => match std::mem::take(&mut self.cut) {
+                true => vec!["connected again".to_owned()],
+                false => Vec::new(),
+            },
+            Told::Cut { why, wait } => {
+                self.cut = true;
+                vec![format!("cut: {why}; again in {:.1} s", wait.as_secs_f64())]
+            }
+            Told::Gap(hole) => gap(hole).into_iter().collect(),
+            Told::Missing {
+                room,
+                after,
+                before,
+            } => vec![missing(room, *after, *before)],
+            Told::Presence(here) => presence(here),
+        }
+    }
+}
+
+fn gap(hole: &Hole) -> Option<String> {
+    let room = clean(&hole.room);
+    let since = hole.after.map_or_else(
+        || "until now".to_owned(),
+        |number| format!("after message {number}"),
+    );
+    if hole.reason == "restart" {
+        return Some(format!(
+            "the server was restarted: what was said in {room} {since} is lost"
+        ));
+    }
+    let lost = match hole.lost.or(hole.counted) {
+        Some(0) => return None,
+        Some(1) => format!("1 message of {room} is lost"),
+        Some(lost) => format!("{lost} messages of {room} are lost"),
+        None => format!("messages of {room} may be lost"),
+    };
+    Some(match &*hole.reason {
+        "evicted" => format!("{lost}: the server no longer has them"),
+        "lagged" => format!("{lost}: they came faster than they could be taken"),
+        "unknown" => format!("{lost}: the server does not know the message to go on from"),
+        other => format!("{lost}: {}", clean(other)),
+    })
+}
+
+fn missing(room: &str, after: u64, before: u64) -> String {
+    let room = clean(room);
+    match before.saturating_sub(after) {
+        0 | 1 => format!("message {before} of {room} came out of order"),
+        2 => format!("message {} of {room} never came", after + 1),
+        _ => format!(
+            "messages {} to {} of {room} never came",
+            after + 1,
+            before - 1
+        ),
+    }
+}
+
+fn presence(here: &Here) -> Vec<String> {
+    let room = clean(&here.room);
+    if let Some(members) = &here.members {
+        return vec![format!("{} in {room}: {}", here.count, names(members))];
+    }
+    let mut lines = Vec::new();
+    if !here.joined.is_empty() {
+        lines.push(format!("came to {room}: {}", names(&here.joined)));
+    }
+    if !here.left.is_empty() {
+        lines.push(format!("left {room}: {}", names(&here.left)));
+    }
+    if lines.is_empty() {
+        lines.push(format!("{} in {room}", here.count));
+    }
+    lines
+}
+
+fn names(members: &[HereMember]) -> String {
+    let shown = members.iter().take(MAX_NAMES);
+    let mut names: Vec<String> = shown.map(|member| clean(&member.name)).collect();
+    if members.len() > MAX_NAMES {
+        names.push(format!("and {} more", members.len() - MAX_NAMES));
+    }
+    names.join(", ")
+}
+
+/// Without what could drive a terminal. Servers of ours send none of it.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn about_gap(reason: &str, lost: Option<u64>, counted: Option<u64>) -> String {
+        let hole = Hole {
+            room: "lobby".into(),
+            reason: reason.into(),
+            lost,
+            next: 1,
+            after: Some(12),
+            counted,
+        };
+        Talk::new().about(&Told::Gap(hole)).join("|")
+    }
+
+    #[test]
+    fn a_gap_says_what_is_lost_and_why() {
+        assert_eq!(
+            about_gap("restart", None, None),
+            "the server was restarted: what was said in lobby after message 12 is lost"
+        );
+        assert_eq!(
+            about_gap("evicted", Some(3), Some(3)),
+            "3 messages of lobby are lost: the server no longer has them"
+        );
+        assert_eq!(
+            about_gap("lagged", None, Some(1)),
+            "1 message of lobby is lost: they came faster than they could be taken"
+        );
+        assert!(about_gap("unknown", None, None).starts_with("messages of lobby may be lost"));
+        assert_eq!(about_gap("evicted", Some(0), None), "");
+    }
+
+    #[test]
+    fn what_never_came_is_told_by_number() {
+        assert_eq!(missing("a", 1, 3), "message 2 of a never came");
+        assert_eq!(missing("a", 1, 5), "messages 2 to 4 of a never came");
+        assert_eq!(missing("a", 5, 2), "message 2 of a came out of order");
+        assert_eq!(
+            missing("a", u64::MAX, 0),
+            "message 0 of a came out of order"
+        );
+    }
+
+    #[test]
+    fn a_cut_is_told_and_its_end_too() {
+        let hello = serde_json::from_str(r#"{"cursor":"e-0","ping_ms":1}"#).unwrap();
+        let hello = Told::Hello(hello);
+        let mut talk = Talk::new();
+        assert!(talk.about(&hello).is_empty());
+        let cut = Told::Cut {
+            why: "the stream ended".into(),
+            wait: Duration::from_millis(1234),
+        };
+        assert_eq!(talk.about(&cut), ["cut: the stream ended; again in 1.2 s"]);
+        assert_eq!(talk.about(&hello), ["connected again"]);
+    }
+
+    #[test]
+    fn who_is_here_is_a_line() {
+        for (event, line) in [
+            (
+                r#"{"room":"a","count":1,"members":[{"name":"Ada"}]}"#,
+                "1 in a: Ada",
+            ),
+            (
+                r#"{"room":"a","count":2,"joined":[{"name":"Bob\u001b"}],"left":[]}"#,
+                "came to a: Bob",
+            ),
+            (r#"{"room":"a","count":250}"#, "250 in a"),
+        ] {
+            let here: Here = serde_json::from_str(event).unwrap();
+            assert_eq!(presence(&here), [line]);
+        }
+    }
+}

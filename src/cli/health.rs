@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::exit::{End, Outcome};
 use super::remote::Remote;
+use crate::client::Error;
 
 /// How long it may take over all.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -47,7 +48,11 @@ impl Health {
                 let _ = writeln!(std::io::stdout(), "{asked}: ok");
                 Ok(())
             }
-            Ok(Err(error)) => Err(End::Failed.because(format_args!("{asked}: {error}"))),
+            Ok(Err(error @ Error::Refused(_))) => {
+                Err(End::Failed.because(format_args!("{asked}: {error}")))
+            }
+            // The others say where.
+            Ok(Err(error)) => Err(End::Failed.because(error)),
             Err(_) => Err(End::Failed.because(format_args!(
                 "{asked}: no answer within {} s",
                 DEADLINE.as_secs()

@@ -79,7 +79,7 @@ impl Send {
         let mut lines = lines();
         while let Some((number, line)) = lines.recv().await {
             let at = |why: &str| format!("line {number}: {why}");
-            let line = line.map_err(|error| End::Failed.because(at(&error.to_string())))?;
+            let line = line.map_err(|error| End::Failed.because(at(&unreadable(&error))))?;
             if line.trim().is_empty() {
                 continue;
             }
@@ -169,6 +169,13 @@ fn lines() -> mpsc::Receiver<(usize, io::Result<String>)> {
         }
     });
     lines
+}
+
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// Prints what was said. A reader that is gone does not unsay it.

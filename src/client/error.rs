@@ -58,13 +58,11 @@ pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     while let Some(cause) = root.source() {
         root = cause;
     }
-    let timed_out = root
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
-    if timed_out {
-        return "no answer in time".to_owned();
+    match root.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::TimedOut) => "no answer in time".to_owned(),
+        Some(io::ErrorKind::UnexpectedEof) => "closed in the middle".to_owned(),
+        _ => one_line(&without_number(&root.to_string())),
     }
-    one_line(&without_number(&root.to_string()))
 }
 
 /// `Connection refused (os error 111)` as a person says it.

@@ -99,7 +99,7 @@ impl Stream {
             match frame {
                 None => return Err(self.lost("the server ended the stream".to_owned())),
                 Some(Err(error)) => {
-                    return Err(self.lost(format!("the stream broke: {}", root_cause(&error))));
+                    return Err(self.lost(format!("the connection broke: {}", root_cause(&error))));
                 }
                 Some(Ok(frame)) => {
                     if let Ok(piece) = frame.into_data() {

@@ -6,6 +6,12 @@
 )]
 
 mod running;
+mod talking;
+
+mod chat;
+mod health;
+mod send;
+mod tail;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

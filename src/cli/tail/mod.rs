@@ -7,6 +7,7 @@ mod out;
 mod talk;
 
 use std::io::{self, IsTerminal as _};
+use std::num::NonZeroU64;
 
 use clap::Args;
 
@@ -54,8 +55,8 @@ pub(super) struct Tail {
     since: Option<EventId>,
 
     /// End after so many messages
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    count: Option<NonZeroU64>,
 
     /// Print each message as a line of JSON, exactly as the server sent it
     #[arg(long)]
@@ -74,6 +75,10 @@ fn parse_backlog(text: &str) -> Result<Backlog, &'static str> {
         (_, Ok(most @ 0..=500)) => Ok(Backlog::Last(most)),
         _ => Err("not a number from 0 to 500, nor `all`"),
     }
+}
+
+fn parse_count(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse().map_err(|_| "not a number from 1 on")
 }
 
 impl Tail {
@@ -116,8 +121,8 @@ impl Tail {
     async fn follow(&self, client: &Client, out: &Out) -> Outcome {
         let mut subscription = client.subscribe(self.subscribe());
         let style = Style::of_stdout(self.rooms.len() > 1);
-        let mut talk = Talk::new();
-        let mut left = self.count;
+        let mut talk = Talk::default();
+        let mut left = self.count.map(NonZeroU64::get);
         loop {
             let told = subscription.next().await.map_err(|error| failure(&error))?;
             match told {

@@ -1,22 +1,22 @@
 //! What is said about the stream itself, on standard error: cuts, gaps, who
 //! came and left.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::client::{Here, HereMember, Hole, Told};
 
 /// Most names of one line.
 const MAX_NAMES: usize = 20;
 
 /// What has been said so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Talk {
     cut: bool,
+    /// Who is known to be here, by room: who comes may be told of twice.
+    here: HashMap<String, BTreeSet<String>>,
 }
 
 impl Talk {
-    pub(super) fn new() -> Self {
-        Self { cut: false }
-    }
-
     /// The lines for something that was told; none for most.
     pub(super) fn about(&mut self, told: &Told) -> Vec<String> {
         match told {
@@ -35,8 +35,30 @@ impl Talk {
                 after,
                 before,
             } => vec![missing(room, *after, *before)],
-            Told::Presence(here) => presence(here),
+            Told::Presence(here) => self.presence(here),
         }
+    }
+
+    fn presence(&mut self, change: &Here) -> Vec<String> {
+        let room = clean(&change.room);
+        let here = self.here.entry(change.room.clone()).or_default();
+        if let Some(members) = &change.members {
+            *here = members.iter().map(|member| clean(&member.name)).collect();
+            return vec![format!("{} in {room}: {}", change.count, names(here))];
+        }
+        let joined = names_of(&change.joined, |name| here.insert(name.to_owned()));
+        let left = names_of(&change.left, |name| here.remove(name));
+        let mut lines = Vec::new();
+        if !joined.is_empty() {
+            lines.push(format!("came to {room}: {}", names(&joined)));
+        }
+        if !left.is_empty() {
+            lines.push(format!("left {room}: {}", names(&left)));
+        }
+        if change.joined.is_empty() && change.left.is_empty() {
+            lines.push(format!("{} in {room}", change.count));
+        }
+        lines
     }
 }
 
@@ -78,29 +100,16 @@ fn missing(room: &str, after: u64, before: u64) -> String {
     }
 }
 
-fn presence(here: &Here) -> Vec<String> {
-    let room = clean(&here.room);
-    if let Some(members) = &here.members {
-        return vec![format!("{} in {room}: {}", here.count, names(members))];
-    }
-    let mut lines = Vec::new();
-    if !here.joined.is_empty() {
-        lines.push(format!("came to {room}: {}", names(&here.joined)));
-    }
-    if !here.left.is_empty() {
-        lines.push(format!("left {room}: {}", names(&here.left)));
-    }
-    if lines.is_empty() {
-        lines.push(format!("{} in {room}", here.count));
-    }
-    lines
+/// Those names that are news.
+fn names_of(members: &[HereMember], mut is_news: impl FnMut(&str) -> bool) -> BTreeSet<String> {
+    let names = members.iter().map(|member| clean(&member.name));
+    names.filter(|name| is_news(name)).collect()
 }
 
-fn names(members: &[HereMember]) -> String {
-    let shown = members.iter().take(MAX_NAMES);
-    let mut names: Vec<String> = shown.map(|member| clean(&member.name)).collect();
-    if members.len() > MAX_NAMES {
-        names.push(format!("and {} more", members.len() - MAX_NAMES));
+fn names(all: &BTreeSet<String>) -> String {
+    let mut names: Vec<String> = all.iter().take(MAX_NAMES).cloned().collect();
+    if all.len() > MAX_NAMES {
+        names.push(format!("and {} more", all.len() - MAX_NAMES));
     }
     names.join(", ")
 }
@@ -125,7 +134,7 @@ mod tests {
             after: Some(12),
             counted,
         };
-        Talk::new().about(&Told::Gap(hole)).join("|")
+        Talk::default().about(&Told::Gap(hole)).join("|")
     }
 
     #[test]
@@ -161,7 +170,7 @@ mod tests {
     fn a_cut_is_told_and_its_end_too() {
         let hello = serde_json::from_str(r#"{"cursor":"e-0","ping_ms":1}"#).unwrap();
         let hello = Told::Hello(hello);
-        let mut talk = Talk::new();
+        let mut talk = Talk::default();
         assert!(talk.about(&hello).is_empty());
         let cut = Told::Cut {
             why: "the stream ended".into(),
@@ -169,6 +178,23 @@ mod tests {
         };
         assert_eq!(talk.about(&cut), ["cut: the stream ended; again in 1.2 s"]);
         assert_eq!(talk.about(&hello), ["connected again"]);
+    }
+
+    #[test]
+    fn who_is_told_of_twice_is_said_once() {
+        let mut talk = Talk::default();
+        let mut about = |event: &str| {
+            let here: Here = serde_json::from_str(event).unwrap();
+            talk.about(&Told::Presence(here)).join("|")
+        };
+        let ada = r#"[{"name":"Ada"}]"#;
+        let first = about(&format!(r#"{{"room":"a","count":1,"members":{ada}}}"#));
+        assert_eq!(first, "1 in a: Ada");
+        let again = format!(r#"{{"room":"a","count":1,"joined":{ada},"left":[]}}"#);
+        assert_eq!(about(&again), "");
+        let left = format!(r#"{{"room":"a","count":0,"joined":[],"left":{ada}}}"#);
+        assert_eq!(about(&left), "left a: Ada");
+        assert_eq!(about(&left), "");
     }
 
     #[test]
@@ -185,7 +211,7 @@ mod tests {
             (r#"{"room":"a","count":250}"#, "250 in a"),
         ] {
             let here: Here = serde_json::from_str(event).unwrap();
-            assert_eq!(presence(&here), [line]);
+            assert_eq!(Talk::default().about(&Told::Presence(here)), [line]);
         }
     }
 }

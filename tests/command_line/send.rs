@@ -1,0 +1,126 @@
+//! `sse-chat send`: said means answered.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::running::{Running, run};
+use crate::talking::{HTML, Talking, answering, assert_ends, command, nobody, run_with};
+
+#[test]
+fn words_are_one_message_and_its_id_is_printed() {
+    let server = Running::free();
+    let output = run_with(server.address, &["send", "Dinner", "is  ready", "-5"], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let id = String::from_utf8(output.stdout).unwrap();
+    assert!(id.ends_with("-1\n"), "{id}");
+    let page = server.request("GET /rooms/lobby/messages", "");
+    assert!(
+        page.contains(r#""name":"ada","message":"Dinner is  ready -5""#),
+        "{page}"
+    );
+}
+
+#[test]
+fn json_is_the_message_as_the_server_has_it() {
+    let server = Running::free();
+    let args = [
+        "send", "--json", "--room", "größe", "--name", "CI", "a\n\"b\"",
+    ];
+    let output = run_with(server.address, &args, "");
+    let line = String::from_utf8(output.stdout).unwrap();
+    let page = server.request("GET /rooms/gr%C3%B6%C3%9Fe/messages", "");
+    assert!(
+        line.ends_with("}\n") && page.contains(line.trim_end()),
+        "{line}{page}"
+    );
+}
+
+#[test]
+fn each_line_of_standard_input_is_a_message_in_order() {
+    let server = Running::free();
+    for args in [&["send"][..], &["send", "-"]] {
+        let output = run_with(server.address, args, "one\n\ntwo\r\n  \n三");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
+    }
+    let page = server.request("GET /rooms/lobby/messages", "");
+    let places: Vec<_> = ["one", "two", "三"]
+        .map(|word| page.find(&format!("\"message\":\"{word}\"")).unwrap())
+        .into();
+    assert!(places.is_sorted(), "{page}");
+}
+
+#[test]
+fn a_line_that_is_refused_ends_it_and_is_named() {
+    let server = Running::free();
+    let input = format!("fine\n{}\nnever\n", "x".repeat(5000));
+    let output = run_with(server.address, &["send"], &input);
+    assert_eq!(output.status.code(), Some(4));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("sse-chat: line 2: refused: ") && error.contains("message_too_large"),
+        "{error}"
+    );
+    assert!(
+        !server
+            .request("GET /rooms/lobby/messages", "")
+            .contains("never")
+    );
+}
+
+#[test]
+fn a_server_that_is_none_is_exit_code_three() {
+    for (address, word) in [
+        (nobody(), "connection refused"),
+        (answering(HTML), "text/html, which is no message"),
+        (answering("220 smtp ready\r\n"), "cut the connection"),
+    ] {
+        assert_ends(&run_with(address, &["send", "hi"], ""), 3, &[word]);
+    }
+}
+
+#[test]
+fn a_wrong_use_is_exit_code_two() {
+    for (args, word) in [
+        (
+            &["send", "--url", "ftp://x", "hi"][..],
+            "http://127.0.0.1:8080",
+        ),
+        (&["send", "--room", "a b", "hi"], "letters"),
+        (&["send", "--name", "", "hi"], "1 to 32"),
+    ] {
+        assert_ends(&run(args), 2, &[word]);
+    }
+}
+
+#[test]
+fn lines_over_a_restart_are_each_said_once() {
+    let server = Running::free();
+    let address = server.address;
+    let mut sending = Talking::start(command(address, &["send"]).stdin(Stdio::piped()));
+    let mut input = sending.child.stdin.take().unwrap();
+    writeln!(input, "before").unwrap();
+    assert!(sending.line().ends_with("-1"));
+    server.signal("KILL");
+    server.ended();
+    writeln!(input, "after").unwrap();
+    let server = Running::start(&["--listen", &address.to_string()]);
+    drop(input);
+    assert!(sending.line().ends_with("-1"));
+    assert_eq!(sending.code(), Some(0));
+    let page = server.request("GET /rooms/lobby/messages", "");
+    assert_eq!(page.matches("\"message\":\"after\"").count(), 1, "{page}");
+}
+
+#[test]
+fn a_signal_is_exit_code_130() {
+    let server = Running::free();
+    for signal in ["INT", "TERM"] {
+        let mut sending = Talking::start(command(server.address, &["send"]).stdin(Stdio::piped()));
+        let mut input = sending.child.stdin.take().unwrap();
+        writeln!(input, "hi").unwrap();
+        sending.line();
+        sending.signal(signal);
+        assert_eq!(sending.code(), Some(130));
+    }
+}

@@ -88,6 +88,10 @@ rust_steps() {
   step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
   step 'cargo test' cargo test --locked
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+  step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
+  step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \
+    --all-targets --locked -- -D warnings
+  step 'cargo test (peers)' cargo test --manifest-path benches/peers/Cargo.toml --locked
 }
 
 install_node_packages() {
@@ -112,6 +116,8 @@ real_steps() {
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'chromium' limited node tests/real/chromium.mjs
+  # It installs and builds what it needs, so the limit is its own.
+  step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
 }
 
 release_binary() {

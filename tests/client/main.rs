@@ -45,14 +45,13 @@ fn told(subscription: &mut Subscription) -> impl Future<Output = Told> {
 /// The error that a subscription ends with.
 #[track_caller]
 fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
-    let end = within(async move {
+    within(async move {
         loop {
             if let Err(error) = subscription.next().await {
                 return error;
             }
         }
-    });
-    async move { end.await }
+    })
 }
 
 /// What is told, in short words; waits are left out.
@@ -74,7 +73,7 @@ fn short(told: &Told) -> String {
 /// The next `count` things that are told, in short words.
 #[track_caller]
 fn next_told(subscription: &mut Subscription, count: usize) -> impl Future<Output = Vec<String>> {
-    let all = within(async move {
+    within(async move {
         let mut all = Vec::new();
         while all.len() < count {
             all.push(short(
@@ -82,6 +81,5 @@ fn next_told(subscription: &mut Subscription, count: usize) -> impl Future<Outpu
             ));
         }
         all
-    });
-    async move { all.await }
+    })
 }

@@ -122,6 +122,7 @@ impl Sender {
             };
             let patience = match (&error, self.was_there) {
                 (Error::Cut(_) | Error::Unreachable(_), true) => PATIENCE,
+                (Error::Refused(refusal), true) if refusal.may_pass() => PATIENCE,
                 (Error::Cut(_), false) => FIRST_PATIENCE,
                 _ => return Err(error),
             };

@@ -86,6 +86,14 @@ pub(super) fn one_line(text: &str) -> String {
     shown.collect()
 }
 
+impl Refusal {
+    /// Whether the server may take later what it refuses now: it is full, too
+    /// busy, or on its way down.
+    pub fn may_pass(&self) -> bool {
+        self.status >= 500 || matches!(self.status, 408 | 429)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

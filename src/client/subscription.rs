@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Client;
 use super::answer::{Answer, content_type};
 use super::backoff::{Backoff, MAX_WAIT};
-use super::error::{Error, Refusal};
+use super::error::Error;
 use super::follow::Follow;
 use super::stream::{End, Stream};
 use super::subscribe::{Patience, Subscribe};
@@ -160,7 +160,7 @@ impl Subscription {
 
     /// An attempt failed, or its stream did: another one, or the end.
     fn lose_attempt(&mut self, error: Error) -> Result<(), Error> {
-        let final_refusal = matches!(&error, Error::Refused(refusal) if !may_pass(refusal));
+        let final_refusal = matches!(&error, Error::Refused(refusal) if !refusal.may_pass());
         let impatient = self.wish.patience == Patience::OnceThere && !self.was_there;
         if final_refusal || impatient {
             self.state = State::Closed;
@@ -182,9 +182,4 @@ impl Subscription {
         self.state = State::Away(Instant::now() + wait);
         self.told.push_back(Told::Cut { why, wait });
     }
-}
-
-/// Whether the server may take later what it refuses now.
-fn may_pass(refusal: &Refusal) -> bool {
-    refusal.status >= 500 || matches!(refusal.status, 408 | 429)
 }

@@ -107,14 +107,14 @@ fn a_reader_that_goes_ends_it_at_once_though_nothing_is_said() {
         say(&server, &[text]);
     }
     // The shell ends when both have ended.
-    let script = "set -o pipefail; \"$0\" tail --backlog all | head -n 2";
+    let script = "set -o pipefail; \"$0\" tail --backlog all | head -n 3";
     let output = Command::new("bash")
         .args(["-c", script, env!("CARGO_BIN_EXE_sse-chat")])
         .env("SSE_CHAT_URL", format!("http://{}", server.address))
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
     assert!(output.stderr.is_empty(), "{:?}", output.stderr);
     assert_eq!(output.status.code(), Some(0));
 }

@@ -138,8 +138,8 @@ async fn say_one(sender: &mut Sender, line: &str, out: &Out) -> Outcome {
     loop {
         match sender.attempt(line, &client_id).await {
             Ok(_) => return Ok(()),
-            Err(error @ Error::Refused(_)) => {
-                out.talk(&format!("not said: {error}")).await;
+            Err(Error::Refused(refusal)) if !refusal.may_pass() => {
+                out.talk(&format!("not said: {refusal}")).await;
                 return Ok(());
             }
             Err(error @ Error::NotSseChat(_)) => return Err(failure(&error)),

@@ -11,12 +11,12 @@ use std::num::NonZeroU64;
 
 use clap::Args;
 
-use super::exit::{End, Failure, Outcome};
+use super::exit::{End, Failure, Outcome, say};
 use super::remote::{Remote, failure};
 use super::send::Sender;
 use super::signals::or_interrupted;
 use crate::chat::{Backlog, EventId, RoomList, RoomName, UserName};
-use crate::client::{Client, Patience, Subscribe, Told};
+use crate::client::{Patience, Subscribe, Subscription, Told};
 use chat::Chat;
 use line::Style;
 use out::Out;
@@ -87,62 +87,13 @@ impl Tail {
         RoomList::new(self.rooms.iter().cloned())
             .map_err(|error| End::Usage.because(format_args!("--room: {error}")))?;
         let client = self.remote.client()?;
-        match &self.name {
+        let tailing = Tailing::new(&self, client.subscribe(self.subscribe()));
+        match self.name {
             Some(name) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                let sender = Sender::new(client.clone(), &self.rooms[0], Some(name.clone()));
-                let (chat, out) = Chat::open(sender)?;
-                let outcome = or_interrupted(self.chat(&client, &out, chat)).await;
-                out.finish().await.and(outcome)
+                let sender = Sender::new(client, &self.rooms[0], Some(name));
+                or_interrupted(tailing.chat(sender)).await
             }
-            _ => {
-                let out = Out::stdout();
-                let outcome = or_interrupted(self.follow_out(&client, &out)).await;
-                or_interrupted(async { out.finish().await.and(outcome) }).await
-            }
-        }
-    }
-
-    /// Follows until somebody has seen enough.
-    async fn follow_out(&self, client: &Client, out: &Out) -> Outcome {
-        tokio::select! {
-            outcome = self.follow(client, out) => outcome,
-            () = out.closed() => Ok(()),
-        }
-    }
-
-    /// Follows until somebody has said enough.
-    async fn chat(&self, client: &Client, out: &Out, mut chat: Chat) -> Outcome {
-        tokio::select! {
-            outcome = self.follow(client, out) => outcome,
-            outcome = chat.ended(out) => outcome,
-        }
-    }
-
-    async fn follow(&self, client: &Client, out: &Out) -> Outcome {
-        let mut subscription = client.subscribe(self.subscribe());
-        let style = Style::of_stdout(self.rooms.len() > 1);
-        let mut talk = Talk::default();
-        let mut left = self.count.map(NonZeroU64::get);
-        loop {
-            let told = subscription.next().await.map_err(|error| failure(&error))?;
-            match told {
-                None => {
-                    out.talk("the server closed the stream for good").await;
-                    return Ok(());
-                }
-                Some(Told::Message { json, .. }) if self.json => out.print(json + "\n").await,
-                Some(Told::Message { message, .. }) => out.print(style.show(&message)).await,
-                Some(told) => {
-                    for line in talk.about(&told) {
-                        out.talk(&line).await;
-                    }
-                    continue;
-                }
-            }
-            left = left.map(|left| left - 1);
-            if left == Some(0) {
-                return Ok(());
-            }
+            _ => or_interrupted(tailing.print()).await,
         }
     }
 
@@ -160,6 +111,87 @@ impl Tail {
             patience: Patience::OnceThere,
         }
     }
+}
+
+/// Somebody who follows.
+struct Tailing {
+    subscription: Subscription,
+    style: Style,
+    talk: Talk,
+    json: bool,
+    /// How many messages are still to come; `None` for no end.
+    left: Option<u64>,
+}
+
+impl Tailing {
+    fn new(wish: &Tail, subscription: Subscription) -> Self {
+        Self {
+            subscription,
+            style: Style::of_stdout(wish.rooms.len() > 1),
+            talk: Talk::default(),
+            json: wish.json,
+            left: wish.count.map(NonZeroU64::get),
+        }
+    }
+
+    /// Prints until somebody has seen enough.
+    async fn print(mut self) -> Outcome {
+        let out = Out::stdout();
+        let outcome = tokio::select! {
+            outcome = self.follow(&out) => outcome,
+            () = out.closed() => Ok(()),
+        };
+        out.finish().await.and(outcome)
+    }
+
+    /// Prints until somebody has said enough.
+    async fn chat(mut self, sender: Sender) -> Outcome {
+        // Nobody is asked to type while nobody hears.
+        loop {
+            match self.next().await? {
+                Some(Told::Hello(_)) => break,
+                Some(told) => self.talk.about(&told).iter().for_each(|line| say(line)),
+                None => return closed(),
+            }
+        }
+        let (mut chat, out) = Chat::open(sender)?;
+        let outcome = tokio::select! {
+            outcome = self.follow(&out) => outcome,
+            outcome = chat.ended(&out) => outcome,
+        };
+        out.finish().await.and(outcome)
+    }
+
+    async fn follow(&mut self, out: &Out) -> Outcome {
+        while self.left != Some(0) {
+            let Some(told) = self.next().await? else {
+                return closed();
+            };
+            let line = match &told {
+                Told::Message { json, .. } if self.json => format!("{json}\n"),
+                Told::Message { message, .. } => self.style.show(message),
+                told => {
+                    for line in self.talk.about(told) {
+                        out.talk(&line).await;
+                    }
+                    continue;
+                }
+            };
+            out.print(line).await;
+            self.left = self.left.map(|left| left - 1);
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<Told>, Failure> {
+        let next = self.subscription.next().await;
+        next.map_err(|error| failure(&error))
+    }
+}
+
+/// The server said not to come back.
+fn closed() -> Outcome {
+    Err(End::Refused.because("the server closed the stream for good"))
 }
 
 /// What a terminal or a pipe did to us.

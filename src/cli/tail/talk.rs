@@ -70,7 +70,7 @@ fn gap(hole: &Hole) -> Option<String> {
     );
     if hole.reason == "restart" {
         return Some(format!(
-            "the server was restarted: what was said in {room} {since} is lost"
+            "the server was restarted: whatever was said in {room} {since} is lost"
         ));
     }
     let lost = match hole.lost.or(hole.counted) {
@@ -141,7 +141,7 @@ mod tests {
     fn a_gap_says_what_is_lost_and_why() {
         assert_eq!(
             about_gap("restart", None, None),
-            "the server was restarted: what was said in lobby after message 12 is lost"
+            "the server was restarted: whatever was said in lobby after message 12 is lost"
         );
         assert_eq!(
             about_gap("evicted", Some(3), Some(3)),

@@ -86,16 +86,7 @@ impl Answer {
         let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
         let (code, detail) = match problem {
             Some(problem) => (problem.code, problem.detail.or(problem.title)),
-            None if self.content_type.starts_with("text/plain") => {
-                (None, Some(String::from_utf8_lossy(&self.body).into_owned()))
-            }
             None => (None, None),
-        };
-        let reason = || {
-            self.status
-                .canonical_reason()
-                .unwrap_or("no reason given")
-                .to_lowercase()
         };
         let detail = detail.map(|detail| one_line(&detail));
         Refusal {
@@ -103,9 +94,26 @@ impl Answer {
             code: code.map(|code| one_line(&code)),
             detail: detail
                 .filter(|detail| !detail.is_empty())
-                .unwrap_or_else(reason),
+                .unwrap_or_else(|| self.shown()),
             retry_after: self.retry_after,
         }
+    }
+
+    /// What answered, and what: for a refusal that does not say it itself.
+    fn shown(&self) -> String {
+        let text = match &*self.content_type {
+            "text/plain" => one_line(&String::from_utf8_lossy(&self.body)),
+            _ => String::new(),
+        };
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        let text = if text.is_empty() {
+            reason.to_lowercase()
+        } else {
+            text
+        };
+        format!("{} answered {} {text}", self.url, self.status.as_u16())
+            .trim_end()
+            .to_owned()
     }
 }
 

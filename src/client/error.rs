@@ -32,7 +32,7 @@ pub struct Refusal {
     pub status: u16,
     /// The stable code of the protocol; `None` if what refused is no sse-chat.
     pub code: Option<String>,
-    /// What was wrong, in one line.
+    /// What was wrong, in one line; what answered, if it is no sse-chat.
     pub detail: String,
     /// When it may be tried again, as `Retry-After` said.
     pub retry_after: Option<Duration>,
@@ -44,7 +44,10 @@ impl Error {
         url: &super::ServerUrl,
         error: &hyper_util::client::legacy::Error,
     ) -> Self {
-        let cause = root_cause(error);
+        let mut cause = root_cause(error);
+        if url.is_tls() && cause.contains("InvalidContentType") {
+            cause = "what answers there does not speak TLS; is it http?".to_owned();
+        }
         match error.is_connect() {
             true => Self::Unreachable(format!("can't reach {url}: {cause}")),
             false => Self::Cut(format!("{url} cut the connection: {cause}")),
@@ -110,7 +113,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.code {
             Some(code) => write!(f, "refused: {} ({} {code})", self.detail, self.status),
-            None => write!(f, "refused: {} ({})", self.detail, self.status),
+            None => write!(f, "refused: {}", self.detail),
         }
     }
 }

@@ -144,6 +144,7 @@ fn a_signal_in_the_middle_of_a_line_gives_the_terminal_back() {
     seat.sees("half");
     assert!(!seat.is_as_it_was());
     seat.chat.signal("TERM");
+    seat.sees("\u{1b}[?2004l\r");
     assert_eq!(seat.chat.code(), Some(130));
     assert!(seat.is_as_it_was());
 }

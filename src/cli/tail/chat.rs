@@ -1,7 +1,7 @@
 //! The chat in a terminal: one thread edits the line being typed, what was
 //! typed is said in order, what arrives is shown above.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -20,6 +20,9 @@ use crate::client::Error;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The longest wait before a line is tried again.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// Ends the marking of what is pasted, which the editor began, and the line.
+const LEAVE_THE_LINE: &str = "\u{1b}[?2004l\r\n";
 
 /// Somebody at a terminal.
 pub(super) struct Chat {
@@ -48,9 +51,14 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        if let Some(as_it_was) = &self.0 {
+        let Some(as_it_was) = &self.0 else {
+            return;
+        };
+        let is = tcgetattr(io::stdin()).map(|is| is.local_modes);
+        if is.is_ok_and(|is| is != as_it_was.local_modes) {
             // Nothing can be done about a terminal that is gone.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, as_it_was);
+            let _ = io::stdout().write_all(LEAVE_THE_LINE.as_bytes());
         }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::time::{
@@ -165,7 +166,7 @@ impl Publisher {
             for event in &events {
                 match event.token() {
                     WAKER | TIMER => {}
-                    Token(index) => self.on_event(index, event.is_writable()),
+                    Token(index) => self.on_event(index, event),
                 }
             }
         }
@@ -254,11 +255,13 @@ impl Publisher {
         }
     }
 
-    fn on_event(&mut self, index: usize, writable: bool) {
-        if writable && let Err(error) = self.on_writable(index) {
+    fn on_event(&mut self, index: usize, event: &Event) {
+        if event.is_writable()
+            && let Err(error) = self.on_writable(index)
+        {
             return self.cut(index, &format!("can't connect: {error}"));
         }
-        if let Err(why) = self.read(index) {
+        if let Err(why) = self.read(index, event.is_read_closed()) {
             self.cut(index, &why);
         }
     }
@@ -281,7 +284,9 @@ impl Publisher {
         Ok(())
     }
 
-    fn read(&mut self, index: usize) -> Result<(), String> {
+    /// Reads what is there, and the end behind it if the server has `ended`: no
+    /// event tells of that again.
+    fn read(&mut self, index: usize, ended: bool) -> Result<(), String> {
         loop {
             let sender = &mut self.senders[index];
             let Some(socket) = sender.socket.as_mut().filter(|_| sender.connected) else {
@@ -294,7 +299,7 @@ impl Publisher {
                     if whole {
                         self.on_answer(index);
                     }
-                    if read < self.buffer.len() {
+                    if read < self.buffer.len() && !ended {
                         return Ok(());
                     }
                 }

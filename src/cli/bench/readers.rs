@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
 
+use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 
 use super::ledger::Sent;
@@ -116,7 +117,7 @@ impl Readers {
             self.desk.turn(now_ns);
             for event in &events {
                 if event.token() != WAKER {
-                    self.on_event(event.token().0, event.is_writable());
+                    self.on_event(event);
                 }
             }
             loop {
@@ -160,11 +161,17 @@ impl Readers {
             .collect();
     }
 
-    fn on_event(&mut self, index: usize, writable: bool) {
+    fn on_event(&mut self, event: &Event) {
+        let index = event.token().0;
         let Some(subscriber) = self.subscribers.get_mut(index) else {
             return;
         };
-        if writable && let Err(ended) = subscriber.on_writable(&mut self.desk) {
+        if event.is_read_closed() {
+            subscriber.expect_the_end();
+        }
+        if event.is_writable()
+            && let Err(ended) = subscriber.on_writable(&mut self.desk)
+        {
             return self.on_end(index, ended);
         }
         if subscriber.kind == Kind::Slow && subscriber.was_open {

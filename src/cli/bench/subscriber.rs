@@ -59,6 +59,8 @@ pub(super) struct Connection {
     /// When it was begun.
     since_ns: u64,
     step: Step,
+    /// The server has sent its last byte: no event tells of the end again.
+    ends: bool,
     response: Response,
     decoder: Decoder,
 }
@@ -88,6 +90,7 @@ impl Connection {
             socket,
             since_ns,
             step: Step::Connecting,
+            ends: false,
             response: Response::new(),
             decoder: Decoder::default(),
         }
@@ -176,6 +179,13 @@ impl Subscriber {
         self.seen.has_holes() || self.numbers.holes > 0
     }
 
+    /// The server has sent its last byte, which may not be read yet.
+    pub(super) fn expect_the_end(&mut self) {
+        if let Link::Open(connection) = &mut self.link {
+            connection.ends = true;
+        }
+    }
+
     /// Its socket can be written: the connection stands, or has failed.
     pub(super) fn on_writable(&mut self, desk: &mut Desk) -> Result<(), Ended> {
         let Link::Open(connection) = &mut self.link else {
@@ -211,6 +221,7 @@ impl Subscriber {
                 break;
             };
             let room = buffer.len().min(limit - total);
+            let ends = connection.ends;
             match connection.socket.read(&mut buffer[..room]) {
                 Ok(0) => return Err(connection.closed("the server closed the connection")),
                 Ok(read) => {
@@ -218,7 +229,7 @@ impl Subscriber {
                     self.take(&buffer[..read], desk)?;
                     // Less than there was room for: the socket is empty, and
                     // says so itself when there is more.
-                    if read < room {
+                    if read < room && !ends {
                         break;
                     }
                 }

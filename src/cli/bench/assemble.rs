@@ -49,6 +49,7 @@ pub(super) fn run(found: Found, interrupted: bool) -> Run {
         .map(|looks| server(looks, opened, sums.measured_of_all, published));
     run.series = found.series.finish(&found.shared);
     run.warnings = warnings(&run);
+    run.warnings.extend(ended_streams(&run, &sums));
     run
 }
 
@@ -192,6 +193,13 @@ fn per_second(count: u64, seconds: f64) -> f64 {
         true => count as f64 / seconds,
         false => 0.0,
     }
+}
+
+/// Streams that ended where nothing is delivered, and so no other figure has them.
+fn ended_streams(run: &Run, sums: &Tally) -> Option<String> {
+    let ended = sums.disconnected;
+    (run.delivery.is_none() && ended > 0)
+        .then(|| format!("streams ended {ended} times while they should not"))
 }
 
 fn warnings(run: &Run) -> Vec<String> {

@@ -293,6 +293,10 @@ impl Publisher {
                 return Ok(());
             };
             match socket.read(&mut self.buffer) {
+                Ok(0) if sender.take_end() => {
+                    self.on_answer(index);
+                    return Ok(());
+                }
                 Ok(0) => return Err("the server closed the connection".to_owned()),
                 Ok(read) => {
                     let whole = sender.take(&self.buffer[..read])?;

@@ -119,6 +119,11 @@ impl Response {
         }
     }
 
+    /// Whether its body is whole when the connection ends.
+    pub(super) fn ends_with_its_connection(&self) -> bool {
+        matches!(self.state, State::UntilClose)
+    }
+
     fn take_head<'a>(&mut self, input: &mut &'a [u8]) -> Result<Part<'a>, NotHttp> {
         let before = self.head.len();
         self.head.extend_from_slice(input);

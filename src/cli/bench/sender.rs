@@ -74,6 +74,12 @@ impl Sender {
         }
     }
 
+    /// The connection has ended. Whether that makes the answer whole.
+    pub(super) fn take_end(&mut self) -> bool {
+        let response = self.response.take();
+        response.is_some_and(|response| response.ends_with_its_connection())
+    }
+
     /// Closes the connection, which is to be opened again at a time.
     pub(super) fn close(&mut self, return_at_ns: u64) {
         self.socket = None;

@@ -4,16 +4,20 @@
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::{Arc, mpsc};
 
-use crate::called::{bench, call, finish, report_on};
-use crate::server::read_request;
+use crate::called::{DEADLINE, bench, call, finish, report_on};
+use crate::server::{Cheat, CheatingServer, read_request};
+use crate::signals::interrupt;
 
 /// A server that does `each` with every connection once it has a request.
-fn server(each: fn(TcpStream)) -> SocketAddr {
+fn server(each: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    let each = Arc::new(each);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
+            let each = Arc::clone(&each);
             std::thread::spawn(move || {
                 if read_request(&mut stream, &mut Vec::new()).is_some() {
                     each(stream);
@@ -63,10 +67,13 @@ fn a_page_is_no_event_stream() {
 
 #[test]
 fn a_refused_stream_is_a_refusal() {
-    let address = server(|mut stream| {
-        let _ = stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
-    });
-    assert_fails(address, 4, &["404"]);
+    for status in ["404", "403"] {
+        let address = server(move |mut stream| {
+            let answer = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        assert_fails(address, 4, &[status]);
+    }
 }
 
 #[test]
@@ -87,36 +94,74 @@ fn a_server_that_never_answers_is_given_up() {
 
 #[test]
 fn a_server_that_refuses_every_message_is_a_refusal() {
-    let address = server(|mut stream| {
-        let answer = match stream.peer_addr() {
-            Ok(_) => "HTTP/1.1 403 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            Err(_) => return,
-        };
-        let _ = stream.write_all(answer.as_bytes());
-    });
-    let url = format!("http://{address}");
-    let load = ["--url", &url, "--mode", "publish", "--duration", "200ms"];
-    call(&load).assert_fails(4, &["refused", "403"]);
+    for mode in ["publish", "fanout"] {
+        let server = CheatingServer::start(Cheat::Refuse(1));
+        let url = format!("http://{}", server.address);
+        let load = ["--url", &url, "--mode", mode, "--subscribers", "2"];
+        let mut args = load.to_vec();
+        args.extend(["--duration", "200ms", "--warmup", "0s"]);
+        call(&args).assert_fails(4, &["refused", "429"]);
+    }
 }
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
 #[test]
-fn streams_that_end_at_once_are_counted_and_nothing_spins() {
-    let address = server(|mut stream| {
+fn streams_that_end_at_once_are_opened_again_and_reported() {
+    let (asked, was_asked) = mpsc::channel();
+    let address = server(move |mut stream| {
         let _ = stream.write_all(STREAM.as_bytes());
+        let _ = asked.send(());
     });
-    let load = ["--mode", "idle", "--subscribers", "2", "--duration", "1s"];
-    let (called, report) = report_on(address, &load);
-    assert_eq!(called.code, Some(0), "{called:#?}");
-    assert_eq!(report["runs"][0]["connect"]["ok"], 2);
+    let url = format!("http://{address}");
+    let load = ["--url", &url, "--mode", "idle", "--subscribers", "1"];
+    let mut command = bench(&load);
+    let child = command.args(["--duration", "1h", "--json", "-"]);
+    let child = child.spawn().unwrap();
+    // It comes back only when it has seen the end of the one before.
+    let came_back = (0..4).all(|_| was_asked.recv_timeout(DEADLINE).is_ok());
+    interrupt(&child);
+    let called = finish(child);
+    assert!(came_back, "{called:#?}");
+    assert_eq!(called.code, Some(130), "{called:#?}");
+    let run = &called.report()["runs"][0];
+    assert_eq!(run["connect"]["ok"], 1);
+    let warnings = run["warnings"].to_string();
+    assert!(warnings.contains("streams ended"), "{warnings}");
+}
+
+#[test]
+fn a_server_that_hangs_up_without_an_answer_is_none() {
+    assert_fails(server(drop), 3, &["closed the connection"]);
 }
 
 #[test]
 fn a_line_that_never_ends_is_cut_off_and_not_kept() {
-    let address = server(|mut stream| {
+    let (cut_off, was_cut_off) = mpsc::channel();
+    let address = server(move |mut stream| {
         let _ = stream.write_all(STREAM.as_bytes());
         let piece = [b'x'; 64 * 1024];
+        let mut written = 0;
+        while stream.write_all(&piece).is_ok() {
+            written += piece.len();
+        }
+        let _ = cut_off.send(written);
+    });
+    let url = format!("http://{address}");
+    let load = ["--url", &url, "--mode", "idle", "--subscribers", "1"];
+    let child = bench(&load).args(["--duration", "1h"]).spawn().unwrap();
+    let written = was_cut_off.recv_timeout(DEADLINE);
+    interrupt(&child);
+    assert_eq!(finish(child).code, Some(130));
+    // The limit of a line is 1 MiB; the rest is in the system's buffers.
+    assert!(written.unwrap() < 64 << 20, "{written:?}");
+}
+
+#[test]
+fn a_stream_that_never_pauses_does_not_keep_it_from_ending() {
+    let address = server(|mut stream| {
+        let _ = stream.write_all(STREAM.as_bytes());
+        let piece = b": and so on\n".repeat(32 * 1024);
         while stream.write_all(&piece).is_ok() {}
     });
     let load = [
@@ -125,10 +170,11 @@ fn a_line_that_never_ends_is_cut_off_and_not_kept() {
         "--subscribers",
         "1",
         "--duration",
-        "500ms",
+        "300ms",
     ];
-    let (called, _) = report_on(address, &load);
+    let (called, report) = report_on(address, &load);
     assert_eq!(called.code, Some(0), "{called:#?}");
+    assert_eq!(report["runs"][0]["connect"]["ok"], 1);
 }
 
 #[test]
@@ -140,7 +186,9 @@ fn words_that_make_no_sense_are_named() {
         (&["--rate", "many"], "--rate"),
         (&["--in-flight", "0"], "--in-flight"),
         (&["--subscribers", "0"], "--subscribers 0"),
-        (&["--subscribers", "-1"], "--subscribers"),
+        (&["--subscribers=-1"], "--subscribers"),
+        (&["--url", "ftp://nonsense"], "--url"),
+        (&["--fail-if", "lost"], "--fail-if"),
         (&["--size", "10"], "at least 56 bytes"),
         (&["--size", "200..100"], "--size"),
         (&["--duration", "soon"], "--duration"),

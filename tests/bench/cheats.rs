@@ -11,7 +11,7 @@ use crate::server::{Cheat, CheatingServer, Lost};
 const MESSAGES: u64 = 70;
 const SUBSCRIBERS: u64 = 3;
 /// One message after the other by one publisher, none of them a warm-up.
-const LOAD: [&str; 12] = [
+const LOAD: [&str; 10] = [
     "--subscribers",
     "3",
     "--messages",
@@ -22,14 +22,27 @@ const LOAD: [&str; 12] = [
     "1",
     "--warmup",
     "0s",
-    "--drain",
-    "1s",
 ];
 
+/// From a server that delivers everything in the end: the time that is left for
+/// it is never used up, however slow the machine is.
 #[track_caller]
 fn report(cheat: Cheat) -> Value {
+    report_after(cheat, "20s")
+}
+
+/// From a server that loses messages, which are waited for in vain.
+#[track_caller]
+fn report_with_losses(cheat: Cheat) -> Value {
+    report_after(cheat, "1s")
+}
+
+#[track_caller]
+fn report_after(cheat: Cheat, drain: &str) -> Value {
     let server = CheatingServer::start(cheat);
-    let (called, report) = report_on(server.address, &LOAD);
+    let mut load = LOAD.to_vec();
+    load.extend(["--drain", drain]);
+    let (called, report) = report_on(server.address, &load);
     assert_eq!(called.code, Some(0), "{called:#?}");
     report
 }
@@ -47,7 +60,7 @@ fn an_honest_server_has_nothing_held_against_it() {
 #[test]
 fn what_is_lost_is_counted_and_a_hole_in_the_numbers_as_well() {
     let how = Lost::Openly;
-    let report = report(Cheat::Lose { every: 7, how });
+    let report = report_with_losses(Cheat::Lose { every: 7, how });
     // The last message is lost too, and no later number shows it.
     assert_wrongs(&report, &[("lost", 10), ("number_holes", 9)]);
     assert_eq!(delivery(&report, "incomplete"), 10);
@@ -57,14 +70,14 @@ fn what_is_lost_is_counted_and_a_hole_in_the_numbers_as_well() {
 #[test]
 fn a_server_that_hides_a_loss_by_its_numbers_is_found_out() {
     let how = Lost::Renumbered;
-    let report = report(Cheat::Lose { every: 7, how });
+    let report = report_with_losses(Cheat::Lose { every: 7, how });
     assert_wrongs(&report, &[("lost", 10)]);
 }
 
 #[test]
 fn what_is_announced_is_not_lost_in_silence() {
     let how = Lost::Announced;
-    let report = report(Cheat::Lose { every: 7, how });
+    let report = report_with_losses(Cheat::Lose { every: 7, how });
     assert_wrongs(&report, &[("announced_lost", 10)]);
 }
 
@@ -89,7 +102,7 @@ fn what_comes_after_its_successor_is_out_of_order() {
 
 #[test]
 fn a_delay_is_in_every_time() {
-    let server = CheatingServer::start(Cheat::Delay(Duration::from_millis(200)));
+    let server = CheatingServer::start(Cheat::Delay(Duration::from_millis(300)));
     let load = [
         "--subscribers",
         "3",
@@ -104,7 +117,7 @@ fn a_delay_is_in_every_time() {
     assert_wrongs(&report, &[]);
     for time in ["each", "last", "from_sending"] {
         let p50 = &report["runs"][0]["delivery"][time]["p50_us"];
-        assert!(p50.as_f64().unwrap() >= 200_000.0, "{time}: {p50}");
+        assert!(p50.as_f64().unwrap() >= 300_000.0, "{time}: {p50}");
     }
 }
 
@@ -130,7 +143,7 @@ fn a_stream_that_is_cut_comes_back_for_what_it_missed() {
 #[test]
 fn a_server_that_does_not_resume_loses_what_a_cut_stream_missed() {
     let (after, resume) = (20, false);
-    let report = report(Cheat::Cut { after, resume });
+    let report = report_with_losses(Cheat::Cut { after, resume });
     let lost = delivery(&report, "lost");
     assert!(lost > 0, "{report:#}");
     assert_eq!(delivery(&report, "disconnected"), 1);
@@ -157,6 +170,9 @@ fn a_pause_of_the_server_is_in_the_times_in_full() {
     ];
     let (_, report) = report_on(server.address, &load);
     assert_wrongs(&report, &[]);
+    // What was due in the pause was sent after it, and not left out.
+    assert_eq!(report["runs"][0]["publish"]["due"], 300);
+    assert_eq!(delivery(&report, "received"), 300 * 2);
     let delivery = &report["runs"][0]["delivery"];
     let time = |of: &str, at: &str| delivery[of][at].as_f64().unwrap();
     // A third of all messages were due in the pause, evenly: a tenth of all
@@ -166,7 +182,7 @@ fn a_pause_of_the_server_is_in_the_times_in_full() {
     assert!(time("last", "p90_us") >= 600_000.0, "{delivery:#}");
     // From the actual sending only the two that were on their way show it.
     assert!(
-        time("from_sending", "p90_us") < time("each", "p90_us") / 2.0,
+        time("from_sending", "p90_us") < time("each", "p90_us"),
         "{delivery:#}"
     );
 }
@@ -197,6 +213,34 @@ fn the_closed_loop_has_no_more_in_flight_than_it_was_told() {
 }
 
 #[test]
+fn the_closed_loop_always_has_as_many_in_flight_as_it_may() {
+    let (in_flight, messages) = (4, 40);
+    let server = CheatingServer::start(Cheat::Hold {
+        in_flight,
+        messages,
+    });
+    let load = [
+        "--subscribers",
+        "3",
+        "--messages",
+        "40",
+        "--in-flight",
+        "4",
+        "--publishers",
+        "9",
+        "--warmup",
+        "0s",
+        "--drain",
+        "20s",
+    ];
+    let (_, report) = report_on(server.address, &load);
+    assert_wrongs(&report, &[]);
+    assert_eq!(server.most_held(), in_flight);
+    assert_eq!(server.accepted(), messages as u64);
+    assert_eq!(delivery(&report, "received"), 3 * messages as u64);
+}
+
+#[test]
 fn another_server_is_measured_by_what_its_events_hold() {
     let server = CheatingServer::start(Cheat::Foreign);
     let mut args = LOAD.to_vec();
@@ -215,5 +259,15 @@ fn another_server_is_measured_by_what_its_events_hold() {
     let (called, report) = report_on(server.address, &args);
     assert_eq!(called.code, Some(0), "{called:#?}");
     assert_wrongs(&report, &[]);
+    assert_eq!(delivery(&report, "received"), MESSAGES * SUBSCRIBERS);
+}
+
+#[test]
+fn an_answer_may_end_with_its_connection() {
+    let report = report(Cheat::Close);
+    assert_wrongs(&report, &[]);
+    let publish = &report["runs"][0]["publish"];
+    assert_eq!(publish["accepted"], MESSAGES);
+    assert_eq!(publish["unanswered"], 0);
     assert_eq!(delivery(&report, "received"), MESSAGES * SUBSCRIBERS);
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use crate::called::{bench, call, finish};
+use crate::called::{bench, call, finish, report_on};
 use crate::server::{Cheat, CheatingServer, Lost};
 
 const LOAD: [&str; 8] = [
@@ -62,6 +62,20 @@ fn the_files_are_whole() {
         .map(|row| row.split(',').nth(3).unwrap().parse::<u64>().unwrap())
         .sum();
     assert_eq!(sent, 20);
+    let columns = csv.lines().next().unwrap().split(',').count();
+    let rows = csv.lines().skip(1);
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(',').collect()).collect();
+    assert_eq!(
+        rows.len(),
+        json["runs"][0]["series"].as_array().unwrap().len()
+    );
+    for row in &rows {
+        assert_eq!(row.len(), columns, "{csv}");
+    }
+    for pair in rows.windows(2) {
+        let [before, after] = [&pair[0], &pair[1]].map(|row| row[1].parse::<f64>().unwrap());
+        assert!(after > before, "a row a second: {csv}");
+    }
     assert!(svg.contains("<svg") && svg.trim_end().ends_with("</svg>"));
 }
 
@@ -88,6 +102,20 @@ fn a_gate_that_holds_fails_the_call_and_the_report_is_there() {
     let called = call(&args);
     assert_eq!(called.code, Some(99), "{called:#?}");
     assert!(called.out.contains("4 lost"), "{called:#?}");
+}
+
+#[test]
+fn a_report_says_which_gate_failed() {
+    let how = Lost::Openly;
+    let server = CheatingServer::start(Cheat::Lose { every: 5, how });
+    let mut args = LOAD.to_vec();
+    args.extend(["--drain", "300ms", "--publishers", "1"]);
+    args.extend(["--fail-if", "lost>0", "--fail-if", "doubled>0"]);
+    let (called, report) = report_on(server.address, &args);
+    assert_eq!(called.code, Some(99), "{called:#?}");
+    let gates = &report["gates"];
+    assert_eq!(gates[0]["failed"], true, "{gates:#}");
+    assert_eq!(gates[1]["failed"], false, "{gates:#}");
 }
 
 #[test]

@@ -29,6 +29,13 @@ pub(crate) enum Cheat {
     Cut { after: u64, resume: bool },
     /// After so many messages nothing happens for a time.
     Stall { after: u64, time: Duration },
+    /// Messages are kept until so many of `messages` are on their way, so that
+    /// a load that sends more at one time shows it.
+    Hold { in_flight: usize, messages: usize },
+    /// Its answer to a message has no length, and ends with the connection.
+    Close,
+    /// It takes every message and never answers.
+    Hang,
     /// It knows nothing of our protocol, and wants a key.
     Foreign,
 }
@@ -63,6 +70,9 @@ struct Room {
     subscribers: Vec<Subscriber>,
     was_cut: bool,
     accepted: u64,
+    /// Messages that were accepted and not delivered, and the most of them.
+    held: usize,
+    most_held: usize,
     /// Connections that published, and were closed.
     closed: u64,
 }
@@ -91,12 +101,25 @@ impl CheatingServer {
                 std::thread::spawn(move || state.serve(stream));
             }
         });
+        if let Cheat::Hold {
+            in_flight,
+            messages,
+        } = cheat
+        {
+            let state = Arc::clone(&server.state);
+            std::thread::spawn(move || state.let_go(in_flight, messages));
+        }
         server
     }
 
     /// Publishes that were answered with 201.
     pub(crate) fn accepted(&self) -> u64 {
         self.state.room.lock().unwrap().accepted
+    }
+
+    /// The largest number of messages that were on their way at one time.
+    pub(crate) fn most_held(&self) -> usize {
+        self.state.room.lock().unwrap().most_held
     }
 
     /// Waits until so many messages were said.
@@ -121,21 +144,45 @@ impl State {
     fn serve(&self, mut stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
         let mut bytes = Vec::new();
+        let mut published = false;
         while let Some((head, body)) = read_request(&mut stream, &mut bytes) {
             if self.cheat == Cheat::Foreign && !head.contains("\r\nX-Key: 1\r\n") {
                 let _ = stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
             } else if head.starts_with("GET ") {
                 return self.subscribe(stream, &head);
             } else {
+                published = true;
                 let status = self.publish(&body);
+                if self.cheat == Cheat::Hang {
+                    continue;
+                }
+                if self.cheat == Cheat::Close {
+                    let answer = format!("HTTP/1.1 {status} X\r\n\r\n{{}}");
+                    let _ = stream.write_all(answer.as_bytes());
+                    break;
+                }
                 let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\n{{}}");
                 if stream.write_all(answer.as_bytes()).is_err() {
                     break;
                 }
             }
         }
-        self.room.lock().unwrap().closed += 1;
+        // The benchmark also looks whether anybody is there, and says nothing.
+        self.room.lock().unwrap().closed += u64::from(published);
         self.changed.notify_all();
+    }
+
+    /// Delivers the oldest message each time that as many as may be are held.
+    fn let_go(&self, in_flight: usize, messages: usize) {
+        for delivered in 0..messages {
+            let full = in_flight.min(messages - delivered);
+            let room = self.room.lock().unwrap();
+            let waits = |room: &mut Room| room.held < full;
+            let waited = self.changed.wait_timeout_while(room, DEADLINE, waits);
+            let (mut room, _) = waited.unwrap();
+            room.held -= 1;
+            self.deliver(&mut room, delivered as u64 + 1);
+        }
     }
 
     fn subscribe(&self, mut stream: TcpStream, head: &str) {
@@ -178,14 +225,22 @@ impl State {
         if let Cheat::Delay(time) = self.cheat {
             std::thread::sleep(time);
         }
-        self.deliver(&mut room);
+        match self.cheat {
+            Cheat::Hold { .. } => {
+                room.held += 1;
+                room.most_held = room.most_held.max(room.held);
+            }
+            _ => {
+                let seq = room.messages.len() as u64;
+                self.deliver(&mut room, seq);
+            }
+        }
         room.accepted += 1;
         self.changed.notify_all();
         201
     }
 
-    fn deliver(&self, room: &mut Room) {
-        let seq = room.messages.len() as u64;
+    fn deliver(&self, room: &mut Room, seq: u64) {
         if let Cheat::Cut { after, .. } = self.cheat
             && seq == after
             && !std::mem::replace(&mut room.was_cut, true)

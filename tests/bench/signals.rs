@@ -1,11 +1,14 @@
 //! A signal ends the load and leaves a report of what was measured.
 
+use std::io::Read as _;
 use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use crate::called::{bench, finish};
+use crate::called::{DEADLINE, bench, finish};
 use crate::server::{Cheat, CheatingServer, Lost};
 
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &id]).status();
     assert!(sent.unwrap().success());
@@ -48,4 +51,34 @@ fn a_second_signal_waits_for_nothing() {
     interrupt(&child);
     let called = finish(child);
     assert_eq!((called.code, called.out.as_str()), (Some(130), ""));
+}
+
+#[test]
+fn signals_end_it_even_if_the_server_never_answers() {
+    let server = CheatingServer::start(Cheat::Hang);
+    let mut child = start(&server, &["--drain", "1h", "--timeout", "1h"]);
+    server.wait_for_messages(1);
+    let (sender, ended) = mpsc::channel();
+    let mut out = child.stdout.take().unwrap();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = out.read_to_string(&mut text);
+        let _ = sender.send(text);
+    });
+    // Two signals that come at once are one, so it is told until it ends.
+    let began = Instant::now();
+    let out = loop {
+        interrupt(&child);
+        if let Ok(out) = ended.recv_timeout(Duration::from_millis(100)) {
+            break out;
+        }
+        if began.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            panic!("it did not end within {DEADLINE:?}");
+        }
+    };
+    assert_eq!(
+        (child.wait().unwrap().code(), out.as_str()),
+        (Some(130), "")
+    );
 }

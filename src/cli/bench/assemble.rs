@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::found::{Found, ServerLooks, seconds};
 use super::plan::Mode;
-use super::publisher::Published;
+use super::published::Published;
 use super::report::{Connect, Delivery, Generator, Latency, Publish, Resume, Run, ServerUse, Slow};
 use super::tally::Tally;
 
@@ -180,7 +180,8 @@ fn generator(found: &Found) -> Generator {
     Generator {
         threads: found.tallies.len(),
         cpu_cores: all / time,
-        busiest_thread: busiest / time,
+        // The system counts it in hundredths of a second.
+        busiest_thread: (busiest / time).min(1.0),
         lag: match &found.published {
             Some(published) => published.lag.clone(),
             None => Latency::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::publisher::Published;
+use super::published::Published;
 use super::series::Series;
 use super::shared::Shared;
 use super::tally::Tally;

@@ -16,6 +16,7 @@ mod outstanding;
 mod pace;
 mod plan;
 mod progress;
+mod published;
 mod publisher;
 mod readers;
 mod report;

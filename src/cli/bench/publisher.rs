@@ -22,6 +22,7 @@ use rustix::time::{
 
 use super::ledger::Sent;
 use super::mark::Mark;
+use super::published::Published;
 use super::report::Latency;
 use super::response::Response;
 use super::schedule::Schedule;
@@ -40,33 +41,6 @@ const RETURN_AFTER_NS: u64 = 100_000_000;
 /// After so many failures of each connection with no answer between them, the
 /// server is taken for gone. A number of messages would never be reached.
 const MOST_FAILURES: usize = 20;
-
-/// What was published.
-#[derive(Debug)]
-pub(super) struct Published {
-    /// Every message, for those who check what they got.
-    pub(super) sent: Sent,
-    /// Measured messages that the schedule asked for.
-    pub(super) due: u64,
-    /// Measured messages that were sent.
-    pub(super) measured_sent: u64,
-    /// Measured messages answered with a status of 200 to 299.
-    pub(super) accepted: u64,
-    /// When the last of them was.
-    pub(super) last_answer_ns: u64,
-    /// All messages answered with another status.
-    pub(super) refused: u64,
-    /// All messages that were not answered.
-    pub(super) unanswered: u64,
-    /// What the first refusal or cut was.
-    pub(super) first_failure: Option<String>,
-    /// From sending until the answer.
-    pub(super) answer: Latency,
-    /// From the intended time of sending until the schedule was looked at.
-    pub(super) lag: Latency,
-    /// Processor time of the thread since the first measured message.
-    pub(super) cpu_seconds: f64,
-}
 
 /// Who waits for each message: the workers that have subscribers of its room.
 pub(super) type Listeners = Vec<usize>;

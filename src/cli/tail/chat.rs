@@ -1,6 +1,7 @@
 //! The chat in a terminal: one thread edits the line being typed, what was
 //! typed is said in order, what arrives is shown above.
 
+use std::cell::Cell;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -94,12 +95,18 @@ impl Chat {
     pub(super) async fn ended(&mut self, out: &Out) -> Outcome {
         let (keep, mut kept) = mpsc::unbounded_channel();
         let (typed, sender) = (&mut self.typed, &mut self.sender);
-        let mut saying = std::pin::pin!(say_all(sender, &mut kept, out));
+        let unsaid = Cell::new(0);
+        let mut saying = std::pin::pin!(say_all(sender, &mut kept, &unsaid, out));
         let end = async {
             loop {
                 match typed.recv().await {
-                    Some(Typed::Line(line)) => drop(keep.send(line)),
-                    Some(Typed::Interrupt) => return Err(End::Interrupted.silently()),
+                    Some(Typed::Line(line)) => {
+                        unsaid.set(unsaid.get() + 1);
+                        drop(keep.send(line));
+                    }
+                    Some(Typed::Interrupt) => {
+                        return Err(End::Interrupted.because(not_said(unsaid.get())));
+                    }
                     Some(Typed::End) | None => return Ok(()),
                 }
             }
@@ -111,8 +118,17 @@ impl Chat {
         drop(keep);
         match tokio::time::timeout(LAST_WORDS, saying).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(End::Unreachable.because("the last line was not said: no answer")),
+            Err(_) => Err(End::Unreachable.because(not_said(unsaid.get()))),
         }
+    }
+}
+
+/// How many lines are lost with the end, in words; nothing if none is.
+fn not_said(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        1 => "the last line was not said: the server has not answered".to_owned(),
+        lines => format!("the last {lines} lines were not said: the server has not answered"),
     }
 }
 
@@ -129,12 +145,14 @@ fn read(editor: &mut Editor<(), MemHistory>) -> Typed {
 async fn say_all(
     sender: &mut Sender,
     lines: &mut mpsc::UnboundedReceiver<String>,
+    unsaid: &Cell<usize>,
     out: &Out,
 ) -> Outcome {
     while let Some(line) = lines.recv().await {
         if !line.trim().is_empty() {
             say_one(sender, &line, out).await?;
         }
+        unsaid.set(unsaid.get() - 1);
     }
     Ok(())
 }

@@ -104,6 +104,22 @@ fn tasks_are_started_only_where_sockets_or_the_command_line_are() {
     }
 }
 
+/// The newest run is the one that the README shows, to the digit.
+#[test]
+fn the_figures_of_the_readme_are_those_that_were_measured() {
+    let runs = fs::read_dir("benches/runs").unwrap();
+    let newest = runs.map(|run| run.unwrap().path()).max().unwrap();
+    let table = fs::read_to_string(newest.join("table.md")).unwrap();
+    let readme = fs::read_to_string("README.md").unwrap();
+    let mut rows = table
+        .lines()
+        .skip_while(|line| !line.starts_with("| server"))
+        .take_while(|line| line.starts_with('|'));
+    assert!(rows.clone().count() > 3, "{table}");
+    assert!(rows.all(|row| readme.contains(&format!("\n{row}\n"))));
+    assert!(readme.contains(&format!("({}/plot.svg)", newest.display())));
+}
+
 #[test]
 fn every_file_opens_by_saying_what_it_is_for() {
     for file in sources(Path::new("src"))

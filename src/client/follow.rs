@@ -45,6 +45,8 @@ pub(super) struct Follow {
     /// The number that the next message of each room has to have.
     next: HashMap<String, u64>,
     doubles: u64,
+    /// Nothing was given yet, and `given` is what the caller asked to go on from.
+    only_asked: bool,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +63,7 @@ impl Follow {
         Self {
             from_now: live_only && cursor.is_none(),
             given: cursor.as_deref().and_then(|cursor| cursor.parse().ok()),
+            only_asked: true,
             cursor,
             ..Self::default()
         }
@@ -133,6 +136,7 @@ impl Follow {
         }
         self.stand(&message.room, number);
         self.given = Some(id);
+        self.only_asked = false;
         self.cursor = Some(id.to_string());
         told.push_back(Told::Message {
             message,
@@ -165,6 +169,11 @@ impl Follow {
         hole.counted = before
             .filter(|_| hole.reason != "restart")
             .and_then(|next| hole.next.checked_sub(next));
+        if hole.reason == "unknown" && self.only_asked {
+            // The server never gave the id that was asked for, so nothing is
+            // known to be given: what it has counts as new.
+            self.given = None;
+        }
         if !event.id.is_empty() {
             self.cursor = Some(event.id.clone().into_owned());
         }

@@ -101,6 +101,17 @@ fn what_a_cursor_stands_for_was_given_too() {
 }
 
 #[test]
+fn a_cursor_that_the_server_never_gave_hides_nothing() {
+    let mut reader = Reader::of(Some("e-99"), false);
+    reader.hello("unknown-0", "a", 3);
+    reader.gap("e-0", "a", "unknown", "null", 1);
+    reader.update("e-1", "a", 1);
+    reader.update("e-2", "a", 2);
+    assert_eq!(reader.told()[2..], ["a 1", "a 2"]);
+    assert_eq!(reader.follow.doubles(), 0);
+}
+
+#[test]
 fn a_number_that_does_not_follow_is_a_silent_loss_in_its_room_alone() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);

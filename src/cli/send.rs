@@ -1,13 +1,14 @@
 //! `sse-chat send`: says something, and ends well only when the server has it.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::convert::identity;
+use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::exit::{End, Failure, Outcome};
+use super::exit::{End, Outcome};
 use super::remote::{Remote, end_of, failure};
 use super::signals::or_interrupted;
 use crate::chat::{RoomName, UserName};
@@ -20,6 +21,8 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// The first wait; each doubles, up to a second.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// A line longer than this is none that any server takes.
+const MAX_LINE_BYTES: u64 = 1 << 20;
 const EXAMPLES: &str = "\
 Exits with 0 when the server has answered that each message was said, with 3 when it can't
 be reached, with 4 when it refused one. Prints the id of each message.
@@ -69,7 +72,7 @@ impl Send {
         let mut sender = Sender::new(self.remote.client()?, &self.room, self.name);
         if !self.text.is_empty() && self.text != ["-"] {
             let said = sender.say(&self.text.join(" ")).await;
-            return print(&said.map_err(|error| failure(&error))?, self.json);
+            return print(said.map_err(|error| failure(&error))?, self.json).await;
         }
         if self.text.is_empty() && io::stdin().is_terminal() {
             return Err(End::Usage.because(
@@ -85,7 +88,7 @@ impl Send {
             }
             let said = sender.say(&line).await;
             let said = said.map_err(|error| end_of(&error).because(at(&error.to_string())))?;
-            print(&said, self.json)?;
+            print(said, self.json).await?;
         }
         Ok(())
     }
@@ -162,7 +165,11 @@ fn own_name() -> UserName {
 fn lines() -> mpsc::Receiver<(usize, io::Result<String>)> {
     let (tell, lines) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
-        for (line, number) in io::stdin().lines().zip(1..) {
+        let mut stdin = io::stdin().lock();
+        for number in 1.. {
+            let Some(line) = next_line(&mut stdin) else {
+                return;
+            };
             let failed = line.is_err();
             if tell.blocking_send((number, line)).is_err() || failed {
                 return;
@@ -170,6 +177,26 @@ fn lines() -> mpsc::Receiver<(usize, io::Result<String>)> {
         }
     });
     lines
+}
+
+/// The next line without its end; none after the last.
+fn next_line(input: &mut impl BufRead) -> Option<io::Result<String>> {
+    let mut line = Vec::new();
+    // One byte more than a line may have, and its end.
+    let read = input.take(MAX_LINE_BYTES + 2).read_until(b'\n', &mut line);
+    match read {
+        Err(error) => return Some(Err(error)),
+        Ok(0) => return None,
+        Ok(_) => {}
+    }
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    }
+    if line.len() as u64 > MAX_LINE_BYTES {
+        let why = format!("it has over {MAX_LINE_BYTES} bytes");
+        return Some(Err(io::Error::other(why)));
+    }
+    Some(String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData.into()))
 }
 
 fn unreadable(error: &io::Error) -> String {
@@ -180,13 +207,17 @@ fn unreadable(error: &io::Error) -> String {
 }
 
 /// Prints what was said. A reader that is gone does not unsay it.
-fn print(said: &Said, json: bool) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    let printed = match json {
-        true => out.write_all(&said.json).and_then(|()| writeln!(out)),
-        false => writeln!(out, "{}", said.message.id),
-    };
-    match printed {
+/// On a thread of its own, so that a pipe that takes nothing keeps no signal
+/// waiting.
+async fn print(said: Said, json: bool) -> Outcome {
+    let printing = tokio::task::spawn_blocking(move || {
+        let mut out = io::stdout().lock();
+        match json {
+            true => out.write_all(&said.json).and_then(|()| writeln!(out)),
+            false => writeln!(out, "{}", said.message.id),
+        }
+    });
+    match printing.await.map_err(io::Error::other).and_then(identity) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(End::Failed.because(format_args!("standard output: {error}")))
         }

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use super::super::is_colour_wanted;
 use crate::chat::Message;
 
 /// What the second line of a message begins with, and every one after it.
@@ -31,10 +32,9 @@ impl Style {
     /// As standard output wants it, and NO_COLOR (no-color.org).
     pub(super) fn of_stdout(rooms: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             rooms,
-            colours: terminal && !no_colour,
+            colours: terminal && is_colour_wanted(),
             escapes: terminal,
             zone: TimeZone::system(),
         }
@@ -43,6 +43,21 @@ impl Style {
     /// The message, with a line feed at its end.
     pub(super) fn show(&self, message: &Message<'_>) -> String {
         self.show_at(message, &Zoned::new(Timestamp::now(), self.zone.clone()))
+    }
+
+    /// The message's JSON as it came, with a line feed at its end. For a terminal
+    /// what could drive it is written as JSON escapes: the same message still.
+    pub(super) fn show_json(&self, json: &str) -> String {
+        let mut line = String::with_capacity(json.len() + 1);
+        for c in json.chars() {
+            match self.escapes && (c.is_control() || turns(c)) {
+                // All of them are within the first 65,536.
+                true => drop(write!(line, "\\u{:04x}", u32::from(c))),
+                false => line.push(c),
+            }
+        }
+        line.push('\n');
+        line
     }
 
     fn show_at(&self, message: &Message<'_>, now: &Zoned) -> String {
@@ -183,5 +198,21 @@ mod tests {
         let line = shown(&style(false, true, true), &message("Ada", "hi"));
         let colour = colour_of("Ada");
         assert_eq!(line, format!("00:02:03 \u{1b}[{colour}mAda\u{1b}[0m: hi\n"));
+    }
+
+    #[test]
+    fn json_is_the_same_message_and_drives_no_terminal() {
+        let json = "{\"message\":\"a\u{9b}31m\u{202e}é\"}";
+        assert_eq!(
+            style(false, false, false).show_json(json),
+            format!("{json}\n")
+        );
+        let shown = style(false, false, true).show_json(json);
+        assert_eq!(shown, "{\"message\":\"a\\u009b31m\\u202eé\"}\n");
+        let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(
+            value,
+            serde_json::from_str::<serde_json::Value>(json).unwrap()
+        );
     }
 }

@@ -62,7 +62,7 @@ pub(super) struct Tail {
     #[arg(long)]
     json: bool,
 
-    /// Join under this name; when standard input is a terminal, what is typed is said in the
+    /// Join under this name; at a terminal (input and output), what is typed is said in the
     /// first room
     #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
     name: Option<UserName>,
@@ -168,7 +168,7 @@ impl Tailing {
                 return closed();
             };
             let line = match &told {
-                Told::Message { json, .. } if self.json => format!("{json}\n"),
+                Told::Message { json, .. } if self.json => self.style.show_json(json),
                 Told::Message { message, .. } => self.style.show(message),
                 told => {
                     for line in self.talk.about(told) {

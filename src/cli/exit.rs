@@ -15,6 +15,12 @@ pub(super) struct Failure {
     why: String,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
 /// The kinds of ends that are not "done", each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {

@@ -17,6 +17,7 @@ mod values;
 
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -91,7 +92,12 @@ fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
 }
 
 fn parse() -> Result<Args, ExitCode> {
-    let parsed = Args::command()
+    let mut definition = Args::command();
+    if is_command_of_a_client() {
+        // The server's variables are not for them, so they can't be wrong there.
+        definition = definition.mut_args(|flag| flag.env(Resettable::Reset));
+    }
+    let parsed = definition
         .try_get_matches()
         .and_then(|matches| Args::from_arg_matches(&matches));
     parsed.map_err(|error| match bad_value(&error) {
@@ -136,11 +142,16 @@ fn bad_value(error: &clap::Error) -> Option<String> {
 /// A bad value of the server's flags is a start that fails; every other command
 /// was called wrongly.
 fn end_of_a_bad_value() -> End {
-    let first = std::env::args().nth(1).unwrap_or_default();
-    match first != "serve" && Args::command().find_subcommand(&first).is_some() {
+    match is_command_of_a_client() {
         true => End::Usage,
         false => End::Failed,
     }
+}
+
+/// Whether the first word is a command other than `serve`.
+fn is_command_of_a_client() -> bool {
+    let first = std::env::args_os().nth(1).unwrap_or_default();
+    first != "serve" && Args::command().find_subcommand(&first).is_some()
 }
 
 /// Whether colours were not refused (no-color.org); a terminal is asked apart.

@@ -198,6 +198,11 @@ fn words_that_make_no_sense_are_named() {
         (&["--subscribe-path", "a"], "--subscribe-path"),
         (&["-H", "no colon"], "header"),
         (&["--fail-if", "speed>1"], "--fail-if"),
+        (&["--size", "1TiB"], "at most"),
+        (&["--rooms", "1m"], "at most"),
+        (&["--connect-rate", "1e30"], "--connect-rate"),
+        (&["--mode", "idle", "--churn", "5/s"], "--churn"),
+        (&["--mode", "resume", "--rate", "5"], "--rate"),
         (&["--mode", "publish", "--in-flight", "3"], "--publishers"),
         (&["--mode", "idle", "--messages", "3"], "--duration"),
     ] {
@@ -242,4 +247,21 @@ fn a_process_that_is_none_is_named() {
             .unwrap(),
     );
     called.assert_fails(1, &["2147483647"]);
+}
+
+#[test]
+fn a_server_that_nobody_can_publish_to_is_no_success() {
+    // Nothing here has this address, so no publisher can come from it.
+    let called = call(&[
+        "--spawn",
+        "--mode",
+        "publish",
+        "--source-ip",
+        "203.0.113.1",
+        "--duration",
+        "200ms",
+        "--drain",
+        "200ms",
+    ]);
+    called.assert_fails(3, &["no message could be published"]);
 }

@@ -153,3 +153,35 @@ fn a_closed_standard_output_is_no_failure() {
     let code = child.wait().unwrap().code();
     assert_eq!((code, talk.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_gate_on_losses_does_not_pass_where_nothing_was_delivered() {
+    let args = [
+        "--spawn",
+        "--subscribers",
+        "1",
+        "--duration",
+        "0s",
+        "--warmup",
+        "0s",
+    ];
+    let mut args = args.to_vec();
+    args.extend(["--fail-if", "lost>0"]);
+    let called = call(&args);
+    assert_eq!(called.code, Some(99), "{called:#?}");
+}
+
+#[test]
+fn a_report_does_not_show_what_headers_say() {
+    let mut args = LOAD.to_vec();
+    args.extend([
+        "--spawn",
+        "--json",
+        "-",
+        "-H",
+        "Authorization: Bearer secret",
+    ]);
+    let called = call(&args);
+    assert_eq!(called.code, Some(0), "{called:#?}");
+    assert!(!called.out.contains("secret"), "{called:#?}");
+}

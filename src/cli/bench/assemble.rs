@@ -43,12 +43,23 @@ pub(super) fn run(found: Found, interrupted: bool) -> Run {
     let opened = run.connect.ok;
     let published =
         (mode == Mode::Publish).then(|| run.publish.as_ref().map_or(0, |all| all.accepted));
+    let lost = found.server.as_ref().and_then(|looks| looks.lost.clone());
     run.server = found
         .server
         .as_ref()
+        .filter(|looks| looks.lost.is_none())
         .map(|looks| server(looks, opened, sums.measured_of_all, published));
     run.series = found.series.finish(&found.shared);
     run.warnings = warnings(&run);
+    run.warnings
+        .extend(lost.map(|why| format!("the server's use was not measured: {why}")));
+    if let (Mode::Idle, Some(server)) = (mode, &mut run.server)
+        && run.connect.ok > 0
+        && measured > 0.0
+    {
+        let each = server.cpu_seconds * 1e6 / measured / run.connect.ok as f64;
+        server.cpu_us_per_subscriber_second = Some(each);
+    }
     run.warnings.extend(ended_streams(&run, &sums));
     run
 }
@@ -160,6 +171,7 @@ fn server(
         cpu_seconds,
         cpu_us_per_delivery: each(deliveries),
         cpu_us_per_publish: published.and_then(each),
+        cpu_us_per_subscriber_second: None,
         memory_before: looks.before.memory,
         memory_connected: looks.connected.memory,
         memory_after: looks.end.memory,

@@ -67,10 +67,6 @@ impl<'a> Drive<'a> {
             stop,
             progress,
             found: Found {
-                audiences: workers
-                    .iter()
-                    .map(|worker| worker.audience().to_vec())
-                    .collect(),
                 shared,
                 subscribers,
                 tallies: Vec::new(),
@@ -145,7 +141,8 @@ impl<'a> Drive<'a> {
             self.wait("settling", |shared| shared.now_ns() >= until_ns)
                 .await?;
         }
-        self.look(|looks| &mut looks.connected)
+        self.look_if_it_lives(|looks| &mut looks.connected);
+        Ok(())
     }
 
     /// Waits until all messages have reached everybody, or nothing more has come
@@ -179,7 +176,7 @@ impl<'a> Drive<'a> {
     fn listeners(&self) -> publisher::Listeners {
         let plan = self.plan();
         let mut listeners = vec![0; plan.rooms];
-        for worker in &self.found.audiences {
+        for worker in self.found.shared.audiences().iter() {
             for (room, audience) in worker.iter().enumerate() {
                 listeners[room] += usize::from(*audience > 0);
             }
@@ -188,19 +185,19 @@ impl<'a> Drive<'a> {
     }
 
     /// The measured part begins.
-    fn begin(&mut self, at_ns: u64) -> Result<(), Failure> {
+    fn begin(&mut self, at_ns: u64) {
         self.found.measured_ns.0 = at_ns;
         self.found.own_cpu.0 = usage::own_cpu_seconds();
         self.found.own_threads.0 = OwnThreads::now();
-        self.look(|looks| &mut looks.begin)
+        self.look_if_it_lives(|looks| &mut looks.begin);
     }
 
     /// The measured part ends.
-    fn end(&mut self) -> Result<(), Failure> {
+    fn end(&mut self) {
         self.found.measured_ns.1 = self.now_ns();
         self.found.own_cpu.1 = usage::own_cpu_seconds();
         self.found.own_threads.1 = OwnThreads::now();
-        self.look(|looks| &mut looks.end)
+        self.look_if_it_lives(|looks| &mut looks.end);
     }
 
     fn look(&mut self, at: fn(&mut ServerLooks) -> &mut Usage) -> Result<(), Failure> {
@@ -209,6 +206,16 @@ impl<'a> Drive<'a> {
             *at(looks) = usage.map_err(|error| End::Failed.because(error))?;
         }
         Ok(())
+    }
+
+    /// The same once the load has begun: a server that is no more spoils its own
+    /// figures, and not the report.
+    fn look_if_it_lives(&mut self, at: fn(&mut ServerLooks) -> &mut Usage) {
+        if let Err(failure) = self.look(at)
+            && let Some(looks) = &mut self.found.server
+        {
+            looks.lost.get_or_insert(failure.to_string());
+        }
     }
 
     fn order(&self, order: impl Fn() -> Order) {
@@ -273,7 +280,7 @@ impl<'a> Drive<'a> {
         }
         if let Some(published) = &self.found.published
             && published.sent.accepted_in_all() == 0
-            && published.refused + published.unanswered > 0
+            && published.first_failure.is_some()
         {
             let failure = nothing_accepted(published);
             return Err(match self.stop.is_interrupted() {

@@ -10,13 +10,15 @@ use super::plan::{Length, Load, Mode, Plan, SlowShare};
 use super::report::gate::{self, Condition};
 use super::target::Target;
 use super::typed::{
-    Churn, MOST_PUBLISHERS, Sizes, parse_body, parse_churn, parse_count, parse_header, parse_line,
-    parse_path, parse_publishers, parse_rate, parse_sizes, parse_slow, parse_some,
+    Churn, Sizes, parse_body, parse_churn, parse_count, parse_header, parse_line, parse_path,
+    parse_publishers, parse_rate, parse_rooms, parse_sizes, parse_slow, parse_some,
 };
 use crate::cli::exit::{End, Failure};
 use crate::cli::values::{Time, parse_time};
 use crate::client::ServerUrl;
 
+/// So many publishers at most stand behind --in-flight.
+const DEFAULT_MOST_PUBLISHERS: usize = 64;
 const EXAMPLES: &str = "\
 Examples:
   sse-chat bench --spawn                                1 server, 100 subscribers, 100 messages/s
@@ -80,7 +82,7 @@ pub(in crate::cli) struct Bench {
     #[arg(long, value_name = "COUNT", value_parser = parse_some, help_heading = "Load")]
     in_flight: Option<usize>,
 
-    /// Connections that publish [default: 4; with --in-flight as many; 32 in mode publish]
+    /// Connections that publish [default: 4; with --in-flight as many, up to 64; 32 in mode publish]
     #[arg(long, value_name = "COUNT", value_parser = parse_publishers, help_heading = "Load")]
     publishers: Option<usize>,
 
@@ -89,7 +91,7 @@ pub(in crate::cli) struct Bench {
     size: Sizes,
 
     /// Rooms that subscribers and messages are spread over
-    #[arg(long, value_name = "COUNT", value_parser = parse_some, default_value = "1", help_heading = "Load")]
+    #[arg(long, value_name = "COUNT", value_parser = parse_rooms, default_value = "1", help_heading = "Load")]
     rooms: usize,
 
     /// How long is measured [default: 10s]
@@ -201,7 +203,7 @@ impl Bench {
             _ => Load::Rate(100.0),
         };
         let publishers = match load {
-            Load::InFlight(messages) => messages.min(MOST_PUBLISHERS),
+            Load::InFlight(messages) => messages.min(DEFAULT_MOST_PUBLISHERS),
             Load::Answered => 32,
             Load::Rate(_) => 4,
         };
@@ -234,6 +236,7 @@ impl Bench {
     }
 
     fn check(&self) -> Result<(), Failure> {
+        let is_paced = matches!(self.mode, Mode::Fanout | Mode::Publish);
         let no_subscribers = self.mode != Mode::Publish && self.subscribers.contains(&0);
         let wrong = if no_subscribers {
             "--subscribers 0: nobody would read; to measure publishing alone use --mode publish"
@@ -243,6 +246,10 @@ impl Bench {
             "--in-flight counts what subscribers have not seen, and --mode publish has none; use --publishers"
         } else if self.mode == Mode::Idle && self.messages.is_some() {
             "--messages: nothing is sent in --mode idle; use --duration"
+        } else if !is_paced && (self.rate.is_some() || self.in_flight.is_some()) {
+            "--rate and --in-flight are for --mode fanout and publish: the others have no such load"
+        } else if self.mode != Mode::Fanout && (self.slow.is_some() || self.churn.0 > 0) {
+            "--slow and --churn are for --mode fanout"
         } else {
             return Ok(());
         };

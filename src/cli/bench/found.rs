@@ -14,8 +14,6 @@ pub(super) struct Found {
     pub(super) shared: Arc<Shared>,
     pub(super) subscribers: usize,
     pub(super) tallies: Vec<Tally>,
-    /// Each worker's good subscribers, by room.
-    pub(super) audiences: Vec<Vec<u32>>,
     pub(super) published: Option<Published>,
     pub(super) series: Series,
     pub(super) connect_seconds: f64,
@@ -39,6 +37,8 @@ pub(super) struct ServerLooks {
     pub(super) connected: Usage,
     pub(super) begin: Usage,
     pub(super) end: Usage,
+    /// Why they could not be looked at any more, once the load had begun.
+    pub(super) lost: Option<String>,
 }
 
 /// Nanoseconds as seconds.

@@ -114,7 +114,7 @@ impl Lane {
             if seq > next {
                 self.missing.push(next..seq);
             }
-            self.next = Some(seq + 1);
+            self.next = Some(seq.saturating_add(1));
             return Arrival::New;
         }
         match self.missing.iter().position(|hole| hole.contains(&seq)) {

@@ -66,16 +66,31 @@ impl Bench {
         let mut report = self.empty_report(&plan, open_files);
         let mut stop = Stop::new()?;
         let progress = Progress::new();
+        let mut failed = None;
         for &subscribers in &plan.subscribers {
             let run = self.measure(&plan, subscribers, &mut stop, &progress).await;
-            let (run, url) = run.inspect_err(|_| progress.clear())?;
-            report.runs.push(run);
-            report.url = url.to_string();
+            match run {
+                Ok((run, url)) => {
+                    report.runs.push(run);
+                    report.url = url.to_string();
+                }
+                Err(failure) => {
+                    failed = Some(failure);
+                    break;
+                }
+            }
             if stop.is_interrupted() {
                 break;
             }
         }
         progress.clear();
+        if let Some(failure) = failed {
+            // What the runs before it found is not thrown away.
+            if !report.runs.is_empty() {
+                outputs.write(&report)?;
+            }
+            return Err(failure);
+        }
         report.interrupted = stop.is_interrupted();
         report.gates = self
             .fail_if
@@ -151,15 +166,30 @@ fn reach(url: &ServerUrl) -> Result<Place, Failure> {
 
 /// The command line, without the path of the program.
 fn command_line() -> String {
-    let words = std::env::args().skip(1).map(|word| {
+    let words = std::env::args_os().skip(1).map(|word| {
+        let word = word.to_string_lossy().into_owned();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,%=".contains(c);
         match !word.is_empty() && word.chars().all(plain) {
             true => word,
             false => format!("'{}'", word.replace('\'', r"'\''")),
         }
     });
-    let words: Vec<String> = words.collect();
+    let mut words: Vec<String> = words.collect();
+    mask_headers(&mut words);
     format!("sse-chat {}", words.join(" "))
+}
+
+/// A report is for others to see, and what a header says may not be.
+fn mask_headers(words: &mut [String]) {
+    let mut is_value = false;
+    for word in words {
+        let is_flag = word.as_str() == "-H" || word.as_str() == "--header";
+        let is_both = word.starts_with("-H") || word.trim_start_matches('\'').starts_with("-H");
+        if is_value || (is_both && !is_flag) || word.contains("--header=") {
+            "'…'".clone_into(word);
+        }
+        is_value = is_flag;
+    }
 }
 
 fn machine(open_files: u64) -> Machine {

@@ -34,7 +34,7 @@ impl Numbers {
             "update" if self.ours => self.take_update(event.data.as_bytes()),
             "gap" if self.ours => {
                 if let Ok(gap) = serde_json::from_str::<Gap>(&event.data) {
-                    self.announced += gap.lost.unwrap_or(0);
+                    self.announced = self.announced.saturating_add(gap.lost.unwrap_or(0));
                     self.announced_unknown |= gap.lost.is_none();
                     self.next = Some(gap.next);
                 }
@@ -50,8 +50,8 @@ impl Numbers {
         let next = self.next.unwrap_or(number);
         // A message that comes again is counted as doubled, by its mark.
         if number >= next {
-            self.holes += number - next;
-            self.next = Some(number + 1);
+            self.holes = self.holes.saturating_add(number - next);
+            self.next = Some(number.saturating_add(1));
         }
     }
 

@@ -27,14 +27,15 @@ impl Pace {
 
     /// When number `n`, from 0, is due.
     pub(super) fn due_ns(&self, n: u64) -> u64 {
-        self.began_ns + (n as f64 / self.per_second * SECOND_NS) as u64
+        let after_ns = (n as f64 / self.per_second * SECOND_NS) as u64;
+        self.began_ns.saturating_add(after_ns)
     }
 
     /// How many are due at `now_ns`.
     pub(super) fn due(&self, now_ns: u64) -> u64 {
         let age_ns = now_ns.saturating_sub(self.began_ns) as f64;
         // The first is due at once. Infinity is the largest number.
-        (age_ns / SECOND_NS * self.per_second).floor() as u64 + 1
+        ((age_ns / SECOND_NS * self.per_second).floor() as u64).saturating_add(1)
     }
 
     /// Takes one, if one is due.
@@ -85,6 +86,12 @@ mod tests {
         let mut pace = Pace::new(f64::INFINITY, 7);
         assert!((0..1000).all(|_| pace.take(7)));
         assert_eq!(pace.due_ns(1000), 7);
+    }
+
+    #[test]
+    fn the_end_of_time_is_not_passed() {
+        assert_eq!(Pace::new(1e-12, SECOND).due_ns(1), u64::MAX);
+        assert!(Pace::new(1e30, 0).take(SECOND));
     }
 
     #[test]

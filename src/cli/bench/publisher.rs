@@ -319,6 +319,12 @@ impl Publisher {
 
     /// A connection is no more; whether its message was taken nobody knows.
     fn cut(&mut self, index: usize, why: &str) {
+        if self.senders[index].is_idle() {
+            // Servers may close a connection that nobody uses.
+            self.idle.remove(&index);
+            self.senders[index].close(self.shared.now_ns());
+            return;
+        }
         self.failures += 1;
         if self.failures > MOST_FAILURES * self.senders.len() {
             self.schedule.end(self.shared.now_ns());
@@ -327,15 +333,11 @@ impl Publisher {
         let sender = &mut self.senders[index];
         sender.close(self.shared.now_ns() + RETURN_AFTER_NS);
         let sending = sender.sending.take();
-        let is_idle = sending.is_none() && sender.connected;
-        sender.connected = false;
         if let Some(sending) = sending {
             self.done.unanswered += 1;
             self.done.sent.not_accepted(sending.room, sending.place);
         }
-        if !is_idle {
-            self.done.first_failure.get_or_insert(why.to_owned());
-        }
+        self.done.first_failure.get_or_insert(why.to_owned());
     }
 
     fn time_out(&mut self, now_ns: u64) {

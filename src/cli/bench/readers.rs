@@ -143,6 +143,7 @@ impl Readers {
                 self.churn = Some(Pace::new(rate, now_ns));
             }
             Order::Cut => {
+                self.waiting.clear();
                 for index in 0..self.subscribers.len() {
                     self.cut(index);
                 }
@@ -224,7 +225,13 @@ impl Readers {
             return;
         }
         match ended {
-            Ended::NoStream(trouble) if !subscriber.was_open => self.desk.shared.fail(trouble),
+            Ended::NoStream(trouble) if !subscriber.was_open => {
+                if subscriber.kind == Kind::Good {
+                    // Nobody waits for one that never came.
+                    self.desk.one_less(self.share.at, subscriber.room);
+                }
+                self.desk.shared.fail(trouble);
+            }
             Ended::NoStream(_) => self.return_later(index),
             Ended::Stream => {
                 debug_assert!(was_stream, "only a stream ends");

@@ -94,7 +94,11 @@ impl Response {
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Part<'a>, NotHttp> {
         loop {
             match self.state {
-                State::Head => return self.take_head(input),
+                State::Head => {
+                    if let Some(part) = self.take_head(input)? {
+                        return Ok(part);
+                    }
+                }
                 State::Done | State::Length(0) => {
                     self.state = State::Done;
                     return Ok(Part::End);
@@ -124,7 +128,8 @@ impl Response {
         matches!(self.state, State::UntilClose)
     }
 
-    fn take_head<'a>(&mut self, input: &mut &'a [u8]) -> Result<Part<'a>, NotHttp> {
+    /// None after a head that only comes before the response itself.
+    fn take_head<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, NotHttp> {
         let before = self.head.len();
         self.head.extend_from_slice(input);
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -137,7 +142,7 @@ impl Response {
             }
             httparse::Status::Partial => {
                 *input = &[];
-                return Ok(Part::Wait);
+                return Ok(Some(Part::Wait));
             }
         };
         let status = response.code.unwrap_or_default();
@@ -145,12 +150,12 @@ impl Response {
         *input = &input[length - before..];
         // A thousand subscribers keep no heads.
         self.head = Vec::new();
-        // 100 to 199 come before the response itself.
-        self.state = if status < 200 { State::Head } else { state };
-        match status {
-            ..200 => self.next(input),
-            _ => Ok(Part::Head(head)),
+        if status < 200 {
+            // 100 to 199 come before the response itself.
+            return Ok(None);
         }
+        self.state = state;
+        Ok(Some(Part::Head(head)))
     }
 }
 
@@ -231,7 +236,7 @@ impl Chunk {
             (
                 Self::Size {
                     size,
-                    digits: 0..16,
+                    digits: digits @ 0..16,
                 },
                 byte,
             ) => {
@@ -239,7 +244,7 @@ impl Chunk {
                 let digit = digit.ok_or(NotHttp("a chunk's size is no number"))?;
                 Self::Size {
                     size: size << 4 | u64::from(digit),
-                    digits: 1,
+                    digits: digits + 1,
                 }
             }
             (Self::Extension { .. }, _) => self,
@@ -354,5 +359,20 @@ mod tests {
             let error = read(text.as_bytes(), 4096).unwrap_err();
             assert!(error.to_string().contains("not HTTP"), "{text:.60}");
         }
+    }
+
+    #[test]
+    fn any_number_of_heads_before_the_response_is_read() {
+        let mut text = "HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000);
+        text.push_str("HTTP/1.1 204 No Content\r\n\r\n");
+        let (head, _, ended) = read(text.as_bytes(), text.len()).unwrap();
+        assert_eq!((head.map(|head| head.status), ended), (Some(204), true));
+    }
+
+    #[test]
+    fn a_chunk_s_size_has_sixteen_digits_at_most() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let text = format!("{head}{}\r\n", "0".repeat(17));
+        assert!(read(text.as_bytes(), 9).is_err());
     }
 }

@@ -33,6 +33,11 @@ pub(super) struct Sending {
 }
 
 impl Sender {
+    /// Whether it is connected and waits for a message.
+    pub(super) fn is_idle(&self) -> bool {
+        self.connected && self.sending.is_none()
+    }
+
     /// Sends what was left over and `request`, as far as the system takes it.
     pub(super) fn write(&mut self, request: &[u8]) -> io::Result<()> {
         let Some(socket) = &mut self.socket else {
@@ -83,6 +88,7 @@ impl Sender {
     /// Closes the connection, which is to be opened again at a time.
     pub(super) fn close(&mut self, return_at_ns: u64) {
         self.socket = None;
+        self.connected = false;
         self.unsent.clear();
         self.return_at_ns = return_at_ns;
     }

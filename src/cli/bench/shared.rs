@@ -36,6 +36,8 @@ pub(super) struct Shared {
     began: Instant,
     messages: Mutex<Messages>,
     first_failure: Mutex<Option<Trouble>>,
+    /// Each worker's good subscribers, by room.
+    audiences: Mutex<Vec<Vec<u32>>>,
 }
 
 /// The messages that are on their way, and how long the last of their
@@ -96,6 +98,7 @@ impl Shared {
                 last: Latency::default(),
             }),
             first_failure: Mutex::new(None),
+            audiences: Mutex::new(Vec::new()),
             plan,
             place,
         }
@@ -167,6 +170,13 @@ impl Shared {
     pub(super) fn fail(&self, trouble: Trouble) {
         self.counters.failed.fetch_add(1, Relaxed);
         self.first_failure().get_or_insert(trouble);
+    }
+
+    /// How many good subscribers of each room each worker has.
+    pub(super) fn audiences(&self) -> MutexGuard<'_, Vec<Vec<u32>>> {
+        self.audiences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the first stream that could not be opened could not.

@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::cli::exit::{End, Failure};
 use crate::cli::signals::Signals;
 
 /// What signals have asked for.
 pub(super) struct Stop {
     signals: Signals,
+    /// The terminal is gone: a private server must not outlive it.
+    hangup: Signal,
     interrupted: bool,
 }
 
 impl Stop {
     /// Nothing yet.
     pub(super) fn new() -> Result<Self, Failure> {
-        let signals = Signals::new();
+        let cant_wait = |error: std::io::Error| {
+            End::Failed.because(format_args!("can't wait for signals: {error}"))
+        };
         Ok(Self {
-            signals: signals.map_err(|error| {
-                End::Failed.because(format_args!("can't wait for signals: {error}"))
-            })?,
+            hangup: signal(SignalKind::hangup()).map_err(cant_wait)?,
+            signals: Signals::new().map_err(cant_wait)?,
             interrupted: false,
         })
     }
@@ -36,10 +41,15 @@ impl Stop {
     pub(super) async fn within(&mut self, time: Duration) -> Result<(), Failure> {
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
-            () = self.signals.next() => match std::mem::replace(&mut self.interrupted, true) {
-                false => Ok(()),
-                true => Err(End::Interrupted.silently()),
-            },
+            () = self.signals.next() => self.interrupt(),
+            _ = self.hangup.recv() => self.interrupt(),
+        }
+    }
+
+    fn interrupt(&mut self) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.interrupted, true) {
+            false => Ok(()),
+            true => Err(End::Interrupted.silently()),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! except in a `gap`, which should not be.
 
 use std::io::{self, Read as _, Write as _};
+use std::sync::atomic::Ordering::Relaxed;
 
 use mio::net::TcpStream;
 
@@ -334,7 +335,10 @@ impl Books<'_> {
         self.events += 1;
         self.numbers.take(event);
         let data = event.data.as_bytes();
-        if let Some(mark) = self.desk.shared.requests.marks().find(data) {
+        let mark = self.desk.shared.requests.marks().find(data);
+        // A number that was never sent is of a server that changes messages.
+        let sent = self.desk.shared.counters.sent.load(Relaxed);
+        if let Some(mark) = mark.filter(|mark| mark.message < sent) {
             let arrival = self.seen.take(mark.place);
             self.desk
                 .deliver(self.kind, self.room, mark, arrival, self.now_ns);

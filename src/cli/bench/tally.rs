@@ -232,6 +232,12 @@ impl Desk {
         }
     }
 
+    /// A good subscriber of worker `at` could not come.
+    pub(super) fn one_less(&mut self, at: usize, room: usize) {
+        self.audience[room] -= 1;
+        self.shared.audiences()[at][room] -= 1;
+    }
+
     /// A stream of a lasting subscriber has ended while it should not.
     pub(super) fn disconnected(&mut self, kind: Kind) {
         match kind {
@@ -256,7 +262,7 @@ impl Desk {
         };
         let lost = numbers.not_announced(missing);
         let tally = &mut self.tally;
-        tally.number_holes += numbers.holes;
+        tally.number_holes = tally.number_holes.saturating_add(numbers.holes);
         match kind {
             Kind::Slow => {
                 tally.slow_lost += lost;

@@ -11,6 +11,15 @@ use crate::cli::values::parse_size;
 /// More publishers than these have no use.
 pub(super) const MOST_PUBLISHERS: usize = 4096;
 
+/// What a subscriber's decoder takes has room for this and all around it.
+const MOST_PAYLOAD_BYTES: usize = 512 * 1024;
+/// Each room has requests of its own, written before the run.
+const MOST_ROOMS: usize = 100_000;
+/// Slower is a message in a quarter of an hour.
+const LEAST_RATE: f64 = 0.001;
+/// Faster than any clock here can tell.
+const MOST_RATE: f64 = 1e9;
+
 /// Bytes of a payload.
 #[derive(Debug, Clone)]
 pub(super) struct Sizes(pub(super) RangeInclusive<usize>);
@@ -33,7 +42,10 @@ fn parse_number(text: &str) -> Option<f64> {
 
 pub(super) fn parse_count(text: &str) -> Result<usize, String> {
     match parse_number(text) {
-        Some(number) if number.fract() == 0.0 && number <= 1e9 => Ok(number as usize),
+        // 16.1k is not quite 16,100 in binary.
+        Some(number) if (number - number.round()).abs() < 1e-6 && number <= 1e9 => {
+            Ok(number.round() as usize)
+        }
         _ => Err("not a number like 100 or 10k".to_owned()),
     }
 }
@@ -41,6 +53,13 @@ pub(super) fn parse_count(text: &str) -> Result<usize, String> {
 pub(super) fn parse_some(text: &str) -> Result<usize, String> {
     match parse_count(text)? {
         0 => Err("it is at least 1".to_owned()),
+        count => Ok(count),
+    }
+}
+
+pub(super) fn parse_rooms(text: &str) -> Result<usize, String> {
+    match parse_some(text)? {
+        count if count > MOST_ROOMS => Err(format!("it is at most {MOST_ROOMS}")),
         count => Ok(count),
     }
 }
@@ -54,8 +73,8 @@ pub(super) fn parse_publishers(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     match parse_number(text.trim_end_matches("/s")) {
-        Some(rate) if rate > 0.0 => Ok(rate),
-        _ => Err("not a rate a second, over 0, like 0.5, 100 or 10k".to_owned()),
+        Some(rate) if (LEAST_RATE..=MOST_RATE).contains(&rate) => Ok(rate),
+        _ => Err("not a rate a second, over 0, like 0.5, 100 or 10k (0.001 to 1000m)".to_owned()),
     }
 }
 
@@ -72,6 +91,9 @@ pub(super) fn parse_sizes(text: &str) -> Result<Sizes, String> {
         return Err(format!(
             "a payload has at least {MARK_BYTES} bytes: it says which message it is, and when it was due"
         ));
+    }
+    if to > MOST_PAYLOAD_BYTES {
+        return Err(format!("a payload has at most {MOST_PAYLOAD_BYTES} bytes"));
     }
     match from <= to {
         true => Ok(Sizes(from..=to)),

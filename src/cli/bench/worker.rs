@@ -33,7 +33,6 @@ pub(super) enum Order {
 pub(super) struct Worker {
     orders: Sender<Order>,
     waker: Arc<Waker>,
-    audience: Vec<u32>,
     thread: JoinHandle<io::Result<Tally>>,
 }
 
@@ -62,14 +61,13 @@ impl Worker {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (orders, receiver) = channel();
         let readers = Readers::new(Arc::clone(shared), share, poll, receiver, intervals);
-        let audience = readers.audience().to_vec();
+        shared.audiences().push(readers.audience().to_vec());
         let thread = std::thread::Builder::new()
             .name(format!("bench-read-{}", share.at))
             .spawn(move || readers.run())?;
         Ok(Self {
             orders,
             waker,
-            audience,
             thread,
         })
     }
@@ -79,11 +77,6 @@ impl Worker {
         // A worker that has ended says why when it is joined.
         let _ = self.orders.send(order);
         let _ = self.waker.wake();
-    }
-
-    /// Its good subscribers, by room.
-    pub(super) fn audience(&self) -> &[u32] {
-        &self.audience
     }
 
     /// Its sums, once it was told to finish.

@@ -32,13 +32,14 @@ impl Drive<'_> {
             shared.now_ns() >= bounds.measured_from_ns
         })
         .await?;
-        self.begin(bounds.measured_from_ns)?;
+        self.begin(bounds.measured_from_ns);
         self.wait_in_any_case("measuring", |_| publishing.is_finished())
             .await?;
         let published = join(publishing)?;
         self.found.published = Some(published);
         self.drain().await?;
-        self.end()
+        self.end();
+        Ok(())
     }
 
     pub(super) async fn idle(&mut self) -> Result<(), Failure> {
@@ -49,17 +50,19 @@ impl Drive<'_> {
             Length::Messages(_) => Duration::ZERO,
         };
         let began_ns = self.now_ns();
-        self.begin(began_ns)?;
+        self.begin(began_ns);
         let until_ns = began_ns + length.as_nanos() as u64;
         self.wait("measuring", |shared| shared.now_ns() >= until_ns)
             .await?;
-        self.end()
+        self.end();
+        Ok(())
     }
 
     pub(super) async fn storm(&mut self) -> Result<(), Failure> {
-        self.begin(self.now_ns())?;
+        self.begin(self.now_ns());
         self.connect().await?;
-        self.end()
+        self.end();
+        Ok(())
     }
 
     pub(super) async fn resume(&mut self) -> Result<(), Failure> {
@@ -85,10 +88,11 @@ impl Drive<'_> {
             .collect();
         self.found.published = Some(published);
         self.found.return_ns = self.now_ns();
-        self.begin(self.found.return_ns)?;
+        self.begin(self.found.return_ns);
         self.order(|| Order::Return(whole_at.clone()));
         self.wait_for_all_to_be_whole().await?;
-        self.end()
+        self.end();
+        Ok(())
     }
 
     /// Until every subscriber is whole, or nothing has come for as long as a

@@ -121,7 +121,8 @@ pub(super) struct Connect {
     pub(super) first_event: Latency,
 }
 
-/// What was published in the measured part.
+/// What was published. `refused` and `unanswered` are of the whole run, its
+/// warm-up included; the rest is of the measured part.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Publish {
     /// Messages that the schedule asked for.
@@ -215,6 +216,9 @@ pub(super) struct ServerUse {
     pub(super) cpu_us_per_delivery: Option<f64>,
     /// The same for one publish, in microseconds; only in mode `publish`.
     pub(super) cpu_us_per_publish: Option<f64>,
+    /// The same for one subscriber and second, in microseconds; only in mode
+    /// `idle`.
+    pub(super) cpu_us_per_subscriber_second: Option<f64>,
     /// Memory (Pss) before the first subscriber.
     pub(super) memory_before: u64,
     /// Memory (Pss) with all subscribers connected and idle.

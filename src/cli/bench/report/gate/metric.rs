@@ -91,7 +91,9 @@ static FIGURES: [Figure; 14] = [
 ];
 
 fn of_delivery(run: &Run, field: fn(&Delivery) -> u64) -> Option<f64> {
-    run.delivery.as_ref().map(|it| field(it) as f64)
+    // Where nothing was to be delivered, nothing can have been found.
+    let delivery = run.delivery.as_ref().filter(|it| it.expected > 0);
+    delivery.map(|it| field(it) as f64)
 }
 
 fn incomplete(run: &Run) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! `sse-chat send`: says something, and ends well only when the server has it.
 
 use std::convert::identity;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
@@ -152,7 +153,9 @@ impl Sender {
 
 /// An id that no other message has.
 pub(super) fn new_client_id() -> String {
-    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+    // Keyed by the system: two that start in the same moment differ, too.
+    let random = RandomState::new().build_hasher().finish();
+    format!("{random:016x}{:016x}", fastrand::u64(..))
 }
 
 fn own_name() -> UserName {

@@ -326,7 +326,7 @@ impl Publisher {
             return;
         }
         self.failures += 1;
-        if self.failures > MOST_FAILURES * self.senders.len() {
+        if self.schedule.has_no_end() && self.failures > MOST_FAILURES * self.senders.len() {
             self.schedule.end(self.shared.now_ns());
         }
         self.idle.remove(&index);

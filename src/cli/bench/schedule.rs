@@ -102,6 +102,11 @@ impl Schedule {
         self.is_within(due_ns).then_some(due_ns)
     }
 
+    /// Whether only a number of messages ends it.
+    pub(super) fn has_no_end(&self) -> bool {
+        self.bounds.ends_ns.is_none()
+    }
+
     /// Nothing is due any more from `now_ns` on.
     pub(super) fn end(&mut self, now_ns: u64) {
         let ends_ns = self.bounds.ends_ns.unwrap_or(now_ns);

@@ -43,7 +43,7 @@ impl Spawned {
             Some(url) => Ok(Self { child, url }),
             None => {
                 let _ = child.wait();
-                // Its own line on standard error has said why.
+                // Where something is wrong, its own line has said what.
                 Err(End::Failed.because("the server that --spawn starts did not start"))
             }
         }

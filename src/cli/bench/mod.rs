@@ -24,7 +24,6 @@ mod response;
 #[cfg(test)]
 mod sample;
 mod schedule;
-mod sender;
 mod series;
 mod shared;
 mod sockets;

@@ -4,26 +4,26 @@ use std::io::{self, Write as _};
 
 use mio::net::TcpStream;
 
-use super::ledger::Place;
-use super::response::{Part, Response};
+use super::super::ledger::Place;
+use super::super::response::{Part, Response};
 
 /// One connection.
 #[derive(Default)]
 pub(super) struct Sender {
     pub(super) socket: Option<TcpStream>,
     pub(super) connected: bool,
-    pub(super) response: Option<Response>,
+    response: Option<Response>,
     pub(super) status: u16,
     pub(super) keep_alive: bool,
     /// What of the request was not taken by the system.
-    pub(super) unsent: Vec<u8>,
+    unsent: Vec<u8>,
     pub(super) sending: Option<Sending>,
     /// When to open it again.
     pub(super) return_at_ns: u64,
 }
 
 /// A message that is not answered.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Sending {
     pub(super) message: u64,
     pub(super) room: usize,
@@ -36,6 +36,13 @@ impl Sender {
     /// Whether it is connected and waits for a message.
     pub(super) fn is_idle(&self) -> bool {
         self.connected && self.sending.is_none()
+    }
+
+    /// Sends a message, whose answer is waited for.
+    pub(super) fn send(&mut self, sending: Sending, request: &[u8]) -> io::Result<()> {
+        self.response = Some(Response::new());
+        self.sending = Some(sending);
+        self.write(request)
     }
 
     /// Sends what was left over and `request`, as far as the system takes it.

@@ -1,6 +1,7 @@
 //! What a subscription tells: the events of the protocol as types, and what
 //! only a client can know: that it was cut, that something is missing.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -40,6 +41,45 @@ pub enum Told {
         /// How long until the next attempt.
         wait: Duration,
     },
+}
+
+/// In a few words for a log: without the text of a message, and without times.
+/// A number that nobody knows is a `?`.
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(_) => f.write_str("hello"),
+            Self::Message { message, .. } => write!(f, "{} {}", message.room, message.number),
+            Self::Gap(hole) => write!(
+                f,
+                "gap {} {} lost {} after {} counted {}",
+                hole.room,
+                hole.reason,
+                Known(hole.lost),
+                Known(hole.after),
+                Known(hole.counted),
+            ),
+            Self::Missing {
+                room,
+                after,
+                before,
+            } => write!(f, "missing {room} {after} {before}"),
+            Self::Presence(here) => write!(f, "presence {} {}", here.room, here.count),
+            Self::Cut { why, .. } => write!(f, "cut: {why}"),
+        }
+    }
+}
+
+/// A number that may not be known.
+struct Known(Option<u64>);
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => number.fmt(f),
+            None => f.write_str("?"),
+        }
+    }
 }
 
 /// The `hello` event.

@@ -54,31 +54,14 @@ fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
     })
 }
 
-/// What is told, in short words; waits are left out.
-fn short(told: &Told) -> String {
-    match told {
-        Told::Hello(_) => "hello".to_owned(),
-        Told::Message { message, .. } => format!("{} {}", message.room, message.number),
-        Told::Gap(hole) => format!("gap {} {} after {:?}", hole.room, hole.reason, hole.after),
-        Told::Missing {
-            room,
-            after,
-            before,
-        } => format!("missing {room} {after} {before}"),
-        Told::Presence(here) => format!("presence {} {}", here.room, here.count),
-        Told::Cut { why, .. } => format!("cut: {why}"),
-    }
-}
-
-/// The next `count` things that are told, in short words.
+/// The next `count` things that are told, in its words.
 #[track_caller]
 fn next_told(subscription: &mut Subscription, count: usize) -> impl Future<Output = Vec<String>> {
     within(async move {
         let mut all = Vec::new();
         while all.len() < count {
-            all.push(short(
-                &subscription.next().await.unwrap().expect("it goes on"),
-            ));
+            let told = subscription.next().await.unwrap();
+            all.push(told.expect("it goes on").to_string());
         }
         all
     })

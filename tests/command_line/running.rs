@@ -21,6 +21,15 @@ pub(crate) fn run(args: &[&str]) -> Output {
     program().args(args).output().unwrap()
 }
 
+/// Sends a signal by its name without `SIG`.
+pub(crate) fn send_signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
 /// A start that fails: one line on standard error that has all these words.
 #[track_caller]
 pub(crate) fn assert_fails(output: &Output, code: i32, words: &[&str]) {
@@ -67,11 +76,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 
     /// The exit code, and all that was written to standard error.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::running::program;
+use crate::running::{program, send_signal};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -73,11 +73,7 @@ impl Talking {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 
     /// The exit code, which comes under the deadline.

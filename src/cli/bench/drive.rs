@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::found::{Found, ServerLooks, seconds};
 use super::ledger::Sent;
-use super::plan::{Length, Mode, Place, Plan};
+use super::order::{Order, Share};
+use super::plan::{Length, Mode, Plan};
 use super::progress::Progress;
 use super::published::Published;
 use super::publisher;
@@ -17,8 +18,9 @@ use super::schedule::Bounds;
 use super::series::Series;
 use super::shared::{Shared, Trouble};
 use super::stop::Stop;
+use super::target::Place;
 use super::usage::{self, OwnThreads, Usage};
-use super::worker::{Order, Share, Worker};
+use super::worker::Worker;
 use crate::cli::exit::{End, Failure};
 
 /// How often the phases look whether they are over.

@@ -12,6 +12,7 @@ mod ledger;
 mod limits;
 mod mark;
 mod numbers;
+mod order;
 mod outstanding;
 mod pace;
 mod plan;
@@ -45,11 +46,12 @@ use std::time::Duration;
 pub(super) use flags::Bench;
 
 use self::drive::Drive;
-use self::plan::{Place, Plan};
+use self::plan::Plan;
 use self::progress::Progress;
 use self::report::{Machine, Report, Run};
 use self::spawned::Spawned;
 use self::stop::Stop;
+use self::target::Place;
 use super::exit::{End, Failure, Outcome};
 use crate::client::ServerUrl;
 

@@ -1,7 +1,7 @@
 //! What a benchmark is to do: checked, complete, and without a word of how it
 //! was typed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -167,15 +167,4 @@ impl Plan {
         let at = index.checked_rem(self.sources.len())?;
         Some(self.sources[at])
     }
-}
-
-/// The address that all connections of a run go to.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// Where the sockets connect to.
-    pub(super) address: SocketAddr,
-    /// What the `Host` header says.
-    pub(super) host: String,
-    /// What stands before every path.
-    pub(super) prefix: String,
 }

@@ -14,11 +14,11 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use super::ledger::Sent;
+use super::order::{Order, Share};
 use super::pace::Pace;
 use super::shared::Shared;
-use super::subscriber::{Ended, Kind, Link, Subscriber};
-use super::tally::{Desk, Interval, Tally};
-use super::worker::{Order, Share};
+use super::subscriber::{Ended, Link, Subscriber};
+use super::tally::{Desk, Interval, Kind, Tally};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 /// What wakes the thread for an order.
@@ -279,7 +279,9 @@ impl Readers {
         for subscriber in self.subscribers.iter().chain(&self.left_with_holes) {
             // Who never had a stream is reported as such, and not as a loss.
             if subscriber.was_open {
-                self.desk.close(subscriber, sent);
+                let Subscriber { seen, numbers, .. } = subscriber;
+                self.desk
+                    .close(subscriber.kind, subscriber.room, seen, numbers, sent);
             }
         }
         self.desk.tally

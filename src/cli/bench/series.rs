@@ -115,8 +115,8 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::bench::plan::Place;
     use crate::cli::bench::sample;
+    use crate::cli::bench::target::Place;
 
     #[test]
     fn what_workers_hand_over_for_a_second_is_one_row() {

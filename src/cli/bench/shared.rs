@@ -8,9 +8,9 @@ use std::time::Instant;
 use mio::Waker;
 
 use super::outstanding::Outstanding;
-use super::plan::{Load, Place, Plan};
+use super::plan::{Load, Plan};
 use super::report::Latency;
-use super::target::Requests;
+use super::target::{Place, Requests};
 
 const SECOND_NS: u64 = 1_000_000_000;
 

@@ -14,19 +14,8 @@ use super::ledger::Seen;
 use super::numbers::Numbers;
 use super::response::{Part, Response};
 use super::shared::Trouble;
-use super::tally::Desk;
+use super::tally::{Desk, Kind};
 use crate::sse::{Decoder, Item};
-
-/// What a subscriber is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// It reads as fast as it can.
-    Good,
-    /// It reads only so many bytes a second.
-    Slow,
-    /// It comes in the middle, and leaves again.
-    Passing,
-}
 
 /// One subscriber.
 #[derive(Debug)]

@@ -5,12 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 
-use super::ledger::{Arrival, Sent};
+use super::ledger::{Arrival, Seen, Sent};
 use super::mark::Mark;
+use super::numbers::Numbers;
 use super::outstanding::Remaining;
 use super::report::Latency;
 use super::shared::Shared;
-use super::subscriber::{Kind, Subscriber};
+
+/// What a subscriber is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It reads as fast as it can.
+    Good,
+    /// It reads only so many bytes a second.
+    Slow,
+    /// It comes in the middle, and leaves again.
+    Passing,
+}
 
 /// What came to one worker within one second of the run's clock.
 #[derive(Debug)]
@@ -248,17 +259,17 @@ impl Desk {
     }
 
     /// The books of a subscriber are closed.
-    pub(super) fn close(&mut self, subscriber: &Subscriber, sent: &Sent) {
-        let Subscriber {
-            kind,
-            room,
-            seen,
-            numbers,
-            ..
-        } = subscriber;
+    pub(super) fn close(
+        &mut self,
+        kind: Kind,
+        room: usize,
+        seen: &Seen,
+        numbers: &Numbers,
+        sent: &Sent,
+    ) {
         let missing = match kind {
-            Kind::Good => seen.lost(*room, sent),
-            Kind::Slow | Kind::Passing => seen.holes(*room, sent),
+            Kind::Good => seen.lost(room, sent),
+            Kind::Slow | Kind::Passing => seen.holes(room, sent),
         };
         let lost = numbers.not_announced(missing);
         let tally = &mut self.tally;

@@ -2,14 +2,25 @@
 //! other, written once and filled in for each message.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 use super::mark::{Mark, Marks};
-use super::plan::Place;
 
 /// What stands in a path for the room's name.
 pub(super) const ROOM: &str = "{room}";
 /// What stands in a body or path for the payload.
 pub(super) const PAYLOAD: &str = "{payload}";
+
+/// The address that all connections of a run go to.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Where the sockets connect to.
+    pub(super) address: SocketAddr,
+    /// What the `Host` header says.
+    pub(super) host: String,
+    /// What stands before every path.
+    pub(super) prefix: String,
+}
 
 /// How a server is subscribed to and published on.
 #[derive(Debug, Clone)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{Drive, Silence, cant_start, join, nothing_accepted};
 use crate::cli::bench::ledger::Sent;
+use crate::cli::bench::order::Order;
 use crate::cli::bench::plan::{Length, Load};
 use crate::cli::bench::published::Published;
 use crate::cli::bench::publisher;
 use crate::cli::bench::schedule::{Bounds, Schedule};
-use crate::cli::bench::worker::Order;
 use crate::cli::exit::Failure;
 
 impl Drive<'_> {

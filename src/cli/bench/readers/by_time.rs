@@ -8,7 +8,8 @@ use mio::{Interest, Token};
 use super::{Readers, STAY_NS, is_opening};
 use crate::cli::bench::shared::Trouble;
 use crate::cli::bench::sockets::connect;
-use crate::cli::bench::subscriber::{Connection, Ended, Kind, Link, Subscriber};
+use crate::cli::bench::subscriber::{Connection, Ended, Link, Subscriber};
+use crate::cli::bench::tally::Kind;
 
 impl Readers {
     /// What is due by time and not by a socket.

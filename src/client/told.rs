@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::error::one_line;
 use crate::chat::Message;
 
 /// One thing that happened in the rooms that are followed.
@@ -43,18 +44,21 @@ pub enum Told {
     },
 }
 
-/// In a few words for a log: without the text of a message, and without times.
-/// A number that nobody knows is a `?`.
+/// In a few words, one line for a log: without the text of a message, and
+/// without times. A number that nobody knows is a `?`. Names come from a server
+/// that may be anybody's: what could drive a terminal is left out.
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hello(_) => f.write_str("hello"),
-            Self::Message { message, .. } => write!(f, "{} {}", message.room, message.number),
+            Self::Message { message, .. } => {
+                write!(f, "{} {}", one_line(&message.room), message.number)
+            }
             Self::Gap(hole) => write!(
                 f,
                 "gap {} {} lost {} after {} counted {}",
-                hole.room,
-                hole.reason,
+                one_line(&hole.room),
+                one_line(&hole.reason),
                 Known(hole.lost),
                 Known(hole.after),
                 Known(hole.counted),
@@ -63,9 +67,11 @@ impl fmt::Display for Told {
                 room,
                 after,
                 before,
-            } => write!(f, "missing {room} {after} {before}"),
-            Self::Presence(here) => write!(f, "presence {} {}", here.room, here.count),
-            Self::Cut { why, .. } => write!(f, "cut: {why}"),
+            } => write!(f, "missing {} {after} {before}", one_line(room)),
+            Self::Presence(here) => {
+                write!(f, "presence {} {}", one_line(&here.room), here.count)
+            }
+            Self::Cut { why, .. } => write!(f, "cut: {}", one_line(why)),
         }
     }
 }
@@ -153,4 +159,46 @@ pub struct HereMember {
     pub name: String,
     /// Since when, in RFC 3339.
     pub since: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_foreign_server_drive_no_terminal() {
+        let bad = "a\u{1b}[2J\nb";
+        let hole = format!(
+            r#"{{"room":{0},"reason":{0},"lost":null,"next":1}}"#,
+            serde_json::json!(bad)
+        );
+        let here = format!(
+            r#"{{"room":{},"count":1,"members":null}}"#,
+            serde_json::json!(bad)
+        );
+        let json = format!(
+            r#"{{"id":"e-1","room":{},"number":1,"name":"A","message":"m","created_at":"2026-11-23T01:02:03.004Z"}}"#,
+            serde_json::json!(bad)
+        );
+        let message: Message<'static> = serde_json::from_str(&json).unwrap();
+        let all = [
+            Told::Message { message, json },
+            Told::Gap(serde_json::from_str(&hole).unwrap()),
+            Told::Missing {
+                room: bad.to_owned(),
+                after: 1,
+                before: 3,
+            },
+            Told::Presence(serde_json::from_str(&here).unwrap()),
+            Told::Cut {
+                why: bad.to_owned(),
+                wait: Duration::ZERO,
+            },
+        ];
+        for told in all {
+            let line = told.to_string();
+            assert!(!line.contains(char::is_control), "{line:?}");
+            assert!(line.contains("a[2J"), "{line:?}");
+        }
+    }
 }

@@ -279,9 +279,9 @@ impl Readers {
         for subscriber in self.subscribers.iter().chain(&self.left_with_holes) {
             // Who never had a stream is reported as such, and not as a loss.
             if subscriber.was_open {
-                let Subscriber { seen, numbers, .. } = subscriber;
+                let missing = subscriber.missing(sent);
                 self.desk
-                    .close(subscriber.kind, subscriber.room, seen, numbers, sent);
+                    .close(subscriber.kind, missing, &subscriber.numbers);
             }
         }
         self.desk.tally

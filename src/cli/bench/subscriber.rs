@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use mio::net::TcpStream;
 
-use super::ledger::Seen;
+use super::ledger::{Seen, Sent};
 use super::numbers::Numbers;
 use super::response::{Part, Response};
 use super::shared::Trouble;
@@ -167,6 +167,15 @@ impl Subscriber {
     /// Whether something is missing in its books.
     pub(super) fn has_holes(&self) -> bool {
         self.seen.has_holes() || self.numbers.holes > 0
+    }
+
+    /// Of what was sent, how many messages it should have and has not: who
+    /// comes late or reads slowly only what lies between two that it has.
+    pub(super) fn missing(&self, sent: &Sent) -> u64 {
+        match self.kind {
+            Kind::Good => self.seen.lost(self.room, sent),
+            Kind::Slow | Kind::Passing => self.seen.holes(self.room, sent),
+        }
     }
 
     /// The server has sent its last byte, which may not be read yet.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 
-use super::ledger::{Arrival, Seen, Sent};
+use super::ledger::Arrival;
 use super::mark::Mark;
 use super::numbers::Numbers;
 use super::outstanding::Remaining;
@@ -258,19 +258,8 @@ impl Desk {
         }
     }
 
-    /// The books of a subscriber are closed.
-    pub(super) fn close(
-        &mut self,
-        kind: Kind,
-        room: usize,
-        seen: &Seen,
-        numbers: &Numbers,
-        sent: &Sent,
-    ) {
-        let missing = match kind {
-            Kind::Good => seen.lost(room, sent),
-            Kind::Slow | Kind::Passing => seen.holes(room, sent),
-        };
+    /// The books of a subscriber are closed: so many messages are missing.
+    pub(super) fn close(&mut self, kind: Kind, missing: u64, numbers: &Numbers) {
         let lost = numbers.not_announced(missing);
         let tally = &mut self.tally;
         tally.number_holes = tally.number_holes.saturating_add(numbers.holes);

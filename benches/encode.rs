@@ -46,7 +46,7 @@ fn decode(c: &mut Criterion) {
         .id("e-1")
         .event("update")
         .json(&message(128));
-    let stream = event.repeat(1000);
+    let stream = event.text().repeat(1000);
     let mut group = c.benchmark_group("decode a thousand frames");
     group.throughput(Throughput::Bytes(stream.len() as u64));
     group.bench_function("128", |b| {

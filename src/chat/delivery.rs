@@ -1,6 +1,5 @@
 //! What a reader is told: hello first, then messages, gaps and presence.
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::event_id::{Cursor, EventId};
@@ -40,28 +39,28 @@ pub enum Delivery {
     /// A hole.
     Gap(Gap),
     /// Who is here, or who came and left: a `presence` event.
-    Presence(Bytes),
+    Presence(sse::Encoded),
 }
 
 impl Delivery {
     /// The event as it goes over the wire.
-    pub fn into_text(self) -> Bytes {
+    pub fn event(&self) -> sse::Encoded {
         match self {
-            Self::Update(frame) => frame.text().clone(),
+            Self::Update(frame) => frame.event().clone(),
             Self::Gap(gap) => sse::Event::with_capacity(192)
                 .event("gap")
                 .id(gap.cursor)
                 .json(&gap),
-            Self::Presence(text) => text,
+            Self::Presence(event) => event.clone(),
         }
     }
 
     /// About how many bytes that is.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Update(frame) => frame.text().len(),
+            Self::Update(frame) => frame.event().text_len(),
             Self::Gap(gap) => gap.room.as_str().len() + 128,
-            Self::Presence(text) => text.len(),
+            Self::Presence(event) => event.text_len(),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The hub: all rooms behind one lock, with one sequence.
 //!
 //! One sequence makes one cursor enough for a stream of many rooms. One lock
-//! makes the order of ids, of history and of the channels the same thing: a
+//! makes the order of ids, of history and of the outlets the same thing: a
 //! message is in what a `Subscription` finds in history, or in what it receives
 //! after, never in both, never in neither. What happens under it is small:
 //! no I/O, no await.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::event_id::{Cursor, Epoch, EventId};
 use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
+use super::outlet::Outlet;
 use super::presence::Members;
 use super::rooms::{Limits, Published, Rooms, TooManyRooms};
 
@@ -59,9 +60,6 @@ pub struct RoomSummary {
 pub struct Hub {
     epoch: Epoch,
     rooms: Mutex<Rooms>,
-    /// The newest seq of which every live reader's channel has its message.
-    /// Written under the lock, after the channel was told.
-    pub(super) published: AtomicU64,
     readers: AtomicUsize,
 }
 
@@ -72,7 +70,6 @@ impl Hub {
         Arc::new(Self {
             epoch,
             rooms: Mutex::new(Rooms::new(epoch, limits)),
-            published: AtomicU64::new(0),
             readers: AtomicUsize::new(0),
         })
     }
@@ -93,10 +90,7 @@ impl Hub {
     ///
     /// [`TooManyRooms`] when the room would be one too many; nothing is said.
     pub fn publish(&self, room: &RoomName, draft: Draft) -> Result<Published, TooManyRooms> {
-        let mut rooms = self.lock();
-        let published = rooms.publish(room, draft)?;
-        self.published.store(rooms.newest(), Ordering::Release);
-        Ok(published)
+        self.lock().publish(room, draft)
     }
 
     /// A part of the history of `room`. Asking does not make the room.
@@ -168,11 +162,6 @@ impl Hub {
         rooms.forget_idle(now);
     }
 
-    /// The newest seq that every live reader can be told of by now.
-    pub(super) fn published(&self) -> u64 {
-        self.published.load(Ordering::Acquire)
-    }
-
     /// A panic under the lock can only come from a bug; the others go on.
     pub(super) fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
@@ -188,6 +177,16 @@ impl Hub {
         rooms.enter(names, member)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// `outlet` is told no more of what happens in `names`.
+    pub fn detach(&self, names: &[RoomName], outlet: &Arc<Outlet>) {
+        let mut rooms = self.lock();
+        for name in names {
+            if let Some(room) = rooms.get_mut(name) {
+                room.detach(outlet);
+            }
+        }
     }
 
     /// A stream leaves its rooms.

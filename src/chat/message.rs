@@ -14,7 +14,7 @@ use super::event_id::EventId;
 use super::name::{RoomName, UserName};
 use crate::sse;
 
-/// What a frame costs beside its text: its own fields, its places in the
+/// What a frame costs beside its event: its own fields, its places in the
 /// history and in the index of client ids. An estimate on the high side.
 const FRAME_OVERHEAD_BYTES: usize = 200;
 
@@ -157,7 +157,8 @@ struct Encoded {
     seq: u64,
     number: u64,
     client_id: Option<ClientId>,
-    text: Bytes,
+    event: sse::Encoded,
+    /// Where in the event's text the message is.
     json: Range<usize>,
 }
 
@@ -171,7 +172,7 @@ impl Frame {
         created_at: &str,
     ) -> Self {
         let head = sse::Event::with_capacity(draft.text.as_str().len() + 256);
-        let text = head.id(id).event("update").json(&Message {
+        let event = head.id(id).event("update").json(&Message {
             id,
             room: room.as_str().into(),
             number,
@@ -181,7 +182,8 @@ impl Frame {
             client_id: draft.client_id.as_ref().map(|id| id.as_str().into()),
         });
         // The id and the event's name hold no brace, so the first is the JSON's.
-        let start = text
+        let start = event
+            .text()
             .iter()
             .position(|&byte| byte == b'{')
             .unwrap_or_default();
@@ -189,8 +191,8 @@ impl Frame {
             seq: id.seq,
             number,
             client_id: draft.client_id,
-            json: start..text.len() - 2,
-            text,
+            json: start..event.text_len() - 2,
+            event,
         }))
     }
 
@@ -205,13 +207,13 @@ impl Frame {
     }
 
     /// The whole event as it goes over the wire.
-    pub fn text(&self) -> &Bytes {
-        &self.0.text
+    pub fn event(&self) -> &sse::Encoded {
+        &self.0.event
     }
 
     /// The message alone, as JSON: a slice of the event, not a copy.
     pub fn json(&self) -> Bytes {
-        self.0.text.slice(self.0.json.clone())
+        self.0.event.slice(self.0.json.clone())
     }
 
     /// The sender's own id for the message.
@@ -221,7 +223,7 @@ impl Frame {
 
     /// What history counts for it.
     pub(super) fn cost(&self) -> usize {
-        self.0.text.len() + FRAME_OVERHEAD_BYTES
+        self.0.event.chunk().len() + FRAME_OVERHEAD_BYTES
     }
 }
 
@@ -287,7 +289,7 @@ mod tests {
         let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z","client_id":"c1"}"#;
         assert_eq!(frame.json(), json);
         assert_eq!(
-            *frame.text(),
+            frame.event().text(),
             format!("id: e-7\nevent: update\ndata: {json}\n\n")
         );
         let message: Message<'_> = serde_json::from_slice(&frame.json()).unwrap();

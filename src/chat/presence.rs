@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -47,7 +46,7 @@ pub(super) struct Presence {
     /// How many members the readers were told of last.
     told: usize,
     /// What a stream that begins is told, until somebody comes or goes.
-    snapshot: Option<Bytes>,
+    snapshot: Option<sse::Encoded>,
 }
 
 #[derive(Debug)]
@@ -117,7 +116,7 @@ impl Presence {
     /// What a stream that begins is told. Members that nobody was told of yet
     /// are in it, and come once more as joined: a set does not mind. Encoded
     /// once for all streams that begin before the next change.
-    pub(super) fn snapshot(&mut self, room: &RoomName) -> Bytes {
+    pub(super) fn snapshot(&mut self, room: &RoomName) -> sse::Encoded {
         if let Some(snapshot) = &self.snapshot {
             return snapshot.clone();
         }
@@ -145,7 +144,7 @@ impl Presence {
 
     /// Ends the stays whose grace is over, and makes one event of all changes
     /// since the last flush, if there were any.
-    pub(super) fn flush(&mut self, room: &RoomName, now: Instant) -> Option<Bytes> {
+    pub(super) fn flush(&mut self, room: &RoomName, now: Instant) -> Option<sse::Encoded> {
         let members = self.count();
         let left = self.end_stays(now);
         if self.count() != members {
@@ -243,7 +242,7 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn encode(&self) -> Bytes {
+    fn encode(&self) -> sse::Encoded {
         sse::Event::with_capacity(256).event("presence").json(self)
     }
 }

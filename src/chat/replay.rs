@@ -12,7 +12,7 @@ use super::delivery::{Delivery, Gap, GapReason};
 use super::event_id::Cursor;
 use super::message::Frame;
 use super::name::RoomName;
-use super::room::Room;
+use super::room::{Room, RoomKey};
 use super::rooms::Rooms;
 
 /// How much one look takes along: a reader's pending bytes are bounded by it,
@@ -23,6 +23,8 @@ const BATCH_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) room: RoomName,
+    /// What it is called in an outlet; known once the stream has gone live.
+    pub(super) key: Option<RoomKey>,
     /// Messages up to this seq are not for this stream: before its backlog, or
     /// covered by a gap that it was told of at its start.
     pub(super) skip_through: u64,
@@ -35,15 +37,14 @@ pub(super) struct Seat {
 /// What one look found.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) deliveries: VecDeque<Delivery>,
-    /// The seq of the last of them, or where the look began.
-    pub(super) cursor: u64,
+    /// With the seats that they are for.
+    pub(super) deliveries: VecDeque<(usize, Delivery)>,
     /// There is no more: the stream may go live.
     pub(super) all: bool,
 }
 
 /// What history has for these seats after `cursor`, up to about 64 KiB.
-pub(super) fn look(rooms: &Rooms, seats: &mut [Seat], cursor: u64) -> Found {
+pub(super) fn look(rooms: &Rooms, seats: &[Seat], cursor: u64) -> Found {
     let mut sources: Vec<Source<'_>> = seats
         .iter()
         .enumerate()
@@ -51,7 +52,6 @@ pub(super) fn look(rooms: &Rooms, seats: &mut [Seat], cursor: u64) -> Found {
         .collect();
     let mut found = Found {
         deliveries: VecDeque::new(),
-        cursor,
         all: false,
     };
     let mut bytes = 0;
@@ -60,14 +60,13 @@ pub(super) fn look(rooms: &Rooms, seats: &mut [Seat], cursor: u64) -> Found {
             .iter_mut()
             .filter_map(|source| Some((source.position()?, source)))
             .min_by_key(|(seq, _)| *seq);
-        let Some((seq, source)) = next else {
+        let Some((_, source)) = next else {
             found.all = true;
             return found;
         };
-        let delivery = source.take(&mut seats[source.seat], rooms);
+        let delivery = source.take(&seats[source.seat], rooms);
         bytes += delivery.bytes();
-        found.deliveries.push_back(delivery);
-        found.cursor = seq;
+        found.deliveries.push_back((source.seat, delivery));
     }
     found
 }
@@ -98,30 +97,20 @@ impl<'a> Source<'a> {
             .or_else(|| self.frames.peek().map(|frame| frame.seq()))
     }
 
-    /// Takes what stands at this source's position.
-    fn take(&mut self, seat: &mut Seat, rooms: &Rooms) -> Delivery {
-        let reason = std::mem::replace(&mut seat.hole, GapReason::Lagged);
+    /// Takes what stands at this source's position. A gap comes first, so
+    /// `seat` is then as it was when the look began.
+    fn take(&mut self, seat: &Seat, rooms: &Rooms) -> Delivery {
         if let Some(seq) = self.gap.take() {
             let next = self.room.history.first_number();
-            let expected = seat.next.replace(next);
             return Delivery::Gap(Gap {
                 room: seat.room.clone(),
-                reason,
-                lost: expected.and_then(|expected| next.checked_sub(expected)),
+                reason: seat.hole,
+                lost: seat.next.and_then(|expected| next.checked_sub(expected)),
                 next,
                 cursor: Cursor::Id(rooms.id(seq)),
             });
         }
-        let frame = self
-            .frames
-            .next()
-            .expect("a position is a gap or a frame")
-            .clone();
-        debug_assert!(
-            seat.next.is_none_or(|next| next == frame.number()),
-            "numbers have no silent hole"
-        );
-        seat.next = Some(frame.number() + 1);
-        Delivery::Update(frame)
+        let frame = self.frames.next();
+        Delivery::Update(frame.expect("a position is a gap or a frame").clone())
     }
 }

@@ -1,10 +1,10 @@
-//! One room: its numbers, its history, its readers' channel, its members.
+//! One room: its numbers, its history, its readers' outlets, its members.
 //!
-//! A room costs little until it is used: the channel is made for the first
-//! reader that goes live and goes with the last, the history grows with what
-//! is said.
+//! A room costs little until it is used: what it has of each is made when it is
+//! first needed, and goes when it is not needed any more.
 
-use tokio::sync::broadcast;
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::event_id::EventId;
@@ -12,26 +12,22 @@ use super::forgotten::Ended;
 use super::history::{History, HistoryLimits};
 use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
+use super::outlet::{Live, News, Outlet};
 use super::presence::Presence;
-use bytes::Bytes;
 
-/// How many events a live reader may be behind before it is served from
-/// history. It only has to cover the time until a reader's task runs.
-const CHANNEL_EVENTS: usize = 128;
-
-/// What live readers are handed.
-#[derive(Debug, Clone)]
-pub(super) enum Live {
-    Update(Frame),
-    Presence(Bytes),
-}
+/// What a room is called between the hub and those who read from it: short, and
+/// never given to another room, not even to a later one of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct RoomKey(pub(super) u64);
 
 #[derive(Debug)]
 pub(super) struct Room {
+    pub(super) key: RoomKey,
     pub(super) name: RoomName,
     pub(super) history: History,
     pub(super) presence: Presence,
-    channel: Option<broadcast::Sender<Live>>,
+    /// Whoever is told what happens here, each once. Empty without readers.
+    outlets: Vec<Arc<Outlet>>,
     /// Subscriptions to this room. While there is one the room is kept.
     readers: usize,
     last_used: Instant,
@@ -40,6 +36,7 @@ pub(super) struct Room {
 impl Room {
     /// A room that is used for the first time, or again after it was forgotten.
     pub(super) fn new(
+        key: RoomKey,
         name: RoomName,
         limits: HistoryLimits,
         ended: Option<Ended>,
@@ -50,10 +47,11 @@ impl Room {
             None => History::new(limits),
         };
         Self {
+            key,
             name,
             history,
             presence: Presence::default(),
-            channel: None,
+            outlets: Vec::new(),
             readers: 0,
             last_used: now,
         }
@@ -71,33 +69,38 @@ impl Room {
         );
         self.history.push(frame.clone());
         self.last_used = now;
-        self.tell(Live::Update(frame.clone()));
+        self.tell(&News::Update(frame.clone()));
         frame
     }
 
     /// Tells the readers who came and who left.
     pub(super) fn flush_presence(&mut self, now: Instant) {
         if let Some(change) = self.presence.flush(&self.name, now) {
-            self.tell(Live::Presence(change));
+            self.tell(&News::Presence(change));
         }
     }
 
-    fn tell(&self, live: Live) {
-        if let Some(channel) = &self.channel {
-            // An error says that nobody is live just now; there is history for that.
-            let _ = channel.send(live);
+    fn tell(&self, news: &News) {
+        for outlet in &self.outlets {
+            outlet.push(Live {
+                room: self.key,
+                news: news.clone(),
+            });
         }
     }
 
-    /// All that is said from now on.
-    pub(super) fn go_live(&mut self) -> broadcast::Receiver<Live> {
-        match &self.channel {
-            Some(channel) => channel.subscribe(),
-            None => {
-                let (channel, receiver) = broadcast::channel(CHANNEL_EVENTS);
-                self.channel = Some(channel);
-                receiver
-            }
+    /// From now on `outlet` is told what happens here.
+    pub(super) fn attach(&mut self, outlet: &Arc<Outlet>) {
+        if !self.outlets.iter().any(|known| Arc::ptr_eq(known, outlet)) {
+            self.outlets.push(Arc::clone(outlet));
+        }
+    }
+
+    /// `outlet` is told no more.
+    pub(super) fn detach(&mut self, outlet: &Arc<Outlet>) {
+        self.outlets.retain(|known| !Arc::ptr_eq(known, outlet));
+        if self.outlets.len() < self.outlets.capacity() / 4 {
+            self.outlets.shrink_to_fit();
         }
     }
 
@@ -117,7 +120,7 @@ impl Room {
             self.presence.leave(name, now);
         }
         if self.readers == 0 {
-            self.channel = None;
+            self.outlets = Vec::new();
         }
     }
 

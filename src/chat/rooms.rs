@@ -12,7 +12,7 @@ use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
 use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
-use super::room::Room;
+use super::room::{Room, RoomKey};
 
 /// What bounds the rooms' memory.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub(super) struct Rooms {
     by_name: HashMap<RoomName, Room>,
     /// The seq of the newest message of all.
     seq: u64,
+    /// The key of the newest room.
+    key: RoomKey,
     forgotten: Forgotten,
     /// The sum of what all histories hold.
     bytes: usize,
@@ -72,6 +74,7 @@ impl Rooms {
             epoch,
             by_name: HashMap::new(),
             seq: 0,
+            key: RoomKey::default(),
             forgotten: Forgotten::with_capacity(limits.max_rooms),
             bytes: 0,
             unsettled: HashSet::new(),
@@ -202,7 +205,9 @@ impl Rooms {
                 count: self.limits.history,
                 bytes: self.limits.history_bytes,
             };
-            let room = Room::new(name.clone(), limits, self.forgotten.take(name), now);
+            self.key.0 += 1;
+            let ended = self.forgotten.take(name);
+            let room = Room::new(self.key, name.clone(), limits, ended, now);
             self.by_name.insert(name.clone(), room);
         }
         Ok(self

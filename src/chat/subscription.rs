@@ -2,53 +2,74 @@
 //! back to replaying when it lags. A slow reader, a returning one and a new one
 //! are the same case in the same code.
 //!
-//! It does not know its transport: whoever drives it polls it when there is
-//! room for more, and drops it at the end, however the end comes.
+//! It does not know its transport. Who has a transport of its own for each
+//! reader polls it when there is room for more: [`Subscription::poll_next`].
+//! Who writes to many readers at once catches each of them up,
+//! [`Subscription::catch_up`], and keeps of it no more than a [`Membership`]
+//! and a cursor for as long as it is live. However the end comes, it is a drop.
 
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use tokio::task::coop::unconstrained;
-use tokio_stream::Stream as _;
-use tokio_stream::wrappers::BroadcastStream;
-
 use super::delivery::{Delivery, GapReason, Hello};
+use super::event_id::Cursor;
 use super::hub::Hub;
-use super::message::Frame;
-use super::name::UserName;
+use super::membership::Membership;
+use super::name::RoomName;
+use super::outlet::{Lagged, Live, News, Outlet, OutletBounds};
 use super::replay::{Seat, look};
-use super::room::Live;
+use super::room::RoomKey;
 use super::rooms::{Rooms, TooManyRooms};
 use super::start::{Start, Subscribe, hello_room};
 
-/// How much a stream of several rooms may hold back, waiting for its order,
-/// before it counts as lagging.
-const MAX_HELD_BYTES: usize = 256 * 1024;
+/// How far a stream of its own may be behind what is said before it is served
+/// from history. It only has to cover the time until its task runs.
+const BEHIND: OutletBounds = OutletBounds {
+    events: 128,
+    bytes: 256 * 1024,
+};
 
 /// One reader's stream. Dropping it leaves its rooms.
 #[derive(Debug)]
 pub struct Subscription {
-    hub: Arc<Hub>,
+    /// `None` until it is live for the first time by itself. Dropped before
+    /// the membership, while its rooms are certainly there.
+    own: Option<Own>,
+    membership: Membership,
+    /// In the order in which the rooms were asked for.
     seats: Vec<Seat>,
-    name: Option<UserName>,
     presence: bool,
     hello: Option<Hello>,
-    /// What is ready to be handed out.
-    queue: VecDeque<Delivery>,
-    /// The seq of the last thing put into `queue`: of its rooms' messages, all
-    /// up to here were handed out, are in `queue`, or were announced as lost.
+    /// Gaps that stand in no history, so they come first.
+    gaps: VecDeque<Delivery>,
+    /// What is ready to be handed out, with the seats that it is for.
+    queue: VecDeque<(usize, Delivery)>,
+    /// The seq of the last thing handed out: of its rooms' messages, all up to
+    /// here were handed out or announced as lost. `queue` goes on from here.
     cursor: u64,
-    /// One receiver a seat, in the same order; empty while replaying.
-    live: Vec<BroadcastStream<Live>>,
-    /// Messages received ahead of their turn: with their seats, any order.
-    held: Vec<(usize, Frame)>,
 }
 
-/// A receiver has lost something: back to history.
-struct Lagged;
+/// What a stream of its own goes live by.
+#[derive(Debug)]
+struct Own {
+    outlet: Arc<Outlet>,
+    hub: Arc<Hub>,
+    rooms: Arc<[RoomName]>,
+    /// Everything since then comes through the outlet.
+    live: bool,
+    taken: Vec<Live>,
+}
+
+/// A reader has gone live: what an [`Outlet`] brings from now on is for it.
+#[derive(Debug)]
+pub struct Joined {
+    /// The position of the first event that is for it.
+    pub since: u64,
+    /// What its rooms are called there, in the order of
+    /// [`Membership::rooms`].
+    pub rooms: Vec<RoomKey>,
+}
 
 impl Hub {
     /// Begins a stream.
@@ -64,32 +85,56 @@ impl Hub {
 
 impl Subscription {
     fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooManyRooms> {
+        let names = wish.rooms.as_slice();
         let (start, rooms) = {
             let rooms = &mut *hub.lock();
-            hub.enter(rooms, wish.rooms.as_slice(), wish.name.as_ref())?;
-            let told = wish
-                .rooms
-                .as_slice()
-                .iter()
-                .filter_map(|room| hello_room(rooms, room));
+            hub.enter(rooms, names, wish.name.as_ref())?;
+            let told = names.iter().filter_map(|room| hello_room(rooms, room));
             (Start::of(rooms, &wish), told.collect())
         };
-        // Not under the lock: what drops a subscription takes it. What is said
-        // from here on is found in history by the first poll.
+        // Not under the lock: what drops a membership takes it. What is said
+        // from here on is found in history by the first look.
         Ok(Self {
-            hub,
+            own: None,
+            membership: Membership::new(hub, names, wish.name.clone()),
             seats: start.seats,
-            name: wish.name,
             presence: wish.presence,
             hello: Some(Hello {
                 cursor: start.hello,
                 rooms,
             }),
-            queue: start.gaps,
+            gaps: start.gaps,
+            queue: VecDeque::new(),
             cursor: start.cursor,
-            live: Vec::new(),
-            held: Vec::new(),
         })
+    }
+
+    /// Goes on after `cursor`, of which `membership`'s reader has everything.
+    pub fn resume(membership: Membership, presence: bool, cursor: u64) -> Self {
+        let seats = {
+            let rooms = membership.hub.lock();
+            let seat = |name| {
+                let room = rooms.get(name).expect("a room with a reader is kept");
+                Seat {
+                    room: room.name.clone(),
+                    key: None,
+                    skip_through: 0,
+                    next: room.history.number_after(cursor),
+                    hole: GapReason::Lagged,
+                }
+            };
+            membership.rooms().iter().map(seat).collect()
+        };
+        Self {
+            own: None,
+            membership,
+            seats,
+            presence,
+            hello: None,
+            gaps: VecDeque::new(),
+            queue: VecDeque::new(),
+            cursor,
+        }
     }
 
     /// The first thing to tell the reader: there once, then gone.
@@ -97,18 +142,36 @@ impl Subscription {
         self.hello.take()
     }
 
+    /// Whether its reader wants to be told who comes and leaves.
+    pub fn wants_presence(&self) -> bool {
+        self.presence
+    }
+
+    /// The seq of the last thing handed out.
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
     /// The next thing to tell the reader. It never ends by itself.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Delivery> {
         loop {
-            if let Some(delivery) = self.queue.pop_front() {
+            if let Some(delivery) = self.hand_out() {
                 return Poll::Ready(delivery);
             }
-            if self.live.is_empty() {
-                let hub = Arc::clone(&self.hub);
-                self.replay(&mut hub.lock());
-            } else if let Err(Lagged) = ready!(self.poll_live(cx)) {
-                self.live.clear();
-                self.held.clear();
+            let own = self.own.get_or_insert_with(|| Own::of(&self.membership));
+            if !own.live {
+                let outlet = Arc::clone(&own.outlet);
+                let joined = self.catch_up(&outlet).is_some();
+                self.own.as_mut().expect("it is there").live = joined;
+                continue;
+            }
+            match ready!(own.outlet.poll_take(cx, &mut own.taken)) {
+                Ok(_) => {
+                    for Live { room, news } in own.taken.drain(..) {
+                        enqueue(&mut self.queue, &self.seats, self.presence, room, news);
+                    }
+                }
+                Err(Lagged) => own.live = false,
             }
         }
     }
@@ -118,129 +181,120 @@ impl Subscription {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Looks into history; goes live, under the same lock, if that was all.
-    fn replay(&mut self, rooms: &mut Rooms) {
-        let found = look(rooms, &mut self.seats, self.cursor);
-        self.queue.extend(found.deliveries);
-        self.cursor = found.cursor;
-        if !found.all {
-            return;
-        }
-        for seat in &mut self.seats {
+    /// Makes ready what history has next, up to about 64 KiB. If that is all
+    /// of it, the reader goes live on `outlet` under the same lock: a message
+    /// is either made ready here or comes through the outlet.
+    ///
+    /// Only when nothing is ready any more.
+    pub fn catch_up(&mut self, outlet: &Arc<Outlet>) -> Option<Joined> {
+        debug_assert!(self.queue.is_empty(), "what is ready comes first");
+        let hub = Arc::clone(&self.membership.hub);
+        let rooms = &mut *hub.lock();
+        let found = look(rooms, &self.seats, self.cursor);
+        self.queue = found.deliveries;
+        found.all.then(|| self.join(rooms, outlet))
+    }
+
+    fn join(&mut self, rooms: &mut Rooms, outlet: &Arc<Outlet>) -> Joined {
+        for (index, seat) in self.seats.iter_mut().enumerate() {
             let room = rooms
                 .get_mut(&seat.room)
                 .expect("a room with a reader is kept");
+            seat.key = Some(room.key);
             seat.hole = GapReason::Lagged;
-            self.live.push(BroadcastStream::new(room.go_live()));
+            room.attach(outlet);
             if self.presence {
-                self.queue
-                    .push_back(Delivery::Presence(room.presence.snapshot(&seat.room)));
+                let snapshot = Delivery::Presence(room.presence.snapshot(&seat.room));
+                self.queue.push_back((index, snapshot));
             }
         }
-    }
-
-    fn poll_live(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lagged>> {
-        match self.live.len() {
-            1 => self.poll_one_room(cx),
-            _ => self.poll_many_rooms(cx),
+        let key = |name| rooms.get(name).expect("it was there just now").key;
+        Joined {
+            since: outlet.join(),
+            rooms: self.membership.rooms().iter().map(key).collect(),
         }
     }
 
-    /// One room: its channel has the order already.
-    fn poll_one_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lagged>> {
-        match ready!(self.poll_seat(0, cx)) {
-            Ok(Live::Update(frame)) => self.enqueue(0, frame),
-            Ok(Live::Presence(text)) => self.enqueue_presence(text),
-            Err(Lagged) => return Poll::Ready(Err(Lagged)),
-        }
-        Poll::Ready(Ok(()))
+    /// What is ready, in its order.
+    pub fn ready(&self) -> impl Iterator<Item = &Delivery> {
+        self.gaps
+            .iter()
+            .chain(self.queue.iter().map(|(_, delivery)| delivery))
     }
 
-    /// Many rooms: receive all that is there, hand out in id order what can't
-    /// be preceded any more by something still to come. That is all up to the
-    /// seq that was published before the receiving began.
-    fn poll_many_rooms(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lagged>> {
-        let complete_through = self.hub.published();
-        // tokio's budget would make a channel look empty that is not, and so
-        // break the order; what is received here is bounded by the channels.
-        let receive = std::future::poll_fn(|cx| Poll::Ready(self.receive_all(cx)));
-        let Poll::Ready(received) = Future::poll(pin!(unconstrained(receive)), cx) else {
-            unreachable!("it is always ready, and its budget is not limited");
-        };
-        if received.is_err() {
-            return Poll::Ready(Err(Lagged));
+    /// Takes out what is ready first: the reader is told of it.
+    pub fn hand_out(&mut self) -> Option<Delivery> {
+        if let Some(gap) = self.gaps.pop_front() {
+            return Some(gap);
         }
-        self.held.sort_unstable_by_key(|(_, frame)| frame.seq());
-        let ready = self
-            .held
-            .partition_point(|(_, frame)| frame.seq() <= complete_through);
-        for (seat, frame) in self.held.drain(..ready).collect::<Vec<_>>() {
-            self.enqueue(seat, frame);
-        }
-        if self.queue.is_empty() {
-            if !self.held.is_empty() {
-                // A publisher is between its channel and `published`: any moment now.
-                cx.waker().wake_by_ref();
-            }
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn receive_all(&mut self, cx: &mut Context<'_>) -> Result<(), Lagged> {
-        let mut bytes: usize = self.held.iter().map(|(_, frame)| frame.text().len()).sum();
-        for seat in 0..self.live.len() {
-            while let Poll::Ready(live) = self.poll_seat(seat, cx) {
-                match live? {
-                    Live::Update(frame) => {
-                        bytes += frame.text().len();
-                        self.held.push((seat, frame));
-                    }
-                    Live::Presence(text) => self.enqueue_presence(text),
-                }
-                if bytes > MAX_HELD_BYTES && self.held.len() > 1 {
-                    return Err(Lagged);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn poll_seat(&mut self, seat: usize, cx: &mut Context<'_>) -> Poll<Result<Live, Lagged>> {
-        match ready!(pin!(&mut self.live[seat]).poll_next(cx)) {
-            Some(Ok(live)) => Poll::Ready(Ok(live)),
-            // The channel can't end while this reader holds its room, but if it
-            // did, history would be the place to look.
-            Some(Err(_)) | None => Poll::Ready(Err(Lagged)),
-        }
-    }
-
-    fn enqueue(&mut self, seat: usize, frame: Frame) {
+        let (seat, delivery) = self.queue.pop_front()?;
         let seat = &mut self.seats[seat];
-        debug_assert!(frame.seq() > self.cursor, "ids strictly increase");
-        debug_assert!(
-            seat.next.is_none_or(|next| next == frame.number()),
-            "numbers have no silent hole"
-        );
-        seat.next = Some(frame.number() + 1);
-        self.cursor = frame.seq();
-        self.queue.push_back(Delivery::Update(frame));
+        match &delivery {
+            Delivery::Update(frame) => {
+                debug_assert!(frame.seq() > self.cursor, "ids strictly increase");
+                debug_assert!(
+                    seat.next.is_none_or(|next| next == frame.number()),
+                    "numbers have no silent hole"
+                );
+                seat.next = Some(frame.number() + 1);
+                seat.hole = GapReason::Lagged;
+                self.cursor = frame.seq();
+            }
+            Delivery::Gap(gap) => {
+                seat.next = Some(gap.next);
+                seat.hole = GapReason::Lagged;
+                if let Cursor::Id(id) = gap.cursor {
+                    self.cursor = id.seq;
+                }
+            }
+            Delivery::Presence(_) => {}
+        }
+        Some(delivery)
     }
 
-    fn enqueue_presence(&mut self, text: Bytes) {
-        if self.presence {
-            self.queue.push_back(Delivery::Presence(text));
+    /// Forgets what was made ready and not handed out: it is looked for anew.
+    pub fn rewind(&mut self) {
+        self.queue = VecDeque::new();
+    }
+
+    /// Gives up all but the reader's place in its rooms.
+    pub fn into_membership(self) -> Membership {
+        self.membership
+    }
+}
+
+fn enqueue(
+    queue: &mut VecDeque<(usize, Delivery)>,
+    seats: &[Seat],
+    presence: bool,
+    room: RoomKey,
+    news: News,
+) {
+    let Some(seat) = seats.iter().position(|seat| seat.key == Some(room)) else {
+        return;
+    };
+    match news {
+        News::Update(frame) => queue.push_back((seat, Delivery::Update(frame))),
+        News::Presence(event) if presence => queue.push_back((seat, Delivery::Presence(event))),
+        News::Presence(_) => {}
+    }
+}
+
+impl Own {
+    fn of(membership: &Membership) -> Self {
+        Self {
+            outlet: Arc::new(Outlet::new(BEHIND)),
+            hub: Arc::clone(&membership.hub),
+            rooms: Arc::clone(membership.rooms()),
+            live: false,
+            taken: Vec::new(),
         }
     }
 }
 
-impl Drop for Subscription {
+impl Drop for Own {
     fn drop(&mut self) {
-        // Receivers first: dropping them takes their channels' locks, and the
-        // hub's must not be held for that.
-        self.live.clear();
-        self.hub
-            .leave(self.seats.iter().map(|seat| &seat.room), self.name.as_ref());
+        self.hub.detach(&self.rooms, &self.outlet);
     }
 }
 

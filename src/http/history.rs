@@ -55,7 +55,7 @@ fn limit(query: &Pairs<'_>) -> Result<usize, Problem> {
 /// Joins the messages' own JSON: it was made once, when they were said.
 fn encode(room: &RoomName, page: &PageOf) -> Bytes {
     let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
-    let frames: usize = page.frames.iter().map(|frame| frame.text().len()).sum();
+    let frames: usize = page.frames.iter().map(|frame| frame.json().len()).sum();
     let mut out = Vec::with_capacity(frames + 256);
     // A room's name has no character that JSON escapes.
     out.extend_from_slice(format!("{{\"room\":\"{}\",\"messages\":[", room.as_str()).as_bytes());

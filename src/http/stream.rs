@@ -61,15 +61,15 @@ impl EventStream {
         };
         let mut ready = Joined::default();
         if let Some(hello) = subscription.take_hello() {
-            ready.push(encode_hello(&self.config, &hello));
+            ready.push(encode_hello(&self.config, &hello).text());
         }
         while ready.len() < MAX_WRITE_BYTES
             && let Poll::Ready(delivery) = subscription.poll_next(cx)
         {
-            ready.push(delivery.into_text());
+            ready.push(delivery.event().text());
         }
         if self.turn.poll(&self.draining, cx).is_ready() {
-            ready.push(encode_bye(draw_retry(&self.config)));
+            ready.push(encode_bye(draw_retry(&self.config)).text());
             self.subscription = None;
         }
         if !ready.is_empty() {
@@ -89,7 +89,7 @@ impl EventStream {
             if due <= now {
                 self.last_sent = now;
                 self.ping.as_mut().reset(now + every);
-                return Poll::Ready(Bytes::from_static(sse::PING));
+                return Poll::Ready(sse::Encoded::ping().text());
             }
             self.ping.as_mut().reset(due);
         }
@@ -104,7 +104,7 @@ fn draw_retry(config: &Config) -> Duration {
     Duration::from_millis(fastrand::u64(millis(from)..=millis(to)))
 }
 
-fn encode_hello(config: &Config, hello: &Hello) -> Bytes {
+fn encode_hello(config: &Config, hello: &Hello) -> sse::Encoded {
     #[derive(Serialize)]
     struct Data<'a> {
         cursor: &'a Cursor,
@@ -122,7 +122,7 @@ fn encode_hello(config: &Config, hello: &Hello) -> Bytes {
         })
 }
 
-fn encode_bye(retry: Duration) -> Bytes {
+fn encode_bye(retry: Duration) -> sse::Encoded {
     #[derive(Serialize)]
     struct Data {
         reason: &'static str,

@@ -5,37 +5,93 @@
 //! line: compact JSON, whose control characters are escaped, or nothing. So no
 //! text that somebody says can end a line and forge a field.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 
-/// The `ping` event, the same for every reader. It has a name, because scripts
-/// can't see comments, and no id, because it does not move the cursor.
-pub const PING: &[u8] = b"event: ping\ndata:\n\n";
+/// Room for the head of a chunk: a size of at most eight digits, and CRLF.
+const CHUNK_HEAD_BYTES: usize = 8 + CRLF.len();
+const CRLF: &[u8] = b"\r\n";
+
+/// What ends a chunked body (RFC 9112, section 7.1).
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// One event being written.
 ///
 /// ```
-/// let bytes = sse_chat::sse::Event::with_capacity(64)
+/// let event = sse_chat::sse::Event::with_capacity(64)
 ///     .id("e-1")
 ///     .event("update")
 ///     .json(&"hello\nworld");
-/// assert_eq!(bytes, "id: e-1\nevent: update\ndata: \"hello\\nworld\"\n\n");
+/// assert_eq!(event.text(), "id: e-1\nevent: update\ndata: \"hello\\nworld\"\n\n");
 /// ```
 #[derive(Debug)]
 pub struct Event {
-    text: Vec<u8>,
+    /// The text, after room for the head of its chunk.
+    bytes: Vec<u8>,
+}
+
+/// An event as it goes over the wire: made once, shared by every reader.
+///
+/// It is kept as a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1),
+/// so that whoever writes to a socket himself has nothing left to do. The text
+/// alone, for everybody else, is a part of it. A clone is a reference count.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Encoded {
+    chunk: Bytes,
+    /// Where in `chunk` the text begins; it ends before the last CRLF.
+    text_at: usize,
+}
+
+impl Encoded {
+    /// The `ping` event, the same for every reader. It has a name, because
+    /// scripts can't see comments, and no id, because it does not move the
+    /// cursor.
+    pub fn ping() -> Self {
+        Self {
+            chunk: Bytes::from_static(b"13\r\nevent: ping\ndata:\n\n\r\n"),
+            text_at: 4,
+        }
+    }
+
+    /// The event as a chunk: its size, CRLF, the text, CRLF.
+    pub fn chunk(&self) -> &Bytes {
+        &self.chunk
+    }
+
+    /// The event's text: a slice of the chunk, not a copy.
+    pub fn text(&self) -> Bytes {
+        self.slice(0..self.text_len())
+    }
+
+    /// A part of the event's text.
+    pub fn slice(&self, part: Range<usize>) -> Bytes {
+        self.chunk
+            .slice(self.text_at + part.start..self.text_at + part.end)
+    }
+
+    /// How long the text is.
+    pub fn text_len(&self) -> usize {
+        self.chunk.len() - self.text_at - CRLF.len()
+    }
+}
+
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Encoded({:?})", self.text())
+    }
 }
 
 impl Event {
     /// An event without a field yet, with room for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self {
-            text: Vec::with_capacity(bytes),
-        }
+        let mut room = Vec::with_capacity(CHUNK_HEAD_BYTES + bytes + CRLF.len());
+        room.resize(CHUNK_HEAD_BYTES, 0);
+        Self { bytes: room }
     }
 
     /// `retry`: how long a client waits before it comes back, in milliseconds.
@@ -60,19 +116,34 @@ impl Event {
     ///
     /// When `value` can't be JSON at all, such as a map whose keys are not
     /// strings. No type of this crate is like that.
-    pub fn json(mut self, value: &impl Serialize) -> Bytes {
-        self.text.extend_from_slice(b"data: ");
-        serde_json::to_writer(&mut self.text, value).expect("the value has a JSON form");
-        self.text.extend_from_slice(b"\n\n");
+    pub fn json(mut self, value: &impl Serialize) -> Encoded {
+        self.bytes.extend_from_slice(b"data: ");
+        serde_json::to_writer(&mut self.bytes, value).expect("the value has a JSON form");
+        self.bytes.extend_from_slice(b"\n\n");
+        self.close_chunk()
+    }
+
+    /// Puts the text's size, known only now, right before it.
+    fn close_chunk(mut self) -> Encoded {
+        let head = format!("{:x}\r\n", self.bytes.len() - CHUNK_HEAD_BYTES);
+        let start = CHUNK_HEAD_BYTES
+            .checked_sub(head.len())
+            .expect("an event is smaller than 4 GiB");
+        self.bytes[start..CHUNK_HEAD_BYTES].copy_from_slice(head.as_bytes());
+        self.bytes.extend_from_slice(CRLF);
         // What is kept by the thousand must not keep its spare capacity.
-        Bytes::from(self.text.into_boxed_slice())
+        let bytes = Bytes::from(self.bytes.into_boxed_slice());
+        Encoded {
+            chunk: bytes.slice(start..),
+            text_at: head.len(),
+        }
     }
 
     fn field(mut self, name: &str, value: impl Display) -> Self {
-        let start = self.text.len();
-        writeln!(self.text, "{name}: {value}").expect("a Vec takes every byte");
+        let start = self.bytes.len();
+        writeln!(self.bytes, "{name}: {value}").expect("a Vec takes every byte");
         debug_assert!(
-            !self.text[start..self.text.len() - 1].contains(&b'\n'),
+            !self.bytes[start..self.bytes.len() - 1].contains(&b'\n'),
             "a field is one line"
         );
         self
@@ -85,13 +156,13 @@ mod tests {
 
     #[test]
     fn fields_stand_in_the_order_of_the_calls() {
-        let bytes = Event::with_capacity(0)
+        let event = Event::with_capacity(0)
             .retry(Duration::from_millis(2500))
             .event("hello")
             .id("e-0")
             .json(&serde_json::json!({"a": 1}));
         assert_eq!(
-            bytes,
+            event.text(),
             "retry: 2500\nevent: hello\nid: e-0\ndata: {\"a\":1}\n\n"
         );
     }
@@ -99,9 +170,26 @@ mod tests {
     #[test]
     fn no_text_can_end_the_line_it_stands_in() {
         let evil = "x\r\n\r\nevent: y\rdata: z\n\u{2028}\0";
-        let bytes = Event::with_capacity(0).event("update").json(&evil);
-        let text = std::str::from_utf8(&bytes).unwrap();
+        let event = Event::with_capacity(0).event("update").json(&evil);
+        let text = event.text();
+        let text = std::str::from_utf8(&text).unwrap();
         assert_eq!(text.matches('\n').count(), 3, "{text:?}");
         assert!(!text.contains('\r'));
+    }
+
+    #[test]
+    fn a_chunk_is_its_size_and_the_text() {
+        for length in [0, 1, 100, 5000, 70_000] {
+            let event = Event::with_capacity(0)
+                .event("update")
+                .json(&"x".repeat(length));
+            let text = event.text();
+            let size = format!("{:x}\r\n", text.len());
+            assert_eq!(*event.chunk(), [size.as_bytes(), &text, b"\r\n"].concat());
+            assert_eq!(event.text_len(), text.len());
+        }
+        let ping = Encoded::ping();
+        assert_eq!(ping.text(), "event: ping\ndata:\n\n");
+        assert_eq!(*ping.chunk(), "13\r\nevent: ping\ndata:\n\n\r\n");
     }
 }

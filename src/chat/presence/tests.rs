@@ -34,11 +34,11 @@ impl Clock {
     /// The data of the next event, without the times.
     fn flush(&mut self) -> Value {
         let event = self.presence.flush(&self.room, self.now);
-        event.map_or(Value::Null, |event| names_only(&event))
+        event.map_or(Value::Null, |event| names_only(&event.text()))
     }
 
     fn snapshot(&mut self) -> Value {
-        names_only(&self.presence.snapshot(&self.room))
+        names_only(&self.presence.snapshot(&self.room).text())
     }
 }
 

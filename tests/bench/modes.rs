@@ -87,6 +87,7 @@ fn idle_subscribers_are_weighed() {
     let server = &run["server"];
     assert!(server["memory_per_subscriber"].is_f64(), "{run:#}");
     assert!(server["memory_connected"].as_u64().unwrap() > 0, "{run:#}");
+    assert!(server["memory_left"].as_u64().unwrap() > 0, "{run:#}");
 }
 
 #[test]

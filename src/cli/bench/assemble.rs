@@ -59,6 +59,9 @@ pub(super) fn run(found: Found, interrupted: bool) -> Run {
     {
         let each = server.cpu_seconds * 1e6 / measured / run.connect.ok as f64;
         server.cpu_us_per_subscriber_second = Some(each);
+        // By then what connecting took for a moment is given back.
+        let grown = server.memory_after as f64 - server.memory_before as f64;
+        server.memory_per_subscriber = Some(grown / run.connect.ok as f64);
     }
     run.warnings.extend(ended_streams(&run, &sums));
     run
@@ -175,6 +178,7 @@ fn server(
         memory_before: looks.before.memory,
         memory_connected: looks.connected.memory,
         memory_after: looks.end.memory,
+        memory_left: looks.left.map(|left| left.memory),
         memory_per_subscriber: (subscribers > 0 && looks.connected.memory > 0)
             .then(|| grown / subscribers as f64),
         threads: looks.end.threads,

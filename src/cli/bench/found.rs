@@ -29,7 +29,7 @@ pub(super) struct Found {
     pub(super) return_ns: u64,
 }
 
-/// What the server's processes used at four moments.
+/// What the server's processes used at several moments.
 #[derive(Debug, Default)]
 pub(super) struct ServerLooks {
     pub(super) pids: Vec<i32>,
@@ -37,6 +37,8 @@ pub(super) struct ServerLooks {
     pub(super) connected: Usage,
     pub(super) begin: Usage,
     pub(super) end: Usage,
+    /// After all subscribers have left; only in mode `idle`.
+    pub(super) left: Option<Usage>,
     /// Why they could not be looked at any more, once the load had begun.
     pub(super) lost: Option<String>,
 }

@@ -10,7 +10,12 @@ use crate::cli::bench::plan::{Length, Load};
 use crate::cli::bench::published::Published;
 use crate::cli::bench::publisher;
 use crate::cli::bench::schedule::{Bounds, Schedule};
+use crate::cli::bench::usage::Usage;
 use crate::cli::exit::Failure;
+
+/// How long a server has to give memory back after its last subscriber left:
+/// allocators wait for a second or more.
+const GIVE_BACK: Duration = Duration::from_secs(3);
 
 impl Drive<'_> {
     pub(super) async fn fan_out(&mut self) -> Result<(), Failure> {
@@ -55,6 +60,21 @@ impl Drive<'_> {
         self.wait("measuring", |shared| shared.now_ns() >= until_ns)
             .await?;
         self.end();
+        self.leave().await
+    }
+
+    /// All subscribers leave, and the server has time to give back what they took.
+    async fn leave(&mut self) -> Result<(), Failure> {
+        if self.found.server.is_none() || self.found.subscribers == 0 {
+            return Ok(());
+        }
+        self.order(|| Order::Cut);
+        let until_ns = self.now_ns() + GIVE_BACK.as_nanos() as u64;
+        self.wait("leaving", |shared| shared.now_ns() >= until_ns)
+            .await?;
+        if !self.stop.is_interrupted() {
+            self.look_if_it_lives(|looks| looks.left.insert(Usage::default()));
+        }
         Ok(())
     }
 

@@ -225,7 +225,12 @@ pub(super) struct ServerUse {
     pub(super) memory_connected: u64,
     /// Memory (Pss) at the end of the measured part.
     pub(super) memory_after: u64,
-    /// What an idle subscriber took, in bytes; none without subscribers.
+    /// Memory (Pss) after all subscribers had left, and three seconds more; only
+    /// in mode `idle`.
+    pub(super) memory_left: Option<u64>,
+    /// What an idle subscriber took, in bytes; none without subscribers. In mode
+    /// `idle` at the end of the measured part, else half a second after the last
+    /// one connected.
     pub(super) memory_per_subscriber: Option<f64>,
     /// Threads at the end of the measured part.
     pub(super) threads: u64,

@@ -112,6 +112,7 @@ fn server() -> ServerUse {
         memory_before: 5_000_000,
         memory_connected: 139_140_000,
         memory_after: 156_237_824,
+        memory_left: None,
         memory_per_subscriber: Some(13_414.0),
         threads: 9,
     }

@@ -204,6 +204,8 @@ fn server(
         "memory {}",
         bytes(server.memory_after as f64)
     )));
+    let left = server.memory_left.map(|left| bytes(left as f64));
+    parts.extend(left.map(|left| part(format!("{left} after they left"))));
     parts.push(part(counted(server.threads, "thread")));
     page.figures("Server", &parts)
 }

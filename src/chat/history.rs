@@ -107,6 +107,12 @@ impl History {
         }
     }
 
+    /// For how many messages there is room without asking for memory.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.frames.capacity() + self.by_client_id.capacity() + self.evicted.seqs.capacity()
+    }
+
     /// Gives up the oldest message, if there is one.
     pub(super) fn evict_oldest(&mut self) {
         let Some(frame) = self.frames.pop_front() else {
@@ -116,6 +122,11 @@ impl History {
         self.evicted.push(frame.seq());
         if let Some(id) = frame.client_id() {
             self.by_client_id.remove(id);
+        }
+        // A room that was loud once must not stay large for it.
+        if self.frames.capacity() > 64 && self.frames.len() < self.frames.capacity() / 4 {
+            self.frames.shrink_to(2 * self.frames.len());
+            self.by_client_id.shrink_to(2 * self.by_client_id.len());
         }
     }
 

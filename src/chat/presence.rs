@@ -198,6 +198,9 @@ impl Presence {
             .map(|(name, stay)| member(&name, &stay))
             .collect();
         sort(&mut left);
+        if self.here.len() < self.here.capacity() / 4 {
+            self.here.shrink_to_fit();
+        }
         left
     }
 

@@ -194,6 +194,9 @@ impl Rooms {
                 self.forgotten.insert(name, ended, self.seq);
             }
         }
+        if self.by_name.len() < self.by_name.capacity() / 4 {
+            self.by_name.shrink_to_fit();
+        }
     }
 
     fn get_or_make(&mut self, name: &RoomName, now: Instant) -> Result<&mut Room, TooManyRooms> {

@@ -110,3 +110,14 @@ fn a_forgotten_history_goes_on_with_its_numbers_and_can_t_count_what_it_lost() {
     assert_eq!(history.number_after(10), None);
     assert_eq!(history.number_after(30), Some(4));
 }
+
+#[test]
+fn what_was_evicted_takes_no_room() {
+    let mut history = History::new(ROOMY);
+    (1..=1000).for_each(|number| history.push(frame(number, Some(&format!("c{number}")))));
+    let full = history.capacity();
+    (0..990).for_each(|_| history.evict_oldest());
+    let remembered = history.evicted.seqs.capacity();
+    assert!(history.capacity() - remembered < full / 8);
+    assert_eq!(numbers(history.since(0)), (991..=1000).collect::<Vec<_>>());
+}

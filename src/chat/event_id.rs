@@ -107,6 +107,11 @@ impl fmt::Display for NotAnEventId {
 
 impl std::error::Error for NotAnEventId {}
 
+impl EventId {
+    /// As long as one can be: an epoch, a dash, and the digits of a `u64`.
+    const MAX_BYTES: usize = MAX_EPOCH_BYTES + 1 + 20;
+}
+
 impl FromStr for EventId {
     type Err = NotAnEventId;
 
@@ -126,13 +131,29 @@ impl FromStr for EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.epoch, self.seq)
+        f.write_str(self.epoch.as_str())?;
+        f.write_str("-")?;
+        f.write_str(itoa::Buffer::new().format(self.seq))
     }
 }
 
 impl Serialize for EventId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // `collect_str` would go through the machinery of formatting.
+        let mut text = [0; Self::MAX_BYTES];
+        let mut rest = &mut text[..];
+        for part in [
+            self.epoch.as_str(),
+            "-",
+            itoa::Buffer::new().format(self.seq),
+        ] {
+            let (head, tail) = rest.split_at_mut(part.len());
+            head.copy_from_slice(part.as_bytes());
+            rest = tail;
+        }
+        let unused = rest.len();
+        let used = &text[..Self::MAX_BYTES - unused];
+        serializer.serialize_str(std::str::from_utf8(used).expect("an id is ASCII"))
     }
 }
 

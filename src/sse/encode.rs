@@ -125,23 +125,28 @@ impl Event {
 
     /// Puts the text's size, known only now, right before it.
     fn close_chunk(mut self) -> Encoded {
-        let head = format!("{:x}\r\n", self.bytes.len() - CHUNK_HEAD_BYTES);
-        let start = CHUNK_HEAD_BYTES
-            .checked_sub(head.len())
-            .expect("an event is smaller than 4 GiB");
-        self.bytes[start..CHUNK_HEAD_BYTES].copy_from_slice(head.as_bytes());
+        let mut size = self.bytes.len() - CHUNK_HEAD_BYTES;
+        let mut start = CHUNK_HEAD_BYTES - CRLF.len();
+        self.bytes[start..CHUNK_HEAD_BYTES].copy_from_slice(CRLF);
+        while size > 0 {
+            start = start.checked_sub(1).expect("an event is under 4 GiB");
+            self.bytes[start] = b"0123456789abcdef"[size % 16];
+            size /= 16;
+        }
         self.bytes.extend_from_slice(CRLF);
         // What is kept by the thousand must not keep its spare capacity.
         let bytes = Bytes::from(self.bytes.into_boxed_slice());
         Encoded {
             chunk: bytes.slice(start..),
-            text_at: head.len(),
+            text_at: CHUNK_HEAD_BYTES - start,
         }
     }
 
     fn field(mut self, name: &str, value: impl Display) -> Self {
         let start = self.bytes.len();
-        writeln!(self.bytes, "{name}: {value}").expect("a Vec takes every byte");
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b": ");
+        writeln!(self.bytes, "{value}").expect("a Vec takes every byte");
         debug_assert!(
             !self.bytes[start..self.bytes.len() - 1].contains(&b'\n'),
             "a field is one line"

@@ -38,6 +38,14 @@ pub const DEFAULT_STALL: Duration = Duration::from_secs(30);
 /// How long a request's body may take.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Most threads that write to readers.
+pub const MAX_WORKERS: usize = 1024;
+
+/// Threads that write to readers: one for each core that this process may use.
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS))
+}
+
 /// Everything that a server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -74,6 +82,9 @@ pub struct Config {
     /// How long a client may take nothing of what is sent to it, before its
     /// connection ends.
     pub stall: Duration,
+    /// Threads that write to readers; 0 leaves readers to the threads that
+    /// answer requests.
+    pub workers: usize,
 }
 
 impl Default for Config {
@@ -95,6 +106,7 @@ impl Default for Config {
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
             stall: DEFAULT_STALL,
+            workers: default_workers(),
         }
     }
 }
@@ -165,6 +177,11 @@ impl Config {
                 self.stall >= Duration::from_millis(1),
                 "must be at least 1ms",
             ),
+            (
+                "--workers",
+                self.workers <= MAX_WORKERS,
+                "must be at most 1024",
+            ),
         ];
         match ok.into_iter().find(|(_, holds, _)| !holds) {
             Some((flag, _, why)) => Err(BadSetting { flag, why }),
@@ -209,6 +226,7 @@ mod tests {
             config.head_timeout = Duration::ZERO
         });
         bad("--stall", |config| config.stall = Duration::ZERO);
+        bad("--workers", |config| config.workers = 1025);
         bad("--body-timeout", |config| {
             config.body_timeout = Duration::ZERO
         });

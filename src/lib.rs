@@ -19,7 +19,7 @@
 //! | [`chat`] | the product: rooms, history, subscriptions; no HTTP, no sockets |
 //! | [`sse`] | the wire format: bytes in, bytes out |
 //! | [`http`] | the hyper service: a request in, a response out |
-//! | [`server`] | sockets: listening, connections, drain |
+//! | [`server`] | sockets: listening, connections, the fan-out, drain |
 //! | [`client`] | the other side: publish, and subscribe with resume |
 //! | [`cli`] | the command line |
 //! | [`config`] | what the server uses, each default a documented constant |
@@ -38,20 +38,23 @@
 //! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes the one lock; under it
 //!    `chat/rooms.rs` gives the message its seq, and `chat/room.rs` its number,
 //!    encodes the [`chat::Frame`] once, puts it into history and hands it to the
-//!    room's channel.
+//!    room's outlets.
 //! 5. The sender gets 201. It waited for no reader.
-//! 6. `chat/subscription.rs` and `http/stream.rs`: each reader takes the same
-//!    bytes, by reference count, and hyper writes them.
+//! 6. `chat/outlet.rs`: each worker of `server/fanout` finds it in its queue, and
+//!    writes the same bytes to each reader of the room.
 //!
 //! # The path of a reader
 //!
 //! 1. `http/events.rs`: rooms, cursor and name become a [`chat::Subscribe`].
 //! 2. `chat/start.rs`: where the stream goes on from; the hello.
-//! 3. `chat/replay.rs`: what history holds after the cursor, in id order, each
+//! 3. `server/connection.rs`: over HTTP/1.1 the socket leaves hyper, and goes to
+//!    a worker of `server/fanout` together with its [`chat::Subscription`]. Over
+//!    HTTP/1.0 it stays, and `http/stream.rs` is its body.
+//! 4. `chat/replay.rs`: what history holds after the cursor, in id order, each
 //!    hole announced. When there is no more, the stream goes live, under the
 //!    lock that publishing takes: a message is in the one or in the other.
-//! 4. It lags? Back to 3 with the cursor it has reached.
-//! 5. Its end, however it comes, is a drop: [`chat::Subscription`] leaves its
+//! 5. It lags? Back to 4 with the cursor it has reached.
+//! 6. Its end, however it comes, is a drop: its [`chat::Membership`] leaves the
 //!    rooms.
 //!
 //! # The other side of it
@@ -65,5 +68,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod http;
+#[cfg(test)]
+mod promises;
 pub mod server;
 pub mod sse;

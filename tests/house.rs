@@ -23,6 +23,10 @@ fn nothing_imports_upward() {
     for file in sources(Path::new("src")) {
         let text = fs::read_to_string(&file).unwrap();
         let floor = floor_of(&file);
+        if floor == "promises" {
+            // What several floors are tested against. It stands outside.
+            continue;
+        }
         let Some(own) = FLOORS.iter().position(|known| *known == floor) else {
             assert_eq!(
                 floor,
@@ -40,7 +44,7 @@ fn nothing_imports_upward() {
             "{} reaches another floor by super",
             file.display()
         );
-        for used in imports(&text) {
+        for used in imports(&text).into_iter().filter(|used| used != "promises") {
             let place = FLOORS
                 .iter()
                 .position(|known| *known == used)

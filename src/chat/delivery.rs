@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::event_id::{Cursor, EventId};
 use super::message::Frame;
 use super::name::RoomName;
+use super::presence::Snapshot;
 use crate::sse;
 
 /// The first thing that a reader is told.
@@ -38,7 +39,9 @@ pub enum Delivery {
     Update(Frame),
     /// A hole.
     Gap(Gap),
-    /// Who is here, or who came and left: a `presence` event.
+    /// Who is here: the first `presence` event of a room.
+    Members(Snapshot),
+    /// Who came and left: each further one.
     Presence(sse::Encoded),
 }
 
@@ -51,6 +54,7 @@ impl Delivery {
                 .event("gap")
                 .id(gap.cursor)
                 .json(&gap),
+            Self::Members(snapshot) => snapshot.event.clone(),
             Self::Presence(event) => event.clone(),
         }
     }
@@ -60,6 +64,7 @@ impl Delivery {
         match self {
             Self::Update(frame) => frame.event().text_len(),
             Self::Gap(gap) => gap.room.as_str().len() + 128,
+            Self::Members(snapshot) => snapshot.event.text_len(),
             Self::Presence(event) => event.text_len(),
         }
     }

@@ -109,7 +109,7 @@ impl Outlet {
 
     /// A reader goes live: the position of the first event that is for it.
     /// Under the hub's lock, with nothing left for the reader in history.
-    pub(super) fn join(&self) -> u64 {
+    pub(super) fn open(&self) -> u64 {
         let mut state = self.lock();
         state.open = true;
         state.before + state.events.len() as u64
@@ -191,18 +191,18 @@ mod tests {
         taken.map_ok(|first| (first, events.len()))
     }
 
-    fn open(events: usize, bytes: usize) -> Outlet {
+    fn opened(events: usize, bytes: usize) -> Outlet {
         let outlet = Outlet::new(OutletBounds { events, bytes });
-        assert_eq!(outlet.join(), 0);
+        assert_eq!(outlet.open(), 0);
         outlet
     }
 
     #[test]
     fn events_are_taken_once_and_positions_go_on() {
-        let outlet = open(10, 1000);
+        let outlet = opened(10, 1000);
         assert_eq!(take(&outlet), Poll::Pending);
         (0..3).for_each(|_| outlet.push(event(1)));
-        assert_eq!(outlet.join(), 3, "what waits is not for who comes now");
+        assert_eq!(outlet.open(), 3, "what waits is not for who comes now");
         assert_eq!(take(&outlet), Poll::Ready(Ok((0, 3))));
         assert_eq!(take(&outlet), Poll::Pending);
         outlet.push(event(1));
@@ -211,10 +211,10 @@ mod tests {
 
     #[test]
     fn one_event_too_many_empties_and_closes_it_and_the_next_reader_opens_it() {
-        let outlet = open(3, 1000);
+        let outlet = opened(3, 1000);
         (0..4).for_each(|_| outlet.push(event(1)));
         outlet.push(event(1));
-        assert_eq!(outlet.join(), 3);
+        assert_eq!(outlet.open(), 3);
         outlet.push(event(1));
         assert_eq!(take(&outlet), Poll::Ready(Err(Lagged)), "told first");
         assert_eq!(take(&outlet), Poll::Ready(Ok((3, 1))));
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_but_for_a_single_event() {
-        let outlet = open(10, 1000);
+        let outlet = opened(10, 1000);
         outlet.push(event(5000));
         assert_eq!(take(&outlet), Poll::Ready(Ok((0, 1))));
         outlet.push(event(600));
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_sleeping_consumer_is_woken_once() {
-        let outlet = open(10, 1000);
+        let outlet = opened(10, 1000);
         let rings = Arc::new(Rings::default());
         let waker = Waker::from(Arc::clone(&rings));
         let mut cx = Context::from_waker(&waker);
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn what_another_thread_pushes_arrives_without_a_hole_or_is_told_as_lost() {
         for bound in [1, 2, 1000] {
-            let (outlet, stop) = (open(bound, usize::MAX), AtomicBool::new(false));
+            let (outlet, stop) = (opened(bound, usize::MAX), AtomicBool::new(false));
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()
@@ -270,7 +270,7 @@ mod tests {
                 for _ in 0..10_000 {
                     match std::future::poll_fn(|cx| outlet.poll_take(cx, &mut events)).await {
                         Ok(first) => assert!(first == next, "no hole"),
-                        Err(Lagged) => next = outlet.join(),
+                        Err(Lagged) => next = outlet.open(),
                     }
                     next += events.drain(..).count() as u64;
                 }

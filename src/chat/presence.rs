@@ -38,6 +38,15 @@ pub struct Members {
     pub members: Vec<Member>,
 }
 
+/// All members at one moment, as a `presence` event.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(super) event: sse::Encoded,
+    /// Of the room's membership: who was told of this one and is told of every
+    /// change since needs no other.
+    pub(super) version: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     here: HashMap<UserName, Stay>,
@@ -45,6 +54,8 @@ pub(super) struct Presence {
     unsettled: bool,
     /// How many members the readers were told of last.
     told: usize,
+    /// How often somebody came or went.
+    version: u64,
     /// What a stream that begins is told, until somebody comes or goes.
     snapshot: Option<sse::Encoded>,
 }
@@ -62,6 +73,7 @@ impl Presence {
     /// A stream under this name begins.
     pub(super) fn join(&mut self, name: &UserName) {
         let stay = self.here.entry(name.clone()).or_insert_with(|| {
+            self.version += 1;
             self.snapshot = None;
             Stay {
                 since: Timestamp::now(),
@@ -116,9 +128,10 @@ impl Presence {
     /// What a stream that begins is told. Members that nobody was told of yet
     /// are in it, and come once more as joined: a set does not mind. Encoded
     /// once for all streams that begin before the next change.
-    pub(super) fn snapshot(&mut self, room: &RoomName) -> sse::Encoded {
-        if let Some(snapshot) = &self.snapshot {
-            return snapshot.clone();
+    pub(super) fn snapshot(&mut self, room: &RoomName) -> Snapshot {
+        let version = self.version;
+        if let Some(event) = self.snapshot.clone() {
+            return Snapshot { event, version };
         }
         let count = self.count();
         let members = (count <= MAX_LISTED_MEMBERS).then(|| self.members().members);
@@ -126,15 +139,15 @@ impl Presence {
             // Somebody has only the count now: a difference would say nothing.
             self.told = count;
         }
-        let snapshot = Change {
+        let change = Change {
             room,
             count,
             members,
             joined: None,
             left: None,
-        }
-        .encode();
-        self.snapshot.insert(snapshot).clone()
+        };
+        let event = self.snapshot.insert(change.encode()).clone();
+        Snapshot { event, version }
     }
 
     /// Whether a flush is due.
@@ -148,6 +161,7 @@ impl Presence {
         let members = self.count();
         let left = self.end_stays(now);
         if self.count() != members {
+            self.version += 1;
             self.snapshot = None;
         }
         let joined = self.tell_stays();

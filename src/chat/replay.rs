@@ -32,6 +32,8 @@ pub(super) struct Seat {
     pub(super) next: Option<u64>,
     /// What a hole would be called that is found now.
     pub(super) hole: GapReason,
+    /// The version of the members that the reader was told of, if it was.
+    pub(super) members: Option<u64>,
 }
 
 /// What one look found.

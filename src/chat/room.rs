@@ -30,7 +30,8 @@ pub(super) struct Room {
     pub(super) name: RoomName,
     pub(super) history: History,
     pub(super) presence: Presence,
-    /// Whoever is told what happens here, each once. Empty without readers.
+    /// Whoever is told what happens here, each once, by its place in memory:
+    /// there may be one for each reader. Empty without readers.
     outlets: Vec<Arc<Outlet>>,
     /// Subscriptions to this room. While there is one the room is kept.
     readers: usize,
@@ -97,17 +98,24 @@ impl Room {
 
     /// From now on `outlet` is told what happens here.
     pub(super) fn attach(&mut self, outlet: &Arc<Outlet>) {
-        if !self.outlets.iter().any(|known| Arc::ptr_eq(known, outlet)) {
-            self.outlets.push(Arc::clone(outlet));
+        if let Err(place) = self.place_of(outlet) {
+            self.outlets.insert(place, Arc::clone(outlet));
         }
     }
 
     /// `outlet` is told no more.
     pub(super) fn detach(&mut self, outlet: &Arc<Outlet>) {
-        self.outlets.retain(|known| !Arc::ptr_eq(known, outlet));
+        if let Ok(place) = self.place_of(outlet) {
+            self.outlets.remove(place);
+        }
         if self.outlets.len() < self.outlets.capacity() / 4 {
             self.outlets.shrink_to_fit();
         }
+    }
+
+    fn place_of(&self, outlet: &Arc<Outlet>) -> Result<usize, usize> {
+        self.outlets
+            .binary_search_by_key(&Arc::as_ptr(outlet), Arc::as_ptr)
     }
 
     /// A subscription begins.

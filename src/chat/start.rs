@@ -212,6 +212,7 @@ fn seats(rooms: &Rooms, wish: &Subscribe, from: impl Fn(&History) -> Place) -> V
             skip_through,
             next,
             hole: GapReason::Evicted,
+            members: None,
         })
     };
     wish.rooms.as_slice().iter().filter_map(seat).collect()

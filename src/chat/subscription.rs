@@ -8,27 +8,21 @@
 //! [`Subscription::catch_up`], and keeps of it no more than a [`Membership`]
 //! and a cursor for as long as it is live. However the end comes, it is a drop.
 
+mod own;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
+use self::own::Own;
 use super::delivery::{Delivery, GapReason, Hello};
 use super::event_id::Cursor;
 use super::hub::Hub;
 use super::membership::Membership;
-use super::name::RoomName;
-use super::outlet::{Lagged, Live, News, Outlet, OutletBounds};
+use super::outlet::Outlet;
 use super::replay::{Seat, look};
 use super::room::RoomKey;
 use super::rooms::{Rooms, TooManyRooms};
 use super::start::{Start, Subscribe, hello_room};
-
-/// How far a stream of its own may be behind what is said before it is served
-/// from history. It only has to cover the time until its task runs.
-const BEHIND: OutletBounds = OutletBounds {
-    events: 128,
-    bytes: 256 * 1024,
-};
 
 /// One reader's stream. Dropping it leaves its rooms.
 #[derive(Debug)]
@@ -50,22 +44,15 @@ pub struct Subscription {
     cursor: u64,
 }
 
-/// What a stream of its own goes live by.
+/// Where a reader has gone live: what an [`Outlet`] brings from here on is for it.
 #[derive(Debug)]
-struct Own {
-    outlet: Arc<Outlet>,
-    hub: Arc<Hub>,
-    rooms: Arc<[RoomName]>,
-    /// Everything since then comes through the outlet.
-    live: bool,
-    taken: Vec<Live>,
-}
-
-/// A reader has gone live: what an [`Outlet`] brings from now on is for it.
-#[derive(Debug)]
-pub struct Joined {
+pub struct LiveFrom {
     /// The position of the first event that is for it.
-    pub since: u64,
+    pub position: u64,
+    /// The seq of the newest message of all rooms just then. Of its own rooms'
+    /// messages the reader was told of all up to here, or that they are lost,
+    /// or did not ask for them.
+    pub cursor: u64,
     /// What its rooms are called there, in the order of
     /// [`Membership::rooms`].
     pub rooms: Vec<RoomKey>,
@@ -96,7 +83,7 @@ impl Subscription {
         // from here on is found in history by the first look.
         Ok(Self {
             own: None,
-            membership: Membership::new(hub, names, wish.name.clone()),
+            membership: Membership::new(hub, names, wish.name),
             seats: start.seats,
             presence: wish.presence,
             hello: Some(Hello {
@@ -121,6 +108,7 @@ impl Subscription {
                     skip_through: 0,
                     next: room.history.number_after(cursor),
                     hole: GapReason::Lagged,
+                    members: None,
                 }
             };
             membership.rooms().iter().map(seat).collect()
@@ -152,50 +140,21 @@ impl Subscription {
         self.cursor
     }
 
-    /// The next thing to tell the reader. It never ends by itself.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Delivery> {
-        loop {
-            if let Some(delivery) = self.hand_out() {
-                return Poll::Ready(delivery);
-            }
-            let own = self.own.get_or_insert_with(|| Own::of(&self.membership));
-            if !own.live {
-                let outlet = Arc::clone(&own.outlet);
-                let joined = self.catch_up(&outlet).is_some();
-                self.own.as_mut().expect("it is there").live = joined;
-                continue;
-            }
-            match ready!(own.outlet.poll_take(cx, &mut own.taken)) {
-                Ok(_) => {
-                    for Live { room, news } in own.taken.drain(..) {
-                        enqueue(&mut self.queue, &self.seats, self.presence, room, news);
-                    }
-                }
-                Err(Lagged) => own.live = false,
-            }
-        }
-    }
-
-    /// The same as a future, for those who have no context at hand.
-    pub async fn next(&mut self) -> Delivery {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
-    }
-
     /// Makes ready what history has next, up to about 64 KiB. If that is all
     /// of it, the reader goes live on `outlet` under the same lock: a message
     /// is either made ready here or comes through the outlet.
     ///
     /// Only when nothing is ready any more.
-    pub fn catch_up(&mut self, outlet: &Arc<Outlet>) -> Option<Joined> {
+    pub fn catch_up(&mut self, outlet: &Arc<Outlet>) -> Option<LiveFrom> {
         debug_assert!(self.queue.is_empty(), "what is ready comes first");
         let hub = Arc::clone(&self.membership.hub);
         let rooms = &mut *hub.lock();
         let found = look(rooms, &self.seats, self.cursor);
         self.queue = found.deliveries;
-        found.all.then(|| self.join(rooms, outlet))
+        found.all.then(|| self.go_live(rooms, outlet))
     }
 
-    fn join(&mut self, rooms: &mut Rooms, outlet: &Arc<Outlet>) -> Joined {
+    fn go_live(&mut self, rooms: &mut Rooms, outlet: &Arc<Outlet>) -> LiveFrom {
         for (index, seat) in self.seats.iter_mut().enumerate() {
             let room = rooms
                 .get_mut(&seat.room)
@@ -204,13 +163,18 @@ impl Subscription {
             seat.hole = GapReason::Lagged;
             room.attach(outlet);
             if self.presence {
-                let snapshot = Delivery::Presence(room.presence.snapshot(&seat.room));
-                self.queue.push_back((index, snapshot));
+                let snapshot = room.presence.snapshot(&seat.room);
+                // Once for each state: else a slow reader would be told of all
+                // its rooms again and again, and never get through.
+                if seat.members != Some(snapshot.version) {
+                    self.queue.push_back((index, Delivery::Members(snapshot)));
+                }
             }
         }
         let key = |name| rooms.get(name).expect("it was there just now").key;
-        Joined {
-            since: outlet.join(),
+        LiveFrom {
+            position: outlet.open(),
+            cursor: rooms.newest(),
             rooms: self.membership.rooms().iter().map(key).collect(),
         }
     }
@@ -247,6 +211,7 @@ impl Subscription {
                     self.cursor = id.seq;
                 }
             }
+            Delivery::Members(snapshot) => seat.members = Some(snapshot.version),
             Delivery::Presence(_) => {}
         }
         Some(delivery)
@@ -257,44 +222,14 @@ impl Subscription {
         self.queue = VecDeque::new();
     }
 
+    /// The reader's place in its rooms.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
     /// Gives up all but the reader's place in its rooms.
     pub fn into_membership(self) -> Membership {
         self.membership
-    }
-}
-
-fn enqueue(
-    queue: &mut VecDeque<(usize, Delivery)>,
-    seats: &[Seat],
-    presence: bool,
-    room: RoomKey,
-    news: News,
-) {
-    let Some(seat) = seats.iter().position(|seat| seat.key == Some(room)) else {
-        return;
-    };
-    match news {
-        News::Update(frame) => queue.push_back((seat, Delivery::Update(frame))),
-        News::Presence(event) if presence => queue.push_back((seat, Delivery::Presence(event))),
-        News::Presence(_) => {}
-    }
-}
-
-impl Own {
-    fn of(membership: &Membership) -> Self {
-        Self {
-            outlet: Arc::new(Outlet::new(BEHIND)),
-            hub: Arc::clone(&membership.hub),
-            rooms: Arc::clone(membership.rooms()),
-            live: false,
-            taken: Vec::new(),
-        }
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        self.hub.detach(&self.rooms, &self.outlet);
     }
 }
 

@@ -92,6 +92,10 @@ pub(super) struct Serve {
           default_value_t = Time(config::DEFAULT_STALL))]
     stall: Time,
 
+    /// Threads that write to readers; 0 leaves them to the threads that answer requests [default: one per core]
+    #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", default_value_t = config::default_workers(), hide_default_value = true)]
+    workers: usize,
+
     /// How the log on standard error is written
     #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -109,12 +113,21 @@ enum LogFormat {
     Json,
 }
 
+/// Threads that would only take turns on one core answer fewer requests than
+/// one thread does.
+fn runtime() -> tokio::runtime::Builder {
+    match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    }
+}
+
 impl Serve {
     /// Serves until a signal.
     pub(super) fn run(self) -> Outcome {
         self.start_log();
         raise_open_files();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        let runtime = runtime()
             .enable_all()
             .build()
             .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
@@ -155,6 +168,7 @@ impl Serve {
             head_timeout: self.head_timeout.0,
             body_timeout: self.body_timeout.0,
             stall: self.stall.0,
+            workers: self.workers,
         }
     }
 }

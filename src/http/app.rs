@@ -2,6 +2,7 @@
 //! so two servers can run in one process.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::draining::Draining;
 use super::page::Page;
@@ -19,6 +20,9 @@ pub struct App {
     pub default_room: RoomName,
     /// Whether it is shutting down.
     pub draining: Arc<Draining>,
+    /// How many readers were closed because they took nothing for the time of
+    /// `--stall`.
+    pub stalled: AtomicU64,
     pub(super) page: Page,
 }
 
@@ -44,6 +48,7 @@ impl App {
         Ok(Self {
             page: Page::new(&default_room),
             draining: Arc::default(),
+            stalled: AtomicU64::new(0),
             config: Arc::new(config),
             hub,
             default_room,

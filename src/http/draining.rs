@@ -35,7 +35,8 @@ impl Draining {
         self.begun.cancelled().await;
     }
 
-    fn turn(&self) -> Duration {
+    /// One stream's turn to end: how long after the beginning.
+    pub fn draw_turn(&self) -> Duration {
         let spread = self.spread.get().copied().unwrap_or_default();
         spread.mul_f64(fastrand::f64())
     }
@@ -67,7 +68,7 @@ impl Turn {
             match self {
                 Self::Ahead(begun) => {
                     ready!(begun.as_mut().poll(cx));
-                    *self = Self::At(Box::pin(tokio::time::sleep(draining.turn())));
+                    *self = Self::At(Box::pin(tokio::time::sleep(draining.draw_turn())));
                 }
                 Self::At(sleep) => {
                     ready!(sleep.as_mut().poll(cx));

@@ -29,6 +29,13 @@ pub struct EventStream {
     draining: Arc<Draining>,
     /// `None` once the stream has ended. A drop of it leaves the rooms.
     subscription: Option<Subscription>,
+    /// `None` until it is polled: many a stream is given away before that.
+    clock: Option<Clock>,
+}
+
+/// What a stream waits for beside its subscription.
+#[derive(Debug)]
+struct Clock {
     turn: Turn,
     ping: Pin<Box<Sleep>>,
     last_sent: Instant,
@@ -41,13 +48,19 @@ impl EventStream {
         subscription: Subscription,
     ) -> Self {
         Self {
-            subscription: Some(subscription),
-            turn: Turn::of(&draining),
-            ping: Box::pin(tokio::time::sleep(config.ping)),
-            last_sent: Instant::now(),
             config,
             draining,
+            subscription: Some(subscription),
+            clock: None,
         }
+    }
+
+    /// Its hello, and what comes after; only before it was polled.
+    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription) {
+        let unpolled = "a stream that was not polled has both";
+        let mut subscription = self.subscription.expect(unpolled);
+        let hello = subscription.take_hello().expect(unpolled);
+        (encode_hello(&self.config, &hello), subscription)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -59,6 +72,9 @@ impl EventStream {
         let Some(subscription) = &mut self.subscription else {
             return Poll::Ready(None);
         };
+        let clock = self
+            .clock
+            .get_or_insert_with(|| Clock::start(&self.config, &self.draining));
         let mut ready = Joined::default();
         if let Some(hello) = subscription.take_hello() {
             ready.push(encode_hello(&self.config, &hello).text());
@@ -68,28 +84,41 @@ impl EventStream {
         {
             ready.push(delivery.event().text());
         }
-        if self.turn.poll(&self.draining, cx).is_ready() {
-            ready.push(encode_bye(draw_retry(&self.config)).text());
+        if clock.turn.poll(&self.draining, cx).is_ready() {
+            ready.push(bye(&self.config).text());
             self.subscription = None;
         }
         if !ready.is_empty() {
-            self.last_sent = Instant::now();
+            clock.last_sent = Instant::now();
             return Poll::Ready(Some(ready.into_bytes()));
         }
-        self.poll_ping(cx).map(Some)
+        clock
+            .poll_ping(self.config.ping, cx)
+            .map(|()| Some(sse::Encoded::ping().text()))
+    }
+}
+
+impl Clock {
+    fn start(config: &Config, draining: &Draining) -> Self {
+        Self {
+            turn: Turn::of(draining),
+            ping: Box::pin(tokio::time::sleep(config.ping)),
+            last_sent: Instant::now(),
+        }
     }
 
+    /// Ready when nothing was sent for the time of `every`.
+    ///
     /// The timer is not moved for each event, which would cost more than the
     /// event: when it rings too early it is set for the rest.
-    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let every = self.config.ping;
+    fn poll_ping(&mut self, every: Duration, cx: &mut Context<'_>) -> Poll<()> {
         while self.ping.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let due = self.last_sent + every;
             if due <= now {
                 self.last_sent = now;
                 self.ping.as_mut().reset(now + every);
-                return Poll::Ready(sse::Encoded::ping().text());
+                return Poll::Ready(());
             }
             self.ping.as_mut().reset(due);
         }
@@ -122,12 +151,14 @@ fn encode_hello(config: &Config, hello: &Hello) -> sse::Encoded {
         })
 }
 
-fn encode_bye(retry: Duration) -> sse::Encoded {
+/// The `bye` of one stream, with a time of its own to come back after.
+pub fn bye(config: &Config) -> sse::Encoded {
     #[derive(Serialize)]
     struct Data {
         reason: &'static str,
         retry_ms: u128,
     }
+    let retry = draw_retry(config);
     sse::Event::with_capacity(96)
         .retry(retry)
         .event("bye")

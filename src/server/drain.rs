@@ -28,6 +28,7 @@ pub(super) async fn drain(shared: &Shared) -> Drained {
     let (grace, readers) = (shared.app.config.grace, shared.app.hub.readers());
     tracing::info!(readers, "draining");
     shared.app.draining.begin(spread(grace, readers));
+    shared.fanout.wake();
     shared.tasks.close();
     let waited = tokio::time::timeout(grace, shared.tasks.wait()).await;
     let drained = match waited {

@@ -5,6 +5,7 @@
 
 mod connection;
 mod drain;
+mod fanout;
 mod listen;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::config::{BadSetting, Config};
 use crate::http::App;
 pub use drain::Drained;
+use fanout::Fanout;
 
 /// How often rooms are looked after: presence told, idle rooms forgotten.
 const TICK: Duration = Duration::from_secs(1);
@@ -32,6 +34,8 @@ pub enum StartError {
     Setting(BadSetting),
     /// An address that can't be listened on.
     Listen(SocketAddr, io::Error),
+    /// The threads that write to readers can't be started.
+    Workers(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -39,6 +43,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Setting(setting) => setting.fmt(f),
             Self::Listen(address, error) => write!(f, "--listen {address}: {error}"),
+            Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
         }
     }
 }
@@ -57,13 +62,15 @@ pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    fanout: Arc<Fanout>,
 }
 
 /// What all connections of a server share.
 #[derive(Debug, Clone)]
 struct Shared {
     app: Arc<App>,
-    /// Every task that a shutdown waits for.
+    fanout: Arc<Fanout>,
+    /// Every task, and every reader of the fan-out, that a shutdown waits for.
     tasks: TaskTracker,
     /// The grace is over: connections end as they are.
     cut: CancellationToken,
@@ -100,10 +107,12 @@ impl Server {
             .zip(&app.config.listen)
             .map(local)
             .collect::<Result<_, _>>()?;
+        let workers = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
             listeners,
             addresses,
+            fanout: Arc::new(workers),
         })
     }
 
@@ -121,11 +130,13 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
         let shared = Shared {
             app: self.app,
+            fanout: self.fanout,
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         };
         // Dropped with this future, so that nothing outlives a server that is.
         let _cut = shared.cut.clone().drop_guard();
+        let _stop = StopOnDrop(Arc::clone(&shared.fanout));
         let _ticker = AbortOnDropHandle::new(tokio::spawn(tick(Arc::clone(&shared.app))));
         for listener in self.listeners {
             shared
@@ -134,6 +145,15 @@ impl Server {
         }
         shutdown.await;
         drain::drain(&shared).await
+    }
+}
+
+/// Connections hold the fan-out too, so its own drop may come late.
+struct StopOnDrop(Arc<Fanout>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

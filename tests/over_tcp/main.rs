@@ -9,6 +9,9 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
+/// Threads that write to readers: more than one, so that they share.
+const WORKERS: usize = 2;
+
 mod connection;
 mod event_reader;
 mod support;

@@ -302,6 +302,8 @@ async fn the_head_of_a_stream_is_what_the_protocol_says() {
         head.sort();
         let expected = [
             ("cache-control", "no-cache, no-store, no-transform"),
+            // The stream is the connection's last answer.
+            ("connection", "close"),
             ("content-type", "text/event-stream"),
             ("transfer-encoding", "chunked"),
             ("x-accel-buffering", "no"),

@@ -47,6 +47,7 @@ impl TestServer {
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
+            workers: crate::WORKERS,
             ..Config::default()
         };
         change(&mut config);

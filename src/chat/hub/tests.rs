@@ -85,7 +85,11 @@ fn the_same_client_id_in_the_same_room_is_the_same_message() {
     let Published::Repeated(first) = publish("a", "second") else {
         panic!("said twice")
     };
-    assert!(std::str::from_utf8(&first.json()).unwrap().contains("first"));
+    assert!(
+        std::str::from_utf8(&first.json())
+            .unwrap()
+            .contains("first")
+    );
     assert!(matches!(publish("b", "other room"), Published::Said(_)));
     say(&hub, "a", "evicts the first");
     assert!(matches!(publish("a", "again"), Published::Said(_)));
@@ -218,7 +222,9 @@ async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
     };
     let mut watcher = hub.subscribe(wish(None)).unwrap();
     let mut next = async || match watcher.next().await {
-        Delivery::Presence(event) => String::from_utf8(event.text().to_vec()).unwrap(),
+        told @ (Delivery::Members(_) | Delivery::Presence(_)) => {
+            String::from_utf8(told.event().text().to_vec()).unwrap()
+        }
         other => panic!("{other:?}"),
     };
     assert!(next().await.contains(r#""count":0,"members":[]"#));

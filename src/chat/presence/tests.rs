@@ -38,7 +38,7 @@ impl Clock {
     }
 
     fn snapshot(&mut self) -> Value {
-        names_only(&self.presence.snapshot(&self.room).text())
+        names_only(&self.presence.snapshot(&self.room).event.text())
     }
 }
 

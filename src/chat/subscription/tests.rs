@@ -1,6 +1,9 @@
+use std::task::Context;
+
 use super::*;
 use crate::chat::{
-    Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomList, RoomName, UserName,
+    Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomList, RoomName,
+    UserName,
 };
 
 fn hub(history: usize) -> Arc<Hub> {

@@ -1,12 +1,14 @@
 //! A client that follows the protocol, and holds the server to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::*;
-use super::Said;
-use crate::chat::{Backlog, EventId, RoomList, RoomName, Subscribe, TooManyRooms};
+use super::{Said, Wish};
+use crate::chat::{
+    Backlog, Cursor, EventId, RoomList, RoomName, Subscribe, Subscription, TooManyRooms, UserName,
+};
 use crate::http::App;
 use crate::sse::{Decoder, Item};
 
@@ -14,7 +16,10 @@ use crate::sse::{Decoder, Item};
 pub(super) struct Reader {
     rooms: Vec<&'static str>,
     backlog: Backlog,
-    pub(super) stream: Option<EventStream>,
+    name: Option<UserName>,
+    pub(super) is_connected: bool,
+    /// The stream's last event, if it was this.
+    pub(super) was_told_bye: bool,
     decoder: Decoder,
     /// The id that a reconnect sends.
     last_event_id: String,
@@ -31,14 +36,20 @@ pub(super) struct Reader {
     /// begun yet: it begins where history or its own limit says.
     /// And how many messages had been said there when it connected.
     before_backlog: BTreeMap<&'static str, usize>,
+    /// By room, how many of the messages that a gap took may have been a
+    /// backlog, which that gap counts if there was one.
+    backlog_lost: BTreeMap<&'static str, u64>,
 }
 
 impl Reader {
-    pub(super) fn new(rooms: Vec<&'static str>, backlog: Backlog) -> Self {
+    pub(super) fn new(wish: Wish, number: usize) -> Self {
+        let name = UserName::parse(&format!("reader {number}")).unwrap();
         Self {
-            rooms,
-            backlog,
-            stream: None,
+            rooms: wish.rooms,
+            backlog: wish.backlog,
+            name: wish.named.then_some(name),
+            is_connected: false,
+            was_told_bye: false,
             decoder: Decoder::default(),
             last_event_id: String::new(),
             done: BTreeMap::new(),
@@ -46,6 +57,7 @@ impl Reader {
             next: BTreeMap::new(),
             last_id: None,
             before_backlog: BTreeMap::new(),
+            backlog_lost: BTreeMap::new(),
         }
     }
 
@@ -53,7 +65,7 @@ impl Reader {
         &mut self,
         app: &Arc<App>,
         said: &BTreeMap<&'static str, Vec<Said>>,
-    ) -> Result<(), TooManyRooms> {
+    ) -> Result<Subscription, TooManyRooms> {
         let cursor =
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
         let is_new = cursor.is_none();
@@ -62,8 +74,8 @@ impl Reader {
                 .unwrap(),
             cursor,
             backlog: self.backlog,
-            name: None,
-            presence: false,
+            name: self.name.clone(),
+            presence: self.name.is_some(),
         })?;
         if is_new {
             self.done = self
@@ -79,12 +91,8 @@ impl Reader {
                     .collect();
             }
         }
-        self.stream = Some(EventStream::new(
-            Arc::clone(&app.config),
-            Arc::clone(&app.draining),
-            subscription,
-        ));
-        Ok(())
+        self.is_connected = true;
+        Ok(subscription)
     }
 
     /// Of so many messages, how many a new reader does not ask for at least.
@@ -108,7 +116,8 @@ impl Reader {
                 .entry(room)
                 .and_modify(|done| *done = until.max(*done));
         }
-        self.stream = None;
+        self.is_connected = false;
+        self.was_told_bye = false;
         self.decoder = Decoder::default();
         self.last_id = None;
         self.next.clear();
@@ -127,12 +136,21 @@ impl Reader {
         };
         self.decoder.feed(bytes, each).unwrap();
         for (event, id, data) in events {
+            assert!(!self.was_told_bye, "{event} after bye");
             let data = serde_json::from_str(&data).unwrap_or(Value::Null);
             match event.as_str() {
                 "hello" => self.take_hello(&id, &data, said),
                 "update" => self.take_update(&id, &data, said),
                 "gap" => self.take_gap(&id, &data),
                 "ping" => continue,
+                "bye" => {
+                    self.was_told_bye = true;
+                    continue;
+                }
+                "presence" if self.name.is_some() => {
+                    assert_eq!(id, self.last_event_id, "presence has no id");
+                    continue;
+                }
                 other => panic!("an event that nobody sent: {other}"),
             }
             self.last_event_id = id;
@@ -163,8 +181,9 @@ impl Reader {
         let room = self.room_of(gap);
         self.next.insert(room, gap["next"].as_u64().unwrap());
         if let Some(said) = self.before_backlog.remove(room) {
-            // There was no backlog; what was lost was said since.
-            self.done.insert(room, said);
+            // There was no backlog, or it was lost before it was sent.
+            let backlog = said.saturating_sub(self.done[room]);
+            self.backlog_lost.insert(room, backlog as u64);
         }
         let before = self.lost.get(room).copied().unwrap_or(Some(0));
         let lost = gap["lost"].as_u64();
@@ -203,7 +222,12 @@ impl Reader {
             ),
             Some(None) => {}
             Some(Some(lost)) => {
-                assert_eq!(lost, (index - done) as u64, "lost before {id} in {room}")
+                let most = (index - done) as u64;
+                let least = most.saturating_sub(self.backlog_lost.remove(room).unwrap_or(0));
+                assert!(
+                    (least..=most).contains(&lost),
+                    "{lost} lost before {id} in {room}, not {least} to {most}"
+                );
             }
         }
     }
@@ -232,7 +256,7 @@ impl Reader {
     }
 
     pub(super) fn check_complete(&self, said: &BTreeMap<&'static str, Vec<Said>>) {
-        if self.stream.is_none() {
+        if !self.is_connected {
             return;
         }
         for (room, done) in &self.done {
@@ -240,7 +264,8 @@ impl Reader {
             let missing = (said[room].len() - done) as u64;
             // No backlog began, and nothing was said since: there is nothing to miss.
             let nothing_yet = self.before_backlog.get(room) == Some(&said[room].len());
-            let told = lost.is_none_or(|lost| lost == missing) || nothing_yet;
+            let least = missing.saturating_sub(self.backlog_lost.get(room).copied().unwrap_or(0));
+            let told = lost.is_none_or(|lost| (least..=missing).contains(&lost)) || nothing_yet;
             assert!(
                 told,
                 "{room}: {missing} of {} missing, told of {lost:?}",

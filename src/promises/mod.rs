@@ -1,0 +1,345 @@
+//! The promises of a stream, played against a plain model: a list of what was
+//! said in each room. Any mix of messages, evictions, lagging readers, sockets
+//! that take a few bytes, streams cut at any byte, forgotten rooms and restarts.
+//!
+//! Only for tests. Each way in which a stream reaches its reader is a
+//! [`Transport`], and plays the same.
+
+mod reader;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tokio::runtime::Runtime;
+
+use self::reader::Reader;
+use crate::chat::{
+    Backlog, ClientId, Draft, EventId, MessageText, Published, RoomName, Subscription,
+    TooManyRooms, UserName,
+};
+use crate::config::Config;
+use crate::http::App;
+
+/// How streams reach their readers.
+pub(crate) trait Transport {
+    /// Of a server that has just started.
+    fn of(app: &Arc<App>) -> Self;
+
+    /// A reader's stream begins.
+    fn open(&mut self, reader: usize, subscription: Subscription);
+
+    /// A reader hangs up.
+    fn close(&mut self, reader: usize);
+
+    /// A reader sends something after its request.
+    fn send_junk(&mut self, _reader: usize) {}
+
+    /// The server does what it has to do.
+    fn work(&mut self);
+
+    /// Time has passed: the runtime's clock knows already.
+    fn pass(&mut self, _time: Duration) {}
+
+    /// Whether the server has ended a reader's stream.
+    fn has_ended(&self, reader: usize) -> bool;
+
+    /// The reader's socket takes about so many bytes more. Returns what it was
+    /// given since the last time: the text of the stream, or a part of it.
+    fn read(&mut self, reader: usize, most: usize) -> Vec<u8>;
+}
+
+const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
+const READERS: usize = 3;
+
+/// Something that happens.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Say so many messages in a room.
+    Say { room: usize, count: usize },
+    /// Say one under a client id, perhaps again.
+    SayOnce { room: usize, client_id: u8 },
+    /// The server comes to do its work.
+    Work,
+    /// A reader takes all there is, so many times.
+    Read { reader: usize, times: usize },
+    /// A reader takes a little.
+    Sip { reader: usize, bytes: usize },
+    /// A reader takes what there is once, and is cut at a byte of it.
+    Cut {
+        reader: usize,
+        byte: prop::sample::Index,
+    },
+    /// Readers are gone for so long that idle rooms are forgotten.
+    Idle { gone: [bool; READERS] },
+    /// A reader sends something after its request.
+    Junk { reader: usize },
+    /// Time passes: pings are due, and who takes nothing is let go.
+    Pass { seconds: u64 },
+    /// The server dies and starts again.
+    Restart,
+    /// The server drains: all streams end with bye. Then it starts again.
+    Drain,
+}
+
+/// Any course of things.
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..ROOMS.len(), prop_oneof![4 => 1..4usize, 1 => 100..200usize]).prop_map(|(room, count)| Step::Say { room, count }),
+        1 => (0..ROOMS.len(), 0..3u8).prop_map(|(room, client_id)| Step::SayOnce { room, client_id }),
+        3 => Just(Step::Work),
+        5 => (0..READERS, 1..4usize).prop_map(|(reader, times)| Step::Read { reader, times }),
+        5 => (0..READERS, prop_oneof![0..300usize, 0..5000usize]).prop_map(|(reader, bytes)| Step::Sip { reader, bytes }),
+        4 => (0..READERS, any::<prop::sample::Index>()).prop_map(|(reader, byte)| Step::Cut { reader, byte }),
+        1 => any::<[bool; READERS]>().prop_map(|gone| Step::Idle { gone }),
+        1 => (0..READERS).prop_map(|reader| Step::Junk { reader }),
+        2 => (1..15u64).prop_map(|seconds| Step::Pass { seconds }),
+        1 => Just(Step::Restart),
+        1 => Just(Step::Drain),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// Servers that hold much, little or nothing.
+pub(crate) fn config() -> impl Strategy<Value = Config> {
+    (
+        prop_oneof![Just(0usize), Just(1), Just(5), Just(300)],
+        prop_oneof![Just(900usize), Just(1 << 20)],
+        2..5usize,
+    )
+        .prop_map(|(history, history_budget, max_rooms)| Config {
+            history,
+            history_budget,
+            max_rooms,
+            room_idle: Duration::from_secs(60),
+            ..Config::default()
+        })
+}
+
+/// What one reader asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    rooms: Vec<&'static str>,
+    backlog: Backlog,
+    /// Whether it has a name, and is told who comes and leaves.
+    named: bool,
+}
+
+/// What all readers ask for.
+pub(crate) fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let rooms = prop::sample::subsequence(ROOMS.to_vec(), 1..=3).prop_shuffle();
+    let backlog = prop_oneof![
+        Just(Backlog::Last(0)),
+        Just(Backlog::Last(2)),
+        Just(Backlog::All)
+    ];
+    let wish = (rooms, backlog, any::<bool>()).prop_map(|(rooms, backlog, named)| Wish {
+        rooms,
+        backlog,
+        named,
+    });
+    prop::collection::vec(wish, READERS)
+}
+
+/// Plays `steps`, then lets everybody read all there is: every message must
+/// have been seen once, in order, or lie in a gap.
+pub(crate) fn play<T: Transport>(config: Config, wishes: Vec<Wish>, steps: &[Step]) {
+    let mut world = World::<T>::new(config, wishes);
+    for step in steps {
+        world.play(step);
+    }
+    world.finish();
+}
+
+/// A message as the model knows it.
+#[derive(Debug, Clone, PartialEq)]
+struct Said {
+    id: EventId,
+    number: u64,
+    text: String,
+    client_id: Option<u8>,
+}
+
+struct World<T> {
+    runtime: Runtime,
+    config: Config,
+    app: Arc<App>,
+    transport: T,
+    /// All that was ever said, by room.
+    said: BTreeMap<&'static str, Vec<Said>>,
+    readers: Vec<Reader>,
+}
+
+impl<T: Transport> World<T> {
+    fn new(config: Config, wishes: Vec<Wish>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let named = |(reader, wish)| Reader::new(wish, reader);
+        let readers = wishes.into_iter().enumerate().map(named).collect();
+        let app = Arc::new(App::new(config.clone()).unwrap());
+        Self {
+            runtime,
+            config,
+            transport: T::of(&app),
+            app,
+            said: ROOMS.map(|room| (room, Vec::new())).into(),
+            readers,
+        }
+    }
+
+    fn play(&mut self, step: &Step) {
+        match *step {
+            Step::Say { room, count } => (0..count).for_each(|_| self.say(ROOMS[room], None)),
+            Step::SayOnce { room, client_id } => self.say(ROOMS[room], Some(client_id)),
+            Step::Work => self.within(|transport| transport.work()),
+            Step::Read { reader, times } => {
+                for _ in 0..times {
+                    let bytes = self.read(reader, usize::MAX);
+                    self.readers[reader].receive(&bytes, &self.said);
+                }
+            }
+            Step::Sip { reader, bytes } => {
+                let bytes = self.read(reader, bytes);
+                self.readers[reader].receive(&bytes, &self.said);
+            }
+            Step::Cut { reader, ref byte } => {
+                let bytes = self.read(reader, usize::MAX);
+                let whole = &bytes[..byte.index(bytes.len() + 1)];
+                self.readers[reader].receive(whole, &self.said);
+                self.hang_up(reader);
+            }
+            Step::Idle { gone } => {
+                (0..READERS)
+                    .filter(|reader| gone[*reader])
+                    .for_each(|reader| self.hang_up(reader));
+                self.runtime
+                    .block_on(tokio::time::advance(Duration::from_secs(100)));
+                self.app.hub.tick();
+            }
+            Step::Junk { reader } => {
+                if self.readers[reader].is_connected {
+                    self.within(|transport| transport.send_junk(reader));
+                }
+            }
+            Step::Pass { seconds } => {
+                self.pass(Duration::from_secs(seconds));
+                for reader in 0..READERS {
+                    if self.readers[reader].is_connected && self.transport.has_ended(reader) {
+                        self.hang_up(reader);
+                    }
+                }
+            }
+            Step::Restart => self.restart(),
+            Step::Drain => {
+                self.app.draining.begin(Duration::ZERO);
+                self.pass(Duration::from_millis(10));
+                for reader in 0..READERS {
+                    self.read_to_its_end(reader);
+                }
+                self.restart();
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.runtime.block_on(tokio::time::advance(time));
+        self.within(|transport| transport.pass(time));
+    }
+
+    /// The server ends a stream, and says so first.
+    fn read_to_its_end(&mut self, reader: usize) {
+        if !self.readers[reader].is_connected {
+            return;
+        }
+        let mut has_ended = false;
+        while !has_ended {
+            // What it was given before the end is still there to be read.
+            has_ended = self.transport.has_ended(reader);
+            let bytes = self.read(reader, usize::MAX);
+            self.readers[reader].receive(&bytes, &self.said);
+        }
+        assert!(self.readers[reader].was_told_bye, "the last event is bye");
+    }
+
+    fn restart(&mut self) {
+        (0..READERS).for_each(|reader| self.hang_up(reader));
+        self.app = Arc::new(App::new(self.config.clone()).unwrap());
+        self.transport = T::of(&self.app);
+    }
+
+    /// Everybody is there and reads all there is: now nothing may be missing.
+    fn finish(&mut self) {
+        for reader in 0..READERS {
+            loop {
+                let bytes = self.read(reader, usize::MAX);
+                if bytes.is_empty() {
+                    break;
+                }
+                self.readers[reader].receive(&bytes, &self.said);
+            }
+            self.readers[reader].check_complete(&self.said);
+        }
+    }
+
+    fn say(&mut self, room: &'static str, client_id: Option<u8>) {
+        let said = self.said.get_mut(room).unwrap();
+        let draft = Draft {
+            name: UserName::parse("Alice").unwrap(),
+            text: MessageText::parse(&format!("{room} {}", said.len()), 4096).unwrap(),
+            client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
+        };
+        let published = self
+            .app
+            .hub
+            .publish(&RoomName::parse(room).unwrap(), draft.clone());
+        match published {
+            Ok(Published::Said(frame)) => said.push(Said {
+                id: EventId {
+                    epoch: self.app.hub.epoch(),
+                    seq: frame.seq(),
+                },
+                number: frame.number(),
+                text: draft.text.as_str().to_owned(),
+                client_id,
+            }),
+            Ok(Published::Repeated(frame)) => {
+                let first = said
+                    .iter()
+                    .rfind(|said| said.client_id == client_id)
+                    .unwrap();
+                assert_eq!(
+                    (first.id.epoch, first.id.seq),
+                    (self.app.hub.epoch(), frame.seq())
+                );
+            }
+            Err(TooManyRooms) => {}
+        }
+    }
+
+    /// What a reader's stream has to give; it connects first if it must.
+    fn read(&mut self, number: usize, most: usize) -> Vec<u8> {
+        let _context = self.runtime.enter();
+        let reader = &mut self.readers[number];
+        if !reader.is_connected {
+            match reader.connect(&self.app, &self.said) {
+                Ok(subscription) => self.transport.open(number, subscription),
+                Err(TooManyRooms) => return Vec::new(),
+            }
+        }
+        self.transport.read(number, most)
+    }
+
+    fn hang_up(&mut self, reader: usize) {
+        self.readers[reader].hang_up(&self.said);
+        self.within(|transport| transport.close(reader));
+    }
+
+    fn within(&mut self, act: impl FnOnce(&mut T)) {
+        let _context = self.runtime.enter();
+        act(&mut self.transport);
+    }
+}

@@ -1,0 +1,208 @@
+//! A reader that is behind: served from history at the pace of its socket. The
+//! state, and its two seams, are explained in the parent module.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+use super::parked::Parked;
+use super::socket::{Socket, Written, broken_off, write};
+use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Subscription};
+use crate::http::Opening;
+
+/// A reader that does not have everything yet.
+#[derive(Debug)]
+pub(super) struct Behind<S> {
+    pub(super) socket: S,
+    /// Its cursor is the last event of which the socket took at least a part.
+    pub(super) subscription: Subscription,
+    /// What the socket has to take before all else.
+    first: First,
+    /// It is to end once it has everything.
+    is_ending: bool,
+    /// It may write, and waits for its turn.
+    pub(super) queued: bool,
+    /// When the socket took something last; at first, since when it is behind.
+    pub(super) progress: Instant,
+    /// When the reader was given something last.
+    pub(super) quiet_since: Instant,
+}
+
+/// What a socket has to take before all else.
+#[derive(Debug)]
+enum First {
+    Nothing,
+    /// What a stream begins with. It leaves together with what follows.
+    Opening(Bytes),
+    /// What is left of an event.
+    Rest(Bytes),
+    /// What a stream ends with.
+    Bye(Bytes),
+}
+
+/// What became of a reader's turn to write.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// There is more to write.
+    Again,
+    /// The socket is full.
+    Wait,
+    /// It has everything.
+    Whole,
+    /// The stream ended, as it should.
+    Ended,
+    /// There is nobody any more.
+    Gone(io::Error),
+}
+
+impl<S: Socket> Behind<S> {
+    /// A stream that begins.
+    pub(super) fn new(socket: S, opening: Opening, now: Instant) -> Self {
+        Self {
+            socket,
+            subscription: opening.subscription,
+            first: First::Opening(opening.first),
+            is_ending: false,
+            queued: false,
+            progress: now,
+            quiet_since: now,
+        }
+    }
+
+    /// A reader that was parked, and has yet to take the `rest` of one event.
+    pub(super) fn after(
+        reader: Parked<S>,
+        membership: Membership,
+        presence: bool,
+        rest: Bytes,
+        now: Instant,
+    ) -> Self {
+        Self {
+            socket: reader.socket,
+            subscription: Subscription::resume(membership, presence, reader.cursor),
+            first: First::after(rest),
+            is_ending: false,
+            queued: false,
+            progress: now,
+            quiet_since: reader.quiet_since,
+        }
+    }
+
+    /// From now on it ends once it has everything.
+    pub(super) fn end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// One write; `bye` makes what a stream ends with. Where the reader went
+    /// live on `outlet`, if it did.
+    pub(super) fn step(
+        &mut self,
+        outlet: &Arc<Outlet>,
+        now: Instant,
+        bye: impl FnOnce() -> Bytes,
+    ) -> (Step, Option<LiveFrom>) {
+        if let First::Rest(_) | First::Bye(_) = self.first {
+            return (self.send_first(now), None);
+        }
+        let live = self.subscription.catch_up(outlet);
+        let step = match self.send_ready(now) {
+            Step::Whole if live.is_none() => Step::Again,
+            Step::Whole if self.is_ending => {
+                self.first = First::Bye(bye());
+                Step::Again
+            }
+            step => step,
+        };
+        (step, live)
+    }
+
+    fn send_first(&mut self, now: Instant) -> Step {
+        let (First::Rest(rest) | First::Bye(rest)) = &mut self.first else {
+            return Step::Again;
+        };
+        match write(&mut self.socket, rest) {
+            Written::All => {
+                self.took(now);
+                match std::mem::replace(&mut self.first, First::Nothing) {
+                    First::Bye(_) => Step::Ended,
+                    _ => Step::Again,
+                }
+            }
+            Written::Part(0) => Step::Wait,
+            Written::Part(written) => {
+                rest.advance(written);
+                self.took(now);
+                Step::Again
+            }
+            Written::Gone(error) => Step::Gone(error),
+        }
+    }
+
+    /// Sends what opens the stream, if it is not open yet, and what the
+    /// subscription has ready.
+    fn send_ready(&mut self, now: Instant) -> Step {
+        let opening = match std::mem::replace(&mut self.first, First::Nothing) {
+            First::Opening(opening) => Some(opening),
+            _ => None,
+        };
+        let before = usize::from(opening.is_some());
+        let event = |delivery: &Delivery| delivery.event().chunk().clone();
+        let events: Vec<Bytes> = opening
+            .into_iter()
+            .chain(self.subscription.ready().map(event))
+            .collect();
+        if events.is_empty() {
+            return Step::Whole;
+        }
+        let written = match write(&mut self.socket, &join(&events)) {
+            Written::All => {
+                self.took(now);
+                while self.subscription.hand_out().is_some() {}
+                return Step::Whole;
+            }
+            Written::Part(written) => written,
+            Written::Gone(error) => return Step::Gone(error),
+        };
+        let (whole, rest) = broken_off(&events, written);
+        let told = whole + usize::from(rest.is_some());
+        (before..told).for_each(|_| drop(self.subscription.hand_out()));
+        self.subscription.rewind();
+        self.first = match events.into_iter().next() {
+            Some(opening) if told < before => First::Opening(opening),
+            _ => First::after(rest.unwrap_or_default()),
+        };
+        if written == 0 {
+            return Step::Wait;
+        }
+        self.took(now);
+        Step::Again
+    }
+
+    fn took(&mut self, now: Instant) {
+        self.progress = now;
+        self.quiet_since = now;
+    }
+}
+
+impl First {
+    /// The rest of an event; empty if it took the event whole.
+    fn after(rest: Bytes) -> Self {
+        match rest.is_empty() {
+            true => Self::Nothing,
+            false => Self::Rest(rest),
+        }
+    }
+}
+
+fn join(events: &[Bytes]) -> Bytes {
+    if let [event] = events {
+        return event.clone();
+    }
+    let mut joined = BytesMut::with_capacity(events.iter().map(Bytes::len).sum());
+    events
+        .iter()
+        .for_each(|event| joined.extend_from_slice(event));
+    joined.freeze()
+}

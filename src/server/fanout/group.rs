@@ -1,0 +1,268 @@
+//! Parked readers, in groups of those who are told the same.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use super::parked::{Event, Joined, Parked, Wrote};
+use super::socket::Socket;
+use crate::chat::{Live, News, RoomKey, RoomName};
+use crate::sse;
+
+/// What is kept of the buffer in which a turn's events are joined.
+const KEPT_BYTES: usize = 128 * 1024;
+/// Tables are kept for so many at least.
+const KEPT_PLACES: usize = 64;
+
+/// After so many writes, about a third of a millisecond, whoever waits for this
+/// core has a turn: a request is not to wait until all readers are written to.
+const WRITES_IN_A_ROW: usize = 64;
+
+/// Who is told the same: the rooms, in the order of their names, and whether
+/// presence is told.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Audience {
+    pub(super) rooms: Arc<[RoomName]>,
+    pub(super) presence: bool,
+}
+
+/// A reader that left its group because of a write.
+#[derive(Debug)]
+pub(super) enum Left<S> {
+    /// The socket took a part: the reader goes on from its cursor, after the
+    /// rest of an event.
+    Behind { reader: Parked<S>, rest: Bytes },
+    /// There is nobody any more.
+    Gone { reader: Parked<S>, error: io::Error },
+}
+
+/// Readers that are told the same.
+#[derive(Debug)]
+pub(super) struct Group<S> {
+    pub(super) audience: Audience,
+    keys: Vec<RoomKey>,
+    pub(super) readers: Vec<Parked<S>>,
+    /// What this turn brings.
+    events: Vec<Event>,
+}
+
+/// All groups of a worker.
+#[derive(Debug)]
+pub(super) struct Groups<S> {
+    groups: Slab<Group<S>>,
+    by_audience: HashMap<Audience, usize>,
+    /// Exactly the rooms of the groups.
+    by_room: HashMap<RoomKey, Vec<usize>>,
+    /// Those that this turn brings something.
+    told: Vec<usize>,
+    /// Where a turn's events are joined.
+    joined: Vec<u8>,
+}
+
+impl<S: Socket> Groups<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            groups: Slab::new(),
+            by_audience: HashMap::new(),
+            by_room: HashMap::new(),
+            told: Vec::new(),
+            joined: Vec::new(),
+        }
+    }
+
+    /// Parks a reader. `keys` are its rooms' in the order of `audience`.
+    pub(super) fn park(
+        &mut self,
+        audience: Audience,
+        keys: Vec<RoomKey>,
+        reader: Parked<S>,
+    ) -> (usize, usize) {
+        let number = match self.by_audience.get(&audience) {
+            Some(&number) => number,
+            None => self.make(audience, keys),
+        };
+        let readers = &mut self.groups[number].readers;
+        readers.push(reader);
+        (number, readers.len() - 1)
+    }
+
+    fn make(&mut self, audience: Audience, keys: Vec<RoomKey>) -> usize {
+        let number = self.groups.insert(Group {
+            audience: audience.clone(),
+            keys,
+            readers: Vec::new(),
+            events: Vec::new(),
+        });
+        for &key in &self.groups[number].keys {
+            self.by_room.entry(key).or_default().push(number);
+        }
+        self.by_audience.insert(audience, number);
+        number
+    }
+
+    pub(super) fn get_mut(&mut self, number: usize) -> &mut Group<S> {
+        &mut self.groups[number]
+    }
+
+    /// The numbers of all groups.
+    pub(super) fn numbers(&self) -> Vec<usize> {
+        self.groups.iter().map(|(number, _)| number).collect()
+    }
+
+    /// Whether somebody is told of this room.
+    pub(super) fn has(&self, room: RoomKey) -> bool {
+        self.by_room.contains_key(&room)
+    }
+
+    /// Removes a group that nobody is in. Returns its rooms that nobody is
+    /// told of any more.
+    pub(super) fn remove_if_empty(&mut self, number: usize) -> Vec<RoomName> {
+        if !self.groups[number].readers.is_empty() {
+            return Vec::new();
+        }
+        let group = self.groups.remove(number);
+        self.by_audience.remove(&group.audience);
+        let mut unused = Vec::new();
+        for (key, name) in group.keys.iter().zip(&*group.audience.rooms) {
+            let Some(groups) = self.by_room.get_mut(key) else {
+                continue;
+            };
+            groups.retain(|&other| other != number);
+            if groups.is_empty() {
+                self.by_room.remove(key);
+                unused.push(name.clone());
+            }
+        }
+        if self.groups.is_empty() {
+            self.shrink();
+        }
+        unused
+    }
+
+    /// Takes down for this turn what happened, for those who are told of it.
+    pub(super) fn tell(&mut self, position: u64, live: Live) {
+        let (chunk, seq) = match live.news {
+            News::Update(frame) => (frame.event().chunk().clone(), Some(frame.seq())),
+            News::Presence(event) => (event.chunk().clone(), None),
+        };
+        for &number in self.by_room.get(&live.room).into_iter().flatten() {
+            let group = &mut self.groups[number];
+            if seq.is_none() && !group.audience.presence {
+                continue;
+            }
+            if group.events.is_empty() {
+                self.told.push(number);
+            }
+            group.events.push(Event {
+                position,
+                chunk: chunk.clone(),
+                seq,
+            });
+        }
+    }
+
+    /// Gives back what a wave of readers needed and those who are left don't.
+    pub(super) fn shrink(&mut self) {
+        if self.groups.is_empty() {
+            *self = Self::new();
+            return;
+        }
+        let twice = 2 * self.groups.len().max(KEPT_PLACES);
+        self.groups.shrink_to_fit();
+        self.by_audience.shrink_to(twice);
+        self.by_room.shrink_to(twice);
+        self.told.shrink_to(twice);
+    }
+
+    /// Writes what was taken down for the next group, and returns its number.
+    pub(super) fn write_next(&mut self, now: Instant, left: &mut Vec<Left<S>>) -> Option<usize> {
+        let number = self.told.pop()?;
+        self.groups[number].write(now, &mut self.joined, left);
+        self.joined.clear();
+        self.joined.shrink_to(KEPT_BYTES);
+        Some(number)
+    }
+}
+
+impl<S: Socket> Group<S> {
+    /// What this turn brings, to all readers: one write each for every 64 KiB.
+    fn write(&mut self, now: Instant, buffer: &mut Vec<u8>, left: &mut Vec<Left<S>>) {
+        let mut events = std::mem::take(&mut self.events);
+        let mut left_over = &events[..];
+        while !left_over.is_empty() {
+            let joined = Joined::first_of(left_over, buffer);
+            self.write_to_each(left, |reader| reader.write(joined, now));
+            left_over = &left_over[joined.len()..];
+        }
+        events.clear();
+        events.shrink_to(KEPT_PLACES);
+        self.events = events;
+    }
+
+    /// A ping to those for whom it is time.
+    pub(super) fn ping(
+        &mut self,
+        now: Instant,
+        is_due: impl Fn(&Parked<S>) -> bool,
+        left: &mut Vec<Left<S>>,
+    ) {
+        let ping = Event {
+            position: u64::MAX,
+            chunk: sse::Encoded::ping().chunk().clone(),
+            seq: None,
+        };
+        self.write_to_each(left, |reader| {
+            if !is_due(reader) {
+                return Wrote::Nothing;
+            }
+            match reader.write(Joined::of_one(&ping), now) {
+                // It stands in no history: a reader that went on without it
+                // would be taken for one that takes what it is given.
+                Wrote::Part(rest) if rest.is_empty() => Wrote::Part(ping.chunk.clone()),
+                wrote => wrote,
+            }
+        });
+    }
+
+    fn write_to_each(
+        &mut self,
+        left: &mut Vec<Left<S>>,
+        mut write: impl FnMut(&mut Parked<S>) -> Wrote,
+    ) {
+        let (mut index, mut writes) = (0, 0);
+        while let Some(reader) = self.readers.get_mut(index) {
+            let wrote = write(reader);
+            writes += usize::from(!matches!(wrote, Wrote::Nothing));
+            if writes == WRITES_IN_A_ROW {
+                writes = 0;
+                thread::yield_now();
+            }
+            match wrote {
+                Wrote::All | Wrote::Nothing => index += 1,
+                Wrote::Part(rest) => {
+                    let reader = self.readers.swap_remove(index);
+                    left.push(Left::Behind { reader, rest });
+                }
+                Wrote::Gone(error) => {
+                    let reader = self.readers.swap_remove(index);
+                    left.push(Left::Gone { reader, error });
+                }
+            }
+        }
+    }
+
+    /// Takes out one reader. Returns it, and whoever stands in its place now.
+    pub(super) fn remove(&mut self, index: usize) -> (Parked<S>, Option<usize>) {
+        let reader = self.readers.swap_remove(index);
+        let moved = self.readers.get(index).map(|moved| moved.token);
+        if self.readers.len() < self.readers.capacity() / 4 {
+            self.readers.shrink_to_fit();
+        }
+        (reader, moved)
+    }
+}

@@ -1,0 +1,133 @@
+//! What the rest of the server and one worker share.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+
+use mio::net::TcpStream;
+use mio::{Registry, Token};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::http::Opening;
+
+/// A reader on its way to its worker.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) socket: TcpStream,
+    pub(super) opening: Opening,
+    pub(super) permit: Permit,
+}
+
+/// How a worker is reached.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    arrivals: Mutex<Vec<Arrival>>,
+    /// How many readers it has, those on their way included. A sum and no more:
+    /// nothing else is read by it.
+    load: Arc<AtomicUsize>,
+    /// Never unset. Set before the bell rings, and looked at after each wait
+    /// for it, so that no worker sleeps through it.
+    stopped: AtomicBool,
+    bell: mio::Waker,
+}
+
+/// A reader's share of what is counted: dropped with the reader.
+#[derive(Debug)]
+pub(super) struct Permit {
+    /// A shutdown waits for it.
+    _task: TaskTrackerToken,
+    load: Arc<AtomicUsize>,
+}
+
+impl Mailbox {
+    /// One whose bell is heard as `token`.
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        Ok(Self {
+            arrivals: Mutex::default(),
+            load: Arc::default(),
+            stopped: AtomicBool::new(false),
+            bell: mio::Waker::new(registry, token)?,
+        })
+    }
+
+    pub(super) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// For a reader that will be posted.
+    pub(super) fn permit(&self, tasks: &TaskTracker) -> Permit {
+        Permit::new(tasks, &self.load)
+    }
+
+    pub(super) fn post(&self, arrival: Arrival) {
+        let mut arrivals = self.lock();
+        arrivals.push(arrival);
+        let first = arrivals.len() == 1;
+        drop(arrivals);
+        // Whoever is not the first comes to a worker that was woken, and has
+        // not collected yet.
+        if first {
+            self.ring();
+        }
+    }
+
+    /// Those who have come, at most so many; and whether there are more.
+    pub(super) fn collect(&self, most: usize) -> (Vec<Arrival>, bool) {
+        let mut arrivals = self.lock();
+        if arrivals.len() <= most {
+            return (std::mem::take(&mut *arrivals), false);
+        }
+        let rest = arrivals.split_off(most);
+        (std::mem::replace(&mut *arrivals, rest), true)
+    }
+
+    /// Makes the worker look at what has changed.
+    pub(super) fn ring(&self) {
+        if let Err(error) = self.bell.wake() {
+            // It can't fail while the worker lives; after that nobody is there.
+            tracing::debug!(%error, "a worker can't be woken");
+        }
+    }
+
+    /// Ends the worker, and with it its readers.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arrival>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Mailbox {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}
+
+impl Permit {
+    pub(super) fn new(tasks: &TaskTracker, load: &Arc<AtomicUsize>) -> Self {
+        load.fetch_add(1, Ordering::Relaxed);
+        Self {
+            _task: tasks.token(),
+            load: Arc::clone(load),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,117 @@
+//! The fan-out: readers of plain HTTP/1.1, written to without hyper.
+//!
+//! Once hyper has read the request of an event stream there is nothing left
+//! for it to do. Its connection gives the socket away ([`super::connection`]),
+//! and a **worker** takes it: a thread with a poll of its own, one for each
+//! core. A reader costs it a socket, a cursor and a place in its rooms.
+//!
+//! # Parked, and behind
+//!
+//! A reader is in one of two states.
+//!
+//! **Parked** ([`parked::Parked`]): it has everything. It stands in a group with
+//! all readers that are told the same: the same rooms, with or without
+//! presence. What happens comes through the worker's one
+//! [`Outlet`](crate::chat::Outlet) in the order of ids; in each turn a group's
+//! events are joined once, and each of its sockets gets one write.
+//!
+//! **Behind** ([`behind::Behind`]): it is new, or it came back, or its socket
+//! did not take a whole write. It is served from history, at the pace of its
+//! socket, as a [`Subscription`](crate::chat::Subscription) of its own. What it
+//! keeps of what it is sent is at most the rest of one event.
+//!
+//! # The two seams
+//!
+//! **From behind to parked** ([`Subscription::catch_up`]). Under the hub's
+//! lock, history has nothing left after the reader's cursor and the outlet is
+//! at position `since`. So a message is either in what history gave, or in the
+//! outlet at `since` or after it. What still waits in the outlet from before
+//! is not for this reader: [`parked::Parked`] holds `since`, and skips what
+//! comes before it. The reader is parked only once the socket has taken all
+//! that history gave, and the worker takes nothing from its outlet in between.
+//!
+//! **From parked to behind** ([`behind::Behind::after`]). The socket took a
+//! part of a write. The cursor goes to the event in which the write broke off,
+//! and the rest of that event goes first; everything after it is found in
+//! history, or announced as a gap if history has lost it by then. The outlet
+//! itself can break off too, when the worker is too far behind: then all of
+//! its readers go the same way, each from its own cursor.
+//!
+//! Nothing is lost at either seam and nothing is doubled, whatever a socket
+//! takes and whenever; `tests.rs` plays that against a plain model.
+//!
+//! [`Subscription::catch_up`]: crate::chat::Subscription::catch_up
+
+mod behind;
+mod group;
+mod mailbox;
+mod parked;
+mod readers;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::io;
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use tokio_util::task::TaskTracker;
+
+use self::mailbox::{Arrival, Mailbox};
+use crate::http::{App, Opening};
+
+/// All workers of a server.
+#[derive(Debug)]
+pub(super) struct Fanout {
+    mailboxes: Vec<Arc<Mailbox>>,
+}
+
+impl Fanout {
+    /// Starts so many workers. They end when this is dropped, or told to stop.
+    pub(super) fn start(app: &Arc<App>, workers: usize) -> io::Result<Self> {
+        // If one can't be started, the drop ends those that were.
+        let mut fanout = Self {
+            mailboxes: Vec::with_capacity(workers),
+        };
+        for number in 0..workers {
+            let mailbox = worker::start(Arc::clone(app), number)?;
+            fanout.mailboxes.push(mailbox);
+        }
+        Ok(fanout)
+    }
+
+    /// Whether there is anybody to take readers.
+    pub(super) fn takes_readers(&self) -> bool {
+        !self.mailboxes.is_empty()
+    }
+
+    /// Gives a reader to the worker that has fewest.
+    pub(super) fn take(&self, socket: std::net::TcpStream, opening: Opening, tasks: &TaskTracker) {
+        let Some(mailbox) = self.mailboxes.iter().min_by_key(|mailbox| mailbox.load()) else {
+            debug_assert!(false, "nobody takes readers");
+            return;
+        };
+        mailbox.post(Arrival {
+            socket: TcpStream::from_std(socket),
+            opening,
+            permit: mailbox.permit(tasks),
+        });
+    }
+
+    /// Makes every worker look at what has changed.
+    pub(super) fn wake(&self) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.ring());
+    }
+
+    /// Ends all workers, and with them their readers.
+    pub(super) fn stop(&self) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.stop());
+    }
+}
+
+impl Drop for Fanout {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

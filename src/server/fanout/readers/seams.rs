@@ -1,0 +1,151 @@
+//! How a reader goes from one state to the other: the two seams, which the
+//! fan-out's own documentation explains.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::super::behind::Behind;
+use super::super::group::{Audience, Left};
+use super::super::parked::Parked;
+use super::super::socket::Socket;
+use super::{Readers, State};
+use crate::chat::{LiveFrom, RoomName};
+
+impl<S: Socket> Readers<S> {
+    /// From behind to parked: it went live, and took all that came before.
+    pub(super) fn park(&mut self, token: usize, live: LiveFrom) {
+        let state = &mut self.places[token].state;
+        let State::Behind(behind) = std::mem::replace(state, State::Moving) else {
+            unreachable!("it was behind");
+        };
+        let reader = Parked {
+            socket: behind.socket,
+            token,
+            cursor: live.cursor,
+            since: live.position,
+            quiet_since: behind.quiet_since,
+        };
+        let presence = behind.subscription.wants_presence();
+        let mut membership = behind.subscription.into_membership();
+        let audience = Audience {
+            rooms: Arc::clone(membership.rooms()),
+            presence,
+        };
+        let (group, index) = self.groups.park(audience, live.rooms, reader);
+        membership.share_rooms(&self.groups.get_mut(group).audience.rooms);
+        self.places[token].state = State::Parked {
+            group,
+            index,
+            membership,
+        };
+    }
+
+    /// From parked to behind: a write broke off, or the worker missed
+    /// something, or the reader is to end.
+    fn fall_behind(&mut self, reader: Parked<S>, presence: bool, rest: Bytes, now: Instant) {
+        let token = reader.token;
+        let state = &mut self.places[token].state;
+        let State::Parked { membership, .. } = std::mem::replace(state, State::Moving) else {
+            unreachable!("it stood in a group");
+        };
+        let behind = Behind::after(reader, membership, presence, rest, now);
+        *state = State::Behind(Box::new(behind));
+        self.queue(token);
+    }
+
+    /// Those whom a write sent away from their group, and those who stand
+    /// elsewhere in it since.
+    pub(super) fn settle(&mut self, group: usize, now: Instant) {
+        if self.left.is_empty() {
+            return;
+        }
+        let left = std::mem::take(&mut self.left);
+        for (at, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
+            if let State::Parked { index, .. } = &mut self.places[reader.token].state {
+                *index = at;
+            }
+        }
+        let presence = self.groups.get_mut(group).audience.presence;
+        for left in left {
+            match left {
+                Left::Behind { reader, rest } => self.fall_behind(reader, presence, rest, now),
+                Left::Gone { reader, error } => {
+                    // It stands in no group any more.
+                    self.places[reader.token].state = State::Moving;
+                    self.lose(reader.token, &error);
+                }
+            }
+        }
+        self.remove_if_empty(group);
+    }
+
+    pub(super) fn unpark(&mut self, token: usize, now: Instant) {
+        let Some(State::Parked { group, index, .. }) =
+            self.places.get(token).map(|place| &place.state)
+        else {
+            return;
+        };
+        let (group, index) = (*group, *index);
+        let (reader, presence) = self.take_out(group, index);
+        self.fall_behind(reader, presence, Bytes::new(), now);
+        self.remove_if_empty(group);
+    }
+
+    /// The worker missed something. For each reader that is a moment under the
+    /// hub's lock, and not one moment for all: who publishes goes in between.
+    pub(super) fn unpark_all(&mut self, now: Instant) {
+        tracing::debug!(
+            readers = self.places.len(),
+            "a worker is behind; its readers go on from history"
+        );
+        for group in self.groups.numbers() {
+            let presence = self.groups.get_mut(group).audience.presence;
+            for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
+                self.fall_behind(reader, presence, Bytes::new(), now);
+            }
+            self.remove_if_empty(group);
+        }
+    }
+
+    /// Takes a reader out of its group.
+    pub(super) fn take_out(&mut self, group: usize, index: usize) -> (Parked<S>, bool) {
+        let group = self.groups.get_mut(group);
+        let presence = group.audience.presence;
+        let (reader, moved) = group.remove(index);
+        if let Some(State::Parked { index: at, .. }) =
+            moved.map(|token| &mut self.places[token].state)
+        {
+            *at = index;
+        }
+        (reader, presence)
+    }
+
+    pub(super) fn remove_if_empty(&mut self, group: usize) {
+        let unused = self.groups.remove_if_empty(group);
+        self.detach(&unused);
+    }
+
+    /// A reader went live and could not be parked: its rooms have nobody here,
+    /// perhaps.
+    pub(super) fn detach_unused(&mut self, token: usize, live: &LiveFrom) {
+        let Some(behind) = self.behind(token) else {
+            return;
+        };
+        let names = Arc::clone(behind.subscription.membership().rooms());
+        let unused: Vec<RoomName> = names
+            .iter()
+            .zip(&live.rooms)
+            .filter(|&(_, &key)| !self.groups.has(key))
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.detach(&unused);
+    }
+
+    fn detach(&self, unused: &[RoomName]) {
+        if !unused.is_empty() {
+            self.app.hub.detach(unused, &self.outlet);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the fan-out needs of a socket: a non-blocking one, or in tests one that
+//! takes as much as it is told to.
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use mio::net::TcpStream;
+
+/// A socket that never blocks.
+pub(super) trait Socket: Read + Write {
+    /// Says that no more will be written.
+    fn finish(&mut self);
+
+    /// Sees to it that what the other side did not take yet is thrown away
+    /// when this is dropped.
+    fn abandon(&mut self);
+}
+
+impl Socket for TcpStream {
+    fn finish(&mut self) {
+        // An error says that the other side is gone already.
+        let _ = self.shutdown(std::net::Shutdown::Write);
+    }
+
+    fn abandon(&mut self) {
+        let _ = socket2::SockRef::from(&*self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// How a write went.
+pub(super) enum Written {
+    /// The socket took all of it.
+    All,
+    /// It took so many bytes, perhaps none, and is full.
+    Part(usize),
+    /// There is nobody any more.
+    Gone(io::Error),
+}
+
+/// One non-blocking write.
+pub(super) fn write(socket: &mut impl Write, bytes: &[u8]) -> Written {
+    loop {
+        return match socket.write(bytes) {
+            Ok(written) if written == bytes.len() => Written::All,
+            Ok(0) => Written::Gone(io::ErrorKind::WriteZero.into()),
+            Ok(written) => Written::Part(written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Written::Part(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Written::Gone(error),
+        };
+    }
+}
+
+/// Where a write of several events broke off: how many of them went out whole,
+/// and what is left of the one that went out in part, if there is one.
+pub(super) fn broken_off<'a>(
+    events: impl IntoIterator<Item = &'a Bytes>,
+    mut written: usize,
+) -> (usize, Option<Bytes>) {
+    let mut whole = 0;
+    for event in events {
+        if written < event.len() {
+            let mut rest = event.clone();
+            rest.advance(written);
+            return (whole, (written > 0).then_some(rest));
+        }
+        written -= event.len();
+        whole += 1;
+    }
+    (whole, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_breaks_off_between_events_or_within_one() {
+        let events = ["abc", "d", "ef"].map(Bytes::from);
+        let after = |written| broken_off(&events, written);
+        assert_eq!(after(0), (0, None));
+        assert_eq!(after(1), (0, Some("bc".into())));
+        assert_eq!(after(3), (1, None));
+        assert_eq!(after(4), (2, None));
+        assert_eq!(after(5), (2, Some("f".into())));
+        assert_eq!(after(6), (3, None));
+    }
+}

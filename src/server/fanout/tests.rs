@@ -1,0 +1,134 @@
+mod ending;
+mod leaving;
+mod promises;
+mod threads;
+mod time;
+mod wire;
+mod writing;
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use self::wire::{Client, Fake};
+use super::mailbox::Permit;
+use super::readers::{Readers, tick};
+use super::*;
+use crate::chat::{
+    Backlog, Draft, MessageText, OutletBounds, RoomList, RoomName, Subscribe, Subscription,
+    UserName,
+};
+use crate::config::Config;
+
+/// A worker without threads and sockets.
+struct Bench {
+    app: Arc<App>,
+    readers: Readers<Fake>,
+    tasks: TaskTracker,
+    load: Arc<AtomicUsize>,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        change(&mut config);
+        Self::of(&Arc::new(App::new(config).unwrap()), 4096)
+    }
+
+    fn of(app: &Arc<App>, events: usize) -> Self {
+        let bounds = OutletBounds {
+            events,
+            bytes: 1 << 20,
+        };
+        let now = Instant::now();
+        Self {
+            app: Arc::clone(app),
+            readers: Readers::new(Arc::clone(app), bounds, now),
+            tasks: TaskTracker::new(),
+            load: Arc::default(),
+            now,
+        }
+    }
+
+    fn add(&mut self, subscription: Subscription) -> (usize, Client) {
+        let client = Client::default();
+        let token = self.readers.next_token();
+        self.readers.add(
+            Fake(Rc::clone(&client.wire)),
+            Opening::for_test(&self.app, subscription),
+            Permit::new(&self.tasks, &self.load),
+            self.now,
+        );
+        (token, client)
+    }
+
+    /// A reader of `room` whose socket takes everything, past its hello.
+    fn reader(&mut self, room: &str) -> (usize, Client) {
+        let (token, mut client) = self.add(self.subscribe(&[room], None));
+        client.wire.borrow_mut().room = usize::MAX;
+        self.work();
+        assert!(text(&mut client).contains("event: hello\n"));
+        client.wire.borrow_mut().writes = 0;
+        (token, client)
+    }
+
+    fn subscribe(&self, rooms: &[&str], name: Option<&str>) -> Subscription {
+        let rooms = rooms.iter().map(|room| RoomName::parse(room).unwrap());
+        let wish = Subscribe {
+            rooms: RoomList::new(rooms).unwrap(),
+            cursor: None,
+            backlog: Backlog::Last(0),
+            name: name.map(|name| UserName::parse(name).unwrap()),
+            presence: name.is_some(),
+        };
+        self.app.hub.subscribe(wish).unwrap()
+    }
+
+    fn say(&self, room: &str, text: &str) {
+        let draft = Draft {
+            name: UserName::parse("Alice").unwrap(),
+            text: MessageText::parse(text, 1 << 20).unwrap(),
+            client_id: None,
+        };
+        let room = RoomName::parse(room).unwrap();
+        self.app.hub.publish(&room, draft).unwrap();
+    }
+
+    /// Everything that can be done now.
+    fn work(&mut self) {
+        while self.work_once() {}
+    }
+
+    fn work_once(&mut self) -> bool {
+        let told = self.tell();
+        self.readers.catch_up(2, self.now) || told
+    }
+
+    fn tell(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        matches!(self.readers.tell(&mut cx, self.now), Poll::Ready(()))
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.readers.tick(self.now);
+        self.work();
+    }
+
+    fn hang_up(&mut self, token: usize, client: &Client) {
+        client.wire.borrow_mut().is_closed = true;
+        self.readers.readable(token);
+    }
+}
+
+fn text(client: &mut Client) -> String {
+    String::from_utf8(client.text()).unwrap()
+}
+
+/// The texts of messages `n 1`, `n 2` and so on that are in a stream's text.
+fn numbers(text: &str) -> Vec<usize> {
+    let number = |part: &str| part.split(['"', ' ']).next()?.parse().ok();
+    text.split("\"message\":\"n ").filter_map(number).collect()
+}

@@ -1,0 +1,94 @@
+//! The promises of a stream, kept by a worker: its readers against the plain
+//! model of [`crate::promises`].
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::promises::{Transport, config, play, steps, wishes};
+
+/// What a socket takes for a reader that does not read.
+const BUFFERED: usize = 500;
+
+/// Streams written by a worker to sockets that take any number of bytes.
+struct Workers {
+    bench: Bench,
+    clients: HashMap<usize, (usize, Client)>,
+}
+
+impl Transport for Workers {
+    fn of(app: &Arc<App>) -> Self {
+        Self {
+            // Few, so that the worker itself is too slow now and then.
+            bench: Bench::of(app, 20),
+            clients: HashMap::new(),
+        }
+    }
+
+    fn open(&mut self, reader: usize, subscription: Subscription) {
+        self.clients.insert(reader, self.bench.add(subscription));
+    }
+
+    fn close(&mut self, reader: usize) {
+        if let Some((token, client)) = self.clients.remove(&reader) {
+            if !client.wire.borrow().is_dropped {
+                self.bench.hang_up(token, &client);
+            }
+            assert!(client.wire.borrow().is_dropped);
+        }
+    }
+
+    fn send_junk(&mut self, reader: usize) {
+        let (token, client) = &self.clients[&reader];
+        if !client.wire.borrow().is_dropped {
+            client.wire.borrow_mut().sent = b"GET / HTTP/1.1".to_vec();
+            self.bench.readers.readable(*token);
+            assert!(client.wire.borrow().sent.is_empty());
+        }
+    }
+
+    fn work(&mut self) {
+        self.bench.work_once();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.bench.now += time;
+        let now = self.bench.now;
+        if self.bench.app.draining.has_begun() {
+            self.bench.readers.drain(now);
+            self.bench.readers.end_due(64, now);
+        }
+        self.bench.readers.tick(now);
+    }
+
+    fn has_ended(&self, reader: usize) -> bool {
+        self.clients[&reader].1.wire.borrow().is_dropped
+    }
+
+    fn read(&mut self, reader: usize, most: usize) -> Vec<u8> {
+        let (token, client) = self.clients.get_mut(&reader).unwrap();
+        if client.wire.borrow().is_dropped {
+            return client.text();
+        }
+        client.wire.borrow_mut().room = most;
+        self.bench.readers.writable(*token);
+        match most {
+            usize::MAX => self.bench.work(),
+            _ => drop(self.bench.readers.catch_up(1, self.bench.now)),
+        }
+        // The kernel buffers some, so that a later write breaks off in an event.
+        let room = client.wire.borrow().room.min(BUFFERED);
+        client.wire.borrow_mut().room = room;
+        client.text()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_message_is_seen_once_in_order_or_lies_in_a_gap(config in config(), wishes in wishes(), steps in steps()) {
+        play::<Workers>(config, wishes, &steps);
+    }
+}

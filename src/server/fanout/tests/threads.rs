@@ -1,0 +1,156 @@
+//! Workers as they are: threads, polls and sockets of the kernel.
+
+use std::cell::Cell;
+use std::io::Read as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::resume_unwind;
+
+use super::super::worker::until;
+use super::*;
+
+/// No test comes near it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct Threads {
+    app: Arc<App>,
+    fanout: Fanout,
+    tasks: TaskTracker,
+    listener: TcpListener,
+}
+
+impl Threads {
+    fn start(workers: usize) -> Self {
+        let app = Arc::new(App::new(Config::default()).unwrap());
+        Self {
+            fanout: Fanout::start(&app, workers).unwrap(),
+            app,
+            tasks: TaskTracker::new(),
+            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+        }
+    }
+
+    /// A client whose stream a worker writes.
+    fn reader(&self) -> TcpStream {
+        // Whose connection is accepted makes no difference.
+        let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        let (socket, _) = self.listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let wish = Subscribe {
+            rooms: RoomName::parse("a").unwrap().into(),
+            cursor: None,
+            backlog: Backlog::Last(0),
+            name: None,
+            presence: false,
+        };
+        let subscription = self.app.hub.subscribe(wish).unwrap();
+        let opening = Opening::for_test(&self.app, subscription);
+        self.fanout.take(socket, opening, &self.tasks);
+        client
+    }
+
+    fn loads(&self) -> Vec<usize> {
+        let mailboxes = self.fanout.mailboxes.iter();
+        mailboxes.map(|mailbox| mailbox.load()).collect()
+    }
+
+    /// Clients whose streams have begun.
+    fn readers(&self, count: usize) -> Vec<TcpStream> {
+        let mut clients: Vec<TcpStream> = (0..count).map(|_| self.reader()).collect();
+        for client in &mut clients {
+            read_to(client, "event: hello\n");
+        }
+        clients
+    }
+
+    /// Waits until no reader is left.
+    fn until_empty(&self) {
+        self.tasks.close();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(async { tokio::time::timeout(DEADLINE, self.tasks.wait()).await })
+            .expect("every reader is let go");
+    }
+}
+
+/// Reads until `end` comes.
+fn read_to(client: &mut TcpStream, end: &str) {
+    let (mut text, mut bytes) = (String::new(), [0; 1024]);
+    while !text.contains(end) {
+        let read = client.read(&mut bytes).unwrap();
+        assert_ne!(read, 0, "{text}");
+        text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+    }
+}
+
+#[test]
+fn readers_are_spread_evenly() {
+    let threads = Threads::start(3);
+    let clients = threads.readers(31);
+    let mut loads = threads.loads();
+    loads.sort_unstable();
+    assert_eq!(loads, [10, 10, 11]);
+    drop(clients);
+    threads.until_empty();
+    assert_eq!(threads.loads(), [0, 0, 0]);
+}
+
+#[test]
+fn whoever_gives_a_reader_away_it_gets_its_stream() {
+    let threads = Threads::start(2);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let mut client = threads.reader();
+                    read_to(&mut client, "event: hello\n");
+                    // Its end is noticed without anything being said.
+                    client.shutdown(Shutdown::Write).unwrap();
+                    let mut rest = Vec::new();
+                    client.read_to_end(&mut rest).unwrap();
+                }
+            });
+        }
+    });
+    threads.until_empty();
+    assert_eq!(threads.app.hub.readers(), 0);
+}
+
+#[test]
+fn workers_that_sleep_are_woken_by_a_drain() {
+    let threads = Threads::start(2);
+    let mut clients = threads.readers(4);
+    threads.app.draining.begin(Duration::ZERO);
+    threads.fanout.wake();
+    clients
+        .iter_mut()
+        .for_each(|client| read_to(client, "event: bye\n"));
+    threads.until_empty();
+}
+
+#[test]
+fn workers_that_sleep_are_woken_by_their_end() {
+    let threads = Threads::start(2);
+    let mut clients = threads.readers(4);
+    threads.fanout.stop();
+    threads.until_empty();
+    for client in &mut clients {
+        assert_eq!(client.read(&mut [0]).unwrap(), 0, "it is closed");
+    }
+}
+
+#[test]
+fn a_panic_ends_nobody_but_the_readers_of_that_worker() {
+    let turns = Cell::new(0);
+    let work = || {
+        turns.set(turns.get() + 1);
+        if turns.get() == 1 {
+            resume_unwind(Box::new("a bug"));
+        }
+    };
+    until(|| turns.get() == 2, work);
+    assert_eq!(turns.get(), 2);
+}

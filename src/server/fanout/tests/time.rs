@@ -1,0 +1,144 @@
+//! What depends on the clock: pings, and readers that take nothing.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn one_reader_that_takes_nothing_changes_nothing_for_the_others_and_is_let_go() {
+    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let (stuck, mut other) = (bench.reader("a").1, bench.reader("a").1);
+    stuck.wire.borrow_mut().room = 7;
+    for n in 1..=20 {
+        bench.say("a", &format!("n {n}"));
+        bench.pass(Duration::from_secs(1));
+        assert_eq!(numbers(&text(&mut other)), [n]);
+    }
+    bench.pass(Duration::from_secs(9));
+    assert!(!stuck.wire.borrow().is_dropped);
+    bench.pass(Duration::from_secs(2));
+    assert!(stuck.wire.borrow().is_dropped && stuck.wire.borrow().is_abandoned);
+    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 1);
+    assert_eq!(bench.app.hub.readers(), 1);
+}
+
+#[test]
+fn a_reader_that_takes_a_little_is_kept() {
+    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let (token, slow) = bench.reader("a");
+    slow.wire.borrow_mut().room = 0;
+    bench.say("a", &"x".repeat(100));
+    for _ in 0..10 {
+        bench.pass(Duration::from_secs(20));
+        slow.wire.borrow_mut().room = 1;
+        bench.readers.writable(token);
+        bench.work();
+    }
+    assert!(!slow.wire.borrow().is_dropped);
+    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn pings_come_before_they_must_and_not_all_at_once() {
+    let mut bench = Bench::new(|config| config.ping = Duration::from_secs(16));
+    let mut clients: Vec<Client> = (0..1000).map(|_| bench.reader("a").1).collect();
+    let step = tick(&bench.app.config);
+    let (mut silence, mut pinged) = (Duration::ZERO, BTreeSet::new());
+    while pinged.len() < clients.len() {
+        bench.pass(step);
+        silence += step;
+        let before = pinged.len();
+        for (number, client) in clients.iter_mut().enumerate() {
+            match &*text(client) {
+                "" => {}
+                "event: ping\ndata:\n\n" => assert!(pinged.insert(number), "twice"),
+                other => panic!("{other}"),
+            }
+        }
+        let now = pinged.len() - before;
+        assert!(now < 300, "{now} at once after {silence:?}");
+        assert!(
+            now == 0 || silence >= Duration::from_secs(13),
+            "{silence:?}"
+        );
+        assert!(silence <= Duration::from_secs(16));
+    }
+}
+
+#[test]
+fn nobody_is_pinged_to_whom_something_was_said() {
+    let mut bench = Bench::new(|config| config.ping = Duration::from_secs(15));
+    let mut client = bench.reader("a").1;
+    for n in 1..=10 {
+        bench.pass(Duration::from_secs(10));
+        bench.say("a", &format!("n {n}"));
+        bench.work();
+        assert!(!text(&mut client).contains("ping"));
+    }
+}
+
+#[test]
+fn a_ping_that_breaks_off_is_made_whole() {
+    let mut bench = Bench::new(|config| config.ping = Duration::from_secs(15));
+    let (token, mut client) = bench.reader("a");
+    client.wire.borrow_mut().room = 3;
+    bench.pass(Duration::from_secs(15));
+    bench.say("a", "n 1");
+    client.wire.borrow_mut().room = usize::MAX;
+    bench.readers.writable(token);
+    bench.work();
+    let text = text(&mut client);
+    assert!(text.starts_with("event: ping\ndata:\n\nid: "), "{text}");
+    assert_eq!(numbers(&text), [1]);
+}
+
+#[test]
+fn a_reader_that_does_not_even_take_pings_is_let_go() {
+    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let (_, client) = bench.reader("a");
+    client.wire.borrow_mut().room = 0;
+    for _ in 0..5 {
+        bench.pass(Duration::from_secs(8));
+    }
+    assert!(
+        !client.wire.borrow().is_dropped,
+        "24 s after the first ping"
+    );
+    bench.pass(Duration::from_secs(8));
+    assert!(client.wire.borrow().is_dropped);
+    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_happens_in_one_room_delays_no_ping_in_another() {
+    let mut bench = Bench::of(&Arc::new(App::new(Config::default()).unwrap()), 5);
+    let mut quiet = bench.reader("b").1;
+    let _busy = bench.reader("a");
+    for _ in 0..2 {
+        bench.pass(Duration::from_secs(7));
+        // More than the worker's outlet takes.
+        (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
+        bench.work();
+    }
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(text(&mut quiet), "event: ping\ndata:\n\n");
+}
+
+#[test]
+fn nobody_is_let_go_for_a_time_in_which_the_server_itself_stood_still() {
+    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let (token, client) = bench.reader("a");
+    client.wire.borrow_mut().room = 0;
+    bench.say("a", "n 1");
+    bench.work();
+    bench.pass(Duration::from_secs(3600));
+    assert!(!client.wire.borrow().is_dropped);
+    client.wire.borrow_mut().room = usize::MAX;
+    bench.readers.writable(token);
+    // It waits for its turn.
+    bench.now += Duration::from_secs(10);
+    bench.readers.tick(bench.now);
+    assert!(!client.wire.borrow().is_dropped);
+    bench.work();
+    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 0);
+}

@@ -1,0 +1,138 @@
+//! A socket that takes as much as it is told to, and the client at its other end.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
+
+use super::super::socket::Socket;
+
+/// What server and client see of the same connection.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    /// How many more bytes the socket takes.
+    pub(super) room: usize,
+    /// What it took and the client has not read.
+    pub(super) taken: Vec<u8>,
+    /// How often it took something.
+    pub(super) writes: usize,
+    /// What the client sent and the server has not read.
+    pub(super) sent: Vec<u8>,
+    /// The client hung up.
+    pub(super) is_closed: bool,
+    /// The kernel gave up on the client.
+    pub(super) is_timed_out: bool,
+    /// The server said that no more will come.
+    pub(super) is_finished: bool,
+    /// The server threw away what was not taken.
+    pub(super) is_abandoned: bool,
+    /// The server is done with it.
+    pub(super) is_dropped: bool,
+}
+
+/// The server's end.
+#[derive(Debug)]
+pub(super) struct Fake(pub(super) Rc<RefCell<Wire>>);
+
+impl Read for Fake {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        if wire.is_timed_out {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let read = wire.sent.len().min(bytes.len());
+        if read == 0 && !wire.is_closed {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        bytes[..read].copy_from_slice(&wire.sent[..read]);
+        wire.sent.drain(..read);
+        Ok(read)
+    }
+}
+
+impl Write for Fake {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        if wire.is_timed_out {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        if wire.is_closed {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let written = wire.room.min(bytes.len());
+        if written == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        wire.room -= written;
+        wire.writes += 1;
+        wire.taken.extend_from_slice(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for Fake {
+    fn finish(&mut self) {
+        self.0.borrow_mut().is_finished = true;
+    }
+
+    fn abandon(&mut self) {
+        self.0.borrow_mut().is_abandoned = true;
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.0.borrow_mut().is_dropped = true;
+    }
+}
+
+/// The client's end: head and chunks undone.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    pub(super) wire: Rc<RefCell<Wire>>,
+    /// Read, and not a whole chunk yet.
+    bytes: Vec<u8>,
+    is_past_head: bool,
+    /// The last chunk came.
+    pub(super) is_at_end: bool,
+}
+
+impl Client {
+    /// The text of the whole chunks that came since the last time.
+    pub(super) fn text(&mut self) -> Vec<u8> {
+        self.bytes.append(&mut self.wire.borrow_mut().taken);
+        if !self.is_past_head {
+            let Some(head) = find(&self.bytes, b"\r\n\r\n") else {
+                return Vec::new();
+            };
+            self.bytes.drain(..head + 4);
+            self.is_past_head = true;
+        }
+        let mut text = Vec::new();
+        while let Some(chunk) = self.next_chunk() {
+            text.extend_from_slice(&chunk);
+        }
+        text
+    }
+
+    fn next_chunk(&mut self) -> Option<Vec<u8>> {
+        let head = find(&self.bytes, b"\r\n")?;
+        let digits = std::str::from_utf8(&self.bytes[..head]).unwrap();
+        let size = usize::from_str_radix(digits, 16).unwrap();
+        let (start, end) = (head + 2, head + 2 + size);
+        let line_end = self.bytes.get(end..end + 2)?;
+        assert_eq!(line_end, b"\r\n", "a chunk is as long as it says");
+        assert!(!self.is_at_end, "nothing comes after the last chunk");
+        self.is_at_end = size == 0;
+        let chunk = self.bytes[start..end].to_vec();
+        self.bytes.drain(..end + 2);
+        (!self.is_at_end).then_some(chunk)
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}

@@ -1,0 +1,164 @@
+//! What is written to a socket, and when.
+
+use super::*;
+
+#[test]
+fn what_is_ready_reaches_each_parked_reader_in_one_write() {
+    let mut bench = Bench::new(|_| {});
+    let mut clients = [bench.reader("a").1, bench.reader("a").1];
+    (1..=50).for_each(|n| bench.say("a", &format!("n {n}")));
+    bench.work();
+    for client in &mut clients {
+        assert_eq!(client.wire.borrow().writes, 1);
+        assert_eq!(numbers(&text(client)), (1..=50).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_write_has_at_most_64_kib_or_one_event() {
+    let mut bench = Bench::new(|config| config.max_message_bytes = 1 << 20);
+    let mut client = bench.reader("a").1;
+    let long = "x".repeat(20_000);
+    (1..=10).for_each(|n| bench.say("a", &format!("n {n} {long}")));
+    bench.say("a", &format!("n 11 {}", long.repeat(10)));
+    bench.work();
+    assert_eq!(client.wire.borrow().writes, 5, "3 + 3 + 3 + 1, and 1 alone");
+    assert_eq!(numbers(&text(&mut client)), (1..=11).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_first_write_has_the_head_and_all_that_there_is() {
+    let mut bench = Bench::new(|_| {});
+    (1..=5).for_each(|n| bench.say("a", &format!("n {n}")));
+    let wish = Subscribe {
+        rooms: RoomName::parse("a").unwrap().into(),
+        cursor: None,
+        backlog: Backlog::All,
+        name: None,
+        presence: true,
+    };
+    let (_, mut client) = bench.add(bench.app.hub.subscribe(wish).unwrap());
+    client.wire.borrow_mut().room = usize::MAX;
+    bench.work();
+    assert_eq!(client.wire.borrow().writes, 1);
+    let text = text(&mut client);
+    assert_eq!(numbers(&text), [1, 2, 3, 4, 5]);
+    assert!(text.ends_with("\"members\":[]}\n\n"), "{text}");
+}
+
+#[test]
+fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
+    let mut bench = Bench::new(|_| {});
+    bench.readers = Readers::new(
+        Arc::clone(&bench.app),
+        OutletBounds {
+            events: 5,
+            bytes: 1 << 20,
+        },
+        bench.now,
+    );
+    let mut clients = [bench.reader("a").1, bench.reader("b").1];
+    (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
+    bench.work();
+    bench.say("a", "n 10");
+    bench.say("b", "n 1");
+    bench.work();
+    assert_eq!(
+        numbers(&text(&mut clients[0])),
+        (1..=10).collect::<Vec<_>>()
+    );
+    assert_eq!(numbers(&text(&mut clients[1])), [1]);
+}
+
+#[test]
+fn a_slow_reader_of_many_rooms_is_told_of_their_members_once() {
+    let mut bench = Bench::new(|_| {});
+    let rooms = ["a", "b", "c"];
+    let _members: Vec<Subscription> = (0..50)
+        .map(|n| bench.subscribe(&rooms, Some(&format!("member {n}"))))
+        .collect();
+    let (token, mut client) = bench.add(bench.subscribe(&rooms, Some("slow")));
+    let mut told = String::new();
+    for _ in 0..1000 {
+        client.wire.borrow_mut().room = 50;
+        bench.readers.writable(token);
+        bench.work();
+        told += &text(&mut client);
+    }
+    assert_eq!(told.matches("event: presence\n").count(), 3, "{told}");
+    // It is parked: what is said comes by the outlet, in one write.
+    client.wire.borrow_mut().room = usize::MAX;
+    client.wire.borrow_mut().writes = 0;
+    (1..=5).for_each(|n| bench.say("b", &format!("n {n}")));
+    bench.work();
+    assert_eq!(numbers(&text(&mut client)), [1, 2, 3, 4, 5]);
+    assert_eq!(client.wire.borrow().writes, 1);
+}
+
+#[test]
+fn a_gap_before_the_start_of_a_stream_is_not_told_when_it_falls_behind() {
+    let mut bench = Bench::new(|config| config.history = 2);
+    (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
+    let (token, mut client) = bench.reader("a");
+    client.wire.borrow_mut().room = 3;
+    bench.pass(Duration::from_secs(15));
+    client.wire.borrow_mut().room = usize::MAX;
+    bench.readers.writable(token);
+    bench.work();
+    assert_eq!(text(&mut client), "event: ping\ndata:\n\n");
+    bench.say("a", "n 10");
+    bench.work();
+    assert_eq!(numbers(&text(&mut client)), [10]);
+}
+
+#[test]
+fn the_order_of_rooms_does_not_matter_and_neither_does_who_leaves_when() {
+    let mut bench = Bench::new(|_| {});
+    let mut readers: Vec<(usize, Client)> = Vec::new();
+    for rooms in [["a", "b"], ["b", "a"], ["a", "b"], ["b", "a"]] {
+        let (token, client) = bench.add(bench.subscribe(&rooms, None));
+        client.wire.borrow_mut().room = usize::MAX;
+        bench.work();
+        readers.push((token, client));
+    }
+    for (left, n) in (1..=4).enumerate() {
+        bench.say(["a", "b"][n % 2], &format!("n {n}"));
+        bench.work();
+        for (_, client) in &mut readers[left..] {
+            assert_eq!(numbers(&text(client)), [n]);
+        }
+        // The first of those who are left, so that another takes its place.
+        let (token, client) = &readers[left];
+        bench.hang_up(*token, client);
+    }
+    assert!(bench.readers.is_empty());
+}
+
+#[test]
+fn a_storm_of_readers_that_come_back_takes_turns_with_what_is_said() {
+    let mut bench = Bench::new(|_| {});
+    (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
+    let mut live = bench.reader("b").1;
+    let mut storm: Vec<Client> = (0..100)
+        .map(|_| {
+            let client = bench.add(bench.subscribe(&["a"], None)).1;
+            client.wire.borrow_mut().room = usize::MAX;
+            client
+        })
+        .collect();
+    let mut turns = 0;
+    while bench.readers.catch_up(10, bench.now) {
+        turns += 1;
+        bench.say("b", &format!("n {turns}"));
+        assert!(bench.tell());
+        assert_eq!(numbers(&text(&mut live)), [turns]);
+        let written = |client: &&Client| client.wire.borrow().writes > 0;
+        assert!(storm.iter().filter(written).count() <= 10 * turns);
+    }
+    assert!(turns >= 9, "{turns}");
+    assert!(
+        storm
+            .iter_mut()
+            .all(|client| text(client).contains("hello"))
+    );
+}

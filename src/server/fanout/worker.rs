@@ -1,0 +1,153 @@
+//! One worker: a thread that waits for its sockets, its outlet and its mailbox,
+//! and lets [`Readers`] do the rest.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use super::mailbox::{Arrival, Mailbox};
+use super::readers::{BOUNDS, Readers, tick};
+use crate::http::App;
+
+/// What the poll calls the bell. Readers are numbered from 0.
+const BELL: Token = Token(usize::MAX);
+/// How much of other work is done between two looks at what was said: a storm
+/// of connects or of returning readers holds up nobody who is live.
+const ARRIVALS_AT_ONCE: usize = 64;
+const STEPS_AT_ONCE: usize = 64;
+const ENDS_AT_ONCE: usize = 64;
+const EVENTS_AT_ONCE: usize = 1024;
+
+/// Starts a worker's thread.
+pub(super) fn start(app: Arc<App>, number: usize) -> io::Result<Arc<Mailbox>> {
+    let mut poll = Poll::new()?;
+    let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL)?);
+    let shared = Arc::clone(&mailbox);
+    thread::Builder::new()
+        .name(format!("fanout-{number}"))
+        .spawn(move || {
+            until(
+                || shared.is_stopped(),
+                || {
+                    Worker::new(Arc::clone(&app), &shared, &mut poll).run();
+                },
+            );
+        })?;
+    Ok(mailbox)
+}
+
+/// A bug drops one worker's readers, who come back, and no others.
+pub(super) fn until(is_stopped: impl Fn() -> bool, mut work: impl FnMut()) {
+    while !is_stopped() {
+        if catch_unwind(AssertUnwindSafe(&mut work)).is_err() {
+            tracing::error!("a worker panicked; its readers have to come back");
+        }
+    }
+}
+
+struct Worker<'a> {
+    app: Arc<App>,
+    mailbox: &'a Arc<Mailbox>,
+    poll: &'a mut Poll,
+    readers: Readers<TcpStream>,
+    next_tick: Instant,
+}
+
+impl<'a> Worker<'a> {
+    fn new(app: Arc<App>, mailbox: &'a Arc<Mailbox>, poll: &'a mut Poll) -> Self {
+        let now = Instant::now();
+        Self {
+            readers: Readers::new(Arc::clone(&app), BOUNDS, now),
+            app,
+            mailbox,
+            poll,
+            next_tick: now,
+        }
+    }
+
+    fn run(mut self) {
+        let waker = Waker::from(Arc::clone(self.mailbox));
+        let mut cx = Context::from_waker(&waker);
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        let mut wait = Some(Duration::ZERO);
+        while !self.mailbox.is_stopped() {
+            if let Err(error) = self.poll.poll(&mut events, wait)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "a worker can't wait for its sockets");
+                // What is in them was worked off in the last turn.
+                events.clear();
+                thread::sleep(Duration::from_millis(100));
+            }
+            let now = Instant::now();
+            self.serve(&events);
+            let mut busy = self.welcome(now);
+            busy |= self.readers.tell(&mut cx, now).is_ready();
+            busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
+            let next_end = self.end(now);
+            if now >= self.next_tick {
+                self.readers.tick(now);
+                self.next_tick = now + tick(&self.app.config);
+            }
+            wait = match busy {
+                true => Some(Duration::ZERO),
+                false => self.until(next_end),
+            };
+        }
+    }
+
+    /// What the poll found.
+    fn serve(&mut self, events: &Events) {
+        for event in events {
+            let Token(token) = event.token();
+            if event.token() == BELL {
+                continue;
+            }
+            if event.is_writable() {
+                self.readers.writable(token);
+            }
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                self.readers.readable(token);
+            }
+        }
+    }
+
+    /// Takes those who have come. Whether there are more.
+    fn welcome(&mut self, now: Instant) -> bool {
+        let (arrivals, more) = self.mailbox.collect(ARRIVALS_AT_ONCE);
+        for Arrival {
+            mut socket,
+            opening,
+            permit,
+        } in arrivals
+        {
+            let token = Token(self.readers.next_token());
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            match self.poll.registry().register(&mut socket, token, interest) {
+                Ok(()) => self.readers.add(socket, opening, permit, now),
+                Err(error) => tracing::warn!(%error, "a reader can't be waited for"),
+            }
+        }
+        more
+    }
+
+    fn end(&mut self, now: Instant) -> Option<Instant> {
+        if self.app.draining.has_begun() {
+            self.readers.drain(now);
+        }
+        self.readers.end_due(ENDS_AT_ONCE, now)
+    }
+
+    /// How long there is nothing to do but what the poll finds.
+    fn until(&self, next_end: Option<Instant>) -> Option<Duration> {
+        let tick = (!self.readers.is_empty()).then_some(self.next_tick);
+        let next = tick.into_iter().chain(next_end).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+}

@@ -52,6 +52,21 @@ const PUBLISHED: Column = Column::new("requests/s", |run| {
 const CPU_PUBLISH: Column = Column::new("CPU, µs a request", |run| {
     run.server.as_ref()?.cpu_us_per_publish
 });
+const LEFT: Column = Column::new("after all left, times the empty server", |run| {
+    let server = run.server.as_ref()?;
+    Some(server.memory_left? as f64 / server.memory_before as f64)
+});
+const IDLE_CPU: Column = Column::new("CPU, % of a core", |run| {
+    let server = run.server.as_ref()?;
+    // Microseconds for a reader and second, of a million.
+    Some(server.cpu_us_per_subscriber_second? * run.connect.ok as f64 / 1e4)
+});
+const ANSWER: Column = Column::new("answer p99, ms", |run| {
+    Some(run.publish.as_ref()?.answer.p99_us? / 1e3)
+});
+const LAST: Column = Column::new("p99 until the last reader has it, ms", |run| {
+    Some(run.delivery.as_ref()?.last.p99_us? / 1e3)
+});
 const RESUMED: Column = Column::new("until the last is whole, s", |run| {
     run.resume.as_ref().map(|resume| resume.all_seconds)
 });
@@ -63,7 +78,8 @@ pub(crate) fn columns(work: Work) -> Vec<Column> {
         Work::Fanout9000 => vec![CPU.in_overview("9,000 readers, µs a delivery"), DELIVERIES],
         Work::Fanout1000With64 => vec![CPU.in_overview("64 in flight, µs a delivery"), DELIVERIES],
         Work::Paced => vec![P99.in_overview("paced, p99 in ms"), P50, CPU, DELIVERIES],
-        Work::Idle => vec![MEMORY.in_overview("KiB an idle reader")],
+        Work::Sender => vec![ANSWER.in_overview("sender's answer, p99 in ms"), LAST],
+        Work::Idle => vec![MEMORY.in_overview("KiB an idle reader"), LEFT, IDLE_CPU],
         Work::Publish => vec![PUBLISHED.in_overview("publish requests/s"), CPU_PUBLISH],
         Work::Resume => vec![RESUMED.in_overview("resume, s")],
     }

@@ -39,6 +39,8 @@ pub(crate) struct Publish {
     pub(crate) unanswered: u64,
     /// Accepted messages a second.
     pub(crate) per_second: f64,
+    /// From sending until the answer.
+    pub(crate) answer: Latency,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -53,6 +55,8 @@ pub(crate) struct Delivery {
     pub(crate) per_second: f64,
     /// From the intended time of sending until a subscriber had it.
     pub(crate) each: Latency,
+    /// The same until the last subscriber had it.
+    pub(crate) last: Latency,
 }
 
 /// None where nothing was measured.
@@ -75,6 +79,11 @@ pub(crate) struct ServerUse {
     pub(crate) cpu_us_per_publish: Option<f64>,
     /// Bytes; none without subscribers.
     pub(crate) memory_per_subscriber: Option<f64>,
+    /// For one subscriber and second.
+    pub(crate) cpu_us_per_subscriber_second: Option<f64>,
+    /// Bytes before the first subscriber, and after all had left.
+    pub(crate) memory_before: u64,
+    pub(crate) memory_left: Option<u64>,
 }
 
 impl Run {

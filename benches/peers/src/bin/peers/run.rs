@@ -172,9 +172,13 @@ impl Runner {
     }
 
     async fn measure(&self, step: Step) -> Result<(Vec<u8>, crate::report::Report), String> {
-        let running = Running::start(step.server, &self.sse_chat, self.cores).await?;
+        let cores = match step.work.shares_cores() {
+            true => Cores::Shared,
+            false => self.cores,
+        };
+        let running = Running::start(step.server, &self.sse_chat, cores).await?;
         let what = (step.work, step.server, step.scale);
-        let measured = bench::measure(&self.sse_chat, self.cores, &running, what).await;
+        let measured = bench::measure(&self.sse_chat, cores, &running, what).await;
         running.stop().await;
         measured
     }

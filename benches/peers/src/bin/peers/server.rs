@@ -59,6 +59,8 @@ impl Server {
         match work {
             // The others keep no history.
             Work::Resume => matches!(self, Self::SseChat | Self::Nchan),
+            // It needs more than a second for each of its messages.
+            Work::Sender => self != Self::BetterSse,
             _ => true,
         }
     }
@@ -73,8 +75,10 @@ impl Server {
         let (program, arguments) = match self {
             Self::Floor => (beside_this_program("floor")?, port.to_string()),
             Self::Axum => (beside_this_program("axum_sse")?, port.to_string()),
+            // A copy, so that it shares no pages with the load generator, which
+            // is the same program.
             Self::SseChat => (
-                sse_chat.to_owned(),
+                copy(sse_chat, scratch)?,
                 format!("serve --listen 127.0.0.1:{port} --log-level warn"),
             ),
             Self::BetterSse => ("node".into(), format!("{BETTER_SSE}/server.mjs {port}")),
@@ -93,6 +97,14 @@ impl Server {
             }
             _ => r#"{"name":"bench","message":"{payload}"}"#,
         }
+    }
+}
+
+fn copy(program: &Path, scratch: &Path) -> Result<PathBuf, String> {
+    let copy = scratch.join("sse-chat");
+    match fs::copy(program, &copy) {
+        Ok(_) => Ok(copy),
+        Err(error) => Err(format!("{}: {error}", program.display())),
     }
 }
 

@@ -16,11 +16,13 @@ pub(crate) enum Work {
     Fanout1000With64,
     /// 100 messages a second to 1,000 readers
     Paced,
-    /// 5,000 readers to whom nothing is said
+    /// 10 messages a second to 9,000 readers, on all cores
+    Sender,
+    /// 9,000 readers to whom nothing is said, for longer than a ping takes
     Idle,
     /// Messages that nobody reads, from 32 publishers
     Publish,
-    /// 1,000 readers that come back for 100 messages each
+    /// 9,000 readers that come back for 100 messages each
     Resume,
 }
 
@@ -44,11 +46,12 @@ const DRAIN: &str = "20s";
 
 impl Work {
     /// All of them, in the order of the tables.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Fanout1000,
         Self::Fanout9000,
         Self::Fanout1000With64,
         Self::Paced,
+        Self::Sender,
         Self::Idle,
         Self::Publish,
         Self::Resume,
@@ -60,6 +63,7 @@ impl Work {
             Self::Fanout9000 => "fanout-9000",
             Self::Fanout1000With64 => "fanout-1000-64",
             Self::Paced => "paced",
+            Self::Sender => "sender",
             Self::Idle => "idle",
             Self::Publish => "publish",
             Self::Resume => "resume",
@@ -73,9 +77,10 @@ impl Work {
             Self::Fanout9000 => "9,000 readers, one message in flight",
             Self::Fanout1000With64 => "1,000 readers, 64 messages in flight",
             Self::Paced => "1,000 readers, 100 messages a second",
-            Self::Idle => "5,000 idle readers",
+            Self::Sender => "9,000 readers, 10 messages a second, all cores",
+            Self::Idle => "9,000 idle readers",
             Self::Publish => "32 publishers, no readers",
-            Self::Resume => "1,000 readers come back for 100 messages each",
+            Self::Resume => "9,000 readers come back for 100 messages each",
         }
     }
 
@@ -87,12 +92,17 @@ impl Work {
         )
     }
 
+    /// Whether server and load share all cores, so that the server has more
+    /// than one.
+    pub(crate) fn shares_cores(self) -> bool {
+        self == Self::Sender
+    }
+
     pub(crate) fn readers(self, scale: Scale) -> u32 {
         match (self, scale) {
             (Self::Publish, _) => 0,
             (_, Scale::Quick) => QUICK_READERS,
-            (Self::Fanout9000, _) => 9_000,
-            (Self::Idle, _) => 5_000,
+            (Self::Fanout9000 | Self::Sender | Self::Idle | Self::Resume, _) => 9_000,
             _ => 1_000,
         }
     }
@@ -103,6 +113,7 @@ impl Work {
             Self::Fanout1000 | Self::Fanout9000 => "--mode fanout --in-flight 1 --publishers 1",
             Self::Fanout1000With64 => "--mode fanout --in-flight 64 --publishers 64",
             Self::Paced => "--mode fanout --rate 100",
+            Self::Sender => "--mode fanout --rate 10",
             Self::Idle => "--mode idle",
             Self::Publish => "--mode publish --publishers 32",
             Self::Resume => "--mode resume --missed 100",
@@ -123,7 +134,8 @@ impl Work {
         match (self, scale) {
             (_, Scale::Quick) => "--warmup 100ms --duration 300ms",
             (_, Scale::Short) => "--warmup 200ms --duration 1s",
-            (Self::Idle, Scale::Full) => "--warmup 500ms --duration 2s",
+            (Self::Idle, Scale::Full) => "--warmup 500ms --duration 16s",
+            (Self::Sender, Scale::Full) => "--warmup 1s --duration 12s",
             (_, Scale::Full) => "--warmup 1s --duration 4s",
         }
     }

@@ -56,6 +56,7 @@ missing_packages() {
   have_python || echo python3 python3-venv
   [ -x /usr/bin/chromium ] || echo chromium
   have cc || echo gcc libc6-dev
+  have make || echo make
 }
 
 as_root() {
@@ -83,9 +84,16 @@ install_missing() {
   fi
 }
 
+# What nobody builds by default still builds.
+check_other_allocators() {
+  cargo check --locked --no-default-features
+  cargo check --locked --no-default-features --features mimalloc
+}
+
 rust_steps() {
   step 'cargo fmt' cargo fmt --all --check
   step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
+  step 'cargo check (other allocators)' check_other_allocators
   step 'cargo test' cargo test --locked
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check

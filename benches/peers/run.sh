@@ -24,6 +24,7 @@ missing_packages() {
   have_node || echo nodejs npm
   have taskset || echo util-linux
   have cc || echo gcc libc6-dev
+  have make || echo make
 }
 
 as_root() {

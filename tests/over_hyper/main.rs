@@ -30,6 +30,8 @@ mod drain;
 mod first_write;
 #[path = "../over_tcp/gone_clients.rs"]
 mod gone_clients;
+#[path = "../over_tcp/last_request.rs"]
+mod last_request;
 #[path = "../over_tcp/resume.rs"]
 mod resume;
 #[path = "../over_tcp/slow_reader.rs"]

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::event_reader::EventReader;
 use super::support::{Response, TestServer, read_to_close, within};
 
 pub(crate) struct Connection {
@@ -53,6 +54,11 @@ impl Connection {
         };
         let head: Vec<u8> = self.received.drain(..end).collect();
         Response::parse(&head)
+    }
+
+    /// The event stream that was asked for last.
+    pub(crate) async fn events(self) -> EventReader {
+        EventReader::begin(self.stream, self.received).await
     }
 
     /// All that is left until the server closes.

@@ -39,7 +39,11 @@ impl EventReader {
     /// Sends a request for a stream on a connection, and reads the head.
     pub(crate) async fn open(mut stream: TcpStream, request: &[u8]) -> Self {
         within(stream.write_all(request)).await.unwrap();
-        let mut wire = Vec::new();
+        Self::begin(stream, Vec::new()).await
+    }
+
+    /// Reads the head of a stream that was asked for already.
+    pub(crate) async fn begin(mut stream: TcpStream, mut wire: Vec<u8>) -> Self {
         let end = loop {
             if let Some(end) = find(&wire, b"\r\n\r\n") {
                 break end + 4;

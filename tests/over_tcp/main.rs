@@ -25,6 +25,7 @@ mod drain;
 mod first_write;
 mod gone_clients;
 mod history;
+mod last_request;
 mod page;
 mod publish;
 mod random_input;

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 #[derive(Debug, Default)]
 pub struct Draining {
     begun: CancellationToken,
+    /// The same, for those who only look: the token takes a lock for that.
+    has_begun: AtomicBool,
     /// The time over which streams end. Set before `begun`.
     spread: OnceLock<Duration>,
 }
@@ -22,12 +25,13 @@ impl Draining {
     /// random time within `spread`.
     pub fn begin(&self, spread: Duration) {
         self.spread.get_or_init(|| spread);
+        self.has_begun.store(true, Ordering::Release);
         self.begun.cancel();
     }
 
     /// Whether it has begun.
     pub fn has_begun(&self) -> bool {
-        self.begun.is_cancelled()
+        self.has_begun.load(Ordering::Acquire)
     }
 
     /// Waits until it begins.

@@ -2,6 +2,9 @@
 //! carries them, within its limits of bytes and time.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -247,7 +250,13 @@ async fn read(app: &App, body: Incoming, format: Format) -> Result<Bytes, Proble
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    let read = tokio::time::timeout(app.config.body_timeout, collect(body, most)).await;
+    let mut collected = pin!(collect(body, most));
+    // hyper hands a body over once it was asked for it, and mostly has it: no
+    // timer for that.
+    let read = match poll_twice(collected.as_mut()).await {
+        Some(read) => Ok(read),
+        None => tokio::time::timeout(app.config.body_timeout, collected).await,
+    };
     match read {
         Err(_) => Err(Code::RequestTimeout.because(format!(
             "the body took longer than {} s",
@@ -260,6 +269,20 @@ async fn read(app: &App, body: Incoming, format: Format) -> Result<Bytes, Proble
         }
         Ok(Ok(body)) => Ok(body),
     }
+}
+
+/// What `future` has at once, or when it is asked once more.
+async fn poll_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut asked = false;
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
+        Poll::Pending => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 enum Unreadable {

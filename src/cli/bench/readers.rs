@@ -25,6 +25,9 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(super) const WAKER: Token = Token(usize::MAX);
 /// How often there is something to do when no socket has something.
 const TURN: Duration = Duration::from_millis(10);
+/// How much of one socket is read before the others have their turn, and the
+/// orders are looked at: a server may send faster than it can be read.
+const BYTES_A_TURN: usize = 512 * 1024;
 /// How long a subscriber whose stream ended waits before it comes back.
 const RETURN_AFTER_NS: std::ops::Range<u64> = 100_000_000..1_000_000_000;
 /// How long a passing subscriber stays.
@@ -43,6 +46,9 @@ pub(super) struct Readers {
     /// Those whose connection was begun, in that order.
     opening: VecDeque<usize>,
     pace: Pace,
+    /// Those of whom there is more to read than one turn allows: no event says
+    /// so again. Never many, since each costs a whole turn's bytes.
+    unfinished: Vec<usize>,
     slow: Vec<SlowReader>,
     /// Places of passing subscribers, and when each leaves.
     passing: VecDeque<(u64, usize)>,
@@ -91,6 +97,7 @@ impl Readers {
             waiting: VecDeque::new(),
             opening: VecDeque::new(),
             pace: Pace::new(rate / share.of as f64, 0),
+            unfinished: Vec::new(),
             slow: Vec::new(),
             passing: VecDeque::new(),
             free: Vec::new(),
@@ -110,12 +117,19 @@ impl Readers {
     pub(super) fn run(mut self) -> io::Result<Tally> {
         let mut events = Events::with_capacity(1024);
         loop {
-            match self.poll.poll(&mut events, Some(TURN)) {
+            let wait = match self.unfinished.is_empty() {
+                true => TURN,
+                false => Duration::ZERO,
+            };
+            match self.poll.poll(&mut events, Some(wait)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             let now_ns = self.desk.shared.now_ns();
             self.desk.turn(now_ns);
+            for index in std::mem::take(&mut self.unfinished) {
+                self.read_on(index);
+            }
             for event in &events {
                 if event.token() != WAKER {
                     self.on_event(event);
@@ -176,10 +190,18 @@ impl Readers {
         {
             return self.on_end(index, ended);
         }
+        self.read_on(index);
+    }
+
+    /// Reads what is there, but no more than one socket may have in a turn.
+    fn read_on(&mut self, index: usize) {
+        let subscriber = &self.subscribers[index];
         if subscriber.kind == Kind::Slow && subscriber.was_open {
             return;
         }
-        self.read(index, usize::MAX);
+        if self.read(index, BYTES_A_TURN) >= BYTES_A_TURN && !self.unfinished.contains(&index) {
+            self.unfinished.push(index);
+        }
     }
 
     /// Reads what is there; how many bytes that was.

@@ -15,6 +15,7 @@ mod outlet;
 mod presence;
 mod replay;
 mod room;
+mod room_key;
 mod rooms;
 mod start;
 mod subscription;
@@ -27,7 +28,7 @@ pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message,
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Members, Snapshot};
-pub use room::RoomKey;
+pub use room_key::RoomKey;
 pub use rooms::{Limits, Published, TooManyRooms};
 pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
 pub use subscription::{LiveFrom, Subscription};

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::message::Frame;
-use super::room::RoomKey;
+use super::room_key::RoomKey;
 use crate::sse;
 
 /// How far a consumer may be behind.

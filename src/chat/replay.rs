@@ -12,7 +12,8 @@ use super::delivery::{Delivery, Gap, GapReason};
 use super::event_id::Cursor;
 use super::message::Frame;
 use super::name::RoomName;
-use super::room::{Room, RoomKey};
+use super::room::Room;
+use super::room_key::RoomKey;
 use super::rooms::Rooms;
 
 /// How much one look takes along: a reader's pending bytes are bounded by it,

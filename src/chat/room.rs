@@ -15,14 +15,10 @@ use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
 use super::outlet::{Live, News, Outlet};
 use super::presence::Presence;
+use super::room_key::RoomKey;
 
 /// RFC 3339 in UTC. Half the cost of `format!`, on the way of every message.
 const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
-
-/// What a room is called between the hub and those who read from it: short, and
-/// never given to another room, not even to a later one of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct RoomKey(pub(super) u64);
 
 #[derive(Debug)]
 pub(super) struct Room {

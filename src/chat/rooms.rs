@@ -12,7 +12,8 @@ use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
 use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
-use super::room::{Room, RoomKey};
+use super::room::Room;
+use super::room_key::RoomKey;
 
 /// What bounds the rooms' memory.
 #[derive(Debug, Clone)]

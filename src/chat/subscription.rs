@@ -20,7 +20,7 @@ use super::hub::Hub;
 use super::membership::Membership;
 use super::outlet::Outlet;
 use super::replay::{Seat, look};
-use super::room::RoomKey;
+use super::room_key::RoomKey;
 use super::rooms::{Rooms, TooManyRooms};
 use super::start::{Start, Subscribe, hello_room};
 

@@ -12,7 +12,7 @@ use crate::chat::membership::Membership;
 use crate::chat::name::RoomName;
 use crate::chat::outlet::{Lagged, Live, News, Outlet, OutletBounds};
 use crate::chat::replay::Seat;
-use crate::chat::room::RoomKey;
+use crate::chat::room_key::RoomKey;
 
 /// How far a stream of its own may be behind what is said before it is served
 /// from history. It only has to cover the time until its task runs.

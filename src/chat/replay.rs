@@ -18,7 +18,7 @@ use super::rooms::Rooms;
 
 /// How much one look takes along: a reader's pending bytes are bounded by it,
 /// beside what its connection buffers.
-const BATCH_BYTES: usize = 64 * 1024;
+pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
 /// One room of a stream.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::event_id::Cursor;
 use super::hub::Hub;
 use super::membership::Membership;
 use super::outlet::Outlet;
-use super::replay::{Seat, look};
+use super::replay::{BATCH_BYTES, Seat, look};
 use super::room_key::RoomKey;
 use super::rooms::{Rooms, TooManyRooms};
 use super::start::{Start, Subscribe, hello_room};
@@ -151,25 +151,43 @@ impl Subscription {
         let rooms = &mut *hub.lock();
         let found = look(rooms, &self.seats, self.cursor);
         self.queue = found.deliveries;
-        found.all.then(|| self.go_live(rooms, outlet))
+        (found.all && self.tell_members(rooms)).then(|| self.go_live(rooms, outlet))
+    }
+
+    /// Makes ready who is here, for a reader that wants to know and was not
+    /// told. Whether that is all of it: a hundred rooms are a few MiB.
+    fn tell_members(&mut self, rooms: &mut Rooms) -> bool {
+        if !self.presence {
+            return true;
+        }
+        let mut bytes: usize = self.queue.iter().map(|(_, ready)| ready.bytes()).sum();
+        for (index, seat) in self.seats.iter().enumerate() {
+            let room = rooms
+                .get_mut(&seat.room)
+                .expect("a room with a reader is kept");
+            let snapshot = room.presence.snapshot(&seat.room);
+            // Once for each state: else a slow reader would be told of all its
+            // rooms again and again, and never get through.
+            if seat.members == Some(snapshot.version) {
+                continue;
+            }
+            if bytes >= BATCH_BYTES {
+                return false;
+            }
+            let members = Delivery::Members(snapshot);
+            bytes += members.bytes();
+            self.queue.push_back((index, members));
+        }
+        true
     }
 
     fn go_live(&mut self, rooms: &mut Rooms, outlet: &Arc<Outlet>) -> LiveFrom {
-        for (index, seat) in self.seats.iter_mut().enumerate() {
+        for seat in &mut self.seats {
             let room = rooms
                 .get_mut(&seat.room)
                 .expect("a room with a reader is kept");
             seat.key = Some(room.key);
-            seat.hole = GapReason::Lagged;
             room.attach(outlet);
-            if self.presence {
-                let snapshot = room.presence.snapshot(&seat.room);
-                // Once for each state: else a slow reader would be told of all
-                // its rooms again and again, and never get through.
-                if seat.members != Some(snapshot.version) {
-                    self.queue.push_back((index, Delivery::Members(snapshot)));
-                }
-            }
         }
         let key = |name| rooms.get(name).expect("it was there just now").key;
         LiveFrom {

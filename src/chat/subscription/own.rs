@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Subscription;
-use crate::chat::delivery::Delivery;
+use crate::chat::delivery::{Delivery, GapReason};
 use crate::chat::hub::Hub;
 use crate::chat::membership::Membership;
 use crate::chat::name::RoomName;
@@ -52,7 +52,12 @@ impl Subscription {
                         enqueue(&mut self.queue, &self.seats, self.presence, room, news);
                     }
                 }
-                Err(Lagged) => own.live = false,
+                Err(Lagged) => {
+                    own.live = false;
+                    for seat in &mut self.seats {
+                        seat.hole = GapReason::Lagged;
+                    }
+                }
             }
         }
     }

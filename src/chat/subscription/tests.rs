@@ -2,8 +2,8 @@ use std::task::Context;
 
 use super::*;
 use crate::chat::{
-    Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomList, RoomName,
-    UserName,
+    Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, OutletBounds, Published, RoomList,
+    RoomName, UserName,
 };
 
 fn hub(history: usize) -> Arc<Hub> {
@@ -146,6 +146,34 @@ async fn a_reader_that_lags_behind_history_gets_a_gap_that_counts() {
         }
     );
     assert_eq!(seqs(&mut reader, 10).await, (491..=500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_gap_that_was_not_told_yet_keeps_its_reason() {
+    let hub = hub(1);
+    let first = say(&hub, "a");
+    say(&hub, "b");
+    say(&hub, "b");
+    let cursor = EventId {
+        epoch: hub.epoch(),
+        seq: first - 1,
+    };
+    let mut reader = reader(&hub, &["a", "b"], Some(&cursor.to_string()), Backlog::All);
+    let outlet = Arc::new(Outlet::new(OutletBounds {
+        events: 10,
+        bytes: 1000,
+    }));
+    for _ in 0..2 {
+        assert!(reader.catch_up(&outlet).is_some());
+        let gap = reader.ready().find_map(|delivery| match delivery {
+            Delivery::Gap(gap) => Some(gap.reason),
+            _ => None,
+        });
+        assert_eq!(gap, Some(GapReason::Evicted));
+        // The socket took the first message, and not the gap.
+        reader.hand_out().unwrap();
+        reader.rewind();
+    }
 }
 
 #[tokio::test]

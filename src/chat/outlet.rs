@@ -153,7 +153,8 @@ impl State {
 }
 
 impl News {
-    fn bytes(&self) -> usize {
+    /// How many bytes it is on the wire.
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Update(frame) => frame.event().chunk().len(),
             Self::Presence(event) => event.chunk().len(),

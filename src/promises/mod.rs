@@ -139,7 +139,17 @@ pub(crate) fn wishes() -> impl Strategy<Value = Vec<Wish>> {
         backlog,
         named,
     });
-    prop::collection::vec(wish, READERS)
+    let wishes = prop::collection::vec(wish, READERS);
+    // Readers of the same rooms are written to together.
+    (wishes, any::<bool>()).prop_map(|(mut wishes, alike)| {
+        if alike {
+            wishes[1] = Wish {
+                backlog: wishes[1].backlog,
+                ..wishes[0].clone()
+            };
+        }
+        wishes
+    })
 }
 
 /// Plays `steps`, then lets everybody read all there is: every message must

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::parked::Parked;
+use super::parked::{MAX_WRITE_BYTES, Parked};
 use super::socket::{Socket, Written, broken_off, write};
 use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Subscription};
 use crate::http::Opening;
@@ -141,7 +141,7 @@ impl<S: Socket> Behind<S> {
     }
 
     /// Sends what opens the stream, if it is not open yet, and what the
-    /// subscription has ready.
+    /// subscription has ready: in one write, as much as goes into one.
     fn send_ready(&mut self, now: Instant) -> Step {
         let opening = match std::mem::replace(&mut self.first, First::Nothing) {
             First::Opening(opening) => Some(opening),
@@ -156,12 +156,15 @@ impl<S: Socket> Behind<S> {
         if events.is_empty() {
             return Step::Whole;
         }
-        let written = match write(&mut self.socket, &join(&events)) {
-            Written::All => {
+        let fitting = fitting(&events);
+        let joined = join(&events[..fitting]);
+        let written = match write(&mut self.socket, &joined) {
+            Written::All if fitting == events.len() => {
                 self.took(now);
                 while self.subscription.hand_out().is_some() {}
                 return Step::Whole;
             }
+            Written::All => joined.len(),
             Written::Part(written) => written,
             Written::Gone(error) => return Step::Gone(error),
         };
@@ -194,6 +197,16 @@ impl First {
             false => Self::Rest(rest),
         }
     }
+}
+
+/// How many of the events go into one write: at least one.
+fn fitting(events: &[Bytes]) -> usize {
+    let mut bytes = 0;
+    let fits = |event: &&Bytes| {
+        bytes += event.len();
+        bytes <= MAX_WRITE_BYTES
+    };
+    events.iter().take_while(fits).count().max(1)
 }
 
 fn join(events: &[Bytes]) -> Bytes {

@@ -1,15 +1,15 @@
 //! Parked readers, in groups of those who are told the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use bytes::Bytes;
 use slab::Slab;
 
-use super::parked::{Event, Joined, Parked, Wrote};
+use super::pace::Pace;
+use super::parked::{Event, Joined, MAX_WRITE_BYTES, Parked, Wrote};
 use super::socket::Socket;
 use crate::chat::{Live, News, RoomKey, RoomName};
 use crate::sse;
@@ -19,9 +19,9 @@ const KEPT_BYTES: usize = 128 * 1024;
 /// Tables are kept for so many at least.
 const KEPT_PLACES: usize = 64;
 
-/// After so many writes, about a third of a millisecond, whoever waits for this
-/// core has a turn: a request is not to wait until all readers are written to.
-const WRITES_IN_A_ROW: usize = 64;
+/// Most events that a turn brings, counted once for each group that is told: a
+/// room may be in as many groups as there are readers.
+const MAX_NOTED: usize = 16 * 1024;
 
 /// Who is told the same: the rooms, in the order of their names, and whether
 /// presence is told.
@@ -49,6 +49,8 @@ pub(super) struct Group<S> {
     pub(super) readers: Vec<Parked<S>>,
     /// What this turn brings.
     events: Vec<Event>,
+    /// How many bytes that is: at most 64 KiB, or one event.
+    bytes: usize,
 }
 
 /// All groups of a worker.
@@ -57,9 +59,11 @@ pub(super) struct Groups<S> {
     groups: Slab<Group<S>>,
     by_audience: HashMap<Audience, usize>,
     /// Exactly the rooms of the groups.
-    by_room: HashMap<RoomKey, Vec<usize>>,
+    by_room: HashMap<RoomKey, BTreeSet<usize>>,
     /// Those that this turn brings something.
     told: Vec<usize>,
+    /// How many events they are brought.
+    noted: usize,
     /// Where a turn's events are joined.
     joined: Vec<u8>,
 }
@@ -71,6 +75,7 @@ impl<S: Socket> Groups<S> {
             by_audience: HashMap::new(),
             by_room: HashMap::new(),
             told: Vec::new(),
+            noted: 0,
             joined: Vec::new(),
         }
     }
@@ -97,9 +102,10 @@ impl<S: Socket> Groups<S> {
             keys,
             readers: Vec::new(),
             events: Vec::new(),
+            bytes: 0,
         });
         for &key in &self.groups[number].keys {
-            self.by_room.entry(key).or_default().push(number);
+            self.by_room.entry(key).or_default().insert(number);
         }
         self.by_audience.insert(audience, number);
         number
@@ -132,7 +138,7 @@ impl<S: Socket> Groups<S> {
             let Some(groups) = self.by_room.get_mut(key) else {
                 continue;
             };
-            groups.retain(|&other| other != number);
+            groups.remove(&number);
             if groups.is_empty() {
                 self.by_room.remove(key);
                 unused.push(name.clone());
@@ -145,10 +151,15 @@ impl<S: Socket> Groups<S> {
     }
 
     /// Takes down for this turn what happened, for those who are told of it.
-    pub(super) fn tell(&mut self, position: u64, live: Live) {
-        let (chunk, seq) = match live.news {
-            News::Update(frame) => (frame.event().chunk().clone(), Some(frame.seq())),
-            News::Presence(event) => (event.chunk().clone(), None),
+    /// False if it has to wait for the next turn: a turn is one write for each
+    /// reader, so that all else that a worker does comes after a bounded time.
+    pub(super) fn tell(&mut self, position: u64, live: &Live) -> bool {
+        if !self.has_room_for(live) {
+            return false;
+        }
+        let (chunk, seq) = match &live.news {
+            News::Update(frame) => (frame.event().chunk(), Some(frame.seq())),
+            News::Presence(event) => (event.chunk(), None),
         };
         for &number in self.by_room.get(&live.room).into_iter().flatten() {
             let group = &mut self.groups[number];
@@ -158,12 +169,27 @@ impl<S: Socket> Groups<S> {
             if group.events.is_empty() {
                 self.told.push(number);
             }
+            group.bytes += chunk.len();
             group.events.push(Event {
                 position,
                 chunk: chunk.clone(),
                 seq,
             });
+            self.noted += 1;
         }
+        true
+    }
+
+    fn has_room_for(&self, live: &Live) -> bool {
+        let Some(groups) = self.by_room.get(&live.room) else {
+            return true;
+        };
+        let bytes = live.news.bytes();
+        let fits = |&number: &usize| {
+            let group = &self.groups[number];
+            group.events.is_empty() || group.bytes + bytes <= MAX_WRITE_BYTES
+        };
+        (self.noted == 0 || self.noted + groups.len() <= MAX_NOTED) && groups.iter().all(fits)
     }
 
     /// Gives back what a wave of readers needed and those who are left don't.
@@ -180,9 +206,15 @@ impl<S: Socket> Groups<S> {
     }
 
     /// Writes what was taken down for the next group, and returns its number.
-    pub(super) fn write_next(&mut self, now: Instant, left: &mut Vec<Left<S>>) -> Option<usize> {
+    pub(super) fn write_next(
+        &mut self,
+        now: Instant,
+        pace: &mut Pace,
+        left: &mut Vec<Left<S>>,
+    ) -> Option<usize> {
         let number = self.told.pop()?;
-        self.groups[number].write(now, &mut self.joined, left);
+        self.noted -= self.groups[number].events.len();
+        self.groups[number].write(now, &mut self.joined, pace, left);
         self.joined.clear();
         self.joined.shrink_to(KEPT_BYTES);
         Some(number)
@@ -190,18 +222,19 @@ impl<S: Socket> Groups<S> {
 }
 
 impl<S: Socket> Group<S> {
-    /// What this turn brings, to all readers: one write each for every 64 KiB.
-    fn write(&mut self, now: Instant, buffer: &mut Vec<u8>, left: &mut Vec<Left<S>>) {
-        let mut events = std::mem::take(&mut self.events);
-        let mut left_over = &events[..];
-        while !left_over.is_empty() {
-            let joined = Joined::first_of(left_over, buffer);
-            self.write_to_each(left, |reader| reader.write(joined, now));
-            left_over = &left_over[joined.len()..];
-        }
-        events.clear();
-        events.shrink_to(KEPT_PLACES);
-        self.events = events;
+    /// What this turn brings, to all readers, in one write each.
+    fn write(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+        pace: &mut Pace,
+        left: &mut Vec<Left<S>>,
+    ) {
+        // Not kept: a group may be a single reader.
+        let events = std::mem::take(&mut self.events);
+        self.bytes = 0;
+        let joined = Joined::of(&events, buffer);
+        self.write_to_each(pace, left, |reader| reader.write(joined, now));
     }
 
     /// A ping to those for whom it is time.
@@ -209,6 +242,7 @@ impl<S: Socket> Group<S> {
         &mut self,
         now: Instant,
         is_due: impl Fn(&Parked<S>) -> bool,
+        pace: &mut Pace,
         left: &mut Vec<Left<S>>,
     ) {
         let ping = Event {
@@ -216,7 +250,7 @@ impl<S: Socket> Group<S> {
             chunk: sse::Encoded::ping().chunk().clone(),
             seq: None,
         };
-        self.write_to_each(left, |reader| {
+        self.write_to_each(pace, left, |reader| {
             if !is_due(reader) {
                 return Wrote::Nothing;
             }
@@ -231,16 +265,15 @@ impl<S: Socket> Group<S> {
 
     fn write_to_each(
         &mut self,
+        pace: &mut Pace,
         left: &mut Vec<Left<S>>,
         mut write: impl FnMut(&mut Parked<S>) -> Wrote,
     ) {
-        let (mut index, mut writes) = (0, 0);
+        let mut index = 0;
         while let Some(reader) = self.readers.get_mut(index) {
             let wrote = write(reader);
-            writes += usize::from(!matches!(wrote, Wrote::Nothing));
-            if writes == WRITES_IN_A_ROW {
-                writes = 0;
-                thread::yield_now();
+            if !matches!(wrote, Wrote::Nothing) {
+                pace.wrote();
             }
             match wrote {
                 Wrote::All | Wrote::Nothing => index += 1,
@@ -254,15 +287,20 @@ impl<S: Socket> Group<S> {
                 }
             }
         }
+        self.shrink();
     }
 
     /// Takes out one reader. Returns it, and whoever stands in its place now.
     pub(super) fn remove(&mut self, index: usize) -> (Parked<S>, Option<usize>) {
         let reader = self.readers.swap_remove(index);
         let moved = self.readers.get(index).map(|moved| moved.token);
+        self.shrink();
+        (reader, moved)
+    }
+
+    fn shrink(&mut self) {
         if self.readers.len() < self.readers.capacity() / 4 {
             self.readers.shrink_to_fit();
         }
-        (reader, moved)
     }
 }

@@ -13,7 +13,8 @@
 //! all readers that are told the same: the same rooms, with or without
 //! presence. What happens comes through the worker's one
 //! [`Outlet`](crate::chat::Outlet) in the order of ids; in each turn a group's
-//! events are joined once, and each of its sockets gets one write.
+//! events are joined once, up to 64 KiB of them, and each of its sockets gets one
+//! write.
 //!
 //! **Behind** ([`behind::Behind`]): it is new, or it came back, or its socket
 //! did not take a whole write. It is served from history, at the pace of its
@@ -25,9 +26,9 @@
 //! **From behind to parked** ([`Subscription::catch_up`]). Under the hub's
 //! lock, history has nothing left after the reader's cursor and the outlet is
 //! at position `since`. So a message is either in what history gave, or in the
-//! outlet at `since` or after it. What still waits in the outlet from before
-//! is not for this reader: [`parked::Parked`] holds `since`, and skips what
-//! comes before it. The reader is parked only once the socket has taken all
+//! outlet at `since` or after it. What was said before, and still waits in the
+//! outlet or for one of the worker's turns, is not for this reader:
+//! [`parked::Parked`] holds `since`, and skips what comes before it. The reader is parked only once the socket has taken all
 //! that history gave, and the worker takes nothing from its outlet in between.
 //!
 //! **From parked to behind** ([`behind::Behind::after`]). The socket took a
@@ -45,6 +46,7 @@
 mod behind;
 mod group;
 mod mailbox;
+mod pace;
 mod parked;
 mod readers;
 mod socket;

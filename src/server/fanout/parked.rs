@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::socket::{Socket, Written, broken_off, write};
 
 /// How much is joined into one write.
-const MAX_WRITE_BYTES: usize = 64 * 1024;
+pub(super) const MAX_WRITE_BYTES: usize = 64 * 1024;
 
 /// A reader that has everything.
 #[derive(Debug)]
@@ -95,9 +95,8 @@ impl<'a> Joined<'a> {
         }
     }
 
-    /// As many of `events` as go into one write, joined in `buffer`.
-    pub(super) fn first_of(events: &'a [Event], buffer: &'a mut Vec<u8>) -> Self {
-        let events = &events[..fitting(events)];
+    /// Of all `events`, joined in `buffer`.
+    pub(super) fn of(events: &'a [Event], buffer: &'a mut Vec<u8>) -> Self {
         if let [event] = events {
             return Self::of_one(event);
         }
@@ -107,11 +106,6 @@ impl<'a> Joined<'a> {
             .for_each(|event| buffer.extend_from_slice(&event.chunk));
         let bytes = buffer;
         Self { events, bytes }
-    }
-
-    /// How many events it has.
-    pub(super) fn len(&self) -> usize {
-        self.events.len()
     }
 
     /// Those from a position on.
@@ -124,14 +118,4 @@ impl<'a> Joined<'a> {
         let bytes = &self.bytes[skipped..];
         Self { events, bytes }
     }
-}
-
-/// How many of the events go into one write: at least one.
-fn fitting(events: &[Event]) -> usize {
-    let mut bytes = 0;
-    let fits = |event: &&Event| {
-        bytes += event.chunk.len();
-        bytes <= MAX_WRITE_BYTES
-    };
-    events.iter().take_while(fits).count().max(1)
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ pub(super) use self::clock::tick;
 use super::behind::{Behind, Step};
 use super::group::{Groups, Left};
 use super::mailbox::Permit;
+use super::pace::Pace;
 use super::socket::Socket;
 use crate::chat::{Lagged, Live, Membership, Outlet, OutletBounds};
 use crate::config::Config;
@@ -53,8 +54,21 @@ pub(super) struct Readers<S: Socket> {
     turns: Option<Vec<(Instant, usize)>>,
     /// When the clock was looked at last.
     ticked: Instant,
-    taken: Vec<Live>,
+    taken: Taken,
+    pace: Pace,
     left: Vec<Left<S>>,
+}
+
+/// What was taken from the outlet, and is written turn by turn.
+#[derive(Debug, Default)]
+struct Taken {
+    /// The outlet is not looked at again before all of it is told, so that a
+    /// worker has at most twice what the outlet's bounds allow.
+    events: Vec<Live>,
+    /// How many of them were told.
+    told: usize,
+    /// The position of the first of them.
+    first: u64,
 }
 
 /// One reader.
@@ -93,7 +107,8 @@ impl<S: Socket> Readers<S> {
             able: VecDeque::new(),
             turns: None,
             ticked: now,
-            taken: Vec::new(),
+            taken: Taken::default(),
+            pace: Pace::default(),
             left: Vec::new(),
         }
     }
@@ -156,25 +171,23 @@ impl<S: Socket> Readers<S> {
     }
 
     /// Takes what was said since the last time, and writes it to all parked
-    /// readers. Pending when there was nothing.
+    /// readers, or the first of it. Pending when there was nothing.
     pub(super) fn tell(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let mut taken = std::mem::take(&mut self.taken);
-        let polled = self.outlet.poll_take(cx, &mut taken);
-        match polled {
-            Poll::Pending => {}
-            Poll::Ready(Err(Lagged)) => self.unpark_all(now),
-            Poll::Ready(Ok(first)) => {
-                for (position, live) in (first..).zip(taken.drain(..)) {
-                    self.groups.tell(position, live);
+        if self.taken.events.is_empty() {
+            match ready!(self.outlet.poll_take(cx, &mut self.taken.events)) {
+                Ok(first) => self.taken.first = first,
+                Err(Lagged) => {
+                    self.unpark_all(now);
+                    return Poll::Ready(());
                 }
-                while let Some(group) = self.groups.write_next(now, &mut self.left) {
-                    self.settle(group, now);
-                }
-                taken.shrink_to(KEPT_PLACES);
             }
         }
-        self.taken = taken;
-        polled.map(drop)
+        self.taken
+            .tell(|position, live| self.groups.tell(position, live));
+        while let Some(group) = self.groups.write_next(now, &mut self.pace, &mut self.left) {
+            self.settle(group, now);
+        }
+        Poll::Ready(())
     }
 
     /// Lets so many of those who are behind write once. Whether there are more.
@@ -198,6 +211,7 @@ impl<S: Socket> Readers<S> {
             return;
         }
         let config = &self.app.config;
+        self.pace.wrote();
         match behind.step(&self.outlet, now, || goodbye(config)) {
             (Step::Whole, Some(live)) => self.park(token, live),
             (step, live) => {
@@ -286,6 +300,28 @@ impl<S: Socket> Drop for Readers<S> {
             let rooms = Arc::clone(&self.groups.get_mut(group).audience.rooms);
             self.app.hub.detach(&rooms, &self.outlet);
         }
+        // A panic may have come between going live and being parked.
+        for (_, place) in &self.places {
+            if let State::Behind(behind) = &place.state {
+                let rooms = behind.subscription.membership().rooms();
+                self.app.hub.detach(rooms, &self.outlet);
+            }
+        }
+    }
+}
+
+impl Taken {
+    /// Tells what was not told yet, until there is no more room in a turn.
+    fn tell(&mut self, mut tell: impl FnMut(u64, &Live) -> bool) {
+        while let Some(live) = self.events.get(self.told) {
+            if !tell(self.first + self.told as u64, live) {
+                return;
+            }
+            self.told += 1;
+        }
+        self.told = 0;
+        self.events.clear();
+        self.events.shrink_to(KEPT_PLACES);
     }
 }
 

@@ -20,7 +20,9 @@ impl<S: Socket> Readers<S> {
         for group in self.groups.numbers() {
             let config = &self.app.config;
             let is_due = |reader: &Parked<S>| is_ping_due(reader, config, now);
-            self.groups.get_mut(group).ping(now, is_due, &mut self.left);
+            self.groups
+                .get_mut(group)
+                .ping(now, is_due, &mut self.pace, &mut self.left);
             self.settle(group, now);
         }
         // If the whole process stood still, nobody could have taken anything.

@@ -33,6 +33,25 @@ fn a_reader_that_the_kernel_gave_up_counts_as_stalled() {
 }
 
 #[test]
+fn a_write_that_finds_a_reader_gone_leaves_its_group_whole() {
+    for gone in 0..3 {
+        let mut bench = Bench::new(|_| {});
+        let mut readers: Vec<(usize, Client)> = (0..3).map(|_| bench.reader("a")).collect();
+        readers[gone].1.wire.borrow_mut().is_closed = true;
+        bench.say("a", "n 1");
+        bench.work();
+        assert!(readers.remove(gone).1.wire.borrow().is_dropped);
+        // Whoever moved to its place is found there.
+        let (token, client) = readers.pop().unwrap();
+        bench.hang_up(token, &client);
+        assert!(client.wire.borrow().is_dropped);
+        bench.say("a", "n 2");
+        bench.work();
+        assert_eq!(numbers(&text(&mut readers[0].1)), [1, 2]);
+    }
+}
+
+#[test]
 fn what_a_client_sends_on_is_thrown_away_and_bounded() {
     let mut bench = Bench::new(|_| {});
     let (token, mut client) = bench.reader("a");

@@ -15,6 +15,20 @@ const BUFFERED: usize = 500;
 struct Workers {
     bench: Bench,
     clients: HashMap<usize, (usize, Client)>,
+    /// Clients that hung up, which nobody noticed yet.
+    gone: Vec<(usize, Client)>,
+}
+
+impl Workers {
+    /// The poll finds what no write has found.
+    fn notice(&mut self) {
+        for (token, client) in self.gone.drain(..) {
+            if !client.wire.borrow().is_dropped {
+                self.bench.readers.readable(token);
+            }
+            assert!(client.wire.borrow().is_dropped);
+        }
+    }
 }
 
 impl Transport for Workers {
@@ -23,6 +37,7 @@ impl Transport for Workers {
             // Few, so that the worker itself is too slow now and then.
             bench: Bench::of(app, 20),
             clients: HashMap::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -31,11 +46,9 @@ impl Transport for Workers {
     }
 
     fn close(&mut self, reader: usize) {
-        if let Some((token, client)) = self.clients.remove(&reader) {
-            if !client.wire.borrow().is_dropped {
-                self.bench.hang_up(token, &client);
-            }
-            assert!(client.wire.borrow().is_dropped);
+        if let Some(reader) = self.clients.remove(&reader) {
+            reader.1.wire.borrow_mut().is_closed = true;
+            self.gone.push(reader);
         }
     }
 
@@ -50,9 +63,11 @@ impl Transport for Workers {
 
     fn work(&mut self) {
         self.bench.work_once();
+        self.notice();
     }
 
     fn pass(&mut self, time: Duration) {
+        self.notice();
         self.bench.now += time;
         let now = self.bench.now;
         if self.bench.app.draining.has_begun() {

@@ -15,6 +15,8 @@ pub(super) struct Wire {
     pub(super) taken: Vec<u8>,
     /// How often it took something.
     pub(super) writes: usize,
+    /// The most that it took at once.
+    pub(super) largest: usize,
     /// What the client sent and the server has not read.
     pub(super) sent: Vec<u8>,
     /// The client hung up.
@@ -64,6 +66,7 @@ impl Write for Fake {
         }
         wire.room -= written;
         wire.writes += 1;
+        wire.largest = wire.largest.max(written);
         wire.taken.extend_from_slice(&bytes[..written]);
         Ok(written)
     }

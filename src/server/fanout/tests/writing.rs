@@ -27,6 +27,79 @@ fn a_write_has_at_most_64_kib_or_one_event() {
 }
 
 #[test]
+fn a_turn_is_one_write_for_each_reader() {
+    let mut bench = Bench::new(|_| {});
+    let mut clients = [bench.reader("a").1, bench.reader("b").1];
+    let long = "x".repeat(1000);
+    for n in 1..=200 {
+        bench.say("a", &format!("n {n} {long}"));
+        bench.say("b", &format!("n {n} {long}"));
+    }
+    let mut late = Vec::new();
+    for turn in 1..=3 {
+        assert!(bench.tell());
+        for client in &clients {
+            assert_eq!(client.wire.borrow().writes, turn);
+        }
+        // What still waits is not for those who come now.
+        late.push(bench.add(bench.subscribe(&["a"], None)).1);
+        late[turn - 1].wire.borrow_mut().room = usize::MAX;
+        bench.readers.catch_up(1, bench.now);
+    }
+    bench.say("a", "n 201");
+    bench.work();
+    let [a, b] = clients.each_mut().map(|client| numbers(&text(client)));
+    assert_eq!(a, (1..=201).collect::<Vec<_>>());
+    assert_eq!(b, (1..=200).collect::<Vec<_>>());
+    for client in &mut late {
+        assert_eq!(numbers(&text(client)), [201]);
+    }
+}
+
+#[test]
+fn a_turn_is_bounded_when_each_reader_has_rooms_of_its_own() {
+    let mut bench = Bench::new(|_| {});
+    let mut clients: Vec<Client> = (0..100)
+        .map(|n| {
+            let own = format!("own-{n}");
+            let client = bench.add(bench.subscribe(&["all", &own], None)).1;
+            client.wire.borrow_mut().room = usize::MAX;
+            client
+        })
+        .collect();
+    bench.work();
+    clients.iter_mut().for_each(|client| drop(text(client)));
+    (1..=300).for_each(|n| bench.say("all", &format!("n {n}")));
+    assert!(bench.tell());
+    let first: Vec<Vec<usize>> = clients.iter_mut().map(|c| numbers(&text(c))).collect();
+    assert!(first.iter().all(|got| *got == first[0]));
+    assert!((1..300).contains(&first[0].len()), "{}", first[0].len());
+    bench.work();
+    for client in &mut clients {
+        let rest: Vec<usize> = (first[0].len() + 1..=300).collect();
+        assert_eq!(numbers(&text(client)), rest);
+    }
+}
+
+#[test]
+fn the_members_of_many_rooms_leave_in_writes_of_64_kib() {
+    let mut bench = Bench::new(|_| {});
+    let names: Vec<String> = (0..20).map(|n| format!("room-{n}")).collect();
+    let rooms: Vec<&str> = names.iter().map(String::as_str).collect();
+    let _members: Vec<Subscription> = (0..199)
+        .map(|n| bench.subscribe(&rooms, Some(&format!("{n:0>3} {}", "会".repeat(28)))))
+        .collect();
+    let (_, mut client) = bench.add(bench.subscribe(&rooms, Some("000 reader")));
+    client.wire.borrow_mut().room = usize::MAX;
+    bench.work();
+    let text = text(&mut client);
+    assert_eq!(text.matches("event: presence\n").count(), 20);
+    assert!(text.len() > 200_000, "{}", text.len());
+    let largest = client.wire.borrow().largest;
+    assert!(largest <= 64 * 1024, "{largest}");
+}
+
+#[test]
 fn the_first_write_has_the_head_and_all_that_there_is() {
     let mut bench = Bench::new(|_| {});
     (1..=5).for_each(|n| bench.say("a", &format!("n {n}")));

@@ -1,5 +1,6 @@
 //! What the rest of the server and one worker share.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,13 +24,16 @@ pub(super) struct Arrival {
 /// How a worker is reached.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    arrivals: Mutex<Vec<Arrival>>,
+    arrivals: Mutex<VecDeque<Arrival>>,
     /// How many readers it has, those on their way included. A sum and no more:
     /// nothing else is read by it.
     load: Arc<AtomicUsize>,
     /// Never unset. Set before the bell rings, and looked at after each wait
     /// for it, so that no worker sleeps through it.
     stopped: AtomicBool,
+    /// The worker is to have a bug.
+    #[cfg(test)]
+    pub(super) has_bug: AtomicBool,
     bell: mio::Waker,
 }
 
@@ -48,6 +52,8 @@ impl Mailbox {
             arrivals: Mutex::default(),
             load: Arc::default(),
             stopped: AtomicBool::new(false),
+            #[cfg(test)]
+            has_bug: AtomicBool::new(false),
             bell: mio::Waker::new(registry, token)?,
         })
     }
@@ -63,7 +69,7 @@ impl Mailbox {
 
     pub(super) fn post(&self, arrival: Arrival) {
         let mut arrivals = self.lock();
-        arrivals.push(arrival);
+        arrivals.push_back(arrival);
         let first = arrivals.len() == 1;
         drop(arrivals);
         // Whoever is not the first comes to a worker that was woken, and has
@@ -75,12 +81,18 @@ impl Mailbox {
 
     /// Those who have come, at most so many; and whether there are more.
     pub(super) fn collect(&self, most: usize) -> (Vec<Arrival>, bool) {
-        let mut arrivals = self.lock();
-        if arrivals.len() <= most {
-            return (std::mem::take(&mut *arrivals), false);
+        #[cfg(test)]
+        if self.has_bug.swap(false, Ordering::Relaxed) {
+            std::panic::resume_unwind(Box::new("a bug"));
         }
-        let rest = arrivals.split_off(most);
-        (std::mem::replace(&mut *arrivals, rest), true)
+        let mut arrivals = self.lock();
+        let few = arrivals.len().min(most);
+        let first = arrivals.drain(..few).collect();
+        if arrivals.is_empty() {
+            // A storm's room is given back.
+            *arrivals = VecDeque::new();
+        }
+        (first, !arrivals.is_empty())
     }
 
     /// Makes the worker look at what has changed.
@@ -101,7 +113,7 @@ impl Mailbox {
         self.stopped.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arrival>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arrival>> {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn start(app: Arc<App>, number: usize) -> io::Result<Arc<Mailbox>> {
 }
 
 /// A bug drops one worker's readers, who come back, and no others.
-pub(super) fn until(is_stopped: impl Fn() -> bool, mut work: impl FnMut()) {
+fn until(is_stopped: impl Fn() -> bool, mut work: impl FnMut()) {
     while !is_stopped() {
         if catch_unwind(AssertUnwindSafe(&mut work)).is_err() {
             tracing::error!("a worker panicked; its readers have to come back");

@@ -1,11 +1,8 @@
 //! Workers as they are: threads, polls and sockets of the kernel.
 
-use std::cell::Cell;
 use std::io::Read as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::panic::resume_unwind;
 
-use super::super::worker::until;
 use super::*;
 
 /// No test comes near it.
@@ -144,13 +141,27 @@ fn workers_that_sleep_are_woken_by_their_end() {
 
 #[test]
 fn a_panic_ends_nobody_but_the_readers_of_that_worker() {
-    let turns = Cell::new(0);
-    let work = || {
-        turns.set(turns.get() + 1);
-        if turns.get() == 1 {
-            resume_unwind(Box::new("a bug"));
-        }
+    let threads = Threads::start(2);
+    let (mut first, mut second) = (threads.readers(1), threads.readers(1));
+    assert_eq!(threads.loads(), [1, 1]);
+    let mailbox = &threads.fanout.mailboxes[0];
+    mailbox.has_bug.store(true, Ordering::Relaxed);
+    mailbox.ring();
+    assert_eq!(first[0].read(&mut [0]).unwrap(), 0, "it is closed");
+    // Who comes next comes to the same worker, and is served.
+    first = threads.readers(1);
+    let draft = Draft {
+        name: UserName::parse("Alice").unwrap(),
+        text: MessageText::parse("x", 1).unwrap(),
+        client_id: None,
     };
-    until(|| turns.get() == 2, work);
-    assert_eq!(turns.get(), 2);
+    let room = RoomName::parse("a").unwrap();
+    threads.app.hub.publish(&room, draft).unwrap();
+    for client in first.iter_mut().chain(&mut second) {
+        read_to(client, "event: update\n");
+    }
+    assert_eq!(threads.loads(), [1, 1]);
+    drop((first, second));
+    threads.until_empty();
+    assert_eq!(threads.app.hub.readers(), 0);
 }

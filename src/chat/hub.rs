@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -90,7 +91,10 @@ impl Hub {
     ///
     /// [`TooManyRooms`] when the room would be one too many; nothing is said.
     pub fn publish(&self, room: &RoomName, draft: Draft) -> Result<Published, TooManyRooms> {
-        self.lock().publish(room, draft)
+        let mut asleep = Vec::new();
+        let published = self.lock().publish(room, draft, &mut asleep);
+        asleep.into_iter().for_each(Waker::wake);
+        published
     }
 
     /// A part of the history of `room`. Asking does not make the room.
@@ -157,9 +161,12 @@ impl Hub {
     /// rooms that are idle.
     pub fn tick(&self) {
         let now = Instant::now();
+        let mut asleep = Vec::new();
         let mut rooms = self.lock();
-        rooms.flush_presence(now);
+        rooms.flush_presence(now, &mut asleep);
         rooms.forget_idle(now);
+        drop(rooms);
+        asleep.into_iter().for_each(Waker::wake);
     }
 
     /// A panic under the lock can only come from a bug; the others go on.

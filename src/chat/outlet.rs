@@ -115,11 +115,13 @@ impl Outlet {
         state.before + state.events.len() as u64
     }
 
-    /// Puts an event in, and wakes the consumer if it sleeps. Under the hub's lock.
-    pub(super) fn push(&self, live: Live) {
+    /// Puts an event in, under the hub's lock. Returns whom to wake when that
+    /// is given back, if the consumer sleeps: for a worker that is a system call.
+    #[must_use]
+    pub(super) fn push(&self, live: Live) -> Option<Waker> {
         let mut state = self.lock();
         if !state.open {
-            return;
+            return None;
         }
         let bytes = state.bytes + live.news.bytes();
         let full = state.events.len() >= self.bounds.events || bytes > self.bounds.bytes;
@@ -129,10 +131,7 @@ impl Outlet {
             state.bytes = bytes;
             state.events.push(live);
         }
-        if let Some(waker) = state.waker.take() {
-            drop(state);
-            waker.wake();
-        }
+        state.waker.take()
     }
 
     /// A panic under the lock can only come from a bug; the others go on.
@@ -186,6 +185,10 @@ mod tests {
         }
     }
 
+    fn push(outlet: &Outlet, live: Live) {
+        outlet.push(live).into_iter().for_each(Waker::wake);
+    }
+
     fn take(outlet: &Outlet) -> Poll<Result<(u64, usize), Lagged>> {
         let mut events = Vec::new();
         let taken = outlet.poll_take(&mut Context::from_waker(Waker::noop()), &mut events);
@@ -202,21 +205,21 @@ mod tests {
     fn events_are_taken_once_and_positions_go_on() {
         let outlet = opened(10, 1000);
         assert_eq!(take(&outlet), Poll::Pending);
-        (0..3).for_each(|_| outlet.push(event(1)));
+        (0..3).for_each(|_| push(&outlet, event(1)));
         assert_eq!(outlet.open(), 3, "what waits is not for who comes now");
         assert_eq!(take(&outlet), Poll::Ready(Ok((0, 3))));
         assert_eq!(take(&outlet), Poll::Pending);
-        outlet.push(event(1));
+        push(&outlet, event(1));
         assert_eq!(take(&outlet), Poll::Ready(Ok((3, 1))));
     }
 
     #[test]
     fn one_event_too_many_empties_and_closes_it_and_the_next_reader_opens_it() {
         let outlet = opened(3, 1000);
-        (0..4).for_each(|_| outlet.push(event(1)));
-        outlet.push(event(1));
+        (0..4).for_each(|_| push(&outlet, event(1)));
+        push(&outlet, event(1));
         assert_eq!(outlet.open(), 3);
-        outlet.push(event(1));
+        push(&outlet, event(1));
         assert_eq!(take(&outlet), Poll::Ready(Err(Lagged)), "told first");
         assert_eq!(take(&outlet), Poll::Ready(Ok((3, 1))));
         assert_eq!(take(&outlet), Poll::Pending, "and told once");
@@ -225,10 +228,10 @@ mod tests {
     #[test]
     fn bytes_are_bounded_but_for_a_single_event() {
         let outlet = opened(10, 1000);
-        outlet.push(event(5000));
+        push(&outlet, event(5000));
         assert_eq!(take(&outlet), Poll::Ready(Ok((0, 1))));
-        outlet.push(event(600));
-        outlet.push(event(600));
+        push(&outlet, event(600));
+        push(&outlet, event(600));
         assert_eq!(take(&outlet), Poll::Ready(Err(Lagged)));
         assert_eq!(take(&outlet), Poll::Pending, "closed");
     }
@@ -240,7 +243,7 @@ mod tests {
             bytes: 1,
         };
         let outlet = Outlet::new(bounds);
-        outlet.push(event(1));
+        push(&outlet, event(1));
         assert_eq!(take(&outlet), Poll::Pending);
     }
 
@@ -253,7 +256,7 @@ mod tests {
         let mut events = Vec::new();
         assert!(outlet.poll_take(&mut cx, &mut events).is_pending());
         assert!(outlet.poll_take(&mut cx, &mut events).is_pending());
-        (0..3).for_each(|_| outlet.push(event(1)));
+        (0..3).for_each(|_| push(&outlet, event(1)));
         assert_eq!(rings.0.load(Ordering::Relaxed), 1);
     }
 
@@ -279,7 +282,7 @@ mod tests {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
-                        outlet.push(event(1));
+                        push(&outlet, event(1));
                     }
                 });
                 let woken = runtime.block_on(async {

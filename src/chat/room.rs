@@ -4,6 +4,7 @@
 //! first needed, and goes when it is not needed any more.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
@@ -59,7 +60,13 @@ impl Room {
     }
 
     /// Says `draft` in this room: history first, then the live readers.
-    pub(super) fn say(&mut self, id: EventId, draft: Draft, now: Instant) -> Frame {
+    pub(super) fn say(
+        &mut self,
+        id: EventId,
+        draft: Draft,
+        now: Instant,
+        asleep: &mut Vec<Waker>,
+    ) -> Frame {
         let mut created_at = String::with_capacity(32);
         // A `String` takes everything.
         let _ = MILLISECONDS.print_timestamp(&jiff::Timestamp::now(), &mut created_at);
@@ -72,23 +79,24 @@ impl Room {
         );
         self.history.push(frame.clone());
         self.last_used = now;
-        self.tell(&News::Update(frame.clone()));
+        self.tell(&News::Update(frame.clone()), asleep);
         frame
     }
 
     /// Tells the readers who came and who left.
-    pub(super) fn flush_presence(&mut self, now: Instant) {
+    pub(super) fn flush_presence(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
         if let Some(change) = self.presence.flush(&self.name, now) {
-            self.tell(&News::Presence(change));
+            self.tell(&News::Presence(change), asleep);
         }
     }
 
-    fn tell(&self, news: &News) {
+    /// Who sleeps is put into `asleep`, to be woken without the hub's lock.
+    fn tell(&self, news: &News, asleep: &mut Vec<Waker>) {
         for outlet in &self.outlets {
-            outlet.push(Live {
+            asleep.extend(outlet.push(Live {
                 room: self.key,
                 news: news.clone(),
-            });
+            }));
         }
     }
 

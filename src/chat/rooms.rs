@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -111,11 +112,13 @@ impl Rooms {
         self.by_name.values()
     }
 
-    /// Says `draft`, unless it was said before.
+    /// Says `draft`, unless it was said before. Puts into `asleep` whom to wake
+    /// for it.
     pub(super) fn publish(
         &mut self,
         name: &RoomName,
         draft: Draft,
+        asleep: &mut Vec<Waker>,
     ) -> Result<Published, TooManyRooms> {
         let now = Instant::now();
         let id = self.id(self.seq + 1);
@@ -128,7 +131,7 @@ impl Rooms {
             return Ok(Published::Repeated(first.clone()));
         }
         let bytes_before = room.history.bytes();
-        let frame = room.say(id, draft, now);
+        let frame = room.say(id, draft, now, asleep);
         let bytes = room.history.bytes();
         self.bytes = self.bytes - bytes_before + bytes;
         self.seq = id.seq;
@@ -172,11 +175,12 @@ impl Rooms {
         }
     }
 
-    /// Tells the readers who came and who left.
-    pub(super) fn flush_presence(&mut self, now: Instant) {
+    /// Tells the readers who came and who left. Puts into `asleep` whom to wake
+    /// for it.
+    pub(super) fn flush_presence(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
         for name in std::mem::take(&mut self.unsettled) {
             if let Some(room) = self.by_name.get_mut(&name) {
-                room.flush_presence(now);
+                room.flush_presence(now, asleep);
             }
             self.settle_later(&name);
         }

@@ -65,6 +65,10 @@ fn start(stream: TcpStream, shared: &Shared) {
         .spawn(connection::serve(stream, shared.clone()));
 }
 
+/// The kernel counts milliseconds in a C int: 24 days.
+#[cfg(target_os = "linux")]
+const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+
 fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     // An event is small and must leave at once.
     stream.set_nodelay(true)?;
@@ -72,7 +76,7 @@ fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     // socket is full. The kernel does: a reader that takes nothing for so long,
     // or that has vanished, is gone.
     #[cfg(target_os = "linux")]
-    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stall))?;
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stall.min(LONGEST_USER_TIMEOUT)))?;
     Ok(())
 }
 

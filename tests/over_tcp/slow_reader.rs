@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::support::{EventReader, TestServer};
 
-/// No machine is so slow that a reader which only pauses is taken for gone.
-const LONG: Duration = Duration::from_secs(3600);
+/// No machine is so slow that a reader which only pauses is taken for gone. And
+/// more than the 24 days that a kernel can count.
+const LONG: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Large, so that few of them fill a socket that nobody reads.
 fn large(number: usize) -> String {
@@ -45,7 +46,7 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
         config.stall = LONG;
     });
     let (mut stopped, mut reader) = two_readers(&server).await;
-    // More than the sockets hold, and far more than the room's channel.
+    // More than the sockets hold, and far more than the outlet.
     say_past(&server, &mut reader, 3000).await;
     for number in 1..=3000 {
         let update = stopped.expect("update").await;

@@ -45,6 +45,7 @@
 
 mod behind;
 mod group;
+mod groups;
 mod mailbox;
 mod pace;
 mod parked;

@@ -6,6 +6,7 @@
 
 mod clock;
 mod seams;
+mod taken;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -18,12 +19,14 @@ use bytes::Bytes;
 use slab::Slab;
 
 pub(super) use self::clock::tick;
+use self::taken::Taken;
 use super::behind::{Behind, Step};
-use super::group::{Groups, Left};
+use super::group::Left;
+use super::groups::Groups;
 use super::mailbox::Permit;
 use super::pace::Pace;
-use super::socket::Socket;
-use crate::chat::{Lagged, Live, Membership, Outlet, OutletBounds};
+use super::socket::{Socket, read_junk};
+use crate::chat::{Lagged, Membership, Outlet, OutletBounds};
 use crate::config::Config;
 use crate::http::{App, Opening, bye};
 use crate::sse::LAST_CHUNK;
@@ -34,9 +37,6 @@ pub(super) const BOUNDS: OutletBounds = OutletBounds {
     events: 4096,
     bytes: 4 << 20,
 };
-/// What a client may send on after its request: nobody reads it, but a browser
-/// or a proxy that sends a little is not thrown out for it.
-const MAX_JUNK_BYTES: usize = 64 * 1024;
 /// Tables are kept for so many at least.
 const KEPT_PLACES: usize = 64;
 
@@ -57,18 +57,6 @@ pub(super) struct Readers<S: Socket> {
     taken: Taken,
     pace: Pace,
     left: Vec<Left<S>>,
-}
-
-/// What was taken from the outlet, and is written turn by turn.
-#[derive(Debug, Default)]
-struct Taken {
-    /// The outlet is not looked at again before all of it is told, so that a
-    /// worker has at most twice what the outlet's bounds allow.
-    events: Vec<Live>,
-    /// How many of them were told.
-    told: usize,
-    /// The position of the first of them.
-    first: u64,
 }
 
 /// One reader.
@@ -310,41 +298,8 @@ impl<S: Socket> Drop for Readers<S> {
     }
 }
 
-impl Taken {
-    /// Tells what was not told yet, until there is no more room in a turn.
-    fn tell(&mut self, mut tell: impl FnMut(u64, &Live) -> bool) {
-        while let Some(live) = self.events.get(self.told) {
-            if !tell(self.first + self.told as u64, live) {
-                return;
-            }
-            self.told += 1;
-        }
-        self.told = 0;
-        self.events.clear();
-        self.events.shrink_to(KEPT_PLACES);
-    }
-}
-
 /// Bye, and the end of the body.
 fn goodbye(config: &Config) -> Bytes {
     let bye = bye(config);
     [bye.chunk(), LAST_CHUNK].concat().into()
-}
-
-/// Reads what a client sends on after its request, to throw it away. A client
-/// that ends its half is gone, as hyper has it too.
-fn read_junk(socket: &mut impl io::Read, junk: &mut usize) -> io::Result<()> {
-    let mut bytes = [0; 4096];
-    loop {
-        match socket.read(&mut bytes) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(read) => *junk += read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        if *junk > MAX_JUNK_BYTES {
-            return Err(io::Error::other("it sends on after its request"));
-        }
-    }
 }

@@ -7,6 +7,10 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes};
 use mio::net::TcpStream;
 
+/// What a client may send on after its request: nobody reads it, but a browser
+/// or a proxy that sends a little is not thrown out for it.
+const MAX_JUNK_BYTES: usize = 64 * 1024;
+
 /// A socket that never blocks.
 pub(super) trait Socket: Read + Write {
     /// Says that no more will be written.
@@ -69,6 +73,24 @@ pub(super) fn broken_off<'a>(
         whole += 1;
     }
     (whole, None)
+}
+
+/// Reads what a client sends on after its request, to throw it away. A client
+/// that ends its half is gone, as hyper has it too.
+pub(super) fn read_junk(socket: &mut impl Read, junk: &mut usize) -> io::Result<()> {
+    let mut bytes = [0; 4096];
+    loop {
+        match socket.read(&mut bytes) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => *junk += read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if *junk > MAX_JUNK_BYTES {
+            return Err(io::Error::other("it sends on after its request"));
+        }
+    }
 }
 
 #[cfg(test)]

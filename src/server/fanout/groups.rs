@@ -1,0 +1,180 @@
+//! All groups of a worker: who is told of which room, and how much of what was
+//! said goes into one turn.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use slab::Slab;
+
+use super::group::{Audience, Group, Left};
+use super::pace::Pace;
+use super::parked::{Event, Parked};
+use super::socket::Socket;
+use crate::chat::{Live, News, RoomKey, RoomName};
+
+/// What is kept of the buffer in which a turn's events are joined.
+const KEPT_BYTES: usize = 128 * 1024;
+/// Tables are kept for so many at least.
+const KEPT_PLACES: usize = 64;
+
+/// Most events that a turn brings, counted once for each group that is told: a
+/// room may be in as many groups as there are readers.
+const MAX_NOTED: usize = 16 * 1024;
+
+/// All groups of a worker.
+#[derive(Debug)]
+pub(super) struct Groups<S> {
+    groups: Slab<Group<S>>,
+    by_audience: HashMap<Audience, usize>,
+    /// Exactly the rooms of the groups.
+    by_room: HashMap<RoomKey, BTreeSet<usize>>,
+    /// Those that this turn brings something.
+    told: Vec<usize>,
+    /// How many events they are brought.
+    noted: usize,
+    /// Where a turn's events are joined.
+    joined: Vec<u8>,
+}
+
+impl<S: Socket> Groups<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            groups: Slab::new(),
+            by_audience: HashMap::new(),
+            by_room: HashMap::new(),
+            told: Vec::new(),
+            noted: 0,
+            joined: Vec::new(),
+        }
+    }
+
+    /// Parks a reader. `keys` are its rooms' in the order of `audience`.
+    pub(super) fn park(
+        &mut self,
+        audience: Audience,
+        keys: Vec<RoomKey>,
+        reader: Parked<S>,
+    ) -> (usize, usize) {
+        let number = match self.by_audience.get(&audience) {
+            Some(&number) => number,
+            None => self.make(audience, keys),
+        };
+        let readers = &mut self.groups[number].readers;
+        readers.push(reader);
+        (number, readers.len() - 1)
+    }
+
+    fn make(&mut self, audience: Audience, keys: Vec<RoomKey>) -> usize {
+        let number = self.groups.insert(Group::new(audience.clone(), keys));
+        for &key in &self.groups[number].keys {
+            self.by_room.entry(key).or_default().insert(number);
+        }
+        self.by_audience.insert(audience, number);
+        number
+    }
+
+    pub(super) fn get_mut(&mut self, number: usize) -> &mut Group<S> {
+        &mut self.groups[number]
+    }
+
+    /// The numbers of all groups.
+    pub(super) fn numbers(&self) -> Vec<usize> {
+        self.groups.iter().map(|(number, _)| number).collect()
+    }
+
+    /// Whether somebody is told of this room.
+    pub(super) fn has(&self, room: RoomKey) -> bool {
+        self.by_room.contains_key(&room)
+    }
+
+    /// Removes a group that nobody is in. Returns its rooms that nobody is
+    /// told of any more.
+    pub(super) fn remove_if_empty(&mut self, number: usize) -> Vec<RoomName> {
+        if !self.groups[number].readers.is_empty() {
+            return Vec::new();
+        }
+        let group = self.groups.remove(number);
+        self.by_audience.remove(&group.audience);
+        let mut unused = Vec::new();
+        for (key, name) in group.keys.iter().zip(&*group.audience.rooms) {
+            let Some(groups) = self.by_room.get_mut(key) else {
+                continue;
+            };
+            groups.remove(&number);
+            if groups.is_empty() {
+                self.by_room.remove(key);
+                unused.push(name.clone());
+            }
+        }
+        if self.groups.is_empty() {
+            self.shrink();
+        }
+        unused
+    }
+
+    /// Takes down for this turn what happened, for those who are told of it.
+    /// False if it has to wait for the next turn: a turn is one write for each
+    /// reader, so that all else that a worker does comes after a bounded time.
+    pub(super) fn tell(&mut self, position: u64, live: &Live) -> bool {
+        if !self.has_room_for(live) {
+            return false;
+        }
+        let (chunk, seq) = match &live.news {
+            News::Update(frame) => (frame.event().chunk(), Some(frame.seq())),
+            News::Presence(event) => (event.chunk(), None),
+        };
+        for &number in self.by_room.get(&live.room).into_iter().flatten() {
+            let group = &mut self.groups[number];
+            if seq.is_none() && !group.audience.presence {
+                continue;
+            }
+            if group.noted() == 0 {
+                self.told.push(number);
+            }
+            group.note(Event {
+                position,
+                chunk: chunk.clone(),
+                seq,
+            });
+            self.noted += 1;
+        }
+        true
+    }
+
+    fn has_room_for(&self, live: &Live) -> bool {
+        let Some(groups) = self.by_room.get(&live.room) else {
+            return true;
+        };
+        let bytes = live.news.bytes();
+        let fits = |&number: &usize| self.groups[number].has_room_for(bytes);
+        (self.noted == 0 || self.noted + groups.len() <= MAX_NOTED) && groups.iter().all(fits)
+    }
+
+    /// Gives back what a wave of readers needed and those who are left don't.
+    pub(super) fn shrink(&mut self) {
+        if self.groups.is_empty() {
+            *self = Self::new();
+            return;
+        }
+        let twice = 2 * self.groups.len().max(KEPT_PLACES);
+        self.groups.shrink_to_fit();
+        self.by_audience.shrink_to(twice);
+        self.by_room.shrink_to(twice);
+        self.told.shrink_to(twice);
+    }
+
+    /// Writes what was taken down for the next group, and returns its number.
+    pub(super) fn write_next(
+        &mut self,
+        now: Instant,
+        pace: &mut Pace,
+        left: &mut Vec<Left<S>>,
+    ) -> Option<usize> {
+        let number = self.told.pop()?;
+        self.noted -= self.groups[number].noted();
+        self.groups[number].write(now, &mut self.joined, pace, left);
+        self.joined.clear();
+        self.joined.shrink_to(KEPT_BYTES);
+        Some(number)
+    }
+}

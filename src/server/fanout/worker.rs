@@ -85,20 +85,27 @@ impl<'a> Worker<'a> {
                 events.clear();
                 thread::sleep(Duration::from_millis(100));
             }
-            let now = Instant::now();
             self.serve(&events);
-            let mut busy = self.welcome(now);
-            busy |= self.readers.tell(&mut cx, now).is_ready();
-            busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
-            let next_end = self.end(now);
-            if now >= self.next_tick {
-                self.readers.tick(now);
-                self.next_tick = now + tick(&self.app.config);
-            }
-            wait = match busy {
-                true => Some(Duration::ZERO),
-                false => self.until(next_end),
-            };
+            wait = self.turn(&mut cx);
+        }
+    }
+
+    /// All that there is to do, or the first of it. How long there is nothing
+    /// to do after that but what the poll finds.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
+        let now = Instant::now();
+        let mut busy = self.welcome(now);
+        busy |= self.readers.tell(cx, now).is_ready();
+        let next_end = self.end(now);
+        if now >= self.next_tick {
+            self.readers.tick(now);
+            self.next_tick = now + tick(&self.app.config);
+        }
+        // Last, since all that comes before lets readers fall behind.
+        busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
+        match busy {
+            true => Some(Duration::ZERO),
+            false => self.until(next_end),
         }
     }
 
@@ -144,10 +151,52 @@ impl<'a> Worker<'a> {
         self.readers.end_due(ENDS_AT_ONCE, now)
     }
 
-    /// How long there is nothing to do but what the poll finds.
+    /// The time until the next tick, or until a reader's turn to end.
     fn until(&self, next_end: Option<Instant>) -> Option<Duration> {
         let tick = (!self.readers.is_empty()).then_some(self.next_tick);
         let next = tick.into_iter().chain(next_end).min()?;
         Some(next.saturating_duration_since(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream as Std};
+
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::chat::{Backlog, RoomName, Subscribe};
+    use crate::config::Config;
+    use crate::http::Opening;
+
+    #[test]
+    fn no_worker_sleeps_before_it_has_said_the_byes_that_are_due() {
+        let app = Arc::new(App::new(Config::default()).unwrap());
+        let mut poll = Poll::new().unwrap();
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL).unwrap());
+        let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = Std::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let wish = Subscribe {
+            rooms: RoomName::parse("a").unwrap().into(),
+            cursor: None,
+            backlog: Backlog::Last(0),
+            name: None,
+            presence: false,
+        };
+        mailbox.post(Arrival {
+            socket: TcpStream::from_std(socket),
+            opening: Opening::for_test(&app, app.hub.subscribe(wish).unwrap()),
+            permit: mailbox.permit(&TaskTracker::new()),
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+        while worker.turn(&mut cx) == Some(Duration::ZERO) {}
+        assert_eq!(app.hub.readers(), 1);
+        app.draining.begin(Duration::ZERO);
+        while worker.turn(&mut cx) == Some(Duration::ZERO) {}
+        assert_eq!(app.hub.readers(), 0);
     }
 }

@@ -430,7 +430,7 @@ test('a page that was away too long shows how many messages it lost', LIMIT, asy
 });
 
 test('a page that is told bye comes back to the next server', LIMIT, async (t) => {
-  const server = await Server.start(t, ...QUICK, '--grace', '300ms');
+  const server = await Server.start(t, ...QUICK, '--grace', '10s');
   const person = await Person.arrive(t);
   const chat = await person.open(server.url);
   await server.kill('SIGTERM');

@@ -85,7 +85,7 @@ test('a reader goes on by itself after kill -9 and a restart, and is told of it'
 });
 
 test('a reader that is told bye comes back to the next server', { timeout: 60_000 }, async (t) => {
-  const server = await Server.start(t, '--retry', '20ms..50ms', '--grace', '200ms');
+  const server = await Server.start(t, '--retry', '20ms..50ms', '--grace', '10s');
   const reader = new Reader(t, `${server.url}/rooms/lobby/events`);
   await reader.until('hello', () => reader.of('hello').length === 1);
   await server.kill('SIGTERM');

@@ -26,4 +26,4 @@ pub use body::Body;
 pub use draining::Draining;
 pub use opening::Opening;
 pub use service::answer;
-pub use stream::bye;
+pub use stream::{MAX_WRITE_BYTES, bye};

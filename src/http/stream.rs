@@ -19,8 +19,8 @@ use crate::chat::{Cursor, Hello, HelloRoom, Subscription};
 use crate::config::Config;
 use crate::sse;
 
-/// How much is joined into one write.
-const MAX_WRITE_BYTES: usize = 64 * 1024;
+/// How much is joined into one write to a reader, whoever writes.
+pub const MAX_WRITE_BYTES: usize = 64 * 1024;
 
 /// The body of an event stream.
 #[derive(Debug)]

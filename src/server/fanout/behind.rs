@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::parked::{MAX_WRITE_BYTES, Parked};
+use super::parked::Parked;
 use super::socket::{Socket, Written, broken_off, write};
 use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Subscription};
-use crate::http::Opening;
+use crate::http::{MAX_WRITE_BYTES, Opening};
 
 /// A reader that does not have everything yet.
 #[derive(Debug)]

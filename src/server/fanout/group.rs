@@ -7,9 +7,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::pace::Pace;
-use super::parked::{Event, Joined, MAX_WRITE_BYTES, Parked, Wrote};
+use super::parked::{Event, Joined, Parked, Wrote};
 use super::socket::Socket;
 use crate::chat::{RoomKey, RoomName};
+use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
 
 /// Who is told the same: the rooms, in the order of their names, and whether

@@ -8,9 +8,6 @@ use bytes::Bytes;
 
 use super::socket::{Socket, Written, broken_off, write};
 
-/// How much is joined into one write.
-pub(super) const MAX_WRITE_BYTES: usize = 64 * 1024;
-
 /// A reader that has everything.
 #[derive(Debug)]
 pub(super) struct Parked<S> {

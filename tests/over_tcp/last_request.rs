@@ -8,6 +8,14 @@ use tokio::io::AsyncWriteExt as _;
 
 const STREAM: &str = "GET /rooms/lobby/events HTTP/1.1\r\nhost: a\r\n\r\n";
 
+/// The stream that was asked for last begins, and tells what is said.
+async fn is_live(server: &TestServer, connection: Connection) {
+    let mut reader = connection.events().await;
+    reader.expect("hello").await;
+    server.say("lobby", "live").await;
+    assert_eq!(reader.messages(1).await, ["live"]);
+}
+
 #[tokio::test]
 async fn a_stream_may_follow_other_requests_on_its_connection() {
     let server = TestServer::start();
@@ -19,10 +27,7 @@ async fn a_stream_may_follow_other_requests_on_its_connection() {
         assert_eq!(connection.answer().await.status, 200);
     }
     connection.send(STREAM).await;
-    let mut reader = connection.events().await;
-    reader.expect("hello").await;
-    server.say("lobby", "hi").await;
-    assert_eq!(reader.messages(1).await, ["hi"]);
+    is_live(&server, connection).await;
 }
 
 #[tokio::test]
@@ -58,10 +63,7 @@ async fn large_answers_before_a_stream_come_whole_before_it_begins() {
         let page: serde_json::Value = answer.json();
         assert_eq!(page["messages"].as_array().unwrap().len(), 500);
     }
-    let mut reader = connection.events().await;
-    reader.expect("hello").await;
-    server.say("lobby", "live").await;
-    assert_eq!(reader.messages(1).await, ["live"]);
+    is_live(&server, connection).await;
 }
 
 #[tokio::test]
@@ -87,8 +89,5 @@ async fn a_body_that_comes_with_a_request_for_a_stream_is_dropped() {
     let head = STREAM.trim_end();
     let request = format!("{head}\r\ncontent-length: 5\r\n\r\nhello");
     connection.send(request).await;
-    let mut reader = connection.events().await;
-    reader.expect("hello").await;
-    server.say("lobby", "hi").await;
-    assert_eq!(reader.messages(1).await, ["hi"]);
+    is_live(&server, connection).await;
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use super::KEPT_PLACES;
 use super::group::{Audience, Group, Left};
 use super::pace::Pace;
 use super::parked::{Event, Parked};
@@ -14,9 +15,6 @@ use crate::chat::{Live, News, RoomKey, RoomName};
 
 /// What is kept of the buffer in which a turn's events are joined.
 const KEPT_BYTES: usize = 128 * 1024;
-/// Tables are kept for so many at least.
-const KEPT_PLACES: usize = 64;
-
 /// Most events that a turn brings, counted once for each group that is told: a
 /// room may be in as many groups as there are readers.
 const MAX_NOTED: usize = 16 * 1024;

@@ -64,6 +64,9 @@ use tokio_util::task::TaskTracker;
 use self::mailbox::{Arrival, Mailbox};
 use crate::http::{App, Opening};
 
+/// A worker keeps its tables for so many at least when they are given back.
+const KEPT_PLACES: usize = 64;
+
 /// All workers of a server.
 #[derive(Debug)]
 pub(super) struct Fanout {

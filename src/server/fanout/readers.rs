@@ -20,6 +20,7 @@ use slab::Slab;
 
 pub(super) use self::clock::tick;
 use self::taken::Taken;
+use super::KEPT_PLACES;
 use super::behind::{Behind, Step};
 use super::group::Left;
 use super::groups::Groups;
@@ -37,9 +38,6 @@ pub(super) const BOUNDS: OutletBounds = OutletBounds {
     events: 4096,
     bytes: 4 << 20,
 };
-/// Tables are kept for so many at least.
-const KEPT_PLACES: usize = 64;
-
 /// All readers of one worker.
 #[derive(Debug)]
 pub(super) struct Readers<S: Socket> {

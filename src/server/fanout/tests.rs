@@ -75,25 +75,11 @@ impl Bench {
     }
 
     fn subscribe(&self, rooms: &[&str], name: Option<&str>) -> Subscription {
-        let rooms = rooms.iter().map(|room| RoomName::parse(room).unwrap());
-        let wish = Subscribe {
-            rooms: RoomList::new(rooms).unwrap(),
-            cursor: None,
-            backlog: Backlog::Last(0),
-            name: name.map(|name| UserName::parse(name).unwrap()),
-            presence: name.is_some(),
-        };
-        self.app.hub.subscribe(wish).unwrap()
+        subscribe(&self.app, rooms, name)
     }
 
     fn say(&self, room: &str, text: &str) {
-        let draft = Draft {
-            name: UserName::parse("Alice").unwrap(),
-            text: MessageText::parse(text, 1 << 20).unwrap(),
-            client_id: None,
-        };
-        let room = RoomName::parse(room).unwrap();
-        self.app.hub.publish(&room, draft).unwrap();
+        say(&self.app, room, text);
     }
 
     /// Everything that can be done now.
@@ -121,6 +107,43 @@ impl Bench {
         client.wire.borrow_mut().is_closed = true;
         self.readers.readable(token);
     }
+}
+
+fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
+    let rooms = rooms.iter().map(|room| RoomName::parse(room).unwrap());
+    let wish = Subscribe {
+        rooms: RoomList::new(rooms).unwrap(),
+        cursor: None,
+        backlog: Backlog::Last(0),
+        name: name.map(|name| UserName::parse(name).unwrap()),
+        presence: name.is_some(),
+    };
+    app.hub.subscribe(wish).unwrap()
+}
+
+fn say(app: &App, room: &str, text: &str) {
+    let draft = Draft {
+        name: UserName::parse("Alice").unwrap(),
+        text: MessageText::parse(text, 1 << 20).unwrap(),
+        client_id: None,
+    };
+    let room = RoomName::parse(room).unwrap();
+    app.hub.publish(&room, draft).unwrap();
+}
+
+/// The stream of a reader of room `a`.
+pub(super) fn opening(app: &App) -> Opening {
+    Opening::for_test(app, subscribe(app, &["a"], None))
+}
+
+/// The two ends of a connection: the client's, and the server's, which does
+/// not block.
+pub(super) fn connected() -> (std::net::TcpStream, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_nonblocking(true).unwrap();
+    (client, socket)
 }
 
 fn text(client: &mut Client) -> String {

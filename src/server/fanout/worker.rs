@@ -105,7 +105,7 @@ impl<'a> Worker<'a> {
         busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
         match busy {
             true => Some(Duration::ZERO),
-            false => self.until(next_end),
+            false => self.pause(next_end),
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The time until the next tick, or until a reader's turn to end.
-    fn until(&self, next_end: Option<Instant>) -> Option<Duration> {
+    fn pause(&self, next_end: Option<Instant>) -> Option<Duration> {
         let tick = (!self.readers.is_empty()).then_some(self.next_tick);
         let next = tick.into_iter().chain(next_end).min()?;
         Some(next.saturating_duration_since(Instant::now()))
@@ -161,14 +161,11 @@ impl<'a> Worker<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream as Std};
-
     use tokio_util::task::TaskTracker;
 
+    use super::super::tests::{connected, opening};
     use super::*;
-    use crate::chat::{Backlog, RoomName, Subscribe};
     use crate::config::Config;
-    use crate::http::Opening;
 
     #[test]
     fn no_worker_sleeps_before_it_has_said_the_byes_that_are_due() {
@@ -176,20 +173,10 @@ mod tests {
         let mut poll = Poll::new().unwrap();
         let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL).unwrap());
         let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let _client = Std::connect(listener.local_addr().unwrap()).unwrap();
-        let (socket, _) = listener.accept().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let wish = Subscribe {
-            rooms: RoomName::parse("a").unwrap().into(),
-            cursor: None,
-            backlog: Backlog::Last(0),
-            name: None,
-            presence: false,
-        };
+        let (_client, socket) = connected();
         mailbox.post(Arrival {
             socket: TcpStream::from_std(socket),
-            opening: Opening::for_test(&app, app.hub.subscribe(wish).unwrap()),
+            opening: opening(&app),
             permit: mailbox.permit(&TaskTracker::new()),
         });
         let mut cx = Context::from_waker(Waker::noop());

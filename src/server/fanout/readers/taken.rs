@@ -1,9 +1,7 @@
 //! What a worker has taken from its outlet and not told all of yet.
 
+use super::KEPT_PLACES;
 use crate::chat::Live;
-
-/// Tables are kept for so many at least.
-const KEPT_PLACES: usize = 64;
 
 /// What was taken from the outlet, and is written turn by turn.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Workers as they are: threads, polls and sockets of the kernel.
 
 use std::io::Read as _;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 
 use super::*;
 
@@ -12,7 +12,6 @@ struct Threads {
     app: Arc<App>,
     fanout: Fanout,
     tasks: TaskTracker,
-    listener: TcpListener,
 }
 
 impl Threads {
@@ -22,27 +21,14 @@ impl Threads {
             fanout: Fanout::start(&app, workers).unwrap(),
             app,
             tasks: TaskTracker::new(),
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
         }
     }
 
     /// A client whose stream a worker writes.
     fn reader(&self) -> TcpStream {
-        // Whose connection is accepted makes no difference.
-        let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        let (client, socket) = connected();
         client.set_read_timeout(Some(DEADLINE)).unwrap();
-        let (socket, _) = self.listener.accept().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let wish = Subscribe {
-            rooms: RoomName::parse("a").unwrap().into(),
-            cursor: None,
-            backlog: Backlog::Last(0),
-            name: None,
-            presence: false,
-        };
-        let subscription = self.app.hub.subscribe(wish).unwrap();
-        let opening = Opening::for_test(&self.app, subscription);
-        self.fanout.take(socket, opening, &self.tasks);
+        self.fanout.take(socket, opening(&self.app), &self.tasks);
         client
     }
 
@@ -150,13 +136,7 @@ fn a_panic_ends_nobody_but_the_readers_of_that_worker() {
     assert_eq!(first[0].read(&mut [0]).unwrap(), 0, "it is closed");
     // Who comes next comes to the same worker, and is served.
     first = threads.readers(1);
-    let draft = Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse("x", 1).unwrap(),
-        client_id: None,
-    };
-    let room = RoomName::parse("a").unwrap();
-    threads.app.hub.publish(&room, draft).unwrap();
+    say(&threads.app, "a", "x");
     for client in first.iter_mut().chain(&mut second) {
         read_to(client, "event: update\n");
     }

@@ -1,105 +1,387 @@
-// The chat page: one room, live over Server-Sent Events.
+// The chat page. This file puts its parts together and does nothing else.
 //
-// In:  stream.js (the connection) -> log.js (what was said).
-// Out: composer.js (name and text) -> outbox.js (what is on its way) -> the server.
+// In:  transport.js (the stream, shared by all tabs) -> talk.js (the open room),
+//      rooms.js (what is unread), people.js (who is here).
+// Out: composer.js (the text) -> commands.js -> outbox.js -> the server.
 //
-// What people wrote becomes textContent and nothing else. The wire is described
-// in the protocol; its words (room, message, cursor, gap, …) are used as they
-// stand there.
+// What people wrote becomes textContent and nothing else (dom.js, text.js).
 
-import { Composer } from './composer.js';
-import { Log, Scroller } from './log.js';
+import { alertOf, showTitle } from './alerts.js';
+import { tint } from './colour.js';
+import { parse } from './commands.js';
+import { Composer, isComposing, onlyTouch } from './composer.js';
+import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
+import { byId, copy, make } from './dom.js';
+import { fillWords, say } from './language.js';
+import { me } from './me.js';
 import { memory } from './memory.js';
+import { notice } from './notice.js';
 import { Outbox } from './outbox.js';
-import { Stream, sentence } from './stream.js';
+import { showOutbox } from './outbox_view.js';
+import { People } from './people.js';
+import { personOf, showPeople } from './people_view.js';
+import { isName, readName, readRoom } from './protocol.js';
+import { MAX_JOINED, Rooms } from './rooms.js';
+import { Search } from './search.js';
+import { server } from './server.js';
+import { isOn, watchSettings } from './settings.js';
+import { showRooms } from './sidebar.js';
+import { Status } from './status.js';
+import { Talk } from './talk.js';
+import { mentions } from './text.js';
+import { Transport } from './transport.js';
 
-const byId = (id) => document.getElementById(id);
+const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
 
-/** The server's root, which need not be the host's. */
-const root = new URL('../', import.meta.url);
-
-/** The room that the path names; else the server's default room. */
-function roomOfPage() {
-  const [, room] = /\/r\/([^/]+)$/.exec(location.pathname) ?? [];
-  if (room !== undefined) return decodeURIComponent(room);
-  return document.querySelector('meta[name=default-room]').content;
-}
-
-const roomUrl = (room, what) => new URL(`rooms/${encodeURIComponent(room)}/${what}`, root);
-
-/** The line that says how the connection is. */
-function showStatus(state, text) {
-  const status = byId('status');
-  status.dataset.state = state;
-  status.textContent = text;
-}
-
-function showRoom(room) {
-  byId('room').textContent = room;
-  document.title = `${room} · sse-chat`;
-}
-
-function showMembers(count) {
-  byId('members').textContent = count === 1 ? '1 member' : `${count} members`;
-}
-
-function start() {
-  const room = roomOfPage();
-  showRoom(room);
-
-  const scroller = new Scroller(byId('scroller'));
-  const log = new Log(byId('log'));
-  const outbox = new Outbox(byId('outbox'), roomUrl(room, 'messages'), (text) => composer.edit(text));
-
-  const stream = new Stream(roomUrl(room, 'events'), {
-    hello(here) {
-      showRoom(here.room);
-      showMembers(here.members);
-      showStatus('live', 'Connected');
-      byId('empty').hidden = here.newest !== null || !log.isEmpty;
+class Chat {
+  #settings;
+  /** The open room. */
+  #room = '';
+  #rooms = new Rooms(() => this.#roomsChanged());
+  #people = new People({
+    changed: (room) => {
+      if (room === this.#room) this.#schedule();
     },
-    update(message) {
-      log.say(message);
-      outbox.arrived(message);
-      byId('empty').hidden = true;
-      scroller.grown();
-    },
-    gap(gap, cursor) {
-      outbox.takeLost(cursor).forEach((message) => log.say(message));
-      log.divide(gap);
-      byId('empty').hidden = true;
-      scroller.grown();
-    },
-    members: showMembers,
-    waiting: (why) => showStatus('waiting', `${why} Reconnecting…`.trim()),
-    closed: () => showStatus('closed', 'The server has closed this room’s stream. Reload the page to try again.'),
-    refusedName: (why) => composer.hint(sentence(why)),
-  });
-
-  let joinedAs = memory.get('name') ?? '';
-  const composer = new Composer({
-    named(name) {
-      if (name === joinedAs) return;
-      joinedAs = name;
-      memory.set('name', name);
-      stream.join(name);
-    },
-    said(text) {
-      outbox.send(text, () => composer.name || joinedAs);
-      scroller.toEnd();
+    coming: (room, what, name) => {
+      if (isOn('comings') && name !== me.name) this.#talk.addComing(room, what, name);
     },
   });
-
-  stream.join(joinedAs);
-  addEventListener('online', () => stream.wake());
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') stream.wake();
+  #talk = new Talk(this.#rooms, {
+    me: () => me.name,
+    names: (room) => this.#people.namesIn(room),
+    isOwn: me.isOwn,
+    arrived: (message) => this.#outbox.arrived(message),
+    showOutbox: () => this.#showOutbox(),
+    shown: () => this.#search.apply(),
   });
-  // A page in the back/forward cache must not hold a connection.
-  addEventListener('pagehide', () => stream.drop());
-  addEventListener('pageshow', (event) => {
-    if (event.persisted) stream.wake();
+  #outbox = new Outbox(() => this.#talk.refresh());
+  #search = new Search();
+  #composer;
+  #transport = new Transport(server.root, (event) => this.#heard(event));
+  #status = new Status(() => this.#transport.now());
+  #drawers = [
+    new Drawer('rooms', 'open-rooms', '(min-width: 52rem)'),
+    new Drawer('people', 'open-people', '(min-width: 72rem)'),
+  ];
+  #scheduled = false;
+
+  /** @param {typeof NO_SETTINGS} settings the server's */
+  constructor(settings) {
+    this.#settings = settings;
+    this.#composer = new Composer(settings.max_message_bytes, {
+      said: (text) => this.#say(text),
+      names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
+      turn: (pages) => this.#talk.turn(pages),
+      toNewest: () => this.#talk.toNewest(),
+    });
+    this.#watchForms();
+    this.#watchButtons();
+    this.#watchKeys();
+    watchSettings(() => this.#refresh());
+    memory.watch('name', () => this.#named());
+    addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
+    this.#named();
+    this.#go(this.#roomOfAddress(), false);
+  }
+
+  #roomOfAddress() {
+    const room = server.roomOf(location.href);
+    if (room === null) return this.#settings.default_room;
+    const known = readRoom(room);
+    if (known === null) notice(say('invalidRoom'));
+    return known ?? this.#settings.default_room;
+  }
+
+  /** Opens a room, and joins it if that has not been done. @param {string} room @param {boolean} [isNew] for the browser's history */
+  #go(room, isNew = true) {
+    if (!this.#rooms.join(room)) return notice(say('tooManyRooms', { n: MAX_JOINED }));
+    this.#room = room;
+    if (isNew) history.pushState(null, '', server.pageOf(room));
+    byId('room-title').textContent = room;
+    this.#search.close();
+    this.#composer.open(room);
+    this.#talk.open(room);
+    this.#drawers.forEach((drawer) => drawer.close());
+    this.#want();
+    this.#schedule();
+    if (!onlyTouch()) this.#focusText();
+  }
+
+  /** @param {string} room */
+  #leave(room) {
+    const at = this.#rooms.list.findIndex(({ name }) => name === room);
+    const rest = this.#rooms.list.filter(({ name }) => name !== room);
+    const next = rest[Math.min(at, rest.length - 1)];
+    if (room === this.#room && next) this.#go(next.name);
+    this.#talk.forget(room);
+    this.#rooms.leave(room);
+    notice(say('left', { room }));
+  }
+
+  #want() {
+    this.#transport.want({ rooms: this.#rooms.list.map(({ name }) => name), name: me.name });
+  }
+
+  /** @param {import('./transport.js').TabEvent} event */
+  #heard(event) {
+    switch (event.type) {
+      case 'state':
+        this.#status.set(event);
+        if (event.state === 'live') {
+          this.#outbox.back();
+          this.#talk.back();
+        }
+        break;
+      case 'hello':
+        if (event.resumed) event.hello.rooms.forEach(({ room, newest, next }) => this.#rooms.at(room, newest, next));
+        else this.#catchUp(event.hello.rooms);
+        break;
+      case 'attached':
+        this.#catchUp(event.told.places);
+        event.told.presences.forEach((presence) => this.#people.apply(presence));
+        break;
+      case 'update':
+        this.#talk.add(event.message);
+        this.#outbox.arrived(event.message);
+        this.#lookForMe(event.message);
+        break;
+      case 'gap':
+        this.#talk.addLost(this.#outbox.takeLost(event.cursor));
+        this.#talk.addGap(event.gap);
+        break;
+      case 'presence':
+        this.#people.apply(event.presence);
+        break;
+      case 'refused':
+        if (event.code === 'invalid_name') this.#refusedName();
+        else this.#status.refused(event.detail);
+        break;
+    }
+  }
+
+  /** After a time in which nothing was heard. @param {import('./snapshot.js').Place[]} places */
+  #catchUp(places) {
+    for (const place of places) {
+      // What was said to a server that has been restarted since will not come back.
+      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.newest.replace(/\d+$/, '0')));
+      this.#talk.reconcile(place);
+    }
+  }
+
+  /** @param {import('./protocol.js').Message} message */
+  #lookForMe(message) {
+    if (me.isOwn(message) || !mentions(message.message, me.name)) return;
+    this.#rooms.mentioned(message.room, message.id);
+    const isSeen = message.room === this.#room && document.visibilityState === 'visible';
+    if (!isSeen) alertOf(message, () => this.#go(message.room));
+  }
+
+  /** @param {string} typed @returns {boolean} whether it was taken */
+  #say(typed) {
+    const parsed = parse(typed);
+    switch (parsed.kind) {
+      case 'say':
+        this.#outbox.send(this.#room, parsed.text);
+        this.#talk.spoke();
+        return true;
+      case 'command':
+        return this.#run(parsed.command, parsed.rest);
+      case 'unknown':
+        this.#composer.hint(say('noCommand', { command: parsed.typed }));
+        return false;
+      case 'incomplete':
+        this.#composer.hint(say('needsText', { command: parsed.typed }));
+        return false;
+    }
+  }
+
+  /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was taken */
+  #run(command, rest) {
+    switch (command) {
+      case 'name':
+        return this.#rename(rest, (hint) => this.#composer.hint(hint));
+      case 'join':
+        return this.#join(rest, (hint) => this.#composer.hint(hint));
+      case 'leave':
+        this.#leave(this.#room);
+        return true;
+      case 'clear':
+        this.#talk.clear();
+        return true;
+      case 'help':
+        openDialog('help-dialog');
+        return true;
+    }
+  }
+
+  /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
+  #rename(typed, complain) {
+    const name = readName(typed);
+    if (!isName(name)) {
+      complain(say('invalidName'));
+      return false;
+    }
+    me.name = name;
+    this.#named();
+    return true;
+  }
+
+  /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
+  #join(typed, complain) {
+    const room = readRoom(typed);
+    if (room === null) {
+      complain(say('invalidRoom'));
+      return false;
+    }
+    this.#go(room);
+    return true;
+  }
+
+  /** There is a name, another name, or none. */
+  #named() {
+    const { name } = me;
+    byId('join').hidden = name !== '';
+    byId('composer').hidden = name === '';
+    byId('me').hidden = name === '';
+    byId('me').replaceChildren(...personOf(name), make('span', 'sr-only', `, ${say('rename')}`));
+    byId('me').title = say('rename');
+    tint(byId('me'), name);
+    if (this.#room) this.#want();
+    void this.#outbox.flush();
+    this.#refresh();
+  }
+
+  #refusedName() {
+    const refused = me.name;
+    me.name = '';
+    this.#named();
+    /** @type {HTMLInputElement} */ (byId('name')).value = refused;
+    complainIn('name-hint', say('refusedName'));
+  }
+
+  #focusText() {
+    if (me.name) this.#composer.focus();
+    else byId('name').focus();
+  }
+
+  #watchForms() {
+    onSubmit('join', 'name', 'name-hint', (typed, complain) => this.#rename(typed, complain) && (this.#composer.focus(), true));
+    onSubmit('name-form', 'new-name', 'new-name-hint', (typed, complain) => {
+      if (!this.#rename(typed, complain)) return false;
+      closeDialog('name-dialog');
+      return true;
+    });
+    onSubmit('join-form', 'new-room', 'room-hint', (typed, complain) => {
+      if (!this.#join(typed, complain)) return false;
+      closeDialog('join-dialog');
+      // The dialog gave the focus back to its button.
+      if (!onlyTouch()) this.#focusText();
+      return true;
+    });
+  }
+
+  #watchButtons() {
+    watchDialogs();
+    onClick('join-room', () => openDialog('join-dialog'));
+    onClick('open-settings', () => openDialog('settings-dialog'));
+    onClick('me', () => {
+      /** @type {HTMLInputElement} */ (byId('new-name')).value = me.name;
+      openDialog('name-dialog');
+    });
+    onClick('open-help', () => {
+      closeDialog('settings-dialog');
+      openDialog('help-dialog');
+    });
+    onClick('copy-link', async () => {
+      const link = server.pageOf(this.#room);
+      notice(await copy(link) ? say('linkCopied') : say('copyByHand', { link }));
+    });
+  }
+
+  /** Keys that work wherever the focus is, but not where somebody writes. */
+  #watchKeys() {
+    addEventListener('keydown', (event) => {
+      const at = /** @type {Element} */ (event.target);
+      const isWriting = at.matches('input, textarea, select') || document.querySelector('dialog[open]') !== null;
+      if (isWriting || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === '?') openDialog('help-dialog');
+      else if (event.key === '/') this.#focusText();
+      else if (event.key.length === 1 && event.key !== ' ') return this.#focusText();
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  #roomsChanged() {
+    if (!this.#room) return;
+    // Left in another tab.
+    if (!this.#rooms.get(this.#room)) return this.#go(this.#rooms.list[0]?.name ?? this.#settings.default_room);
+    this.#want();
+    this.#schedule();
+  }
+
+  /** What is beside the talk is drawn at most once a frame. */
+  #schedule() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // Not by the frame: the title changes in a tab that nobody sees, too.
+    setTimeout(() => {
+      this.#scheduled = false;
+      showRooms(this.#rooms, this.#room, { go: (room) => this.#go(room), leave: (room) => this.#leave(room) });
+      showPeople(this.#people.in(this.#room), me.name, (name) => this.#composer.insert(`@${name} `));
+      showTitle(this.#rooms.unread, this.#room);
+    }, 16);
+  }
+
+  #showOutbox() {
+    const eye = { me: me.name, names: this.#people.namesIn(this.#room) };
+    showOutbox(this.#outbox.entries.filter(({ room }) => room === this.#room), eye, {
+      again: (entry) => this.#outbox.again(entry),
+      edit: (entry) => {
+        this.#outbox.remove(entry);
+        this.#composer.edit(entry.text);
+      },
+      remove: (entry) => this.#outbox.remove(entry),
+    });
+  }
+
+  /** The name or the language is another. */
+  #refresh() {
+    this.#composer.name();
+    this.#status.refresh();
+    this.#talk.refresh();
+    this.#schedule();
+  }
+}
+
+/** @param {string} id @param {() => void} clicked */
+const onClick = (id, clicked) => byId(id).addEventListener('click', clicked);
+
+/** @param {string} hint @param {string} text */
+function complainIn(hint, text) {
+  byId(hint).textContent = text;
+  byId(hint).hidden = !text;
+}
+
+/**
+ * @param {string} form @param {string} field @param {string} hint
+ * @param {(typed: string, complain: (text: string) => void) => boolean} submitted
+ */
+function onSubmit(form, field, hint, submitted) {
+  const input = /** @type {HTMLInputElement} */ (byId(field));
+  const complain = (/** @type {string} */ text) => {
+    complainIn(hint, text);
+    input.ariaInvalid = String(text !== '');
+    if (text) input.focus();
+  };
+  input.addEventListener('input', () => complain(''));
+  byId(form).addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (submitted(input.value, complain)) input.value = '';
   });
 }
 
-start();
+// The page's address changes with the room, and relative links would with it.
+for (const link of document.querySelectorAll('link')) link.href = link.href;
+fillWords(document);
+new Chat(await server.settings().catch(() => NO_SETTINGS));

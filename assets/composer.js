@@ -1,85 +1,157 @@
-// Where people write: the name and the text.
+// Where people write.
 
+import { Completion } from './completion.js';
+import { byId } from './dom.js';
+import { say } from './language.js';
 import { memory } from './memory.js';
+import { bytesOf, readText } from './protocol.js';
 
-const byId = (id) => document.getElementById(id);
+/** The counter shows when less than this part of the limit is left. */
+const NEAR = 0.2;
+const MAX_RECALLED = 50;
+const MAX_ROWS = 8;
 
-/** Whether a key belongs to an input method. Safari ends the composition before the key, hence 229. */
-const isComposing = (event) => event.isComposing || event.keyCode === 229;
+/** Whether a key belongs to an input method. Safari ends the composition before the key, hence 229. @param {KeyboardEvent} event */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
-/** Name and text. */
+/** Where there is only a touch keyboard, Enter is for the next line, and a focus would cover the page. */
+export const onlyTouch = () => matchMedia('(pointer: coarse) and (not (any-pointer: fine))').matches;
+
+/**
+ * @typedef {{said(text: string): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
+ *   `said` says whether the text was taken
+ */
+
 export class Composer {
-  #name = byId('name');
-  #message = byId('message');
+  #box = /** @type {HTMLTextAreaElement} */ (byId('message'));
   #hint = byId('hint');
+  #counter = byId('counter');
   #on;
-  /** Where there is only a touch keyboard, Enter is for the next line. */
-  #touch = matchMedia('(pointer: coarse) and (not (any-pointer: fine))');
+  #maxBytes;
+  #completion;
+  #room = '';
+  /** @type {string[]} what was sent, newest last */
+  #sent = [];
+  /** Which of them stands in the box, counted from the newest; 0: none. */
+  #recalled = 0;
 
-  /** @param {{named(name: string): void, said(text: string): void}} on */
-  constructor(on) {
+  /** @param {number} maxBytes of a message @param {On} on */
+  constructor(maxBytes, on) {
     this.#on = on;
-    this.#name.value = memory.get('name') ?? '';
-    this.#name.addEventListener('input', () => this.hint(''));
-    this.#name.addEventListener('change', () => this.#on.named(this.name));
-    this.#message.addEventListener('input', () => this.#grow());
-    this.#message.addEventListener('keydown', (event) => this.#key(event));
+    this.#maxBytes = maxBytes;
+    this.#completion = new Completion(this.#box, on.names);
+    this.#box.addEventListener('input', () => this.#changed());
+    this.#box.addEventListener('keydown', (event) => this.#key(event));
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
     });
-    this.#message.enterKeyHint = this.#touch.matches ? 'enter' : 'send';
-    // On a phone a focus would open the keyboard over the page.
-    if (!this.#touch.matches) this.#firstEmpty().focus();
+    this.#box.enterKeyHint = onlyTouch() ? 'enter' : 'send';
   }
 
-  get name() {
-    return this.#name.value.trim();
+  /** @param {string} room */
+  open(room) {
+    this.#room = room;
+    this.#set(memory.get(`draft.${room}`, ''));
+    this.name();
   }
 
-  /** Takes back a text, before what has been typed since. */
+  /** Says in which room it writes, in the language of the page. */
+  name() {
+    this.#box.placeholder = say('say', { room: this.#room });
+    this.#count();
+  }
+
+  focus() {
+    this.#box.focus();
+  }
+
+  /** Takes back a text, before what has been typed since. @param {string} text */
   edit(text) {
-    const typed = this.#message.value;
-    this.#message.value = typed ? `${text}\n${typed}` : text;
-    this.#grow();
-    this.#message.focus();
+    const typed = this.#box.value;
+    this.#set(typed ? `${text}\n${typed}` : text);
+    this.focus();
   }
 
-  /** Says what is wrong with the name; nothing, if it may be right. */
+  /** Writes something where the cursor is. @param {string} text */
+  insert(text) {
+    this.focus();
+    this.#box.setRangeText(text, this.#box.selectionStart, this.#box.selectionEnd, 'end');
+    this.#changed();
+  }
+
+  /** Says what is wrong with the text; nothing, if it may be right. @param {string} text */
   hint(text) {
     this.#hint.textContent = text;
     this.#hint.hidden = !text;
-    this.#name.setAttribute('aria-invalid', String(Boolean(text)));
   }
 
-  #firstEmpty() {
-    return this.name ? this.#message : this.#name;
-  }
-
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
-    if (this.#touch.matches && !event.ctrlKey && !event.metaKey) return;
+    if (isComposing(event)) return;
+    if (this.#completion.key(event)) return event.preventDefault();
+    const isPlain = !event.shiftKey && !event.altKey;
+    const isEmpty = this.#box.value === '';
+    if (event.key === 'Enter' && isPlain && (!onlyTouch() || event.ctrlKey || event.metaKey)) this.#submit();
+    else if (event.key === 'ArrowUp' && isPlain && (isEmpty || this.#recalled > 0)) this.#recall(1);
+    else if (event.key === 'ArrowDown' && isPlain && this.#recalled > 0) this.#recall(-1);
+    else if (event.key === 'PageUp') this.#on.turn(-1);
+    else if (event.key === 'PageDown') this.#on.turn(1);
+    else if (event.key === 'End' && isEmpty) this.#on.toNewest();
+    else return;
     event.preventDefault();
-    this.#submit();
   }
 
   #submit() {
-    if (!this.name) {
-      this.hint('Choose a name first.');
-      this.#name.focus();
-      return;
-    }
-    this.#on.named(this.name);
-    this.#message.focus();
-    const text = this.#message.value;
-    if (!text.trim()) return;
-    this.#message.value = '';
-    this.#grow();
-    this.#on.said(text);
+    const text = readText(this.#box.value);
+    if (text.trim() === '') return this.#box.focus();
+    // Over the limit the counter has said so already; the hint says it aloud.
+    if (this.#over(text) > 0) return this.hint(say('bytesOver', { n: this.#over(text) }));
+    const room = this.#room;
+    if (!this.#on.said(text)) return;
+    if (this.#sent.at(-1) !== text) this.#sent.push(text);
+    this.#sent = this.#sent.slice(-MAX_RECALLED);
+    // It may have led to another room, whose draft is in the box by now.
+    if (room !== this.#room) return memory.set(`draft.${room}`, null);
+    this.#set('');
+    this.#box.focus();
   }
 
-  /** For browsers that can't size a field by its content in CSS. */
-  #grow() {
-    this.#message.rows = Math.min(6, this.#message.value.split('\n').length);
+  /** @param {number} step */
+  #recall(step) {
+    const to = this.#recalled + step;
+    if (to > this.#sent.length) return;
+    this.#set(to > 0 ? this.#sent.at(-to) ?? '' : '');
+    this.#recalled = to;
+  }
+
+  /** @param {string} text */
+  #set(text) {
+    this.#box.value = text;
+    this.#changed();
+    this.#completion.close();
+  }
+
+  #changed() {
+    const { value } = this.#box;
+    this.#recalled = 0;
+    memory.set(`draft.${this.#room}`, value || null);
+    // For browsers that can't size a field by its content in CSS.
+    this.#box.rows = Math.min(MAX_ROWS, value.split('\n').length);
+    this.hint('');
+    this.#count();
+    this.#completion.update();
+  }
+
+  /** @param {string} text */
+  #over(text) {
+    return bytesOf(text) - this.#maxBytes;
+  }
+
+  #count() {
+    const over = this.#over(this.#box.value);
+    this.#counter.hidden = over < -this.#maxBytes * NEAR;
+    this.#counter.classList.toggle('over', over > 0);
+    this.#counter.textContent = over > 0 ? say('bytesOver', { n: over }) : say('bytesLeft', { n: -over });
   }
 }

@@ -1,39 +1,55 @@
-// What this browser remembers: the name, and which messages were its own.
+// What this browser remembers, as JSON in localStorage. Storage may be
+// forbidden or full: then it lasts as long as the page.
 
-/** Own messages that a reload still knows as own. */
-const MAX_OWN = 200;
+const PREFIX = 'sse-chat.';
 
-/** What this browser remembers. Storage may be forbidden or full: then it lasts as long as the page. */
+/** @type {Map<string, string | null>} what storage did not take */
+const kept = new Map();
+
 export const memory = {
-  values: new Map(),
-  get(key) {
+  /**
+   * @template T
+   * @param {string} key
+   * @param {T} absent
+   * @returns {T}
+   */
+  get(key, absent) {
+    let text = kept.get(key);
     try {
-      return localStorage.getItem(`sse-chat.${key}`) ?? this.values.get(key) ?? null;
+      if (text === undefined) text = localStorage.getItem(PREFIX + key);
+      return text == null ? absent : JSON.parse(text);
     } catch {
-      return this.values.get(key) ?? null;
+      return absent;
     }
   },
+
+  /** @param {string} key @param {unknown} value null forgets it */
   set(key, value) {
-    this.values.set(key, value);
+    const text = value === null ? null : JSON.stringify(value);
     try {
-      localStorage.setItem(`sse-chat.${key}`, value);
+      if (text === null) localStorage.removeItem(PREFIX + key);
+      else localStorage.setItem(PREFIX + key, text);
+      kept.delete(key);
     } catch {
-      // Kept in `values`.
+      kept.set(key, text);
     }
   },
-};
 
-/** The client ids that this browser has sent under. */
-export const own = {
-  ids: new Set((memory.get('own') ?? '').split(' ').filter(Boolean)),
-  add(clientId) {
-    this.ids.add(clientId);
-    memory.set('own', [...this.ids].slice(-MAX_OWN).join(' '));
+  /** @param {string} start @returns {string[]} the keys that begin with it */
+  keys(start) {
+    const keys = new Set([...kept.keys()]);
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) keys.add(key.slice(PREFIX.length));
+    } catch {
+      // Only what is in `kept`, then.
+    }
+    return [...keys].filter((key) => key.startsWith(start));
+  },
+
+  /** Calls `changed` when another tab has changed `key`. @param {string} key @param {() => void} changed */
+  watch(key, changed) {
+    addEventListener('storage', (event) => {
+      if (event.key === PREFIX + key || event.key === null) changed();
+    });
   },
 };
-
-/** Not crypto.randomUUID, which plain HTTP on a local network does not have. */
-export function makeClientId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}

@@ -1,131 +1,154 @@
-// What is on its way to the server.
+// What is on its way to the server. It survives a reload, goes out in the
+// order in which it was written, and always under the same client id, so that
+// it is said once however often it has to be sent.
 
-import { isUpTo, make, parseId, rowOf } from './log.js';
-import { makeClientId, own } from './memory.js';
-
-/** How long a send may take before it counts as failed. */
-const SEND_TIMEOUT_MS = 15_000;
-
-/** @typedef {import('./stream.js').Message} Message */
-
-/** A send that failed, in words for the one who sent. */
-class SendError extends Error {}
-
-/** @returns {Promise<Message>} */
-async function post(url, draft) {
-  let response;
-  try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(draft),
-      signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-    });
-  } catch (error) {
-    throw new SendError(error.name === 'TimeoutError' ? 'no answer came in time' : 'the server can’t be reached');
-  }
-  const answer = await response.json().catch(() => null);
-  if (response.ok && answer) return answer;
-  throw new SendError(answer?.detail ?? `the server answered with status ${response.status}`);
-}
+import { me } from './me.js';
+import { memory } from './memory.js';
+import { isSameEpoch, isUpTo, makeId } from './protocol.js';
+import { Failure, server } from './server.js';
 
 /**
- * Messages between Send and the stream. Each stays until the stream brings it,
- * so that it is shown once, at its place. One that failed waits for its
- * sender, and goes out again under the same client id: it is said once, too.
+ * @typedef {import('./protocol.js').Message} Message
+ * @typedef {{client_id: string, room: string, text: string, at: number}} Letter
+ * @typedef {Letter & {state: 'queued' | 'sending' | 'sent' | 'failed', failure: Failure | 'old' | null, message: Message | null}} Entry
+ * @typedef {{until: number, letters: Letter[]}} Box what storage has: until when its page holds it
  */
+
+/** A page that does not say so for this long is gone, and what it left is sent by another. */
+const LEASE_MS = 90_000;
+const RENEW_MS = 20_000;
+/** Older letters are not sent without a word. */
+const OLD_MS = 24 * 3_600_000;
+const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
+
 export class Outbox {
-  #list;
-  #url;
-  #edit;
-  /** @type {Map<string, {text: string, row: HTMLElement, message: Message | null}>} */
-  #entries = new Map();
-  #last = Promise.resolve();
+  /** @type {Entry[]} in the order in which they were written */
+  entries = [];
+  #key = `outbox.${makeId()}`;
+  #changed;
+  #failures = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry = undefined;
 
-  /** @param {(text: string) => void} edit takes back the text of a message that failed */
-  constructor(list, url, edit) {
-    this.#list = list;
-    this.#url = url;
-    this.#edit = edit;
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.#changed = changed;
+    this.#adopt();
+    setInterval(() => {
+      this.#adopt();
+      if (this.entries.length > 0) this.#keep();
+    }, RENEW_MS);
+    addEventListener('pagehide', () => this.#keep(0));
+    addEventListener('pageshow', (event) => {
+      // Another page may have taken what this one had left.
+      if (event.persisted) this.entries = this.entries.filter(({ state }) => state === 'sent');
+      this.#adopt();
+    });
   }
 
-  /** @param {() => string} name asked for when the message leaves: a refused one may be mended */
-  send(text, name) {
-    const clientId = makeClientId();
-    own.add(clientId);
-    const row = rowOf(name(), text, make('span', 'state'));
-    row.classList.add('own');
-    this.#entries.set(clientId, { text, row, message: null });
-    this.#list.append(row);
-    this.#enqueue(clientId, name);
+  /** @param {string} room @param {string} text */
+  send(room, text) {
+    const letter = { client_id: makeId(), room, text, at: Date.now() };
+    me.wrote(letter.client_id);
+    this.entries.push({ ...letter, state: 'queued', failure: null, message: null });
+    this.#keep();
+    void this.flush();
   }
 
-  /** The stream has brought a message: if it was one of these, it has arrived. */
+  /** Sends what waits, one after the other. */
+  async flush() {
+    if (!me.name || this.entries.some(({ state }) => state === 'sending')) return;
+    clearTimeout(this.#retry);
+    for (let entry; (entry = this.entries.find(({ state }) => state === 'queued'));) {
+      if (!await this.#post(entry)) return;
+    }
+  }
+
+  /** The connection is back. */
+  back() {
+    this.#failures = 0;
+    void this.flush();
+  }
+
+  /** Tries a letter again that had failed. @param {Entry} entry */
+  again(entry) {
+    entry.state = 'queued';
+    entry.at = Date.now();
+    this.#keep();
+    void this.flush();
+  }
+
+  /** @param {Entry} entry */
+  remove(entry) {
+    this.entries = this.entries.filter((other) => other !== entry);
+    this.#keep();
+  }
+
+  /** A message is on the page: if it was one of these, it has arrived. @param {Message} message */
   arrived(message) {
-    this.#remove(message.client_id);
+    const entry = this.entries.find(({ client_id }) => client_id === message.client_id);
+    if (entry) this.remove(entry);
   }
 
-  /** What the server has taken, but the stream will not bring, since a gap swallowed it. */
+  /** What the server has taken, but the stream will not bring, since a gap swallowed it. @param {string} cursor @returns {Message[]} */
   takeLost(cursor) {
-    const newest = parseId(cursor);
-    const lost = [];
-    for (const [clientId, { message }] of this.#entries) {
-      if (!message) continue;
-      const id = parseId(message.id);
-      if (id.epoch === newest.epoch && !isUpTo(id, newest)) continue;
-      this.#remove(clientId);
-      lost.push(message);
-    }
-    return lost;
+    const lost = this.entries.filter(({ message }) =>
+      message && (!isSameEpoch(message.id, cursor) || isUpTo(message.id, cursor)));
+    lost.forEach((entry) => this.remove(entry));
+    return lost.flatMap(({ message }) => message ?? []);
   }
 
-  /** One after the other, so that what was typed first is said first. */
-  #enqueue(clientId, name) {
-    this.#show(clientId, 'sending…');
-    this.#last = this.#last.then(() => this.#send(clientId, name));
-  }
-
-  async #send(clientId, name) {
-    const entry = this.#entries.get(clientId);
-    if (!entry) return;
-    entry.row.querySelector('.name').textContent = name();
+  /** @param {Entry} entry @returns {Promise<boolean>} whether the next one may go */
+  async #post(entry) {
+    entry.state = 'sending';
+    this.#changed();
     try {
-      entry.message = await post(this.#url, { name: name(), message: entry.text, client_id: clientId });
-      this.#show(clientId, 'sent');
+      const { room, text, client_id } = entry;
+      entry.message = await server.say(room, { name: me.name, message: text, client_id });
+      entry.state = 'sent';
+      this.#failures = 0;
     } catch (error) {
-      if (!(error instanceof SendError)) throw error;
-      this.#show(clientId, `not sent: ${error.message}`, name);
+      if (!(error instanceof Failure)) throw error;
+      entry.failure = error;
+      entry.state = error.isPassing ? 'queued' : 'failed';
+      if (error.isPassing) this.#tryLater(error.retryAfter * 1_000);
     }
+    this.#keep();
+    return entry.state !== 'queued';
   }
 
-  /** @param {(() => string) | undefined} retryAs the name for another try, if the message failed */
-  #show(clientId, text, retryAs) {
-    const row = this.#entries.get(clientId)?.row;
-    if (!row) return;
-    row.classList.toggle('failed', retryAs !== undefined);
-    const state = row.querySelector('.state');
-    state.textContent = text;
-    row.querySelector('.actions')?.remove();
-    if (!retryAs) return;
-    const actions = make('p', 'actions');
-    actions.append(
-      button('Retry', () => this.#enqueue(clientId, retryAs)),
-      button('Edit', () => this.#edit(this.#remove(clientId).text)),
-    );
-    row.append(actions);
+  /** @param {number} atLeastMs */
+  #tryLater(atLeastMs) {
+    const most = Math.min(BACKOFF_TO_MS, BACKOFF_FROM_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.flush(), Math.max(atLeastMs, most / 2 + Math.random() * most / 2));
   }
 
-  #remove(clientId) {
-    const entry = this.#entries.get(clientId);
-    entry?.row.remove();
-    this.#entries.delete(clientId);
-    return entry;
+  /** Takes over what a page that is gone has left. */
+  #adopt() {
+    let found = false;
+    for (const key of memory.keys('outbox.')) {
+      const box = memory.get(key, /** @type {Box | null} */ (null));
+      if (key === this.#key || !box || box.until > Date.now()) continue;
+      memory.set(key, null);
+      found = true;
+      for (const letter of box.letters) {
+        const isOld = Date.now() - letter.at > OLD_MS;
+        if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
+        this.entries.push({ ...letter, state: isOld ? 'failed' : 'queued', failure: isOld ? 'old' : null, message: null });
+      }
+    }
+    if (!found) return;
+    this.entries.sort((a, b) => a.at - b.at);
+    this.#keep();
+    void this.flush();
   }
-}
 
-function button(label, onClick) {
-  const element = make('button', 'quiet', label);
-  element.type = 'button';
-  element.addEventListener('click', onClick);
-  return element;
+  #keep(leaseMs = LEASE_MS) {
+    const letters = this.entries.filter(({ message }) => !message)
+      .map(({ client_id, room, text, at }) => ({ client_id, room, text, at }));
+    memory.set(this.#key, letters.length ? { until: Date.now() + leaseMs, letters } : null);
+    this.#changed();
+  }
 }

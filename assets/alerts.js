@@ -1,0 +1,60 @@
+// What reaches somebody who looks elsewhere: the title's number, and, for those
+// who asked for it, a sound and a notification when they are meant.
+
+import { say } from './language.js';
+import { memory } from './memory.js';
+
+/** @typedef {import('./protocol.js').Message} Message */
+
+/** @param {number} unread @param {string} room */
+export function showTitle(unread, room) {
+  document.title = `${unread > 0 ? `(${unread}) ` : ''}${room} · sse-chat`;
+  // Only where the page is an app of its own.
+  if ('setAppBadge' in navigator) void (unread > 0 ? navigator.setAppBadge(unread) : navigator.clearAppBadge()).catch(() => {});
+}
+
+/** Why there are no notifications; null where there are. */
+export function whyNoNotifications() {
+  if (!isSecureContext || typeof Notification !== 'function') return say('notifyInsecure');
+  return Notification.permission === 'denied' ? say('notifyDenied') : null;
+}
+
+/** @returns {Promise<boolean>} */
+export async function allowNotifications() {
+  return whyNoNotifications() === null && await Notification.requestPermission() === 'granted';
+}
+
+/** @param {Message} message @param {() => void} opened */
+export function alertOf(message, opened) {
+  if (memory.get('sound', false)) chime();
+  if (!memory.get('notify', false) || whyNoNotifications() !== null || Notification.permission !== 'granted') return;
+  try {
+    const shown = new Notification(`${message.name} · ${message.room}`, { body: message.message.slice(0, 200), tag: message.id });
+    shown.addEventListener('click', () => {
+      focus();
+      opened();
+      shown.close();
+    });
+  } catch {
+    // Browsers on phones want a service worker for it, which this page does without.
+  }
+}
+
+/** @type {AudioContext | undefined} */
+let audio;
+
+/** Two soft tones, made here: nothing is loaded for it. */
+export function chime() {
+  audio ??= new AudioContext();
+  for (const [index, pitch] of [659, 880].entries()) {
+    const [tone, volume] = [audio.createOscillator(), audio.createGain()];
+    const from = audio.currentTime + index * 0.12;
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0, from);
+    volume.gain.linearRampToValueAtTime(0.08, from + 0.02);
+    volume.gain.exponentialRampToValueAtTime(0.0001, from + 0.35);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(from);
+    tone.stop(from + 0.4);
+  }
+}

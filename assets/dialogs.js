@@ -1,0 +1,67 @@
+// Dialogs and drawers: what opens, closes and takes the focus.
+
+import { byId } from './dom.js';
+
+/** @param {string} id */
+export function openDialog(id) {
+  const dialog = /** @type {HTMLDialogElement} */ (byId(id));
+  if (!dialog.open) dialog.showModal();
+}
+
+/** @param {string} id */
+export const closeDialog = (id) => /** @type {HTMLDialogElement} */ (byId(id)).close();
+
+/** A click beside a dialog, or on what says so, closes it. */
+export function watchDialogs() {
+  for (const dialog of document.querySelectorAll('dialog')) {
+    dialog.addEventListener('click', (event) => {
+      const clicked = /** @type {Element} */ (event.target);
+      if (clicked === dialog || clicked.closest('.closes')) dialog.close();
+    });
+  }
+}
+
+/** Something at the side that is beside the talk where there is room, and over it where there is none. */
+export class Drawer {
+  #panel;
+  #opener;
+  #wide;
+
+  /** @param {string} panel @param {string} opener @param {string} wide where it needs no opening */
+  constructor(panel, opener, wide) {
+    this.#panel = byId(panel);
+    this.#opener = byId(opener);
+    this.#wide = matchMedia(wide);
+    this.#opener.addEventListener('click', () => (this.#isOpen ? this.close() : this.#open()));
+    this.#wide.addEventListener('change', () => this.#set(false));
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.close();
+    });
+    byId('shade').addEventListener('click', () => this.close());
+    this.#set(false);
+  }
+
+  close() {
+    if (!this.#isOpen) return;
+    const hadFocus = this.#panel.contains(document.activeElement);
+    this.#set(false);
+    if (hadFocus) this.#opener.focus();
+  }
+
+  get #isOpen() {
+    return this.#panel.classList.contains('open');
+  }
+
+  #open() {
+    this.#set(true);
+    /** @type {HTMLElement | null} */ (this.#panel.querySelector('[aria-current], button, a'))?.focus();
+  }
+
+  /** @param {boolean} open */
+  #set(open) {
+    this.#panel.classList.toggle('open', open);
+    this.#panel.inert = !open && !this.#wide.matches;
+    this.#opener.ariaExpanded = String(open);
+    byId('shade').hidden = !document.querySelector('.drawer.open');
+  }
+}

@@ -1,0 +1,53 @@
+// Making elements. What people wrote becomes textContent and nothing else.
+
+/** @template {Element} [T=HTMLElement] @param {string} id @returns {T} */
+export const byId = (id) => /** @type {T} */ (/** @type {unknown} */ (document.getElementById(id)));
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {string} [className] @param {...(string | Node)} content
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function make(tag, className = '', ...content) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...content);
+  return element;
+}
+
+/**
+ * What others wrote: in their own direction and language, whatever the page's.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {string} className @param {...(string | Node)} content
+ */
+export function foreign(tag, className, ...content) {
+  const element = make(tag, className, ...content);
+  element.dir = 'auto';
+  element.lang = '';
+  return element;
+}
+
+/** @param {string} className @param {string} label @param {() => void} clicked */
+export function button(className, label, clicked) {
+  const element = make('button', className, label);
+  element.type = 'button';
+  element.addEventListener('click', clicked);
+  return element;
+}
+
+/** @param {string} text @returns {Promise<boolean>} whether the clipboard has it; plain HTTP has no clipboard but this old one */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const box = make('textarea', 'sr-only', text);
+    (document.querySelector('dialog[open]') ?? document.body).append(box);
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
+    box.select();
+    const done = document.execCommand('copy');
+    box.remove();
+    before?.focus();
+    return done;
+  }
+}

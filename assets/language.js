@@ -1,0 +1,64 @@
+// Which language the page speaks, and how it says numbers and dates. All
+// that it says is in words.js.
+
+import { memory } from './memory.js';
+import { en, zh } from './words.js';
+
+/** @typedef {keyof typeof en} Word */
+
+const words = { en, 'zh-CN': zh };
+
+/** @typedef {keyof typeof words} Language */
+
+/** @returns {Language} as early.js settled it */
+export const language = () => (document.documentElement.lang in words ? /** @type {Language} */ (document.documentElement.lang) : 'en');
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/** @param {Date} date @param {Intl.DateTimeFormatOptions} options */
+export function formatDate(date, options) {
+  const key = language() + JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) formats.set(key, format = new Intl.DateTimeFormat(language(), options));
+  return format.format(date);
+}
+
+/**
+ * What the page says. `{n}` and its like are filled in; a word with forms is
+ * said in the one that `n` asks for.
+ * @param {Word} word @param {Record<string, string | number>} [parts]
+ */
+export function say(word, parts = {}) {
+  const said = words[language()][word];
+  const form = typeof said === 'string' ? said
+    : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? said.one : said.other;
+  return form.replace(/\{(\w+)\}/g, (_, part) => {
+    const value = parts[part] ?? '';
+    return typeof value === 'number' ? value.toLocaleString(language()) : value;
+  });
+}
+
+/** Fills in what the page itself says: `data-word` is a text, `data-label` a name for what has none. @param {ParentNode} root */
+export function fillWords(root) {
+  for (const element of root.querySelectorAll('[data-word]')) {
+    element.textContent = say(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.word));
+  }
+  for (const found of root.querySelectorAll('[data-label]')) {
+    const element = /** @type {HTMLElement} */ (found);
+    const label = say(/** @type {Word} */ (element.dataset.label));
+    element.setAttribute('aria-label', label);
+    if (element.tagName === 'BUTTON') element.title = label;
+  }
+  for (const element of root.querySelectorAll('[data-placeholder]')) {
+    /** @type {HTMLInputElement} */ (element).placeholder =
+      say(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.placeholder));
+  }
+}
+
+/** @param {Language} chosen */
+export function speak(chosen) {
+  document.documentElement.lang = chosen;
+  memory.set('language', chosen);
+  fillWords(document);
+}

@@ -1,0 +1,46 @@
+// What is on its way, below the talk, with its state and what can be done.
+
+import { byId, button, make } from './dom.js';
+import { formatDate, language, say } from './language.js';
+import { LogView } from './log_view.js';
+import { rowOf } from './rows.js';
+
+/**
+ * @typedef {import('./outbox.js').Entry} Entry
+ * @typedef {{again(entry: Entry): void, edit(entry: Entry): void, remove(entry: Entry): void}} Actions
+ */
+
+const view = new LogView(byId('outbox'));
+
+/** @param {Entry[]} entries of the open room @param {{me: string, names: string[]}} eye @param {Actions} actions */
+export function showOutbox(entries, eye, actions) {
+  view.show(entries.map((entry) => ({
+    key: entry.client_id,
+    look: [entry.state, entry.failure === 'old' ? 'old' : entry.failure?.code, eye.me, language()].join(),
+    make: () => rowFor(entry, eye, actions),
+  })));
+}
+
+/** @param {Entry} entry @param {{me: string, names: string[]}} eye @param {Actions} actions */
+function rowFor(entry, eye, actions) {
+  const row = rowOf(eye.me, entry.text, eye, true);
+  row.classList.add('own', entry.state);
+  const state = make('p', 'state', wordsOf(entry));
+  if (entry.state === 'failed') state.append(' ', button('link', say('retry'), () => actions.again(entry)), ' ', button('link', say('edit'), () => actions.edit(entry)));
+  if (entry.state === 'failed' || entry.state === 'queued') state.append(' ', button('link', say('delete'), () => actions.remove(entry)));
+  row.append(state);
+  return row;
+}
+
+/** @param {Entry} entry */
+function wordsOf({ state, failure, at }) {
+  if (state !== 'failed') return say(state === 'queued' && !failure ? 'sending' : state);
+  return say('failed', { why: failure === 'old' ? say('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(failure) });
+}
+
+/** Known problems in the page's language, others as the server says them. @param {import('./server.js').Failure | null} failure */
+export function reasonOf(failure) {
+  const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin']);
+  const word = known.find((code) => code === failure?.code);
+  return word ? say(word) : failure?.message ?? '';
+}

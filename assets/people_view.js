@@ -1,0 +1,36 @@
+// Who is here, beside the talk.
+
+import { initialOf, tint } from './colour.js';
+import { byId, foreign, make } from './dom.js';
+import { language, say } from './language.js';
+
+/**
+ * @param {import('./protocol.js').Presence | undefined} presence
+ * @param {string} me
+ * @param {(name: string) => void} chosen
+ */
+export function showPeople(presence, me, chosen) {
+  const count = presence?.count ?? 0;
+  byId('people-count').textContent = String(count);
+  byId('people-title').textContent = say('peopleHere', { n: count });
+  byId('open-people').setAttribute('aria-label', `${say('openPeople')}: ${say('peopleHere', { n: count })}`);
+  const order = new Intl.Collator(language()).compare;
+  const members = [...presence?.members ?? []].sort((a, b) => Number(b.name === me) - Number(a.name === me) || order(a.name, b.name));
+  byId('people-list').replaceChildren(...members.map(({ name }) => {
+    const person = tint(make('button', 'person', ...personOf(name)), name);
+    person.type = 'button';
+    if (name === me) person.append(make('span', 'note', say('you')));
+    person.addEventListener('click', () => chosen(name));
+    return make('li', '', person);
+  }));
+  const note = count > 0 && !presence?.members ? say('tooManyPeople') : count === 0 ? say('nobodyHere') : '';
+  byId('people-note').textContent = note;
+  byId('people-note').hidden = !note;
+}
+
+/** A name as it stands beside the talk. @param {string} name */
+export function personOf(name) {
+  const avatar = make('span', 'avatar', initialOf(name));
+  avatar.ariaHidden = 'true';
+  return [avatar, foreign('bdi', 'name', name)];
+}

@@ -1,0 +1,56 @@
+// The words of the wire: what the server sends, and what it takes.
+
+/**
+ * @typedef {{id: string, room: string, number: number, name: string, message: string,
+ *            created_at: string, client_id?: string}} Message
+ * @typedef {{room: string, reason: string, lost: number | null, next: number}} Gap
+ * @typedef {{room: string, members: number, oldest: string | null, newest: string | null, next: number}} RoomState
+ * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello
+ * @typedef {{name: string, since: string}} Member
+ * @typedef {{room: string, count: number, members?: Member[], joined?: Member[], left?: Member[]}} Presence
+ * @typedef {{epoch: string, seq: number}} EventId
+ */
+
+/** As many rooms as one stream may have. */
+export const MAX_ROOMS = 100;
+
+/** @param {string} id @returns {EventId} */
+export function parseId(id) {
+  const cut = id.lastIndexOf('-');
+  return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
+}
+
+/** Whether `id` is `newest` or was given out before it. Ids of two epochs have no order. @param {string} id @param {string} newest */
+export function isUpTo(id, newest) {
+  const [a, b] = [parseId(id), parseId(newest)];
+  return a.epoch === b.epoch && a.seq <= b.seq;
+}
+
+/** @param {string} a @param {string} b */
+export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;
+
+/** A message as the server keeps it: LF for line breaks, nothing at the end. @param {string} text */
+export const readText = (text) => text.replace(/\r\n?/g, '\n').replace(/\p{White_Space}+$/u, '');
+
+/** The bytes that the server counts. @param {string} text */
+export const bytesOf = (text) => new TextEncoder().encode(readText(text)).length;
+
+/** A name as the server keeps it. @param {string} text */
+export const readName = (text) => text.normalize('NFC').replace(/\p{White_Space}+/gu, ' ').trim();
+
+/** Whether the server would take it. @param {string} name as `readName` gives it */
+export const isName = (name) =>
+  [...name].length >= 1 && [...name].length <= 32
+  && !/[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]|\p{M}{5}/u.test(name);
+
+/** @param {string} text @returns {string | null} a room's name as the server keeps it; null where it takes none */
+export function readRoom(text) {
+  const room = text.trim().replace(/^#/, '').normalize('NFC');
+  return /^[\p{XID_Continue}.-]{1,64}$/u.test(room) && !/^\.\.?$/.test(room) ? room : null;
+}
+
+/** Not crypto.randomUUID, which plain HTTP on a local network does not have. */
+export function makeId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

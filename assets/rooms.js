@@ -1,0 +1,125 @@
+// The rooms that somebody is in, and how far each has been read. Kept in this
+// browser, for all of its tabs.
+
+import { memory } from './memory.js';
+import { isSameEpoch, isUpTo } from './protocol.js';
+
+/**
+ * @typedef {{id: string, number: number}} Mark
+ * @typedef {{name: string, read: Mark | null, mentions: number, counted: string}} Kept
+ *   `counted`: the last message that was looked through for mentions
+ * @typedef {Kept & {newest: string | null, next: number}} Room
+ */
+
+/** A stream takes 100; a side list is no place for more than this. */
+export const MAX_JOINED = 50;
+const KEEP_MS = 500;
+
+export class Rooms {
+  /** @type {Room[]} in the order in which they were joined */
+  list = [];
+  #changed;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer = undefined;
+
+  /** @param {() => void} changed the list itself or what is unread */
+  constructor(changed) {
+    this.#changed = changed;
+    this.#read();
+    memory.watch('rooms', () => {
+      this.#read();
+      changed();
+    });
+    addEventListener('pagehide', () => this.#write());
+  }
+
+  /** @param {string} name @returns {Room | undefined} */
+  get(name) {
+    return this.list.find((room) => room.name === name);
+  }
+
+  /** @param {string} name @returns {boolean} false where there are too many already */
+  join(name) {
+    if (this.get(name)) return true;
+    if (this.list.length >= MAX_JOINED) return false;
+    this.list.push({ name, read: null, mentions: 0, counted: '', newest: null, next: 1 });
+    this.#write();
+    this.#changed();
+    return true;
+  }
+
+  /** @param {string} name */
+  leave(name) {
+    this.list = this.list.filter((room) => room.name !== name);
+    this.#write();
+    this.#changed();
+  }
+
+  /** Where a room's talk is by now. @param {string} name @param {string | null} newest @param {number} next */
+  at(name, newest, next) {
+    const room = this.get(name);
+    if (!room) return;
+    if (room.newest && newest && isUpTo(newest, room.newest) && newest !== room.newest) return;
+    room.newest = newest;
+    room.next = next;
+    // Who has just come has missed nothing.
+    if (room.read) this.#changed();
+    else this.markRead(name);
+  }
+
+  /** Somebody was meant by name. @param {string} name @param {string} id the message's */
+  mentioned(name, id) {
+    const room = this.get(name);
+    if (!room || room.counted && isUpTo(id, room.counted) || room.read && isUpTo(id, room.read.id)) return;
+    room.counted = id;
+    room.mentions += 1;
+    this.#keep();
+  }
+
+  /** All that there is in a room has been seen. @param {string} name */
+  markRead(name) {
+    const room = this.get(name);
+    if (!room || room.read && unread(room) === 0 && room.mentions === 0) return;
+    room.read = { id: room.newest ?? '0-0', number: room.next - 1 };
+    room.mentions = 0;
+    this.#keep();
+  }
+
+  get unread() {
+    return this.list.reduce((sum, room) => sum + unread(room), 0);
+  }
+
+  /** In a busy room, marks change with each frame: storage gets them now and then. */
+  #keep() {
+    this.#timer ??= setTimeout(() => this.#write(), KEEP_MS);
+    this.#changed();
+  }
+
+  #write() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    memory.set('rooms', this.list.map(({ name, read, mentions, counted }) => ({ name, read, mentions, counted })));
+  }
+
+  #read() {
+    const before = this.list;
+    const kept = memory.get('rooms', /** @type {Kept[]} */ ([]));
+    this.list = kept.map((room) => {
+      const mine = before.find(({ name }) => name === room.name);
+      if (!mine) return { ...room, newest: null, next: 1 };
+      // What was read in one tab was read; a mark that is behind is only late.
+      const isLate = mine.read && room.read && isUpTo(room.read.id, mine.read.id);
+      return isLate ? mine : { ...room, newest: mine.newest, next: mine.next };
+    });
+  }
+}
+
+/** How many messages were said since a room was read; exact, by the numbers. @param {Room} room */
+export function unread({ read, newest, next }) {
+  if (!newest || !read) return 0;
+  const all = next - 1;
+  if (!isSameEpoch(read.id, newest)) return all;
+  if (isUpTo(newest, read.id)) return 0;
+  // Fewer than were read: the room was forgotten meanwhile, and counts from 1 again.
+  return all > read.number ? all - read.number : all;
+}

@@ -1,0 +1,162 @@
+// The rows of the log: which there are, in which order, and how each is made.
+
+import { initialOf, tint } from './colour.js';
+import { foreign, make } from './dom.js';
+import { formatDate, language, say } from './language.js';
+import { isUpTo } from './protocol.js';
+import { mentions, render } from './text.js';
+
+/**
+ * @typedef {import('./protocol.js').Message} Message
+ * @typedef {import('./room_log.js').Item} Item
+ * @typedef {{key: string, look: string, make: () => HTMLLIElement}} Row
+ *   `key`: the same row as before; `look`: it has to be made anew when this changes
+ * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null}} Eye who looks
+ */
+
+const GROUP_MS = 5 * 60_000;
+/** Names of one line of comings and goings. */
+const MAX_NAMES = 5;
+
+/** @param {Item[]} items @param {Eye} eye @returns {Row[]} */
+export function rowsOf(items, eye) {
+  /** @type {Row[]} */
+  const rows = [];
+  let day = '';
+  let divided = eye.unreadAfter === null;
+  /** @type {Message | null} */
+  let before = null;
+  for (const item of items) {
+    if (item.kind === 'message') {
+      const { message } = item;
+      const date = new Date(message.created_at);
+      if (date.toDateString() !== day) {
+        day = date.toDateString();
+        rows.push(dayRow(date));
+        before = null;
+      }
+      if (!divided && eye.unreadAfter !== null && !isUpTo(message.id, eye.unreadAfter)) {
+        divided = true;
+        rows.push({ key: 'unread', look: language(), make: () => make('li', 'unread', make('span', '', say('newHere'))) });
+        before = null;
+      }
+      const first = !before || !isOneGroup(before, message);
+      rows.push(messageRow(message, first, eye));
+      before = message;
+    } else {
+      rows.push(item.kind === 'gap' ? gapRow(item) : peopleRow(item));
+      before = null;
+    }
+  }
+  return rows;
+}
+
+/** @param {Message} before @param {Message} message */
+const isOneGroup = (before, message) =>
+  before.name === message.name && !isAction(before) && !isAction(message)
+  && Date.parse(message.created_at) - Date.parse(before.created_at) < GROUP_MS;
+
+/** @param {{message: string}} message */
+const isAction = ({ message }) => message.startsWith('/me ');
+
+/** @param {Date} date @returns {Row} */
+function dayRow(date) {
+  // Today becomes yesterday at midnight, in a page that is open for days.
+  const today = new Date().toDateString();
+  return {
+    key: `day-${date.toDateString()}`,
+    look: today + language(),
+    make: () => make('li', 'day', make('span', '', nameOfDay(date))),
+  };
+}
+
+/** @param {Date} date */
+function nameOfDay(date) {
+  const yesterday = new Date();
+  yesterday.setDate(yesterday.getDate() - 1);
+  if (date.toDateString() === new Date().toDateString()) return say('today');
+  if (date.toDateString() === yesterday.toDateString()) return say('yesterday');
+  return formatDate(date, { dateStyle: 'full' });
+}
+
+/** @param {Message} message @param {boolean} first of a group @param {Eye} eye @returns {Row} */
+function messageRow(message, first, eye) {
+  const own = eye.isOwn(message);
+  const forMe = !own && mentions(message.message, eye.me);
+  return {
+    key: message.id,
+    look: [first, own, forMe, language()].join(),
+    make() {
+      const row = rowOf(message.name, message.message, eye, first);
+      row.id = `message-${message.id}`;
+      row.classList.toggle('own', own);
+      row.classList.toggle('for-me', forMe);
+      row.append(timeOf(message.created_at));
+      return row;
+    },
+  };
+}
+
+/**
+ * A message's row, without its time. In the order in which it is to be read
+ * out: who, what.
+ * @param {string} name @param {string} text @param {{me: string, names: string[]}} eye @param {boolean} first
+ */
+export function rowOf(name, text, eye, first) {
+  const row = tint(make('li', first ? 'message first' : 'message'), name);
+  if (first) {
+    const avatar = make('span', 'avatar', initialOf(name));
+    avatar.ariaHidden = 'true';
+    row.append(avatar);
+  }
+  row.append(foreign('bdi', first ? 'name' : 'sr-only', name));
+  const action = isAction({ message: text });
+  row.classList.toggle('action', action);
+  row.append(foreign('div', 'text', render(action ? text.slice(4) : text, eye)));
+  return row;
+}
+
+/** @param {string} createdAt */
+export function timeOf(createdAt) {
+  const date = new Date(createdAt);
+  const time = make('time', 'time', formatDate(date, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }));
+  time.dateTime = createdAt;
+  time.title = formatDate(date, { dateStyle: 'full', timeStyle: 'medium' });
+  return time;
+}
+
+/** @param {import('./room_log.js').Hole} gap @returns {Row} */
+function gapRow({ key, reason, lost }) {
+  return {
+    key,
+    look: [reason, lost, language()].join(),
+    make() {
+      const known = reason === 'restart' || reason === 'evicted' || reason === 'lagged' ? reason : 'unknown';
+      const text = lost === null ? say('gapMaybe', { why: say(known) }) : say('gapLost', { n: lost, why: say(known) });
+      const row = make('li', 'gap', make('span', '', text));
+      row.dataset.reason = reason;
+      return row;
+    },
+  };
+}
+
+/** @param {import('./room_log.js').Comings} comings @returns {Row} */
+function peopleRow({ key, joined, left }) {
+  return {
+    key,
+    look: JSON.stringify([joined, left, language()]),
+    make() {
+      const parts = [];
+      if (joined.length) parts.push(say('joined', { names: listOf(joined) }));
+      if (left.length) parts.push(say('leftRoom', { names: listOf(left) }));
+      return foreign('li', 'people-line', parts.join(' · '));
+    },
+  };
+}
+
+/** @param {string[]} names */
+function listOf(names) {
+  const shown = names.slice(0, MAX_NAMES).map((name) => `\u2068${name}\u2069`).join(language() === 'zh-CN' ? '、' : ', ');
+  const more = names.length - MAX_NAMES;
+  return more > 0 ? say('andMore', { names: shown, n: more }) : shown;
+}

@@ -1,0 +1,82 @@
+// What is asked of the server outside the stream.
+
+/** @typedef {import('./protocol.js').Message} Message */
+/** @typedef {{room: string, messages: Message[], oldest: string | null, newest: string | null}} Page */
+
+const TIMEOUT_MS = 15_000;
+
+/** The server's root, which need not be the host's. Taken once: the page's address changes with the room. */
+const root = new URL(/** @type {HTMLMetaElement} */ (document.querySelector('meta[name=root]')).content, location.href);
+
+/** A request that failed. */
+export class Failure extends Error {
+  /**
+   * @param {string} code a problem's code; `unreachable`, `timeout` or `status` where there was none
+   * @param {string} detail @param {number} status 0 where there was no answer
+   */
+  constructor(code, detail, status, retryAfter = 0) {
+    super(detail);
+    this.code = code;
+    this.status = status;
+    /** seconds */
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same request may succeed later. */
+  get isPassing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** @param {URL} url @param {RequestInit} [init] */
+async function ask(url, init) {
+  let response;
+  try {
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    const late = error instanceof DOMException && error.name === 'TimeoutError';
+    throw new Failure(late ? 'timeout' : 'unreachable', '', 0);
+  }
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer) return answer;
+  const retryAfter = Number(response.headers.get('retry-after')) || 0;
+  throw new Failure(answer?.code ?? 'status', answer?.detail ?? String(response.status), response.status, retryAfter);
+}
+
+/** @param {string} room @param {string} what */
+const roomUrl = (room, what) => new URL(`rooms/${encodeURIComponent(room)}/${what}`, root);
+
+export const server = {
+  root,
+
+  /** @returns {Promise<{default_room: string, max_message_bytes: number}>} */
+  settings: () => ask(new URL('assets/settings.json', root)),
+
+  /** @param {string} room @param {{name: string, message: string, client_id: string}} draft @returns {Promise<Message>} */
+  say: (room, draft) => ask(roomUrl(room, 'messages'), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(draft),
+  }),
+
+  /** A page of history, oldest first. @param {string} room @param {{before?: string, after?: string, limit: number}} query @returns {Promise<Page>} */
+  messages(room, query) {
+    const url = roomUrl(room, 'messages');
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
+    return ask(url);
+  },
+
+  /** The page of a room. @param {string} room */
+  pageOf: (room) => new URL(`r/${encodeURIComponent(room)}`, root).href,
+
+  /** The room that an address is of; null for the default one. @param {string} href */
+  roomOf(href) {
+    const [, room] = /^r\/([^/]+)$/.exec(new URL(href).pathname.slice(root.pathname.length)) ?? [];
+    try {
+      return room === undefined ? null : decodeURIComponent(room).normalize('NFC');
+    } catch {
+      return null;
+    }
+  },
+};
+

@@ -1,0 +1,62 @@
+// What somebody may set: colours, language, alerts.
+
+import { allowNotifications, chime, whyNoNotifications } from './alerts.js';
+import { byId } from './dom.js';
+import { language, speak } from './language.js';
+import { memory } from './memory.js';
+
+/** @typedef {'sound' | 'notify' | 'comings'} Switch */
+
+/** @param {Switch} name */
+export const isOn = (name) => memory.get(name, name === 'comings');
+
+/** @param {() => void} changed something that is on the page looks different now */
+export function watchSettings(changed) {
+  const theme = /** @type {HTMLSelectElement} */ (byId('theme'));
+  theme.value = memory.get('theme', 'auto');
+  theme.addEventListener('change', () => {
+    memory.set('theme', theme.value);
+    paint();
+  });
+  memory.watch('theme', paint);
+
+  const tongue = /** @type {HTMLSelectElement} */ (byId('language'));
+  tongue.value = language();
+  tongue.addEventListener('change', () => {
+    speak(/** @type {import('./language.js').Language} */ (tongue.value));
+    changed();
+  });
+
+  watchSwitch('sound', async (on) => {
+    if (on) chime();
+    return on;
+  });
+  watchSwitch('notify', async (on) => on && await allowNotifications());
+  watchSwitch('comings', async (on) => {
+    changed();
+    return on;
+  });
+  byId('open-settings').addEventListener('click', () => {
+    const why = whyNoNotifications();
+    byId('notify-note').textContent = why ?? '';
+    byId('notify-note').hidden = why === null;
+    /** @type {HTMLInputElement} */ (byId('notify')).disabled = why !== null;
+  });
+}
+
+function paint() {
+  const theme = memory.get('theme', 'auto');
+  if (theme === 'auto') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+}
+
+/** @param {Switch} name @param {(on: boolean) => Promise<boolean>} wanted whether it is on in the end */
+function watchSwitch(name, wanted) {
+  const box = /** @type {HTMLInputElement} */ (byId(name));
+  box.checked = isOn(name);
+  box.addEventListener('change', async () => {
+    memory.set(name, box.checked);
+    box.checked = await wanted(box.checked);
+    memory.set(name, box.checked);
+  });
+}

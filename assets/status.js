@@ -1,0 +1,99 @@
+// The line that says how the connection is: nothing for a moment's loss, then
+// quietly what happens and when.
+
+import { byId, button, make } from './dom.js';
+import { say } from './language.js';
+import { announce } from './notice.js';
+
+/** What is over sooner is nobody's concern. */
+const QUIET_MS = 3_000;
+const RESTORED_MS = 2_500;
+
+/** @typedef {import('./connection.js').StateEvent} StateEvent */
+
+export class Status {
+  #line = byId('status');
+  /** Not read out: it changes each second. */
+  #text = make('span');
+  #tryNow;
+  /** @type {StateEvent | null} */
+  #state = null;
+  /** Why the server refuses, where it is known. */
+  #why = '';
+  #since = Date.now();
+  #wasEverLive = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer = undefined;
+
+  /** @param {() => void} now somebody does not want to wait */
+  constructor(now) {
+    this.#tryNow = button('link', say('tryNow'), now);
+    this.#text.ariaHidden = 'true';
+    this.#line.append(this.#text, ' ', this.#tryNow);
+    this.#show();
+  }
+
+  /** @param {StateEvent} state */
+  set(state) {
+    const wasLive = this.#state?.state === 'live';
+    this.#state = state;
+    document.documentElement.dataset.connection = state.state;
+    if (state.state === 'live') {
+      this.#why = '';
+      this.#wasEverLive = true;
+      return this.#restored();
+    }
+    if (wasLive) this.#since = Date.now();
+    this.#show();
+  }
+
+  /** @param {string} why */
+  refused(why) {
+    this.#why = say('refused', { why });
+    this.#show();
+  }
+
+  /** The language has changed. */
+  refresh() {
+    this.#tryNow.textContent = say('tryNow');
+    if (this.#state?.state !== 'live') this.#show();
+  }
+
+  #restored() {
+    clearTimeout(this.#timer);
+    if (this.#line.hidden) return;
+    this.#say(say('restored'), false);
+    this.#timer = setTimeout(() => { this.#line.hidden = true; }, RESTORED_MS);
+  }
+
+  #show() {
+    clearTimeout(this.#timer);
+    const quiet = this.#since + QUIET_MS - Date.now();
+    const isFinal = this.#state?.state === 'closed';
+    if (quiet > 0 && !isFinal) {
+      this.#timer = setTimeout(() => this.#show(), quiet);
+      return;
+    }
+    this.#say(this.#words(), !isFinal);
+    if (!isFinal) this.#timer = setTimeout(() => this.#show(), 1_000);
+  }
+
+  #words() {
+    const { state = 'connecting', retryAt = null, reason = null } = this.#state ?? {};
+    if (state === 'closed') return say('closed');
+    if (reason === 'offline') return say('offline');
+    const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1_000);
+    const why = reason === 'busy' || reason === 'bye' ? say(reason) : this.#why;
+    const what = seconds > 0 ? say('reconnectIn', { n: seconds }) : say(this.#wasEverLive ? 'reconnecting' : 'connecting');
+    return why ? `${why} ${what}` : what;
+  }
+
+  /** @param {string} text @param {boolean} mayTry */
+  #say(text, mayTry) {
+    if (this.#line.hidden || !mayTry) announce(mayTry ? say('reconnecting') : text);
+    this.#line.hidden = false;
+    this.#line.classList.toggle('good', this.#state?.state === 'live');
+    this.#text.textContent = text;
+    this.#tryNow.hidden = !mayTry;
+  }
+}

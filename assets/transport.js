@@ -1,0 +1,114 @@
+// The way from the stream to this tab: through the SharedWorker that all tabs
+// of a browser share, or, where there is none, over a connection of its own.
+
+import { Connection } from './connection.js';
+
+/**
+ * @typedef {import('./connection.js').Wish} Wish
+ * @typedef {import('./connection.js').StreamEvent | {type: 'attached', told: import('./snapshot.js').Told}} TabEvent
+ * @typedef {(event: TabEvent) => void} Emit
+ */
+
+/** How long the worker may take for its first word. */
+const WORKER_MS = 2_000;
+
+/** This tab's part of the shared stream. */
+class Shared {
+  #root;
+  #port;
+  #attached = false;
+
+  /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker can't be had */
+  constructor(root, emit, failed) {
+    this.#root = root;
+    const worker = new SharedWorker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'sse-chat' });
+    this.#port = worker.port;
+    const giveUp = () => {
+      if (this.#attached) return;
+      this.#attached = true;
+      this.stop();
+      this.#port.close();
+      failed();
+    };
+    worker.addEventListener('error', giveUp);
+    setTimeout(giveUp, WORKER_MS);
+    this.#port.onmessage = ({ data }) => {
+      const event = /** @type {import('./worker.js').ToTab} */ (data);
+      if (event.type === 'ping') return this.#say({ say: 'pong' });
+      if (event.type === 'full') {
+        this.#attached = false;
+        return giveUp();
+      }
+      this.#attached = true;
+      emit(event);
+    };
+  }
+
+  /** @param {import('./worker.js').FromTab} message */
+  #say(message) {
+    this.#port.postMessage(message);
+  }
+
+  /** @param {Wish} wish */
+  want(wish) {
+    this.#say({ say: 'want', wish, root: this.#root.href });
+  }
+
+  wake() { this.#say({ say: 'wake' }); }
+
+  now() { this.#say({ say: 'now' }); }
+
+  offline() { this.#say({ say: 'offline' }); }
+
+  stop() { this.#say({ say: 'bye' }); }
+}
+
+export class Transport {
+  /** @type {Shared | Connection} */
+  #way;
+  /** @type {Wish} */
+  #wish = { rooms: [], name: '' };
+
+  /** @param {URL} root @param {Emit} emit */
+  constructor(root, emit) {
+    const own = () => new Connection(root, emit);
+    const mayShare = new URLSearchParams(location.search).get('shared') !== '0';
+    try {
+      if (!mayShare || typeof SharedWorker !== 'function') throw new Error('no shared worker');
+      this.#way = new Shared(root, emit, () => {
+        this.#way = own();
+        this.#way.want(this.#wish);
+      });
+    } catch {
+      this.#way = own();
+    }
+    this.#watchThePage();
+  }
+
+  /** Is in these rooms from now on. @param {Wish} wish */
+  want(wish) {
+    if (JSON.stringify(wish) === JSON.stringify(this.#wish)) return;
+    this.#wish = wish;
+    this.#way.want(wish);
+  }
+
+  /** Does not wait for the next try. */
+  now() {
+    this.#way.now();
+  }
+
+  #watchThePage() {
+    const wake = () => this.#way.wake();
+    addEventListener('online', wake);
+    addEventListener('focus', wake);
+    addEventListener('offline', () => this.#way.offline());
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') wake();
+    });
+    // A page in the back/forward cache must not hold a connection.
+    addEventListener('pagehide', () => this.#way.stop());
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) this.#way.want(this.#wish);
+    });
+  }
+}

@@ -3,9 +3,11 @@
 //! It is checked once, at the start, by [`Config::check`]; nothing checks it
 //! again. What a person types, and how, is not known here: see `cli::serve`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where the server listens: this machine only, until somebody asks for more.
@@ -73,6 +75,8 @@ pub struct Config {
     pub list_rooms: bool,
     /// Whether `send.php` and `sse.php` answer.
     pub demo: bool,
+    /// A folder whose files are served in place of the embedded page.
+    pub assets_dir: Option<PathBuf>,
     /// How long a shutdown may take.
     pub grace: Duration,
     /// How long a request's head, or the wait for the next request, may take.
@@ -102,6 +106,7 @@ impl Default for Config {
             room_idle: DEFAULT_ROOM_IDLE,
             list_rooms: false,
             demo: true,
+            assets_dir: None,
             grace: DEFAULT_GRACE,
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
@@ -117,7 +122,7 @@ pub struct BadSetting {
     /// The flag that sets it, such as `--ping`.
     pub flag: &'static str,
     /// What is wrong, and what would be right.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
 }
 
 impl fmt::Display for BadSetting {
@@ -184,7 +189,10 @@ impl Config {
             ),
         ];
         match ok.into_iter().find(|(_, holds, _)| !holds) {
-            Some((flag, _, why)) => Err(BadSetting { flag, why }),
+            Some((flag, _, why)) => Err(BadSetting {
+                flag,
+                why: why.into(),
+            }),
             None => Ok(()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
@@ -71,6 +72,10 @@ pub(super) struct Serve {
     /// Do not answer send.php and sse.php
     #[arg(long, env = "SSE_CHAT_NO_DEMO", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     no_demo: bool,
+
+    /// A folder with a chat page of your own, in place of the built-in one
+    #[arg(long, env = "SSE_CHAT_ASSETS_DIR", value_name = "DIR")]
+    assets_dir: Option<PathBuf>,
 
     /// How long a shutdown may take
     #[arg(long, env = "SSE_CHAT_GRACE", value_name = "TIME", value_parser = parse_time,
@@ -164,6 +169,7 @@ impl Serve {
             room_idle: self.room_idle.0,
             list_rooms: self.list_rooms,
             demo: !self.no_demo,
+            assets_dir: self.assets_dir,
             grace: self.grace.0,
             head_timeout: self.head_timeout.0,
             body_timeout: self.body_timeout.0,

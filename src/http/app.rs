@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::draining::Draining;
-use super::page::Page;
+use super::page::{Page, Settings};
 use crate::chat::{Hub, Limits, RoomName};
 use crate::config::{BadSetting, Config};
 
@@ -36,7 +36,8 @@ impl App {
         config.check()?;
         let default_room = RoomName::parse(&config.default_room).map_err(|_| BadSetting {
             flag: "--default-room",
-            why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'",
+            why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"
+                .into(),
         })?;
         let hub = Hub::new(Limits {
             history: config.history,
@@ -45,8 +46,17 @@ impl App {
             max_rooms: config.max_rooms,
             room_idle: config.room_idle,
         });
+        let settings = Settings {
+            default_room: default_room.as_str(),
+            max_message_bytes: config.max_message_bytes,
+        };
+        let page =
+            Page::new(config.assets_dir.as_deref(), settings).map_err(|error| BadSetting {
+                flag: "--assets-dir",
+                why: format!("can't read index.html in it: {error}").into(),
+            })?;
         Ok(Self {
-            page: Page::new(&default_room),
+            page,
             draining: Arc::default(),
             stalled: AtomicU64::new(0),
             config: Arc::new(config),

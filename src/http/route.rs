@@ -12,7 +12,7 @@ pub(super) enum Route<'a> {
     Home,
     /// `/r/{room}`
     RoomPage(&'a str),
-    /// `/assets/{file}`
+    /// `/assets/{path}`
     Asset(&'a str),
     /// `/rooms/{room}/messages`
     Messages(&'a str),
@@ -53,12 +53,14 @@ impl<'a> Route<'a> {
         if path == "*" {
             return Some(Self::Server);
         }
+        if let Some(path) = path.strip_prefix("/assets/") {
+            return Some(Self::Asset(path));
+        }
         let mut segments = path.strip_prefix('/')?.split('/');
         let mut next = || segments.next();
         Some(match (next()?, next(), next(), next()) {
             ("", None, ..) => Self::Home,
             ("r", Some(room), None, _) => Self::RoomPage(room),
-            ("assets", Some(file), None, _) => Self::Asset(file),
             ("rooms", Some(room), Some("messages"), None) => Self::Messages(room),
             ("rooms", Some(room), Some("events"), None) => Self::Events(room),
             ("rooms", Some(room), Some("members"), None) => Self::Members(room),
@@ -104,6 +106,7 @@ mod tests {
             ("/", Route::Home),
             ("/r/lobby", Route::RoomPage("lobby")),
             ("/assets/chat.js", Route::Asset("chat.js")),
+            ("/assets/1a/b.js", Route::Asset("1a/b.js")),
             ("/rooms/a%20b/messages", Route::Messages("a%20b")),
             ("/rooms//events", Route::Events("")),
             ("/rooms/a/members", Route::Members("a")),
@@ -157,7 +160,6 @@ mod tests {
             "/r",
             "/r/a/",
             "/assets",
-            "/assets/a/b",
             "/send.php",
             "/sse.php",
             "/metrics",

@@ -64,9 +64,12 @@ async fn check_and_dispatch(
         Route::SsePhp => events::of_the_demo(app, &asked()),
         Route::Members(room) => Ok(members::members(app, &room_of_path(room)?)),
         Route::Rooms => Ok(members::rooms(app)),
-        Route::Home => Ok(app.page.home(request.headers())),
-        Route::RoomPage(room) => room_of_path(room).map(|_| app.page.home(request.headers())),
-        Route::Asset(file) => app.page.asset(file, request.headers()),
+        Route::Home => Box::pin(app.page.home(request.headers())).await,
+        Route::RoomPage(room) => {
+            room_of_path(room)?;
+            Box::pin(app.page.room(request.headers())).await
+        }
+        Route::Asset(path) => Box::pin(app.page.asset(path, request.headers())).await,
         Route::Health => Ok(status::healthy()),
         Route::Ready => status::ready(app),
         Route::Server => Ok(allowed(route)),

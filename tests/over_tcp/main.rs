@@ -27,6 +27,7 @@ mod gone_clients;
 mod history;
 mod last_request;
 mod page;
+mod page_folder;
 mod publish;
 mod random_input;
 mod raw_http;

@@ -3,24 +3,21 @@
 use super::support::{Response, TestServer};
 use super::witness::assert_nosniff;
 
-const INDEX: &str = include_str!("../../assets/index.html");
-const ASSETS: [(&str, &str, &str); 3] = [
-    (
-        "/assets/chat.js",
-        "text/javascript; charset=utf-8",
-        include_str!("../../assets/chat.js"),
-    ),
-    (
-        "/assets/chat.css",
-        "text/css; charset=utf-8",
-        include_str!("../../assets/chat.css"),
-    ),
-    (
-        "/assets/icon.svg",
-        "image/svg+xml",
-        include_str!("../../assets/icon.svg"),
-    ),
+/// Some of its files, one of each kind, and what each is.
+const FILES: [(&str, &str); 4] = [
+    ("chat.js", "text/javascript; charset=utf-8"),
+    ("chat.css", "text/css; charset=utf-8"),
+    ("icon.svg", "image/svg+xml"),
+    ("manifest.webmanifest", "application/manifest+json"),
 ];
+
+/// Where the page's files are: `/assets/{version}/`.
+async fn versioned(server: &TestServer) -> String {
+    let page = server.get("/").await.text();
+    let at = page.find("./assets/").expect("the page names its files") + 1;
+    let end = at + "/assets/0123456789abcdef/".len();
+    page[at..end].to_owned()
+}
 
 async fn asked_with(server: &TestServer, path: &str, tags: &[&str]) -> Response {
     let headers: Vec<_> = tags.iter().map(|&tag| ("if-none-match", tag)).collect();
@@ -30,34 +27,49 @@ async fn asked_with(server: &TestServer, path: &str, tags: &[&str]) -> Response 
 #[tokio::test]
 async fn the_page_is_the_same_for_every_room() {
     let server = TestServer::start();
-    let home = server.get("/").await;
-    assert_eq!(home.status, 200);
+    let room = server.get("/r/lobby").await;
+    assert_eq!(room.status, 200);
     assert_eq!(
-        home.header("content-type"),
+        room.header("content-type"),
         Some("text/html; charset=utf-8")
     );
-    assert_nosniff(&home);
+    assert_nosniff(&room);
     for path in [
-        "/r/lobby",
         "/r/Caf%C3%A9",
         "/r/%E8%81%8A%E5%A4%A9%E5%AE%A4",
-        "/?x=y",
+        "/r/lobby?x=y",
         "/r/a.b-c_d",
     ] {
         let page = server.get(path).await;
-        assert_eq!((page.status, &page.body), (200, &home.body), "{path}");
+        assert_eq!((page.status, &page.body), (200, &room.body), "{path}");
     }
+    // From the root the same files are one step nearer.
+    let home = server.get("/").await;
+    assert_eq!(home.text(), room.text().replace("\"../", "\"./"));
+    assert!(!home.text().contains("{{"), "{}", home.text());
 }
 
 #[tokio::test]
-async fn the_default_room_stands_in_the_page() {
-    for room in ["lobby", "Größe"] {
-        let server = TestServer::start_with(|config| config.default_room = room.to_owned());
-        let page = server.get("/").await.text();
-        assert!(page.contains(&format!(r#"content="{room}""#)), "{page}");
-        assert!(!page.contains("{{"), "{page}");
-        assert_eq!(page, INDEX.replace("{{default-room}}", room));
-    }
+async fn the_settings_are_the_servers() {
+    let server = TestServer::start();
+    let settings = server.get("/assets/settings.json").await;
+    assert_eq!(settings.status, 200);
+    assert_eq!(settings.header("content-type"), Some("application/json"));
+    assert_eq!(settings.header("cache-control"), Some("no-cache"));
+    assert_eq!(
+        settings.text(),
+        r#"{"default_room":"lobby","max_message_bytes":4096}"#
+    );
+    let other = TestServer::start_with(|config| {
+        config.default_room = "Größe".to_owned();
+        config.max_message_bytes = 99;
+    });
+    let changed = other.get("/assets/settings.json").await;
+    assert_eq!(
+        changed.text(),
+        r#"{"default_room":"Größe","max_message_bytes":99}"#
+    );
+    assert_ne!(settings.header("etag"), changed.header("etag"));
 }
 
 #[tokio::test]
@@ -85,26 +97,36 @@ async fn a_room_that_is_none_has_no_page() {
 #[tokio::test]
 async fn the_files_of_the_page_are_served_as_what_they_are() {
     let server = TestServer::start();
-    for (path, content_type, text) in ASSETS {
-        let file = server.get(path).await;
+    let folder = versioned(&server).await;
+    for (name, content_type) in FILES {
+        let file = server.get(&format!("{folder}{name}")).await;
         assert_eq!(
             (file.status, file.header("content-type")),
             (200, Some(content_type))
         );
-        assert_eq!(file.text(), text, "{path}");
         assert_eq!(
             file.header("content-length"),
-            Some(&*text.len().to_string())
+            Some(&*file.body.len().to_string())
         );
         assert_nosniff(&file);
+        let unversioned = server.get(&format!("/assets/{name}")).await;
+        assert_eq!((unversioned.status, unversioned.body), (200, file.body));
     }
+    let script = server.get(&format!("{folder}chat.js")).await.text();
+    assert!(script.contains("import "), "{script}");
     for path in [
         "/assets/",
         "/assets/index.html",
+        "/assets/home.html",
         "/assets/x",
         "/assets/chat.js/",
         "/assets/CHAT.JS",
         "/assets/%63hat.js%00",
+        "/assets/other/chat.js",
+        "/assets/0123456789abcdef/",
+        "/assets/0123456789abcdef/x",
+        "/assets/0123456789abcdeF/chat.js",
+        "/assets/0123456789abcdef/0123456789abcdef/chat.js",
         "/assets",
     ] {
         server.get(path).await.assert_problem(404, "not_found");
@@ -112,16 +134,95 @@ async fn the_files_of_the_page_are_served_as_what_they_are() {
 }
 
 #[tokio::test]
+async fn what_has_its_hash_in_its_address_is_asked_for_once() {
+    let server = TestServer::start();
+    let folder = versioned(&server).await;
+    for (name, _) in FILES {
+        for (path, kept) in [
+            (
+                format!("{folder}{name}"),
+                "public, max-age=31536000, immutable",
+            ),
+            (format!("/assets/{name}"), "no-cache"),
+            // A page of another version of this program gets what there is.
+            (format!("/assets/0123456789abcdef/{name}"), "no-cache"),
+        ] {
+            let file = server.get(&path).await;
+            assert_eq!(
+                (file.status, file.header("cache-control")),
+                (200, Some(kept)),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_form_of_a_file_is_the_same_file() {
+    let server = TestServer::start();
+    let folder = versioned(&server).await;
+    for path in [
+        "/".to_owned(),
+        "/r/lobby".to_owned(),
+        format!("{folder}chat.js"),
+        format!("{folder}chat.css"),
+        format!("{folder}icon.svg"),
+    ] {
+        let plain = server.get(&path).await;
+        assert_eq!(plain.header("content-encoding"), None);
+        let mut tags = vec![plain.header("etag").unwrap().to_owned()];
+        for (encoding, decode) in [
+            ("gzip", ungzip as fn(&[u8]) -> Vec<u8>),
+            ("br", unbrotli as fn(&[u8]) -> Vec<u8>),
+        ] {
+            let accept = [("accept-encoding", encoding)];
+            let file = server.request("GET", &path, &accept, "").await;
+            assert_eq!(file.header("content-encoding"), Some(encoding), "{path}");
+            assert_eq!(file.header("vary"), Some("accept-encoding"));
+            assert!(file.body.len() < plain.body.len(), "{path}");
+            assert!(decode(&file.body) == plain.body, "{path} as {encoding}");
+            tags.push(file.header("etag").unwrap().to_owned());
+
+            let known = [accept[0], ("if-none-match", &*tags[tags.len() - 1])];
+            let known = server.request("GET", &path, &known, "").await;
+            assert_eq!((known.status, known.body.len()), (304, 0));
+            assert_eq!(known.header("vary"), Some("accept-encoding"));
+            assert_eq!(known.header("content-encoding"), None);
+        }
+        tags.dedup();
+        assert_eq!(tags.len(), 3, "{path}: each form has a tag of its own");
+    }
+}
+
+fn ungzip(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    std::io::copy(&mut flate2::read::GzDecoder::new(bytes), &mut plain).unwrap();
+    plain
+}
+
+fn unbrotli(mut bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    brotli::BrotliDecompress(&mut bytes, &mut plain).unwrap();
+    plain
+}
+
+#[tokio::test]
 async fn the_page_asks_for_nothing_but_what_is_there() {
     let server = TestServer::start();
-    let page = server.get("/").await.text();
-    let paths: Vec<&str> = page
-        .split('"')
-        .filter(|text| text.starts_with('/'))
-        .collect();
-    assert!(paths.contains(&"/assets/chat.js"), "{page}");
-    for path in paths {
-        assert_eq!(server.get(path).await.status, 200, "{path}");
+    for (page, steps) in [("/", "./"), ("/r/lobby", "../")] {
+        let html = server.get(page).await.text();
+        let paths: Vec<&str> = html
+            .split('"')
+            .filter(|text| text.starts_with(steps))
+            .collect();
+        assert!(
+            paths.iter().any(|path| path.ends_with("/chat.js")),
+            "{html}"
+        );
+        for path in paths {
+            let path = format!("/{}", &path[steps.len()..]);
+            assert_eq!(server.get(&path).await.status, 200, "{path}");
+        }
     }
 }
 
@@ -171,8 +272,8 @@ async fn a_file_that_the_browser_has_is_not_sent_again() {
     for path in [
         "/",
         "/r/lobby",
+        "/assets/settings.json",
         "/assets/chat.js",
-        "/assets/chat.css",
         "/assets/icon.svg",
     ] {
         let file = server.get(path).await;
@@ -234,7 +335,6 @@ async fn a_file_that_the_browser_has_is_not_sent_again() {
 #[tokio::test]
 async fn different_files_have_different_tags_and_the_same_file_the_same() {
     let (one, two) = (TestServer::start(), TestServer::start());
-    let other = TestServer::start_with(|config| config.default_room = "other".to_owned());
     let mut tags = std::collections::HashSet::new();
     for path in [
         "/",
@@ -250,6 +350,4 @@ async fn different_files_have_different_tags_and_the_same_file_the_same() {
         );
         assert!(tags.insert(tag));
     }
-    let tag = other.get("/").await.header("etag").unwrap().to_owned();
-    assert!(tags.insert(tag), "the page names another room");
 }

@@ -1,0 +1,194 @@
+//! Makes the chat page ready to be sent: every file of `assets/` under a hash,
+//! with what it is and its compressed forms, as tables for `src/http/page/`.
+
+use std::env;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+#[path = "src/http/page/content_type.rs"]
+mod content_type;
+#[path = "src/http/page/marks.rs"]
+mod marks;
+
+use content_type::content_type;
+use marks::{Place, place};
+
+/// Brotli's best, and the window it needs for files of this size.
+const BROTLI: (i32, i32) = (11, 20);
+
+struct File {
+    path: String,
+    bytes: Vec<u8>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=assets");
+    println!("cargo:rerun-if-changed=src/http/page");
+    let mut files = read_folder(Path::new("assets"), "")?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let index = files
+        .iter()
+        .position(|file| file.path == "index.html")
+        .ok_or("assets/index.html is missing")?;
+    let index = String::from_utf8(files.remove(index).bytes)?;
+    if place(&index, Place::Home, "").contains("{{") {
+        return Err("assets/index.html has a mark that nothing fills in".into());
+    }
+    for file in &mut files {
+        file.bytes = without_comments(&file.path, &file.bytes)?;
+    }
+    let version = hash(
+        files
+            .iter()
+            .flat_map(|file| [file.path.as_bytes(), &file.bytes]),
+    );
+
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut tables =
+        format!("/// Of all files together.\npub(super) const VERSION: &str = {version:?};\n");
+    for (name, at) in [("HOME", Place::Home), ("ROOM", Place::Room)] {
+        let file = File {
+            path: format!("{}.html", name.to_lowercase()),
+            bytes: place(&index, at, &version).into_bytes(),
+        };
+        let entry = embed(&out, &file)?;
+        writeln!(tables, "pub(super) static {name}: Embedded = {entry};")?;
+    }
+    tables.push_str("pub(super) static FILES: &[Embedded] = &[\n");
+    for file in &files {
+        writeln!(tables, "    {},", embed(&out, file)?)?;
+    }
+    tables.push_str("];\n");
+    fs::write(out.join("page.rs"), tables)?;
+    Ok(())
+}
+
+/// All files below a folder, but hidden ones.
+fn read_folder(folder: &Path, below: &str) -> Result<Vec<File>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|_| "a name in assets/ is not UTF-8")?;
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{below}{name}");
+        if entry.file_type()?.is_dir() {
+            files.extend(read_folder(&entry.path(), &format!("{path}/"))?);
+        } else {
+            files.push(File {
+                bytes: fs::read(entry.path())?,
+                path,
+            });
+        }
+    }
+    Ok(files)
+}
+
+/// Comments are for those who write the page, not for those who load it: they
+/// are a fifth of it. Only lines that are nothing else are left out, so that
+/// nothing has to be parsed.
+fn without_comments(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let is_script = path.ends_with(".js");
+    if !is_script && !path.ends_with(".css") {
+        return Ok(bytes.to_vec());
+    }
+    let mut kept = String::new();
+    let mut is_comment = false;
+    for line in std::str::from_utf8(bytes)?.lines() {
+        let text = line.trim();
+        if is_comment {
+            is_comment = !text.ends_with("*/");
+        } else if text.is_empty() || is_script && text.starts_with("//") {
+        } else if text.starts_with("/*") && text.find("*/").is_none_or(|end| end + 2 == text.len())
+        {
+            is_comment = !text.ends_with("*/");
+        } else if is_script && text.replace("\\`", "").matches('`').count() % 2 == 1 {
+            return Err(format!(
+                "{path}: a template over several lines may hold what looks like a comment: {text}"
+            )
+            .into());
+        } else {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    Ok(kept.into_bytes())
+}
+
+/// Writes a file and its compressed forms; gives the Rust that embeds them.
+fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
+    let tag = hash([file.path.as_bytes(), &file.bytes]);
+    let mut forms = Vec::new();
+    for (end, bytes) in [
+        ("plain", Some(file.bytes.clone())),
+        ("gz", smaller(gzip(&file.bytes)?, &file.bytes)),
+        ("br", smaller(brotli(&file.bytes)?, &file.bytes)),
+    ] {
+        let Some(bytes) = bytes else {
+            forms.push("None".to_owned());
+            continue;
+        };
+        let name = format!("{tag}.{end}");
+        fs::write(out.join(&name), bytes)?;
+        let include = format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\"))");
+        forms.push(if end == "plain" {
+            include
+        } else {
+            format!("Some({include})")
+        });
+    }
+    Ok(format!(
+        "Embedded {{ path: {:?}, content_type: {:?}, tag: {tag:?}, plain: {}, gzip: {}, brotli: {} }}",
+        file.path,
+        content_type(&file.path),
+        forms[0],
+        forms[1],
+        forms[2],
+    ))
+}
+
+/// A form that saves nothing is not kept.
+fn smaller(form: Vec<u8>, plain: &[u8]) -> Option<Vec<u8>> {
+    (form.len() < plain.len()).then_some(form)
+}
+
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?)
+}
+
+fn brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut out = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams {
+        quality: BROTLI.0,
+        lgwin: BROTLI.1,
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut &bytes[..], &mut out, &params)?;
+    Ok(out)
+}
+
+/// 16 hex digits.
+fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize()[..8]
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}

@@ -1,0 +1,140 @@
+//! A page of somebody's own, from a folder.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::support::TestServer;
+
+/// A folder that is gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sse-chat-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn serve(&self) -> TestServer {
+        let path = self.0.clone();
+        TestServer::start_with(move |config| config.assets_dir = Some(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn its_files_are_served_in_place_of_the_built_in_ones() {
+    let folder = Folder::new("own-page");
+    folder.write(
+        "index.html",
+        r#"<script src="{{assets}}own.js"></script><a href="{{root}}">home</a>"#,
+    );
+    folder.write("own.js", "// mine\n");
+    folder.write("fonts/页.woff2", "font");
+    let server = folder.serve();
+    assert_eq!(
+        server.get("/").await.text(),
+        r#"<script src="./assets/live/own.js"></script><a href="./">home</a>"#
+    );
+    assert_eq!(
+        server.get("/r/lobby").await.text(),
+        r#"<script src="../assets/live/own.js"></script><a href="../">home</a>"#
+    );
+    for path in ["/assets/live/own.js", "/assets/own.js"] {
+        let script = server.get(path).await;
+        assert_eq!(script.text(), "// mine\n");
+        assert_eq!(script.header("cache-control"), Some("no-cache"));
+        assert_eq!(
+            script.header("content-type"),
+            Some("text/javascript; charset=utf-8")
+        );
+        assert!(script.header("content-security-policy").is_some());
+    }
+    let font = server.get("/assets/live/fonts/%E9%A1%B5.woff2").await;
+    assert_eq!(
+        (font.status, font.header("content-type")),
+        (200, Some("font/woff2"))
+    );
+    // None of the built-in files, but the settings, which are the server's.
+    server
+        .get("/assets/chat.js")
+        .await
+        .assert_problem(404, "not_found");
+    assert_eq!(server.get("/assets/settings.json").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_reload_shows_an_edit() {
+    let folder = Folder::new("edited");
+    folder.write("index.html", "one");
+    folder.write("a.js", "1");
+    let server = folder.serve();
+    let before = server.get("/assets/a.js").await;
+    let tag = before.header("etag").unwrap();
+    let known = [("if-none-match", tag)];
+    assert_eq!(
+        server
+            .request("GET", "/assets/a.js", &known, "")
+            .await
+            .status,
+        304
+    );
+    folder.write("index.html", "two");
+    folder.write("a.js", "2");
+    assert_eq!(server.get("/").await.text(), "two");
+    let after = server.request("GET", "/assets/a.js", &known, "").await;
+    assert_eq!((after.status, after.text()), (200, "2".to_owned()));
+    fs::remove_file(folder.0.join("a.js")).unwrap();
+    server
+        .get("/assets/a.js")
+        .await
+        .assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn nothing_but_its_files_is_reached() {
+    let outside = Folder::new("outside");
+    outside.write("secret", "secret");
+    let name = outside.0.file_name().unwrap().to_str().unwrap().to_owned();
+    let folder = Folder::new("inside");
+    folder.write("index.html", "page");
+    folder.write(".hidden", "hidden");
+    folder.write("sub/file", "file");
+    // A bound that no file of a page comes near to.
+    fs::File::create(folder.0.join("huge"))
+        .unwrap()
+        .set_len((16 << 20) + 1)
+        .unwrap();
+    let server = folder.serve();
+    for path in [
+        format!("/assets/../{name}/secret"),
+        format!("/assets/%2e%2e/{name}/secret"),
+        format!("/assets/..%2f{name}%2fsecret"),
+        format!("/assets/live/..%2f{name}%2fsecret"),
+        format!("/assets/live/sub/../../../{name}/secret"),
+        "/assets//etc/hostname".to_owned(),
+        "/assets/%2fetc%2fhostname".to_owned(),
+        "/assets/.hidden".to_owned(),
+        "/assets/sub".to_owned(),
+        "/assets/sub/".to_owned(),
+        "/assets/sub/file/x".to_owned(),
+        "/assets/sub%2ffile".to_owned(),
+        "/assets/huge".to_owned(),
+        "/assets/index.html".to_owned(),
+        format!("/assets/{}", "a".repeat(300)),
+    ] {
+        server.get(&path).await.assert_problem(404, "not_found");
+    }
+    assert_eq!(server.get("/assets/sub/file").await.text(), "file");
+}

@@ -55,6 +55,10 @@ missing_packages() {
   have_node || echo nodejs npm
   have_python || echo python3 python3-venv
   [ -x /usr/bin/chromium ] || echo chromium
+  [ -x /usr/bin/firefox-esr ] || echo firefox-esr
+  # Names and texts in every script, and emoji, as people see them.
+  [ -d /usr/share/fonts/opentype/noto ] || echo fonts-noto-cjk
+  [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || echo fonts-noto-color-emoji
   have cc || echo gcc libc6-dev
   have make || echo make
 }
@@ -106,6 +110,13 @@ install_node_packages() {
   npm ci --prefix tests/real --no-audit --no-fund --loglevel=error
 }
 
+# The page's scripts run as they are; their types are only checked.
+check_page_types() {
+  local tsc=tests/real/node_modules/.bin/tsc
+  "$tsc" --project tests/real/tsconfig.json
+  "$tsc" --project tests/real/tsconfig.worker.json
+}
+
 # --no-deps and the check: every version is pinned, none is found by chance.
 install_python_packages() {
   python3 -m venv --clear tests/real/venv
@@ -123,7 +134,14 @@ real_steps() {
   step 'curl' limited bash tests/real/curl.sh
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
-  step 'chromium' limited node tests/real/chromium.mjs
+  step 'page: types' check_page_types
+  local part
+  for part in talk writing rooms connection look; do
+    step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
+  done
+  step 'page in Firefox' limited node tests/real/firefox.mjs
+  step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
+  step "the original demo's page" limited node tests/real/demo.mjs
   # It installs and builds what it needs, so the limit is its own.
   step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
 }

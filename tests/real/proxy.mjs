@@ -10,6 +10,7 @@ export class Proxy {
   #server;
   #pairs = new Set();
   #blocked = false;
+  #tunnel = false;
   #cutAfter;
 
   /**
@@ -48,6 +49,18 @@ export class Proxy {
     }
   }
 
+  /** A train in a tunnel: nothing passes any more, and nobody is told. */
+  enterTunnel() {
+    this.#tunnel = true;
+    this.freeze();
+  }
+
+  /** Daylight: what was silent is dead, what is new works. */
+  leaveTunnel() {
+    this.#tunnel = false;
+    this.#pairs.forEach((pair) => this.#cut(pair));
+  }
+
   #accept(client, server) {
     this.connections += 1;
     const pair = { client, server };
@@ -58,6 +71,7 @@ export class Proxy {
       socket.on('close', () => this.#cut(pair));
     }
     if (this.#blocked) return this.#cut(pair);
+    if (this.#tunnel) return;
     let left = this.#cutAfter();
     client.pipe(server);
     server.on('data', (bytes) => {

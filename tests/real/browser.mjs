@@ -1,0 +1,155 @@
+// Debian's Chromium, somebody who uses it, and the chat page as they see it.
+
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import { chromium } from 'playwright-core';
+
+import { DEADLINE_MS } from './server.mjs';
+
+/** How long one test may take. */
+export const LIMIT = { timeout: 90_000 };
+/** So that pages come back quickly. */
+export const QUICK = ['--retry', '100ms..200ms'];
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+export function launch() {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+    ],
+  });
+}
+
+/** Somebody's browser: its storage, and all that its pages complain about. */
+export class Person {
+  complaints = [];
+
+  static async arrive(t, options) {
+    const person = new Person();
+    person.context = await browser.newContext(options);
+    t.after(() => person.context.close());
+    person.context.setDefaultTimeout(DEADLINE_MS);
+    await person.context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+    person.context.on('console', (message) => {
+      if (message.type() === 'error') person.complaints.push(message.text());
+    });
+    person.context.on('weberror', (error) => person.complaints.push(String(error.error())));
+    person.context.on('dialog', (dialog) => {
+      person.complaints.push(`dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    return person;
+  }
+
+  /** Opens the chat page; resolves once it is connected. @param {string} [name] under which they talk */
+  async open(url, name) {
+    const chat = new Chat(await this.context.newPage());
+    await chat.page.goto(url);
+    await chat.is('live');
+    if (name) await chat.callMe(name);
+    return chat;
+  }
+
+  /** @param {boolean} netFailures whether requests failed on purpose, which browsers log */
+  hadNothingToComplainOf({ netFailures = false } = {}) {
+    const known = /^Failed to load resource: (net::ERR_|the server responded with a status of (400|502))/;
+    assert.deepEqual(this.complaints.filter((text) => !(netFailures && known.test(text))), []);
+  }
+}
+
+/** The chat page, by what a person sees of it. */
+export class Chat {
+  constructor(page) {
+    this.page = page;
+    this.log = page.locator('#log');
+    this.outbox = page.locator('#outbox > li');
+    this.message = page.locator('#message');
+    this.status = page.locator('#status');
+    this.pill = page.locator('#pill');
+    this.rooms = page.locator('#room-list a');
+  }
+
+  /** Resolves once the connection is in a state. @param {'connecting' | 'live' | 'waiting' | 'closed'} state */
+  async is(state) {
+    await this.page.locator(`html[data-connection=${state}]`).waitFor({ state: 'attached' });
+  }
+
+  /** Resolves once `selector` has exactly these texts. */
+  async has(selector, ...texts) {
+    try {
+      await this.page.waitForFunction(
+        ([selector, texts]) => {
+          const found = [...document.querySelectorAll(selector)].map((element) => element.textContent);
+          return JSON.stringify(found) === texts;
+        },
+        [selector, JSON.stringify(texts)],
+      );
+    } catch {
+      assert.deepEqual(await this.page.locator(selector).allTextContents(), texts, `of ${selector}`);
+    }
+  }
+
+  says(...texts) {
+    return this.has('#log .text', ...texts);
+  }
+
+  async say(text) {
+    await this.message.fill(text);
+    await this.message.press('Enter');
+  }
+
+  /** Joins in under a name, or takes another. */
+  async callMe(name) {
+    const first = this.page.locator('#name');
+    if (await first.isVisible()) {
+      await first.fill(name);
+      await first.press('Enter');
+      await this.message.waitFor();
+      return;
+    }
+    await this.page.locator('#me').click();
+    await this.page.locator('#new-name').fill(name);
+    await this.page.locator('#new-name').press('Enter');
+  }
+
+  async join(room) {
+    await this.page.locator('#join-room').click();
+    await this.page.locator('#new-room').fill(room);
+    await this.page.locator('#new-room').press('Enter');
+    await this.has('h1', room);
+  }
+
+  /** The browser says that the page is not looked at, or is again. @param {boolean} hidden */
+  async hide(hidden) {
+    await this.page.evaluate((hidden) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => (hidden ? 'hidden' : 'visible') });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  }
+
+  /** Whether the end of the talk is in sight. */
+  isAtEnd() {
+    return this.page.waitForFunction(() => {
+      const { scrollTop, scrollHeight, clientHeight } = document.getElementById('scroller');
+      return scrollHeight - scrollTop - clientHeight < 2;
+    });
+  }
+
+  /** Runs in the page with one of its modules. @param {string} module @param {(module: any) => any} work */
+  with(module, work) {
+    return this.page.evaluate(`import('/assets/${module}').then(${work})`);
+  }
+}

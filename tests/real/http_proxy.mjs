@@ -1,0 +1,97 @@
+// An HTTP proxy of the tests' own, for what a browser's tools can't do to a
+// SharedWorker: answer in the server's place, lose answers, and tell what was
+// asked for.
+
+import { once } from 'node:events';
+import http from 'node:http';
+
+/**
+ * @typedef {{status: number, type?: string, body: string}} Answer
+ * @typedef {{path: RegExp, times: number, does: (forward: () => void, lose: () => void, response: http.ServerResponse) => void}} Rule
+ */
+
+export class HttpProxy {
+  /** Method and path of each request. @type {string[]} */
+  asked = [];
+  #server;
+  /** @type {Rule[]} */
+  #rules = [];
+  /** @type {{path: RegExp, resolve: () => void}[]} */
+  #waiting = [];
+
+  /** @param {string} host where it leads to */
+  static async start(t, host) {
+    const proxy = new HttpProxy();
+    const [hostname, port] = host.split(':');
+    proxy.#server = http.createServer((request, response) => proxy.#handle(request, response, { hostname, port }));
+    t.after(() => {
+      proxy.#server.closeAllConnections();
+      proxy.#server.close();
+    });
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    proxy.url = `http://127.0.0.1:${proxy.#server.address().port}`;
+    return proxy;
+  }
+
+  /** How many requests for such a path there were. @param {RegExp} path */
+  count(path) {
+    return this.asked.filter((asked) => path.test(asked)).length;
+  }
+
+  /** Resolves at the next request for such a path. @param {RegExp} path */
+  next(path) {
+    return new Promise((resolve) => this.#waiting.push({ path, resolve }));
+  }
+
+  /** Answers in the server's place. @param {RegExp} path @param {Answer} answer */
+  answer(path, { status, type = 'text/html', body }, times = Infinity) {
+    this.#rules.push({
+      path,
+      times,
+      does: (_forward, _lose, response) => response.writeHead(status, { 'content-type': type }).end(body),
+    });
+  }
+
+  /** The server gets it, and the client no answer. @param {RegExp} path */
+  loseAnswer(path, times = 1) {
+    this.#rules.push({ path, times, does: (_forward, lose) => lose() });
+  }
+
+  /** Forgets all rules. */
+  behave() {
+    this.#rules = [];
+  }
+
+  /** Ends all connections. */
+  cut() {
+    this.#server.closeAllConnections();
+  }
+
+  #handle(request, response, host) {
+    const asked = `${request.method} ${request.url}`;
+    this.asked.push(asked);
+    this.#waiting = this.#waiting.filter(({ path, resolve }) => {
+      if (!path.test(asked)) return true;
+      resolve();
+      return false;
+    });
+    const forward = (answered) => {
+      const { method, url: path, headers } = request;
+      const upstream = http.request({ ...host, method, path, headers }, answered);
+      upstream.on('error', () => response.destroy());
+      response.on('close', () => upstream.destroy());
+      request.pipe(upstream);
+    };
+    const pass = () => forward((answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      response.flushHeaders();
+      answer.pipe(response);
+      answer.on('error', () => response.destroy());
+    });
+    const rule = this.#rules.find(({ path, times }) => times > 0 && path.test(asked));
+    if (!rule) return pass();
+    rule.times -= 1;
+    rule.does(pass, () => forward((answer) => answer.resume().on('end', () => response.destroy())), response);
+  }
+}

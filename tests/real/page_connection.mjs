@@ -1,0 +1,341 @@
+// The chat page's connection: it comes back from everything, says so when it
+// takes long, and neither loses nor doubles what is said meanwhile.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { LIMIT, Person, QUICK } from './browser.mjs';
+import { HttpProxy } from './http_proxy.mjs';
+import { Proxy } from './proxy.mjs';
+import { Server } from './server.mjs';
+
+const EVENTS = /^GET \/events\?/;
+const RESUMED = /^GET \/events\?.*last_event_id=[a-z0-9]+-\d+/;
+const SAY = /^POST \/rooms\/[^/]+\/messages$/;
+const RESTART = 'Messages may be missing here: the server was restarted.';
+
+/** With the worker that all tabs share, and without it. */
+for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?shared=0']]) {
+  test(`a page with ${how} outlives kill -9: what was typed is sent, once, in its order`, LIMIT, async (t) => {
+    const server = await Server.start(t, ...QUICK);
+    const person = await Person.arrive(t);
+    const [one, two] = [await person.open(server.url + query, 'Alice'), await person.open(server.url + query)];
+    await one.say('before');
+    for (const chat of [one, two]) await chat.says('before');
+
+    await one.message.pressSequentially('half a th');
+    await server.kill();
+    await one.is('waiting');
+    // Nobody is disturbed in the middle of a word, and the rest can be typed and sent.
+    await one.message.pressSequentially('ought');
+    assert.equal(await one.message.inputValue(), 'half a thought');
+    await one.message.press('Enter');
+    await one.say('and a second');
+    await one.has('#outbox .text', 'half a thought', 'and a second');
+    await one.message.pressSequentially('not yet sent');
+
+    await server.startAgain();
+    for (const chat of [one, two]) {
+      await chat.is('live');
+      await chat.has('#log .gap', RESTART);
+      await chat.says('before', 'half a thought', 'and a second');
+    }
+    assert.equal(await one.outbox.count(), 0);
+    assert.equal(await one.message.inputValue(), 'not yet sent');
+    await two.say('after');
+    await one.says('before', 'half a thought', 'and a second', 'after');
+    assert.deepEqual((await server.said('lobby')).map(({ message }) => message), ['half a thought', 'and a second', 'after']);
+    person.hadNothingToComplainOf({ netFailures: true });
+  });
+
+  test(`a page with ${how} whose stream a proxy answers with 502 comes back, from where it was`, LIMIT, async (t) => {
+    const server = await Server.start(t, ...QUICK);
+    const proxy = await HttpProxy.start(t, server.host);
+    const person = await Person.arrive(t);
+    const chat = await person.open(proxy.url + query);
+    await server.say('lobby', 'Carol', 'before');
+    await chat.says('before');
+    proxy.answer(EVENTS, { status: 502, body: 'bad gateway' }, 3);
+    proxy.cut();
+    await chat.is('waiting');
+    await server.say('lobby', 'Carol', 'meanwhile');
+    await proxy.next(RESUMED);
+    await chat.says('before', 'meanwhile');
+    await chat.is('live');
+    await chat.has('#log .gap');
+    person.hadNothingToComplainOf({ netFailures: true });
+  });
+}
+
+test('a message whose answer was lost is said once', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const chat = await person.open(proxy.url, 'Alice');
+  proxy.loseAnswer(SAY, 2);
+  await chat.say('once');
+  await chat.say('and then');
+  await chat.says('once', 'and then');
+  await chat.has('#outbox > li');
+  assert.deepEqual((await server.said('lobby')).map(({ message }) => message), ['once', 'and then']);
+  person.hadNothingToComplainOf({ netFailures: true });
+});
+
+test('a message that was said to the server before its restart is not shown twice after it', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const proxy = await HttpProxy.start(t, server.host);
+  const [alice, bob] = [await Person.arrive(t), await Person.arrive(t)];
+  const [here, there] = [await alice.open(proxy.url, 'Alice'), await bob.open(server.url, 'Bob')];
+  proxy.answer(EVENTS, { status: 502, body: '' });
+  proxy.cut();
+  await here.is('waiting');
+  proxy.loseAnswer(SAY);
+  await here.say('both times the same');
+  await there.says('both times the same');
+  await server.kill();
+  await server.startAgain();
+  proxy.behave();
+  for (const chat of [here, there]) {
+    await chat.says('both times the same');
+    await chat.has('#log .gap', RESTART);
+  }
+  await there.say('yes');
+  await here.says('both times the same', 'yes');
+  assert.equal((await server.said('lobby')).length, 2);
+});
+
+test('the network is gone for a minute, and told so: nothing is lost', LIMIT, async (t) => {
+  for (const seconds of [5, 60]) {
+    const server = await Server.start(t, ...QUICK);
+    const person = await Person.arrive(t);
+    const chat = await person.open(`${server.url}?shared=0`, 'Alice');
+    await chat.page.clock.install();
+    await chat.say('before');
+    await chat.says('before');
+    await person.context.setOffline(true);
+    await chat.is('waiting');
+    assert(await chat.status.isHidden(), 'a moment is nobody’s concern');
+    await chat.say('said in the dark');
+    await chat.page.clock.runFor(seconds * 1_000);
+    await chat.status.filter({ hasText: 'You are offline.' }).waitFor();
+    await server.say('lobby', 'Carol', 'said outside');
+    await chat.has('#outbox .text', 'said in the dark');
+    await person.context.setOffline(false);
+    await chat.page.clock.resume();
+    await chat.is('live');
+    await chat.says('before', 'said outside', 'said in the dark');
+    await chat.has('#log .gap');
+    assert.deepEqual((await server.said('lobby')).length, 3);
+    person.hadNothingToComplainOf({ netFailures: true });
+  }
+});
+
+test('a tunnel: the connection goes silent without a word, and comes back when there is light', LIMIT, async (t) => {
+  const server = await Server.start(t, '--ping', '200ms');
+  const proxy = await Proxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const chat = await person.open(proxy.url, 'Alice');
+  await server.say('lobby', 'Carol', 'before');
+  await chat.says('before');
+  proxy.enterTunnel();
+  await server.say('lobby', 'Carol', 'meanwhile');
+  await chat.say('from the train');
+  await chat.is('waiting');
+  await chat.status.filter({ hasText: /Connection lost/ }).waitFor();
+  proxy.leaveTunnel();
+  await chat.page.getByRole('button', { name: 'Try now' }).click();
+  await chat.is('live');
+  await chat.says('before', 'meanwhile', 'from the train');
+  await chat.has('#log .gap');
+  await chat.status.filter({ hasText: 'Connected again.' }).waitFor();
+  await chat.status.waitFor({ state: 'hidden' });
+});
+
+test('nothing is said of a short loss; of a long one when it will try again', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url);
+  await server.kill();
+  await chat.is('waiting');
+  assert(await chat.status.isHidden());
+  await chat.status.filter({ hasText: /Trying again in \d+ seconds?\./ }).waitFor();
+  await server.startAgain();
+  await chat.page.getByRole('button', { name: 'Try now' }).click();
+  await chat.is('live');
+  person.hadNothingToComplainOf({ netFailures: true });
+});
+
+test('seven tabs share one stream, and the seventh talks', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const tabs = [await person.open(proxy.url, 'Alice')];
+  while (tabs.length < 7) tabs.push(await person.open(proxy.url));
+  await tabs[6].say('from the seventh');
+  await tabs[0].say('from the first');
+  for (const chat of tabs) await chat.says('from the seventh', 'from the first');
+  // One without a name and one with it: the first tab has taken it only then.
+  assert.equal(proxy.count(EVENTS), 2);
+  await tabs[3].has('#people-list .name', 'Alice');
+  // Tabs that go take nothing with them; the last one ends the stream.
+  for (const { page } of tabs.splice(0, 6)) await page.close();
+  await server.say('lobby', 'Carol', 'who is left?');
+  await tabs[0].says('from the seventh', 'from the first', 'who is left?');
+  assert.equal(proxy.count(EVENTS), 2);
+  person.hadNothingToComplainOf();
+});
+
+test('rooms and names of one tab are those of all', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const [one, two] = [await person.open(server.url, 'Alice'), await person.open(server.url)];
+  await one.join('garden');
+  await two.has('#room-list .room-name', 'lobby', 'garden');
+  await two.callMe('Alicia');
+  await one.has('#me .name', 'Alicia');
+  await server.say('garden', 'Carol', 'roses');
+  await one.says('roses');
+  await one.rooms.filter({ hasText: 'garden' }).hover();
+  await one.page.getByRole('button', { name: 'Leave garden' }).click();
+  await two.has('#room-list .room-name', 'lobby');
+});
+
+test('a browser whose worker never answers has a stream of its own', LIMIT, async (t) => {
+  for (const broken of ['mute', 'missing', 'throwing']) {
+    const server = await Server.start(t);
+    const person = await Person.arrive(t);
+    await person.context.addInitScript((broken) => {
+      if (broken === 'missing') delete window.SharedWorker;
+      else window.SharedWorker = class extends EventTarget {
+        constructor() {
+          super();
+          if (broken === 'throwing') throw new DOMException('no', 'SecurityError');
+          this.port = new MessageChannel().port1;
+        }
+      };
+    }, broken);
+    const chat = await person.open(server.url, 'Alice');
+    await chat.say('hello');
+    await chat.says('hello');
+    await server.say('lobby', 'Carol', 'hi');
+    await chat.says('hello', 'hi');
+    person.hadNothingToComplainOf();
+  }
+});
+
+test('a page that is given all of history again shows nothing twice, and no hole where there is none', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const person = await Person.arrive(t);
+  const chat = await person.open(`${server.url}?shared=0`);
+  for (const text of ['1', '2']) await server.say('lobby', 'Carol', text);
+  await chat.says('1', '2');
+  await chat.page.route('**/events?*', (route) =>
+    route.continue({ url: route.request().url().replace(/last_event_id=[^&]+/, 'last_event_id=garbage') }));
+  await chat.join('other');
+  await chat.page.goBack();
+  await chat.has('h1', 'lobby');
+  await server.say('lobby', 'Carol', '3');
+  await chat.says('1', '2', '3');
+  await chat.has('#log .gap');
+});
+
+test('a connection that goes silent is made anew; one with pings is not', LIMIT, async (t) => {
+  const server = await Server.start(t, '--ping', '200ms');
+  const proxy = await Proxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const asked = [];
+  person.context.on('request', (request) => asked.push(request.url()));
+  const chat = await person.open(`${proxy.url}?shared=0`);
+  await server.say('lobby', 'Carol', 'before');
+  await chat.says('before');
+  // Nobody says anything, but pings come: that is no silence.
+  await chat.page.evaluate(() => new Promise((resolve) => {
+    let pings = 0;
+    const other = new EventSource('/rooms/other/events');
+    other.addEventListener('ping', () => {
+      pings += 1;
+      if (pings < 6) return;
+      other.close();
+      resolve();
+    });
+  }));
+  assert.equal(asked.filter((url) => url.includes('/events?')).length, 1);
+  const resumed = chat.page.waitForRequest((request) => /[?&]last_event_id=[a-z0-9]+-1(&|$)/.test(request.url()));
+  proxy.freeze();
+  await server.say('lobby', 'Carol', 'meanwhile');
+  await resumed;
+  await chat.says('before', 'meanwhile');
+  await chat.is('live');
+  person.hadNothingToComplainOf();
+});
+
+test('a page that is told bye comes back to the next server', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK, '--grace', '10s');
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await server.kill('SIGTERM');
+  await chat.is('waiting');
+  await server.startAgain();
+  await chat.is('live');
+  await chat.say('hello again');
+  await chat.says('hello again');
+  person.hadNothingToComplainOf({ netFailures: true });
+});
+
+test('a page comes back after busy, and stays away after close', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const type = 'text/event-stream';
+  proxy.answer(EVENTS, { status: 200, type, body: 'event: busy\ndata: {"reason":"connections","retry_ms":100}\n\n' }, 1);
+  proxy.answer(EVENTS, { status: 200, type, body: 'event: close\ndata: {"reason":"done"}\n\n' });
+  const page = await person.context.newPage();
+  await page.goto(proxy.url);
+  await page.locator('html[data-connection=closed]').waitFor({ state: 'attached' });
+  await page.locator('#status').filter({ hasText: 'Reload the page' }).waitFor();
+  await page.evaluate(() => {
+    dispatchEvent(new Event('online'));
+    return fetch('/healthz');
+  });
+  assert.equal(proxy.count(EVENTS), 2);
+  person.hadNothingToComplainOf();
+});
+
+test('a remembered name that the server refuses leaves a page that reads', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const body = '{"code":"invalid_name","detail":"no","status":400,"title":"Bad Request","type":"about:blank"}';
+  proxy.answer(/^GET \/events\?.*name=Alice/, { status: 400, type: 'application/problem+json', body });
+  await person.context.addInitScript(() => localStorage.setItem('sse-chat.name', '"Alice"'));
+  const page = await person.context.newPage();
+  await page.goto(proxy.url);
+  await page.getByRole('alert').filter({ hasText: 'does not take this name' }).waitFor();
+  await server.say('lobby', 'Carol', 'hello');
+  await page.locator('#log').getByText('hello').waitFor();
+  await page.locator('#name').fill('Bob');
+  await page.locator('#name').press('Enter');
+  await page.locator('#message').fill('hi');
+  await page.locator('#message').press('Enter');
+  await page.locator('#log').getByText('hi').waitFor();
+});
+
+test('what could not be sent survives a reload, and a closed tab', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const chat = await person.open(proxy.url, 'Alice');
+  proxy.answer(SAY, { status: 502, body: '' });
+  for (const text of ['one', 'two', 'three']) await chat.say(text);
+  await chat.has('#outbox .text', 'one', 'two', 'three');
+  await chat.page.reload();
+  await chat.has('#outbox .text', 'one', 'two', 'three');
+  await chat.page.close();
+  const next = await person.open(proxy.url);
+  await next.has('#outbox .text', 'one', 'two', 'three');
+  proxy.behave();
+  await next.page.reload();
+  await next.says('one', 'two', 'three');
+  assert.deepEqual((await server.said('lobby')).map(({ message }) => message), ['one', 'two', 'three']);
+  await next.has('#log .own .text', 'one', 'two', 'three');
+});

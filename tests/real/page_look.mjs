@@ -1,0 +1,261 @@
+// How the chat page is met: by eye in two themes, by keyboard, by ear, in two
+// languages.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { LIMIT, Person, QUICK } from './browser.mjs';
+import { Server } from './server.mjs';
+
+const AXE = await readFile(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+
+/** What axe-core finds wrong, in words. */
+async function violations(page) {
+  // By the debugger, which the page's policy does not bind.
+  await page.evaluate(AXE);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return found.violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe-core finds nothing wrong, ${colorScheme}`, LIMIT, async (t) => {
+    const server = await Server.start(t, ...QUICK);
+    const names = Array.from({ length: 12 }, (_, index) => `Person ${index * 7}`);
+    for (const name of names) await server.say('lobby', name, `Hello @Alice, \`code\` **bold** https://example.com/ @${name}`);
+    await server.say('lobby', 'Carol', '```js\nlet a = 1;\n```');
+    await server.say('lobby', 'Carol', '/me waves');
+    for (const viewport of [{ width: 1_400, height: 900 }, { width: 360, height: 740 }]) {
+      const person = await Person.arrive(t, { colorScheme, viewport, reducedMotion: 'reduce' });
+      const chat = await person.open(`${server.url}?shared=0`);
+      await chat.log.getByText('waves').waitFor();
+      assert.deepEqual(await violations(chat.page), [], 'before a name is chosen');
+      await chat.callMe('Alice');
+      await chat.join('garden');
+      await server.say('lobby', 'Carol', 'hey @Alice');
+      await chat.rooms.locator('.badge').first().waitFor({ state: 'attached' });
+      await chat.rooms.filter({ hasText: 'lobby' }).evaluate((link) => link.click());
+      await chat.log.locator('.unread').waitFor();
+      await chat.say('not \u0001 taken');
+      await chat.outbox.locator('.actions, .link').first().waitFor();
+      await chat.message.fill('@p');
+      assert.deepEqual(await violations(chat.page), [], 'while talking');
+      for (const dialog of ['open-settings', 'join-room', 'me']) {
+        await chat.page.locator(`#${dialog}`).evaluate((button) => button.click());
+        assert.deepEqual(await violations(chat.page), [], dialog);
+        await chat.page.keyboard.press('Escape');
+      }
+      await chat.message.fill('/help');
+      await chat.message.press('Enter');
+      assert.deepEqual(await violations(chat.page), [], 'help');
+      await chat.page.keyboard.press('Escape');
+      if (viewport.width < 500) {
+        await chat.page.locator('#open-rooms').click();
+        assert.deepEqual(await violations(chat.page), [], 'the rooms');
+        await chat.page.keyboard.press('Escape');
+      }
+      await chat.page.locator('#open-search').click();
+      await chat.page.keyboard.type('hello');
+      assert.deepEqual(await violations(chat.page), [], 'search');
+      await person.context.setOffline(true);
+      await chat.status.waitFor();
+      assert.deepEqual(await violations(chat.page), [], 'offline');
+      await person.context.setOffline(false);
+      await chat.is('live');
+      person.hadNothingToComplainOf({ netFailures: true });
+      await person.context.close();
+    }
+  });
+}
+
+test('every name’s colour can be read, in both themes', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  for (const colorScheme of ['light', 'dark']) {
+    const person = await Person.arrive(t, { colorScheme });
+    const chat = await person.open(server.url);
+    const worst = await chat.page.evaluate(() => {
+      const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      const luminance = (colour) => {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((part) => part / 255)
+          .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      const row = document.getElementById('log').appendChild(document.createElement('li'));
+      row.className = 'message first for-me';
+      row.innerHTML = '<span class="avatar">A</span><bdi class="name">A</bdi>';
+      const [avatar, name] = row.children;
+      let worst = [Infinity, ''];
+      for (let hue = 0; hue < 360; hue += 1) {
+        row.style.setProperty('--hue', hue);
+        const grounds = [getComputedStyle(document.body).backgroundColor, getComputedStyle(row).backgroundColor];
+        const pairs = [...grounds.map((ground) => [getComputedStyle(name).color, ground]),
+          [getComputedStyle(avatar).color, getComputedStyle(avatar).backgroundColor]];
+        for (const pair of pairs) {
+          const found = contrast(...pair.map(luminance));
+          if (found < worst[0]) worst = [found, `hue ${hue}: ${pair}`];
+        }
+      }
+      row.remove();
+      return worst;
+    });
+    assert(worst[0] >= 4.5, `${colorScheme}: ${worst}`);
+  }
+});
+
+test('with the keyboard alone: join in, talk, change rooms, find, set, get help', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url);
+  const { keyboard } = chat.page;
+  const focused = () => chat.page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.textContent);
+  // Tab until something has the focus.
+  const tabTo = async (wanted, key = 'Tab') => {
+    const seen = [];
+    while (!(seen.at(-1) ?? '').startsWith(wanted)) {
+      assert(seen.length < 40, `${wanted} is not among ${seen}`);
+      await keyboard.press(key);
+      seen.push(await focused());
+    }
+  };
+  assert.equal(await focused(), 'name');
+  await keyboard.type('Alice');
+  await keyboard.press('Enter');
+  assert.equal(await focused(), 'message');
+  await keyboard.type('hello');
+  await keyboard.press('Enter');
+  await chat.says('hello');
+  assert.equal(await focused(), 'message');
+  await tabTo('join-room', 'Shift+Tab');
+  await keyboard.press('Enter');
+  await keyboard.type('garden');
+  await keyboard.press('Enter');
+  await chat.has('h1', 'garden');
+  assert.equal(await focused(), 'message');
+  await tabTo('lobby', 'Shift+Tab');
+  await keyboard.press('Enter');
+  await chat.has('h1', 'lobby');
+  await tabTo('open-settings', 'Shift+Tab');
+  await keyboard.press('Enter');
+  assert.equal(await focused(), 'theme');
+  await keyboard.press('Escape');
+  assert.equal(await focused(), 'open-settings');
+  await keyboard.press('?');
+  await chat.page.getByRole('dialog', { name: 'Help' }).waitFor();
+  await keyboard.press('Escape');
+  // What is typed anywhere is meant for the box.
+  await keyboard.type('x');
+  assert.equal(await focused(), 'message');
+  assert.equal(await chat.message.inputValue(), 'x');
+  await keyboard.press('Backspace');
+  await tabTo('said', 'Shift+Tab');
+  await keyboard.press('/');
+  assert.equal(await focused(), 'message');
+  assert.equal(await chat.message.inputValue(), '');
+  for (let line = 0; line < 60; line += 1) await server.say('lobby', 'Carol', `line ${line}`);
+  await chat.log.getByText('line 59').waitFor();
+  await keyboard.press('PageUp');
+  await chat.pill.waitFor();
+  await keyboard.press('End');
+  await chat.isAtEnd();
+  await chat.page.locator(':focus-visible').waitFor();
+  person.hadNothingToComplainOf();
+});
+
+test('what is said is a log, and who does not see hears of the connection', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  for (let line = 0; line < 30; line += 1) await server.say('lobby', 'Carol', `line ${line}`);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await chat.page.getByRole('log', { name: 'Messages' }).waitFor();
+  await chat.page.locator('#said:not([aria-live])').waitFor();
+  const [row] = await chat.log.locator('.message:not(.first)').all();
+  assert.match(await row.textContent(), /^Carolline \d+\d\d:\d\d$/, 'who, what, when');
+  await server.kill();
+  await chat.page.getByRole('status').filter({ hasText: 'Connection lost. Reconnecting…' }).waitFor({ state: 'attached' });
+  await server.startAgain();
+  await chat.page.getByRole('status').filter({ hasText: 'Connected again.' }).waitFor({ state: 'attached' });
+});
+
+test('the page speaks Chinese to who reads Chinese, and can be told another language', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  await server.say('lobby', 'Carol', 'hello');
+  for (const [locale, lang, placeholder] of [['zh-CN', 'zh-CN', '发消息到 lobby'], ['zh-TW', 'zh-CN', '发消息到 lobby'], ['de-DE', 'en', 'Message to lobby'], ['en-GB', 'en', 'Message to lobby']]) {
+    const person = await Person.arrive(t, { locale });
+    const chat = await person.open(server.url, '小明');
+    assert.equal(await chat.page.evaluate(() => document.documentElement.lang), lang);
+    assert.equal(await chat.message.getAttribute('placeholder'), placeholder, locale);
+    await person.context.close();
+  }
+  const person = await Person.arrive(t, { locale: 'zh-CN' });
+  const chat = await person.open(server.url, '小明');
+  await chat.has('#log .day', '今天');
+  await chat.has('#people-title', '1 人在线');
+  await chat.page.getByRole('button', { name: '设置' }).click();
+  await chat.page.getByLabel('语言').selectOption('en');
+  await chat.has('#log .day', 'Today');
+  await chat.has('#people-title', '1 person here');
+  await chat.page.reload();
+  await chat.is('live');
+  await chat.has('#log .day', 'Today');
+  assert.equal(await chat.page.evaluate(() => document.documentElement.lang), 'en');
+  person.hadNothingToComplainOf();
+});
+
+test('each language says everything, and with the same parts', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const chat = await (await Person.arrive(t)).open(server.url);
+  const differing = await chat.with('words.js', `({ en, zh }) => {
+    const parts = (word) => JSON.stringify([...new Set(JSON.stringify(word).match(/\\{\\w+\\}/g))].sort());
+    return [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)
+      || parts(en[key]) !== parts(zh[key]) || typeof en[key] !== typeof zh[key]);
+  }`);
+  assert.deepEqual(differing, []);
+  // No word is asked for that there is none of.
+  const missing = await chat.with('words.js', `({ en }) =>
+    [...document.querySelectorAll('[data-word], [data-label], [data-placeholder]')]
+      .flatMap(({ dataset }) => [dataset.word, dataset.label, dataset.placeholder])
+      .filter((word) => word !== undefined && !(word in en))`);
+  assert.deepEqual(missing, []);
+});
+
+test('the folder as it is serves as a page of one’s own', LIMIT, async (t) => {
+  const server = await Server.start(t, '--assets-dir', fileURLToPath(new URL('../../assets', import.meta.url)));
+  const person = await Person.arrive(t);
+  const chat = await person.open(`${server.url}/r/garden`, 'Alice');
+  await chat.say('hello');
+  await chat.says('hello');
+  await chat.join('lobby');
+  await chat.has('#people-count', '1');
+  person.hadNothingToComplainOf();
+});
+
+test('a theme can be chosen, and is there before the first paint', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t, { colorScheme: 'light' });
+  const chat = await person.open(server.url);
+  const ground = () => chat.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await ground();
+  await chat.page.getByRole('button', { name: 'Settings' }).click();
+  await chat.page.getByLabel('Colours').selectOption('dark');
+  const dark = await ground();
+  assert.notEqual(dark, light);
+  // With no module loaded yet.
+  await chat.page.route('**/chat.js', (route) => route.abort());
+  await chat.page.reload({ waitUntil: 'commit' });
+  await chat.page.locator('#log').waitFor({ state: 'attached' });
+  assert.equal(await ground(), dark);
+});
+
+test('on paper there are the messages, and nothing that only a screen needs', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  for (let line = 0; line < 40; line += 1) await server.say('lobby', 'Carol', `line ${line}`);
+  const chat = await (await Person.arrive(t)).open(server.url, 'Alice');
+  await chat.log.getByText('line 39').waitFor();
+  await chat.page.emulateMedia({ media: 'print' });
+  for (const hidden of ['#rooms', '#people', '#composer', '#open-search', '#pill']) assert(await chat.page.locator(hidden).isHidden(), hidden);
+  assert(await chat.page.evaluate(() => document.getElementById('scroller').scrollHeight === document.getElementById('scroller').clientHeight), 'all of the talk');
+});

@@ -1,0 +1,122 @@
+// Pictures of the chat page, for the README and for whoever wants to see what
+// a change looks like.
+//
+//   SSE_CHAT_BIN=target/release/sse-chat node tests/real/pictures.mjs FOLDER
+
+import assert from 'node:assert/strict';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+
+import { Chat, launch } from './browser.mjs';
+import { Proxy } from './proxy.mjs';
+import { Server } from './server.mjs';
+
+const folder = process.argv[2] ?? 'target/pictures';
+const DESKTOP = { viewport: { width: 1_200, height: 760 } };
+const PHONE = { viewport: { width: 390, height: 760 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+
+const TALK = {
+  lobby: [
+    ['Mara', 'Morning! The new build is on staging, **please poke at it** ☀️'],
+    ['Mara', 'notes: https://example.org/notes/42 (short this time, promise)'],
+    ['Teo', 'Reading. Love that a reconnect just goes on where it was'],
+    ['Amira', 'صباح الخير، كل شيء يعمل هنا 👍'],
+    ['Teo', 'This is the whole client, by the way:\n```js\nconst stream = new EventSource("/events?room=lobby");\nstream.addEventListener("update", ({ data }) =>\n  console.log(JSON.parse(data).message));\n```'],
+    ['俊', '早上好！文档在https://example.org/docs，我看完了。'],
+    ['Teo', '/me gets coffee'],
+    ['Mara', '@Ann could you look at `history.rs` before lunch?'],
+  ],
+  garden: [['Joon', 'tomatoes are ripe 🍅'], ['Joon', '@Ann bring a basket']],
+  'release-1.0': [['Mara', 'tagging at four']],
+};
+
+let browser;
+before(async () => {
+  await mkdir(folder, { recursive: true });
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** A server on which people have talked, and some are still there. */
+async function livelyServer(t) {
+  const server = await Server.start(t, '--retry', '100ms..200ms');
+  for (const name of ['Mara', 'Teo', 'Amira', '俊']) {
+    const gone = new AbortController();
+    t.after(() => gone.abort());
+    await fetch(`${server.url}/events?room=lobby&name=${encodeURIComponent(name)}`, { signal: gone.signal });
+  }
+  return server;
+}
+
+/** Ann's browser, in three rooms, of which she has read one. */
+async function arrive(t, server, url, options) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+  t.after(() => context.close());
+  const chat = new Chat(await context.newPage());
+  await chat.page.goto(`${url}/r/garden?shared=0`);
+  await chat.is('live');
+  await chat.callMe('Ann');
+  for (const room of ['release-1.0', 'lobby']) {
+    await chat.message.fill(`/join ${room}`);
+    await chat.page.locator('#send').click();
+    await chat.has('h1', room);
+  }
+  await chat.is('live');
+  for (const [room, messages] of Object.entries(TALK)) {
+    for (const [name, message] of messages) await server.say(room, name, message);
+  }
+  await chat.log.getByText('before lunch').waitFor();
+  await chat.message.fill('On it, give me ten minutes');
+  await chat.page.locator('#send').click();
+  await chat.log.getByText('ten minutes').waitFor();
+  await chat.has('#people-count', '5');
+  await chat.page.evaluate(() => document.activeElement.blur());
+  await chat.isAtEnd();
+  return chat;
+}
+
+/** @param {string} name @param {object} options @param {(chat: Chat, proxy: Proxy) => Promise<void>} [before] */
+function picture(name, options, before) {
+  test(name, { timeout: 60_000 }, async (t) => {
+    const server = await livelyServer(t);
+    const proxy = await Proxy.start(t, server.host);
+    const chat = await arrive(t, server, proxy.url, options);
+    await before?.(chat, proxy);
+    const path = join(folder, `${name}.png`);
+    await chat.page.screenshot({ path });
+    assert((await stat(path)).size > 10_000, `${path} shows something`);
+  });
+}
+
+picture('desktop-light', { ...DESKTOP, colorScheme: 'light' });
+picture('desktop-dark', { ...DESKTOP, colorScheme: 'dark' });
+picture('desktop-chinese', { ...DESKTOP, colorScheme: 'light', locale: 'zh-CN' });
+picture('phone-light', { ...PHONE, colorScheme: 'light' });
+picture('phone-dark', { ...PHONE, colorScheme: 'dark' });
+picture('phone-chinese', { ...PHONE, colorScheme: 'dark', locale: 'zh-CN' });
+picture('phone-rooms', { ...PHONE, colorScheme: 'light' }, async (chat) => {
+  await chat.page.locator('#open-rooms').click();
+  await chat.page.locator('#rooms.open').waitFor();
+});
+picture('phone-first-visit', { ...PHONE, colorScheme: 'light' }, async (chat) => {
+  // What Ann's browser remembers is forgotten only once she is not looking.
+  const { origin } = new URL(chat.page.url());
+  await chat.page.goto(`${origin}/assets/icon.svg`);
+  await chat.page.evaluate(() => localStorage.clear());
+  await chat.page.goto(`${origin}/?shared=0`);
+  await chat.log.getByText('ten minutes').waitFor();
+  await chat.has('#people-count', '4');
+});
+picture('reconnecting', { ...DESKTOP, colorScheme: 'light' }, async (chat, proxy) => {
+  proxy.block();
+  await chat.message.fill('Written in a tunnel: it waits, and is sent when there is light');
+  await chat.message.press('Enter');
+  await chat.outbox.waitFor();
+  await chat.status.filter({ hasText: /again in/ }).waitFor();
+});
+picture('settings', { ...DESKTOP, colorScheme: 'dark' }, (chat) => chat.page.locator('#open-settings').click());
+picture('help', { ...DESKTOP, colorScheme: 'light' }, async (chat) => {
+  await chat.page.keyboard.press('?');
+  await chat.page.locator('#help-dialog').waitFor();
+});

@@ -11,7 +11,8 @@ import { tint } from './colour.js';
 import { parse } from './commands.js';
 import { Composer, isComposing, onlyTouch } from './composer.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
-import { byId, copy, make } from './dom.js';
+import { byId, copy, make, onClick } from './dom.js';
+import { complainIn, onSubmit } from './forms.js';
 import { fillWords, say } from './language.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
@@ -352,33 +353,6 @@ class Chat {
     this.#talk.refresh();
     this.#schedule();
   }
-}
-
-/** @param {string} id @param {() => void} clicked */
-const onClick = (id, clicked) => byId(id).addEventListener('click', clicked);
-
-/** @param {string} hint @param {string} text */
-function complainIn(hint, text) {
-  byId(hint).textContent = text;
-  byId(hint).hidden = !text;
-}
-
-/**
- * @param {string} form @param {string} field @param {string} hint
- * @param {(typed: string, complain: (text: string) => void) => boolean} submitted
- */
-function onSubmit(form, field, hint, submitted) {
-  const input = /** @type {HTMLInputElement} */ (byId(field));
-  const complain = (/** @type {string} */ text) => {
-    complainIn(hint, text);
-    input.ariaInvalid = String(text !== '');
-    if (text) input.focus();
-  };
-  input.addEventListener('input', () => complain(''));
-  byId(form).addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (submitted(input.value, complain)) input.value = '';
-  });
 }
 
 // The page's address changes with the room, and relative links would with it.

@@ -2,7 +2,7 @@
 // only the hue is the name's own. Lightness and chroma are the style sheet's.
 
 /** Of code points, so that anagrams differ (FNV-1a). @param {string} name @returns {number} degrees */
-export function hueOf(name) {
+function hueOf(name) {
   let hash = 0x811c9dc5;
   for (const char of name.normalize('NFC').toLowerCase()) {
     hash = Math.imul(hash ^ /** @type {number} */ (char.codePointAt(0)), 0x01000193);

@@ -35,6 +35,9 @@ export function button(className, label, clicked) {
   return element;
 }
 
+/** @param {string} id @param {() => void} clicked */
+export const onClick = (id, clicked) => byId(id).addEventListener('click', clicked);
+
 /** @param {string} text @returns {Promise<boolean>} whether the clipboard has it; plain HTTP has no clipboard but this old one */
 export async function copy(text) {
   try {

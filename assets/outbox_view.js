@@ -26,8 +26,13 @@ function rowFor(entry, eye, actions) {
   const row = rowOf(eye.me, entry.text, eye, true);
   row.classList.add('own', entry.state);
   const state = make('p', 'state', wordsOf(entry));
-  if (entry.state === 'failed') state.append(' ', button('link', say('retry'), () => actions.again(entry)), ' ', button('link', say('edit'), () => actions.edit(entry)));
-  if (entry.state === 'failed' || entry.state === 'queued') state.append(' ', button('link', say('delete'), () => actions.remove(entry)));
+  /** @param {'retry' | 'edit' | 'delete'} word @param {(entry: Entry) => void} action */
+  const offer = (word, action) => state.append(' ', button('link', say(word), () => action(entry)));
+  if (entry.state === 'failed') {
+    offer('retry', actions.again);
+    offer('edit', actions.edit);
+  }
+  if (entry.state === 'failed' || entry.state === 'queued') offer('delete', actions.remove);
   row.append(state);
   return row;
 }
@@ -35,11 +40,12 @@ function rowFor(entry, eye, actions) {
 /** @param {Entry} entry */
 function wordsOf({ state, failure, at }) {
   if (state !== 'failed') return say(state === 'queued' && !failure ? 'sending' : state);
-  return say('failed', { why: failure === 'old' ? say('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(failure) });
+  const isOld = failure === 'old';
+  return say('failed', { why: isOld ? say('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(failure) });
 }
 
 /** Known problems in the page's language, others as the server says them. @param {import('./server.js').Failure | null} failure */
-export function reasonOf(failure) {
+function reasonOf(failure) {
   const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin']);
   const word = known.find((code) => code === failure?.code);
   return word ? say(word) : failure?.message ?? '';

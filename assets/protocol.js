@@ -15,7 +15,7 @@
 export const MAX_ROOMS = 100;
 
 /** @param {string} id @returns {EventId} */
-export function parseId(id) {
+function parseId(id) {
   const cut = id.lastIndexOf('-');
   return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
 }

@@ -24,6 +24,8 @@ export class RoomLog {
   /** Whether the window ends with the newest message, so that the next one goes below it. */
   atEnd = true;
   loaded = false;
+  /** Whether the page before the window is on its way. */
+  loadingOlder = false;
   /** While the newest page of history is on its way, messages of the stream wait in `#early`. */
   loading = false;
   /** What is above the first message: unknown, nothing, or nothing that the server still has. @type {null | 'beginning' | 'evicted'} */

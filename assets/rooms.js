@@ -30,7 +30,10 @@ export class Rooms {
       this.#read();
       changed();
     });
-    addEventListener('pagehide', () => this.#write());
+    addEventListener('pagehide', () => {
+      this.#read();
+      this.#write();
+    });
   }
 
   /** @param {string} name @returns {Room | undefined} */
@@ -73,7 +76,7 @@ export class Rooms {
     if (!room || room.counted && isUpTo(id, room.counted) || room.read && isUpTo(id, room.read.id)) return;
     room.counted = id;
     room.mentions += 1;
-    this.#keep();
+    this.#keepMarks();
   }
 
   /** All that there is in a room has been seen. @param {string} name */
@@ -82,7 +85,7 @@ export class Rooms {
     if (!room || room.read && unread(room) === 0 && room.mentions === 0) return;
     room.read = { id: room.newest ?? '0-0', number: room.next - 1 };
     room.mentions = 0;
-    this.#keep();
+    this.#keepMarks();
   }
 
   get unread() {
@@ -90,8 +93,12 @@ export class Rooms {
   }
 
   /** In a busy room, marks change with each frame: storage gets them now and then. */
-  #keep() {
-    this.#timer ??= setTimeout(() => this.#write(), KEEP_MS);
+  #keepMarks() {
+    // Another tab may have joined or left a room since: which there are is for storage to say.
+    this.#timer ??= setTimeout(() => {
+      this.#read();
+      this.#write();
+    }, KEEP_MS);
     this.#changed();
   }
 
@@ -108,7 +115,7 @@ export class Rooms {
       const mine = before.find(({ name }) => name === room.name);
       if (!mine) return { ...room, newest: null, next: 1 };
       // What was read in one tab was read; a mark that is behind is only late.
-      const isLate = mine.read && room.read && isUpTo(room.read.id, mine.read.id);
+      const isLate = mine.read && (!room.read || isUpTo(room.read.id, mine.read.id));
       return isLate ? mine : { ...room, newest: mine.newest, next: mine.next };
     });
   }

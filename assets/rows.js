@@ -117,7 +117,7 @@ export function rowOf(name, text, eye, first) {
 }
 
 /** @param {string} createdAt */
-export function timeOf(createdAt) {
+function timeOf(createdAt) {
   const date = new Date(createdAt);
   const time = make('time', 'time', formatDate(date, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }));
   time.dateTime = createdAt;

@@ -59,7 +59,11 @@ export const server = {
     body: JSON.stringify(draft),
   }),
 
-  /** A page of history, oldest first. @param {string} room @param {{before?: string, after?: string, limit: number}} query @returns {Promise<Page>} */
+  /**
+   * A page of history, oldest first.
+   * @param {string} room @param {{before?: string, after?: string, limit: number}} query
+   * @returns {Promise<Page>}
+   */
   messages(room, query) {
     const url = roomUrl(room, 'messages');
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));

@@ -42,7 +42,6 @@ export class Talk {
   /** Whether the newest message was on the page when it was last drawn. */
   #wasAtEnd = true;
   #scheduled = false;
-  #loadingOlder = false;
   #failed = false;
 
   /** @param {import('./rooms.js').Rooms} rooms @param {Circle} circle */
@@ -204,11 +203,11 @@ export class Talk {
   }
 
   #showTop() {
-    const { loaded, top, items } = this.#log;
+    const { loaded, loadingOlder, top, items } = this.#log;
     this.#top.replaceChildren();
     if (this.#failed) {
       this.#top.append(make('p', '', say('loadFailed')), button('quiet', say('tryAgain'), () => this.#retry()));
-    } else if (!loaded || this.#loadingOlder) this.#top.append(make('p', '', say('loading')));
+    } else if (!loaded || loadingOlder) this.#top.append(make('p', '', say('loading')));
     else if (top === null) this.#top.append(button('quiet', say('loadOlder'), () => void this.#loadOlder()));
     else if (items.length > 0) {
       this.#top.append(make('p', '', top === 'beginning' ? say('beginning', { room: this.#room }) : say('noOlder')));
@@ -297,11 +296,11 @@ export class Talk {
   async #loadOlder() {
     const log = this.#log;
     const { first } = log;
-    if (this.#loadingOlder) return;
-    this.#loadingOlder = true;
+    if (log.loadingOlder) return;
+    log.loadingOlder = true;
     this.#show();
     const page = await this.#ask(this.#room, { before: first?.id, limit: PAGE });
-    this.#loadingOlder = false;
+    log.loadingOlder = false;
     if (page) {
       log.prepend(page.messages, PAGE);
       log.trim('bottom');

@@ -112,7 +112,10 @@ function linkTo(address) {
   return link;
 }
 
-/** Which of the names stands at `at`; no word border is asked of scripts that have none. @param {string} text @param {number} at @param {string[]} names */
+/**
+ * Which of the names stands at `at`; no word border is asked of scripts that have none.
+ * @param {string} text @param {number} at @param {string[]} names
+ */
 function nameAt(text, at, names) {
   const before = text[at - 2] ?? '';
   if (/[A-Za-z0-9_.]/.test(before)) return undefined;

@@ -8,7 +8,9 @@ import { memory } from './memory.js';
 
 /** @param {number} unread @param {string} room */
 export function showTitle(unread, room) {
-  document.title = `${unread > 0 ? `(${unread}) ` : ''}${room} · sse-chat`;
+  const title = `${unread > 0 ? `(${unread}) ` : ''}${room} · sse-chat`;
+  if (title === document.title) return;
+  document.title = title;
   // Only where the page is an app of its own.
   if ('setAppBadge' in navigator) void (unread > 0 ? navigator.setAppBadge(unread) : navigator.clearAppBadge()).catch(() => {});
 }

@@ -26,6 +26,8 @@ export class Outbox {
   entries = [];
   #key = `outbox.${makeId()}`;
   #changed;
+  /** None, once the page is gone: requests that it takes along still end. */
+  #lease = LEASE_MS;
   #failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry = undefined;
@@ -38,11 +40,17 @@ export class Outbox {
       this.#adopt();
       if (this.entries.length > 0) this.#keep();
     }, RENEW_MS);
-    addEventListener('pagehide', () => this.#keep(0));
+    addEventListener('pagehide', () => {
+      this.#lease = 0;
+      this.#keep();
+    });
     addEventListener('pageshow', (event) => {
+      if (!event.persisted) return;
+      this.#lease = LEASE_MS;
       // Another page may have taken what this one had left.
-      if (event.persisted) this.entries = this.entries.filter(({ state }) => state === 'sent');
+      if (!memory.keys(this.#key).length) this.entries = this.entries.filter(({ state }) => state === 'sent');
       this.#adopt();
+      void this.flush();
     });
   }
 
@@ -57,10 +65,10 @@ export class Outbox {
 
   /** Sends what waits, one after the other. */
   async flush() {
-    if (!me.name || this.entries.some(({ state }) => state === 'sending')) return;
+    if (!me.name || this.#lease === 0 || this.entries.some(({ state }) => state === 'sending')) return;
     clearTimeout(this.#retry);
     for (let entry; (entry = this.entries.find(({ state }) => state === 'queued'));) {
-      if (!await this.#post(entry)) return;
+      if (!await this.#post(entry) || this.#lease === 0) return;
     }
   }
 
@@ -145,10 +153,10 @@ export class Outbox {
     void this.flush();
   }
 
-  #keep(leaseMs = LEASE_MS) {
+  #keep() {
     const letters = this.entries.filter(({ message }) => !message)
       .map(({ client_id, room, text, at }) => ({ client_id, room, text, at }));
-    memory.set(this.#key, letters.length ? { until: Date.now() + leaseMs, letters } : null);
+    memory.set(this.#key, letters.length ? { until: Date.now() + this.#lease, letters } : null);
     this.#changed();
   }
 }

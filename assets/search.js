@@ -7,6 +7,7 @@ export class Search {
   #bar = byId('search-bar');
   #field = /** @type {HTMLInputElement} */ (byId('search'));
   #opener = byId('open-search');
+  #isFiltered = false;
 
   constructor() {
     this.#opener.addEventListener('click', () => (this.#bar.hidden ? this.#open() : this.close()));
@@ -29,6 +30,8 @@ export class Search {
   /** Shows only what is searched for, also among rows that have just come. */
   apply() {
     const wanted = this.#field.value.normalize('NFC').toLowerCase();
+    if (wanted === '' && !this.#isFiltered) return;
+    this.#isFiltered = wanted !== '';
     const rows = [...byId('log').children].map((row) => /** @type {HTMLElement} */ (row));
     let [all, found] = [0, 0];
     for (const row of rows) {

@@ -22,6 +22,8 @@ import { server } from './server.js';
 const PAGE = 50;
 /** Unread messages that are loaded at once when a room is opened. */
 const MAX_FIRST = 200;
+/** In a flood, drawing takes at most one part in so many of the time: the rest is for who writes. */
+const REST = 5;
 /** So many rows at once are history, not talk, and are not read out. */
 const MANY = 10;
 
@@ -42,6 +44,7 @@ export class Talk {
   /** Whether the newest message was on the page when it was last drawn. */
   #wasAtEnd = true;
   #scheduled = false;
+  #restUntil = 0;
   #failed = false;
 
   /** @param {import('./rooms.js').Rooms} rooms @param {Circle} circle */
@@ -85,9 +88,8 @@ export class Talk {
     const isNew = log.add(message);
     if (!stays) log.trim('top');
     if (!isOpen) return;
-    if (this.#circle.isOwn(message)) {
-      if (this.#sees) this.#rooms.markRead(this.#room);
-    } else if (!this.#sees) {
+    if (this.#sees) this.#rooms.markRead(this.#room);
+    else if (!this.#circle.isOwn(message)) {
       this.#unreadAfter ??= wasRead;
       if (isNew || !log.atEnd) this.#below += 1;
     }
@@ -174,10 +176,14 @@ export class Talk {
   #schedule() {
     if (this.#scheduled || !this.#room) return;
     this.#scheduled = true;
-    requestAnimationFrame(() => {
+    const show = () => requestAnimationFrame((from) => {
       this.#scheduled = false;
       this.#show();
+      this.#restUntil = from + (performance.now() - from) * REST;
     });
+    const rest = this.#restUntil - performance.now();
+    if (rest > 0) setTimeout(show, rest);
+    else show();
   }
 
   #show() {

@@ -12,6 +12,6 @@ trap 'rm -rf "$made"' EXIT
 SSE_CHAT_BIN=$(cd "$target/release" && pwd)/sse-chat
 export SSE_CHAT_BIN
 node tests/real/pictures.mjs "$made"
-for picture in desktop-light desktop-dark desktop-chinese phone-light phone-dark phone-rooms phone-first-visit reconnecting; do
+for picture in desktop-light desktop-dark desktop-chinese phone-dark phone-rooms phone-first-visit reconnecting; do
   cp "$made/$picture.png" docs/pictures/
 done

@@ -143,7 +143,6 @@ test('a tunnel: the connection goes silent without a word, and comes back when t
   await chat.is('waiting');
   await chat.status.filter({ hasText: /Connection lost/ }).waitFor();
   proxy.leaveTunnel();
-  await chat.page.getByRole('button', { name: 'Try now' }).click();
   await chat.is('live');
   await chat.says('before', 'meanwhile', 'from the train');
   await chat.has('#log .gap');
@@ -154,11 +153,14 @@ test('a tunnel: the connection goes silent without a word, and comes back when t
 test('nothing is said of a short loss; of a long one when it will try again', LIMIT, async (t) => {
   const server = await Server.start(t, ...QUICK);
   const person = await Person.arrive(t);
-  const chat = await person.open(server.url);
+  const chat = await person.open(`${server.url}?shared=0`);
+  await chat.page.clock.install();
   await server.kill();
   await chat.is('waiting');
   assert(await chat.status.isHidden());
   await chat.status.filter({ hasText: /Trying again in \d+ seconds?\./ }).waitFor();
+  // From here on time stands still: no try but the one that is asked for.
+  await chat.page.clock.pauseAt(await chat.page.evaluate(() => Date.now() + 100));
   await server.startAgain();
   await chat.page.getByRole('button', { name: 'Try now' }).click();
   await chat.is('live');

@@ -22,7 +22,7 @@ import { showOutbox } from './outbox_view.js';
 import { People } from './people.js';
 import { personOf, showPeople } from './people_view.js';
 import { isName, readName, readRoom } from './protocol.js';
-import { MAX_JOINED, Rooms } from './rooms.js';
+import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
 import { isOn, watchSettings } from './settings.js';
@@ -31,7 +31,10 @@ import { Status } from './status.js';
 import { Talk } from './talk.js';
 import { mentions } from './text.js';
 import { Transport } from './transport.js';
+import { fitAboveKeyboard } from './viewport.js';
 
+/** Unread messages of a room that are looked through for a name. */
+const MAX_LOOKED_BACK = 100;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
 
 class Chat {
@@ -167,14 +170,25 @@ class Chat {
       if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.newest.replace(/\d+$/, '0')));
       this.#talk.reconcile(place);
     }
+    void this.#lookBack(places.map(({ room }) => room));
+  }
+
+  /** Whether somebody was meant while this browser was closed. @param {string[]} rooms */
+  async #lookBack(rooms) {
+    for (const room of rooms) {
+      const kept = this.#rooms.get(room);
+      if (!kept?.read || unread(kept) === 0 || room === this.#room) continue;
+      const page = await server.messages(room, { after: kept.read.id, limit: MAX_LOOKED_BACK }).catch(() => null);
+      page?.messages.forEach((message) => this.#lookForMe(message, false));
+    }
   }
 
   /** @param {import('./protocol.js').Message} message */
-  #lookForMe(message) {
+  #lookForMe(message, isNews = true) {
     if (me.isOwn(message) || !mentions(message.message, me.name)) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
-    if (!isSeen) alertOf(message, () => this.#go(message.room));
+    if (isNews && !isSeen) alertOf(message, () => this.#go(message.room));
   }
 
   /** @param {string} typed @returns {boolean} whether it was taken */
@@ -357,5 +371,6 @@ class Chat {
 
 // The page's address changes with the room, and relative links would with it.
 for (const link of document.querySelectorAll('link')) link.href = link.href;
+fitAboveKeyboard();
 fillWords(document);
 new Chat(await server.settings().catch(() => NO_SETTINGS));

@@ -9,44 +9,39 @@ import { Connection } from './connection.js';
  * @typedef {(event: TabEvent) => void} Emit
  */
 
-/** How long the worker may take for its first word. */
+/** How long the worker may take for a word. */
 const WORKER_MS = 2_000;
+/** The worker pings each half minute; it is asked after missing two. */
+const SILENCE_MS = 75_000;
 
 /** This tab's part of the shared stream. */
 class Shared {
   #root;
   #port;
-  #attached = false;
+  #failed;
+  /** @type {ReturnType<typeof setTimeout> | undefined} runs while a word of the worker is due */
+  #due = undefined;
+  #heardAt = Date.now();
+  #watch = setInterval(() => {
+    if (Date.now() - this.#heardAt > SILENCE_MS) this.wake();
+  }, SILENCE_MS);
 
-  /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker can't be had */
+  /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker can't be had, or is gone */
   constructor(root, emit, failed) {
     this.#root = root;
+    this.#failed = failed;
     const worker = new SharedWorker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'sse-chat' });
     this.#port = worker.port;
-    const giveUp = () => {
-      if (this.#attached) return;
-      this.#attached = true;
-      this.stop();
-      this.#port.close();
-      failed();
-    };
-    worker.addEventListener('error', giveUp);
-    setTimeout(giveUp, WORKER_MS);
+    worker.addEventListener('error', () => this.#giveUp());
     this.#port.onmessage = ({ data }) => {
+      clearTimeout(this.#due);
+      this.#heardAt = Date.now();
       const event = /** @type {import('./worker.js').ToTab} */ (data);
-      if (event.type === 'ping') return this.#say({ say: 'pong' });
-      if (event.type === 'full') {
-        this.#attached = false;
-        return giveUp();
-      }
-      this.#attached = true;
-      emit(event);
+      if (event.type === 'ping') this.#say({ say: 'pong' });
+      else if (event.type === 'full') this.#giveUp();
+      else emit(event);
     };
-  }
-
-  /** @param {import('./worker.js').FromTab} message */
-  #say(message) {
-    this.#port.postMessage(message);
+    this.#expectWord();
   }
 
   /** @param {Wish} wish */
@@ -54,13 +49,38 @@ class Shared {
     this.#say({ say: 'want', wish, root: this.#root.href });
   }
 
-  wake() { this.#say({ say: 'wake' }); }
+  wake() {
+    this.#say({ say: 'wake' });
+    // Browsers end workers, too, and a port does not tell.
+    this.#expectWord();
+  }
 
   now() { this.#say({ say: 'now' }); }
 
   offline() { this.#say({ say: 'offline' }); }
 
-  stop() { this.#say({ say: 'bye' }); }
+  stop() {
+    clearTimeout(this.#due);
+    this.#say({ say: 'bye' });
+  }
+
+  /** @param {import('./worker.js').FromTab} message */
+  #say(message) {
+    this.#port.postMessage(message);
+  }
+
+  #expectWord() {
+    clearTimeout(this.#due);
+    this.#due = setTimeout(() => this.#giveUp(), WORKER_MS);
+  }
+
+  #giveUp() {
+    this.stop();
+    clearInterval(this.#watch);
+    this.#port.onmessage = null;
+    this.#port.close();
+    this.#failed();
+  }
 }
 
 export class Transport {

@@ -81,7 +81,10 @@ function receive(port, message) {
   const wish = wishes.get(port);
   if (tab) tab.missed = 0;
   else if (wish) attach(port, wish);
-  if (message.say !== 'pong') connection?.[message.say]();
+  if (message.say === 'pong') return;
+  connection?.[message.say]();
+  // So that a tab which has come back knows that somebody is here.
+  if (message.say === 'wake') tell(port, { type: 'ping' });
 }
 
 addEventListener('connect', (event) => {

@@ -63,6 +63,20 @@ export class Person {
     return chat;
   }
 
+  /** Ends the workers that tabs share, as a browser short of memory does. */
+  async endWorkers() {
+    const session = await browser.newBrowserCDPSession();
+    const { targetInfos } = await session.send('Target.getTargets');
+    const workers = targetInfos.filter(({ type, url }) => type === 'shared_worker' && url.includes('/assets/'));
+    assert.equal(workers.length, 1);
+    for (const { targetId } of workers) {
+      const { sessionId } = await session.send('Target.attachToTarget', { targetId, flatten: false });
+      const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: 'close()' } });
+      await session.send('Target.sendMessageToTarget', { sessionId, message });
+    }
+    await session.detach();
+  }
+
   /** @param {boolean} netFailures whether requests failed on purpose, which browsers log */
   hadNothingToComplainOf({ netFailures = false } = {}) {
     const known = /^Failed to load resource: (net::ERR_|the server responded with a status of (400|502))/;

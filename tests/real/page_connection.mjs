@@ -225,6 +225,19 @@ test('a browser whose worker never answers has a stream of its own', LIMIT, asyn
   }
 });
 
+test('a worker that the browser has ended is missed when somebody looks', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await person.endWorkers();
+  const own = chat.page.waitForRequest(/\/events\?/);
+  await chat.page.evaluate(() => dispatchEvent(new Event('focus')));
+  await own;
+  await server.say('lobby', 'Carol', 'hello');
+  await chat.says('hello');
+  person.hadNothingToComplainOf();
+});
+
 test('a page that is given all of history again shows nothing twice, and no hole where there is none', LIMIT, async (t) => {
   const server = await Server.start(t, ...QUICK);
   const person = await Person.arrive(t);

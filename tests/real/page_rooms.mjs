@@ -43,13 +43,13 @@ test('rooms are joined over one stream, with what is unread and who was meant', 
 
   // It is still so after the browser was closed, and what came meanwhile is added.
   await chat.page.close();
-  await server.say('garden', 'Carol', 'four');
+  await server.say('garden', 'Carol', 'four, @Alice');
   const next = await person.open(proxy.url);
   const there = next.rooms.filter({ hasText: 'garden' });
   await there.getByText('4 unread').waitFor({ state: 'attached' });
-  await there.getByText('1 mention').waitFor({ state: 'attached' });
+  await there.getByText('2 mentions').waitFor({ state: 'attached' });
   await there.click();
-  await next.says('before anybody came', 'one', '@Alice, two', 'three', 'four');
+  await next.says('before anybody came', 'one', '@Alice, two', 'three', 'four, @Alice');
   await next.page.waitForFunction(() => document.title === 'garden · sse-chat');
   assert.equal(await there.locator('.badge').count(), 0);
   await next.has('#log .unread', 'New');

@@ -140,6 +140,9 @@ export class Chat {
   }
 
   async join(room) {
+    // On a phone the rooms are in a drawer.
+    const drawer = this.page.locator('#open-rooms');
+    if (await drawer.isVisible()) await drawer.click();
     await this.page.locator('#join-room').click();
     await this.page.locator('#new-room').fill(room);
     await this.page.locator('#new-room').press('Enter');

@@ -6,8 +6,12 @@ const PREFIX = 'sse-chat.';
 /** @type {Map<string, string | null>} what storage did not take */
 const kept = new Map();
 
+/** @param {unknown} value */
+const kindOf = (value) => (Array.isArray(value) ? 'array' : value === null ? 'object' : typeof value);
+
 export const memory = {
   /**
+   * What is of another kind than `absent` was written by somebody else, and is as good as nothing.
    * @template T
    * @param {string} key
    * @param {T} absent
@@ -17,7 +21,8 @@ export const memory = {
     let text = kept.get(key);
     try {
       if (text === undefined) text = localStorage.getItem(PREFIX + key);
-      return text == null ? absent : JSON.parse(text);
+      const value = text == null ? absent : JSON.parse(text);
+      return kindOf(value) === kindOf(absent) ? value : absent;
     } catch {
       return absent;
     }

@@ -141,7 +141,7 @@ export class Outbox {
       if (key === this.#key || !box || box.until > Date.now()) continue;
       memory.set(key, null);
       found = true;
-      for (const letter of box.letters) {
+      for (const letter of box.letters ?? []) {
         const isOld = Date.now() - letter.at > OLD_MS;
         if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
         this.entries.push({ ...letter, state: isOld ? 'failed' : 'queued', failure: isOld ? 'old' : null, message: null });

@@ -28,7 +28,9 @@ export class People {
   apply(change) {
     const { room } = change;
     const before = this.#rooms.get(room);
-    for (const { name } of before?.members ?? []) this.#seen.set(key(room, name), Date.now());
+    const now = Date.now();
+    for (const [who, at] of this.#seen) if (now - at > SEEN_MS) this.#seen.delete(who);
+    for (const { name } of before?.members ?? []) this.#seen.set(key(room, name), now);
     this.#rooms.set(room, merge(before, change));
     if (!change.members) {
       for (const { name } of change.left ?? []) this.#leaves(room, name);
@@ -53,7 +55,7 @@ export class People {
     const leaving = this.#leaving.get(who);
     clearTimeout(leaving);
     this.#leaving.delete(who);
-    const isBack = leaving !== undefined || Date.now() - (this.#seen.get(who) ?? 0) < SEEN_MS;
+    const isBack = leaving !== undefined || this.#seen.has(who);
     if (!isBack) this.#on.coming(room, 'joined', name);
   }
 

@@ -111,7 +111,7 @@ export class Rooms {
   #read() {
     const before = this.list;
     const kept = memory.get('rooms', /** @type {Kept[]} */ ([]));
-    this.list = kept.map((room) => {
+    this.list = kept.filter((room) => typeof room?.name === 'string').map((room) => {
       const mine = before.find(({ name }) => name === room.name);
       if (!mine) return { ...room, newest: null, next: 1 };
       // What was read in one tab was read; a mark that is behind is only late.

@@ -253,6 +253,25 @@ test('commands do what they say, and what is none is not sent', LIMIT, async (t)
   person.hadNothingToComplainOf();
 });
 
+test('a page works with a storage that somebody else has filled', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  for (const garbage of ['', 'not JSON', '7', '"text"', '[7, null, {}]', '{"a": []}', 'null']) {
+    const person = await Person.arrive(t);
+    await person.context.addInitScript((garbage) => {
+      if (location.protocol !== 'http:') return;
+      for (const key of ['rooms', 'own', 'theme', 'language', 'name', 'sound', 'outbox.x', 'draft.lobby', 'comings']) {
+        if (localStorage.getItem(`sse-chat.${key}`) === null) localStorage.setItem(`sse-chat.${key}`, garbage);
+      }
+    }, garbage);
+    const chat = await person.open(server.url);
+    if (await chat.page.locator('#join').isVisible()) await chat.callMe('Alice');
+    await chat.say(`after ${garbage}`);
+    await chat.log.getByText(`after ${garbage}`, { exact: true }).last().waitFor();
+    person.hadNothingToComplainOf();
+    await person.context.close();
+  }
+});
+
 test('a page works where storage is forbidden', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t);

@@ -115,10 +115,17 @@ export class Rooms {
       const mine = before.find(({ name }) => name === room.name);
       if (!mine) return { ...room, newest: null, next: 1 };
       // What was read in one tab was read; a mark that is behind is only late.
-      const isLate = mine.read && (!room.read || isUpTo(room.read.id, mine.read.id));
-      return isLate ? mine : { ...room, newest: mine.newest, next: mine.next };
+      return isBehind(room.read, mine) ? mine : { ...room, newest: mine.newest, next: mine.next };
     });
   }
+}
+
+/** Whether a mark says no more than a room's own. @param {Mark | null} mark @param {Room} room */
+function isBehind(mark, { read, newest }) {
+  if (!mark || !read) return read !== null;
+  if (isSameEpoch(mark.id, read.id)) return isUpTo(mark.id, read.id);
+  // Ids of two epochs have no order: that of the server which runs counts.
+  return newest !== null && !isSameEpoch(mark.id, newest);
 }
 
 /** How many messages were said since a room was read; exact, by the numbers. @param {Room} room */

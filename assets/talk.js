@@ -4,7 +4,7 @@
 import { byId, button, make } from './dom.js';
 import { say } from './language.js';
 import { LogView } from './log_view.js';
-import { isSameEpoch } from './protocol.js';
+import { isSameEpoch, isUpTo } from './protocol.js';
 import { MAX_ITEMS, RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 import { rowsOf } from './rows.js';
@@ -41,6 +41,10 @@ export class Talk {
   #unreadAfter = null;
   /** New messages that are below what is seen. */
   #below = 0;
+  /** Whether the open room's talk has been brought to where its reader begins: nothing counts as read before. */
+  #isPlaced = false;
+  /** Somebody wants to see the newest message, which is being loaded. */
+  #wantsEnd = false;
   /** Whether the newest message was on the page when it was last drawn. */
   #wasAtEnd = true;
   #scheduled = false;
@@ -63,10 +67,12 @@ export class Talk {
     this.#unreadAfter = known?.read && unread(known) > 0 ? known.read.id : null;
     this.#below = 0;
     this.#failed = false;
+    this.#isPlaced = false;
+    this.#wantsEnd = false;
     const log = this.#log;
     this.#show();
     if (!log.loaded || !log.atEnd) void this.#loadNewest(room);
-    else this.#toFirstUnread();
+    else this.#place();
   }
 
   /** @param {string} room */
@@ -144,7 +150,10 @@ export class Talk {
       this.#below = 0;
       this.#scroller.toEnd();
       this.#show();
-    } else void this.#loadNewest(this.#room);
+    } else {
+      this.#wantsEnd = true;
+      void this.#loadNewest(this.#room);
+    }
   }
 
   /** Makes the rows anew where they look different by now. */
@@ -170,7 +179,13 @@ export class Talk {
 
   /** Whether what comes now is seen. */
   get #sees() {
-    return document.visibilityState === 'visible' && this.#scroller.follows && this.#log.atEnd;
+    return document.visibilityState === 'visible' && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
+  }
+
+  /** Whether the first unread message is among those that are loaded. */
+  get #hasUnreadBegin() {
+    const { first, top } = this.#log;
+    return this.#unreadAfter !== null && first !== undefined && (top !== null || isUpTo(first.id, this.#unreadAfter));
   }
 
   #schedule() {
@@ -193,7 +208,7 @@ export class Talk {
       me: circle.me(),
       names: circle.names(this.#room),
       isOwn: circle.isOwn,
-      unreadAfter: this.#unreadAfter,
+      unreadAfter: this.#hasUnreadBegin ? this.#unreadAfter : null,
     });
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
     const change = () => {
@@ -202,7 +217,7 @@ export class Talk {
       circle.showOutbox();
     };
     this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MANY ? this.#view.quietly(change) : change()));
-    byId('empty').hidden = !log.loaded || log.items.length > 0 || byId('outbox').childElementCount > 0 || !log.atEnd;
+    byId('empty').hidden = log.top !== 'beginning' || log.items.length > 0 || byId('outbox').childElementCount > 0 || !log.atEnd;
     this.#wasAtEnd = log.atEnd;
     circle.shown();
     this.#seen();
@@ -247,14 +262,15 @@ export class Talk {
     this.#schedule();
   }
 
-  #toFirstUnread() {
+  /** To the first unread message, or to the end where there is none, or somebody wants to be there. */
+  #place() {
     const row = this.#view.find('unread');
+    const room = this.#rooms.get(this.#room);
     this.#scroller.toEnd();
-    if (row) {
-      this.#scroller.toRow(row);
-      const room = this.#rooms.get(this.#room);
-      if (!this.#scroller.follows && room) this.#below = unread(room);
-    }
+    if (row && !this.#wantsEnd) this.#scroller.toRow(row);
+    this.#below = room && !this.#scroller.follows ? unread(room) : 0;
+    this.#isPlaced = true;
+    this.#wantsEnd = false;
     this.#seen();
   }
 
@@ -276,11 +292,10 @@ export class Talk {
     if (!page) return;
     log.reset(page.messages, limit);
     if (room !== this.#room) return;
-    this.#below = 0;
     this.#rooms.at(room, page.newest, (page.messages.at(-1)?.number ?? 0) + 1);
-    if (known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
+    if (!this.#wantsEnd && known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
     this.#show();
-    this.#toFirstUnread();
+    this.#place();
   }
 
   /** What was said since the last message here. @param {string} room */
@@ -325,6 +340,7 @@ export class Talk {
     log.append(page.messages, page.messages.length < PAGE);
     log.trim('top');
     this.#schedule();
+    if (log === this.#log && (this.#wantsEnd || !this.#isPlaced)) void this.#loadNewest(this.#room);
   }
 
   /** @param {string} room @param {{before?: string, after?: string, limit: number}} query */

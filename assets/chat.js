@@ -111,8 +111,14 @@ class Chat {
     if (!onlyTouch()) this.#focusText();
   }
 
+  /** There is always a room: who has left all others is in the default one. @param {string} room */
+  #mayLeave(room) {
+    return this.#rooms.list.length > 1 || room !== this.#settings.default_room;
+  }
+
   /** @param {string} room */
   #leave(room) {
+    if (!this.#mayLeave(room)) return notice(say('onlyRoom', { room }));
     const at = this.#rooms.list.findIndex(({ name }) => name === room);
     const rest = this.#rooms.list.filter(({ name }) => name !== room);
     const next = rest[Math.min(at, rest.length - 1)];
@@ -342,7 +348,11 @@ class Chat {
     // Not by the frame: the title changes in a tab that nobody sees, too.
     setTimeout(() => {
       this.#scheduled = false;
-      showRooms(this.#rooms, this.#room, { go: (room) => this.#go(room), leave: (room) => this.#leave(room) });
+      showRooms(this.#rooms, this.#room, {
+        go: (room) => this.#go(room),
+        leave: (room) => this.#leave(room),
+        mayLeave: (room) => this.#mayLeave(room),
+      });
       showPeople(this.#people.in(this.#room), me.name, (name) => this.#composer.insert(`@${name} `));
       showTitle(this.#rooms.unread, this.#room);
     }, 16);

@@ -3,6 +3,9 @@
 import { initialOf, tint } from './colour.js';
 import { byId, foreign, make } from './dom.js';
 import { language, say } from './language.js';
+import { LogView } from './log_view.js';
+
+const view = new LogView(byId('people-list'));
 
 /**
  * @param {import('./protocol.js').Presence | undefined} presence
@@ -16,13 +19,17 @@ export function showPeople(presence, me, chosen) {
   byId('open-people').setAttribute('aria-label', `${say('openPeople')}: ${say('peopleHere', { n: count })}`);
   const order = new Intl.Collator(language()).compare;
   const members = [...presence?.members ?? []].sort((a, b) => Number(b.name === me) - Number(a.name === me) || order(a.name, b.name));
-  byId('people-list').replaceChildren(...members.map(({ name }) => {
-    const person = tint(make('button', 'person', ...personOf(name)), name);
-    person.type = 'button';
-    if (name === me) person.append(make('span', 'note', say('you')));
-    person.addEventListener('click', () => chosen(name));
-    return make('li', '', person);
-  }));
+  view.show(members.map(({ name }) => ({
+    key: name,
+    look: [name === me, language()].join(),
+    make() {
+      const person = tint(make('button', 'person', ...personOf(name)), name);
+      person.type = 'button';
+      if (name === me) person.append(make('span', 'note', say('you')));
+      person.addEventListener('click', () => chosen(name));
+      return make('li', '', person);
+    },
+  })));
   const note = count > 0 && !presence?.members ? say('tooManyPeople') : count === 0 ? say('nobodyHere') : '';
   byId('people-note').textContent = note;
   byId('people-note').hidden = !note;

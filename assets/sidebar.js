@@ -5,7 +5,13 @@ import { say } from './language.js';
 import { unread } from './rooms.js';
 import { server } from './server.js';
 
+/** @typedef {{item: HTMLLIElement, link: HTMLAnchorElement, badges: HTMLSpanElement, leave: HTMLButtonElement}} Row */
+/** @typedef {{go(room: string): void, leave(room: string): void, mayLeave(room: string): boolean}} On */
+
 const MAX_SHOWN = 99;
+
+/** By room. A row stays the same element: it may be pressed, or have the focus, while its numbers change. @type {Map<string, Row>} */
+const rows = new Map();
 
 /** @param {number} n */
 const short = (n) => (n > MAX_SHOWN ? `${MAX_SHOWN}+` : String(n));
@@ -13,34 +19,53 @@ const short = (n) => (n > MAX_SHOWN ? `${MAX_SHOWN}+` : String(n));
 /**
  * @param {import('./rooms.js').Rooms} rooms
  * @param {string} open the room that is on the page
- * @param {{go(room: string): void, leave(room: string): void}} on
+ * @param {On} on
  */
 export function showRooms(rooms, open, on) {
-  const focused = document.activeElement?.getAttribute('data-room');
-  byId('room-list').replaceChildren(...rooms.list.map((room) => {
-    const link = make('a', 'room', foreign('bdi', 'room-name', room.name));
-    link.href = server.pageOf(room.name);
-    link.dataset.room = room.name;
-    if (room.name === open) link.setAttribute('aria-current', 'page');
-    const count = unread(room);
-    if (count > 0) {
-      link.classList.add('news');
-      link.append(badge('count', short(count), say('unread', { n: count })));
-    }
-    if (room.mentions > 0) link.append(badge('mentions', `@${short(room.mentions)}`, say('mentioned', { n: room.mentions })));
-    link.addEventListener('click', (event) => {
-      // As any link: with a key held, it opens elsewhere.
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      on.go(room.name);
-    });
-    const leave = button('icon leave', '×', () => on.leave(room.name));
-    leave.title = leave.ariaLabel = say('leaveRoom', { room: room.name });
-    return make('li', '', link, leave);
-  }));
-  if (focused) [...byId('room-list').querySelectorAll('a')].find(({ dataset }) => dataset.room === focused)?.focus();
+  for (const [room, { item }] of rows) {
+    if (rooms.get(room)) continue;
+    item.remove();
+    rows.delete(room);
+  }
+  const list = byId('room-list');
+  rooms.list.forEach((room, at) => {
+    let row = rows.get(room.name);
+    if (!row) rows.set(room.name, row = rowOf(room.name, on));
+    show(row, room, open, on);
+    if (list.children[at] !== row.item) list.insertBefore(row.item, list.children[at] ?? null);
+  });
   const elsewhere = rooms.list.filter(({ name }) => name !== open).reduce((sum, room) => sum + unread(room), 0);
   byId('open-rooms').dataset.badge = elsewhere > 0 ? short(elsewhere) : '';
+}
+
+/** @param {string} room @param {On} on @returns {Row} */
+function rowOf(room, on) {
+  const badges = make('span', 'badges');
+  const link = make('a', 'room', foreign('bdi', 'room-name', room), badges);
+  link.href = server.pageOf(room);
+  link.dataset.room = room;
+  link.addEventListener('click', (event) => {
+    // As any link: with a key held, it opens elsewhere.
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    on.go(room);
+  });
+  const leave = button('icon leave', '×', () => on.leave(room));
+  return { item: make('li', '', link, leave), link, badges, leave };
+}
+
+/** @param {Row} row @param {import('./rooms.js').Room} room @param {string} open @param {On} on */
+function show({ link, badges, leave }, room, open, on) {
+  if (room.name === open) link.setAttribute('aria-current', 'page');
+  else link.removeAttribute('aria-current');
+  const count = unread(room);
+  link.classList.toggle('news', count > 0);
+  badges.replaceChildren(
+    ...count > 0 ? [badge('count', short(count), say('unread', { n: count }))] : [],
+    ...room.mentions > 0 ? [badge('mentions', `@${short(room.mentions)}`, say('mentioned', { n: room.mentions }))] : [],
+  );
+  leave.title = leave.ariaLabel = say('leaveRoom', { room: room.name });
+  leave.hidden = !on.mayLeave(room.name);
 }
 
 /** @param {string} className @param {string} text @param {string} label for those who hear it */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person } from './browser.mjs';
+import { LIMIT, Person, QUICK } from './browser.mjs';
 import { HttpProxy } from './http_proxy.mjs';
 import { Server } from './server.mjs';
 
@@ -71,13 +71,133 @@ test('a room is left, and the next one opens', LIMIT, async (t) => {
   await chat.has('h1', 'c');
   await chat.has('#room-list .room-name', 'lobby', 'a', 'c');
   await chat.page.getByText('You have left b.').first().waitFor();
-  for (const room of ['c', 'a', 'lobby']) {
+  for (const room of ['c', 'lobby', 'a']) {
     await chat.rooms.filter({ hasText: new RegExp(`^${room}$`) }).hover();
     await chat.page.getByRole('button', { name: `Leave ${room}` }).click();
   }
   // Nobody is nowhere.
   await chat.has('#room-list .room-name', 'lobby');
   await chat.has('h1', 'lobby');
+  assert.equal(await chat.page.getByRole('button', { name: 'Leave lobby' }).count(), 0);
+  await chat.say('/leave');
+  await chat.page.getByText('lobby is the only room that you are in.').first().waitFor();
+  await chat.has('h1', 'lobby');
+});
+
+test('a tap anywhere on a room opens it: nobody leaves by a button that is not to be seen', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const chat = await person.open(server.url, 'Alice');
+  await chat.join('garden');
+  await chat.page.locator('#open-rooms').tap();
+  await chat.page.locator('#rooms.open').waitFor();
+  const lobby = chat.rooms.filter({ hasText: 'lobby' });
+  const { width, height } = await lobby.boundingBox();
+  await lobby.tap({ position: { x: width - 12, y: height / 2 } });
+  await chat.has('h1', 'lobby');
+  await chat.has('#room-list .room-name', 'lobby', 'garden');
+});
+
+test('what is pressed or has the focus stays while numbers and people change', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await chat.join('garden');
+  const lobby = chat.rooms.filter({ hasText: 'lobby' });
+  const { mouse } = chat.page;
+  const { x, y, width, height } = await lobby.boundingBox();
+  await mouse.move(x + width / 2, y + height / 2);
+  await mouse.down();
+  await server.say('lobby', 'Carol', 'hello');
+  await lobby.getByText('1 unread').waitFor({ state: 'attached' });
+  await mouse.up();
+  await chat.has('h1', 'lobby');
+  await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
+  await chat.rooms.filter({ hasText: 'garden' }).click();
+  await chat.has('h1', 'garden');
+  await chat.page.getByRole('button', { name: 'Leave garden' }).focus();
+  await server.say('lobby', 'Carol', 'hello');
+  await lobby.getByText('1 unread').waitFor({ state: 'attached' });
+  assert.equal(await chat.page.evaluate(() => document.activeElement.ariaLabel), 'Leave garden');
+  await chat.page.locator('#people-list button').focus();
+  const bob = await (await Person.arrive(t)).open(`${server.url}/r/garden`, 'Bob');
+  await chat.has('#people-list .name', 'Alice', 'Bob');
+  await chat.page.locator('#people-list button:focus').waitFor();
+  await bob.page.close();
+});
+
+test('what was read stays read: in a room that was empty, and after a restart of the server', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const person = await Person.arrive(t);
+  let chat = await person.open(server.url, 'Alice');
+  for (const life of ['first', 'second']) {
+    await chat.join('garden');
+    for (const text of ['one', 'two']) await server.say('lobby', 'Carol', `${text} of the ${life}`);
+    const lobby = chat.rooms.filter({ hasText: 'lobby' });
+    await lobby.getByText('2 unread').waitFor({ state: 'attached' });
+    await lobby.click();
+    await chat.log.getByText(`two of the ${life}`).waitFor();
+    await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
+    await chat.rooms.filter({ hasText: 'garden' }).click();
+    await chat.has('h1', 'garden');
+    // What is kept of it is what the next page shows.
+    await chat.page.close();
+    chat = await person.open(`${server.url}/r/garden`);
+    await chat.has('h1', 'garden');
+    await server.say('lobby', 'Carol', 'three');
+    await chat.rooms.filter({ hasText: 'lobby' }).getByText('1 unread').waitFor({ state: 'attached' });
+    await chat.rooms.filter({ hasText: 'lobby' }).click();
+    await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
+    await server.kill();
+    await chat.is('waiting');
+    await server.startAgain();
+    await chat.is('live');
+  }
+  person.hadNothingToComplainOf({ netFailures: true });
+});
+
+test('a room with much that is unread opens where that begins, and the newest is one click or word away', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await server.say('lobby', 'Carol', 'read');
+  await chat.says('read');
+  await chat.join('garden');
+  for (let number = 1; number <= 100; number += 1) await server.say('lobby', 'Carol', `new ${number}`);
+  const lobby = chat.rooms.filter({ hasText: 'lobby' });
+  for (const known of [true, false]) {
+    await lobby.getByText('100 unread').waitFor({ state: 'attached' });
+    await lobby.click();
+    await chat.has('#pill', '100 new messages');
+    const { top, bottom } = await chat.page.evaluate(() => document.querySelector('#log .unread').getBoundingClientRect());
+    assert(top > 0 && bottom < 200, `the divider is at ${top}`);
+    await chat.page.waitForFunction(() => document.title.startsWith('(100) '));
+    if (known) {
+      // Who has only begun to read has not read it all.
+      await chat.rooms.filter({ hasText: 'garden' }).click();
+      await chat.has('h1', 'garden');
+      await chat.page.reload();
+      await chat.is('live');
+    }
+  }
+  await chat.pill.click();
+  await chat.isAtEnd();
+  await chat.pill.waitFor({ state: 'hidden' });
+  await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
+
+  // More than a page loads at once, and more than it keeps below one who reads further up.
+  const toTop = () => chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 0; });
+  for (const leave of [() => chat.pill.click(), () => chat.say('mine')]) {
+    await toTop();
+    await chat.pill.waitFor();
+    for (let number = 1; number <= 400; number += 1) await server.say('lobby', 'Carol', `later ${number}`);
+    await chat.has('#pill', '400 new messages');
+    await leave();
+    await chat.pill.waitFor({ state: 'hidden' });
+    await chat.isAtEnd();
+  }
+  await chat.log.locator('.message').last().getByText('mine').waitFor();
+  person.hadNothingToComplainOf();
 });
 
 test('a room that is none is said to be none', LIMIT, async (t) => {

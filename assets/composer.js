@@ -4,6 +4,7 @@ import { Completion } from './completion.js';
 import { byId } from './dom.js';
 import { say } from './language.js';
 import { memory } from './memory.js';
+import { announce } from './notice.js';
 import { bytesOf, readText } from './protocol.js';
 
 /** The counter shows when less than this part of the limit is left. */
@@ -105,8 +106,8 @@ export class Composer {
   #submit() {
     const text = readText(this.#box.value);
     if (text.trim() === '') return this.#box.focus();
-    // Over the limit the counter has said so already; the hint says it aloud.
-    if (this.#over(text) > 0) return this.hint(say('bytesOver', { n: this.#over(text) }));
+    // The counter has shown it; here it is said aloud.
+    if (this.#over(text) > 0) return announce(say('bytesOver', { n: this.#over(text) }));
     const room = this.#room;
     if (!this.#on.said(text)) return;
     if (this.#sent.at(-1) !== text) this.#sent.push(text);

@@ -128,6 +128,7 @@ export class RoomLog {
 
   clear() {
     this.items = [];
+    this.top = null;
   }
 
   /** Only the server knows about a gap `restart`; in one epoch, numbers tell. @param {Gap} gap */

@@ -32,11 +32,13 @@ export class Search {
     const wanted = this.#field.value.normalize('NFC').toLowerCase();
     if (wanted === '' && !this.#isFiltered) return;
     this.#isFiltered = wanted !== '';
+    byId('log').classList.toggle('found', this.#isFiltered);
     const rows = [...byId('log').children].map((row) => /** @type {HTMLElement} */ (row));
     let [all, found] = [0, 0];
     for (const row of rows) {
       const isMessage = row.classList.contains('message');
-      const isFound = isMessage && (row.textContent ?? '').normalize('NFC').toLowerCase().includes(wanted);
+      const isFound = isMessage && [...row.querySelectorAll('bdi, .text')]
+        .some(({ textContent }) => textContent?.normalize('NFC').toLowerCase().includes(wanted));
       all += Number(isMessage);
       found += Number(isFound);
       row.hidden = wanted !== '' && !isFound;

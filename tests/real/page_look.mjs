@@ -233,6 +233,34 @@ test('the folder as it is serves as a page of one’s own', LIMIT, async (t) => 
   person.hadNothingToComplainOf();
 });
 
+test('on the narrowest phone everything has its room', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  for (const locale of ['en', 'zh-CN']) {
+    const person = await Person.arrive(t, { locale, viewport: { width: 320, height: 568 }, hasTouch: true, isMobile: true });
+    const chat = await person.open(server.url, 'Alice');
+    const { page } = chat;
+    const isCut = (selector) => page.locator(selector).evaluate(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth);
+    assert.equal(await isCut('h1'), false, 'the room’s name');
+    await chat.say('hello');
+    await page.locator('#open-search').tap();
+    await page.locator('#search').fill('hello');
+    await page.locator('#found:not(:empty)').waitFor();
+    assert((await page.locator('#search').boundingBox()).width > 200, 'the field to search in');
+    await page.locator('#close-search').tap();
+    await page.locator('#open-settings').tap();
+    const dialog = await page.locator('#settings-dialog').boundingBox();
+    for (const field of await page.locator('#settings-dialog :is(select, input)').all()) {
+      const { x, width } = await field.boundingBox();
+      assert(x + width <= dialog.x + dialog.width - 16, `${await field.getAttribute('id')} is in the dialog`);
+    }
+    await page.locator('#open-help').tap();
+    assert.equal(await page.locator('#help-dialog').evaluate(({ scrollTop }) => scrollTop), 0, 'help begins at its beginning');
+    await page.keyboard.press('Escape');
+    assert.equal(await isCut('html'), false);
+    person.hadNothingToComplainOf();
+  }
+});
+
 test('a theme can be chosen, and is there before the first paint', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t, { colorScheme: 'light' });
@@ -258,4 +286,9 @@ test('on paper there are the messages, and nothing that only a screen needs', LI
   await chat.page.emulateMedia({ media: 'print' });
   for (const hidden of ['#rooms', '#people', '#composer', '#open-search', '#pill']) assert(await chat.page.locator(hidden).isHidden(), hidden);
   assert(await chat.page.evaluate(() => document.getElementById('scroller').scrollHeight === document.getElementById('scroller').clientHeight), 'all of the talk');
+  // Paper is white, whatever the page's colours are.
+  const ink = () => chat.page.evaluate(() => getComputedStyle(document.querySelector('#log .name')).color);
+  const light = await ink();
+  await chat.page.evaluate(() => { document.documentElement.dataset.theme = 'dark'; });
+  assert.equal(await ink(), light);
 });

@@ -359,6 +359,14 @@ test('search shows only what it finds', LIMIT, async (t) => {
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry');
   await server.say('lobby', 'Carol', 'a red one comes');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry', 'a red one comes');
+  // Who says it is seen, though the first of the group is not.
+  const who = chat.log.locator('.message:not([hidden]) bdi').last();
+  assert((await who.boundingBox()).width > 10);
+  // Of name and text, not of what only stands next to each other.
+  await chat.page.locator('#search').fill('carolred');
+  await chat.has('#found', '0 messages found of 4 on the page');
+  await chat.page.locator('#search').fill('carol');
+  await chat.has('#found', '4 messages found of 4 on the page');
   await chat.page.keyboard.press('Escape');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'green pear', 'RED cherry', 'a red one comes');
 });

@@ -115,7 +115,7 @@ test('bytes are counted as the server counts them, near the limit, and too much 
   await chat.message.fill('中文中文中文中');
   await chat.has('#counter', '1 byte too long');
   await chat.message.press('Enter');
-  await chat.page.getByRole('alert').filter({ hasText: '1 byte too long' }).waitFor();
+  await chat.page.getByRole('status').filter({ hasText: '1 byte too long' }).waitFor({ state: 'attached' });
   assert.equal(await chat.message.inputValue(), '中文中文中文中');
   // White space at the end is not counted, since the server cuts it.
   await chat.message.fill('中文中文中文  \n ');
@@ -247,6 +247,9 @@ test('commands do what they say, and what is none is not sent', LIMIT, async (t)
   assert.equal(await chat.message.inputValue(), '');
   await chat.say('/clear');
   await chat.says();
+  assert(await chat.page.locator('#empty').isHidden(), 'something has been said');
+  await chat.page.getByRole('button', { name: 'Older messages' }).click();
+  await chat.says('waves', '/join is said');
   await chat.say('/help');
   await chat.page.getByRole('dialog', { name: 'Help' }).waitFor();
   assert.deepEqual((await server.said('lobby')).map(({ message }) => message), ['/me waves', '/join is said']);

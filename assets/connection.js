@@ -39,6 +39,8 @@ const [BACKOFF_FLOOR_MS, BACKOFF_FROM_MS, BACKOFF_TO_MS] = [250, 1_000, 30_000];
 const STABLE_MS = 10_000;
 /** Focus, visibility and network often come back together. */
 const WAKE_MS = 250;
+/** All tabs tell that the network is back; and what has been heard from since then is alive. */
+const ONLINE_MS = 1_000;
 
 export class Connection {
   #root;
@@ -84,6 +86,11 @@ export class Connection {
     }, WAKE_MS);
   }
 
+  /** There is a network again, perhaps another one: what was open may be dead. */
+  online() {
+    if (Date.now() - this.#heardAt > ONLINE_MS) this.now();
+  }
+
   /** Somebody does not want to wait. */
   now() {
     this.#failures = 0;
@@ -92,7 +99,9 @@ export class Connection {
 
   /** The network is gone: there is nothing to try until it is back. */
   offline() {
+    if (this.#closed) return;
     this.#drop();
+    this.#heardAt = 0;
     this.#say('waiting', null, 'offline');
   }
 
@@ -106,6 +115,8 @@ export class Connection {
     if (this.#closed || this.#wish.rooms.length === 0) return;
     const source = new EventSource(this.#url());
     this.#source = source;
+    // Who wakes it again and again must not keep it from connecting.
+    this.#heardAt = Date.now();
     this.#say('connecting');
     this.#watch(this.#patience);
     this.#listen(source, 'hello', (hello, id) => {

@@ -20,6 +20,16 @@ const RENEW_MS = 20_000;
 /** Older letters are not sent without a word. */
 const OLD_MS = 24 * 3_600_000;
 const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
+/**
+ * After a tunnel a browser's idle connections, up to six, are dead without its
+ * knowing, and each try finds one out. After so many the network is only slow.
+ */
+const [DEAD_MS, SLOW_MS, MAX_DEAD] = [3_000, 15_000, 6];
+/** A letter that has been under way for longer, when the connection is back, may be on a dead one. */
+const UNDER_WAY_MS = 1_000;
+
+/** A page that crashed could not say that it is gone: this tab's last one is known by this. */
+const LAST = 'sse-chat.outbox';
 
 export class Outbox {
   /** @type {Entry[]} in the order in which they were written */
@@ -29,13 +39,15 @@ export class Outbox {
   /** None, once the page is gone: requests that it takes along still end. */
   #lease = LEASE_MS;
   #failures = 0;
+  /** The letter that is under way. */
+  #sending = { since: 0, abort: new AbortController() };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry = undefined;
 
   /** @param {() => void} changed */
   constructor(changed) {
     this.#changed = changed;
-    this.#adopt();
+    this.#adopt(this.#takeTurns());
     setInterval(() => {
       this.#adopt();
       if (this.entries.length > 0) this.#keep();
@@ -67,14 +79,18 @@ export class Outbox {
   async flush() {
     if (!me.name || this.#lease === 0 || this.entries.some(({ state }) => state === 'sending')) return;
     clearTimeout(this.#retry);
-    for (let entry; (entry = this.entries.find(({ state }) => state === 'queued'));) {
-      if (!await this.#post(entry) || this.#lease === 0) return;
+    /** Rooms that take nothing at the moment. @type {Set<string>} */
+    const stalled = new Set();
+    for (let entry; (entry = this.entries.find(({ state, room }) => state === 'queued' && !stalled.has(room)));) {
+      if (!await this.#post(entry)) stalled.add(entry.room);
+      if (this.#lease === 0 || entry.failure !== 'old' && entry.failure?.status === 0) return;
     }
   }
 
   /** The connection is back. */
   back() {
     this.#failures = 0;
+    if (Date.now() - this.#sending.since > UNDER_WAY_MS) this.#sending.abort.abort();
     void this.flush();
   }
 
@@ -109,39 +125,56 @@ export class Outbox {
   /** @param {Entry} entry @returns {Promise<boolean>} whether the next one may go */
   async #post(entry) {
     entry.state = 'sending';
+    entry.failure = null;
+    this.#sending = { since: Date.now(), abort: new AbortController() };
     this.#changed();
     try {
       const { room, text, client_id } = entry;
-      entry.message = await server.say(room, { name: me.name, message: text, client_id });
+      const patience = this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS;
+      entry.message = await server.say(room, { name: me.name, message: text, client_id }, patience, this.#sending.abort.signal);
       entry.state = 'sent';
       this.#failures = 0;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       entry.failure = error;
       entry.state = error.isPassing ? 'queued' : 'failed';
-      if (error.isPassing) this.#tryLater(error.retryAfter * 1_000);
+      if (error.isPassing) this.#tryLater(error);
     }
     this.#keep();
     return entry.state !== 'queued';
   }
 
-  /** @param {number} atLeastMs */
-  #tryLater(atLeastMs) {
+  /** @param {Failure} failure */
+  #tryLater({ code, retryAfter }) {
     const most = Math.min(BACKOFF_TO_MS, BACKOFF_FROM_MS * 2 ** this.#failures);
     this.#failures += 1;
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.flush(), Math.max(atLeastMs, most / 2 + Math.random() * most / 2));
+    // No answer was the wait: there is no other.
+    const wait = code === 'timeout' ? 0 : Math.max(retryAfter * 1_000, most / 2 + Math.random() * most / 2);
+    this.#retry = setTimeout(() => void this.flush(), wait);
   }
 
-  /** Takes over what a page that is gone has left. */
-  #adopt() {
+  /** @returns {string | null} the key of the page that was in this tab before */
+  #takeTurns() {
+    try {
+      const last = sessionStorage.getItem(LAST);
+      sessionStorage.setItem(LAST, this.#key);
+      return last;
+    } catch {
+      return null; // Without storage, nothing is left in it either.
+    }
+  }
+
+  /** Takes over what a page that is gone has left. @param {string | null} [last] is gone for certain */
+  #adopt(last = null) {
     let found = false;
     for (const key of memory.keys('outbox.')) {
       const box = memory.get(key, /** @type {Box | null} */ (null));
-      if (key === this.#key || !box || box.until > Date.now()) continue;
+      if (key === this.#key || !box || key !== last && box.until > Date.now()) continue;
       memory.set(key, null);
       found = true;
-      for (const letter of box.letters ?? []) {
+      for (const letter of Array.isArray(box.letters) ? box.letters : []) {
+        if ([letter?.client_id, letter?.room, letter?.text].some((part) => typeof part !== 'string')) continue;
         const isOld = Date.now() - letter.at > OLD_MS;
         if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
         this.entries.push({ ...letter, state: isOld ? 'failed' : 'queued', failure: isOld ? 'old' : null, message: null });

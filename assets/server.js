@@ -4,6 +4,8 @@
 /** @typedef {{room: string, messages: Message[], oldest: string | null, newest: string | null}} Page */
 
 const TIMEOUT_MS = 15_000;
+/** The page waits for them before it shows more than its frame. */
+const SETTINGS_MS = 3_000;
 
 /** The server's root, which need not be the host's. Taken once: the page's address changes with the room. */
 const root = new URL(/** @type {HTMLMetaElement} */ (document.querySelector('meta[name=root]')).content, location.href);
@@ -28,13 +30,15 @@ export class Failure extends Error {
   }
 }
 
-/** @param {URL} url @param {RequestInit} [init] */
-async function ask(url, init) {
+/** @param {URL} url @param {RequestInit} [init] @param {number} [timeoutMs] */
+async function ask(url, init, timeoutMs = TIMEOUT_MS) {
   let response;
   try {
-    response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const late = AbortSignal.timeout(timeoutMs);
+    response = await fetch(url, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, late]) : late });
   } catch (error) {
-    const late = error instanceof DOMException && error.name === 'TimeoutError';
+    // By either signal; what the network does is a TypeError.
+    const late = error instanceof DOMException;
     throw new Failure(late ? 'timeout' : 'unreachable', '', 0);
   }
   const answer = await response.json().catch(() => null);
@@ -50,14 +54,19 @@ export const server = {
   root,
 
   /** @returns {Promise<{default_room: string, max_message_bytes: number}>} */
-  settings: () => ask(new URL('assets/settings.json', root)),
+  settings: () => ask(new URL('assets/settings.json', root), {}, SETTINGS_MS),
 
-  /** @param {string} room @param {{name: string, message: string, client_id: string}} draft @returns {Promise<Message>} */
-  say: (room, draft) => ask(roomUrl(room, 'messages'), {
+  /**
+   * @param {string} room @param {{name: string, message: string, client_id: string}} draft
+   * @param {number} patience in ms @param {AbortSignal} signal
+   * @returns {Promise<Message>}
+   */
+  say: (room, draft, patience, signal) => ask(roomUrl(room, 'messages'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(draft),
-  }),
+    signal,
+  }, patience),
 
   /**
    * A page of history, oldest first.

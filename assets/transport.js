@@ -57,6 +57,8 @@ class Shared {
 
   now() { this.#say({ say: 'now' }); }
 
+  online() { this.#say({ say: 'online' }); }
+
   offline() { this.#say({ say: 'offline' }); }
 
   stop() {
@@ -75,6 +77,7 @@ class Shared {
   }
 
   #giveUp() {
+    if (!this.#port.onmessage) return;
     this.stop();
     clearInterval(this.#watch);
     this.#port.onmessage = null;
@@ -119,7 +122,7 @@ export class Transport {
 
   #watchThePage() {
     const wake = () => this.#way.wake();
-    addEventListener('online', wake);
+    addEventListener('online', () => this.#way.online());
     addEventListener('focus', wake);
     addEventListener('offline', () => this.#way.offline());
     document.addEventListener('visibilitychange', () => {

@@ -47,6 +47,8 @@ let audio;
 
 /** Two soft tones, made here: nothing is loaded for it. */
 export function chime() {
+  // Browsers let nothing sound before somebody has touched the page.
+  if (!navigator.userActivation.hasBeenActive) return;
   audio ??= new AudioContext();
   for (const [index, pitch] of [659, 880].entries()) {
     const [tone, volume] = [audio.createOscillator(), audio.createGain()];

@@ -21,7 +21,7 @@ import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox_view.js';
 import { People } from './people.js';
 import { personOf, showPeople } from './people_view.js';
-import { isName, readName, readRoom } from './protocol.js';
+import { isName, isUpTo, readName, readRoom } from './protocol.js';
 import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
@@ -35,6 +35,10 @@ import { fitAboveKeyboard } from './viewport.js';
 
 /** Unread messages of a room that are looked through for a name. */
 const MAX_LOOKED_BACK = 100;
+/** Longer than a tab takes to tell the others what has been read in it. */
+const ALERT_MS = 1_000;
+/** For who has to copy a link by hand. */
+const BY_HAND_MS = 60_000;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
 
 class Chat {
@@ -98,7 +102,13 @@ class Chat {
 
   /** Opens a room, and joins it if that has not been done. @param {string} room @param {boolean} [isNew] for the browser's history */
   #go(room, isNew = true) {
-    if (!this.#rooms.join(room)) return notice(say('tooManyRooms', { n: MAX_JOINED }));
+    if (!this.#rooms.join(room)) {
+      notice(say('tooManyRooms', { n: MAX_JOINED }));
+      if (this.#room) return;
+      // Who comes by a link must be somewhere.
+      room = /** @type {import('./rooms.js').Room} */ (this.#rooms.list[0]).name;
+    }
+    isNew &&= room !== this.#room;
     this.#room = room;
     if (isNew) history.pushState(null, '', server.pageOf(room));
     byId('room-title').textContent = room;
@@ -191,10 +201,17 @@ class Chat {
 
   /** @param {import('./protocol.js').Message} message */
   #lookForMe(message, isNews = true) {
-    if (me.isOwn(message) || !mentions(message.message, me.name)) return;
+    if (me.isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
-    if (isNews && !isSeen) alertOf(message, () => this.#go(message.room));
+    if (!isNews || isSeen) return;
+    // Another tab may show it, or be the one that rings.
+    setTimeout(() => {
+      const read = this.#rooms.get(message.room)?.read;
+      if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
+      memory.set('rung', message.id);
+      alertOf(message, () => this.#go(message.room));
+    }, ALERT_MS + Math.random() * ALERT_MS);
   }
 
   /** @param {string} typed @returns {boolean} whether it was taken */
@@ -315,7 +332,8 @@ class Chat {
     });
     onClick('copy-link', async () => {
       const link = server.pageOf(this.#room);
-      notice(await copy(link) ? say('linkCopied') : say('copyByHand', { link }));
+      if (await copy(link)) notice(say('linkCopied'));
+      else notice(say('copyByHand', { link }), BY_HAND_MS);
     });
   }
 

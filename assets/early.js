@@ -10,6 +10,6 @@
   };
   const theme = kept('theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  document.documentElement.lang = kept('language')
-    ?? (navigator.languages.find((tag) => /^(zh|en)\b/i.test(tag)) ?? 'en').replace(/^zh.*/i, 'zh-CN').replace(/^en.*/i, 'en');
+  const tag = [kept('language'), ...navigator.languages].find((tag) => /^(zh|en)\b/i.test(tag)) ?? '';
+  document.documentElement.lang = /^zh/i.test(tag) ? 'zh-CN' : 'en';
 }

@@ -14,11 +14,11 @@ export function announce(text) {
 }
 
 /** @param {string} text */
-export function notice(text) {
+export function notice(text, shownMs = SHOWN_MS) {
   const line = byId('notice');
   line.textContent = text;
   line.hidden = false;
   announce(text);
   clearTimeout(timer);
-  timer = setTimeout(() => { line.hidden = true; }, SHOWN_MS);
+  timer = setTimeout(() => { line.hidden = true; }, shownMs);
 }

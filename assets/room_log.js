@@ -30,8 +30,12 @@ export class RoomLog {
   loading = false;
   /** What is above the first message: unknown, nothing, or nothing that the server still has. @type {null | 'beginning' | 'evicted'} */
   top = null;
+  /** Whether the window was emptied on purpose: what was before it comes only when it is asked for. */
+  isCleared = false;
   /** @type {Message[]} */
   #early = [];
+  /** Whether more came than waits. */
+  #isCut = false;
 
   /** @returns {Message | undefined} */
   get first() {
@@ -51,8 +55,9 @@ export class RoomLog {
   reset(messages, asked) {
     this.items = [];
     this.atEnd = true;
+    this.isCleared = false;
     this.#take(messages);
-    this.#settle();
+    this.settle();
     this.#readTop(messages.length < asked);
   }
 
@@ -63,23 +68,24 @@ export class RoomLog {
     this.items = [];
     this.#take(known ? messages.filter(({ id }) => isSameEpoch(id, known.id) && !isUpTo(known.id, id)) : messages);
     const missing = this.last && known ? hole(this.last, known) : null;
-    this.#readTop(messages.length < asked || this.items.length === 0);
+    const isAll = messages.length < asked || this.items.length === 0;
     this.items.push(...missing ? [missing] : [], ...rest);
+    this.isCleared = false;
+    this.#readTop(isAll);
   }
 
   /** What history has after the window. @param {Message[]} messages @param {boolean} isAll nothing newer is on the server */
   append(messages, isAll) {
     this.#take(messages);
     this.atEnd = isAll;
-    if (isAll) this.#settle();
-    else this.#early = [];
+    this.settle();
   }
 
   /** A message of the stream. @param {Message} message @returns {boolean} whether it is new in the window */
   add(message) {
     if (this.loading) {
-      this.#early.push(message);
-      if (this.#early.length > MAX_ITEMS) this.#early.shift();
+      if (this.#early.length < MAX_ITEMS) this.#early.push(message);
+      else this.#isCut = true;
       return false;
     }
     return this.loaded && this.atEnd && this.#push(message);
@@ -129,6 +135,20 @@ export class RoomLog {
   clear() {
     this.items = [];
     this.top = null;
+    this.loaded = true;
+    this.atEnd = true;
+    this.isCleared = true;
+  }
+
+  /** Takes what the stream brought while history was being loaded, if it follows what there is. */
+  settle() {
+    const early = this.#early;
+    this.#early = [];
+    if (this.loaded && this.atEnd) {
+      for (const message of early) this.#push(message);
+      this.atEnd = !this.#isCut;
+    }
+    this.#isCut = false;
   }
 
   /** Only the server knows about a gap `restart`; in one epoch, numbers tell. @param {Gap} gap */
@@ -149,20 +169,12 @@ export class RoomLog {
     for (const message of messages) this.#push(message);
   }
 
-  /** What the stream brought while history was being loaded. */
-  #settle() {
-    const early = this.#early;
-    this.#early = [];
-    for (const message of early) this.#push(message);
-  }
-
   /** @param {Message} message */
   #push(message) {
     const last = this.last;
     if (last && isUpTo(message.id, last.id)) return false;
-    // Said once more after a restart, since its first answer was lost.
     const twin = message.client_id === undefined ? -1
-      : this.items.findLastIndex((item) => item.kind === 'message' && item.message.client_id === message.client_id);
+      : this.items.findLastIndex((item) => item.kind === 'message' && isTwin(item.message, message));
     if (twin >= 0) this.items.splice(twin, 1);
     const missing = last ? hole(last, message) : null;
     const tail = this.items.at(-1);
@@ -174,6 +186,11 @@ export class RoomLog {
     return true;
   }
 }
+
+/** Whether a message is an older one said once more after a restart, since its first answer was lost. @param {Message} old @param {Message} message */
+const isTwin = (old, message) => old.client_id === message.client_id && !isSameEpoch(old.id, message.id)
+  // Anybody can send the id of another's message.
+  && old.name === message.name && old.message === message.message;
 
 /** What is missing between two messages, by their numbers alone. @param {Message} before @param {Message} after @returns {Hole | null} */
 function hole(before, after) {

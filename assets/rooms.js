@@ -2,7 +2,7 @@
 // browser, for all of its tabs.
 
 import { memory } from './memory.js';
-import { isSameEpoch, isUpTo } from './protocol.js';
+import { isSameEpoch, isUpTo, readRoom } from './protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark
@@ -111,7 +111,8 @@ export class Rooms {
   #read() {
     const before = this.list;
     const kept = memory.get('rooms', /** @type {Kept[]} */ ([]));
-    this.list = kept.filter((room) => typeof room?.name === 'string').map((room) => {
+    this.list = kept.filter((room) => typeof room?.name === 'string' && readRoom(room.name) === room.name).map(({ name, read, mentions, counted }) => {
+      const room = { name, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? '') };
       const mine = before.find(({ name }) => name === room.name);
       if (!mine) return { ...room, newest: null, next: 1 };
       // What was read in one tab was read; a mark that is behind is only late.
@@ -119,6 +120,9 @@ export class Rooms {
     });
   }
 }
+
+/** What storage has may be anything. @param {any} mark */
+const isMark = (mark) => typeof mark?.id === 'string' && typeof mark.number === 'number';
 
 /** Whether a mark says no more than a room's own. @param {Mark | null} mark @param {Room} room */
 function isBehind(mark, { read, newest }) {

@@ -3,7 +3,7 @@
 import { initialOf, tint } from './colour.js';
 import { foreign, make } from './dom.js';
 import { formatDate, language, say } from './language.js';
-import { isUpTo } from './protocol.js';
+import { isSameEpoch, isUpTo } from './protocol.js';
 import { mentions, render } from './text.js';
 
 /**
@@ -11,7 +11,8 @@ import { mentions, render } from './text.js';
  * @typedef {import('./room_log.js').Item} Item
  * @typedef {{key: string, look: string, make: () => HTMLLIElement}} Row
  *   `key`: the same row as before; `look`: it has to be made anew when this changes
- * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null}} Eye who looks
+ * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null, isWhole: boolean}} Eye who looks
+ *   `isWhole`: there is nothing before these items
  */
 
 const GROUP_MS = 5 * 60_000;
@@ -23,10 +24,11 @@ export function rowsOf(items, eye) {
   /** @type {Row[]} */
   const rows = [];
   let day = '';
-  let divided = eye.unreadAfter === null;
+  const newFrom = unreadFrom(items, eye);
+  let divided = newFrom < 0;
   /** @type {Message | null} */
   let before = null;
-  for (const item of items) {
+  for (const [at, item] of items.entries()) {
     if (item.kind === 'message') {
       const { message } = item;
       const date = new Date(message.created_at);
@@ -35,7 +37,7 @@ export function rowsOf(items, eye) {
         rows.push(dayRow(date));
         before = null;
       }
-      if (!divided && eye.unreadAfter !== null && !isUpTo(message.id, eye.unreadAfter)) {
+      if (!divided && at >= newFrom) {
         divided = true;
         rows.push({ key: 'unread', look: language(), make: () => make('li', 'unread', make('span', '', say('newHere'))) });
         before = null;
@@ -49,6 +51,15 @@ export function rowsOf(items, eye) {
     }
   }
   return rows;
+}
+
+/** From which item on nothing has been read; -1 where the items do not show it. @param {Item[]} items @param {Eye} eye */
+function unreadFrom(items, { unreadAfter, isWhole }) {
+  if (unreadAfter === null) return -1;
+  const read = items.findLastIndex((item) => item.kind === 'message' && isUpTo(item.message.id, unreadAfter));
+  if (read >= 0 || !isWhole) return read < 0 ? -1 : read + 1;
+  // What another epoch said before was read.
+  return Math.max(0, items.findIndex((item) => item.kind === 'message' && isSameEpoch(item.message.id, unreadAfter)));
 }
 
 /** @param {Message} before @param {Message} message */
@@ -82,7 +93,7 @@ function nameOfDay(date) {
 /** @param {Message} message @param {boolean} first of a group @param {Eye} eye @returns {Row} */
 function messageRow(message, first, eye) {
   const own = eye.isOwn(message);
-  const forMe = !own && mentions(message.message, eye.me);
+  const forMe = !own && mentions(message.message, eye.me, eye.names);
   return {
     key: message.id,
     look: [first, own, forMe, language()].join(),

@@ -90,7 +90,9 @@ export class Status {
 
   /** @param {string} text @param {boolean} mayTry */
   #say(text, mayTry) {
-    if (this.#line.hidden || !mayTry) announce(mayTry ? say('reconnecting') : text);
+    // Not the seconds: they change.
+    const isLost = mayTry && this.#wasEverLive && this.#state?.reason !== 'offline';
+    if (this.#line.hidden || !mayTry) announce(isLost ? say('reconnecting') : text);
     this.#line.hidden = false;
     this.#line.classList.toggle('good', this.#state?.state === 'live');
     this.#text.textContent = text;

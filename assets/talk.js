@@ -4,7 +4,7 @@
 import { byId, button, make } from './dom.js';
 import { say } from './language.js';
 import { LogView } from './log_view.js';
-import { isSameEpoch, isUpTo } from './protocol.js';
+import { isSameEpoch } from './protocol.js';
 import { MAX_ITEMS, RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 import { rowsOf } from './rows.js';
@@ -182,12 +182,6 @@ export class Talk {
     return document.visibilityState === 'visible' && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
   }
 
-  /** Whether the first unread message is among those that are loaded. */
-  get #hasUnreadBegin() {
-    const { first, top } = this.#log;
-    return this.#unreadAfter !== null && first !== undefined && (top !== null || isUpTo(first.id, this.#unreadAfter));
-  }
-
   #schedule() {
     if (this.#scheduled || !this.#room) return;
     this.#scheduled = true;
@@ -208,7 +202,8 @@ export class Talk {
       me: circle.me(),
       names: circle.names(this.#room),
       isOwn: circle.isOwn,
-      unreadAfter: this.#hasUnreadBegin ? this.#unreadAfter : null,
+      unreadAfter: this.#unreadAfter,
+      isWhole: log.top !== null,
     });
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
     const change = () => {
@@ -238,7 +233,7 @@ export class Talk {
   #scrolled() {
     const log = this.#log;
     if (log.loaded && !this.#failed) {
-      if (this.#scroller.isNearTop && log.top === null && log.items.length > 0) void this.#loadOlder();
+      if (this.#scroller.isNearTop && log.top === null && !log.isCleared) void this.#loadOlder();
       if (this.#scroller.isNearBottom && !log.atEnd) void this.#loadNewer();
     }
     this.#seen();
@@ -286,9 +281,7 @@ export class Talk {
     if (log.loading) return;
     const known = this.#rooms.get(room);
     const limit = Math.min(MAX_FIRST, Math.max(PAGE, known ? unread(known) + 20 : 0));
-    log.loading = true;
-    const page = await this.#ask(room, { limit });
-    log.loading = false;
+    const page = await this.#load(log, room, { limit });
     if (!page) return;
     log.reset(page.messages, limit);
     if (room !== this.#room) return;
@@ -305,9 +298,7 @@ export class Talk {
     const { last } = log;
     const newest = this.#rooms.get(room)?.newest;
     const after = last && newest && isSameEpoch(last.id, newest) ? last.id : undefined;
-    log.loading = true;
-    const page = await this.#ask(room, { after, limit: PAGE * 10 });
-    log.loading = false;
+    const page = await this.#load(log, room, { after, limit: PAGE * 10 });
     if (!page) return;
     log.append(page.messages, page.messages.length < PAGE * 10);
     log.trim('top');
@@ -322,7 +313,8 @@ export class Talk {
     this.#show();
     const page = await this.#ask(this.#room, { before: first?.id, limit: PAGE });
     log.loadingOlder = false;
-    if (page) {
+    // The window may be another one by now.
+    if (page && log.first === first) {
       log.prepend(page.messages, PAGE);
       log.trim('bottom');
     }
@@ -333,14 +325,29 @@ export class Talk {
     const log = this.#log;
     const { last } = log;
     if (log.loading || !last) return;
-    log.loading = true;
-    const page = await this.#ask(this.#room, { after: last.id, limit: PAGE });
-    log.loading = false;
+    const page = await this.#load(log, this.#room, { after: last.id, limit: PAGE });
     if (!page) return;
     log.append(page.messages, page.messages.length < PAGE);
     log.trim('top');
     this.#schedule();
     if (log === this.#log && (this.#wantsEnd || !this.#isPlaced)) void this.#loadNewest(this.#room);
+  }
+
+  /**
+   * Asks for what goes to the end of a log, while messages of the stream wait.
+   * @param {RoomLog} log @param {string} room @param {{after?: string, limit: number}} query
+   */
+  async #load(log, room, query) {
+    const { last } = log;
+    log.loading = true;
+    const page = await this.#ask(room, query);
+    log.loading = false;
+    if (page && log.last === last) return page;
+    // The next message would not follow what there is.
+    if (!page) log.atEnd = false;
+    log.settle();
+    this.#schedule();
+    return null;
   }
 
   /** @param {string} room @param {{before?: string, after?: string, limit: number}} query */

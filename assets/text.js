@@ -19,6 +19,12 @@ const INLINE = new RegExp([
   /(@)/,
 ].map(({ source }) => source).join('|'), 'giu');
 
+/** So many at signs of a text are looked at: more are no names. */
+const MAX_NAMED = 50;
+/** A letter of a script that puts something between its words. */
+const LETTER = String.raw`(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]`;
+const [BEGINS, ENDS] = [new RegExp(`^${LETTER}`, 'u'), new RegExp(`${LETTER}$`, 'u')];
+
 /** @typedef {{names: Iterable<string>, me: string}} People whose names may be meant */
 
 /** @param {string} text @param {People} people */
@@ -54,7 +60,7 @@ function fenced(code, kind) {
 
 /** @param {ParentNode} parent @param {string} text @param {string[]} names @param {string} me */
 function inline(parent, text, names, me) {
-  let from = 0;
+  let [from, named] = [0, 0];
   const flush = (/** @type {number} */ to) => {
     if (to > from) parent.append(text.slice(from, to));
   };
@@ -70,7 +76,7 @@ function inline(parent, text, names, me) {
       taken = address.length;
     } else if (bold !== undefined) inline(node = make('strong'), bold, names, me);
     else if (emphasis !== undefined) inline(node = make('em'), emphasis, names, me);
-    else {
+    else if ((named += 1) <= MAX_NAMED) {
       const name = nameAt(text, match.index + 1, names);
       if (name) {
         node = make('span', name === me ? 'mention me' : 'mention', text.slice(match.index, match.index + 1 + name.length));
@@ -87,12 +93,16 @@ function inline(parent, text, names, me) {
 
 /** Leaves to the sentence what is the sentence's: a point, a bracket that was opened before. @param {string} url */
 function trimUrl(url) {
-  for (;;) {
-    const last = url.at(-1) ?? '';
-    const open = { ')': '(', ']': '[' }[last];
-    const isUnopened = open !== undefined && url.split(last).length > url.split(open).length;
-    if (!/[.,;:!?'*_~]/.test(last) && !isUnopened) return url;
-    url = url.slice(0, -1);
+  /** @param {string} char */
+  const count = (char) => url.split(char).length;
+  // How many were closed and not opened; counted once, since somebody may write thousands.
+  /** @type {Record<string, number>} */
+  const over = { ')': count(')') - count('('), ']': count(']') - count('[') };
+  for (let end = url.length; ; end -= 1) {
+    const last = url[end - 1] ?? '';
+    const unopened = over[last] ?? 0;
+    if (unopened > 0) over[last] = unopened - 1;
+    else if (!/[.,;:!?'*_~]/.test(last)) return url.slice(0, end);
   }
 }
 
@@ -119,18 +129,20 @@ function linkTo(address) {
 function nameAt(text, at, names) {
   const before = text[at - 2] ?? '';
   if (/[A-Za-z0-9_.]/.test(before)) return undefined;
-  return names.find((name) => {
-    const found = text.slice(at, at + name.length);
-    if (found !== name && found.toLowerCase() !== name.toLowerCase()) return false;
-    return !(/[A-Za-z0-9_]$/.test(name) && /^[A-Za-z0-9_]/.test(text.slice(at + name.length)));
-  });
+  const first = text[at]?.toLowerCase();
+  return names.find((name) => name[0]?.toLowerCase() === first
+    && text.slice(at, at + name.length).toLowerCase() === name.toLowerCase()
+    && !(ENDS.test(name) && BEGINS.test(text.slice(at + name.length, at + name.length + 2))));
 }
 
-/** Whether a text means `name`, with an at sign before it. @param {string} text @param {string} name */
-export function mentions(text, name) {
-  if (!name) return false;
-  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
-    if (nameAt(text, at + 1, [name])) return true;
+/** Whether a text means `name`, and not a longer one of the others. @param {string} text @param {string} name @param {string[]} others */
+export function mentions(text, name, others) {
+  let at = name ? text.indexOf('@') : -1;
+  if (at < 0) return false;
+  const names = [...others.filter((other) => other.length > name.length && other.startsWith(name)), name];
+  for (let named = 0; at >= 0 && named < MAX_NAMED; named += 1) {
+    if (nameAt(text, at + 1, names) === name) return true;
+    at = text.indexOf('@', at + 1);
   }
   return false;
 }

@@ -62,7 +62,7 @@ class Chat {
     showOutbox: () => this.#showOutbox(),
     shown: () => this.#search.apply(),
   });
-  #outbox = new Outbox(() => this.#talk.refresh());
+  #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.online());
   #search = new Search();
   #composer;
   #transport = new Transport(server.root, (event) => this.#heard(event));

@@ -24,7 +24,7 @@ const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
  * After a tunnel a browser's idle connections, up to six, are dead without its
  * knowing, and each try finds one out. After so many the network is only slow.
  */
-const [DEAD_MS, SLOW_MS, MAX_DEAD] = [3_000, 15_000, 6];
+const [DEAD_MS, SLOW_MS, MAX_DEAD] = [2_000, 15_000, 6];
 /** A letter that has been under way for longer, when the connection is back, may be on a dead one. */
 const UNDER_WAY_MS = 1_000;
 
@@ -36,6 +36,7 @@ export class Outbox {
   entries = [];
   #key = `outbox.${makeId()}`;
   #changed;
+  #silent;
   /** None, once the page is gone: requests that it takes along still end. */
   #lease = LEASE_MS;
   #failures = 0;
@@ -44,9 +45,10 @@ export class Outbox {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry = undefined;
 
-  /** @param {() => void} changed */
-  constructor(changed) {
+  /** @param {() => void} changed @param {() => void} silent a letter got no answer: the stream may be dead, too */
+  constructor(changed, silent) {
     this.#changed = changed;
+    this.#silent = silent;
     this.#adopt(this.#takeTurns());
     setInterval(() => {
       this.#adopt();
@@ -149,6 +151,7 @@ export class Outbox {
     const most = Math.min(BACKOFF_TO_MS, BACKOFF_FROM_MS * 2 ** this.#failures);
     this.#failures += 1;
     clearTimeout(this.#retry);
+    if (code === 'timeout') this.#silent();
     // No answer was the wait: there is no other.
     const wait = code === 'timeout' ? 0 : Math.max(retryAfter * 1_000, most / 2 + Math.random() * most / 2);
     this.#retry = setTimeout(() => void this.flush(), wait);

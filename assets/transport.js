@@ -115,6 +115,11 @@ export class Transport {
     this.#way.want(wish);
   }
 
+  /** What was open may be dead. */
+  online() {
+    this.#way.online();
+  }
+
   /** Does not wait for the next try. */
   now() {
     this.#way.now();
@@ -122,7 +127,7 @@ export class Transport {
 
   #watchThePage() {
     const wake = () => this.#way.wake();
-    addEventListener('online', () => this.#way.online());
+    addEventListener('online', () => this.online());
     addEventListener('focus', wake);
     addEventListener('offline', () => this.#way.offline());
     document.addEventListener('visibilitychange', () => {

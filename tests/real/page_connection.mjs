@@ -150,6 +150,46 @@ test('a tunnel: the connection goes silent without a word, and comes back when t
   await chat.status.waitFor({ state: 'hidden' });
 });
 
+test('a tunnel whose dead connections are never ended: what was said in it goes out soon after', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const chat = await person.open(proxy.url, 'Alice');
+  await chat.say('before');
+  await chat.says('before');
+  proxy.enterTunnel();
+  await chat.say('from the train');
+  await chat.has('#outbox .text', 'from the train');
+  proxy.leaveTunnel(false);
+  const light = Date.now();
+  await chat.page.evaluate(() => dispatchEvent(new Event('online')));
+  await chat.says('before', 'from the train');
+  // A request is given up after 15 s by default, and there are several dead connections.
+  assert(Date.now() - light < 18_000);
+  assert.equal((await server.said('lobby')).length, 2);
+});
+
+test('who looks at the page again and again does not keep it from connecting', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const page = await person.context.newPage();
+  let streams = 0;
+  await page.route('**/events?*', (route) => {
+    streams += 1;
+    return new Promise(() => {});
+  });
+  await page.goto(`${server.url}?shared=0`);
+  await page.locator('html[data-connection=connecting]').waitFor({ state: 'attached' });
+  await page.waitForRequest(/\/events\?/).catch(() => {});
+  await page.clock.install();
+  const before = streams;
+  for (let look = 0; look < 5; look += 1) {
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await page.clock.runFor(300);
+  }
+  assert.equal(streams, before);
+});
+
 test('nothing is said of a short loss; of a long one when it will try again', LIMIT, async (t) => {
   const server = await Server.start(t, ...QUICK);
   const person = await Person.arrive(t);
@@ -236,6 +276,26 @@ test('a worker that the browser has ended is missed when somebody looks', LIMIT,
   await server.say('lobby', 'Carol', 'hello');
   await chat.says('hello');
   person.hadNothingToComplainOf();
+});
+
+test('what was missed is loaded even if that fails at first, and no hole of the page’s own is shown', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await server.say('lobby', 'Carol', 'before');
+  await chat.says('before');
+  await person.endWorkers();
+  for (const text of ['missed 1', 'missed 2']) await server.say('lobby', 'Carol', text);
+  await chat.page.route(/\/messages\?/, (route) => route.abort(), { times: 1 });
+  await chat.page.evaluate(() => dispatchEvent(new Event('focus')));
+  await chat.page.getByText('The messages could not be loaded.').waitFor();
+  await server.say('lobby', 'Carol', 'next');
+  await chat.page.getByRole('button', { name: 'Try again' }).click();
+  await chat.says('before', 'missed 1', 'missed 2', 'next');
+  await server.say('lobby', 'Carol', 'and on');
+  await chat.says('before', 'missed 1', 'missed 2', 'next', 'and on');
+  assert.equal(await chat.log.locator('.gap').count(), 0);
+  person.hadNothingToComplainOf({ netFailures: true });
 });
 
 test('a page that is given all of history again shows nothing twice, and no hole where there is none', LIMIT, async (t) => {
@@ -353,4 +413,37 @@ test('what could not be sent survives a reload, and a closed tab', LIMIT, async 
   await next.says('one', 'two', 'three');
   assert.deepEqual((await server.said('lobby')).map(({ message }) => message), ['one', 'two', 'three']);
   await next.has('#log .own .text', 'one', 'two', 'three');
+});
+
+test('what a page left that crashed is there when its tab is', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  // A page that crashes, or that a phone throws away, hears no last word.
+  await person.context.addInitScript(() => addEventListener('pagehide', (event) => event.stopImmediatePropagation()));
+  const chat = await person.open(proxy.url, 'Alice');
+  proxy.answer(SAY, { status: 502, body: '' });
+  await chat.say('in the tunnel');
+  await chat.has('#outbox .text', 'in the tunnel');
+  await chat.page.reload();
+  await chat.has('#outbox .text', 'in the tunnel');
+  proxy.behave();
+  await chat.says('in the tunnel');
+  assert.equal((await server.said('lobby')).length, 1);
+});
+
+test('a room that takes nothing holds up no other', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t);
+  const chat = await person.open(proxy.url, 'Alice');
+  proxy.answer(/^POST \/rooms\/lobby/, { status: 503, body: '' });
+  await chat.say('one');
+  await chat.has('#outbox .text', 'one');
+  await chat.join('garden');
+  await chat.say('two');
+  await chat.says('two');
+  proxy.behave();
+  await chat.rooms.filter({ hasText: 'lobby' }).click();
+  await chat.says('one');
 });

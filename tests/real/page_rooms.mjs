@@ -222,6 +222,10 @@ test('a room that is none is said to be none', LIMIT, async (t) => {
   await chat.is('live');
   await server.say('room-1', 'Carol', 'hello');
   await chat.page.locator('[data-room=room-1]').getByText('1 unread').waitFor({ state: 'attached' });
+  // Nor by a link, which leads into one of those.
+  const guest = await person.open(`${server.url}/r/one-too-many`);
+  await guest.page.getByText('That is the last of 50 rooms.').first().waitFor();
+  await guest.has('h1', 'lobby');
   person.hadNothingToComplainOf();
 });
 

@@ -105,6 +105,7 @@ test('text has code, links, emphasis and names, and nothing else', LIMIT, async 
     'snake_case_name and 2 ** 3 ** 4': 'snake_case_name and 2 ** 3 ** 4',
     '**a _b_ https://a.example**': '<strong>a <em>b</em> <a href="https://a.example/">https://a.example</a></strong>',
     '@Ann @Anna @Annabel @ann': '[@Ann] [@Anna] @Annabel [@ann]',
+    '@Annä @Ann一 @小明a': '@Annä [@Ann]一 [@小明]a',
     '@小明你好 a@Ann.example @Jo Doe!': '[@小明]你好 a@Ann.example [@Jo Doe]!',
     '** ** __ `` _ _': '** ** __ `` _ _',
   };
@@ -113,8 +114,10 @@ test('text has code, links, emphasis and names, and nothing else', LIMIT, async 
   const [block] = await rendered(['before\n```rust\nlet x = "<b>";\n\n  **y**\n```\nafter']);
   assert.match(block, /^before<div>.*<pre.*><code>let x = "&lt;b&gt;";\n\n {2}\*\*y\*\*<\/code><\/pre><\/div>after$/s);
   // What is meant to take long takes no time: no pattern goes back over and over.
-  const nasty = ['_a '.repeat(1_300), '**a '.repeat(1_000), '`'.repeat(4_096), '@'.repeat(4_096), 'https://'.repeat(500), '```\n'.repeat(1_000), '*_'.repeat(2_000)];
-  assert.equal((await rendered(nasty)).length, nasty.length);
+  const nasty = [`https://a/${')'.repeat(4_080)}`, `https://a/${'.'.repeat(4_080)}`, '_a '.repeat(1_300), '**a '.repeat(1_000), '`'.repeat(4_096), '@'.repeat(4_096), 'https://'.repeat(500), '```\n'.repeat(1_000), '*_'.repeat(2_000)];
+  const began = Date.now();
+  assert.equal((await rendered(nasty.flatMap((text) => Array(10).fill(text)))).length, 10 * nasty.length);
+  assert(Date.now() - began < 3_000, `${Date.now() - began} ms`);
   assert.equal(await chat.page.evaluate(() => document.querySelectorAll('#log a').length), 0);
 });
 
@@ -153,7 +156,7 @@ test('messages are grouped by who and when, and days are divided', LIMIT, async 
       said('Bob', '2026-01-01T16:00:03.000Z'),
       said('Bob', '2026-01-01T16:00:04.000Z'),
     ];
-    const eye = { me: '', names: [], isOwn: () => false, unreadAfter: 'a-7' };
+    const eye = { me: '', names: [], isOwn: () => false, unreadAfter: 'a-7', isWhole: true };
     return rowsOf(items, eye).map((row) => row.make()).map((row) => row.className + (row.classList.contains('day') ? ': ' + row.textContent : ''));
   }`);
   assert.deepEqual(rows, [
@@ -161,6 +164,70 @@ test('messages are grouped by who and when, and days are divided', LIMIT, async 
     'day: Friday, January 2, 2026', 'message first', 'message first', 'message first action',
     'gap', 'message first', 'unread', 'message first',
   ]);
+});
+
+test('the divider stands before what is new, on either side of a restart, and nowhere if that is not loaded', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const chat = await (await Person.arrive(t)).open(server.url);
+  const dividedBefore = (ids, unreadAfter, isWhole) => chat.with('rows.js', `({ rowsOf }) => {
+    const items = ${JSON.stringify(ids)}.map((id, number) => ({
+      kind: 'message', message: { id, room: 'lobby', number, name: 'Ann', message: 'x', created_at: '2026-01-01T15:50:00.000Z' },
+    }));
+    const keys = rowsOf(items, { me: '', names: [], isOwn: () => false, unreadAfter: '${unreadAfter}', isWhole: ${isWhole} }).map(({ key }) => key);
+    return keys[keys.indexOf('unread') + 1 || keys.length] ?? null;
+  }`);
+  const ids = ['a-1', 'a-2', 'b-1', 'b-2', 'b-3'];
+  for (const [unreadAfter, isWhole, before] of [
+    ['a-1', false, 'a-2'], ['a-2', false, 'b-1'], ['b-2', false, 'b-3'], ['b-3', false, null],
+    ['b-0', true, 'b-1'], ['b-0', false, null], ['c-7', true, 'a-1'], ['c-7', false, null], ['0-0', true, 'a-1'],
+  ]) assert.equal(await dividedBefore(ids, unreadAfter, isWhole), before, `after ${unreadAfter}, ${isWhole}`);
+});
+
+test('a mention is of the whole name, not of the beginning of another', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const chat = await (await Person.arrive(t)).open(server.url);
+  const meant = await chat.with('text.js', `({ mentions }) => [
+    ['hi @Ann!', 'Ann'], ['@ann', 'Ann'], ['@Ann Lee', 'Ann'], ['@Ann Lee and @Ann', 'Ann'], ['@José', 'Jos'], ['@Иванов', 'Иван'], ['@小明你好', '小明'],
+  ].map(([text, name]) => mentions(text, name, ['Ann Lee', 'Bob']))`);
+  assert.deepEqual(meant, [true, true, false, true, false, false, true]);
+});
+
+test('the page says that history ends where it does, and never a hole of its own making', LIMIT, async (t) => {
+  const server = await Server.start(t, '--history', '500');
+  for (let number = 1; number <= 700; number += 1) await server.say('lobby', 'Carol', `${number}`);
+  const chat = await (await Person.arrive(t)).open(server.url, 'Alice');
+  const toTop = () => chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 0; });
+  const first = () => chat.log.locator('.text').first().textContent();
+  while (Number(await first()) > 251) {
+    const before = await first();
+    await toTop();
+    await chat.page.waitForFunction((before) => document.querySelector('#log .text').textContent !== before, before);
+  }
+  // A page of history that comes when the newest has been asked for belongs nowhere.
+  let arrive;
+  const late = new Promise((resolve) => { arrive = resolve; });
+  await chat.page.route(/before=/, async (route) => {
+    await late;
+    await route.continue();
+  }, { times: 1 });
+  const asked = chat.page.waitForRequest(/before=/);
+  await toTop();
+  await asked;
+  await chat.pill.click();
+  await chat.log.getByText('700', { exact: true }).waitFor();
+  await chat.isAtEnd();
+  const answered = chat.page.waitForResponse(/before=/);
+  arrive();
+  await (await answered).finished();
+  await chat.has('#top button', 'Older messages');
+  assert.equal(await chat.log.locator('.gap').count(), 0);
+  while (Number(await first()) > 201) {
+    const before = await first();
+    await toTop();
+    await chat.page.waitForFunction((before) => document.querySelector('#log .text').textContent !== before, before);
+  }
+  await toTop();
+  await chat.has('#top p', 'The server keeps no older messages.');
 });
 
 test('a reload shows what was said, and knows who I am', LIMIT, async (t) => {

@@ -258,7 +258,10 @@ test('commands do what they say, and what is none is not sent', LIMIT, async (t)
 
 test('a page works with a storage that somebody else has filled', LIMIT, async (t) => {
   const server = await Server.start(t);
-  for (const garbage of ['', 'not JSON', '7', '"text"', '[7, null, {}]', '{"a": []}', 'null']) {
+  for (const garbage of [
+    '', 'not JSON', '7', '"text"', '"toString"', '[7, null, {}]', '{"a": []}', 'null',
+    '[{"name":"a b"},{"name":"lobby","read":5,"counted":7}]', '{"until":0,"letters":5}', '{"until":0,"letters":[null,{"text":7}]}',
+  ]) {
     const person = await Person.arrive(t);
     await person.context.addInitScript((garbage) => {
       if (location.protocol !== 'http:') return;

@@ -55,10 +55,10 @@ export class Proxy {
     this.freeze();
   }
 
-  /** Daylight: what was silent is dead, what is new works. */
-  leaveTunnel() {
+  /** Daylight: what was silent is dead, what is new works. @param {boolean} [isTold] whether the dead connections are ended */
+  leaveTunnel(isTold = true) {
     this.#tunnel = false;
-    this.#pairs.forEach((pair) => this.#cut(pair));
+    if (isTold) this.#pairs.forEach((pair) => this.#cut(pair));
   }
 
   #accept(client, server) {

@@ -37,6 +37,8 @@ import { fitAboveKeyboard } from './viewport.js';
 const MAX_LOOKED_BACK = 100;
 /** Longer than a tab takes to tell the others what has been read in it. */
 const ALERT_MS = 1_000;
+/** Longer than storage takes to reach all tabs. */
+const RUNG_MS = 10_000;
 /** For who has to copy a link by hand. */
 const BY_HAND_MS = 60_000;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
@@ -210,7 +212,14 @@ class Chat {
       const read = this.#rooms.get(message.room)?.read;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
-      alertOf(message, () => this.#go(message.room));
+      const ring = () => alertOf(message, () => this.#go(message.room));
+      // Tabs learn late what is in storage. Plain HTTP has no locks, nor notifications.
+      if (!navigator.locks) return ring();
+      void navigator.locks.request(`sse-chat.${message.id}`, { ifAvailable: true }, (lock) => {
+        if (!lock) return;
+        ring();
+        return new Promise((done) => { setTimeout(done, RUNG_MS); });
+      });
     }, ALERT_MS + Math.random() * ALERT_MS);
   }
 

@@ -200,6 +200,41 @@ test('a room with much that is unread opens where that begins, and the newest is
   person.hadNothingToComplainOf();
 });
 
+test('who is mentioned hears of it once, in however many tabs', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  await person.context.addInitScript(() => {
+    window.shown = [];
+    window.Notification = class extends EventTarget {
+      static permission = 'granted';
+      constructor(title, { body }) {
+        super();
+        window.shown.push(`${title}: ${body}`);
+      }
+    };
+    if (location.protocol === 'http:') localStorage.setItem('sse-chat.notify', 'true');
+  });
+  const tabs = [await person.open(server.url, 'Alice'), await person.open(server.url), await person.open(server.url)];
+  for (const tab of tabs) {
+    await tab.page.clock.install();
+    await tab.hide(true);
+  }
+  const shown = async () => {
+    for (const { page } of tabs) await page.clock.runFor(3_000);
+    return (await Promise.all(tabs.map(({ page }) => page.evaluate(() => window.shown)))).flat();
+  };
+  const say = async (text) => {
+    await server.say('lobby', 'Carol', text);
+    for (const { page } of tabs) await page.waitForFunction((text) => document.getElementById('log').textContent.includes(text), text, { polling: 50 });
+  };
+  await say('hello all');
+  await say('hello @Alice');
+  let all = [];
+  while (all.length === 0) all = await shown();
+  assert.deepEqual(all, ['Carol · lobby: hello @Alice']);
+  person.hadNothingToComplainOf();
+});
+
 test('a room that is none is said to be none', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t);

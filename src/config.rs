@@ -3,12 +3,25 @@
 //! It is checked once, at the start, by [`Config::check`]; nothing checks it
 //! again. What a person types, and how, is not known here: see `cli::serve`.
 
+mod access;
+mod limits;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use self::access::{Access, ForwardedHeader, InvalidOrigin, Origin};
+pub use self::limits::{
+    DEFAULT_ACCEPT_QUEUE, DEFAULT_ANSWER_TIMEOUT, DEFAULT_BODY_TIMEOUT, DEFAULT_BUSY_RETRY,
+    DEFAULT_FIRST_BYTE_TIMEOUT, DEFAULT_HEAD_TIMEOUT, DEFAULT_IDLE_TIMEOUT,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_CONNECTIONS_PER_ADDRESS, DEFAULT_MAX_HEAD_BYTES,
+    DEFAULT_MAX_MEMBERS, DEFAULT_MAX_STREAMS_PER_ADDRESS, DEFAULT_PUBLISH_BURST,
+    DEFAULT_PUBLISH_RATE, DEFAULT_ROOM_BURST, DEFAULT_ROOM_RATE, DEFAULT_SEND_BUFFER,
+    DEFAULT_STALL, Limits, MIN_HEAD_BYTES, Rate,
+};
 
 /// Where the server listens: this machine only, until somebody asks for more.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -33,12 +46,6 @@ pub const DEFAULT_MAX_ROOMS: usize = 10_000;
 pub const DEFAULT_ROOM_IDLE: Duration = Duration::from_secs(3600);
 /// How long a shutdown may take.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
-/// How long a request's head may take, and how long a connection may wait for its next request.
-pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of what is sent to it.
-pub const DEFAULT_STALL: Duration = Duration::from_secs(30);
-/// How long a request's body may take.
-pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most threads that write to readers.
 pub const MAX_WORKERS: usize = 1024;
@@ -79,16 +86,13 @@ pub struct Config {
     pub assets_dir: Option<PathBuf>,
     /// How long a shutdown may take.
     pub grace: Duration,
-    /// How long a request's head, or the wait for the next request, may take.
-    pub head_timeout: Duration,
-    /// How long a request's body may take.
-    pub body_timeout: Duration,
-    /// How long a client may take nothing of what is sent to it, before its
-    /// connection ends.
-    pub stall: Duration,
     /// Threads that write to readers; 0 leaves readers to the threads that
     /// answer requests.
     pub workers: usize,
+    /// What is given away at the most.
+    pub limits: Limits,
+    /// Who may ask, and whom the server believes.
+    pub access: Access,
 }
 
 impl Default for Config {
@@ -108,10 +112,9 @@ impl Default for Config {
             demo: true,
             assets_dir: None,
             grace: DEFAULT_GRACE,
-            head_timeout: DEFAULT_HEAD_TIMEOUT,
-            body_timeout: DEFAULT_BODY_TIMEOUT,
-            stall: DEFAULT_STALL,
             workers: default_workers(),
+            limits: Limits::default(),
+            access: Access::default(),
         }
     }
 }
@@ -168,27 +171,16 @@ impl Config {
             ),
             ("--max-rooms", self.max_rooms > 0, "must be at least 1"),
             (
-                "--head-timeout",
-                !self.head_timeout.is_zero(),
-                "must be more than 0s",
-            ),
-            (
-                "--body-timeout",
-                !self.body_timeout.is_zero(),
-                "must be more than 0s",
-            ),
-            (
-                "--stall",
-                self.stall >= Duration::from_millis(1),
-                "must be at least 1ms",
-            ),
-            (
                 "--workers",
                 self.workers <= MAX_WORKERS,
                 "must be at most 1024",
             ),
         ];
-        match ok.into_iter().find(|(_, holds, _)| !holds) {
+        match ok
+            .into_iter()
+            .chain(self.limits.checks())
+            .find(|(_, holds, _)| !holds)
+        {
             Some((flag, _, why)) => Err(BadSetting {
                 flag,
                 why: why.into(),
@@ -197,10 +189,12 @@ impl Config {
         }
     }
 
-    /// Most bytes of a request's body: the largest message with every byte
-    /// escaped as `\uXXXX`, and 4 KiB for the rest.
+    /// Most bytes of a request's body: if nothing else is asked for, the largest
+    /// message with every byte escaped as `\uXXXX`, and 4 KiB for the rest.
     pub fn max_body_bytes(&self) -> usize {
-        self.max_message_bytes * 6 + 4096
+        self.limits
+            .max_body_bytes
+            .unwrap_or(self.max_message_bytes * 6 + 4096)
     }
 }
 
@@ -230,13 +224,6 @@ mod tests {
             config.max_message_bytes = 1 << 30
         });
         bad("--max-rooms", |config| config.max_rooms = 0);
-        bad("--head-timeout", |config| {
-            config.head_timeout = Duration::ZERO
-        });
-        bad("--stall", |config| config.stall = Duration::ZERO);
         bad("--workers", |config| config.workers = 1025);
-        bad("--body-timeout", |config| {
-            config.body_timeout = Duration::ZERO
-        });
     }
 }

@@ -18,7 +18,7 @@ use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
 use super::outlet::Outlet;
 use super::presence::Members;
-use super::rooms::{Limits, Published, Rooms, TooManyRooms};
+use super::rooms::{Limits, Published, Rooms, TooMany, TooManyRooms};
 
 /// Which part of a room's history is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -180,7 +180,7 @@ impl Hub {
         rooms: &mut Rooms,
         names: &[RoomName],
         member: Option<&UserName>,
-    ) -> Result<(), TooManyRooms> {
+    ) -> Result<(), TooMany> {
         rooms.enter(names, member)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())

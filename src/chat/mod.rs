@@ -29,6 +29,6 @@ pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Members, Snapshot};
 pub use room_key::RoomKey;
-pub use rooms::{Limits, Published, TooManyRooms};
+pub use rooms::{Limits, Published, TooMany, TooManyRooms};
 pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
 pub use subscription::{LiveFrom, Subscription};

@@ -100,6 +100,11 @@ impl Presence {
         }
     }
 
+    /// Whether this name is a member.
+    pub(super) fn has(&self, name: &UserName) -> bool {
+        self.here.contains_key(name)
+    }
+
     /// How many members there are.
     pub(super) fn count(&self) -> usize {
         self.here.len()

@@ -27,6 +27,8 @@ pub struct Limits {
     pub history_budget: usize,
     /// Most rooms at one time.
     pub max_rooms: usize,
+    /// Most members over all rooms.
+    pub max_members: usize,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
 }
@@ -54,6 +56,21 @@ impl fmt::Display for TooManyRooms {
 
 impl std::error::Error for TooManyRooms {}
 
+/// Why a stream can't begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooMany {
+    /// One of its rooms would be one too many.
+    Rooms(TooManyRooms),
+    /// It would be one member too many.
+    Members,
+}
+
+impl From<TooManyRooms> for TooMany {
+    fn from(error: TooManyRooms) -> Self {
+        Self::Rooms(error)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Rooms {
     epoch: Epoch,
@@ -68,6 +85,8 @@ pub(super) struct Rooms {
     bytes: usize,
     /// Rooms whose presence may need a flush.
     unsettled: HashSet<RoomName>,
+    /// The sum of the members of all rooms.
+    members: usize,
 }
 
 impl Rooms {
@@ -80,6 +99,7 @@ impl Rooms {
             forgotten: Forgotten::with_capacity(limits.max_rooms),
             bytes: 0,
             unsettled: HashSet::new(),
+            members: 0,
             limits,
         }
     }
@@ -144,20 +164,44 @@ impl Rooms {
         &mut self,
         names: &[RoomName],
         member: Option<&UserName>,
-    ) -> Result<(), TooManyRooms> {
+    ) -> Result<(), TooMany> {
         // Counted first: a stream that is refused must not have made a room.
         let new = names
             .iter()
             .filter(|&name| !self.by_name.contains_key(name));
         if self.by_name.len() + new.count() > self.limits.max_rooms {
-            return Err(TooManyRooms);
+            return Err(TooManyRooms.into());
         }
+        self.make_sure_of_places(names, member)?;
         let now = Instant::now();
         for name in names {
-            self.get_or_make(name, now)?.enter(member);
+            let room = self.get_or_make(name, now)?;
+            let members = room.presence.count();
+            room.enter(member);
+            let came = room.presence.count() - members;
+            self.members += came;
             self.settle_later(name);
         }
         Ok(())
+    }
+
+    /// Who is a member already comes in with any number of streams.
+    fn make_sure_of_places(
+        &self,
+        names: &[RoomName],
+        member: Option<&UserName>,
+    ) -> Result<(), TooMany> {
+        let Some(member) = member else {
+            return Ok(());
+        };
+        let is_in = |room: &Room| room.presence.has(member);
+        let new = names
+            .iter()
+            .filter(|&name| !self.by_name.get(name).is_some_and(is_in));
+        match self.members + new.count() > self.limits.max_members {
+            true => Err(TooMany::Members),
+            false => Ok(()),
+        }
     }
 
     /// A stream leaves its rooms.
@@ -180,7 +224,9 @@ impl Rooms {
     pub(super) fn flush_presence(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
         for name in std::mem::take(&mut self.unsettled) {
             if let Some(room) = self.by_name.get_mut(&name) {
+                let members = room.presence.count();
                 room.flush_presence(now, asleep);
+                self.members -= members - room.presence.count();
             }
             self.settle_later(&name);
         }
@@ -270,6 +316,14 @@ fn level(sizes: impl Iterator<Item = usize>, excess: usize) -> usize {
 
 #[cfg(test)]
 impl Rooms {
+    /// The members of all rooms, counted anew, and as it is kept.
+    pub(super) fn members(&self) -> (usize, usize) {
+        (
+            self.all().map(|room| room.presence.count()).sum(),
+            self.members,
+        )
+    }
+
     /// What the histories hold, added up anew, and as it is kept.
     pub(super) fn bytes(&self) -> (usize, usize) {
         (

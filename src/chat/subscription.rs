@@ -21,7 +21,7 @@ use super::membership::Membership;
 use super::outlet::Outlet;
 use super::replay::{BATCH_BYTES, Seat, look};
 use super::room_key::RoomKey;
-use super::rooms::{Rooms, TooManyRooms};
+use super::rooms::{Rooms, TooMany};
 use super::start::{Start, Subscribe, hello_room};
 
 /// One reader's stream. Dropping it leaves its rooms.
@@ -63,15 +63,15 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`TooManyRooms`] when one of its rooms would be one too many; it then
-    /// has entered none.
-    pub fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Subscription, TooManyRooms> {
+    /// [`TooMany`] when one of its rooms, or its name in one of them, would be
+    /// one too many; it then has entered none.
+    pub fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Subscription, TooMany> {
         Subscription::begin(Arc::clone(self), wish)
     }
 }
 
 impl Subscription {
-    fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooManyRooms> {
+    fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooMany> {
         let names = wish.rooms.as_slice();
         let (start, rooms) = {
             let rooms = &mut *hub.lock();

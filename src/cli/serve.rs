@@ -1,5 +1,9 @@
 //! `sse-chat serve`: flags and variables become a `Config`, signals a shutdown.
 
+mod access;
+mod limits;
+mod open_files;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,6 +12,9 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
+use self::access::AccessFlags;
+use self::limits::LimitFlags;
+use self::open_files::fit_into_open_files;
 use super::exit::{End, Outcome};
 use super::is_colour_wanted;
 use super::signals::Signals;
@@ -82,21 +89,6 @@ pub(super) struct Serve {
           default_value_t = Time(config::DEFAULT_GRACE))]
     grace: Time,
 
-    /// How long a request's head, or the wait for the next request, may take
-    #[arg(long, env = "SSE_CHAT_HEAD_TIMEOUT", value_name = "TIME", value_parser = parse_time,
-          default_value_t = Time(config::DEFAULT_HEAD_TIMEOUT))]
-    head_timeout: Time,
-
-    /// How long a request's body may take
-    #[arg(long, env = "SSE_CHAT_BODY_TIMEOUT", value_name = "TIME", value_parser = parse_time,
-          default_value_t = Time(config::DEFAULT_BODY_TIMEOUT))]
-    body_timeout: Time,
-
-    /// How long a client may take nothing of what is sent to it
-    #[arg(long, env = "SSE_CHAT_STALL", value_name = "TIME", value_parser = parse_time,
-          default_value_t = Time(config::DEFAULT_STALL))]
-    stall: Time,
-
     /// Threads that write to readers; 0 leaves them to the threads that answer requests [default: one per core]
     #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", default_value_t = config::default_workers(), hide_default_value = true)]
     workers: usize,
@@ -108,6 +100,12 @@ pub(super) struct Serve {
     /// What the log tells: off, error, warn, info, debug or trace
     #[arg(long, env = "SSE_CHAT_LOG_LEVEL", value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
     log_level: LevelFilter,
+
+    #[command(flatten)]
+    limits: LimitFlags,
+
+    #[command(flatten)]
+    access: AccessFlags,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -131,12 +129,13 @@ impl Serve {
     /// Serves until a signal.
     pub(super) fn run(self) -> Outcome {
         self.start_log();
-        raise_open_files();
+        let mut config = self.into_config();
+        fit_into_open_files(&mut config);
         let runtime = runtime()
             .enable_all()
             .build()
             .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
-        let outcome = runtime.block_on(serve(self.into_config()));
+        let outcome = runtime.block_on(serve(config));
         // What a second signal left running is not waited for.
         runtime.shutdown_background();
         outcome
@@ -171,20 +170,10 @@ impl Serve {
             demo: !self.no_demo,
             assets_dir: self.assets_dir,
             grace: self.grace.0,
-            head_timeout: self.head_timeout.0,
-            body_timeout: self.body_timeout.0,
-            stall: self.stall.0,
             workers: self.workers,
+            limits: self.limits.into(),
+            access: self.access.into(),
         }
-    }
-}
-
-/// A reader is an open file, and the soft limit is often 1,024: the hard one
-/// is what the machine's owner allows.
-fn raise_open_files() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => tracing::debug!(files, "the limit on open files"),
-        Err(error) => tracing::warn!(%error, "can't raise the limit on open files"),
     }
 }
 

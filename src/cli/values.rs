@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
+use crate::config::Rate;
+
 /// A time as it is typed: `15s`, `1h 30m`, `500ms`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Time(pub(super) Duration);
@@ -47,6 +49,40 @@ impl std::fmt::Display for Size {
             None => write!(f, "{}", self.0),
         }
     }
+}
+
+/// A rate as it is typed: `5/s`, `100/m`; or `none`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RateOrNone(pub(super) Option<Rate>);
+
+/// The times that rates are given for.
+const UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
+
+impl std::fmt::Display for RateOrNone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(rate) = self.0 else {
+            return f.write_str("none");
+        };
+        match UNITS.iter().find(|(_, secs)| rate.per.as_secs() == *secs) {
+            Some((unit, _)) => write!(f, "{}/{unit}", rate.count),
+            None => write!(f, "{} in {}", rate.count, Time(rate.per)),
+        }
+    }
+}
+
+pub(super) fn parse_rate(text: &str) -> Result<RateOrNone, String> {
+    if text == "none" {
+        return Ok(RateOrNone(None));
+    }
+    let rate = text.split_once('/').and_then(|(count, unit)| {
+        let (_, secs) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        Some(Rate {
+            count: count.parse().ok()?,
+            per: Duration::from_secs(*secs),
+        })
+    });
+    rate.map(|rate| RateOrNone(Some(rate)))
+        .ok_or_else(|| "not a rate like 5/s, 100/m or none".to_owned())
 }
 
 pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -94,6 +130,9 @@ mod tests {
         for text in ["4096", "4MiB", "256MiB", "1000"] {
             assert_eq!(parse_size(text).unwrap().to_string(), text);
         }
+        for text in ["5/s", "100/m", "1/h", "none"] {
+            assert_eq!(parse_rate(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]
@@ -102,6 +141,9 @@ mod tests {
             assert!(parse_time(text).unwrap_err().contains("15s"), "{text}");
         }
         assert!(parse_times("2s").unwrap_err().contains("2s..5s"));
+        for text in ["", "5", "0/s", "-1/s", "5/d", "0.5/s"] {
+            assert!(parse_rate(text).unwrap_err().contains("5/s"), "{text}");
+        }
         assert!(parse_size("4 cats").unwrap_err().contains("4MiB"));
         assert!(
             parse_address("8080")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::draining::Draining;
+use super::guard::{Admission, Origins, Rates};
 use super::page::{Page, Settings};
 use crate::chat::{Hub, Limits, RoomName};
 use crate::config::{BadSetting, Config};
@@ -23,6 +24,10 @@ pub struct App {
     /// How many readers were closed because they took nothing for the time of
     /// `--stall`.
     pub stalled: AtomicU64,
+    /// Who is here.
+    pub admission: Arc<Admission>,
+    pub(super) rates: Rates,
+    pub(super) origins: Origins,
     pub(super) page: Page,
 }
 
@@ -44,6 +49,7 @@ impl App {
             history_bytes: config.history_bytes,
             history_budget: config.history_budget,
             max_rooms: config.max_rooms,
+            max_members: config.limits.max_members,
             room_idle: config.room_idle,
         });
         let settings = Settings {
@@ -57,6 +63,9 @@ impl App {
             })?;
         Ok(Self {
             page,
+            admission: Admission::new(config.limits.clone()),
+            rates: Rates::new(&config.limits),
+            origins: Origins::new(&config.access),
             draining: Arc::default(),
             stalled: AtomicU64::new(0),
             config: Arc::new(config),

@@ -23,6 +23,13 @@ pub enum Body {
     Events(Box<EventStream>),
 }
 
+impl Body {
+    /// Whether it goes on until the client or the server goes.
+    pub fn is_stream(&self) -> bool {
+        matches!(self, Self::Events(_))
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;

@@ -1,6 +1,8 @@
 //! `send.php`: the original demo's way to send. Old names in, new calls out.
 //! (`sse.php` is a stream like every other: see `events`.)
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
@@ -17,20 +19,35 @@ const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
 
 /// Says a message in the default room. The demo's clients know no status but
 /// 200: whatever is wrong is in the body.
-pub(super) async fn send(app: &App, uri: &Uri, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn send(
+    app: &App,
+    client: IpAddr,
+    uri: &Uri,
+    request: Request<Incoming>,
+) -> Response<Body> {
     // HEAD is safe (RFC 9110, section 9.2.1): it answers, and says nothing.
     let sent = match *request.method() {
         Method::HEAD => Ok(()),
-        _ => try_send(app, uri, request).await,
+        _ => try_send(app, client, uri, request).await,
     };
     let body = if sent.is_ok() { SUCCESS } else { FAIL };
     json(StatusCode::OK, Bytes::from_static(body))
 }
 
-async fn try_send(app: &App, uri: &Uri, request: Request<Incoming>) -> Result<(), Problem> {
+async fn try_send(
+    app: &App,
+    client: IpAddr,
+    uri: &Uri,
+    request: Request<Incoming>,
+) -> Result<(), Problem> {
+    match *request.method() {
+        Method::POST => app.origins.check_write(request.headers())?,
+        _ => app.origins.check_write_by_get(request.headers())?,
+    }
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
+    app.rates.take_of_address(client)?;
     let query = Fields::of_pairs(&Pairs::of_query(uri.query()))?;
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
     let body =
@@ -43,5 +60,5 @@ async fn try_send(app: &App, uri: &Uri, request: Request<Incoming>) -> Result<()
         message: query.message.or(body.message),
         client_id: query.client_id.or(body.client_id),
     };
-    say(app, &app.default_room, fields).map(|_| ())
+    say(app, client, &app.default_room, fields).map(|_| ())
 }

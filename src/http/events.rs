@@ -1,6 +1,7 @@
 //! The endpoints of event streams: from a request to a `Subscription`. What is
 //! written then is in `stream`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,10 +10,11 @@ use hyper::{Method, Response};
 
 use super::app::App;
 use super::body::Body;
+use super::busy;
 use super::input::Pairs;
 use super::problem::{Code, Problem};
 use super::stream::EventStream;
-use crate::chat::{Backlog, Cursor, RoomList, RoomName, Subscribe, UserName};
+use crate::chat::{Backlog, Cursor, RoomList, RoomName, Subscribe, TooMany, UserName};
 
 /// Most messages of backlog that can be asked for by number.
 const MAX_BACKLOG: usize = 500;
@@ -49,6 +51,7 @@ pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Body>
 /// What a request says about the stream it wants.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
+    pub(super) client: IpAddr,
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Pairs<'a>,
@@ -96,10 +99,34 @@ impl Asked<'_> {
 }
 
 fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
-    let body = match *asked.method {
-        Method::HEAD => Body::Whole(Bytes::new()),
-        _ => Body::Events(Box::new(stream(app, wish)?)),
+    if *asked.method == Method::HEAD {
+        return Ok(respond_with(Body::Whole(Bytes::new())));
+    }
+    let Ok(permit) = app.admission.stream(asked.client) else {
+        return Ok(busy::stream(
+            &app.config,
+            asked.method,
+            busy::Reason::Address,
+        ));
     };
+    match app.hub.subscribe(wish) {
+        Ok(subscription) => Ok(respond_with(Body::Events(Box::new(EventStream::new(
+            Arc::clone(&app.config),
+            Arc::clone(&app.draining),
+            subscription,
+            permit,
+        ))))),
+        Err(TooMany::Rooms(error)) => Err(error.into()),
+        Err(TooMany::Members) => Ok(busy::stream(
+            &app.config,
+            asked.method,
+            busy::Reason::Members,
+        )),
+    }
+}
+
+/// An answer that is an event stream, whatever is in it.
+pub(super) fn respond_with(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -111,14 +138,5 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),
     );
-    Ok(response)
-}
-
-fn stream(app: &App, wish: Subscribe) -> Result<EventStream, Problem> {
-    let subscription = app.hub.subscribe(wish)?;
-    Ok(EventStream::new(
-        Arc::clone(&app.config),
-        Arc::clone(&app.draining),
-        subscription,
-    ))
+    response
 }

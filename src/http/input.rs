@@ -255,12 +255,12 @@ async fn read(app: &App, body: Incoming, format: Format) -> Result<Bytes, Proble
     // timer for that.
     let read = match poll_twice(collected.as_mut()).await {
         Some(read) => Ok(read),
-        None => tokio::time::timeout(app.config.body_timeout, collected).await,
+        None => tokio::time::timeout(app.config.limits.body_timeout, collected).await,
     };
     match read {
         Err(_) => Err(Code::RequestTimeout.because(format!(
             "the body took longer than {} s",
-            app.config.body_timeout.as_secs_f32()
+            app.config.limits.body_timeout.as_secs_f32()
         ))),
         Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
         Ok(Err(Unreadable::Broken)) => {

@@ -5,9 +5,11 @@
 
 mod app;
 mod body;
+mod busy;
 mod demo;
 mod draining;
 mod events;
+mod guard;
 mod history;
 mod input;
 mod joined;
@@ -24,6 +26,7 @@ mod stream;
 pub use app::App;
 pub use body::Body;
 pub use draining::Draining;
+pub use guard::{Admission, Caller, ConnectionPermit, Refused, StreamPermit};
 pub use opening::Opening;
 pub use service::answer;
 pub use stream::{MAX_WRITE_BYTES, bye};

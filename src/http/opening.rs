@@ -7,6 +7,7 @@ use hyper::http::response;
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
+use super::guard::StreamPermit;
 use crate::chat::Subscription;
 
 /// An event stream as it begins over HTTP/1.1.
@@ -16,6 +17,8 @@ pub struct Opening {
     pub first: Bytes,
     /// What comes after.
     pub subscription: Subscription,
+    /// Its place among the streams of its address.
+    pub permit: Option<StreamPermit>,
 }
 
 impl Opening {
@@ -23,7 +26,7 @@ impl Opening {
     #[cfg(test)]
     pub(crate) fn for_test(app: &super::App, subscription: Subscription) -> Self {
         let (config, draining) = (app.config.clone(), app.draining.clone());
-        let stream = super::stream::EventStream::new(config, draining, subscription);
+        let stream = super::stream::EventStream::new(config, draining, subscription, None);
         let body = Body::Events(Box::new(stream));
         Self::of(Response::new(body)).expect("it is a stream")
     }
@@ -44,11 +47,12 @@ impl Opening {
         match body {
             Body::Events(stream) => {
                 let mut first = encode_head(&head);
-                let (hello, subscription) = stream.into_parts();
+                let (hello, subscription, permit) = stream.into_parts();
                 first.put(hello.chunk().clone());
                 Ok(Self {
                     first: first.freeze(),
                     subscription,
+                    permit,
                 })
             }
             body => Err(Response::from_parts(head, body)),

@@ -2,6 +2,7 @@
 //! stable `code`. Input is never echoed into a header.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -9,7 +10,13 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::body::Body;
+use super::guard::{TooFast, Whose};
 use crate::chat::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, TooManyRooms};
+
+/// How long a server that restarts is away.
+const AFTER_A_RESTART: Duration = Duration::from_secs(5);
+/// How long it takes for some room to be forgotten.
+const ROOMS_ARE_FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// The stable names of all refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +29,17 @@ pub(super) enum Code {
     InvalidJson,
     InvalidForm,
     InvalidHost,
+    CrossOrigin,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
     MessageTooLarge,
     BodyTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     Draining,
     TooManyRooms,
+    TooManyConnections,
 }
 
 impl Code {
@@ -43,12 +53,16 @@ impl Code {
             | Self::InvalidJson
             | Self::InvalidForm
             | Self::InvalidHost => StatusCode::BAD_REQUEST,
+            Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MessageTooLarge | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Draining | Self::TooManyRooms => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Draining | Self::TooManyRooms | Self::TooManyConnections => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -62,23 +76,17 @@ impl Code {
             Self::InvalidJson => "invalid_json",
             Self::InvalidForm => "invalid_form",
             Self::InvalidHost => "invalid_host",
+            Self::CrossOrigin => "cross_origin",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
             Self::MessageTooLarge => "message_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RateLimited => "rate_limited",
             Self::Draining => "draining",
             Self::TooManyRooms => "too_many_rooms",
-        }
-    }
-
-    /// When it is worth trying again, in seconds.
-    fn retry_after(self) -> Option<HeaderValue> {
-        match self {
-            Self::Draining => Some(HeaderValue::from_static("5")),
-            Self::TooManyRooms => Some(HeaderValue::from_static("60")),
-            _ => None,
+            Self::TooManyConnections => "too_many_connections",
         }
     }
 
@@ -88,6 +96,7 @@ impl Code {
             code: self,
             detail: detail.into(),
             allow: None,
+            retry_after: None,
         }
     }
 }
@@ -98,9 +107,19 @@ pub(super) struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     allow: Option<&'static str>,
+    /// When it is worth trying again.
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
+    /// The same, with when it is worth trying again.
+    pub(super) fn retry_after(self, after: Duration) -> Self {
+        Self {
+            retry_after: Some(after),
+            ..self
+        }
+    }
+
     pub(super) fn not_found() -> Self {
         Code::NotFound.because("there is nothing here; see / for the chat")
     }
@@ -114,7 +133,15 @@ impl Problem {
     }
 
     pub(super) fn draining() -> Self {
-        Code::Draining.because("the server is shutting down; send it again in a moment")
+        Code::Draining
+            .because("the server is shutting down; send it again in a moment")
+            .retry_after(AFTER_A_RESTART)
+    }
+
+    pub(super) fn not_this_host() -> Self {
+        Code::CrossOrigin.because(
+            "the server does not answer to this host name; --allowed-host names those it answers to",
+        )
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -143,13 +170,28 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.code.retry_after() {
-            headers.insert(RETRY_AFTER, seconds);
+        if let Some(after) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
         }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         response
+    }
+}
+
+/// `Retry-After` knows seconds; one too early would be refused again.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+impl From<TooFast> for Problem {
+    fn from(error: TooFast) -> Self {
+        let detail = match error.whose {
+            Whose::Address => "too many messages from your address; send it again later",
+            Whose::Room => "too many messages in this room; send it again later",
+        };
+        Code::RateLimited.because(detail).retry_after(error.after)
     }
 }
 
@@ -183,6 +225,8 @@ impl From<InvalidClientId> for Problem {
 
 impl From<TooManyRooms> for Problem {
     fn from(error: TooManyRooms) -> Self {
-        Code::TooManyRooms.because(error.to_string())
+        Code::TooManyRooms
+            .because(error.to_string())
+            .retry_after(ROOMS_ARE_FORGOTTEN)
     }
 }

@@ -1,6 +1,8 @@
 //! `POST /rooms/{room}/messages`: a request becomes a draft, and a draft a
 //! message.
 
+use std::net::IpAddr;
+
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
@@ -13,23 +15,32 @@ use crate::chat::{Published, RoomName};
 
 pub(super) async fn publish(
     app: &App,
+    client: IpAddr,
     room: RoomName,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
+    app.origins.check_write(request.headers())?;
     // Asked before the body is read: a request that was on its way when the
     // shutdown began still finishes.
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
+    app.rates.take_of_address(client)?;
     let fields = read_fields(app, request).await?;
-    Ok(match say(app, &room, fields)? {
+    Ok(match say(app, client, &room, fields)? {
         Published::Said(frame) => json(StatusCode::CREATED, frame.json()),
         Published::Repeated(first) => json(StatusCode::OK, first.json()),
     })
 }
 
 /// The one way from fields to a message, for every endpoint that has fields.
-pub(super) fn say(app: &App, room: &RoomName, fields: Fields) -> Result<Published, Problem> {
+pub(super) fn say(
+    app: &App,
+    client: IpAddr,
+    room: &RoomName,
+    fields: Fields,
+) -> Result<Published, Problem> {
     let draft = fields.into_draft(app.config.max_message_bytes)?;
+    app.rates.take_of_room(room, client)?;
     Ok(app.hub.publish(room, draft)?)
 }

@@ -74,6 +74,16 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// Whether it asks how the server is.
+    pub(super) fn is_probe(self) -> bool {
+        matches!(self, Self::Health | Self::Ready)
+    }
+
+    /// Whether it is an event stream.
+    pub(super) fn is_stream(self) -> bool {
+        matches!(self, Self::Events(_) | Self::ManyEvents | Self::SsePhp)
+    }
+
     /// The methods it takes, as `Allow` lists them.
     pub(super) fn allow(self) -> &'static str {
         match self {

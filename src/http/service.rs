@@ -5,33 +5,39 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use hyper::http::uri::Authority;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::Body;
 use super::events::Asked;
+use super::guard::{Caller, Grant, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::route::Route;
-use super::{demo, events, history, members, publish, status};
+use super::{busy, demo, events, history, members, publish, status};
 
 /// Answers one request. It never fails: a refusal is an answer.
-pub async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
-    let mut response = match check_and_dispatch(app, request).await {
+pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+    let grant = app.origins.grant(request.headers());
+    let mut response = match check_and_dispatch(app, caller, &grant, request).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    response
-        .headers_mut()
-        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    grant.tell(headers);
+    if caller.refused.is_some() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
-/// Host, path, method, room, and then what the endpoint itself asks for.
+/// Host, path, method, place, room, and then what the endpoint itself asks for.
 async fn check_and_dispatch(
     app: &Arc<App>,
+    caller: Caller,
+    grant: &Grant,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     check_host(&request)?;
@@ -42,11 +48,22 @@ async fn check_and_dispatch(
     if !route.takes(request.method()) {
         return Err(Problem::method_not_allowed(route.allow()));
     }
-    if request.method() == Method::OPTIONS {
-        return Ok(allowed(route));
+    // Whoever asks how the server is asks by an address, and learns nothing else.
+    if !route.is_probe() {
+        if !is_allowed(&caller, &request, &app.config.access) {
+            return Err(Problem::not_this_host());
+        }
+        if let Some(refused) = caller.refused {
+            return busy::instead(app, route, refused, &request);
+        }
     }
+    if request.method() == Method::OPTIONS {
+        return Ok(allowed(route, grant, request.headers()));
+    }
+    let client = caller.client(request.headers(), &app.config.access);
     let query = || Pairs::of_query(uri.query());
     let asked = || Asked {
+        client,
         method: request.method(),
         headers: request.headers(),
         query: query(),
@@ -55,9 +72,9 @@ async fn check_and_dispatch(
         // Boxed, because hyper keeps room for this function's future as long as
         // the connection lives, and a stream would pay 2 KiB for what it never is.
         Route::Messages(room) if request.method() == Method::POST => {
-            Box::pin(publish::publish(app, room_of_path(room)?, request)).await
+            Box::pin(publish::publish(app, client, room_of_path(room)?, request)).await
         }
-        Route::SendPhp => Ok(Box::pin(demo::send(app, &uri, request)).await),
+        Route::SendPhp => Ok(Box::pin(demo::send(app, client, &uri, request)).await),
         Route::Messages(room) => history::messages(app, &room_of_path(room)?, &query()),
         Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &asked()),
         Route::ManyEvents => events::of_many_rooms(app, &asked()),
@@ -72,46 +89,15 @@ async fn check_and_dispatch(
         Route::Asset(path) => Box::pin(app.page.asset(path, request.headers())).await,
         Route::Health => Ok(status::healthy()),
         Route::Ready => status::ready(app),
-        Route::Server => Ok(allowed(route)),
+        Route::Server => Ok(allowed(route, grant, request.headers())),
     }
 }
 
-/// RFC 9112, section 3.2: HTTP/1.1 has exactly one Host, and it is a host.
-fn check_host(request: &Request<Incoming>) -> Result<(), Problem> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let wrong = |detail: &'static str| Err(Code::InvalidHost.because(detail));
-    match (hosts.next(), hosts.next()) {
-        (None, _) if request.version() == Version::HTTP_10 => Ok(()),
-        (None, _) => wrong("the Host header is missing"),
-        (Some(_), Some(_)) => wrong("there are two Host headers; send one"),
-        (Some(host), None) if is_host(host) => Ok(()),
-        (Some(_), None) => {
-            wrong("the Host header is not a host like example.org or 127.0.0.1:8080")
-        }
-    }
-}
-
-fn is_host(value: &HeaderValue) -> bool {
-    let Ok(authority) = Authority::try_from(value.as_bytes()) else {
-        return false;
-    };
-    let host = authority.host();
-    // What stands beside the host is a colon and a port, which may be empty
-    // (RFC 3986, section 3.2.3), or nothing; never a user.
-    let rest = authority.as_str().strip_prefix(host);
-    let port = rest.map(|rest| rest.strip_prefix(':').unwrap_or(rest));
-    !host.is_empty() && port.is_some_and(|port| port.is_empty() || is_port(port))
-}
-
-fn is_port(port: &str) -> bool {
-    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
-}
-
-fn allowed(route: Route<'_>) -> Response<Body> {
+fn allowed(route: Route<'_>, grant: &Grant, request: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::Whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(route.allow()));
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(route.allow()));
+    grant.tell_preflight(request, route.allow(), headers);
     response
 }

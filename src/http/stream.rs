@@ -4,6 +4,7 @@
 //! a ping when there was nothing for a while; and bye, then a clean end, when
 //! the server drains.
 
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +15,7 @@ use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
 use super::draining::{Draining, Turn};
+use super::guard::StreamPermit;
 use super::joined::Joined;
 use crate::chat::{Cursor, Hello, HelloRoom, Subscription};
 use crate::config::Config;
@@ -29,6 +31,8 @@ pub struct EventStream {
     draining: Arc<Draining>,
     /// `None` once the stream has ended. A drop of it leaves the rooms.
     subscription: Option<Subscription>,
+    /// Its place among the streams of its address.
+    permit: Option<StreamPermit>,
     /// `None` until it is polled: many a stream is given away before that.
     clock: Option<Clock>,
 }
@@ -46,21 +50,27 @@ impl EventStream {
         config: Arc<Config>,
         draining: Arc<Draining>,
         subscription: Subscription,
+        permit: Option<StreamPermit>,
     ) -> Self {
         Self {
             config,
             draining,
             subscription: Some(subscription),
+            permit,
             clock: None,
         }
     }
 
     /// Its hello, and what comes after; only before it was polled.
-    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription) {
+    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription, Option<StreamPermit>) {
         let unpolled = "a stream that was not polled has both";
         let mut subscription = self.subscription.expect(unpolled);
         let hello = subscription.take_hello().expect(unpolled);
-        (encode_hello(&self.config, &hello), subscription)
+        (
+            encode_hello(&self.config, &hello),
+            subscription,
+            self.permit,
+        )
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -87,6 +97,7 @@ impl EventStream {
         if clock.turn.poll(&self.draining, cx).is_ready() {
             ready.push(bye(&self.config).text());
             self.subscription = None;
+            self.permit = None;
         }
         if !ready.is_empty() {
             clock.last_sent = Instant::now();
@@ -127,8 +138,8 @@ impl Clock {
 }
 
 /// A time for one client to come back after, so that not all do so at once.
-fn draw_retry(config: &Config) -> Duration {
-    let (from, to) = (config.retry.start(), config.retry.end());
+pub(super) fn draw(range: &RangeInclusive<Duration>) -> Duration {
+    let (from, to) = (range.start(), range.end());
     let millis = |time: &Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
     Duration::from_millis(fastrand::u64(millis(from)..=millis(to)))
 }
@@ -141,7 +152,7 @@ fn encode_hello(config: &Config, hello: &Hello) -> sse::Encoded {
         rooms: &'a [HelloRoom],
     }
     sse::Event::with_capacity(512)
-        .retry(draw_retry(config))
+        .retry(draw(&config.retry))
         .event("hello")
         .id(hello.cursor)
         .json(&Data {
@@ -158,7 +169,7 @@ pub fn bye(config: &Config) -> sse::Encoded {
         reason: &'static str,
         retry_ms: u128,
     }
-    let retry = draw_retry(config);
+    let retry = draw(&config.retry);
     sse::Event::with_capacity(96)
         .retry(retry)
         .event("bye")

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 
 use self::reader::Reader;
 use crate::chat::{
-    Backlog, ClientId, Draft, EventId, MessageText, Published, RoomName, Subscription,
+    Backlog, ClientId, Draft, EventId, MessageText, Published, RoomName, Subscription, TooMany,
     TooManyRooms, UserName,
 };
 use crate::config::Config;
@@ -337,7 +337,8 @@ impl<T: Transport> World<T> {
         if !reader.is_connected {
             match reader.connect(&self.app, &self.said) {
                 Ok(subscription) => self.transport.open(number, subscription),
-                Err(TooManyRooms) => return Vec::new(),
+                Err(TooMany::Rooms(_)) => return Vec::new(),
+                Err(TooMany::Members) => unreachable!("their number has no bound here"),
             }
         }
         self.transport.read(number, most)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Said, Wish};
 use crate::chat::{
-    Backlog, Cursor, EventId, RoomList, RoomName, Subscribe, Subscription, TooManyRooms, UserName,
+    Backlog, Cursor, EventId, RoomList, RoomName, Subscribe, Subscription, TooMany, UserName,
 };
 use crate::http::App;
 use crate::sse::{Decoder, Item};
@@ -65,7 +65,7 @@ impl Reader {
         &mut self,
         app: &Arc<App>,
         said: &BTreeMap<&'static str, Vec<Said>>,
-    ) -> Result<Subscription, TooManyRooms> {
+    ) -> Result<Subscription, TooMany> {
         let cursor =
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
         let is_new = cursor.is_none();

@@ -1,62 +1,72 @@
 //! One connection: hyper reads requests, the service answers them, and a
 //! shutdown ends it between two of them. A request for an event stream over
 //! HTTP/1.1 is its last: the socket leaves hyper and goes to the fan-out.
+//! A client that lets the server wait for too long ends it, too.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::Shared;
-use crate::http::{Body, Opening, answer};
+use super::flushing::Flushing;
+use super::listen::Accepted;
+use super::patience::{Alarm, Patience};
+use crate::config::Limits;
+use crate::http::{Body, Caller, ConnectionPermit, Opening, answer};
 
-/// Bounds a request's head, and what one connection buffers in each direction.
-const MAX_BUFFER_BYTES: usize = 16 * 1024;
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
 const FIRST_REQUEST_PATIENCE: Duration = Duration::from_millis(500);
 
-pub(super) async fn serve(stream: TcpStream, shared: Shared) {
+pub(super) async fn serve(accepted: Accepted, shared: Shared) {
+    let Accepted {
+        stream,
+        caller,
+        permit,
+    } = accepted;
     let (asked, flushed) = (AtomicBool::new(false), AtomicBool::new(true));
+    let limits = &shared.app.config.limits;
+    let patience = Patience::new(limits);
     let given = Given::default();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        given.answer(&shared, request)
+        patience.asked();
+        given.answer(&shared, caller, request, &patience)
     });
     let io = Flushing {
         stream,
         waits: true,
         flushed: &flushed,
+        patience: &patience,
     };
-    let mut connection = http1::Builder::new()
-        // Without a timer hyper's timeout for the head is silently off.
-        .timer(TokioTimer::new())
-        .header_read_timeout(shared.app.config.head_timeout)
-        .max_buf_size(MAX_BUFFER_BYTES)
-        // Answers are small: copied into one piece they are out sooner than
-        // head and body are as two.
-        .writev(false)
-        .serve_connection(TokioIo::new(io), service);
+    let mut connection = hyper_for(limits).serve_connection(TokioIo::new(io), service);
+    let mut alarm = Alarm::new(&patience);
+    let mut watch = Watch {
+        given: &given,
+        flushed: &flushed,
+        patience: &patience,
+        alarm: &mut alarm,
+    };
     let end = tokio::select! {
         biased;
-        end = end_of(&mut connection, &given, &flushed) => end,
+        end = end_of(&mut connection, &mut watch) => end,
         () = shared.cut.cancelled() => return,
         () = shared.app.draining.begins() => {
             Pin::new(&mut connection).graceful_shutdown();
             tokio::select! {
-                end = end_of(&mut connection, &given, &flushed) => end,
+                end = end_of(&mut connection, &mut watch) => end,
                 () = shared.cut.cancelled() => return,
                 () = no_request(&asked) => return,
             }
@@ -66,20 +76,51 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared) {
         End::Served(Ok(())) => {}
         // A client that went away, or sent what is not HTTP: no error of ours.
         End::Served(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        End::Late => {
+            let waiting = patience.waiting();
+            tracing::debug!(?waiting, "a connection ended, since its client let it wait");
+            if patience.is_stalled() {
+                shared.app.stalled.fetch_add(1, Ordering::Relaxed);
+            }
+            abandon(&connection.into_parts().io.into_inner().stream);
+        }
         End::Stream(opening) => {
             // What the client sent after its last request is dropped with the parts.
             let io = connection.into_parts().io.into_inner();
-            give_away(io.stream, *opening, &shared);
+            give_away(io.stream, *opening, permit, &shared);
         }
     }
+}
+
+fn hyper_for(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // Ours tells the head from the wait before it.
+        .header_read_timeout(None)
+        // It bounds the head, and what is buffered in each direction.
+        .max_buf_size(limits.max_head_bytes)
+        // Answers are small: copied into one piece they are out sooner than
+        // head and body are as two.
+        .writev(false);
+    builder
 }
 
 /// How hyper's part of a connection ends.
 enum End {
     /// It is over.
     Served(hyper::Result<()>),
+    /// The client let the server wait for too long.
+    Late,
     /// An event stream begins, and goes on without hyper.
     Stream(Box<Opening>),
+}
+
+/// What is looked at after each turn of hyper's.
+struct Watch<'a> {
+    given: &'a Given,
+    flushed: &'a AtomicBool,
+    patience: &'a Patience,
+    alarm: &'a mut Alarm,
 }
 
 /// Lets hyper work until either end.
@@ -87,7 +128,7 @@ enum End {
 /// The connection is polled as what it is, a future that also closes the
 /// socket. That is hyper's to do when requests end; when a stream begins, the
 /// answer that hyper waits for never comes, so that it does not get so far.
-async fn end_of<C>(connection: &mut C, given: &Given, flushed: &AtomicBool) -> End
+async fn end_of<C>(connection: &mut C, watch: &mut Watch<'_>) -> End
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
@@ -97,20 +138,24 @@ where
         }
         // hyper reads a request while answers to earlier ones may still be on
         // their way; they must not stay behind in its buffer.
-        if !flushed.load(Ordering::Relaxed) {
-            return Poll::Pending;
+        if watch.flushed.load(Ordering::Relaxed)
+            && let Some(opening) = watch.given.take()
+        {
+            return Poll::Ready(End::Stream(opening));
         }
-        match given.take() {
-            Some(opening) => Poll::Ready(End::Stream(opening)),
-            None => Poll::Pending,
-        }
+        watch.alarm.poll(watch.patience, cx).map(|()| End::Late)
     })
     .await
 }
 
-fn give_away(stream: TcpStream, opening: Opening, shared: &Shared) {
+/// What the client did not take in time is not kept for it by the kernel.
+fn abandon(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shared: &Shared) {
     match stream.into_std() {
-        Ok(socket) => shared.fanout.take(socket, opening, &shared.tasks),
+        Ok(socket) => shared.fanout.take(socket, opening, permit, &shared.tasks),
         Err(error) => tracing::warn!(%error, "a socket can't be given to the fan-out"),
     }
 }
@@ -124,11 +169,17 @@ impl Given {
     async fn answer(
         &self,
         shared: &Shared,
+        caller: Caller,
         request: Request<Incoming>,
+        patience: &Patience,
     ) -> Result<Response<Body>, Infallible> {
         // Before that there are no chunks, and hyper ends the stream by closing.
         let has_chunks = request.version() == Version::HTTP_11;
-        let response = answer(&shared.app, request).await;
+        let response = answer(&shared.app, caller, request).await;
+        if !response.body().is_stream() {
+            patience.answered();
+            return Ok(response);
+        }
         if !has_chunks || !shared.fanout.takes_readers() {
             return Ok(response);
         }
@@ -149,54 +200,6 @@ impl Given {
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Opening>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream that knows whether hyper has handed everything to the kernel: hyper
-/// flushes after its last write.
-struct Flushing<'a> {
-    stream: TcpStream,
-    /// The next write waits until the runtime has gone round once.
-    waits: bool,
-    flushed: &'a AtomicBool,
-}
-
-impl AsyncRead for Flushing<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Flushing<'_> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.flushed.store(false, Ordering::Relaxed);
-        if std::mem::take(&mut self.waits) {
-            // Others whose requests are here are answered in the same go: many
-            // small writes in a row wake a client that has many connections
-            // once, and not once for each.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.flushed.store(true, Ordering::Relaxed);
-        self.waits = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

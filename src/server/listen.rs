@@ -5,17 +5,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Shared, connection};
+use crate::config::Limits;
+use crate::http::{Caller, ConnectionPermit};
 
-/// Connections that wait to be accepted; the kernel may hold it to less.
-const BACKLOG: u32 = 4096;
+/// When a connection has been silent for so long the kernel asks whether the
+/// other side is still there, and then so often. What is never answered ends
+/// it with the time of `--stall`: a vanished reader is gone within a minute,
+/// even if its pings are rare.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long accepting rests after an error that time may mend, such as having
 /// no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -23,8 +30,12 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that was restarted takes its port again at once, while its old
     // connections are still in TIME_WAIT. It does not share a port in use.
     socket.set_reuseaddr(true)?;
+    if limits.send_buffer > 0 {
+        // Before it listens: connections have what their listener has.
+        socket.set_send_buffer_size(u32::try_from(limits.send_buffer).unwrap_or(u32::MAX))?;
+    }
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(limits.accept_queue)
 }
 
 /// Accepts until the server drains; then the listener closes.
@@ -40,9 +51,9 @@ async fn accept_each(listener: &TcpListener, shared: &Shared) {
     let mut failing = false;
     loop {
         match listener.accept().await {
-            Ok((stream, _peer)) => {
+            Ok((stream, peer)) => {
                 failing = false;
-                start(stream, shared);
+                start(stream, peer, shared);
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
@@ -55,14 +66,36 @@ async fn accept_each(listener: &TcpListener, shared: &Shared) {
     }
 }
 
-fn start(stream: TcpStream, shared: &Shared) {
-    if let Err(error) = set_up(&stream, shared.app.config.stall) {
-        tracing::debug!(%error, "a connection ended before it began");
+/// A connection, who has it, and its place.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) caller: Caller,
+    pub(super) permit: ConnectionPermit,
+}
+
+fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
+    let config = &shared.app.config;
+    // Without even a place to be told so, it is closed.
+    let Ok(permit) = shared.app.admission.connect(peer.ip(), &config.access) else {
         return;
-    }
+    };
+    let set_up = set_up(&stream, config.limits.stall).and_then(|()| stream.local_addr());
+    let local = match set_up {
+        Ok(local) => local,
+        Err(error) => {
+            tracing::debug!(%error, "a connection ended before it began");
+            return;
+        }
+    };
+    let accepted = Accepted {
+        caller: Caller::new(peer, local, permit.refused),
+        stream,
+        permit,
+    };
     shared
         .tasks
-        .spawn(connection::serve(stream, shared.clone()));
+        .spawn(connection::serve(accepted, shared.clone()));
 }
 
 /// The kernel counts milliseconds in a C int: 24 days.
@@ -75,9 +108,13 @@ fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     // hyper has no timeout for writing, and does not look at a body while the
     // socket is full. The kernel does: a reader that takes nothing for so long,
     // or that has vanished, is gone.
+    let socket = SockRef::from(stream);
     #[cfg(target_os = "linux")]
-    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stall.min(LONGEST_USER_TIMEOUT)))?;
-    Ok(())
+    socket.set_tcp_user_timeout(Some(stall.min(LONGEST_USER_TIMEOUT)))?;
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_AFTER)
+        .with_interval(KEEP_ALIVE_EVERY);
+    socket.set_tcp_keepalive(&keep_alive)
 }
 
 /// The client gave up between its SYN and our accept.

@@ -6,7 +6,9 @@
 mod connection;
 mod drain;
 mod fanout;
+mod flushing;
 mod listen;
+mod patience;
 
 use std::fmt;
 use std::io;
@@ -89,7 +91,8 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let app = Arc::new(App::new(config)?);
         let bind = |&address: &SocketAddr| {
-            listen::bind(address).map_err(|error| StartError::Listen(address, error))
+            listen::bind(address, &app.config.limits)
+                .map_err(|error| StartError::Listen(address, error))
         };
         let listeners = app
             .config

@@ -110,9 +110,30 @@ fn help_shows_every_flag_with_its_default_and_variable() {
         ("no-demo", ""),
         ("assets-dir", ""),
         ("grace", "10s"),
-        ("head-timeout", "30s"),
+        ("max-connections", "10000"),
+        ("max-connections-per-address", "200"),
+        ("max-streams-per-address", "100"),
+        ("busy-retry", "30s..1m"),
+        ("max-members", "100000"),
+        ("publish-rate", "5/s"),
+        ("publish-burst", "60"),
+        ("room-rate", "50/s"),
+        ("room-burst", "200"),
+        ("limit-loopback", ""),
+        ("max-head-bytes", "16384"),
+        ("max-body-bytes", "what the largest message needs"),
+        ("first-byte-timeout", "10s"),
+        ("head-timeout", "10s"),
         ("body-timeout", "10s"),
+        ("answer-timeout", "1m"),
+        ("idle-timeout", "30s"),
         ("stall", "30s"),
+        ("send-buffer", "65536"),
+        ("accept-queue", "4096"),
+        ("trusted-proxy", ""),
+        ("forwarded-header", "x-forwarded-for"),
+        ("allowed-host", ""),
+        ("allow-origin", ""),
         ("log-format", "text"),
         ("log-level", "info"),
     ] {
@@ -225,7 +246,7 @@ fn a_signal_ends_it_with_bye_and_exit_code_zero() {
 fn a_second_signal_ends_it_at_once() {
     let server = Running::start(&["--listen", "127.0.0.1:0", "--grace", "1h"]);
     let mut stuck = server.connect();
-    write!(stuck, "POST /rooms/lobby/messages HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n").unwrap();
+    write!(stuck, "POST /rooms/lobby/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n").unwrap();
     read_until(&mut stuck, "100 Continue\r\n\r\n");
     let (mut stream, _) = server.stream("", "}\n\n");
     server.signal("TERM");
@@ -304,9 +325,13 @@ fn out_of_open_files_it_waits_and_does_not_spin() {
     // The log says when it has run out.
     let mut server = server;
     let mut log = BufReader::new(server.child.stderr.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    assert!(line.contains("can't accept"), "{line}");
+    let mut lines = String::new();
+    while !lines.contains("can't accept") {
+        assert_ne!(log.read_line(&mut lines).unwrap(), 0, "{lines}");
+    }
+    let first = lines.lines().next().unwrap();
+    assert!(first.contains("WARN --max-connections 10000"), "{first}");
+    assert!(first.contains("files=40") && first.contains("max_connections=20"));
     drop(open);
     assert!(
         server.request("GET /healthz", "").ends_with("ok"),

@@ -100,7 +100,7 @@ impl Running {
     /// One request, and the whole answer.
     pub(crate) fn request(&self, head: &str, body: &str) -> String {
         let mut stream = self.connect();
-        write!(stream, "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -111,7 +111,7 @@ impl Running {
         let mut stream = self.connect();
         write!(
             stream,
-            "GET /rooms/lobby/events HTTP/1.1\r\nhost: x\r\n{headers}\r\n"
+            "GET /rooms/lobby/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n"
         )
         .unwrap();
         let text = read_until(&mut stream, until);

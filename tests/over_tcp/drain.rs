@@ -77,7 +77,7 @@ async fn a_request_in_flight_finishes() {
     let mut sender = server.connect().await;
     let body = r#"{"name":"Alice","message":"last words"}"#;
     let head = format!(
-        "POST /rooms/lobby/messages HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
         body.len()
     );
     sender.write_all(head.as_bytes()).await.unwrap();
@@ -111,7 +111,7 @@ async fn connections_that_ask_nothing_do_not_hold_up_the_shutdown() {
     let server = TestServer::start_with(|config| config.grace = Duration::from_secs(3600));
     let mut silent = server.connect().await;
     let mut idle = server.connect().await;
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
         .await
         .unwrap();
     let mut some = [0; 12];
@@ -128,7 +128,7 @@ async fn connections_that_ask_nothing_do_not_hold_up_the_shutdown() {
 async fn what_does_not_end_by_itself_is_cut_when_the_grace_is_over() {
     let server = TestServer::start_with(|config| config.grace = Duration::from_millis(200));
     let mut stuck = server.connect().await;
-    let head = b"POST /rooms/lobby/messages HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    let head = b"POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
     stuck.write_all(head).await.unwrap();
     let mut some = [0; 12];
     within(tokio::io::AsyncReadExt::read_exact(&mut stuck, &mut some))

@@ -17,6 +17,7 @@ mod event_reader;
 mod support;
 mod witness;
 
+mod access;
 mod bad_cursors;
 mod bad_http;
 mod bad_input;
@@ -26,6 +27,7 @@ mod first_write;
 mod gone_clients;
 mod history;
 mod last_request;
+mod limits;
 mod page;
 mod page_folder;
 mod publish;

@@ -191,7 +191,8 @@ async fn a_wrong_method_is_told_the_right_ones() {
 // 17
 #[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
-    let server = TestServer::start_with(|config| config.body_timeout = Duration::from_millis(50));
+    let server =
+        TestServer::start_with(|config| config.limits.body_timeout = Duration::from_millis(50));
     let mut witness = Witness::of(&server, "lobby").await;
     let head =
         "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";

@@ -43,7 +43,7 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
         config.history = 100_000;
         config.history_bytes = 1 << 30;
         config.history_budget = 1 << 30;
-        config.stall = LONG;
+        config.limits.stall = LONG;
     });
     let (mut stopped, mut reader) = two_readers(&server).await;
     // More than the sockets hold, and far more than the outlet.
@@ -60,7 +60,7 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
 async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
     let server = TestServer::start_with(|config| {
         config.history = 10;
-        config.stall = LONG;
+        config.limits.stall = LONG;
     });
     let (mut stopped, mut reader) = two_readers(&server).await;
     say_past(&server, &mut reader, 3000).await;
@@ -86,7 +86,7 @@ async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
 // 52 and 54: what stops reading for good is not kept for good.
 #[tokio::test]
 async fn a_reader_that_takes_nothing_for_too_long_is_let_go() {
-    let server = TestServer::start_with(|config| config.stall = Duration::from_millis(500));
+    let server = TestServer::start_with(|config| config.limits.stall = Duration::from_millis(500));
     let mut stopped = server.events("/rooms/lobby/events?name=Bob").await;
     stopped.expect("hello").await;
     let mut reader = server.events("/rooms/lobby/events?presence=1").await;

@@ -50,6 +50,8 @@ impl TestServer {
             workers: crate::WORKERS,
             ..Config::default()
         };
+        // What requests that are written by hand call it.
+        config.access.allowed_hosts = vec!["a".to_owned()];
         change(&mut config);
         // A thousand readers are two thousand open files here.
         rlimit::increase_nofile_limit(u64::MAX).unwrap();

@@ -12,6 +12,7 @@ fn limits() -> Limits {
         history_bytes: 1 << 20,
         history_budget: 1 << 20,
         max_rooms: 3,
+        max_members: 100_000,
         room_idle: Duration::from_secs(60),
     }
 }
@@ -107,7 +108,7 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
         name: None,
         presence: false,
     };
-    assert!(matches!(hub.subscribe(both), Err(TooManyRooms)));
+    assert!(matches!(hub.subscribe(both), Err(TooMany::Rooms(_))));
     assert_eq!(
         hub.rooms().len(),
         2,
@@ -125,9 +126,60 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
         name: None,
         presence: false,
     };
-    assert!(matches!(hub.subscribe(wish), Err(TooManyRooms)));
+    assert!(matches!(hub.subscribe(wish), Err(TooMany::Rooms(_))));
     assert_eq!((hub.readers(), hub.rooms().len()), (0, 3));
     assert_eq!(say(&hub, "a", "x").seq(), 4);
+}
+
+#[test]
+fn one_member_too_many_is_refused_and_a_name_that_is_in_comes_in_again() {
+    let hub = Hub::new(Limits {
+        max_members: 3,
+        ..limits()
+    });
+    let enter = |rooms: &[&str], name: Option<&str>| {
+        hub.subscribe(Subscribe {
+            rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
+            cursor: None,
+            backlog: Backlog::All,
+            name: name.map(|name| UserName::parse(name).unwrap()),
+            presence: false,
+        })
+    };
+    let both = enter(&["a", "b"], Some("Ann")).unwrap();
+    assert!(matches!(
+        enter(&["a", "b"], Some("Bob")),
+        Err(TooMany::Members)
+    ));
+    assert_eq!(hub.members(&room("a")).count, 1, "it has entered none");
+    let _again = enter(&["a", "b"], Some("Ann")).unwrap();
+    let _one = enter(&["a"], Some("Bob")).unwrap();
+    let _nameless = enter(&["a", "b"], None).unwrap();
+    drop(both);
+    assert_eq!(hub.lock().members(), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_has_left_leaves_a_place() {
+    let hub = Hub::new(Limits {
+        max_members: 1,
+        ..limits()
+    });
+    let enter = |name| {
+        hub.subscribe(Subscribe {
+            rooms: room("a").into(),
+            cursor: None,
+            backlog: Backlog::All,
+            name: Some(UserName::parse(name).unwrap()),
+            presence: false,
+        })
+    };
+    drop(enter("Ann").unwrap());
+    assert!(enter("Bob").is_err(), "it may be a reload");
+    tokio::time::advance(Duration::from_secs(6)).await;
+    hub.tick();
+    assert_eq!(hub.lock().members(), (0, 0));
+    assert!(enter("Bob").is_ok());
 }
 
 #[test]

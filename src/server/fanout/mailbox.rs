@@ -11,7 +11,7 @@ use mio::{Registry, Token};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::http::Opening;
+use crate::http::{ConnectionPermit, Opening};
 
 /// A reader on its way to its worker.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) struct Mailbox {
 pub(super) struct Permit {
     /// A shutdown waits for it.
     _task: TaskTrackerToken,
+    /// Its place among all connections; `None` only in tests without sockets.
+    _connection: Option<ConnectionPermit>,
     load: Arc<AtomicUsize>,
 }
 
@@ -63,8 +65,12 @@ impl Mailbox {
     }
 
     /// For a reader that will be posted.
-    pub(super) fn permit(&self, tasks: &TaskTracker) -> Permit {
-        Permit::new(tasks, &self.load)
+    pub(super) fn permit(
+        &self,
+        tasks: &TaskTracker,
+        connection: Option<ConnectionPermit>,
+    ) -> Permit {
+        Permit::new(tasks, &self.load, connection)
     }
 
     pub(super) fn post(&self, arrival: Arrival) {
@@ -129,10 +135,15 @@ impl Wake for Mailbox {
 }
 
 impl Permit {
-    pub(super) fn new(tasks: &TaskTracker, load: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(
+        tasks: &TaskTracker,
+        load: &Arc<AtomicUsize>,
+        connection: Option<ConnectionPermit>,
+    ) -> Self {
         load.fetch_add(1, Ordering::Relaxed);
         Self {
             _task: tasks.token(),
+            _connection: connection,
             load: Arc::clone(load),
         }
     }

@@ -62,7 +62,7 @@ use mio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
 use self::mailbox::{Arrival, Mailbox};
-use crate::http::{App, Opening};
+use crate::http::{App, ConnectionPermit, Opening};
 
 /// A worker keeps its tables for so many at least when they are given back.
 const KEPT_PLACES: usize = 64;
@@ -93,7 +93,13 @@ impl Fanout {
     }
 
     /// Gives a reader to the worker that has fewest.
-    pub(super) fn take(&self, socket: std::net::TcpStream, opening: Opening, tasks: &TaskTracker) {
+    pub(super) fn take(
+        &self,
+        socket: std::net::TcpStream,
+        opening: Opening,
+        connection: ConnectionPermit,
+        tasks: &TaskTracker,
+    ) {
         let Some(mailbox) = self.mailboxes.iter().min_by_key(|mailbox| mailbox.load()) else {
             debug_assert!(false, "nobody takes readers");
             return;
@@ -101,7 +107,7 @@ impl Fanout {
         mailbox.post(Arrival {
             socket: TcpStream::from_std(socket),
             opening,
-            permit: mailbox.permit(tasks),
+            permit: mailbox.permit(tasks, Some(connection)),
         });
     }
 

@@ -29,7 +29,7 @@ use super::pace::Pace;
 use super::socket::{Socket, read_junk};
 use crate::chat::{Lagged, Membership, Outlet, OutletBounds};
 use crate::config::Config;
-use crate::http::{App, Opening, bye};
+use crate::http::{App, Opening, StreamPermit, bye};
 use crate::sse::LAST_CHUNK;
 
 /// How far a worker may be behind what is said before its readers are served
@@ -64,6 +64,8 @@ struct Place<S> {
     /// How many bytes it sent after its request.
     junk: usize,
     _permit: Permit,
+    /// Its place among the streams of its address.
+    _stream: Option<StreamPermit>,
 }
 
 /// What a reader costs beside its place in a group.
@@ -122,6 +124,8 @@ impl<S: Socket> Readers<S> {
 
     /// A reader comes: it is behind, with everything still to write.
     pub(super) fn add(&mut self, socket: S, opening: Opening, permit: Permit, now: Instant) {
+        let mut opening = opening;
+        let stream = opening.permit.take();
         let mut behind = Behind::new(socket, opening, now);
         if self.turns.is_some() {
             behind.end();
@@ -130,6 +134,7 @@ impl<S: Socket> Readers<S> {
             state: State::Behind(Box::new(behind)),
             junk: 0,
             _permit: permit,
+            _stream: stream,
         });
         self.queue(token);
     }

@@ -58,7 +58,7 @@ impl Bench {
         self.readers.add(
             Fake(Rc::clone(&client.wire)),
             Opening::for_test(&self.app, subscription),
-            Permit::new(&self.tasks, &self.load),
+            Permit::new(&self.tasks, &self.load, None),
             self.now,
         );
         (token, client)

@@ -177,7 +177,7 @@ mod tests {
         mailbox.post(Arrival {
             socket: TcpStream::from_std(socket),
             opening: opening(&app),
-            permit: mailbox.permit(&TaskTracker::new()),
+            permit: mailbox.permit(&TaskTracker::new(), None),
         });
         let mut cx = Context::from_waker(Waker::noop());
         while worker.turn(&mut cx) == Some(Duration::ZERO) {}

@@ -26,7 +26,7 @@ impl<S: Socket> Readers<S> {
             self.settle(group, now);
         }
         // If the whole process stood still, nobody could have taken anything.
-        if pause < self.app.config.stall / 2 + 2 * tick(&self.app.config) {
+        if pause < self.app.config.limits.stall / 2 + 2 * tick(&self.app.config) {
             self.end_stalled(now);
         }
         self.shrink();
@@ -35,7 +35,7 @@ impl<S: Socket> Readers<S> {
     /// Ends those who took nothing for too long. One that may write and has to
     /// wait for its turn is not to blame.
     fn end_stalled(&mut self, now: Instant) {
-        let stall = self.app.config.stall;
+        let stall = self.app.config.limits.stall;
         let mut stalled = Vec::new();
         for (token, place) in &mut self.places {
             if let State::Behind(behind) = &mut place.state
@@ -95,6 +95,6 @@ fn is_ping_due<S>(reader: &Parked<S>, config: &Config, now: Instant) -> bool {
 /// How often [`Readers::tick`] wants to be called.
 pub(in super::super) fn tick(config: &Config) -> Duration {
     (config.ping / 64)
-        .min(config.stall / 8)
+        .min(config.limits.stall / 8)
         .clamp(Duration::from_millis(2), Duration::from_millis(250))
 }

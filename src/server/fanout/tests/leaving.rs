@@ -104,5 +104,6 @@ fn a_parked_reader_is_small() {
     let (parked, place) = (size_of::<Parked<TcpStream>>(), readers::PLACE_BYTES);
     // A debug build of mio keeps 16 bytes more.
     assert!(parked <= 56, "{parked} bytes");
-    assert!(place <= 88, "{place} bytes");
+    // With its places among all connections and among its address's streams.
+    assert!(place <= 152, "{place} bytes");
 }

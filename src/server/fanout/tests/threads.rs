@@ -28,7 +28,10 @@ impl Threads {
     fn reader(&self) -> TcpStream {
         let (client, socket) = connected();
         client.set_read_timeout(Some(DEADLINE)).unwrap();
-        self.fanout.take(socket, opening(&self.app), &self.tasks);
+        let peer = std::net::IpAddr::from([127, 0, 0, 1]);
+        let connection = self.app.admission.connect(peer, &self.app.config.access);
+        self.fanout
+            .take(socket, opening(&self.app), connection.unwrap(), &self.tasks);
         client
     }
 

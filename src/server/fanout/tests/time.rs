@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn one_reader_that_takes_nothing_changes_nothing_for_the_others_and_is_let_go() {
-    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
     let (stuck, mut other) = (bench.reader("a").1, bench.reader("a").1);
     stuck.wire.borrow_mut().room = 7;
     for n in 1..=20 {
@@ -24,7 +24,7 @@ fn one_reader_that_takes_nothing_changes_nothing_for_the_others_and_is_let_go() 
 
 #[test]
 fn a_reader_that_takes_a_little_is_kept() {
-    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
     let (token, slow) = bench.reader("a");
     slow.wire.borrow_mut().room = 0;
     bench.say("a", &"x".repeat(100));
@@ -94,7 +94,7 @@ fn a_ping_that_breaks_off_is_made_whole() {
 
 #[test]
 fn a_reader_that_does_not_even_take_pings_is_let_go() {
-    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
     let (_, client) = bench.reader("a");
     client.wire.borrow_mut().room = 0;
     for _ in 0..5 {
@@ -126,7 +126,7 @@ fn what_happens_in_one_room_delays_no_ping_in_another() {
 
 #[test]
 fn nobody_is_let_go_for_a_time_in_which_the_server_itself_stood_still() {
-    let mut bench = Bench::new(|config| config.stall = Duration::from_secs(30));
+    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
     let (token, client) = bench.reader("a");
     client.wire.borrow_mut().room = 0;
     bench.say("a", "n 1");

@@ -1,0 +1,124 @@
+//! The flags of [`Access`].
+
+use std::net::IpAddr;
+
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+
+use crate::config::{Access, ForwardedHeader, Origin};
+
+/// Who may ask, and whom the server believes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Who may ask")]
+pub(super) struct AccessFlags {
+    /// A proxy in front that is believed when it says whom it asks for; repeat it or use commas
+    #[arg(long, env = "SSE_CHAT_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    trusted_proxy: Vec<IpNet>,
+
+    /// The header in which it says it
+    #[arg(long, env = "SSE_CHAT_FORWARDED_HEADER", value_name = "NAME", value_enum, default_value_t = HeaderName::XForwardedFor)]
+    forwarded_header: HeaderName,
+
+    /// A host name that the server answers to; repeat it or use commas. Without one, it answers to
+    /// every name, but on a loopback address only to those of this machine
+    #[arg(long, env = "SSE_CHAT_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',', value_parser = parse_host)]
+    allowed_host: Vec<String>,
+
+    /// Another origin whose pages may read and write; * lets those of every origin read. Repeat it
+    /// or use commas
+    #[arg(long, env = "SSE_CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
+    allow_origin: Vec<OriginOrAny>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum HeaderName {
+    /// X-Forwarded-For, as nginx, HAProxy and Caddy write it
+    XForwardedFor,
+    /// Forwarded, as in RFC 7239
+    Forwarded,
+}
+
+/// What `--allow-origin` takes.
+#[derive(Debug, Clone)]
+enum OriginOrAny {
+    One(Origin),
+    Any,
+}
+
+impl From<AccessFlags> for Access {
+    fn from(flags: AccessFlags) -> Self {
+        let origins = flags.allow_origin.iter();
+        Self {
+            trusted_proxies: flags.trusted_proxy,
+            forwarded_header: match flags.forwarded_header {
+                HeaderName::XForwardedFor => ForwardedHeader::XForwardedFor,
+                HeaderName::Forwarded => ForwardedHeader::Forwarded,
+            },
+            allowed_hosts: flags.allowed_host,
+            any_origin_reads: origins
+                .clone()
+                .any(|origin| matches!(origin, OriginOrAny::Any)),
+            allowed_origins: origins
+                .filter_map(|origin| match origin {
+                    OriginOrAny::One(origin) => Some(origin.clone()),
+                    OriginOrAny::Any => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// One address is a network of one.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        .map(|network| network.trunc())
+        .ok_or_else(|| "not a network like 10.0.0.0/8 or an address like ::1".to_owned())
+}
+
+fn parse_host(text: &str) -> Result<String, String> {
+    let host = text.trim().to_ascii_lowercase();
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
+    // A colon is in an IPv6 address only, which stands in brackets.
+    let has_port = host.contains(':') && !host.starts_with('[') || host.contains("]:");
+    match !host.is_empty() && host.chars().all(plain) && !has_port {
+        true => Ok(host),
+        false => Err("not a host name like chat.example.org, without a port".to_owned()),
+    }
+}
+
+fn parse_origin(text: &str) -> Result<OriginOrAny, String> {
+    match text.trim() {
+        "*" => Ok(OriginOrAny::Any),
+        text => Origin::parse(text)
+            .map(OriginOrAny::One)
+            .map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_and_hosts_are_what_they_look_like() {
+        for (text, network) in [
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("127.0.0.1", "127.0.0.1/32"),
+            ("::1", "::1/128"),
+        ] {
+            assert_eq!(parse_network(text).unwrap().to_string(), network);
+        }
+        assert!(
+            parse_network("example.org")
+                .unwrap_err()
+                .contains("10.0.0.0/8")
+        );
+        assert_eq!(parse_host("Chat.Example.org").unwrap(), "chat.example.org");
+        assert_eq!(parse_host("[::1]").unwrap(), "[::1]");
+        for text in ["", "a b", "a:80", "[::1]:80", "https://a", "a/b"] {
+            assert!(parse_host(text).is_err(), "{text}");
+        }
+    }
+}

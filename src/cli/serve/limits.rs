@@ -1,0 +1,136 @@
+//! The flags of [`Limits`].
+
+use std::num::NonZeroU32;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args};
+
+use super::super::values::{
+    RateOrNone, Size, Time, Times, parse_rate, parse_size, parse_time, parse_times,
+};
+use crate::config::{self, Limits};
+
+/// What is given away at the most.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitFlags {
+    /// Connections in all; beyond them a stream is told to come back later, and the rest is refused
+    #[arg(long, env = "SSE_CHAT_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_CONNECTIONS)]
+    max_connections: usize,
+
+    /// Connections of one address; of IPv6, of one /64
+    #[arg(long, env = "SSE_CHAT_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT",
+          default_value_t = config::DEFAULT_MAX_CONNECTIONS_PER_ADDRESS)]
+    max_connections_per_address: usize,
+
+    /// Event streams of one address
+    #[arg(long, env = "SSE_CHAT_MAX_STREAMS_PER_ADDRESS", value_name = "COUNT",
+          default_value_t = config::DEFAULT_MAX_STREAMS_PER_ADDRESS)]
+    max_streams_per_address: usize,
+
+    /// How long a stream waits that found the server full; drawn for each from this range
+    #[arg(long, env = "SSE_CHAT_BUSY_RETRY", value_name = "FROM..TO", value_parser = parse_times,
+          default_value_t = Times(config::DEFAULT_BUSY_RETRY))]
+    busy_retry: Times,
+
+    /// Members over all rooms
+    #[arg(long, env = "SSE_CHAT_MAX_MEMBERS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_MEMBERS)]
+    max_members: usize,
+
+    /// Messages that one address may say, such as 5/s or 100/m; none for any number
+    #[arg(long, env = "SSE_CHAT_PUBLISH_RATE", value_name = "RATE", value_parser = parse_rate,
+          default_value_t = RateOrNone(Some(config::DEFAULT_PUBLISH_RATE)))]
+    publish_rate: RateOrNone,
+
+    /// How many of them at once
+    #[arg(long, env = "SSE_CHAT_PUBLISH_BURST", value_name = "COUNT", default_value_t = config::DEFAULT_PUBLISH_BURST)]
+    publish_burst: NonZeroU32,
+
+    /// Messages that may be said in one room by all who are limited; none for any number
+    #[arg(long, env = "SSE_CHAT_ROOM_RATE", value_name = "RATE", value_parser = parse_rate,
+          default_value_t = RateOrNone(Some(config::DEFAULT_ROOM_RATE)))]
+    room_rate: RateOrNone,
+
+    /// How many of them at once
+    #[arg(long, env = "SSE_CHAT_ROOM_BURST", value_name = "COUNT", default_value_t = config::DEFAULT_ROOM_BURST)]
+    room_burst: NonZeroU32,
+
+    /// Limit clients on this machine, too: by address, and what they say
+    #[arg(long, env = "SSE_CHAT_LIMIT_LOOPBACK", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    limit_loopback: bool,
+
+    /// Bytes of a request's head
+    #[arg(long, env = "SSE_CHAT_MAX_HEAD_BYTES", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_MAX_HEAD_BYTES))]
+    max_head_bytes: Size,
+
+    /// Bytes of a request's body [default: what the largest message needs]
+    #[arg(long, env = "SSE_CHAT_MAX_BODY_BYTES", value_name = "SIZE", value_parser = parse_size)]
+    max_body_bytes: Option<Size>,
+
+    /// How long a new connection may say nothing
+    #[arg(long, env = "SSE_CHAT_FIRST_BYTE_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_FIRST_BYTE_TIMEOUT))]
+    first_byte_timeout: Time,
+
+    /// How long a request's head may take
+    #[arg(long, env = "SSE_CHAT_HEAD_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_HEAD_TIMEOUT))]
+    head_timeout: Time,
+
+    /// How long a request's body may take
+    #[arg(long, env = "SSE_CHAT_BODY_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_BODY_TIMEOUT))]
+    body_timeout: Time,
+
+    /// How long an answer that is no stream may take to be taken
+    #[arg(long, env = "SSE_CHAT_ANSWER_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_ANSWER_TIMEOUT))]
+    answer_timeout: Time,
+
+    /// How long a connection may wait for its next request
+    #[arg(long, env = "SSE_CHAT_IDLE_TIMEOUT", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_IDLE_TIMEOUT))]
+    idle_timeout: Time,
+
+    /// How long a client may take nothing of what is sent to it
+    #[arg(long, env = "SSE_CHAT_STALL", value_name = "TIME", value_parser = parse_time,
+          default_value_t = Time(config::DEFAULT_STALL))]
+    stall: Time,
+
+    /// Bytes that the kernel keeps for one slow client; 0 leaves it to the kernel
+    #[arg(long, env = "SSE_CHAT_SEND_BUFFER", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_SEND_BUFFER))]
+    send_buffer: Size,
+
+    /// Connections that wait to be accepted; the kernel may hold it to less
+    #[arg(long, env = "SSE_CHAT_ACCEPT_QUEUE", value_name = "COUNT", default_value_t = config::DEFAULT_ACCEPT_QUEUE)]
+    accept_queue: u32,
+}
+
+impl From<LimitFlags> for Limits {
+    fn from(flags: LimitFlags) -> Self {
+        Self {
+            max_connections: flags.max_connections,
+            max_connections_per_address: flags.max_connections_per_address,
+            max_streams_per_address: flags.max_streams_per_address,
+            busy_retry: flags.busy_retry.0,
+            max_members: flags.max_members,
+            publish_rate: flags.publish_rate.0,
+            publish_burst: flags.publish_burst,
+            room_rate: flags.room_rate.0,
+            room_burst: flags.room_burst,
+            limit_loopback: flags.limit_loopback,
+            max_head_bytes: flags.max_head_bytes.0,
+            max_body_bytes: flags.max_body_bytes.map(|size| size.0),
+            first_byte_timeout: flags.first_byte_timeout.0,
+            head_timeout: flags.head_timeout.0,
+            body_timeout: flags.body_timeout.0,
+            answer_timeout: flags.answer_timeout.0,
+            idle_timeout: flags.idle_timeout.0,
+            stall: flags.stall.0,
+            send_buffer: flags.send_buffer.0,
+            accept_queue: flags.accept_queue,
+        }
+    }
+}

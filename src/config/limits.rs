@@ -1,0 +1,268 @@
+//! What one server gives away at the most: connections, streams, messages,
+//! bytes and time. The defaults are those of a small public server.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Connections in all; 10,000 idle readers are a few MiB, and this many open files.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
+/// Connections of one address: a household, an office, a school behind one address.
+pub const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: usize = 200;
+/// Streams of one address, which may come over the connections of a proxy.
+pub const DEFAULT_MAX_STREAMS_PER_ADDRESS: usize = 100;
+/// How long those wait whom a full server sent away; drawn for each from this range.
+pub const DEFAULT_BUSY_RETRY: RangeInclusive<Duration> =
+    Duration::from_secs(30)..=Duration::from_secs(60);
+/// Members over all rooms; a stream of several rooms is one in each.
+pub const DEFAULT_MAX_MEMBERS: usize = 100_000;
+/// Messages that one address may say.
+pub const DEFAULT_PUBLISH_RATE: Rate = Rate::per_second(NonZeroU32::new(5).unwrap());
+/// Messages that one address may say at once: an outbox after a tunnel.
+pub const DEFAULT_PUBLISH_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// Messages that may be said in one room: more than anybody can read.
+pub const DEFAULT_ROOM_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwrap());
+/// Messages that may be said in one room at once.
+pub const DEFAULT_ROOM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
+/// Bytes of a request's head: every browser's, with room for cookies of others.
+pub const DEFAULT_MAX_HEAD_BYTES: usize = 16 * 1024;
+/// What hyper can read a head with at the least.
+pub const MIN_HEAD_BYTES: usize = 8 * 1024;
+/// How long a new connection may say nothing.
+pub const DEFAULT_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request's head may take from its first byte on.
+pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request's body may take.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer that is no stream may take to be taken.
+pub const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may wait for its next request.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+pub const DEFAULT_STALL: Duration = Duration::from_secs(30);
+/// Bytes that the kernel keeps for one client that reads slowly; it doubles
+/// them for its own needs (socket(7)).
+pub const DEFAULT_SEND_BUFFER: usize = 64 * 1024;
+/// Connections that wait to be accepted.
+pub const DEFAULT_ACCEPT_QUEUE: u32 = 4096;
+
+/// So many in so much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: NonZeroU32,
+    /// In how long.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// So many a second.
+    pub const fn per_second(count: NonZeroU32) -> Self {
+        Self {
+            count,
+            per: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What bounds everybody who is not this machine, and everybody together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections in all.
+    pub max_connections: usize,
+    /// Most connections of one address (of IPv6, one /64).
+    pub max_connections_per_address: usize,
+    /// Most streams of one address.
+    pub max_streams_per_address: usize,
+    /// The range that the `retry` of a stream is drawn from that finds the
+    /// server full.
+    pub busy_retry: RangeInclusive<Duration>,
+    /// Most members over all rooms.
+    pub max_members: usize,
+    /// Messages that one address may say; `None` for any number.
+    pub publish_rate: Option<Rate>,
+    /// How many of them at once.
+    pub publish_burst: NonZeroU32,
+    /// Messages that may be said in one room; `None` for any number.
+    pub room_rate: Option<Rate>,
+    /// How many of them at once.
+    pub room_burst: NonZeroU32,
+    /// Whether what is counted for each address is counted for clients on
+    /// this machine, too.
+    pub limit_loopback: bool,
+    /// Most bytes of a request's head.
+    pub max_head_bytes: usize,
+    /// Most bytes of a request's body; `None` for what the largest message needs.
+    pub max_body_bytes: Option<usize>,
+    /// How long a new connection may say nothing.
+    pub first_byte_timeout: Duration,
+    /// How long a request's head may take from its first byte on.
+    pub head_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+    /// How long an answer that is no stream may take to be taken.
+    pub answer_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of what is sent to it, before its
+    /// connection ends.
+    pub stall: Duration,
+    /// Bytes that the kernel keeps for one client; 0 leaves it to the kernel.
+    pub send_buffer: usize,
+    /// Connections that wait to be accepted; the kernel may hold it to less.
+    pub accept_queue: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            max_connections_per_address: DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
+            max_streams_per_address: DEFAULT_MAX_STREAMS_PER_ADDRESS,
+            busy_retry: DEFAULT_BUSY_RETRY,
+            max_members: DEFAULT_MAX_MEMBERS,
+            publish_rate: Some(DEFAULT_PUBLISH_RATE),
+            publish_burst: DEFAULT_PUBLISH_BURST,
+            room_rate: Some(DEFAULT_ROOM_RATE),
+            room_burst: DEFAULT_ROOM_BURST,
+            limit_loopback: false,
+            max_head_bytes: DEFAULT_MAX_HEAD_BYTES,
+            max_body_bytes: None,
+            first_byte_timeout: DEFAULT_FIRST_BYTE_TIMEOUT,
+            head_timeout: DEFAULT_HEAD_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            answer_timeout: DEFAULT_ANSWER_TIMEOUT,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            stall: DEFAULT_STALL,
+            send_buffer: DEFAULT_SEND_BUFFER,
+            accept_queue: DEFAULT_ACCEPT_QUEUE,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether what is counted for each address is counted for this one.
+    pub fn concerns(&self, address: IpAddr) -> bool {
+        self.limit_loopback || !address.is_loopback()
+    }
+
+    /// Every setting with whether a server can run with it, and what would be right.
+    pub(super) fn checks(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
+        let at_least_one = [
+            ("--max-connections", self.max_connections),
+            (
+                "--max-connections-per-address",
+                self.max_connections_per_address,
+            ),
+            ("--max-streams-per-address", self.max_streams_per_address),
+            ("--max-body-bytes", self.max_body_bytes.unwrap_or(1)),
+        ];
+        let more_than_nothing = [
+            ("--first-byte-timeout", self.first_byte_timeout),
+            ("--head-timeout", self.head_timeout),
+            ("--body-timeout", self.body_timeout),
+            ("--answer-timeout", self.answer_timeout),
+            ("--idle-timeout", self.idle_timeout),
+        ];
+        let others = [
+            (
+                "--busy-retry",
+                !self.busy_retry.is_empty(),
+                "the first time must not be longer than the second",
+            ),
+            (
+                "--max-head-bytes",
+                (MIN_HEAD_BYTES..=1 << 20).contains(&self.max_head_bytes),
+                "must be from 8192 to 1 MiB (1048576)",
+            ),
+            (
+                "--max-body-bytes",
+                self.max_body_bytes.is_none_or(|most| most <= 16 << 20),
+                "must be at most 16 MiB (16777216)",
+            ),
+            (
+                "--stall",
+                self.stall >= Duration::from_millis(1),
+                "must be at least 1ms",
+            ),
+            (
+                "--send-buffer",
+                self.send_buffer <= 1 << 30,
+                "must be at most 1 GiB (1073741824)",
+            ),
+            (
+                "--accept-queue",
+                (1..=1 << 20).contains(&self.accept_queue),
+                "must be from 1 to 1048576",
+            ),
+        ];
+        at_least_one
+            .map(|(flag, count)| (flag, count > 0, "must be at least 1"))
+            .into_iter()
+            .chain(
+                more_than_nothing
+                    .map(|(flag, time)| (flag, !time.is_zero(), "must be more than 0s")),
+            )
+            .chain(others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_can_t_work_names_its_flag() {
+        let bad = |flag, spoil: fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            assert!(limits.checks().all(|(_, holds, _)| holds));
+            spoil(&mut limits);
+            let found = limits.checks().find(|(_, holds, _)| !holds);
+            assert_eq!(found.map(|(flag, ..)| flag), Some(flag));
+        };
+        bad("--max-connections", |limits| limits.max_connections = 0);
+        bad("--max-connections-per-address", |limits| {
+            limits.max_connections_per_address = 0
+        });
+        bad("--max-streams-per-address", |limits| {
+            limits.max_streams_per_address = 0
+        });
+        bad("--max-body-bytes", |limits| limits.max_body_bytes = Some(0));
+        bad("--max-body-bytes", |limits| {
+            limits.max_body_bytes = Some(1 << 30)
+        });
+        bad("--max-head-bytes", |limits| limits.max_head_bytes = 4096);
+        bad("--max-head-bytes", |limits| limits.max_head_bytes = 2 << 20);
+        bad("--busy-retry", |limits| {
+            limits.busy_retry = Duration::from_secs(2)..=Duration::from_secs(1)
+        });
+        bad("--first-byte-timeout", |limits| {
+            limits.first_byte_timeout = Duration::ZERO
+        });
+        bad("--head-timeout", |limits| {
+            limits.head_timeout = Duration::ZERO
+        });
+        bad("--body-timeout", |limits| {
+            limits.body_timeout = Duration::ZERO
+        });
+        bad("--answer-timeout", |limits| {
+            limits.answer_timeout = Duration::ZERO
+        });
+        bad("--idle-timeout", |limits| {
+            limits.idle_timeout = Duration::ZERO
+        });
+        bad("--stall", |limits| limits.stall = Duration::ZERO);
+        bad("--send-buffer", |limits| limits.send_buffer = usize::MAX);
+        bad("--accept-queue", |limits| limits.accept_queue = 0);
+    }
+
+    #[test]
+    fn this_machine_is_limited_only_when_asked() {
+        let mut limits = Limits::default();
+        let (here, there) = ("127.9.9.9".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        assert!(!limits.concerns(here) && limits.concerns(there));
+        limits.limit_loopback = true;
+        assert!(limits.concerns(here) && limits.concerns(there));
+    }
+}

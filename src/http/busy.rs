@@ -1,0 +1,76 @@
+//! What somebody gets who is one too many: a stream is told when to come back,
+//! in a stream, since a browser takes every status but 200 for the end of it;
+//! everything else is refused.
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use serde::Serialize;
+
+use super::app::App;
+use super::body::Body;
+use super::events::respond_with;
+use super::guard::Refused;
+use super::problem::{Code, Problem};
+use super::route::Route;
+use super::stream::draw;
+use crate::config::Config;
+use crate::sse;
+
+/// Why a stream is to come back later.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reason {
+    /// The server has as many connections as it may have.
+    Connections,
+    /// The address has as many connections or streams as one may have.
+    Address,
+    /// The server has as many members as it may have.
+    Members,
+}
+
+/// The answer on a connection that is one too many.
+pub(super) fn instead(
+    app: &App,
+    route: Route<'_>,
+    refused: Refused,
+    request: &Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    let method = request.method();
+    if route.is_stream() && [Method::GET, Method::HEAD].contains(method) {
+        let reason = match refused {
+            Refused::Full => Reason::Connections,
+            Refused::Address => Reason::Address,
+        };
+        return Ok(stream(&app.config, method, reason));
+    }
+    let problem = match refused {
+        Refused::Full => Code::TooManyConnections
+            .because("the server has as many connections as it may have; come back later"),
+        Refused::Address => Code::RateLimited
+            .because("your address has as many connections as one may have; close one of them"),
+    };
+    Err(problem.retry_after(draw(&app.config.limits.busy_retry)))
+}
+
+/// A stream that says when to come back, and ends.
+pub(super) fn stream(config: &Config, method: &Method, reason: Reason) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Data {
+        reason: Reason,
+        retry_ms: u128,
+    }
+    let retry = draw(&config.limits.busy_retry);
+    let event = sse::Event::with_capacity(96)
+        .retry(retry)
+        .event("busy")
+        .json(&Data {
+            reason,
+            retry_ms: retry.as_millis(),
+        });
+    let body = match *method {
+        Method::HEAD => Bytes::new(),
+        _ => event.text(),
+    };
+    respond_with(Body::Whole(body))
+}

@@ -1,0 +1,103 @@
+//! Which host a request is for, and whether that is this server.
+
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::http::uri::Authority;
+use hyper::{Request, Version};
+
+use super::super::problem::{Code, Problem};
+use super::caller::Caller;
+use crate::config::Access;
+
+/// RFC 9112, section 3.2: HTTP/1.1 has exactly one Host, and it is a host.
+pub(in super::super) fn check_host(request: &Request<Incoming>) -> Result<(), Problem> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let wrong = |detail: &'static str| Err(Code::InvalidHost.because(detail));
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_10 => Ok(()),
+        (None, _) => wrong("the Host header is missing"),
+        (Some(_), Some(_)) => wrong("there are two Host headers; send one"),
+        (Some(host), None) if host_of(host).is_some() => Ok(()),
+        (Some(_), None) => {
+            wrong("the Host header is not a host like example.org or 127.0.0.1:8080")
+        }
+    }
+}
+
+/// Whether the server answers to the name that it was called by. A page of
+/// another site can make its own name mean this machine (DNS rebinding), and a
+/// browser would take it for the same origin; the name gives it away.
+pub(in super::super) fn is_allowed(
+    caller: &Caller,
+    request: &Request<Incoming>,
+    access: &Access,
+) -> bool {
+    if !caller.is_local && access.allowed_hosts.is_empty() {
+        return true;
+    }
+    let is_known = |host: &str| {
+        let host = host.to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        caller.is_local && is_this_machine(host)
+            || access.allowed_hosts.iter().any(|allowed| allowed == host)
+    };
+    let in_header = host_in(request.headers());
+    // An absolute target names the host once more; either has to be right.
+    let in_target = request.uri().authority().map(Authority::host);
+    in_header.as_deref().is_none_or(is_known) && in_target.is_none_or(is_known)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// The host that the Host header names, without a port.
+fn host_in(headers: &HeaderMap) -> Option<String> {
+    Some(host_of(headers.get(HOST)?)?.host().to_owned())
+}
+
+/// A host, and perhaps a port.
+pub(super) fn host_of(value: &HeaderValue) -> Option<Authority> {
+    let authority = Authority::try_from(value.as_bytes()).ok()?;
+    let host = authority.host();
+    // What stands beside the host is a colon and a port, which may be empty
+    // (RFC 3986, section 3.2.3), or nothing; never a user.
+    let rest = authority.as_str().strip_prefix(host)?;
+    let port = rest.strip_prefix(':').unwrap_or(rest);
+    let is_host = !host.is_empty() && (port.is_empty() || is_port(port));
+    is_host.then_some(authority)
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_names_of_its_own() {
+        for host in [
+            "localhost",
+            "chat.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+        ] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "192.0.2.1",
+            "[::2]",
+            "",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+}

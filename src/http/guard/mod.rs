@@ -1,0 +1,16 @@
+//! Who may ask, for what, and how much: everything that is decided about a
+//! request before it is done. None of it touches a socket.
+
+mod admission;
+mod caller;
+mod forwarded;
+mod host;
+mod network;
+mod origin;
+mod rates;
+
+pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
+pub use self::caller::Caller;
+pub(super) use self::host::{check_host, is_allowed};
+pub(super) use self::origin::{Grant, Origins};
+pub(super) use self::rates::{Rates, TooFast, Whose};

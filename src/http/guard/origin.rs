@@ -1,0 +1,287 @@
+//! Which site's page asks. Writing needs a page of this server, or of an
+//! origin that was allowed, or no page at all; reading across origins needs an
+//! answer that says that it is meant (Fetch standard, "CORS protocol").
+
+use hyper::Uri;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderValue, ORIGIN, REFERER, VARY,
+};
+
+use super::super::problem::{Code, Problem};
+use super::host::host_of;
+use crate::config::{Access, Origin};
+
+/// Headers that a page needs to set, and that are none of those it always may.
+const ALLOWED_HEADERS: HeaderValue =
+    HeaderValue::from_static("content-type, last-event-id, cache-control");
+/// Headers that a page needs to see, and that are none of those it always may.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after");
+/// Two hours, which is the longest that Chromium keeps it.
+const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
+const READ: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+/// The origins that may do what.
+#[derive(Debug)]
+pub(in super::super) struct Origins {
+    /// Each with the answer that names it: not the request's own bytes, which
+    /// would keep its head alive as long as a stream.
+    allowed: Vec<(Origin, HeaderValue)>,
+    any_reads: bool,
+}
+
+/// What an answer says to the page that asked.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Grant {
+    reading: Reading,
+    /// The answer depends on who asks, so caches must not mix them up.
+    varies: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Reading {
+    /// Nothing: only pages of this server may read it.
+    Own,
+    /// Any page, without credentials.
+    Any,
+    /// This origin's pages.
+    Of(HeaderValue),
+}
+
+impl Origins {
+    pub(in super::super) fn new(access: &Access) -> Self {
+        let named = |origin: &Origin| {
+            let value = HeaderValue::from_str(origin.as_str());
+            (origin.clone(), value.expect("an origin is plain ASCII"))
+        };
+        Self {
+            allowed: access.allowed_origins.iter().map(named).collect(),
+            any_reads: access.any_origin_reads,
+        }
+    }
+
+    /// Whether a request that says something may do so.
+    pub(in super::super) fn check_write(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.allowed(headers).is_some() || is_own_or_none(headers) {
+            true => Ok(()),
+            false => Err(Code::CrossOrigin.because(
+                "a page of another origin may not write here; --allow-origin names those that may",
+            )),
+        }
+    }
+
+    /// The same for a GET, which any page can make a browser send: by an
+    /// image, a link, or a guess at what is asked for next.
+    pub(in super::super) fn check_write_by_get(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if is_prefetch(headers) {
+            return Err(Code::CrossOrigin.because("what is only fetched ahead says nothing"));
+        }
+        self.check_write(headers)
+    }
+
+    /// What the answer to a request says.
+    pub(in super::super) fn grant(&self, headers: &HeaderMap) -> Grant {
+        let reading = match self.allowed(headers) {
+            Some(origin) => Reading::Of(origin),
+            None if self.any_reads => Reading::Any,
+            None => Reading::Own,
+        };
+        Grant {
+            reading,
+            varies: !self.allowed.is_empty(),
+        }
+    }
+
+    fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let (origin, None) = (origins.next()?, origins.next()) else {
+            return None;
+        };
+        let known = |(allowed, _): &&(Origin, HeaderValue)| allowed.as_str() == origin;
+        self.allowed
+            .iter()
+            .find(known)
+            .map(|(_, answer)| answer.clone())
+    }
+}
+
+impl Grant {
+    /// Says it to whoever reads the answer.
+    pub(in super::super) fn tell(&self, headers: &mut HeaderMap) {
+        if self.varies {
+            headers.append(VARY, HeaderValue::from_static("origin"));
+        }
+        match &self.reading {
+            Reading::Own => return,
+            Reading::Any => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            Reading::Of(origin) => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+                headers.insert(
+                    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                    HeaderValue::from_static("true"),
+                );
+            }
+        }
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
+
+    /// Answers a preflight: what such a page may send. `allow` is what the
+    /// path takes.
+    pub(in super::super) fn tell_preflight(
+        &self,
+        request: &HeaderMap,
+        allow: &'static str,
+        headers: &mut HeaderMap,
+    ) {
+        if !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+            return;
+        }
+        let methods = match &self.reading {
+            Reading::Own => return,
+            // Reading is all that is given to everybody.
+            Reading::Any => READ,
+            Reading::Of(_) => HeaderValue::from_static(allow),
+        };
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+        headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
+    }
+}
+
+/// Whether a request comes from a page of this server, or from no page at all.
+///
+/// Browsers say it themselves where they are trusted to (Sec-Fetch-Site, over
+/// https and on this machine), and else send the page's origin with what
+/// writes. Old links and images send neither, but mostly where they stand.
+fn is_own_or_none(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let mut pages = headers.get_all(ORIGIN).iter().peekable();
+    if pages.peek().is_none() {
+        return headers.get(REFERER).is_none_or(|page| is_of(page, headers));
+    }
+    pages.all(|page| is_of(page, headers))
+}
+
+/// Whether a page is of the host that was asked. The scheme is not known here:
+/// a proxy in front may have taken https off.
+fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
+    let page = Uri::try_from(page.as_bytes()).ok();
+    let (Some(page), Some(host)) = (page, headers.get(HOST).and_then(host_of)) else {
+        return false;
+    };
+    let own_port = match page.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    let port = page.port_u16().unwrap_or(own_port);
+    page.host()
+        .is_some_and(|name| name.eq_ignore_ascii_case(host.host()))
+        && host.port_u16().unwrap_or(own_port) == port
+}
+
+/// A browser fetches it in case somebody will want it.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let says = |name: &str, word: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|value| value.contains(word)))
+    };
+    says("sec-purpose", "prefetch")
+        || says("purpose", "prefetch")
+        || says("x-moz", "prefetch")
+        || says("x-purpose", "preview")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("chat.example"));
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn only_a_page_of_this_server_or_no_page_writes() {
+        let none = Origins::new(&Access::default());
+        for (fields, writes) in [
+            (&[][..], true),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "none")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site")], false),
+            (&[("sec-fetch-site", "nonsense")], false),
+            (&[("origin", "https://chat.example")], true),
+            (&[("origin", "http://CHAT.example:80")], true),
+            (&[("origin", "https://chat.example:8443")], false),
+            (&[("origin", "https://evil.example")], false),
+            (&[("origin", "https://chat.example.evil.example")], false),
+            (&[("origin", "null")], false),
+            (&[("origin", "")], false),
+            // What a browser says of itself is more than an origin that looks right.
+            (
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "https://chat.example"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    ("origin", "https://chat.example"),
+                    ("origin", "https://evil.example"),
+                ],
+                false,
+            ),
+            (&[("referer", "https://chat.example/r/lobby")], true),
+            (&[("referer", "http://evil.example/page")], false),
+        ] {
+            assert_eq!(
+                none.check_write(&headers(fields)).is_ok(),
+                writes,
+                "{fields:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_origin_that_is_allowed_writes_and_one_that_only_reads_does_not() {
+        let origins = Origins::new(&Access {
+            allowed_origins: vec![Origin::parse("https://app.example").unwrap()],
+            any_origin_reads: true,
+            ..Access::default()
+        });
+        let writes = |origin| {
+            let fields = [("sec-fetch-site", "cross-site"), ("origin", origin)];
+            origins.check_write(&headers(&fields)).is_ok()
+        };
+        assert!(writes("https://app.example"));
+        assert!(!writes("http://app.example") && !writes("https://other.example"));
+    }
+
+    #[test]
+    fn what_is_fetched_ahead_says_nothing() {
+        let origins = Origins::new(&Access::default());
+        for field in [
+            ("sec-purpose", "prefetch;prerender"),
+            ("purpose", "prefetch"),
+            ("x-moz", "prefetch"),
+            ("x-purpose", "preview"),
+        ] {
+            let fields = headers(&[("sec-fetch-site", "none"), field]);
+            assert!(origins.check_write_by_get(&fields).is_err(), "{field:?}");
+        }
+        assert!(origins.check_write_by_get(&headers(&[])).is_ok());
+    }
+}

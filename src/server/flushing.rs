@@ -1,0 +1,70 @@
+//! The socket as hyper sees it, and what is seen of it on the way: whether
+//! everything is flushed, and whether the other side sends and takes anything.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::patience::Patience;
+
+/// A stream that knows whether hyper has handed everything to the kernel: hyper
+/// flushes after its last write.
+pub(super) struct Flushing<'a> {
+    pub(super) stream: TcpStream,
+    /// The next write waits until the runtime has gone round once.
+    pub(super) waits: bool,
+    pub(super) flushed: &'a AtomicBool,
+    pub(super) patience: &'a Patience,
+}
+
+impl AsyncRead for Flushing<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.patience.received();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flushing<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.flushed.store(false, Ordering::Relaxed);
+        self.patience.writes();
+        if std::mem::take(&mut self.waits) {
+            // Others whose requests are here are answered in the same go: many
+            // small writes in a row wake a client that has many connections
+            // once, and not once for each.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.patience.wrote(written.is_ready());
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.flushed.store(true, Ordering::Relaxed);
+        self.patience.flushed();
+        self.waits = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,286 @@
+//! How long a connection waits for its client: for its first byte, for the
+//! rest of a request's head, until an answer is taken, for the next request;
+//! and, whatever is sent to it, for it to take anything at all.
+//!
+//! hyper has one time for the head and for the wait before it, and none for
+//! writing. Times for a body are `http`'s; streams that left hyper are the
+//! fan-out's.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::config::Limits;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Waiting {
+    /// The first byte of a connection.
+    FirstByte,
+    /// The rest of a request's head.
+    Head,
+    /// The next request.
+    Request,
+    /// Until the client has taken an answer.
+    Taken,
+    /// Nothing that the client has to do in time.
+    Nothing,
+}
+
+const ALL: [Waiting; 5] = [
+    Waiting::FirstByte,
+    Waiting::Head,
+    Waiting::Request,
+    Waiting::Taken,
+    Waiting::Nothing,
+];
+
+/// What one connection waits for. It is told what happens by whoever sees it:
+/// the socket, the service. All of them run in one task, so the atomics order
+/// nothing.
+#[derive(Debug)]
+pub(super) struct Patience {
+    first_byte: Duration,
+    head: Duration,
+    request: Duration,
+    taken: Duration,
+    stall: Duration,
+    began: Instant,
+    waiting: AtomicU8,
+    /// Since when, in milliseconds after the beginning.
+    since: AtomicU64,
+    /// When the last answer was there.
+    answered: AtomicU64,
+    /// Since when the socket has taken nothing that was to be written, in the
+    /// same way; `TAKES` while it does.
+    blocked: AtomicU64,
+}
+
+const TAKES: u64 = u64::MAX;
+
+impl Patience {
+    /// A connection that was just accepted.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            first_byte: limits.first_byte_timeout,
+            head: limits.head_timeout,
+            request: limits.idle_timeout,
+            taken: limits.answer_timeout,
+            stall: limits.stall,
+            began: Instant::now(),
+            waiting: AtomicU8::new(Waiting::FirstByte as u8),
+            since: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            blocked: AtomicU64::new(TAKES),
+        }
+    }
+
+    /// Bytes came. Those that come after the first of a head buy no time.
+    pub(super) fn received(&self) {
+        if matches!(self.waiting(), Waiting::FirstByte | Waiting::Request) {
+            self.wait_for(Waiting::Head);
+        }
+    }
+
+    /// A whole head was read: what comes now is the server's to do.
+    pub(super) fn asked(&self) {
+        self.wait_for(Waiting::Nothing);
+    }
+
+    /// There is an answer, and it is no stream.
+    pub(super) fn answered(&self) {
+        self.wait_for(Waiting::Taken);
+        self.answered
+            .store(self.since.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// More of an answer is on its way: it has the time that is left.
+    pub(super) fn writes(&self) {
+        if self.waiting() == Waiting::Request {
+            let answered = self.answered.load(Ordering::Relaxed);
+            self.since.store(answered, Ordering::Relaxed);
+            self.waiting.store(Waiting::Taken as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// The socket took a part of it, or nothing.
+    pub(super) fn wrote(&self, something: bool) {
+        if something {
+            self.blocked.store(TAKES, Ordering::Relaxed);
+        } else if self.blocked.load(Ordering::Relaxed) == TAKES {
+            self.blocked.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Everything that was written is in the kernel's hands.
+    pub(super) fn flushed(&self) {
+        if self.waiting() == Waiting::Taken {
+            self.wait_for(Waiting::Request);
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        ALL[usize::from(self.waiting.load(Ordering::Relaxed))]
+    }
+
+    fn wait_for(&self, what: Waiting) {
+        self.since.store(self.now(), Ordering::Relaxed);
+        self.waiting.store(what as u8, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    /// Whether the client has taken nothing for too long.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalls_at().is_some_and(|end| end <= Instant::now())
+    }
+
+    /// When it is over; `None` for never, or for later than a clock can tell.
+    fn end(&self) -> Option<Instant> {
+        let time = match self.waiting() {
+            Waiting::FirstByte => Some(self.first_byte),
+            Waiting::Head => Some(self.head),
+            Waiting::Request => Some(self.request),
+            Waiting::Taken => Some(self.taken),
+            Waiting::Nothing => None,
+        };
+        let since = self.since.load(Ordering::Relaxed);
+        let ends = time.and_then(|time| self.after(since, time));
+        ends.into_iter().chain(self.stalls_at()).min()
+    }
+
+    fn stalls_at(&self) -> Option<Instant> {
+        let blocked = self.blocked.load(Ordering::Relaxed);
+        (blocked != TAKES)
+            .then(|| self.after(blocked, self.stall))
+            .flatten()
+    }
+
+    fn after(&self, since: u64, time: Duration) -> Option<Instant> {
+        let since = self.began.checked_add(Duration::from_millis(since))?;
+        since.checked_add(time)
+    }
+}
+
+/// Rings when a connection's patience is over.
+///
+/// The timer is moved only when it would ring too late; when it rings too
+/// early it is set anew. So a connection that is asked one request after the
+/// other moves none.
+#[derive(Debug)]
+pub(super) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Alarm {
+    pub(super) fn new(patience: &Patience) -> Self {
+        let end = patience.end().unwrap_or_else(Instant::now);
+        Self {
+            sleep: Box::pin(sleep_until(end)),
+        }
+    }
+
+    /// Ready when the client has let the server wait for too long.
+    pub(super) fn poll(&mut self, patience: &Patience, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(end) = patience.end() {
+            if end <= Instant::now() {
+                return Poll::Ready(());
+            }
+            if end < self.sleep.deadline() || self.sleep.is_elapsed() {
+                self.sleep.as_mut().reset(end);
+            }
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn patience() -> Patience {
+        let secs = Duration::from_secs;
+        Patience::new(&Limits {
+            first_byte_timeout: secs(1),
+            head_timeout: secs(2),
+            idle_timeout: secs(30),
+            answer_timeout: secs(60),
+            ..Limits::default()
+        })
+    }
+
+    /// Whether the alarm rings within the next seconds, and after how many.
+    async fn rings(alarm: &mut Alarm, patience: &Patience, seconds: u64) -> Option<u64> {
+        let before = Instant::now();
+        let ring = poll_fn(|cx| alarm.poll(patience, cx));
+        let rang = tokio::time::timeout(Duration::from_secs(seconds), ring).await;
+        rang.ok().map(|()| before.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_part_of_a_request_has_a_time_of_its_own() {
+        let patience = patience();
+        let mut alarm = Alarm::new(&patience);
+        assert_eq!(rings(&mut alarm, &patience, 9).await, Some(1));
+        patience.received();
+        assert_eq!(rings(&mut alarm, &patience, 1).await, None);
+        // A second byte buys no time.
+        patience.received();
+        assert_eq!(rings(&mut alarm, &patience, 9).await, Some(1));
+        patience.asked();
+        assert_eq!(rings(&mut alarm, &patience, 999).await, None);
+        // A body's bytes, and `100 Continue`, are no beginning of anything.
+        patience.received();
+        patience.flushed();
+        assert_eq!(rings(&mut alarm, &patience, 999).await, None);
+        patience.answered();
+        assert_eq!(rings(&mut alarm, &patience, 40).await, None);
+        // Every write of it is flushed, and none buys time.
+        patience.flushed();
+        patience.writes();
+        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(20));
+        patience.flushed();
+        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_has_all_time_as_long_as_its_client_takes_something() {
+        let patience = Patience::new(&Limits::default());
+        let mut alarm = Alarm::new(&patience);
+        patience.asked();
+        patience.wrote(true);
+        assert_eq!(rings(&mut alarm, &patience, 9999).await, None);
+        patience.wrote(false);
+        assert_eq!(rings(&mut alarm, &patience, 20).await, None);
+        // Nothing again is no news, and a part of it is.
+        patience.wrote(false);
+        assert!(!patience.is_stalled());
+        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(10));
+        assert!(patience.is_stalled());
+        patience.wrote(true);
+        assert_eq!(rings(&mut alarm, &patience, 9999).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_time_is_not_missed_for_a_longer_one() {
+        let patience = patience();
+        let mut alarm = Alarm::new(&patience);
+        patience.asked();
+        patience.answered();
+        patience.flushed();
+        assert_eq!(rings(&mut alarm, &patience, 5).await, None);
+        patience.received();
+        assert_eq!(rings(&mut alarm, &patience, 9).await, Some(2));
+    }
+}

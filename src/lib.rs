@@ -19,7 +19,7 @@
 //! | [`chat`] | the product: rooms, history, subscriptions; no HTTP, no sockets |
 //! | [`sse`] | the wire format: bytes in, bytes out |
 //! | [`http`] | the hyper service: a request in, a response out |
-//! | [`server`] | sockets: listening, connections, the fan-out, drain |
+//! | [`server`] | sockets: listening or handed over, connections, the fan-out, drain |
 //! | [`client`] | the other side: publish, and subscribe with resume |
 //! | [`cli`] | the command line |
 //! | [`config`] | what the server uses, each default a documented constant |

@@ -142,6 +142,11 @@ impl Hub {
         }
     }
 
+    /// How many rooms there are.
+    pub fn room_count(&self) -> usize {
+        self.lock().all().count()
+    }
+
     /// All rooms, by name.
     pub fn rooms(&self) -> Vec<RoomSummary> {
         let rooms = self.lock();

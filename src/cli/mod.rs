@@ -8,6 +8,7 @@ mod bench;
 mod exit;
 mod generate;
 mod health;
+mod notify;
 mod remote;
 mod send;
 mod serve;

@@ -5,11 +5,13 @@ mod limits;
 mod open_files;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::level_filters::LevelFilter;
 
 use self::access::AccessFlags;
@@ -17,15 +19,18 @@ use self::limits::LimitFlags;
 use self::open_files::fit_into_open_files;
 use super::exit::{End, Outcome};
 use super::is_colour_wanted;
+use super::notify;
 use super::signals::Signals;
 use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
 use crate::config::{self, Config};
-use crate::server::Server;
+use crate::server::{Server, StartError, inherited};
 
 /// The flags of the server.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// Address and port to listen on; repeat it or use commas for more; port 0 takes a free one
+    ///
+    /// Sockets that a service manager hands over (LISTEN_FDS) are used in place of all of them.
     #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', value_parser = parse_address,
           default_values_t = [config::DEFAULT_LISTEN])]
     listen: Vec<SocketAddr>,
@@ -128,6 +133,8 @@ fn runtime() -> tokio::runtime::Builder {
 impl Serve {
     /// Serves until a signal.
     pub(super) fn run(self) -> Outcome {
+        // First, while there is one thread: it changes the environment.
+        let sockets = inherited().map_err(|error| End::Failed.because(error))?;
         self.start_log();
         let mut config = self.into_config();
         fit_into_open_files(&mut config);
@@ -135,7 +142,7 @@ impl Serve {
             .enable_all()
             .build()
             .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
-        let outcome = runtime.block_on(serve(config));
+        let outcome = runtime.block_on(serve(config, sockets));
         // What a second signal left running is not waited for.
         runtime.shutdown_background();
         outcome
@@ -177,17 +184,32 @@ impl Serve {
     }
 }
 
-async fn serve(config: Config) -> Outcome {
+async fn serve(config: Config, sockets: Vec<TcpListener>) -> Outcome {
     let signals = || {
         Signals::new()
             .map_err(|error| End::Failed.because(format_args!("can't wait for signals: {error}")))
     };
     let (mut first, mut second) = (signals()?, signals()?);
-    let server = Server::bind(config).map_err(|error| End::Failed.because(error))?;
+    let server = start(config, sockets).map_err(|error| End::Failed.because(error))?;
     announce(server.addresses());
+    notify::ready();
+    let app = Arc::clone(server.app());
+    let _telling = AbortOnDropHandle::new(tokio::spawn(notify::keep_telling(Arc::clone(&app))));
+    let told_to_stop = async {
+        first.next().await;
+        notify::stopping(&app);
+    };
     tokio::select! {
-        _ = server.run(first.next()) => Ok(()),
+        _ = server.run(told_to_stop) => Ok(()),
         () = async { second.next().await; second.next().await } => Err(End::Interrupted.silently()),
+    }
+}
+
+fn start(config: Config, sockets: Vec<TcpListener>) -> Result<Server, StartError> {
+    if sockets.is_empty() {
+        Server::bind(config)
+    } else {
+        Server::inherit(config, sockets)
     }
 }
 
@@ -207,7 +229,7 @@ fn announce(addresses: &[SocketAddr]) {
 }
 
 /// An address that a browser on this machine can open.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),

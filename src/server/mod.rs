@@ -1,12 +1,13 @@
 //! Sockets: listening, connections, and a shutdown that loses nobody.
 //!
-//! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is
-//! told to stop and has drained.
+//! [`Server::bind`] takes the addresses, or [`Server::inherit`] the sockets that
+//! are there; [`Server::run`] serves until it is told to stop and has drained.
 
 mod connection;
 mod drain;
 mod fanout;
 mod flushing;
+mod inherited;
 mod listen;
 mod patience;
 
@@ -25,6 +26,7 @@ use crate::config::{BadSetting, Config};
 use crate::http::App;
 pub use drain::Drained;
 use fanout::Fanout;
+pub use inherited::inherited;
 
 /// How often rooms are looked after: presence told, idle rooms forgotten.
 const TICK: Duration = Duration::from_secs(1);
@@ -36,6 +38,8 @@ pub enum StartError {
     Setting(BadSetting),
     /// An address that can't be listened on.
     Listen(SocketAddr, io::Error),
+    /// A socket from the service manager that can't be served on.
+    Inherited(io::Error),
     /// The threads that write to readers can't be started.
     Workers(io::Error),
 }
@@ -45,6 +49,9 @@ impl fmt::Display for StartError {
         match self {
             Self::Setting(setting) => setting.fmt(f),
             Self::Listen(address, error) => write!(f, "--listen {address}: {error}"),
+            Self::Inherited(error) => {
+                write!(f, "LISTEN_FDS: not a TCP socket that listens: {error}")
+            }
             Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
         }
     }
@@ -100,6 +107,37 @@ impl Server {
             .iter()
             .map(bind)
             .collect::<Result<Vec<_>, _>>()?;
+        Self::over(app, listeners)
+    }
+
+    /// Takes sockets that listen and don't block, in place of the addresses of
+    /// `config`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the flag that is wrong, or the socket.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub fn inherit(
+        mut config: Config,
+        sockets: Vec<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
+        let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
+        config.listen = addresses
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Inherited)?;
+        let app = Arc::new(App::new(config)?);
+        let listeners = sockets
+            .into_iter()
+            .map(TcpListener::from_std)
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Inherited)?;
+        Self::over(app, listeners)
+    }
+
+    fn over(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
         let local = |(listener, &asked): (&TcpListener, &SocketAddr)| {
             listener
                 .local_addr()

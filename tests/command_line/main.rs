@@ -11,6 +11,7 @@ mod talking;
 mod chat;
 mod health;
 mod send;
+mod service_manager;
 mod tail;
 
 use std::io::{BufRead as _, BufReader, Write as _};

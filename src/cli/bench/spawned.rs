@@ -25,6 +25,8 @@ impl Spawned {
             // Flags win over these.
             .env("SSE_CHAT_LISTEN", "127.0.0.1:0")
             .env("SSE_CHAT_LOG_LEVEL", "warn")
+            // What a service manager is told, the benchmark would tell it.
+            .env_remove("NOTIFY_SOCKET")
             // Ctrl-C is for the benchmark, which then stops the server itself.
             .process_group(0)
             .stdin(Stdio::null())

@@ -1,0 +1,42 @@
+//! Sockets that a service manager has opened and hands to this process as
+//! descriptors: sd_listen_fds(3). It keeps them over a restart, so that who
+//! connects meanwhile waits in their queue, and is refused by nobody.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd as _;
+
+use listenfd::ListenFd;
+use socket2::SockRef;
+
+use super::StartError;
+
+/// The sockets that were handed over; none if nobody did, or if `LISTEN_PID` is
+/// another process.
+///
+/// Call it before a thread starts: it takes `LISTEN_FDS` and `LISTEN_PID` out of
+/// the environment, so that no child takes them for its own.
+///
+/// # Errors
+///
+/// [`StartError::Inherited`] at the first that is not a TCP listener.
+pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
+    let mut sockets = ListenFd::from_env();
+    (0..sockets.len())
+        .map(|place| listener(&mut sockets, place))
+        .map(|socket| socket.map_err(StartError::Inherited))
+        .collect()
+}
+
+fn listener(sockets: &mut ListenFd, place: usize) -> io::Result<TcpListener> {
+    let socket = sockets
+        .take_tcp_listener(place)?
+        .ok_or(io::ErrorKind::NotFound)?;
+    // A socket unit with Accept=yes hands over connections.
+    if !SockRef::from(&socket).is_listener()? {
+        let why = format!("fd {} does not listen", socket.as_raw_fd());
+        return Err(io::Error::other(why));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

@@ -1,10 +1,14 @@
 //! The server that a command talks to: its flag, and what its answers mean for
 //! the exit code.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 
 use super::exit::{End, Failure};
+use super::serve::reachable;
 use crate::client::{Client, Error, ServerUrl};
+use crate::config;
 
 /// Where the server is.
 #[derive(Debug, Args)]
@@ -14,9 +18,21 @@ pub(super) struct Remote {
         long,
         env = "SSE_CHAT_URL",
         value_name = "URL",
-        default_value = "http://127.0.0.1:8080"
+        default_value_t = local_server(std::env::var("SSE_CHAT_LISTEN").ok().as_deref())
     )]
     url: ServerUrl,
+}
+
+/// The server that `listen`, its own variable, starts on this machine: in a
+/// container both see the same environment. What can't be understood is the
+/// server's to complain about.
+fn local_server(listen: Option<&str>) -> ServerUrl {
+    let first = listen.and_then(|addresses| addresses.split(',').next()?.parse().ok());
+    let address = first
+        .filter(|address: &SocketAddr| address.port() != 0)
+        .unwrap_or(config::DEFAULT_LISTEN);
+    let url = format!("http://{}", reachable(address));
+    url.parse().expect("an address makes a URL")
 }
 
 impl Remote {
@@ -38,5 +54,25 @@ pub(super) fn end_of(error: &Error) -> End {
     match error {
         Error::Refused(_) => End::Refused,
         _ => End::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_url_it_is_the_server_that_the_environment_starts() {
+        for (listen, url) in [
+            (None, "http://127.0.0.1:8080"),
+            (Some("0.0.0.0:9000"), "http://127.0.0.1:9000"),
+            (Some("[::]:9000,10.0.0.1:80"), "http://[::1]:9000"),
+            (Some("10.0.0.1:80"), "http://10.0.0.1:80"),
+            (Some("127.0.0.1:0"), "http://127.0.0.1:8080"),
+            (Some("nonsense"), "http://127.0.0.1:8080"),
+            (Some(""), "http://127.0.0.1:8080"),
+        ] {
+            assert_eq!(local_server(listen).to_string(), url, "{listen:?}");
+        }
     }
 }

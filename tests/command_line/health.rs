@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::running::Running;
+use crate::running::{Running, program};
 use crate::talking::{HTML, answering, assert_ends, nobody, run_with};
 
 #[test]
@@ -17,6 +17,19 @@ fn a_server_that_lives_is_ok() {
         let line = String::from_utf8(output.stdout).unwrap();
         assert_eq!(line, format!("http://{}/{path}: ok\n", server.address));
     }
+}
+
+#[test]
+fn in_the_server_s_own_environment_it_needs_no_address() {
+    let server = Running::free();
+    let listen = format!("0.0.0.0:{}", server.address.port());
+    let output = program()
+        .arg("health")
+        .env("SSE_CHAT_LISTEN", listen)
+        .env_remove("SSE_CHAT_URL")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

@@ -1,0 +1,21 @@
+# syntax=docker/dockerfile:1
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /source
+COPY . .
+# What was built before is kept between builds, outside of the image.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/source/target \
+    cp "$(deploy/build-static.sh)" /sse-chat
+
+FROM scratch
+COPY --from=build /sse-chat /sse-chat
+# In a container, "this machine only" is nobody.
+ENV SSE_CHAT_LISTEN=0.0.0.0:8080
+EXPOSE 8080
+# Nobody: there is no user in an empty image, and the server needs none.
+USER 65534:65534
+STOPSIGNAL SIGTERM
+# It asks where SSE_CHAT_LISTEN says, so change the port by that and not by a flag.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/sse-chat", "health"]
+ENTRYPOINT ["/sse-chat"]

@@ -61,6 +61,8 @@ missing_packages() {
   [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || echo fonts-noto-color-emoji
   have cc || echo gcc libc6-dev
   have make || echo make
+  have systemd-socket-activate || echo systemd
+  [ -x /usr/sbin/nginx ] || echo nginx-light
 }
 
 as_root() {
@@ -142,6 +144,7 @@ real_steps() {
   step 'page in Firefox' limited node tests/real/firefox.mjs
   step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
   step "the original demo's page" limited node tests/real/demo.mjs
+  step 'packaging' limited bash tests/real/packaging.sh
   # It installs and builds what it needs, so the limit is its own.
   step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
 }

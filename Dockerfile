@@ -6,7 +6,7 @@ COPY . .
 # What was built before is kept between builds, outside of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cp "$(deploy/build-static.sh)" /sse-chat
+    cp "$(bash deploy/build-static.sh)" /sse-chat
 
 FROM scratch
 COPY --from=build /sse-chat /sse-chat

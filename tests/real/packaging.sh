@@ -11,7 +11,7 @@ PATH=$PATH:/usr/sbin
 
 deadline=20
 checks=0
-children=()
+declare -A children=()
 venv=tests/real/venv/bin
 # Another root is for root to enter.
 as_root=()
@@ -20,9 +20,9 @@ work=$(mktemp -d)
 
 finish() {
   local child
-  for child in "${children[@]}"; do
-    "${as_root[@]}" kill -9 "$child" 2>/dev/null || true
-    # Without this, bash tells of the killed job.
+  for child in "${!children[@]}"; do
+    # In peace: nginx has children of its own.
+    "${as_root[@]}" kill "$child" 2>/dev/null || true
     wait "$child" 2>/dev/null || true
   done
   rm -rf "$work"
@@ -49,7 +49,7 @@ start() {
   mkfifo "$work/out"
   "$@" >"$work/out" &
   server=$!
-  children+=("$server")
+  children[$server]=runs
   local line
   read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
   rm "$work/out"
@@ -62,6 +62,7 @@ stop() {
   status=0
   "${as_root[@]}" kill "$server"
   wait "$server" || status=$?
+  unset "children[$server]"
 }
 
 # get PATH, of what listens on `port`.
@@ -120,7 +121,7 @@ systemd-analyze security --offline=true --threshold=5 --no-pager "$work/sse-chat
 # Its port was the last server's, so it is free.
 systemd-socket-activate --listen="127.0.0.1:$port" "$static" --listen 127.0.0.1:1 2>/dev/null >&2 &
 server=$!
-children+=("$server")
+children[$server]=runs
 until : 2>/dev/null <>"/dev/tcp/127.0.0.1/$port"; do
   kill -0 "$server" 2>/dev/null || die 'systemd-socket-activate ended'
 done
@@ -151,12 +152,12 @@ sed -e "s/listen 80;/listen 127.0.0.1:$port;/" -e "s|http://chat:8080|http://127
   -e "s|^http {|&\naccess_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;|" \
   deploy/compose/nginx.conf >"$work/nginx/nginx.conf"
 nginx -p "$work/nginx" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;' 2>"$work/nginx/log" &
-children+=("$!")
+children[$!]=runs
 until : 2>/dev/null <>"/dev/tcp/127.0.0.1/$port"; do
   kill -0 "$!" 2>/dev/null || die "nginx ended: $(cat "$work/nginx/log")"
 done
 exec 9< <(exec curl --silent --no-buffer --max-time "$deadline" "http://127.0.0.1:$port/rooms/lobby/events")
-children+=("$!")
+children[$!]=runs
 heard() {
   local line
   while read -r -t "$deadline" line <&9; do

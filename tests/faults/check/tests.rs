@@ -1,0 +1,347 @@
+//! The checker finds what is planted, and nothing else.
+
+use super::{Wrong, check};
+use crate::record::{Begins, Gap, Id, Reading, Record, Seen, Sent, Shown};
+
+/// Message `seq` of the room `a`, with the same number, in the epoch `e`.
+fn shown(seq: u64) -> Shown {
+    in_epoch("e", seq, seq, seq)
+}
+
+/// The `n`th message of Ada.
+fn in_epoch(epoch: &str, seq: u64, number: u64, n: u64) -> Shown {
+    Shown {
+        id: id(epoch, seq),
+        room: "a".into(),
+        number,
+        name: "Ada".into(),
+        text: format!("text {n}"),
+        client_id: format!("Ada-{n}"),
+    }
+}
+
+fn id(epoch: &str, seq: u64) -> Id {
+    Id {
+        epoch: epoch.into(),
+        seq,
+    }
+}
+
+fn hello(cursor: &str, next: u64) -> Seen {
+    Seen::Hello {
+        cursor: cursor.into(),
+        next: vec![("a".into(), next)],
+    }
+}
+
+fn gap(cursor: &str, reason: &str, lost: Option<u64>, next: u64) -> Seen {
+    Seen::Gap(Gap {
+        cursor: cursor.into(),
+        room: "a".into(),
+        reason: reason.into(),
+        lost,
+        next,
+    })
+}
+
+fn update(seq: u64) -> Seen {
+    Seen::Update(shown(seq))
+}
+
+/// What Ada said.
+fn six() -> Vec<Shown> {
+    (1..=6).map(shown).collect()
+}
+
+/// What Bob saw, and what is wrong with it, where Ada said six messages in one
+/// life of the server and all were answered.
+fn wrongs(seen: Vec<Seen>) -> Vec<Wrong> {
+    check(&record(seen, &six()))
+}
+
+fn record(seen: Vec<Seen>, answers: &[Shown]) -> Record {
+    let sent = |answer: &Shown| Sent {
+        room: answer.room.clone(),
+        writer: answer.name.clone(),
+        n: answer.client_id[4..].parse().unwrap(),
+        client_id: answer.client_id.clone(),
+        text: answer.text.clone(),
+        answer: Some(answer.clone()),
+    };
+    Record {
+        sent: answers.iter().map(sent).collect(),
+        last_words: answers.last().cloned().into_iter().collect(),
+        readings: vec![Reading {
+            reader: "Bob".into(),
+            rooms: vec!["a".into()],
+            begins: Begins::Now,
+            seen,
+            stayed: true,
+        }],
+    }
+}
+
+/// Bob sees hello, then these messages.
+fn sees(seqs: &[u64]) -> Vec<Seen> {
+    let updates = seqs.iter().map(|&seq| update(seq));
+    std::iter::once(hello("e-0", 1)).chain(updates).collect()
+}
+
+fn bob() -> String {
+    "Bob".into()
+}
+
+#[test]
+fn a_sound_record_has_nothing_wrong() {
+    assert_eq!(wrongs(sees(&[1, 2, 3, 4, 5, 6])), []);
+    let mut cut = sees(&[1, 2]);
+    cut.extend([Seen::Cut, hello("e-2", 4), update(3), update(4)]);
+    cut.extend([Seen::Bye { retry_ms: 1 }, Seen::Ended, hello("e-4", 7)]);
+    cut.extend([gap("e-5", "evicted", Some(1), 6), update(6)]);
+    assert_eq!(wrongs(cut), []);
+}
+
+#[test]
+fn a_restart_that_is_announced_is_sound() {
+    // Message 2 was answered, and died with its epoch.
+    let answers = vec![shown(1), shown(2), in_epoch("f", 1, 1, 3)];
+    let mut seen = sees(&[1]);
+    seen.extend([Seen::Cut, hello("e-1", 1), gap("f-0", "restart", None, 1)]);
+    seen.push(Seen::Update(answers[2].clone()));
+    assert_eq!(check(&record(seen, &answers)), []);
+}
+
+#[test]
+fn a_message_that_died_with_its_epoch_may_be_said_in_the_next() {
+    let again = in_epoch("f", 1, 1, 2);
+    let mut seen = sees(&[1, 2]);
+    seen.extend([Seen::Cut, hello("e-2", 1), gap("f-0", "restart", None, 1)]);
+    seen.push(Seen::Update(again.clone()));
+    assert_eq!(check(&record(seen, &[shown(1), again])), []);
+}
+
+#[test]
+fn a_loss_is_found() {
+    // In the middle the numbers show it too.
+    let wrong = wrongs(sees(&[1, 2, 4, 5, 6]));
+    let hole = Wrong::Hole {
+        reader: bob(),
+        id: id("e", 4),
+        after: 2,
+    };
+    let lost = Wrong::Lost {
+        reader: bob(),
+        id: id("e", 3),
+    };
+    assert_eq!(wrong, [hole, lost]);
+}
+
+#[test]
+fn a_loss_at_the_end_is_found() {
+    let wrong = Wrong::NotThere {
+        reader: bob(),
+        room: "a".into(),
+    };
+    assert_eq!(wrongs(sees(&[1, 2, 3, 4, 5])), [wrong]);
+}
+
+#[test]
+fn a_loss_at_the_beginning_is_found() {
+    let wrong = wrongs(sees(&[2, 3, 4, 5, 6]));
+    let lost = Wrong::Lost {
+        reader: bob(),
+        id: id("e", 1),
+    };
+    assert!(wrong.contains(&lost), "{wrong:?}");
+}
+
+#[test]
+fn an_answered_message_that_nobody_ever_saw_is_found() {
+    // The numbers have no hole: two messages were given the same one.
+    let mut answers = six();
+    answers.insert(3, in_epoch("e", 100, 3, 9));
+    let wrong = check(&record(sees(&[1, 2, 3, 4, 5, 6]), &answers));
+    let lost = Wrong::Lost {
+        reader: bob(),
+        id: id("e", 100),
+    };
+    assert!(wrong.contains(&lost), "{wrong:?}");
+}
+
+#[test]
+fn two_messages_with_one_number_are_found() {
+    let answers = vec![shown(1), shown(2), in_epoch("e", 3, 2, 3)];
+    let wrong = check(&record(sees(&[1, 2]), &answers));
+    let twice = Wrong::NumberTwice {
+        room: "a".into(),
+        number: 2,
+    };
+    assert!(wrong.contains(&twice), "{wrong:?}");
+}
+
+#[test]
+fn a_duplicate_is_found() {
+    let mut again = sees(&[1, 2, 3]);
+    again.extend([Seen::Cut, hello("e-3", 4), update(3), update(4)]);
+    again.extend([update(5), update(6)]);
+    let twice = Wrong::Again {
+        reader: bob(),
+        id: id("e", 3),
+    };
+    let order = Wrong::IdOrder {
+        reader: bob(),
+        id: "e-3".into(),
+    };
+    assert_eq!(wrongs(again), [order, twice]);
+}
+
+#[test]
+fn another_order_is_found() {
+    let wrong = wrongs(sees(&[1, 3, 2, 4, 5, 6]));
+    let order = Wrong::IdOrder {
+        reader: bob(),
+        id: "e-2".into(),
+    };
+    assert!(wrong.contains(&order), "{wrong:?}");
+}
+
+#[test]
+fn a_message_from_nowhere_is_found() {
+    let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
+    seen.push(Seen::Update(in_epoch("e", 7, 7, 7)));
+    assert_eq!(wrongs(seen), [Wrong::Nowhere(id("e", 7))]);
+}
+
+#[test]
+fn a_changed_text_is_found() {
+    let mut answers = six();
+    answers[3].text.push('!');
+    let mut record = record(sees(&[1, 2, 3, 4, 5, 6]), &answers);
+    assert_eq!(check(&record), [Wrong::TwoFaces(id("e", 4))]);
+    record.readings[0].seen[4] = Seen::Update(record.sent[3].answer.clone().unwrap());
+    record.sent[3].text = "text 4".into();
+    assert_eq!(check(&record), [Wrong::Altered(id("e", 4))]);
+}
+
+#[test]
+fn a_message_that_is_said_twice_is_found() {
+    let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
+    seen.push(Seen::Update(in_epoch("e", 7, 7, 6)));
+    let twice = Wrong::SaidTwice {
+        client_id: "Ada-6".into(),
+    };
+    assert_eq!(wrongs(seen), [twice]);
+}
+
+#[test]
+fn a_writer_s_broken_order_is_found() {
+    let answers = vec![shown(1), in_epoch("e", 2, 2, 3), in_epoch("e", 3, 3, 2)];
+    let mut seen = vec![hello("e-0", 1)];
+    seen.extend(answers.iter().cloned().map(Seen::Update));
+    let order = Wrong::WriterOrder {
+        writer: "Ada".into(),
+        n: 2,
+    };
+    assert_eq!(check(&record(seen, &answers)), [order]);
+}
+
+#[test]
+fn a_gap_that_counts_wrong_is_found() {
+    for bad in [
+        gap("e-3", "evicted", Some(3), 4),
+        gap("e-3", "lagged", Some(1), 4),
+        gap("e-3", "unknown", None, 4),
+        gap("e-1", "evicted", None, 2),
+    ] {
+        let mut seen = sees(&[1]);
+        seen.extend([bad.clone(), update(4), update(5), update(6)]);
+        let wrong = wrongs(seen);
+        let is_bad = |wrong: &Wrong| matches!(wrong, Wrong::BadGap { .. });
+        assert!(wrong.iter().any(is_bad), "{bad:?}: {wrong:?}");
+    }
+}
+
+#[test]
+fn a_gap_that_hides_too_little_is_found() {
+    let mut seen = sees(&[1]);
+    seen.extend([gap("e-2", "evicted", Some(1), 3), update(4)]);
+    seen.extend([update(5), update(6)]);
+    let lost = Wrong::Lost {
+        reader: bob(),
+        id: id("e", 3),
+    };
+    assert!(wrongs(seen).contains(&lost));
+}
+
+#[test]
+fn a_restart_without_a_gap_is_found() {
+    let answers = vec![shown(1), in_epoch("f", 1, 1, 2)];
+    let mut seen = sees(&[1]);
+    seen.extend([Seen::Cut, hello("e-1", 1)]);
+    seen.push(Seen::Update(answers[1].clone()));
+    let silent = Wrong::SilentRestart {
+        reader: bob(),
+        id: id("f", 1),
+    };
+    assert_eq!(check(&record(seen, &answers)), [silent]);
+}
+
+#[test]
+fn a_restart_that_was_none_is_found() {
+    let mut seen = sees(&[1, 2]);
+    seen.extend([Seen::Cut, hello("e-2", 3), gap("e-2", "restart", None, 3)]);
+    seen.extend([3, 4, 5, 6].map(update));
+    let wrong = wrongs(seen);
+    assert!(matches!(&wrong[..], [Wrong::BadGap { .. }]), "{wrong:?}");
+}
+
+#[test]
+fn a_stream_that_goes_on_elsewhere_is_found() {
+    let mut seen = sees(&[1, 2, 3]);
+    seen.extend([Seen::Cut, hello("e-2", 4)]);
+    seen.extend([4, 5, 6].map(update));
+    let wrong = Wrong::BadHello {
+        reader: bob(),
+        cursor: "e-2".into(),
+    };
+    assert_eq!(wrongs(seen), [wrong]);
+}
+
+#[test]
+fn what_no_stream_has_is_found() {
+    let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
+    seen.push(Seen::Odd("a moose".into()));
+    seen.extend([Seen::Bye { retry_ms: 1 }, hello("e-6", 7)]);
+    let wrong = wrongs(seen);
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    let is_odd = |wrong: &Wrong| matches!(wrong, Wrong::Odd { .. });
+    assert!(wrong.iter().all(is_odd), "{wrong:?}");
+}
+
+#[test]
+fn a_backlog_may_begin_anywhere_but_not_after_now() {
+    for (first, is_sound) in [(1, true), (3, true), (4, true), (5, false)] {
+        let mut seen = vec![hello("e-0", 4)];
+        seen.extend((first..=6).map(update));
+        let mut record = record(seen, &six());
+        record.readings[0].begins = Begins::Past;
+        assert_eq!(check(&record).is_empty(), is_sound, "from {first}");
+    }
+}
+
+#[test]
+fn a_reader_without_hello_begins_at_one() {
+    for (first, is_sound) in [(1, true), (2, false)] {
+        let seen = (first..=6).map(update).collect();
+        let mut record = record(seen, &six());
+        record.readings[0].begins = Begins::AtOne;
+        assert_eq!(check(&record).is_empty(), is_sound, "from {first}");
+    }
+}
+
+#[test]
+fn a_reader_that_left_is_owed_nothing_after_that() {
+    let mut record = record(sees(&[1, 2]), &six());
+    record.readings[0].stayed = false;
+    assert_eq!(check(&record), []);
+}

@@ -1,0 +1,308 @@
+//! Goes along with one reader, event by event, and remembers of each room what
+//! it was given and what it was told it would not get.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+
+use super::Wrong;
+use super::ledger::Ledger;
+use crate::record::{Begins, Gap, Id, Reading, Seen, Shown};
+
+#[derive(Default)]
+pub(super) struct Walk {
+    reader: String,
+    rooms: HashMap<String, Place>,
+    /// The id of the last event of this stream that had one.
+    last_of_stream: Option<Id>,
+    /// What a reconnect sends; `None` where that is not known.
+    cursor: Option<String>,
+    was_told_bye: bool,
+    given: HashSet<Id>,
+    wrongs: Vec<Wrong>,
+}
+
+/// Where the reader is in one room.
+#[derive(Default)]
+struct Place {
+    /// Unknown after a restart, until the first message shows it.
+    epoch: Option<String>,
+    /// The epoch that a restart ended.
+    left: Option<String>,
+    next: Next,
+    /// What is accounted for, by epoch: from the first number that the reader
+    /// had to see up to where it was when it was last heard of.
+    accounts: HashMap<String, Account>,
+    /// Where the next account begins; it has no epoch yet.
+    begins: Option<u64>,
+}
+
+/// The number of the next message.
+#[derive(Default, Clone, Copy)]
+enum Next {
+    #[default]
+    Unknown,
+    AtMost(u64),
+    Is(u64),
+}
+
+#[derive(Default)]
+struct Account {
+    from: u64,
+    /// One past the last number.
+    to: u64,
+    gaps: Vec<RangeInclusive<u64>>,
+}
+
+impl Walk {
+    pub(super) fn along(reading: &Reading) -> Self {
+        let mut walk = Self {
+            reader: reading.reader.clone(),
+            ..Self::default()
+        };
+        for room in &reading.rooms {
+            let mut place = Place::default();
+            if reading.begins == Begins::AtOne {
+                place.go_on_at(1);
+            }
+            walk.rooms.insert(room.clone(), place);
+        }
+        for seen in &reading.seen {
+            walk.take(seen, reading.begins);
+        }
+        walk
+    }
+
+    fn take(&mut self, seen: &Seen, begins: Begins) {
+        let is_end = matches!(seen, Seen::Ended | Seen::Cut);
+        if self.was_told_bye && !is_end {
+            self.odd(format!("after bye: {seen:?}"));
+        }
+        match seen {
+            Seen::Hello { cursor, next } => self.hello(cursor, next, begins),
+            Seen::Update(shown) => self.update(shown),
+            Seen::Gap(gap) => self.gap(gap),
+            Seen::Ping => {}
+            Seen::Bye { .. } => self.was_told_bye = true,
+            Seen::Ended | Seen::Cut => {
+                (self.last_of_stream, self.was_told_bye) = (None, false);
+            }
+            Seen::Odd(what) => self.odd(what.clone()),
+        }
+    }
+
+    fn hello(&mut self, cursor: &str, next: &[(String, u64)], begins: Begins) {
+        let is_first = self.cursor.is_none();
+        if self
+            .cursor
+            .as_ref()
+            .is_some_and(|known| !known.is_empty() && known != cursor)
+        {
+            self.wrongs.push(Wrong::BadHello {
+                reader: self.reader.clone(),
+                cursor: cursor.to_owned(),
+            });
+        }
+        self.cursor = Some(cursor.to_owned());
+        self.last_of_stream = cursor.parse().ok();
+        if !is_first || begins == Begins::AtOne {
+            return;
+        }
+        let epoch = self.last_of_stream.as_ref().map(|id| id.epoch.clone());
+        for (room, next) in next {
+            let Some(place) = self.rooms.get_mut(room) else {
+                continue;
+            };
+            place.epoch.clone_from(&epoch);
+            match begins {
+                Begins::Past => place.next = Next::AtMost(*next),
+                Begins::Now | Begins::AtOne => place.go_on_at(*next),
+            }
+        }
+    }
+
+    fn update(&mut self, shown: &Shown) {
+        let id = &shown.id;
+        self.order(id);
+        self.cursor = Some(id.to_string());
+        if !self.given.insert(id.clone()) {
+            return self.again(id);
+        }
+        let Some(place) = self.rooms.get_mut(&shown.room) else {
+            return self.odd(format!("a message of {}", shown.room));
+        };
+        let is_same = place.epoch.as_ref().is_none_or(|epoch| *epoch == id.epoch);
+        let wrong = match place.next {
+            _ if !is_same => Some(Wrong::SilentRestart {
+                reader: self.reader.clone(),
+                id: id.clone(),
+            }),
+            _ if place.left.take().as_ref() == Some(&id.epoch) => Some(Wrong::BadGap {
+                reader: self.reader.clone(),
+                what: format!("{id} is of an epoch that ended"),
+            }),
+            Next::Is(next) if shown.number < next => Some(Wrong::Again {
+                reader: self.reader.clone(),
+                id: id.clone(),
+            }),
+            Next::Is(next) | Next::AtMost(next) if shown.number > next => Some(Wrong::Hole {
+                reader: self.reader.clone(),
+                id: id.clone(),
+                after: next.saturating_sub(1),
+            }),
+            _ => None,
+        };
+        self.wrongs.extend(wrong);
+        place.give(shown);
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        if let Ok(id) = gap.cursor.parse::<Id>()
+            && gap.reason != "restart"
+        {
+            self.order(&id);
+        }
+        self.cursor = Some(gap.cursor.clone());
+        let Some(place) = self.rooms.get_mut(&gap.room) else {
+            return self.odd(format!("a gap of {}", gap.room));
+        };
+        let fits = match (&*gap.reason, place.next) {
+            ("restart", _) => {
+                place.leave();
+                gap.lost.is_none()
+            }
+            ("evicted" | "lagged", Next::Is(next)) => {
+                let lost = gap.next.checked_sub(next).filter(|&lost| lost > 0);
+                place.miss(next, gap.next);
+                lost.is_some() && (gap.lost.is_none() || gap.lost == lost)
+            }
+            ("evicted" | "lagged", _) => gap.lost != Some(0),
+            _ => false,
+        };
+        place.go_on_at(gap.next);
+        if !fits {
+            self.wrongs.push(Wrong::BadGap {
+                reader: self.reader.clone(),
+                what: format!("{gap:?}"),
+            });
+        }
+    }
+
+    fn order(&mut self, id: &Id) {
+        let last = self.last_of_stream.replace(id.clone());
+        if last.is_some_and(|last| last.epoch == id.epoch && last.seq >= id.seq) {
+            self.wrongs.push(Wrong::IdOrder {
+                reader: self.reader.clone(),
+                id: id.to_string(),
+            });
+        }
+    }
+
+    fn again(&mut self, id: &Id) {
+        self.wrongs.push(Wrong::Again {
+            reader: self.reader.clone(),
+            id: id.clone(),
+        });
+    }
+
+    fn odd(&mut self, what: String) {
+        self.wrongs.push(Wrong::Odd {
+            reader: self.reader.clone(),
+            what,
+        });
+    }
+
+    /// What was wrong on the way, and what the reader should have seen.
+    pub(super) fn wrongs(
+        mut self,
+        reading: &Reading,
+        ledger: &Ledger<'_>,
+        last_words: &[Shown],
+    ) -> Vec<Wrong> {
+        let mut lost = Vec::new();
+        for shown in ledger.answers() {
+            let is_due = |place: &Place| place.owes(shown) && !self.given.contains(&shown.id);
+            if self.rooms.get(&shown.room).is_some_and(is_due) {
+                lost.push(Wrong::Lost {
+                    reader: self.reader.clone(),
+                    id: shown.id.clone(),
+                });
+            }
+        }
+        for last in last_words.iter().filter(|_| reading.stayed) {
+            let is_there = |place: &Place| place.has_reached(last);
+            if self
+                .rooms
+                .get(&last.room)
+                .is_some_and(|place| !is_there(place))
+            {
+                lost.push(Wrong::NotThere {
+                    reader: self.reader.clone(),
+                    room: last.room.clone(),
+                });
+            }
+        }
+        self.wrongs.extend(lost);
+        self.wrongs
+    }
+}
+
+impl Place {
+    /// The next message has this number.
+    fn go_on_at(&mut self, number: u64) {
+        self.next = Next::Is(number);
+        if self.epoch.is_none() {
+            self.begins = Some(number);
+        } else {
+            self.account_from(number).to = number;
+        }
+    }
+
+    /// The epoch ends here: what was said in it after this is in the gap.
+    fn leave(&mut self) {
+        self.left = self.epoch.take().or(self.left.take());
+    }
+
+    fn miss(&mut self, from: u64, to: u64) {
+        if self.epoch.is_some() && from < to {
+            self.account_from(from).gaps.push(from..=to - 1);
+        }
+    }
+
+    fn give(&mut self, shown: &Shown) {
+        if self.epoch.as_ref() != Some(&shown.id.epoch) {
+            self.epoch = Some(shown.id.epoch.clone());
+            let begins = self.begins.take().unwrap_or(shown.number);
+            self.account_from(begins);
+        }
+        let number = shown.number;
+        let account = self.account_from(number);
+        account.to = account.to.max(number + 1);
+        self.next = Next::Is(number + 1);
+    }
+
+    /// The account of this epoch, which begins here if it is new.
+    fn account_from(&mut self, from: u64) -> &mut Account {
+        let epoch = self.epoch.clone().unwrap_or_default();
+        let new = Account {
+            from,
+            to: from,
+            gaps: Vec::new(),
+        };
+        self.accounts.entry(epoch).or_insert(new)
+    }
+
+    /// Whether the reader had to get this message, by all it knows.
+    fn owes(&self, shown: &Shown) -> bool {
+        let number = shown.number;
+        self.accounts.get(&shown.id.epoch).is_some_and(|account| {
+            (account.from..account.to).contains(&number)
+                && !account.gaps.iter().any(|gap| gap.contains(&number))
+        })
+    }
+
+    fn has_reached(&self, last: &Shown) -> bool {
+        self.accounts
+            .get(&last.id.epoch)
+            .is_some_and(|account| account.to > last.number)
+    }
+}

@@ -17,7 +17,17 @@
 )]
 
 mod check;
+mod client_reader;
+mod notes;
+mod plain_reader;
 mod record;
+mod running;
+mod scene;
+mod tail_reader;
+mod wire;
+mod writer;
+
+mod restarts;
 
 use std::time::Duration;
 

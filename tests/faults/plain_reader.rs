@@ -1,0 +1,201 @@
+//! A reader as a browser's EventSource is one: it comes back with the id of the
+//! last event that had one, and knows nothing else. It trusts no code of ours.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::notes::{Notes, Page};
+use crate::record::{Gap, Seen};
+use crate::wire::{Event, Item, Pace, Wire};
+
+/// A stream without a byte for so many pings is given up. A browser would wait
+/// for longer.
+const SILENT_PINGS: u32 = 5;
+/// What the kernel is asked to keep of a slow reader: as little as it can.
+const SMALL: u32 = 2048;
+
+pub(crate) struct PlainReader {
+    pub(crate) address: SocketAddr,
+    pub(crate) page: Page,
+    /// Path and query of its stream.
+    pub(crate) path: String,
+    /// What it sends on a reconnect; empty for nothing.
+    pub(crate) cursor: String,
+    retry: Duration,
+    sips: Option<Notes>,
+}
+
+#[derive(Deserialize)]
+struct Hello {
+    cursor: String,
+    ping_ms: u64,
+    rooms: Vec<HelloRoom>,
+}
+
+#[derive(Deserialize)]
+struct HelloRoom {
+    room: String,
+    next: u64,
+}
+
+#[derive(Deserialize)]
+struct Hole {
+    room: String,
+    reason: String,
+    lost: Option<u64>,
+    next: u64,
+}
+
+impl PlainReader {
+    pub(crate) fn new(address: SocketAddr, page: Page) -> Self {
+        let rooms = page.look(|reading| reading.rooms.join("&room="));
+        Self {
+            address,
+            page,
+            path: format!("/events?room={rooms}"),
+            cursor: String::new(),
+            retry: Duration::from_millis(50),
+            sips: None,
+        }
+    }
+
+    /// Reads a byte with each message that is answered, until the faults are
+    /// over.
+    pub(crate) fn sipping(mut self, notes: &Notes) -> Self {
+        self.sips = Some(notes.clone());
+        self
+    }
+
+    /// Reads for as long as it lives.
+    pub(crate) async fn follow(mut self) {
+        loop {
+            self.read_one_stream().await;
+            tokio::time::sleep(self.retry).await;
+        }
+    }
+
+    /// Reads one stream to its end, whatever that is.
+    pub(crate) async fn read_one_stream(&mut self) {
+        let Ok(mut wire) = self.open().await else {
+            return;
+        };
+        let end = loop {
+            match wire.next().await {
+                Ok(Item::Event(event)) => self.take(event, &mut wire),
+                Ok(Item::Retry(retry)) => self.retry = retry,
+                Ok(Item::End) => break Seen::Ended,
+                Err(error) if error.kind() == io::ErrorKind::Other => {
+                    self.page.saw(Seen::Odd(error.to_string()));
+                    break Seen::Cut;
+                }
+                Err(_) => break Seen::Cut,
+            }
+        };
+        self.page.saw(end);
+    }
+
+    /// Asks for the stream, and reads the head. An error is what a browser
+    /// would come back from.
+    async fn open(&self) -> io::Result<Wire> {
+        let mut socket = self.connect().await?;
+        let mut request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address);
+        if !self.cursor.is_empty() {
+            request.push_str(&format!("Last-Event-ID: {}\r\n", self.cursor));
+        }
+        request.push_str("\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let pace = self.sips.as_ref().map_or(Pace::Free, Pace::sips);
+        let mut wire = Wire::new(socket, pace);
+        let head = wire.head().await?.to_lowercase();
+        let is_stream = head.starts_with("http/1.1 200 ")
+            && head.contains("\r\ncontent-type: text/event-stream\r\n")
+            && head.contains("\r\ntransfer-encoding: chunked");
+        match is_stream {
+            true => Ok(wire),
+            // While nobody listens a connection may lead back to itself.
+            false if head.starts_with("get ") => Err(io::ErrorKind::ConnectionRefused.into()),
+            false => {
+                self.page.saw(Seen::Odd(head));
+                Err(io::ErrorKind::InvalidData.into())
+            }
+        }
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        if self.sips.is_some() {
+            socket.set_recv_buffer_size(SMALL)?;
+        }
+        socket.connect(self.address).await
+    }
+
+    fn take(&mut self, event: Event, wire: &mut Wire) {
+        let seen = match self.seen(&event, wire) {
+            Ok(seen) => seen,
+            Err(why) => Some(Seen::Odd(format!("{why}: {event:?}"))),
+        };
+        if let Some(id) = event.id {
+            self.cursor = id;
+        }
+        if let Some(seen) = seen {
+            self.page.saw(seen);
+        }
+    }
+
+    fn seen(&self, event: &Event, wire: &mut Wire) -> Result<Option<Seen>, String> {
+        let id = event.id.clone();
+        let seen = match (&*event.kind, id) {
+            ("hello", Some(id)) => {
+                let hello: Hello = parse(&event.data)?;
+                wire.silence = Duration::from_millis(hello.ping_ms) * SILENT_PINGS;
+                if hello.cursor != id {
+                    return Err("two cursors".to_owned());
+                }
+                Seen::Hello {
+                    cursor: id,
+                    next: hello
+                        .rooms
+                        .into_iter()
+                        .map(|room| (room.room, room.next))
+                        .collect(),
+                }
+            }
+            ("update", Some(id)) => {
+                let data: Value = parse(&event.data)?;
+                if data["id"] != *id {
+                    return Err("two ids".to_owned());
+                }
+                Seen::Update(parse(&event.data)?)
+            }
+            ("gap", Some(cursor)) => {
+                let hole: Hole = parse(&event.data)?;
+                Seen::Gap(Gap {
+                    cursor,
+                    room: hole.room,
+                    reason: hole.reason,
+                    lost: hole.lost,
+                    next: hole.next,
+                })
+            }
+            ("bye", None) => {
+                let bye: Value = parse(&event.data)?;
+                let retry_ms = bye["retry_ms"].as_u64().ok_or("no retry_ms")?;
+                Seen::Bye { retry_ms }
+            }
+            ("ping", None) => Seen::Ping,
+            ("presence", None) => return Ok(None),
+            _ => return Err("no event of ours".to_owned()),
+        };
+        Ok(Some(seen))
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(data: &str) -> Result<T, String> {
+    serde_json::from_str(data).map_err(|error| error.to_string())
+}

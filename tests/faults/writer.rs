@@ -1,0 +1,94 @@
+//! A writer: it sends one message after the other, each under a client id until
+//! it is answered, and writes down what it sent and what was answered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sse_chat::client::{Client, Error, Say};
+use tokio::sync::Semaphore;
+
+use crate::client_reader::{client, shown};
+use crate::notes::Notes;
+use crate::record::{Sent, Shown};
+
+/// How long an answer may take before the message is sent again.
+const ANSWER: Duration = Duration::from_secs(1);
+/// A pause before it is sent again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+pub(crate) struct Writer {
+    client: Client,
+    notes: Notes,
+    name: String,
+    rooms: Vec<String>,
+    /// How long each text is, in bytes, beside what names it.
+    filler: usize,
+    n: u64,
+    random: fastrand::Rng,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        address: SocketAddr,
+        notes: Notes,
+        name: &str,
+        rooms: &[&str],
+        random: fastrand::Rng,
+    ) -> Self {
+        Self {
+            client: client(address).with_deadline(ANSWER),
+            notes,
+            name: name.to_owned(),
+            rooms: rooms.iter().map(|&room| room.to_owned()).collect(),
+            filler: 0,
+            n: 0,
+            random,
+        }
+    }
+
+    /// The same, with texts of about so many bytes.
+    pub(crate) fn with_filler(mut self, bytes: usize) -> Self {
+        self.filler = bytes;
+        self
+    }
+
+    /// Says a message for each permit, until there will be no more.
+    pub(crate) async fn write(mut self, allowed: Arc<Semaphore>) {
+        while let Ok(permit) = allowed.acquire().await {
+            permit.forget();
+            let room = self.random.choice(&self.rooms).cloned().unwrap();
+            self.say(&room).await;
+        }
+    }
+
+    /// Says one message in a room, and returns it as it was answered.
+    pub(crate) async fn say(&mut self, room: &str) -> Shown {
+        self.n += 1;
+        let client_id = format!("{}-{}", self.name, self.n);
+        let text = format!("{client_id} {}", "x".repeat(self.filler));
+        let text = text.trim_end().to_owned();
+        let index = self.notes.sending(Sent {
+            room: room.to_owned(),
+            writer: self.name.clone(),
+            n: self.n,
+            client_id: client_id.clone(),
+            text: text.clone(),
+            answer: None,
+        });
+        let say = Say {
+            name: &self.name,
+            message: &text,
+            client_id: Some(&client_id),
+        };
+        let answer = loop {
+            match self.client.publish(room, &say).await {
+                Ok(said) => break shown(std::str::from_utf8(&said.json).unwrap()),
+                Err(Error::Refused(refusal)) if !refusal.may_pass() => panic!("{refusal}"),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        };
+        self.notes.answered(index, answer.clone());
+        answer
+    }
+}

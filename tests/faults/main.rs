@@ -20,6 +20,7 @@ mod check;
 mod client_reader;
 mod notes;
 mod plain_reader;
+mod proxy;
 mod record;
 mod running;
 mod scene;
@@ -27,6 +28,7 @@ mod tail_reader;
 mod wire;
 mod writer;
 
+mod cuts;
 mod restarts;
 
 use std::time::Duration;

@@ -1,0 +1,45 @@
+//! Between the server and its clients everything is cut, held up and swallowed,
+//! at any byte of heads, bodies and streams, in both directions.
+
+use crate::proxy::Proxy;
+use crate::record::Reading;
+use crate::running::Running;
+use crate::scene::Scene;
+use crate::{random, rounds};
+
+const ROOMS: &[&str] = &["a", "b", "c"];
+
+// 50, 51 and 53, over and over
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_a_bad_network_all_comes_once_and_in_order() {
+    let mut random = random("cuts");
+    // Nothing is evicted, so that what is sent again is known again.
+    let mut server = Running::start(&["--history", "100000"]).await;
+    let proxy = Proxy::start(server.address(), random.fork()).await;
+    let mut scene = Scene::new(ROOMS, random);
+    for name in ["Ada", "Bob", "Cyd", "Dan", "Eve", "Fay"] {
+        scene.writer(name, proxy.address);
+    }
+    scene.writer("Gus", server.address());
+    scene.client("client of a", &["a"], proxy.address);
+    scene.client("client of all", ROOMS, proxy.address);
+    for number in 0..4 {
+        scene.plain(&format!("plain {number} of all"), ROOMS, proxy.address);
+    }
+    let direct = scene.plain("direct", ROOMS, server.address());
+    scene.all_are_there().await;
+    proxy.be_bad();
+    scene.say(3000 * rounds(1)).await;
+    proxy.be_kind();
+    let ended = proxy.ended();
+    server.assert_runs();
+    let record = scene.finish(server.address()).await;
+    assert!(ended > 30, "{ended} connections ended");
+    let cuts: usize = record.readings.iter().map(Reading::cuts).sum();
+    assert!(cuts > 30, "{cuts} cuts");
+    for reading in &record.readings {
+        let gaps = reading.gaps("evicted") + reading.gaps("lagged") + reading.gaps("restart");
+        assert_eq!(gaps, 0, "{}", reading.reader);
+    }
+    assert_eq!(direct.look(Reading::cuts), 0);
+}

@@ -30,6 +30,7 @@ mod writer;
 
 mod cuts;
 mod restarts;
+mod stops;
 
 use std::time::Duration;
 

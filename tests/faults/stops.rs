@@ -1,0 +1,70 @@
+//! Processes that stand still for a while: readers, and the server itself.
+
+use crate::record::Reading;
+use crate::running::Running;
+use crate::scene::Scene;
+use crate::{random, rounds};
+
+const ROOMS: &[&str] = &["a", "b"];
+
+// 56
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_are_stopped_and_go_on_miss_nothing_that_history_holds() {
+    let mut random = random("stopped readers");
+    let mut server = Running::start(&["--history", "100000", "--history-bytes", "1GiB"]).await;
+    let mut scene = Scene::new(ROOMS, random.fork());
+    for name in ["Ada", "Bob"] {
+        scene.writer_of(name, server.address(), 1000);
+    }
+    scene.plain("plain", ROOMS, server.address());
+    let mut tails = Vec::new();
+    for (name, rooms) in [("of a", &["a"][..]), ("of b", &["b"]), ("of both", ROOMS)] {
+        tails.push(scene.tail(name, rooms, &server.url()));
+    }
+    scene.all_are_there().await;
+    scene.say(20).await;
+    for _ in 0..rounds(3) {
+        // One of them always goes on.
+        let spared = random.usize(0..tails.len());
+        let stopped = || tails.iter().enumerate().filter(|(at, _)| *at != spared);
+        for (_, (tail, _)) in stopped() {
+            tail.signal("STOP").await;
+        }
+        scene.say(400).await;
+        for (_, (tail, _)) in stopped() {
+            tail.signal("CONT").await;
+        }
+        scene.say(20).await;
+    }
+    server.assert_runs();
+    scene.finish(server.address()).await;
+}
+
+// As a machine that is suspended: to its clients it has vanished.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_stopped_and_goes_on_loses_nobody() {
+    let mut server = Running::start(&["--history", "100000"]).await;
+    let mut scene = Scene::new(ROOMS, random("stopped server"));
+    for name in ["Ada", "Bob", "Cyd"] {
+        scene.writer(name, server.address());
+    }
+    scene.client("client", ROOMS, server.address());
+    for number in 0..5 {
+        scene.plain(&format!("plain {number}"), ROOMS, server.address());
+    }
+    for _ in 0..rounds(3) {
+        scene.until_all(Reading::is_connected).await;
+        scene.allow(200);
+        scene.until_left(100).await;
+        server.signal("STOP").await;
+        // Until everybody has given it up.
+        scene.until_all(|reading| !reading.is_connected()).await;
+        server.signal("CONT").await;
+        scene.until_left(0).await;
+    }
+    server.assert_runs();
+    let record = scene.finish(server.address()).await;
+    for reading in &record.readings {
+        assert_eq!(reading.gaps("restart") + reading.gaps("evicted"), 0);
+    }
+}

@@ -29,6 +29,7 @@ mod wire;
 mod writer;
 
 mod cuts;
+mod descriptors;
 mod restarts;
 mod stops;
 

@@ -1,0 +1,62 @@
+//! The server has no file descriptor left. It accepts nobody, and is otherwise
+//! what it was.
+
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+
+use crate::client_reader::client;
+use crate::notes::Page;
+use crate::running::Running;
+use crate::scene::Scene;
+use crate::{random, rounds, within};
+
+const FILES: usize = 64;
+
+// 77
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_descriptors_it_serves_those_who_are_there_and_recovers() {
+    let mut server = Running::start_with_files(FILES, &[]).await;
+    let mut scene = Scene::new(&["a"], random("descriptors"));
+    // A writer keeps its connection.
+    for name in ["Ada", "Bob"] {
+        scene.writer(name, server.address());
+    }
+    scene.client("client", &["a"], server.address());
+    let plain = scene.plain("plain", &["a"], server.address());
+    scene.all_are_there().await;
+    scene.say(20).await;
+    for round in 1..=rounds(2) {
+        let mut crowd = Vec::new();
+        for _ in 0..2 * FILES {
+            crowd.push(within(TcpStream::connect(server.address())).await.unwrap());
+        }
+        server.until_it_says("can't accept", round as usize).await;
+        scene.say(200).await;
+        let busy = busy_share(&server, &plain).await;
+        assert!(busy < 0.5, "it spins: {busy}");
+        drop(crowd);
+        within(client(server.address()).ready(true)).await.unwrap();
+        let late = scene.plain("late", &["a"], server.address());
+        late.until(|reading| reading.hellos() == 1).await;
+        scene.say(20).await;
+    }
+    server.assert_runs();
+    let record = scene.finish(server.address()).await;
+    for reading in &record.readings {
+        reading.assert_undisturbed();
+    }
+}
+
+/// The share of one core that the server uses while nothing happens, over some
+/// of its pings.
+pub(crate) async fn busy_share(server: &Running, reader: &Page) -> f64 {
+    const PINGS: usize = 5;
+    let begin = reader.look(|reading| reading.pings());
+    let (wall, cpu) = (Instant::now(), server.cpu_time());
+    reader
+        .until(|reading| reading.pings() >= begin + PINGS)
+        .await;
+    let used = server.cpu_time() - cpu;
+    used.as_secs_f64() / wall.elapsed().as_secs_f64()
+}

@@ -28,10 +28,12 @@ mod tail_reader;
 mod wire;
 mod writer;
 
+mod churn;
 mod cuts;
 mod descriptors;
 mod restarts;
 mod stops;
+mod together;
 
 use std::time::Duration;
 

@@ -1,0 +1,64 @@
+//! All faults at once, in an order that chance makes: the network is bad, and
+//! the server is killed, stopped and told to end, while readers come and go.
+
+use crate::churn::{ROOMS, visit, visitor};
+use crate::proxy::Proxy;
+use crate::record::Reading;
+use crate::running::Running;
+use crate::scene::Scene;
+use crate::{random, rounds};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_faults_at_once() {
+    let mut random = random("together");
+    // Nothing is evicted in one life, so that what is sent again is known again.
+    let flags = ["--history", "100000", "--grace", "500ms"];
+    let mut server = Running::start(&flags).await;
+    let proxy = Proxy::start(server.address(), random.fork()).await;
+    let mut scene = Scene::new(ROOMS, random.fork());
+    for name in ["Ada", "Bob", "Cyd"] {
+        scene.writer(name, proxy.address);
+        scene.writer(&format!("{name}2"), server.address());
+    }
+    scene.client("client", ROOMS, proxy.address);
+    scene.client("direct client", ROOMS, server.address());
+    scene.plain("plain", ROOMS, proxy.address);
+    let direct = scene.plain("direct plain", &["a", "b"], server.address());
+    scene.all_are_there().await;
+    proxy.be_bad();
+    let mut visitors: Vec<_> = (0..4)
+        .map(|number| visitor(number, &scene, proxy.address, &mut random))
+        .collect();
+    for _ in 0..rounds(12) {
+        scene.allow(100);
+        scene.until_left(random.u64(0..100)).await;
+        match random.u8(0..4) {
+            0 => {
+                server.kill().await;
+                server.start_again().await;
+            }
+            1 => {
+                server.terminate().await;
+                server.start_again().await;
+            }
+            2 => {
+                direct.until(Reading::is_connected).await;
+                server.signal("STOP").await;
+                direct.until(|reading| !reading.is_connected()).await;
+                server.signal("CONT").await;
+            }
+            _ => {
+                for _ in 0..5 {
+                    visit(random.choice(&mut visitors).unwrap(), &mut random).await;
+                }
+            }
+        }
+        scene.until_left(0).await;
+    }
+    proxy.be_kind();
+    server.assert_runs();
+    for visitor in visitors {
+        scene.stay(visitor);
+    }
+    scene.finish(server.address()).await;
+}

@@ -29,9 +29,12 @@ mod wire;
 mod writer;
 
 mod churn;
+mod crowd;
 mod cuts;
 mod descriptors;
+mod gone;
 mod restarts;
+mod slow;
 mod stops;
 mod together;
 

@@ -1,0 +1,45 @@
+//! Readers that take next to nothing, beside readers that take everything.
+
+use crate::record::{Reading, Record};
+use crate::running::Running;
+use crate::scene::Scene;
+use crate::{random, rounds};
+
+/// What the server may use at most: a good part of what was said, if it were
+/// kept for each slow reader, would be more.
+const MEMORY: u64 = 64 << 20;
+
+// 54 and 55: the slow are told what they lost, and nobody else notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_a_byte_at_a_time_are_told_what_they_lost() {
+    let mut server = Running::start(&["--history", "50", "--stall", "1h"]).await;
+    let mut scene = Scene::new(&["a"], random("slow"));
+    for name in ["Ada", "Bob", "Cyd"] {
+        scene.writer_of(name, server.address(), 4000);
+    }
+    scene.plain("plain", &["a"], server.address());
+    scene.client("client", &["a"], server.address());
+    for number in 0..3 {
+        scene.sipping(&format!("slow {number}"), &["a"], server.address());
+    }
+    let fast_are_there = |record: &Record| {
+        let mut fast = record.readings.iter().take(2);
+        fast.all(Reading::is_connected)
+    };
+    scene.notes.until(fast_are_there).await;
+    // More than the kernel takes for a reader.
+    scene.say(2500 * rounds(1)).await;
+    server.assert_runs();
+    let memory = server.peak_memory();
+    assert!(memory < MEMORY, "{memory} bytes");
+    let record = scene.finish(server.address()).await;
+    let (fast, slow) = record.readings.split_at(2);
+    for reading in fast {
+        reading.assert_undisturbed();
+        assert_eq!(reading.gaps("lagged"), 0, "{}", reading.reader);
+    }
+    for reading in slow {
+        reading.assert_undisturbed();
+        assert!(reading.gaps("lagged") > 0, "{}", reading.reader);
+    }
+}

@@ -49,6 +49,8 @@ have_node() {
 
 have_python() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
+have_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
+
 # The packages that are missing, by their Debian names.
 missing_packages() {
   have curl || echo curl ca-certificates
@@ -59,6 +61,7 @@ missing_packages() {
   # Names and texts in every script, and emoji, as people see them.
   [ -d /usr/share/fonts/opentype/noto ] || echo fonts-noto-cjk
   [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || echo fonts-noto-color-emoji
+  have_faketime || echo libfaketime
   have cc || echo gcc libc6-dev
   have make || echo make
   have systemd-socket-activate || echo systemd
@@ -101,6 +104,7 @@ rust_steps() {
   step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
   step 'cargo check (other allocators)' check_other_allocators
   step 'cargo test' cargo test --locked
+  step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
   step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \

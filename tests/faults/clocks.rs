@@ -1,0 +1,81 @@
+//! The clock on the wall jumps. Ids go on, and whatever waits for a time waits
+//! for as long as before.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::running::Running;
+use crate::scene::Scene;
+use crate::{random, rounds};
+
+const HOUR: i64 = 3600;
+/// Pings to wait for, five in a second: in that time idle rooms are looked for.
+const PINGS: usize = 10;
+
+// 82
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs libfaketime, which tests/run.sh installs"]
+async fn jumps_of_the_clock_change_no_order_and_no_wait() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clock");
+    std::fs::write(&file, "+0").unwrap();
+    // In "idle" there is no reader, and it is kept for less than a jump.
+    let mut server = Running::start_with_clock(&file, &["--room-idle", "30m"]).await;
+    let mut scene = Scene::new(&["a", "idle"], random("clocks"));
+    for name in ["Ada", "Bob"] {
+        scene.writer(name, server.address());
+    }
+    scene.client("client", &["a"], server.address());
+    let plain = scene.plain("plain", &["a"], server.address());
+    scene.all_are_there().await;
+    for _ in 0..rounds(1) {
+        for hours in [1, 0, -1, 1, -24] {
+            scene.say(40).await;
+            std::fs::write(&file, format!("{:+}", hours * HOUR)).unwrap();
+            let pings = plain.look(|reading| reading.pings());
+            plain
+                .until(|reading| reading.pings() >= pings + PINGS)
+                .await;
+            let idle = server.get("/rooms/idle/messages?limit=500").await;
+            assert!(idle.contains("\"number\":1,"), "the room was forgotten");
+            scene.say(1).await;
+            assert_jumped(&server, hours).await;
+        }
+    }
+    server.assert_runs();
+    let record = scene.finish(server.address()).await;
+    for reading in &record.readings {
+        reading.assert_undisturbed();
+    }
+}
+
+/// The newest message is of so many hours from now.
+async fn assert_jumped(server: &Running, hours: i64) {
+    let mut newest = None;
+    for room in ["a", "idle"] {
+        let answer = server.get(&format!("/rooms/{room}/messages?limit=1")).await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let list: Value = serde_json::from_str(body).unwrap();
+        let message = &list["messages"][0];
+        let seq: u64 = message["id"]
+            .as_str()
+            .unwrap()
+            .rsplit('-')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        newest = newest.max(Some((
+            seq,
+            message["created_at"].as_str().unwrap().to_owned(),
+        )));
+    }
+    let (_, said) = newest.unwrap();
+    let offset = said
+        .parse::<Timestamp>()
+        .unwrap()
+        .duration_since(Timestamp::now());
+    let wrong = (offset - SignedDuration::from_hours(hours)).abs();
+    assert!(wrong < SignedDuration::from_mins(5), "{said}");
+}

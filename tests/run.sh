@@ -66,11 +66,26 @@ missing_packages() {
   have make || echo make
   have systemd-socket-activate || echo systemd
   [ -x /usr/sbin/nginx ] || echo nginx-light
+  [ -x /usr/sbin/haproxy ] || echo haproxy
+  have caddy || echo caddy
+  have openssl || echo openssl
 }
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
+
+# Debian starts what it installs, unless there is this file: proxies on port 80.
+install_packages() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
+)
 
 install_missing() {
   begin 'install what is missing'
@@ -84,8 +99,7 @@ install_missing() {
   echo "missing: ${packages[*]}"
   have apt-get || { echo "no apt-get here: install by hand: ${packages[*]}" >&2; return 1; }
   as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "${packages[@]}" >/dev/null
+  install_packages "${packages[@]}"
   read -r -d '' -a packages < <(missing_packages; printf '\0')
   if [ "${#packages[@]}" -ne 0 ]; then
     echo "still missing after the install: ${packages[*]}" >&2
@@ -140,9 +154,10 @@ real_steps() {
   step 'curl' limited bash tests/real/curl.sh
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
+  step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
   step 'page: types' check_page_types
   local part
-  for part in talk writing rooms connection look; do
+  for part in talk writing rooms connection look proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox' limited node tests/real/firefox.mjs

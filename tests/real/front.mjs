@@ -17,6 +17,9 @@ import { within } from './server.mjs';
 /** The name of the site in all recipes. */
 export const SITE = 'chat.example.org';
 
+/** How docs/proxies.md says to start a server that is behind one of them. */
+export const BEHIND = ['--trusted-proxy', '127.0.0.1/32', '--allowed-host', SITE];
+
 const RECIPES = new URL('../../docs/proxies/', import.meta.url);
 
 /**

@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { LIMIT, Person, QUICK } from './browser.mjs';
-import { Front, FRONTS, SITE } from './front.mjs';
+import { BEHIND, Front, FRONTS, SITE } from './front.mjs';
 import { Server } from './server.mjs';
 
 for (const kind of FRONTS) {
   for (const below of [undefined, '/chat/']) {
     test(`${kind}: the page at ${below ?? '/'} outlives a restart of the server`, LIMIT, async (t) => {
-      const server = await Server.start(t, ...QUICK);
+      const server = await Server.start(t, ...BEHIND, ...QUICK);
       const front = await Front.start(t, kind, server, { below });
       const person = await Person.arrive(t);
       const chat = await person.open(`https://${SITE}:${front.ports.https}${below ?? '/'}r/lobby`, 'Alice');

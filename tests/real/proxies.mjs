@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import test from 'node:test';
 
-import { Front, FRONTS, SITE } from './front.mjs';
+import { BEHIND, Front, FRONTS, SITE } from './front.mjs';
 import { Server, within } from './server.mjs';
 import { PROTOCOLS, Visitor } from './visitor.mjs';
 
@@ -14,7 +14,7 @@ const LIMIT = { timeout: 90_000 };
 /** How soon a message must be there. */
 const SOON_MS = 1_000;
 async function start(t, kind, ...flags) {
-  const server = await Server.start(t, ...flags);
+  const server = await Server.start(t, ...BEHIND, ...flags);
   return { server, front: await Front.start(t, kind, server) };
 }
 
@@ -181,7 +181,33 @@ test(`a stream in which nobody says anything for ${IDLE_MS / 1_000} s lives`, { 
   assert.deepEqual(stream.of('update')[0].data, message);
 }));
 
+/** What a client would like to be taken for. */
+const forged = (address) => ({ 'x-forwarded-for': address, forwarded: `for=${address}`, 'x-real-ip': address });
+
 for (const kind of FRONTS) {
+  for (const protocol of PROTOCOLS) {
+    test(`${kind}, ${protocol}: the access log has the address of the client, whatever it claims`, LIMIT, async (t) => {
+      const { server, front } = await start(t, kind, '--log-format', 'json', '--access-log');
+      const logged = new Promise((resolve) => server.log.on('line', (line) => resolve(JSON.parse(line).fields)));
+      const visitor = new Visitor(t, front, protocol, { localAddress: '127.0.0.2' });
+      await visitor.ask('GET', '/rooms/lobby/members', { headers: forged('192.0.2.4') });
+      const { path, client } = await within(logged, 'a line of the access log');
+      assert.deepEqual({ path, client }, { path: '/rooms/lobby/members', client: '127.0.0.2' });
+    });
+
+    test(`${kind}, ${protocol}: limits are for the address of the client, whatever it claims`, LIMIT, async (t) => {
+      const { front } = await start(t, kind, '--limit-loopback', '--max-streams-per-address', '1');
+      const first = async (localAddress, claim) => {
+        const stream = await new Visitor(t, front, protocol, { localAddress }).listen('/rooms/lobby/events', forged(claim));
+        await stream.until('an event', () => stream.events.length > 0);
+        return stream.events[0].type;
+      };
+      assert.equal(await first('127.0.0.2', '192.0.2.4'), 'hello');
+      assert.equal(await first('127.0.0.2', '192.0.2.5'), 'busy');
+      assert.equal(await first('127.0.0.3', '192.0.2.4'), 'hello');
+    });
+  }
+
   test(`${kind}: who comes without TLS is sent to where it is`, LIMIT, async (t) => {
     const { front } = await start(t, kind);
     const request = http.get({ host: '127.0.0.1', port: front.ports.http, path: '/r/lobby?a=b', headers: { host: SITE } });

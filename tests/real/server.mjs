@@ -29,6 +29,8 @@ const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 export class Server {
+  /** Line by line, what it says on standard error. @type {import('node:readline').Interface} */
+  log;
   #child;
   #flags;
 
@@ -43,10 +45,11 @@ export class Server {
 
   async #spawn(address) {
     const args = ['--listen', address, '--log-level', 'warn', ...this.#flags];
-    const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);
     child.once('exit', () => running.delete(child));
     this.#child = child;
+    this.log = createInterface({ input: child.stderr }).on('line', (line) => console.error(line));
     const lines = createInterface({ input: child.stdout });
     const [line] = await within(
       Promise.race([

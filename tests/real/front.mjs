@@ -23,13 +23,14 @@ export const BEHIND = ['--trusted-proxy', '127.0.0.1/32', '--allowed-host', SITE
 const RECIPES = new URL('../../docs/proxies/', import.meta.url);
 
 /**
- * @typedef {{server: string, http: number, https: number, folder: string}} Places
+ * @typedef {{server: string, http: number, https: number, admin: number, folder: string}} Places
  * @typedef {object} Kind
  * @property {string} recipe
  * @property {(places: Places) => [string, string][]} places what stands in the recipe, and what the test has there
  * @property {[string, string][]} prefix what docs/proxies.md says to change for a server below /chat/
  * @property {(file: string, folder: string) => [string, ...string[]]} command
  * @property {RegExp} ready what it says when it answers
+ * @property {NodeJS.Signals | ((file: string, admin: number) => [string, ...string[]])} reload a signal, or a command
  */
 
 /** @type {Record<string, Kind>} */
@@ -55,6 +56,7 @@ const KINDS = {
     prefix: [['location / {', 'location /chat/ {'], ['proxy_pass http://sse_chat;', 'proxy_pass http://sse_chat/;']],
     command: (file, folder) => ['/usr/sbin/nginx', '-p', folder, '-e', 'stderr', '-c', file, '-g', 'daemon off;'],
     ready: /start worker process \d+/,
+    reload: 'SIGHUP',
   },
   HAProxy: {
     recipe: 'haproxy.cfg',
@@ -69,17 +71,22 @@ const KINDS = {
       ['backend sse_chat\n', 'backend sse_chat\n    http-request replace-path /chat(/.*) \\1\n']],
     command: (file) => ['/usr/sbin/haproxy', '-W', '-db', '-f', file],
     ready: /Loading success/,
+    reload: 'SIGUSR2',
   },
   Caddy: {
     recipe: 'Caddyfile',
-    places: ({ server, http, https, folder }) => [
-      ['\tgrace_period 10s', `\tgrace_period 10s\n\tadmin off\n\thttp_port ${http}\n\thttps_port ${https}\n\tdefault_bind 127.0.0.1`],
+    places: ({ server, http, https, admin, folder }) => [
+      ['\tgrace_period 3s', `\tgrace_period 3s\n\tadmin 127.0.0.1:${admin}\n\thttp_port ${http}\n\thttps_port ${https}\n\tdefault_bind 127.0.0.1`],
       [`\n${SITE} {`, `\n${SITE} {\n\ttls ${folder}/certificate.pem ${folder}/key.pem`],
       ['reverse_proxy 127.0.0.1:8080', `reverse_proxy ${server}`],
     ],
     prefix: [['\treverse_proxy', '\thandle_path /chat/* {\n\treverse_proxy'], [/\n}\n$/, '\n}\n}\n']],
     command: (file) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', file],
     ready: /serving initial configuration/,
+    // `--force`, since it is the same as before.
+    reload: (file, admin) => [
+      'caddy', 'reload', '--force', '--adapter', 'caddyfile', '--config', file, '--address', `127.0.0.1:${admin}`,
+    ],
   },
 };
 
@@ -97,6 +104,8 @@ export class Front {
   /** What it says, for a test that fails. */
   said = [];
   #child;
+  /** A signal, or a command. */
+  #reload;
 
   /**
    * Starts one that ends with the test `t`.
@@ -104,21 +113,32 @@ export class Front {
    */
   static async start(t, kind, server, { below } = {}) {
     const front = new Front();
-    const { recipe, places, prefix, command, ready } = KINDS[kind];
+    const { recipe, places, prefix, command, ready, reload } = KINDS[kind];
     front.folder = await mkdtemp(join(tmpdir(), 'sse-chat-front-'));
     t.after(() => front.#end());
     // What it starts as another user must get in.
     await chmod(front.folder, 0o755);
-    const [http, https] = await freePorts(2);
+    const [http, https, admin] = await freePorts(3);
     front.ports = { http, https };
     front.certificate = await certify(front.folder);
     let text = await readFile(new URL(recipe, RECIPES), 'utf8');
-    text = replaceEach(text, places({ server: server.host, http, https, folder: front.folder }));
+    text = replaceEach(text, places({ server: server.host, http, https, admin, folder: front.folder }));
     if (below) text = replaceEach(text, prefix);
     const file = join(front.folder, recipe);
     await writeFile(file, text);
     await front.#run(command(file, front.folder), ready);
+    front.#reload = typeof reload === 'string' ? reload : reload(file, admin);
     return front;
+  }
+
+  /** Has it read its file again, as an operator does it. */
+  async reload() {
+    if (typeof this.#reload === 'string') {
+      this.#child.kill(this.#reload);
+      return;
+    }
+    const [program, ...args] = this.#reload;
+    await within(promisify(execFile)(program, args), 'the reload');
   }
 
   async #run([program, ...args], ready) {

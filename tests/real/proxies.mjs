@@ -163,6 +163,25 @@ test('the server notices a reader that leaves, however it leaves', LIMIT, (t) =>
   }));
 }));
 
+/** Those that end streams when the patience of a reload is over, 10 s in the recipes; the other leaves them. */
+const CUTS = { nginx: true, HAProxy: true, Caddy: false };
+
+test('a reload of the proxy loses nothing: streams go on, or resume', LIMIT, (t) => withEach(async (kind, protocol) => {
+  const { server, front } = await start(t, kind);
+  const how = `${kind}, ${protocol}`;
+  const listen = (headers) => new Visitor(t, front, protocol).listen('/rooms/lobby/events', headers);
+  const stream = await listen();
+  const before = await server.say('lobby', 'Alice', 'before');
+  await stream.until(`${how}: the message`, () => stream.of('update').length === 1);
+  await front.reload();
+  if (CUTS[kind]) await stream.until(`${how}: the end`, () => stream.closed, 15_000);
+  const after = await server.say('lobby', 'Alice', 'after');
+  const again = await listen({ 'last-event-id': before.id });
+  await again.until(`${how}: what was missed`, () => again.of('update').length === 1);
+  if (!CUTS[kind]) await stream.until(`${how}: what is new`, () => stream.of('update').length === 2);
+  assert.deepEqual([again.of('update')[0].data, again.of('gap')], [after, []]);
+}));
+
 const IDLE_MS = 70_000;
 
 test(`a stream in which nobody says anything for ${IDLE_MS / 1_000} s lives`, { timeout: 120_000 }, (t) => withEach(async (kind, protocol) => {

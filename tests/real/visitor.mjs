@@ -122,6 +122,8 @@ export class Stream {
   events = [];
   /** Whether it came to a clean end. */
   ended = false;
+  /** Whether it is over, however that came. */
+  closed = false;
   #rest = '';
   #waiting = new Set();
 
@@ -132,6 +134,10 @@ export class Stream {
     stream.on('data', (text) => this.#take(text));
     stream.on('end', () => {
       this.ended = true;
+      this.#look();
+    });
+    stream.on('close', () => {
+      this.closed = true;
       this.#look();
     });
   }

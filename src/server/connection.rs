@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 
 use super::Shared;
 use super::flushing::Flushing;
+use super::linger::{Unread, linger};
 use super::listen::Accepted;
 use super::patience::{Alarm, Patience};
 use crate::config::Limits;
@@ -40,10 +41,12 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     let limits = &shared.app.config.limits;
     let patience = Patience::new(limits);
     let given = Given::default();
-    let service = service_fn(|request| {
+    let unread = Unread::default();
+    let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         patience.asked();
-        given.answer(&shared, caller, request, &patience)
+        let has_body = !request.body().is_end_stream();
+        unread.watch(has_body, given.answer(&shared, caller, request, &patience))
     });
     let io = Flushing {
         stream,
@@ -72,23 +75,20 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
             }
         }
     };
+    // What the client sent after its last request is dropped with the parts.
+    let stream = connection.into_parts().io.into_inner().stream;
     match end {
+        End::Served(Ok(())) if unread.is_likely() => {
+            tokio::select! {
+                () = linger(stream) => {}
+                () = shared.cut.cancelled() => {}
+            }
+        }
         End::Served(Ok(())) => {}
         // A client that went away, or sent what is not HTTP: no error of ours.
         End::Served(Err(error)) => tracing::debug!(%error, "a connection ended early"),
-        End::Late => {
-            let waiting = patience.waiting();
-            tracing::debug!(?waiting, "a connection ended, since its client let it wait");
-            if patience.is_stalled() {
-                shared.app.stalled.fetch_add(1, Ordering::Relaxed);
-            }
-            abandon(&connection.into_parts().io.into_inner().stream);
-        }
-        End::Stream(opening) => {
-            // What the client sent after its last request is dropped with the parts.
-            let io = connection.into_parts().io.into_inner();
-            give_away(io.stream, *opening, permit, &shared);
-        }
+        End::Late => end_late(&stream, &patience, &shared),
+        End::Stream(opening) => give_away(stream, *opening, permit, &shared),
     }
 }
 
@@ -148,8 +148,15 @@ where
     .await
 }
 
-/// What the client did not take in time is not kept for it by the kernel.
-fn abandon(stream: &TcpStream) {
+/// The client let the server wait. What it did not take is not kept for it by
+/// the kernel.
+fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
+    let waiting = patience.waiting();
+    tracing::debug!(?waiting, "a connection ended, since its client let it wait");
+    if patience.is_stalled() {
+        shared.app.stalled.fetch_add(1, Ordering::Relaxed);
+    }
+    // An error says that the other side is gone already.
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 

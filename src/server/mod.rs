@@ -8,6 +8,7 @@ mod drain;
 mod fanout;
 mod flushing;
 mod inherited;
+mod linger;
 mod listen;
 mod patience;
 

@@ -246,6 +246,26 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
 }
 
 #[tokio::test]
+async fn who_is_refused_while_still_sending_may_finish_and_is_not_reset() {
+    let server = TestServer::start();
+    let body = vec![b' '; 512 << 10];
+    let mut connection = Connection::to(&server).await;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        POST.1,
+        body.len()
+    );
+    connection.send(head).await;
+    assert_refused(&connection.answer().await, 413, "body_too_large");
+    // A proxy that has begun to send does not look at the answer before it is done.
+    for piece in body.chunks(64 << 10) {
+        connection.send(piece).await;
+    }
+    connection.finish().await;
+    assert!(connection.rest().await.is_empty());
+}
+
+#[tokio::test]
 async fn there_are_no_more_rooms_than_there_may_be() {
     let server = TestServer::start_with(|config| {
         config.max_rooms = 1;

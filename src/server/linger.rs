@@ -1,0 +1,65 @@
+//! The end of a connection on which a request was refused while its body was
+//! still on the way. Closed over bytes that nobody read, a socket resets the
+//! connection, and a client or a proxy that is still writing may never see the
+//! answer (RFC 9112, section 9.6).
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::Response;
+use tokio::net::TcpStream;
+
+/// Whether the last request's body may have been left where it was.
+#[derive(Debug, Default)]
+pub(super) struct Unread(AtomicBool);
+
+impl Unread {
+    /// Takes note of how a request is answered: what is refused may have been
+    /// refused before its body was read.
+    pub(super) fn watch<B>(
+        &self,
+        has_body: bool,
+        answer: impl Future<Output = Result<Response<B>, Infallible>>,
+    ) -> impl Future<Output = Result<Response<B>, Infallible>> {
+        async move {
+            let response = answer.await?;
+            let status = response.status();
+            let is_refused = status.is_client_error() || status.is_server_error();
+            self.0.store(has_body && is_refused, Ordering::Relaxed);
+            Ok(response)
+        }
+    }
+
+    pub(super) fn is_likely(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How long the client has to finish writing and to read its answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes that it may still send.
+const MOST: usize = 1 << 20;
+
+/// Drops what still comes, until the client closes, too. Our side of `stream`
+/// is closed.
+pub(super) async fn linger(stream: TcpStream) {
+    // However it ends, this was only for the client's sake.
+    let _ = tokio::time::timeout(PATIENCE, drop_what_comes(&stream)).await;
+}
+
+async fn drop_what_comes(stream: &TcpStream) -> io::Result<()> {
+    let mut dropped = 0;
+    while dropped < MOST {
+        stream.readable().await?;
+        // No buffer is kept while nothing comes.
+        match stream.try_read(&mut [0; 4096]) {
+            Ok(0) => break,
+            Ok(count) => dropped += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

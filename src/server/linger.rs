@@ -18,18 +18,16 @@ pub(super) struct Unread(AtomicBool);
 impl Unread {
     /// Takes note of how a request is answered: what is refused may have been
     /// refused before its body was read.
-    pub(super) fn watch<B>(
+    pub(super) async fn watch<B>(
         &self,
         has_body: bool,
         answer: impl Future<Output = Result<Response<B>, Infallible>>,
-    ) -> impl Future<Output = Result<Response<B>, Infallible>> {
-        async move {
-            let response = answer.await?;
-            let status = response.status();
-            let is_refused = status.is_client_error() || status.is_server_error();
-            self.0.store(has_body && is_refused, Ordering::Relaxed);
-            Ok(response)
-        }
+    ) -> Result<Response<B>, Infallible> {
+        let response = answer.await?;
+        let status = response.status();
+        let is_refused = status.is_client_error() || status.is_server_error();
+        self.0.store(has_body && is_refused, Ordering::Relaxed);
+        Ok(response)
     }
 
     pub(super) fn is_likely(&self) -> bool {

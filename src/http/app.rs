@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::counts::Counts;
 use super::draining::Draining;
 use super::page::{Page, Settings};
 use crate::chat::{Hub, Limits, RoomName};
@@ -23,6 +24,8 @@ pub struct App {
     /// How many readers were closed because they took nothing for the time of
     /// `--stall`.
     pub stalled: AtomicU64,
+    /// What is counted of its requests.
+    pub counts: Arc<Counts>,
     pub(super) page: Page,
 }
 
@@ -59,6 +62,7 @@ impl App {
             page,
             draining: Arc::default(),
             stalled: AtomicU64::new(0),
+            counts: Arc::default(),
             config: Arc::new(config),
             hub,
             default_room,

@@ -1,6 +1,8 @@
 //! `send.php`: the original demo's way to send. Old names in, new calls out.
 //! (`sse.php` is a stream like every other: see `events`.)
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
@@ -23,11 +25,15 @@ pub(super) async fn send(app: &App, uri: &Uri, request: Request<Incoming>) -> Re
         Method::HEAD => Ok(()),
         _ => try_send(app, uri, request).await,
     };
+    if let Err(problem) = &sent {
+        app.counts.refuse(problem.code());
+    }
     let body = if sent.is_ok() { SUCCESS } else { FAIL };
     json(StatusCode::OK, Bytes::from_static(body))
 }
 
 async fn try_send(app: &App, uri: &Uri, request: Request<Incoming>) -> Result<(), Problem> {
+    let begun = Instant::now();
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
@@ -43,5 +49,7 @@ async fn try_send(app: &App, uri: &Uri, request: Request<Incoming>) -> Result<()
         message: query.message.or(body.message),
         client_id: query.client_id.or(body.client_id),
     };
-    say(app, &app.default_room, fields).map(|_| ())
+    say(app, &app.default_room, fields)?;
+    app.counts.publish_time.count(begun.elapsed());
+    Ok(())
 }

@@ -1,8 +1,6 @@
 //! The endpoints of event streams: from a request to a `Subscription`. What is
 //! written then is in `stream`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response};
@@ -116,9 +114,5 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
 
 fn stream(app: &App, wish: Subscribe) -> Result<EventStream, Problem> {
     let subscription = app.hub.subscribe(wish)?;
-    Ok(EventStream::new(
-        Arc::clone(&app.config),
-        Arc::clone(&app.draining),
-        subscription,
-    ))
+    Ok(EventStream::new(app, subscription))
 }

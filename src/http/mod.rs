@@ -5,9 +5,11 @@
 
 mod app;
 mod body;
+mod counts;
 mod demo;
 mod draining;
 mod events;
+mod histogram;
 mod history;
 mod input;
 mod joined;
@@ -23,7 +25,9 @@ mod stream;
 
 pub use app::App;
 pub use body::Body;
+pub use counts::Counts;
 pub use draining::Draining;
+pub use histogram::{BUCKETS, Histogram, Times};
 pub use opening::Opening;
 pub use service::answer;
 pub use stream::{MAX_WRITE_BYTES, bye};

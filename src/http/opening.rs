@@ -22,8 +22,7 @@ impl Opening {
     /// A stream as it would be answered, for those who test what comes after.
     #[cfg(test)]
     pub(crate) fn for_test(app: &super::App, subscription: Subscription) -> Self {
-        let (config, draining) = (app.config.clone(), app.draining.clone());
-        let stream = super::stream::EventStream::new(config, draining, subscription);
+        let stream = super::stream::EventStream::new(app, subscription);
         let body = Body::Events(Box::new(stream));
         Self::of(Response::new(body)).expect("it is a stream")
     }

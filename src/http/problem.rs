@@ -33,6 +33,26 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 16] = [
+        Self::InvalidRoom,
+        Self::InvalidName,
+        Self::InvalidMessage,
+        Self::InvalidClientId,
+        Self::InvalidQuery,
+        Self::InvalidJson,
+        Self::InvalidForm,
+        Self::InvalidHost,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::MessageTooLarge,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Draining,
+        Self::TooManyRooms,
+    ];
+
     fn status(self) -> StatusCode {
         match self {
             Self::InvalidRoom
@@ -52,7 +72,7 @@ impl Code {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRoom => "invalid_room",
             Self::InvalidName => "invalid_name",
@@ -101,6 +121,10 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
     pub(super) fn not_found() -> Self {
         Code::NotFound.because("there is nothing here; see / for the chat")
     }

@@ -1,6 +1,8 @@
 //! `POST /rooms/{room}/messages`: a request becomes a draft, and a draft a
 //! message.
 
+use std::time::Instant;
+
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
@@ -16,16 +18,19 @@ pub(super) async fn publish(
     room: RoomName,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
+    let begun = Instant::now();
     // Asked before the body is read: a request that was on its way when the
     // shutdown began still finishes.
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
     let fields = read_fields(app, request).await?;
-    Ok(match say(app, &room, fields)? {
+    let answer = match say(app, &room, fields)? {
         Published::Said(frame) => json(StatusCode::CREATED, frame.json()),
         Published::Repeated(first) => json(StatusCode::OK, first.json()),
-    })
+    };
+    app.counts.publish_time.count(begun.elapsed());
+    Ok(answer)
 }
 
 /// The one way from fields to a message, for every endpoint that has fields.

@@ -21,7 +21,10 @@ use super::{demo, events, history, members, publish, status};
 pub async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let mut response = match check_and_dispatch(app, request).await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            app.counts.refuse(problem.code());
+            problem.into_response()
+        }
     };
     response
         .headers_mut()

@@ -13,9 +13,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
+use super::app::App;
+use super::counts::Counts;
 use super::draining::{Draining, Turn};
 use super::joined::Joined;
-use crate::chat::{Cursor, Hello, HelloRoom, Subscription};
+use crate::chat::{Cursor, Delivery, Hello, HelloRoom, Subscription};
 use crate::config::Config;
 use crate::sse;
 
@@ -27,6 +29,7 @@ pub const MAX_WRITE_BYTES: usize = 64 * 1024;
 pub struct EventStream {
     config: Arc<Config>,
     draining: Arc<Draining>,
+    counts: Arc<Counts>,
     /// `None` once the stream has ended. A drop of it leaves the rooms.
     subscription: Option<Subscription>,
     /// `None` until it is polled: many a stream is given away before that.
@@ -42,14 +45,11 @@ struct Clock {
 }
 
 impl EventStream {
-    pub(super) fn new(
-        config: Arc<Config>,
-        draining: Arc<Draining>,
-        subscription: Subscription,
-    ) -> Self {
+    pub(super) fn new(app: &App, subscription: Subscription) -> Self {
         Self {
-            config,
-            draining,
+            config: Arc::clone(&app.config),
+            draining: Arc::clone(&app.draining),
+            counts: Arc::clone(&app.counts),
             subscription: Some(subscription),
             clock: None,
         }
@@ -75,13 +75,14 @@ impl EventStream {
         let clock = self
             .clock
             .get_or_insert_with(|| Clock::start(&self.config, &self.draining));
-        let mut ready = Joined::default();
+        let (mut ready, mut messages) = (Joined::default(), 0);
         if let Some(hello) = subscription.take_hello() {
             ready.push(encode_hello(&self.config, &hello).text());
         }
         while ready.len() < MAX_WRITE_BYTES
             && let Poll::Ready(delivery) = subscription.poll_next(cx)
         {
+            messages += u64::from(matches!(delivery, Delivery::Update(_)));
             ready.push(delivery.event().text());
         }
         if clock.turn.poll(&self.draining, cx).is_ready() {
@@ -90,11 +91,14 @@ impl EventStream {
         }
         if !ready.is_empty() {
             clock.last_sent = Instant::now();
+            self.counts.deliver(messages, ready.len());
             return Poll::Ready(Some(ready.into_bytes()));
         }
-        clock
-            .poll_ping(self.config.ping, cx)
-            .map(|()| Some(sse::Encoded::ping().text()))
+        clock.poll_ping(self.config.ping, cx).map(|()| {
+            let ping = sse::Encoded::ping().text();
+            self.counts.deliver(0, ping.len());
+            Some(ping)
+        })
     }
 }
 

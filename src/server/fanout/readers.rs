@@ -2,9 +2,10 @@
 //! neither threads nor polls: it is told what is ready, and is given the time.
 //!
 //! How a reader goes from one state to the other is in `seams`, what depends
-//! on time alone in `clock`.
+//! on time alone in `clock`, what others may know of it in `counting`.
 
 mod clock;
+mod counting;
 mod seams;
 mod taken;
 
@@ -22,12 +23,13 @@ pub(super) use self::clock::tick;
 use self::taken::Taken;
 use super::KEPT_PLACES;
 use super::behind::{Behind, Step};
+use super::counts::Counts;
 use super::group::Left;
 use super::groups::Groups;
 use super::mailbox::Permit;
 use super::pace::Pace;
 use super::socket::{Socket, read_junk};
-use crate::chat::{Lagged, Membership, Outlet, OutletBounds};
+use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
 use crate::config::Config;
 use crate::http::{App, Opening, bye};
 use crate::sse::LAST_CHUNK;
@@ -55,6 +57,9 @@ pub(super) struct Readers<S: Socket> {
     taken: Taken,
     pace: Pace,
     left: Vec<Left<S>>,
+    /// When the messages of this turn were said.
+    said: Vec<tokio::time::Instant>,
+    counts: Arc<Counts>,
 }
 
 /// One reader.
@@ -84,10 +89,17 @@ enum State<S> {
 }
 
 impl<S: Socket> Readers<S> {
-    pub(super) fn new(app: Arc<App>, bounds: OutletBounds, now: Instant) -> Self {
+    pub(super) fn new(
+        app: Arc<App>,
+        bounds: OutletBounds,
+        counts: Arc<Counts>,
+        now: Instant,
+    ) -> Self {
+        let outlet = Arc::new(Outlet::new(bounds));
+        counts.watch(Arc::downgrade(&outlet));
         Self {
             app,
-            outlet: Arc::new(Outlet::new(bounds)),
+            outlet,
             places: Slab::new(),
             groups: Groups::new(),
             able: VecDeque::new(),
@@ -96,6 +108,8 @@ impl<S: Socket> Readers<S> {
             taken: Taken::default(),
             pace: Pace::default(),
             left: Vec::new(),
+            said: Vec::new(),
+            counts,
         }
     }
 
@@ -168,11 +182,17 @@ impl<S: Socket> Readers<S> {
                 }
             }
         }
-        self.taken
-            .tell(|position, live| self.groups.tell(position, live));
+        self.taken.tell(|position, live| {
+            let told = self.groups.tell(position, live);
+            if told && matches!(live.news, News::Update(_)) {
+                self.said.push(live.at);
+            }
+            told
+        });
         while let Some(group) = self.groups.write_next(now, &mut self.pace, &mut self.left) {
             self.settle(group, now);
         }
+        self.count_times();
         Poll::Ready(())
     }
 
@@ -198,7 +218,8 @@ impl<S: Socket> Readers<S> {
         }
         let config = &self.app.config;
         self.pace.wrote();
-        match behind.step(&self.outlet, now, || goodbye(config)) {
+        let told = &mut self.pace.told;
+        match behind.step(&self.outlet, now, told, || goodbye(config)) {
             (Step::Whole, Some(live)) => self.park(token, live),
             (step, live) => {
                 if let Some(live) = live {

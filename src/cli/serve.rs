@@ -196,6 +196,7 @@ async fn serve(config: Config) -> Outcome {
     let (mut first, mut second) = (signals()?, signals()?);
     let server = Server::bind(config).map_err(|error| End::Failed.because(error))?;
     announce(server.addresses());
+    log_start(&server);
     tokio::select! {
         _ = server.run(first.next()) => Ok(()),
         () = async { second.next().await; second.next().await } => Err(End::Interrupted.silently()),
@@ -214,6 +215,21 @@ fn announce(addresses: &[SocketAddr]) {
         "sse-chat {}: open {}",
         env!("CARGO_PKG_VERSION"),
         urls.join(" or ")
+    );
+}
+
+/// What whoever reads the log later wants to know of this start.
+fn log_start(server: &Server) {
+    let config = &server.app().config;
+    let listen: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = listen.join(","),
+        workers = config.workers,
+        max_rooms = config.max_rooms,
+        history_budget = config.history_budget,
+        open_files = rlimit::Resource::NOFILE.get_soft().ok(),
+        "started"
     );
 }
 

@@ -7,6 +7,7 @@ mod connection;
 mod drain;
 mod fanout;
 mod listen;
+mod refusals;
 
 use std::fmt;
 use std::io;
@@ -138,13 +139,17 @@ impl Server {
         let _cut = shared.cut.clone().drop_guard();
         let _stop = StopOnDrop(Arc::clone(&shared.fanout));
         let _ticker = AbortOnDropHandle::new(tokio::spawn(tick(Arc::clone(&shared.app))));
+        let refusals = refusals::tell_now_and_then(Arc::clone(&shared.app));
+        let _refusals = AbortOnDropHandle::new(tokio::spawn(refusals));
         for listener in self.listeners {
             shared
                 .tasks
                 .spawn(listen::accept_all(listener, shared.clone()));
         }
         shutdown.await;
-        drain::drain(&shared).await
+        let drained = drain::drain(&shared).await;
+        refusals::tell(&shared.app.counts);
+        drained
     }
 }
 

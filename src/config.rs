@@ -89,6 +89,8 @@ pub struct Config {
     /// Threads that write to readers; 0 leaves readers to the threads that
     /// answer requests.
     pub workers: usize,
+    /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for Config {
@@ -112,6 +114,7 @@ impl Default for Config {
             body_timeout: DEFAULT_BODY_TIMEOUT,
             stall: DEFAULT_STALL,
             workers: default_workers(),
+            metrics: None,
         }
     }
 }

@@ -134,6 +134,7 @@ real_steps() {
   step 'curl' limited bash tests/real/curl.sh
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
+  step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
   step 'page: types' check_page_types
   local part
   for part in talk writing rooms connection look; do

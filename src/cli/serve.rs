@@ -101,6 +101,10 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", default_value_t = config::default_workers(), hide_default_value = true)]
     workers: usize,
 
+    /// Address and port of GET /metrics for Prometheus; off unless given
+    #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT", value_parser = parse_address)]
+    metrics: Option<SocketAddr>,
+
     /// How the log on standard error is written
     #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -175,6 +179,7 @@ impl Serve {
             body_timeout: self.body_timeout.0,
             stall: self.stall.0,
             workers: self.workers,
+            metrics: self.metrics,
         }
     }
 }
@@ -225,6 +230,7 @@ fn log_start(server: &Server) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = listen.join(","),
+        metrics = server.metrics_address().map(tracing::field::display),
         workers = config.workers,
         max_rooms = config.max_rooms,
         history_budget = config.history_budget,

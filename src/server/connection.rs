@@ -29,6 +29,7 @@ const MAX_BUFFER_BYTES: usize = 16 * 1024;
 const FIRST_REQUEST_PATIENCE: Duration = Duration::from_millis(500);
 
 pub(super) async fn serve(stream: TcpStream, shared: Shared) {
+    let _open = shared.connections.open();
     let (asked, flushed) = (AtomicBool::new(false), AtomicBool::new(true));
     let given = Given::default();
     let service = service_fn(|request| {
@@ -65,7 +66,10 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared) {
     match end {
         End::Served(Ok(())) => {}
         // A client that went away, or sent what is not HTTP: no error of ours.
-        End::Served(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        End::Served(Err(error)) => {
+            shared.connections.broke(&error);
+            tracing::debug!(%error, "a connection ended early");
+        }
         End::Stream(opening) => {
             // What the client sent after its last request is dropped with the parts.
             let io = connection.into_parts().io.into_inner();

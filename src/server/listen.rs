@@ -69,7 +69,7 @@ fn start(stream: TcpStream, shared: &Shared) {
 #[cfg(target_os = "linux")]
 const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
-fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
+pub(super) fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     // An event is small and must leave at once.
     stream.set_nodelay(true)?;
     // hyper has no timeout for writing, and does not look at a body while the

@@ -4,9 +4,11 @@
 //! told to stop and has drained.
 
 mod connection;
+mod connections;
 mod drain;
 mod fanout;
 mod listen;
+mod metrics;
 mod refusals;
 
 use std::fmt;
@@ -22,6 +24,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::config::{BadSetting, Config};
 use crate::http::App;
+use connections::Connections;
 pub use drain::Drained;
 use fanout::Fanout;
 
@@ -35,6 +38,8 @@ pub enum StartError {
     Setting(BadSetting),
     /// An address that can't be listened on.
     Listen(SocketAddr, io::Error),
+    /// The address for metrics can't be listened on.
+    Metrics(SocketAddr, io::Error),
     /// The threads that write to readers can't be started.
     Workers(io::Error),
 }
@@ -44,6 +49,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Setting(setting) => setting.fmt(f),
             Self::Listen(address, error) => write!(f, "--listen {address}: {error}"),
+            Self::Metrics(address, error) => write!(f, "--metrics {address}: {error}"),
             Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
         }
     }
@@ -63,6 +69,7 @@ pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    metrics: Option<(TcpListener, SocketAddr)>,
     fanout: Arc<Fanout>,
 }
 
@@ -75,6 +82,7 @@ struct Shared {
     tasks: TaskTracker,
     /// The grace is over: connections end as they are.
     cut: CancellationToken,
+    connections: Arc<Connections>,
 }
 
 impl Server {
@@ -108,11 +116,13 @@ impl Server {
             .zip(&app.config.listen)
             .map(local)
             .collect::<Result<_, _>>()?;
+        let metrics = app.config.metrics.map(bind_metrics).transpose()?;
         let workers = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
             listeners,
             addresses,
+            metrics,
             fanout: Arc::new(workers),
         })
     }
@@ -120,6 +130,11 @@ impl Server {
     /// Where it listens, with the ports that were taken for port 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where `GET /metrics` is answered, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(_, address)| *address)
     }
 
     /// What its requests share.
@@ -134,6 +149,7 @@ impl Server {
             fanout: self.fanout,
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
+            connections: Arc::default(),
         };
         // Dropped with this future, so that nothing outlives a server that is.
         let _cut = shared.cut.clone().drop_guard();
@@ -141,6 +157,11 @@ impl Server {
         let _ticker = AbortOnDropHandle::new(tokio::spawn(tick(Arc::clone(&shared.app))));
         let refusals = refusals::tell_now_and_then(Arc::clone(&shared.app));
         let _refusals = AbortOnDropHandle::new(tokio::spawn(refusals));
+        // No task that the drain waits for: it answers to the end.
+        let _metrics = self.metrics.map(|(listener, _)| {
+            let metrics = metrics::serve(listener, shared.sources(), shared.app.config.clone());
+            AbortOnDropHandle::new(tokio::spawn(metrics))
+        });
         for listener in self.listeners {
             shared
                 .tasks
@@ -151,6 +172,24 @@ impl Server {
         refusals::tell(&shared.app.counts);
         drained
     }
+}
+
+impl Shared {
+    fn sources(&self) -> metrics::Sources {
+        metrics::Sources {
+            app: Arc::clone(&self.app),
+            fanout: Arc::clone(&self.fanout),
+            connections: Arc::clone(&self.connections),
+        }
+    }
+}
+
+fn bind_metrics(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = listen::bind(address).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|error| StartError::Metrics(address, error))
 }
 
 /// Connections hold the fan-out too, so its own drop may come late.

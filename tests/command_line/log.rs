@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use serde_json::Value;
 
-use super::running::Running;
+use super::running::{Running, assert_fails, run};
 
 /// A server that was asked `requests`, and what it logged until it was told to
 /// stop.
@@ -51,11 +51,12 @@ fn ten_thousand_refusals_are_a_few_lines() {
 
 #[test]
 fn a_start_and_a_shutdown_are_lines() {
-    let log = log_of(&["--workers", "3"], &[]);
+    let log = log_of(&["--metrics", "127.0.0.1:0", "--workers", "3"], &[]);
     let started = log.lines().next().unwrap();
     for part in [
         " INFO started version=\"",
         " listen=\"127.0.0.1:",
+        " metrics=127.0.0.1:",
         " workers=3",
         " open_files=",
     ] {
@@ -65,4 +66,13 @@ fn a_start_and_a_shutdown_are_lines() {
         log.contains(" draining ") && log.contains(" drained "),
         "{log}"
     );
+}
+
+#[test]
+fn a_listener_for_metrics_that_can_t_be_had_is_a_start_that_fails() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let start = |value: &str| run(&["--listen", "127.0.0.1:0", "--metrics", value]);
+    assert_fails(&start(&address), 1, &["--metrics", &address, "in use"]);
+    assert_fails(&start("nowhere"), 1, &["--metrics", "nowhere"]);
 }

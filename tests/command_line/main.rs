@@ -114,6 +114,7 @@ fn help_shows_every_flag_with_its_default_and_variable() {
         ("head-timeout", "30s"),
         ("body-timeout", "10s"),
         ("stall", "30s"),
+        ("metrics", ""),
         ("log-format", "text"),
         ("log-level", "info"),
     ] {

@@ -14,6 +14,7 @@ const WORKERS: usize = 2;
 
 mod connection;
 mod event_reader;
+mod scrape;
 mod support;
 mod witness;
 
@@ -26,6 +27,7 @@ mod first_write;
 mod gone_clients;
 mod history;
 mod last_request;
+mod metrics;
 mod page;
 mod page_folder;
 mod publish;

@@ -91,6 +91,8 @@ pub struct Config {
     pub workers: usize,
     /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
     pub metrics: Option<SocketAddr>,
+    /// Whether each request is a line in the log.
+    pub access_log: bool,
 }
 
 impl Default for Config {
@@ -115,6 +117,7 @@ impl Default for Config {
             stall: DEFAULT_STALL,
             workers: default_workers(),
             metrics: None,
+            access_log: false,
         }
     }
 }

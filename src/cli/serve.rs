@@ -7,12 +7,16 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::exit::{End, Outcome};
 use super::is_colour_wanted;
 use super::signals::Signals;
 use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
 use crate::config::{self, Config};
+use crate::http::ACCESS_LOG;
 use crate::server::Server;
 
 /// The flags of the server.
@@ -105,6 +109,10 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT", value_parser = parse_address)]
     metrics: Option<SocketAddr>,
 
+    /// Log a line for each request, without its query string
+    #[arg(long, env = "SSE_CHAT_ACCESS_LOG", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    access_log: bool,
+
     /// How the log on standard error is written
     #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -147,15 +155,20 @@ impl Serve {
     }
 
     fn start_log(&self) {
-        let log = tracing_subscriber::fmt()
-            .with_max_level(self.log_level)
+        // Whoever asks for the access log gets it, whatever else is told.
+        let levels = Targets::new()
+            .with_default(self.log_level)
+            .with_target(ACCESS_LOG, LevelFilter::INFO);
+        let log = tracing_subscriber::registry().with(levels);
+        let lines = tracing_subscriber::fmt::layer()
             .with_target(false)
             .with_writer(std::io::stderr);
         match self.log_format {
-            LogFormat::Text => log
-                .with_ansi(std::io::stderr().is_terminal() && is_colour_wanted())
-                .init(),
-            LogFormat::Json => log.json().init(),
+            LogFormat::Text => {
+                let ansi = std::io::stderr().is_terminal() && is_colour_wanted();
+                log.with(lines.with_ansi(ansi)).init();
+            }
+            LogFormat::Json => log.with(lines.json()).init(),
         }
     }
 
@@ -180,6 +193,7 @@ impl Serve {
             stall: self.stall.0,
             workers: self.workers,
             metrics: self.metrics,
+            access_log: self.access_log,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`answer`] is the one list of what happens to a request; the other files
 //! are its endpoints and what they read and write.
 
+mod access;
 mod app;
 mod body;
 mod counts;
@@ -23,6 +24,7 @@ mod service;
 mod status;
 mod stream;
 
+pub use access::{ACCESS_LOG, Access};
 pub use app::App;
 pub use body::Body;
 pub use counts::Counts;

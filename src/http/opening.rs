@@ -6,6 +6,7 @@ use hyper::header::{CONNECTION, DATE, TRANSFER_ENCODING};
 use hyper::http::response;
 use hyper::{Response, StatusCode};
 
+use super::access::Access;
 use super::body::Body;
 use crate::chat::Subscription;
 
@@ -16,6 +17,8 @@ pub struct Opening {
     pub first: Bytes,
     /// What comes after.
     pub subscription: Subscription,
+    /// Its line in the access log, written when it is dropped.
+    pub access: Option<Box<Access>>,
 }
 
 impl Opening {
@@ -43,11 +46,12 @@ impl Opening {
         match body {
             Body::Events(stream) => {
                 let mut first = encode_head(&head);
-                let (hello, subscription) = stream.into_parts();
+                let (hello, subscription, access) = stream.into_parts();
                 first.put(hello.chunk().clone());
                 Ok(Self {
                     first: first.freeze(),
                     subscription,
+                    access,
                 })
             }
             body => Err(Response::from_parts(head, body)),

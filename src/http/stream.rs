@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
+use super::access::Access;
 use super::app::App;
 use super::counts::Counts;
 use super::draining::{Draining, Turn};
@@ -34,6 +35,8 @@ pub struct EventStream {
     subscription: Option<Subscription>,
     /// `None` until it is polled: many a stream is given away before that.
     clock: Option<Clock>,
+    /// Its line in the access log, written when it is dropped.
+    access: Option<Box<Access>>,
 }
 
 /// What a stream waits for beside its subscription.
@@ -52,15 +55,26 @@ impl EventStream {
             counts: Arc::clone(&app.counts),
             subscription: Some(subscription),
             clock: None,
+            access: None,
         }
     }
 
-    /// Its hello, and what comes after; only before it was polled.
-    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription) {
+    /// Its end is to be logged.
+    pub(super) fn log_end(&mut self, access: Box<Access>) {
+        self.access = Some(access);
+    }
+
+    /// Its hello, what comes after, and its line in the access log; only
+    /// before it was polled.
+    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription, Option<Box<Access>>) {
         let unpolled = "a stream that was not polled has both";
         let mut subscription = self.subscription.expect(unpolled);
         let hello = subscription.take_hello().expect(unpolled);
-        (encode_hello(&self.config, &hello), subscription)
+        (
+            encode_hello(&self.config, &hello),
+            subscription,
+            self.access,
+        )
     }
 
     pub(super) fn has_ended(&self) -> bool {

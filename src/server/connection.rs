@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Shared;
-use crate::http::{Body, Opening, answer};
+use crate::http::{Access, Body, Opening, answer};
 
 /// Bounds a request's head, and what one connection buffers in each direction.
 const MAX_BUFFER_BYTES: usize = 16 * 1024;
@@ -30,11 +31,12 @@ const FIRST_REQUEST_PATIENCE: Duration = Duration::from_millis(500);
 
 pub(super) async fn serve(stream: TcpStream, shared: Shared) {
     let _open = shared.connections.open();
+    let client = client_of(&stream, &shared);
     let (asked, flushed) = (AtomicBool::new(false), AtomicBool::new(true));
     let given = Given::default();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        given.answer(&shared, request)
+        given.answer(&shared, request, client)
     });
     let io = Flushing {
         stream,
@@ -76,6 +78,12 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared) {
             give_away(io.stream, *opening, &shared);
         }
     }
+}
+
+/// Whom the access log names: for now whoever is at the other end.
+fn client_of(stream: &TcpStream, shared: &Shared) -> Option<IpAddr> {
+    let peer = shared.app.config.access_log.then(|| stream.peer_addr());
+    peer?.ok().map(|peer| peer.ip().to_canonical())
 }
 
 /// How hyper's part of a connection ends.
@@ -129,10 +137,15 @@ impl Given {
         &self,
         shared: &Shared,
         request: Request<Incoming>,
+        client: Option<IpAddr>,
     ) -> Result<Response<Body>, Infallible> {
+        let access = Access::begin(&shared.app, &request, client);
         // Before that there are no chunks, and hyper ends the stream by closing.
         let has_chunks = request.version() == Version::HTTP_11;
-        let response = answer(&shared.app, request).await;
+        let mut response = answer(&shared.app, request).await;
+        if let Some(access) = access {
+            response = access.answered(response);
+        }
         if !has_chunks || !shared.fanout.takes_readers() {
             return Ok(response);
         }

@@ -18,6 +18,111 @@ fn log_of(flags: &[&str], requests: &[(&str, &str)]) -> String {
     server.ended().1
 }
 
+const SAY: (&str, &str) = (
+    "POST /rooms/lobby/messages?token=hidden",
+    r#"{"name":"Alice","message":"a secret text"}"#,
+);
+
+#[test]
+fn the_access_log_is_off_unless_asked_for() {
+    let log = log_of(&[], &[SAY, ("GET /healthz", "")]);
+    assert!(!log.contains("/healthz") && !log.contains("lobby"), "{log}");
+}
+
+#[test]
+fn each_request_is_a_line_without_its_query_and_its_message() {
+    let log = log_of(
+        &[
+            "--access-log",
+            "--log-format",
+            "json",
+            "--log-level",
+            "warn",
+        ],
+        &[
+            SAY,
+            ("GET /nowhere?token=hidden", ""),
+            ("HEAD /healthz", ""),
+        ],
+    );
+    assert!(!log.contains("hidden") && !log.contains("secret"), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let expected = [
+        ("POST", "/rooms/lobby/messages", 201),
+        ("GET", "/nowhere", 404),
+        ("HEAD", "/healthz", 200),
+    ];
+    assert_eq!(
+        lines.len(),
+        expected.len(),
+        "only what was asked for: {log}"
+    );
+    for (line, (method, path, status)) in lines.iter().zip(expected) {
+        let fields = &line["fields"];
+        assert_eq!(fields["message"], "answered");
+        assert_eq!(fields["method"], method);
+        assert_eq!(fields["path"], path);
+        assert_eq!(fields["status"], status);
+        assert_eq!(fields["client"], "127.0.0.1");
+        assert!(fields["ms"].as_f64().unwrap() >= 0.0);
+        assert_eq!(fields["bytes"].as_u64().unwrap() == 0, method == "HEAD");
+    }
+}
+
+#[test]
+fn a_stream_is_a_line_when_it_ends() {
+    for workers in ["0", "1"] {
+        let server = Running::start(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--access-log",
+            "--log-format=json",
+            "--workers",
+            workers,
+        ]);
+        let (_stream, _) = server.stream("User-Agent: test/1\r\n", "event: hello");
+        server.request(SAY.0, SAY.1);
+        server.signal("TERM");
+        let log = server.ended().1;
+        let streams: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone())
+            .filter(|fields| fields["message"] == "stream ended")
+            .collect();
+        assert_eq!(streams.len(), 1, "{log}");
+        assert_eq!(streams[0]["path"], "/rooms/lobby/events");
+        assert_eq!(streams[0]["status"], 200);
+        assert_eq!(streams[0]["user_agent"], "test/1");
+        assert!(streams[0]["ms"].as_f64().unwrap() > 0.0);
+        assert!(streams[0]["bytes"].is_null());
+    }
+}
+
+#[test]
+fn nothing_that_a_client_sends_can_forge_a_line() {
+    let evil = "GET /%0aINFO\u{2028}forged\u{202e}?q HTTP/1.1\r\nhost: x\r\nuser-agent: a\t\u{9b}31m\" INFO forged \u{85}\r\nx: y";
+    let long = format!("GET /{}", "x".repeat(10_000));
+    let log = log_of(&["--access-log"], &[(evil, ""), (&long, "")]);
+    let access: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("method="))
+        .collect();
+    assert_eq!(access.len(), 2, "{log}");
+    let is_harmless = |c: char| !c.is_control() && !['\u{2028}', '\u{202e}'].contains(&c);
+    assert!(
+        access.iter().all(|line| line.chars().all(is_harmless)),
+        "{log}"
+    );
+    assert!(
+        access[0].contains(r#"user_agent="a\t\u{9b}31m\" INFO forged \u{85}""#),
+        "{log}"
+    );
+    assert!(access[1].len() < 600, "{log}");
+}
+
 #[test]
 fn ten_thousand_refusals_are_a_few_lines() {
     let server = Running::start(&["--listen", "127.0.0.1:0", "--log-format=json"]);

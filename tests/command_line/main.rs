@@ -115,6 +115,7 @@ fn help_shows_every_flag_with_its_default_and_variable() {
         ("body-timeout", "10s"),
         ("stall", "30s"),
         ("metrics", ""),
+        ("access-log", ""),
         ("log-format", "text"),
         ("log-level", "info"),
     ] {

@@ -31,7 +31,7 @@ use super::pace::Pace;
 use super::socket::{Socket, read_junk};
 use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
 use crate::config::Config;
-use crate::http::{App, Opening, bye};
+use crate::http::{Access, App, Opening, bye};
 use crate::sse::LAST_CHUNK;
 
 /// How far a worker may be behind what is said before its readers are served
@@ -68,6 +68,8 @@ struct Place<S> {
     state: State<S>,
     /// How many bytes it sent after its request.
     junk: usize,
+    /// Written when the reader goes.
+    _access: Option<Box<Access>>,
     _permit: Permit,
 }
 
@@ -135,7 +137,8 @@ impl<S: Socket> Readers<S> {
     }
 
     /// A reader comes: it is behind, with everything still to write.
-    pub(super) fn add(&mut self, socket: S, opening: Opening, permit: Permit, now: Instant) {
+    pub(super) fn add(&mut self, socket: S, mut opening: Opening, permit: Permit, now: Instant) {
+        let access = opening.access.take();
         let mut behind = Behind::new(socket, opening, now);
         if self.turns.is_some() {
             behind.end();
@@ -143,6 +146,7 @@ impl<S: Socket> Readers<S> {
         let token = self.places.insert(Place {
             state: State::Behind(Box::new(behind)),
             junk: 0,
+            _access: access,
             _permit: permit,
         });
         self.queue(token);

@@ -89,6 +89,10 @@ pub struct Config {
     /// Threads that write to readers; 0 leaves readers to the threads that
     /// answer requests.
     pub workers: usize,
+    /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
+    pub metrics: Option<SocketAddr>,
+    /// Whether each request is a line in the log.
+    pub access_log: bool,
     /// What is given away at the most.
     pub limits: Limits,
     /// Who may ask, and whom the server believes.
@@ -113,6 +117,8 @@ impl Default for Config {
             assets_dir: None,
             grace: DEFAULT_GRACE,
             workers: default_workers(),
+            metrics: None,
+            access_log: false,
             limits: Limits::default(),
             access: Access::default(),
         }

@@ -19,7 +19,7 @@
 //! | [`chat`] | the product: rooms, history, subscriptions; no HTTP, no sockets |
 //! | [`sse`] | the wire format: bytes in, bytes out |
 //! | [`http`] | the hyper service: a request in, a response out |
-//! | [`server`] | sockets: listening or handed over, connections, the fan-out, drain |
+//! | [`server`] | sockets: listening or handed over, connections, the fan-out, drain, metrics |
 //! | [`client`] | the other side: publish, and subscribe with resume |
 //! | [`cli`] | the command line |
 //! | [`config`] | what the server uses, each default a documented constant |
@@ -56,6 +56,12 @@
 //! 5. It lags? Back to 4 with the cursor it has reached.
 //! 6. Its end, however it comes, is a drop: its [`chat::Membership`] leaves the
 //!    rooms.
+//!
+//! # What is counted
+//!
+//! Each floor counts where things happen, in plain numbers: [`chat::Totals`],
+//! [`http::Counts`], and each worker in `server/fanout/counts.rs`.
+//! `server/metrics` gathers them for a scrape.
 //!
 //! # The other side of it
 //!

@@ -71,6 +71,7 @@ fn the_product_knows_no_transport() {
             "tokio::net",
             "TcpStream",
             "tracing",
+            "prometheus_client",
         ] {
             assert!(
                 !text.contains(&format!("use {word}")) && !text.contains(&format!("{word}::")),

@@ -155,6 +155,7 @@ real_steps() {
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
+  step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
   step 'page: types' check_page_types
   local part
   for part in talk writing rooms connection look proxies; do

@@ -99,3 +99,31 @@ pub enum GapReason {
     /// The reader was too slow for longer than history reaches.
     Lagged,
 }
+
+impl GapReason {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Evicted, Self::Restart, Self::Unknown, Self::Lagged];
+
+    /// What it is called on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Restart => "restart",
+            Self::Unknown => "unknown",
+            Self::Lagged => "lagged",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_place_and_its_name() {
+        for (place, reason) in GapReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+    }
+}

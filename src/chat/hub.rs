@@ -19,6 +19,7 @@ use super::name::{RoomName, UserName};
 use super::outlet::Outlet;
 use super::presence::Members;
 use super::rooms::{Limits, Published, Rooms, TooMany, TooManyRooms};
+use super::totals::{Counts, Totals};
 
 /// Which part of a room's history is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +63,7 @@ pub struct Hub {
     epoch: Epoch,
     rooms: Mutex<Rooms>,
     readers: AtomicUsize,
+    pub(super) counts: Counts,
 }
 
 impl Hub {
@@ -72,6 +74,7 @@ impl Hub {
             epoch,
             rooms: Mutex::new(Rooms::new(epoch, limits)),
             readers: AtomicUsize::new(0),
+            counts: Counts::default(),
         })
     }
 
@@ -83,6 +86,15 @@ impl Hub {
     /// How many subscriptions there are.
     pub fn readers(&self) -> usize {
         self.readers.load(Ordering::Relaxed)
+    }
+
+    /// What there is, and what was done since the start. It looks at every
+    /// room under the lock: for those who ask now and then.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.lock().totals();
+        totals.readers = self.readers();
+        self.counts.add_to(&mut totals);
+        totals
     }
 
     /// Says `draft` in `room`. It waits for no reader.

@@ -19,6 +19,7 @@ mod room_key;
 mod rooms;
 mod start;
 mod subscription;
+mod totals;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
@@ -32,3 +33,4 @@ pub use room_key::RoomKey;
 pub use rooms::{Limits, Published, TooMany, TooManyRooms};
 pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
 pub use subscription::{LiveFrom, Subscription};
+pub use totals::Totals;

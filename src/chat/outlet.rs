@@ -9,6 +9,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use tokio::time::Instant;
+
 use super::message::Frame;
 use super::room_key::RoomKey;
 use crate::sse;
@@ -29,6 +31,8 @@ pub struct Live {
     pub room: RoomKey,
     /// What it is.
     pub news: News,
+    /// When it happened.
+    pub at: Instant,
 }
 
 /// What happened in a room.
@@ -107,6 +111,11 @@ impl Outlet {
         Poll::Ready(Ok(first))
     }
 
+    /// How many events wait to be taken.
+    pub fn waiting(&self) -> usize {
+        self.lock().events.len()
+    }
+
     /// A reader goes live: the position of the first event that is for it.
     /// Under the hub's lock, with nothing left for the reader in history.
     pub(super) fn open(&self) -> u64 {
@@ -182,6 +191,7 @@ mod tests {
         Live {
             room: RoomKey::default(),
             news: News::Presence(sse::Event::with_capacity(0).json(&"x".repeat(bytes))),
+            at: Instant::now(),
         }
     }
 

@@ -79,23 +79,24 @@ impl Room {
         );
         self.history.push(frame.clone());
         self.last_used = now;
-        self.tell(&News::Update(frame.clone()), asleep);
+        self.tell(&News::Update(frame.clone()), now, asleep);
         frame
     }
 
     /// Tells the readers who came and who left.
     pub(super) fn flush_presence(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
         if let Some(change) = self.presence.flush(&self.name, now) {
-            self.tell(&News::Presence(change), asleep);
+            self.tell(&News::Presence(change), now, asleep);
         }
     }
 
     /// Who sleeps is put into `asleep`, to be woken without the hub's lock.
-    fn tell(&self, news: &News, asleep: &mut Vec<Waker>) {
+    fn tell(&self, news: &News, at: Instant, asleep: &mut Vec<Waker>) {
         for outlet in &self.outlets {
             asleep.extend(outlet.push(Live {
                 room: self.key,
                 news: news.clone(),
+                at,
             }));
         }
     }

@@ -15,6 +15,7 @@ use super::message::{Draft, Frame};
 use super::name::{RoomName, UserName};
 use super::room::Room;
 use super::room_key::RoomKey;
+use super::totals::Totals;
 
 /// What bounds the rooms' memory.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ pub(super) struct Rooms {
     forgotten: Forgotten,
     /// The sum of what all histories hold.
     bytes: usize,
+    /// Messages since the start, and bytes of their texts.
+    said: (u64, u64),
     /// Rooms whose presence may need a flush.
     unsettled: HashSet<RoomName>,
     /// The sum of the members of all rooms.
@@ -98,6 +101,7 @@ impl Rooms {
             key: RoomKey::default(),
             forgotten: Forgotten::with_capacity(limits.max_rooms),
             bytes: 0,
+            said: (0, 0),
             unsettled: HashSet::new(),
             members: 0,
             limits,
@@ -132,6 +136,22 @@ impl Rooms {
         self.by_name.values()
     }
 
+    /// Of its totals, those that need the lock.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            rooms: self.by_name.len(),
+            history_bytes: self.bytes,
+            messages: self.said.0,
+            message_bytes: self.said.1,
+            ..Totals::default()
+        };
+        for room in self.all() {
+            totals.members += room.presence.count();
+            totals.history_messages += room.history.len();
+        }
+        totals
+    }
+
     /// Says `draft`, unless it was said before. Puts into `asleep` whom to wake
     /// for it.
     pub(super) fn publish(
@@ -151,10 +171,12 @@ impl Rooms {
             return Ok(Published::Repeated(first.clone()));
         }
         let bytes_before = room.history.bytes();
+        let text_bytes = draft.text.as_str().len() as u64;
         let frame = room.say(id, draft, now, asleep);
         let bytes = room.history.bytes();
         self.bytes = self.bytes - bytes_before + bytes;
         self.seq = id.seq;
+        self.said = (self.said.0 + 1, self.said.1 + text_bytes);
         self.keep_budget();
         Ok(Published::Said(frame))
     }

@@ -39,6 +39,10 @@ pub struct Subscription {
     gaps: VecDeque<Delivery>,
     /// What is ready to be handed out, with the seats that it is for.
     queue: VecDeque<(usize, Delivery)>,
+    /// How many of `queue` were found in history: those at its front.
+    found: usize,
+    /// Messages of them that were handed out, and are not counted yet.
+    replayed: u64,
     /// The seq of the last thing handed out: of its rooms' messages, all up to
     /// here were handed out or announced as lost. `queue` goes on from here.
     cursor: u64,
@@ -76,6 +80,9 @@ impl Subscription {
         let (start, rooms) = {
             let rooms = &mut *hub.lock();
             hub.enter(rooms, names, wish.name.as_ref())?;
+            if wish.cursor.is_some() {
+                hub.counts.resumed();
+            }
             let told = names.iter().filter_map(|room| hello_room(rooms, room));
             (Start::of(rooms, &wish), told.collect())
         };
@@ -92,6 +99,8 @@ impl Subscription {
             }),
             gaps: start.gaps,
             queue: VecDeque::new(),
+            found: 0,
+            replayed: 0,
             cursor: start.cursor,
         })
     }
@@ -121,6 +130,8 @@ impl Subscription {
             hello: None,
             gaps: VecDeque::new(),
             queue: VecDeque::new(),
+            found: 0,
+            replayed: 0,
             cursor,
         }
     }
@@ -151,6 +162,7 @@ impl Subscription {
         let rooms = &mut *hub.lock();
         let found = look(rooms, &self.seats, self.cursor);
         self.queue = found.deliveries;
+        self.found = self.queue.len();
         (found.all && self.tell_members(rooms)).then(|| self.go_live(rooms, outlet))
     }
 
@@ -207,9 +219,12 @@ impl Subscription {
     /// Takes out what is ready first: the reader is told of it.
     pub fn hand_out(&mut self) -> Option<Delivery> {
         if let Some(gap) = self.gaps.pop_front() {
+            self.count_gap(&gap);
             return Some(gap);
         }
         let (seat, delivery) = self.queue.pop_front()?;
+        self.count_gap(&delivery);
+        self.count_found(&delivery);
         let seat = &mut self.seats[seat];
         match &delivery {
             Delivery::Update(frame) => {
@@ -238,6 +253,34 @@ impl Subscription {
     /// Forgets what was made ready and not handed out: it is looked for anew.
     pub fn rewind(&mut self) {
         self.queue = VecDeque::new();
+        self.end_replay();
+    }
+
+    fn count_gap(&self, told: &Delivery) {
+        if let Delivery::Gap(gap) = told {
+            self.membership.hub.counts.told_of_gap(gap.reason);
+        }
+    }
+
+    fn count_found(&mut self, told: &Delivery) {
+        if self.found == 0 {
+            return;
+        }
+        self.found -= 1;
+        self.replayed += u64::from(matches!(told, Delivery::Update(_)));
+        if self.found == 0 {
+            self.end_replay();
+        }
+    }
+
+    /// Counts once for a look: many streams replay at the same time, and each
+    /// message of each would be an addition to one place.
+    fn end_replay(&mut self) {
+        self.found = 0;
+        if self.replayed > 0 {
+            let replayed = std::mem::take(&mut self.replayed);
+            self.membership.hub.counts.replayed(replayed);
+        }
     }
 
     /// The reader's place in its rooms.

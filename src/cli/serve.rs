@@ -13,6 +13,9 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::access::AccessFlags;
 use self::limits::LimitFlags;
@@ -23,6 +26,7 @@ use super::notify;
 use super::signals::Signals;
 use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
 use crate::config::{self, Config};
+use crate::http::ACCESS_LOG;
 use crate::server::{Server, StartError, inherited};
 
 /// The flags of the server.
@@ -98,6 +102,14 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", default_value_t = config::default_workers(), hide_default_value = true)]
     workers: usize,
 
+    /// Address and port of GET /metrics for Prometheus; off unless given
+    #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT", value_parser = parse_address)]
+    metrics: Option<SocketAddr>,
+
+    /// Log a line for each request, without its query string
+    #[arg(long, env = "SSE_CHAT_ACCESS_LOG", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    access_log: bool,
+
     /// How the log on standard error is written
     #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -149,15 +161,20 @@ impl Serve {
     }
 
     fn start_log(&self) {
-        let log = tracing_subscriber::fmt()
-            .with_max_level(self.log_level)
+        // Whoever asks for the access log gets it, whatever else is told.
+        let levels = Targets::new()
+            .with_default(self.log_level)
+            .with_target(ACCESS_LOG, LevelFilter::INFO);
+        let log = tracing_subscriber::registry().with(levels);
+        let lines = tracing_subscriber::fmt::layer()
             .with_target(false)
             .with_writer(std::io::stderr);
         match self.log_format {
-            LogFormat::Text => log
-                .with_ansi(std::io::stderr().is_terminal() && is_colour_wanted())
-                .init(),
-            LogFormat::Json => log.json().init(),
+            LogFormat::Text => {
+                let ansi = std::io::stderr().is_terminal() && is_colour_wanted();
+                log.with(lines.with_ansi(ansi)).init();
+            }
+            LogFormat::Json => log.with(lines.json()).init(),
         }
     }
 
@@ -180,6 +197,8 @@ impl Serve {
             workers: self.workers,
             limits: self.limits.into(),
             access: self.access.into(),
+            metrics: self.metrics,
+            access_log: self.access_log,
         }
     }
 }
@@ -192,6 +211,7 @@ async fn serve(config: Config, sockets: Vec<TcpListener>) -> Outcome {
     let (mut first, mut second) = (signals()?, signals()?);
     let server = start(config, sockets).map_err(|error| End::Failed.because(error))?;
     announce(server.addresses());
+    log_start(&server);
     notify::ready();
     let app = Arc::clone(server.app());
     let _telling = AbortOnDropHandle::new(tokio::spawn(notify::keep_telling(Arc::clone(&app))));
@@ -225,6 +245,22 @@ fn announce(addresses: &[SocketAddr]) {
         "sse-chat {}: open {}",
         env!("CARGO_PKG_VERSION"),
         urls.join(" or ")
+    );
+}
+
+/// What whoever reads the log later wants to know of this start.
+fn log_start(server: &Server) {
+    let config = &server.app().config;
+    let listen: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = listen.join(","),
+        metrics = server.metrics_address().map(tracing::field::display),
+        workers = config.workers,
+        max_rooms = config.max_rooms,
+        history_budget = config.history_budget,
+        open_files = rlimit::Resource::NOFILE.get_soft().ok(),
+        "started"
     );
 }
 

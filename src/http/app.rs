@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::counts::Counts;
 use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates};
 use super::page::{Page, Settings};
@@ -28,6 +29,8 @@ pub struct App {
     pub admission: Arc<Admission>,
     pub(super) rates: Rates,
     pub(super) origins: Origins,
+    /// What is counted of its requests.
+    pub counts: Arc<Counts>,
     pub(super) page: Page,
 }
 
@@ -68,6 +71,7 @@ impl App {
             origins: Origins::new(&config.access),
             draining: Arc::default(),
             stalled: AtomicU64::new(0),
+            counts: Arc::default(),
             config: Arc::new(config),
             hub,
             default_room,

@@ -14,12 +14,10 @@ use super::guard::Refused;
 use super::problem::{Code, Problem};
 use super::route::Route;
 use super::stream::draw;
-use crate::config::Config;
 use crate::sse;
 
 /// Why a stream is to come back later.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Reason {
     /// The server has as many connections as it may have.
     Connections,
@@ -27,6 +25,19 @@ pub(super) enum Reason {
     Address,
     /// The server has as many members as it may have.
     Members,
+}
+
+impl Reason {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 3] = [Self::Connections, Self::Address, Self::Members];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Address => "address",
+            Self::Members => "members",
+        }
+    }
 }
 
 /// The answer on a connection that is one too many.
@@ -42,7 +53,7 @@ pub(super) fn instead(
             Refused::Full => Reason::Connections,
             Refused::Address => Reason::Address,
         };
-        return Ok(stream(&app.config, method, reason));
+        return Ok(stream(app, method, reason));
     }
     let problem = match refused {
         Refused::Full => Code::TooManyConnections
@@ -54,18 +65,19 @@ pub(super) fn instead(
 }
 
 /// A stream that says when to come back, and ends.
-pub(super) fn stream(config: &Config, method: &Method, reason: Reason) -> Response<Body> {
+pub(super) fn stream(app: &App, method: &Method, reason: Reason) -> Response<Body> {
     #[derive(Serialize)]
     struct Data {
-        reason: Reason,
+        reason: &'static str,
         retry_ms: u128,
     }
-    let retry = draw(&config.limits.busy_retry);
+    app.counts.tell_busy(reason);
+    let retry = draw(&app.config.limits.busy_retry);
     let event = sse::Event::with_capacity(96)
         .retry(retry)
         .event("busy")
         .json(&Data {
-            reason,
+            reason: reason.as_str(),
             retry_ms: retry.as_millis(),
         });
     let body = match *method {

@@ -2,6 +2,7 @@
 //! (`sse.php` is a stream like every other: see `events`.)
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -30,6 +31,9 @@ pub(super) async fn send(
         Method::HEAD => Ok(()),
         _ => try_send(app, client, uri, request).await,
     };
+    if let Err(problem) = &sent {
+        app.counts.refuse(problem.code());
+    }
     let body = if sent.is_ok() { SUCCESS } else { FAIL };
     json(StatusCode::OK, Bytes::from_static(body))
 }
@@ -40,6 +44,7 @@ async fn try_send(
     uri: &Uri,
     request: Request<Incoming>,
 ) -> Result<(), Problem> {
+    let begun = Instant::now();
     match *request.method() {
         Method::POST => app.origins.check_write(request.headers())?,
         _ => app.origins.check_write_by_get(request.headers())?,
@@ -60,5 +65,7 @@ async fn try_send(
         message: query.message.or(body.message),
         client_id: query.client_id.or(body.client_id),
     };
-    say(app, client, &app.default_room, fields).map(|_| ())
+    say(app, client, &app.default_room, fields)?;
+    app.counts.publish_time.count(begun.elapsed());
+    Ok(())
 }

@@ -2,7 +2,6 @@
 //! written then is in `stream`.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -103,25 +102,15 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
         return Ok(respond_with(Body::Whole(Bytes::new())));
     }
     let Ok(permit) = app.admission.stream(asked.client) else {
-        return Ok(busy::stream(
-            &app.config,
-            asked.method,
-            busy::Reason::Address,
-        ));
+        return Ok(busy::stream(app, asked.method, busy::Reason::Address));
     };
     match app.hub.subscribe(wish) {
-        Ok(subscription) => Ok(respond_with(Body::Events(Box::new(EventStream::new(
-            Arc::clone(&app.config),
-            Arc::clone(&app.draining),
-            subscription,
-            permit,
-        ))))),
+        Ok(subscription) => {
+            let stream = EventStream::new(app, subscription, permit);
+            Ok(respond_with(Body::Events(Box::new(stream))))
+        }
         Err(TooMany::Rooms(error)) => Err(error.into()),
-        Err(TooMany::Members) => Ok(busy::stream(
-            &app.config,
-            asked.method,
-            busy::Reason::Members,
-        )),
+        Err(TooMany::Members) => Ok(busy::stream(app, asked.method, busy::Reason::Members)),
     }
 }
 

@@ -3,13 +3,16 @@
 //! [`answer`] is the one list of what happens to a request; the other files
 //! are its endpoints and what they read and write.
 
+mod access;
 mod app;
 mod body;
 mod busy;
+mod counts;
 mod demo;
 mod draining;
 mod events;
 mod guard;
+mod histogram;
 mod history;
 mod input;
 mod joined;
@@ -23,10 +26,13 @@ mod service;
 mod status;
 mod stream;
 
+pub use access::{ACCESS_LOG, Access};
 pub use app::App;
 pub use body::Body;
+pub use counts::Counts;
 pub use draining::Draining;
 pub use guard::{Admission, Caller, ConnectionPermit, Refused, StreamPermit};
+pub use histogram::{BUCKETS, Histogram, Times};
 pub use opening::Opening;
 pub use service::answer;
-pub use stream::{MAX_WRITE_BYTES, bye};
+pub use stream::{Kept, MAX_WRITE_BYTES, bye};

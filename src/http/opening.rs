@@ -7,7 +7,7 @@ use hyper::http::response;
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
-use super::guard::StreamPermit;
+use super::stream::Kept;
 use crate::chat::Subscription;
 
 /// An event stream as it begins over HTTP/1.1.
@@ -17,16 +17,15 @@ pub struct Opening {
     pub first: Bytes,
     /// What comes after.
     pub subscription: Subscription,
-    /// Its place among the streams of its address.
-    pub permit: Option<StreamPermit>,
+    /// What is to be kept as long as the stream lives.
+    pub kept: Kept,
 }
 
 impl Opening {
     /// A stream as it would be answered, for those who test what comes after.
     #[cfg(test)]
     pub(crate) fn for_test(app: &super::App, subscription: Subscription) -> Self {
-        let (config, draining) = (app.config.clone(), app.draining.clone());
-        let stream = super::stream::EventStream::new(config, draining, subscription, None);
+        let stream = super::stream::EventStream::new(app, subscription, None);
         let body = Body::Events(Box::new(stream));
         Self::of(Response::new(body)).expect("it is a stream")
     }
@@ -47,12 +46,12 @@ impl Opening {
         match body {
             Body::Events(stream) => {
                 let mut first = encode_head(&head);
-                let (hello, subscription, permit) = stream.into_parts();
+                let (hello, subscription, kept) = stream.into_parts();
                 first.put(hello.chunk().clone());
                 Ok(Self {
                     first: first.freeze(),
                     subscription,
-                    permit,
+                    kept,
                 })
             }
             body => Err(Response::from_parts(head, body)),

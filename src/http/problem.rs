@@ -43,6 +43,29 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 19] = [
+        Self::InvalidRoom,
+        Self::InvalidName,
+        Self::InvalidMessage,
+        Self::InvalidClientId,
+        Self::InvalidQuery,
+        Self::InvalidJson,
+        Self::InvalidForm,
+        Self::InvalidHost,
+        Self::CrossOrigin,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::MessageTooLarge,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::RateLimited,
+        Self::Draining,
+        Self::TooManyRooms,
+        Self::TooManyConnections,
+    ];
+
     fn status(self) -> StatusCode {
         match self {
             Self::InvalidRoom
@@ -66,7 +89,7 @@ impl Code {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRoom => "invalid_room",
             Self::InvalidName => "invalid_name",
@@ -118,6 +141,10 @@ impl Problem {
             retry_after: Some(after),
             ..self
         }
+    }
+
+    pub(super) fn code(&self) -> Code {
+        self.code
     }
 
     pub(super) fn not_found() -> Self {

@@ -2,6 +2,7 @@
 //! message.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -19,6 +20,7 @@ pub(super) async fn publish(
     room: RoomName,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
+    let begun = Instant::now();
     app.origins.check_write(request.headers())?;
     // Asked before the body is read: a request that was on its way when the
     // shutdown began still finishes.
@@ -27,10 +29,12 @@ pub(super) async fn publish(
     }
     app.rates.take_of_address(client)?;
     let fields = read_fields(app, request).await?;
-    Ok(match say(app, client, &room, fields)? {
+    let answer = match say(app, client, &room, fields)? {
         Published::Said(frame) => json(StatusCode::CREATED, frame.json()),
         Published::Repeated(first) => json(StatusCode::OK, first.json()),
-    })
+    };
+    app.counts.publish_time.count(begun.elapsed());
+    Ok(answer)
 }
 
 /// The one way from fields to a message, for every endpoint that has fields.

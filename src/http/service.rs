@@ -22,7 +22,10 @@ pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) 
     let grant = app.origins.grant(request.headers());
     let mut response = match check_and_dispatch(app, caller, &grant, request).await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            app.counts.refuse(problem.code());
+            problem.into_response()
+        }
     };
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -14,10 +14,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
+use super::access::Access;
+use super::app::App;
+use super::counts::Counts;
 use super::draining::{Draining, Turn};
 use super::guard::StreamPermit;
 use super::joined::Joined;
-use crate::chat::{Cursor, Hello, HelloRoom, Subscription};
+use crate::chat::{Cursor, Delivery, Hello, HelloRoom, Subscription};
 use crate::config::Config;
 use crate::sse;
 
@@ -29,12 +32,21 @@ pub const MAX_WRITE_BYTES: usize = 64 * 1024;
 pub struct EventStream {
     config: Arc<Config>,
     draining: Arc<Draining>,
+    counts: Arc<Counts>,
     /// `None` once the stream has ended. A drop of it leaves the rooms.
     subscription: Option<Subscription>,
-    /// Its place among the streams of its address.
-    permit: Option<StreamPermit>,
     /// `None` until it is polled: many a stream is given away before that.
     clock: Option<Clock>,
+    kept: Kept,
+}
+
+/// What is kept as long as a stream lives, and does its work when it is dropped.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Its place among the streams of its address.
+    _permit: Option<StreamPermit>,
+    /// Its line in the access log.
+    access: Option<Box<Access>>,
 }
 
 /// What a stream waits for beside its subscription.
@@ -46,31 +58,31 @@ struct Clock {
 }
 
 impl EventStream {
-    pub(super) fn new(
-        config: Arc<Config>,
-        draining: Arc<Draining>,
-        subscription: Subscription,
-        permit: Option<StreamPermit>,
-    ) -> Self {
+    pub(super) fn new(app: &App, subscription: Subscription, permit: Option<StreamPermit>) -> Self {
         Self {
-            config,
-            draining,
+            config: Arc::clone(&app.config),
+            draining: Arc::clone(&app.draining),
+            counts: Arc::clone(&app.counts),
             subscription: Some(subscription),
-            permit,
             clock: None,
+            kept: Kept {
+                _permit: permit,
+                access: None,
+            },
         }
     }
 
-    /// Its hello, and what comes after; only before it was polled.
-    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription, Option<StreamPermit>) {
+    /// Its end is to be logged.
+    pub(super) fn log_end(&mut self, access: Box<Access>) {
+        self.kept.access = Some(access);
+    }
+
+    /// Its hello, what comes after, and what is kept meanwhile; only before it was polled.
+    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription, Kept) {
         let unpolled = "a stream that was not polled has both";
         let mut subscription = self.subscription.expect(unpolled);
         let hello = subscription.take_hello().expect(unpolled);
-        (
-            encode_hello(&self.config, &hello),
-            subscription,
-            self.permit,
-        )
+        (encode_hello(&self.config, &hello), subscription, self.kept)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -85,27 +97,31 @@ impl EventStream {
         let clock = self
             .clock
             .get_or_insert_with(|| Clock::start(&self.config, &self.draining));
-        let mut ready = Joined::default();
+        let (mut ready, mut messages) = (Joined::default(), 0);
         if let Some(hello) = subscription.take_hello() {
             ready.push(encode_hello(&self.config, &hello).text());
         }
         while ready.len() < MAX_WRITE_BYTES
             && let Poll::Ready(delivery) = subscription.poll_next(cx)
         {
+            messages += u64::from(matches!(delivery, Delivery::Update(_)));
             ready.push(delivery.event().text());
         }
         if clock.turn.poll(&self.draining, cx).is_ready() {
             ready.push(bye(&self.config).text());
             self.subscription = None;
-            self.permit = None;
+            self.kept = Kept::default();
         }
         if !ready.is_empty() {
             clock.last_sent = Instant::now();
+            self.counts.deliver(messages, ready.len());
             return Poll::Ready(Some(ready.into_bytes()));
         }
-        clock
-            .poll_ping(self.config.ping, cx)
-            .map(|()| Some(sse::Encoded::ping().text()))
+        clock.poll_ping(self.config.ping, cx).map(|()| {
+            let ping = sse::Encoded::ping().text();
+            self.counts.deliver(0, ping.len());
+            Some(ping)
+        })
     }
 }
 

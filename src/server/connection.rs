@@ -25,7 +25,7 @@ use super::linger::{Unread, linger};
 use super::listen::Accepted;
 use super::patience::{Alarm, Patience};
 use crate::config::Limits;
-use crate::http::{Body, Caller, ConnectionPermit, Opening, answer};
+use crate::http::{Access, Body, Caller, ConnectionPermit, Opening, answer};
 
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
@@ -55,12 +55,11 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
         patience: &patience,
     };
     let mut connection = hyper_for(limits).serve_connection(TokioIo::new(io), service);
-    let mut alarm = Alarm::new(&patience);
     let mut watch = Watch {
         given: &given,
         flushed: &flushed,
         patience: &patience,
-        alarm: &mut alarm,
+        alarm: Alarm::new(&patience),
     };
     let end = tokio::select! {
         biased;
@@ -86,7 +85,10 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
         }
         End::Served(Ok(())) => {}
         // A client that went away, or sent what is not HTTP: no error of ours.
-        End::Served(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        End::Served(Err(error)) => {
+            shared.connections.broke(&error);
+            tracing::debug!(%error, "a connection ended early");
+        }
         End::Late => end_late(&stream, &patience, &shared),
         End::Stream(opening) => give_away(stream, *opening, permit, &shared),
     }
@@ -120,7 +122,7 @@ struct Watch<'a> {
     given: &'a Given,
     flushed: &'a AtomicBool,
     patience: &'a Patience,
-    alarm: &'a mut Alarm,
+    alarm: Alarm,
 }
 
 /// Lets hyper work until either end.
@@ -153,8 +155,9 @@ where
 fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
     let waiting = patience.waiting();
     tracing::debug!(?waiting, "a connection ended, since its client let it wait");
-    if patience.is_stalled() {
-        shared.app.stalled.fetch_add(1, Ordering::Relaxed);
+    match patience.is_stalled() {
+        true => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
+        false => shared.connections.end_late(waiting),
     }
     // An error says that the other side is gone already.
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
@@ -180,9 +183,13 @@ impl Given {
         request: Request<Incoming>,
         patience: &Patience,
     ) -> Result<Response<Body>, Infallible> {
+        let access = Access::begin(&shared.app, &request, caller);
         // Before that there are no chunks, and hyper ends the stream by closing.
         let has_chunks = request.version() == Version::HTTP_11;
-        let response = answer(&shared.app, caller, request).await;
+        let mut response = answer(&shared.app, caller, request).await;
+        if let Some(access) = access {
+            response = access.answered(response);
+        }
         if !response.body().is_stream() {
             patience.answered();
             return Ok(response);

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -30,12 +31,17 @@ pub(super) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<TcpListen
     // A server that was restarted takes its port again at once, while its old
     // connections are still in TIME_WAIT. It does not share a port in use.
     socket.set_reuseaddr(true)?;
-    if limits.send_buffer > 0 {
-        // Before it listens: connections have what their listener has.
-        socket.set_send_buffer_size(u32::try_from(limits.send_buffer).unwrap_or(u32::MAX))?;
-    }
+    bound_send_buffer(&socket, limits)?;
     socket.bind(address)?;
     socket.listen(limits.accept_queue)
+}
+
+/// Of a listener: its connections have what it has.
+pub(super) fn bound_send_buffer(socket: &impl AsFd, limits: &Limits) -> io::Result<()> {
+    match limits.send_buffer {
+        0 => Ok(()),
+        bytes => SockRef::from(socket).set_send_buffer_size(bytes),
+    }
 }
 
 /// Accepts until the server drains; then the listener closes.
@@ -75,9 +81,11 @@ pub(super) struct Accepted {
 }
 
 fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
+    shared.connections.accept();
     let config = &shared.app.config;
     // Without even a place to be told so, it is closed.
     let Ok(permit) = shared.app.admission.connect(peer.ip(), &config.access) else {
+        shared.connections.close_unheard();
         return;
     };
     let set_up = set_up(&stream, config.limits.stall).and_then(|()| stream.local_addr());
@@ -102,7 +110,7 @@ fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
 #[cfg(target_os = "linux")]
 const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
-fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
+pub(super) fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     // An event is small and must leave at once.
     stream.set_nodelay(true)?;
     // hyper has no timeout for writing, and does not look at a body while the

@@ -4,13 +4,16 @@
 //! are there; [`Server::run`] serves until it is told to stop and has drained.
 
 mod connection;
+mod connections;
 mod drain;
 mod fanout;
 mod flushing;
 mod inherited;
 mod linger;
 mod listen;
+mod metrics;
 mod patience;
+mod refusals;
 
 use std::fmt;
 use std::io;
@@ -23,8 +26,9 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::config::{BadSetting, Config};
+use crate::config::{BadSetting, Config, Limits};
 use crate::http::App;
+use connections::Connections;
 pub use drain::Drained;
 use fanout::Fanout;
 pub use inherited::inherited;
@@ -41,6 +45,8 @@ pub enum StartError {
     Listen(SocketAddr, io::Error),
     /// A socket from the service manager that can't be served on.
     Inherited(io::Error),
+    /// The address for metrics can't be listened on.
+    Metrics(SocketAddr, io::Error),
     /// The threads that write to readers can't be started.
     Workers(io::Error),
 }
@@ -53,6 +59,7 @@ impl fmt::Display for StartError {
             Self::Inherited(error) => {
                 write!(f, "LISTEN_FDS: not a TCP socket that listens: {error}")
             }
+            Self::Metrics(address, error) => write!(f, "--metrics {address}: {error}"),
             Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
         }
     }
@@ -72,6 +79,7 @@ pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    metrics: Option<(TcpListener, SocketAddr)>,
     fanout: Arc<Fanout>,
 }
 
@@ -84,6 +92,7 @@ struct Shared {
     tasks: TaskTracker,
     /// The grace is over: connections end as they are.
     cut: CancellationToken,
+    connections: Arc<Connections>,
 }
 
 impl Server {
@@ -130,9 +139,13 @@ impl Server {
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         let app = Arc::new(App::new(config)?);
+        let take = |socket| {
+            listen::bound_send_buffer(&socket, &app.config.limits)?;
+            TcpListener::from_std(socket)
+        };
         let listeners = sockets
             .into_iter()
-            .map(TcpListener::from_std)
+            .map(take)
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         Self::over(app, listeners)
@@ -149,11 +162,15 @@ impl Server {
             .zip(&app.config.listen)
             .map(local)
             .collect::<Result<_, _>>()?;
+        let limits = &app.config.limits;
+        let bind = |address| bind_metrics(address, limits);
+        let metrics = app.config.metrics.map(bind).transpose()?;
         let workers = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
             listeners,
             addresses,
+            metrics,
             fanout: Arc::new(workers),
         })
     }
@@ -161,6 +178,11 @@ impl Server {
     /// Where it listens, with the ports that were taken for port 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where `GET /metrics` is answered, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(_, address)| *address)
     }
 
     /// What its requests share.
@@ -175,19 +197,50 @@ impl Server {
             fanout: self.fanout,
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
+            connections: Arc::default(),
         };
         // Dropped with this future, so that nothing outlives a server that is.
         let _cut = shared.cut.clone().drop_guard();
         let _stop = StopOnDrop(Arc::clone(&shared.fanout));
         let _ticker = AbortOnDropHandle::new(tokio::spawn(tick(Arc::clone(&shared.app))));
+        let refusals = refusals::tell_now_and_then(Arc::clone(&shared.app));
+        let _refusals = AbortOnDropHandle::new(tokio::spawn(refusals));
+        // No task that the drain waits for: it answers to the end.
+        let _metrics = self.metrics.map(|(listener, _)| {
+            let metrics = metrics::serve(listener, shared.sources(), shared.app.config.clone());
+            AbortOnDropHandle::new(tokio::spawn(metrics))
+        });
         for listener in self.listeners {
             shared
                 .tasks
                 .spawn(listen::accept_all(listener, shared.clone()));
         }
         shutdown.await;
-        drain::drain(&shared).await
+        let drained = drain::drain(&shared).await;
+        refusals::tell(&shared.app.counts);
+        drained
     }
+}
+
+impl Shared {
+    fn sources(&self) -> metrics::Sources {
+        metrics::Sources {
+            app: Arc::clone(&self.app),
+            fanout: Arc::clone(&self.fanout),
+            connections: Arc::clone(&self.connections),
+        }
+    }
+}
+
+fn bind_metrics(
+    address: SocketAddr,
+    limits: &Limits,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = listen::bind(address, limits).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|error| StartError::Metrics(address, error))
 }
 
 /// Connections hold the fan-out too, so its own drop may come late.

@@ -31,13 +31,27 @@ pub(super) enum Waiting {
     Nothing,
 }
 
-const ALL: [Waiting; 5] = [
-    Waiting::FirstByte,
-    Waiting::Head,
-    Waiting::Request,
-    Waiting::Taken,
-    Waiting::Nothing,
-];
+impl Waiting {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 5] = [
+        Self::FirstByte,
+        Self::Head,
+        Self::Request,
+        Self::Taken,
+        Self::Nothing,
+    ];
+
+    /// As it is called where it is counted; `None` for what has no end.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::FirstByte => Some("first_byte"),
+            Self::Head => Some("head"),
+            Self::Request => Some("request"),
+            Self::Taken => Some("answer"),
+            Self::Nothing => None,
+        }
+    }
+}
 
 /// What one connection waits for. It is told what happens by whoever sees it:
 /// the socket, the service. All of them run in one task, so the atomics order
@@ -124,7 +138,7 @@ impl Patience {
     }
 
     pub(super) fn waiting(&self) -> Waiting {
-        ALL[usize::from(self.waiting.load(Ordering::Relaxed))]
+        Waiting::ALL[usize::from(self.waiting.load(Ordering::Relaxed))]
     }
 
     fn wait_for(&self, what: Waiting) {

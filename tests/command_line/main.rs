@@ -10,6 +10,7 @@ mod talking;
 
 mod chat;
 mod health;
+mod log;
 mod send;
 mod service_manager;
 mod tail;
@@ -93,51 +94,56 @@ fn a_switch_is_on_by_its_variable_unless_that_says_no() {
     }
 }
 
+/// Every flag of the server with its default, where help shows one.
+const FLAGS: [(&str, &str); 42] = [
+    ("listen", "127.0.0.1:8080"),
+    ("history", "1000"),
+    ("history-bytes", "4MiB"),
+    ("history-budget", "256MiB"),
+    ("ping", "15s"),
+    ("retry", "2s..5s"),
+    ("max-message-bytes", "4096"),
+    ("default-room", "lobby"),
+    ("max-rooms", "10000"),
+    ("room-idle", "1h"),
+    ("list-rooms", ""),
+    ("no-demo", ""),
+    ("assets-dir", ""),
+    ("grace", "10s"),
+    ("max-connections", "10000"),
+    ("max-connections-per-address", "200"),
+    ("max-streams-per-address", "100"),
+    ("busy-retry", "30s..1m"),
+    ("max-members", "100000"),
+    ("publish-rate", "5/s"),
+    ("publish-burst", "60"),
+    ("room-rate", "50/s"),
+    ("room-burst", "200"),
+    ("limit-loopback", ""),
+    ("max-head-bytes", "16384"),
+    ("max-body-bytes", "what the largest message needs"),
+    ("first-byte-timeout", "10s"),
+    ("head-timeout", "10s"),
+    ("body-timeout", "10s"),
+    ("answer-timeout", "1m"),
+    ("idle-timeout", "30s"),
+    ("stall", "30s"),
+    ("send-buffer", "65536"),
+    ("accept-queue", "4096"),
+    ("trusted-proxy", ""),
+    ("forwarded-header", "x-forwarded-for"),
+    ("allowed-host", ""),
+    ("allow-origin", ""),
+    ("metrics", ""),
+    ("access-log", ""),
+    ("log-format", "text"),
+    ("log-level", "info"),
+];
+
 #[test]
 fn help_shows_every_flag_with_its_default_and_variable() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
-    for (flag, default) in [
-        ("listen", "127.0.0.1:8080"),
-        ("history", "1000"),
-        ("history-bytes", "4MiB"),
-        ("history-budget", "256MiB"),
-        ("ping", "15s"),
-        ("retry", "2s..5s"),
-        ("max-message-bytes", "4096"),
-        ("default-room", "lobby"),
-        ("max-rooms", "10000"),
-        ("room-idle", "1h"),
-        ("list-rooms", ""),
-        ("no-demo", ""),
-        ("assets-dir", ""),
-        ("grace", "10s"),
-        ("max-connections", "10000"),
-        ("max-connections-per-address", "200"),
-        ("max-streams-per-address", "100"),
-        ("busy-retry", "30s..1m"),
-        ("max-members", "100000"),
-        ("publish-rate", "5/s"),
-        ("publish-burst", "60"),
-        ("room-rate", "50/s"),
-        ("room-burst", "200"),
-        ("limit-loopback", ""),
-        ("max-head-bytes", "16384"),
-        ("max-body-bytes", "what the largest message needs"),
-        ("first-byte-timeout", "10s"),
-        ("head-timeout", "10s"),
-        ("body-timeout", "10s"),
-        ("answer-timeout", "1m"),
-        ("idle-timeout", "30s"),
-        ("stall", "30s"),
-        ("send-buffer", "65536"),
-        ("accept-queue", "4096"),
-        ("trusted-proxy", ""),
-        ("forwarded-header", "x-forwarded-for"),
-        ("allowed-host", ""),
-        ("allow-origin", ""),
-        ("log-format", "text"),
-        ("log-level", "info"),
-    ] {
+    for (flag, default) in FLAGS {
         let start = help
             .find(&format!("--{flag} "))
             .or_else(|| help.find(&format!("--{flag}\n")))

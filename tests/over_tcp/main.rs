@@ -14,6 +14,7 @@ const WORKERS: usize = 2;
 
 mod connection;
 mod event_reader;
+mod scrape;
 mod support;
 mod witness;
 
@@ -28,6 +29,7 @@ mod gone_clients;
 mod history;
 mod last_request;
 mod limits;
+mod metrics;
 mod page;
 mod page_folder;
 mod publish;

@@ -34,6 +34,7 @@ pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
 /// A server on a free port of this machine. It stops when it is dropped.
 pub(crate) struct TestServer {
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
     app: Arc<App>,
     stop: CancellationToken,
     running: JoinHandle<Drained>,
@@ -59,6 +60,7 @@ impl TestServer {
         let stop = CancellationToken::new();
         Self {
             address: server.addresses()[0],
+            metrics: server.metrics_address(),
             app: Arc::clone(server.app()),
             running: tokio::spawn(server.run(stop.clone().cancelled_owned())),
             stop,
@@ -67,6 +69,11 @@ impl TestServer {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it answers scrapes, if it was told to.
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        self.metrics.expect("it was started with metrics")
     }
 
     pub(crate) fn app(&self) -> &App {

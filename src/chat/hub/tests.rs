@@ -330,3 +330,47 @@ fn id(hub: &Hub, seq: u64) -> EventId {
         seq,
     }
 }
+
+#[tokio::test]
+async fn what_was_done_is_counted() {
+    let hub = Hub::new(Limits {
+        history: 2,
+        ..limits()
+    });
+    say(&hub, "a", "é");
+    let mut early = reader(&hub, "a", Some(Cursor::parse(b"nothing of ours")));
+    for text in ["two", "three"] {
+        say(&hub, "a", text);
+    }
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        told.push(early.next().await);
+    }
+    // It was told of the gap at its start, then of the one that is there since.
+    let gaps = |told: &[Delivery]| {
+        told.iter()
+            .filter(|d| matches!(d, Delivery::Gap(_)))
+            .count()
+    };
+    assert_eq!(gaps(&told), 2, "{told:?}");
+    say(&hub, "a", "live");
+    early.next().await;
+    let totals = hub.totals();
+    assert_eq!(
+        totals,
+        crate::chat::Totals {
+            rooms: 1,
+            members: 0,
+            readers: 1,
+            history_messages: 2,
+            history_bytes: totals.history_bytes,
+            messages: 4,
+            message_bytes: 2 + 3 + 5 + 4,
+            resumes: 1,
+            replayed: 2,
+            gaps: [1, 0, 1, 0],
+            overrun: 0,
+        }
+    );
+    assert!(totals.history_bytes > 0);
+}

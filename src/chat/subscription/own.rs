@@ -48,12 +48,13 @@ impl Subscription {
             }
             match ready!(own.outlet.poll_take(cx, &mut own.taken)) {
                 Ok(_) => {
-                    for Live { room, news } in own.taken.drain(..) {
+                    for Live { room, news, .. } in own.taken.drain(..) {
                         enqueue(&mut self.queue, &self.seats, self.presence, room, news);
                     }
                 }
                 Err(Lagged) => {
                     own.live = false;
+                    own.hub.counts.overran();
                     for seat in &mut self.seats {
                         seat.hole = GapReason::Lagged;
                     }

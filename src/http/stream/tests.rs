@@ -22,8 +22,7 @@ impl Transport for Bodies {
     }
 
     fn open(&mut self, reader: usize, subscription: Subscription) {
-        let (config, draining) = (Arc::clone(&self.app.config), Arc::clone(&self.app.draining));
-        let stream = EventStream::new(config, draining, subscription, None);
+        let stream = EventStream::new(&self.app, subscription, None);
         self.streams.insert(reader, stream);
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
+use super::pace::Told;
 use super::parked::Parked;
 use super::socket::{Socket, Written, broken_off, write};
 use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Subscription};
@@ -101,13 +102,14 @@ impl<S: Socket> Behind<S> {
         &mut self,
         outlet: &Arc<Outlet>,
         now: Instant,
+        told: &mut Told,
         bye: impl FnOnce() -> Bytes,
     ) -> (Step, Option<LiveFrom>) {
         if let First::Rest(_) | First::Bye(_) = self.first {
-            return (self.send_first(now), None);
+            return (self.send_first(now, told), None);
         }
         let live = self.subscription.catch_up(outlet);
-        let step = match self.send_ready(now) {
+        let step = match self.send_ready(now, told) {
             Step::Whole if live.is_none() => Step::Again,
             Step::Whole if self.is_ending => {
                 self.first = First::Bye(bye());
@@ -118,12 +120,13 @@ impl<S: Socket> Behind<S> {
         (step, live)
     }
 
-    fn send_first(&mut self, now: Instant) -> Step {
+    fn send_first(&mut self, now: Instant, told: &mut Told) -> Step {
         let (First::Rest(rest) | First::Bye(rest)) = &mut self.first else {
             return Step::Again;
         };
         match write(&mut self.socket, rest) {
             Written::All => {
+                told.add(0, rest.len());
                 self.took(now);
                 match std::mem::replace(&mut self.first, First::Nothing) {
                     First::Bye(_) => Step::Ended,
@@ -132,6 +135,7 @@ impl<S: Socket> Behind<S> {
             }
             Written::Part(0) => Step::Wait,
             Written::Part(written) => {
+                told.add(0, written);
                 rest.advance(written);
                 self.took(now);
                 Step::Again
@@ -142,7 +146,7 @@ impl<S: Socket> Behind<S> {
 
     /// Sends what opens the stream, if it is not open yet, and what the
     /// subscription has ready: in one write, as much as goes into one.
-    fn send_ready(&mut self, now: Instant) -> Step {
+    fn send_ready(&mut self, now: Instant, told: &mut Told) -> Step {
         let opening = match std::mem::replace(&mut self.first, First::Nothing) {
             First::Opening(opening) => Some(opening),
             _ => None,
@@ -161,7 +165,7 @@ impl<S: Socket> Behind<S> {
         let written = match write(&mut self.socket, &joined) {
             Written::All if fitting == events.len() => {
                 self.took(now);
-                while self.subscription.hand_out().is_some() {}
+                told.add(self.hand_out(usize::MAX), joined.len());
                 return Step::Whole;
             }
             Written::All => joined.len(),
@@ -169,11 +173,11 @@ impl<S: Socket> Behind<S> {
             Written::Gone(error) => return Step::Gone(error),
         };
         let (whole, rest) = broken_off(&events, written);
-        let told = whole + usize::from(rest.is_some());
-        (before..told).for_each(|_| drop(self.subscription.hand_out()));
+        let taken = whole + usize::from(rest.is_some());
+        told.add(self.hand_out(taken.saturating_sub(before)), written);
         self.subscription.rewind();
         self.first = match events.into_iter().next() {
-            Some(opening) if told < before => First::Opening(opening),
+            Some(opening) if taken < before => First::Opening(opening),
             _ => First::after(rest.unwrap_or_default()),
         };
         if written == 0 {
@@ -181,6 +185,15 @@ impl<S: Socket> Behind<S> {
         }
         self.took(now);
         Step::Again
+    }
+
+    /// Tells the reader at most so much of what is ready. How many messages that was.
+    fn hand_out(&mut self, most: usize) -> usize {
+        let handed = std::iter::from_fn(|| self.subscription.hand_out());
+        handed
+            .take(most)
+            .filter(|delivery| matches!(delivery, Delivery::Update(_)))
+            .count()
     }
 
     fn took(&mut self, now: Instant) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::pace::Pace;
+use super::pace::{Pace, Told};
 use super::parked::{Event, Joined, Parked, Wrote};
 use super::socket::Socket;
 use crate::chat::{RoomKey, RoomName};
@@ -84,7 +84,7 @@ impl<S: Socket> Group<S> {
         let events = std::mem::take(&mut self.events);
         self.bytes = 0;
         let joined = Joined::of(&events, buffer);
-        self.write_to_each(pace, left, |reader| reader.write(joined, now));
+        self.write_to_each(pace, left, |reader, told| reader.write(joined, now, told));
     }
 
     /// A ping to those for whom it is time.
@@ -100,11 +100,11 @@ impl<S: Socket> Group<S> {
             chunk: sse::Encoded::ping().chunk().clone(),
             seq: None,
         };
-        self.write_to_each(pace, left, |reader| {
+        self.write_to_each(pace, left, |reader, told| {
             if !is_due(reader) {
                 return Wrote::Nothing;
             }
-            match reader.write(Joined::of_one(&ping), now) {
+            match reader.write(Joined::of_one(&ping), now, told) {
                 // It stands in no history: a reader that went on without it
                 // would be taken for one that takes what it is given.
                 Wrote::Part(rest) if rest.is_empty() => Wrote::Part(ping.chunk.clone()),
@@ -117,11 +117,11 @@ impl<S: Socket> Group<S> {
         &mut self,
         pace: &mut Pace,
         left: &mut Vec<Left<S>>,
-        mut write: impl FnMut(&mut Parked<S>) -> Wrote,
+        mut write: impl FnMut(&mut Parked<S>, &mut Told) -> Wrote,
     ) {
         let mut index = 0;
         while let Some(reader) = self.readers.get_mut(index) {
-            let wrote = write(reader);
+            let wrote = write(reader, &mut pace.told);
             if !matches!(wrote, Wrote::Nothing) {
                 pace.wrote();
             }

@@ -11,6 +11,7 @@ use mio::{Registry, Token};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::counts::Counts;
 use crate::http::{ConnectionPermit, Opening};
 
 /// A reader on its way to its worker.
@@ -35,6 +36,8 @@ pub(super) struct Mailbox {
     #[cfg(test)]
     pub(super) has_bug: AtomicBool,
     bell: mio::Waker,
+    /// What the worker counts.
+    pub(super) counts: Arc<Counts>,
 }
 
 /// A reader's share of what is counted: dropped with the reader.
@@ -57,6 +60,7 @@ impl Mailbox {
             #[cfg(test)]
             has_bug: AtomicBool::new(false),
             bell: mio::Waker::new(registry, token)?,
+            counts: Arc::default(),
         })
     }
 

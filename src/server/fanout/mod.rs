@@ -44,6 +44,7 @@
 //! [`Subscription::catch_up`]: crate::chat::Subscription::catch_up
 
 mod behind;
+mod counts;
 mod group;
 mod groups;
 mod mailbox;
@@ -61,6 +62,7 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
+pub(super) use self::counts::Counts;
 use self::mailbox::{Arrival, Mailbox};
 use crate::http::{App, ConnectionPermit, Opening};
 
@@ -109,6 +111,13 @@ impl Fanout {
             opening,
             permit: mailbox.permit(tasks, Some(connection)),
         });
+    }
+
+    /// Of each worker how many readers it has, and what it counted.
+    pub(super) fn workers(&self) -> impl Iterator<Item = (usize, &Counts)> {
+        self.mailboxes
+            .iter()
+            .map(|mailbox| (mailbox.load(), &*mailbox.counts))
     }
 
     /// Makes every worker look at what has changed.

@@ -1,4 +1,5 @@
-//! How long a worker writes before it lets others have its core.
+//! How long a worker writes before it lets others have its core, and how much
+//! it wrote.
 
 use std::thread;
 
@@ -10,6 +11,17 @@ const WRITES_IN_A_ROW: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     writes: usize,
+    /// What readers were told, and is in no other count yet.
+    pub(super) told: Told,
+}
+
+/// What sockets took.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Messages, those included of which a socket took a part.
+    pub(super) messages: u64,
+    /// Bytes of everything.
+    pub(super) bytes: u64,
 }
 
 impl Pace {
@@ -19,5 +31,13 @@ impl Pace {
         if self.writes.is_multiple_of(WRITES_IN_A_ROW) {
             thread::yield_now();
         }
+    }
+}
+
+impl Told {
+    /// A socket took so many bytes, and with them so many messages.
+    pub(super) fn add(&mut self, messages: usize, bytes: usize) {
+        self.messages += messages as u64;
+        self.bytes += bytes as u64;
     }
 }

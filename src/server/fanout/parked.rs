@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::pace::Told;
 use super::socket::{Socket, Written, broken_off, write};
 
 /// A reader that has everything.
@@ -39,6 +40,8 @@ pub(super) struct Event {
 pub(super) struct Joined<'a> {
     events: &'a [Event],
     bytes: &'a [u8],
+    /// How many of the events are messages.
+    messages: usize,
 }
 
 /// How a write to a parked reader went.
@@ -54,24 +57,32 @@ pub(super) enum Wrote {
 
 impl<S: Socket> Parked<S> {
     /// Writes what of `joined` is for this reader.
-    pub(super) fn write(&mut self, joined: Joined<'_>, now: Instant) -> Wrote {
-        let Joined { events, bytes } = joined.since(self.since);
+    pub(super) fn write(&mut self, joined: Joined<'_>, now: Instant, told: &mut Told) -> Wrote {
+        let Joined {
+            events,
+            bytes,
+            messages,
+        } = joined.since(self.since);
         if events.is_empty() {
             return Wrote::Nothing;
         }
-        let (whole, rest) = match write(&mut self.socket, bytes) {
+        let written = match write(&mut self.socket, bytes) {
             Written::All => {
                 self.quiet_since = now;
                 self.advance(events);
+                told.add(messages, bytes.len());
                 return Wrote::All;
             }
             Written::Part(0) => return Wrote::Part(Bytes::new()),
-            Written::Part(written) => broken_off(events.iter().map(|event| &event.chunk), written),
+            Written::Part(written) => written,
             Written::Gone(error) => return Wrote::Gone(error),
         };
         self.quiet_since = now;
+        let (whole, rest) = broken_off(events.iter().map(|event| &event.chunk), written);
         // The event in which it broke off counts: its rest goes first.
-        self.advance(&events[..whole + usize::from(rest.is_some())]);
+        let taken = &events[..whole + usize::from(rest.is_some())];
+        self.advance(taken);
+        told.add(count_messages(taken), written);
         Wrote::Part(rest.unwrap_or_default())
     }
 
@@ -89,6 +100,7 @@ impl<'a> Joined<'a> {
         Self {
             events: std::slice::from_ref(event),
             bytes: &event.chunk,
+            messages: usize::from(event.seq.is_some()),
         }
     }
 
@@ -101,8 +113,11 @@ impl<'a> Joined<'a> {
         events
             .iter()
             .for_each(|event| buffer.extend_from_slice(&event.chunk));
-        let bytes = buffer;
-        Self { events, bytes }
+        Self {
+            events,
+            bytes: buffer,
+            messages: count_messages(events),
+        }
     }
 
     /// Those from a position on.
@@ -112,7 +127,14 @@ impl<'a> Joined<'a> {
             .partition_point(|event| event.position < position);
         let (before, events) = self.events.split_at(skip);
         let skipped: usize = before.iter().map(|event| event.chunk.len()).sum();
-        let bytes = &self.bytes[skipped..];
-        Self { events, bytes }
+        Self {
+            events,
+            bytes: &self.bytes[skipped..],
+            messages: self.messages - count_messages(before),
+        }
     }
+}
+
+fn count_messages(events: &[Event]) -> usize {
+    events.iter().filter(|event| event.seq.is_some()).count()
 }

@@ -2,9 +2,10 @@
 //! neither threads nor polls: it is told what is ready, and is given the time.
 //!
 //! How a reader goes from one state to the other is in `seams`, what depends
-//! on time alone in `clock`.
+//! on time alone in `clock`, what others may know of it in `counting`.
 
 mod clock;
+mod counting;
 mod seams;
 mod taken;
 
@@ -22,14 +23,15 @@ pub(super) use self::clock::tick;
 use self::taken::Taken;
 use super::KEPT_PLACES;
 use super::behind::{Behind, Step};
+use super::counts::Counts;
 use super::group::Left;
 use super::groups::Groups;
 use super::mailbox::Permit;
 use super::pace::Pace;
 use super::socket::{Socket, read_junk};
-use crate::chat::{Lagged, Membership, Outlet, OutletBounds};
+use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
 use crate::config::Config;
-use crate::http::{App, Opening, StreamPermit, bye};
+use crate::http::{App, Kept, Opening, bye};
 use crate::sse::LAST_CHUNK;
 
 /// How far a worker may be behind what is said before its readers are served
@@ -55,6 +57,9 @@ pub(super) struct Readers<S: Socket> {
     taken: Taken,
     pace: Pace,
     left: Vec<Left<S>>,
+    /// When the messages of this turn were said.
+    said: Vec<tokio::time::Instant>,
+    counts: Arc<Counts>,
 }
 
 /// One reader.
@@ -64,8 +69,7 @@ struct Place<S> {
     /// How many bytes it sent after its request.
     junk: usize,
     _permit: Permit,
-    /// Its place among the streams of its address.
-    _stream: Option<StreamPermit>,
+    _kept: Kept,
 }
 
 /// What a reader costs beside its place in a group.
@@ -86,10 +90,17 @@ enum State<S> {
 }
 
 impl<S: Socket> Readers<S> {
-    pub(super) fn new(app: Arc<App>, bounds: OutletBounds, now: Instant) -> Self {
+    pub(super) fn new(
+        app: Arc<App>,
+        bounds: OutletBounds,
+        counts: Arc<Counts>,
+        now: Instant,
+    ) -> Self {
+        let outlet = Arc::new(Outlet::new(bounds));
+        counts.watch(Arc::downgrade(&outlet));
         Self {
             app,
-            outlet: Arc::new(Outlet::new(bounds)),
+            outlet,
             places: Slab::new(),
             groups: Groups::new(),
             able: VecDeque::new(),
@@ -98,6 +109,8 @@ impl<S: Socket> Readers<S> {
             taken: Taken::default(),
             pace: Pace::default(),
             left: Vec::new(),
+            said: Vec::new(),
+            counts,
         }
     }
 
@@ -123,9 +136,8 @@ impl<S: Socket> Readers<S> {
     }
 
     /// A reader comes: it is behind, with everything still to write.
-    pub(super) fn add(&mut self, socket: S, opening: Opening, permit: Permit, now: Instant) {
-        let mut opening = opening;
-        let stream = opening.permit.take();
+    pub(super) fn add(&mut self, socket: S, mut opening: Opening, permit: Permit, now: Instant) {
+        let kept = std::mem::take(&mut opening.kept);
         let mut behind = Behind::new(socket, opening, now);
         if self.turns.is_some() {
             behind.end();
@@ -134,7 +146,7 @@ impl<S: Socket> Readers<S> {
             state: State::Behind(Box::new(behind)),
             junk: 0,
             _permit: permit,
-            _stream: stream,
+            _kept: kept,
         });
         self.queue(token);
     }
@@ -173,11 +185,17 @@ impl<S: Socket> Readers<S> {
                 }
             }
         }
-        self.taken
-            .tell(|position, live| self.groups.tell(position, live));
+        self.taken.tell(|position, live| {
+            let told = self.groups.tell(position, live);
+            if told && matches!(live.news, News::Update(_)) {
+                self.said.push(live.at);
+            }
+            told
+        });
         while let Some(group) = self.groups.write_next(now, &mut self.pace, &mut self.left) {
             self.settle(group, now);
         }
+        self.count_times();
         Poll::Ready(())
     }
 
@@ -203,7 +221,8 @@ impl<S: Socket> Readers<S> {
         }
         let config = &self.app.config;
         self.pace.wrote();
-        match behind.step(&self.outlet, now, || goodbye(config)) {
+        let told = &mut self.pace.told;
+        match behind.step(&self.outlet, now, told, || goodbye(config)) {
             (Step::Whole, Some(live)) => self.park(token, live),
             (step, live) => {
                 if let Some(live) = live {

@@ -1,3 +1,4 @@
+mod counting;
 mod ending;
 mod leaving;
 mod promises;
@@ -27,6 +28,7 @@ struct Bench {
     readers: Readers<Fake>,
     tasks: TaskTracker,
     load: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
     now: Instant,
 }
 
@@ -42,12 +44,13 @@ impl Bench {
             events,
             bytes: 1 << 20,
         };
-        let now = Instant::now();
+        let (counts, now) = (Arc::<Counts>::default(), Instant::now());
         Self {
             app: Arc::clone(app),
-            readers: Readers::new(Arc::clone(app), bounds, now),
+            readers: Readers::new(Arc::clone(app), bounds, Arc::clone(&counts), now),
             tasks: TaskTracker::new(),
             load: Arc::default(),
+            counts,
             now,
         }
     }

@@ -63,7 +63,7 @@ impl<'a> Worker<'a> {
     fn new(app: Arc<App>, mailbox: &'a Arc<Mailbox>, poll: &'a mut Poll) -> Self {
         let now = Instant::now();
         Self {
-            readers: Readers::new(Arc::clone(&app), BOUNDS, now),
+            readers: Readers::new(Arc::clone(&app), BOUNDS, Arc::clone(&mailbox.counts), now),
             app,
             mailbox,
             poll,
@@ -85,8 +85,11 @@ impl<'a> Worker<'a> {
                 events.clear();
                 thread::sleep(Duration::from_millis(100));
             }
+            let woken = Instant::now();
             self.serve(&events);
             wait = self.turn(&mut cx);
+            self.readers.count_told();
+            self.mailbox.counts.was_busy(woken.elapsed());
         }
     }
 

@@ -2,6 +2,7 @@
 //! fan-out's own documentation explains.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -70,7 +71,10 @@ impl<S: Socket> Readers<S> {
         let presence = self.groups.get_mut(group).audience.presence;
         for left in left {
             match left {
-                Left::Behind { reader, rest } => self.fall_behind(reader, presence, rest, now),
+                Left::Behind { reader, rest } => {
+                    self.counts.fell_behind.fetch_add(1, Ordering::Relaxed);
+                    self.fall_behind(reader, presence, rest, now);
+                }
                 Left::Gone { reader, error } => {
                     // It stands in no group any more.
                     self.places[reader.token].state = State::Moving;
@@ -96,6 +100,7 @@ impl<S: Socket> Readers<S> {
     /// The worker missed something. For each reader that is a moment under the
     /// hub's lock, and not one moment for all: who publishes goes in between.
     pub(super) fn unpark_all(&mut self, now: Instant) {
+        self.counts.lags.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(
             readers = self.places.len(),
             "a worker is behind; its readers go on from history"

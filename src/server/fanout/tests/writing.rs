@@ -128,6 +128,7 @@ fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
             events: 5,
             bytes: 1 << 20,
         },
+        Arc::clone(&bench.counts),
         bench.now,
     );
     let mut clients = [bench.reader("a").1, bench.reader("b").1];

@@ -1,0 +1,263 @@
+//! Every series, by its whole name, with what it tells: docs/metrics.md says
+//! more. No label is a room's or a person's name, and none takes values without
+//! an end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::page::Page;
+use super::process;
+use crate::chat::{GapReason, Totals};
+use crate::http::{App, Times};
+use crate::server::connections::Connections;
+use crate::server::fanout::{Counts, Fanout};
+
+/// Where the numbers come from.
+#[derive(Debug)]
+pub(in crate::server) struct Sources {
+    pub(in crate::server) app: Arc<App>,
+    pub(in crate::server) fanout: Arc<Fanout>,
+    pub(in crate::server) connections: Arc<Connections>,
+}
+
+impl Collector for Sources {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        let totals = self.app.hub.totals();
+        self.presence(&mut page, &totals)?;
+        self.messages(&mut page, &totals)?;
+        self.resume(&mut page, &totals)?;
+        self.trouble(&mut page, &totals)?;
+        self.times(&mut page)?;
+        self.workers(&mut page)?;
+        self.process(&mut page)
+    }
+}
+
+impl Sources {
+    fn presence(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
+        page.gauge(
+            "sse_chat_readers",
+            "Event streams that are open",
+            totals.readers,
+        )?;
+        page.gauge("sse_chat_rooms", "Rooms that there are", totals.rooms)?;
+        page.gauge(
+            "sse_chat_members",
+            "Names of readers, each once for each of its rooms",
+            totals.members,
+        )?;
+        page.gauge(
+            "sse_chat_connections",
+            "Connections that are open, those of readers included",
+            self.app.admission.connections(),
+        )?;
+        page.gauge(
+            "sse_chat_max_connections",
+            "Connections that are let in at the most: --max-connections, or what open files allow",
+            self.app.config.limits.max_connections,
+        )?;
+        page.counter(
+            "sse_chat_connections_accepted",
+            "Connections that were accepted",
+            self.connections.accepted(),
+        )
+    }
+
+    fn messages(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
+        page.counter(
+            "sse_chat_messages",
+            "Messages that were said",
+            totals.messages,
+        )?;
+        page.counter(
+            "sse_chat_message_bytes",
+            "Bytes of the texts of these messages",
+            totals.message_bytes,
+        )?;
+        let counts = &self.app.counts;
+        page.counter(
+            "sse_chat_deliveries",
+            "Messages given to readers, each once for each reader",
+            self.sum(|worker| &worker.deliveries) + counts.deliveries.load(Ordering::Relaxed),
+        )?;
+        page.counter(
+            "sse_chat_delivered_bytes",
+            "Bytes given to readers: of messages, and of everything else in their streams",
+            self.sum(|worker| &worker.delivered_bytes)
+                + counts.delivered_bytes.load(Ordering::Relaxed),
+        )?;
+        page.gauge(
+            "sse_chat_history_messages",
+            "Messages in the history of all rooms",
+            totals.history_messages,
+        )?;
+        page.gauge(
+            "sse_chat_history_bytes",
+            "Bytes in the history of all rooms, as --history-budget counts them",
+            totals.history_bytes,
+        )
+    }
+
+    fn resume(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
+        page.counter(
+            "sse_chat_replays",
+            "Streams that began where another had ended, by an event id",
+            totals.resumes,
+        )?;
+        page.counter(
+            "sse_chat_replayed_messages",
+            "Messages given to readers out of history",
+            totals.replayed,
+        )?;
+        let reasons = GapReason::ALL.map(GapReason::as_str);
+        page.counters(
+            "sse_chat_gaps",
+            "Gaps that readers were told of",
+            "reason",
+            reasons.into_iter().zip(totals.gaps),
+        )
+    }
+
+    fn trouble(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
+        let readers = self.sum(|worker| &worker.fell_behind) + totals.overrun;
+        let lags = [
+            ("reader", readers),
+            ("worker", self.sum(|worker| &worker.lags)),
+        ];
+        page.counters(
+            "sse_chat_lags",
+            "How often a reader's socket was full, or a worker missed something, and history took over",
+            "who",
+            lags,
+        )?;
+        page.counter(
+            "sse_chat_stalls",
+            "Readers that were closed because they took nothing for the time of --stall",
+            self.app.stalled.load(Ordering::Relaxed),
+        )?;
+        page.counters(
+            "sse_chat_refusals",
+            "Requests that were refused, by the code of the answer",
+            "code",
+            self.app.counts.refusals(),
+        )?;
+        page.counters(
+            "sse_chat_busy",
+            "Streams that were told to come back later, by what there was too much of",
+            "reason",
+            self.app.counts.busy(),
+        )?;
+        page.counter(
+            "sse_chat_unheard_connections",
+            "Connections that were closed without a word, since too many wait to be refused",
+            self.connections.unheard(),
+        )?;
+        page.counters(
+            "sse_chat_timeouts",
+            "Connections that were closed because their client let the server wait",
+            "waiting_for",
+            self.connections.late(),
+        )?;
+        page.counter(
+            "sse_chat_malformed_requests",
+            "Requests that are no HTTP/1, or have a head that is too large",
+            self.connections.malformed(),
+        )
+    }
+
+    fn times(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.histogram(
+            "sse_chat_publish_seconds",
+            "From the head of a request that says something to its answer",
+            &self.app.counts.publish_time.times(),
+        )?;
+        let mut fan_out = Times::default();
+        for (_, worker) in self.fanout.workers() {
+            fan_out += worker.fan_out_time.times();
+        }
+        page.histogram(
+            "sse_chat_fanout_seconds",
+            "From when a message was said to when a worker has written it to the last of its readers",
+            &fan_out,
+        )
+    }
+
+    fn workers(&self, page: &mut Page<'_>) -> fmt::Result {
+        let workers = || self.fanout.workers().enumerate();
+        page.gauges(
+            "sse_chat_worker_readers",
+            "Readers of each worker",
+            "worker",
+            workers().map(|(number, (readers, _))| (number, readers as u64)),
+        )?;
+        page.gauges(
+            "sse_chat_worker_waiting_events",
+            "Events that wait for each worker",
+            "worker",
+            workers().map(|(number, (_, counts))| (number, counts.waiting() as u64)),
+        )?;
+        let busy = |counts: &Counts| Duration::from_nanos(counts.busy.load(Ordering::Relaxed));
+        page.counters(
+            "sse_chat_worker_busy_seconds",
+            "Time in which each worker had something to do",
+            "worker",
+            workers().map(|(number, (_, counts))| (number, busy(counts).as_secs_f64())),
+        )
+    }
+
+    fn process(&self, page: &mut Page<'_>) -> fmt::Result {
+        page.gauges(
+            "sse_chat_build_info",
+            "Always 1; which version runs",
+            "version",
+            [(env!("CARGO_PKG_VERSION"), 1)],
+        )?;
+        page.gauge(
+            "sse_chat_draining",
+            "1 while the server shuts down, else 0",
+            usize::from(self.app.draining.has_begun()),
+        )?;
+        let Some(usage) = process::usage() else {
+            return Ok(());
+        };
+        page.counter(
+            "process_cpu_seconds",
+            "Processor time that was used",
+            usage.cpu_seconds,
+        )?;
+        page.gauge(
+            "process_resident_memory_bytes",
+            "Memory that is not swapped out",
+            usage.resident_bytes,
+        )?;
+        page.gauge(
+            "process_start_time_seconds",
+            "When the process was started, in seconds since 1970",
+            usage.started,
+        )?;
+        page.gauge(
+            "process_open_fds",
+            "Open files, sockets among them",
+            usage.open_files,
+        )?;
+        page.gauge(
+            "process_max_fds",
+            "Open files that there may be",
+            usage
+                .most_open_files
+                .map_or(f64::INFINITY, |most| most as f64),
+        )
+    }
+
+    /// What all workers counted.
+    fn sum(&self, of: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+        let counts = self.fanout.workers().map(|(_, counts)| of(counts));
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+}

@@ -1,0 +1,183 @@
+//! The log: what it tells, and what it never tells.
+
+use std::io::{Read as _, Write as _};
+
+use serde_json::Value;
+
+use super::running::{Running, assert_fails, run};
+
+/// A server that was asked `requests`, and what it logged until it was told to
+/// stop.
+fn log_of(flags: &[&str], requests: &[(&str, &str)]) -> String {
+    let args = [&["--listen", "127.0.0.1:0"], flags].concat();
+    let server = Running::start(&args);
+    for (head, body) in requests {
+        server.request(head, body);
+    }
+    server.signal("TERM");
+    server.ended().1
+}
+
+const SAY: (&str, &str) = (
+    "POST /rooms/lobby/messages?token=hidden",
+    r#"{"name":"Alice","message":"a secret text"}"#,
+);
+
+#[test]
+fn the_access_log_is_off_unless_asked_for() {
+    let log = log_of(&[], &[SAY, ("GET /healthz", "")]);
+    assert!(!log.contains("/healthz") && !log.contains("lobby"), "{log}");
+}
+
+#[test]
+fn each_request_is_a_line_without_its_query_and_its_message() {
+    let log = log_of(
+        &[
+            "--access-log",
+            "--log-format",
+            "json",
+            "--log-level",
+            "warn",
+        ],
+        &[
+            SAY,
+            ("GET /nowhere?token=hidden", ""),
+            ("HEAD /healthz", ""),
+        ],
+    );
+    assert!(!log.contains("hidden") && !log.contains("secret"), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let expected = [
+        ("POST", "/rooms/lobby/messages", 201),
+        ("GET", "/nowhere", 404),
+        ("HEAD", "/healthz", 200),
+    ];
+    assert_eq!(
+        lines.len(),
+        expected.len(),
+        "only what was asked for: {log}"
+    );
+    for (line, (method, path, status)) in lines.iter().zip(expected) {
+        let fields = &line["fields"];
+        assert_eq!(fields["message"], "answered");
+        assert_eq!(fields["method"], method);
+        assert_eq!(fields["path"], path);
+        assert_eq!(fields["status"], status);
+        assert_eq!(fields["client"], "127.0.0.1");
+        assert!(fields["ms"].as_f64().unwrap() >= 0.0);
+        assert_eq!(fields["bytes"].as_u64().unwrap() == 0, method == "HEAD");
+    }
+}
+
+#[test]
+fn a_stream_is_a_line_when_it_ends() {
+    for workers in ["0", "1"] {
+        let server = Running::start(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--access-log",
+            "--log-format=json",
+            "--workers",
+            workers,
+        ]);
+        let (_stream, _) = server.stream("User-Agent: test/1\r\n", "event: hello");
+        server.request(SAY.0, SAY.1);
+        server.signal("TERM");
+        let log = server.ended().1;
+        let streams: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone())
+            .filter(|fields| fields["message"] == "stream ended")
+            .collect();
+        assert_eq!(streams.len(), 1, "{log}");
+        assert_eq!(streams[0]["path"], "/rooms/lobby/events");
+        assert_eq!(streams[0]["status"], 200);
+        assert_eq!(streams[0]["user_agent"], "test/1");
+        assert!(streams[0]["ms"].as_f64().unwrap() > 0.0);
+        assert!(streams[0]["bytes"].is_null());
+    }
+}
+
+#[test]
+fn nothing_that_a_client_sends_can_forge_a_line() {
+    let evil = "GET /%0aINFO\u{2028}forged\u{202e}?q HTTP/1.1\r\nhost: localhost\r\nuser-agent: a\t\u{9b}31m\" INFO forged \u{85}\r\nx: y";
+    let long = format!("GET /{}", "x".repeat(10_000));
+    let log = log_of(&["--access-log"], &[(evil, ""), (&long, "")]);
+    let access: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("method="))
+        .collect();
+    assert_eq!(access.len(), 2, "{log}");
+    let is_harmless = |c: char| !c.is_control() && !['\u{2028}', '\u{202e}'].contains(&c);
+    assert!(
+        access.iter().all(|line| line.chars().all(is_harmless)),
+        "{log}"
+    );
+    assert!(
+        access[0].contains(r#"user_agent="a\t\u{9b}31m\" INFO forged \u{85}""#),
+        "{log}"
+    );
+    assert!(access[1].len() < 600, "{log}");
+}
+
+#[test]
+fn ten_thousand_refusals_are_a_few_lines() {
+    let server = Running::start(&["--listen", "127.0.0.1:0", "--log-format=json"]);
+    let mut stream = server.connect();
+    let mut writer = stream.try_clone().unwrap();
+    let asking = std::thread::spawn(move || {
+        let requests = "GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(9_999);
+        writer.write_all(requests.as_bytes()).unwrap();
+        let last = b"GET /r/%20 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        writer.write_all(last).unwrap();
+    });
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).unwrap();
+    asking.join().unwrap();
+    server.signal("TERM");
+    let log = server.ended().1;
+    let fields = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone());
+    let refusals: Vec<Value> = fields
+        .filter(|fields| fields["message"] == "refused")
+        .collect();
+    let count = |code: &str| -> u64 {
+        let of = refusals.iter().filter(|fields| fields["code"] == code);
+        of.map(|fields| fields["count"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((count("not_found"), count("invalid_room")), (9_999, 1));
+    // Every ten seconds, and at the end.
+    assert!(log.lines().count() < 20, "{log}");
+}
+
+#[test]
+fn a_start_and_a_shutdown_are_lines() {
+    let log = log_of(&["--metrics", "127.0.0.1:0", "--workers", "3"], &[]);
+    let started = log.lines().next().unwrap();
+    for part in [
+        " INFO started version=\"",
+        " listen=\"127.0.0.1:",
+        " metrics=127.0.0.1:",
+        " workers=3",
+        " open_files=",
+    ] {
+        assert!(started.contains(part), "{part:?} in {log}");
+    }
+    assert!(
+        log.contains(" draining ") && log.contains(" drained "),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_listener_for_metrics_that_can_t_be_had_is_a_start_that_fails() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let start = |value: &str| run(&["--listen", "127.0.0.1:0", "--metrics", value]);
+    assert_fails(&start(&address), 1, &["--metrics", &address, "in use"]);
+    assert_fails(&start("nowhere"), 1, &["--metrics", "nowhere"]);
+}

@@ -1,0 +1,445 @@
+//! `GET /metrics`: each series moves when what it counts happens, by as much.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use super::scrape::{Scrape, ask, start_with};
+use super::support::{EventReader, TestServer, read_to_close, within};
+
+/// A stream that stays with hyper.
+async fn old_reader(server: &TestServer) -> EventReader {
+    let request = b"GET /rooms/lobby/events HTTP/1.0\r\n\r\n";
+    EventReader::open(server.connect().await, request).await
+}
+
+#[tokio::test]
+async fn messages_and_deliveries_count_exactly_whoever_writes() {
+    let server = start_with(|_| {});
+    let mut readers = vec![old_reader(&server).await];
+    for _ in 0..4 {
+        readers.push(server.events("/rooms/lobby/events").await);
+    }
+    for reader in &mut readers {
+        reader.expect("hello").await;
+    }
+    let hellos = Scrape::when(&server, |scrape| {
+        scrape.get("sse_chat_delivered_bytes_total") > 5.0 * 100.0
+    })
+    .await;
+    for text in ["one", "two", "three"] {
+        server.say("lobby", text).await;
+    }
+    for reader in &mut readers {
+        assert_eq!(reader.messages(3).await, ["one", "two", "three"]);
+    }
+    let scrape = Scrape::when(&server, |scrape| {
+        scrape.get("sse_chat_deliveries_total") >= 15.0
+            && scrape.get("sse_chat_fanout_seconds_count") >= 6.0
+    })
+    .await;
+    for (name, value) in [
+        ("sse_chat_messages_total", 3.0),
+        ("sse_chat_message_bytes_total", 11.0),
+        ("sse_chat_deliveries_total", 15.0),
+        ("sse_chat_history_messages", 3.0),
+        ("sse_chat_readers", 5.0),
+        ("sse_chat_rooms", 1.0),
+        ("sse_chat_connections_accepted_total", 8.0),
+        ("sse_chat_publish_seconds_count", 3.0),
+        // Once for each of the two workers.
+        ("sse_chat_fanout_seconds_count", 6.0),
+        ("sse_chat_worker_readers{worker=\"0\"}", 2.0),
+        ("sse_chat_worker_readers{worker=\"1\"}", 2.0),
+        ("sse_chat_worker_waiting_events{worker=\"0\"}", 0.0),
+        ("sse_chat_replays_total", 0.0),
+        ("sse_chat_replayed_messages_total", 0.0),
+    ] {
+        assert_eq!(scrape.get(name), value, "{name}");
+    }
+    let bytes = "sse_chat_delivered_bytes_total";
+    assert!(scrape.get(bytes) > hellos.get(bytes) + 15.0 * 100.0);
+    assert!(scrape.get("sse_chat_history_bytes") > 3.0 * 100.0);
+    assert!(scrape.get("sse_chat_publish_seconds_sum") > 0.0);
+    assert!(scrape.get("sse_chat_worker_busy_seconds_total{worker=\"0\"}") > 0.0);
+}
+
+#[tokio::test]
+async fn readers_members_and_connections_go_up_and_down() {
+    let server = start_with(|_| {});
+    let mut reader = server.events("/events?room=a&room=b&name=Alice").await;
+    reader.expect("hello").await;
+    let _idle = server.connect().await;
+    let full = Scrape::when(&server, |scrape| scrape.get("sse_chat_connections") == 2.0).await;
+    assert_eq!(full.get("sse_chat_readers"), 1.0);
+    assert_eq!(full.get("sse_chat_rooms"), 2.0);
+    assert_eq!(full.get("sse_chat_members"), 2.0);
+    drop((reader, _idle));
+    let series = ["sse_chat_connections", "sse_chat_readers"];
+    Scrape::when(&server, |scrape| {
+        series.iter().all(|name| scrape.get(name) == 0.0)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn resumes_count_what_was_replayed_and_each_gap_by_its_reason() {
+    let server = start_with(|config| config.history = 2);
+    let mut last = String::new();
+    let mut first = String::new();
+    for text in ["one", "two", "three", "four"] {
+        last = server.say("lobby", text).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        first = if first.is_empty() {
+            last.clone()
+        } else {
+            first
+        };
+    }
+    let gaps = |scrape: &Scrape| {
+        ["evicted", "restart", "unknown", "lagged"]
+            .map(|reason| scrape.get(&format!("sse_chat_gaps_total{{reason=\"{reason}\"}}")))
+    };
+    assert_eq!(gaps(&Scrape::of(&server).await), [0.0; 4]);
+    for (cursor, events, expected) in [
+        (last.as_str(), &["hello"][..], [0.0, 0.0, 0.0, 0.0]),
+        (
+            &first,
+            &["hello", "gap", "update", "update"],
+            [1.0, 0.0, 0.0, 0.0],
+        ),
+        (
+            "otherlife-7",
+            &["hello", "gap", "update", "update"],
+            [1.0, 1.0, 0.0, 0.0],
+        ),
+        (
+            "nonsense",
+            &["hello", "gap", "update", "update"],
+            [1.0, 1.0, 1.0, 0.0],
+        ),
+    ] {
+        let path = format!("/rooms/lobby/events?last_event_id={cursor}");
+        let mut reader = server.events(&path).await;
+        for event in events {
+            reader.expect(event).await;
+        }
+        let scrape = Scrape::when(&server, |scrape| gaps(scrape) == expected).await;
+        assert_eq!(gaps(&scrape), expected, "{cursor}");
+    }
+    // A first visit that asks for the past is no resume.
+    let mut new = server.events("/rooms/lobby/events?backlog=1").await;
+    assert_eq!(new.messages(1).await, ["four"]);
+    let replayed = "sse_chat_replayed_messages_total";
+    let given = "sse_chat_deliveries_total";
+    let scrape = Scrape::when(&server, |scrape| scrape.get(given) >= 7.0).await;
+    assert_eq!((scrape.get(given), scrape.get(replayed)), (7.0, 7.0));
+    assert_eq!(scrape.get("sse_chat_replays_total"), 4.0);
+}
+
+#[tokio::test]
+async fn refusals_count_by_their_code_and_every_code_is_there_from_the_start() {
+    let server = start_with(|_| {});
+    let of = |code: &str| format!("sse_chat_refusals_total{{code=\"{code}\"}}");
+    let before = Scrape::of(&server).await;
+    for code in ["invalid_room", "not_found", "draining", "too_many_rooms"] {
+        assert_eq!(before.get(&of(code)), 0.0, "{code}");
+    }
+    server
+        .get("/nowhere")
+        .await
+        .assert_problem(404, "not_found");
+    server
+        .get("/metrics")
+        .await
+        .assert_problem(404, "not_found");
+    server
+        .get("/rooms/%20/messages")
+        .await
+        .assert_problem(400, "invalid_room");
+    // The demo's clients are told with 200.
+    assert_eq!(server.get("/send.php?name=a").await.status, 200);
+    // No HTTP at all: the handshake of TLS, of SSH, and a head without an end.
+    for bytes in [
+        &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..],
+        b"SSH-2.0-x\r\n\r\n",
+        &[b'x'; 20_000],
+    ] {
+        server.raw(bytes).await;
+    }
+    let malformed = "sse_chat_malformed_requests_total";
+    let after = Scrape::when(&server, |scrape| scrape.get(malformed) >= 3.0).await;
+    assert_eq!(after.get(malformed), 3.0);
+    for (code, count) in [
+        ("not_found", 2.0),
+        ("invalid_room", 1.0),
+        ("invalid_message", 1.0),
+        ("invalid_name", 0.0),
+    ] {
+        assert_eq!(after.get(&of(code)), count, "{code}");
+    }
+    assert_eq!(after.get("sse_chat_publish_seconds_count"), 0.0);
+}
+
+/// Says large messages in the lobby until `holds`.
+async fn say_until(server: &TestServer, holds: impl Fn(&Scrape) -> bool) -> Scrape {
+    let large = "x".repeat(4000);
+    within(async {
+        loop {
+            for _ in 0..100 {
+                server.say("lobby", &large).await;
+            }
+            let scrape = Scrape::of(server).await;
+            if holds(&scrape) {
+                return scrape;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_counts_as_stalled() {
+    let server = start_with(|config| config.limits.stall = Duration::from_millis(500));
+    let mut stopped = server.events("/rooms/lobby/events").await;
+    stopped.expect("hello").await;
+    let scrape = say_until(&server, |scrape| scrape.get("sse_chat_readers") == 0.0).await;
+    assert_eq!(scrape.get("sse_chat_stalls_total"), 1.0);
+}
+
+#[tokio::test]
+async fn a_reader_whose_socket_is_full_counts_as_lagging_and_what_it_lost_as_a_gap() {
+    let server = start_with(|config| {
+        config.history = 10;
+        config.limits.stall = Duration::from_secs(3600);
+    });
+    let mut slow = server.events("/rooms/lobby/events").await;
+    slow.expect("hello").await;
+    let lags = "sse_chat_lags_total{who=\"reader\"}";
+    say_until(&server, |scrape| scrape.get(lags) > 0.0).await;
+    let gaps = "sse_chat_gaps_total{reason=\"lagged\"}";
+    // So many that none is left of what it needs.
+    for _ in 0..20 {
+        server.say("lobby", "more").await;
+    }
+    slow.find("gap").await;
+    Scrape::when(&server, |scrape| scrape.get(gaps) > 0.0).await;
+}
+
+#[tokio::test]
+async fn without_workers_readers_count_too() {
+    let server = start_with(|config| config.workers = 0);
+    let mut reader = server.events("/rooms/lobby/events").await;
+    reader.expect("hello").await;
+    server.say("lobby", "hello").await;
+    assert_eq!(reader.messages(1).await, ["hello"]);
+    let scrape = Scrape::of(&server).await;
+    assert_eq!(scrape.get("sse_chat_deliveries_total"), 1.0);
+    assert_eq!(scrape.get("sse_chat_connections"), 1.0);
+    assert_eq!(scrape.get("sse_chat_fanout_seconds_count"), 0.0);
+}
+
+#[tokio::test]
+async fn it_answers_while_the_server_drains() {
+    let server = start_with(|config| config.grace = Duration::from_secs(3600));
+    assert_eq!(Scrape::of(&server).await.get("sse_chat_draining"), 0.0);
+    let mut last = server.connect().await;
+    let head = b"POST /rooms/lobby/messages HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 30\r\nexpect: 100-continue\r\n\r\n";
+    last.write_all(head).await.unwrap();
+    let mut go_on = [0; 25];
+    within(tokio::io::AsyncReadExt::read_exact(&mut last, &mut go_on))
+        .await
+        .unwrap();
+    server.begin_stop();
+    Scrape::when(&server, |scrape| scrape.get("sse_chat_draining") == 1.0).await;
+    last.write_all(br#"{"name":"A","message":"last!"}"#)
+        .await
+        .unwrap();
+    read_to_close(&mut last).await;
+    let address = server.metrics_address();
+    server.stopped().await;
+    // Its task is aborted, which takes a moment.
+    within(async { while TcpStream::connect(address).await.is_ok() {} }).await;
+}
+
+#[tokio::test]
+async fn it_has_one_page_for_those_who_read() {
+    let server = start_with(|_| {});
+    let page = ask(&server, "GET /metrics").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    let head = ask(&server, "HEAD /metrics").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(ask(&server, "GET /metrics?x=1").await.status, 200);
+    let post = ask(&server, "POST /metrics").await;
+    assert_eq!(
+        (post.status, post.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    for path in ["/", "/rooms/lobby/messages", "/healthz", "/metrics/"] {
+        assert_eq!(
+            ask(&server, &format!("GET {path}")).await.status,
+            404,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_scraper_that_does_not_ask_is_not_kept() {
+    let server = start_with(|config| config.limits.head_timeout = Duration::from_millis(200));
+    for sent in ["", "GET /metrics HT"] {
+        let mut stream = TcpStream::connect(server.metrics_address()).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        read_to_close(&mut stream).await;
+    }
+    // And a crowd of them keeps nobody out for longer than that.
+    let mut crowd = Vec::new();
+    for _ in 0..50 {
+        crowd.push(TcpStream::connect(server.metrics_address()).await.unwrap());
+    }
+    Scrape::of(&server).await;
+}
+
+#[tokio::test]
+async fn two_servers_in_one_process_count_apart() {
+    let (one, other) = (start_with(|_| {}), start_with(|_| {}));
+    one.say("lobby", "hello").await;
+    assert_eq!(Scrape::of(&one).await.get("sse_chat_messages_total"), 1.0);
+    assert_eq!(Scrape::of(&other).await.get("sse_chat_messages_total"), 0.0);
+}
+
+#[tokio::test]
+async fn no_label_is_what_somebody_chose() {
+    let server = start_with(|_| {});
+    let mut reader = server
+        .events("/rooms/secret-place/events?name=Mallory")
+        .await;
+    reader.expect("hello").await;
+    server.say("secret-place", "a secret text").await;
+    server.get("/no-such-path").await;
+    let text = ask(&server, "GET /metrics").await.text();
+    for secret in ["secret", "Mallory", "Alice", "no-such", "127.0.0.1"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    let labels: BTreeSet<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('{')?.1.split_once('='))
+        .map(|(label, _)| label)
+        .collect();
+    let known = [
+        "code",
+        "le",
+        "reason",
+        "version",
+        "waiting_for",
+        "who",
+        "worker",
+    ];
+    assert_eq!(labels, BTreeSet::from(known));
+}
+
+/// The names of series in a text: what begins like one, to its end.
+fn names_in(text: &str) -> BTreeSet<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split(|c| !is_part(c))
+        .filter(|word| word.starts_with("sse_chat_") || word.starts_with("process_"))
+        .collect()
+}
+
+/// The names of the families of these series, a histogram's as one.
+fn families<'a>(names: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    let family = |name: &'a str| {
+        let parts = ["_bucket", "_sum", "_count"];
+        let histogram = parts.iter().find_map(|part| name.strip_suffix(part));
+        histogram
+            .filter(|histogram| histogram.ends_with("_seconds"))
+            .unwrap_or(name)
+    };
+    names.iter().map(|name| family(name)).collect()
+}
+
+#[tokio::test]
+async fn the_docs_name_every_series_and_no_other() {
+    let server = start_with(|_| {});
+    let scrape = Scrape::of(&server).await;
+    let docs = fs::read_to_string("docs/metrics.md").unwrap();
+    assert_eq!(families(&names_in(&docs)), families(&scrape.names()));
+}
+
+#[tokio::test]
+async fn the_dashboard_asks_for_what_there_is() {
+    let server = start_with(|_| {});
+    let scrape = Scrape::of(&server).await;
+    let text = fs::read_to_string("docs/grafana.json").unwrap();
+    let used = names_in(&text);
+    assert!(used.is_subset(&scrape.names()), "{used:#?}");
+    assert_eq!(families(&used), families(&scrape.names()), "all of it");
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+        assert!(panel["title"].is_string() && !panel["targets"][0]["expr"].is_null());
+        assert!(
+            panel["fieldConfig"]["defaults"]["unit"].is_string(),
+            "{panel}"
+        );
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_one_too_many_is_counted_by_why() {
+    let server = start_with(|config| config.limits.max_connections = 1);
+    let _reader = server.events("/rooms/lobby/events").await;
+    server.get("/rooms/lobby/events").await;
+    server.get("/rooms/lobby/messages").await;
+    let mut silent = Vec::new();
+    while server.app().admission.connections() < 65 {
+        silent.push(server.connect().await);
+    }
+    server.raw(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let scrape = Scrape::of(&server).await;
+    for (name, value) in [
+        ("sse_chat_max_connections", 1.0),
+        ("sse_chat_connections", 65.0),
+        ("sse_chat_busy_total{reason=\"connections\"}", 1.0),
+        ("sse_chat_busy_total{reason=\"address\"}", 0.0),
+        (
+            "sse_chat_refusals_total{code=\"too_many_connections\"}",
+            1.0,
+        ),
+    ] {
+        assert_eq!(scrape.get(name), value, "{name}");
+    }
+    assert!(scrape.get("sse_chat_unheard_connections_total") >= 1.0);
+}
+
+#[tokio::test]
+async fn clients_that_let_the_server_wait_are_counted_by_what_for() {
+    let server = start_with(|config| {
+        config.limits.first_byte_timeout = Duration::from_millis(50);
+        config.limits.head_timeout = Duration::from_millis(50);
+        config.limits.idle_timeout = Duration::from_millis(50);
+    });
+    for sent in ["", "GET", "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"] {
+        let mut stream = server.connect().await;
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        read_to_close(&mut stream).await;
+    }
+    Scrape::when(&server, |scrape| {
+        ["first_byte", "head", "request"].into_iter().all(|what| {
+            let name = format!("sse_chat_timeouts_total{{waiting_for=\"{what}\"}}");
+            scrape.get(&name) == 1.0
+        })
+    })
+    .await;
+}

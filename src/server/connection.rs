@@ -45,8 +45,8 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         patience.asked();
-        let has_body = !request.body().is_end_stream();
-        unread.watch(has_body, given.answer(&shared, caller, request, &patience))
+        let body = request.body().size_hint();
+        unread.watch(body, given.answer(&shared, caller, request, &patience))
     });
     let io = Flushing {
         stream,

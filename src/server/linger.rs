@@ -9,7 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::Response;
+use hyper::body::SizeHint;
+use hyper::header::{CONNECTION, HeaderValue};
 use tokio::net::TcpStream;
+
+/// A body of at most so many bytes has mostly come with its head, and hyper
+/// drops it itself.
+const SMALL: u64 = 4096;
 
 /// Whether the last request's body may have been left where it was.
 #[derive(Debug, Default)]
@@ -17,16 +23,25 @@ pub(super) struct Unread(AtomicBool);
 
 impl Unread {
     /// Takes note of how a request is answered: what is refused may have been
-    /// refused before its body was read.
+    /// refused before its body was read. With a large one, it is the last on its
+    /// connection, and the answer says so.
     pub(super) async fn watch<B>(
         &self,
-        has_body: bool,
+        body: SizeHint,
         answer: impl Future<Output = Result<Response<B>, Infallible>>,
     ) -> Result<Response<B>, Infallible> {
-        let response = answer.await?;
+        let has_body = body.exact() != Some(0);
+        let is_large = body.upper().is_none_or(|most| most > SMALL);
+        let mut response = answer.await?;
         let status = response.status();
         let is_refused = status.is_client_error() || status.is_server_error();
         self.0.store(has_body && is_refused, Ordering::Relaxed);
+        if is_large && is_refused {
+            // hyper closes where a body was left, but does not say so: a
+            // proxy would put its next request into the connection.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
         Ok(response)
     }
 

@@ -256,7 +256,9 @@ async fn who_is_refused_while_still_sending_may_finish_and_is_not_reset() {
         body.len()
     );
     connection.send(head).await;
-    assert_refused(&connection.answer().await, 413, "body_too_large");
+    let answer = connection.answer().await;
+    assert_refused(&answer, 413, "body_too_large");
+    assert_eq!(answer.header("connection"), Some("close"));
     // A proxy that has begun to send does not look at the answer before it is done.
     for piece in body.chunks(64 << 10) {
         connection.send(piece).await;

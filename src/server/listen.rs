@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -31,17 +30,8 @@ pub(super) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<TcpListen
     // A server that was restarted takes its port again at once, while its old
     // connections are still in TIME_WAIT. It does not share a port in use.
     socket.set_reuseaddr(true)?;
-    bound_send_buffer(&socket, limits)?;
     socket.bind(address)?;
     socket.listen(limits.accept_queue)
-}
-
-/// Of a listener: its connections have what it has.
-pub(super) fn bound_send_buffer(socket: &impl AsFd, limits: &Limits) -> io::Result<()> {
-    match limits.send_buffer {
-        0 => Ok(()),
-        bytes => SockRef::from(socket).set_send_buffer_size(bytes),
-    }
 }
 
 /// Accepts until the server drains; then the listener closes.
@@ -88,7 +78,7 @@ fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
         shared.connections.close_unheard();
         return;
     };
-    let set_up = set_up(&stream, config.limits.stall).and_then(|()| stream.local_addr());
+    let set_up = set_up(&stream, &config.limits).and_then(|()| stream.local_addr());
     let local = match set_up {
         Ok(local) => local,
         Err(error) => {
@@ -110,15 +100,17 @@ fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
 #[cfg(target_os = "linux")]
 const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
-pub(super) fn set_up(stream: &TcpStream, stall: Duration) -> io::Result<()> {
+pub(super) fn set_up(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     // An event is small and must leave at once.
     stream.set_nodelay(true)?;
-    // hyper has no timeout for writing, and does not look at a body while the
-    // socket is full. The kernel does: a reader that takes nothing for so long,
-    // or that has vanished, is gone.
     let socket = SockRef::from(stream);
+    // Left to itself, the kernel keeps megabytes for a client that reads slowly.
+    if limits.send_buffer > 0 {
+        socket.set_send_buffer_size(limits.send_buffer)?;
+    }
+    // What a vanished client never acknowledges ends its connection.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(stall.min(LONGEST_USER_TIMEOUT)))?;
+    socket.set_tcp_user_timeout(Some(limits.stall.min(LONGEST_USER_TIMEOUT)))?;
     let keep_alive = TcpKeepalive::new()
         .with_time(KEEP_ALIVE_AFTER)
         .with_interval(KEEP_ALIVE_EVERY);

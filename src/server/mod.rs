@@ -139,13 +139,9 @@ impl Server {
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         let app = Arc::new(App::new(config)?);
-        let take = |socket| {
-            listen::bound_send_buffer(&socket, &app.config.limits)?;
-            TcpListener::from_std(socket)
-        };
         let listeners = sockets
             .into_iter()
-            .map(take)
+            .map(TcpListener::from_std)
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         Self::over(app, listeners)

@@ -59,7 +59,7 @@ pub(super) async fn serve(listener: TcpListener, sources: Sources, config: Arc<C
 
 /// One connection.
 async fn answer_all(stream: TcpStream, registry: Arc<Registry>, config: Arc<Config>) {
-    if listen::set_up(&stream, config.limits.stall).is_err() {
+    if listen::set_up(&stream, &config.limits).is_err() {
         return;
     }
     let served = http1::Builder::new()

@@ -161,6 +161,45 @@ fn no_dependency_has_a_hole_that_was_known() {
 }
 
 #[test]
+fn every_limit_is_explained_to_the_operator() {
+    let guide = fs::read_to_string("docs/operating.md").unwrap();
+    let rows = guide.lines().filter(|line| line.starts_with("| `--"));
+    let rows = rows.collect::<String>();
+    let flags = fs::read_to_string("src/cli/serve/limits.rs").unwrap();
+    let variables = flags.split("env = \"SSE_CHAT_").skip(1);
+    let mut explained = 0;
+    for variable in variables.map(|rest| rest.split('"').next().unwrap()) {
+        let flag = format!("`--{}`", variable.to_lowercase().replace('_', "-"));
+        assert!(
+            rows.contains(&flag),
+            "{flag} has no row in docs/operating.md"
+        );
+        explained += 1;
+    }
+    assert!(explained > 0);
+}
+
+#[test]
+fn what_is_said_to_hold_a_promise_is_there() {
+    let all = sources(Path::new("src")).into_iter();
+    let code = all
+        .chain(sources(Path::new("tests")))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect::<String>();
+    let security = fs::read_to_string("docs/security.md").unwrap();
+    let in_code = security.split('`').skip(1).step_by(2);
+    let is_test = |name: &&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        name.chars().all(plain) && name.matches('_').count() > 2
+    };
+    let tests: Vec<_> = in_code.filter(is_test).collect();
+    assert!(!tests.is_empty());
+    for test in tests {
+        assert!(code.contains(&format!("fn {test}(")), "there is no {test}");
+    }
+}
+
+#[test]
 fn every_file_opens_by_saying_what_it_is_for() {
     for file in sources(Path::new("src"))
         .into_iter()

@@ -1,7 +1,7 @@
 //! Which host a request is for, and whether that is this server.
 
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::header::{HOST, HeaderMap};
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
@@ -17,7 +17,7 @@ pub(in super::super) fn check_host(request: &Request<Incoming>) -> Result<(), Pr
         (None, _) if request.version() == Version::HTTP_10 => Ok(()),
         (None, _) => wrong("the Host header is missing"),
         (Some(_), Some(_)) => wrong("there are two Host headers; send one"),
-        (Some(host), None) if host_of(host).is_some() => Ok(()),
+        (Some(host), None) if host_of(host.as_bytes()).is_some() => Ok(()),
         (Some(_), None) => {
             wrong("the Host header is not a host like example.org or 127.0.0.1:8080")
         }
@@ -56,12 +56,12 @@ fn is_this_machine(host: &str) -> bool {
 
 /// The host that the Host header names, without a port.
 fn host_in(headers: &HeaderMap) -> Option<String> {
-    Some(host_of(headers.get(HOST)?)?.host().to_owned())
+    Some(host_of(headers.get(HOST)?.as_bytes())?.host().to_owned())
 }
 
 /// A host, and perhaps a port.
-pub(super) fn host_of(value: &HeaderValue) -> Option<Authority> {
-    let authority = Authority::try_from(value.as_bytes()).ok()?;
+pub(super) fn host_of(text: &[u8]) -> Option<Authority> {
+    let authority = Authority::try_from(text).ok()?;
     let host = authority.host();
     // What stands beside the host is a colon and a port, which may be empty
     // (RFC 3986, section 3.2.3), or nothing; never a user.

@@ -8,6 +8,7 @@ use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderValue, ORIGIN, REFERER, VARY,
 };
+use hyper::http::uri::Authority;
 
 use super::super::problem::{Code, Problem};
 use super::host::host_of;
@@ -170,8 +171,7 @@ fn is_own_or_none(headers: &HeaderMap) -> bool {
 /// Whether a page is of the host that was asked. The scheme is not known here:
 /// a proxy in front may have taken https off.
 fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
-    let page = Uri::try_from(page.as_bytes()).ok();
-    let (Some(page), Some(host)) = (page, headers.get(HOST).and_then(host_of)) else {
+    let Ok(page) = Uri::try_from(page.as_bytes()) else {
         return false;
     };
     let own_port = match page.scheme_str() {
@@ -179,10 +179,14 @@ fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
         Some("https") => 443,
         _ => return false,
     };
-    let port = page.port_u16().unwrap_or(own_port);
-    page.host()
-        .is_some_and(|name| name.eq_ignore_ascii_case(host.host()))
-        && host.port_u16().unwrap_or(own_port) == port
+    // As strictly as the Host: `http` takes `a:443.b` for `a` without a port.
+    let page = page.authority().map(|page| page.as_str().as_bytes());
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    let (Some(page), Some(host)) = (page.and_then(host_of), host.and_then(host_of)) else {
+        return false;
+    };
+    let port = |host: &Authority| host.port_u16().unwrap_or(own_port);
+    page.host().eq_ignore_ascii_case(host.host()) && port(&page) == port(&host)
 }
 
 /// A browser fetches it in case somebody will want it.
@@ -227,6 +231,11 @@ mod tests {
             (&[("origin", "https://chat.example:8443")], false),
             (&[("origin", "https://evil.example")], false),
             (&[("origin", "https://chat.example.evil.example")], false),
+            (&[("origin", "https://evil.example@chat.example")], false),
+            (
+                &[("origin", "https://chat.example:443.evil.example")],
+                false,
+            ),
             (&[("origin", "null")], false),
             (&[("origin", "")], false),
             // What a browser says of itself is more than an origin that looks right.

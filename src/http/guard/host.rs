@@ -66,9 +66,11 @@ pub(super) fn host_of(text: &[u8]) -> Option<Authority> {
     // What stands beside the host is a colon and a port, which may be empty
     // (RFC 3986, section 3.2.3), or nothing; never a user.
     let rest = authority.as_str().strip_prefix(host)?;
-    let port = rest.strip_prefix(':').unwrap_or(rest);
-    let is_host = !host.is_empty() && (port.is_empty() || is_port(port));
-    is_host.then_some(authority)
+    let is_alone = match rest.strip_prefix(':') {
+        Some(port) => port.is_empty() || is_port(port),
+        None => rest.is_empty(),
+    };
+    (!host.is_empty() && is_alone).then_some(authority)
 }
 
 fn is_port(port: &str) -> bool {
@@ -78,6 +80,18 @@ fn is_port(port: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_stands_alone_or_with_a_colon_and_a_port() {
+        for host in ["a", "a:", "a:80", "[::1]", "[::1]:80", "a,b"] {
+            assert!(host_of(host.as_bytes()).is_some(), "{host}");
+        }
+        for host in [
+            "", ":80", "a:x", "a:65536", "u@a", "a@a", "[::1]80", "[::1", "a b",
+        ] {
+            assert!(host_of(host.as_bytes()).is_none(), "{host}");
+        }
+    }
 
     #[test]
     fn this_machine_has_names_of_its_own() {

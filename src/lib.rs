@@ -76,5 +76,8 @@ pub mod config;
 pub mod http;
 #[cfg(test)]
 mod promises;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod properties;
 pub mod server;
 pub mod sse;

@@ -40,7 +40,7 @@ fn nothing_imports_upward() {
     for file in sources(Path::new("src")) {
         let text = fs::read_to_string(&file).unwrap();
         let floor = floor_of(&file);
-        if floor == "promises" {
+        if ["promises", "properties"].contains(&floor.as_str()) {
             // What several floors are tested against. It stands outside.
             continue;
         }

@@ -13,6 +13,8 @@ mod message;
 mod name;
 mod outlet;
 mod presence;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod properties;
 mod replay;
 mod room;
 mod room_key;

@@ -57,7 +57,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn wish(&self, rooms: RoomList, backlog: Backlog) -> Result<Subscribe, Problem> {
+    pub(super) fn wish(&self, rooms: RoomList, backlog: Backlog) -> Result<Subscribe, Problem> {
         let name = self.query.one("name")?.map(UserName::parse).transpose()?;
         let presence = match self.query.one("presence")? {
             None | Some("0") => false,

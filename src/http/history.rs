@@ -18,15 +18,16 @@ pub(super) fn messages(
     room: &RoomName,
     query: &Pairs<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let page = Page {
+    let page = app.hub.page(room, page(query)?);
+    Ok(json(StatusCode::OK, encode(room, &page)))
+}
+
+pub(super) fn page(query: &Pairs<'_>) -> Result<Page, Problem> {
+    Ok(Page {
         after: cursor(query, "after")?,
         before: cursor(query, "before")?,
         limit: limit(query)?,
-    };
-    Ok(json(
-        StatusCode::OK,
-        encode(room, &app.hub.page(room, page)),
-    ))
+    })
 }
 
 fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Problem> {

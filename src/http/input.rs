@@ -129,7 +129,7 @@ impl Fields {
         })
     }
 
-    fn of_json(body: &[u8]) -> Result<Self, Problem> {
+    pub(super) fn of_json(body: &[u8]) -> Result<Self, Problem> {
         // serde would take an array for a struct; the protocol says one object.
         let object = body.trim_ascii_start().starts_with(b"{");
         if !object {
@@ -140,7 +140,7 @@ impl Fields {
         serde_json::from_slice(body).map_err(|error| Code::InvalidJson.because(error.to_string()))
     }
 
-    fn of_form(body: &[u8]) -> Result<Self, Problem> {
+    pub(super) fn of_form(body: &[u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(body)
             .map_err(|_| Code::InvalidForm.because("the form is not UTF-8"))?;
         let form = Pairs::parse(text, Code::InvalidForm);

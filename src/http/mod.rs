@@ -20,6 +20,8 @@ mod members;
 mod opening;
 mod page;
 mod problem;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod properties;
 mod publish;
 mod route;
 mod service;

@@ -238,5 +238,7 @@ fn digits(value: &[u8]) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
+#[cfg(any(fuzzing, test))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,5 @@
 //! Which host a request is for, and whether that is this server.
 
-use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
@@ -10,7 +9,7 @@ use super::caller::Caller;
 use crate::config::Access;
 
 /// RFC 9112, section 3.2: HTTP/1.1 has exactly one Host, and it is a host.
-pub(in super::super) fn check_host(request: &Request<Incoming>) -> Result<(), Problem> {
+pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let wrong = |detail: &'static str| Err(Code::InvalidHost.because(detail));
     match (hosts.next(), hosts.next()) {
@@ -27,9 +26,9 @@ pub(in super::super) fn check_host(request: &Request<Incoming>) -> Result<(), Pr
 /// Whether the server answers to the name that it was called by. A page of
 /// another site can make its own name mean this machine (DNS rebinding), and a
 /// browser would take it for the same origin; the name gives it away.
-pub(in super::super) fn is_allowed(
+pub(in super::super) fn is_allowed<B>(
     caller: &Caller,
-    request: &Request<Incoming>,
+    request: &Request<B>,
     access: &Access,
 ) -> bool {
     if !caller.is_local && access.allowed_hosts.is_empty() {

@@ -7,6 +7,8 @@ mod forwarded;
 mod host;
 mod network;
 mod origin;
+#[cfg(any(fuzzing, test))]
+pub(super) mod properties;
 mod rates;
 
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};

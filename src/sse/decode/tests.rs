@@ -1,28 +1,13 @@
 use proptest::prelude::*;
 
+use super::properties::Seen;
 use super::*;
-
-/// An item with its own strings, so that a test can keep it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    Event(String, String, String),
-    Retry(u64),
-    Comment(String),
-}
 
 fn decode_in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, String) {
     let mut decoder = Decoder::default();
     let mut seen = Vec::new();
     for piece in pieces {
-        decoder
-            .feed(piece, |item| {
-                seen.push(match item {
-                    Item::Event(e) => Seen::Event(e.event.into(), e.data.into(), e.id.into()),
-                    Item::Retry(wait) => Seen::Retry(wait.as_millis().try_into().unwrap()),
-                    Item::Comment(text) => Seen::Comment(text.into()),
-                });
-            })
-            .unwrap();
+        decoder.feed(piece, |item| seen.push(item.into())).unwrap();
     }
     (seen, decoder.last_event_id().into_owned())
 }

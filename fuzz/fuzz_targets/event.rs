@@ -1,0 +1,5 @@
+//! Fuzzes the encoder of the event stream: see `sse_chat::properties`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sse_chat::properties::event(bytes));

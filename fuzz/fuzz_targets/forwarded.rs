@@ -1,0 +1,5 @@
+//! Fuzzes `X-Forwarded-For` and `Forwarded`: see `sse_chat::properties`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sse_chat::properties::forwarded(bytes));

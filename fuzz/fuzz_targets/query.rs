@@ -1,0 +1,5 @@
+//! Fuzzes the queries of streams and pages: see `sse_chat::properties`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sse_chat::properties::query(bytes));

@@ -1,0 +1,250 @@
+//! What holds for requests, whatever is asked and sent.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Method, Uri};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+pub use super::guard::properties::{forwarded, host, origin};
+
+use super::events::Asked;
+use super::history;
+use super::input::{Fields, Pairs, room_of_path};
+use super::problem::Problem;
+use super::route::Route;
+use crate::chat::{Backlog, Cursor, Draft, RoomName};
+use crate::config::Config;
+
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",
+];
+
+/// A request's target: the route of a path is that path and no other, it takes
+/// the methods that its `Allow` lists, and its room can be written back.
+pub fn target(bytes: &[u8]) {
+    let Ok(uri) = Uri::try_from(bytes) else {
+        return;
+    };
+    let open = Config {
+        list_rooms: true,
+        ..Config::default()
+    };
+    let closed = Config {
+        demo: false,
+        ..Config::default()
+    };
+    let Some(route) = Route::of(uri.path(), &open) else {
+        assert_eq!(Route::of(uri.path(), &closed), None);
+        return;
+    };
+    let (path, room) = written(route);
+    assert_eq!(path, uri.path());
+    let switched = matches!(route, Route::Rooms | Route::SendPhp | Route::SsePhp);
+    assert_eq!(Route::of(uri.path(), &closed).is_none(), switched);
+    if route != Route::Server {
+        takes_what_it_allows(route);
+    }
+    room.into_iter().for_each(a_room_can_be_written_back);
+}
+
+/// For `*` it lists what any path takes (RFC 9110, section 9.3.7).
+fn takes_what_it_allows(route: Route<'_>) {
+    for method in METHODS.map(|name| Method::from_bytes(name.as_bytes()).expect("a method")) {
+        let listed = route.allow().split(", ").any(|name| name == method);
+        assert_eq!(route.takes(&method), listed, "{route:?} {method}");
+    }
+}
+
+/// The path of a route, and the room in it.
+fn written(route: Route<'_>) -> (Cow<'_, str>, Option<&str>) {
+    match route {
+        Route::Home => ("/".into(), None),
+        Route::RoomPage(room) => (format!("/r/{room}").into(), Some(room)),
+        Route::Asset(path) => (format!("/assets/{path}").into(), None),
+        Route::Messages(room) => (format!("/rooms/{room}/messages").into(), Some(room)),
+        Route::Events(room) => (format!("/rooms/{room}/events").into(), Some(room)),
+        Route::ManyEvents => ("/events".into(), None),
+        Route::Members(room) => (format!("/rooms/{room}/members").into(), Some(room)),
+        Route::Rooms => ("/rooms".into(), None),
+        Route::Health => ("/healthz".into(), None),
+        Route::Ready => ("/readyz".into(), None),
+        Route::SendPhp => ("/send.php".into(), None),
+        Route::SsePhp => ("/sse.php".into(), None),
+        Route::Server => ("*".into(), None),
+    }
+}
+
+fn a_room_can_be_written_back(segment: &str) {
+    assert!(!segment.contains('/'));
+    match room_of_path(segment) {
+        Ok(room) => {
+            let segment = percent_encode(room.as_str().as_bytes(), NON_ALPHANUMERIC).to_string();
+            assert_eq!(room_of_path(&segment).ok(), Some(room));
+        }
+        Err(problem) => is_the_client_s(problem),
+    }
+}
+
+/// What is refused is refused as the client's fault.
+fn is_the_client_s(problem: Problem) {
+    let response = problem.into_response();
+    assert!(response.status().is_client_error(), "{response:?}");
+}
+
+/// A query is read as the URL standard says, and what it asks for of streams
+/// and pages is within its bounds or refused. What a client saw last is never
+/// refused. The first line is the header `Last-Event-ID`, the rest the query.
+pub fn query(bytes: &[u8]) {
+    let (header, query) = match bytes.iter().position(|&byte| byte == b'\n') {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (&b""[..], bytes),
+    };
+    let Ok(text) = std::str::from_utf8(query) else {
+        return;
+    };
+    pairs_are_those_of_the_standard(text);
+    a_stream_is_within_its_bounds(HeaderValue::from_bytes(header).ok().as_ref(), text);
+    match history::page(&Pairs::of_query(Some(text))) {
+        Ok(page) => assert!((1..=500).contains(&page.limit)),
+        Err(problem) => is_the_client_s(problem),
+    }
+}
+
+/// URL standard, section 5.1, in its plainest form.
+fn pairs_are_those_of_the_standard(text: &str) {
+    let pairs = Pairs::of_query(Some(text));
+    let standard: Vec<(Vec<u8>, Vec<u8>)> = text
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(key, value)| (unescaped(key.as_bytes()), unescaped(value.as_bytes())))
+        .collect();
+    for (key, _) in &standard {
+        let Ok(name) = std::str::from_utf8(key) else {
+            continue;
+        };
+        let values = standard.iter().filter(|(other, _)| other == key);
+        let values: Vec<&[u8]> = values.map(|(_, value)| &value[..]).collect();
+        assert_eq!(pairs.first_bytes(name), values.first().copied());
+        let texts: Option<Vec<&str>> = values.iter().map(|v| std::str::from_utf8(v).ok()).collect();
+        let one = texts.as_ref().filter(|texts| texts.len() == 1);
+        assert_eq!(pairs.one(name).ok().flatten(), one.map(|texts| texts[0]));
+        assert_eq!(pairs.all(name).ok(), texts);
+    }
+}
+
+fn unescaped(mut text: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut bytes = Vec::new();
+    while let [first, rest @ ..] = text {
+        let escape = match rest {
+            [a, b, ..] if *first == b'%' => digit(*a).zip(digit(*b)),
+            _ => None,
+        };
+        (text, bytes) = match (escape, first) {
+            (Some((a, b)), _) => (&rest[2..], [bytes, vec![(a * 16 + b) as u8]].concat()),
+            (None, b'+') => (rest, [bytes, vec![b' ']].concat()),
+            (None, other) => (rest, [bytes, vec![*other]].concat()),
+        };
+    }
+    bytes
+}
+
+fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str) {
+    let mut headers = HeaderMap::new();
+    if let Some(id) = last_event_id {
+        headers.insert("last-event-id", id.clone());
+    }
+    let asked = |text| Asked {
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        method: &Method::GET,
+        headers: &headers,
+        query: Pairs::of_query(text),
+    };
+    let sent = last_event_id.map(|id| Cursor::parse(id.as_bytes()));
+    let room = || RoomName::parse("lobby").expect("a room");
+    let bare = asked(None)
+        .wish(room().into(), Backlog::All)
+        .expect("nothing is wrong");
+    assert_eq!((bare.cursor, bare.backlog), (sent, Backlog::All));
+    match asked(Some(text)).wish(room().into(), Backlog::Last(0)) {
+        Ok(wish) => {
+            assert!(sent.is_none() || wish.cursor == sent);
+            assert!(!matches!(wish.backlog, Backlog::Last(501..)));
+            assert!(wish.presence || wish.name.is_none());
+        }
+        Err(problem) => is_the_client_s(problem),
+    }
+}
+
+/// A body is one JSON object, or one form, or is refused; what was taken means
+/// the same written in either way; and what can be said of it is said the same
+/// when it is sent again.
+pub fn body(bytes: &[u8]) {
+    let (json, form) = (Fields::of_json(bytes), Fields::of_form(bytes));
+    if json.is_ok() {
+        let object: Result<serde_json::Map<_, _>, _> = serde_json::from_slice(bytes);
+        assert!(object.is_ok(), "{object:?}");
+    }
+    for fields in [json, form] {
+        match fields {
+            Ok(fields) => the_fields_can_be_written_back(&fields),
+            Err(problem) => is_the_client_s(problem),
+        }
+    }
+}
+
+type Texts<'a> = [(&'static str, Option<&'a str>); 3];
+
+fn texts(fields: &Fields) -> Texts<'_> {
+    [
+        ("name", fields.name.as_deref()),
+        ("message", fields.message.as_deref()),
+        ("client_id", fields.client_id.as_deref()),
+    ]
+}
+
+fn the_fields_can_be_written_back(fields: &Fields) {
+    let pairs = texts(fields);
+    let json = of_json(&pairs);
+    let form = of_form(&pairs);
+    assert_eq!(texts(&json), pairs);
+    assert_eq!(texts(&form), pairs);
+    match (json.into_draft(4096), form.into_draft(4096)) {
+        (Ok(first), Ok(second)) => {
+            assert_eq!(said(&first), said(&second));
+            let again = of_json(&said(&first)).into_draft(4096);
+            assert_eq!(said(&again.expect("it was said before")), said(&first));
+        }
+        (Err(problem), Err(_)) => is_the_client_s(problem),
+        either => panic!("{either:?}"),
+    }
+}
+
+fn of_json(pairs: &Texts<'_>) -> Fields {
+    let object = serde_json::Map::from_iter(
+        pairs.map(|(key, value)| (key.to_owned(), serde_json::Value::from(value))),
+    );
+    let json = serde_json::to_vec(&object).expect("strings have a JSON form");
+    Fields::of_json(&json).expect("it is one object")
+}
+
+fn of_form(pairs: &Texts<'_>) -> Fields {
+    let pair = |(key, value): &(&str, Option<&str>)| {
+        let value = percent_encode((*value)?.as_bytes(), NON_ALPHANUMERIC);
+        Some(format!("{key}={value}"))
+    };
+    let form: Vec<String> = pairs.iter().filter_map(pair).collect();
+    Fields::of_form(form.join("&").as_bytes()).expect("it is a form")
+}
+
+fn said(draft: &Draft) -> Texts<'_> {
+    let client_id = draft.client_id.as_ref().map(|id| id.as_str());
+    [
+        ("name", Some(draft.name.as_str())),
+        ("message", Some(draft.text.as_str())),
+        ("client_id", client_id),
+    ]
+}

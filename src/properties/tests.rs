@@ -1,0 +1,110 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+
+/// Random inputs of each property.
+const CASES: u32 = 2000;
+
+/// Everything in the corpus of `name`.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let folder = fuzz().join("corpus").join(name);
+    let mut files = entries(&folder);
+    files.sort();
+    assert!(!files.is_empty(), "{} is empty", folder.display());
+    files
+        .into_iter()
+        .map(|file| fs::read(file).unwrap())
+        .collect()
+}
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| {
+        panic!("{}: {error}", folder.display());
+    });
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Bytes, readable when a test fails.
+#[derive(Clone)]
+struct Input(Vec<u8>);
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// One of `corpus`, with bytes of another in it, and some bytes changed.
+fn changed(corpus: &[Vec<u8>]) -> impl Strategy<Value = Input> {
+    let one = || prop::sample::select(corpus.to_vec());
+    let cuts = any::<[Index; 4]>();
+    let bytes = prop::collection::vec((any::<Index>(), any::<u8>()), 0..4);
+    (one(), one(), cuts, bytes).prop_map(|(mut input, other, [a, b, c, d], bytes)| {
+        let between = |a: Index, b: Index, length: usize| {
+            let (a, b) = (a.index(length + 1), b.index(length + 1));
+            a.min(b)..a.max(b)
+        };
+        let (place, part) = (between(a, b, input.len()), between(c, d, other.len()));
+        input.splice(place, other[part].iter().copied());
+        for (at, byte) in bytes {
+            let at = at.index(input.len() + 1);
+            input.splice(at..input.len().min(at + 1), [byte]);
+        }
+        Input(input)
+    })
+}
+
+fn play(name: &str, property: fn(&[u8])) {
+    let corpus = corpus(name);
+    corpus.iter().for_each(|bytes| property(bytes));
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let any_bytes = prop::collection::vec(any::<u8>(), 0..200).prop_map(Input);
+    let inputs = prop_oneof![3 => changed(&corpus), 1 => any_bytes];
+    let played = TestRunner::new(config).run(&inputs, |Input(bytes)| {
+        property(&bytes);
+        Ok(())
+    });
+    if let Err(error) = played {
+        panic!("{name}: {error}");
+    }
+}
+
+/// A test for each property, and the list of their names.
+macro_rules! properties {
+    ($($name:ident)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(
+            #[test]
+            fn $name() {
+                play(stringify!($name), super::$name);
+            }
+        )*
+    };
+}
+
+properties! {
+    body cursor event event_stream forwarded host message names origin query target
+}
+
+#[test]
+fn each_property_is_a_target_and_each_corpus_has_a_property() {
+    for folder in ["corpus", "fuzz_targets"] {
+        let mut found: Vec<String> = entries(&fuzz().join(folder))
+            .iter()
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        found.sort();
+        assert_eq!(found, NAMES, "{folder}");
+    }
+}

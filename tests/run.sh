@@ -64,6 +64,7 @@ missing_packages() {
   have_faketime || echo libfaketime
   have cc || echo gcc libc6-dev
   have make || echo make
+  have c++ || echo g++
   have systemd-socket-activate || echo systemd
   [ -x /usr/sbin/nginx ] || echo nginx-light
   [ -x /usr/sbin/haproxy ] || echo haproxy
@@ -120,6 +121,9 @@ rust_steps() {
   step 'cargo test' cargo test --locked
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+  step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
+  # Each target for so many seconds: what is new is found by longer runs.
+  step 'fuzz' bash fuzz/run.sh 2
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
   step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \
     --all-targets --locked -- -D warnings

@@ -8,16 +8,20 @@ use proptest::test_runner::{Config, TestRunner};
 /// Random inputs of each property.
 const CASES: u32 = 2000;
 
-/// Everything in the corpus of `name`.
-fn corpus(name: &str) -> Vec<Vec<u8>> {
+/// Plays everything in the corpus of `name`, and returns it.
+fn play_corpus(name: &str, property: fn(&[u8])) -> Vec<Vec<u8>> {
     let folder = fuzz().join("corpus").join(name);
     let mut files = entries(&folder);
     files.sort();
     assert!(!files.is_empty(), "{} is empty", folder.display());
-    files
-        .into_iter()
-        .map(|file| fs::read(file).unwrap())
-        .collect()
+    let play = |file: PathBuf| {
+        // Shown if it fails: the last one is the one.
+        println!("{}", file.display());
+        let bytes = fs::read(file).unwrap();
+        property(&bytes);
+        bytes
+    };
+    files.into_iter().map(play).collect()
 }
 
 fn fuzz() -> PathBuf {
@@ -62,8 +66,7 @@ fn changed(corpus: &[Vec<u8>]) -> impl Strategy<Value = Input> {
 }
 
 fn play(name: &str, property: fn(&[u8])) {
-    let corpus = corpus(name);
-    corpus.iter().for_each(|bytes| property(bytes));
+    let corpus = play_corpus(name, property);
     let config = Config {
         cases: CASES,
         failure_persistence: None,

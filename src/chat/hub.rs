@@ -97,6 +97,11 @@ impl Hub {
         totals
     }
 
+    /// Whether there is this room.
+    pub fn has(&self, room: &RoomName) -> bool {
+        self.lock().get(room).is_some()
+    }
+
     /// Says `draft` in `room`. It waits for no reader.
     ///
     /// # Errors

@@ -59,6 +59,12 @@ impl RoomList {
         }
     }
 
+    /// How many there are: at least one.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn as_slice(&self) -> &[RoomName] {
         &self.0
     }

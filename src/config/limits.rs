@@ -12,6 +12,13 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
 pub const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: usize = 200;
 /// Streams of one address, which may come over the connections of a proxy.
 pub const DEFAULT_MAX_STREAMS_PER_ADDRESS: usize = 100;
+/// Rooms that the streams of one address are in: a page is in a few, and
+/// whoever is in all rooms that there may be keeps others from making one.
+pub const DEFAULT_MAX_ROOMS_PER_ADDRESS: usize = 1000;
+/// Streams that one address may begin.
+pub const DEFAULT_STREAM_RATE: Rate = Rate::per_second(NonZeroU32::new(10).unwrap());
+/// Streams that one address may begin at once: all it has, after a restart.
+pub const DEFAULT_STREAM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 /// How long those wait whom a full server sent away; drawn for each from this range.
 pub const DEFAULT_BUSY_RETRY: RangeInclusive<Duration> =
     Duration::from_secs(30)..=Duration::from_secs(60);
@@ -75,6 +82,13 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// Most streams of one address.
     pub max_streams_per_address: usize,
+    /// Most rooms that the streams of one address are in, each counted as often
+    /// as a stream is in it.
+    pub max_rooms_per_address: usize,
+    /// Streams that one address may begin; `None` for any number.
+    pub stream_rate: Option<Rate>,
+    /// How many of them at once.
+    pub stream_burst: NonZeroU32,
     /// The range that the `retry` of a stream is drawn from that finds the
     /// server full.
     pub busy_retry: RangeInclusive<Duration>,
@@ -120,6 +134,9 @@ impl Default for Limits {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_connections_per_address: DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
             max_streams_per_address: DEFAULT_MAX_STREAMS_PER_ADDRESS,
+            max_rooms_per_address: DEFAULT_MAX_ROOMS_PER_ADDRESS,
+            stream_rate: Some(DEFAULT_STREAM_RATE),
+            stream_burst: DEFAULT_STREAM_BURST,
             busy_retry: DEFAULT_BUSY_RETRY,
             max_members: DEFAULT_MAX_MEMBERS,
             publish_rate: Some(DEFAULT_PUBLISH_RATE),
@@ -156,6 +173,7 @@ impl Limits {
                 self.max_connections_per_address,
             ),
             ("--max-streams-per-address", self.max_streams_per_address),
+            ("--max-rooms-per-address", self.max_rooms_per_address),
             ("--max-body-bytes", self.max_body_bytes.unwrap_or(1)),
         ];
         let more_than_nothing = [
@@ -227,6 +245,9 @@ mod tests {
         });
         bad("--max-streams-per-address", |limits| {
             limits.max_streams_per_address = 0
+        });
+        bad("--max-rooms-per-address", |limits| {
+            limits.max_rooms_per_address = 0
         });
         bad("--max-body-bytes", |limits| limits.max_body_bytes = Some(0));
         bad("--max-body-bytes", |limits| {

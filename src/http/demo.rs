@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use super::app::App;
 use super::body::{Body, json};
 use super::input::{Fields, Pairs, read_fields};
-use super::problem::Problem;
+use super::problem::{Problem, Refusal};
 use super::publish::say;
 
 const SUCCESS: &[u8] = br#"{"code":0,"msg":"success"}"#;
@@ -31,11 +31,16 @@ pub(super) async fn send(
         Method::HEAD => Ok(()),
         _ => try_send(app, client, uri, request).await,
     };
-    if let Err(problem) = &sent {
-        app.counts.refuse(problem.code());
+    let answer = |body| json(StatusCode::OK, Bytes::from_static(body));
+    match sent {
+        Ok(()) => answer(SUCCESS),
+        Err(problem) => {
+            app.counts.refuse(problem.code());
+            let mut response = answer(FAIL);
+            response.extensions_mut().insert(Refusal);
+            response
+        }
     }
-    let body = if sent.is_ok() { SUCCESS } else { FAIL };
-    json(StatusCode::OK, Bytes::from_static(body))
 }
 
 async fn try_send(

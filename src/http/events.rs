@@ -10,6 +10,7 @@ use hyper::{Method, Response};
 use super::app::App;
 use super::body::Body;
 use super::busy;
+use super::guard::{Refused, TooFast};
 use super::input::Pairs;
 use super::problem::{Code, Problem};
 use super::stream::EventStream;
@@ -101,7 +102,11 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
     if *asked.method == Method::HEAD {
         return Ok(respond_with(Body::Whole(Bytes::new())));
     }
-    let Ok(permit) = app.admission.stream(asked.client) else {
+    let permit = match app.rates.take_of_streams(asked.client) {
+        Ok(()) => app.admission.stream(asked.client, wish.rooms.len()),
+        Err(TooFast { .. }) => Err(Refused::Address),
+    };
+    let Ok(permit) = permit else {
         return Ok(busy::stream(app, asked.method, busy::Reason::Address));
     };
     match app.hub.subscribe(wish) {

@@ -36,5 +36,6 @@ pub use draining::Draining;
 pub use guard::{Admission, Caller, ConnectionPermit, Refused, StreamPermit};
 pub use histogram::{BUCKETS, Histogram, Times};
 pub use opening::Opening;
+pub use problem::Refusal;
 pub use service::answer;
 pub use stream::{Kept, MAX_WRITE_BYTES, bye};

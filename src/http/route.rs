@@ -92,6 +92,14 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// The methods that it itself takes: `*` is asked about all others.
+    pub(super) fn takes_only(self) -> &'static str {
+        match self {
+            Self::Server => "OPTIONS",
+            _ => self.allow(),
+        }
+    }
+
     pub(super) fn takes(self, method: &Method) -> bool {
         match *method {
             Method::OPTIONS => true,

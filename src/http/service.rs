@@ -49,7 +49,7 @@ async fn check_and_dispatch(
     let uri = request.uri().clone();
     let route = Route::of(uri.path(), &app.config).ok_or_else(Problem::not_found)?;
     if !route.takes(request.method()) {
-        return Err(Problem::method_not_allowed(route.allow()));
+        return Err(Problem::method_not_allowed(route.takes_only()));
     }
     // Whoever asks how the server is asks by an address, and learns nothing else.
     if !route.is_probe() {

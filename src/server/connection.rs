@@ -23,7 +23,7 @@ use super::Shared;
 use super::flushing::Flushing;
 use super::linger::{Unread, linger};
 use super::listen::Accepted;
-use super::patience::{Alarm, Patience};
+use super::patience::{Alarm, Patience, Waiting};
 use crate::config::Limits;
 use crate::http::{Access, Body, Caller, ConnectionPermit, Opening, answer};
 
@@ -39,7 +39,7 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     } = accepted;
     let (asked, flushed) = (AtomicBool::new(false), AtomicBool::new(true));
     let limits = &shared.app.config.limits;
-    let patience = Patience::new(limits);
+    let patience = Patience::of(&caller, limits);
     let given = Given::default();
     let unread = Unread::default();
     let service = service_fn(|request: Request<Incoming>| {
@@ -150,8 +150,8 @@ where
     .await
 }
 
-/// The client let the server wait. What it did not take is not kept for it by
-/// the kernel.
+/// The client let the server wait. What it does not take is not kept for it by
+/// the kernel; but what it is still taking of an earlier answer comes whole.
 fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
     let waiting = patience.waiting();
     tracing::debug!(?waiting, "a connection ended, since its client let it wait");
@@ -159,8 +159,10 @@ fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
         true => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
         false => shared.connections.end_late(waiting),
     }
-    // An error says that the other side is gone already.
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    if patience.is_stalled() || waiting == Waiting::Taken {
+        // An error says that the other side is gone already.
+        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
 }
 
 fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shared: &Shared) {

@@ -8,10 +8,12 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::Response;
 use hyper::body::SizeHint;
 use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Response, StatusCode};
 use tokio::net::TcpStream;
+
+use crate::http::Refusal;
 
 /// A body of at most so many bytes has mostly come with its head, and hyper
 /// drops it itself.
@@ -33,10 +35,10 @@ impl Unread {
         let has_body = body.exact() != Some(0);
         let is_large = body.upper().is_none_or(|most| most > SMALL);
         let mut response = answer.await?;
-        let status = response.status();
-        let is_refused = status.is_client_error() || status.is_server_error();
+        let is_refused = response.extensions().get::<Refusal>().is_some();
         self.0.store(has_body && is_refused, Ordering::Relaxed);
-        if is_large && is_refused {
+        let is_late = response.status() == StatusCode::REQUEST_TIMEOUT;
+        if is_refused && (is_large || is_late) {
             // hyper closes where a body was left, but does not say so: a
             // proxy would put its next request into the connection.
             let close = HeaderValue::from_static("close");

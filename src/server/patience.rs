@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::Limits;
+use crate::http::Caller;
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,10 +76,25 @@ pub(super) struct Patience {
 }
 
 const TAKES: u64 = u64::MAX;
+/// How long each part of a request may take whose connection is one too many.
+const TO_BE_REFUSED: Duration = Duration::from_secs(2);
 
 impl Patience {
-    /// A connection that was just accepted.
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// With a connection that was just accepted. One that is only to be told
+    /// that it is too many has less time: others wait for its place.
+    pub(super) fn of(caller: &Caller, limits: &Limits) -> Self {
+        if !caller.is_refused() {
+            return Self::new(limits);
+        }
+        Self::new(&Limits {
+            first_byte_timeout: limits.first_byte_timeout.min(TO_BE_REFUSED),
+            head_timeout: limits.head_timeout.min(TO_BE_REFUSED),
+            answer_timeout: limits.answer_timeout.min(TO_BE_REFUSED),
+            ..limits.clone()
+        })
+    }
+
+    fn new(limits: &Limits) -> Self {
         Self {
             first_byte: limits.first_byte_timeout,
             head: limits.head_timeout,

@@ -95,7 +95,7 @@ fn a_switch_is_on_by_its_variable_unless_that_says_no() {
 }
 
 /// Every flag of the server with its default, where help shows one.
-const FLAGS: [(&str, &str); 42] = [
+const FLAGS: [(&str, &str); 45] = [
     ("listen", "127.0.0.1:8080"),
     ("history", "1000"),
     ("history-bytes", "4MiB"),
@@ -113,6 +113,9 @@ const FLAGS: [(&str, &str); 42] = [
     ("max-connections", "10000"),
     ("max-connections-per-address", "200"),
     ("max-streams-per-address", "100"),
+    ("max-rooms-per-address", "1000"),
+    ("stream-rate", "10/s"),
+    ("stream-burst", "200"),
     ("busy-retry", "30s..1m"),
     ("max-members", "100000"),
     ("publish-rate", "5/s"),

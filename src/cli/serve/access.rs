@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use clap::{Args, ValueEnum};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::{Access, ForwardedHeader, Origin};
 
@@ -73,17 +73,28 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .ok()
         .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        .map(|network| network.trunc())
+        .map(|network| canonical(network.trunc()))
         .ok_or_else(|| "not a network like 10.0.0.0/8 or an address like ::1".to_owned())
+}
+
+/// Of IPv4, if it is one in IPv6's clothes: addresses are compared as what they are.
+fn canonical(network: IpNet) -> IpNet {
+    match (network, network.addr().to_canonical()) {
+        (IpNet::V6(mapped), IpAddr::V4(address)) if mapped.prefix_len() >= 96 => {
+            Ipv4Net::new(address, mapped.prefix_len() - 96).map_or(network, IpNet::V4)
+        }
+        _ => network,
+    }
 }
 
 fn parse_host(text: &str) -> Result<String, String> {
     let host = text.trim().to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
     // A colon is in an IPv6 address only, which stands in brackets.
     let has_port = host.contains(':') && !host.starts_with('[') || host.contains("]:");
     match !host.is_empty() && host.chars().all(plain) && !has_port {
-        true => Ok(host),
+        true => Ok(host.to_owned()),
         false => Err("not a host name like chat.example.org, without a port".to_owned()),
     }
 }
@@ -107,6 +118,7 @@ mod tests {
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("127.0.0.1", "127.0.0.1/32"),
             ("::1", "::1/128"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
         ] {
             assert_eq!(parse_network(text).unwrap().to_string(), network);
         }
@@ -117,6 +129,7 @@ mod tests {
         );
         assert_eq!(parse_host("Chat.Example.org").unwrap(), "chat.example.org");
         assert_eq!(parse_host("[::1]").unwrap(), "[::1]");
+        assert_eq!(parse_host("example.org.").unwrap(), "example.org");
         for text in ["", "a b", "a:80", "[::1]:80", "https://a", "a/b"] {
             assert!(parse_host(text).is_err(), "{text}");
         }

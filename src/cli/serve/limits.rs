@@ -28,6 +28,20 @@ pub(super) struct LimitFlags {
           default_value_t = config::DEFAULT_MAX_STREAMS_PER_ADDRESS)]
     max_streams_per_address: usize,
 
+    /// Rooms that the streams of one address are in
+    #[arg(long, env = "SSE_CHAT_MAX_ROOMS_PER_ADDRESS", value_name = "COUNT",
+          default_value_t = config::DEFAULT_MAX_ROOMS_PER_ADDRESS)]
+    max_rooms_per_address: usize,
+
+    /// Event streams that one address may begin, such as 10/s or 600/m; none for any number
+    #[arg(long, env = "SSE_CHAT_STREAM_RATE", value_name = "RATE", value_parser = parse_rate,
+          default_value_t = RateOrNone(Some(config::DEFAULT_STREAM_RATE)))]
+    stream_rate: RateOrNone,
+
+    /// How many of them at once
+    #[arg(long, env = "SSE_CHAT_STREAM_BURST", value_name = "COUNT", default_value_t = config::DEFAULT_STREAM_BURST)]
+    stream_burst: NonZeroU32,
+
     /// How long a stream waits that found the server full; drawn for each from this range
     #[arg(long, env = "SSE_CHAT_BUSY_RETRY", value_name = "FROM..TO", value_parser = parse_times,
           default_value_t = Times(config::DEFAULT_BUSY_RETRY))]
@@ -93,7 +107,7 @@ pub(super) struct LimitFlags {
           default_value_t = Time(config::DEFAULT_IDLE_TIMEOUT))]
     idle_timeout: Time,
 
-    /// How long a client may take nothing of what is sent to it
+    /// How long a client may leave no room for more of what is sent to it
     #[arg(long, env = "SSE_CHAT_STALL", value_name = "TIME", value_parser = parse_time,
           default_value_t = Time(config::DEFAULT_STALL))]
     stall: Time,
@@ -114,6 +128,9 @@ impl From<LimitFlags> for Limits {
             max_connections: flags.max_connections,
             max_connections_per_address: flags.max_connections_per_address,
             max_streams_per_address: flags.max_streams_per_address,
+            max_rooms_per_address: flags.max_rooms_per_address,
+            stream_rate: flags.stream_rate.0,
+            stream_burst: flags.stream_burst,
             busy_retry: flags.busy_retry.0,
             max_members: flags.max_members,
             publish_rate: flags.publish_rate.0,

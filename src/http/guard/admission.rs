@@ -17,6 +17,9 @@ use crate::config::{Access, Limits};
 /// Connections beyond the limit that are told so, all in all and of one address.
 const TOLD: usize = 64;
 const TOLD_PER_ADDRESS: usize = 4;
+/// How many more there may be of those who are not counted by address: whoever
+/// asks from this machine how the server is gets an answer.
+const TOLD_HERE: usize = 16;
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,11 @@ pub struct Admission {
 #[derive(Debug, Default)]
 struct Held {
     connections: usize,
+    /// How many of them are told that the server is full.
+    told: usize,
     streams: usize,
+    /// The rooms of these streams, each as often as a stream is in it.
+    rooms: usize,
 }
 
 /// A connection's place; given back when it is dropped.
@@ -59,6 +66,7 @@ pub struct ConnectionPermit {
 pub struct StreamPermit {
     admission: Arc<Admission>,
     network: Network,
+    rooms: usize,
 }
 
 impl Admission {
@@ -96,39 +104,53 @@ impl Admission {
             refused: None,
         };
         let most = self.limits.max_connections;
-        if before >= most.saturating_add(TOLD) {
+        let is_full = before >= most;
+        let is_proxy = || access.trusted_proxies.iter().any(|net| net.contains(&peer));
+        let is_counted = self.limits.concerns(peer) && !is_proxy();
+        let told = if is_counted { TOLD } else { TOLD + TOLD_HERE };
+        if before >= most.saturating_add(told) {
             return Err(Refused::Full);
         }
-        let is_proxy = || access.trusted_proxies.iter().any(|net| net.contains(&peer));
-        if self.limits.concerns(peer) && !is_proxy() {
-            permit.refused = self.connect_from(Network::of(peer))?;
-            permit.network = Some(Network::of(peer));
-        }
-        if before >= most {
+        if is_counted {
+            let network = Network::of(peer);
+            permit.refused = self.connect_from(network, is_full)?;
+            permit.network = Some(network);
+        } else if is_full {
             permit.refused = Some(Refused::Full);
         }
         Ok(permit)
     }
 
-    fn connect_from(&self, network: Network) -> Result<Option<Refused>, Refused> {
+    fn connect_from(&self, network: Network, is_full: bool) -> Result<Option<Refused>, Refused> {
         let most = self.limits.max_connections_per_address;
         let mut all = self.lock();
         let held = all.entry(network).or_default();
         if held.connections >= most.saturating_add(TOLD_PER_ADDRESS) {
             return Err(Refused::Address);
         }
+        if is_full && held.told >= TOLD_PER_ADDRESS {
+            // It holds places, so its entry is not an empty one.
+            return Err(Refused::Full);
+        }
         held.connections += 1;
-        Ok((held.connections > most).then_some(Refused::Address))
+        held.told += usize::from(is_full);
+        Ok(match (is_full, held.connections > most) {
+            (true, _) => Some(Refused::Full),
+            (false, true) => Some(Refused::Address),
+            (false, false) => None,
+        })
     }
 
     /// A stream begins. `None` where nothing is counted for the address.
     ///
     /// # Errors
     ///
-    /// [`Refused::Address`] when the address has as many as one may have.
+    /// [`Refused::Address`] when the address has as many as one may have, or
+    /// they are in as many rooms.
     pub(in super::super) fn stream(
         self: &Arc<Self>,
         client: IpAddr,
+        rooms: usize,
     ) -> Result<Option<StreamPermit>, Refused> {
         if !self.limits.concerns(client) {
             return Ok(None);
@@ -136,13 +158,20 @@ impl Admission {
         let network = Network::of(client);
         let mut all = self.lock();
         let held = all.entry(network).or_default();
-        if held.streams >= self.limits.max_streams_per_address {
+        let fits = held.streams < self.limits.max_streams_per_address
+            && held.rooms + rooms <= self.limits.max_rooms_per_address;
+        if !fits {
+            if held.is_empty() {
+                all.remove(&network);
+            }
             return Err(Refused::Address);
         }
         held.streams += 1;
+        held.rooms += rooms;
         Ok(Some(StreamPermit {
             admission: Arc::clone(self),
             network,
+            rooms,
         }))
     }
 
@@ -150,7 +179,7 @@ impl Admission {
         let mut all = self.lock();
         if let Some(held) = all.get_mut(&network) {
             give(held);
-            if held.connections == 0 && held.streams == 0 {
+            if held.is_empty() {
                 all.remove(&network);
             }
         }
@@ -165,20 +194,32 @@ impl Admission {
     }
 }
 
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.connections == 0 && self.streams == 0
+    }
+}
+
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.admission.connections.fetch_sub(1, Ordering::Relaxed);
         if let Some(network) = self.network {
-            self.admission
-                .give_back(network, |held| held.connections -= 1);
+            let told = usize::from(self.refused == Some(Refused::Full));
+            self.admission.give_back(network, |held| {
+                held.connections -= 1;
+                held.told -= told;
+            });
         }
     }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.admission
-            .give_back(self.network, |held| held.streams -= 1);
+        let rooms = self.rooms;
+        self.admission.give_back(self.network, |held| {
+            held.streams -= 1;
+            held.rooms -= rooms;
+        });
     }
 }
 
@@ -207,7 +248,7 @@ mod tests {
         let connect = |last| admission.connect(address(last), &access);
         let mut here: Vec<_> = (0..2).map(connect).collect();
         assert!(here.iter().all(|permit| refused(permit).is_none()));
-        here.extend((0..TOLD).map(|last| connect(last as u8)));
+        here.extend((0..TOLD).map(|last| connect(last as u8 + 2)));
         assert!(
             here[2..]
                 .iter()
@@ -252,9 +293,44 @@ mod tests {
     }
 
     #[test]
+    fn one_address_takes_no_more_than_a_few_of_the_places_to_be_told() {
+        let admission = admission(|limits| limits.max_connections = 1);
+        let access = Access::default();
+        let connect = |peer: &str| admission.connect(peer.parse().unwrap(), &access);
+        let mut here = vec![connect("192.0.2.1").unwrap()];
+        for _ in 0..TOLD_PER_ADDRESS {
+            here.push(connect("192.0.2.1").unwrap());
+        }
+        assert_eq!(connect("192.0.2.1").unwrap_err(), Refused::Full);
+        assert_eq!(refused(&connect("192.0.2.2")), Some(Refused::Full));
+        // This machine finds a place where nobody else does.
+        for host in 2..62u8 {
+            here.push(connect(&format!("198.51.100.{host}")).unwrap());
+        }
+        assert!(connect("192.0.2.3").is_err());
+        assert_eq!(refused(&connect("127.0.0.1")), Some(Refused::Full));
+        drop(here);
+        assert!(admission.lock().is_empty());
+    }
+
+    #[test]
+    fn an_address_is_in_so_many_rooms() {
+        let admission = admission(|limits| limits.max_rooms_per_address = 100);
+        let begin = |rooms| admission.stream(address(1), rooms);
+        let most = begin(60).unwrap();
+        assert_eq!(begin(41).unwrap_err(), Refused::Address);
+        let rest = begin(40).unwrap();
+        drop(most);
+        assert!(begin(60).is_ok());
+        drop(rest);
+        assert!(begin(101).is_err());
+        assert!(admission.lock().is_empty());
+    }
+
+    #[test]
     fn streams_are_counted_apart_from_connections() {
         let admission = admission(|limits| limits.max_streams_per_address = 2);
-        let begin = |client: &str| admission.stream(client.parse().unwrap());
+        let begin = |client: &str| admission.stream(client.parse().unwrap(), 1);
         let first = begin("2001:db8::1").unwrap();
         let _second = begin("2001:db8::2").unwrap();
         assert_eq!(begin("2001:db8::3").unwrap_err(), Refused::Address);

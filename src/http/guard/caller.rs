@@ -28,6 +28,11 @@ impl Caller {
         }
     }
 
+    /// Whether it is one too many.
+    pub fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// Whom it asks for: itself, or who asked the proxy that it is.
     pub fn client(&self, headers: &HeaderMap, access: &Access) -> IpAddr {
         if access.trusted_proxies.is_empty() {

@@ -48,8 +48,10 @@ fn hops(
     };
     let lines: Vec<&HeaderValue> = headers.get_all(name).iter().collect();
     lines.into_iter().rev().flat_map(move |line| {
-        let text = line.to_str().unwrap_or("?");
-        text.rsplit(',').map(move |hop| read(hop.trim()))
+        // As bytes: what the client wrote may be anything, and is not to hide
+        // what a proxy wrote behind it.
+        let hops = line.as_bytes().rsplit(|&byte| byte == b',');
+        hops.map(move |hop| read(std::str::from_utf8(hop).ok()?.trim()))
     })
 }
 
@@ -136,6 +138,7 @@ mod tests {
             ("10.0.0.1", &["1.2.3.4, garbage, 10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["1.2.3.4,"], "10.0.0.1"),
             ("10.0.0.1", &["1.2.3.4\u{e9}"], "10.0.0.1"),
+            ("10.0.0.1", &["\u{e9}, 1.2.3.4"], "1.2.3.4"),
         ] {
             assert_eq!(of(peer, lines), found, "{peer} {lines:?}");
         }

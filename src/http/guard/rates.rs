@@ -20,6 +20,9 @@ use super::network::Network;
 use crate::chat::RoomName;
 use crate::config::{Limits, Rate};
 
+/// Making a room costs as much as so many messages.
+const ROOM_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
 /// Somebody says too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct TooFast {
@@ -43,6 +46,7 @@ pub(in super::super) struct Rates<C: Clock = DefaultClock> {
     clock: C,
     hasher: RandomState,
     addresses: Option<Buckets<C>>,
+    streams: Option<Buckets<C>>,
     rooms: Option<Buckets<C>>,
 }
 
@@ -67,6 +71,7 @@ impl<C: Clock + Clone> Rates<C> {
         };
         Self {
             addresses: buckets(limits.publish_rate, limits.publish_burst),
+            streams: buckets(limits.stream_rate, limits.stream_burst),
             rooms: buckets(limits.room_rate, limits.room_burst),
             limits: limits.clone(),
             hasher: RandomState::new(),
@@ -78,6 +83,34 @@ impl<C: Clock + Clone> Rates<C> {
     pub(in super::super) fn take_of_address(&self, client: IpAddr) -> Result<(), TooFast> {
         match self.limits.concerns(client) {
             true => self.take(&self.addresses, &Network::of(client), Whose::Address),
+            false => Ok(()),
+        }
+    }
+
+    /// `client`, who is limited, wants to say something in a room that there is
+    /// not yet: rooms are kept for longer than it would take to fill the server
+    /// with them.
+    pub(in super::super) fn take_for_a_room(&self, client: IpAddr) -> Result<(), TooFast> {
+        // The message itself is paid for. What does not fit into the bucket
+        // beside it would never be let through.
+        let fitting = NonZeroU32::new(self.limits.publish_burst.get() - 1);
+        let (Some(buckets), Some(fitting)) = (&self.addresses, fitting) else {
+            return Ok(());
+        };
+        let slot = self.slot(&Network::of(client));
+        match buckets.check_key_n(&slot, ROOM_COST.min(fitting)) {
+            Ok(Err(not_until)) => Err(TooFast {
+                after: not_until.wait_time_from(self.clock.now()),
+                whose: Whose::Address,
+            }),
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+
+    /// `client` wants to begin a stream.
+    pub(in super::super) fn take_of_streams(&self, client: IpAddr) -> Result<(), TooFast> {
+        match self.limits.concerns(client) {
+            true => self.take(&self.streams, &Network::of(client), Whose::Address),
             false => Ok(()),
         }
     }
@@ -103,11 +136,15 @@ impl<C: Clock + Clone> Rates<C> {
         let Some(buckets) = buckets else {
             return Ok(());
         };
-        let slot = self.hasher.hash_one(key) as u16;
+        let slot = self.slot(key);
         buckets.check_key(&slot).map_err(|not_until| TooFast {
             after: not_until.wait_time_from(self.clock.now()),
             whose,
         })
+    }
+
+    fn slot(&self, key: &impl Hash) -> u16 {
+        self.hasher.hash_one(key) as u16
     }
 }
 
@@ -156,6 +193,21 @@ mod tests {
         assert_eq!((say(), say()), (Ok(()), Err(too_fast)));
         assert!(rates.take_of_address("192.0.2.2".parse().unwrap()).is_ok());
         assert!((0..99).all(|_| rates.take_of_address("::1".parse().unwrap()).is_ok()));
+    }
+
+    #[test]
+    fn making_a_room_costs_more_and_never_more_than_a_bucket_holds() {
+        let clock = FakeRelativeClock::default();
+        let client = "192.0.2.1".parse().unwrap();
+        let many = rates(&clock, |limits| limits.publish_burst = count(25));
+        assert!((0..2).all(|_| many.take_for_a_room(client).is_ok()));
+        let after = many.take_for_a_room(client).unwrap_err().after;
+        assert_eq!(after, Duration::from_millis(2500));
+        let few = rates(&clock, |limits| limits.publish_burst = count(3));
+        assert!(few.take_of_address(client).is_ok() && few.take_for_a_room(client).is_ok());
+        assert!(few.take_for_a_room(client).is_err());
+        let one = rates(&clock, |limits| limits.publish_burst = count(1));
+        assert!(one.take_of_address(client).is_ok() && one.take_for_a_room(client).is_ok());
     }
 
     #[test]

@@ -259,6 +259,20 @@ async fn a_name_that_hides_or_turns_text_is_refused_here_and_on_a_stream() {
     assert_eq!(server.app().hub.readers(), 1, "only the witness");
 }
 
+// 31: nobody is anybody here, so that no name means more than another.
+#[tokio::test]
+async fn no_name_is_kept_for_somebody() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    for name in ["admin", "system", "sse-chat", "\u{430}dmin"] {
+        let said = server
+            .post("lobby", &json!({"name": name, "message": "hi"}))
+            .await;
+        assert_eq!((said.status, &said.json()["name"]), (201, &json!(name)));
+        witness.heard(&said.json()).await;
+    }
+}
+
 #[tokio::test]
 async fn a_name_is_trimmed_folded_and_composed() {
     let server = TestServer::start();

@@ -1,9 +1,9 @@
 //! Clients that leave without a word, or only half: their streams end, their
 //! names go, and nobody else notices. The numbers are cases of the list of bad
-//! inputs. (52, a client whose machine vanishes, can't be played on one
-//! machine: no packet gets lost there.)
+//! inputs. (52, a client whose machine vanishes, can't be played over loopback,
+//! where no packet gets lost: tests/real/vanished.sh has it.)
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -135,6 +135,38 @@ async fn a_connection_that_waits_too_long_for_a_request_is_closed() {
         let answer = String::from_utf8(slow.rest().await).unwrap();
         assert_eq!(answer, "", "closed without a word");
     }
+    alive(&server).await;
+}
+
+// 57, 58: the time of a head counts from its first byte, and no other buys any.
+#[tokio::test]
+async fn a_head_that_trickles_in_has_no_more_time_than_another() {
+    let server = TestServer::start_with(|config| {
+        config.limits.first_byte_timeout = super::support::DEADLINE * 2;
+        config.limits.head_timeout = 5 * SHORT;
+        config.limits.idle_timeout = super::support::DEADLINE * 2;
+    });
+    for start in ["P", "PRI * HT"] {
+        let mut stops = Connection::to(&server).await;
+        stops.send(start).await;
+        assert_eq!(stops.rest().await, b"", "closed without a word: {start}");
+    }
+    let begun = Instant::now();
+    let (mut from, mut to) = server.connect().await.into_split();
+    let trickle = tokio::spawn(async move {
+        let mut beat = tokio::time::interval(SHORT / 5);
+        for byte in b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: ".iter().cycle() {
+            beat.tick().await;
+            if to.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+        }
+    });
+    let mut answer = Vec::new();
+    // It may end in a reset, since there is always more on its way.
+    let _ = within(from.read_to_end(&mut answer)).await;
+    assert!(answer.is_empty() && begun.elapsed() >= 5 * SHORT);
+    within(trickle).await.unwrap();
     alive(&server).await;
 }
 

@@ -336,6 +336,42 @@ async fn a_rate_may_be_none() {
     }
 }
 
+// 76
+#[tokio::test]
+async fn twenty_thousand_names_are_no_more_rooms_than_there_may_be() {
+    const BATCH: usize = 100;
+    let server = TestServer::start_with(|config| {
+        config.max_rooms = 100;
+        config.list_rooms = true;
+    });
+    let mut connection = Connection::to(&server).await;
+    let head = "HTTP/1.1\r\nhost: a\r\n";
+    let json = format!(
+        "content-type: application/json\r\ncontent-length: {}\r\n\r\n{HI}",
+        HI.len()
+    );
+    let mut said = 0;
+    for first in (0..20_000).step_by(BATCH) {
+        let ask = |number: usize| {
+            let path = format!("/rooms/r{number}/messages");
+            format!("GET {path} {head}\r\nPOST {path} {head}{json}")
+        };
+        connection
+            .send((first..first + BATCH).map(ask).collect::<String>())
+            .await;
+        for _ in 0..BATCH {
+            let (asked, told) = (connection.answer().await, connection.answer().await);
+            assert_eq!(asked.json()["newest"], json!(null));
+            match told.status {
+                201 => said += 1,
+                _ => told.assert_problem(503, "too_many_rooms"),
+            }
+        }
+    }
+    let rooms = server.get("/rooms").await.json();
+    assert_eq!((said, rooms["rooms"].as_array().unwrap().len()), (100, 100));
+}
+
 // 15, 25
 #[tokio::test]
 async fn heads_and_bodies_have_bounds_of_their_own() {

@@ -1,5 +1,5 @@
-//! The body of a response: whole, or an event stream; and the most common
-//! responses with one.
+//! The body of a response: whole, messages in pieces, or an event stream; and
+//! the most common responses with one.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::messages::Messages;
 use super::stream::EventStream;
 
 /// What a response carries.
@@ -18,6 +19,8 @@ use super::stream::EventStream;
 pub enum Body {
     /// All of it at once; nothing once it was taken.
     Whole(Bytes),
+    /// A page of history.
+    Messages(Box<Messages>),
     /// Events, until the client or the server goes. Boxed, because it is large
     /// and most bodies are not.
     Events(Box<EventStream>),
@@ -27,6 +30,18 @@ impl Body {
     /// Whether it goes on until the client or the server goes.
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Events(_))
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+impl From<Messages> for Body {
+    fn from(messages: Messages) -> Self {
+        Self::Messages(Box::new(messages))
     }
 }
 
@@ -41,6 +56,10 @@ impl http_body::Body for Body {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Messages(messages) if messages.left() == 0 => Poll::Ready(None),
+            Self::Messages(messages) => {
+                Poll::Ready(Some(Ok(Frame::data(messages.next_piece().into()))))
+            }
             Self::Events(events) => events
                 .poll_events(cx)
                 .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
@@ -50,6 +69,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
+            Self::Messages(messages) => messages.left() == 0,
             Self::Events(events) => events.has_ended(),
         }
     }
@@ -57,14 +77,15 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Messages(messages) => SizeHint::with_exact(messages.left() as u64),
             Self::Events(_) => SizeHint::default(),
         }
     }
 }
 
 /// An answer in JSON that no cache keeps.
-pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::Whole(body));
+pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,11 +1,11 @@
 //! `GET /rooms/{room}/messages`: a part of a room's history.
 
-use bytes::Bytes;
 use hyper::{Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
 use super::input::Pairs;
+use super::messages::Messages;
 use super::problem::{Code, Problem};
 
 use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
@@ -19,7 +19,7 @@ pub(super) fn messages(
     query: &Pairs<'_>,
 ) -> Result<Response<Body>, Problem> {
     let page = app.hub.page(room, page(query)?);
-    Ok(json(StatusCode::OK, encode(room, &page)))
+    Ok(json(StatusCode::OK, encode(room, page)))
 }
 
 pub(super) fn page(query: &Pairs<'_>) -> Result<Page, Problem> {
@@ -53,26 +53,15 @@ fn limit(query: &Pairs<'_>) -> Result<usize, Problem> {
     }
 }
 
-/// Joins the messages' own JSON: it was made once, when they were said.
-fn encode(room: &RoomName, page: &PageOf) -> Bytes {
+/// The messages' own JSON: it was made once, when they were said.
+fn encode(room: &RoomName, page: PageOf) -> Messages {
     let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
-    let frames: usize = page.frames.iter().map(|frame| frame.json().len()).sum();
-    let mut out = Vec::with_capacity(frames + 256);
     // A room's name has no character that JSON escapes.
-    out.extend_from_slice(format!("{{\"room\":\"{}\",\"messages\":[", room.as_str()).as_bytes());
-    for (index, frame) in page.frames.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&frame.json());
-    }
-    out.extend_from_slice(
-        format!(
-            "],\"oldest\":{},\"newest\":{}}}",
-            id(page.oldest),
-            id(page.newest)
-        )
-        .as_bytes(),
+    let start = format!("{{\"room\":\"{}\",\"messages\":[", room.as_str());
+    let end = format!(
+        "],\"oldest\":{},\"newest\":{}}}",
+        id(page.oldest),
+        id(page.newest)
     );
-    Bytes::from(out)
+    Messages::between(start, page.frames, end)
 }

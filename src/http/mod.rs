@@ -17,6 +17,7 @@ mod history;
 mod input;
 mod joined;
 mod members;
+mod messages;
 mod opening;
 mod page;
 mod problem;

@@ -1,0 +1,105 @@
+//! The body of a page of history, made while it is taken.
+//!
+//! The messages are those that history holds, not copies. A page may have
+//! megabytes, and whoever takes it in drops would keep all of them from others;
+//! a piece and a list is what such a client costs.
+
+use std::vec;
+
+use crate::chat::Frame;
+
+/// How much is made at one time: about what hyper takes.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// A JSON object with a list of messages in it.
+#[derive(Debug)]
+pub struct Messages {
+    /// What stands before the rest, and was not taken yet.
+    start: String,
+    frames: vec::IntoIter<Frame>,
+    /// What stands after the last message.
+    end: String,
+    /// Bytes that were not taken yet.
+    left: usize,
+}
+
+impl Messages {
+    /// The messages between what stands before the first and after the last.
+    pub(super) fn between(start: String, frames: Vec<Frame>, end: String) -> Self {
+        let messages: usize = frames.iter().map(|frame| frame.json().len()).sum();
+        let commas = frames.len().saturating_sub(1);
+        Self {
+            left: start.len() + messages + commas + end.len(),
+            start,
+            frames: frames.into_iter(),
+            end,
+        }
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The next piece; nothing after the last.
+    pub(super) fn next_piece(&mut self) -> Vec<u8> {
+        let mut piece = std::mem::take(&mut self.start).into_bytes();
+        while piece.len() < PIECE_BYTES
+            && let Some(frame) = self.frames.next()
+        {
+            piece.extend_from_slice(&frame.json());
+            if self.frames.len() > 0 {
+                piece.push(b',');
+            }
+        }
+        if self.frames.len() == 0 {
+            piece.extend_from_slice(std::mem::take(&mut self.end).as_bytes());
+        }
+        self.left -= piece.len();
+        piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Draft, MessageText, Page, RoomName, UserName};
+    use crate::config::Config;
+    use crate::http::App;
+
+    /// The last messages of a room in which so many were said of so many bytes.
+    fn said(count: usize, bytes: usize) -> Vec<Frame> {
+        let app = App::new(Config::default()).unwrap();
+        let room = RoomName::parse("lobby").unwrap();
+        for _ in 0..count {
+            let draft = Draft {
+                name: UserName::parse("Alice").unwrap(),
+                text: MessageText::parse(&"x".repeat(bytes), bytes).unwrap(),
+                client_id: None,
+            };
+            app.hub.publish(&room, draft).unwrap();
+        }
+        let all = Page {
+            after: None,
+            before: None,
+            limit: count,
+        };
+        app.hub.page(&room, all).frames
+    }
+
+    #[test]
+    fn all_comes_in_small_pieces_as_long_as_was_said_before() {
+        for (count, bytes) in [(0, 1), (1, 1), (2, 1), (500, 1), (500, 4000), (3, 20_000)] {
+            let mut messages = Messages::between("[".into(), said(count, bytes), "]".into());
+            let (length, mut all) = (messages.left(), Vec::new());
+            while messages.left() > 0 {
+                let piece = messages.next_piece();
+                assert!((1..=PIECE_BYTES + bytes + 256).contains(&piece.len()));
+                all.extend(piece);
+            }
+            assert_eq!(all.len(), length);
+            let list: Vec<serde_json::Value> = serde_json::from_slice(&all).unwrap();
+            let numbers = list.iter().map(|message| message["number"].as_u64());
+            assert!(numbers.eq((1..=count as u64).map(Some)), "{count}");
+        }
+    }
+}

@@ -15,8 +15,8 @@ mod send;
 mod service_manager;
 mod tail;
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -278,6 +278,31 @@ fn the_log_is_text_or_json_on_standard_error() {
     let silent = Running::start(&["--listen", "127.0.0.1:0", "--log-level", "off"]);
     silent.signal("TERM");
     assert_eq!(silent.ended().1, "");
+}
+
+// Case 62 of tests/cases.md: who sends garbage writes no log.
+#[test]
+fn what_is_not_http_fills_no_log() {
+    let quiet = Running::free();
+    let asked = Running::free();
+    for garbage in [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "\x16\x03\x01\x02\0",
+        "\0\0",
+        "GET /",
+    ] {
+        for _ in 0..25 {
+            let mut client = asked.connect();
+            client.write_all(garbage.as_bytes()).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            // However it ends, it ends.
+            let _ = client.read_to_end(&mut Vec::new());
+        }
+    }
+    quiet.signal("TERM");
+    asked.signal("TERM");
+    let (quiet, asked) = (quiet.ended().1, asked.ended().1);
+    assert_eq!(quiet.lines().count(), asked.lines().count(), "{asked}");
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::connection::Connection;
-use super::support::{Response, TestServer};
+use super::support::{Response, TestServer, within};
 use super::witness::{Witness, alive, assert_nosniff, until_readers};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
@@ -203,6 +205,40 @@ async fn a_body_that_does_not_come_is_given_up() {
         let bytes = server.raw(format!("{head}{unfinished}").as_bytes()).await;
         assert_refused(&Response::parse(&bytes), 408, "request_timeout");
         witness.saw_nothing(unfinished).await;
+    }
+}
+
+// 17: nor does a body buy time by its bytes.
+#[tokio::test]
+async fn a_body_that_trickles_in_has_no_more_time_than_another() {
+    let server =
+        TestServer::start_with(|config| config.limits.body_timeout = Duration::from_millis(300));
+    let mut witness = Witness::of(&server, "lobby").await;
+    let head =
+        "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    for (start, more) in [
+        ("content-length: 10000\r\n\r\n", " "),
+        ("transfer-encoding: chunked\r\n\r\n", "1\r\n \r\n"),
+        // An extension of a chunk's size, and trailers.
+        ("transfer-encoding: chunked\r\n\r\n1;", "x"),
+        ("transfer-encoding: chunked\r\n\r\n0\r\n", "a: b\r\n"),
+    ] {
+        let (mut from, mut to) = server.connect().await.into_split();
+        let begin = format!("{head}{start}");
+        let trickle = tokio::spawn(async move {
+            let mut beat = tokio::time::interval(Duration::from_millis(10));
+            let mut sent = to.write_all(begin.as_bytes()).await;
+            while sent.is_ok() {
+                beat.tick().await;
+                sent = to.write_all(more.as_bytes()).await;
+            }
+        });
+        let mut answer = Vec::new();
+        // It may end in a reset: there is always more on its way.
+        let _ = within(from.read_to_end(&mut answer)).await;
+        assert_refused(&Response::parse(&answer), 408, "request_timeout");
+        within(trickle).await.unwrap();
+        witness.saw_nothing(start).await;
     }
 }
 

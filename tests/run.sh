@@ -70,6 +70,8 @@ missing_packages() {
   [ -x /usr/sbin/haproxy ] || echo haproxy
   have caddy || echo caddy
   have openssl || echo openssl
+  have slowhttptest || echo slowhttptest
+  have ip || echo iproute2
 }
 
 as_root() {
@@ -158,6 +160,7 @@ real_steps() {
   step 'curl' limited bash tests/real/curl.sh
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
+  step 'slow attacks, vanished readers' slow_and_vanished
   step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
   step 'page: types' check_page_types
@@ -171,6 +174,14 @@ real_steps() {
   step 'packaging' limited bash tests/real/packaging.sh
   # It installs and builds what it needs, so the limit is its own.
   step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
+}
+
+# Both wait more than they work, so they do it together.
+slow_and_vanished() {
+  limited bash tests/real/vanished.sh &
+  local vanished=$! status=0
+  limited bash tests/real/slow_attacks.sh || status=$?
+  wait "$vanished" && return "$status"
 }
 
 release_binary() {

@@ -1,6 +1,7 @@
 //! Who may ask, and whom the server believes: proxies, hosts, origins.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -18,6 +19,16 @@ pub struct Access {
     pub allowed_origins: Vec<Origin>,
     /// Whether the pages of every origin may read.
     pub any_origin_reads: bool,
+}
+
+impl Access {
+    /// Whether this is a proxy that is believed. Networks and addresses are
+    /// compared in one form: IPv4 is IPv4, however it came.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let has = |network: &IpNet| network.contains(&address);
+        self.trusted_proxies.iter().any(has)
+    }
 }
 
 /// Where a proxy says whom it asks for. One of them, since a proxy sets one,
@@ -55,8 +66,16 @@ impl Origin {
             _ => return Err(InvalidOrigin),
         };
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
-        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
-        match !authority.is_empty() && authority.chars().all(plain) {
+        let (host, port) = match authority.rsplit_once(':') {
+            // Within brackets a colon is the address's own.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]".contains(c);
+        let is_address = host.starts_with('[') && host.ends_with(']');
+        let is_host = host.chars().all(|c| plain(c) || is_address && c == ':');
+        let as_written = |port: &str| port.parse::<u16>().is_ok_and(|n| n.to_string() == port);
+        match !host.is_empty() && is_host && port.is_none_or(as_written) {
             true => Ok(Self(format!("{scheme}://{authority}"))),
             false => Err(InvalidOrigin),
         }
@@ -99,6 +118,10 @@ mod tests {
             "https://",
             "https://example.org/",
             "https://a b",
+            "https://a:b:c",
+            "https://a:0443",
+            "https://a:",
+            "https://a:99999",
             "file:///x",
             "https://user@example.org",
         ] {

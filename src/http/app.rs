@@ -1,8 +1,8 @@
 //! What all requests share. There is one of it a server, and nothing global,
 //! so two servers can run in one process.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Once};
 
 use super::counts::Counts;
 use super::draining::Draining;
@@ -28,6 +28,8 @@ pub struct App {
     /// Who is here.
     pub admission: Arc<Admission>,
     pub(super) rates: Rates,
+    /// The operator was told of a proxy that nobody said is to be believed.
+    pub(super) unknown_proxy: Once,
     pub(super) origins: Origins,
     /// What is counted of its requests.
     pub counts: Arc<Counts>,
@@ -68,6 +70,7 @@ impl App {
             page,
             admission: Admission::new(config.limits.clone()),
             rates: Rates::new(&config.limits),
+            unknown_proxy: Once::new(),
             origins: Origins::new(&config.access),
             draining: Arc::default(),
             stalled: AtomicU64::new(0),

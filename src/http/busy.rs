@@ -3,8 +3,7 @@
 //! everything else is refused.
 
 use bytes::Bytes;
-use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Response};
 use serde::Serialize;
 
 use super::app::App;
@@ -45,9 +44,8 @@ pub(super) fn instead(
     app: &App,
     route: Route<'_>,
     refused: Refused,
-    request: &Request<Incoming>,
+    method: &Method,
 ) -> Result<Response<Body>, Problem> {
-    let method = request.method();
     if route.is_stream() && [Method::GET, Method::HEAD].contains(method) {
         let reason = match refused {
             Refused::Full => Reason::Connections,

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
 use super::input::{Fields, Pairs, read_fields};
-use super::problem::{Problem, Refusal};
+use super::problem::Problem;
 use super::publish::say;
+use super::request_body::RequestBody;
 
 const SUCCESS: &[u8] = br#"{"code":0,"msg":"success"}"#;
 const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
@@ -23,22 +23,20 @@ const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
 pub(super) async fn send(
     app: &App,
     client: IpAddr,
-    uri: &Uri,
-    request: Request<Incoming>,
+    request: &Request<()>,
+    body: &mut RequestBody,
 ) -> Response<Body> {
     // HEAD is safe (RFC 9110, section 9.2.1): it answers, and says nothing.
     let sent = match *request.method() {
         Method::HEAD => Ok(()),
-        _ => try_send(app, client, uri, request).await,
+        _ => try_send(app, client, request, body).await,
     };
     let answer = |body| json(StatusCode::OK, Bytes::from_static(body));
     match sent {
         Ok(()) => answer(SUCCESS),
         Err(problem) => {
             app.counts.refuse(problem.code());
-            let mut response = answer(FAIL);
-            response.extensions_mut().insert(Refusal);
-            response
+            answer(FAIL)
         }
     }
 }
@@ -46,8 +44,8 @@ pub(super) async fn send(
 async fn try_send(
     app: &App,
     client: IpAddr,
-    uri: &Uri,
-    request: Request<Incoming>,
+    request: &Request<()>,
+    body: &mut RequestBody,
 ) -> Result<(), Problem> {
     let begun = Instant::now();
     match *request.method() {
@@ -58,11 +56,11 @@ async fn try_send(
         return Err(Problem::draining());
     }
     app.rates.take_of_address(client)?;
-    let query = Fields::of_pairs(&Pairs::of_query(uri.query()))?;
+    let query = Fields::of_pairs(&Pairs::of_query(request.uri().query()))?;
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
     let body =
         match request.method() == Method::POST && request.headers().contains_key(CONTENT_TYPE) {
-            true => read_fields(app, request).await?,
+            true => read_fields(app, request.headers(), body).await?,
             false => Fields::default(),
         };
     let fields = Fields {

@@ -1,22 +1,14 @@
-//! What clients send, read strictly: queries, forms, JSON, and the body that
-//! carries them, within its limits of bytes and time.
+//! What clients send, read strictly: queries, forms, JSON.
 
 use std::borrow::Cow;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
 
-use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper::Request;
-use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::app::App;
-use super::joined::Joined;
 use super::problem::{Code, Problem};
+use super::request_body::RequestBody;
 use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
 
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -214,13 +206,17 @@ impl Format {
 }
 
 /// Reads the fields of a message from a request's body.
-pub(super) async fn read_fields(app: &App, request: Request<Incoming>) -> Result<Fields, Problem> {
-    let format = Format::of(request.headers())?;
-    if !is_plain_or_chunked(request.headers()) {
+pub(super) async fn read_fields(
+    app: &App,
+    headers: &HeaderMap,
+    body: &mut RequestBody,
+) -> Result<Fields, Problem> {
+    let format = Format::of(headers)?;
+    if !is_plain_or_chunked(headers) {
         let detail = "send the body as it is or in chunks, in no other transfer coding";
         return Err(format.wrong().because(detail));
     }
-    let body = read(app, request.into_body(), format).await?;
+    let body = body.read(app, format.wrong()).await?;
     match format {
         Format::Json => Fields::of_json(&body),
         Format::Form => Fields::of_form(&body),
@@ -229,7 +225,7 @@ pub(super) async fn read_fields(app: &App, request: Request<Incoming>) -> Result
 
 /// hyper undoes the chunks, and would pass over a coding below them as if it
 /// were not there (RFC 9112, section 6.1).
-fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
+pub(super) fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => true,
@@ -239,70 +235,6 @@ fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
             .eq_ignore_ascii_case(b"chunked"),
         (Some(_), Some(_)) => false,
     }
-}
-
-async fn read(app: &App, body: Incoming, format: Format) -> Result<Bytes, Problem> {
-    let most = app.config.max_body_bytes();
-    let too_large =
-        || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
-    // Said beforehand, it is refused before a byte of it is read, and before
-    // `100 Continue` asks for it.
-    if body.size_hint().lower() > most as u64 {
-        return Err(too_large());
-    }
-    let mut collected = pin!(collect(body, most));
-    // hyper hands a body over once it was asked for it, and mostly has it: no
-    // timer for that.
-    let read = match poll_twice(collected.as_mut()).await {
-        Some(read) => Ok(read),
-        None => tokio::time::timeout(app.config.limits.body_timeout, collected).await,
-    };
-    match read {
-        Err(_) => Err(Code::RequestTimeout.because(format!(
-            "the body took longer than {} s",
-            app.config.limits.body_timeout.as_secs_f32()
-        ))),
-        Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
-        Ok(Err(Unreadable::Broken)) => {
-            let detail = "the body ended early, or its chunks are malformed";
-            Err(format.wrong().because(detail))
-        }
-        Ok(Ok(body)) => Ok(body),
-    }
-}
-
-/// What `future` has at once, or when it is asked once more.
-async fn poll_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
-    let mut asked = false;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
-        Poll::Pending => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await
-}
-
-enum Unreadable {
-    TooLarge,
-    Broken,
-}
-
-async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
-    let mut whole = Joined::default();
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
-            // Trailers say nothing here.
-            continue;
-        };
-        if whole.len() + piece.len() > most {
-            return Err(Unreadable::TooLarge);
-        }
-        whole.push(piece);
-    }
-    Ok(whole.into_bytes())
 }
 
 #[cfg(test)]

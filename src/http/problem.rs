@@ -124,11 +124,6 @@ impl Code {
     }
 }
 
-/// Marks an answer that refuses, whatever its status says: the request's body
-/// may have been left where it was.
-#[derive(Debug, Clone, Copy)]
-pub struct Refusal;
-
 /// A refusal.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -196,7 +191,6 @@ impl Problem {
         let body = details.expect("strings and numbers have a JSON form");
         let mut response = Response::new(Body::Whole(Bytes::from(body)));
         *response.status_mut() = status;
-        response.extensions_mut().insert(Refusal);
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,

@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
 use super::input::{Fields, read_fields};
 use super::problem::Problem;
+use super::request_body::RequestBody;
 
 use crate::chat::{Published, RoomName};
 
@@ -18,7 +18,8 @@ pub(super) async fn publish(
     app: &App,
     client: IpAddr,
     room: RoomName,
-    request: Request<Incoming>,
+    request: &Request<()>,
+    body: &mut RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let begun = Instant::now();
     app.origins.check_write(request.headers())?;
@@ -28,7 +29,7 @@ pub(super) async fn publish(
         return Err(Problem::draining());
     }
     app.rates.take_of_address(client)?;
-    let fields = read_fields(app, request).await?;
+    let fields = read_fields(app, request.headers(), body).await?;
     let answer = match say(app, client, &room, fields)? {
         Published::Said(frame) => json(StatusCode::CREATED, frame.json()),
         Published::Repeated(first) => json(StatusCode::OK, first.json()),

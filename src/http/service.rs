@@ -1,6 +1,7 @@
 //! The one list of what happens to a request: the checks in their order, then
 //! the endpoint, then what every response has.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,13 +15,16 @@ use super::events::Asked;
 use super::guard::{Caller, Grant, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
 use super::problem::Problem;
+use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
 use super::{busy, demo, events, history, members, publish, status};
 
 /// Answers one request. It never fails: a refusal is an answer.
 pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let (request, mut body) = (Request::from_parts(head, ()), RequestBody::new(body));
     let grant = app.origins.grant(request.headers());
-    let mut response = match check_and_dispatch(app, caller, &grant, request).await {
+    let mut response = match check_and_dispatch(app, caller, &grant, &request, &mut body).await {
         Ok(response) => response,
         Err(problem) => {
             app.counts.refuse(problem.code());
@@ -30,8 +34,15 @@ pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) 
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     grant.tell(headers);
-    if caller.refused.is_some() {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    // hyper closes where a body was left, but does not say so: a proxy would
+    // put its next request into the connection.
+    let is_left = !response.body().is_stream() && body.pass_over(request.headers()).await;
+    if is_left {
+        response.extensions_mut().insert(BodyLeft);
+    }
+    if is_left || caller.refused.is_some() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
     response
 }
@@ -41,29 +52,28 @@ async fn check_and_dispatch(
     app: &Arc<App>,
     caller: Caller,
     grant: &Grant,
-    request: Request<Incoming>,
+    request: &Request<()>,
+    body: &mut RequestBody,
 ) -> Result<Response<Body>, Problem> {
-    check_host(&request)?;
-    // A handle on the head's own bytes: gone before a stream begins, since it
-    // would keep 8 KiB of the connection's buffer alive.
-    let uri = request.uri().clone();
+    check_host(request)?;
+    let uri = request.uri();
     let route = Route::of(uri.path(), &app.config).ok_or_else(Problem::not_found)?;
     if !route.takes(request.method()) {
         return Err(Problem::method_not_allowed(route.takes_only()));
     }
     // Whoever asks how the server is asks by an address, and learns nothing else.
     if !route.is_probe() {
-        if !is_allowed(&caller, &request, &app.config.access) {
+        if !is_allowed(&caller, request, &app.config.access) {
             return Err(Problem::not_this_host());
         }
         if let Some(refused) = caller.refused {
-            return busy::instead(app, route, refused, &request);
+            return busy::instead(app, route, refused, request.method());
         }
     }
     if request.method() == Method::OPTIONS {
         return Ok(allowed(route, grant, request.headers()));
     }
-    let client = caller.client(request.headers(), &app.config.access);
+    let client = client_of(app, caller, request.headers());
     let query = || Pairs::of_query(uri.query());
     let asked = || Asked {
         client,
@@ -75,9 +85,16 @@ async fn check_and_dispatch(
         // Boxed, because hyper keeps room for this function's future as long as
         // the connection lives, and a stream would pay 2 KiB for what it never is.
         Route::Messages(room) if request.method() == Method::POST => {
-            Box::pin(publish::publish(app, client, room_of_path(room)?, request)).await
+            Box::pin(publish::publish(
+                app,
+                client,
+                room_of_path(room)?,
+                request,
+                body,
+            ))
+            .await
         }
-        Route::SendPhp => Ok(Box::pin(demo::send(app, client, &uri, request)).await),
+        Route::SendPhp => Ok(Box::pin(demo::send(app, client, request, body)).await),
         Route::Messages(room) => history::messages(app, &room_of_path(room)?, &query()),
         Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &asked()),
         Route::ManyEvents => events::of_many_rooms(app, &asked()),
@@ -94,6 +111,19 @@ async fn check_and_dispatch(
         Route::Ready => status::ready(app),
         Route::Server => Ok(allowed(route, grant, request.headers())),
     }
+}
+
+/// Whom the caller asks for. The operator is told once if that can't be known.
+fn client_of(app: &App, caller: Caller, headers: &HeaderMap) -> IpAddr {
+    if caller.is_unknown_proxy(headers, &app.config.access) {
+        app.unknown_proxy.call_once(|| {
+            tracing::warn!(
+                "a proxy on this machine says whom it asks for, and is not believed: everybody \
+                 behind it counts as this machine, which is not limited; see --trusted-proxy"
+            );
+        });
+    }
+    caller.client(headers, &app.config.access)
 }
 
 fn allowed(route: Route<'_>, grant: &Grant, request: &HeaderMap) -> Response<Body> {

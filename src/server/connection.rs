@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
@@ -21,11 +21,11 @@ use tokio::net::TcpStream;
 
 use super::Shared;
 use super::flushing::Flushing;
-use super::linger::{Unread, linger};
+use super::linger::linger;
 use super::listen::Accepted;
 use super::patience::{Alarm, Patience, Waiting};
 use crate::config::Limits;
-use crate::http::{Access, Body, Caller, ConnectionPermit, Opening, answer};
+use crate::http::{Access, Body, BodyLeft, Caller, ConnectionPermit, Opening, answer};
 
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
@@ -41,12 +41,10 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     let limits = &shared.app.config.limits;
     let patience = Patience::of(&caller, limits);
     let given = Given::default();
-    let unread = Unread::default();
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         patience.asked();
-        let body = request.body().size_hint();
-        unread.watch(body, given.answer(&shared, caller, request, &patience))
+        given.answer(&shared, caller, request, &patience)
     });
     let io = Flushing {
         stream,
@@ -77,7 +75,7 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     // What the client sent after its last request is dropped with the parts.
     let stream = connection.into_parts().io.into_inner().stream;
     match end {
-        End::Served(Ok(())) if unread.is_likely() => {
+        End::Served(Ok(())) if given.has_left_a_body() => {
             tokio::select! {
                 () = linger(stream) => {}
                 () = shared.cut.cancelled() => {}
@@ -174,7 +172,11 @@ fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shar
 
 /// The event stream that a connection gives away.
 #[derive(Debug, Default)]
-struct Given(Mutex<Option<Box<Opening>>>);
+struct Given {
+    opening: Mutex<Option<Box<Opening>>>,
+    /// The last answer came while its request's body was still on the way.
+    left: AtomicBool,
+}
 
 impl Given {
     /// Answers a request, or takes its stream: then the answer never comes.
@@ -192,6 +194,8 @@ impl Given {
         if let Some(access) = access {
             response = access.answered(response);
         }
+        let left = response.extensions().get::<BodyLeft>().is_some();
+        self.left.store(left, Ordering::Relaxed);
         if !response.body().is_stream() {
             patience.answered();
             return Ok(response);
@@ -206,6 +210,10 @@ impl Given {
         pending().await
     }
 
+    fn has_left_a_body(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
     fn put(&self, opening: Opening) {
         *self.lock() = Some(Box::new(opening));
     }
@@ -215,7 +223,7 @@ impl Given {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Opening>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,6 +11,9 @@ use socket2::SockRef;
 
 use super::StartError;
 
+/// Addresses that one server listens on, many times over.
+const MOST: usize = 1024;
+
 /// The sockets that were handed over; none if nobody did, or if `LISTEN_PID` is
 /// another process.
 ///
@@ -21,11 +24,21 @@ use super::StartError;
 ///
 /// [`StartError::Inherited`] at the first that is not a TCP listener.
 pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
+    check_count(std::env::var("LISTEN_FDS").ok().as_deref()).map_err(StartError::Inherited)?;
     let mut sockets = ListenFd::from_env();
     (0..sockets.len())
         .map(|place| listener(&mut sockets, place))
         .map(|socket| socket.map_err(StartError::Inherited))
         .collect()
+}
+
+/// Each of them would be taken for a socket.
+fn check_count(count: Option<&str>) -> io::Result<()> {
+    let is_fine = |count: &str| count.parse::<usize>().is_ok_and(|count| count <= MOST);
+    match count.is_none_or(is_fine) {
+        true => Ok(()),
+        false => Err(io::Error::other(format!("it is no number up to {MOST}"))),
+    }
 }
 
 fn listener(sockets: &mut ListenFd, place: usize) -> io::Result<TcpListener> {
@@ -39,4 +52,19 @@ fn listener(sockets: &mut ListenFd, place: usize) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_sockets_as_nobody_has_are_a_mistake() {
+        for fine in [None, Some("0"), Some("1"), Some("1024")] {
+            assert!(check_count(fine).is_ok(), "{fine:?}");
+        }
+        for wrong in ["", "x", "-1", "1025", "2000000000", "99999999999"] {
+            assert!(check_count(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
 }

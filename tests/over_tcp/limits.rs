@@ -108,7 +108,8 @@ async fn beyond_those_who_are_told_connections_are_closed() {
     let mut silent = Vec::new();
     within(async {
         // Those who are only told have little time, so more of them come.
-        while server.raw(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await != b"" {
+        let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        while server.raw(request).await != b"" {
             for _ in 0..81 {
                 silent.push(server.connect().await);
             }

@@ -456,3 +456,44 @@ async fn a_refusal_does_not_put_what_was_sent_into_a_header() {
         assert!(!response.headers.iter().any(told), "{path}: {response:?}");
     }
 }
+
+/// Many a client sends the head and the body apart, and is refused by the head.
+#[tokio::test]
+async fn a_small_body_that_comes_after_its_head_is_passed_over() {
+    let server = TestServer::start();
+    let mut connection = Connection::to(&server).await;
+    for _ in 0..20 {
+        for (path, kind, status) in [
+            ("/rooms/lobby/messages", "text/plain", 415),
+            ("/nowhere", "application/json", 404),
+            ("/healthz", "application/json", 200),
+        ] {
+            let method = if status == 200 { "GET" } else { "POST" };
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-type: {kind}\r\ncontent-length: 9\r\n\r\n"
+            );
+            connection.send(head).await;
+            connection.send("123456789").await;
+            let answer = connection.answer().await;
+            assert_eq!((answer.status, answer.header("connection")), (status, None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_a_body_says_that_it_is_the_last() {
+    let server = TestServer::start();
+    for request in [
+        "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 900000\r\n\r\n",
+        "POST /send.php?name=a&message=b HTTP/1.1\r\nhost: a\r\ncontent-length: 900000\r\n\r\n",
+        "POST /nowhere HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        "POST /nowhere HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n",
+    ] {
+        let mut connection = Connection::to(&server).await;
+        connection.send(request).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.header("connection"), Some("close"), "{request}");
+        connection.finish().await;
+        assert_eq!(connection.rest().await, b"");
+    }
+}

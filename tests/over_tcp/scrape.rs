@@ -21,7 +21,7 @@ pub(crate) async fn ask(server: &TestServer, request: &str) -> Response {
     let mut stream = within(TcpStream::connect(server.metrics_address()))
         .await
         .unwrap();
-    let text = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let text = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     within(stream.write_all(text.as_bytes())).await.unwrap();
     Response::parse(&read_to_close(&mut stream).await)
 }

@@ -16,7 +16,10 @@ pub(super) fn fit_into_open_files(config: &mut Config) {
         Ok(files) => usize::try_from(files).unwrap_or(usize::MAX),
         Err(error) => {
             tracing::warn!(%error, "can't raise the limit on open files");
-            return;
+            match rlimit::Resource::NOFILE.get_soft() {
+                Ok(files) => usize::try_from(files).unwrap_or(usize::MAX),
+                Err(_) => return,
+            }
         }
     };
     let asked = config.limits.max_connections;

@@ -34,7 +34,10 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
-    connections: AtomicUsize,
+    /// Connections that are let in.
+    admitted: AtomicUsize,
+    /// Connections that are only told that the server is full.
+    told: AtomicUsize,
     /// One entry for each address that has something, so no more than there
     /// are connections.
     held: Mutex<HashMap<Network, Held>>,
@@ -74,14 +77,15 @@ impl Admission {
     pub(in super::super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            connections: AtomicUsize::new(0),
+            admitted: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
             held: Mutex::default(),
         })
     }
 
     /// How many connections there are.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.admitted.load(Ordering::Relaxed) + self.told.load(Ordering::Relaxed)
     }
 
     /// A connection comes. What a trusted proxy has is not counted for its
@@ -96,29 +100,33 @@ impl Admission {
         access: &Access,
     ) -> Result<ConnectionPermit, Refused> {
         let peer = peer.to_canonical();
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let is_counted = self.limits.concerns(peer) && !access.trusts(peer);
+        let refused = self.take_place(is_counted)?;
         // From here on its drop gives the place back.
         let mut permit = ConnectionPermit {
             admission: Arc::clone(self),
             network: None,
-            refused: None,
+            refused,
         };
-        let most = self.limits.max_connections;
-        let is_full = before >= most;
-        let is_proxy = || access.trusted_proxies.iter().any(|net| net.contains(&peer));
-        let is_counted = self.limits.concerns(peer) && !is_proxy();
-        let told = if is_counted { TOLD } else { TOLD + TOLD_HERE };
-        if before >= most.saturating_add(told) {
-            return Err(Refused::Full);
-        }
         if is_counted {
             let network = Network::of(peer);
-            permit.refused = self.connect_from(network, is_full)?;
+            let of_address = self.connect_from(network, refused.is_some())?;
             permit.network = Some(network);
-        } else if is_full {
-            permit.refused = Some(Refused::Full);
+            permit.refused = refused.or(of_address);
         }
         Ok(permit)
+    }
+
+    /// A place among those who are let in, or else among those who are told.
+    fn take_place(&self, is_counted: bool) -> Result<Option<Refused>, Refused> {
+        if take_one(&self.admitted, self.limits.max_connections) {
+            return Ok(None);
+        }
+        let told = if is_counted { TOLD } else { TOLD + TOLD_HERE };
+        match take_one(&self.told, told) {
+            true => Ok(Some(Refused::Full)),
+            false => Err(Refused::Full),
+        }
     }
 
     fn connect_from(&self, network: Network, is_full: bool) -> Result<Option<Refused>, Refused> {
@@ -134,11 +142,7 @@ impl Admission {
         }
         held.connections += 1;
         held.told += usize::from(is_full);
-        Ok(match (is_full, held.connections > most) {
-            (true, _) => Some(Refused::Full),
-            (false, true) => Some(Refused::Address),
-            (false, false) => None,
-        })
+        Ok((held.connections > most).then_some(Refused::Address))
     }
 
     /// A stream begins. `None` where nothing is counted for the address.
@@ -194,6 +198,14 @@ impl Admission {
     }
 }
 
+/// One more, if there are fewer than `most`.
+fn take_one(count: &AtomicUsize, most: usize) -> bool {
+    let more = |count| (count < most).then_some(count + 1);
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+        .is_ok()
+}
+
 impl Held {
     fn is_empty(&self) -> bool {
         self.connections == 0 && self.streams == 0
@@ -202,9 +214,13 @@ impl Held {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.admission.connections.fetch_sub(1, Ordering::Relaxed);
+        let is_told = self.refused == Some(Refused::Full);
+        match is_told {
+            true => self.admission.told.fetch_sub(1, Ordering::Relaxed),
+            false => self.admission.admitted.fetch_sub(1, Ordering::Relaxed),
+        };
         if let Some(network) = self.network {
-            let told = usize::from(self.refused == Some(Refused::Full));
+            let told = usize::from(is_told);
             self.admission.give_back(network, |held| {
                 held.connections -= 1;
                 held.told -= told;
@@ -256,8 +272,8 @@ mod tests {
         );
         assert_eq!(connect(99).unwrap_err(), Refused::Full);
         assert_eq!(admission.connections(), 2 + TOLD);
-        // A place that is given back is had by the next, not by who was told.
-        here.truncate(1);
+        // A place that is given back is had by the next, whoever is still told.
+        drop(here.remove(0));
         assert_eq!(refused(&connect(99)), None);
         drop(here);
         assert_eq!(admission.connections(), 0);

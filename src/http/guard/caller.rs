@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::header::HeaderMap;
+use hyper::header::{FORWARDED, HeaderMap};
 
 use super::admission::Refused;
 use super::forwarded::client_address;
@@ -31,6 +31,13 @@ impl Caller {
     /// Whether it is one too many.
     pub fn is_refused(&self) -> bool {
         self.refused.is_some()
+    }
+
+    /// Whether a proxy on this machine says whom it asks for, and nobody has
+    /// said that it is to be believed.
+    pub(in super::super) fn is_unknown_proxy(&self, headers: &HeaderMap, access: &Access) -> bool {
+        let says = headers.contains_key("x-forwarded-for") || headers.contains_key(FORWARDED);
+        says && access.trusted_proxies.is_empty() && self.peer.is_loopback()
     }
 
     /// Whom it asks for: itself, or who asked the proxy that it is.

@@ -5,7 +5,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
-use ipnet::IpNet;
 
 use crate::config::{Access, ForwardedHeader};
 
@@ -17,10 +16,9 @@ const MAX_HOPS: usize = 32;
 /// proxy's. Where the chain breaks off, or can't be read, it is whoever was
 /// found last.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access) -> IpAddr {
-    let trusts = |address: IpAddr| access.trusted_proxies.iter().any(|net| has(net, address));
     let mut client = peer;
     for hop in hops(headers, access.forwarded_header).take(MAX_HOPS) {
-        if !trusts(client) {
+        if !access.trusts(client) {
             break;
         }
         let Some(before) = hop else {
@@ -29,11 +27,6 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access)
         client = before.to_canonical();
     }
     client
-}
-
-/// An IPv4 address is in an IPv4 network, however it is written.
-fn has(network: &IpNet, address: IpAddr) -> bool {
-    network.contains(&address.to_canonical()) || network.contains(&address)
 }
 
 /// The chain from the right, over all lines of the header; `None` for what is

@@ -26,11 +26,7 @@ pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), Proble
 /// Whether the server answers to the name that it was called by. A page of
 /// another site can make its own name mean this machine (DNS rebinding), and a
 /// browser would take it for the same origin; the name gives it away.
-pub(in super::super) fn is_allowed<B>(
-    caller: &Caller,
-    request: &Request<B>,
-    access: &Access,
-) -> bool {
+pub fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> bool {
     if !caller.is_local && access.allowed_hosts.is_empty() {
         return true;
     }

@@ -13,6 +13,7 @@ mod rates;
 
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
 pub use self::caller::Caller;
-pub(super) use self::host::{check_host, is_allowed};
+pub(super) use self::host::check_host;
+pub use self::host::is_allowed;
 pub(super) use self::origin::{Grant, Origins};
 pub(super) use self::rates::{Rates, TooFast, Whose};

@@ -10,6 +10,7 @@ mod series;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use tokio::task::JoinSet;
 
 pub(super) use self::series::Sources;
 use super::listen;
-use crate::config::Config;
-use crate::http::Body;
+use crate::config::{Access, Config};
+use crate::http::{Body, Caller, is_allowed};
 
 /// Connections at one time. Who scrapes needs one.
 const MOST_CONNECTIONS: usize = 16;
@@ -47,8 +48,9 @@ pub(super) async fn serve(listener: TcpListener, sources: Sources, config: Arc<C
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(answer_all(stream, Arc::clone(&registry), Arc::clone(&config)));
+                Ok((stream, peer)) => {
+                    let (registry, config) = (Arc::clone(&registry), Arc::clone(&config));
+                    connections.spawn(answer_all(stream, peer, registry, config));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
@@ -58,7 +60,16 @@ pub(super) async fn serve(listener: TcpListener, sources: Sources, config: Arc<C
 }
 
 /// One connection.
-async fn answer_all(stream: TcpStream, registry: Arc<Registry>, config: Arc<Config>) {
+async fn answer_all(
+    stream: TcpStream,
+    peer: SocketAddr,
+    registry: Arc<Registry>,
+    config: Arc<Config>,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let caller = Caller::new(peer, local, None);
     if listen::set_up(&stream, &config.limits).is_err() {
         return;
     }
@@ -67,7 +78,7 @@ async fn answer_all(stream: TcpStream, registry: Arc<Registry>, config: Arc<Conf
         .header_read_timeout(config.limits.head_timeout)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(|request| answer(&registry, request)),
+            service_fn(|request| answer(&registry, caller, request)),
         );
     if let Err(error) = served.await {
         tracing::debug!(%error, "a scrape ended early");
@@ -76,8 +87,14 @@ async fn answer_all(stream: TcpStream, registry: Arc<Registry>, config: Arc<Conf
 
 async fn answer(
     registry: &Arc<Registry>,
+    caller: Caller,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
+    // No page of another site reads this machine's by a name of its own; whom
+    // else it is for is decided by the address that it listens on.
+    if !is_allowed(&caller, &request, &Access::default()) {
+        return Ok(refusal(StatusCode::FORBIDDEN, "not this host\n"));
+    }
     if request.uri().path() != "/metrics" {
         return Ok(refusal(StatusCode::NOT_FOUND, "see /metrics\n"));
     }

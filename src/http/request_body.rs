@@ -1,0 +1,134 @@
+//! A request's body: read by whoever wants it, within its limits of bytes and
+//! time. What nobody read is passed over if it is small, so that the connection
+//! serves the next request; else the answer says that it is the last.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{EXPECT, HeaderMap};
+
+use super::app::App;
+use super::input::is_plain_or_chunked;
+use super::joined::Joined;
+use super::problem::{Code, Problem};
+
+/// How much is passed over: many a client sends its body apart from the head,
+/// and is still sending what is refused by the head alone.
+const SMALL: usize = 4096;
+/// How long that may take.
+const PASSING: Duration = Duration::from_secs(1);
+
+/// Marks an answer whose request's body was left where it was.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLeft;
+
+/// The body of one request.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    /// `None` once it was read, or if there is none.
+    incoming: Option<Incoming>,
+    /// A part of it was read, or will not be.
+    is_left: bool,
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming) -> Self {
+        Self {
+            incoming: (!incoming.is_end_stream()).then_some(incoming),
+            is_left: false,
+        }
+    }
+
+    /// All of it. `wrong` is what a body is called that can't be read.
+    pub(super) async fn read(&mut self, app: &App, wrong: Code) -> Result<Bytes, Problem> {
+        let Some(incoming) = self.incoming.take() else {
+            return Ok(Bytes::new());
+        };
+        let body = read(app, incoming, wrong).await;
+        self.is_left = body.is_err();
+        body
+    }
+
+    /// Passes over what nobody has read. Whether something was left.
+    pub(super) async fn pass_over(&mut self, headers: &HeaderMap) -> bool {
+        let Some(incoming) = self.incoming.take() else {
+            return self.is_left;
+        };
+        // Who waits for `100 Continue` is not asked for what nobody wants.
+        let waits = headers.contains_key(EXPECT);
+        if waits || !is_plain_or_chunked(headers) || incoming.size_hint().lower() > SMALL as u64 {
+            return true;
+        }
+        let passed = tokio::time::timeout(PASSING, collect(incoming, SMALL)).await;
+        !matches!(passed, Ok(Ok(_)))
+    }
+}
+
+async fn read(app: &App, body: Incoming, wrong: Code) -> Result<Bytes, Problem> {
+    let most = app.config.max_body_bytes();
+    let too_large =
+        || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
+    // Said beforehand, it is refused before a byte of it is read, and before
+    // `100 Continue` asks for it.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let mut collected = pin!(collect(body, most));
+    // hyper hands a body over once it was asked for it, and mostly has it: no
+    // timer for that.
+    let read = match poll_twice(collected.as_mut()).await {
+        Some(read) => Ok(read),
+        None => tokio::time::timeout(app.config.limits.body_timeout, collected).await,
+    };
+    match read {
+        Err(_) => Err(Code::RequestTimeout.because(format!(
+            "the body took longer than {} s",
+            app.config.limits.body_timeout.as_secs_f32()
+        ))),
+        Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
+        Ok(Err(Unreadable::Broken)) => {
+            let detail = "the body ended early, or its chunks are malformed";
+            Err(wrong.because(detail))
+        }
+        Ok(Ok(body)) => Ok(body),
+    }
+}
+
+/// What `future` has at once, or when it is asked once more.
+async fn poll_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut asked = false;
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
+        Poll::Pending => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+enum Unreadable {
+    TooLarge,
+    Broken,
+}
+
+async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+    let mut whole = Joined::default();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+            // Trailers say nothing here.
+            continue;
+        };
+        if whole.len() + piece.len() > most {
+            return Err(Unreadable::TooLarge);
+        }
+        whole.push(piece);
+    }
+    Ok(whole.into_bytes())
+}

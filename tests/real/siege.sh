@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A server under attack for minutes, while 1,000 honest readers read on: what
 # they notice, and what the server keeps of it. Not a test, since the figures
-# depend on the machine; all but they is checked.
+# depend on the machine; that honest people lose nothing is checked.
 #
 #   SSE_CHAT_BIN=target/release/sse-chat bash tests/real/siege.sh [MINUTES]
 #

@@ -39,6 +39,8 @@ function rowFor(entry, eye, actions) {
 
 /** @param {Entry} entry */
 function wordsOf({ state, failure, at }) {
+  // The server has answered: it is not the connection that is waited for.
+  if (state === 'queued' && failure !== 'old' && failure?.status) return say('later', { why: reasonOf(failure) });
   if (state !== 'failed') return say(state === 'queued' && !failure ? 'sending' : state);
   const isOld = failure === 'old';
   return say('failed', { why: isOld ? say('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(failure) });

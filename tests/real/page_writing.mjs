@@ -149,6 +149,17 @@ test('a refused message says why; it can be mended, tried again, or thrown away'
   assert.equal((await server.said('lobby')).length, 1);
 });
 
+test('who writes too fast is told so, and what was written is sent later', LIMIT, async (t) => {
+  const server = await Server.start(t, '--limit-loopback', '--publish-rate', '30/m', '--publish-burst', '2');
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  for (const text of ['one', 'two', 'three']) await chat.say(text);
+  await chat.outbox.filter({ hasText: 'Later: too many messages in a short time' }).waitFor();
+  await chat.says('one', 'two', 'three');
+  await chat.has('#outbox > li');
+  assert.deepEqual((await server.said('lobby')).map(({ message }) => message), ['one', 'two', 'three']);
+});
+
 test('each room keeps its draft, over a reload and a restart of the browser', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t);

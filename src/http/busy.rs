@@ -8,36 +8,13 @@ use serde::Serialize;
 
 use super::app::App;
 use super::body::Body;
+use super::code::{Code, Reason};
 use super::events::respond_with;
 use super::guard::Refused;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::route::Route;
 use super::stream::draw;
 use crate::sse;
-
-/// Why a stream is to come back later.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reason {
-    /// The server has as many connections as it may have.
-    Connections,
-    /// The address has as many connections or streams as one may have.
-    Address,
-    /// The server has as many members as it may have.
-    Members,
-}
-
-impl Reason {
-    /// All of them, in their order.
-    pub(super) const ALL: [Self; 3] = [Self::Connections, Self::Address, Self::Members];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::Address => "address",
-            Self::Members => "members",
-        }
-    }
-}
 
 /// The answer on a connection that is one too many.
 pub(super) fn instead(

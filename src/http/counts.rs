@@ -3,9 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::busy::Reason;
+use super::code::{Code, Reason};
 use super::histogram::Histogram;
-use super::problem::Code;
 
 /// What is counted of a server's requests.
 #[derive(Debug, Default)]

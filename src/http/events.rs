@@ -10,9 +10,10 @@ use hyper::{Method, Response};
 use super::app::App;
 use super::body::Body;
 use super::busy;
+use super::code::{Code, Reason};
 use super::guard::{Refused, TooFast};
 use super::input::Pairs;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::stream::EventStream;
 use crate::chat::{Backlog, Cursor, RoomList, RoomName, Subscribe, TooMany, UserName};
 
@@ -107,7 +108,7 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
         Err(TooFast { .. }) => Err(Refused::Address),
     };
     let Ok(permit) = permit else {
-        return Ok(busy::stream(app, asked.method, busy::Reason::Address));
+        return Ok(busy::stream(app, asked.method, Reason::Address));
     };
     match app.hub.subscribe(wish) {
         Ok(subscription) => {
@@ -115,7 +116,7 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
             Ok(respond_with(Body::Events(Box::new(stream))))
         }
         Err(TooMany::Rooms(error)) => Err(error.into()),
-        Err(TooMany::Members) => Ok(busy::stream(app, asked.method, busy::Reason::Members)),
+        Err(TooMany::Members) => Ok(busy::stream(app, asked.method, Reason::Members)),
     }
 }
 

@@ -4,9 +4,10 @@ use hyper::{Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
+use super::code::Code;
 use super::input::Pairs;
 use super::messages::Messages;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 
 use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
 

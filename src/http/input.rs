@@ -7,7 +7,8 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::app::App;
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use super::request_body::RequestBody;
 use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
 

@@ -7,6 +7,7 @@ mod access;
 mod app;
 mod body;
 mod busy;
+mod code;
 mod counts;
 mod demo;
 mod draining;

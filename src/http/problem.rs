@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::{Response, StatusCode};
+use hyper::Response;
 use serde::Serialize;
 
 use super::body::Body;
+use super::code::Code;
 use super::guard::{TooFast, Whose};
 use crate::chat::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, TooManyRooms};
 
@@ -18,101 +19,7 @@ const AFTER_A_RESTART: Duration = Duration::from_secs(5);
 /// How long it takes for some room to be forgotten.
 const ROOMS_ARE_FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// The stable names of all refusals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
-    InvalidRoom,
-    InvalidName,
-    InvalidMessage,
-    InvalidClientId,
-    InvalidQuery,
-    InvalidJson,
-    InvalidForm,
-    InvalidHost,
-    CrossOrigin,
-    NotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    MessageTooLarge,
-    BodyTooLarge,
-    UnsupportedMediaType,
-    RateLimited,
-    Draining,
-    TooManyRooms,
-    TooManyConnections,
-}
-
 impl Code {
-    /// All of them, in their order.
-    pub(super) const ALL: [Self; 19] = [
-        Self::InvalidRoom,
-        Self::InvalidName,
-        Self::InvalidMessage,
-        Self::InvalidClientId,
-        Self::InvalidQuery,
-        Self::InvalidJson,
-        Self::InvalidForm,
-        Self::InvalidHost,
-        Self::CrossOrigin,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::MessageTooLarge,
-        Self::BodyTooLarge,
-        Self::UnsupportedMediaType,
-        Self::RateLimited,
-        Self::Draining,
-        Self::TooManyRooms,
-        Self::TooManyConnections,
-    ];
-
-    fn status(self) -> StatusCode {
-        match self {
-            Self::InvalidRoom
-            | Self::InvalidName
-            | Self::InvalidMessage
-            | Self::InvalidClientId
-            | Self::InvalidQuery
-            | Self::InvalidJson
-            | Self::InvalidForm
-            | Self::InvalidHost => StatusCode::BAD_REQUEST,
-            Self::CrossOrigin => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::MessageTooLarge | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Draining | Self::TooManyRooms | Self::TooManyConnections => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-        }
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRoom => "invalid_room",
-            Self::InvalidName => "invalid_name",
-            Self::InvalidMessage => "invalid_message",
-            Self::InvalidClientId => "invalid_client_id",
-            Self::InvalidQuery => "invalid_query",
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidForm => "invalid_form",
-            Self::InvalidHost => "invalid_host",
-            Self::CrossOrigin => "cross_origin",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::RequestTimeout => "request_timeout",
-            Self::MessageTooLarge => "message_too_large",
-            Self::BodyTooLarge => "body_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::RateLimited => "rate_limited",
-            Self::Draining => "draining",
-            Self::TooManyRooms => "too_many_rooms",
-            Self::TooManyConnections => "too_many_connections",
-        }
-    }
-
     /// A refusal; `detail` says what was wrong and what would be right.
     pub(super) fn because(self, detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem {

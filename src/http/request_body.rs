@@ -13,9 +13,10 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{EXPECT, HeaderMap};
 
 use super::app::App;
+use super::code::Code;
 use super::input::is_plain_or_chunked;
 use super::joined::Joined;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 
 /// How much is passed over: many a client sends its body apart from the head,
 /// and is still sending what is refused by the head alone.

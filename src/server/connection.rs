@@ -22,7 +22,6 @@ use tokio::net::TcpStream;
 use super::Shared;
 use super::flushing::Flushing;
 use super::linger::linger;
-use super::listen::Accepted;
 use super::patience::{Alarm, Patience, Waiting};
 use crate::config::Limits;
 use crate::http::{Access, Body, BodyLeft, Caller, ConnectionPermit, Opening, answer};
@@ -30,6 +29,14 @@ use crate::http::{Access, Body, BodyLeft, Caller, ConnectionPermit, Opening, ans
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
 const FIRST_REQUEST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A connection, who has it, and its place.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) caller: Caller,
+    pub(super) permit: ConnectionPermit,
+}
 
 pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     let Accepted {

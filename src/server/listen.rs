@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Shared, connection};
 use crate::config::Limits;
-use crate::http::{Caller, ConnectionPermit};
+use crate::http::Caller;
 
 /// When a connection has been silent for so long the kernel asks whether the
 /// other side is still there, and then so often. What is never answered ends
@@ -62,14 +62,6 @@ async fn accept_each(listener: &TcpListener, shared: &Shared) {
     }
 }
 
-/// A connection, who has it, and its place.
-#[derive(Debug)]
-pub(super) struct Accepted {
-    pub(super) stream: TcpStream,
-    pub(super) caller: Caller,
-    pub(super) permit: ConnectionPermit,
-}
-
 fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
     shared.connections.accept();
     let config = &shared.app.config;
@@ -86,7 +78,7 @@ fn start(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
             return;
         }
     };
-    let accepted = Accepted {
+    let accepted = connection::Accepted {
         caller: Caller::new(peer, local, permit.refused),
         stream,
         permit,

@@ -4,7 +4,8 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
-use super::super::problem::{Code, Problem};
+use super::super::code::Code;
+use super::super::problem::Problem;
 use super::caller::Caller;
 use crate::config::Access;
 

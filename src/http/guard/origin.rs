@@ -10,7 +10,8 @@ use hyper::header::{
 };
 use hyper::http::uri::Authority;
 
-use super::super::problem::{Code, Problem};
+use super::super::code::Code;
+use super::super::problem::Problem;
 use super::host::host_of;
 use crate::config::{Access, Origin};
 

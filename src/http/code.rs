@@ -1,0 +1,124 @@
+//! The stable names of why somebody is refused, or is told to come back: they
+//! stand in answers, and are counted.
+
+use hyper::StatusCode;
+
+/// The stable names of all refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    InvalidRoom,
+    InvalidName,
+    InvalidMessage,
+    InvalidClientId,
+    InvalidQuery,
+    InvalidJson,
+    InvalidForm,
+    InvalidHost,
+    CrossOrigin,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    MessageTooLarge,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    RateLimited,
+    Draining,
+    TooManyRooms,
+    TooManyConnections,
+}
+
+impl Code {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 19] = [
+        Self::InvalidRoom,
+        Self::InvalidName,
+        Self::InvalidMessage,
+        Self::InvalidClientId,
+        Self::InvalidQuery,
+        Self::InvalidJson,
+        Self::InvalidForm,
+        Self::InvalidHost,
+        Self::CrossOrigin,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::MessageTooLarge,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::RateLimited,
+        Self::Draining,
+        Self::TooManyRooms,
+        Self::TooManyConnections,
+    ];
+
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRoom
+            | Self::InvalidName
+            | Self::InvalidMessage
+            | Self::InvalidClientId
+            | Self::InvalidQuery
+            | Self::InvalidJson
+            | Self::InvalidForm
+            | Self::InvalidHost => StatusCode::BAD_REQUEST,
+            Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::MessageTooLarge | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Draining | Self::TooManyRooms | Self::TooManyConnections => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRoom => "invalid_room",
+            Self::InvalidName => "invalid_name",
+            Self::InvalidMessage => "invalid_message",
+            Self::InvalidClientId => "invalid_client_id",
+            Self::InvalidQuery => "invalid_query",
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidForm => "invalid_form",
+            Self::InvalidHost => "invalid_host",
+            Self::CrossOrigin => "cross_origin",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::RequestTimeout => "request_timeout",
+            Self::MessageTooLarge => "message_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RateLimited => "rate_limited",
+            Self::Draining => "draining",
+            Self::TooManyRooms => "too_many_rooms",
+            Self::TooManyConnections => "too_many_connections",
+        }
+    }
+}
+
+/// Why a stream is to come back later.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reason {
+    /// The server has as many connections as it may have.
+    Connections,
+    /// The address has as many connections or streams as one may have.
+    Address,
+    /// The server has as many members as it may have.
+    Members,
+}
+
+impl Reason {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 3] = [Self::Connections, Self::Address, Self::Members];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Address => "address",
+            Self::Members => "members",
+        }
+    }
+}

@@ -46,6 +46,7 @@ fuzz() {
 # only its last line is of interest, unless it found something.
 run() {
   local log=$target_dir/found/$1.log
+  mkdir -p "$target_dir/found"
   if ! fuzz "$1" -max_total_time="$seconds" "$target_dir/found/$1" "corpus/$1" >"$log" 2>&1; then
     tail -n 60 "$log" >&2
     return 1

@@ -125,8 +125,7 @@ rust_steps() {
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
   # Each target for so many seconds: what is new is found by longer runs.
-  # Hardly optimised: most of its time is the compiler's.
-  step 'fuzz' env CARGO_PROFILE_RELEASE_OPT_LEVEL=0 bash fuzz/run.sh 2
+  step 'fuzz' bash fuzz/run.sh 2
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
   step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \
     --all-targets --locked -- -D warnings

@@ -1,23 +1,29 @@
 //! What counts as one address: of IPv6 a /64, which is what one customer gets
 //! and may choose any address of.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::num::NonZeroU64;
 
-/// One address of IPv4, or one /64 of IPv6.
+/// One address of IPv4, or one /64 of IPv6. As each reader has two of them, it
+/// is no larger than it must be, and `None` takes no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Network(IpAddr);
+pub(super) struct Network(NonZeroU64);
+
+/// Where addresses of IPv4 are among the /64s: in a part of multicast, from
+/// which nobody can call (RFC 4291, section 2.7).
+const IPV4: u64 = 0xffff_ffff_0000_0000;
+const NOBODY: NonZeroU64 = NonZeroU64::new(IPV4).expect("it is not zero");
 
 impl Network {
     /// The one that `address` is of. An address of IPv4 in IPv6's clothes is
     /// that of IPv4.
     pub(super) fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(ip) => {
-                let host = u128::from(u64::MAX);
-                IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !host))
-            }
-            ip => ip,
-        })
+        let bits = match address.to_canonical() {
+            IpAddr::V4(ip) => IPV4 | u64::from(ip.to_bits()),
+            IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
+        };
+        // ::/64 is this machine (::1) and nobody else; so is 0.0.0.0.
+        Self(NonZeroU64::new(bits).unwrap_or(NOBODY))
     }
 }
 
@@ -32,5 +38,8 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_ne!(of("::1"), of("127.0.0.1"));
+        assert_ne!(of("::1"), of("2001:db8::1"));
+        assert_eq!(size_of::<Option<Network>>(), 8);
     }
 }

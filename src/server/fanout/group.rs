@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::more_places;
 use super::pace::{Pace, Told};
 use super::parked::{Event, Joined, Parked, Wrote};
 use super::socket::Socket;
@@ -54,6 +55,16 @@ impl<S: Socket> Group<S> {
             events: Vec::new(),
             bytes: 0,
         }
+    }
+
+    /// Adds a reader, and says where it is.
+    pub(super) fn add(&mut self, reader: Parked<S>) -> usize {
+        let index = self.readers.len();
+        if index == self.readers.capacity() {
+            self.readers.reserve_exact(more_places(index));
+        }
+        self.readers.push(reader);
+        index
     }
 
     /// Whether an event of so many bytes goes into this turn's write.

@@ -57,9 +57,7 @@ impl<S: Socket> Groups<S> {
             Some(&number) => number,
             None => self.make(audience, keys),
         };
-        let readers = &mut self.groups[number].readers;
-        readers.push(reader);
-        (number, readers.len() - 1)
+        (number, self.groups[number].add(reader))
     }
 
     fn make(&mut self, audience: Audience, keys: Vec<RoomKey>) -> usize {

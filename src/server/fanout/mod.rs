@@ -69,6 +69,12 @@ use crate::http::{App, ConnectionPermit, Opening};
 /// A worker keeps its tables for so many at least when they are given back.
 const KEPT_PLACES: usize = 64;
 
+/// How many free places are made in a full table of `len` readers. A quarter,
+/// not as many again: these tables are most of what a reader costs.
+fn more_places(len: usize) -> usize {
+    (len / 4).max(1)
+}
+
 /// All workers of a server.
 #[derive(Debug)]
 pub(super) struct Fanout {

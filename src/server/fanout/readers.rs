@@ -21,7 +21,6 @@ use slab::Slab;
 
 pub(super) use self::clock::tick;
 use self::taken::Taken;
-use super::KEPT_PLACES;
 use super::behind::{Behind, Step};
 use super::counts::Counts;
 use super::group::Left;
@@ -29,6 +28,7 @@ use super::groups::Groups;
 use super::mailbox::Permit;
 use super::pace::Pace;
 use super::socket::{Socket, read_junk};
+use super::{KEPT_PLACES, more_places};
 use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
 use crate::config::Config;
 use crate::http::{App, Kept, Opening, bye};
@@ -141,6 +141,9 @@ impl<S: Socket> Readers<S> {
         let mut behind = Behind::new(socket, opening, now);
         if self.turns.is_some() {
             behind.end();
+        }
+        if self.places.len() == self.places.capacity() {
+            self.places.reserve_exact(more_places(self.places.len()));
         }
         let token = self.places.insert(Place {
             state: State::Behind(Box::new(behind)),

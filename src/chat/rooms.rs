@@ -28,6 +28,9 @@ pub struct Limits {
     pub history_budget: usize,
     /// Most rooms at one time.
     pub max_rooms: usize,
+    /// One of these places is kept for this room: who names none finds it,
+    /// whoever has made all others.
+    pub default_room: RoomName,
     /// Most members over all rooms.
     pub max_members: usize,
     /// How long a room without readers and new messages is kept.
@@ -191,9 +194,7 @@ impl Rooms {
         let new = names
             .iter()
             .filter(|&name| !self.by_name.contains_key(name));
-        if self.by_name.len() + new.count() > self.limits.max_rooms {
-            return Err(TooManyRooms.into());
-        }
+        self.make_sure_of_rooms(new)?;
         self.make_sure_of_places(names, member)?;
         let now = Instant::now();
         for name in names {
@@ -205,6 +206,19 @@ impl Rooms {
             self.settle_later(name);
         }
         Ok(())
+    }
+
+    fn make_sure_of_rooms<'a>(
+        &self,
+        new: impl Iterator<Item = &'a RoomName>,
+    ) -> Result<(), TooManyRooms> {
+        let default = &self.limits.default_room;
+        let kept = usize::from(!self.by_name.contains_key(default));
+        let others = new.filter(|&name| name != default).count();
+        match self.by_name.len() + kept + others > self.limits.max_rooms {
+            true => Err(TooManyRooms),
+            false => Ok(()),
+        }
     }
 
     /// Who is a member already comes in with any number of streams.
@@ -274,9 +288,7 @@ impl Rooms {
 
     fn get_or_make(&mut self, name: &RoomName, now: Instant) -> Result<&mut Room, TooManyRooms> {
         if !self.by_name.contains_key(name) {
-            if self.by_name.len() >= self.limits.max_rooms {
-                return Err(TooManyRooms);
-            }
+            self.make_sure_of_rooms(std::iter::once(name))?;
             let limits = HistoryLimits {
                 count: self.limits.history,
                 bytes: self.limits.history_bytes,

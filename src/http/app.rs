@@ -54,6 +54,7 @@ impl App {
             history_bytes: config.history_bytes,
             history_budget: config.history_budget,
             max_rooms: config.max_rooms,
+            default_room: default_room.clone(),
             max_members: config.limits.max_members,
             room_idle: config.room_idle,
         });

@@ -370,7 +370,8 @@ async fn twenty_thousand_names_are_no_more_rooms_than_there_may_be() {
         }
     }
     let rooms = server.get("/rooms").await.json();
-    assert_eq!((said, rooms["rooms"].as_array().unwrap().len()), (100, 100));
+    // One place is the default room's.
+    assert_eq!((said, rooms["rooms"].as_array().unwrap().len()), (99, 99));
 }
 
 // 15, 25

@@ -330,6 +330,25 @@ async fn there_are_no_more_rooms_than_there_may_be() {
 }
 
 #[tokio::test]
+async fn the_default_room_has_a_place_whoever_has_made_all_others() {
+    let server = TestServer::start_with(|config| config.max_rooms = 3);
+    for (room, status) in [("a", 201), ("b", 201), ("c", 503)] {
+        let path = format!("/rooms/{room}/messages");
+        let response = server.request("POST", &path, JSON, GOOD).await;
+        assert_eq!(response.status, status, "{room}");
+    }
+    let response = server.get("/events?room=lobby&room=c").await;
+    assert_refused(&response, 503, "too_many_rooms");
+    server.say("lobby", "here").await;
+    // It has taken its own place, not another one's.
+    let response = server
+        .request("POST", "/rooms/c/messages", JSON, GOOD)
+        .await;
+    assert_refused(&response, 503, "too_many_rooms");
+    server.say("a", "still here").await;
+}
+
+#[tokio::test]
 async fn a_server_that_drains_refuses_what_is_new_and_lives_until_the_end() {
     let server = TestServer::start();
     server.say("lobby", "before").await;

@@ -12,6 +12,7 @@ fn limits() -> Limits {
         history_bytes: 1 << 20,
         history_budget: 1 << 20,
         max_rooms: 3,
+        default_room: room("a"),
         max_members: 100_000,
         room_idle: Duration::from_secs(60),
     }
@@ -226,9 +227,11 @@ async fn an_idle_room_is_forgotten_and_who_comes_back_is_told() {
 async fn when_even_the_numbers_are_forgotten_who_missed_nothing_is_told_too() {
     let hub = Hub::new(Limits {
         max_rooms: 2,
+        default_room: room("c"),
         ..limits()
     });
     say(&hub, "b", "x");
+    idle_for(&hub, 60).await;
     say(&hub, "a", "x");
     idle_for(&hub, 60).await;
     say(&hub, "c", "x");

@@ -12,6 +12,7 @@ fn hub(history: usize) -> Arc<Hub> {
         history_bytes: 16 << 20,
         history_budget: 64 << 20,
         max_rooms: 200,
+        default_room: rooms(&["a"]).remove(0),
         max_members: 100_000,
         room_idle: std::time::Duration::from_secs(60),
     })

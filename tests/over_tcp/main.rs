@@ -14,6 +14,7 @@ const WORKERS: usize = 2;
 
 mod connection;
 mod event_reader;
+mod refused;
 mod scrape;
 mod support;
 mod witness;
@@ -23,6 +24,7 @@ mod bad_cursors;
 mod bad_http;
 mod bad_input;
 mod bad_targets;
+mod bodies;
 mod drain;
 mod first_write;
 mod gone_clients;

@@ -12,6 +12,7 @@ pub(crate) fn hub() -> Arc<Hub> {
         history_bytes: 4 << 20,
         history_budget: 256 << 20,
         max_rooms: 10_000,
+        default_room: lobby(),
         max_members: 100_000,
         room_idle: Duration::from_secs(3600),
     })

@@ -6,30 +6,16 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
+#[path = "../deadline/mod.rs"]
+mod deadline;
 mod servers;
 
 mod bad_servers;
 mod publish;
 mod resume;
 
-use std::time::Duration;
-
+use deadline::within;
 use sse_chat::client::{Client, Error, Subscription, Told};
-
-/// How long anything may take before a test fails.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Awaits `future` under the deadline.
-#[track_caller]
-fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let at = std::panic::Location::caller();
-    async move {
-        match tokio::time::timeout(DEADLINE, future).await {
-            Ok(output) => output,
-            Err(_) => panic!("{at}: nothing happened for {DEADLINE:?}"),
-        }
-    }
-}
 
 fn client(address: std::net::SocketAddr) -> Client {
     Client::new(format!("http://{address}").parse().unwrap()).unwrap()

@@ -19,6 +19,8 @@
 
 mod check;
 mod client_reader;
+#[path = "../deadline/mod.rs"]
+mod deadline;
 mod notes;
 mod plain_reader;
 mod proxy;
@@ -40,22 +42,7 @@ mod slow;
 mod stops;
 mod together;
 
-use std::time::Duration;
-
-/// How long anything may take before a test fails.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Awaits `future` under the deadline.
-#[track_caller]
-fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let at = std::panic::Location::caller();
-    async move {
-        match tokio::time::timeout(DEADLINE, future).await {
-            Ok(output) => output,
-            Err(_) => panic!("{at}: nothing happened for {DEADLINE:?}"),
-        }
-    }
-}
+use deadline::{DEADLINE, within};
 
 /// So many, or as many times more as the environment asks for.
 fn rounds(count: u64) -> u64 {

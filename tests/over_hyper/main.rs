@@ -15,6 +15,8 @@ const WORKERS: usize = 0;
 
 #[path = "../over_tcp/connection.rs"]
 mod connection;
+#[path = "../deadline/mod.rs"]
+mod deadline;
 #[path = "../over_tcp/event_reader.rs"]
 mod event_reader;
 #[path = "../over_tcp/support.rs"]

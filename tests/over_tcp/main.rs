@@ -13,6 +13,8 @@
 const WORKERS: usize = 2;
 
 mod connection;
+#[path = "../deadline/mod.rs"]
+mod deadline;
 mod event_reader;
 mod refused;
 mod scrape;

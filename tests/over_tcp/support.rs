@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use sse_chat::config::Config;
@@ -14,22 +13,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use crate::deadline::{DEADLINE, within};
 pub(crate) use crate::event_reader::{Event, EventReader};
-
-/// How long anything may take before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Awaits `future` under the deadline.
-#[track_caller]
-pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let at = std::panic::Location::caller();
-    async move {
-        match tokio::time::timeout(DEADLINE, future).await {
-            Ok(output) => output,
-            Err(_) => panic!("{at}: nothing happened for {DEADLINE:?}"),
-        }
-    }
-}
 
 /// A server on a free port of this machine. It stops when it is dropped.
 pub(crate) struct TestServer {

@@ -19,6 +19,7 @@ export function watchSettings(changed) {
     paint();
   });
   memory.watch('theme', paint);
+  paint();
 
   const tongue = /** @type {HTMLSelectElement} */ (byId('language'));
   tongue.value = language();
@@ -48,6 +49,11 @@ function paint() {
   const theme = memory.get('theme', 'auto');
   if (theme === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
+  // The frame that a phone's browser puts around the page.
+  document.querySelectorAll('meta[data-of]').forEach((/** @type {HTMLMetaElement} */ frame) => {
+    const { of } = frame.dataset;
+    frame.media = theme === 'auto' ? `(prefers-color-scheme: ${of})` : theme === of ? 'all' : 'not all';
+  });
 }
 
 /** @param {Switch} name @param {(on: boolean) => Promise<boolean>} wanted whether it is on in the end */

@@ -266,16 +266,29 @@ test('a theme can be chosen, and is there before the first paint', LIMIT, async 
   const person = await Person.arrive(t, { colorScheme: 'light' });
   const chat = await person.open(server.url);
   const ground = () => chat.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  // The colour of a phone's browser around it goes with it.
+  const frame = () => chat.page.evaluate(() =>
+    [...document.querySelectorAll('meta[name=theme-color]')].filter(({ media }) => matchMedia(media).matches).map(({ dataset }) => dataset.of));
   const light = await ground();
+  assert.deepEqual(await frame(), ['light']);
   await chat.page.getByRole('button', { name: 'Settings' }).click();
-  await chat.page.getByLabel('Colours').selectOption('dark');
+  const colours = chat.page.getByLabel('Colours');
+  await colours.selectOption('dark');
   const dark = await ground();
   assert.notEqual(dark, light);
+  assert.deepEqual(await frame(), ['dark']);
+  await colours.selectOption('auto');
+  assert.deepEqual(await frame(), ['light']);
+  await colours.selectOption('dark');
   // With no module loaded yet.
   await chat.page.route('**/chat.js', (route) => route.abort());
   await chat.page.reload({ waitUntil: 'commit' });
   await chat.page.locator('#log').waitFor({ state: 'attached' });
   assert.equal(await ground(), dark);
+  await chat.page.unroute('**/chat.js');
+  await chat.page.reload();
+  await chat.is('live');
+  assert.deepEqual(await frame(), ['dark']);
 });
 
 test('on paper there are the messages, and nothing that only a screen needs', LIMIT, async (t) => {

@@ -5,6 +5,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
 
+import { within } from './server.mjs';
+
 /**
  * @typedef {{status: number, type?: string, body: string}} Answer
  * @typedef {{path: RegExp, times: number, does: (forward: () => void, lose: () => void, response: http.ServerResponse) => void}} Rule
@@ -18,6 +20,8 @@ export class HttpProxy {
   #rules = [];
   /** @type {{path: RegExp, resolve: () => void}[]} */
   #waiting = [];
+  /** Requests whose answer has not ended. @type {Map<http.ServerResponse, string>} */
+  #open = new Map();
 
   /** @param {string} host where it leads to */
   static async start(t, host) {
@@ -42,6 +46,12 @@ export class HttpProxy {
   /** Resolves at the next request for such a path. @param {RegExp} path */
   next(path) {
     return new Promise((resolve) => this.#waiting.push({ path, resolve }));
+  }
+
+  /** Resolves when every answer to such a request that is open now has ended. @param {RegExp} path */
+  async ended(path) {
+    const open = [...this.#open].filter(([, asked]) => path.test(asked));
+    await within(Promise.all(open.map(([response]) => once(response, 'close'))), `the end of ${path}`);
   }
 
   /** Answers in the server's place. @param {RegExp} path @param {Answer} answer */
@@ -71,6 +81,8 @@ export class HttpProxy {
   #handle(request, response, host) {
     const asked = `${request.method} ${request.url}`;
     this.asked.push(asked);
+    this.#open.set(response, asked);
+    response.on('close', () => this.#open.delete(response));
     this.#waiting = this.#waiting.filter(({ path, resolve }) => {
       if (!path.test(asked)) return true;
       resolve();

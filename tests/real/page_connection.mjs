@@ -208,6 +208,66 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
   person.hadNothingToComplainOf({ netFailures: true });
 });
 
+test('waits are random, grow to half a minute, and are never shorter than a quarter of a second', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const chat = await (await Person.arrive(t)).open(server.url);
+  const waits = (luck) => chat.with('connection.js', `async ({ Connection }) => {
+    const waits = [];
+    const { random } = Math;
+    const [{ setTimeout }, { EventSource, fetch }] = [window, window];
+    try {
+      Math.random = () => ${luck};
+      // Each try is refused at once, and each wait is over at once.
+      window.EventSource = class { static CLOSED = 2; readyState = 2; close() {}
+        addEventListener(type, heard) { if (type === 'error') queueMicrotask(heard); } };
+      window.fetch = () => Promise.reject();
+      let next;
+      window.setTimeout = (work, ms) => (next = work, 1);
+      const connection = new Connection(new URL(location.href), ({ state, retryAt }) => {
+        if (state === 'waiting') waits.push(Math.round((retryAt - Date.now()) / 10) * 10);
+      });
+      connection.want({ rooms: ['lobby'], name: '' });
+      for (let turn = 0; turn < 8; turn += 1) {
+        await null;
+        await null;
+        next();
+      }
+      connection.stop();
+      return waits.slice(0, 7);
+    } finally {
+      Math.random = random;
+      Object.assign(window, { setTimeout, EventSource, fetch });
+    }
+  }`);
+  assert.deepEqual(await waits(0.999999), [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  assert.deepEqual(await waits(0), Array(7).fill(250));
+});
+
+for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?shared=0']]) {
+  test(`a page with ${how} that comes back from where the browser keeps old pages goes on where it was`, LIMIT, async (t) => {
+    const server = await Server.start(t, ...QUICK);
+    const proxy = await HttpProxy.start(t, server.host);
+    const person = await Person.arrive(t);
+    const chat = await person.open(proxy.url + query, 'Alice');
+    await chat.say('before');
+    await chat.says('before');
+    proxy.answer(SAY, { status: 502, body: '' });
+    await chat.say('written before');
+    await chat.has('#outbox .text', 'written before');
+    // The driver of the tests has this turned off in the browser, so the page is told what it would be.
+    const tell = (type) => chat.page.evaluate((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true })), type);
+    await tell('pagehide');
+    await proxy.ended(EVENTS);
+    await server.say('lobby', 'Carol', 'meanwhile');
+    proxy.behave();
+    await tell('pageshow');
+    await chat.says('before', 'meanwhile', 'written before');
+    await chat.is('live');
+    await chat.has('#log .gap');
+    assert.deepEqual((await server.said('lobby')).length, 3);
+  });
+}
+
 test('seven tabs share one stream, and the seventh talks', LIMIT, async (t) => {
   const server = await Server.start(t);
   const proxy = await HttpProxy.start(t, server.host);

@@ -3,7 +3,7 @@
 //! [`answer`] is the one list of what happens to a request; the other files
 //! are its endpoints and what they read and write.
 
-mod access;
+mod access_log;
 mod app;
 mod body;
 mod busy;
@@ -31,7 +31,7 @@ mod service;
 mod status;
 mod stream;
 
-pub use access::{ACCESS_LOG, Access};
+pub use access_log::{ACCESS_LOG, AccessEntry};
 pub use app::App;
 pub use body::Body;
 pub use counts::Counts;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
-use super::access::Access;
+use super::access_log::AccessEntry;
 use super::app::App;
 use super::counts::Counts;
 use super::draining::{Draining, Turn};
@@ -46,7 +46,7 @@ pub struct Kept {
     /// Its place among the streams of its address.
     _permit: Option<StreamPermit>,
     /// Its line in the access log.
-    access: Option<Box<Access>>,
+    access: Option<Box<AccessEntry>>,
 }
 
 /// What a stream waits for beside its subscription.
@@ -73,7 +73,7 @@ impl EventStream {
     }
 
     /// Its end is to be logged.
-    pub(super) fn log_end(&mut self, access: Box<Access>) {
+    pub(super) fn log_end(&mut self, access: Box<AccessEntry>) {
         self.kept.access = Some(access);
     }
 

@@ -24,7 +24,7 @@ use super::flushing::Flushing;
 use super::linger::linger;
 use super::patience::{Alarm, Patience, Waiting};
 use crate::config::Limits;
-use crate::http::{Access, Body, BodyLeft, Caller, ConnectionPermit, Opening, answer};
+use crate::http::{AccessEntry, Body, BodyLeft, Caller, ConnectionPermit, Opening, answer};
 
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
@@ -194,7 +194,7 @@ impl Given {
         request: Request<Incoming>,
         patience: &Patience,
     ) -> Result<Response<Body>, Infallible> {
-        let access = Access::begin(&shared.app, &request, caller);
+        let access = AccessEntry::begin(&shared.app, &request, caller);
         // Before that there are no chunks, and hyper ends the stream by closing.
         let has_chunks = request.version() == Version::HTTP_11;
         let mut response = answer(&shared.app, caller, request).await;

@@ -23,7 +23,7 @@ const MOST_SHOWN: usize = 256;
 /// A request as the access log tells of it. The line is written when it is
 /// dropped: with the answer, or with the end of the stream.
 #[derive(Debug)]
-pub struct Access {
+pub struct AccessEntry {
     method: Method,
     path: String,
     client: IpAddr,
@@ -35,7 +35,7 @@ pub struct Access {
     bytes: Option<u64>,
 }
 
-impl Access {
+impl AccessEntry {
     /// Takes down a request, if there is an access log.
     pub fn begin<B>(app: &App, request: &Request<B>, caller: Caller) -> Option<Box<Self>> {
         if !app.config.access_log {
@@ -67,7 +67,7 @@ impl Access {
     }
 }
 
-impl Drop for Access {
+impl Drop for AccessEntry {
     fn drop(&mut self) {
         let what = match (self.status, self.bytes) {
             (None, _) => "not answered",

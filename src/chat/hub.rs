@@ -97,9 +97,13 @@ impl Hub {
         totals
     }
 
-    /// Whether there is this room.
-    pub fn has(&self, room: &RoomName) -> bool {
-        self.lock().get(room).is_some()
+    /// Whether there is something to be read in this room: such a room is kept
+    /// for a while, even if everybody leaves it.
+    pub fn has_messages(&self, room: &RoomName) -> bool {
+        let rooms = self.lock();
+        rooms
+            .get(room)
+            .is_some_and(|room| room.history.newest().is_some())
     }
 
     /// Says `draft` in `room`. It waits for no reader.

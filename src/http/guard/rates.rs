@@ -87,9 +87,9 @@ impl<C: Clock + Clone> Rates<C> {
         }
     }
 
-    /// `client`, who is limited, wants to say something in a room that there is
-    /// not yet: rooms are kept for longer than it would take to fill the server
-    /// with them.
+    /// `client`, who is limited, wants to say the first thing in a room: from
+    /// then on it is kept, for longer than it would take to fill the server
+    /// with such rooms.
     pub(in super::super) fn take_for_a_room(&self, client: IpAddr) -> Result<(), TooFast> {
         // The message itself is paid for. What does not fit into the bucket
         // beside it would never be let through.

@@ -28,8 +28,9 @@ pub struct App {
     /// Who is here.
     pub admission: Arc<Admission>,
     pub(super) rates: Rates,
-    /// The operator was told of a proxy that nobody said is to be believed.
-    pub(super) unknown_proxy: Once,
+    /// The operator was told of a proxy that does not say whom it asks for, or
+    /// is not believed.
+    pub(super) mistaken_proxy: Once,
     pub(super) origins: Origins,
     /// What is counted of its requests.
     pub counts: Arc<Counts>,
@@ -71,7 +72,7 @@ impl App {
             page,
             admission: Admission::new(config.limits.clone()),
             rates: Rates::new(&config.limits),
-            unknown_proxy: Once::new(),
+            mistaken_proxy: Once::new(),
             origins: Origins::new(&config.access),
             draining: Arc::default(),
             stalled: AtomicU64::new(0),

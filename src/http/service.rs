@@ -115,13 +115,8 @@ async fn check_and_dispatch(
 
 /// Whom the caller asks for. The operator is told once if that can't be known.
 fn client_of(app: &App, caller: Caller, headers: &HeaderMap) -> IpAddr {
-    if caller.is_unknown_proxy(headers, &app.config.access) {
-        app.unknown_proxy.call_once(|| {
-            tracing::warn!(
-                "a proxy on this machine says whom it asks for, and is not believed: everybody \
-                 behind it counts as this machine, which is not limited; see --trusted-proxy"
-            );
-        });
+    if let Some(why) = caller.is_mistaken(headers, &app.config.access) {
+        app.mistaken_proxy.call_once(|| tracing::warn!("{why}"));
     }
     caller.client(headers, &app.config.access)
 }

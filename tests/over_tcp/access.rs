@@ -263,7 +263,7 @@ async fn only_a_trusted_proxy_is_believed_when_it_says_whom_it_asks_for() {
         ("203.0.113.7, 192.0.2.1", 429),
         ("192.0.2.1, 127.0.0.1", 429),
         ("192.0.2.2", 201),
-        // What can't be read is whoever sent it: the proxy itself.
+        // What can't be read is nobody, all together.
         ("garbage", 201),
         ("192.0.2.3, garbage", 429),
         ("192.0.2.3%eth0", 429),
@@ -275,8 +275,9 @@ async fn only_a_trusted_proxy_is_believed_when_it_says_whom_it_asks_for() {
             "{value}"
         );
     }
-    // The other header is the client's to write.
-    assert_eq!(say(&server, "forwarded", "for=192.0.2.77").await, 429);
+    // The other header is the client's to write: this is the proxy itself.
+    assert_eq!(say(&server, "forwarded", "for=192.0.2.77").await, 201);
+    assert_eq!(say(&server, "forwarded", "for=192.0.2.78").await, 429);
 
     let server = TestServer::start_with(|config| {
         one_each(config);

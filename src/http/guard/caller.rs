@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::header::{FORWARDED, HeaderMap};
+use hyper::header::{FORWARDED, HeaderMap, HeaderName, VIA};
 
 use super::admission::Refused;
-use super::forwarded::client_address;
+use super::forwarded::{X_FORWARDED_FOR, client_address, name_of};
 use crate::config::Access;
+
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The other side of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +35,32 @@ impl Caller {
         self.refused.is_some()
     }
 
-    /// Whether a proxy on this machine says whom it asks for, and nobody has
-    /// said that it is to be believed.
-    pub(in super::super) fn is_unknown_proxy(&self, headers: &HeaderMap, access: &Access) -> bool {
-        let says = headers.contains_key("x-forwarded-for") || headers.contains_key(FORWARDED);
-        says && access.trusted_proxies.is_empty() && self.peer.is_loopback()
+    /// Why it can't be known whom a proxy asks for, if it is one: the operator
+    /// has not told of it, or one of the two has the wrong header.
+    pub(in super::super) fn is_mistaken(
+        &self,
+        headers: &HeaderMap,
+        access: &Access,
+    ) -> Option<&'static str> {
+        let has = |name: &HeaderName| headers.contains_key(name);
+        let says = has(&X_FORWARDED_FOR) || has(&FORWARDED);
+        if access.trusts(self.peer) {
+            let is_proxy = says || has(&X_FORWARDED_PROTO) || has(&VIA);
+            return (is_proxy && !has(&name_of(access.forwarded_header))).then_some(
+                "a trusted proxy does not say whom it asks for in the header that \
+                 --forwarded-header names: everybody behind it counts as the proxy, and is not \
+                 limited if that is this machine",
+            );
+        }
+        (says && access.trusted_proxies.is_empty() && self.peer.is_loopback()).then_some(
+            "a proxy on this machine says whom it asks for, and is not believed: everybody behind \
+             it counts as this machine, which is not limited; see --trusted-proxy",
+        )
+    }
+
+    /// Whether it is a proxy that asks for somebody else.
+    pub(in super::super) fn is_asking_for(&self, client: IpAddr) -> bool {
+        client != self.peer
     }
 
     /// Whom it asks for: itself, or who asked the proxy that it is.
@@ -46,5 +69,46 @@ impl Caller {
             return self.peer;
         }
         client_address(self.peer, headers, access)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ForwardedHeader;
+
+    #[test]
+    fn a_proxy_that_does_not_say_whom_it_asks_for_is_noticed() {
+        let is_mistaken = |peer: &str, headers: &[&'static str], access: &Access| {
+            let mut map = HeaderMap::new();
+            for name in headers {
+                map.insert(*name, "192.0.2.1".parse().unwrap());
+            }
+            let socket = SocketAddr::new(peer.parse().unwrap(), 1);
+            let caller = Caller::new(socket, socket, None);
+            caller.is_mistaken(&map, access).is_some()
+        };
+        let nobody = Access::default();
+        assert!(is_mistaken("127.0.0.1", &["x-forwarded-for"], &nobody));
+        assert!(is_mistaken("127.0.0.1", &["forwarded"], &nobody));
+        assert!(!is_mistaken("127.0.0.1", &[], &nobody));
+        // Anybody may write that, and it means nothing.
+        assert!(!is_mistaken("192.0.2.9", &["x-forwarded-for"], &nobody));
+        let trusting = Access {
+            trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            ..Access::default()
+        };
+        assert!(!is_mistaken("127.0.0.1", &["x-forwarded-for"], &trusting));
+        assert!(is_mistaken("127.0.0.1", &["forwarded"], &trusting));
+        assert!(is_mistaken("127.0.0.1", &["x-forwarded-proto"], &trusting));
+        assert!(is_mistaken("127.0.0.1", &["via"], &trusting));
+        // Somebody on this machine who is no proxy.
+        assert!(!is_mistaken("127.0.0.1", &[], &trusting));
+        let standard = Access {
+            forwarded_header: ForwardedHeader::Forwarded,
+            ..trusting
+        };
+        assert!(is_mistaken("127.0.0.1", &["x-forwarded-for"], &standard));
+        assert!(!is_mistaken("127.0.0.1", &["forwarded"], &standard));
     }
 }

@@ -2,19 +2,20 @@
 //! right, whom it was asked by; so only what trusted ones wrote is true, and it
 //! is read from the right.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use hyper::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::{Access, ForwardedHeader};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// A chain of more proxies than this is none that anybody has.
 const MAX_HOPS: usize = 32;
 
 /// Whom `peer` asks for: the first address from the right that is no trusted
 /// proxy's. Where the chain breaks off, or can't be read, it is whoever was
-/// found last.
+/// found last; but one that can't be read never makes a client of this machine,
+/// which is not limited.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access) -> IpAddr {
     let mut client = peer;
     for hop in hops(headers, access.forwarded_header).take(MAX_HOPS) {
@@ -22,11 +23,22 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access)
             break;
         }
         let Some(before) = hop else {
-            break;
+            return match client.is_loopback() {
+                true => Ipv4Addr::UNSPECIFIED.into(),
+                false => client,
+            };
         };
         client = before.to_canonical();
     }
     client
+}
+
+/// What the header is called.
+pub(super) fn name_of(header: ForwardedHeader) -> HeaderName {
+    match header {
+        ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+        ForwardedHeader::Forwarded => FORWARDED,
+    }
 }
 
 /// The chain from the right, over all lines of the header; `None` for what is
@@ -35,11 +47,11 @@ fn hops(
     headers: &HeaderMap,
     header: ForwardedHeader,
 ) -> impl Iterator<Item = Option<IpAddr>> + use<'_> {
-    let (name, read): (_, fn(&str) -> Option<IpAddr>) = match header {
-        ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, address_of),
-        ForwardedHeader::Forwarded => (FORWARDED, forwarded_for),
+    let read: fn(&str) -> Option<IpAddr> = match header {
+        ForwardedHeader::XForwardedFor => address_of,
+        ForwardedHeader::Forwarded => forwarded_for,
     };
-    let lines: Vec<&HeaderValue> = headers.get_all(name).iter().collect();
+    let lines: Vec<&HeaderValue> = headers.get_all(name_of(header)).iter().collect();
     lines.into_iter().rev().flat_map(move |line| {
         // As bytes: what the client wrote may be anything, and is not to hide
         // what a proxy wrote behind it.
@@ -49,16 +61,32 @@ fn hops(
 }
 
 /// The `for` of one element of `Forwarded`: `for=192.0.2.1;proto=http` or
-/// `for="[2001:db8::1]:4711"` (RFC 7239, section 4). A comma within quotes
-/// splits an element, which can't be read then.
+/// `for="[2001:db8::1]:4711"` (RFC 7239, section 4).
+///
+/// A proxy may quote what its client sent, such as the host. What stands in
+/// quotes is never taken for a pair; and since a comma in them has split the
+/// element, one in which a quote is not closed can't be read, nor one that
+/// escapes something or says two things.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pair = |pair: &str| {
-        let (name, value) = pair.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("for")
-            .then(|| value.trim().trim_matches('"').to_owned())
-    };
-    address_of(&element.split(';').find_map(pair)?)
+    let mut is_quoted = false;
+    let mut found = None;
+    for pair in element.split(|letter| {
+        is_quoted ^= letter == '"';
+        letter == ';' && !is_quoted
+    }) {
+        let (name, value) = pair.split_once('=').unwrap_or_default();
+        if name.trim().eq_ignore_ascii_case("for") && found.replace(value.trim()).is_some() {
+            return None;
+        }
+    }
+    if is_quoted || element.contains('\\') {
+        return None;
+    }
+    let value = found?;
+    let bare = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    address_of(bare.unwrap_or(value))
 }
 
 /// An address, with a port or without.
@@ -151,8 +179,42 @@ mod tests {
             (&["for=_hidden, for=10.0.0.2"], "10.0.0.2"),
             (&["for=\"a,b\""], "10.0.0.1"),
             (&["proto=http"], "10.0.0.1"),
+            // What a client says of itself within what its proxy quotes.
+            (
+                &["proto=http;host=\"a;for=6.6.6.6;x\";for=1.2.3.4"],
+                "1.2.3.4",
+            ),
+            (&["for=1.2.3.4;host=\"a;for=6.6.6.6\""], "1.2.3.4"),
+            (&["for=1.2.3.4;host=\"a,for=6.6.6.6\""], "10.0.0.1"),
+            (&["for=1.2.3.4;host=\"a,for=6.6.6.6;x=\""], "10.0.0.1"),
+            (&["for=6.6.6.6\""], "10.0.0.1"),
+            (&["for=\"6.6.6.6"], "10.0.0.1"),
+            (&["for=6.6.6.6;for=1.2.3.4"], "10.0.0.1"),
+            (&["for=1.2.3.4;host=\"a\\\",for=6.6.6.6\""], "10.0.0.1"),
+            // A quote that the client left open hides nothing of its proxy's.
+            (&["host=\"a, for=1.2.3.4"], "1.2.3.4"),
         ] {
             assert_eq!(of(lines), found, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn who_can_t_be_read_is_no_client_of_this_machine() {
+        let of = |peer: &str, lines: &[&str]| {
+            let access = Access {
+                trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+                ..Access::default()
+            };
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+            }
+            client_address(peer.parse().unwrap(), &headers, &access).to_string()
+        };
+        assert_eq!(of("127.0.0.1", &["unknown"]), "0.0.0.0");
+        assert_eq!(of("127.0.0.1", &["x, 127.0.0.2"]), "0.0.0.0");
+        // Nobody is in front of whoever says nothing.
+        assert_eq!(of("127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(of("127.0.0.1", &["127.0.0.2"]), "127.0.0.2");
     }
 }

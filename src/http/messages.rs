@@ -6,6 +6,7 @@
 
 use std::vec;
 
+use super::guard::RequestPermit;
 use crate::chat::Frame;
 
 /// How much is made at one time: about what hyper takes.
@@ -21,6 +22,8 @@ pub struct Messages {
     end: String,
     /// Bytes that were not taken yet.
     left: usize,
+    /// The place of the request for it.
+    _permit: Option<RequestPermit>,
 }
 
 impl Messages {
@@ -33,7 +36,13 @@ impl Messages {
             start,
             frames: frames.into_iter(),
             end,
+            _permit: None,
         }
+    }
+
+    /// The request is under way until all of it is taken.
+    pub(super) fn keep(&mut self, permit: Option<RequestPermit>) {
+        self._permit = permit;
     }
 
     pub(super) fn left(&self) -> usize {

@@ -47,7 +47,7 @@ pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) 
     response
 }
 
-/// Host, path, method, place, room, and then what the endpoint itself asks for.
+/// Host, path, method and place; what is checked whatever the endpoint is.
 async fn check_and_dispatch(
     app: &Arc<App>,
     caller: Caller,
@@ -74,7 +74,33 @@ async fn check_and_dispatch(
         return Ok(allowed(route, grant, request.headers()));
     }
     let client = client_of(app, caller, request.headers());
-    let query = || Pairs::of_query(uri.query());
+    let permit = match caller.is_asking_for(client) && !route.is_probe() {
+        true => app.admission.request(client),
+        false => Ok(None),
+    };
+    let permit = match permit {
+        Ok(permit) => permit,
+        Err(refused) => return busy::instead(app, route, refused, request.method()),
+    };
+    let mut answered = dispatch(app, client, route, grant, request, body).await;
+    // Of all answers only a page of history does not fit into what the kernel
+    // keeps, and streams are counted apart: the others are done.
+    if let Ok(Body::Messages(messages)) = answered.as_mut().map(Response::body_mut) {
+        messages.keep(permit);
+    }
+    answered
+}
+
+/// Room, and then what the endpoint itself asks for.
+async fn dispatch(
+    app: &Arc<App>,
+    client: IpAddr,
+    route: Route<'_>,
+    grant: &Grant,
+    request: &Request<()>,
+    body: &mut RequestBody,
+) -> Result<Response<Body>, Problem> {
+    let query = || Pairs::of_query(request.uri().query());
     let asked = || Asked {
         client,
         method: request.method(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sse_chat::config::{Config, Rate};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::connection::Connection;
 use super::support::{EventReader, Response, TestServer, within};
@@ -278,9 +279,9 @@ async fn a_burst_is_said_and_more_than_that_is_told_when_to_come_back() {
         });
         config.limits.publish_burst = NonZeroU32::new(3).unwrap();
     });
-    let mut reader = server.events(EVENTS).await;
     // The first message of a room would cost more.
     server.say("lobby", "from here").await;
+    let mut reader = server.events(EVENTS).await;
     reader.expect("hello").await;
     let say = async |address: &str| server.request("POST", MESSAGES, &of(address), HI).await;
     for number in 2..=4 {
@@ -403,6 +404,63 @@ async fn heads_and_bodies_have_bounds_of_their_own() {
     refused.assert_problem(413, "body_too_large");
 }
 
+/// Says so much that a page of it is 2 MB.
+async fn fill(server: &TestServer) {
+    let text = "x".repeat(4000);
+    for _ in 0..500 {
+        server.say("lobby", &text).await;
+    }
+}
+
+/// A client that has asked for such a page, and takes a byte of it.
+async fn takes_a_byte(server: &TestServer, fields: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut slow = within(socket.connect(server.address())).await.unwrap();
+    let request = format!("GET {MESSAGES}?limit=500 HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+    slow.write_all(request.as_bytes()).await.unwrap();
+    within(slow.read_exact(&mut [0])).await.unwrap();
+    slow
+}
+
+/// A proxy that does not buffer waits as long as its client does.
+#[tokio::test]
+async fn an_address_has_so_many_requests_under_way_through_a_proxy() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.limits.max_connections_per_address = 2;
+        config.limits.send_buffer = 4096;
+    });
+    fill(&server).await;
+    let who = "x-forwarded-for: 192.0.2.1\r\n";
+    let slow = [
+        takes_a_byte(&server, who).await,
+        takes_a_byte(&server, who).await,
+    ];
+    let ask = async |path: &str, address: &str| {
+        let fields = of(address);
+        server.request("GET", path, &fields, "").await
+    };
+    let refused = ask(MESSAGES, "192.0.2.1").await;
+    refused.assert_problem(429, "rate_limited");
+    assert!((30..=60).contains(&retry_after(&refused)));
+    assert_busy(&ask(EVENTS, "192.0.2.1").await, "address");
+    // Whoever asks how the server is, and everybody else, notices nothing.
+    assert_eq!(ask("/healthz", "192.0.2.1").await.status, 200);
+    assert_eq!(ask(MESSAGES, "192.0.2.2").await.status, 200);
+    drop(slow);
+    within(async { while ask(MESSAGES, "192.0.2.1").await.status != 200 {} }).await;
+    // A stream is none of them once it has begun.
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let mut connection = Connection::to(&server).await;
+        let request = format!("GET {EVENTS} HTTP/1.1\r\nhost: a\r\n{who}\r\n");
+        connection.send(request).await;
+        streams.push(connection);
+    }
+    until_readers(&server, 4).await;
+}
+
 /// Case 55 for what is no stream: a client that takes an answer in drops.
 #[tokio::test]
 async fn an_answer_that_is_not_taken_in_time_is_cut() {
@@ -410,18 +468,9 @@ async fn an_answer_that_is_not_taken_in_time_is_cut() {
         config.limits.answer_timeout = Duration::from_millis(300);
         config.limits.send_buffer = 4096;
     });
-    let text = "x".repeat(4000);
-    for _ in 0..500 {
-        server.say("lobby", &text).await;
-    }
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut slow = within(socket.connect(server.address())).await.unwrap();
-    let request = format!("GET {MESSAGES}?limit=500 HTTP/1.1\r\nhost: a\r\n\r\n");
-    slow.write_all(request.as_bytes()).await.unwrap();
+    fill(&server).await;
     let begun = Instant::now();
-    let mut first = [0; 1];
-    within(slow.read_exact(&mut first)).await.unwrap();
+    let mut slow = takes_a_byte(&server, "").await;
     // Its place is given back, with 2 MB on their way.
     within(async {
         while server.app().admission.connections() > 0 {

@@ -17,8 +17,8 @@ use crate::config::{Access, Limits};
 /// Connections beyond the limit that are told so, all in all and of one address.
 const TOLD: usize = 64;
 const TOLD_PER_ADDRESS: usize = 4;
-/// How many more there may be of those who are not counted by address: whoever
-/// asks from this machine how the server is gets an answer.
+/// How many more there may be from this machine: whoever asks from there how
+/// the server is gets an answer.
 const TOLD_HERE: usize = 16;
 
 /// Why somebody is not let in.
@@ -49,6 +49,8 @@ struct Held {
     connections: usize,
     /// How many of them are told that the server is full.
     told: usize,
+    /// Requests that trusted proxies brought, and that are not done.
+    requests: usize,
     streams: usize,
     /// The rooms of these streams, each as often as a stream is in it.
     rooms: usize,
@@ -62,6 +64,14 @@ pub struct ConnectionPermit {
     network: Option<Network>,
     /// It is here only to be told that it is too many.
     pub refused: Option<Refused>,
+}
+
+/// The place of a request that a trusted proxy brought; given back when it is
+/// dropped.
+#[derive(Debug)]
+pub(in super::super) struct RequestPermit {
+    admission: Arc<Admission>,
+    network: Network,
 }
 
 /// A stream's place; given back when it is dropped.
@@ -101,7 +111,7 @@ impl Admission {
     ) -> Result<ConnectionPermit, Refused> {
         let peer = peer.to_canonical();
         let is_counted = self.limits.concerns(peer) && !access.trusts(peer);
-        let refused = self.take_place(is_counted)?;
+        let refused = self.take_place(peer.is_loopback())?;
         // From here on its drop gives the place back.
         let mut permit = ConnectionPermit {
             admission: Arc::clone(self),
@@ -118,11 +128,11 @@ impl Admission {
     }
 
     /// A place among those who are let in, or else among those who are told.
-    fn take_place(&self, is_counted: bool) -> Result<Option<Refused>, Refused> {
+    fn take_place(&self, is_here: bool) -> Result<Option<Refused>, Refused> {
         if take_one(&self.admitted, self.limits.max_connections) {
             return Ok(None);
         }
-        let told = if is_counted { TOLD } else { TOLD + TOLD_HERE };
+        let told = if is_here { TOLD + TOLD_HERE } else { TOLD };
         match take_one(&self.told, told) {
             true => Ok(Some(Refused::Full)),
             false => Err(Refused::Full),
@@ -143,6 +153,35 @@ impl Admission {
         held.connections += 1;
         held.told += usize::from(is_full);
         Ok((held.connections > most).then_some(Refused::Address))
+    }
+
+    /// A trusted proxy asks for `client`. As many requests of one address may be
+    /// under way as it may have connections of its own: each is one to here,
+    /// and lasts as long as the client lets its proxy wait. `None` where nothing
+    /// is counted for the address.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Address`] when it has as many.
+    pub(in super::super) fn request(
+        self: &Arc<Self>,
+        client: IpAddr,
+    ) -> Result<Option<RequestPermit>, Refused> {
+        if !self.limits.concerns(client) {
+            return Ok(None);
+        }
+        let network = Network::of(client);
+        let mut all = self.lock();
+        let held = all.entry(network).or_default();
+        if held.requests >= self.limits.max_connections_per_address {
+            // It has some, so its entry is not an empty one.
+            return Err(Refused::Address);
+        }
+        held.requests += 1;
+        Ok(Some(RequestPermit {
+            admission: Arc::clone(self),
+            network,
+        }))
     }
 
     /// A stream begins. `None` where nothing is counted for the address.
@@ -208,7 +247,7 @@ fn take_one(count: &AtomicUsize, most: usize) -> bool {
 
 impl Held {
     fn is_empty(&self) -> bool {
-        self.connections == 0 && self.streams == 0
+        self.connections == 0 && self.requests == 0 && self.streams == 0
     }
 }
 
@@ -226,6 +265,13 @@ impl Drop for ConnectionPermit {
                 held.told -= told;
             });
         }
+    }
+}
+
+impl Drop for RequestPermit {
+    fn drop(&mut self) {
+        self.admission
+            .give_back(self.network, |held| held.requests -= 1);
     }
 }
 
@@ -340,6 +386,21 @@ mod tests {
         assert!(begin(60).is_ok());
         drop(rest);
         assert!(begin(101).is_err());
+        assert!(admission.lock().is_empty());
+    }
+
+    #[test]
+    fn requests_through_proxies_are_as_many_as_connections_would_be() {
+        let admission = admission(|limits| limits.max_connections_per_address = 2);
+        let ask = |client: &str| admission.request(client.parse().unwrap());
+        let first = ask("192.0.2.1").unwrap();
+        let _second = ask("192.0.2.1").unwrap();
+        assert_eq!(ask("192.0.2.1").unwrap_err(), Refused::Address);
+        assert!(ask("192.0.2.2").unwrap().is_some());
+        drop(first);
+        let third = ask("192.0.2.1").unwrap();
+        assert!((0..9).all(|_| ask("127.0.0.1").unwrap().is_none()));
+        drop((_second, third));
         assert!(admission.lock().is_empty());
     }
 

@@ -30,6 +30,11 @@ impl Caller {
         }
     }
 
+    /// Whether it reached the server at an address that only this machine has.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     /// Whether it is one too many.
     pub fn is_refused(&self) -> bool {
         self.refused.is_some()

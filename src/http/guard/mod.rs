@@ -11,6 +11,7 @@ mod origin;
 pub(super) mod properties;
 mod rates;
 
+pub(super) use self::admission::RequestPermit;
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
 pub use self::caller::Caller;
 pub(super) use self::host::check_host;

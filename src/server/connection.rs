@@ -160,11 +160,13 @@ where
 fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
     let waiting = patience.waiting();
     tracing::debug!(?waiting, "a connection ended, since its client let it wait");
-    match patience.is_stalled() {
-        true => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
-        false => shared.connections.end_late(waiting),
+    let is_stalled = patience.is_stalled();
+    match waiting {
+        Waiting::Nothing => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
+        _ if is_stalled => shared.connections.end_late(Waiting::Taken),
+        _ => shared.connections.end_late(waiting),
     }
-    if patience.is_stalled() || waiting == Waiting::Taken {
+    if is_stalled || waiting == Waiting::Taken {
         // An error says that the other side is gone already.
         let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     }

@@ -19,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
@@ -224,6 +224,7 @@ impl Shared {
             app: Arc::clone(&self.app),
             fanout: Arc::clone(&self.fanout),
             connections: Arc::clone(&self.connections),
+            started: SystemTime::now(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::scrape::{Scrape, ask, start_with};
+use super::scrape::{Scrape, ask, ask_by, start_with};
 use super::support::{EventReader, TestServer, read_to_close, within};
 
 /// A stream that stays with hyper.
@@ -422,6 +422,43 @@ async fn whoever_is_one_too_many_is_counted_by_why() {
     let refused = "sse_chat_refusals_total{code=\"too_many_connections\"}";
     assert!(scrape.get(refused) >= 1.0);
     assert!(scrape.get("sse_chat_unheard_connections_total") >= 1.0);
+}
+
+#[tokio::test]
+async fn by_a_foreign_name_this_machine_s_metrics_are_not_told() {
+    let server = start_with(|config| config.access.allowed_hosts = vec!["chat".to_owned()]);
+    for (host, status) in [
+        ("127.0.0.1:9464", 200),
+        ("[::1]", 200),
+        ("chat:9464", 200),
+        ("evil.example", 403),
+        ("x{y", 403),
+        ("localhost\r\nhost: evil.example", 403),
+    ] {
+        let answer = ask_by(&server, "GET /metrics", host).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+/// It is `--stall` that ends it, being shorter; but it is no reader.
+#[tokio::test]
+async fn a_page_that_nobody_takes_counts_as_an_answer_and_not_as_a_reader() {
+    let server = start_with(|config| {
+        config.limits.stall = Duration::from_millis(300);
+        config.limits.send_buffer = 4096;
+    });
+    let text = "x".repeat(4000);
+    for _ in 0..500 {
+        server.say("lobby", &text).await;
+    }
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut slow = within(socket.connect(server.address())).await.unwrap();
+    let request = b"GET /rooms/lobby/messages?limit=500 HTTP/1.1\r\nhost: a\r\n\r\n";
+    slow.write_all(request).await.unwrap();
+    let timeouts = "sse_chat_timeouts_total{waiting_for=\"answer\"}";
+    let scrape = Scrape::when(&server, |scrape| scrape.get(timeouts) == 1.0).await;
+    assert_eq!(scrape.get("sse_chat_stalls_total"), 0.0);
 }
 
 #[tokio::test]

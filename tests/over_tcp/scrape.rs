@@ -18,10 +18,15 @@ pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
 
 /// One request to the listener for metrics.
 pub(crate) async fn ask(server: &TestServer, request: &str) -> Response {
+    ask_by(server, request, "localhost").await
+}
+
+/// The same by another name of the host.
+pub(crate) async fn ask_by(server: &TestServer, request: &str, host: &str) -> Response {
     let mut stream = within(TcpStream::connect(server.metrics_address()))
         .await
         .unwrap();
-    let text = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let text = format!("{request} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     within(stream.write_all(text.as_bytes())).await.unwrap();
     Response::parse(&read_to_close(&mut stream).await)
 }

@@ -1,6 +1,6 @@
 //! Which host a request is for, and whether that is this server.
 
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::HOST;
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
@@ -37,10 +37,13 @@ pub fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> 
         caller.is_local && is_this_machine(host)
             || access.allowed_hosts.iter().any(|allowed| allowed == host)
     };
-    let in_header = host_in(request.headers());
+    let in_headers = request.headers().get_all(HOST).iter().all(|host| {
+        let host = host_of(host.as_bytes());
+        host.is_some_and(|host| is_known(host.host()))
+    });
     // An absolute target names the host once more; either has to be right.
     let in_target = request.uri().authority().map(Authority::host);
-    in_header.as_deref().is_none_or(is_known) && in_target.is_none_or(is_known)
+    in_headers && in_target.is_none_or(is_known)
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -48,11 +51,6 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-/// The host that the Host header names, without a port.
-fn host_in(headers: &HeaderMap) -> Option<String> {
-    Some(host_of(headers.get(HOST)?.as_bytes())?.host().to_owned())
 }
 
 /// A host, and perhaps a port.

@@ -78,7 +78,7 @@ async fn answer_all(
         .header_read_timeout(config.limits.head_timeout)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(|request| answer(&registry, caller, request)),
+            service_fn(|request| answer(&registry, &config.access, caller, request)),
         );
     if let Err(error) = served.await {
         tracing::debug!(%error, "a scrape ended early");
@@ -87,12 +87,13 @@ async fn answer_all(
 
 async fn answer(
     registry: &Arc<Registry>,
+    access: &Access,
     caller: Caller,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     // No page of another site reads this machine's by a name of its own; whom
     // else it is for is decided by the address that it listens on.
-    if !is_allowed(&caller, &request, &Access::default()) {
+    if caller.is_local() && !is_allowed(&caller, &request, access) {
         return Ok(refusal(StatusCode::FORBIDDEN, "not this host\n"));
     }
     if request.uri().path() != "/metrics" {

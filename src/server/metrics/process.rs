@@ -12,8 +12,6 @@ pub(super) struct Usage {
     pub(super) cpu_seconds: f64,
     /// Bytes of memory that are not swapped out.
     pub(super) resident_bytes: u64,
-    /// When it was started, in seconds since 1970.
-    pub(super) started: f64,
     /// Open files, sockets among them.
     pub(super) open_files: u64,
     /// How many it may have; `None` for any number.
@@ -29,7 +27,6 @@ pub(super) fn usage() -> Option<Usage> {
     Some(Usage {
         cpu_seconds: seconds(stat.utime + stat.stime),
         resident_bytes: stat.rss * procfs::page_size(),
-        started: procfs::boot_time_secs().ok()? as f64 + seconds(stat.starttime),
         open_files: open_files(&process)?,
         most_open_files: match most {
             procfs::process::LimitValue::Value(most) => Some(most),

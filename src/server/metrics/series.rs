@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -23,6 +23,7 @@ pub(in crate::server) struct Sources {
     pub(in crate::server) app: Arc<App>,
     pub(in crate::server) fanout: Arc<Fanout>,
     pub(in crate::server) connections: Arc<Connections>,
+    pub(in crate::server) started: SystemTime,
 }
 
 impl Collector for Sources {
@@ -223,6 +224,14 @@ impl Sources {
             "1 while the server shuts down, else 0",
             usize::from(self.app.draining.has_begun()),
         )?;
+        // Not from the kernel: a service manager may hide from us when the
+        // machine was booted.
+        let started = self.started.duration_since(SystemTime::UNIX_EPOCH);
+        page.gauge(
+            "process_start_time_seconds",
+            "When the process was started, in seconds since 1970",
+            started.map_or(0.0, |since| since.as_secs_f64()),
+        )?;
         let Some(usage) = process::usage() else {
             return Ok(());
         };
@@ -235,11 +244,6 @@ impl Sources {
             "process_resident_memory_bytes",
             "Memory that is not swapped out",
             usage.resident_bytes,
-        )?;
-        page.gauge(
-            "process_start_time_seconds",
-            "When the process was started, in seconds since 1970",
-            usage.started,
         )?;
         page.gauge(
             "process_open_fds",

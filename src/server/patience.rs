@@ -128,10 +128,19 @@ impl Patience {
             .store(self.since.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// More of an answer is on its way: it has the time that is left.
+    /// More of an answer is on its way: it has the time that is left. That the
+    /// client has begun to ask for the next one changes nothing.
     pub(super) fn writes(&self) {
-        if self.waiting() == Waiting::Request {
-            let answered = self.answered.load(Ordering::Relaxed);
+        let answered = self.answered.load(Ordering::Relaxed);
+        let is_on_its_way = match self.waiting() {
+            Waiting::Request => true,
+            // Or else hyper says itself what is wrong with the head.
+            Waiting::Head => self
+                .after(answered, self.taken)
+                .is_none_or(|end| end > Instant::now()),
+            Waiting::FirstByte | Waiting::Taken | Waiting::Nothing => false,
+        };
+        if is_on_its_way {
             self.since.store(answered, Ordering::Relaxed);
             self.waiting.store(Waiting::Taken as u8, Ordering::Relaxed);
         }
@@ -282,6 +291,28 @@ mod tests {
         assert_eq!(rings(&mut alarm, &patience, 99).await, Some(20));
         patience.flushed();
         assert_eq!(rings(&mut alarm, &patience, 99).await, Some(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_on_while_it_takes_an_answer_has_no_less_time_for_it() {
+        let patience = patience();
+        let mut alarm = Alarm::new(&patience);
+        patience.received();
+        patience.asked();
+        patience.answered();
+        patience.flushed();
+        patience.received();
+        patience.writes();
+        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(60));
+        // The answer's time is over: only the head's is left.
+        patience.asked();
+        patience.answered();
+        patience.flushed();
+        assert_eq!(rings(&mut alarm, &patience, 29).await, None);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        patience.received();
+        patience.writes();
+        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(2));
     }
 
     #[tokio::test(start_paused = true)]

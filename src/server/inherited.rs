@@ -24,7 +24,11 @@ const MOST: usize = 1024;
 ///
 /// [`StartError::Inherited`] at the first that is not a TCP listener.
 pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
-    check_count(std::env::var("LISTEN_FDS").ok().as_deref()).map_err(StartError::Inherited)?;
+    let variable = |name| std::env::var(name).ok();
+    let is_ours = |id: String| id.parse() == Ok(std::process::id());
+    if variable("LISTEN_PID").is_none_or(is_ours) {
+        check_count(variable("LISTEN_FDS").as_deref()).map_err(StartError::Inherited)?;
+    }
     let mut sockets = ListenFd::from_env();
     (0..sockets.len())
         .map(|place| listener(&mut sockets, place))
@@ -37,7 +41,9 @@ fn check_count(count: Option<&str>) -> io::Result<()> {
     let is_fine = |count: &str| count.parse::<usize>().is_ok_and(|count| count <= MOST);
     match count.is_none_or(is_fine) {
         true => Ok(()),
-        false => Err(io::Error::other(format!("it is no number up to {MOST}"))),
+        false => Err(io::Error::other(format!(
+            "it is to say how many sockets there are, at most {MOST}"
+        ))),
     }
 }
 

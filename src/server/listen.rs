@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -21,8 +21,16 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long accepting rests after an error that time may mend, such as having
 /// no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often the log says so, however often it happens.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
-pub(super) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
+/// Listens on one of `all` addresses. `[::]` is every address of IPv4, too,
+/// unless that is one of the others.
+pub(super) fn bind(
+    address: SocketAddr,
+    all: &[SocketAddr],
+    limits: &Limits,
+) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -30,6 +38,10 @@ pub(super) fn bind(address: SocketAddr, limits: &Limits) -> io::Result<TcpListen
     // A server that was restarted takes its port again at once, while its old
     // connections are still in TIME_WAIT. It does not share a port in use.
     socket.set_reuseaddr(true)?;
+    let is_on_same_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+    if address.is_ipv6() && all.iter().any(is_on_same_port) {
+        SockRef::from(&socket).set_only_v6(true)?;
+    }
     socket.bind(address)?;
     socket.listen(limits.accept_queue)
 }
@@ -44,16 +56,14 @@ pub(super) async fn accept_all(listener: TcpListener, shared: Shared) {
 }
 
 async fn accept_each(listener: &TcpListener, shared: &Shared) {
-    let mut failing = false;
+    let mut told: Option<Instant> = None;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                failing = false;
-                start(stream, peer, shared);
-            }
+            Ok((stream, peer)) => start(stream, peer, shared),
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
+                if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
                     tracing::warn!(%error, "can't accept connections; trying on");
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -116,4 +126,21 @@ fn concerns_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_address_of_both_kinds_may_be_listed() {
+        let limits = Limits::default();
+        let first = bind("0.0.0.0:0".parse().unwrap(), &[], &limits).unwrap();
+        let ipv4 = first.local_addr().unwrap();
+        let ipv6 = SocketAddr::new("::".parse().unwrap(), ipv4.port());
+        let both = [ipv4, ipv6];
+        assert!(bind(ipv6, &[ipv6], &limits).is_err(), "it would be both");
+        let second = bind(ipv6, &both, &limits).unwrap();
+        assert_eq!(second.local_addr().unwrap(), ipv6);
+    }
 }

@@ -57,7 +57,7 @@ impl fmt::Display for StartError {
             Self::Setting(setting) => setting.fmt(f),
             Self::Listen(address, error) => write!(f, "--listen {address}: {error}"),
             Self::Inherited(error) => {
-                write!(f, "LISTEN_FDS: not a TCP socket that listens: {error}")
+                write!(f, "LISTEN_FDS: no TCP sockets that listen: {error}")
             }
             Self::Metrics(address, error) => write!(f, "--metrics {address}: {error}"),
             Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
@@ -108,7 +108,7 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let app = Arc::new(App::new(config)?);
         let bind = |&address: &SocketAddr| {
-            listen::bind(address, &app.config.limits)
+            listen::bind(address, &app.config.listen, &app.config.limits)
                 .map_err(|error| StartError::Listen(address, error))
         };
         let listeners = app
@@ -233,7 +233,7 @@ fn bind_metrics(
     address: SocketAddr,
     limits: &Limits,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = listen::bind(address, limits).and_then(|listener| {
+    let bound = listen::bind(address, &[], limits).and_then(|listener| {
         let address = listener.local_addr()?;
         Ok((listener, address))
     });

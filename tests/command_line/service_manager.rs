@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::running::{Running, assert_fails, read_until};
+use crate::running::{Running, assert_fails, program, read_until};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -85,6 +85,18 @@ fn a_socket_for_another_process_is_left_alone() {
     let mut command = handed(socket.try_clone().unwrap(), "1");
     let server = Running::spawn(command.args(["--listen", "127.0.0.1:0"]));
     assert_ne!(server.address, socket.local_addr().unwrap());
+    // Nor is it ours to say that there are too many.
+    let mut command = program();
+    let server = Running::spawn(
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .env("LISTEN_PID", "1")
+            .env("LISTEN_FDS", "5000"),
+    );
+    assert!(server.request("GET /healthz", "").ends_with("ok"));
+    let mut command = program();
+    let output = command.env("LISTEN_FDS", "5000").output().unwrap();
+    assert_fails(&output, 1, &["LISTEN_FDS", "at most 1024"]);
 }
 
 #[test]

@@ -50,10 +50,10 @@ function paint() {
   if (theme === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   // The frame that a phone's browser puts around the page.
-  document.querySelectorAll('meta[data-of]').forEach((/** @type {HTMLMetaElement} */ frame) => {
+  for (const frame of /** @type {NodeListOf<HTMLMetaElement>} */ (document.querySelectorAll('meta[data-of]'))) {
     const { of } = frame.dataset;
     frame.media = theme === 'auto' ? `(prefers-color-scheme: ${of})` : theme === of ? 'all' : 'not all';
-  });
+  }
 }
 
 /** @param {Switch} name @param {(on: boolean) => Promise<boolean>} wanted whether it is on in the end */

@@ -4,10 +4,8 @@
 set -euo pipefail
 
 : "${SSE_CHAT_BIN:?names no binary: run \`bash tests/run.sh real\`}"
-deadline=20
-checks=0
-server=
-work=$(mktemp -d)
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/server.sh"
 
 stop_server() {
   kill -9 "$server" 2>/dev/null || true
@@ -21,21 +19,6 @@ finish() {
 }
 trap finish EXIT
 
-die() {
-  printf 'curl.sh: %s\n' "$*" >&2
-  exit 1
-}
-
-# equal NAME EXPECTED ACTUAL
-equal() {
-  if [ "$2" != "$3" ]; then
-    printf 'not ok: %s\n--- expected\n%s\n--- actual\n%s\n' "$1" "$2" "$3" >&2
-    exit 1
-  fi
-  checks=$((checks + 1))
-  echo "ok: $1"
-}
-
 # What differs from run to run, made the same.
 plain() {
   sed -E \
@@ -46,16 +29,7 @@ plain() {
 }
 
 # start FLAGS...: sets `server` and `url`.
-start() {
-  mkfifo "$work/out"
-  "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn "$@" >"$work/out" &
-  server=$!
-  local line
-  read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
-  rm "$work/out"
-  [[ $line =~ ^sse-chat\ [0-9.]+:\ open\ (http://127\.0\.0\.1:[0-9]+)$ ]] || die "not what to open: $line"
-  url=${BASH_REMATCH[1]}
-}
+start() { spawn "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn "$@"; }
 
 # open_stream ARGUMENTS...: a curl that goes on; its lines come on descriptor 9.
 open_stream() {
@@ -183,13 +157,10 @@ grep -q '"code":"invalid_message"' "$work/problem" || die "not invalid_message: 
 equal 'the rooms are a secret' 404 "$(curl -s -o /dev/null -w '%{http_code}' "$url/rooms")"
 
 # ---- a restart
-address=${url#http://}
+before=$url
 stop_server
-mkfifo "$work/out"
-"$SSE_CHAT_BIN" --listen "$address" --log-level warn >"$work/out" &
-server=$!
-read -r -t "$deadline" line <"$work/out" || die 'the server did not start again'
-equal 'it starts again where it was' "$url" "${line#*open }"
+spawn "$SSE_CHAT_BIN" --listen "${before#http://}" --log-level warn
+equal 'it starts again where it was' "$before" "$url"
 open_stream -N -H "Last-Event-ID: $epoch_1" "$url/rooms/lobby/events"
 equal 'a cursor from before the restart is kept' "$(hello EPOCH-1 null null 1)" "$(next_event)"
 equal 'and the gap says why' \

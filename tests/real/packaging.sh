@@ -9,14 +9,13 @@ cd "$(dirname "$0")/../.."
 # nginx and chroot are there, and not in everybody's path.
 PATH=$PATH:/usr/sbin
 
-deadline=20
-checks=0
+# shellcheck source-path=SCRIPTDIR
+source tests/real/server.sh
 declare -A children=()
 venv=tests/real/venv/bin
 # Another root is for root to enter.
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-work=$(mktemp -d)
 
 finish() {
   local child
@@ -29,32 +28,10 @@ finish() {
 }
 trap finish EXIT
 
-die() {
-  printf 'packaging.sh: %s\n' "$*" >&2
-  exit 1
-}
-
-# equal NAME EXPECTED ACTUAL
-equal() {
-  if [ "$2" != "$3" ]; then
-    printf 'not ok: %s\n--- expected\n%s\n--- actual\n%s\n' "$1" "$2" "$3" >&2
-    exit 1
-  fi
-  checks=$((checks + 1))
-  echo "ok: $1"
-}
-
-# start PROGRAM...: sets `server`, and `port` from the line that it prints.
+# start PROGRAM...: sets `server` and `port`.
 start() {
-  mkfifo "$work/out"
-  "$@" >"$work/out" &
-  server=$!
+  spawn "$@"
   children[$server]=runs
-  local line
-  read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
-  rm "$work/out"
-  [[ $line =~ http://127\.0\.0\.1:([0-9]+)$ ]] || die "not what to open: $line"
-  port=${BASH_REMATCH[1]}
 }
 
 # stop: asks the server to end; sets `status`, its exit code.

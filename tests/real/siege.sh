@@ -21,6 +21,8 @@
 # readers may notice is the time and the memory that an attack takes.
 set -euo pipefail
 cd "$(dirname "$0")"
+# shellcheck source-path=SCRIPTDIR
+source server.sh
 
 : "${SSE_CHAT_BIN:?names no binary: build one with \`cargo build --release\`}"
 SSE_CHAT_BIN=$(cd "$OLDPWD" && realpath "$SSE_CHAT_BIN")
@@ -32,10 +34,7 @@ connections=${SIEGE_CONNECTIONS:-200}
 slow=${SIEGE_SLOW:-50}
 read -r server_core load_core <<<"${SIEGE_CORES:-0 1}"
 peace_seconds=${SIEGE_PEACE:-30}
-deadline=20
-server=
 attackers=()
-work=$(mktemp -d)
 
 finish() {
   local child
@@ -48,23 +47,6 @@ finish() {
 }
 trap finish EXIT
 
-die() {
-  printf 'siege.sh: %s\n' "$*" >&2
-  exit 1
-}
-
-start() {
-  mkfifo "$work/out"
-  taskset -c "$server_core" "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn --limit-loopback >"$work/out" &
-  server=$!
-  local line
-  read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
-  [[ $line =~ open\ (http://127\.0\.0\.1:[0-9]+)$ ]] || die "not what to open: $line"
-  url=${BASH_REMATCH[1]}
-}
-
-status() { sed -nE "s/^$1:\s+([0-9]+) kB/\1/p" "/proc/$server/status"; }
-files() { find "/proc/$server/fd" -mindepth 1 -printf . | wc -c; }
 tell() { echo "$1: $(status VmRSS) KiB, $(status VmHWM) KiB at most; $(files) open files; load $(cut -d ' ' -f 1 /proc/loadavg)"; }
 
 # read_on NAME SECONDS: honest people, who must not lose anything.
@@ -100,7 +82,7 @@ ulimit -n "$(ulimit -Hn)"
 export -f keep_at
 export work seconds slow
 
-start
+spawn taskset -c "$server_core" "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn --limit-loopback
 echo "attack: $publishes publishes and $connections connections a second, 3 modes of slowhttptest with $slow connections a second each"
 read_on before "$peace_seconds"
 tell 'memory before'

@@ -8,16 +8,15 @@
 set -euo pipefail
 
 : "${SSE_CHAT_BIN:?names no binary: run \`bash tests/run.sh real\`}"
-deadline=20
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/server.sh"
 readers=1000
 seconds=15
 # How much memory it may have at most, in KiB: hundreds of clients take an answer
 # of 2 MB in drops. And how much more than before when all is over.
 memory_most=$((192 * 1024))
 memory_left=$((24 * 1024))
-server=
 attackers=()
-work=$(mktemp -d)
 
 finish() {
   local child
@@ -29,22 +28,8 @@ finish() {
 }
 trap finish EXIT
 
-die() {
-  printf 'slow_attacks.sh: %s\n' "$*" >&2
-  exit 1
-}
-
 # start FLAGS...: sets `server` and `url`.
-start() {
-  mkfifo "$work/out"
-  "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn "$@" >"$work/out" &
-  server=$!
-  local line
-  read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
-  rm "$work/out"
-  [[ $line =~ open\ (http://127\.0\.0\.1:[0-9]+)$ ]] || die "not what to open: $line"
-  url=${BASH_REMATCH[1]}
-}
+start() { spawn "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn "$@"; }
 
 # bench NAME FLAGS...: what it says is in a file of that name.
 bench() {
@@ -56,10 +41,6 @@ attack() {
   slowhttptest -c $((300 * seconds)) -r 300 -l "$seconds" -p 5 "${@:2}" >"$work/$1" 2>&1 &
   attackers+=($!)
 }
-
-# status FIELD: a figure of the server's, in KiB.
-status() { sed -nE "s/^$1:\s+([0-9]+) kB/\1/p" "/proc/$server/status"; }
-files() { find "/proc/$server/fd" -mindepth 1 -printf . | wc -c; }
 
 is_running() { [ -n "$(jobs -rp | grep -x "$1")" ]; }
 

@@ -6,7 +6,8 @@
 set -euo pipefail
 
 : "${SSE_CHAT_BIN:?names no binary: run \`bash tests/run.sh real\`}"
-deadline=20
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/server.sh"
 # Of the link's end until nobody is a member any more, in seconds.
 patience=60
 # Only root makes networks.
@@ -16,7 +17,6 @@ servers=sse-chat-s$$
 readers=sse-chat-r$$
 here=192.0.2.1
 there=192.0.2.2
-work=$(mktemp -d)
 declare -A children=()
 
 finish() {
@@ -31,11 +31,6 @@ finish() {
 }
 trap finish EXIT
 
-die() {
-  printf 'vanished.sh: %s\n' "$*" >&2
-  exit 1
-}
-
 in_net() { "${as_root[@]}" ip netns exec "$@"; }
 
 # Two networks, and a link between them that is nobody else's.
@@ -49,16 +44,10 @@ make_networks() {
     in_net "$readers" ip link set link-r up
 }
 
-# start NAME FLAGS...: sets `port`.
+# start FLAGS...: sets `server` and `port`.
 start() {
-  mkfifo "$work/out"
-  "${as_root[@]}" ip netns exec "$servers" "$SSE_CHAT_BIN" --listen "$here:0" --log-level warn "${@:2}" >"$work/out" &
-  children[$!]=$1
-  local line
-  read -r -t "$deadline" line <"$work/out" || die "$1 did not say what to open"
-  rm "$work/out"
-  [[ $line =~ http://$here:([0-9]+)$ ]] || die "not what to open: $line"
-  port=${BASH_REMATCH[1]}
+  spawn "${as_root[@]}" ip netns exec "$servers" "$SSE_CHAT_BIN" --listen "$here:0" --log-level warn "$@"
+  children[$server]=server
 }
 
 # read_as NAME PORT MORE: a reader, who sends MORE after its request.
@@ -90,9 +79,9 @@ until_members() {
 make_networks || die 'no network of its own can be made here: it takes root, and iproute2'
 
 # Their pings find who is gone; and where there is hardly a ping, the kernel does.
-start 'the server with pings'
+start
 often=$port
-start 'the server without pings' --ping 10m
+start --ping 10m
 rarely=$port
 read_as Ann "$often" ''
 read_as Bob "$rarely" ''

@@ -7,9 +7,8 @@ use hyper::{Method, Response};
 use serde::Serialize;
 
 use super::app::App;
-use super::body::Body;
+use super::body::{Body, event_stream};
 use super::code::{Code, Reason};
-use super::events::respond_with;
 use super::guard::Refused;
 use super::problem::Problem;
 use super::route::Route;
@@ -59,5 +58,5 @@ pub(super) fn stream(app: &App, method: &Method, reason: Reason) -> Response<Bod
         Method::HEAD => Bytes::new(),
         _ => event.text(),
     };
-    respond_with(Body::Whole(body))
+    event_stream(Body::Whole(body))
 }

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Response};
 
 use super::app::App;
-use super::body::Body;
+use super::body::{Body, event_stream};
 use super::busy;
 use super::code::{Code, Reason};
 use super::guard::{Refused, TooFast};
@@ -101,7 +101,7 @@ impl Asked<'_> {
 
 fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
     if *asked.method == Method::HEAD {
-        return Ok(respond_with(Body::Whole(Bytes::new())));
+        return Ok(event_stream(Body::Whole(Bytes::new())));
     }
     let permit = match app.rates.take_of_streams(asked.client) {
         Ok(()) => app.admission.stream(asked.client, wish.rooms.len()),
@@ -113,25 +113,9 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
     match app.hub.subscribe(wish) {
         Ok(subscription) => {
             let stream = EventStream::new(app, subscription, permit);
-            Ok(respond_with(Body::Events(Box::new(stream))))
+            Ok(event_stream(Body::Events(Box::new(stream))))
         }
         Err(TooMany::Rooms(error)) => Err(error.into()),
         Err(TooMany::Members) => Ok(busy::stream(app, asked.method, Reason::Members)),
     }
-}
-
-/// An answer that is an event stream, whatever is in it.
-pub(super) fn respond_with(body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store, no-transform"),
-    );
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    response
 }

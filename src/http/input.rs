@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use hyper::header::{CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::app::App;
 use super::code::Code;
 use super::problem::Problem;
-use super::request_body::RequestBody;
+use super::request_body::{RequestBody, is_plain_or_chunked};
 use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
 
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -221,20 +221,6 @@ pub(super) async fn read_fields(
     match format {
         Format::Json => Fields::of_json(&body),
         Format::Form => Fields::of_form(&body),
-    }
-}
-
-/// hyper undoes the chunks, and would pass over a coding below them as if it
-/// were not there (RFC 9112, section 6.1).
-pub(super) fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(coding), None) => coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
     }
 }
 

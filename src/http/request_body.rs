@@ -10,11 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{EXPECT, HeaderMap};
+use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 
 use super::app::App;
 use super::code::Code;
-use super::input::is_plain_or_chunked;
 use super::joined::Joined;
 use super::problem::Problem;
 
@@ -132,4 +131,18 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
         whole.push(piece);
     }
     Ok(whole.into_bytes())
+}
+
+/// hyper undoes the chunks, and would pass over a coding below them as if it
+/// were not there (RFC 9112, section 6.1).
+pub(super) fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
 }

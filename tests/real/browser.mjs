@@ -159,6 +159,11 @@ export class Chat {
     }, hidden);
   }
 
+  /** The page's clock, which is the tests' own, stands still. */
+  async stopTime() {
+    await this.page.clock.pauseAt(await this.page.evaluate(() => Date.now() + 1_000));
+  }
+
   /** Whether the end of the talk is in sight. */
   isAtEnd() {
     return this.page.waitForFunction(() => {

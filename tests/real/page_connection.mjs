@@ -56,10 +56,11 @@ for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?s
     await server.say('lobby', 'Carol', 'before');
     await chat.says('before');
     proxy.answer(EVENTS, { status: 502, body: 'bad gateway' }, 3);
+    const resumed = proxy.next(RESUMED);
     proxy.cut();
     await chat.is('waiting');
     await server.say('lobby', 'Carol', 'meanwhile');
-    await proxy.next(RESUMED);
+    await resumed;
     await chat.says('before', 'meanwhile');
     await chat.is('live');
     await chat.has('#log .gap');
@@ -113,6 +114,7 @@ test('the network is gone for a minute, and told so: nothing is lost', LIMIT, as
     await chat.page.clock.install();
     await chat.say('before');
     await chat.says('before');
+    await chat.stopTime();
     await person.context.setOffline(true);
     await chat.is('waiting');
     assert(await chat.status.isHidden(), 'a moment is nobody’s concern');
@@ -196,12 +198,14 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
   const person = await Person.arrive(t);
   const chat = await person.open(`${server.url}?shared=0`);
   await chat.page.clock.install();
+  await chat.stopTime();
   await server.kill();
   await chat.is('waiting');
   assert(await chat.status.isHidden());
+  await chat.page.clock.resume();
   await chat.status.filter({ hasText: /Trying again in \d+ seconds?\./ }).waitFor();
-  // From here on time stands still: no try but the one that is asked for.
-  await chat.page.clock.pauseAt(await chat.page.evaluate(() => Date.now() + 100));
+  // From here on there is no try but the one that is asked for.
+  await chat.stopTime();
   await server.startAgain();
   await chat.page.getByRole('button', { name: 'Try now' }).click();
   await chat.is('live');

@@ -57,6 +57,7 @@ done
 # Static is what counts here, and not fast: that takes minutes more.
 static=$(CARGO_TARGET_DIR=$target CARGO_PROFILE_RELEASE_LTO=off \
   CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
+  CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_OPT_LEVEL=0 \
   bash "$source/deploy/build-static.sh")
 equal 'the binary needs no library' 'statically linked' "$(ldd "$static" | xargs)"
 

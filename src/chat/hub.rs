@@ -97,13 +97,10 @@ impl Hub {
         totals
     }
 
-    /// Whether there is something to be read in this room: such a room is kept
-    /// for a while, even if everybody leaves it.
-    pub fn has_messages(&self, room: &RoomName) -> bool {
-        let rooms = self.lock();
-        rooms
-            .get(room)
-            .is_some_and(|room| room.history.newest().is_some())
+    /// Whether something was said in this room since it was made: such a room is
+    /// kept for a while, even if everybody leaves it.
+    pub fn has_talk(&self, room: &RoomName) -> bool {
+        self.lock().get(room).is_some_and(|room| room.has_talk)
     }
 
     /// Says `draft` in `room`. It waits for no reader.

@@ -32,6 +32,9 @@ pub(super) struct Room {
     outlets: Vec<Arc<Outlet>>,
     /// Subscriptions to this room. While there is one the room is kept.
     readers: usize,
+    /// Whether something was said here since the room was made. From then on it
+    /// is kept for a while, even if everybody leaves it.
+    pub(super) has_talk: bool,
     last_used: Instant,
 }
 
@@ -55,6 +58,7 @@ impl Room {
             presence: Presence::default(),
             outlets: Vec::new(),
             readers: 0,
+            has_talk: false,
             last_used: now,
         }
     }
@@ -78,6 +82,7 @@ impl Room {
             &created_at,
         );
         self.history.push(frame.clone());
+        self.has_talk = true;
         self.last_used = now;
         self.tell(&News::Update(frame.clone()), now, asleep);
         frame
@@ -143,10 +148,11 @@ impl Room {
         }
     }
 
-    /// Nobody is here, and nobody said anything for `idle`, or ever.
+    /// Nobody is here, and nobody said anything for `idle`, or since the room
+    /// was made.
     pub(super) fn is_idle(&self, now: Instant, idle: std::time::Duration) -> bool {
         let empty = self.readers == 0 && self.presence.count() == 0;
-        empty && (self.ended().is_none() || now.duration_since(self.last_used) >= idle)
+        empty && (!self.has_talk || now.duration_since(self.last_used) >= idle)
     }
 
     /// What must be remembered of this room when it is forgotten; nothing for

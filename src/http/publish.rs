@@ -46,7 +46,7 @@ pub(super) fn say(
     fields: Fields,
 ) -> Result<Published, Problem> {
     let draft = fields.into_draft(app.config.max_message_bytes)?;
-    if app.config.limits.concerns(client) && !app.hub.has_messages(room) {
+    if app.config.limits.concerns(client) && !app.hub.has_talk(room) {
         app.rates.take_for_a_room(client)?;
     }
     app.rates.take_of_room(room, client)?;

@@ -423,6 +423,27 @@ async fn takes_a_byte(server: &TestServer, fields: &str) -> TcpStream {
     slow
 }
 
+/// Of a room that keeps nothing it is still the first message alone that costs.
+#[tokio::test]
+async fn a_room_without_history_is_paid_for_once() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.history = 0;
+        config.limits.publish_rate = Some(Rate {
+            count: NonZeroU32::MIN,
+            per: Duration::from_secs(3600),
+        });
+        config.limits.publish_burst = NonZeroU32::new(20).unwrap();
+    });
+    let mut reader = server.events(EVENTS).await;
+    reader.expect("hello").await;
+    let say = async || server.request("POST", MESSAGES, &of("192.0.2.1"), HI).await;
+    for _ in 0..10 {
+        assert_eq!(say().await.status, 201);
+    }
+    assert_eq!(say().await.status, 429);
+}
+
 /// A proxy that does not buffer waits as long as its client does.
 #[tokio::test]
 async fn an_address_has_so_many_requests_under_way_through_a_proxy() {

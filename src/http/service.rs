@@ -74,7 +74,7 @@ async fn check_and_dispatch(
         return Ok(allowed(route, grant, request.headers()));
     }
     let client = client_of(app, caller, request.headers());
-    let permit = match caller.is_asking_for(client) && !route.is_probe() {
+    let permit = match caller.is_trusted(&app.config.access) && !route.is_probe() {
         true => app.admission.request(client),
         false => Ok(None),
     };

@@ -63,9 +63,10 @@ impl Caller {
         )
     }
 
-    /// Whether it is a proxy that asks for somebody else.
-    pub(in super::super) fn is_asking_for(&self, client: IpAddr) -> bool {
-        client != self.peer
+    /// Whether it is a proxy that is believed, and whose connections are
+    /// therefore not counted for its address.
+    pub(in super::super) fn is_trusted(&self, access: &Access) -> bool {
+        access.trusts(self.peer)
     }
 
     /// Whom it asks for: itself, or who asked the proxy that it is.

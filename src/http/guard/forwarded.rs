@@ -15,20 +15,22 @@ const MAX_HOPS: usize = 32;
 /// Whom `peer` asks for: the first address from the right that is no trusted
 /// proxy's. Where the chain breaks off, or can't be read, it is whoever was
 /// found last; but one that can't be read never makes a client of this machine,
-/// which is not limited.
+/// which is not limited. Nor can a proxy elsewhere have been asked by it: what it
+/// calls so is itself.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access) -> IpAddr {
     let mut client = peer;
     for hop in hops(headers, access.forwarded_header).take(MAX_HOPS) {
         if !access.trusts(client) {
             break;
         }
-        let Some(before) = hop else {
+        let is_possible = |before: &IpAddr| client.is_loopback() || !before.is_loopback();
+        let Some(before) = hop.map(|hop| hop.to_canonical()).filter(is_possible) else {
             return match client.is_loopback() {
                 true => Ipv4Addr::UNSPECIFIED.into(),
                 false => client,
             };
         };
-        client = before.to_canonical();
+        client = before;
     }
     client
 }
@@ -159,6 +161,10 @@ mod tests {
             ("10.0.0.1", &["1.2.3.4, garbage, 10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["1.2.3.4,"], "10.0.0.1"),
             ("10.0.0.1", &["1.2.3.4\u{e9}"], "10.0.0.1"),
+            // Nobody on this machine has asked a proxy on another one.
+            ("10.0.0.1", &["127.0.0.1"], "10.0.0.1"),
+            ("10.0.0.1", &["::ffff:127.0.0.1, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["1.2.3.4, 127.0.0.1"], "10.0.0.1"),
             ("10.0.0.1", &["\u{e9}, 1.2.3.4"], "1.2.3.4"),
         ] {
             assert_eq!(of(peer, lines), found, "{peer} {lines:?}");

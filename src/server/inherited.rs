@@ -25,7 +25,7 @@ const MOST: usize = 1024;
 /// [`StartError::Inherited`] at the first that is not a TCP listener.
 pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
     let variable = |name| std::env::var(name).ok();
-    let is_ours = |id: String| id.parse() == Ok(std::process::id());
+    let is_ours = |id: String| id.is_empty() || id.parse() == Ok(std::process::id());
     if variable("LISTEN_PID").is_none_or(is_ours) {
         check_count(variable("LISTEN_FDS").as_deref()).map_err(StartError::Inherited)?;
     }

@@ -2,7 +2,7 @@
 //! makes it spin.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Listens on one of `all` addresses. `[::]` is every address of IPv4, too,
-/// unless that is one of the others.
+/// unless `0.0.0.0` is one of the others.
 pub(super) fn bind(
     address: SocketAddr,
     all: &[SocketAddr],
@@ -38,8 +38,8 @@ pub(super) fn bind(
     // A server that was restarted takes its port again at once, while its old
     // connections are still in TIME_WAIT. It does not share a port in use.
     socket.set_reuseaddr(true)?;
-    let is_on_same_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
-    if address.is_ipv6() && all.iter().any(is_on_same_port) {
+    let ipv4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+    if address.ip() == Ipv6Addr::UNSPECIFIED && all.contains(&ipv4) {
         SockRef::from(&socket).set_only_v6(true)?;
     }
     socket.bind(address)?;
@@ -140,6 +140,8 @@ mod tests {
         let ipv6 = SocketAddr::new("::".parse().unwrap(), ipv4.port());
         let both = [ipv4, ipv6];
         assert!(bind(ipv6, &[ipv6], &limits).is_err(), "it would be both");
+        let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ipv4.port());
+        assert!(bind(ipv6, &[ipv6, local], &limits).is_err(), "and so here");
         let second = bind(ipv6, &both, &limits).unwrap();
         assert_eq!(second.local_addr().unwrap(), ipv6);
     }

@@ -94,9 +94,14 @@ fn a_socket_for_another_process_is_left_alone() {
             .env("LISTEN_FDS", "5000"),
     );
     assert!(server.request("GET /healthz", "").ends_with("ok"));
-    let mut command = program();
-    let output = command.env("LISTEN_FDS", "5000").output().unwrap();
-    assert_fails(&output, 1, &["LISTEN_FDS", "at most 1024"]);
+    for listen_pid in [None, Some("")] {
+        let mut command = program();
+        command
+            .env("LISTEN_FDS", "5000")
+            .envs(listen_pid.map(|id| ("LISTEN_PID", id)));
+        let output = command.output().unwrap();
+        assert_fails(&output, 1, &["LISTEN_FDS", "at most 1024"]);
+    }
 }
 
 #[test]

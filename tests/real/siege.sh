@@ -21,11 +21,11 @@
 # readers may notice is the time and the memory that an attack takes.
 set -euo pipefail
 cd "$(dirname "$0")"
-# shellcheck source-path=SCRIPTDIR
-source server.sh
 
 : "${SSE_CHAT_BIN:?names no binary: build one with \`cargo build --release\`}"
 SSE_CHAT_BIN=$(cd "$OLDPWD" && realpath "$SSE_CHAT_BIN")
+# shellcheck source-path=SCRIPTDIR
+source server.sh
 seconds=$((${1:-10} * 60))
 readers=${SIEGE_READERS:-1000}
 rate=${SIEGE_RATE:-4}

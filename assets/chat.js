@@ -64,7 +64,7 @@ class Chat {
     showOutbox: () => this.#showOutbox(),
     shown: () => this.#search.apply(),
   });
-  #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.online());
+  #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.suspect());
   #search = new Search();
   #composer;
   #transport = new Transport(server.root, (event) => this.#heard(event));

@@ -91,6 +91,11 @@ export class Connection {
     if (Date.now() - this.#heardAt > ONLINE_MS) this.now();
   }
 
+  /** Something got no answer: what is open may be dead, too. Without a network there is nothing to find out. */
+  suspect() {
+    if (this.#state.reason !== 'offline') this.online();
+  }
+
   /** Somebody does not want to wait. */
   now() {
     this.#failures = 0;
@@ -100,7 +105,7 @@ export class Connection {
   /** The network is gone: there is nothing to try until it is back. */
   offline() {
     if (this.#closed) return;
-    this.#drop();
+    this.stop();
     this.#heardAt = 0;
     this.#say('waiting', null, 'offline');
   }

@@ -59,6 +59,8 @@ class Shared {
 
   online() { this.#say({ say: 'online' }); }
 
+  suspect() { this.#say({ say: 'suspect' }); }
+
   offline() { this.#say({ say: 'offline' }); }
 
   stop() {
@@ -85,6 +87,9 @@ class Shared {
     this.#failed();
   }
 }
+
+/** @param {string} host as in an address */
+const isThisMachine = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
 
 export class Transport {
   /** @type {Shared | Connection} */
@@ -115,9 +120,9 @@ export class Transport {
     this.#way.want(wish);
   }
 
-  /** What was open may be dead. */
-  online() {
-    this.#way.online();
+  /** Something got no answer: the stream may be dead, too. */
+  suspect() {
+    this.#way.suspect();
   }
 
   /** Does not wait for the next try. */
@@ -127,9 +132,10 @@ export class Transport {
 
   #watchThePage() {
     const wake = () => this.#way.wake();
-    addEventListener('online', () => this.online());
+    addEventListener('online', () => this.#way.online());
     addEventListener('focus', wake);
-    addEventListener('offline', () => this.#way.offline());
+    // A server on this machine is there without any network.
+    if (!isThisMachine(location.hostname)) addEventListener('offline', () => this.#way.offline());
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') wake();
     });

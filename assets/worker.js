@@ -11,7 +11,7 @@ import { Snapshot } from './snapshot.js';
 
 /**
  * @typedef {import('./connection.js').Wish} Wish
- * @typedef {{say: 'want', wish: Wish, root: string} | {say: 'wake' | 'online' | 'now' | 'offline' | 'pong' | 'bye'}} FromTab
+ * @typedef {{say: 'want', wish: Wish, root: string} | {say: 'wake' | 'online' | 'suspect' | 'now' | 'offline' | 'pong' | 'bye'}} FromTab
  * @typedef {import('./connection.js').StreamEvent
  *   | {type: 'attached', told: import('./snapshot.js').Told}
  *   | {type: 'full'} | {type: 'ping'}} ToTab

@@ -5,12 +5,18 @@ import { after, before } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
+import { SITE } from './front.mjs';
 import { DEADLINE_MS } from './server.mjs';
 
 /** How long one test may take. */
 export const LIMIT = { timeout: 90_000 };
 /** So that pages come back quickly. */
 export const QUICK = ['--retry', '100ms..200ms'];
+
+/** A server that is to be found elsewhere. */
+export const ELSEWHERE = ['--allowed-host', SITE];
+/** Its address, as of another machine. @param {string} url */
+export const elsewhere = (url) => url.replace('127.0.0.1', SITE);
 
 let browser;
 
@@ -25,8 +31,8 @@ export function launch() {
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-      // The site of docs/proxies/, with a certificate that is made for one test.
-      '--host-resolver-rules=MAP chat.example.org 127.0.0.1', '--ignore-certificate-errors',
+      // The site has a certificate that is made for one test.
+      `--host-resolver-rules=MAP ${SITE} 127.0.0.1`, '--ignore-certificate-errors',
     ],
   });
 }

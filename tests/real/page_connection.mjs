@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person, QUICK } from './browser.mjs';
+import { ELSEWHERE, elsewhere, LIMIT, Person, QUICK } from './browser.mjs';
 import { HttpProxy } from './http_proxy.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
@@ -108,9 +108,9 @@ test('a message that was said to the server before its restart is not shown twic
 
 test('the network is gone for a minute, and told so: nothing is lost', LIMIT, async (t) => {
   for (const seconds of [5, 60]) {
-    const server = await Server.start(t, ...QUICK);
+    const server = await Server.start(t, ...QUICK, ...ELSEWHERE);
     const person = await Person.arrive(t);
-    const chat = await person.open(`${server.url}?shared=0`, 'Alice');
+    const chat = await person.open(elsewhere(`${server.url}?shared=0`), 'Alice');
     await chat.page.clock.install();
     await chat.say('before');
     await chat.says('before');
@@ -130,6 +130,40 @@ test('the network is gone for a minute, and told so: nothing is lost', LIMIT, as
     await chat.has('#log .gap');
     assert.deepEqual((await server.said('lobby')).length, 3);
     person.hadNothingToComplainOf({ netFailures: true });
+  }
+});
+
+test('a letter that gets no answer does not make a page try that knows it is offline', LIMIT, async (t) => {
+  const server = await Server.start(t, ...ELSEWHERE);
+  const person = await Person.arrive(t);
+  const chat = await person.open(elsewhere(`${server.url}?shared=0`), 'Alice');
+  await chat.page.clock.install();
+  await chat.page.route('**/messages', () => new Promise(() => {}));
+  await chat.stopTime();
+  await person.context.setOffline(true);
+  await chat.say('said in the dark');
+  await chat.has('#outbox .text', 'said in the dark');
+  await chat.page.clock.runFor(30_000);
+  await chat.status.filter({ hasText: 'You are offline.' }).waitFor();
+  await chat.page.unroute('**/messages');
+  await person.context.setOffline(false);
+  await chat.page.clock.resume();
+  await chat.says('said in the dark');
+});
+
+test('a server on this machine needs no network', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  for (const url of [server.url, server.url.replace('127.0.0.1', 'localhost')]) {
+    const chat = await person.open(url, 'Alice');
+    await chat.page.evaluate(() => {
+      Object.defineProperty(navigator, 'onLine', { get: () => false });
+      dispatchEvent(new Event('offline'));
+    });
+    // Were the stream gone, this would take until somebody looks at the page.
+    await server.say('lobby', 'Carol', url);
+    await chat.log.filter({ hasText: url }).waitFor();
+    await chat.is('live');
   }
 });
 

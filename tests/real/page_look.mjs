@@ -60,7 +60,7 @@ for (const colorScheme of ['light', 'dark']) {
       assert.deepEqual(await violations(chat.page), [], 'search');
       await person.context.setOffline(true);
       await chat.status.waitFor();
-      assert.deepEqual(await violations(chat.page), [], 'offline');
+      assert.deepEqual(await violations(chat.page), [], 'disconnected');
       await person.context.setOffline(false);
       await chat.is('live');
       person.hadNothingToComplainOf({ netFailures: true });

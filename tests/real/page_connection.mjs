@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { ELSEWHERE, elsewhere, LIMIT, Person, QUICK } from './browser.mjs';
+import { Chat, ELSEWHERE, elsewhere, LIMIT, Person, QUICK } from './browser.mjs';
 import { HttpProxy } from './http_proxy.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
@@ -209,21 +209,27 @@ test('a tunnel whose dead connections are never ended: what was said in it goes 
 test('who looks at the page again and again does not keep it from connecting', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t);
-  const page = await person.context.newPage();
+  const chat = new Chat(await person.context.newPage());
+  const { page } = chat;
   let streams = 0;
-  await page.route('**/events?*', (route) => {
-    streams += 1;
-    return new Promise(() => {});
-  });
-  await page.goto(`${server.url}?shared=0`);
-  await page.locator('html[data-connection=connecting]').waitFor({ state: 'attached' });
-  await page.waitForRequest(/\/events\?/).catch(() => {});
+  page.on('request', (request) => { streams += Number(request.url().includes('/events?')); });
+  await page.route('**/events?*', () => new Promise(() => {}));
   await page.clock.install();
+  await page.goto(`${server.url}?shared=0`);
+  await chat.is('connecting');
+  await chat.stopTime();
+  // A try begins now, and has some seconds; looks come in a fraction of them.
+  await page.clock.runFor(2_000);
+  const request = page.waitForRequest(/\/events\?/);
+  await page.evaluate(() => dispatchEvent(new Event('online')));
+  await request;
   const before = streams;
   for (let look = 0; look < 5; look += 1) {
     await page.evaluate(() => dispatchEvent(new Event('focus')));
     await page.clock.runFor(300);
   }
+  // What has been asked for so far has been counted.
+  await page.evaluate(() => fetch('/healthz'));
   assert.equal(streams, before);
 });
 

@@ -141,7 +141,7 @@ async fn dispatch(
 
 /// Whom the caller asks for. The operator is told once if that can't be known.
 fn client_of(app: &App, caller: Caller, headers: &HeaderMap) -> IpAddr {
-    if let Some(why) = caller.is_mistaken(headers, &app.config.access) {
+    if let Some(why) = caller.mistake(headers, &app.config.access) {
         app.mistaken_proxy.call_once(|| tracing::warn!("{why}"));
     }
     caller.client(headers, &app.config.access)

@@ -482,6 +482,27 @@ async fn an_address_has_so_many_requests_under_way_through_a_proxy() {
     until_readers(&server, 4).await;
 }
 
+/// A proxy that is believed and names nobody asks for itself, many times at once.
+#[tokio::test]
+async fn a_proxy_that_names_nobody_has_so_many_requests_under_way() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.limits.limit_loopback = true;
+        (config.limits.publish_rate, config.limits.room_rate) = (None, None);
+        config.limits.max_connections_per_address = 2;
+        config.limits.send_buffer = 4096;
+    });
+    fill(&server).await;
+    let slow = [
+        takes_a_byte(&server, "").await,
+        takes_a_byte(&server, "").await,
+    ];
+    let refused = server.get(MESSAGES).await;
+    refused.assert_problem(429, "rate_limited");
+    drop(slow);
+    within(async { while server.get(MESSAGES).await.status != 200 {} }).await;
+}
+
 /// Case 55 for what is no stream: a client that takes an answer in drops.
 #[tokio::test]
 async fn an_answer_that_is_not_taken_in_time_is_cut() {

@@ -11,7 +11,6 @@ PATH=$PATH:/usr/sbin
 
 # shellcheck source-path=SCRIPTDIR
 source tests/real/server.sh
-declare -A children=()
 venv=tests/real/venv/bin
 # Another root is for root to enter.
 as_root=()
@@ -27,12 +26,6 @@ finish() {
   rm -rf "$work"
 }
 trap finish EXIT
-
-# start PROGRAM...: sets `server` and `port`.
-start() {
-  spawn "$@"
-  children[$server]=runs
-}
 
 # stop: asks the server to end; sets `status`, its exit code.
 stop() {
@@ -73,7 +66,7 @@ alone=("$(command -v chroot)" --userspec=65534:65534 "$root" /sse-chat)
 # image ARGUMENTS...: the program beside the server, in the same container.
 image() { "${clean[@]}" "SSE_CHAT_LISTEN=0.0.0.0:$port" "${alone[@]}" "$@"; }
 
-start "${clean[@]}" SSE_CHAT_LISTEN=0.0.0.0:0 "${alone[@]}"
+spawn "${clean[@]}" SSE_CHAT_LISTEN=0.0.0.0:0 "${alone[@]}"
 equal 'the image has one file' 'sse-chat' "$(ls -A "$root")"
 equal 'health finds the server' "http://127.0.0.1:$port/healthz: ok" "$(image health)"
 image send --name Ada 'from an empty root' >/dev/null
@@ -99,7 +92,7 @@ systemd-analyze security --offline=true --threshold=5 --no-pager "$work/sse-chat
 # Its port was the last server's, so it is free.
 systemd-socket-activate --listen="127.0.0.1:$port" "$static" --listen 127.0.0.1:1 2>/dev/null >&2 &
 server=$!
-children[$server]=runs
+children[$server]=server
 until : 2>/dev/null <>"/dev/tcp/127.0.0.1/$port"; do
   kill -0 "$server" 2>/dev/null || die 'systemd-socket-activate ended'
 done
@@ -121,9 +114,9 @@ equal 'only nginx can be reached from outside' '8080' "$(of services nginx ports
 cmp -s "$(of services nginx volumes 0 source)" deploy/compose/nginx.conf || die 'nginx has no configuration'
 
 # ---- its nginx, with the addresses of this machine
-start "$static" --listen 127.0.0.1:0 --log-level off
+spawn "$static" --listen 127.0.0.1:0 --log-level off
 chat=$port
-start "$static" --listen 127.0.0.1:0 --log-level off
+spawn "$static" --listen 127.0.0.1:0 --log-level off
 stop
 mkdir "$work/nginx"
 sed -e "s/listen 80;/listen 127.0.0.1:$port;/" -e "s|http://chat:8080|http://127.0.0.1:$chat|" \

@@ -258,7 +258,7 @@ test('waits are random, grow to half a minute, and are never shorter than a quar
   const waits = (luck) => chat.with('connection.js', `async ({ Connection }) => {
     const waits = [];
     const { random } = Math;
-    const [{ setTimeout }, { EventSource, fetch }] = [window, window];
+    const { setTimeout, EventSource, fetch } = window;
     try {
       Math.random = () => ${luck};
       // Each try is refused at once, and each wait is over at once.

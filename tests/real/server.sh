@@ -5,6 +5,8 @@
 deadline=20
 checks=0
 server=
+# What runs, by its process: whoever starts something enters it here.
+declare -A children=()
 work=$(mktemp -d)
 
 die() {
@@ -28,6 +30,7 @@ spawn() {
   mkfifo "$work/out"
   "$@" >"$work/out" &
   server=$!
+  children[$server]=server
   local line
   read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
   rm "$work/out"

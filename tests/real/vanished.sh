@@ -17,7 +17,6 @@ servers=sse-chat-s$$
 readers=sse-chat-r$$
 here=192.0.2.1
 there=192.0.2.2
-declare -A children=()
 
 finish() {
   local child
@@ -47,7 +46,6 @@ make_networks() {
 # start FLAGS...: sets `server` and `port`.
 start() {
   spawn "${as_root[@]}" ip netns exec "$servers" "$SSE_CHAT_BIN" --listen "$here:0" --log-level warn "$@"
-  children[$server]=server
 }
 
 # read_as NAME PORT MORE: a reader, who sends MORE after its request.

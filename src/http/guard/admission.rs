@@ -394,13 +394,13 @@ mod tests {
         let admission = admission(|limits| limits.max_connections_per_address = 2);
         let ask = |client: &str| admission.request(client.parse().unwrap());
         let first = ask("192.0.2.1").unwrap();
-        let _second = ask("192.0.2.1").unwrap();
+        let second = ask("192.0.2.1").unwrap();
         assert_eq!(ask("192.0.2.1").unwrap_err(), Refused::Address);
         assert!(ask("192.0.2.2").unwrap().is_some());
         drop(first);
         let third = ask("192.0.2.1").unwrap();
         assert!((0..9).all(|_| ask("127.0.0.1").unwrap().is_none()));
-        drop((_second, third));
+        drop((second, third));
         assert!(admission.lock().is_empty());
     }
 

@@ -42,7 +42,7 @@ impl Caller {
 
     /// Why it can't be known whom a proxy asks for, if it is one: the operator
     /// has not told of it, or one of the two has the wrong header.
-    pub(in super::super) fn is_mistaken(
+    pub(in super::super) fn mistake(
         &self,
         headers: &HeaderMap,
         access: &Access,
@@ -92,7 +92,7 @@ mod tests {
             }
             let socket = SocketAddr::new(peer.parse().unwrap(), 1);
             let caller = Caller::new(socket, socket, None);
-            caller.is_mistaken(&map, access).is_some()
+            caller.mistake(&map, access).is_some()
         };
         let nobody = Access::default();
         assert!(is_mistaken("127.0.0.1", &["x-forwarded-for"], &nobody));

@@ -33,11 +33,12 @@ pub struct EventStream {
     config: Arc<Config>,
     draining: Arc<Draining>,
     counts: Arc<Counts>,
+    /// Goes before the subscription: who leaves has given its place back.
+    kept: Kept,
     /// `None` once the stream has ended. A drop of it leaves the rooms.
     subscription: Option<Subscription>,
     /// `None` until it is polled: many a stream is given away before that.
     clock: Option<Clock>,
-    kept: Kept,
 }
 
 /// What is kept as long as a stream lives, and does its work when it is dropped.
@@ -109,8 +110,8 @@ impl EventStream {
         }
         if clock.turn.poll(&self.draining, cx).is_ready() {
             ready.push(bye(&self.config).text());
-            self.subscription = None;
             self.kept = Kept::default();
+            self.subscription = None;
         }
         if !ready.is_empty() {
             clock.last_sent = Instant::now();

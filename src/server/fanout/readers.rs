@@ -65,11 +65,14 @@ pub(super) struct Readers<S: Socket> {
 /// One reader.
 #[derive(Debug)]
 struct Place<S> {
+    /// Its line in the log comes first, and its place among the streams is
+    /// free, before anybody can see that it is gone.
+    _kept: Kept,
     state: State<S>,
     /// How many bytes it sent after its request.
     junk: usize,
+    /// Last: a shutdown that waits for it ends the process.
     _permit: Permit,
-    _kept: Kept,
 }
 
 /// What a reader costs beside its place in a group.

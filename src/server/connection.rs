@@ -4,7 +4,9 @@
 //! A client that lets the server wait for too long ends it, too.
 
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::future::{pending, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,6 +91,8 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
             }
         }
         End::Served(Ok(())) => {}
+        // By the kernel's clock, which the socket was given, and not by ours.
+        End::Served(Err(error)) if is_timed_out(&error) => end_late(&stream, &patience, &shared),
         // A client that went away, or sent what is not HTTP: no error of ours.
         End::Served(Err(error)) => {
             shared.connections.broke(&error);
@@ -153,6 +157,12 @@ where
         watch.alarm.poll(watch.patience, cx).map(|()| End::Late)
     })
     .await
+}
+
+/// Whether the socket itself found that nobody takes anything any more.
+fn is_timed_out(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 /// The client let the server wait. What it does not take is not kept for it by

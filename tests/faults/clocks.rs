@@ -26,7 +26,6 @@ async fn jumps_of_the_clock_change_no_order_and_no_wait() {
     for name in ["Ada", "Bob"] {
         scene.writer(name, server.address());
     }
-    scene.client("client", &["a"], server.address());
     let plain = scene.plain("plain", &["a"], server.address());
     scene.all_are_there().await;
     for _ in 0..rounds(1) {

@@ -17,16 +17,17 @@ async fn through_a_bad_network_all_comes_once_and_in_order() {
     let mut server = Running::start(&["--history", "100000"]).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
     let mut scene = Scene::new(ROOMS, random);
+    scene.writer("Gus", server.address());
+    let direct = scene.plain("direct", ROOMS, server.address());
+    scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd", "Dan", "Eve", "Fay"] {
         scene.writer(name, proxy.address);
     }
-    scene.writer("Gus", server.address());
     scene.client("client of a", &["a"], proxy.address);
     scene.client("client of all", ROOMS, proxy.address);
     for number in 0..4 {
         scene.plain(&format!("plain {number} of all"), ROOMS, proxy.address);
     }
-    let direct = scene.plain("direct", ROOMS, server.address());
     scene.all_are_there().await;
     proxy.be_bad();
     scene.say(3000 * rounds(1)).await;

@@ -16,7 +16,7 @@ const FILES: usize = 64;
 // 77
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_descriptors_it_serves_those_who_are_there_and_recovers() {
-    let mut server = Running::start_with_files(FILES, &[]).await;
+    let mut server = Running::start_with_files(FILES, &["--ping", "2s"]).await;
     let mut scene = Scene::new(&["a"], random("descriptors"));
     // A writer keeps its connection.
     for name in ["Ada", "Bob"] {
@@ -51,7 +51,7 @@ async fn without_descriptors_it_serves_those_who_are_there_and_recovers() {
 /// The share of one core that the server uses while nothing happens, over some
 /// of its pings.
 pub(crate) async fn busy_share(server: &Running, reader: &Page) -> f64 {
-    const PINGS: usize = 5;
+    const PINGS: usize = 2;
     let begin = reader.look(|reading| reading.pings());
     let (wall, cpu) = (Instant::now(), server.cpu_time());
     reader

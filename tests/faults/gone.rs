@@ -27,7 +27,7 @@ enum Way {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_go_in_any_way_leave_nothing_behind() {
     let mut random = random("gone");
-    let mut server = Running::start(&[]).await;
+    let mut server = Running::start(&["--ping", "2s"]).await;
     let mut scene = Scene::new(&["a"], random.fork());
     for name in ["Ada", "Bob"] {
         scene.writer(name, server.address());

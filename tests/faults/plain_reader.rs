@@ -14,8 +14,8 @@ use crate::notes::{Notes, Page};
 use crate::record::{Gap, Seen};
 use crate::wire::{Event, Item, Pace, Wire};
 
-/// A stream without a byte for so many pings is given up. A browser would wait
-/// for longer.
+/// A reader who is not patient gives up a stream without a byte for so many
+/// pings. A browser would wait for longer.
 const SILENT_PINGS: u32 = 5;
 /// What the kernel is asked to keep of a slow reader: as little as it can.
 const SMALL: u32 = 2048;
@@ -28,6 +28,7 @@ pub(crate) struct PlainReader {
     /// What it sends on a reconnect; empty for nothing.
     pub(crate) cursor: String,
     retry: Duration,
+    is_patient: bool,
     sips: Option<Notes>,
 }
 
@@ -61,8 +62,16 @@ impl PlainReader {
             path: format!("/events?room={rooms}"),
             cursor: String::new(),
             retry: Duration::from_millis(50),
+            is_patient: true,
             sips: None,
         }
+    }
+
+    /// Gives up a stream for its silence: where bytes are swallowed, or the
+    /// server stands still. Elsewhere only a slow machine is silent.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.is_patient = false;
+        self
     }
 
     /// Reads a byte with each message that is answered, until the faults are
@@ -153,7 +162,10 @@ impl PlainReader {
         let seen = match (&*event.kind, id) {
             ("hello", Some(id)) => {
                 let hello: Hello = parse(&event.data)?;
-                wire.silence = Duration::from_millis(hello.ping_ms) * SILENT_PINGS;
+                wire.silence = match self.is_patient {
+                    true => crate::DEADLINE,
+                    false => Duration::from_millis(hello.ping_ms) * SILENT_PINGS,
+                };
                 if hello.cursor != id {
                     return Err("two cursors".to_owned());
                 }

@@ -28,6 +28,8 @@ pub(crate) struct Scene {
     /// How many messages were allowed.
     asked: usize,
     random: fastrand::Rng,
+    /// Whoever comes gives nothing up for its silence.
+    is_patient: bool,
     people: JoinSet<()>,
 }
 
@@ -39,8 +41,15 @@ impl Scene {
             allowed: Arc::new(Semaphore::new(0)),
             asked: 0,
             random,
+            is_patient: true,
             people: JoinSet::new(),
         }
+    }
+
+    /// Whoever comes from now on has to do with a server or a network that may
+    /// fall silent.
+    pub(crate) fn expect_silence(&mut self) {
+        self.is_patient = false;
     }
 
     /// Somebody who writes in all rooms, in one or the other.
@@ -52,7 +61,10 @@ impl Scene {
     pub(crate) fn writer_of(&mut self, name: &str, address: SocketAddr, bytes: usize) {
         let random = self.random.fork();
         let writer = Writer::new(address, self.notes.clone(), name, self.rooms, random);
-        let writer = writer.with_filler(bytes);
+        let mut writer = writer.with_filler(bytes);
+        if !self.is_patient {
+            writer = writer.impatient();
+        }
         self.people.spawn(writer.write(Arc::clone(&self.allowed)));
     }
 
@@ -67,8 +79,11 @@ impl Scene {
     /// A reader as a browser is one.
     pub(crate) fn plain(&mut self, name: &str, rooms: &[&str], address: SocketAddr) -> Page {
         let page = self.notes.reader(name, rooms, Begins::Now);
-        self.people
-            .spawn(PlainReader::new(address, page.clone()).follow());
+        let mut reader = PlainReader::new(address, page.clone());
+        if !self.is_patient {
+            reader = reader.impatient();
+        }
+        self.people.spawn(reader.follow());
         page
     }
 
@@ -112,12 +127,14 @@ impl Scene {
         self.asked += count;
     }
 
-    /// Waits until all but so many of them were answered.
+    /// Waits until all but so many of them were answered. Each answer has a
+    /// deadline of its own, since they may be many.
     pub(crate) async fn until_left(&self, left: u64) {
         let answered = self.asked - usize::try_from(left).unwrap();
         let mut clock = self.notes.clock();
-        let wait = clock.wait_for(|&count| count >= answered);
-        crate::within(wait).await.unwrap();
+        while *clock.borrow_and_update() < answered {
+            crate::within(clock.changed()).await.unwrap();
+        }
     }
 
     /// Lets them say so many, and waits until all are answered.

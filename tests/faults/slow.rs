@@ -12,7 +12,7 @@ const MEMORY: u64 = 64 << 20;
 // 54 and 55: the slow are told what they lost, and nobody else notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_a_byte_at_a_time_are_told_what_they_lost() {
-    let mut server = Running::start(&["--history", "50", "--stall", "1h"]).await;
+    let mut server = Running::start(&["--history", "50", "--stall", "1h", "--ping", "10s"]).await;
     let mut scene = Scene::new(&["a"], random("slow"));
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer_of(name, server.address(), 4000);

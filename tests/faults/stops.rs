@@ -23,6 +23,9 @@ async fn readers_that_are_stopped_and_go_on_miss_nothing_that_history_holds() {
     }
     scene.all_are_there().await;
     scene.say(20).await;
+    for (_, page) in &tails {
+        page.until(|reading| reading.updates() > 0).await;
+    }
     for _ in 0..rounds(3) {
         // One of them always goes on.
         let spared = random.usize(0..tails.len());
@@ -45,6 +48,7 @@ async fn readers_that_are_stopped_and_go_on_miss_nothing_that_history_holds() {
 async fn a_server_that_is_stopped_and_goes_on_loses_nobody() {
     let mut server = Running::start(&["--history", "100000"]).await;
     let mut scene = Scene::new(ROOMS, random("stopped server"));
+    scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, server.address());
     }

@@ -16,6 +16,7 @@ async fn all_faults_at_once() {
     let mut server = Running::start(&flags).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
     let mut scene = Scene::new(ROOMS, random.fork());
+    scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, proxy.address);
         scene.writer(&format!("{name}2"), server.address());

@@ -12,7 +12,8 @@ use crate::client_reader::{client, shown};
 use crate::notes::Notes;
 use crate::record::{Sent, Shown};
 
-/// How long an answer may take before the message is sent again.
+/// How long an answer may take before a writer who is not patient sends the
+/// message again.
 const ANSWER: Duration = Duration::from_secs(1);
 /// A pause before it is sent again.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -37,7 +38,7 @@ impl Writer {
         random: fastrand::Rng,
     ) -> Self {
         Self {
-            client: client(address).with_deadline(ANSWER),
+            client: client(address).with_deadline(crate::DEADLINE),
             notes,
             name: name.to_owned(),
             rooms: rooms.iter().map(|&room| room.to_owned()).collect(),
@@ -45,6 +46,14 @@ impl Writer {
             n: 0,
             random,
         }
+    }
+
+    /// Sends again what is not answered soon: where answers are swallowed.
+    /// Elsewhere only a slow machine takes so long, and what history has lost
+    /// meanwhile would be said twice.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.client = self.client.with_deadline(ANSWER);
+        self
     }
 
     /// The same, with texts of about so many bytes.

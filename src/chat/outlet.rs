@@ -282,7 +282,9 @@ mod tests {
             let consume = async {
                 let (mut next, mut events) = (0, Vec::new());
                 for _ in 0..10_000 {
-                    match std::future::poll_fn(|cx| outlet.poll_take(cx, &mut events)).await {
+                    let take = std::future::poll_fn(|cx| outlet.poll_take(cx, &mut events));
+                    let taken = tokio::time::timeout(std::time::Duration::from_secs(60), take);
+                    match taken.await.expect("a waiting consumer is woken") {
                         Ok(first) => assert!(first == next, "no hole"),
                         Err(Lagged) => next = outlet.open(),
                     }

@@ -34,7 +34,7 @@ fn report(cheat: Cheat) -> Value {
 /// From a server that loses messages, which are waited for in vain.
 #[track_caller]
 fn report_with_losses(cheat: Cheat) -> Value {
-    report_after(cheat, "1s")
+    report_after(cheat, "3s")
 }
 
 #[track_caller]
@@ -197,13 +197,14 @@ fn the_closed_loop_has_no_more_in_flight_than_it_was_told() {
         "--subscribers",
         "1",
         "--duration",
-        "300ms",
+        "2s",
         "--in-flight",
         "3",
         "--warmup",
         "0s",
+        // Longer than that: what is given up makes place for more.
         "--drain",
-        "500ms",
+        "3s",
     ];
     let (_, report) = report_on(server.address, &load);
     // Nothing ever arrives, so nothing may follow the first three.

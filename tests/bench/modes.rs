@@ -135,7 +135,7 @@ fn what_history_does_not_hold_is_announced_to_who_comes_back() {
         "--missed",
         "30",
         "--drain",
-        "1s",
+        "3s",
         "--",
         "--history",
         "10",

@@ -97,7 +97,7 @@ fn a_gate_that_holds_fails_the_call_and_the_report_is_there() {
     let server = CheatingServer::start(Cheat::Lose { every: 5, how });
     let url = format!("http://{}", server.address);
     let mut args = LOAD.to_vec();
-    args.extend(["--url", &url, "--drain", "300ms", "--publishers", "1"]);
+    args.extend(["--url", &url, "--drain", "3s", "--publishers", "1"]);
     args.extend(["--fail-if", "lost > 3", "--fail-if", "doubled>0"]);
     let called = call(&args);
     assert_eq!(called.code, Some(99), "{called:#?}");
@@ -109,7 +109,7 @@ fn a_report_says_which_gate_failed() {
     let how = Lost::Openly;
     let server = CheatingServer::start(Cheat::Lose { every: 5, how });
     let mut args = LOAD.to_vec();
-    args.extend(["--drain", "300ms", "--publishers", "1"]);
+    args.extend(["--drain", "3s", "--publishers", "1"]);
     args.extend(["--fail-if", "lost>0", "--fail-if", "doubled>0"]);
     let (called, report) = report_on(server.address, &args);
     assert_eq!(called.code, Some(99), "{called:#?}");

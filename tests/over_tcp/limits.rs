@@ -66,6 +66,16 @@ async fn open(server: &TestServer, count: usize) -> Vec<Connection> {
     all
 }
 
+/// Waits until no more connections than these have a place.
+async fn until_connections(server: &TestServer, most: usize) {
+    within(async {
+        while server.app().admission.connections() > most {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_full_server_tells_streams_to_come_back_and_refuses_the_rest() {
     let server = TestServer::start_with(|config| config.limits.max_connections = 3);
@@ -99,7 +109,7 @@ async fn a_full_server_tells_streams_to_come_back_and_refuses_the_rest() {
 
     // A place that is given back is had by the next.
     drop(reader);
-    until_readers(&server, 0).await;
+    until_connections(&server, 2).await;
     server.events(EVENTS).await.expect("hello").await;
 }
 
@@ -514,12 +524,7 @@ async fn an_answer_that_is_not_taken_in_time_is_cut() {
     let begun = Instant::now();
     let mut slow = takes_a_byte(&server, "").await;
     // Its place is given back, with 2 MB on their way.
-    within(async {
-        while server.app().admission.connections() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    until_connections(&server, 0).await;
     assert!(begun.elapsed() >= Duration::from_millis(300));
     let mut rest = Vec::new();
     let cut = within(slow.read_to_end(&mut rest)).await.unwrap_err();

@@ -137,8 +137,10 @@ async fn resumes_count_what_was_replayed_and_each_gap_by_its_reason() {
     assert_eq!(new.messages(1).await, ["four"]);
     let replayed = "sse_chat_replayed_messages_total";
     let given = "sse_chat_deliveries_total";
-    let scrape = Scrape::when(&server, |scrape| scrape.get(given) >= 7.0).await;
-    assert_eq!((scrape.get(given), scrape.get(replayed)), (7.0, 7.0));
+    // They are read one after the other, while they are counted.
+    let both = |scrape: &Scrape| [given, replayed].map(|name| scrape.get(name));
+    let scrape = Scrape::when(&server, |scrape| both(scrape).iter().all(|&n| n >= 7.0)).await;
+    assert_eq!(both(&scrape), [7.0, 7.0]);
     assert_eq!(scrape.get("sse_chat_replays_total"), 4.0);
 }
 

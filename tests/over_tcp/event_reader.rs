@@ -106,12 +106,16 @@ impl EventReader {
 
     /// The next event of this name; others are passed over.
     pub(crate) async fn find(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.next().await;
-            if event.event == name {
-                return event;
+        // Pings would put off the deadline of each event for ever.
+        within(async {
+            loop {
+                let event = self.next().await;
+                if event.event == name {
+                    return event;
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The texts of the next `count` updates.

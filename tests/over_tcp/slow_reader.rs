@@ -87,21 +87,25 @@ async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
 #[tokio::test]
 async fn a_reader_that_takes_nothing_for_too_long_is_let_go() {
     let server = TestServer::start_with(|config| config.limits.stall = Duration::from_millis(500));
-    let mut stopped = server.events("/rooms/lobby/events?name=Bob").await;
+    let bob = "/events?room=lobby&room=quiet&name=Bob";
+    let mut stopped = server.events(bob).await;
     stopped.expect("hello").await;
-    let mut reader = server.events("/rooms/lobby/events?presence=1").await;
+    let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
+    // Where nothing is said, so that it is told in time however long that takes.
+    let mut watcher = server.events("/rooms/quiet/events?presence=1").await;
+    watcher.expect("hello").await;
     say_past(&server, &mut reader, 3000).await;
-    // The kernel finds out by its own probes, and the other reader is told.
+    // The kernel finds out by its own probes, and others are told.
     loop {
-        let change = reader.find("presence").await;
+        let change = watcher.find("presence").await;
         if change.data["left"][0]["name"] == "Bob" {
             break;
         }
     }
     server.say("lobby", "still here").await;
     assert_eq!(reader.messages(1).await, ["still here"]);
-    assert_eq!(server.app().hub.readers(), 1);
+    assert_eq!(server.app().hub.readers(), 2);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ exec </dev/null
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 
 # How long one script may take before it counts as hanging.
-script_limit=300
+script_limit=600
 passed=0
 current='reading the arguments'
 

@@ -15,7 +15,7 @@ const QUICK = ['--retry', '100ms..200ms'];
 let browser;
 
 before(async () => {
-  browser = await puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true });
+  browser = await puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, timeout: 120_000 });
 });
 after(() => browser?.close());
 

@@ -43,6 +43,11 @@ export class HttpProxy {
     return this.asked.filter((asked) => path.test(asked)).length;
   }
 
+  /** How many such requests are open now. @param {RegExp} path */
+  open(path) {
+    return [...this.#open.values()].filter((asked) => path.test(asked)).length;
+  }
+
   /** Resolves at the next request for such a path. @param {RegExp} path */
   next(path) {
     return new Promise((resolve) => this.#waiting.push({ path, resolve }));

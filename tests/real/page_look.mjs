@@ -170,6 +170,7 @@ test('what is said is a log, and who does not see hears of the connection', LIMI
   const chat = await person.open(server.url, 'Alice');
   await chat.page.getByRole('log', { name: 'Messages' }).waitFor();
   await chat.page.locator('#said:not([aria-live])').waitFor();
+  await chat.log.getByText('line 29').waitFor();
   const [row] = await chat.log.locator('.message:not(.first)').all();
   assert.match(await row.textContent(), /^Carolline \d+\d\d:\d\d$/, 'who, what, when');
   await server.kill();
@@ -281,7 +282,7 @@ test('a theme can be chosen, and is there before the first paint', LIMIT, async 
   // With no module loaded yet.
   await chat.page.route('**/chat.js', (route) => route.abort());
   await chat.page.reload({ waitUntil: 'commit' });
-  await chat.page.locator('#log').waitFor({ state: 'attached' });
+  await chat.page.waitForFunction(() => document.getElementById('log') && document.querySelector('link[rel=stylesheet]').sheet);
   assert.equal(await ground(), dark);
   await chat.page.unroute('**/chat.js');
   await chat.page.reload();

@@ -17,7 +17,7 @@ test('the path names the room, and the root is the default one', LIMIT, async (t
   assert.equal((await server.said('聊天室'))[0].name, '小明');
   const home = await person.open(server.url);
   await home.has('h1', 'entrée');
-  assert(await home.page.getByText('Nothing has been said here yet.').isVisible());
+  await home.page.getByText('Nothing has been said here yet.').waitFor();
   await home.has('#room-list .room-name', '聊天室', 'entrée');
   person.hadNothingToComplainOf();
 });

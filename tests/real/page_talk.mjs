@@ -350,6 +350,7 @@ test('a flood is shown to its end, in order, with some hundred messages on the p
   const server = await Server.start(t);
   const person = await Person.arrive(t);
   const chat = await person.open(server.url);
+  await chat.page.locator('#empty').waitFor();
   for (let number = 1; number <= 1_000; number += 1) await server.say('lobby', 'Carol', `message ${number}`);
   await chat.log.getByText('message 1000', { exact: true }).waitFor();
   const numbers = (await chat.log.locator('.text').allTextContents()).map((text) => Number(text.slice(8)));
@@ -362,6 +363,7 @@ test('what came while nobody looked is divided from what was read', LIMIT, async
   const server = await Server.start(t);
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
+  await chat.page.locator('#empty').waitFor();
   await server.say('lobby', 'Carol', 'seen');
   await chat.says('seen');
   assert.equal(await chat.log.locator('.unread').count(), 0);
@@ -409,6 +411,7 @@ test('who comes and goes is said in one line, and a short absence not at all', L
   await carol.page.close();
   await chat.has('#log .people-line', '\u2068Bob\u2069 joined');
   await bob.say('now there is a message');
+  await chat.log.getByText('now there is a message').waitFor();
   await bob.page.close();
   await chat.has('#log .people-line', '\u2068Bob\u2069 joined', '\u2068Bob\u2069 left');
   await chat.has('#people-list .name', 'Alice');

@@ -150,7 +150,7 @@ test('a refused message says why; it can be mended, tried again, or thrown away'
 });
 
 test('who writes too fast is told so, and what was written is sent later', LIMIT, async (t) => {
-  const server = await Server.start(t, '--limit-loopback', '--publish-rate', '30/m', '--publish-burst', '2');
+  const server = await Server.start(t, '--limit-loopback', '--publish-rate', '12/m', '--publish-burst', '2');
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
   for (const text of ['one', 'two', 'three']) await chat.say(text);

@@ -43,8 +43,9 @@ async function livelyServer(t) {
   const server = await Server.start(t, '--retry', '100ms..200ms');
   for (const name of ['Mara', 'Teo', 'Amira', '俊']) {
     const gone = new AbortController();
-    t.after(() => gone.abort());
-    await fetch(`${server.url}/events?room=lobby&name=${encodeURIComponent(name)}`, { signal: gone.signal });
+    const stream = await fetch(`${server.url}/events?room=lobby&name=${encodeURIComponent(name)}`, { signal: gone.signal });
+    // What nobody holds any more, node cancels.
+    t.after(() => gone.abort(stream));
   }
   return server;
 }

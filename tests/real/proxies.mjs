@@ -24,21 +24,29 @@ for (const kind of FRONTS) {
 
     test(`${how}: hello comes at once, and each message within a second`, LIMIT, async (t) => {
       const { front } = await start(t, kind);
-      const [reader, writer] = [new Visitor(t, front, protocol), new Visitor(t, front, protocol)];
-      const asked = performance.now();
-      const stream = await reader.listen('/rooms/lobby/events');
-      await stream.until('hello', () => stream.of('hello').length === 1);
-      assert(performance.now() - asked < SOON_MS);
+      const writer = new Visitor(t, front, protocol);
+      // A machine may stand still for a moment; who holds back events does it each time.
+      const hellos = [];
+      let stream;
+      for (let visit = 0; visit < 3; visit += 1) {
+        const asked = performance.now();
+        stream = await new Visitor(t, front, protocol).listen('/rooms/lobby/events');
+        await stream.until('hello', () => stream.of('hello').length === 1);
+        hellos.push(performance.now() - asked);
+      }
+      assert(Math.min(...hellos) < SOON_MS, String(hellos));
       assert.equal(stream.headers['content-type'], 'text/event-stream');
       assert.equal(stream.headers['cache-control'], 'no-cache, no-store, no-transform');
       assert.equal(stream.headers['content-encoding'], undefined);
+      const times = [];
       for (let number = 1; number <= 20; number += 1) {
         const sent = performance.now();
         const message = await writer.say('lobby', 'Alice', `${number}: ${'é聊🎈'.repeat(number)}`);
         await stream.until('the message', () => stream.of('update').length === number);
-        assert(performance.now() - sent < SOON_MS);
+        times.push(performance.now() - sent);
         assert.deepEqual(stream.of('update').at(-1), { type: 'update', id: message.id, data: message });
       }
+      assert(times.sort((a, b) => a - b)[15] < SOON_MS, String(times));
     });
 
     test(`${how}: who was cut gets exactly what was missed`, LIMIT, async (t) => {
@@ -151,15 +159,16 @@ const withEach = (work) => Promise.all(FRONTS.flatMap((kind) => PROTOCOLS.map((p
 const WAYS = { 'HTTP/1.1': ['cancel', 'halfClose', 'reset'], 'HTTP/2': ['cancel', 'reset'] };
 
 test('the server notices a reader that leaves, however it leaves', LIMIT, (t) => withEach(async (kind, protocol) => {
-  const { front } = await start(t, kind);
+  // No ping is what notices it.
+  const { front } = await start(t, kind, '--ping', '5m');
   const watcher = await new Visitor(t, front, protocol).listen('/rooms/lobby/events?presence=1');
   await Promise.all(WAYS[protocol].map(async (way) => {
     const stream = await new Visitor(t, front, protocol).listen(`/rooms/lobby/events?name=${way}`);
     const has = (what) => watcher.of('presence').some(({ data }) => data[what]?.some(({ name }) => name === way));
     await watcher.until(`${kind}, ${protocol}: ${way} is here`, () => has('joined'));
     stream[way]();
-    // A member is kept for 5 s, since a reload is no leaving; a ping would come after 13 s.
-    await watcher.until(`${kind}, ${protocol}: ${way} is gone`, () => has('left'), 10_000);
+    // A member is kept for 5 s, since a reload is no leaving.
+    await watcher.until(`${kind}, ${protocol}: ${way} is gone`, () => has('left'), 30_000);
   }));
 }));
 

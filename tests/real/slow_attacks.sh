@@ -54,7 +54,7 @@ read_on() {
 command -v slowhttptest >/dev/null || die 'slowhttptest is missing: run `bash tests/run.sh install`'
 ulimit -n "$(ulimit -Hn)"
 
-start --first-byte-timeout 3s --head-timeout 3s --body-timeout 3s --answer-timeout 4s --idle-timeout 3s --stall 4s
+start --first-byte-timeout 3s --head-timeout 3s --body-timeout 3s --answer-timeout 4s --idle-timeout 3s --stall 15s
 
 # What is long to read, and all that makes the server as large as it is in peace.
 bench history --mode publish --publish-path /rooms/long/messages --size 4000 --messages 600

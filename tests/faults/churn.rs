@@ -69,7 +69,7 @@ pub(crate) fn visitor(
     let page = scene
         .notes
         .reader(&format!("visitor {number}"), &rooms, begins);
-    let mut reader = PlainReader::new(address, page);
+    let mut reader = scene.plain_reader(address, page);
     reader.path.push_str(query);
     reader
 }

@@ -79,10 +79,7 @@ impl Scene {
     /// A reader as a browser is one.
     pub(crate) fn plain(&mut self, name: &str, rooms: &[&str], address: SocketAddr) -> Page {
         let page = self.notes.reader(name, rooms, Begins::Now);
-        let mut reader = PlainReader::new(address, page.clone());
-        if !self.is_patient {
-            reader = reader.impatient();
-        }
+        let reader = self.plain_reader(address, page.clone());
         self.people.spawn(reader.follow());
         page
     }
@@ -90,9 +87,18 @@ impl Scene {
     /// The same, a byte at a time, until [`Scene::finish`].
     pub(crate) fn sipping(&mut self, name: &str, rooms: &[&str], address: SocketAddr) -> Page {
         let page = self.notes.reader(name, rooms, Begins::Now);
-        let reader = PlainReader::new(address, page.clone());
+        let reader = self.plain_reader(address, page.clone());
         self.people.spawn(reader.sipping(&self.notes).follow());
         page
+    }
+
+    /// A reader who is as patient as all are, and does nothing yet.
+    pub(crate) fn plain_reader(&self, address: SocketAddr, page: Page) -> PlainReader {
+        let reader = PlainReader::new(address, page);
+        match self.is_patient {
+            true => reader,
+            false => reader.impatient(),
+        }
     }
 
     /// A reader that is a process.

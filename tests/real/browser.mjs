@@ -78,12 +78,17 @@ export class Person {
     return chat;
   }
 
-  /** However long a worker takes for its word, the page waits for it. */
-  async trustsWorkers() {
-    await this.context.addInitScript(() => {
+  /** Where a page of theirs would wait for so long, it waits for another time. @param {number} from @param {number} to in ms */
+  async changeWait(from, to) {
+    await this.context.addInitScript(([from, to]) => {
       const { setTimeout } = window;
-      window.setTimeout = (work, ms) => setTimeout(work, ms === 2_000 ? 60_000 : ms);
-    });
+      window.setTimeout = (work, ms) => setTimeout(work, ms === from ? to : ms);
+    }, [from, to]);
+  }
+
+  /** However long a worker takes for its word, a page waits for it. */
+  async trustsWorkers() {
+    await this.changeWait(2_000, 60_000);
   }
 
   /** Ends the workers that tabs share, as a browser short of memory does. */

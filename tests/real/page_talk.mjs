@@ -395,11 +395,8 @@ test('what came while nobody looked is divided from what was read', LIMIT, async
 test('who comes and goes is said in one line, and a short absence not at all', LIMIT, async (t) => {
   const server = await Server.start(t);
   const [alice, others] = [await Person.arrive(t), await Person.arrive(t)];
-  await alice.context.addInitScript(() => {
-    // The page waits some seconds before it says that somebody left; the test does not.
-    const { setTimeout } = window;
-    window.setTimeout = (work, ms) => setTimeout(work, ms === 8_000 ? 1 : ms);
-  });
+  // The page waits some seconds before it says that somebody left; the test does not.
+  await alice.changeWait(8_000, 1);
   const chat = await alice.open(server.url, 'Alice');
   await chat.say('hello');
   await chat.has('#people-count', '1');

@@ -18,35 +18,38 @@ async function start(t, kind, ...flags) {
   return { server, front: await Front.start(t, kind, server) };
 }
 
+const isSoon = (times) => times.length > 0 && Math.max(...times) < SOON_MS;
+
+/** Listens, and hears twenty messages. Resolves with how long hello and each of them took. */
+async function visitOnce(t, front, protocol) {
+  const [reader, writer] = [new Visitor(t, front, protocol), new Visitor(t, front, protocol)];
+  const asked = performance.now();
+  const stream = await reader.listen('/rooms/lobby/events');
+  await stream.until('hello', () => stream.of('hello').length === 1);
+  const times = [performance.now() - asked];
+  assert.equal(stream.headers['content-type'], 'text/event-stream');
+  assert.equal(stream.headers['cache-control'], 'no-cache, no-store, no-transform');
+  assert.equal(stream.headers['content-encoding'], undefined);
+  for (let number = 1; number <= 20; number += 1) {
+    const sent = performance.now();
+    const message = await writer.say('lobby', 'Alice', `${number}: ${'é聊🎈'.repeat(number)}`);
+    await stream.until('the message', () => stream.of('update').length === number);
+    times.push(performance.now() - sent);
+    assert.deepEqual(stream.of('update').at(-1), { type: 'update', id: message.id, data: message });
+  }
+  return times;
+}
+
 for (const kind of FRONTS) {
   for (const protocol of PROTOCOLS) {
     const how = `${kind}, ${protocol}`;
 
     test(`${how}: hello comes at once, and each message within a second`, LIMIT, async (t) => {
       const { front } = await start(t, kind);
-      const writer = new Visitor(t, front, protocol);
-      // A machine may stand still for a moment; who holds back events does it each time.
-      const hellos = [];
-      let stream;
-      for (let visit = 0; visit < 3; visit += 1) {
-        const asked = performance.now();
-        stream = await new Visitor(t, front, protocol).listen('/rooms/lobby/events');
-        await stream.until('hello', () => stream.of('hello').length === 1);
-        hellos.push(performance.now() - asked);
-      }
-      assert(Math.min(...hellos) < SOON_MS, String(hellos));
-      assert.equal(stream.headers['content-type'], 'text/event-stream');
-      assert.equal(stream.headers['cache-control'], 'no-cache, no-store, no-transform');
-      assert.equal(stream.headers['content-encoding'], undefined);
-      const times = [];
-      for (let number = 1; number <= 20; number += 1) {
-        const sent = performance.now();
-        const message = await writer.say('lobby', 'Alice', `${number}: ${'é聊🎈'.repeat(number)}`);
-        await stream.until('the message', () => stream.of('update').length === number);
-        times.push(performance.now() - sent);
-        assert.deepEqual(stream.of('update').at(-1), { type: 'update', id: message.id, data: message });
-      }
-      assert(times.sort((a, b) => a - b)[15] < SOON_MS, String(times));
+      // A machine may stand still for a moment, but not each time; who holds back events does.
+      let latest = [];
+      for (let visit = 0; visit < 3 && !isSoon(latest); visit += 1) latest = await visitOnce(t, front, protocol);
+      assert(isSoon(latest), String(latest));
     });
 
     test(`${how}: who was cut gets exactly what was missed`, LIMIT, async (t) => {

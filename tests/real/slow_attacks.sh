@@ -54,7 +54,7 @@ read_on() {
 command -v slowhttptest >/dev/null || die 'slowhttptest is missing: run `bash tests/run.sh install`'
 ulimit -n "$(ulimit -Hn)"
 
-start --first-byte-timeout 3s --head-timeout 3s --body-timeout 3s --answer-timeout 4s --idle-timeout 3s --stall 15s
+start --first-byte-timeout 5s --head-timeout 5s --body-timeout 5s --answer-timeout 4s --idle-timeout 3s --stall 15s
 
 # What is long to read, and all that makes the server as large as it is in peace.
 bench history --mode publish --publish-path /rooms/long/messages --size 4000 --messages 600
@@ -78,8 +78,7 @@ wait "$honest" || { cat "$work/readers"; die 'readers noticed the attack'; }
 echo "ok: $readers readers lost nothing"
 sed -n '/^Latency/,/until all/p' "$work/readers"
 
-# 300 a second of each kind, for 3 s at least; a slow machine makes fewer.
-[ "$most_files" -gt $((readers + 700)) ] || die "that was no attack: $most_files open files at most"
+[ "$most_files" -gt $((readers + 1500)) ] || die "that was no attack: $most_files open files at most"
 echo "ok: the attack had $((most_files - files_before - readers)) connections at one time"
 
 wait "${attackers[@]}" || true

@@ -202,17 +202,11 @@ fn who_connects_between_two_servers_is_answered_by_the_second() {
     )
     .unwrap();
     let _second = Running::spawn(&mut handed_copy(&socket));
-    let [during, between] = [during, between].map(|mut waiting| {
+    for mut waiting in [during, between] {
         let mut answer = String::new();
         waiting.read_to_string(&mut answer).unwrap();
-        answer
-    });
-    assert!(between.ends_with("\r\n\r\nok"), "{between}");
-    // If the first took it, and had to wait for its request, that was too late.
-    assert!(
-        during.is_empty() || during.ends_with("\r\n\r\nok"),
-        "{during}"
-    );
+        assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
+    }
 }
 
 #[test]

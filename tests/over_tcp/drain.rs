@@ -25,11 +25,15 @@ async fn a_stream_gets_bye_and_a_clean_end() {
 }
 
 #[tokio::test]
-async fn streams_end_one_after_the_other_each_with_its_own_retry() {
-    const READERS: usize = 300;
+async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry() {
+    const READERS: usize = 1000;
     // Of a grace that no machine needs, turns are drawn from 20 ms a reader.
     let spread = Duration::from_millis(20) * READERS as u32;
-    let server = TestServer::start_with(|config| config.grace = Duration::from_secs(60));
+    let server = TestServer::start_with(|config| {
+        config.grace = Duration::from_secs(60);
+        // Bye is what comes next.
+        config.ping = Duration::from_secs(3600);
+    });
     let mut readers: Vec<EventReader> = Vec::new();
     for _ in 0..READERS {
         readers.push(server.events("/rooms/lobby/events").await);

@@ -1,45 +1,23 @@
 #!/usr/bin/env bash
 # The whole test run. It installs what is missing, and fails, never skips, if
-# something can't be installed or run.
+# something can't be installed or run. It goes on after a failure, lists all
+# failures at the end, and exits with 1.
 #
 #   bash tests/run.sh           everything
 #   bash tests/run.sh rust      format, lints, Rust tests, docs
 #   bash tests/run.sh real      real programs against the release binary
 #   bash tests/run.sh install   only install what is missing
-set -euo pipefail
-cd "$(dirname "$0")/.."
-# Nothing may wait for somebody to type.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+# No step may wait for input.
 exec </dev/null
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 
-# How long one script may take before it counts as hanging.
+# How long one script may take before it counts as hanging, in seconds.
 script_limit=600
-passed=0
-current='reading the arguments'
 
-report() {
-  local status=$?
-  if [ "$status" -eq 0 ]; then
-    echo "$passed passed, 0 failed"
-  else
-    echo "FAILED: $current (exit status $status)"
-    echo "$passed passed, 1 failed"
-  fi
-}
-trap report EXIT
-
-begin() {
-  current=$1
-  echo "== $current (after $SECONDS s)"
-}
-
-# step NAME COMMAND...: the first one that fails ends the run.
-step() {
-  begin "$1"
-  shift
-  "$@"
-  passed=$((passed + 1))
-}
+source tests/steps.sh
+trap run_ended_early EXIT
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -78,20 +56,20 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Debian starts what it installs, unless there is this file: proxies on port 80.
+# Debian starts the services that it installs, here proxies on port 80, unless
+# policy-rc.d forbids it.
 install_packages() (
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     trap 'as_root rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
+    { printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null &&
+      as_root chmod 755 "$policy"; } || exit
   fi
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get -qq install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
 )
 
 install_missing() {
-  begin 'install what is missing'
   have cargo || { echo 'cargo is missing: install Rust from https://rustup.rs' >&2; return 1; }
   local packages
   read -r -d '' -a packages < <(missing_packages; printf '\0')
@@ -101,8 +79,7 @@ install_missing() {
   fi
   echo "missing: ${packages[*]}"
   have apt-get || { echo "no apt-get here: install by hand: ${packages[*]}" >&2; return 1; }
-  as_root apt-get -qq update
-  install_packages "${packages[@]}"
+  as_root apt-get -qq update && install_packages "${packages[@]}" || return
   read -r -d '' -a packages < <(missing_packages; printf '\0')
   if [ "${#packages[@]}" -ne 0 ]; then
     echo "still missing after the install: ${packages[*]}" >&2
@@ -110,17 +87,18 @@ install_missing() {
   fi
 }
 
-# What nobody builds by default still builds.
+# The feature sets that are off by default compile.
 check_other_allocators() {
-  cargo check --locked --no-default-features
-  cargo check --locked --no-default-features --features mimalloc
+  cargo check --locked --no-default-features &&
+    cargo check --locked --no-default-features --features mimalloc
 }
 
 rust_steps() {
+  step 'the steps of a run' bash tests/steps_test.sh
   step 'cargo fmt' cargo fmt --all --check
   step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
   step 'cargo check (other allocators)' check_other_allocators
-  step 'cargo test' cargo test --locked
+  step 'cargo test' cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -129,7 +107,7 @@ rust_steps() {
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
   step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \
     --all-targets --locked -- -D warnings
-  step 'cargo test (peers)' cargo test --manifest-path benches/peers/Cargo.toml --locked
+  step 'cargo test (peers)' cargo test --manifest-path benches/peers/Cargo.toml --locked --no-fail-fast
 }
 
 install_node_packages() {
@@ -139,30 +117,45 @@ install_node_packages() {
 # The page's scripts run as they are; their types are only checked.
 check_page_types() {
   local tsc=tests/real/node_modules/.bin/tsc
-  "$tsc" --project tests/real/tsconfig.json
-  "$tsc" --project tests/real/tsconfig.worker.json
+  "$tsc" --project tests/real/tsconfig.json &&
+    "$tsc" --project tests/real/tsconfig.worker.json
 }
 
 # --no-deps and the check: every version is pinned, none is found by chance.
 install_python_packages() {
-  python3 -m venv --clear tests/real/venv
   local pip=(tests/real/venv/bin/python -m pip --disable-pip-version-check)
-  "${pip[@]}" install --quiet --no-input --no-deps --requirement tests/real/requirements.txt
-  "${pip[@]}" check
+  python3 -m venv --clear tests/real/venv &&
+    "${pip[@]}" install --quiet --no-input --no-deps --requirement tests/real/requirements.txt &&
+    "${pip[@]}" check
 }
 
 real_steps() {
-  step 'cargo build --release' cargo build --release --locked
+  if ! step 'cargo build --release' cargo build --release --locked; then
+    not_run 'there is no release binary' 'real programs'
+    return
+  fi
   step 'npm packages' install_node_packages
   step 'Python packages' install_python_packages
   SSE_CHAT_BIN="$(release_binary)"
   export SSE_CHAT_BIN
+  client_steps
+  page_steps
+  # Both build what they need, so their limits are their own.
+  step 'packaging' timeout --kill-after=10 900 bash tests/real/packaging.sh
+  step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
+}
+
+# Clients, attackers and proxies.
+client_steps() {
   step 'curl' limited bash tests/real/curl.sh
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'slow attacks, vanished readers' slow_and_vanished
   step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
+}
+
+page_steps() {
   step 'page: types' check_page_types
   local part
   for part in talk writing rooms connection look proxies; do
@@ -171,12 +164,9 @@ real_steps() {
   step 'page in Firefox' limited node tests/real/firefox.mjs
   step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
   step "the original demo's page" limited node tests/real/demo.mjs
-  # Both build what they need, so their limits are their own.
-  step 'packaging' timeout --kill-after=10 900 bash tests/real/packaging.sh
-  step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
 }
 
-# Both wait more than they work, so they do it together.
+# Both wait more than they work, so they run at the same time.
 slow_and_vanished() {
   limited bash tests/real/vanished.sh &
   local vanished=$! status=0
@@ -191,23 +181,17 @@ release_binary() {
 
 limited() { timeout --kill-after=10 "$script_limit" "$@"; }
 
-case "${1:-all}" in
-  all)
-    install_missing
-    rust_steps
-    real_steps
-    ;;
-  rust)
-    install_missing
-    rust_steps
-    ;;
-  real)
-    install_missing
-    real_steps
-    ;;
-  install) install_missing ;;
-  *)
-    echo "usage: bash tests/run.sh [all|rust|real|install]" >&2
-    exit 2
-    ;;
+usage() {
+  trap - EXIT
+  echo "usage: bash tests/run.sh [all|rust|real|install]" >&2
+  exit 2
+}
+
+part=${1:-all}
+case "$part" in
+  all | rust | real | install) step 'install what is missing' install_missing ;;
+  *) usage ;;
 esac
+case "$part" in all | rust) rust_steps ;; esac
+case "$part" in all | real) real_steps ;; esac
+finish_run

@@ -1,6 +1,6 @@
 // nginx, HAProxy and Caddy from Debian, run for one test by the recipes of
-// docs/proxies/. Only ports, places and the
-// number of connections are other ones than in the recipes.
+// docs/proxies/. Only ports, paths and the number of connections differ from
+// the recipes.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
+import { freePorts } from './ports.mjs';
 import { within } from './server.mjs';
 
 /** The name of the site in all recipes. */
@@ -29,8 +30,9 @@ const RECIPES = new URL('../../docs/proxies/', import.meta.url);
  * @property {(places: Places) => [string, string][]} places what stands in the recipe, and what the test has there
  * @property {[string, string][]} prefix what docs/proxies.md says to change for a server below /chat/
  * @property {(file: string, folder: string) => [string, ...string[]]} command
- * @property {RegExp} ready what it says when it answers
- * @property {NodeJS.Signals | ((file: string, admin: number) => [string, ...string[]])} reload a signal, or a command
+ * @property {RegExp} ready the line of its log that says that it answers
+ * @property {RegExp} reloaded the line of its log that says that what ran before a reload stops
+ * @property {(front: Front) => Promise<unknown>} reload
  */
 
 /** @type {Record<string, Kind>} */
@@ -56,7 +58,8 @@ const KINDS = {
     prefix: [['location / {', 'location /chat/ {'], ['proxy_pass http://sse_chat;', 'proxy_pass http://sse_chat/;']],
     command: (file, folder) => ['/usr/sbin/nginx', '-p', folder, '-e', 'stderr', '-c', file, '-g', 'daemon off;'],
     ready: /start worker process \d+/,
-    reload: 'SIGHUP',
+    reloaded: /gracefully shutting down/,
+    reload: async (front) => front.signalMain('SIGHUP'),
   },
   HAProxy: {
     recipe: 'haproxy.cfg',
@@ -69,9 +72,12 @@ const KINDS = {
     ],
     prefix: [['    default_backend sse_chat', '    use_backend sse_chat if { path_beg /chat/ }'],
       ['backend sse_chat\n', 'backend sse_chat\n    http-request replace-path /chat(/.*) \\1\n']],
-    command: (file) => ['/usr/sbin/haproxy', '-W', '-db', '-f', file],
+    command: (file, folder) => ['/usr/sbin/haproxy', '-W', '-db', '-S', join(folder, MASTER_SOCKET), '-f', file],
     ready: /Loading success/,
-    reload: 'SIGUSR2',
+    reloaded: /Proxy chat stopped/,
+    // Not by SIGUSR2: the master ignores it until it has entered its loop, which may be after its worker
+    // answers. systemd waits for READY=1, which comes later. The socket answers from within the loop.
+    reload: (front) => askMaster(join(front.folder, MASTER_SOCKET), 'reload\n'),
   },
   Caddy: {
     recipe: 'Caddyfile',
@@ -83,14 +89,18 @@ const KINDS = {
     prefix: [['\treverse_proxy', '\thandle_path /chat/* {\n\treverse_proxy'], [/\n}\n$/, '\n}\n}\n']],
     command: (file) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', file],
     ready: /serving initial configuration/,
-    // `--force`, since it is the same as before.
-    reload: (file, admin) => [
-      'caddy', 'reload', '--force', '--adapter', 'caddyfile', '--config', file, '--address', `127.0.0.1:${admin}`,
-    ],
+    reloaded: /"load complete"/,
+    // `--force`, since the configuration is the same as before.
+    reload: ({ file, ports }) => promisify(execFile)('caddy', [
+      'reload', '--force', '--adapter', 'caddyfile', '--config', file, '--address', `127.0.0.1:${ports.admin}`,
+    ]),
   },
 };
 
-/** All that there are recipes for. */
+/** The socket of HAProxy's master process, in the folder of its test. */
+const MASTER_SOCKET = 'master.sock';
+
+/** Each kind that there is a recipe for. */
 export const FRONTS = Object.keys(KINDS);
 
 const temporaryFiles = (folder) => ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -101,11 +111,13 @@ process.on('exit', () => running.forEach((front) => front.signal('SIGKILL')));
 
 /** One of them, in front of a server. */
 export class Front {
-  /** What it says, for a test that fails. */
-  said = [];
+  /** The lines of its log, for a test that fails. @type {string[]} */
+  log = [];
+  /** The file of its configuration. */
+  file;
+  #kind;
   #child;
-  /** A signal, or a command. */
-  #reload;
+  #lines;
 
   /**
    * Starts one that ends with the test `t`.
@@ -113,36 +125,49 @@ export class Front {
    */
   static async start(t, kind, server, { below } = {}) {
     const front = new Front();
-    const { recipe, places, prefix, command, ready, reload } = KINDS[kind];
+    front.#kind = KINDS[kind];
+    const { recipe, places, prefix } = front.#kind;
     front.folder = await mkdtemp(join(tmpdir(), 'sse-chat-front-'));
     t.after(() => front.#end());
-    // What it starts as another user must get in.
+    // Its workers run as another user, and must be able to enter.
     await chmod(front.folder, 0o755);
     const [http, https, admin] = await freePorts(3);
-    front.ports = { http, https };
+    front.ports = { http, https, admin };
     front.certificate = await certify(front.folder);
     let text = await readFile(new URL(recipe, RECIPES), 'utf8');
     text = replaceEach(text, places({ server: server.host, http, https, admin, folder: front.folder }));
     if (below) text = replaceEach(text, prefix);
-    const file = join(front.folder, recipe);
-    await writeFile(file, text);
-    await front.#run(command(file, front.folder), ready);
-    front.#reload = typeof reload === 'string' ? reload : reload(file, admin);
+    front.file = join(front.folder, recipe);
+    await writeFile(front.file, text);
+    await front.#run();
     return front;
   }
 
-  /** Has it read its file again, as an operator does it. */
+  /** Reads its configuration again. Done when what ran before has begun to stop. */
   async reload() {
-    if (typeof this.#reload === 'string') {
-      this.#child.kill(this.#reload);
-      return;
-    }
-    const [program, ...args] = this.#reload;
-    await within(promisify(execFile)(program, args), 'the reload');
+    const { reload, reloaded } = this.#kind;
+    const done = this.#says(reloaded);
+    await within(reload(this), 'the reload');
+    await within(done, 'the reload is in the log');
   }
 
-  async #run([program, ...args], ready) {
-    // A group of its own, since those that work for it outlive a `kill -9`.
+  /** Kills all of its processes, and starts it again on the same ports. */
+  async restart() {
+    await this.#kill();
+    await this.#run();
+  }
+
+  /** Resolves at the next line of the log that matches. @param {RegExp} pattern */
+  #says(pattern) {
+    return new Promise((resolve) => {
+      this.#lines.on('line', (line) => pattern.test(line) && resolve());
+    });
+  }
+
+  async #run() {
+    const { command, ready } = this.#kind;
+    const [program, ...args] = command(this.file, this.folder);
+    // A process group of its own, since workers outlive a `kill -9` of their master.
     const child = spawn(program, args, {
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -150,18 +175,21 @@ export class Front {
     });
     this.#child = child;
     running.add(this);
-    const isReady = new Promise((resolve, reject) => {
-      createInterface({ input: child.stderr }).on('line', (line) => {
-        this.said.push(line);
-        if (ready.test(line)) resolve();
-      });
+    this.#lines = createInterface({ input: child.stderr }).on('line', (line) => this.log.push(line));
+    const failed = new Promise((_, reject) => {
       child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`${program} exited with ${code}: ${this.said.join('\n')}`)));
+      child.once('exit', (code) => reject(new Error(`${program} exited with ${code}: ${this.log.join('\n')}`)));
     });
-    await within(isReady, `${program} is ready`);
+    failed.catch(() => {});
+    await within(Promise.race([this.#says(ready), failed]), `${program} is ready`);
   }
 
-  /** To all of its processes. */
+  /** Sends a signal to the process that was started, not to its workers. @param {NodeJS.Signals} signal */
+  signalMain(signal) {
+    this.#child.kill(signal);
+  }
+
+  /** Sends a signal to all of its processes. @param {NodeJS.Signals} signal */
   signal(signal) {
     try {
       process.kill(-this.#child.pid, signal);
@@ -170,16 +198,29 @@ export class Front {
     }
   }
 
-  async #end() {
+  async #kill() {
     const child = this.#child;
     if (child?.pid && child.exitCode === null && child.signalCode === null) {
       const exit = once(child, 'exit');
       this.signal('SIGKILL');
       await within(exit, 'the proxy ends');
     }
+  }
+
+  async #end() {
+    await this.#kill();
     running.delete(this);
     await rm(this.folder, { recursive: true });
   }
+}
+
+/** Sends a command to the master process of HAProxy. Done when it has closed the connection. */
+async function askMaster(socket, command) {
+  const connection = net.connect(socket);
+  // A reload resets the connection.
+  connection.on('error', () => {}).end(command);
+  connection.resume();
+  await once(connection, 'close');
 }
 
 /** Replaces what must stand there, once. @param {[string | RegExp, string][]} changes */
@@ -201,13 +242,4 @@ async function certify(folder) {
   const [keyText, text] = await Promise.all([key, certificate].map((file) => readFile(file, 'utf8')));
   await writeFile(join(folder, 'both.pem'), text + keyText);
   return text;
-}
-
-/** Ports that nobody has at the moment. */
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }

@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
+import { freePorts } from './ports.mjs';
+
 /** How long anything that a test awaits may take. */
 export const DEADLINE_MS = 20_000;
 
@@ -39,7 +41,9 @@ export class Server {
     const server = new Server();
     server.#flags = flags;
     t.after(() => server.kill());
-    await server.#spawn('127.0.0.1:0');
+    // A port of its own for as long as the test lives: it may start again.
+    const [port] = await freePorts(1);
+    await server.#spawn(`127.0.0.1:${port}`);
     return server;
   }
 

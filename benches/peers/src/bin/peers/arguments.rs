@@ -1,6 +1,6 @@
 //! The command line, and what follows from it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Servers to measure [default: all]
+    /// Servers to measure [default: all; `before` only with --before]
     #[arg(long, value_name = "SERVER", value_enum, value_delimiter = ',')]
     servers: Vec<Server>,
 
@@ -42,13 +42,31 @@ pub(crate) struct Arguments {
         default_value = "target/release/sse-chat"
     )]
     pub(crate) sse_chat: PathBuf,
+
+    /// An earlier build, measured as the server `before` by the same load
+    /// generator
+    #[arg(long, value_name = "PATH")]
+    before: Option<PathBuf>,
 }
 
 impl Arguments {
     /// The servers, in the order of the tables.
     pub(crate) fn servers(&self) -> Vec<Server> {
-        let asked = |server: &Server| self.servers.is_empty() || self.servers.contains(server);
+        let asked = |server: &Server| match self.servers.is_empty() {
+            true => *server != Server::Before || self.before.is_some(),
+            false => self.servers.contains(server),
+        };
         Server::ALL.into_iter().filter(asked).collect()
+    }
+
+    /// The build of this project that `server` is. Fails without `--before` where
+    /// that is needed.
+    pub(crate) fn build(&self, server: Server) -> Result<&Path, String> {
+        match (server, &self.before) {
+            (Server::Before, Some(before)) => Ok(before),
+            (Server::Before, None) => Err("the server `before` needs --before PATH".into()),
+            _ => Ok(&self.sse_chat),
+        }
     }
 
     /// The works, in the order of the tables.
@@ -75,7 +93,7 @@ impl Arguments {
         }
     }
 
-    /// What somebody types to do the same again: without this machine's paths.
+    /// The command that repeats this run, without this machine's paths.
     pub(crate) fn command(&self) -> String {
         let mut command = String::from("bash benches/peers/run.sh");
         if self.quick {
@@ -87,6 +105,9 @@ impl Arguments {
         if !self.servers.is_empty() {
             let names: Vec<_> = self.servers().iter().map(|one| one.name()).collect();
             command.push_str(&format!(" --servers {}", names.join(",")));
+        }
+        if self.before.is_some() {
+            command.push_str(" --before PATH");
         }
         if !self.works.is_empty() {
             let names: Vec<_> = self.works().iter().map(|one| one.name()).collect();
@@ -101,7 +122,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_is_told_without_paths() {
+    fn an_earlier_build_is_measured_only_when_it_is_named() {
+        let parse = |typed: &str| Arguments::try_parse_from(typed.split(' ')).expect("valid");
+        assert!(!parse("peers").servers().contains(&Server::Before));
+        let named = parse("peers --before /a/b");
+        assert!(named.servers().contains(&Server::Before));
+        assert_eq!(named.build(Server::Before), Ok(Path::new("/a/b")));
+        assert_eq!(named.command(), "bash benches/peers/run.sh --before PATH");
+        let missing = parse("peers --servers before");
+        assert!(missing.build(Server::Before).is_err());
+    }
+
+    #[test]
+    fn the_command_has_no_paths() {
         let typed = "peers --servers nchan,floor --rounds 2 --out /a/b --sse-chat /c/d";
         let arguments = Arguments::try_parse_from(typed.split(' ')).expect("valid");
         assert_eq!(

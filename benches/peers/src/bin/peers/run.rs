@@ -26,8 +26,8 @@ const OTHER_FILES: u64 = 250;
 /// Does all of it. Fails, with its results written, when a measurement failed.
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let mut runner = Runner::new(arguments).await?;
-    // Before the rounds: what is missing is missed at once.
-    let versions = versions::of(&arguments.servers(), &arguments.sse_chat).await?;
+    // Before the rounds, so that a missing program is noticed at once.
+    let versions = versions::of(arguments).await?;
     let results = runner.rounds(arguments).await?;
     runner.write(arguments, versions, &results)?;
     let failures = results.failures();
@@ -132,7 +132,7 @@ impl Runner {
                         scale,
                         round,
                     };
-                    self.step(step, &mut results).await?;
+                    self.step(arguments, step, &mut results).await?;
                 }
             }
             // Each server comes after each other one in some round.
@@ -143,8 +143,14 @@ impl Runner {
 
     /// One measurement. A server that fails does not end the others' work; that
     /// a result can't be written does.
-    async fn step(&self, step: Step, results: &mut Results) -> Result<(), String> {
-        let measured = self.measure(step).await;
+    async fn step(
+        &self,
+        arguments: &Arguments,
+        step: Step,
+        results: &mut Results,
+    ) -> Result<(), String> {
+        let build = arguments.build(step.server)?;
+        let measured = self.measure(build, step).await;
         let Step { work, server, .. } = step;
         let place = format!(
             "round {}  {:14}  {:10}",
@@ -171,12 +177,16 @@ impl Runner {
         Ok(())
     }
 
-    async fn measure(&self, step: Step) -> Result<(Vec<u8>, crate::report::Report), String> {
+    async fn measure(
+        &self,
+        build: &Path,
+        step: Step,
+    ) -> Result<(Vec<u8>, crate::report::Report), String> {
         let cores = match step.work.shares_cores() {
             true => Cores::Shared,
             false => self.cores,
         };
-        let running = Running::start(step.server, &self.sse_chat, cores).await?;
+        let running = Running::start(step.server, build, cores).await?;
         let what = (step.work, step.server, step.scale);
         let measured = bench::measure(&self.sse_chat, cores, &running, what).await;
         running.stop().await;

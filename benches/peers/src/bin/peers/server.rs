@@ -19,6 +19,8 @@ pub(crate) enum Server {
     Floor,
     /// This project
     SseChat,
+    /// An earlier build of this project; needs --before
+    Before,
     /// nginx with the module nchan
     Nchan,
     /// axum's Sse on a tokio broadcast channel
@@ -36,9 +38,10 @@ pub(crate) struct Invocation {
 
 impl Server {
     /// All of them, in the order of the tables.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Floor,
         Self::SseChat,
+        Self::Before,
         Self::Nchan,
         Self::Axum,
         Self::BetterSse,
@@ -48,6 +51,7 @@ impl Server {
         match self {
             Self::Floor => "floor",
             Self::SseChat => "sse-chat",
+            Self::Before => "before",
             Self::Nchan => "nchan",
             Self::Axum => "axum",
             Self::BetterSse => "better-sse",
@@ -58,14 +62,15 @@ impl Server {
     pub(crate) fn can(self, work: Work) -> bool {
         match work {
             // The others keep no history.
-            Work::Resume => matches!(self, Self::SseChat | Self::Nchan),
+            Work::Resume => matches!(self, Self::SseChat | Self::Before | Self::Nchan),
             // It needs more than a second for each of its messages.
             Work::Sender => self != Self::BetterSse,
             _ => true,
         }
     }
 
-    /// How it is started on `port`. `scratch` is an empty folder of its own.
+    /// How it is started on `port`. `sse_chat` is the build to start, `scratch` an
+    /// empty folder of its own.
     pub(crate) fn invocation(
         self,
         sse_chat: &Path,
@@ -77,7 +82,7 @@ impl Server {
             Self::Axum => (beside_this_program("axum_sse")?, port.to_string()),
             // A copy, so that it shares no pages with the load generator, which
             // is the same program.
-            Self::SseChat => (
+            Self::SseChat | Self::Before => (
                 copy(sse_chat, scratch)?,
                 format!("serve --listen 127.0.0.1:{port} --log-level warn"),
             ),

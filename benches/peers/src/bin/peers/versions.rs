@@ -6,18 +6,21 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::arguments::Arguments;
 use crate::server::{BETTER_SSE, Server, nginx_program};
 
 const CARGO_LOCK: &str = include_str!("../../../Cargo.lock");
 const NPM_LOCK: &str = include_str!("../../../better-sse/package-lock.json");
 
 /// Fails when a program is missing.
-pub(crate) async fn of(servers: &[Server], sse_chat: &Path) -> Result<Vec<String>, String> {
+pub(crate) async fn of(arguments: &Arguments) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
-    for server in servers {
+    for server in arguments.servers() {
+        let build = arguments.build(server)?;
         lines.push(match server {
             Server::Floor => "floor: a bare loop of non-blocking writes (src/bin/floor)".into(),
-            Server::SseChat => of_ours(sse_chat).await?,
+            Server::SseChat => of_ours(build).await?,
+            Server::Before => format!("before: {}, an earlier build", version(build).await?),
             Server::Nchan => of_nchan().await?,
             Server::Axum => of_axum(),
             Server::BetterSse => of_better_sse().await?,
@@ -26,8 +29,12 @@ pub(crate) async fn of(servers: &[Server], sse_chat: &Path) -> Result<Vec<String
     Ok(lines)
 }
 
+async fn version(sse_chat: &Path) -> Result<String, String> {
+    said(Command::new(sse_chat).arg("--version")).await
+}
+
 async fn of_ours(sse_chat: &Path) -> Result<String, String> {
-    let version = said(Command::new(sse_chat).arg("--version")).await?;
+    let version = version(sse_chat).await?;
     // A copy without its history has none.
     let commit = said(Command::new("git").args(["describe", "--always", "--dirty"])).await;
     Ok(match commit {

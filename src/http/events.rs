@@ -76,10 +76,15 @@ impl Asked<'_> {
     }
 
     /// The header wins over the query: on a reconnect a browser sends the same
-    /// URL again, and only the header is up to date.
+    /// URL again, and only the header is up to date. In the query the last value
+    /// wins: polyfills append theirs to the page's URL, so it is the newest.
+    /// An empty value is none (HTML standard, "last event ID string").
     fn cursor(&self) -> Option<Cursor> {
-        let header = self.headers.get("last-event-id").map(HeaderValue::as_bytes);
-        let sent = header.or_else(|| self.query.first_bytes("last_event_id"));
+        let headers = self.headers.get_all("last-event-id").iter();
+        let header = headers
+            .map(HeaderValue::as_bytes)
+            .find(|value| !value.is_empty());
+        let sent = header.or_else(|| self.query.last_bytes(is_cursor_key));
         sent.map(Cursor::parse)
     }
 
@@ -97,6 +102,18 @@ impl Asked<'_> {
             _ => Err(wrong()),
         }
     }
+}
+
+/// Whether a key of the query names the cursor. Clients that can't set the
+/// header each spell it in their own way: `lastEventId` (Yaffle's polyfill),
+/// `Last-Event-ID` (Mercure), `last-event-id` (jsenv), `last_event_id` (nchan),
+/// `evs_last_event_id` (amvtek's polyfill). So case, `-` and `_` don't matter.
+fn is_cursor_key(key: &[u8]) -> bool {
+    let key = key.strip_prefix(b"evs_").unwrap_or(key);
+    let letters = key.iter().filter(|byte| !matches!(byte, b'-' | b'_'));
+    letters
+        .map(u8::to_ascii_lowercase)
+        .eq(b"lasteventid".iter().copied())
 }
 
 fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
@@ -117,5 +134,39 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
         }
         Err(TooMany::Rooms(error)) => Err(error.into()),
         Err(TooMany::Members) => Ok(busy::stream(app, asked.method, Reason::Members)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_the_cursor_is_known() {
+        for key in [
+            "last_event_id",
+            "lastEventId",
+            "lastEventID",
+            "LastEventId",
+            "Last-Event-ID",
+            "Last-Event-Id",
+            "last-event-id",
+            "evs_last_event_id",
+        ] {
+            assert!(is_cursor_key(key.as_bytes()), "{key}");
+        }
+        for key in [
+            "",
+            "evs_",
+            "id",
+            "last_event",
+            "event_id",
+            "last_event_ids",
+            "xlasteventid",
+            "last.event.id",
+            "last event id",
+        ] {
+            assert!(!is_cursor_key(key.as_bytes()), "{key}");
+        }
     }
 }

@@ -62,9 +62,13 @@ impl<'a> Pairs<'a> {
             .collect()
     }
 
-    /// The first value of `key`, whatever bytes it is.
-    pub(super) fn first_bytes(&self, key: &str) -> Option<&[u8]> {
-        self.values(key).next()
+    /// The last value that is not empty under a key that `is_key` accepts,
+    /// whatever bytes it is.
+    pub(super) fn last_bytes(&self, is_key: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
+        let mut pairs = self.pairs.iter().rev();
+        pairs
+            .find(|(key, value)| !value.is_empty() && is_key(key))
+            .map(|(_, value)| &**value)
     }
 
     fn values(&self, key: &str) -> impl Iterator<Item = &[u8]> {
@@ -235,7 +239,7 @@ mod tests {
         assert_eq!(pairs.one("b").unwrap(), Some(""));
         assert_eq!(pairs.one("ab").unwrap(), Some("%zz%"));
         assert_eq!(pairs.one("z").unwrap(), None);
-        assert_eq!(pairs.first_bytes("c"), Some(&b"\xFF"[..]));
+        assert_eq!(pairs.last_bytes(|key| key == b"c"), Some(&b"\xFF"[..]));
         assert!(pairs.one("c").is_err());
         assert!(Pairs::of_query(Some("a=1&a=1")).one("a").is_err());
     }

@@ -27,6 +27,7 @@ mod bad_http;
 mod bad_input;
 mod bad_targets;
 mod bodies;
+mod cursor_spellings;
 mod drain;
 mod first_write;
 mod gone_clients;

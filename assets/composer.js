@@ -6,6 +6,7 @@ import { say } from './language.js';
 import { memory } from './memory.js';
 import { announce } from './notice.js';
 import { bytesOf, readText } from './protocol.js';
+import { isVisible } from './visible.js';
 
 /** The counter shows when less than this part of the limit is left. */
 const NEAR = 0.2;
@@ -105,7 +106,7 @@ export class Composer {
 
   #submit() {
     const text = readText(this.#box.value);
-    if (text.trim() === '') return this.#box.focus();
+    if (!isVisible(text)) return this.#box.focus();
     // The counter has shown it; here it is said aloud.
     if (this.#over(text) > 0) return announce(say('bytesOver', { n: this.#over(text) }));
     const room = this.#room;

@@ -1,5 +1,7 @@
 // The words of the wire: what the server sends, and what it takes.
 
+import { hidesSomething } from './visible.js';
+
 /**
  * @typedef {{id: string, room: string, number: number, name: string, message: string,
  *            created_at: string, client_id?: string}} Message
@@ -41,7 +43,7 @@ export const readName = (text) => text.normalize('NFC').replace(/\p{White_Space}
 /** Whether the server would take it. @param {string} name as `readName` gives it */
 export const isName = (name) =>
   [...name].length >= 1 && [...name].length <= 32
-  && !/[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]|\p{M}{5}/u.test(name);
+  && !/\p{Cc}|\p{M}{5}/u.test(name) && !hidesSomething(name);
 
 /** @param {string} text @returns {string | null} a room's name as the server keeps it; null where it takes none */
 export function readRoom(text) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event_id::EventId;
 use super::name::{RoomName, UserName};
+use super::visible::is_visible;
 use crate::sse;
 
 /// What a frame costs beside its event: its own fields, its places in the
@@ -19,15 +20,17 @@ use crate::sse;
 const FRAME_OVERHEAD_BYTES: usize = 200;
 
 /// A message's text: UTF-8 with LF as its only line end, no white space at its
-/// end, not empty, no C0 control but LF and TAB.
+/// end, with something visible in it, no C0 control but LF and TAB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageText(String);
 
-/// The text can't be said; which rule it breaks.
+/// The text is no message; which rule it breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidText {
-    /// There is nothing but white space.
+    /// Nothing but white space.
     Empty,
+    /// Nothing that can be seen.
+    Invisible,
     /// A C0 control other than LF and TAB.
     Control,
     /// More bytes than the server takes.
@@ -58,6 +61,9 @@ impl MessageText {
         if text.chars().any(|c| c < ' ' && c != '\n' && c != '\t') {
             return Err(InvalidText::Control);
         }
+        if !text.chars().any(is_visible) {
+            return Err(InvalidText::Invisible);
+        }
         Ok(Self(text.into_owned()))
     }
 
@@ -71,6 +77,7 @@ impl fmt::Display for InvalidText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("a message is not empty"),
+            Self::Invisible => f.write_str("a message has something visible in it"),
             Self::Control => {
                 f.write_str("a message has no control characters but line feed and tab")
             }
@@ -261,6 +268,22 @@ mod tests {
         );
         assert_eq!(text("1234567890123456 \n"), Ok("1234567890123456".into()));
         assert_eq!(text("1234567\r\n12345678"), Ok("1234567\n12345678".into()));
+    }
+
+    #[test]
+    fn a_text_of_which_nothing_is_visible_is_none() {
+        for nothing in [
+            "\u{3164}",
+            "\u{2800}",
+            "\u{200B}\n\u{FEFF}",
+            "\u{AD}",
+            "\u{7F}\u{85}",
+        ] {
+            assert_eq!(text(nothing), Err(InvalidText::Invisible), "{nothing:?}");
+        }
+        for something in ["\u{3164}a", "a\u{AD}b", "\u{200B}.", "\u{301}", "👍"] {
+            assert_eq!(text(something), Ok(something.into()));
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod rooms;
 mod start;
 mod subscription;
 mod totals;
+mod visible;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};

@@ -10,6 +10,8 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::visible::hides_something;
+
 const MAX_ROOM_CHARS: usize = 64;
 const MAX_USER_NAME_CHARS: usize = 32;
 const MAX_COMBINING_MARKS: usize = 4;
@@ -57,8 +59,9 @@ impl fmt::Display for InvalidRoom {
 impl std::error::Error for InvalidRoom {}
 
 /// A person's name: trimmed, inner white space folded to one space, NFC; 1 to
-/// 32 characters, none of which is invisible on purpose or turns the direction
-/// of the text around it, and at most 4 combining marks in a row.
+/// 32 characters. None of them is a control or shows nothing, unless a script or
+/// an emoji needs it, so two names that look the same differ in what can be
+/// seen; and at most 4 combining marks in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct UserName(#[serde(serialize_with = "as_str")] Arc<str>);
@@ -68,7 +71,7 @@ pub struct UserName(#[serde(serialize_with = "as_str")] Arc<str>);
 pub enum InvalidUserName {
     /// Nothing is left after trimming, or more than 32 characters.
     Length,
-    /// A control character, or one that hides or turns text.
+    /// A control character, or one that shows nothing and is not needed.
     Character,
     /// More than 4 combining marks in a row.
     CombiningMarks,
@@ -85,7 +88,7 @@ impl UserName {
         if name.is_empty() {
             return Err(InvalidUserName::Length);
         }
-        if name.chars().any(hides_or_turns) {
+        if name.chars().any(char::is_control) || hides_something(&name) {
             return Err(InvalidUserName::Character);
         }
         if longest_run_of_marks(&name) > MAX_COMBINING_MARKS {
@@ -142,12 +145,6 @@ fn nfc(text: &str, most: usize) -> Option<String> {
     let mut chars = text.nfc();
     let name: String = chars.by_ref().take(most).collect();
     chars.next().is_none().then_some(name)
-}
-
-fn hides_or_turns(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
 }
 
 fn longest_run_of_marks(name: &str) -> usize {
@@ -250,6 +247,9 @@ mod tests {
             ("a\u{2069}", InvalidUserName::Character),
             ("a\u{2060}b", InvalidUserName::Character),
             ("\u{FEFF}a", InvalidUserName::Character),
+            ("\u{3164}", InvalidUserName::Character),
+            ("Ali\u{AD}ce", InvalidUserName::Character),
+            ("\u{2800}", InvalidUserName::Character),
             (
                 "a\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
                 InvalidUserName::CombiningMarks,

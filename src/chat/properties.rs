@@ -6,14 +6,12 @@ use std::fmt::Debug;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::visible::{hides_something, is_visible};
 use super::{ClientId, Cursor, Draft, EventId, Frame, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
 /// Bytes of a message's text, few, so that texts of that length are found.
 const MAX_TEXT_BYTES: usize = 64;
-/// What turns or hides the text around it.
-const BIDI_OR_INVISIBLE: &str = "\u{61C}\u{200E}\u{200F}\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\
-    \u{2066}\u{2067}\u{2068}\u{2069}\u{200B}\u{2060}\u{FEFF}";
 
 /// Each kind of text is taken exactly when the rules hold, is what the rules
 /// make of it, and taken again it is the same.
@@ -64,10 +62,11 @@ fn room_by_the_rules(text: &str) -> Option<String> {
 fn user_name_by_the_rules(text: &str) -> Option<String> {
     let folded: Vec<&str> = text.split_whitespace().collect();
     let name: String = folded.join(" ").nfc().collect();
-    let visible = |c: char| !c.is_control() && !BIDI_OR_INVISIBLE.contains(c);
     let chars: Vec<char> = name.chars().collect();
     let holds = (1..=32).contains(&chars.len())
-        && chars.iter().all(|&c| visible(c))
+        && !name.contains(char::is_control)
+        && !hides_something(&name)
+        && chars.iter().any(|&c| is_visible(c))
         && !chars
             .windows(5)
             .any(|five| five.iter().all(|&c| is_combining_mark(c)));
@@ -78,7 +77,9 @@ fn text_by_the_rules(text: &str) -> Option<String> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let text = text.trim_end();
     let sayable = |c: char| !('\0'..='\u{1F}').contains(&c) || c == '\n' || c == '\t';
-    let holds = (1..=MAX_TEXT_BYTES).contains(&text.len()) && text.chars().all(sayable);
+    let holds = (1..=MAX_TEXT_BYTES).contains(&text.len())
+        && text.chars().all(sayable)
+        && text.chars().any(is_visible);
     holds.then(|| text.to_owned())
 }
 

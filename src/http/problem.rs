@@ -145,7 +145,9 @@ impl From<InvalidText> for Problem {
     fn from(error: InvalidText) -> Self {
         let code = match error {
             InvalidText::TooLarge { .. } => Code::MessageTooLarge,
-            InvalidText::Empty | InvalidText::Control => Code::InvalidMessage,
+            InvalidText::Empty | InvalidText::Invisible | InvalidText::Control => {
+                Code::InvalidMessage
+            }
         };
         code.because(error.to_string())
     }

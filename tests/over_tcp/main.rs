@@ -32,6 +32,7 @@ mod drain;
 mod first_write;
 mod gone_clients;
 mod history;
+mod invisible;
 mod last_request;
 mod limits;
 mod metrics;

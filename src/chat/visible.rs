@@ -1,0 +1,180 @@
+//! Which characters show something, and where one that shows nothing is needed.
+//!
+//! Unicode's properties decide (`icu_properties`), so that a new version of
+//! Unicode needs no change here. Only the blank characters at the end of this
+//! file are a list, since no property says that a glyph is empty.
+
+use icu_properties::props::{
+    BinaryProperty as _, CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiComponent,
+    EmojiModifier, EnumeratedProperty as _, ExtendedPictographic, GeneralCategory, JoiningType,
+    PrependedConcatenationMark, Script, UnifiedIdeograph,
+};
+use unicode_normalization::char::is_combining_mark;
+
+const ZWNJ: char = '\u{200C}';
+const ZWJ: char = '\u{200D}';
+const TEXT_STYLE: char = '\u{FE0E}';
+const EMOJI_STYLE: char = '\u{FE0F}';
+const KEYCAP: char = '\u{20E3}';
+const BLACK_FLAG: char = '\u{1F3F4}';
+const CANCEL_TAG: char = '\u{E007F}';
+
+/// Whether `c` shows something, alone and in any font that has it.
+pub(super) fn is_visible(c: char) -> bool {
+    c.is_ascii_graphic() || !(c.is_whitespace() || c.is_control() || is_invisible(c))
+}
+
+/// Whether a name has a character that shows nothing and that neither its
+/// script nor an emoji needs: two names that differ in it look the same.
+pub(super) fn hides_something(name: &str) -> bool {
+    if name.is_ascii() {
+        return false;
+    }
+    let name: Vec<char> = name.chars().collect();
+    let hides = |(at, &c): (usize, &char)| is_invisible(c) && !is_needed(&name, at);
+    name.iter().enumerate().any(hides)
+}
+
+/// Whether `c` shows nothing, though it is neither white space nor a control.
+fn is_invisible(c: char) -> bool {
+    DefaultIgnorableCodePoint::for_char(c) || is_blank(c)
+}
+
+/// Whether what stands around the character at `at` gives it a meaning that
+/// can be seen.
+fn is_needed(name: &[char], at: usize) -> bool {
+    let (before, after) = (&name[..at], &name[at + 1..]);
+    match name[at] {
+        ZWNJ => parts_cursive_letters(before, after) || shows_a_virama(before, after),
+        ZWJ => shapes_a_conjunct(before, after) || joins_emoji(before, after),
+        TEXT_STYLE | EMOJI_STYLE => styles_an_emoji(before, after),
+        '\u{E0020}'..='\u{E007F}' => is_part_of_a_flag(name, at),
+        c => before.last().is_some_and(|&base| varies(base, c, after)),
+    }
+}
+
+/// ZWNJ between letters that would join (RFC 5892, appendix A.1), as in Persian.
+fn parts_cursive_letters(before: &[char], after: &[char]) -> bool {
+    use JoiningType as Type;
+    let joining = |&c: &char| Type::for_char(c);
+    let is_base = |&kind: &JoiningType| kind != Type::Transparent;
+    let left = before.iter().rev().map(joining).find(is_base);
+    let right = after.iter().map(joining).find(is_base);
+    matches!(left, Some(Type::LeftJoining | Type::DualJoining))
+        && matches!(right, Some(Type::RightJoining | Type::DualJoining))
+}
+
+/// ZWNJ that keeps a virama visible (RFC 5892, appendix A.1); only before a
+/// letter, since at the end a virama is visible anyway (UAX #31, section 2.3.1).
+fn shows_a_virama(before: &[char], after: &[char]) -> bool {
+    ends_in_a_virama(before) && after.first().is_some_and(|c| c.is_alphabetic())
+}
+
+/// ZWJ behind a virama (RFC 5892, appendix A.2), as in Hindi and Sinhala; or
+/// between a letter and a virama, as in Bengali's ya-phalaa behind RA (Unicode
+/// core specification, section 12.2).
+fn shapes_a_conjunct(before: &[char], after: &[char]) -> bool {
+    let splits_a_letter = || match (before.last(), after) {
+        (Some(letter), [virama, next, ..]) => {
+            letter.is_alphabetic() && is_virama(*virama) && next.is_alphabetic()
+        }
+        _ => false,
+    };
+    ends_in_a_virama(before) || splits_a_letter()
+}
+
+/// Whether the text ends in a virama that belongs to a letter.
+fn ends_in_a_virama(text: &[char]) -> bool {
+    let Some((&last, letter)) = text.split_last() else {
+        return false;
+    };
+    let base = letter.iter().rfind(|&&c| !is_combining_mark(c));
+    is_virama(last) && base.is_some_and(|c| c.is_alphabetic())
+}
+
+fn is_virama(c: char) -> bool {
+    CanonicalCombiningClass::for_char(c) == CanonicalCombiningClass::Virama
+}
+
+/// ZWJ between two pictures, each perhaps with a skin tone or a style (UTS #51,
+/// section 1.4.5).
+fn joins_emoji(before: &[char], after: &[char]) -> bool {
+    let is_base = |&&c: &&char| c != EMOJI_STYLE && !EmojiModifier::for_char(c);
+    let is_picture = |c: Option<&char>| c.is_some_and(|&c| ExtendedPictographic::for_char(c));
+    is_picture(before.iter().rev().find(is_base)) && is_picture(after.first())
+}
+
+/// VS15 or VS16 behind an emoji; behind a digit, `#` or `*` only in a keycap.
+fn styles_an_emoji(before: &[char], after: &[char]) -> bool {
+    match before.last() {
+        Some('0'..='9' | '#' | '*') => after.first() == Some(&KEYCAP),
+        Some(&c) => Emoji::for_char(c) && !EmojiComponent::for_char(c),
+        None => false,
+    }
+}
+
+/// A tag in the flag of a region, such as Scotland's: the black flag, 3 to 6
+/// letters or digits, the end (UTS #51, section 1.4.6).
+fn is_part_of_a_flag(name: &[char], at: usize) -> bool {
+    let is_tag = |c: &char| ('\u{E0020}'..=CANCEL_TAG).contains(c);
+    let Some(base) = name[..at].iter().rposition(|c| !is_tag(c)) else {
+        return false;
+    };
+    let tags = name[base + 1..].iter().take_while(|c| is_tag(c));
+    let tags: Vec<char> = tags.copied().collect();
+    let Some((&CANCEL_TAG, region)) = tags.split_last() else {
+        return false;
+    };
+    let is_letter_or_digit =
+        |c: &char| matches!(c, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}');
+    name[base] == BLACK_FLAG
+        && (3..=6).contains(&region.len())
+        && region.iter().all(is_letter_or_digit)
+}
+
+/// Whether `selector` behind `base` chooses another form of it: ideographic
+/// variation sequences (UTS #37), Mongolian's free variation selectors and vowel
+/// separator, and the scripts that have standardized variation sequences.
+fn varies(base: char, selector: char, after: &[char]) -> bool {
+    let script = Script::for_char(base);
+    match selector {
+        '\u{180B}'..='\u{180D}' | '\u{180F}' => script == Script::Mongolian && base.is_alphabetic(),
+        '\u{180E}' => {
+            let next = after.first().filter(|c| c.is_alphabetic());
+            script == Script::Mongolian
+                && base != selector
+                && next.is_some_and(|&c| Script::for_char(c) == Script::Mongolian)
+        }
+        '\u{FE00}'..='\u{FE02}' if UnifiedIdeograph::for_char(base) => true,
+        '\u{E0100}'..='\u{E01EF}' => UnifiedIdeograph::for_char(base),
+        '\u{FE00}' => {
+            let scripts = [Script::Myanmar, Script::PhagsPa, Script::Manichaean];
+            scripts.contains(&script) && base.is_alphabetic()
+        }
+        _ => false,
+    }
+}
+
+/// Whether `c` is blank by design without being ignorable: a format character
+/// without a sign of its own (those with one are Prepended_Concatenation_Mark;
+/// Egyptian ones arrange the signs around them), or one of the characters whose
+/// chart shows an empty glyph.
+fn is_blank(c: char) -> bool {
+    let is_empty_format = || {
+        GeneralCategory::for_char(c) == GeneralCategory::Format
+            && !PrependedConcatenationMark::for_char(c)
+            && Script::for_char(c) != Script::EgyptianHieroglyphs
+    };
+    matches!(
+        c,
+        '\u{2800}'                  // BRAILLE PATTERN BLANK
+            | '\u{FFFC}'            // OBJECT REPLACEMENT CHARACTER
+            | '\u{13441}'
+            ..='\u{13442}' // EGYPTIAN HIEROGLYPH FULL BLANK, HALF BLANK
+            | '\u{16FE4}'           // KHITAN SMALL SCRIPT FILLER
+            | '\u{1D159}' // MUSICAL SYMBOL NULL NOTEHEAD
+    ) || is_empty_format()
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod code;
 mod counts;
 mod demo;
 mod draining;
+mod error_page;
 mod events;
 mod guard;
 mod histogram;
@@ -25,7 +26,9 @@ mod problem;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
 mod publish;
+mod quality;
 mod request_body;
+mod robots;
 mod route;
 mod service;
 mod status;

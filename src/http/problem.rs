@@ -78,6 +78,17 @@ impl Problem {
         )
     }
 
+    /// What was wrong and what would be right, in English.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// When it is worth trying again, as `Retry-After` has it.
+    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(whole_seconds)
+    }
+
+    /// The answer for programs.
     pub(super) fn into_response(self) -> Response<Body> {
         #[derive(Serialize)]
         struct Details<'a> {
@@ -96,16 +107,18 @@ impl Problem {
             code: self.code.as_str(),
         });
         let body = details.expect("strings and numbers have a JSON form");
-        let mut response = Response::new(Body::Whole(Bytes::from(body)));
-        *response.status_mut() = status;
+        self.respond("application/problem+json", Bytes::from(body))
+    }
+
+    /// An answer with what every refusal has, whatever its form.
+    pub(super) fn respond(&self, content_type: &'static str, body: Bytes) -> Response<Body> {
+        let mut response = Response::new(Body::Whole(body));
+        *response.status_mut() = self.code.status();
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(after) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
+        if let Some(after) = self.retry_after_seconds() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(after));
         }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));

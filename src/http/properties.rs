@@ -62,6 +62,7 @@ fn written(route: Route<'_>) -> (Cow<'_, str>, Option<&str>) {
     match route {
         Route::Home => ("/".into(), None),
         Route::RoomPage(room) => (format!("/r/{room}").into(), Some(room)),
+        Route::RoomPageWithSlash(room) => (format!("/r/{room}/").into(), Some(room)),
         Route::Asset(path) => (format!("/assets/{path}").into(), None),
         Route::Messages(room) => (format!("/rooms/{room}/messages").into(), Some(room)),
         Route::Events(room) => (format!("/rooms/{room}/events").into(), Some(room)),

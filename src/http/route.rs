@@ -12,6 +12,8 @@ pub(super) enum Route<'a> {
     Home,
     /// `/r/{room}`
     RoomPage(&'a str),
+    /// `/r/{room}/`, as people type it
+    RoomPageWithSlash(&'a str),
     /// `/assets/{path}`
     Asset(&'a str),
     /// `/rooms/{room}/messages`
@@ -61,6 +63,7 @@ impl<'a> Route<'a> {
         Some(match (next()?, next(), next(), next()) {
             ("", None, ..) => Self::Home,
             ("r", Some(room), None, _) => Self::RoomPage(room),
+            ("r", Some(room), Some(""), None) => Self::RoomPageWithSlash(room),
             ("rooms", Some(room), Some("messages"), None) => Self::Messages(room),
             ("rooms", Some(room), Some("events"), None) => Self::Events(room),
             ("rooms", Some(room), Some("members"), None) => Self::Members(room),
@@ -123,6 +126,7 @@ mod tests {
         for (path, route) in [
             ("/", Route::Home),
             ("/r/lobby", Route::RoomPage("lobby")),
+            ("/r/lobby/", Route::RoomPageWithSlash("lobby")),
             ("/assets/chat.js", Route::Asset("chat.js")),
             ("/assets/1a/b.js", Route::Asset("1a/b.js")),
             ("/rooms/a%20b/messages", Route::Messages("a%20b")),
@@ -176,7 +180,8 @@ mod tests {
             "/rooms/a/messages/b",
             "/events/",
             "/r",
-            "/r/a/",
+            "/r/a//",
+            "/r/a/b",
             "/assets",
             "/send.php",
             "/sse.php",

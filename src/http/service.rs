@@ -17,7 +17,7 @@ use super::input::{Pairs, room_of_path};
 use super::problem::Problem;
 use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
-use super::{busy, demo, events, history, members, publish, status};
+use super::{busy, demo, error_page, events, history, members, page, publish, robots, status};
 
 /// Answers one request. It never fails: a refusal is an answer.
 pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
@@ -28,9 +28,10 @@ pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) 
         Ok(response) => response,
         Err(problem) => {
             app.counts.refuse(problem.code());
-            problem.into_response()
+            error_page::answer(app, &request, problem)
         }
     };
+    robots::keep_out(&request, &mut response);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     grant.tell(headers);
@@ -131,6 +132,9 @@ async fn dispatch(
         Route::RoomPage(room) => {
             room_of_path(room)?;
             Box::pin(app.page.room(request.headers())).await
+        }
+        Route::RoomPageWithSlash(room) => {
+            Ok(page::redirect(&room_of_path(room)?, request.uri().query()))
         }
         Route::Asset(path) => Box::pin(app.page.asset(path, request.headers())).await,
         Route::Health => Ok(status::healthy()),

@@ -29,6 +29,7 @@ mod bad_targets;
 mod bodies;
 mod cursor_spellings;
 mod drain;
+mod error_page;
 mod first_write;
 mod gone_clients;
 mod history;

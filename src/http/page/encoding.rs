@@ -3,6 +3,8 @@
 
 use hyper::header::{ACCEPT_ENCODING, HeaderMap};
 
+use crate::http::quality::{Wish, wishes};
+
 /// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -28,18 +30,15 @@ impl Encoding {
     /// it takes none: a browser that can't be pleased is better off with a page
     /// than with a 406.
     pub(super) fn chosen(headers: &HeaderMap, is_there: impl Fn(Self) -> bool) -> Self {
-        let lists = headers.get_all(ACCEPT_ENCODING).iter();
-        let wishes: Vec<(&str, f32)> = lists
-            .filter_map(|list| list.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .filter_map(wish)
+        let wishes: Vec<Wish<'_>> = wishes(headers, ACCEPT_ENCODING)
+            .filter(|wish| !wish.has_parameters)
             .collect();
         let weight = |encoding: Self| {
             let of = |name: &str| {
                 let found = wishes
                     .iter()
-                    .find(|(wished, _)| wished.eq_ignore_ascii_case(name));
-                found.map(|&(_, weight)| weight)
+                    .find(|wish| wish.name.eq_ignore_ascii_case(name));
+                found.map(|wish| wish.weight)
             };
             // What is not named is not taken, but for identity, which is last.
             let unnamed = if encoding == Self::Identity {
@@ -58,22 +57,6 @@ impl Encoding {
         }
         best
     }
-}
-
-/// `gzip` or `gzip;q=0.5`; nothing that is neither.
-fn wish(item: &str) -> Option<(&str, f32)> {
-    let mut parts = item.split(';').map(str::trim);
-    let name = parts.next().filter(|name| !name.is_empty())?;
-    let Some(parameter) = parts.next() else {
-        return Some((name, 1.0));
-    };
-    let (key, weight) = parameter.split_once('=')?;
-    let weight = weight
-        .trim()
-        .parse()
-        .ok()
-        .filter(|weight| (0.0..=1.0).contains(weight))?;
-    (key.trim().eq_ignore_ascii_case("q") && parts.next().is_none()).then_some((name, weight))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod embedded;
 mod encoding;
 mod folder;
 mod marks;
+mod redirect;
 mod reply;
 
 use std::io;
@@ -20,6 +21,8 @@ use self::content_type::content_type;
 use self::encoding::Encoding;
 use self::folder::Folder;
 use self::marks::Place;
+pub(super) use self::redirect::redirect;
+pub(super) use self::reply::POLICY;
 use self::reply::{Keep, Reply};
 use super::body::Body;
 use super::problem::Problem;

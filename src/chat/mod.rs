@@ -13,6 +13,7 @@ mod message;
 mod name;
 mod outlet;
 mod presence;
+mod printable;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
 mod replay;
@@ -32,6 +33,7 @@ pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message,
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Members, Snapshot};
+pub use printable::is_printable;
 pub use room_key::RoomKey;
 pub use rooms::{Limits, Published, TooMany, TooManyRooms};
 pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};

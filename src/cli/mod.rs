@@ -5,6 +5,7 @@
 //! standard error is talk.
 
 mod bench;
+mod escape;
 mod exit;
 mod generate;
 mod health;

@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::escape::escape_json;
 use super::exit::{End, Outcome};
 use super::remote::{Remote, end_of, failure};
 use super::signals::or_interrupted;
@@ -209,13 +210,17 @@ fn unreadable(error: &io::Error) -> String {
     }
 }
 
-/// Prints what was said. A reader that is gone does not unsay it.
-/// On a thread of its own, so that a pipe that takes nothing keeps no signal
-/// waiting.
+/// Prints the answer. A closed standard output is no failure: the message is
+/// published all the same. It prints on a thread of its own, so that a blocked
+/// pipe delays no signal.
 async fn print(said: Said, json: bool) -> Outcome {
     let printing = tokio::task::spawn_blocking(move || {
         let mut out = io::stdout().lock();
         match json {
+            true if out.is_terminal() => {
+                let json = String::from_utf8_lossy(&said.json);
+                writeln!(out, "{}", escape_json(&json))
+            }
             true => out.write_all(&said.json).and_then(|()| writeln!(out)),
             false => writeln!(out, "{}", said.message.id),
         }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::chat::is_printable;
+
 /// Why there is no answer, or none that helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -85,7 +87,7 @@ fn without_number(text: &str) -> String {
 pub(super) fn one_line(text: &str) -> String {
     const MOST: usize = 300;
     let line = text.trim().lines().next().unwrap_or_default();
-    let shown = line.chars().filter(|c| !c.is_control()).take(MOST);
+    let shown = line.chars().filter(|c| is_printable(*c)).take(MOST);
     shown.collect()
 }
 
@@ -135,7 +137,10 @@ mod tests {
 
     #[test]
     fn a_text_of_somebody_else_is_one_line_that_drives_no_terminal() {
-        assert_eq!(one_line(" a\u{1b}[2Jb\nc"), "a[2Jb");
+        assert_eq!(
+            one_line(" a\u{1b}[2J\u{9b}1m\u{202e}\u{2028}b\nc"),
+            "a[2J1mb"
+        );
         assert_eq!(one_line(&"x".repeat(1000)).len(), 300);
     }
 }

@@ -7,8 +7,9 @@ use std::io::{self, IsTerminal as _};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use super::super::escape::escape_json;
 use super::super::is_colour_wanted;
-use crate::chat::Message;
+use crate::chat::{Message, is_printable};
 
 /// What the second line of a message begins with, and every one after it.
 const INDENT: &str = "    ";
@@ -48,14 +49,10 @@ impl Style {
     /// The message's JSON as it came, with a line feed at its end. For a terminal
     /// what could drive it is written as JSON escapes: the same message still.
     pub(super) fn show_json(&self, json: &str) -> String {
-        let mut line = String::with_capacity(json.len() + 1);
-        for c in json.chars() {
-            match self.escapes && (c.is_control() || turns(c)) {
-                // All of them are within the first 65,536.
-                true => drop(write!(line, "\\u{:04x}", u32::from(c))),
-                false => line.push(c),
-            }
-        }
+        let mut line = match self.escapes {
+            true => escape_json(json),
+            false => json.to_owned(),
+        };
         line.push('\n');
         line
     }
@@ -93,7 +90,7 @@ impl Style {
     fn safe<'a>(&self, text: &'a str, lines: bool) -> Cow<'a, str> {
         let drives = |c: char| match c {
             '\n' | '\t' => !lines,
-            _ => c.is_control() || turns(c),
+            _ => !is_printable(c),
         };
         if !self.escapes || !text.contains(drives) {
             return Cow::Borrowed(text);
@@ -107,11 +104,6 @@ impl Style {
         }
         Cow::Owned(shown)
     }
-}
-
-/// Whether a character turns the direction of the text around it.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The same name has the same colour everywhere.
@@ -184,10 +176,10 @@ mod tests {
 
     #[test]
     fn nobody_drives_a_terminal() {
-        let text = "a\u{1b}[2J\u{9b}1m\u{7f}\r\u{202e}b\tc";
+        let text = "a\u{1b}[2J\u{9b}1m\u{7f}\r\u{202e}b\tc\u{2028}";
         assert_eq!(
             shown(&style(false, false, true), &message("A\nB", text)),
-            "00:02:03 A\\u{a}B: a\\u{1b}[2J\\u{9b}1m\\u{7f}\\u{d}\\u{202e}b\tc\n"
+            "00:02:03 A\\u{a}B: a\\u{1b}[2J\\u{9b}1m\\u{7f}\\u{d}\\u{202e}b\tc\\u{2028}\n"
         );
         let raw = shown(&style(false, false, false), &message("Ada", text));
         assert_eq!(raw, format!("00:02:03 Ada: {text}\n"));

@@ -4,6 +4,7 @@
 //! again. What a person types, and how, is not known here: see `cli::serve`.
 
 mod access;
+mod endpoint;
 mod limits;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::access::{Access, ForwardedHeader, InvalidOrigin, Origin};
+pub use self::endpoint::{Endpoint, InvalidEndpoint};
 pub use self::limits::{
     DEFAULT_ACCEPT_QUEUE, DEFAULT_ANSWER_TIMEOUT, DEFAULT_BODY_TIMEOUT, DEFAULT_BUSY_RETRY,
     DEFAULT_FIRST_BYTE_TIMEOUT, DEFAULT_HEAD_TIMEOUT, DEFAULT_IDLE_TIMEOUT,
@@ -48,6 +50,17 @@ pub const DEFAULT_ROOM_IDLE: Duration = Duration::from_secs(3600);
 /// How long a shutdown may take.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
+/// Bytes of log lines that wait for standard error: some 20,000 lines of the
+/// access log, which is a pause of a second at a rate that two cores can serve.
+pub const DEFAULT_LOG_QUEUE: usize = 4 << 20;
+/// The smallest queue of log lines: a few of the longest that a request can
+/// cause.
+pub const MIN_LOG_QUEUE: usize = 16 << 10;
+/// How long the end of the process may wait for log lines to be written.
+pub const LOG_FLUSH: Duration = Duration::from_secs(1);
+/// The same when a second signal ends it at once.
+pub const LOG_FLUSH_INTERRUPTED: Duration = Duration::from_millis(100);
+
 /// Most threads that write to readers.
 pub const MAX_WORKERS: usize = 1024;
 
@@ -59,8 +72,8 @@ pub fn default_workers() -> usize {
 /// Everything that a server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Addresses to listen on; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: Vec<Endpoint>,
     /// Most messages of history a room; 0 keeps none.
     pub history: usize,
     /// Most bytes of history a room.
@@ -91,7 +104,7 @@ pub struct Config {
     /// answer requests.
     pub workers: usize,
     /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
-    pub metrics: Option<SocketAddr>,
+    pub metrics: Option<Endpoint>,
     /// Whether each request is a line in the log.
     pub access_log: bool,
     /// What is given away at the most.
@@ -103,7 +116,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: vec![DEFAULT_LISTEN],
+            listen: vec![DEFAULT_LISTEN.into()],
             history: DEFAULT_HISTORY,
             history_bytes: DEFAULT_HISTORY_BYTES,
             history_budget: DEFAULT_HISTORY_BUDGET,

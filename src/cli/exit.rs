@@ -4,6 +4,10 @@
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+
+use crate::config;
 
 /// What every command ends with.
 pub(super) type Outcome = Result<(), Failure>;
@@ -69,6 +73,11 @@ impl Failure {
     pub(super) fn ending_in(self, end: End) -> Self {
         Self { end, ..self }
     }
+
+    /// Whether a signal ended it.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.end == End::Interrupted
+    }
 }
 
 /// Says why, if there is something to say, and gives the exit code.
@@ -80,6 +89,25 @@ pub(super) fn exit_code(outcome: Outcome) -> ExitCode {
         say(&failure.why);
     }
     ExitCode::from(failure.end.code())
+}
+
+/// The same for the server, whose end must not wait for a standard error that
+/// nobody reads.
+pub(super) fn exit_code_of_server(outcome: Outcome) -> ExitCode {
+    let (done, ended) = mpsc::channel();
+    let code = match &outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.end.code()),
+    };
+    let saying = thread::Builder::new().spawn(move || {
+        exit_code(outcome);
+        drop(done);
+    });
+    if saying.is_ok() {
+        // Either way it is over: said, or not within the time.
+        let _: Result<(), _> = ended.recv_timeout(config::LOG_FLUSH);
+    }
+    code
 }
 
 /// One line of talk: standard error, with the program's name.

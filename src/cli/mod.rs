@@ -23,7 +23,7 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use exit::{End, Outcome, exit_code};
+use exit::{End, Outcome, exit_code, exit_code_of_server};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,8 +70,8 @@ pub fn run() -> ExitCode {
         Err(code) => return code,
     };
     exit_code(match args.command {
-        None => args.serve.run(),
-        Some(Command::Serve(serve)) => serve.run(),
+        None => return exit_code_of_server(args.serve.run()),
+        Some(Command::Serve(serve)) => return exit_code_of_server(serve.run()),
         Some(Command::Send(send)) => block_on(send.run()),
         Some(Command::Tail(tail)) => block_on(tail.run()),
         Some(Command::Health(health)) => block_on(health.run()),
@@ -103,7 +103,7 @@ fn parse() -> Result<Args, ExitCode> {
         .try_get_matches()
         .and_then(|matches| Args::from_arg_matches(&matches));
     parsed.map_err(|error| match bad_value(&error) {
-        Some(line) => exit_code(Err(end_of_a_bad_value().because(line))),
+        Some(line) => exit_code_of_server(Err(end_of_a_bad_value().because(line))),
         None => {
             // Nothing can be done about a terminal that is gone.
             let _ = error.print();

@@ -1,14 +1,12 @@
 //! The server that a command talks to: its flag, and what its answers mean for
 //! the exit code.
 
-use std::net::SocketAddr;
-
 use clap::Args;
 
 use super::exit::{End, Failure};
 use super::serve::reachable;
 use crate::client::{Client, Error, ServerUrl};
-use crate::config;
+use crate::config::{self, Endpoint};
 
 /// Where the server is.
 #[derive(Debug, Args)]
@@ -24,15 +22,22 @@ pub(super) struct Remote {
 }
 
 /// The server that `listen`, its own variable, starts on this machine: in a
-/// container both see the same environment. What can't be understood is the
-/// server's to complain about.
+/// container both see the same environment. The address needs no resolver, which
+/// an image without `/etc/hosts` does not have. The server reports what can't be
+/// understood.
 fn local_server(listen: Option<&str>) -> ServerUrl {
-    let first = listen.and_then(|addresses| addresses.split(',').next()?.parse().ok());
-    let address = first
-        .filter(|address: &SocketAddr| address.port() != 0)
-        .unwrap_or(config::DEFAULT_LISTEN);
-    let url = format!("http://{}", reachable(address));
-    url.parse().expect("an address makes a URL")
+    let first = listen.and_then(|endpoints| endpoints.split(',').next()?.parse::<Endpoint>().ok());
+    let endpoint = first
+        .filter(|endpoint| endpoint.port() != 0)
+        .unwrap_or(Endpoint::Address(config::DEFAULT_LISTEN));
+    let address = endpoint
+        .known_addresses()
+        .and_then(|all| all.first().copied());
+    let url = match address {
+        Some(address) => format!("http://{}", reachable(address)),
+        None => format!("http://{endpoint}"),
+    };
+    url.parse().expect("an endpoint makes a URL")
 }
 
 impl Remote {
@@ -69,6 +74,9 @@ mod tests {
             (Some("[::]:9000,10.0.0.1:80"), "http://[::1]:9000"),
             (Some("10.0.0.1:80"), "http://10.0.0.1:80"),
             (Some("127.0.0.1:0"), "http://127.0.0.1:8080"),
+            (Some(":9000"), "http://127.0.0.1:9000"),
+            (Some("localhost:9000"), "http://127.0.0.1:9000"),
+            (Some("chat.example:9000"), "http://chat.example:9000"),
             (Some("nonsense"), "http://127.0.0.1:8080"),
             (Some(""), "http://127.0.0.1:8080"),
         ] {

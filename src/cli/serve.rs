@@ -2,42 +2,45 @@
 
 mod access;
 mod limits;
+mod log;
+mod log_queue;
 mod open_files;
+mod panics;
+mod start_report;
 
-use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
+use tokio::runtime::Runtime;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::access::AccessFlags;
 use self::limits::LimitFlags;
+use self::log::{Log, LogFlags};
 use self::open_files::fit_into_open_files;
-use super::exit::{End, Outcome};
-use super::is_colour_wanted;
-use super::notify;
-use super::signals::Signals;
-use super::values::{Size, Time, Times, parse_address, parse_size, parse_time, parse_times};
-use crate::config::{self, Config};
-use crate::http::ACCESS_LOG;
+use super::exit::{End, Failure, Outcome};
+use super::notify::ServiceManager;
+use super::signals::{self, Signals};
+use super::values::{Size, Time, Times, parse_size, parse_switch, parse_time, parse_times};
+use crate::config::{self, Config, Endpoint};
 use crate::server::{Server, StartError, inherited};
+
+/// The variable by which tokio takes the number of its threads.
+const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
 /// The flags of the server.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Address and port to listen on; repeat it or use commas for more; port 0 takes a free one
+    /// Where to listen: an address or a name, and a port; :8080 is all addresses, port 0 a free
+    /// port. Repeat it or use commas for more
     ///
     /// Sockets that a service manager hands over (LISTEN_FDS) are used in place of all of them.
-    #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', value_parser = parse_address,
-          default_values_t = [config::DEFAULT_LISTEN])]
-    listen: Vec<SocketAddr>,
+    #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',',
+          default_values_t = [Endpoint::Address(config::DEFAULT_LISTEN)])]
+    listen: Vec<Endpoint>,
 
     /// Messages of history a room; 0 keeps none
     #[arg(long, env = "SSE_CHAT_HISTORY", value_name = "COUNT", default_value_t = config::DEFAULT_HISTORY)]
@@ -82,11 +85,11 @@ pub(super) struct Serve {
     room_idle: Time,
 
     /// Answer GET /rooms with the names of all rooms
-    #[arg(long, env = "SSE_CHAT_LIST_ROOMS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "SSE_CHAT_LIST_ROOMS", action = ArgAction::SetTrue, value_parser = parse_switch)]
     list_rooms: bool,
 
     /// Do not answer send.php and sse.php
-    #[arg(long, env = "SSE_CHAT_NO_DEMO", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "SSE_CHAT_NO_DEMO", action = ArgAction::SetTrue, value_parser = parse_switch)]
     no_demo: bool,
 
     /// A folder with a chat page of your own, in place of the built-in one
@@ -102,21 +105,16 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", default_value_t = config::default_workers(), hide_default_value = true)]
     workers: usize,
 
-    /// Address and port of GET /metrics for Prometheus; off unless given
-    #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT", value_parser = parse_address)]
-    metrics: Option<SocketAddr>,
+    /// Where GET /metrics is answered for Prometheus, as in --listen; off unless given
+    #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT")]
+    metrics: Option<Endpoint>,
 
     /// Log a line for each request, without its query string
-    #[arg(long, env = "SSE_CHAT_ACCESS_LOG", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "SSE_CHAT_ACCESS_LOG", action = ArgAction::SetTrue, value_parser = parse_switch)]
     access_log: bool,
 
-    /// How the log on standard error is written
-    #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-
-    /// What the log tells: off, error, warn, info, debug or trace
-    #[arg(long, env = "SSE_CHAT_LOG_LEVEL", value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
-    log_level: LevelFilter,
+    #[command(flatten)]
+    log: LogFlags,
 
     #[command(flatten)]
     limits: LimitFlags,
@@ -125,21 +123,33 @@ pub(super) struct Serve {
     access: AccessFlags,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// A line for a person
-    Text,
-    /// A line of JSON
-    Json,
+/// Threads that would only take turns on one core answer fewer requests than
+/// one thread does. Read here, since tokio panics at a variable that is no number.
+fn runtime() -> Result<Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let asked = std::env::var(WORKER_THREADS).unwrap_or_default();
+    let threads = match asked.trim() {
+        "" => cores,
+        text => text
+            .parse::<NonZeroUsize>()
+            .map_err(|error| {
+                End::Failed.because(format_args!("{WORKER_THREADS} {text:?}: {error}"))
+            })?
+            .get(),
+    };
+    let mut builder = match cores {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| cant_start(&error))
 }
 
-/// Threads that would only take turns on one core answer fewer requests than
-/// one thread does.
-fn runtime() -> tokio::runtime::Builder {
-    match std::thread::available_parallelism() {
-        Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    }
+fn cant_start(error: &std::io::Error) -> Failure {
+    End::Failed.because(format_args!("can't start: {error}"))
 }
 
 impl Serve {
@@ -147,35 +157,27 @@ impl Serve {
     pub(super) fn run(self) -> Outcome {
         // First, while there is one thread: it changes the environment.
         let sockets = inherited().map_err(|error| End::Failed.because(error))?;
-        self.start_log();
-        let mut config = self.into_config();
-        fit_into_open_files(&mut config);
-        let runtime = runtime()
-            .enable_all()
-            .build()
-            .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
-        let outcome = runtime.block_on(serve(config, sockets));
-        // What a second signal left running is not waited for.
-        runtime.shutdown_background();
+        let log = Log::start(&self.log).map_err(|error| cant_start(&error))?;
+        let manager = ServiceManager::from_env().map_err(|error| cant_start(&error))?;
+        let outcome = self.run_logged(sockets, &log, &manager);
+        let is_interrupted = matches!(&outcome, Err(failure) if failure.is_interrupted());
+        let most = match is_interrupted {
+            true => config::LOG_FLUSH_INTERRUPTED,
+            false => config::LOG_FLUSH,
+        };
+        manager.flush(most);
+        log.flush(most);
         outcome
     }
 
-    fn start_log(&self) {
-        // Whoever asks for the access log gets it, whatever else is told.
-        let levels = Targets::new()
-            .with_default(self.log_level)
-            .with_target(ACCESS_LOG, LevelFilter::INFO);
-        let log = tracing_subscriber::registry().with(levels);
-        let lines = tracing_subscriber::fmt::layer()
-            .with_target(false)
-            .with_writer(std::io::stderr);
-        match self.log_format {
-            LogFormat::Text => {
-                let ansi = std::io::stderr().is_terminal() && is_colour_wanted();
-                log.with(lines.with_ansi(ansi)).init();
-            }
-            LogFormat::Json => log.with(lines.json()).init(),
-        }
+    fn run_logged(self, sockets: Vec<TcpListener>, log: &Log, manager: &ServiceManager) -> Outcome {
+        let mut config = self.into_config();
+        fit_into_open_files(&mut config);
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(serve(config, sockets, log, manager));
+        // A second signal leaves tasks running, which nothing waits for.
+        runtime.shutdown_background();
+        outcome
     }
 
     fn into_config(self) -> Config {
@@ -203,24 +205,30 @@ impl Serve {
     }
 }
 
-async fn serve(config: Config, sockets: Vec<TcpListener>) -> Outcome {
-    let signals = || {
-        Signals::new()
-            .map_err(|error| End::Failed.because(format_args!("can't wait for signals: {error}")))
-    };
-    let (mut first, mut second) = (signals()?, signals()?);
+async fn serve(
+    config: Config,
+    sockets: Vec<TcpListener>,
+    log: &Log,
+    manager: &ServiceManager,
+) -> Outcome {
+    signals::ignore_others()?;
+    let hang_ups = Signals::of_hang_up()?;
+    let (mut first, mut second) = (Signals::of_shutdown()?, Signals::of_shutdown()?);
     let server = start(config, sockets).map_err(|error| End::Failed.because(error))?;
-    announce(server.addresses());
-    log_start(&server);
-    notify::ready();
+    let server = server.with_dropped_log_lines(log.dropped());
+    start_report::print(server.addresses());
+    start_report::log(&server);
+    manager.ready();
     let app = Arc::clone(server.app());
-    let _telling = AbortOnDropHandle::new(tokio::spawn(notify::keep_telling(Arc::clone(&app))));
-    let told_to_stop = async {
+    let _hang_ups = AbortOnDropHandle::new(tokio::spawn(signals::log_each(hang_ups)));
+    let notices = manager.clone().keep_sending(Arc::clone(&app));
+    let _notices = AbortOnDropHandle::new(tokio::spawn(notices));
+    let shutdown = async {
         first.next().await;
-        notify::stopping(&app);
+        manager.stopping(&app);
     };
     tokio::select! {
-        _ = server.run(told_to_stop) => Ok(()),
+        _ = server.run(shutdown) => Ok(()),
         () = async { second.next().await; second.next().await } => Err(End::Interrupted.silently()),
     }
 }
@@ -231,37 +239,6 @@ fn start(config: Config, sockets: Vec<TcpListener>) -> Result<Server, StartError
     } else {
         Server::inherit(config, sockets)
     }
-}
-
-/// The one line on standard output: what to open.
-fn announce(addresses: &[SocketAddr]) {
-    let urls: Vec<String> = addresses
-        .iter()
-        .map(|&address| format!("http://{}", reachable(address)))
-        .collect();
-    // A closed standard output is no reason not to serve.
-    let _ = writeln!(
-        std::io::stdout(),
-        "sse-chat {}: open {}",
-        env!("CARGO_PKG_VERSION"),
-        urls.join(" or ")
-    );
-}
-
-/// What whoever reads the log later wants to know of this start.
-fn log_start(server: &Server) {
-    let config = &server.app().config;
-    let listen: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        listen = listen.join(","),
-        metrics = server.metrics_address().map(tracing::field::display),
-        workers = config.workers,
-        max_rooms = config.max_rooms,
-        history_budget = config.history_budget,
-        open_files = rlimit::Resource::NOFILE.get_soft().ok(),
-        "started"
-    );
 }
 
 /// An address that a browser on this machine can open.

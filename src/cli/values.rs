@@ -1,14 +1,13 @@
-//! Values as they are typed on the command line: times, sizes, addresses. Each
-//! is shown as it is typed, and one that is none says what one looks like.
+//! Values as they are typed on the command line: times, sizes, rates, switches.
+//! Each is shown as it is typed, and one that is none says what one looks like.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
-use crate::config::Rate;
+use crate::config::{self, Rate};
 
 /// A time as it is typed: `15s`, `1h 30m`, `500ms`.
 #[derive(Debug, Clone, Copy)]
@@ -85,11 +84,6 @@ pub(super) fn parse_rate(text: &str) -> Result<RateOrNone, String> {
         .ok_or_else(|| "not a rate like 5/s, 100/m or none".to_owned())
 }
 
-pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "not an address and a port like 127.0.0.1:8080 or [::1]:8080".to_owned())
-}
-
 /// A day is 24 hours here; a month is no length of time.
 pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     let span = text.trim().parse::<Span>().ok();
@@ -113,6 +107,25 @@ pub(super) fn parse_size(text: &str) -> Result<Size, String> {
         .and_then(|size| usize::try_from(size.as_u64()).ok());
     size.map(Size)
         .ok_or_else(|| "not a size like 4096 or 4MiB".to_owned())
+}
+
+/// The size of the log's queue.
+pub(super) fn parse_log_queue(text: &str) -> Result<Size, String> {
+    let size = parse_size(text)?;
+    match size.0 >= config::MIN_LOG_QUEUE {
+        true => Ok(size),
+        false => Err("must be at least 16KiB".to_owned()),
+    }
+}
+
+/// A switch as its variable sets it. Anything unclear is refused: a switch that
+/// guessed could open what was meant to be closed.
+pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("not one of true, false, 1, 0, yes, no, on, off".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -145,10 +158,25 @@ mod tests {
             assert!(parse_rate(text).unwrap_err().contains("5/s"), "{text}");
         }
         assert!(parse_size("4 cats").unwrap_err().contains("4MiB"));
-        assert!(
-            parse_address("8080")
-                .unwrap_err()
-                .contains("127.0.0.1:8080")
-        );
+        assert!(parse_log_queue("16383").unwrap_err().contains("16KiB"));
+        assert!(parse_log_queue("16KiB").is_ok());
+    }
+
+    #[test]
+    fn a_switch_is_clear_or_refused() {
+        for (on, off) in [
+            ("true", "false"),
+            ("1", "0"),
+            ("yes", "no"),
+            (" ON ", "Off\n"),
+        ] {
+            assert_eq!(parse_switch(on), Ok(true));
+            assert_eq!(parse_switch(off), Ok(false));
+        }
+        for text in [
+            "", "maybe", "2", "00", "y", "n", "truee", "enabled", "f", "null",
+        ] {
+            assert!(parse_switch(text).is_err(), "{text:?}");
+        }
     }
 }

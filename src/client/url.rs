@@ -63,11 +63,13 @@ impl ServerUrl {
 impl FromStr for ServerUrl {
     type Err = InvalidUrl;
 
-    /// `localhost:8080` is taken as `http://localhost:8080`.
+    /// `localhost:8080` and `:8080` are taken as `http://localhost:8080`. A number
+    /// alone is refused: as a host it would be an address of IPv4.
     fn from_str(text: &str) -> Result<Self, InvalidUrl> {
         let text = text.trim();
         let whole = match text.contains("://") {
             true => text.to_owned(),
+            false if text.starts_with(':') => format!("http://localhost{text}"),
             false => format!("http://{text}"),
         };
         let base: Uri = whole.parse().map_err(|_| InvalidUrl)?;
@@ -75,7 +77,10 @@ impl FromStr for ServerUrl {
         let has_user = base
             .authority()
             .is_some_and(|name| name.as_str().contains('@'));
-        let has_host = base.host().is_some_and(|host| !host.is_empty());
+        let is_number = |host: &str| host.bytes().all(|byte| byte.is_ascii_digit());
+        let has_host = base
+            .host()
+            .is_some_and(|host| !is_number(host) && host != "*");
         // Hyper takes a port that is none as no port.
         let port = base
             .authority()
@@ -122,6 +127,7 @@ mod tests {
                 8080,
             ),
             ("localhost:8080", "http://localhost:8080", "localhost", 8080),
+            (":8080", "http://localhost:8080", "localhost", 8080),
             (" http://a.example/ ", "http://a.example", "a.example", 80),
             (
                 "https://a.example/chat/",
@@ -161,7 +167,11 @@ mod tests {
             "http://a.example:99999",
             "http://a.example:",
             "http://a.example/?q=1",
+            "8080",
             "8080:",
+            ":",
+            "*:8080",
+            "http://8080",
             "://",
         ] {
             assert_eq!(text.parse::<ServerUrl>(), Err(InvalidUrl), "{text:?}");

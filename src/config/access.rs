@@ -15,6 +15,10 @@ pub struct Access {
     /// Host names that the server answers to, beside those of this machine;
     /// lower case, without a port.
     pub allowed_hosts: Vec<String>,
+    /// Names of `--listen` and `--metrics`. At its loopback addresses the server
+    /// answers to them as to `localhost`: the operator chose them, so they are no
+    /// rebound names of others. They restrict nothing at other addresses.
+    pub local_names: Vec<String>,
     /// Other origins whose pages may read and write.
     pub allowed_origins: Vec<Origin>,
     /// Whether the pages of every origin may read.

@@ -43,8 +43,12 @@ impl App {
     /// # Errors
     ///
     /// The first setting that no server can run with.
-    pub fn new(config: Config) -> Result<Self, BadSetting> {
+    pub fn new(mut config: Config) -> Result<Self, BadSetting> {
         config.check()?;
+        let endpoints = config.listen.iter().chain(&config.metrics);
+        config.access.local_names = endpoints
+            .filter_map(|endpoint| endpoint.name().map(str::to_owned))
+            .collect();
         let default_room = RoomName::parse(&config.default_room).map_err(|_| BadSetting {
             flag: "--default-room",
             why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"

@@ -1,6 +1,7 @@
 //! Sockets that a service manager has opened and hands to this process as
-//! descriptors: sd_listen_fds(3). It keeps them over a restart, so that who
-//! connects meanwhile waits in their queue, and is refused by nobody.
+//! descriptors: sd_listen_fds(3). It keeps them over a restart, so connections
+//! that arrive meanwhile wait in their queue and are not refused. An empty
+//! variable counts as unset.
 
 use std::io;
 use std::net::TcpListener;
@@ -26,8 +27,9 @@ const MOST: usize = 1024;
 pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
     let variable = |name| std::env::var(name).ok();
     let is_ours = |id: String| id.is_empty() || id.parse() == Ok(std::process::id());
+    let count = variable("LISTEN_FDS").filter(|count| !count.trim().is_empty());
     if variable("LISTEN_PID").is_none_or(is_ours) {
-        check_count(variable("LISTEN_FDS").as_deref()).map_err(StartError::Inherited)?;
+        check_count(count.as_deref()).map_err(StartError::Inherited)?;
     }
     let mut sockets = ListenFd::from_env();
     (0..sockets.len())

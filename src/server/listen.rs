@@ -1,12 +1,11 @@
-//! Listening and accepting. A failed accept never ends the server, and never
-//! makes it spin.
+//! Accepting. A failed accept never ends the server, and never makes it spin.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{Shared, connection};
 use crate::config::Limits;
@@ -23,28 +22,6 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the log says so, however often it happens.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-
-/// Listens on one of `all` addresses. `[::]` is every address of IPv4, too,
-/// unless `0.0.0.0` is one of the others.
-pub(super) fn bind(
-    address: SocketAddr,
-    all: &[SocketAddr],
-    limits: &Limits,
-) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A server that was restarted takes its port again at once, while its old
-    // connections are still in TIME_WAIT. It does not share a port in use.
-    socket.set_reuseaddr(true)?;
-    let ipv4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
-    if address.ip() == Ipv6Addr::UNSPECIFIED && all.contains(&ipv4) {
-        SockRef::from(&socket).set_only_v6(true)?;
-    }
-    socket.bind(address)?;
-    socket.listen(limits.accept_queue)
-}
 
 /// Accepts until the server drains; then the listener closes.
 pub(super) async fn accept_all(listener: TcpListener, shared: Shared) {
@@ -126,23 +103,4 @@ fn concerns_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn every_address_of_both_kinds_may_be_listed() {
-        let limits = Limits::default();
-        let first = bind("0.0.0.0:0".parse().unwrap(), &[], &limits).unwrap();
-        let ipv4 = first.local_addr().unwrap();
-        let ipv6 = SocketAddr::new("::".parse().unwrap(), ipv4.port());
-        let both = [ipv4, ipv6];
-        assert!(bind(ipv6, &[ipv6], &limits).is_err(), "it would be both");
-        let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ipv4.port());
-        assert!(bind(ipv6, &[ipv6, local], &limits).is_err(), "and so here");
-        let second = bind(ipv6, &both, &limits).unwrap();
-        assert_eq!(second.local_addr().unwrap(), ipv6);
-    }
 }

@@ -3,6 +3,7 @@
 //! [`Server::bind`] takes the addresses, or [`Server::inherit`] the sockets that
 //! are there; [`Server::run`] serves until it is told to stop and has drained.
 
+mod bind;
 mod connection;
 mod connections;
 mod drain;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
@@ -26,7 +28,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::config::{BadSetting, Config, Limits};
+use crate::config::{BadSetting, Config, Endpoint};
 use crate::http::App;
 use connections::Connections;
 pub use drain::Drained;
@@ -41,12 +43,12 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum StartError {
     /// A setting that no server can run with.
     Setting(BadSetting),
-    /// An address that can't be listened on.
-    Listen(SocketAddr, io::Error),
+    /// An endpoint that can't be listened at.
+    Listen(Endpoint, io::Error),
     /// A socket from the service manager that can't be served on.
     Inherited(io::Error),
-    /// The address for metrics can't be listened on.
-    Metrics(SocketAddr, io::Error),
+    /// The endpoint for metrics can't be listened at.
+    Metrics(Endpoint, io::Error),
     /// The threads that write to readers can't be started.
     Workers(io::Error),
 }
@@ -55,11 +57,11 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting(setting) => setting.fmt(f),
-            Self::Listen(address, error) => write!(f, "--listen {address}: {error}"),
+            Self::Listen(endpoint, error) => write!(f, "--listen {endpoint}: {error}"),
             Self::Inherited(error) => {
                 write!(f, "LISTEN_FDS: no TCP sockets that listen: {error}")
             }
-            Self::Metrics(address, error) => write!(f, "--metrics {address}: {error}"),
+            Self::Metrics(endpoint, error) => write!(f, "--metrics {endpoint}: {error}"),
             Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
         }
     }
@@ -79,8 +81,10 @@ pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
-    metrics: Option<(TcpListener, SocketAddr)>,
+    metrics: Vec<TcpListener>,
+    metrics_addresses: Vec<SocketAddr>,
     fanout: Arc<Fanout>,
+    dropped_log_lines: Arc<AtomicU64>,
 }
 
 /// What all connections of a server share.
@@ -107,16 +111,11 @@ impl Server {
     /// Outside a tokio runtime with I/O and time.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let app = Arc::new(App::new(config)?);
-        let bind = |&address: &SocketAddr| {
-            listen::bind(address, &app.config.listen, &app.config.limits)
-                .map_err(|error| StartError::Listen(address, error))
-        };
-        let listeners = app
-            .config
-            .listen
-            .iter()
-            .map(bind)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut listeners = Vec::new();
+        for endpoint in &app.config.listen {
+            let bound = bind::bind(endpoint, &app.config.listen, &app.config.limits);
+            listeners.extend(bound.map_err(|error| StartError::Listen(endpoint.clone(), error))?);
+        }
         Self::over(app, listeners)
     }
 
@@ -136,6 +135,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
         config.listen = addresses
+            .map(|address| address.map(Endpoint::from))
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         let app = Arc::new(App::new(config)?);
@@ -148,27 +148,26 @@ impl Server {
     }
 
     fn over(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
-        let local = |(listener, &asked): (&TcpListener, &SocketAddr)| {
-            listener
-                .local_addr()
-                .map_err(|error| StartError::Listen(asked, error))
-        };
-        let addresses = listeners
-            .iter()
-            .zip(&app.config.listen)
-            .map(local)
-            .collect::<Result<_, _>>()?;
-        let limits = &app.config.limits;
-        let bind = |address| bind_metrics(address, limits);
-        let metrics = app.config.metrics.map(bind).transpose()?;
+        let addresses = local_addresses(&listeners).map_err(StartError::Inherited)?;
+        let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
         let workers = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
             listeners,
             addresses,
             metrics,
+            metrics_addresses,
             fanout: Arc::new(workers),
+            dropped_log_lines: Arc::default(),
         })
+    }
+
+    /// Shows this count as `sse_chat_log_lines_dropped_total`: the log belongs to
+    /// the process, and so does what it drops.
+    #[must_use]
+    pub fn with_dropped_log_lines(mut self, count: Arc<AtomicU64>) -> Self {
+        self.dropped_log_lines = count;
+        self
     }
 
     /// Where it listens, with the ports that were taken for port 0.
@@ -177,8 +176,8 @@ impl Server {
     }
 
     /// Where `GET /metrics` is answered, if anywhere.
-    pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().map(|(_, address)| *address)
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.metrics_addresses
     }
 
     /// What its requests share.
@@ -202,10 +201,12 @@ impl Server {
         let refusals = refusals::tell_now_and_then(Arc::clone(&shared.app));
         let _refusals = AbortOnDropHandle::new(tokio::spawn(refusals));
         // No task that the drain waits for: it answers to the end.
-        let _metrics = self.metrics.map(|(listener, _)| {
-            let metrics = metrics::serve(listener, shared.sources(), shared.app.config.clone());
+        let sources = shared.sources(self.dropped_log_lines);
+        let serve_metrics = |listener| {
+            let metrics = metrics::serve(listener, sources.clone(), shared.app.config.clone());
             AbortOnDropHandle::new(tokio::spawn(metrics))
-        });
+        };
+        let _metrics: Vec<_> = self.metrics.into_iter().map(serve_metrics).collect();
         for listener in self.listeners {
             shared
                 .tasks
@@ -219,8 +220,9 @@ impl Server {
 }
 
 impl Shared {
-    fn sources(&self) -> metrics::Sources {
+    fn sources(&self, dropped_log_lines: Arc<AtomicU64>) -> metrics::Sources {
         metrics::Sources {
+            dropped_log_lines,
             app: Arc::clone(&self.app),
             fanout: Arc::clone(&self.fanout),
             connections: Arc::clone(&self.connections),
@@ -229,15 +231,19 @@ impl Shared {
     }
 }
 
-fn bind_metrics(
-    address: SocketAddr,
-    limits: &Limits,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = listen::bind(address, &[], limits).and_then(|listener| {
-        let address = listener.local_addr()?;
-        Ok((listener, address))
+fn bind_metrics(config: &Config) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
+    let Some(endpoint) = &config.metrics else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let bound = bind::bind(endpoint, &[], &config.limits).and_then(|listeners| {
+        let addresses = local_addresses(&listeners)?;
+        Ok((listeners, addresses))
     });
-    bound.map_err(|error| StartError::Metrics(address, error))
+    bound.map_err(|error| StartError::Metrics(endpoint.clone(), error))
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
 }
 
 /// Connections hold the fan-out too, so its own drop may come late.

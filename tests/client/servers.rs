@@ -29,7 +29,7 @@ impl Real {
     /// Starts on a port that a server which died may still be leaving.
     pub(crate) async fn start_at(address: SocketAddr, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
-            listen: vec![address],
+            listen: vec![address.into()],
             ..Config::default()
         };
         change(&mut config);

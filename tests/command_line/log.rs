@@ -124,6 +124,21 @@ fn nothing_that_a_client_sends_can_forge_a_line() {
 }
 
 #[test]
+fn the_json_log_has_everything_escaped_that_is_not_printable() {
+    let evil = "GET /\u{9b}31m\u{202e}\u{2028}?q HTTP/1.1\r\nhost: localhost\r\nuser-agent: \u{85}\u{2066}\u{200b}a\r\nx: y";
+    let log = log_of(&["--access-log", "--log-format=json"], &[(evil, "")]);
+    let line = log
+        .lines()
+        .find(|line| line.contains("user_agent"))
+        .unwrap();
+    assert!(line.chars().all(|c| (' '..='~').contains(&c)), "{line}");
+    assert!(line.contains(r"/\u009b31m\u202e\u2028"), "{line}");
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["fields"]["path"], "/\u{9b}31m\u{202e}\u{2028}");
+    assert_eq!(line["fields"]["user_agent"], "\u{85}\u{2066}\u{200b}a");
+}
+
+#[test]
 fn ten_thousand_refusals_are_a_few_lines() {
     let server = Running::start(&["--listen", "127.0.0.1:0", "--log-format=json"]);
     let mut stream = server.connect();
@@ -161,7 +176,7 @@ fn a_start_and_a_shutdown_are_lines() {
     for part in [
         " INFO started version=\"",
         " listen=\"127.0.0.1:",
-        " metrics=127.0.0.1:",
+        " metrics=\"127.0.0.1:",
         " workers=3",
         " open_files=",
     ] {

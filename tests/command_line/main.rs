@@ -8,11 +8,14 @@
 mod running;
 mod talking;
 
+mod blocked_output;
 mod chat;
 mod health;
+mod listening;
 mod log;
 mod send;
 mod service_manager;
+mod signals;
 mod tail;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -70,32 +73,8 @@ fn settings_come_from_variables_and_flags_win() {
     assert!(hello.contains("retry: 1000\n"), "{hello}");
 }
 
-#[test]
-fn a_switch_is_on_by_its_variable_unless_that_says_no() {
-    for (value, status) in [
-        ("1", "200"),
-        ("true", "200"),
-        ("yes", "200"),
-        ("0", "404"),
-        ("false", "404"),
-        ("", "404"),
-    ] {
-        let mut command = program();
-        let server = Running::spawn(
-            command
-                .args(["--listen", "127.0.0.1:0"])
-                .env("SSE_CHAT_LIST_ROOMS", value),
-        );
-        let answer = server.request("GET /rooms", "");
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{value:?}: {answer}"
-        );
-    }
-}
-
 /// Every flag of the server with its default, where help shows one.
-const FLAGS: [(&str, &str); 45] = [
+const FLAGS: [(&str, &str); 46] = [
     ("listen", "127.0.0.1:8080"),
     ("history", "1000"),
     ("history-bytes", "4MiB"),
@@ -141,6 +120,7 @@ const FLAGS: [(&str, &str); 45] = [
     ("access-log", ""),
     ("log-format", "text"),
     ("log-level", "info"),
+    ("log-queue", "4MiB"),
 ];
 
 #[test]
@@ -213,6 +193,7 @@ fn a_bad_value_is_one_clear_line_that_names_its_flag() {
         ("--stall", "0s", "1ms"),
         ("--log-format", "xml", "json"),
         ("--log-level", "loud", "debug"),
+        ("--log-queue", "1KiB", "16KiB"),
     ] {
         assert_fails(&run(&[&format!("{flag}={value}")]), 1, &[flag, right]);
     }

@@ -91,6 +91,14 @@ impl Running {
         (self.child.wait().unwrap().code(), error)
     }
 
+    /// The process, which is no longer killed when this is dropped.
+    pub(crate) fn into_child(self) -> Child {
+        // The drop needs a child of its own to kill: one that has ended.
+        let mut server = self;
+        let ended = Command::new("true").spawn().unwrap();
+        std::mem::replace(&mut server.child, ended)
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();

@@ -217,5 +217,5 @@ fn a_service_manager_that_does_not_hear_is_no_reason_not_to_serve() {
     server.signal("TERM");
     let (code, log) = server.ended();
     assert_eq!(code, Some(0));
-    assert_eq!(log.matches("can't tell the service manager").count(), 1);
+    assert_eq!(log.matches("can't notify the service manager").count(), 1);
 }

@@ -45,7 +45,7 @@ impl TestServer {
         let stop = CancellationToken::new();
         Self {
             address: server.addresses()[0],
-            metrics: server.metrics_address(),
+            metrics: server.metrics_addresses().first().copied(),
             app: Arc::clone(server.app()),
             running: tokio::spawn(server.run(stop.clone().cancelled_owned())),
             stop,

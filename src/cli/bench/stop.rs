@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use crate::cli::exit::{End, Failure};
 use crate::cli::signals::Signals;
 
@@ -11,19 +9,16 @@ use crate::cli::signals::Signals;
 pub(super) struct Stop {
     signals: Signals,
     /// The terminal is gone: a private server must not outlive it.
-    hangup: Signal,
+    hangup: Signals,
     interrupted: bool,
 }
 
 impl Stop {
     /// Nothing yet.
     pub(super) fn new() -> Result<Self, Failure> {
-        let cant_wait = |error: std::io::Error| {
-            End::Failed.because(format_args!("can't wait for signals: {error}"))
-        };
         Ok(Self {
-            hangup: signal(SignalKind::hangup()).map_err(cant_wait)?,
-            signals: Signals::new().map_err(cant_wait)?,
+            hangup: Signals::of_hang_up()?,
+            signals: Signals::of_interrupt()?,
             interrupted: false,
         })
     }
@@ -42,7 +37,7 @@ impl Stop {
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
             () = self.signals.next() => self.interrupt(),
-            _ = self.hangup.recv() => self.interrupt(),
+            () = self.hangup.next() => self.interrupt(),
         }
     }
 

@@ -55,6 +55,7 @@ impl From<AccessFlags> for Access {
                 HeaderName::Forwarded => ForwardedHeader::Forwarded,
             },
             allowed_hosts: flags.allowed_host,
+            local_names: Vec::new(),
             any_origin_reads: origins
                 .clone()
                 .any(|origin| matches!(origin, OriginOrAny::Any)),

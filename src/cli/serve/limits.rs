@@ -2,11 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args};
 
 use super::super::values::{
-    RateOrNone, Size, Time, Times, parse_rate, parse_size, parse_time, parse_times,
+    RateOrNone, Size, Time, Times, parse_rate, parse_size, parse_switch, parse_time, parse_times,
 };
 use crate::config::{self, Limits};
 
@@ -70,7 +69,7 @@ pub(super) struct LimitFlags {
     room_burst: NonZeroU32,
 
     /// Limit clients on this machine, too: by address, and what they say
-    #[arg(long, env = "SSE_CHAT_LIMIT_LOOPBACK", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "SSE_CHAT_LIMIT_LOOPBACK", action = ArgAction::SetTrue, value_parser = parse_switch)]
     limit_loopback: bool,
 
     /// Bytes of a request's head

@@ -34,7 +34,10 @@ pub fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> 
     let is_known = |host: &str| {
         let host = host.to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
-        caller.is_local && is_this_machine(host)
+        let is_own = |host: &str| {
+            is_this_machine(host) || access.local_names.iter().any(|name| name == host)
+        };
+        caller.is_local && is_own(host)
             || access.allowed_hosts.iter().any(|allowed| allowed == host)
     };
     let in_headers = request.headers().get_all(HOST).iter().all(|host| {

@@ -18,12 +18,13 @@ use crate::server::connections::Connections;
 use crate::server::fanout::{Counts, Fanout};
 
 /// Where the numbers come from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::server) struct Sources {
     pub(in crate::server) app: Arc<App>,
     pub(in crate::server) fanout: Arc<Fanout>,
     pub(in crate::server) connections: Arc<Connections>,
     pub(in crate::server) started: SystemTime,
+    pub(in crate::server) dropped_log_lines: Arc<AtomicU64>,
 }
 
 impl Collector for Sources {
@@ -169,6 +170,11 @@ impl Sources {
             "sse_chat_malformed_requests",
             "Requests that are no HTTP/1, or have a head that is too large",
             self.connections.malformed(),
+        )?;
+        page.counter(
+            "sse_chat_log_lines_dropped",
+            "Log lines that were dropped because standard error was blocked, or refused them",
+            self.dropped_log_lines.load(Ordering::Relaxed),
         )
     }
 

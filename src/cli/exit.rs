@@ -78,6 +78,12 @@ impl Failure {
     pub(super) fn is_interrupted(&self) -> bool {
         self.end == End::Interrupted
     }
+
+    /// The same failure, with another reason made of its own.
+    pub(super) fn reworded(self, reword: impl FnOnce(&str) -> String) -> Self {
+        let why = reword(&self.why);
+        Self { why, ..self }
+    }
 }
 
 /// Says why, if there is something to say, and gives the exit code.

@@ -10,6 +10,7 @@ mod exit;
 mod generate;
 mod health;
 mod notify;
+mod parse;
 mod remote;
 mod send;
 mod serve;
@@ -19,9 +20,7 @@ mod values;
 
 use std::process::ExitCode;
 
-use clap::builder::Resettable;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use exit::{End, Outcome, exit_code, exit_code_of_server};
 
@@ -65,13 +64,17 @@ enum Command {
 
 /// Runs the program as it was called.
 pub fn run() -> ExitCode {
-    let args = match parse() {
-        Ok(args) => args,
+    let (args, used) = match parse::parse() {
+        Ok(parsed) => parsed,
         Err(code) => return code,
     };
+    let serve = |serve: serve::Serve| {
+        let outcome = serve.run();
+        exit_code_of_server(outcome.map_err(|failure| failure.reworded(|why| used.name(why))))
+    };
     exit_code(match args.command {
-        None => return exit_code_of_server(args.serve.run()),
-        Some(Command::Serve(serve)) => return exit_code_of_server(serve.run()),
+        None => return serve(args.serve),
+        Some(Command::Serve(flags)) => return serve(*flags),
         Some(Command::Send(send)) => block_on(send.run()),
         Some(Command::Tail(tail)) => block_on(tail.run()),
         Some(Command::Health(health)) => block_on(health.run()),
@@ -91,69 +94,6 @@ fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
     // A thread that waits for somebody to type is not waited for.
     runtime.shutdown_background();
     outcome
-}
-
-fn parse() -> Result<Args, ExitCode> {
-    let mut definition = Args::command();
-    if is_command_of_a_client() {
-        // The server's variables are not for them, so they can't be wrong there.
-        definition = definition.mut_args(|flag| flag.env(Resettable::Reset));
-    }
-    let parsed = definition
-        .try_get_matches()
-        .and_then(|matches| Args::from_arg_matches(&matches));
-    parsed.map_err(|error| match bad_value(&error) {
-        Some(line) => exit_code_of_server(Err(end_of_a_bad_value().because(line))),
-        None => {
-            // Nothing can be done about a terminal that is gone.
-            let _ = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-        }
-    })
-}
-
-/// A flag that is known, with a value that is not: a start that fails, in one
-/// line, as opposed to a wrong use of the program.
-fn bad_value(error: &clap::Error) -> Option<String> {
-    if !matches!(
-        error.kind(),
-        ErrorKind::ValueValidation | ErrorKind::InvalidValue
-    ) {
-        return None;
-    }
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let flag = text(ContextKind::InvalidArg)?;
-    let flag = flag.split(' ').next().unwrap_or_default();
-    let value = text(ContextKind::InvalidValue)?;
-    let why = match (
-        std::error::Error::source(error),
-        text(ContextKind::ValidValue),
-    ) {
-        (Some(why), _) => why.to_string(),
-        (None, Some(valid)) if !value.is_empty() => format!("use one of {valid}"),
-        // The value is not wrong, it is not there: that is usage.
-        (None, _) => return None,
-    };
-    Some(format!("{flag} {value:?}: {why}"))
-}
-
-/// A bad value of the server's flags is a start that fails; every other command
-/// was called wrongly.
-fn end_of_a_bad_value() -> End {
-    match is_command_of_a_client() {
-        true => End::Usage,
-        false => End::Failed,
-    }
-}
-
-/// Whether the first word is a command other than `serve`.
-fn is_command_of_a_client() -> bool {
-    let first = std::env::args_os().nth(1).unwrap_or_default();
-    first != "serve" && Args::command().find_subcommand(&first).is_some()
 }
 
 /// Whether colours were not refused (no-color.org); a terminal is asked apart.

@@ -17,6 +17,7 @@ mod send;
 mod service_manager;
 mod signals;
 mod tail;
+mod variables;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -204,7 +205,7 @@ fn a_bad_value_is_one_clear_line_that_names_its_flag() {
         &["--history", "digit"],
     );
     let output = program().env("SSE_CHAT_PING", "soon").output().unwrap();
-    assert_fails(&output, 1, &["--ping", "soon"]);
+    assert_fails(&output, 1, &["SSE_CHAT_PING", "soon"]);
 }
 
 #[test]

@@ -111,4 +111,28 @@ mod tests {
             assert!(!is_this_machine(host), "{host}");
         }
     }
+
+    #[test]
+    fn the_name_in_listen_is_answered_to_at_loopback_addresses() {
+        let access = Access {
+            local_names: vec!["chat.test".to_owned()],
+            allowed_hosts: vec!["chat.example".to_owned()],
+            ..Access::default()
+        };
+        let allowed = |local: &str, host: &str| {
+            let peer = "192.0.2.7:1000".parse().unwrap();
+            let caller = Caller::new(peer, local.parse().unwrap(), None);
+            let request = Request::builder().header(HOST, host).body(()).unwrap();
+            is_allowed(&caller, &request, &access)
+        };
+        for local in ["127.0.1.1:80", "[::1]:80"] {
+            for host in ["chat.test", "Chat.Test.:80", "chat.example", "localhost"] {
+                assert!(allowed(local, host), "{local} {host}");
+            }
+            assert!(!allowed(local, "evil.example"), "{local}");
+        }
+        // Elsewhere the list of --allowed-host alone decides.
+        assert!(allowed("192.0.2.1:80", "chat.example"));
+        assert!(!allowed("192.0.2.1:80", "chat.test"));
+    }
 }

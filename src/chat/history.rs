@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::message::{ClientId, Frame};
+use super::request_hash::RequestHash;
 
 /// How many ids of evicted messages a room remembers at most, 8 bytes each:
 /// the far end of what a gap can count.
@@ -175,10 +176,12 @@ impl History {
         self.next_number
     }
 
-    /// The held message that was sent with this client id.
-    pub(super) fn sent_as(&self, id: &ClientId) -> Option<&Frame> {
+    /// The held message that was sent with this client id, and the hash of its
+    /// request.
+    pub(super) fn sent_as(&self, id: &ClientId) -> Option<(&Frame, RequestHash)> {
         let seq = *self.by_client_id.get(id)?;
-        self.since(seq - 1).next()
+        let frame = self.since(seq - 1).next()?;
+        Some((frame, frame.sent_as()?.request))
     }
 
     pub(super) fn oldest(&self) -> Option<&Frame> {

@@ -14,11 +14,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::event_id::{Cursor, Epoch, EventId};
-use super::message::{Draft, Frame};
+use super::message::{Draft, Frame, SentAs};
 use super::name::{RoomName, UserName};
 use super::outlet::Outlet;
 use super::presence::Members;
-use super::rooms::{Limits, Published, Rooms, TooMany, TooManyRooms};
+use super::rooms::{Limits, NotPublished, Published, Rooms, TooMany};
 use super::totals::{Counts, Totals};
 
 /// Which part of a room's history is wanted.
@@ -103,14 +103,17 @@ impl Hub {
         self.lock().get(room).is_some_and(|room| room.has_talk)
     }
 
-    /// Says `draft` in `room`. It waits for no reader.
+    /// Publishes `draft` in `room`. It waits for no reader.
     ///
     /// # Errors
     ///
-    /// [`TooManyRooms`] when the room would be one too many; nothing is said.
-    pub fn publish(&self, room: &RoomName, draft: Draft) -> Result<Published, TooManyRooms> {
+    /// [`NotPublished`] when the room would be one too many, or when the client
+    /// id stands for another request; nothing is published.
+    pub fn publish(&self, room: &RoomName, mut draft: Draft) -> Result<Published, NotPublished> {
+        // The hash is computed before the lock is taken.
+        let sent_as = SentAs::take(&mut draft);
         let mut asleep = Vec::new();
-        let published = self.lock().publish(room, draft, &mut asleep);
+        let published = self.lock().publish(room, &draft, sent_as, &mut asleep);
         asleep.into_iter().for_each(Waker::wake);
         published
     }

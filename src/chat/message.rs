@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event_id::EventId;
 use super::name::{RoomName, UserName};
+use super::request_hash::{HASH_BYTES, RequestHash};
 use super::visible::is_visible;
 use crate::sse;
 
@@ -88,8 +89,8 @@ impl fmt::Display for InvalidText {
 
 impl std::error::Error for InvalidText {}
 
-/// The sender's own id for a message, so that sending it twice says it once:
-/// 1 to 64 of `[A-Za-z0-9_-]`.
+/// The sender's own id for a message, 1 to 64 of `[A-Za-z0-9_-]`. Retries with
+/// the same id are deduplicated. Readers never see it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientId(Arc<str>);
 
@@ -136,7 +137,8 @@ pub struct Draft {
     pub client_id: Option<ClientId>,
 }
 
-/// What somebody said: the JSON of `update` events and of every answer.
+/// A published message: the JSON of `update` events, of history pages and,
+/// with its `client_id`, of the answer to its sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message<'a> {
     /// Its place among all messages of this life of the server.
@@ -151,7 +153,7 @@ pub struct Message<'a> {
     pub message: Cow<'a, str>,
     /// When the server took it: RFC 3339, UTC, milliseconds.
     pub created_at: Cow<'a, str>,
-    /// The sender's own id for it, if there was one.
+    /// The sender's own id for it. Only the answer to the sender has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Cow<'a, str>>,
 }
@@ -163,19 +165,44 @@ pub struct Frame(Arc<Encoded>);
 struct Encoded {
     seq: u64,
     number: u64,
-    client_id: Option<ClientId>,
+    sent_as: Option<SentAs>,
     event: sse::Encoded,
     /// Where in the event's text the message is.
     json: Range<usize>,
 }
 
+/// What identifies a retry: the sender's id and the hash of its request.
+#[derive(Debug, Clone)]
+pub(super) struct SentAs {
+    pub(super) client_id: ClientId,
+    pub(super) request: RequestHash,
+}
+
+impl SentAs {
+    /// Takes the client id out of `draft`; `None` if it has none.
+    pub(super) fn take(draft: &mut Draft) -> Option<Self> {
+        let client_id = draft.client_id.take()?;
+        Some(Self {
+            client_id,
+            request: RequestHash::of(draft),
+        })
+    }
+
+    /// The bytes that history counts for it.
+    fn cost(&self) -> usize {
+        self.client_id.as_str().len() + HASH_BYTES
+    }
+}
+
 impl Frame {
-    /// Encodes what `draft` says as message `number` of `room`.
+    /// Encodes what `draft` says as message `number` of `room`. `sent_as` is
+    /// made of the same draft, before the hub is locked.
     pub(super) fn encode(
         id: EventId,
         room: &RoomName,
         number: u64,
-        draft: Draft,
+        draft: &Draft,
+        sent_as: Option<SentAs>,
         created_at: &str,
     ) -> Self {
         let head = sse::Event::with_capacity(draft.text.as_str().len() + 256);
@@ -186,7 +213,8 @@ impl Frame {
             name: draft.name.as_str().into(),
             message: draft.text.as_str().into(),
             created_at: created_at.into(),
-            client_id: draft.client_id.as_ref().map(|id| id.as_str().into()),
+            // An id that readers saw could be used against its sender.
+            client_id: None,
         });
         // The id and the event's name hold no brace, so the first is the JSON's.
         let start = event
@@ -197,7 +225,7 @@ impl Frame {
         Self(Arc::new(Encoded {
             seq: id.seq,
             number,
-            client_id: draft.client_id,
+            sent_as,
             json: start..event.text_len() - 2,
             event,
         }))
@@ -223,14 +251,41 @@ impl Frame {
         self.0.event.slice(self.0.json.clone())
     }
 
+    /// The message for its sender alone: the same JSON, with the `client_id`
+    /// that it was sent with.
+    pub fn json_for_sender(&self) -> Bytes {
+        let Some(client_id) = self.client_id() else {
+            return self.json();
+        };
+        let json = self.json();
+        let Some(open) = json.strip_suffix(b"}") else {
+            return json;
+        };
+        // A client id has no character that JSON escapes.
+        [
+            open,
+            b",\"client_id\":\"",
+            client_id.as_str().as_bytes(),
+            b"\"}",
+        ]
+        .concat()
+        .into()
+    }
+
     /// The sender's own id for the message.
     pub(super) fn client_id(&self) -> Option<&ClientId> {
-        self.0.client_id.as_ref()
+        self.sent_as().map(|sent_as| &sent_as.client_id)
+    }
+
+    /// The sender's own id and the hash of its request.
+    pub(super) fn sent_as(&self) -> Option<&SentAs> {
+        self.0.sent_as.as_ref()
     }
 
     /// What history counts for it.
     pub(super) fn cost(&self) -> usize {
-        self.0.event.chunk().len() + FRAME_OVERHEAD_BYTES
+        let sent_as = self.sent_as().map_or(0, SentAs::cost);
+        self.0.event.chunk().len() + sent_as + FRAME_OVERHEAD_BYTES
     }
 }
 
@@ -296,20 +351,21 @@ mod tests {
         }
     }
 
+    fn frame(client_id: Option<&str>) -> Frame {
+        let mut draft = Draft {
+            name: UserName::parse("Alice").unwrap(),
+            text: MessageText::parse("{\n\"hi\"}", 100).unwrap(),
+            client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+        };
+        let (id, room) = ("e-7".parse().unwrap(), RoomName::parse("lobby").unwrap());
+        let sent_as = SentAs::take(&mut draft);
+        Frame::encode(id, &room, 3, &draft, sent_as, "2026-11-23T01:02:03.004Z")
+    }
+
     #[test]
     fn a_frame_is_the_event_to_the_byte_and_its_json_a_part_of_it() {
-        let frame = Frame::encode(
-            "e-7".parse().unwrap(),
-            &RoomName::parse("lobby").unwrap(),
-            3,
-            Draft {
-                name: UserName::parse("Alice").unwrap(),
-                text: MessageText::parse("{\n\"hi\"}", 100).unwrap(),
-                client_id: Some(ClientId::parse("c1").unwrap()),
-            },
-            "2026-11-23T01:02:03.004Z",
-        );
-        let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z","client_id":"c1"}"#;
+        let frame = frame(Some("c1"));
+        let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z"}"#;
         assert_eq!(frame.json(), json);
         assert_eq!(
             frame.event().text(),
@@ -317,5 +373,22 @@ mod tests {
         );
         let message: Message<'_> = serde_json::from_slice(&frame.json()).unwrap();
         assert_eq!((message.number, &*message.message), (3, "{\n\"hi\"}"));
+    }
+
+    #[test]
+    fn only_the_sender_s_json_has_the_client_id() {
+        let (with, without) = (frame(Some("c1")), frame(None));
+        assert_eq!(with.json(), without.json());
+        assert_eq!(without.json_for_sender(), without.json());
+        let json = with.json_for_sender();
+        let message: Message<'_> = serde_json::from_slice(&json).unwrap();
+        assert_eq!(message.client_id.as_deref(), Some("c1"));
+        assert!(json.ends_with(br#"Z","client_id":"c1"}"#), "{json:?}");
+    }
+
+    #[test]
+    fn history_counts_the_client_id_and_the_hash() {
+        let (with, without) = (frame(Some("c1")), frame(None));
+        assert_eq!(with.cost() - without.cost(), 2 + HASH_BYTES);
     }
 }

@@ -17,6 +17,7 @@ mod printable;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
 mod replay;
+mod request_hash;
 mod room;
 mod room_key;
 mod rooms;
@@ -35,7 +36,7 @@ pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Members, Snapshot};
 pub use printable::is_printable;
 pub use room_key::RoomKey;
-pub use rooms::{Limits, Published, TooMany, TooManyRooms};
+pub use rooms::{Limits, NotPublished, Published, TooMany, TooManyRooms};
 pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
 pub use subscription::{LiveFrom, Subscription};
 pub use totals::Totals;

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::message::SentAs;
 use super::visible::{hides_something, is_visible};
 use super::{ClientId, Cursor, Draft, EventId, Frame, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
@@ -89,15 +90,17 @@ fn client_id_by_the_rules(text: &str) -> Option<String> {
     holds.then(|| text.to_owned())
 }
 
-/// A message that can be said is one event of the stream, and that event's
-/// data is the message, to the letter. Room, name, text and client id are
-/// divided by NUL, which stands in none of them.
+/// A valid message is one event of the stream, and that event's data is the
+/// message, to the letter, without its client id. The sender's JSON has it.
+/// Room, name, text and client id are divided by NUL, which stands in none.
 pub fn message(bytes: &[u8]) {
     let Some((room, draft)) = room_and_draft(bytes) else {
         return;
     };
     let id: EventId = "e-7".parse().expect("an id");
-    let frame = Frame::encode(id, &room, 3, draft.clone(), "2026-11-23T01:02:03.004Z");
+    let mut unsent = draft.clone();
+    let sent_as = SentAs::take(&mut unsent);
+    let frame = Frame::encode(id, &room, 3, &unsent, sent_as, "2026-11-23T01:02:03.004Z");
     let mut events = 0;
     let each = |item: Item<'_>| {
         let Item::Event(event) = item else {
@@ -114,8 +117,16 @@ pub fn message(bytes: &[u8]) {
     assert_eq!((back.id, &*back.room), (id, room.as_str()));
     assert_eq!(back.name, draft.name.as_str());
     assert_eq!(back.message, draft.text.as_str());
+    assert_eq!(back.client_id, None, "readers never see it");
+    let json = frame.json_for_sender();
+    let answered: Message<'_> = serde_json::from_slice(&json).expect("a message");
     let client_id = draft.client_id.as_ref().map(ClientId::as_str);
-    assert_eq!(back.client_id.as_deref(), client_id);
+    assert_eq!(answered.client_id.as_deref(), client_id);
+    let shown = Message {
+        client_id: None,
+        ..answered
+    };
+    assert_eq!(shown, back);
 }
 
 fn room_and_draft(bytes: &[u8]) -> Option<(RoomName, Draft)> {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::event_id::EventId;
 use super::forgotten::Ended;
 use super::history::{History, HistoryLimits};
-use super::message::{Draft, Frame};
+use super::message::{Draft, Frame, SentAs};
 use super::name::{RoomName, UserName};
 use super::outlet::{Live, News, Outlet};
 use super::presence::Presence;
@@ -67,7 +67,8 @@ impl Room {
     pub(super) fn say(
         &mut self,
         id: EventId,
-        draft: Draft,
+        draft: &Draft,
+        sent_as: Option<SentAs>,
         now: Instant,
         asleep: &mut Vec<Waker>,
     ) -> Frame {
@@ -79,6 +80,7 @@ impl Room {
             &self.name,
             self.history.next_number(),
             draft,
+            sent_as,
             &created_at,
         );
         self.history.push(frame.clone());

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::event_id::{Epoch, EventId};
 use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
-use super::message::{Draft, Frame};
+use super::message::{Draft, Frame, SentAs};
 use super::name::{RoomName, UserName};
 use super::room::Room;
 use super::room_key::RoomKey;
@@ -42,9 +42,39 @@ pub struct Limits {
 pub enum Published {
     /// It was said now.
     Said(Frame),
-    /// It had been said before, under the same client id: this is the first.
+    /// The same request was published before under its client id: this is the
+    /// first message.
     Repeated(Frame),
 }
+
+/// Why a draft is not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotPublished {
+    /// Its room would be one too many.
+    Rooms(TooManyRooms),
+    /// History holds another request under its client id.
+    ClientIdReused,
+}
+
+impl From<TooManyRooms> for NotPublished {
+    fn from(error: TooManyRooms) -> Self {
+        Self::Rooms(error)
+    }
+}
+
+impl fmt::Display for NotPublished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rooms(error) => error.fmt(f),
+            Self::ClientIdReused => f.write_str(
+                "this client_id stands for another message of the room; send this one with a new \
+                 client_id",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotPublished {}
 
 /// There are as many rooms as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,27 +185,29 @@ impl Rooms {
         totals
     }
 
-    /// Says `draft`, unless it was said before. Puts into `asleep` whom to wake
-    /// for it.
+    /// Publishes `draft`, unless it is a retry of what history holds. The
+    /// wakers of the readers to notify are added to `asleep`.
     pub(super) fn publish(
         &mut self,
         name: &RoomName,
-        draft: Draft,
+        draft: &Draft,
+        sent_as: Option<SentAs>,
         asleep: &mut Vec<Waker>,
-    ) -> Result<Published, TooManyRooms> {
+    ) -> Result<Published, NotPublished> {
         let now = Instant::now();
         let id = self.id(self.seq + 1);
         let room = self.get_or_make(name, now)?;
-        if let Some(first) = draft
-            .client_id
-            .as_ref()
-            .and_then(|id| room.history.sent_as(id))
+        if let Some(sent_as) = &sent_as
+            && let Some((first, request)) = room.history.sent_as(&sent_as.client_id)
         {
-            return Ok(Published::Repeated(first.clone()));
+            return match request == sent_as.request {
+                true => Ok(Published::Repeated(first.clone())),
+                false => Err(NotPublished::ClientIdReused),
+            };
         }
         let bytes_before = room.history.bytes();
         let text_bytes = draft.text.as_str().len() as u64;
-        let frame = room.say(id, draft, now, asleep);
+        let frame = room.say(id, draft, sent_as, now, asleep);
         let bytes = room.history.bytes();
         self.bytes = self.bytes - bytes_before + bytes;
         self.seq = id.seq;

@@ -16,7 +16,8 @@ pub struct Say<'a> {
     pub name: &'a str,
     /// What is said.
     pub message: &'a str,
-    /// The sender's own id for it: sent twice with the same, it is said once.
+    /// The sender's own id for it. Retries with the same id are deduplicated;
+    /// the same id with another name or message is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<&'a str>,
 }
@@ -28,7 +29,7 @@ pub struct Said {
     pub message: Message<'static>,
     /// The message exactly as it was answered.
     pub json: Bytes,
-    /// It had been said before, under the same client id.
+    /// The same message had been published before, under its client id.
     pub again: bool,
 }
 

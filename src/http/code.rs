@@ -21,6 +21,7 @@ pub(super) enum Code {
     MessageTooLarge,
     BodyTooLarge,
     UnsupportedMediaType,
+    ClientIdReused,
     RateLimited,
     Draining,
     TooManyRooms,
@@ -29,7 +30,7 @@ pub(super) enum Code {
 
 impl Code {
     /// All of them, in their order.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::InvalidRoom,
         Self::InvalidName,
         Self::InvalidMessage,
@@ -45,6 +46,7 @@ impl Code {
         Self::MessageTooLarge,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::ClientIdReused,
         Self::RateLimited,
         Self::Draining,
         Self::TooManyRooms,
@@ -67,6 +69,7 @@ impl Code {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MessageTooLarge | Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ClientIdReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Draining | Self::TooManyRooms | Self::TooManyConnections => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -91,6 +94,7 @@ impl Code {
             Self::MessageTooLarge => "message_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::ClientIdReused => "client_id_reused",
             Self::RateLimited => "rate_limited",
             Self::Draining => "draining",
             Self::TooManyRooms => "too_many_rooms",

@@ -12,7 +12,9 @@ use serde::Serialize;
 use super::body::Body;
 use super::code::Code;
 use super::guard::{TooFast, Whose};
-use crate::chat::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, TooManyRooms};
+use crate::chat::{
+    InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, NotPublished, TooManyRooms,
+};
 
 /// How long a server that restarts is away.
 const AFTER_A_RESTART: Duration = Duration::from_secs(5);
@@ -169,6 +171,15 @@ impl From<InvalidText> for Problem {
 impl From<InvalidClientId> for Problem {
     fn from(error: InvalidClientId) -> Self {
         Code::InvalidClientId.because(error.to_string())
+    }
+}
+
+impl From<NotPublished> for Problem {
+    fn from(error: NotPublished) -> Self {
+        match error {
+            NotPublished::Rooms(error) => error.into(),
+            NotPublished::ClientIdReused => Code::ClientIdReused.because(error.to_string()),
+        }
     }
 }
 

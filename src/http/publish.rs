@@ -31,8 +31,8 @@ pub(super) async fn publish(
     app.rates.take_of_address(client)?;
     let fields = read_fields(app, request.headers(), body).await?;
     let answer = match say(app, client, &room, fields)? {
-        Published::Said(frame) => json(StatusCode::CREATED, frame.json()),
-        Published::Repeated(first) => json(StatusCode::OK, first.json()),
+        Published::Said(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
+        Published::Repeated(first) => json(StatusCode::OK, first.json_for_sender()),
     };
     app.counts.publish_time.count(begun.elapsed());
     Ok(answer)

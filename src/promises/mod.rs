@@ -16,8 +16,8 @@ use tokio::runtime::Runtime;
 
 use self::reader::Reader;
 use crate::chat::{
-    Backlog, ClientId, Draft, EventId, MessageText, Published, RoomName, Subscription, TooMany,
-    TooManyRooms, UserName,
+    Backlog, ClientId, Draft, EventId, MessageText, NotPublished, Published, RoomName,
+    Subscription, TooMany, UserName,
 };
 use crate::config::Config;
 use crate::http::App;
@@ -58,8 +58,13 @@ const READERS: usize = 3;
 pub(crate) enum Step {
     /// Say so many messages in a room.
     Say { room: usize, count: usize },
-    /// Say one under a client id, perhaps again.
-    SayOnce { room: usize, client_id: u8 },
+    /// Publish one of two texts under a client id that may have been used
+    /// before.
+    SayOnce {
+        room: usize,
+        client_id: u8,
+        text: u8,
+    },
     /// The server comes to do its work.
     Work,
     /// A reader takes all there is, so many times.
@@ -87,7 +92,7 @@ pub(crate) enum Step {
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..ROOMS.len(), prop_oneof![4 => 1..4usize, 1 => 100..200usize]).prop_map(|(room, count)| Step::Say { room, count }),
-        1 => (0..ROOMS.len(), 0..3u8).prop_map(|(room, client_id)| Step::SayOnce { room, client_id }),
+        1 => (0..ROOMS.len(), 0..3u8, 0..2u8).prop_map(|(room, client_id, text)| Step::SayOnce { room, client_id, text }),
         3 => Just(Step::Work),
         5 => (0..READERS, 1..4usize).prop_map(|(reader, times)| Step::Read { reader, times }),
         5 => (0..READERS, prop_oneof![0..300usize, 0..5000usize]).prop_map(|(reader, bytes)| Step::Sip { reader, bytes }),
@@ -203,8 +208,17 @@ impl<T: Transport> World<T> {
 
     fn play(&mut self, step: &Step) {
         match *step {
-            Step::Say { room, count } => (0..count).for_each(|_| self.say(ROOMS[room], None)),
-            Step::SayOnce { room, client_id } => self.say(ROOMS[room], Some(client_id)),
+            Step::Say { room, count } => {
+                for _ in 0..count {
+                    let text = format!("{} {}", ROOMS[room], self.said[ROOMS[room]].len());
+                    self.say(ROOMS[room], text, None);
+                }
+            }
+            Step::SayOnce {
+                room,
+                client_id,
+                text,
+            } => self.say(ROOMS[room], format!("once {text}"), Some(client_id)),
             Step::Work => self.within(|transport| transport.work()),
             Step::Read { reader, times } => {
                 for _ in 0..times {
@@ -295,38 +309,38 @@ impl<T: Transport> World<T> {
         }
     }
 
-    fn say(&mut self, room: &'static str, client_id: Option<u8>) {
+    fn say(&mut self, room: &'static str, text: String, client_id: Option<u8>) {
         let said = self.said.get_mut(room).unwrap();
         let draft = Draft {
             name: UserName::parse("Alice").unwrap(),
-            text: MessageText::parse(&format!("{room} {}", said.len()), 4096).unwrap(),
+            text: MessageText::parse(&text, 4096).unwrap(),
             client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
         };
-        let published = self
-            .app
-            .hub
-            .publish(&RoomName::parse(room).unwrap(), draft.clone());
+        let published = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);
+        let epoch = self.app.hub.epoch();
+        // The last message under the same client id.
+        let first = said.iter().rfind(|said| said.client_id == client_id);
         match published {
             Ok(Published::Said(frame)) => said.push(Said {
                 id: EventId {
-                    epoch: self.app.hub.epoch(),
+                    epoch,
                     seq: frame.seq(),
                 },
                 number: frame.number(),
-                text: draft.text.as_str().to_owned(),
+                text,
                 client_id,
             }),
             Ok(Published::Repeated(frame)) => {
-                let first = said
-                    .iter()
-                    .rfind(|said| said.client_id == client_id)
-                    .unwrap();
-                assert_eq!(
-                    (first.id.epoch, first.id.seq),
-                    (self.app.hub.epoch(), frame.seq())
-                );
+                let first = first.unwrap();
+                assert_eq!((first.id.epoch, first.id.seq), (epoch, frame.seq()));
+                assert_eq!(first.text, text);
             }
-            Err(TooManyRooms) => {}
+            Err(NotPublished::Rooms(_)) => {}
+            Err(NotPublished::ClientIdReused) => {
+                let first = first.unwrap();
+                assert_eq!(first.id.epoch, epoch);
+                assert_ne!(first.text, text);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use sse_chat::client::{Client, Patience, Subscribe, Told};
 
 use crate::notes::Page;
-use crate::record::{Gap, Seen, Shown};
+use crate::record::{Gap, Seen};
 
 /// A client of the server at `address`.
 pub(crate) fn client(address: SocketAddr) -> Client {
@@ -46,7 +46,7 @@ fn seen(told: Told) -> Option<Seen> {
                 .map(|room| (room.room, room.next))
                 .collect(),
         },
-        Told::Message { json, .. } => Seen::Update(shown(&json)),
+        Told::Message { json, .. } => Seen::update(&json).unwrap_or_else(Seen::Odd),
         Told::Gap(hole) => Seen::Gap(Gap {
             cursor: String::new(),
             room: hole.room,
@@ -58,9 +58,4 @@ fn seen(told: Told) -> Option<Seen> {
         Told::Cut { .. } => Seen::Cut,
         Told::Presence(_) => return None,
     })
-}
-
-/// A message from its JSON.
-pub(crate) fn shown(json: &str) -> Shown {
-    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }

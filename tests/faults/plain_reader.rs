@@ -183,7 +183,7 @@ impl PlainReader {
                 if data["id"] != *id {
                     return Err("two ids".to_owned());
                 }
-                Seen::Update(parse(&event.data)?)
+                Seen::update(&event.data)?
             }
             ("gap", Some(cursor)) => {
                 let hole: Hole = parse(&event.data)?;

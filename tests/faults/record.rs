@@ -41,8 +41,9 @@ pub(crate) struct Shown {
     pub(crate) name: String,
     #[serde(rename = "message")]
     pub(crate) text: String,
-    /// Empty if there was none, as no writer sends it.
-    #[serde(default)]
+    /// The first word of the text: writers put their client id there, since
+    /// readers do not see the id itself.
+    #[serde(skip)]
     pub(crate) client_id: String,
 }
 
@@ -135,6 +136,26 @@ impl TryFrom<String> for Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.epoch, self.seq)
+    }
+}
+
+impl Shown {
+    /// A message from its JSON.
+    pub(crate) fn parse(json: &str) -> Result<Self, String> {
+        let shown: Self = serde_json::from_str(json).map_err(|error| format!("{error}: {json}"))?;
+        let client_id = shown.text.split(' ').next().unwrap_or_default().to_owned();
+        Ok(Self { client_id, ..shown })
+    }
+}
+
+impl Seen {
+    /// A message that a reader saw. Only the answer to its sender may have the
+    /// client id.
+    pub(crate) fn update(json: &str) -> Result<Self, String> {
+        match json.contains("\"client_id\":") {
+            true => Err(format!("a reader sees a client id: {json}")),
+            false => Shown::parse(json).map(Self::Update),
+        }
     }
 }
 

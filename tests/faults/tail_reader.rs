@@ -6,7 +6,6 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::client_reader::shown;
 use crate::notes::Page;
 use crate::record::Seen;
 use crate::running::send_signal;
@@ -36,7 +35,7 @@ impl TailReader {
         tokio::spawn(async move {
             loop {
                 let seen = tokio::select! {
-                    Ok(Some(line)) = out.next_line() => Some(Seen::Update(shown(&line))),
+                    Ok(Some(line)) = out.next_line() => Some(Seen::update(&line).unwrap_or_else(Seen::Odd)),
                     Ok(Some(line)) = talk.next_line() => talked(&line),
                     else => return,
                 };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sse_chat::client::{Client, Error, Say};
 use tokio::sync::Semaphore;
 
-use crate::client_reader::{client, shown};
+use crate::client_reader::client;
 use crate::notes::Notes;
 use crate::record::{Sent, Shown};
 
@@ -92,7 +92,10 @@ impl Writer {
         };
         let answer = loop {
             match self.client.publish(room, &say).await {
-                Ok(said) => break shown(std::str::from_utf8(&said.json).unwrap()),
+                Ok(said) => {
+                    assert_eq!(said.message.client_id.as_deref(), Some(&*client_id));
+                    break Shown::parse(std::str::from_utf8(&said.json).unwrap()).unwrap();
+                }
                 Err(Error::Refused(refusal)) if !refusal.may_pass() => panic!("{refusal}"),
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::support::{Response, TestServer};
-use super::witness::{Witness, seq};
+use super::witness::{Witness, as_shown, seq};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const SUCCESS: &str = r#"{"code":0,"msg":"success"}"#;
@@ -192,7 +192,7 @@ async fn line_ends_become_line_feeds_and_white_space_at_the_end_goes() {
 }
 
 #[tokio::test]
-async fn a_message_sent_again_is_said_once() {
+async fn a_message_that_is_sent_again_is_published_once() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let first = server.post("lobby", &with_id("first", "c1")).await;
@@ -201,16 +201,14 @@ async fn a_message_sent_again_is_said_once() {
         (201, Some("c1"))
     );
     witness.heard(&first.json()).await;
-    for text in ["first", "another"] {
-        let again = server.post("lobby", &with_id(text, "c1")).await;
-        assert_eq!((again.status, again.json()), (200, first.json()));
-        assert_eq!(again.header("content-type"), Some("application/json"));
-    }
-    let form = "name=Bob&message=x&client_id=c1";
+    let again = server.post("lobby", &with_id("first\r\n", "c1")).await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    assert_eq!(again.header("content-type"), Some("application/json"));
+    let form = "client_id=c1&message=first+&name=+Alice";
     let again = server
         .request("POST", "/rooms/lobby/messages", &[FORM], form)
         .await;
-    assert_eq!((again.status, again.json()), (200, first.json()));
+    assert_eq!((again.status, &again.body), (200, &first.body));
     // A wrong one is wrong all the same.
     server
         .post("lobby", &with_id(" ", "c1"))
@@ -226,17 +224,66 @@ async fn a_message_sent_again_is_said_once() {
     assert_eq!(page["messages"].as_array().unwrap().len(), 4, "{page}");
 }
 
+#[tokio::test]
+async fn another_request_under_a_client_id_is_refused_and_swallows_nothing() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    let first = server.post("lobby", &with_id("first", "1")).await;
+    assert_eq!(first.status, 201);
+    witness.heard(&first.json()).await;
+    for other in [
+        json!({"name": "Alice", "message": "another", "client_id": "1"}),
+        json!({"name": "Bob", "message": "first", "client_id": "1"}),
+        json!({"name": "Bob", "message": "another", "client_id": "1"}),
+    ] {
+        let refused = server.post("lobby", &other).await;
+        refused.assert_problem(422, "client_id_reused");
+        let text = String::from_utf8_lossy(&refused.body);
+        assert!(!text.contains("Alice") && !text.contains("first"), "{text}");
+        witness.saw_nothing(&other.to_string()).await;
+    }
+    let send = "/send.php?name=Bob&message=x&client_id=1";
+    assert_eq!(server.get(send).await.text(), FAIL);
+    witness.saw_nothing(send).await;
+    // The retry of the first is still one.
+    let again = server.post("lobby", &with_id("first", "1")).await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    witness.saw_nothing("a retry").await;
+}
+
+#[tokio::test]
+async fn only_the_sender_gets_the_client_id() {
+    let server = TestServer::start();
+    let mut live = server.events("/rooms/lobby/events").await;
+    live.expect("hello").await;
+    let answer = server.post("lobby", &with_id("hi", "my-id")).await;
+    assert_eq!(answer.json()["client_id"], "my-id");
+    let said = as_shown(&answer.json());
+    assert_eq!(live.expect("update").await.data, said);
+    for path in [
+        "/rooms/lobby/events?backlog=1",
+        "/events?room=lobby&backlog=all",
+        "/sse.php",
+    ] {
+        let mut reader = server.events(path).await;
+        reader.expect("hello").await;
+        assert_eq!(reader.expect("update").await.data, said, "{path}");
+    }
+    let page = server.get("/rooms/lobby/messages").await;
+    assert_eq!(page.json()["messages"], json!([said]));
+    // A repeated request is answered to its sender, too.
+    let again = server.post("lobby", &with_id("hi", "my-id")).await;
+    assert_eq!((again.status, again.body), (200, answer.body));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_message_sent_sixteen_times_at_once_is_said_once() {
     let server = Arc::new(TestServer::start());
     for round in 0..10 {
         let client_id = format!("round-{round}");
         let tasks: Vec<_> = (0..16)
-            .map(|task| {
-                let (server, body) = (
-                    Arc::clone(&server),
-                    with_id(&format!("task {task}"), &client_id),
-                );
+            .map(|_| {
+                let (server, body) = (Arc::clone(&server), with_id("same", &client_id));
                 tokio::spawn(async move { server.post("lobby", &body).await })
             })
             .collect();

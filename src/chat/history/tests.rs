@@ -1,4 +1,5 @@
 use super::*;
+use crate::chat::message::SentAs;
 use crate::chat::{Draft, Epoch, EventId, MessageText, RoomName, UserName};
 
 const ROOMY: HistoryLimits = HistoryLimits {
@@ -8,11 +9,12 @@ const ROOMY: HistoryLimits = HistoryLimits {
 
 /// Message `number` with seq `10 * number`, so that other rooms lie between.
 fn frame(number: u64, client_id: Option<&str>) -> Frame {
-    let draft = Draft {
+    let mut draft = Draft {
         name: UserName::parse("Alice").unwrap(),
         text: MessageText::parse("hello", 100).unwrap(),
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
     };
+    let sent_as = SentAs::take(&mut draft);
     let epoch: Epoch = "e".parse().unwrap();
     let id = EventId {
         epoch,
@@ -22,7 +24,8 @@ fn frame(number: u64, client_id: Option<&str>) -> Frame {
         id,
         &RoomName::parse("lobby").unwrap(),
         number,
-        draft,
+        &draft,
+        sent_as,
         "2026-11-23T00:00:00.000Z",
     )
 }
@@ -97,7 +100,8 @@ fn a_client_id_is_known_while_its_message_is_held() {
     let mut history = History::new(HistoryLimits { count: 1, ..ROOMY });
     history.push(frame(1, Some("a")));
     let id = ClientId::parse("a").unwrap();
-    assert_eq!(history.sent_as(&id).map(Frame::number), Some(1));
+    let held = history.sent_as(&id).map(|(first, _)| first.number());
+    assert_eq!(held, Some(1));
     history.push(frame(2, Some("b")));
     assert!(history.sent_as(&id).is_none());
     assert_eq!(history.by_client_id.len(), 1);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::chat::{
     Backlog, ClientId, Delivery, Gap, GapReason, MessageText, RoomList, Subscribe, Subscription,
-    UserName,
+    TooManyRooms, UserName,
 };
 
 fn limits() -> Limits {
@@ -77,24 +77,43 @@ fn ids_are_one_sequence_and_numbers_are_one_a_room() {
 }
 
 #[test]
-fn the_same_client_id_in_the_same_room_is_the_same_message() {
+fn a_retry_with_the_same_client_id_in_the_same_room_is_the_same_message() {
     let hub = Hub::new(Limits {
         history: 1,
         ..limits()
     });
     let publish = |name, text| hub.publish(&room(name), draft(text, Some("c"))).unwrap();
     assert!(matches!(publish("a", "first"), Published::Said(_)));
-    let Published::Repeated(first) = publish("a", "second") else {
-        panic!("said twice")
+    let Published::Repeated(first) = publish("a", "first") else {
+        panic!("published twice")
     };
-    assert!(
-        std::str::from_utf8(&first.json())
-            .unwrap()
-            .contains("first")
-    );
+    assert_eq!((first.seq(), first.number()), (1, 1));
     assert!(matches!(publish("b", "other room"), Published::Said(_)));
     say(&hub, "a", "evicts the first");
     assert!(matches!(publish("a", "again"), Published::Said(_)));
+}
+
+#[test]
+fn another_request_under_a_client_id_that_history_holds_is_refused_and_changes_nothing() {
+    let hub = Hub::new(limits());
+    let publish = |name, text| {
+        let draft = Draft {
+            name: UserName::parse(name).unwrap(),
+            ..draft(text, Some("1"))
+        };
+        hub.publish(&room("a"), draft)
+    };
+    assert!(matches!(publish("Alice", "hi"), Ok(Published::Said(_))));
+    let before = hub.totals();
+    for (name, text) in [("Alice", "ho"), ("Bob", "hi"), ("Bob", "ho")] {
+        let refused = publish(name, text);
+        assert!(
+            matches!(refused, Err(NotPublished::ClientIdReused)),
+            "{name} {text}: {refused:?}"
+        );
+    }
+    assert_eq!(hub.totals(), before);
+    assert!(matches!(publish("Alice", "hi"), Ok(Published::Repeated(_))));
 }
 
 #[test]
@@ -118,7 +137,7 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
     say(&hub, "c", "x");
     assert!(matches!(
         hub.publish(&room("d"), draft("x", None)),
-        Err(TooManyRooms)
+        Err(NotPublished::Rooms(TooManyRooms))
     ));
     let wish = Subscribe {
         rooms: RoomList::new([room("a"), room("d")]).unwrap(),

@@ -32,8 +32,16 @@ pub const DEFAULT_PUBLISH_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
 pub const DEFAULT_ROOM_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwrap());
 /// Messages that may be said in one room at once.
 pub const DEFAULT_ROOM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// Bytes of a request's head: every browser's, with room for cookies of others.
-pub const DEFAULT_MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Bytes of a request's head. The longest URL that the protocol allows fits:
+/// `/events` with 100 rooms of 64 characters, each 12 bytes percent-encoded, is
+/// 77,400 bytes. The rest is for the other fields.
+pub const DEFAULT_MAX_HEAD_BYTES: usize = 80 * 1024;
+/// Bytes of a head that every connection may have: every browser's, with room
+/// for the cookies of others. What is above comes out of the head budget.
+pub const SMALL_HEAD_BYTES: usize = 16 * 1024;
+/// Bytes of all heads together above [`SMALL_HEAD_BYTES`] each: 128 of the
+/// largest at one time.
+pub const DEFAULT_HEAD_BUDGET: usize = 8 << 20;
 /// What hyper can read a head with at the least.
 pub const MIN_HEAD_BYTES: usize = 8 * 1024;
 /// How long a new connection may say nothing.
@@ -107,6 +115,9 @@ pub struct Limits {
     pub limit_loopback: bool,
     /// Most bytes of a request's head.
     pub max_head_bytes: usize,
+    /// Most bytes of all heads together, of each what is above
+    /// [`SMALL_HEAD_BYTES`].
+    pub head_budget: usize,
     /// Most bytes of a request's body; `None` for what the largest message needs.
     pub max_body_bytes: Option<usize>,
     /// How long a new connection may say nothing.
@@ -145,6 +156,7 @@ impl Default for Limits {
             room_burst: DEFAULT_ROOM_BURST,
             limit_loopback: false,
             max_head_bytes: DEFAULT_MAX_HEAD_BYTES,
+            head_budget: DEFAULT_HEAD_BUDGET,
             max_body_bytes: None,
             first_byte_timeout: DEFAULT_FIRST_BYTE_TIMEOUT,
             head_timeout: DEFAULT_HEAD_TIMEOUT,
@@ -193,6 +205,11 @@ impl Limits {
                 "--max-head-bytes",
                 (MIN_HEAD_BYTES..=1 << 20).contains(&self.max_head_bytes),
                 "must be from 8192 to 1 MiB (1048576)",
+            ),
+            (
+                "--head-budget",
+                self.head_budget <= 1 << 30,
+                "must be at most 1 GiB (1073741824)",
             ),
             (
                 "--max-body-bytes",
@@ -255,6 +272,7 @@ mod tests {
         });
         bad("--max-head-bytes", |limits| limits.max_head_bytes = 4096);
         bad("--max-head-bytes", |limits| limits.max_head_bytes = 2 << 20);
+        bad("--head-budget", |limits| limits.head_budget = usize::MAX);
         bad("--busy-retry", |limits| {
             limits.busy_retry = Duration::from_secs(2)..=Duration::from_secs(1)
         });

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod app;
+mod bad_head;
 mod body;
 mod busy;
 mod code;
@@ -36,6 +37,7 @@ mod stream;
 
 pub use access_log::{ACCESS_LOG, AccessEntry};
 pub use app::App;
+pub use bad_head::{BadHead, MAX_HEADER_FIELDS};
 pub use body::Body;
 pub use counts::Counts;
 pub use draining::Draining;

@@ -3,30 +3,32 @@
 //! HTTP/1.1 is its last: the socket leaves hyper and goes to the fan-out.
 //! A client that lets the server wait for too long ends it, too.
 
-use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, Version};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::Shared;
 use super::flushing::Flushing;
-use super::linger::linger;
+use super::given::Given;
+use super::hyper_refusal;
+use super::large_head::{self, LargeHead, NoHead};
+use super::linger::{last_words, linger};
 use super::patience::{Alarm, Patience, Waiting};
-use crate::config::Limits;
-use crate::http::{AccessEntry, Body, BodyLeft, Caller, ConnectionPermit, Opening, answer};
+use crate::config::SMALL_HEAD_BYTES;
+use crate::http::{BadHead, Caller, ConnectionPermit, Opening};
 
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
@@ -46,70 +48,194 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
         caller,
         permit,
     } = accepted;
-    let (asked, flushed) = (AtomicBool::new(false), AtomicBool::new(true));
     let limits = &shared.app.config.limits;
-    let patience = Patience::of(&caller, limits);
-    let given = Given::default();
-    let service = service_fn(|request: Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
-        patience.asked();
-        given.answer(&shared, caller, request, &patience)
-    });
-    let io = Flushing {
-        stream,
-        waits: true,
-        flushed: &flushed,
-        patience: &patience,
+    let connection = Connection {
+        shared: &shared,
+        caller,
+        patience: Patience::of(&caller, limits),
+        asked: AtomicBool::new(false),
+        flushed: AtomicBool::new(true),
+        given: Given::default(),
     };
-    let mut connection = hyper_for(limits).serve_connection(TokioIo::new(io), service);
-    let mut watch = Watch {
-        given: &given,
-        flushed: &flushed,
-        patience: &patience,
-        alarm: Alarm::new(&patience),
+    let small = limits.max_head_bytes.min(SMALL_HEAD_BYTES);
+    let Some(ended) = connection.run(stream, Bytes::new(), small).await else {
+        return;
     };
-    let end = tokio::select! {
-        biased;
-        end = end_of(&mut connection, &mut watch) => end,
-        () = shared.cut.cancelled() => return,
-        () = shared.app.draining.begins() => {
-            Pin::new(&mut connection).graceful_shutdown();
-            tokio::select! {
-                end = end_of(&mut connection, &mut watch) => end,
-                () = shared.cut.cancelled() => return,
-                () = no_request(&asked) => return,
-            }
-        }
-    };
-    // What the client sent after its last request is dropped with the parts.
-    let stream = connection.into_parts().io.into_inner().stream;
-    match end {
-        End::Served(Ok(())) if given.has_left_a_body() => {
-            tokio::select! {
-                () = linger(stream) => {}
-                () = shared.cut.cancelled() => {}
-            }
-        }
-        End::Served(Ok(())) => {}
-        // By the kernel's clock, which the socket was given, and not by ours.
-        End::Served(Err(error)) if is_timed_out(&error) => end_late(&stream, &patience, &shared),
-        // A client that went away, or sent what is not HTTP: no error of ours.
-        End::Served(Err(error)) => {
-            shared.connections.broke(&error);
-            tracing::debug!(%error, "a connection ended early");
-        }
-        End::Late => end_late(&stream, &patience, &shared),
-        End::Stream(opening) => give_away(stream, *opening, permit, &shared),
+    if small < limits.max_head_bytes && ended.is_of_large_head(small) {
+        // Boxed, because every connection would keep room for it.
+        Box::pin(connection.serve_large_head(ended, permit)).await;
+    } else {
+        connection.finish(ended, permit).await;
     }
 }
 
-fn hyper_for(limits: &Limits) -> http1::Builder {
+/// What belongs to one connection while hyper has it.
+struct Connection<'a> {
+    shared: &'a Shared,
+    caller: Caller,
+    patience: Patience,
+    /// There was a request.
+    asked: AtomicBool,
+    flushed: AtomicBool,
+    given: Given,
+}
+
+/// What hyper leaves of a connection.
+struct Ended {
+    end: End,
+    stream: TcpStream,
+    /// What was read, and is no part of a request that was answered.
+    read: Bytes,
+    /// The status that hyper refused a head with.
+    refused: Option<StatusCode>,
+}
+
+impl Ended {
+    /// Whether hyper stopped only since the head is over `small` bytes.
+    fn is_of_large_head(&self, small: usize) -> bool {
+        self.refused == Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            && self.read.len() >= small
+    }
+}
+
+impl Connection<'_> {
+    /// Lets hyper serve requests with heads of up to `head_bytes`, the first of
+    /// which may begin with `ahead`. `None` when a shutdown cuts it.
+    async fn run(&self, stream: TcpStream, ahead: Bytes, head_bytes: usize) -> Option<Ended> {
+        let shared = self.shared;
+        let service = service_fn(|request: Request<Incoming>| {
+            self.asked.store(true, Ordering::Relaxed);
+            self.patience.asked();
+            self.given
+                .answer(shared, self.caller, request, &self.patience)
+        });
+        let io = Flushing {
+            stream,
+            waits: true,
+            flushed: &self.flushed,
+            patience: &self.patience,
+            ahead,
+            refused: None,
+        };
+        let mut connection = hyper_for(head_bytes).serve_connection(TokioIo::new(io), service);
+        let mut watch = Watch {
+            given: &self.given,
+            flushed: &self.flushed,
+            patience: &self.patience,
+            alarm: Alarm::new(&self.patience),
+        };
+        let end = tokio::select! {
+            biased;
+            end = end_of(&mut connection, &mut watch) => end,
+            () = shared.cut.cancelled() => return None,
+            () = shared.app.draining.begins() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                tokio::select! {
+                    end = end_of(&mut connection, &mut watch) => end,
+                    () = shared.cut.cancelled() => return None,
+                    () = no_request(&self.asked) => return None,
+                }
+            }
+        };
+        let parts = connection.into_parts();
+        let io = parts.io.into_inner();
+        Some(Ended {
+            end,
+            stream: io.stream,
+            read: parts.read_buf,
+            refused: io.refused,
+        })
+    }
+
+    /// Reads the rest of a large head, and lets hyper serve that one request.
+    async fn serve_large_head(&self, ended: Ended, permit: ConnectionPermit) {
+        let Ended { stream, read, .. } = ended;
+        let (shared, limits) = (self.shared, &self.shared.app.config.limits);
+        let mut alarm = Alarm::new(&self.patience);
+        let head = tokio::select! {
+            head = large_head::read(&stream, &read, limits.max_head_bytes, &shared.heads) => head,
+            () = poll_fn(|cx| alarm.poll(&self.patience, cx)) => {
+                return end_late(&stream, &self.patience, shared);
+            }
+            () = shared.cut.cancelled() => return,
+        };
+        match head {
+            Ok(LargeHead {
+                bytes,
+                permit: memory,
+            }) => {
+                drop(read);
+                self.given.close_after_next();
+                let head_bytes = bytes.len().max(SMALL_HEAD_BYTES);
+                if let Some(ended) = self.run(stream, bytes, head_bytes).await {
+                    self.finish(ended, permit).await;
+                }
+                drop(memory);
+            }
+            Err(NoHead::Bad(bad)) => self.refuse(stream, &read, bad).await,
+            Err(NoHead::Gone(error)) => tracing::debug!(%error, "a connection ended early"),
+        }
+    }
+
+    /// Ends the connection, or gives its stream away.
+    async fn finish(&self, ended: Ended, permit: ConnectionPermit) {
+        let Ended {
+            end,
+            stream,
+            read,
+            refused,
+        } = ended;
+        let shared = self.shared;
+        if let (End::Served(Err(_)), Some(status)) = (&end, refused) {
+            let bad = hyper_refusal::reason(status, &read);
+            return self.refuse(stream, &read, bad).await;
+        }
+        match end {
+            End::Served(Ok(())) if self.given.has_left_a_body() => {
+                tokio::select! {
+                    () = linger(stream) => {}
+                    () = shared.cut.cancelled() => {}
+                }
+            }
+            End::Served(Ok(())) => {}
+            // By the kernel's clock, which the socket was given, and not by ours.
+            End::Served(Err(error)) if is_timed_out(&error) => {
+                end_late(&stream, &self.patience, shared);
+            }
+            // A client that went away, or sent what is not HTTP: no error of ours.
+            End::Served(Err(error)) => {
+                if error.is_parse() {
+                    shared.connections.end_malformed();
+                }
+                tracing::debug!(%error, "a connection ended early");
+            }
+            End::Late => end_late(&stream, &self.patience, shared),
+            End::Stream(opening) => give_away(stream, *opening, permit, shared),
+        }
+    }
+
+    /// Refuses a head in place of hyper, as the connection's last word.
+    async fn refuse(&self, stream: TcpStream, head: &[u8], bad: BadHead) {
+        let shared = self.shared;
+        if bad != BadHead::NoMemory {
+            shared.connections.end_malformed();
+        }
+        tracing::debug!(?bad, "a head is refused");
+        let response = bad.respond(&shared.app, head.starts_with(b"HEAD "));
+        tokio::select! {
+            () = last_words(stream, &response) => {}
+            () = shared.cut.cancelled() => {}
+        }
+    }
+}
+
+fn hyper_for(head_bytes: usize) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // Ours tells the head from the wait before it.
         .header_read_timeout(None)
         // It bounds the head, and what is buffered in each direction.
-        .max_buf_size(limits.max_head_bytes)
+        .max_buf_size(head_bytes)
         // Answers are small: copied into one piece they are out sooner than
         // head and body are as two.
         .writev(false);
@@ -186,63 +312,6 @@ fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shar
     match stream.into_std() {
         Ok(socket) => shared.fanout.take(socket, opening, permit, &shared.tasks),
         Err(error) => tracing::warn!(%error, "a socket can't be given to the fan-out"),
-    }
-}
-
-/// The event stream that a connection gives away.
-#[derive(Debug, Default)]
-struct Given {
-    opening: Mutex<Option<Box<Opening>>>,
-    /// The last answer came while its request's body was still on the way.
-    left: AtomicBool,
-}
-
-impl Given {
-    /// Answers a request, or takes its stream: then the answer never comes.
-    async fn answer(
-        &self,
-        shared: &Shared,
-        caller: Caller,
-        request: Request<Incoming>,
-        patience: &Patience,
-    ) -> Result<Response<Body>, Infallible> {
-        let access = AccessEntry::begin(&shared.app, &request, caller);
-        // Before that there are no chunks, and hyper ends the stream by closing.
-        let has_chunks = request.version() == Version::HTTP_11;
-        let mut response = answer(&shared.app, caller, request).await;
-        if let Some(access) = access {
-            response = access.answered(response);
-        }
-        let left = response.extensions().get::<BodyLeft>().is_some();
-        self.left.store(left, Ordering::Relaxed);
-        if !response.body().is_stream() {
-            patience.answered();
-            return Ok(response);
-        }
-        if !has_chunks || !shared.fanout.takes_readers() {
-            return Ok(response);
-        }
-        match Opening::of(response) {
-            Ok(opening) => self.put(opening),
-            Err(response) => return Ok(response),
-        }
-        pending().await
-    }
-
-    fn has_left_a_body(&self) -> bool {
-        self.left.load(Ordering::Relaxed)
-    }
-
-    fn put(&self, opening: Opening) {
-        *self.lock() = Some(Box::new(opening));
-    }
-
-    fn take(&self) -> Option<Box<Opening>> {
-        self.lock().take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Opening>>> {
-        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -46,11 +46,9 @@ impl Connections {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// One ended with an error of hyper's: perhaps what came was no HTTP.
-    pub(super) fn broke(&self, error: &hyper::Error) {
-        if error.is_parse() {
-            self.malformed.fetch_add(1, Ordering::Relaxed);
-        }
+    /// One ended because what came was no HTTP, or had too large a head.
+    pub(super) fn end_malformed(&self) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many ended because what came was no HTTP.

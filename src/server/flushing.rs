@@ -1,14 +1,18 @@
 //! The socket as hyper sees it, and what is seen of it on the way: whether
-//! everything is flushed, and whether the other side sends and takes anything.
+//! everything is flushed, whether the other side sends and takes anything, and
+//! whether hyper refuses a head, which the server then does itself.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
+use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::hyper_refusal;
 use super::patience::Patience;
 
 /// A stream that knows whether hyper has handed everything to the kernel: hyper
@@ -19,6 +23,10 @@ pub(super) struct Flushing<'a> {
     pub(super) waits: bool,
     pub(super) flushed: &'a AtomicBool,
     pub(super) patience: &'a Patience,
+    /// What was read of the socket before, and hyper reads first.
+    pub(super) ahead: Bytes,
+    /// The status that hyper refused a head with. Its response is not written.
+    pub(super) refused: Option<StatusCode>,
 }
 
 impl AsyncRead for Flushing<'_> {
@@ -27,6 +35,12 @@ impl AsyncRead for Flushing<'_> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead[..length]);
+            self.ahead.advance(length);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
@@ -42,6 +56,15 @@ impl AsyncWrite for Flushing<'_> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let bytes = match hyper_refusal::at_end(bytes) {
+            Some((status, length)) if length == bytes.len() => {
+                self.refused = Some(status);
+                return Poll::Ready(Ok(length));
+            }
+            // An earlier response goes first.
+            Some((_, length)) => &bytes[..bytes.len() - length],
+            None => bytes,
+        };
         self.flushed.store(false, Ordering::Relaxed);
         self.patience.writes();
         if std::mem::take(&mut self.waits) {
@@ -65,6 +88,9 @@ impl AsyncWrite for Flushing<'_> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused.is_some() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

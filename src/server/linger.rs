@@ -4,8 +4,10 @@
 //! answer (RFC 9112, section 9.6).
 
 use std::io;
+use std::net::Shutdown;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 /// How long the client has to finish writing and to read its answer.
@@ -18,6 +20,26 @@ const MOST: usize = 1 << 20;
 pub(super) async fn linger(stream: TcpStream) {
     // However it ends, this was only for the client's sake.
     let _ = tokio::time::timeout(PATIENCE, drop_what_comes(&stream)).await;
+}
+
+/// Writes a response that is the last, closes our side, and lingers.
+pub(super) async fn last_words(stream: TcpStream, response: &[u8]) {
+    let written = tokio::time::timeout(PATIENCE, write_and_close(&stream, response));
+    if let Ok(Ok(())) = written.await {
+        linger(stream).await;
+    }
+}
+
+async fn write_and_close(stream: &TcpStream, mut response: &[u8]) -> io::Result<()> {
+    while !response.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(response) {
+            Ok(count) => response = &response[count..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    SockRef::from(stream).shutdown(Shutdown::Write)
 }
 
 async fn drop_what_comes(stream: &TcpStream) -> io::Result<()> {

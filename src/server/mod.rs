@@ -9,7 +9,10 @@ mod connections;
 mod drain;
 mod fanout;
 mod flushing;
+mod given;
+mod hyper_refusal;
 mod inherited;
+mod large_head;
 mod linger;
 mod listen;
 mod metrics;
@@ -34,6 +37,7 @@ use connections::Connections;
 pub use drain::Drained;
 use fanout::Fanout;
 pub use inherited::inherited;
+use large_head::HeadBudget;
 
 /// How often rooms are looked after: presence told, idle rooms forgotten.
 const TICK: Duration = Duration::from_secs(1);
@@ -97,6 +101,7 @@ struct Shared {
     /// The grace is over: connections end as they are.
     cut: CancellationToken,
     connections: Arc<Connections>,
+    heads: HeadBudget,
 }
 
 impl Server {
@@ -188,6 +193,7 @@ impl Server {
     /// Serves until `shutdown`, then drains within the grace.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
         let shared = Shared {
+            heads: HeadBudget::new(self.app.config.limits.head_budget),
             app: self.app,
             fanout: self.fanout,
             tasks: TaskTracker::new(),

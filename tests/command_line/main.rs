@@ -75,7 +75,7 @@ fn settings_come_from_variables_and_flags_win() {
 }
 
 /// Every flag of the server with its default, where help shows one.
-const FLAGS: [(&str, &str); 46] = [
+const FLAGS: &[(&str, &str)] = &[
     ("listen", "127.0.0.1:8080"),
     ("history", "1000"),
     ("history-bytes", "4MiB"),
@@ -103,7 +103,8 @@ const FLAGS: [(&str, &str); 46] = [
     ("room-rate", "50/s"),
     ("room-burst", "200"),
     ("limit-loopback", ""),
-    ("max-head-bytes", "16384"),
+    ("max-head-bytes", "81920"),
+    ("head-budget", "8MiB"),
     ("max-body-bytes", "what the largest message needs"),
     ("first-byte-timeout", "10s"),
     ("head-timeout", "10s"),

@@ -398,7 +398,7 @@ async fn heads_and_bodies_have_bounds_of_their_own() {
         config.limits.max_body_bytes = Some(64);
     });
     let head = |bytes: usize| [("x-padding", "x".repeat(bytes))];
-    for (bytes, status) in [(4096, 200), (9000, 431)] {
+    for (bytes, status) in [(4096, 200), (9000, 431), (40_000, 431)] {
         let [(name, value)] = head(bytes);
         let answer = server
             .request("GET", "/healthz", &[(name, &value)], "")

@@ -34,6 +34,7 @@ mod first_write;
 mod gone_clients;
 mod history;
 mod invisible;
+mod large_heads;
 mod last_request;
 mod limits;
 mod metrics;

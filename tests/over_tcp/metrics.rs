@@ -170,7 +170,7 @@ async fn refusals_count_by_their_code_and_every_code_is_there_from_the_start() {
     for bytes in [
         &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..],
         b"SSH-2.0-x\r\n\r\n",
-        &[b'x'; 20_000],
+        &[b'x'; 90_000],
     ] {
         server.raw(bytes).await;
     }

@@ -77,6 +77,11 @@ pub(super) struct LimitFlags {
           default_value_t = Size(config::DEFAULT_MAX_HEAD_BYTES))]
     max_head_bytes: Size,
 
+    /// Bytes of all heads over 16 KiB together; beyond them such a request is told to come back
+    #[arg(long, env = "SSE_CHAT_HEAD_BUDGET", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_HEAD_BUDGET))]
+    head_budget: Size,
+
     /// Bytes of a request's body [default: what the largest message needs]
     #[arg(long, env = "SSE_CHAT_MAX_BODY_BYTES", value_name = "SIZE", value_parser = parse_size)]
     max_body_bytes: Option<Size>,
@@ -138,6 +143,7 @@ impl From<LimitFlags> for Limits {
             room_burst: flags.room_burst,
             limit_loopback: flags.limit_loopback,
             max_head_bytes: flags.max_head_bytes.0,
+            head_budget: flags.head_budget.0,
             max_body_bytes: flags.max_body_bytes.map(|size| size.0),
             first_byte_timeout: flags.first_byte_timeout.0,
             head_timeout: flags.head_timeout.0,

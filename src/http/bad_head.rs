@@ -1,0 +1,142 @@
+//! Refusals of a request's head that hyper can't read: problem details like
+//! every refusal, but written here to the last byte, since hyper writes none.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use hyper::Response;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+
+use super::app::App;
+use super::body::Body;
+use super::code::Code;
+use super::problem::Problem;
+
+/// When a request with a large head is worth another try: such heads are read
+/// within seconds.
+const HEADS_ARE_READ: Duration = Duration::from_secs(2);
+/// The number of header fields that hyper and httparse read at most.
+pub const MAX_HEADER_FIELDS: usize = 100;
+
+/// Why a request's head is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadHead {
+    /// It is not HTTP/1. The detail says what is wrong.
+    Malformed(&'static str),
+    /// Its target is longer than a head may be, or than a URI can be.
+    UriTooLong,
+    /// It has more bytes, or more header fields, than the server takes.
+    TooLarge,
+    /// It is large, and the memory for large heads is used up.
+    NoMemory,
+}
+
+impl BadHead {
+    /// Counts the refusal and returns the whole response, which is the last of
+    /// its connection. HEAD gets no body.
+    pub fn respond(self, app: &App, is_head: bool) -> Vec<u8> {
+        let problem = self.problem(app.config.limits.max_head_bytes);
+        app.counts.refuse(problem.code());
+        encode(problem.into_response(), is_head)
+    }
+
+    fn problem(self, max_head_bytes: usize) -> Problem {
+        match self {
+            Self::Malformed(detail) => Code::InvalidRequest.because(detail),
+            Self::UriTooLong => Code::UriTooLong.because(format!(
+                "the request's target is too long; its whole head has at most {max_head_bytes} bytes"
+            )),
+            Self::TooLarge => Code::HeadersTooLarge.because(format!(
+                "a request's head has at most {max_head_bytes} bytes and {MAX_HEADER_FIELDS} fields"
+            )),
+            Self::NoMemory => Code::TooManyLargeHeads
+                .because(
+                    "too many requests with a large head at once; send it again in a moment, or \
+                     ask for fewer rooms",
+                )
+                .retry_after(HEADS_ARE_READ),
+        }
+    }
+}
+
+fn encode(mut response: Response<Body>, is_head: bool) -> Vec<u8> {
+    let Body::Whole(body) = std::mem::replace(response.body_mut(), Body::Whole("".into())) else {
+        unreachable!("a problem is whole")
+    };
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(DATE, HeaderValue::from_str(&date).expect("a date is ASCII"));
+    let mut head = String::new();
+    // A `String` takes everything.
+    let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
+    for (name, value) in response.headers() {
+        let value = value.to_str().expect("it was made here, of ASCII");
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    if !is_head {
+        bytes.extend_from_slice(&body);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_refusal_is_a_whole_response_and_is_counted() {
+        let app = App::new(Config::default()).unwrap();
+        for (bad, start, code) in [
+            (
+                BadHead::Malformed("why"),
+                "HTTP/1.1 400 Bad Request\r\n",
+                "invalid_request",
+            ),
+            (
+                BadHead::UriTooLong,
+                "HTTP/1.1 414 URI Too Long\r\n",
+                "uri_too_long",
+            ),
+            (
+                BadHead::TooLarge,
+                "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+                "headers_too_large",
+            ),
+            (
+                BadHead::NoMemory,
+                "HTTP/1.1 503 Service Unavailable\r\n",
+                "too_many_large_heads",
+            ),
+        ] {
+            let bytes = bad.respond(&app, false);
+            let text = std::str::from_utf8(&bytes).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with(start), "{text}");
+            for field in [
+                "content-type: application/problem+json".to_owned(),
+                "connection: close".to_owned(),
+                format!("content-length: {}", body.len()),
+            ] {
+                assert!(head.contains(&field), "{field}: {text}");
+            }
+            let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(problem["code"], code);
+            assert!(app.counts.refusals().any(|refusal| refusal == (code, 1)));
+            let busy = bad == BadHead::NoMemory;
+            assert_eq!(head.contains("retry-after: 2"), busy, "{text}");
+        }
+    }
+
+    #[test]
+    fn head_gets_no_body() {
+        let app = App::new(Config::default()).unwrap();
+        let bytes = BadHead::TooLarge.respond(&app, true);
+        assert!(bytes.ends_with(b"\r\n\r\n"));
+    }
+}

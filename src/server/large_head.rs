@@ -1,0 +1,233 @@
+//! A request's head that is larger than hyper is allowed to buffer. It is read
+//! here, within a budget that all connections share, and hyper gets it whole
+//! and shorter. All other heads never come here.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::{memchr, memmem};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::hyper_refusal::too_large;
+use crate::http::BadHead;
+
+/// The budget is drawn in pieces of this size.
+const STEP: usize = 16 * 1024;
+/// Bytes that are read at one time.
+const READ: usize = 4096;
+
+/// The memory for what is large of all heads. A permit is a byte.
+#[derive(Debug, Clone)]
+pub(super) struct HeadBudget(Arc<Semaphore>);
+
+/// A head that was read to its end.
+#[derive(Debug)]
+pub(super) struct LargeHead {
+    /// The head, and perhaps the beginning of what follows it.
+    pub(super) bytes: Bytes,
+    /// Its part of the budget, as long as anything is made of the head.
+    pub(super) permit: HeadPermit,
+}
+
+/// A connection's part of the budget; given back when it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct HeadPermit(Option<OwnedSemaphorePermit>);
+
+/// Why a head is not read to its end.
+#[derive(Debug)]
+pub(super) enum NoHead {
+    /// It is refused.
+    Bad(BadHead),
+    /// The client went away.
+    Gone(io::Error),
+}
+
+impl HeadBudget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+
+    fn draw(&self, permit: &mut HeadPermit, bytes: usize) -> Result<(), NoHead> {
+        let full = || NoHead::Bad(BadHead::NoMemory);
+        let count = u32::try_from(bytes).map_err(|_| full())?;
+        let drawn = Arc::clone(&self.0).try_acquire_many_owned(count);
+        let drawn = drawn.map_err(|_| full())?;
+        match &mut permit.0 {
+            Some(permit) => permit.merge(drawn),
+            None => permit.0 = Some(drawn),
+        }
+        Ok(())
+    }
+}
+
+/// Reads the rest of a head of at most `most` bytes that begins with `begun`.
+/// The caller bounds the time.
+pub(super) async fn read(
+    stream: &TcpStream,
+    begun: &[u8],
+    most: usize,
+    budget: &HeadBudget,
+) -> Result<LargeHead, NoHead> {
+    // hyper found it complete, and with too many fields.
+    if has_end(begun, 0) {
+        return Err(NoHead::Bad(BadHead::TooLarge));
+    }
+    let (mut head, mut room) = (begun.to_vec(), begun.len());
+    let mut permit = HeadPermit::default();
+    let mut searched = begun.len();
+    while !has_end(&head, searched) {
+        searched = head.len();
+        if head.len() >= most {
+            return Err(NoHead::Bad(too_large(&head)));
+        }
+        if head.len() == room {
+            let step = STEP.min(most - room);
+            budget.draw(&mut permit, step)?;
+            head.reserve_exact(step);
+            room += step;
+        }
+        let free = room - head.len();
+        read_some(stream, &mut head, free).await?;
+    }
+    shorten_query(&mut head);
+    Ok(LargeHead {
+        bytes: head.into(),
+        permit,
+    })
+}
+
+async fn read_some(stream: &TcpStream, head: &mut Vec<u8>, free: usize) -> Result<(), NoHead> {
+    loop {
+        stream.readable().await.map_err(NoHead::Gone)?;
+        let mut piece = [0; READ];
+        match stream.try_read(&mut piece[..free.min(READ)]) {
+            Ok(0) => return Err(NoHead::Gone(io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => {
+                head.extend_from_slice(&piece[..count]);
+                return Ok(());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(NoHead::Gone(error)),
+        }
+    }
+}
+
+/// Whether a head ends in `bytes`, of which the first `searched` have no end.
+/// hyper takes LF alone for the end of a line, too.
+fn has_end(bytes: &[u8], searched: usize) -> bool {
+    let new = &bytes[searched.saturating_sub(2)..];
+    memmem::find(new, b"\n\r\n").is_some() || memmem::find(new, b"\n\n").is_some()
+}
+
+/// Writes percent-encoded characters of the query as the UTF-8 that they stand
+/// for, a third of the length: `http::Uri` holds 65,534 bytes, and the longest
+/// legal query is longer. Escapes of ASCII stay, since they may stand for a
+/// delimiter, and so do those that are not UTF-8.
+fn shorten_query(head: &mut Vec<u8>) {
+    let line_end = memchr(b'\n', head).unwrap_or(head.len());
+    let Some(query) = memchr(b'?', &head[..line_end]) else {
+        return;
+    };
+    let (mut from, mut to) = (query, query);
+    while from < line_end {
+        if let Some(character) = escaped_character(&head[from..line_end]) {
+            let length = character.len_utf8();
+            character.encode_utf8(&mut head[to..to + length]);
+            (from, to) = (from + 3 * length, to + length);
+        } else {
+            head[to] = head[from];
+            (from, to) = (from + 1, to + 1);
+        }
+    }
+    head.drain(to..line_end);
+}
+
+/// The character beyond ASCII that stands percent-encoded at the start of `text`.
+fn escaped_character(text: &[u8]) -> Option<char> {
+    let mut bytes = [0; 4];
+    bytes[0] = escaped_byte(text, 0)?;
+    let length = match bytes[0] {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    for (index, byte) in bytes.iter_mut().enumerate().take(length).skip(1) {
+        *byte = escaped_byte(text, index)?;
+    }
+    let character = std::str::from_utf8(&bytes[..length]).ok()?;
+    character.chars().next()
+}
+
+/// The byte that the escape `index` of a row of them stands for.
+fn escaped_byte(text: &[u8], index: usize) -> Option<u8> {
+    let &[b'%', high, low] = text.get(3 * index..3 * index + 3)? else {
+        return None;
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shortened(head: &str) -> String {
+        let mut head = head.as_bytes().to_vec();
+        shorten_query(&mut head);
+        String::from_utf8(head).unwrap()
+    }
+
+    #[test]
+    fn only_characters_beyond_ascii_in_the_query_are_shortened() {
+        for (head, short) in [
+            (
+                "GET /%C3%A9?a=%C3%A9%e6%97%a5&b=%F0%9D%94%98 HTTP/1.1\r\nx: ?%C3%A9\r\n\r\n",
+                "GET /%C3%A9?a=é日&b=𝔘 HTTP/1.1\r\nx: ?%C3%A9\r\n\r\n",
+            ),
+            (
+                "GET /?a=%26%3D%20%2B%00 HTTP/1.1\n\n",
+                "GET /?a=%26%3D%20%2B%00 HTTP/1.1\n\n",
+            ),
+            ("GET /?%C3 HTTP/1.1\n\n", "GET /?%C3 HTTP/1.1\n\n"),
+            (
+                "GET /?%C3%C3%A9%ED%A0%80%FF%8 HTTP/1.1\n",
+                "GET /?%C3é%ED%A0%80%FF%8 HTTP/1.1\n",
+            ),
+            (
+                "GET /%C3%A9 HTTP/1.1\r\n\r\n",
+                "GET /%C3%A9 HTTP/1.1\r\n\r\n",
+            ),
+            ("GET /?%C3%A9", "GET /?é"),
+        ] {
+            assert_eq!(shortened(head), short);
+        }
+    }
+
+    #[test]
+    fn an_end_is_found_across_the_border_of_two_reads() {
+        let head = b"GET / HTTP/1.1\r\n\r\n";
+        for searched in 0..head.len() {
+            assert!(has_end(head, searched), "{searched}");
+            assert!(!has_end(
+                &head[..head.len() - 1],
+                searched.min(head.len() - 1)
+            ));
+        }
+        assert!(has_end(b"GET / HTTP/1.1\n\n", 15));
+    }
+
+    #[test]
+    fn the_budget_is_given_back() {
+        let budget = HeadBudget::new(3 * STEP);
+        let mut permits = [HeadPermit::default(), HeadPermit::default()];
+        budget.draw(&mut permits[0], STEP).unwrap();
+        budget.draw(&mut permits[0], STEP).unwrap();
+        budget.draw(&mut permits[1], STEP).unwrap();
+        assert!(budget.draw(&mut permits[1], 1).is_err());
+        drop(permits);
+        assert_eq!(budget.0.available_permits(), 3 * STEP);
+    }
+}

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
+use super::format::check_content;
 use super::input::{Fields, Pairs, read_fields};
 use super::problem::Problem;
 use super::publish::say;
@@ -58,11 +59,14 @@ async fn try_send(
     app.rates.take_of_address(client)?;
     let query = Fields::of_pairs(&Pairs::of_query(request.uri().query()))?;
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
-    let body =
-        match request.method() == Method::POST && request.headers().contains_key(CONTENT_TYPE) {
-            true => read_fields(app, request.headers(), body).await?,
-            false => Fields::default(),
-        };
+    let headers = request.headers();
+    let body = match request.method() == Method::POST && headers.contains_key(CONTENT_TYPE) {
+        true => read_fields(app, headers, body).await?,
+        false => {
+            check_content(headers)?;
+            Fields::default()
+        }
+    };
     let fields = Fields {
         name: query.name.or(body.name),
         message: query.message.or(body.message),

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::app::App;
 use super::code::Code;
+use super::format::Format;
 use super::problem::Problem;
-use super::request_body::{RequestBody, is_plain_or_chunked};
+use super::request_body::RequestBody;
 use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
 
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -128,10 +129,10 @@ impl Fields {
 
     pub(super) fn of_json(body: &[u8]) -> Result<Self, Problem> {
         // serde would take an array for a struct; the protocol says one object.
-        let object = body.trim_ascii_start().starts_with(b"{");
-        if !object {
+        if !begins_as_object(body) {
             return Err(Code::InvalidJson.because(
-                "the body is not one JSON object like {\"name\":\"Alice\",\"message\":\"hi\"}",
+                "the body is not one JSON object like {\"name\":\"Alice\",\"message\":\"hi\"}; a form \
+                 has the header Content-Type: application/x-www-form-urlencoded",
             ));
         }
         serde_json::from_slice(body).map_err(|error| Code::InvalidJson.because(error.to_string()))
@@ -140,6 +141,13 @@ impl Fields {
     pub(super) fn of_form(body: &[u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(body)
             .map_err(|_| Code::InvalidForm.because("the form is not UTF-8"))?;
+        // curl calls every body a form, unless it is told otherwise.
+        if begins_as_object(body) {
+            return Err(Code::InvalidForm.because(
+                "the body looks like JSON, but was sent as a form; send it with the header \
+                 Content-Type: application/json",
+            ));
+        }
         let form = Pairs::parse(text, Code::InvalidForm);
         let known =
             |(key, _): &Pair<'_>| [&b"name"[..], b"message", b"client_id"].contains(&&**key);
@@ -161,53 +169,8 @@ impl Fields {
     }
 }
 
-/// How a body is written.
-#[derive(Debug, Clone, Copy)]
-enum Format {
-    Json,
-    Form,
-}
-
-impl Format {
-    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let wrong = || {
-            Code::UnsupportedMediaType
-                .because("send application/json or application/x-www-form-urlencoded, in UTF-8")
-        };
-        let value = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .ok_or_else(wrong)?;
-        let mut parts = value.split(';').map(str::trim);
-        let format = match parts.next() {
-            Some(essence) if essence.eq_ignore_ascii_case("application/json") => Self::Json,
-            Some(essence) if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
-                Self::Form
-            }
-            _ => return Err(wrong()),
-        };
-        let charset = parts
-            .filter_map(|parameter| parameter.split_once('='))
-            .find(|(key, _)| key.trim().eq_ignore_ascii_case("charset"));
-        match charset {
-            Some((_, charset))
-                if !charset
-                    .trim()
-                    .trim_matches('"')
-                    .eq_ignore_ascii_case("utf-8") =>
-            {
-                Err(wrong())
-            }
-            _ => Ok(format),
-        }
-    }
-
-    fn wrong(self) -> Code {
-        match self {
-            Self::Json => Code::InvalidJson,
-            Self::Form => Code::InvalidForm,
-        }
-    }
+fn begins_as_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads the fields of a message from a request's body.
@@ -217,10 +180,6 @@ pub(super) async fn read_fields(
     body: &mut RequestBody,
 ) -> Result<Fields, Problem> {
     let format = Format::of(headers)?;
-    if !is_plain_or_chunked(headers) {
-        let detail = "send the body as it is or in chunks, in no other transfer coding";
-        return Err(format.wrong().because(detail));
-    }
     let body = body.read(app, format.wrong()).await?;
     match format {
         Format::Json => Fields::of_json(&body),
@@ -279,5 +238,20 @@ mod tests {
             assert!(!ok(body), "{body}");
         }
         assert!(Fields::of_form(b"name=\xFF").is_err());
+    }
+
+    #[test]
+    fn a_body_of_the_other_format_is_told_which_header_to_send() {
+        let json = r#" {"name":"a","message":"b"}"#;
+        let problem = Fields::of_form(json.as_bytes()).unwrap_err();
+        assert!(problem.detail().contains("Content-Type: application/json"));
+        // In its value a brace is a brace.
+        assert!(Fields::of_form(b"name={&message={}").is_ok());
+        let problem = Fields::of_json(b"name=a&message=b").unwrap_err();
+        assert!(
+            problem
+                .detail()
+                .contains("Content-Type: application/x-www-form")
+        );
     }
 }

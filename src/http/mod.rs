@@ -14,6 +14,7 @@ mod demo;
 mod draining;
 mod error_page;
 mod events;
+mod format;
 mod guard;
 mod histogram;
 mod history;

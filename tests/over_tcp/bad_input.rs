@@ -1,9 +1,11 @@
 //! Bodies, names and texts that are none: refused by their code, without
 //! effect. The numbers are cases of the list of bad inputs.
 
+use std::io::Write as _;
+
 use serde_json::json;
 
-use super::support::TestServer;
+use super::support::{Response, TestServer};
 use super::witness::Witness;
 
 const GOOD: &str = r#"{"name":"Alice","message":"hi"}"#;
@@ -177,9 +179,102 @@ async fn a_body_that_is_not_utf_8_is_refused() {
                 body.len()
             );
             let bytes = server.raw(&[head.as_bytes(), &body].concat()).await;
-            super::support::Response::parse(&bytes).assert_problem(400, code);
+            Response::parse(&bytes).assert_problem(400, code);
             witness.saw_nothing(code).await;
         }
+    }
+}
+
+/// A message on `path` with these fields in its head.
+async fn send(server: &TestServer, path: &str, fields: &str, body: &[u8]) -> Response {
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{fields}content-length: {length}\r\n\r\n"
+    );
+    Response::parse(&server.raw(&[head.as_bytes(), body].concat()).await)
+}
+
+#[tokio::test]
+async fn a_body_in_a_content_coding_is_refused_whatever_is_in_it() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(GOOD.as_bytes()).unwrap();
+    let (gzip, form) = (gzip.finish().unwrap(), b"name=Alice&message=hi");
+    for coding in [
+        "gzip",
+        "br",
+        "identity, gzip",
+        "identity\r\ncontent-encoding: x",
+    ] {
+        for (content_type, body) in [
+            ("application/json", &*gzip),
+            ("application/json", GOOD.as_bytes()),
+            ("application/x-www-form-urlencoded", form),
+        ] {
+            let fields = format!("content-type: {content_type}\r\ncontent-encoding: {coding}\r\n");
+            let refused = send(&server, PATH, &fields, body).await;
+            refused.assert_problem(415, "unsupported_media_type");
+            let demo = send(&server, "/send.php?name=A&message=b", &fields, body).await;
+            assert_eq!(demo.text(), r#"{"code":-1,"msg":"fail"}"#);
+        }
+        let fields = format!("content-encoding: {coding}\r\n");
+        let demo = send(&server, "/send.php?name=A&message=b", &fields, b"").await;
+        assert_eq!(demo.text(), r#"{"code":-1,"msg":"fail"}"#, "{coding}");
+        witness.saw_nothing(coding).await;
+    }
+    let identity = "content-type: application/json\r\ncontent-encoding: Identity\r\n";
+    let said = send(&server, PATH, identity, GOOD.as_bytes()).await;
+    assert_eq!(said.status, 201);
+    witness.heard(&said.json()).await;
+}
+
+#[tokio::test]
+async fn other_headers_that_change_what_a_body_means_are_refused() {
+    let server = TestServer::start();
+    let mut witness = Witness::of(&server, "lobby").await;
+    let json = "content-type: application/json\r\n";
+    for (fields, status, code) in [
+        (format!("{json}{json}"), 415, "unsupported_media_type"),
+        (
+            format!("{json}content-type: text/plain\r\n"),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "content-type: application/json; charset=utf-8; charset=utf-16\r\n".to_owned(),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "content-type: multipart/form-data; boundary=x\r\n".to_owned(),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            format!("{json}content-range: bytes 0-30/31\r\n"),
+            400,
+            "invalid_request",
+        ),
+    ] {
+        let refused = send(&server, PATH, &fields, GOOD.as_bytes()).await;
+        refused.assert_problem(status, code);
+        witness.saw_nothing(&fields).await;
+    }
+}
+
+#[tokio::test]
+async fn json_without_its_content_type_is_told_which_header_to_send() {
+    let server = TestServer::start();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for body in [GOOD, &format!(" \r\n{GOOD}")] {
+        let refused = server.request("POST", PATH, &[form], body).await;
+        refused.assert_problem(400, "invalid_form");
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(
+            detail.contains("Content-Type: application/json"),
+            "{detail}"
+        );
     }
 }
 

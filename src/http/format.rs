@@ -1,0 +1,162 @@
+//! What the headers of a request say about its body. A header that changes what
+//! the body means is obeyed or refused, never ignored.
+
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+
+use super::code::Code;
+use super::problem::Problem;
+use super::request_body::is_plain_or_chunked;
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Form,
+}
+
+impl Format {
+    /// The format that the headers announce. The body is whole, in UTF-8, and in
+    /// no coding but chunks.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let format = Self::of_content_type(headers)?;
+        check_content(headers)?;
+        if !is_plain_or_chunked(headers) {
+            let detail = "send the body as it is or in chunks, in no other transfer coding";
+            return Err(format.wrong().because(detail));
+        }
+        Ok(format)
+    }
+
+    fn of_content_type(headers: &HeaderMap) -> Result<Self, Problem> {
+        let wrong = || {
+            Code::UnsupportedMediaType.because(
+                "send one Content-Type, application/json or application/x-www-form-urlencoded, \
+                 in UTF-8",
+            )
+        };
+        let value = single(headers, &CONTENT_TYPE).ok_or_else(wrong)?;
+        let mut parts = value.to_str().map_err(|_| wrong())?.split(';');
+        let essence = parts.next().unwrap_or_default().trim();
+        let format = match essence.to_ascii_lowercase().as_str() {
+            "application/json" => Self::Json,
+            "application/x-www-form-urlencoded" => Self::Form,
+            _ => return Err(wrong()),
+        };
+        match parts.all(is_utf8_or_no_charset) {
+            true => Ok(format),
+            false => Err(wrong()),
+        }
+    }
+
+    /// What a body of this format is called that can't be read.
+    pub(super) fn wrong(self) -> Code {
+        match self {
+            Self::Json => Code::InvalidJson,
+            Self::Form => Code::InvalidForm,
+        }
+    }
+}
+
+/// Refuses a body that is compressed, or only a part of one.
+pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
+        return Err(Code::UnsupportedMediaType
+            .because("send the body as it is, without Content-Encoding: nothing is decompressed"));
+    }
+    // RFC 9110, section 14.5, asks for 400.
+    if headers.contains_key(CONTENT_RANGE) {
+        return Err(Code::InvalidRequest
+            .because("send the whole body, without Content-Range: no part of one is taken"));
+    }
+    Ok(())
+}
+
+/// `identity` is no coding, and neither is an empty list of them.
+fn is_identity(codings: &HeaderValue) -> bool {
+    let mut each = codings.as_bytes().split(|&byte| byte == b',');
+    each.all(|coding| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    })
+}
+
+fn is_utf8_or_no_charset(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((key, charset)) if key.trim().eq_ignore_ascii_case("charset") => charset
+            .trim()
+            .trim_matches('"')
+            .eq_ignore_ascii_case("utf-8"),
+        _ => true,
+    }
+}
+
+/// The value of a header that stands there exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code_of(fields: &[(&'static str, &'static str)]) -> Option<Code> {
+        let mut headers = HeaderMap::new();
+        for &(name, value) in fields {
+            let name = HeaderName::from_static(name);
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        Format::of(&headers).err().map(|problem| problem.code())
+    }
+
+    #[test]
+    fn there_is_one_content_type_in_utf_8() {
+        for good in [
+            "application/json",
+            "Application/JSON ; Charset=\"UTF-8\"",
+            "application/x-www-form-urlencoded; boundary=x; charset=utf-8",
+        ] {
+            assert_eq!(code_of(&[("content-type", good)]), None, "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/json, application/json",
+            "application/json; charset=utf-16",
+            "application/json; charset=utf-8; charset=latin1",
+            "application/x-www-form-urlencoded; charset=",
+        ] {
+            let code = code_of(&[("content-type", bad)]);
+            assert_eq!(code, Some(Code::UnsupportedMediaType), "{bad}");
+        }
+        let json = ("content-type", "application/json");
+        assert_eq!(code_of(&[]), Some(Code::UnsupportedMediaType));
+        assert_eq!(code_of(&[json, json]), Some(Code::UnsupportedMediaType));
+    }
+
+    #[test]
+    fn a_body_in_a_content_coding_or_in_parts_is_refused() {
+        let json = ("content-type", "application/json");
+        for coding in ["identity", "", "Identity, identity"] {
+            assert_eq!(code_of(&[json, ("content-encoding", coding)]), None);
+        }
+        for coding in ["gzip", "identity, br", "zstd,identity", "x"] {
+            let code = code_of(&[json, ("content-encoding", coding)]);
+            assert_eq!(code, Some(Code::UnsupportedMediaType), "{coding}");
+        }
+        let twice = [
+            json,
+            ("content-encoding", "identity"),
+            ("content-encoding", "deflate"),
+        ];
+        assert_eq!(code_of(&twice), Some(Code::UnsupportedMediaType));
+        let part = [json, ("content-range", "bytes 0-9/10")];
+        assert_eq!(code_of(&part), Some(Code::InvalidRequest));
+    }
+}

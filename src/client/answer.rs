@@ -11,9 +11,12 @@ use serde::Deserialize;
 
 use super::error::{Error, Refusal, one_line, root_cause};
 use super::url::ServerUrl;
+use crate::sse::DEFAULT_MAX_EVENT_BYTES;
 
-/// Most bytes of an answer that is no stream.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Most bytes of an answer to a request that was taken: one message.
+const MAX_MESSAGE_BYTES: usize = DEFAULT_MAX_EVENT_BYTES;
+/// Most bytes of every other answer.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -46,10 +49,11 @@ impl Answer {
 
     pub(super) async fn read(url: &ServerUrl, response: Response<Incoming>) -> Result<Self, Error> {
         let head = Self::of_head(url, &response);
-        let body = match Limited::new(response.into_body(), MAX_BODY_BYTES)
-            .collect()
-            .await
-        {
+        let most = match head.status.is_success() {
+            true => MAX_MESSAGE_BYTES,
+            false => MAX_PROBLEM_BYTES,
+        };
+        let body = match Limited::new(response.into_body(), most).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Bytes::new(),
             Err(error) => {

@@ -66,7 +66,7 @@ async fn what_is_no_event_stream_is_no_sse_chat() {
 
 #[tokio::test]
 async fn a_stream_that_is_none_of_ours_is_no_sse_chat() {
-    let long = ":".to_owned() + &"x".repeat(2 << 20);
+    let long = ":".to_owned() + &"x".repeat(3 << 20);
     for (events, word) in [
         ("", "the server ended the stream"),
         ("data: hi\n\n", "the server ended the stream"),
@@ -82,7 +82,7 @@ async fn a_stream_that_is_none_of_ours_is_no_sse_chat() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_after_hello_is_cut_and_tried_again() {
-    let long = "data: ".to_owned() + &"x".repeat(2 << 20);
+    let long = "data: ".to_owned() + &"x".repeat(3 << 20);
     let broken = [
         "event: update\ndata: {\n\n",
         "event: gap\ndata: 7\n\n",

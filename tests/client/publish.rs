@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sse_chat::client::{Client, Error, Say};
+use sse_chat::client::{Client, Error, Say, Subscribe, Told};
 use tokio::net::TcpListener;
 
 use crate::servers::{Answer, Fake, Real, message, whole};
-use crate::{client, within};
+use crate::{client, told, within};
 
 const HI: Say<'_> = Say {
     name: "Alice",
@@ -30,6 +30,50 @@ async fn the_same_client_id_says_it_once() {
     assert!(!first.again && again.again);
     assert_eq!(first.json, again.json);
     assert_eq!((&*first.message.room, first.message.number), ("größe", 1));
+}
+
+#[tokio::test]
+async fn another_message_under_a_client_id_is_refused() {
+    let server = Real::start().await;
+    let client = client(server.address);
+    let first = within(client.publish("a", &HI)).await.unwrap();
+    assert_eq!(first.message.client_id.as_deref(), Some("c-1"));
+    for other in [
+        Say { name: "Bob", ..HI },
+        Say {
+            message: "ho",
+            ..HI
+        },
+    ] {
+        let error = within(client.publish("a", &other)).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Refused(refusal) if refusal.code.as_deref() == Some("client_id_reused") && !refusal.may_pass()),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_largest_message_of_the_largest_limit_is_answered_and_delivered() {
+    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| {
+        config.max_message_bytes = 1 << 20;
+    })
+    .await;
+    let client = client(server.address);
+    let mut subscription = client.subscribe(Subscribe::to("a"));
+    assert!(matches!(told(&mut subscription).await, Told::Hello(_)));
+    // In JSON each of them is two bytes.
+    let text = "\"".repeat(1 << 20);
+    let say = Say {
+        message: &text,
+        ..HI
+    };
+    let said = within(client.publish("a", &say)).await.unwrap();
+    assert_eq!(said.message.message, text);
+    match told(&mut subscription).await {
+        Told::Message { message, .. } => assert_eq!(message.id, said.message.id),
+        other => panic!("{other}"),
+    }
 }
 
 #[tokio::test]

@@ -145,6 +145,17 @@ for status in 201 200; do
     "$(curl -s -o /dev/null -w '%{http_code}' "$url/rooms/lobby/messages" -d name=Eve -d message=once -d client_id=c-1)"
 done
 
+equal 'the same client id with other words: 422' '422 client_id_reused' \
+  "$(curl -s -w ' %{http_code}' "$url/rooms/lobby/messages" -d name=Eve -d message=twice -d client_id=c-1 |
+    sed -E 's/.*"code":"([a-z_]+)".* ([0-9]+)$/\2 \1/')"
+equal 'readers see no client id' '' "$(curl -s "$url/rooms/lobby/messages" | grep -o client_id || true)"
+echo '{"name":"Eve","message":"packed"}' | gzip >"$work/packed"
+equal 'a compressed body is refused' 415 \
+  "$(curl -s -o /dev/null -w '%{http_code}' "$url/rooms/lobby/messages" --data-binary "@$work/packed" \
+    -H 'Content-Type: application/json' -H 'Content-Encoding: gzip')"
+curl -s -o "$work/problem" "$url/rooms/lobby/messages" -d '{"name":"Eve","message":"no type"}'
+grep -q 'Content-Type: application/json' "$work/problem" || die "no header is named: $(cat "$work/problem")"
+
 # ---- heads, health, refusals
 equal 'HEAD of a stream' \
   $'HTTP/1.1 200 OK\ncontent-type: text/event-stream\ncache-control: no-cache, no-store, no-transform\nx-accel-buffering: no\nx-content-type-options: nosniff\ndate: D' \

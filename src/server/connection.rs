@@ -152,8 +152,9 @@ impl Connection<'_> {
         let Ended { stream, read, .. } = ended;
         let (shared, limits) = (self.shared, &self.shared.app.config.limits);
         let mut alarm = Alarm::new(&self.patience);
+        let is_head = is_head(&read);
         let head = tokio::select! {
-            head = large_head::read(&stream, &read, limits.max_head_bytes, &shared.heads) => head,
+            head = large_head::read(&stream, read, limits.max_head_bytes, &shared.heads) => head,
             () = poll_fn(|cx| alarm.poll(&self.patience, cx)) => {
                 return end_late(&stream, &self.patience, shared);
             }
@@ -164,7 +165,6 @@ impl Connection<'_> {
                 bytes,
                 permit: memory,
             }) => {
-                drop(read);
                 self.given.close_after_next();
                 let head_bytes = bytes.len().max(SMALL_HEAD_BYTES);
                 if let Some(ended) = self.run(stream, bytes, head_bytes).await {
@@ -172,7 +172,7 @@ impl Connection<'_> {
                 }
                 drop(memory);
             }
-            Err(NoHead::Bad(bad)) => self.refuse(stream, &read, bad).await,
+            Err(NoHead::Bad(bad)) => self.refuse(stream, is_head, bad).await,
             Err(NoHead::Gone(error)) => tracing::debug!(%error, "a connection ended early"),
         }
     }
@@ -188,7 +188,7 @@ impl Connection<'_> {
         let shared = self.shared;
         if let (End::Served(Err(_)), Some(status)) = (&end, refused) {
             let bad = hyper_refusal::reason(status, &read);
-            return self.refuse(stream, &read, bad).await;
+            return self.refuse(stream, is_head(&read), bad).await;
         }
         match end {
             End::Served(Ok(())) if self.given.has_left_a_body() => {
@@ -215,13 +215,13 @@ impl Connection<'_> {
     }
 
     /// Refuses a head in place of hyper, as the connection's last word.
-    async fn refuse(&self, stream: TcpStream, head: &[u8], bad: BadHead) {
+    async fn refuse(&self, stream: TcpStream, is_head: bool, bad: BadHead) {
         let shared = self.shared;
         if bad != BadHead::NoMemory {
             shared.connections.end_malformed();
         }
         tracing::debug!(?bad, "a head is refused");
-        let response = bad.respond(&shared.app, head.starts_with(b"HEAD "));
+        let response = bad.respond(&shared.app, is_head);
         tokio::select! {
             () = last_words(stream, &response) => {}
             () = shared.cut.cancelled() => {}
@@ -283,6 +283,11 @@ where
         watch.alarm.poll(watch.patience, cx).map(|()| End::Late)
     })
     .await
+}
+
+/// Whether a request's method is HEAD, whose response has no body.
+fn is_head(request: &[u8]) -> bool {
+    request.starts_with(b"HEAD ")
 }
 
 /// Whether the socket itself found that nobody takes anything any more.

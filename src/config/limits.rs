@@ -202,16 +202,6 @@ impl Limits {
                 "the first time must not be longer than the second",
             ),
             (
-                "--max-head-bytes",
-                (MIN_HEAD_BYTES..=1 << 20).contains(&self.max_head_bytes),
-                "must be from 8192 to 1 MiB (1048576)",
-            ),
-            (
-                "--head-budget",
-                self.head_budget <= 1 << 30,
-                "must be at most 1 GiB (1073741824)",
-            ),
-            (
                 "--max-body-bytes",
                 self.max_body_bytes.is_none_or(|most| most <= 16 << 20),
                 "must be at most 16 MiB (16777216)",
@@ -240,6 +230,22 @@ impl Limits {
                     .map(|(flag, time)| (flag, !time.is_zero(), "must be more than 0s")),
             )
             .chain(others)
+            .chain(self.head_checks())
+    }
+
+    fn head_checks(&self) -> [(&'static str, bool, &'static str); 2] {
+        [
+            (
+                "--max-head-bytes",
+                (MIN_HEAD_BYTES..=1 << 20).contains(&self.max_head_bytes),
+                "must be from 8192 to 1 MiB (1048576)",
+            ),
+            (
+                "--head-budget",
+                self.head_budget <= 1 << 30,
+                "must be at most 1 GiB (1073741824)",
+            ),
+        ]
     }
 }
 

@@ -14,6 +14,7 @@ import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
 import { byId, copy, make, onClick } from './dom.js';
 import { complainIn, onSubmit } from './forms.js';
 import { fillWords, say } from './language.js';
+import { Leaving } from './leaving.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
 import { notice } from './notice.js';
@@ -21,7 +22,7 @@ import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox_view.js';
 import { People } from './people.js';
 import { personOf, showPeople } from './people_view.js';
-import { isName, isUpTo, readName, readRoom } from './protocol.js';
+import { endOf, isName, isUpTo, readName, readRoom, startOf } from './protocol.js';
 import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
@@ -48,6 +49,10 @@ class Chat {
   /** The open room. */
   #room = '';
   #rooms = new Rooms(() => this.#roomsChanged());
+  #leaving = new Leaving(this.#rooms, (room, wasOpen) => {
+    if (wasOpen) this.#go(room);
+    else if (!onlyTouch()) this.#focusText();
+  });
   #people = new People({
     changed: (room) => {
       if (room === this.#room) this.#schedule();
@@ -63,9 +68,10 @@ class Chat {
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
     shown: () => this.#search.apply(),
+    endSearch: () => this.#search.close(),
   });
   #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.suspect());
-  #search = new Search();
+  #search = new Search({ begins: () => this.#talk.filter(true), ends: () => this.#talk.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#heard(event));
   #status = new Status(() => this.#transport.now());
@@ -74,6 +80,8 @@ class Chat {
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
   #scheduled = false;
+  /** Where the stream began. */
+  #cursor = '';
 
   /** @param {typeof NO_SETTINGS} settings the server's */
   constructor(settings) {
@@ -128,16 +136,19 @@ class Chat {
     return this.#rooms.list.length > 1 || room !== this.#settings.default_room;
   }
 
-  /** @param {string} room */
-  #leave(room) {
-    if (!this.#mayLeave(room)) return notice(say('onlyRoom', { room }));
+  /** @param {string} room @param {boolean} [byKey] whether the focus was on the button of its row */
+  #leave(room, byKey = false) {
+    if (!this.#mayLeave(room)) {
+      notice(say('onlyRoom', { room }));
+      return;
+    }
     const at = this.#rooms.list.findIndex(({ name }) => name === room);
     const rest = this.#rooms.list.filter(({ name }) => name !== room);
     const next = rest[Math.min(at, rest.length - 1)];
-    if (room === this.#room && next) this.#go(next.name);
+    const wasOpen = room === this.#room;
+    if (wasOpen && next) this.#go(next.name);
     this.#talk.forget(room);
-    this.#rooms.leave(room);
-    notice(say('left', { room }));
+    this.#leaving.leave(room, wasOpen, byKey);
   }
 
   #want() {
@@ -155,7 +166,8 @@ class Chat {
         }
         break;
       case 'hello':
-        if (event.resumed) event.hello.rooms.forEach(({ room, newest, next }) => this.#rooms.at(room, newest, next));
+        this.#cursor = event.hello.cursor;
+        if (event.resumed) event.hello.rooms.forEach((room) => this.#talk.resumed(room));
         else this.#catchUp(event.hello.rooms);
         break;
       case 'attached':
@@ -168,8 +180,7 @@ class Chat {
         this.#lookForMe(event.message);
         break;
       case 'gap':
-        this.#talk.addLost(this.#outbox.takeLost(event.cursor));
-        this.#talk.addGap(event.gap);
+        this.#addGap(event);
         break;
       case 'presence':
         this.#people.apply(event.presence);
@@ -181,11 +192,19 @@ class Chat {
     }
   }
 
+  /** @param {{gap: import('./protocol.js').Gap, cursor: string}} event */
+  #addGap({ gap, cursor }) {
+    // Of several rooms, only the last gap of a restart leads into the new epoch: all of the old one is lost.
+    const end = gap.reason === 'restart' && this.#cursor ? endOf(this.#cursor) : cursor;
+    this.#talk.addLost(this.#outbox.takeLost(gap.room, end));
+    this.#talk.addGap(gap);
+  }
+
   /** After a time in which nothing was heard. @param {import('./snapshot.js').Place[]} places */
   #catchUp(places) {
     for (const place of places) {
       // What was said to a server that has been restarted since will not come back.
-      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.newest.replace(/\d+$/, '0')));
+      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
       this.#talk.reconcile(place);
     }
     void this.#lookBack(places.map(({ room }) => room));
@@ -377,10 +396,13 @@ class Chat {
       this.#scheduled = false;
       showRooms(this.#rooms, this.#room, {
         go: (room) => this.#go(room),
-        leave: (room) => this.#leave(room),
+        leave: (room, byKey) => this.#leave(room, byKey),
         mayLeave: (room) => this.#mayLeave(room),
       });
-      showPeople(this.#people.in(this.#room), me.name, (name) => this.#composer.insert(`@${name} `));
+      showPeople(this.#people.in(this.#room), me.name, (name) => {
+        this.#drawers.forEach((drawer) => drawer.close());
+        this.#composer.insert(`@${name} `);
+      });
       showTitle(this.#rooms.unread, this.#room);
     }, 16);
   }

@@ -4,7 +4,7 @@
 
 import { me } from './me.js';
 import { memory } from './memory.js';
-import { isSameEpoch, isUpTo, makeId } from './protocol.js';
+import { isOfEarlierEpoch, isUpTo, makeId } from './protocol.js';
 import { Failure, server } from './server.js';
 
 /**
@@ -116,10 +116,10 @@ export class Outbox {
     if (entry) this.remove(entry);
   }
 
-  /** What the server has taken, but the stream will not bring, since a gap swallowed it. @param {string} cursor @returns {Message[]} */
-  takeLost(cursor) {
+  /** Messages of a room that the server has taken, but the stream will not bring, since they are up to `end`. @param {string} room @param {string} end @returns {Message[]} */
+  takeLost(room, end) {
     const lost = this.entries.filter(({ message }) =>
-      message && (!isSameEpoch(message.id, cursor) || isUpTo(message.id, cursor)));
+      message?.room === room && (isOfEarlierEpoch(message.id, end) || isUpTo(message.id, end)));
     lost.forEach((entry) => this.remove(entry));
     return lost.flatMap(({ message }) => message ?? []);
   }

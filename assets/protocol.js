@@ -28,6 +28,15 @@ export function isUpTo(id, newest) {
   return a.epoch === b.epoch && a.seq <= b.seq;
 }
 
+/** Whether an id is of an earlier epoch than another: epochs are in order as text. @param {string} id @param {string} other */
+export const isOfEarlierEpoch = (id, other) => parseId(id).epoch < parseId(other).epoch;
+
+/** Beyond all ids of an epoch. @param {string} id */
+export const endOf = (id) => `${parseId(id).epoch}-Infinity`;
+
+/** The cursor before the first entry of an id's epoch. @param {string} id */
+export const startOf = (id) => `${parseId(id).epoch}-0`;
+
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;
 

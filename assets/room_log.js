@@ -30,6 +30,8 @@ export class RoomLog {
   loading = false;
   /** What is above the first message: unknown, nothing, or nothing that the server still has. @type {null | 'beginning' | 'evicted'} */
   top = null;
+  /** The message right after which the window begins, where that is known. @type {string | null} */
+  after = null;
   /** Whether the window was emptied on purpose: what was before it comes only when it is asked for. */
   isCleared = false;
   /** @type {Message[]} */
@@ -51,10 +53,11 @@ export class RoomLog {
     return this.items.filter(({ kind }) => kind === 'message').length;
   }
 
-  /** Begins anew with the newest page of history. @param {Message[]} messages @param {number} asked */
-  reset(messages, asked) {
+  /** Begins anew with a page of history. @param {Message[]} messages @param {number} asked @param {boolean} [atEnd] nothing newer is on the server */
+  reset(messages, asked, atEnd = true) {
     this.items = [];
-    this.atEnd = true;
+    this.atEnd = atEnd;
+    this.after = null;
     this.isCleared = false;
     this.#take(messages);
     this.settle();
@@ -66,6 +69,7 @@ export class RoomLog {
     const known = this.first;
     const rest = this.items;
     this.items = [];
+    this.after = null;
     this.#take(known ? messages.filter(({ id }) => isSameEpoch(id, known.id) && !isUpTo(known.id, id)) : messages);
     const missing = this.last && known ? hole(this.last, known) : null;
     const isAll = messages.length < asked || this.items.length === 0;
@@ -126,6 +130,7 @@ export class RoomLog {
     if (end === 'top') {
       this.items.splice(0, over);
       this.top = null;
+      this.after = null;
     } else {
       this.items.splice(-over);
       this.atEnd = false;
@@ -134,6 +139,7 @@ export class RoomLog {
 
   clear() {
     this.items = [];
+    this.after = null;
     this.top = null;
     this.loaded = true;
     this.atEnd = true;

@@ -422,7 +422,7 @@ test('search shows only what it finds', LIMIT, async (t) => {
   const chat = await person.open(server.url, 'Alice');
   await chat.page.getByRole('button', { name: 'Search the messages on this page' }).click();
   await chat.page.keyboard.type('red');
-  await chat.has('#found', '2 messages found of 3 on the page');
+  await chat.has('#found', '2 found in the 3 messages loaded');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry');
   await server.say('lobby', 'Carol', 'a red one comes');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry', 'a red one comes');
@@ -431,9 +431,9 @@ test('search shows only what it finds', LIMIT, async (t) => {
   assert((await who.boundingBox()).width > 10);
   // Of name and text, not of what only stands next to each other.
   await chat.page.locator('#search').fill('carolred');
-  await chat.has('#found', '0 messages found of 4 on the page');
+  await chat.has('#found', '0 found in the 4 messages loaded');
   await chat.page.locator('#search').fill('carol');
-  await chat.has('#found', '4 messages found of 4 on the page');
+  await chat.has('#found', '4 found in the 4 messages loaded');
   await chat.page.keyboard.press('Escape');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'green pear', 'RED cherry', 'a red one comes');
 });

@@ -187,7 +187,6 @@ class Chat {
         break;
       case 'refused':
         if (event.code === 'invalid_name') this.#refusedName();
-        else this.#status.refused(event.detail);
         break;
     }
   }

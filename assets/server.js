@@ -14,10 +14,11 @@ const root = new URL(/** @type {HTMLMetaElement} */ (document.querySelector('met
 export class Failure extends Error {
   /**
    * @param {string} code a problem's code; `unreachable`, `timeout` or `status` where there was none
-   * @param {string} detail @param {number} status 0 where there was no answer
+   * @param {string} detail of a problem @param {number} status 0 where there was no answer
    */
   constructor(code, detail, status, retryAfter = 0) {
-    super(detail);
+    super(detail || String(status));
+    this.detail = detail;
     this.code = code;
     this.status = status;
     /** seconds */
@@ -44,7 +45,7 @@ async function ask(url, init, timeoutMs = TIMEOUT_MS) {
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
   const retryAfter = Number(response.headers.get('retry-after')) || 0;
-  throw new Failure(answer?.code ?? 'status', answer?.detail ?? String(response.status), response.status, retryAfter);
+  throw new Failure(answer?.code ?? 'status', answer?.detail ?? '', response.status, retryAfter);
 }
 
 /** @param {string} room @param {string} what */

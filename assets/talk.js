@@ -1,6 +1,7 @@
 // The talk of the open room: which part of it is on the page, what is loaded
 // when, what is new, and what counts as read.
 
+import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
 import { say } from './language.js';
 import { LogView } from './log_view.js';
@@ -9,7 +10,7 @@ import { MAX_ITEMS, RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 import { rowsOf } from './rows.js';
 import { Scroller } from './scroller.js';
-import { server } from './server.js';
+import { Failure, server } from './server.js';
 
 /**
  * @typedef {import('./protocol.js').Message} Message
@@ -57,6 +58,8 @@ export class Talk {
   #scheduled = false;
   #restUntil = 0;
   #failed = false;
+  /** The answer that came in place of what was to be loaded, in words. */
+  #why = '';
 
   /** @param {import('./rooms.js').Rooms} rooms @param {Circle} circle */
   constructor(rooms, circle) {
@@ -281,7 +284,7 @@ export class Talk {
     this.#topHadFocus = this.#top.contains(document.activeElement) || this.#topHadFocus && document.activeElement === document.body;
     this.#top.replaceChildren();
     if (this.#failed) {
-      this.#top.append(make('p', '', say('loadFailed')), button('quiet', say('tryAgain'), () => this.#retry()));
+      this.#top.append(make('p', '', `${say('loadFailed')} ${this.#why}`.trim()), button('quiet', say('tryAgain'), () => this.#retry()));
     } else if (!loaded || loadingOlder) this.#top.append(make('p', '', say('loading')));
     else if (top === null) this.#top.append(button('quiet', say(this.#search ? 'searchOlder' : 'loadOlder'), () => void this.#loadOlder()));
     else if (items.length > 0) {
@@ -437,9 +440,10 @@ export class Talk {
       const page = await server.messages(room, query);
       page.messages.forEach(this.#circle.arrived);
       return page;
-    } catch {
+    } catch (error) {
       if (room === this.#room) {
         this.#failed = true;
+        this.#why = error instanceof Failure && error.status > 0 ? wordsOfAnswer({ status: error.status, detail: error.detail }) : '';
         this.#schedule();
       }
       return null;

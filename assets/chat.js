@@ -60,6 +60,7 @@ class Chat {
     coming: (room, what, name) => {
       if (isOn('comings') && name !== me.name) this.#talk.addComing(room, what, name);
     },
+    ask: (room) => server.members(room).catch(() => null),
   });
   #talk = new Talk(this.#rooms, {
     me: () => me.name,
@@ -80,6 +81,8 @@ class Chat {
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
   #scheduled = false;
+  /** As it was when it was looked at last: it may be changed in another tab. */
+  #name = '';
   /** Where the stream began. */
   #cursor = '';
 
@@ -305,6 +308,11 @@ class Chat {
   /** There is a name, another name, or none. */
   #named() {
     const { name } = me;
+    if (this.#name && name && name !== this.#name) {
+      this.#people.renamed(this.#name, name);
+      if (isOn('comings')) this.#talk.addRenaming({ before: this.#name, name });
+    }
+    this.#name = name;
     byId('join').hidden = name !== '';
     byId('composer').hidden = name === '';
     byId('me').hidden = name === '';
@@ -398,6 +406,7 @@ class Chat {
         leave: (room, byKey) => this.#leave(room, byKey),
         mayLeave: (room) => this.#mayLeave(room),
       });
+      if (document.visibilityState === 'visible') this.#people.list(this.#room);
       showPeople(this.#people.in(this.#room), me.name, (name) => {
         this.#drawers.forEach((drawer) => drawer.close());
         this.#composer.insert(`@${name} `);

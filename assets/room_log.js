@@ -9,7 +9,8 @@ import { isSameEpoch, isUpTo } from './protocol.js';
  * @typedef {import('./protocol.js').Gap} Gap
  * @typedef {{kind: 'message', message: Message}} Said
  * @typedef {{kind: 'gap', key: string, reason: string, lost: number | null}} Hole
- * @typedef {{kind: 'people', key: string, joined: string[], left: string[], at: string}} Comings
+ * @typedef {{before: string, name: string}} Renaming
+ * @typedef {{kind: 'people', key: string, joined: string[], left: string[], renamed: Renaming | null}} Comings
  * @typedef {Said | Hole | Comings} Item
  */
 
@@ -108,19 +109,40 @@ export class RoomLog {
     this.items.push({ kind: 'gap', key: `gap-${keys += 1}`, reason: gap.reason, lost });
   }
 
-  /** Who came and who went, in one line until somebody speaks. @param {'joined' | 'left'} what @param {string} name @param {string} at */
-  addComing(what, name, at) {
-    if (!this.loaded || !this.atEnd) return;
-    let tail = this.items.at(-1);
-    if (tail?.kind !== 'people') {
-      tail = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], at };
-      this.items.push(tail);
-    }
+  /** Who came and who went, in one line until somebody speaks. @param {'joined' | 'left'} what @param {string} name */
+  addComing(what, name) {
+    const tail = this.#comings();
+    if (!tail) return;
     const other = what === 'joined' ? tail.left : tail.joined;
     // Who left and came back was away for a moment, which is no news.
     if (other.includes(name)) other.splice(other.indexOf(name), 1);
     else if (!tail[what].includes(name)) tail[what].push(name);
-    if (tail.joined.length + tail.left.length === 0) this.items.pop();
+    this.#dropIfEmpty(tail);
+  }
+
+  /** Somebody here has another name. @param {Renaming} renaming */
+  addRenaming({ before, name }) {
+    const tail = this.#comings();
+    if (!tail) return;
+    const first = tail.renamed?.before ?? before;
+    tail.renamed = first === name ? null : { before: first, name };
+    this.#dropIfEmpty(tail);
+  }
+
+  /** The line about people at the end, or a new one. @returns {Comings | undefined} */
+  #comings() {
+    if (!this.loaded || !this.atEnd) return undefined;
+    const tail = this.items.at(-1);
+    if (tail?.kind === 'people') return tail;
+    /** @type {Comings} */
+    const line = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], renamed: null };
+    this.items.push(line);
+    return line;
+  }
+
+  /** @param {Comings} line at the end */
+  #dropIfEmpty({ joined, left, renamed }) {
+    if (joined.length + left.length === 0 && !renamed) this.items.pop();
   }
 
   /** @param {'top' | 'bottom'} end where too much is dropped */

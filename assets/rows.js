@@ -152,12 +152,13 @@ function gapRow({ key, reason, lost }) {
 }
 
 /** @param {import('./room_log.js').Comings} comings @returns {Row} */
-function peopleRow({ key, joined, left }) {
+function peopleRow({ key, joined, left, renamed }) {
   return {
     key,
-    look: JSON.stringify([joined, left, language()]),
+    look: JSON.stringify([joined, left, renamed, language()]),
     make() {
       const parts = [];
+      if (renamed) parts.push(say('renamed', { before: listOf([renamed.before]), name: listOf([renamed.name]) }));
       if (joined.length) parts.push(say('joined', { names: listOf(joined) }));
       if (left.length) parts.push(say('leftRoom', { names: listOf(left) }));
       return foreign('li', 'people-line', parts.join(' · '));

@@ -80,6 +80,13 @@ export const server = {
     return ask(url);
   },
 
+  /**
+   * Who is in a room, 200 of them at most.
+   * @param {string} room
+   * @returns {Promise<{room: string, count: number, members: import('./protocol.js').Member[]}>}
+   */
+  members: (room) => ask(roomUrl(room, 'members')),
+
   /** The page of a room. @param {string} room */
   pageOf: (room) => new URL(`r/${encodeURIComponent(room)}`, root).href,
 

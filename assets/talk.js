@@ -127,8 +127,14 @@ export class Talk {
 
   /** @param {string} room @param {'joined' | 'left'} what @param {string} name */
   addComing(room, what, name) {
-    this.#logs.get(room)?.addComing(what, name, new Date().toISOString());
+    this.#logs.get(room)?.addComing(what, name);
     if (room === this.#room) this.#schedule();
+  }
+
+  /** Somebody here has another name, in all rooms. @param {import('./room_log.js').Renaming} renaming */
+  addRenaming(renaming) {
+    for (const log of this.#logs.values()) log.addRenaming(renaming);
+    this.#schedule();
   }
 
   /** Messages that the server took, but the stream will not bring. @param {Message[]} messages */

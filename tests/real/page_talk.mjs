@@ -415,6 +415,98 @@ test('who comes and goes is said in one line, and a short absence not at all', L
   alice.hadNothingToComplainOf();
 });
 
+test('a rename is one line for oneself in every tab, and the old name is gone at once', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const [alice, carol] = [await Person.arrive(t), await Person.arrive(t)];
+  for (const person of [alice, carol]) await person.changeWait(8_000, 1);
+  const tabs = [await alice.open(server.url, 'Alice'), await alice.open(server.url)];
+  const other = await carol.open(server.url, 'Carol');
+  const comings = '\u2068Carol\u2069 joined';
+  for (const tab of tabs) await tab.has('#people-list .name', 'Alice', 'Carol');
+  await tabs[0].callMe('Alicia');
+  for (const tab of tabs) {
+    await tab.has('#people-list .name', 'Alicia', 'Carol');
+    await tab.has('#people-count', '2');
+    await tab.has('#log .people-line', `\u2068Alice\u2069 is now \u2068Alicia\u2069 · ${comings}`);
+  }
+  // The server lets go of the old name later, which is no news then.
+  await other.has('#log .people-line', '\u2068Alicia\u2069 joined · \u2068Alice\u2069 left');
+  await other.has('#people-list .name', 'Carol', 'Alicia');
+  for (const tab of tabs) await tab.has('#log .people-line', `\u2068Alice\u2069 is now \u2068Alicia\u2069 · ${comings}`);
+  // Back again, as if nothing had been.
+  await tabs[1].callMe('Alice');
+  for (const tab of tabs) {
+    await tab.has('#log .people-line', comings);
+    await tab.has('#people-list .name', 'Alice', 'Carol');
+  }
+  alice.hadNothingToComplainOf();
+});
+
+test('a name that somebody else has, too, is back in the list after its owner here took another', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const [alice, carol] = [await Person.arrive(t), await Person.arrive(t)];
+  await alice.changeWait(12_000, 1);
+  const chat = await alice.open(server.url, 'Sam');
+  await carol.open(server.url, 'Sam');
+  await chat.callMe('Alicia');
+  await chat.has('#people-list .name', 'Alicia', 'Sam');
+});
+
+test('who comes as another goes is said in one line with them, and a list that is void is asked for', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const chat = await (await Person.arrive(t)).open(server.url);
+  const seen = await chat.with('people.js', `async ({ People }) => {
+    const { setTimeout } = window;
+    const [said, asked, timers] = [[], [], []];
+    const member = (name) => ({ name, since: '2026-01-01T00:00:00Z' });
+    window.setTimeout = (work) => timers.push(work);
+    const later = async () => {
+      for (const work of timers.splice(0)) await work();
+    };
+    try {
+      const people = new People({
+        changed() {}, coming: (room, what, name) => said.push(name + ' ' + what),
+        ask: async (room) => { asked.push(room); return { count: 2, members: ['Ann', 'Cem'].map(member) }; },
+      });
+      const states = [];
+      const note = () => states.push([people.in('a')?.count, people.namesIn('a').join()]);
+      people.apply({ room: 'a', count: 1, members: [member('Ann')] });
+      people.apply({ room: 'a', count: 2, joined: [member('Bob')], left: [] });
+      people.apply({ room: 'a', count: 2, joined: [member('Bobby')], left: [{ name: 'Bob' }] });
+      note();
+      said.push('a message');
+      await later();
+      // Only the count, at whatever size: the list is void until there is another.
+      people.apply({ room: 'a', count: 150 });
+      note();
+      people.apply({ room: 'a', count: 151, joined: [member('Dan')], left: [] });
+      note();
+      people.list('a');
+      people.list('a');
+      await later();
+      await null;
+      note();
+      people.apply({ room: 'a', count: 3, joined: [member('Eve')], left: [] });
+      note();
+      people.apply({ room: 'a', count: 201 });
+      people.list('a');
+      people.apply({ room: 'a', count: 0 });
+      people.list('a');
+      await later();
+      people.apply({ room: 'a', count: 1, members: [member('Fay')] });
+      note();
+      return { said, states, asked };
+    } finally {
+      window.setTimeout = setTimeout;
+    }
+  }`);
+  assert.deepEqual(seen, {
+    said: ['Bob joined', 'a message', 'Bob left', 'Bobby joined', 'Dan joined', 'Eve joined'],
+    states: [[2, 'Ann,Bobby'], [150, ''], [151, ''], [2, 'Ann,Cem'], [3, 'Ann,Cem,Eve'], [1, 'Fay']],
+    asked: ['a'],
+  });
+});
+
 test('search shows only what it finds', LIMIT, async (t) => {
   const server = await Server.start(t);
   for (const text of ['red apple', 'green pear', 'RED cherry']) await server.say('lobby', 'Carol', text);

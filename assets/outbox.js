@@ -2,6 +2,7 @@
 // order in which it was written, and always under the same client id, so that
 // it is said once however often it has to be sent.
 
+import { canTell, live, whenGone } from './life.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
 import { isOfEarlierEpoch, isUpTo, makeId } from './protocol.js';
@@ -14,7 +15,7 @@ import { Failure, server } from './server.js';
  * @typedef {{until: number, letters: Letter[]}} Box what storage has: until when its page holds it
  */
 
-/** A page that does not say so for this long is gone, and what it left is sent by another. */
+/** Without locks: a page that does not say so for this long is gone, and what it left is sent by another. */
 const LEASE_MS = 90_000;
 const RENEW_MS = 20_000;
 /** Older letters are not sent without a word. */
@@ -35,6 +36,11 @@ export class Outbox {
   /** @type {Entry[]} in the order in which they were written */
   entries = [];
   #key = `outbox.${makeId()}`;
+  #die = live(this.#key);
+  /** Pages that have left something, should they be gone one day. @type {Set<string>} */
+  #heirOf = new Set();
+  /** Aborts the wait for their end. */
+  #inherits = new AbortController();
   #changed;
   #silent;
   /** None, once the page is gone: requests that it takes along still end. */
@@ -57,10 +63,15 @@ export class Outbox {
     addEventListener('pagehide', () => {
       this.#lease = 0;
       this.#keep();
+      this.#die();
+      this.#inherits.abort();
+      this.#heirOf.clear();
     });
     addEventListener('pageshow', (event) => {
       if (!event.persisted) return;
       this.#lease = LEASE_MS;
+      this.#die = live(this.#key);
+      this.#inherits = new AbortController();
       // Another page may have taken what this one had left.
       if (!memory.keys(this.#key).length) this.entries = this.entries.filter(({ state }) => state === 'sent');
       this.#adopt();
@@ -168,22 +179,34 @@ export class Outbox {
     }
   }
 
-  /** Takes over what a page that is gone has left. @param {string | null} [last] is gone for certain */
+  /** Takes over what pages that are gone have left, now or when they go. @param {string | null} [last] was in this tab before */
   #adopt(last = null) {
-    let found = false;
     for (const key of memory.keys('outbox.')) {
       const box = memory.get(key, /** @type {Box | null} */ (null));
-      if (key === this.#key || !box || key !== last && box.until > Date.now()) continue;
-      memory.set(key, null);
-      found = true;
-      for (const letter of Array.isArray(box.letters) ? box.letters : []) {
-        if ([letter?.client_id, letter?.room, letter?.text].some((part) => typeof part !== 'string')) continue;
-        const isOld = Date.now() - letter.at > OLD_MS;
-        if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
-        this.entries.push({ ...letter, state: isOld ? 'failed' : 'queued', failure: isOld ? 'old' : null, message: null });
+      if (key === this.#key || !box) continue;
+      // With locks, the last one is not taken for gone: a tab that was duplicated has its original's.
+      if (box.until <= Date.now() || key === last && !canTell) this.#take(key);
+      else if (!this.#heirOf.has(key)) {
+        this.#heirOf.add(key);
+        whenGone(key, this.#inherits.signal, () => {
+          this.#heirOf.delete(key);
+          this.#take(key);
+        });
       }
     }
-    if (!found) return;
+  }
+
+  /** @param {string} key of a page that is gone */
+  #take(key) {
+    const box = memory.get(key, /** @type {Box | null} */ (null));
+    if (!box || this.#lease === 0) return;
+    memory.set(key, null);
+    for (const letter of Array.isArray(box.letters) ? box.letters : []) {
+      if ([letter?.client_id, letter?.room, letter?.text].some((part) => typeof part !== 'string')) continue;
+      const isOld = Date.now() - letter.at > OLD_MS;
+      if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
+      this.entries.push({ ...letter, state: isOld ? 'failed' : 'queued', failure: isOld ? 'old' : null, message: null });
+    }
     this.entries.sort((a, b) => a.at - b.at);
     this.#keep();
     void this.flush();

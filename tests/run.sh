@@ -159,7 +159,7 @@ page_steps() {
   step 'page: types' check_page_types
   step 'page: names' limited node tests/real/names.mjs
   local part
-  for part in talk writing rooms connection look proxies; do
+  for part in talk reading writing rooms tabs connection answers look proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox' limited node tests/real/firefox.mjs

@@ -186,6 +186,8 @@ export class Talk {
 
   toNewest() {
     this.#circle.endSearch();
+    this.#returns = false;
+    this.#catchesUpTo = null;
     if (this.#log.atEnd) {
       this.#below = 0;
       this.#scroller.toEnd();

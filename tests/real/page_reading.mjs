@@ -219,6 +219,7 @@ for (const before of [[], ['said before']]) {
         proxy.behave();
       }
       await chat.page.locator('#outbox > li').waitFor({ state: 'detached' });
+      assert.equal(await chat.log.locator('.unread').count(), 0, 'nobody has to read their own words');
       await server.say('lobby', 'Carol', 'said after');
       await chat.says(...before, 'typed while away', 'said after');
       const rows = await chat.log.locator('.gap, .text').allTextContents();

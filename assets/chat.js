@@ -21,7 +21,7 @@ import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox_view.js';
 import { People } from './people.js';
 import { personOf, showPeople } from './people_view.js';
-import { isName, isUpTo, readName, readRoom } from './protocol.js';
+import { beginningOf, isName, isUpTo, readName, readRoom } from './protocol.js';
 import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
@@ -185,7 +185,7 @@ class Chat {
   #catchUp(places) {
     for (const place of places) {
       // What was said to a server that has been restarted since will not come back.
-      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.newest.replace(/\d+$/, '0')));
+      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(beginningOf(place.newest)));
       this.#talk.reconcile(place);
     }
     void this.#lookBack(places.map(({ room }) => room));

@@ -22,6 +22,9 @@ function parseId(id) {
   return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
 }
 
+/** The cursor before all messages of an id's epoch. @param {string} id */
+export const beginningOf = (id) => `${parseId(id).epoch}-0`;
+
 /** Whether `id` is `newest` or was given out before it. Ids of two epochs have no order. @param {string} id @param {string} newest */
 export function isUpTo(id, newest) {
   const [a, b] = [parseId(id), parseId(newest)];
@@ -31,8 +34,17 @@ export function isUpTo(id, newest) {
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;
 
+/** What may be pasted and is refused by the server: line ends become LF, other controls but TAB go. @param {string} text */
+export const cleanText = (text) => text.replace(/\r\n?|[\v\f\u0085]/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '');
+
 /** A message as the server keeps it: LF for line breaks, nothing at the end. @param {string} text */
-export const readText = (text) => text.replace(/\r\n?/g, '\n').replace(/\p{White_Space}+$/u, '');
+export function readText(text) {
+  const clean = cleanText(text).toWellFormed();
+  let end = clean.length;
+  // Not by an expression, which would begin anew at each of many spaces.
+  while (/\p{White_Space}/u.test(clean[end - 1] ?? '')) end -= 1;
+  return clean.slice(0, end);
+}
 
 /** The bytes that the server counts. @param {string} text */
 export const bytesOf = (text) => new TextEncoder().encode(readText(text)).length;

@@ -158,6 +158,7 @@ client_steps() {
 page_steps() {
   step 'page: types' check_page_types
   step 'page: names' limited node tests/real/names.mjs
+  step 'page: texts, in node' limited node tests/real/page_text.mjs
   local part
   for part in talk writing rooms connection look proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"

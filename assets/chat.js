@@ -21,7 +21,7 @@ import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox_view.js';
 import { People } from './people.js';
 import { personOf, showPeople } from './people_view.js';
-import { beginningOf, isName, isUpTo, readName, readRoom } from './protocol.js';
+import { isName, isUpTo, readName, readRoom, startOf } from './protocol.js';
 import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
@@ -59,12 +59,16 @@ class Chat {
   #talk = new Talk(this.#rooms, {
     me: () => me.name,
     names: (room) => this.#people.namesIn(room),
-    isOwn: me.isOwn,
+    isOwn: (message) => this.#isOwn(message),
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
     shown: () => this.#search.apply(),
   });
-  #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.suspect());
+  #outbox = new Outbox({
+    changed: () => this.#talk.refresh(),
+    silent: () => this.#transport.suspect(),
+    twice: (room, id) => this.#talk.drop(room, id),
+  });
   #search = new Search();
   #composer;
   #transport = new Transport(server.root, (event) => this.#heard(event));
@@ -88,6 +92,7 @@ class Chat {
     this.#watchButtons();
     this.#watchKeys();
     watchSettings(() => this.#refresh());
+    me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#named());
     addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
     this.#named();
@@ -163,8 +168,8 @@ class Chat {
         event.told.presences.forEach((presence) => this.#people.apply(presence));
         break;
       case 'update':
-        this.#talk.add(event.message);
         this.#outbox.arrived(event.message);
+        this.#talk.add(event.message);
         this.#lookForMe(event.message);
         break;
       case 'gap':
@@ -185,7 +190,7 @@ class Chat {
   #catchUp(places) {
     for (const place of places) {
       // What was said to a server that has been restarted since will not come back.
-      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(beginningOf(place.newest)));
+      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(startOf(place.newest)));
       this.#talk.reconcile(place);
     }
     void this.#lookBack(places.map(({ room }) => room));
@@ -201,15 +206,21 @@ class Chat {
     }
   }
 
+  /** Known by the server's answer, or likely until that is there. @param {import('./protocol.js').Message} message */
+  #isOwn(message) {
+    return me.isOwn(message) || this.#outbox.isEcho(message);
+  }
+
   /** @param {import('./protocol.js').Message} message */
   #lookForMe(message, isNews = true) {
-    if (me.isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
+    if (this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
     if (!isNews || isSeen) return;
     // Another tab may show it, or be the one that rings.
     setTimeout(() => {
       const read = this.#rooms.get(message.room)?.read;
+      if (this.#isOwn(message)) return;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
       const ring = () => alertOf(message, () => this.#go(message.room));
@@ -387,7 +398,7 @@ class Chat {
 
   #showOutbox() {
     const eye = { me: me.name, names: this.#people.namesIn(this.#room) };
-    showOutbox(this.#outbox.entries.filter(({ room }) => room === this.#room), eye, {
+    showOutbox(this.#outbox, this.#room, eye, {
       again: (entry) => this.#outbox.again(entry),
       edit: (entry) => {
         this.#outbox.remove(entry);

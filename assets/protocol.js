@@ -4,7 +4,7 @@ import { hidesSomething } from './visible.js';
 
 /**
  * @typedef {{id: string, room: string, number: number, name: string, message: string,
- *            created_at: string, client_id?: string}} Message
+ *            created_at: string}} Message
  * @typedef {{room: string, reason: string, lost: number | null, next: number}} Gap
  * @typedef {{room: string, members: number, oldest: string | null, newest: string | null, next: number}} RoomState
  * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello
@@ -22,14 +22,14 @@ function parseId(id) {
   return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
 }
 
-/** The cursor before all messages of an id's epoch. @param {string} id */
-export const beginningOf = (id) => `${parseId(id).epoch}-0`;
-
 /** Whether `id` is `newest` or was given out before it. Ids of two epochs have no order. @param {string} id @param {string} newest */
 export function isUpTo(id, newest) {
   const [a, b] = [parseId(id), parseId(newest)];
   return a.epoch === b.epoch && a.seq <= b.seq;
 }
+
+/** The cursor before the first entry of an id's epoch. @param {string} id */
+export const startOf = (id) => `${parseId(id).epoch}-0`;
 
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;
@@ -63,7 +63,7 @@ export function readRoom(text) {
   return /^[\p{XID_Continue}.-]{1,64}$/u.test(room) && !/^\.\.?$/.test(room) ? room : null;
 }
 
-/** Not crypto.randomUUID, which plain HTTP on a local network does not have. */
+/** 128 random bits that nobody guesses. Plain HTTP on a local network has no crypto.randomUUID. */
 export function makeId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

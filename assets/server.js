@@ -30,6 +30,9 @@ export class Failure extends Error {
   }
 }
 
+/** Retry-After: seconds, or, from some proxies, a date. @param {string} after */
+const secondsOf = (after) => Number(after) || Math.max(0, (Date.parse(after) - Date.now()) / 1_000) || 0;
+
 /** @param {URL} url @param {RequestInit} [init] @param {number} [timeoutMs] */
 async function ask(url, init, timeoutMs = TIMEOUT_MS) {
   let response;
@@ -43,7 +46,7 @@ async function ask(url, init, timeoutMs = TIMEOUT_MS) {
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
-  const retryAfter = Number(response.headers.get('retry-after')) || 0;
+  const retryAfter = secondsOf(response.headers.get('retry-after') ?? '');
   throw new Failure(answer?.code ?? 'status', answer?.detail ?? String(response.status), response.status, retryAfter);
 }
 

@@ -10,6 +10,7 @@ import { alertOf, showTitle } from './alerts.js';
 import { tint } from './colour.js';
 import { parse } from './commands.js';
 import { Composer, isComposing, onlyTouch } from './composer.js';
+import { watchCopying } from './copying.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
 import { byId, copy, make, onClick } from './dom.js';
 import { complainIn, onSubmit } from './forms.js';
@@ -83,7 +84,7 @@ class Chat {
   constructor(settings) {
     this.#settings = settings;
     this.#composer = new Composer(settings.max_message_bytes, {
-      said: (text) => this.#say(text),
+      said: (text, isAgain) => this.#say(text, isAgain),
       names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
       turn: (pages) => this.#talk.turn(pages),
       toNewest: () => this.#talk.toNewest(),
@@ -234,23 +235,29 @@ class Chat {
     }, ALERT_MS + Math.random() * ALERT_MS);
   }
 
-  /** @param {string} typed @returns {boolean} whether it was taken */
-  #say(typed) {
+  /** @param {string} typed @param {boolean} isAgain it was not taken, and is sent unchanged @returns {boolean} whether it was taken */
+  #say(typed, isAgain) {
     const parsed = parse(typed);
     switch (parsed.kind) {
       case 'say':
-        this.#outbox.send(this.#room, parsed.text);
-        this.#talk.spoke();
-        return true;
+        return this.#send(parsed.text);
       case 'command':
         return this.#run(parsed.command, parsed.rest);
       case 'unknown':
+        if (isAgain) return this.#send(typed);
         this.#composer.hint(say('noCommand', { command: parsed.typed }));
         return false;
       case 'incomplete':
         this.#composer.hint(say('needsText', { command: parsed.typed }));
         return false;
     }
+  }
+
+  /** @param {string} text @returns {true} */
+  #send(text) {
+    this.#outbox.send(this.#room, text);
+    this.#talk.spoke();
+    return true;
   }
 
   /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was taken */
@@ -286,7 +293,12 @@ class Chat {
 
   /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
   #join(typed, complain) {
-    const room = readRoom(typed);
+    const link = server.linkIn(typed);
+    if (link && !link.isOurs) {
+      complain(say('otherServer', { host: link.host }));
+      return false;
+    }
+    const room = readRoom(link ? link.room ?? this.#settings.default_room : typed);
     if (room === null) {
       complain(say('invalidRoom'));
       return false;
@@ -340,6 +352,7 @@ class Chat {
 
   #watchButtons() {
     watchDialogs();
+    watchCopying(byId('scroller'));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => {

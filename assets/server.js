@@ -87,12 +87,30 @@ export const server = {
 
   /** The room that an address is of; null for the default one. @param {string} href */
   roomOf(href) {
-    const [, room] = /^r\/([^/]+)$/.exec(new URL(href).pathname.slice(root.pathname.length)) ?? [];
+    const [, room] = /^r\/([^/]+)\/?$/.exec(new URL(href).pathname.slice(root.pathname.length)) ?? [];
     try {
       return room === undefined ? null : decodeURIComponent(room).normalize('NFC');
     } catch {
       return null;
     }
   },
-};
 
+  /**
+   * An invitation link that was pasted, with or without its scheme; null for what is no link.
+   * @param {string} typed
+   * @returns {{host: string, isOurs: boolean, room: string | null} | null} `room`: null for the default one, empty for none
+   */
+  linkIn(typed) {
+    const text = typed.trim();
+    const isAddress = /^https?:\/\//i.test(text);
+    if (!isAddress && !text.startsWith('/') && !/^[^/]*[.:][^/]*\//.test(text)) return null;
+    try {
+      const url = new URL(isAddress || text.startsWith('/') ? text : `${location.protocol}//${text}`, root);
+      const isHome = `${url.pathname}/`.replace('//', '/') === root.pathname;
+      const isOurs = url.host === root.host && (isHome || url.pathname.startsWith(root.pathname));
+      return { host: url.host, isOurs, room: isHome ? null : this.roomOf(url.href) ?? '' };
+    } catch {
+      return null;
+    }
+  },
+};

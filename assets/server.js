@@ -103,7 +103,9 @@ export const server = {
   linkIn(typed) {
     const text = typed.trim();
     const isAddress = /^https?:\/\//i.test(text);
-    if (!isAddress && !text.startsWith('/') && !/^[^/]*[.:][^/]*\//.test(text)) return null;
+    // Without a scheme, what is before the first slash must look like a host.
+    const host = text.slice(0, Math.max(0, text.indexOf('/')));
+    if (!isAddress && !text.startsWith('/') && !/[.:]/.test(host)) return null;
     try {
       const url = new URL(isAddress || text.startsWith('/') ? text : `${location.protocol}//${text}`, root);
       const isHome = `${url.pathname}/`.replace('//', '/') === root.pathname;

@@ -14,8 +14,23 @@ const SAMPLES = [...'aZ_09 \n\t`*@#/:.,-+~()[]{}<>"\'\\?!%&=|^$;b中éäЖαש\u
 export function expressionsOf(source) {
   const found = [];
   let before = '';
+  /** Braces that are open, in each template that the place is in. @type {number[]} */
+  const templates = [];
+  /** The text of a template, up to its end or to the next code in it. */
+  const textFrom = (at) => {
+    const [text] = /^(?:\\[^]|\$(?!\{)|[^\\`$])*/.exec(source.slice(at));
+    const isCode = source.startsWith('${', at + text.length);
+    if (isCode) templates.push(0);
+    before = isCode ? '{' : ')';
+    return at + text.length + (isCode ? 2 : 1);
+  };
   for (let at = 0; at < source.length;) {
     const rest = source.slice(at);
+    if (rest[0] === '`' || rest[0] === '}' && templates.at(-1) === 0) {
+      if (rest[0] === '}') templates.pop();
+      at = textFrom(at + 1);
+      continue;
+    }
     const skipped = /^(\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/)/.exec(rest)?.[0];
     if (skipped) {
       at += skipped.length;
@@ -26,12 +41,13 @@ export function expressionsOf(source) {
     if (literal) found.push({ source: literal[1], flags: literal[2] });
     const word = /^[\w$]+/.exec(rest)?.[0];
     before = literal ? ')' : text ?? word ?? rest[0];
+    if (templates.length > 0 && '{}'.includes(before)) templates[templates.length - 1] += before === '{' ? 1 : -1;
     at += literal ? literal[0].length : before.length;
   }
   return found;
 }
 
-/** Whether what follows a token is a value, not an operator. The parts of a template are read as code. */
+/** Whether what follows a token is a value, not an operator. */
 const isValueNext = (token) => /^(return|typeof|case|of|in|)$/.test(token) || /^[([{,;:=!?&|+*%<>}~^-]$/.test(token);
 
 /** A node: one character, one after the other, one of several, a repetition, a border, a look around. */

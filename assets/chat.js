@@ -10,6 +10,7 @@ import { alertOf, showTitle } from './alerts.js';
 import { tint } from './colour.js';
 import { parse } from './commands.js';
 import { Composer, isComposing, onlyTouch } from './composer.js';
+import { watchCopying } from './copying.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
 import { byId, copy, make, onClick } from './dom.js';
 import { complainIn, onSubmit } from './forms.js';
@@ -65,13 +66,17 @@ class Chat {
   #talk = new Talk(this.#rooms, {
     me: () => me.name,
     names: (room) => this.#people.namesIn(room),
-    isOwn: me.isOwn,
+    isOwn: (message) => this.#isOwn(message),
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
     shown: () => this.#search.apply(),
     endSearch: () => this.#search.close(),
   });
-  #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.suspect());
+  #outbox = new Outbox({
+    changed: () => this.#talk.refresh(),
+    silent: () => this.#transport.suspect(),
+    twice: (room, id) => this.#talk.drop(room, id),
+  });
   #search = new Search({ begins: () => this.#talk.filter(true), ends: () => this.#talk.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#heard(event));
@@ -90,7 +95,7 @@ class Chat {
   constructor(settings) {
     this.#settings = settings;
     this.#composer = new Composer(settings.max_message_bytes, {
-      said: (text) => this.#say(text),
+      said: (text, isAgain) => this.#say(text, isAgain),
       names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
       turn: (pages) => this.#talk.turn(pages),
       toNewest: () => this.#talk.toNewest(),
@@ -99,6 +104,7 @@ class Chat {
     this.#watchButtons();
     this.#watchKeys();
     watchSettings(() => this.#refresh());
+    me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#named());
     addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
     this.#named();
@@ -178,8 +184,8 @@ class Chat {
         event.told.presences.forEach((presence) => this.#people.apply(presence));
         break;
       case 'update':
-        this.#talk.add(event.message);
         this.#outbox.arrived(event.message);
+        this.#talk.add(event.message);
         this.#lookForMe(event.message);
         break;
       case 'gap':
@@ -222,15 +228,21 @@ class Chat {
     }
   }
 
+  /** Known by the server's answer, or likely until that is there. @param {import('./protocol.js').Message} message */
+  #isOwn(message) {
+    return me.isOwn(message) || this.#outbox.isEcho(message);
+  }
+
   /** @param {import('./protocol.js').Message} message */
   #lookForMe(message, isNews = true) {
-    if (me.isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
+    if (this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
     if (!isNews || isSeen) return;
     // Another tab may show it, or be the one that rings.
     setTimeout(() => {
       const read = this.#rooms.get(message.room)?.read;
+      if (this.#isOwn(message)) return;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
       const ring = () => alertOf(message, () => this.#go(message.room));
@@ -244,23 +256,29 @@ class Chat {
     }, ALERT_MS + Math.random() * ALERT_MS);
   }
 
-  /** @param {string} typed @returns {boolean} whether it was taken */
-  #say(typed) {
+  /** @param {string} typed @param {boolean} isAgain it was not taken, and is sent unchanged @returns {boolean} whether it was taken */
+  #say(typed, isAgain) {
     const parsed = parse(typed);
     switch (parsed.kind) {
       case 'say':
-        this.#outbox.send(this.#room, parsed.text);
-        this.#talk.spoke();
-        return true;
+        return this.#send(parsed.text);
       case 'command':
         return this.#run(parsed.command, parsed.rest);
       case 'unknown':
+        if (isAgain) return this.#send(typed);
         this.#composer.hint(say('noCommand', { command: parsed.typed }));
         return false;
       case 'incomplete':
         this.#composer.hint(say('needsText', { command: parsed.typed }));
         return false;
     }
+  }
+
+  /** @param {string} text @returns {true} */
+  #send(text) {
+    this.#outbox.send(this.#room, text);
+    this.#talk.spoke();
+    return true;
   }
 
   /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was taken */
@@ -296,7 +314,12 @@ class Chat {
 
   /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
   #join(typed, complain) {
-    const room = readRoom(typed);
+    const link = server.linkIn(typed);
+    if (link && !link.isOurs) {
+      complain(say('otherServer', { host: link.host }));
+      return false;
+    }
+    const room = readRoom(link ? link.room ?? this.#settings.default_room : typed);
     if (room === null) {
       complain(say('invalidRoom'));
       return false;
@@ -355,6 +378,7 @@ class Chat {
 
   #watchButtons() {
     watchDialogs();
+    watchCopying(byId('scroller'));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => {
@@ -417,7 +441,7 @@ class Chat {
 
   #showOutbox() {
     const eye = { me: me.name, names: this.#people.namesIn(this.#room) };
-    showOutbox(this.#outbox.entries.filter(({ room }) => room === this.#room), eye, {
+    showOutbox(this.#outbox, this.#room, eye, {
       again: (entry) => this.#outbox.again(entry),
       edit: (entry) => {
         this.#outbox.remove(entry);

@@ -159,6 +159,11 @@ export class RoomLog {
     }
   }
 
+  /** A message stands here once more under another id. @param {string} id */
+  drop(id) {
+    this.items = this.items.filter((item) => item.kind !== 'message' || item.message.id !== id);
+  }
+
   clear() {
     this.items = [];
     this.after = null;
@@ -201,9 +206,6 @@ export class RoomLog {
   #push(message) {
     const last = this.last;
     if (last && isUpTo(message.id, last.id)) return false;
-    const twin = message.client_id === undefined ? -1
-      : this.items.findLastIndex((item) => item.kind === 'message' && isTwin(item.message, message));
-    if (twin >= 0) this.items.splice(twin, 1);
     const missing = last ? hole(last, message) : null;
     const tail = this.items.at(-1);
     if (tail?.kind === 'gap') {
@@ -214,11 +216,6 @@ export class RoomLog {
     return true;
   }
 }
-
-/** Whether a message is an older one said once more after a restart, since its first answer was lost. @param {Message} old @param {Message} message */
-const isTwin = (old, message) => old.client_id === message.client_id && !isSameEpoch(old.id, message.id)
-  // Anybody can send the id of another's message.
-  && old.name === message.name && old.message === message.message;
 
 /** What is missing between two messages, by their numbers alone. @param {Message} before @param {Message} after @returns {Hole | null} */
 function hole(before, after) {

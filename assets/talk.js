@@ -143,6 +143,12 @@ export class Talk {
     this.#schedule();
   }
 
+  /** The server was restarted, and has taken a message once more: its first form goes. @param {string} room @param {string} id */
+  drop(room, id) {
+    this.#logs.get(room)?.drop(id);
+    this.#schedule();
+  }
+
   /**
    * Where a room's talk is by now, after a time in which the stream was not
    * heard from: what is missing is loaded.

@@ -10,10 +10,12 @@ import { alertOf, showTitle } from './alerts.js';
 import { tint } from './colour.js';
 import { parse } from './commands.js';
 import { Composer, isComposing, onlyTouch } from './composer.js';
+import { watchCopying } from './copying.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
 import { byId, copy, make, onClick } from './dom.js';
 import { complainIn, onSubmit } from './forms.js';
 import { fillWords, say } from './language.js';
+import { Leaving } from './leaving.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
 import { notice } from './notice.js';
@@ -21,7 +23,7 @@ import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox_view.js';
 import { People } from './people.js';
 import { personOf, showPeople } from './people_view.js';
-import { isName, isUpTo, readName, readRoom } from './protocol.js';
+import { endOf, isName, isUpTo, readName, readRoom, startOf } from './protocol.js';
 import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
@@ -48,6 +50,10 @@ class Chat {
   /** The open room. */
   #room = '';
   #rooms = new Rooms(() => this.#roomsChanged());
+  #leaving = new Leaving(this.#rooms, (room, wasOpen) => {
+    if (wasOpen) this.#go(room);
+    else if (!onlyTouch()) this.#focusText();
+  });
   #people = new People({
     changed: (room) => {
       if (room === this.#room) this.#schedule();
@@ -55,17 +61,23 @@ class Chat {
     coming: (room, what, name) => {
       if (isOn('comings') && name !== me.name) this.#talk.addComing(room, what, name);
     },
+    ask: (room) => server.members(room).catch(() => null),
   });
   #talk = new Talk(this.#rooms, {
     me: () => me.name,
     names: (room) => this.#people.namesIn(room),
-    isOwn: me.isOwn,
+    isOwn: (message) => this.#isOwn(message),
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
     shown: () => this.#search.apply(),
+    endSearch: () => this.#search.close(),
   });
-  #outbox = new Outbox(() => this.#talk.refresh(), () => this.#transport.suspect());
-  #search = new Search();
+  #outbox = new Outbox({
+    changed: () => this.#talk.refresh(),
+    silent: () => this.#transport.suspect(),
+    twice: (room, id) => this.#talk.drop(room, id),
+  });
+  #search = new Search({ begins: () => this.#talk.filter(true), ends: () => this.#talk.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#heard(event));
   #status = new Status(() => this.#transport.now());
@@ -74,12 +86,16 @@ class Chat {
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
   #scheduled = false;
+  /** As it was when it was looked at last: it may be changed in another tab. */
+  #name = '';
+  /** Where the stream began. */
+  #cursor = '';
 
   /** @param {typeof NO_SETTINGS} settings the server's */
   constructor(settings) {
     this.#settings = settings;
     this.#composer = new Composer(settings.max_message_bytes, {
-      said: (text) => this.#say(text),
+      said: (text, isAgain) => this.#say(text, isAgain),
       names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
       turn: (pages) => this.#talk.turn(pages),
       toNewest: () => this.#talk.toNewest(),
@@ -88,6 +104,7 @@ class Chat {
     this.#watchButtons();
     this.#watchKeys();
     watchSettings(() => this.#refresh());
+    me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#named());
     addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
     this.#named();
@@ -128,16 +145,19 @@ class Chat {
     return this.#rooms.list.length > 1 || room !== this.#settings.default_room;
   }
 
-  /** @param {string} room */
-  #leave(room) {
-    if (!this.#mayLeave(room)) return notice(say('onlyRoom', { room }));
+  /** @param {string} room @param {boolean} [byKey] whether the focus was on the button of its row */
+  #leave(room, byKey = false) {
+    if (!this.#mayLeave(room)) {
+      notice(say('onlyRoom', { room }));
+      return;
+    }
     const at = this.#rooms.list.findIndex(({ name }) => name === room);
     const rest = this.#rooms.list.filter(({ name }) => name !== room);
     const next = rest[Math.min(at, rest.length - 1)];
-    if (room === this.#room && next) this.#go(next.name);
+    const wasOpen = room === this.#room;
+    if (wasOpen && next) this.#go(next.name);
     this.#talk.forget(room);
-    this.#rooms.leave(room);
-    notice(say('left', { room }));
+    this.#leaving.leave(room, wasOpen, byKey);
   }
 
   #want() {
@@ -155,7 +175,8 @@ class Chat {
         }
         break;
       case 'hello':
-        if (event.resumed) event.hello.rooms.forEach(({ room, newest, next }) => this.#rooms.at(room, newest, next));
+        this.#cursor = event.hello.cursor;
+        if (event.resumed) event.hello.rooms.forEach((room) => this.#talk.resumed(room));
         else this.#catchUp(event.hello.rooms);
         break;
       case 'attached':
@@ -163,29 +184,35 @@ class Chat {
         event.told.presences.forEach((presence) => this.#people.apply(presence));
         break;
       case 'update':
-        this.#talk.add(event.message);
         this.#outbox.arrived(event.message);
+        this.#talk.add(event.message);
         this.#lookForMe(event.message);
         break;
       case 'gap':
-        this.#talk.addLost(this.#outbox.takeLost(event.cursor));
-        this.#talk.addGap(event.gap);
+        this.#addGap(event);
         break;
       case 'presence':
         this.#people.apply(event.presence);
         break;
       case 'refused':
         if (event.code === 'invalid_name') this.#refusedName();
-        else this.#status.refused(event.detail);
         break;
     }
+  }
+
+  /** @param {{gap: import('./protocol.js').Gap, cursor: string}} event */
+  #addGap({ gap, cursor }) {
+    // Of several rooms, only the last gap of a restart leads into the new epoch: all of the old one is lost.
+    const end = gap.reason === 'restart' && this.#cursor ? endOf(this.#cursor) : cursor;
+    this.#talk.addLost(this.#outbox.takeLost(gap.room, end));
+    this.#talk.addGap(gap);
   }
 
   /** After a time in which nothing was heard. @param {import('./snapshot.js').Place[]} places */
   #catchUp(places) {
     for (const place of places) {
       // What was said to a server that has been restarted since will not come back.
-      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.newest.replace(/\d+$/, '0')));
+      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
       this.#talk.reconcile(place);
     }
     void this.#lookBack(places.map(({ room }) => room));
@@ -201,15 +228,21 @@ class Chat {
     }
   }
 
+  /** Known by the server's answer, or likely until that is there. @param {import('./protocol.js').Message} message */
+  #isOwn(message) {
+    return me.isOwn(message) || this.#outbox.isEcho(message);
+  }
+
   /** @param {import('./protocol.js').Message} message */
   #lookForMe(message, isNews = true) {
-    if (me.isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
+    if (this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
     if (!isNews || isSeen) return;
     // Another tab may show it, or be the one that rings.
     setTimeout(() => {
       const read = this.#rooms.get(message.room)?.read;
+      if (this.#isOwn(message)) return;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
       const ring = () => alertOf(message, () => this.#go(message.room));
@@ -223,23 +256,29 @@ class Chat {
     }, ALERT_MS + Math.random() * ALERT_MS);
   }
 
-  /** @param {string} typed @returns {boolean} whether it was taken */
-  #say(typed) {
+  /** @param {string} typed @param {boolean} isAgain it was not taken, and is sent unchanged @returns {boolean} whether it was taken */
+  #say(typed, isAgain) {
     const parsed = parse(typed);
     switch (parsed.kind) {
       case 'say':
-        this.#outbox.send(this.#room, parsed.text);
-        this.#talk.spoke();
-        return true;
+        return this.#send(parsed.text);
       case 'command':
         return this.#run(parsed.command, parsed.rest);
       case 'unknown':
+        if (isAgain) return this.#send(typed);
         this.#composer.hint(say('noCommand', { command: parsed.typed }));
         return false;
       case 'incomplete':
         this.#composer.hint(say('needsText', { command: parsed.typed }));
         return false;
     }
+  }
+
+  /** @param {string} text @returns {true} */
+  #send(text) {
+    this.#outbox.send(this.#room, text);
+    this.#talk.spoke();
+    return true;
   }
 
   /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was taken */
@@ -275,7 +314,12 @@ class Chat {
 
   /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
   #join(typed, complain) {
-    const room = readRoom(typed);
+    const link = server.linkIn(typed);
+    if (link && !link.isOurs) {
+      complain(say('otherServer', { host: link.host }));
+      return false;
+    }
+    const room = readRoom(link ? link.room ?? this.#settings.default_room : typed);
     if (room === null) {
       complain(say('invalidRoom'));
       return false;
@@ -287,6 +331,11 @@ class Chat {
   /** There is a name, another name, or none. */
   #named() {
     const { name } = me;
+    if (this.#name && name && name !== this.#name) {
+      this.#people.renamed(this.#name, name);
+      if (isOn('comings')) this.#talk.addRenaming({ before: this.#name, name });
+    }
+    this.#name = name;
     byId('join').hidden = name !== '';
     byId('composer').hidden = name === '';
     byId('me').hidden = name === '';
@@ -329,6 +378,7 @@ class Chat {
 
   #watchButtons() {
     watchDialogs();
+    watchCopying(byId('scroller'));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => {
@@ -377,17 +427,21 @@ class Chat {
       this.#scheduled = false;
       showRooms(this.#rooms, this.#room, {
         go: (room) => this.#go(room),
-        leave: (room) => this.#leave(room),
+        leave: (room, byKey) => this.#leave(room, byKey),
         mayLeave: (room) => this.#mayLeave(room),
       });
-      showPeople(this.#people.in(this.#room), me.name, (name) => this.#composer.insert(`@${name} `));
+      if (document.visibilityState === 'visible') this.#people.list(this.#room);
+      showPeople(this.#people.in(this.#room), me.name, (name) => {
+        this.#drawers.forEach((drawer) => drawer.close());
+        this.#composer.insert(`@${name} `);
+      });
       showTitle(this.#rooms.unread, this.#room);
     }, 16);
   }
 
   #showOutbox() {
     const eye = { me: me.name, names: this.#people.namesIn(this.#room) };
-    showOutbox(this.#outbox.entries.filter(({ room }) => room === this.#room), eye, {
+    showOutbox(this.#outbox, this.#room, eye, {
       again: (entry) => this.#outbox.again(entry),
       edit: (entry) => {
         this.#outbox.remove(entry);

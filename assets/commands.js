@@ -2,23 +2,31 @@
 
 /** @typedef {'name' | 'join' | 'leave' | 'clear' | 'help'} Command */
 
-/** By what is typed; more than one way to say the same is for old habits. @type {Record<string, Command>} */
+/** By what is typed, with the aliases of other chats. @type {Record<string, Command>} */
 const COMMANDS = { name: 'name', nick: 'name', join: 'join', leave: 'leave', part: 'leave', clear: 'clear', help: 'help' };
 const WITH_TEXT = new Set(['name', 'join', 'me']);
 
+/** What can be a command: a slash, letters, then nothing or white space. */
+const COMMAND = /^\/([A-Za-z]+)(?:\s+([^]*))?$/;
+
+/** @param {string} word */
+const isCommand = (word) => word === 'me' || Object.hasOwn(COMMANDS, word);
+
 /**
+ * What can't be a command is text, and sent as it is typed.
  * @param {string} text
  * @returns {{kind: 'say', text: string} | {kind: 'command', command: Command, rest: string}
  *   | {kind: 'unknown' | 'incomplete', typed: string}}
  */
 export function parse(text) {
-  const [, slashes, word = '', rest = ''] = /^(\/+)(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
-  if (slashes === undefined) return { kind: 'say', text };
-  // Two slashes are one that is meant; and a path is no command.
-  if (slashes.length > 1) return { kind: 'say', text: text.slice(1) };
+  // A second slash makes text of what would be a command.
+  const escaped = COMMAND.exec(text.slice(1))?.[1];
+  if (text.startsWith('//') && escaped !== undefined && isCommand(escaped)) return { kind: 'say', text: text.slice(1) };
+  const [, word, rest = ''] = COMMAND.exec(text) ?? [];
+  if (word === undefined) return { kind: 'say', text };
   const typed = `/${word}`;
+  if (!isCommand(word)) return { kind: 'unknown', typed };
   if (WITH_TEXT.has(COMMANDS[word] ?? word) && !rest.trim()) return { kind: 'incomplete', typed };
-  if (word === 'me') return { kind: 'say', text: `/me ${rest}` };
-  const command = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
-  return command ? { kind: 'command', command, rest: rest.trim() } : { kind: 'unknown', typed };
+  const command = COMMANDS[word];
+  return word === 'me' || !command ? { kind: 'say', text: `/me ${rest}` } : { kind: 'command', command, rest: rest.trim() };
 }

@@ -31,7 +31,7 @@ export class Completion {
   /** The text has changed. */
   update() {
     const begun = this.#begun();
-    const start = begun?.toLowerCase();
+    const start = begun?.normalize('NFC').toLowerCase();
     this.#offered = start === undefined ? []
       : this.#names().filter((name) => name.toLowerCase().startsWith(start) && name !== begun).slice(0, MAX_OFFERED);
     this.#show(0);

@@ -1,17 +1,16 @@
-// Where people write.
+// The message box: keys, drafts, what is pasted or dropped, the limit.
 
 import { Completion } from './completion.js';
 import { byId } from './dom.js';
+import { drafts } from './drafts.js';
 import { say } from './language.js';
-import { memory } from './memory.js';
-import { announce } from './notice.js';
-import { bytesOf, readText } from './protocol.js';
+import { announce, notice } from './notice.js';
+import { bytesOf, cleanText, readText } from './protocol.js';
 import { isVisible } from './visible.js';
 
 /** The counter shows when less than this part of the limit is left. */
 const NEAR = 0.2;
 const MAX_RECALLED = 50;
-const MAX_ROWS = 8;
 
 /** Whether a key belongs to an input method. Safari ends the composition before the key, hence 229. @param {KeyboardEvent} event */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
@@ -20,8 +19,8 @@ export const isComposing = (event) => event.isComposing || event.keyCode === 229
 export const onlyTouch = () => matchMedia('(pointer: coarse) and (not (any-pointer: fine))').matches;
 
 /**
- * @typedef {{said(text: string): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
- *   `said` says whether the text was taken
+ * @typedef {{said(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
+ *   `said` says whether the text was taken; `isAgain`: it was not, and is sent unchanged
  */
 
 export class Composer {
@@ -36,13 +35,29 @@ export class Composer {
   #sent = [];
   /** Which of them stands in the box, counted from the newest; 0: none. */
   #recalled = 0;
+  /** What was not taken when it was sent last. */
+  #refused = '';
 
   /** @param {number} maxBytes of a message @param {On} on */
   constructor(maxBytes, on) {
     this.#on = on;
     this.#maxBytes = maxBytes;
     this.#completion = new Completion(this.#box, on.names);
-    this.#box.addEventListener('input', () => this.#changed());
+    this.#box.addEventListener('input', (event) => this.#typed(event));
+    this.#box.addEventListener('compositionend', () => this.#typed());
+    this.#box.addEventListener('paste', (event) => {
+      const types = event.clipboardData?.types ?? [];
+      if (!types.includes('Files') || types.includes('text/plain')) return;
+      event.preventDefault();
+      notice(say('textOnly'));
+    });
+    // The text wraps elsewhere when the box is wider, and has no height while the box is hidden.
+    let width = 0;
+    new ResizeObserver(() => {
+      if (this.#box.offsetWidth !== width) requestAnimationFrame(() => this.#fit());
+      width = this.#box.offsetWidth;
+    }).observe(this.#box);
+    watchDrops();
     this.#box.addEventListener('keydown', (event) => this.#key(event));
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -54,7 +69,7 @@ export class Composer {
   /** @param {string} room */
   open(room) {
     this.#room = room;
-    this.#set(memory.get(`draft.${room}`, ''));
+    this.#set(drafts.get(room));
     this.name();
   }
 
@@ -110,11 +125,14 @@ export class Composer {
     // The counter has shown it; here it is said aloud.
     if (this.#over(text) > 0) return announce(say('bytesOver', { n: this.#over(text) }));
     const room = this.#room;
-    if (!this.#on.said(text)) return;
+    if (!this.#on.said(text, text === this.#refused)) {
+      this.#refused = text;
+      return;
+    }
     if (this.#sent.at(-1) !== text) this.#sent.push(text);
     this.#sent = this.#sent.slice(-MAX_RECALLED);
     // It may have led to another room, whose draft is in the box by now.
-    if (room !== this.#room) return memory.set(`draft.${room}`, null);
+    if (room !== this.#room) return drafts.set(room, '');
     this.#set('');
     this.#box.focus();
   }
@@ -129,20 +147,40 @@ export class Composer {
 
   /** @param {string} text */
   #set(text) {
-    this.#box.value = text;
+    this.#box.value = cleanText(text);
     this.#changed();
     this.#completion.close();
+  }
+
+  /** Whatever way it came, what the server does not take goes. An input method's text is its own until it is done. @param {Event} [event] */
+  #typed(event) {
+    const { value, selectionEnd } = this.#box;
+    const clean = cleanText(value);
+    if (clean !== value && !(event instanceof InputEvent && event.isComposing)) {
+      const at = cleanText(value.slice(0, selectionEnd)).length;
+      this.#box.value = clean;
+      this.#box.setSelectionRange(at, at);
+    }
+    this.#changed();
   }
 
   #changed() {
     const { value } = this.#box;
     this.#recalled = 0;
-    memory.set(`draft.${this.#room}`, value || null);
-    // For browsers that can't size a field by its content in CSS.
-    this.#box.rows = Math.min(MAX_ROWS, value.split('\n').length);
+    this.#refused = '';
+    drafts.set(this.#room, value);
+    this.#fit();
     this.hint('');
     this.#count();
     this.#completion.update();
+  }
+
+  /** Makes the box as high as its text, where the browser does not do it by CSS. */
+  #fit() {
+    if (CSS.supports('field-sizing', 'content')) return;
+    const { style } = this.#box;
+    style.height = 'auto';
+    style.height = `${this.#box.scrollHeight + this.#box.offsetHeight - this.#box.clientHeight}px`;
   }
 
   /** @param {string} text */
@@ -155,5 +193,20 @@ export class Composer {
     this.#counter.hidden = over < -this.#maxBytes * NEAR;
     this.#counter.classList.toggle('over', over > 0);
     this.#counter.textContent = over > 0 ? say('bytesOver', { n: over }) : say('bytesLeft', { n: -over });
+  }
+}
+
+/** A browser leaves the page for a file, a picture or a link that is dropped on it. */
+function watchDrops() {
+  for (const type of /** @type {const} */ (['dragover', 'drop'])) {
+    addEventListener(type, (event) => {
+      const isFile = event.dataTransfer?.types.includes('Files') ?? false;
+      const isWriting = event.target instanceof Element && event.target.closest('input, textarea');
+      if (isWriting && !isFile) return;
+      event.preventDefault();
+      // Without an effect there is no drop to say something about.
+      if (event.dataTransfer) event.dataTransfer.dropEffect = isFile ? 'copy' : 'none';
+      if (isFile && type === 'drop') notice(say('textOnly'));
+    });
   }
 }

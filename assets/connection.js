@@ -12,14 +12,16 @@
  *
  * @typedef {'connecting' | 'live' | 'waiting' | 'closed'} State
  * @typedef {{rooms: string[], name: string}} Wish
- * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null}} StateEvent
- *   `retryAt` by Date.now(); null while the browser itself decides
+ * @typedef {{status: number, code: string, detail: string}} Refusal
+ * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null, refusal: Refusal | null}} StateEvent
+ *   `retryAt` by Date.now(), null while the browser itself decides; `reason`: what a stream said at its end;
+ *   `refusal`: the answer in place of a stream
  * @typedef {StateEvent
  *   | {type: 'hello', hello: Hello, resumed: boolean}
  *   | {type: 'update', message: Message}
  *   | {type: 'gap', gap: Gap, cursor: string}
  *   | {type: 'presence', presence: Presence}
- *   | {type: 'refused', code: string, detail: string}} StreamEvent
+ *   | {type: 'refused', code: string}} StreamEvent
  */
 
 /** The server says its own in hello; this holds until then. */
@@ -35,6 +37,8 @@ const [CONNECT_FROM_MS, CONNECT_TO_MS, SLOW_MS] = [1_000, 5_000, 20_000];
 const MAX_DEAD = 6;
 /** Waits are random, up to 1 s, 2 s, 4 s, … 30 s, and never shorter than the floor. */
 const [BACKOFF_FLOOR_MS, BACKOFF_FROM_MS, BACKOFF_TO_MS] = [250, 1_000, 30_000];
+/** How long an answer may take that says why there is no stream; and how long it may ask to wait. */
+const [ANSWER_MS, RETRY_AFTER_TO_MS] = [5_000, 120_000];
 /** A stream that has lived for so long was a good one: waits begin anew after it. */
 const STABLE_MS = 10_000;
 /** Focus, visibility and network often come back together. */
@@ -51,7 +55,9 @@ export class Connection {
   /** @type {EventSource | null} */
   #source = null;
   /** @type {StateEvent} */
-  #state = { type: 'state', state: 'connecting', retryAt: null, reason: null };
+  #state = { type: 'state', state: 'connecting', retryAt: null, reason: null, refusal: null };
+  /** @type {Refusal | null} */
+  #refusal = null;
   #pingMs = DEFAULT_PING_MS;
   #heardAt = 0;
   #failures = 0;
@@ -131,6 +137,7 @@ export class Connection {
       this.#heard();
       clearTimeout(this.#timers.stable);
       this.#timers.stable = setTimeout(() => { this.#failures = 0; }, STABLE_MS);
+      this.#refusal = null;
       this.#say('live');
       this.#emit({ type: 'hello', hello, resumed });
     });
@@ -144,7 +151,7 @@ export class Connection {
     });
     this.#listen(source, 'presence', (presence) => this.#emit({ type: 'presence', presence }));
     this.#listen(source, 'ping', () => {});
-    this.#listen(source, 'busy', ({ retry_ms }) => this.#comeBack(retry_ms, 'busy'));
+    this.#listen(source, 'busy', ({ retry_ms, reason }) => this.#comeBack(retry_ms, `busy ${reason}`));
     this.#listen(source, 'bye', ({ retry_ms }) => this.#comeBack(retry_ms, 'bye'));
     this.#listen(source, 'close', () => {
       this.#drop();
@@ -197,6 +204,7 @@ export class Connection {
   /** Nothing was heard for too long. That was the wait: there is no other. */
   #silent() {
     this.#failures += 1;
+    this.#refusal = null;
     this.#comeBack(BACKOFF_FLOOR_MS, null);
   }
 
@@ -212,6 +220,8 @@ export class Connection {
       return;
     }
     const refused = source.readyState === EventSource.CLOSED;
+    // What was answered before says nothing about a failure without an answer.
+    if (!refused) this.#refusal = null;
     this.#comeBack(this.#backoff(), null);
     if (refused) void this.#askWhy(source.url);
   }
@@ -230,26 +240,54 @@ export class Connection {
   /** @param {number} afterMs @param {string | null} reason */
   #comeBack(afterMs, reason) {
     this.#drop();
+    // The stream itself was answered, whatever was refused before.
+    if (reason) this.#refusal = null;
     this.#timers.retry = setTimeout(() => this.#open(), afterMs);
     this.#say('waiting', Date.now() + afterMs, reason);
   }
 
   /** An EventSource does not tell why it was refused. @param {string} url */
   async #askWhy(url) {
-    let problem;
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
-      if (response.ok) return void await response.body?.cancel();
-      problem = await response.json();
-    } catch {
-      return; // No answer, or none of the server's own.
-    }
-    if (this.#state.state === 'waiting') this.#emit({ type: 'refused', code: problem.code, detail: problem.detail });
+    const answer = await answerTo(url);
+    if (!answer || this.#state.state !== 'waiting') return;
+    const { status, code, detail, retryAfterMs } = answer;
+    this.#refusal = { status, code, detail };
+    const { retryAt, reason } = this.#state;
+    if (retryAt !== null && Date.now() + retryAfterMs > retryAt) this.#comeBack(retryAfterMs, reason);
+    else this.#say('waiting', retryAt, reason);
+    this.#emit({ type: 'refused', code });
   }
 
   /** @param {State} state @param {number | null} retryAt @param {string | null} reason */
   #say(state, retryAt = null, reason = null) {
-    this.#state = { type: 'state', state, retryAt, reason };
+    this.#state = { type: 'state', state, retryAt, reason, refusal: this.#refusal };
     this.#emit(this.#state);
+  }
+}
+
+/**
+ * What is answered in place of a stream; null where there would be a stream, or is no answer.
+ * @param {string} url @returns {Promise<Refusal & {retryAfterMs: number} | null>}
+ */
+async function answerTo(url) {
+  const init = { signal: AbortSignal.timeout(ANSWER_MS) };
+  try {
+    // By HEAD first, which takes no stream; but only GET has the problem in its body.
+    if ((await fetch(url, { ...init, method: 'HEAD' })).ok) return null;
+    const response = await fetch(url, init);
+    if (response.ok) {
+      void response.body?.cancel();
+      return null;
+    }
+    const problem = await response.json().catch(() => null);
+    const seconds = Number(response.headers.get('retry-after')) || 0;
+    return {
+      status: response.status,
+      code: String(problem?.code ?? ''),
+      detail: String(problem?.detail ?? ''),
+      retryAfterMs: Math.min(seconds * 1_000, RETRY_AFTER_TO_MS),
+    };
+  } catch {
+    return null;
   }
 }

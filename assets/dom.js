@@ -27,7 +27,7 @@ export function foreign(tag, className, ...content) {
   return element;
 }
 
-/** @param {string} className @param {string} label @param {() => void} clicked */
+/** @param {string} className @param {string} label @param {(event: MouseEvent) => void} clicked */
 export function button(className, label, clicked) {
   const element = make('button', className, label);
   element.type = 'button';

@@ -1,4 +1,4 @@
-// Who somebody is in this browser: a name, and which messages were theirs.
+// The name that is used in this browser, and which messages were sent from it.
 
 import { memory } from './memory.js';
 import { isName, readName } from './protocol.js';
@@ -6,7 +6,7 @@ import { isName, readName } from './protocol.js';
 /** Own messages that a reload still knows as own. */
 const MAX_OWN = 300;
 
-/** @type {Set<string>} */
+/** The ids that the server answered for what was sent from this browser. @type {Set<string>} */
 const own = new Set(memory.get('own', /** @type {string[]} */ ([])));
 
 export const me = {
@@ -19,14 +19,20 @@ export const me = {
     memory.set('name', name);
   },
 
-  /** A message goes out under this client id. @param {string} clientId */
-  wrote(clientId) {
-    own.add(clientId);
+  /** The server answered a message of this browser with this id. @param {string} id */
+  wrote(id) {
+    own.add(id);
     memory.set('own', [...own].slice(-MAX_OWN));
   },
 
-  /** @param {{client_id?: string}} message */
-  isOwn: (message) => message.client_id !== undefined && own.has(message.client_id),
-};
+  /** @param {{id: string}} message */
+  isOwn: ({ id }) => own.has(id),
 
-memory.watch('own', () => memory.get('own', /** @type {string[]} */ ([])).forEach((id) => own.add(id)));
+  /** Calls `changed` when another tab has learned which messages are own. @param {() => void} changed */
+  watchOwn(changed) {
+    memory.watch('own', () => {
+      memory.get('own', /** @type {string[]} */ ([])).forEach((id) => own.add(id));
+      changed();
+    });
+  },
+};

@@ -4,6 +4,7 @@ import { initialOf, tint } from './colour.js';
 import { byId, foreign, make } from './dom.js';
 import { language, say } from './language.js';
 import { LogView } from './log_view.js';
+import { MAX_LISTED } from './people.js';
 
 const view = new LogView(byId('people-list'));
 
@@ -30,7 +31,8 @@ export function showPeople(presence, me, chosen) {
       return make('li', '', person);
     },
   })));
-  const note = count > 0 && !presence?.members ? say('tooManyPeople') : count === 0 ? say('nobodyHere') : '';
+  const unlisted = count > MAX_LISTED ? say('tooManyPeople') : say('loading');
+  const note = count === 0 ? say('nobodyHere') : presence?.members ? '' : unlisted;
   byId('people-note').textContent = note;
   byId('people-note').hidden = !note;
 }

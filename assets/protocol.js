@@ -4,7 +4,7 @@ import { hidesSomething } from './visible.js';
 
 /**
  * @typedef {{id: string, room: string, number: number, name: string, message: string,
- *            created_at: string, client_id?: string}} Message
+ *            created_at: string}} Message
  * @typedef {{room: string, reason: string, lost: number | null, next: number}} Gap
  * @typedef {{room: string, members: number, oldest: string | null, newest: string | null, next: number}} RoomState
  * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello
@@ -28,11 +28,29 @@ export function isUpTo(id, newest) {
   return a.epoch === b.epoch && a.seq <= b.seq;
 }
 
+/** Whether an id is of an earlier epoch than another: epochs are in order as text. @param {string} id @param {string} other */
+export const isOfEarlierEpoch = (id, other) => parseId(id).epoch < parseId(other).epoch;
+
+/** Beyond all ids of an epoch. @param {string} id */
+export const endOf = (id) => `${parseId(id).epoch}-Infinity`;
+
+/** The cursor before the first entry of an id's epoch. @param {string} id */
+export const startOf = (id) => `${parseId(id).epoch}-0`;
+
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;
 
+/** What may be pasted and is refused by the server: line ends become LF, other controls but TAB go. @param {string} text */
+export const cleanText = (text) => text.replace(/\r\n?|[\v\f\u0085]/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '');
+
 /** A message as the server keeps it: LF for line breaks, nothing at the end. @param {string} text */
-export const readText = (text) => text.replace(/\r\n?/g, '\n').replace(/\p{White_Space}+$/u, '');
+export function readText(text) {
+  const clean = cleanText(text).toWellFormed();
+  let end = clean.length;
+  // Not by an expression, which would begin anew at each of many spaces.
+  while (/\p{White_Space}/u.test(clean[end - 1] ?? '')) end -= 1;
+  return clean.slice(0, end);
+}
 
 /** The bytes that the server counts. @param {string} text */
 export const bytesOf = (text) => new TextEncoder().encode(readText(text)).length;
@@ -51,7 +69,7 @@ export function readRoom(text) {
   return /^[\p{XID_Continue}.-]{1,64}$/u.test(room) && !/^\.\.?$/.test(room) ? room : null;
 }
 
-/** Not crypto.randomUUID, which plain HTTP on a local network does not have. */
+/** 128 random bits that nobody guesses. Plain HTTP on a local network has no crypto.randomUUID. */
 export function makeId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -9,7 +9,8 @@ import { isSameEpoch, isUpTo } from './protocol.js';
  * @typedef {import('./protocol.js').Gap} Gap
  * @typedef {{kind: 'message', message: Message}} Said
  * @typedef {{kind: 'gap', key: string, reason: string, lost: number | null}} Hole
- * @typedef {{kind: 'people', key: string, joined: string[], left: string[], at: string}} Comings
+ * @typedef {{before: string, name: string}} Renaming
+ * @typedef {{kind: 'people', key: string, joined: string[], left: string[], renamed: Renaming | null}} Comings
  * @typedef {Said | Hole | Comings} Item
  */
 
@@ -30,6 +31,8 @@ export class RoomLog {
   loading = false;
   /** What is above the first message: unknown, nothing, or nothing that the server still has. @type {null | 'beginning' | 'evicted'} */
   top = null;
+  /** The message right after which the window begins, where that is known. @type {string | null} */
+  after = null;
   /** Whether the window was emptied on purpose: what was before it comes only when it is asked for. */
   isCleared = false;
   /** @type {Message[]} */
@@ -51,10 +54,11 @@ export class RoomLog {
     return this.items.filter(({ kind }) => kind === 'message').length;
   }
 
-  /** Begins anew with the newest page of history. @param {Message[]} messages @param {number} asked */
-  reset(messages, asked) {
+  /** Begins anew with a page of history. @param {Message[]} messages @param {number} asked @param {boolean} [atEnd] nothing newer is on the server */
+  reset(messages, asked, atEnd = true) {
     this.items = [];
-    this.atEnd = true;
+    this.atEnd = atEnd;
+    this.after = null;
     this.isCleared = false;
     this.#take(messages);
     this.settle();
@@ -66,6 +70,7 @@ export class RoomLog {
     const known = this.first;
     const rest = this.items;
     this.items = [];
+    this.after = null;
     this.#take(known ? messages.filter(({ id }) => isSameEpoch(id, known.id) && !isUpTo(known.id, id)) : messages);
     const missing = this.last && known ? hole(this.last, known) : null;
     const isAll = messages.length < asked || this.items.length === 0;
@@ -104,19 +109,40 @@ export class RoomLog {
     this.items.push({ kind: 'gap', key: `gap-${keys += 1}`, reason: gap.reason, lost });
   }
 
-  /** Who came and who went, in one line until somebody speaks. @param {'joined' | 'left'} what @param {string} name @param {string} at */
-  addComing(what, name, at) {
-    if (!this.loaded || !this.atEnd) return;
-    let tail = this.items.at(-1);
-    if (tail?.kind !== 'people') {
-      tail = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], at };
-      this.items.push(tail);
-    }
+  /** Who came and who went, in one line until somebody speaks. @param {'joined' | 'left'} what @param {string} name */
+  addComing(what, name) {
+    const tail = this.#comings();
+    if (!tail) return;
     const other = what === 'joined' ? tail.left : tail.joined;
     // Who left and came back was away for a moment, which is no news.
     if (other.includes(name)) other.splice(other.indexOf(name), 1);
     else if (!tail[what].includes(name)) tail[what].push(name);
-    if (tail.joined.length + tail.left.length === 0) this.items.pop();
+    this.#dropIfEmpty(tail);
+  }
+
+  /** Somebody here has another name. @param {Renaming} renaming */
+  addRenaming({ before, name }) {
+    const tail = this.#comings();
+    if (!tail) return;
+    const first = tail.renamed?.before ?? before;
+    tail.renamed = first === name ? null : { before: first, name };
+    this.#dropIfEmpty(tail);
+  }
+
+  /** The line about people at the end, or a new one. @returns {Comings | undefined} */
+  #comings() {
+    if (!this.loaded || !this.atEnd) return undefined;
+    const tail = this.items.at(-1);
+    if (tail?.kind === 'people') return tail;
+    /** @type {Comings} */
+    const line = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], renamed: null };
+    this.items.push(line);
+    return line;
+  }
+
+  /** @param {Comings} line at the end */
+  #dropIfEmpty({ joined, left, renamed }) {
+    if (joined.length + left.length === 0 && !renamed) this.items.pop();
   }
 
   /** @param {'top' | 'bottom'} end where too much is dropped */
@@ -126,14 +152,21 @@ export class RoomLog {
     if (end === 'top') {
       this.items.splice(0, over);
       this.top = null;
+      this.after = null;
     } else {
       this.items.splice(-over);
       this.atEnd = false;
     }
   }
 
+  /** A message stands here once more under another id. @param {string} id */
+  drop(id) {
+    this.items = this.items.filter((item) => item.kind !== 'message' || item.message.id !== id);
+  }
+
   clear() {
     this.items = [];
+    this.after = null;
     this.top = null;
     this.loaded = true;
     this.atEnd = true;
@@ -173,9 +206,6 @@ export class RoomLog {
   #push(message) {
     const last = this.last;
     if (last && isUpTo(message.id, last.id)) return false;
-    const twin = message.client_id === undefined ? -1
-      : this.items.findLastIndex((item) => item.kind === 'message' && isTwin(item.message, message));
-    if (twin >= 0) this.items.splice(twin, 1);
     const missing = last ? hole(last, message) : null;
     const tail = this.items.at(-1);
     if (tail?.kind === 'gap') {
@@ -186,11 +216,6 @@ export class RoomLog {
     return true;
   }
 }
-
-/** Whether a message is an older one said once more after a restart, since its first answer was lost. @param {Message} old @param {Message} message */
-const isTwin = (old, message) => old.client_id === message.client_id && !isSameEpoch(old.id, message.id)
-  // Anybody can send the id of another's message.
-  && old.name === message.name && old.message === message.message;
 
 /** What is missing between two messages, by their numbers alone. @param {Message} before @param {Message} after @returns {Hole | null} */
 function hole(before, after) {

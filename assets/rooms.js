@@ -6,18 +6,27 @@ import { isSameEpoch, isUpTo, readRoom } from './protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark
- * @typedef {{name: string, read: Mark | null, mentions: number, counted: string}} Kept
- *   `counted`: the last message that was looked through for mentions
+ * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string}} Kept
+ *   `since`: when it was joined, by Date.now(); `counted`: the last message that was looked through for mentions
  * @typedef {Kept & {newest: string | null, next: number}} Room
  */
 
 /** A stream takes 100; a side list is no place for more than this. */
 export const MAX_JOINED = 50;
 const KEEP_MS = 500;
+/** Longer than any tab takes to learn that a room was left. */
+const LEFT_MS = 24 * 3_600_000;
 
 export class Rooms {
   /** @type {Room[]} in the order in which they were joined */
   list = [];
+  /**
+   * When rooms were left. Tabs may write the list at the same time, and each
+   * learns late what another wrote: of a joining and a leaving the later one
+   * counts, in whatever order they come to be known.
+   * @type {Map<string, number>}
+   */
+  #left = new Map();
   #changed;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
@@ -26,10 +35,12 @@ export class Rooms {
   constructor(changed) {
     this.#changed = changed;
     this.#read();
-    memory.watch('rooms', () => {
-      this.#read();
+    const watched = () => {
+      if (this.#read()) this.#write();
       changed();
-    });
+    };
+    memory.watch('rooms', watched);
+    memory.watch('left', watched);
     addEventListener('pagehide', () => {
       this.#read();
       this.#write();
@@ -45,7 +56,7 @@ export class Rooms {
   join(name) {
     if (this.get(name)) return true;
     if (this.list.length >= MAX_JOINED) return false;
-    this.list.push({ name, read: null, mentions: 0, counted: '', newest: null, next: 1 });
+    this.list.push({ name, since: this.#now(name), read: null, mentions: 0, counted: '', newest: null, next: 1 });
     this.#write();
     this.#changed();
     return true;
@@ -53,9 +64,20 @@ export class Rooms {
 
   /** @param {string} name */
   leave(name) {
+    this.#left.set(name, Math.max(Date.now(), this.get(name)?.since ?? 0));
     this.list = this.list.filter((room) => room.name !== name);
     this.#write();
     this.#changed();
+  }
+
+  /** Takes back a leaving. @param {Room} room as it was @param {number} at its place @returns {boolean} false where there are too many by now */
+  restore(room, at) {
+    if (this.get(room.name)) return true;
+    if (this.list.length >= MAX_JOINED) return false;
+    this.list.splice(at, 0, { ...room, since: this.#now(room.name) });
+    this.#write();
+    this.#changed();
+    return true;
   }
 
   /** Where a room's talk is by now. @param {string} name @param {string | null} newest @param {number} next */
@@ -65,6 +87,11 @@ export class Rooms {
     if (room.newest && newest && isUpTo(newest, room.newest) && newest !== room.newest) return;
     room.newest = newest;
     room.next = next;
+    // What was said before a restart is gone, and the mentions in it.
+    if (room.mentions > 0 && !(newest && isSameEpoch(newest, room.counted))) {
+      room.mentions = 0;
+      this.#keepMarks();
+    }
     // Who has just come has missed nothing.
     if (room.read) this.#changed();
     else this.markRead(name);
@@ -102,23 +129,51 @@ export class Rooms {
     this.#changed();
   }
 
+  /** When a room is joined that may have been left just now. @param {string} name */
+  #now(name) {
+    return Math.max(Date.now(), (this.#left.get(name) ?? 0) + 1);
+  }
+
   #write() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    memory.set('rooms', this.list.map(({ name, read, mentions, counted }) => ({ name, read, mentions, counted })));
+    const known = leftIn(memory.get('left', {}));
+    if ([...this.#left].some(([name, at]) => at > (known.get(name) ?? 0))) memory.set('left', Object.fromEntries(this.#left));
+    memory.set('rooms', this.list.map(({ name, since, read, mentions, counted }) => ({ name, since, read, mentions, counted })));
   }
 
+  /** Takes what storage has together with what is known here. @returns {boolean} whether storage lacks some of it */
   #read() {
     const before = this.list;
-    const kept = memory.get('rooms', /** @type {Kept[]} */ ([]));
-    this.list = kept.filter((room) => typeof room?.name === 'string' && readRoom(room.name) === room.name).map(({ name, read, mentions, counted }) => {
-      const room = { name, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? '') };
-      const mine = before.find(({ name }) => name === room.name);
-      if (!mine) return { ...room, newest: null, next: 1 };
-      // What was read in one tab was read; a mark that is behind is only late.
-      return isBehind(room.read, mine) ? mine : { ...room, newest: mine.newest, next: mine.next };
-    });
+    const left = leftIn(memory.get('left', {}));
+    for (const [name, at] of left) this.#left.set(name, Math.max(at, this.#left.get(name) ?? 0));
+    for (const [name, at] of this.#left) if (at < Date.now() - LEFT_MS) this.#left.delete(name);
+    /** @param {Kept} room */
+    const isIn = ({ name, since }) => since > (this.#left.get(name) ?? -1);
+    const kept = memory.get('rooms', /** @type {Kept[]} */ ([])).flatMap(readKept);
+    const theirs = kept.filter(isIn).map((room) => merged(room, before.find(({ name }) => name === room.name)));
+    const mine = before.filter((room) => isIn(room) && !theirs.some(({ name }) => name === room.name));
+    this.list = [...theirs, ...mine];
+    return mine.length > 0 || theirs.length < kept.length || [...this.#left.keys()].some((name) => !left.has(name));
   }
+}
+
+/** What storage has may be anything. @param {any} kept @returns {Kept[]} */
+function readKept(kept) {
+  if (typeof kept?.name !== 'string' || readRoom(kept.name) !== kept.name) return [];
+  const { name, since, read, mentions, counted } = kept;
+  return [{ name, since: Number(since) || 0, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? '') }];
+}
+
+/** @param {any} kept @returns {Map<string, number>} */
+const leftIn = (kept) => new Map(Object.entries(kept ?? {}).map(([name, at]) => [name, Number(at) || 0]));
+
+/** A room as storage has it, with what is known of it here. @param {Kept} kept @param {Room | undefined} mine @returns {Room} */
+function merged(kept, mine) {
+  if (!mine) return { ...kept, newest: null, next: 1 };
+  const since = Math.max(kept.since, mine.since);
+  // What was read in one tab was read; a mark that is behind is only late.
+  return isBehind(kept.read, mine) ? Object.assign(mine, { since }) : { ...kept, since, newest: mine.newest, next: mine.next };
 }
 
 /** What storage has may be anything. @param {any} mark */

@@ -54,7 +54,15 @@ export function rowsOf(items, eye) {
 }
 
 /** From which item on nothing has been read; -1 where the items do not show it. @param {Item[]} items @param {Eye} eye */
-function unreadFrom(items, { unreadAfter, isWhole }) {
+function unreadFrom(items, eye) {
+  const after = firstAfterRead(items, eye);
+  // Nobody has to read their own words.
+  const rest = after < 0 ? -1 : items.slice(after).findIndex((item) => item.kind === 'message' && !eye.isOwn(item.message));
+  return rest < 0 ? -1 : after + rest;
+}
+
+/** @param {Item[]} items @param {Eye} eye */
+function firstAfterRead(items, { unreadAfter, isWhole }) {
   if (unreadAfter === null) return -1;
   const read = items.findLastIndex((item) => item.kind === 'message' && isUpTo(item.message.id, unreadAfter));
   if (read >= 0 || !isWhole) return read < 0 ? -1 : read + 1;
@@ -152,12 +160,13 @@ function gapRow({ key, reason, lost }) {
 }
 
 /** @param {import('./room_log.js').Comings} comings @returns {Row} */
-function peopleRow({ key, joined, left }) {
+function peopleRow({ key, joined, left, renamed }) {
   return {
     key,
-    look: JSON.stringify([joined, left, language()]),
+    look: JSON.stringify([joined, left, renamed, language()]),
     make() {
       const parts = [];
+      if (renamed) parts.push(say('renamed', { before: listOf([renamed.before]), name: listOf([renamed.name]) }));
       if (joined.length) parts.push(say('joined', { names: listOf(joined) }));
       if (left.length) parts.push(say('leftRoom', { names: listOf(left) }));
       return foreign('li', 'people-line', parts.join(' · '));

@@ -52,9 +52,7 @@ export class Scroller {
       return;
     }
     // By the messages: a day's divider stays the same row while it moves.
-    const edge = this.#element.getBoundingClientRect().top;
-    const rows = [...this.#element.querySelectorAll('#log > .message')].filter((row) => row.getBoundingClientRect().bottom > edge);
-    const tops = rows.slice(0, 40).map((row) => /** @type {const} */ ([row, row.getBoundingClientRect().top]));
+    const tops = this.#rowsInSight().slice(0, 40).map((row) => /** @type {const} */ ([row, row.getBoundingClientRect().top]));
     change();
     const [row, top] = tops.find(([row]) => row.isConnected) ?? [];
     if (row && top !== undefined) this.#element.scrollTop += row.getBoundingClientRect().top - top;
@@ -68,9 +66,37 @@ export class Scroller {
 
   /** @param {Element} row */
   toRow(row) {
-    this.#element.scrollTop += row.getBoundingClientRect().top - this.#element.getBoundingClientRect().top - 48;
+    this.#element.scrollTop += this.#topOf(row) - 48;
     this.#follows = this.#left < NEAR_PX;
     this.#position = this.#element.scrollTop;
+  }
+
+  /** Where its reader is, to be given to `restore`. */
+  place() {
+    const row = this.#rowsInSight()[0];
+    return this.#follows ? null : { id: row?.id ?? '', top: row ? this.#topOf(row) : 0 };
+  }
+
+  /** Brings its reader back to a place, if the message there is still loaded. @param {{id: string, top: number} | null} place null: the end */
+  restore(place) {
+    const row = place && document.getElementById(place.id);
+    if (!place) this.toEnd();
+    if (!place || !row) return;
+    this.#element.scrollTop += this.#topOf(row) - place.top;
+    this.#follows = this.#left < NEAR_PX;
+    this.#position = this.#element.scrollTop;
+  }
+
+  /** How far below the upper edge it is. @param {Element} row */
+  #topOf(row) {
+    return row.getBoundingClientRect().top - this.#element.getBoundingClientRect().top;
+  }
+
+  /** Messages that are not above what is seen. */
+  #rowsInSight() {
+    const edge = this.#element.getBoundingClientRect().top;
+    return [...this.#element.querySelectorAll('#log > .message:not([hidden])')]
+      .filter((row) => row.getBoundingClientRect().bottom > edge);
   }
 
   /** @param {number} pages */

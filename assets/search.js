@@ -1,4 +1,5 @@
-// Finds messages among those on the page.
+// Finds messages among those that are loaded. While there is something to find,
+// nothing is loaded by itself, so that the count holds still.
 
 import { byId } from './dom.js';
 import { say } from './language.js';
@@ -7,43 +8,49 @@ export class Search {
   #bar = byId('search-bar');
   #field = /** @type {HTMLInputElement} */ (byId('search'));
   #opener = byId('open-search');
-  #isFiltered = false;
+  #isFiltering = false;
+  #on;
 
-  constructor() {
+  /** @param {{begins(): void, ends(): void}} on `begins` before the first row is hidden, `ends` after the last one is back */
+  constructor(on) {
+    this.#on = on;
     this.#opener.addEventListener('click', () => (this.#bar.hidden ? this.#open() : this.close()));
     this.#field.addEventListener('input', () => this.apply());
-    this.#bar.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.close();
+    addEventListener('keydown', (event) => {
+      const at = /** @type {Element} */ (event.target);
+      // Elsewhere it closes what is open there.
+      const isElsewhere = at.closest('footer, .drawer') !== null || document.querySelector('dialog[open]') !== null;
+      if (event.key === 'Escape' && !isElsewhere) this.close();
     });
     byId('close-search').addEventListener('click', () => this.close());
   }
 
+  /** Whether only some of the messages are shown. */
+  get isFiltering() {
+    return this.#isFiltering;
+  }
+
   close() {
     if (this.#bar.hidden) return;
+    const hadFocus = this.#bar.contains(document.activeElement);
     this.#field.value = '';
     this.#bar.hidden = true;
     this.#opener.ariaExpanded = 'false';
-    this.#opener.focus();
+    if (hadFocus) this.#opener.focus();
     this.apply();
   }
 
   /** Shows only what is searched for, also among rows that have just come. */
   apply() {
     const wanted = this.#field.value.normalize('NFC').toLowerCase();
-    if (wanted === '' && !this.#isFiltered) return;
-    this.#isFiltered = wanted !== '';
-    byId('log').classList.toggle('found', this.#isFiltered);
-    const rows = [...byId('log').children].map((row) => /** @type {HTMLElement} */ (row));
-    let [all, found] = [0, 0];
-    for (const row of rows) {
-      const isMessage = row.classList.contains('message');
-      const isFound = isMessage && [...row.querySelectorAll('bdi, .text')]
-        .some(({ textContent }) => textContent?.normalize('NFC').toLowerCase().includes(wanted));
-      all += Number(isMessage);
-      found += Number(isFound);
-      row.hidden = wanted !== '' && !isFound;
-    }
+    const was = this.#isFiltering;
+    if (wanted === '' && !was) return;
+    if (!was) this.#on.begins();
+    this.#isFiltering = wanted !== '';
+    byId('log').classList.toggle('found', this.#isFiltering);
+    const { found, all } = hideAllBut(wanted);
     byId('found').textContent = wanted ? say('found', { n: found, all }) : '';
+    if (!this.#isFiltering) this.#on.ends();
   }
 
   #open() {
@@ -51,4 +58,18 @@ export class Search {
     this.#opener.ariaExpanded = 'true';
     this.#field.focus();
   }
+}
+
+/** @param {string} wanted everything is shown where it is empty */
+function hideAllBut(wanted) {
+  let [all, found] = [0, 0];
+  for (const row of /** @type {Iterable<HTMLElement>} */ (byId('log').children)) {
+    const isMessage = row.classList.contains('message');
+    const isFound = isMessage && [...row.querySelectorAll('bdi, .text')]
+      .some(({ textContent }) => textContent?.normalize('NFC').toLowerCase().includes(wanted));
+    all += Number(isMessage);
+    found += Number(isFound);
+    row.hidden = wanted !== '' && !isFound;
+  }
+  return { found, all };
 }

@@ -14,10 +14,11 @@ const root = new URL(/** @type {HTMLMetaElement} */ (document.querySelector('met
 export class Failure extends Error {
   /**
    * @param {string} code a problem's code; `unreachable`, `timeout` or `status` where there was none
-   * @param {string} detail @param {number} status 0 where there was no answer
+   * @param {string} detail of a problem @param {number} status 0 where there was no answer
    */
   constructor(code, detail, status, retryAfter = 0) {
-    super(detail);
+    super(detail || String(status));
+    this.detail = detail;
     this.code = code;
     this.status = status;
     /** seconds */
@@ -29,6 +30,9 @@ export class Failure extends Error {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
+
+/** Retry-After: seconds, or, from some proxies, a date. @param {string} after */
+const secondsOf = (after) => Number(after) || Math.max(0, (Date.parse(after) - Date.now()) / 1_000) || 0;
 
 /** @param {URL} url @param {RequestInit} [init] @param {number} [timeoutMs] */
 async function ask(url, init, timeoutMs = TIMEOUT_MS) {
@@ -43,8 +47,8 @@ async function ask(url, init, timeoutMs = TIMEOUT_MS) {
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
-  const retryAfter = Number(response.headers.get('retry-after')) || 0;
-  throw new Failure(answer?.code ?? 'status', answer?.detail ?? String(response.status), response.status, retryAfter);
+  const retryAfter = secondsOf(response.headers.get('retry-after') ?? '');
+  throw new Failure(answer?.code ?? 'status', answer?.detail ?? '', response.status, retryAfter);
 }
 
 /** @param {string} room @param {string} what */
@@ -79,17 +83,44 @@ export const server = {
     return ask(url);
   },
 
+  /**
+   * Who is in a room, 200 of them at most.
+   * @param {string} room
+   * @returns {Promise<{room: string, count: number, members: import('./protocol.js').Member[]}>}
+   */
+  members: (room) => ask(roomUrl(room, 'members')),
+
   /** The page of a room. @param {string} room */
   pageOf: (room) => new URL(`r/${encodeURIComponent(room)}`, root).href,
 
   /** The room that an address is of; null for the default one. @param {string} href */
   roomOf(href) {
-    const [, room] = /^r\/([^/]+)$/.exec(new URL(href).pathname.slice(root.pathname.length)) ?? [];
+    const [, room] = /^r\/([^/]+)\/?$/.exec(new URL(href).pathname.slice(root.pathname.length)) ?? [];
     try {
       return room === undefined ? null : decodeURIComponent(room).normalize('NFC');
     } catch {
       return null;
     }
   },
-};
 
+  /**
+   * An invitation link that was pasted, with or without its scheme; null for what is no link.
+   * @param {string} typed
+   * @returns {{host: string, isOurs: boolean, room: string | null} | null} `room`: null for the default one, empty for none
+   */
+  linkIn(typed) {
+    const text = typed.trim();
+    const isAddress = /^https?:\/\//i.test(text);
+    // Without a scheme, what is before the first slash must look like a host.
+    const host = text.slice(0, Math.max(0, text.indexOf('/')));
+    if (!isAddress && !text.startsWith('/') && !/[.:]/.test(host)) return null;
+    try {
+      const url = new URL(isAddress || text.startsWith('/') ? text : `${location.protocol}//${text}`, root);
+      const isHome = `${url.pathname}/`.replace('//', '/') === root.pathname;
+      const isOurs = url.host === root.host && (isHome || url.pathname.startsWith(root.pathname));
+      return { host: url.host, isOurs, room: isHome ? null : this.roomOf(url.href) ?? '' };
+    } catch {
+      return null;
+    }
+  },
+};

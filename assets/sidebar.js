@@ -6,12 +6,17 @@ import { unread } from './rooms.js';
 import { server } from './server.js';
 
 /** @typedef {{item: HTMLLIElement, link: HTMLAnchorElement, badges: HTMLSpanElement, leave: HTMLButtonElement}} Row */
-/** @typedef {{go(room: string): void, leave(room: string): void, mayLeave(room: string): boolean}} On */
+/**
+ * @typedef {{go(room: string): void, leave(room: string, byKey: boolean): void, mayLeave(room: string): boolean}} On
+ *   `byKey`: the focus was on its button, which is gone then
+ */
 
 const MAX_SHOWN = 99;
 
 /** By room. A row stays the same element: it may be pressed, or have the focus, while its numbers change. @type {Map<string, Row>} */
 const rows = new Map();
+/** The open room, when the list was drawn last. */
+let shown = '';
 
 /** @param {number} n */
 const short = (n) => (n > MAX_SHOWN ? `${MAX_SHOWN}+` : String(n));
@@ -34,8 +39,17 @@ export function showRooms(rooms, open, on) {
     show(row, room, open, on);
     if (list.children[at] !== row.item) list.insertBefore(row.item, list.children[at] ?? null);
   });
+  if (open !== shown) bringIntoSight(list, rows.get(open)?.item);
+  shown = open;
   const elsewhere = rooms.list.filter(({ name }) => name !== open).reduce((sum, room) => sum + unread(room), 0);
   byId('open-rooms').dataset.badge = elsewhere > 0 ? short(elsewhere) : '';
+}
+
+/** Only the list scrolls, not the page around it. @param {HTMLElement} list @param {HTMLElement | undefined} item */
+function bringIntoSight(list, item) {
+  if (!item) return;
+  const [row, all] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
+  list.scrollTop += Math.min(0, row.top - all.top) + Math.max(0, row.bottom - all.bottom);
 }
 
 /** @param {string} room @param {On} on @returns {Row} */
@@ -50,7 +64,7 @@ function rowOf(room, on) {
     event.preventDefault();
     on.go(room);
   });
-  const leave = button('icon leave', '×', () => on.leave(room));
+  const leave = button('icon leave', '×', ({ detail }) => on.leave(room, detail === 0));
   return { item: make('li', '', link, leave), link, badges, leave };
 }
 

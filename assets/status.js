@@ -1,6 +1,7 @@
 // The line that says how the connection is: nothing for a moment's loss, then
 // quietly what happens and when.
 
+import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
 import { say } from './language.js';
 import { announce } from './notice.js';
@@ -11,6 +12,15 @@ const RESTORED_MS = 2_500;
 
 /** @typedef {import('./connection.js').StateEvent} StateEvent */
 
+/** What a stream said at its end. @type {Record<string, import('./language.js').Word>} */
+const REASONS = {
+  bye: 'bye',
+  'busy connections': 'busy',
+  'busy address': 'busyAddress',
+  'busy members': 'busyMembers',
+  'busy history': 'busyHistory',
+};
+
 export class Status {
   #line = byId('status');
   /** Not read out: it changes each second. */
@@ -18,8 +28,6 @@ export class Status {
   #tryNow;
   /** @type {StateEvent | null} */
   #state = null;
-  /** Why the server refuses, where it is known. */
-  #why = '';
   #since = Date.now();
   #wasEverLive = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -39,17 +47,10 @@ export class Status {
     this.#state = state;
     document.documentElement.dataset.connection = state.state;
     if (state.state === 'live') {
-      this.#why = '';
       this.#wasEverLive = true;
       return this.#restored();
     }
     if (wasLive) this.#since = Date.now();
-    this.#show();
-  }
-
-  /** @param {string} why */
-  refused(why) {
-    this.#why = say('refused', { why });
     this.#show();
   }
 
@@ -79,12 +80,14 @@ export class Status {
   }
 
   #words() {
-    const { state = 'connecting', retryAt = null, reason = null } = this.#state ?? {};
+    const { state = 'connecting', retryAt = null, reason = null, refusal = null } = this.#state ?? {};
     if (state === 'closed') return say('closed');
     if (reason === 'offline') return say('offline');
     const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1_000);
-    const why = reason === 'busy' || reason === 'bye' ? say(reason) : this.#why;
-    const what = seconds > 0 ? say('reconnectIn', { n: seconds }) : say(this.#wasEverLive ? 'reconnecting' : 'connecting');
+    const said = reason === null ? undefined : REASONS[reason];
+    const why = said ? say(said) : refusal ? wordsOfAnswer(refusal) : '';
+    const isLost = this.#wasEverLive && !why;
+    const what = seconds > 0 ? say(isLost ? 'reconnectIn' : 'tryIn', { n: seconds }) : say(isLost ? 'reconnecting' : 'connecting');
     return why ? `${why} ${what}` : what;
   }
 

@@ -1,22 +1,23 @@
 // The talk of the open room: which part of it is on the page, what is loaded
 // when, what is new, and what counts as read.
 
+import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
 import { say } from './language.js';
 import { LogView } from './log_view.js';
-import { isSameEpoch } from './protocol.js';
+import { isSameEpoch, isUpTo, startOf } from './protocol.js';
 import { MAX_ITEMS, RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 import { rowsOf } from './rows.js';
 import { Scroller } from './scroller.js';
-import { server } from './server.js';
+import { Failure, server } from './server.js';
 
 /**
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./protocol.js').Gap} Gap
  * @typedef {import('./snapshot.js').Place} Place
  * @typedef {{me(): string, names(room: string): string[], isOwn(message: Message): boolean,
- *            arrived(message: Message): void, showOutbox(): void, shown(): void}} Circle who talks here
+ *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void}} Circle who talks here
  */
 
 const PAGE = 50;
@@ -36,6 +37,7 @@ export class Talk {
   #view = new LogView(byId('log'));
   #scroller;
   #top = byId('top');
+  #topHadFocus = false;
   #pill = byId('pill');
   /** The last message that was read when its reader left: above what is new. @type {string | null} */
   #unreadAfter = null;
@@ -45,11 +47,19 @@ export class Talk {
   #isPlaced = false;
   /** Somebody wants to see the newest message, which is being loaded. */
   #wantsEnd = false;
+  /** The page goes to what is new when it is drawn next: until then, nothing more counts as read. */
+  #returns = false;
+  /** The newest message when the connection came back, until the stream has brought it. @type {string | null} */
+  #catchesUpTo = null;
+  /** Where the reader was before some messages were hidden. @type {{place: ReturnType<Scroller['place']>} | null} */
+  #search = null;
   /** Whether the newest message was on the page when it was last drawn. */
   #wasAtEnd = true;
   #scheduled = false;
   #restUntil = 0;
   #failed = false;
+  /** The answer that came in place of what was to be loaded, in words. */
+  #why = '';
 
   /** @param {import('./rooms.js').Rooms} rooms @param {Circle} circle */
   constructor(rooms, circle) {
@@ -69,10 +79,13 @@ export class Talk {
     this.#failed = false;
     this.#isPlaced = false;
     this.#wantsEnd = false;
+    this.#returns = false;
+    this.#catchesUpTo = null;
     const log = this.#log;
     this.#show();
-    if (!log.loaded || !log.atEnd) void this.#loadNewest(room);
-    else this.#place();
+    const isDivided = this.#unreadAfter === null || this.#view.find('unread');
+    if (log.loaded && log.atEnd && isDivided) this.#place();
+    else void this.#loadNewest(room);
   }
 
   /** @param {string} room */
@@ -82,22 +95,26 @@ export class Talk {
 
   /** A message of the stream. @param {Message} message */
   add(message) {
+    const known = this.#rooms.get(message.room);
+    const wasRead = known && unread(known) === 0 ? known.read?.id ?? null : null;
     this.#rooms.at(message.room, message.id, message.number + 1);
     const log = this.#logs.get(message.room);
     if (!log) return;
     const isOpen = message.room === this.#room;
-    const stays = isOpen && !this.#scroller.follows;
+    const stays = isOpen && !(this.#scroller.follows && this.#isLookedAt);
     // Far from the end, nothing more is put there: it is loaded when it is wanted.
     if (stays && log.items.length > MAX_ITEMS + PAGE) log.atEnd = false;
-    const known = this.#rooms.get(message.room);
-    const wasRead = known?.read?.id ?? null;
     const isNew = log.add(message);
     if (!stays) log.trim('top');
     if (!isOpen) return;
     if (this.#sees) this.#rooms.markRead(this.#room);
     else if (!this.#circle.isOwn(message)) {
-      this.#unreadAfter ??= wasRead;
+      this.#unreadAfter = wasRead ?? this.#unreadAfter ?? known?.read?.id ?? null;
       if (isNew || !log.atEnd) this.#below += 1;
+    }
+    if (this.#catchesUpTo && (isUpTo(this.#catchesUpTo, message.id) || !isSameEpoch(this.#catchesUpTo, message.id))) {
+      this.#catchesUpTo = null;
+      this.#returns = this.#scroller.follows;
     }
     this.#schedule();
   }
@@ -110,13 +127,25 @@ export class Talk {
 
   /** @param {string} room @param {'joined' | 'left'} what @param {string} name */
   addComing(room, what, name) {
-    this.#logs.get(room)?.addComing(what, name, new Date().toISOString());
+    this.#logs.get(room)?.addComing(what, name);
     if (room === this.#room) this.#schedule();
+  }
+
+  /** Somebody here has another name, in all rooms. @param {import('./room_log.js').Renaming} renaming */
+  addRenaming(renaming) {
+    for (const log of this.#logs.values()) log.addRenaming(renaming);
+    this.#schedule();
   }
 
   /** Messages that the server took, but the stream will not bring. @param {Message[]} messages */
   addLost(messages) {
     for (const message of messages) this.#logs.get(message.room)?.add(message);
+    this.#schedule();
+  }
+
+  /** The server was restarted, and has taken a message once more: its first form goes. @param {string} room @param {string} id */
+  drop(room, id) {
+    this.#logs.get(room)?.drop(id);
     this.#schedule();
   }
 
@@ -126,11 +155,27 @@ export class Talk {
    * @param {Place} place
    */
   reconcile({ room, newest, next }) {
-    this.#rooms.at(room, newest, next);
+    this.#move({ room, newest, next });
     const log = this.#logs.get(room);
     if (!log?.loaded || !log.atEnd || !newest || log.last?.id === newest) return;
     if (room === this.#room) void this.#loadMissed(room);
     else log.loaded = false;
+  }
+
+  /** The stream goes on, and brings what was missed: it is new, however fast it comes. @param {Place} place */
+  resumed({ room, newest, next }) {
+    const { last, atEnd } = this.#log;
+    const isBehind = newest !== null && last !== undefined && last.id !== newest;
+    if (room === this.#room) this.#catchesUpTo = isBehind && atEnd && this.#isPlaced && this.#scroller.follows ? newest : null;
+    this.#move({ room, newest, next });
+  }
+
+  /** A room's talk went on unseen: what is new begins after what had been read. @param {Place} place */
+  #move({ room, newest, next }) {
+    const known = this.#rooms.get(room);
+    const wasRead = known && unread(known) === 0 ? known.read : null;
+    this.#rooms.at(room, newest, next);
+    if (room === this.#room && wasRead && !this.#nothingIsNew) this.#unreadAfter = wasRead.id;
   }
 
   /** The connection is back: what could not be loaded is tried again. */
@@ -146,6 +191,9 @@ export class Talk {
   }
 
   toNewest() {
+    this.#circle.endSearch();
+    this.#returns = false;
+    this.#catchesUpTo = null;
     if (this.#log.atEnd) {
       this.#below = 0;
       this.#scroller.toEnd();
@@ -161,7 +209,22 @@ export class Talk {
     this.#schedule();
   }
 
+  /** Some messages are about to be hidden, or all are shown again. @param {boolean} on */
+  filter(on) {
+    if (on) {
+      this.#search = { place: this.#scroller.place() };
+      return this.#showTop();
+    }
+    const place = this.#search?.place ?? null;
+    this.#search = null;
+    this.#showTop();
+    if (place || this.#nothingIsNew) this.#scroller.restore(place);
+    else this.#place();
+    this.#seen();
+  }
+
   clear() {
+    this.#circle.endSearch();
     this.#log.clear();
     this.#schedule();
   }
@@ -177,9 +240,19 @@ export class Talk {
     return log;
   }
 
+  /** Whether somebody sees all of what is drawn at the end. */
+  get #isLookedAt() {
+    return document.visibilityState === 'visible' && !this.#search && !this.#returns && this.#catchesUpTo === null;
+  }
+
   /** Whether what comes now is seen. */
   get #sees() {
-    return document.visibilityState === 'visible' && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
+    return this.#isLookedAt && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
+  }
+
+  get #nothingIsNew() {
+    const room = this.#rooms.get(this.#room);
+    return !room || unread(room) === 0;
   }
 
   #schedule() {
@@ -203,7 +276,7 @@ export class Talk {
       names: circle.names(this.#room),
       isOwn: circle.isOwn,
       unreadAfter: this.#unreadAfter,
-      isWhole: log.top !== null,
+      isWhole: log.top !== null || this.#unreadAfter !== null && log.after === this.#unreadAfter,
     });
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
     const change = () => {
@@ -215,24 +288,28 @@ export class Talk {
     byId('empty').hidden = log.top !== 'beginning' || log.items.length > 0 || byId('outbox').childElementCount > 0 || !log.atEnd;
     this.#wasAtEnd = log.atEnd;
     circle.shown();
-    this.#seen();
+    if (this.#returns && document.visibilityState === 'visible' && !this.#search) this.#place();
+    else this.#seen();
   }
 
   #showTop() {
     const { loaded, loadingOlder, top, items } = this.#log;
+    // A button that was pressed gets the focus again when it is back.
+    this.#topHadFocus = this.#top.contains(document.activeElement) || this.#topHadFocus && document.activeElement === document.body;
     this.#top.replaceChildren();
     if (this.#failed) {
-      this.#top.append(make('p', '', say('loadFailed')), button('quiet', say('tryAgain'), () => this.#retry()));
+      this.#top.append(make('p', '', `${say('loadFailed')} ${this.#why}`.trim()), button('quiet', say('tryAgain'), () => this.#retry()));
     } else if (!loaded || loadingOlder) this.#top.append(make('p', '', say('loading')));
-    else if (top === null) this.#top.append(button('quiet', say('loadOlder'), () => void this.#loadOlder()));
+    else if (top === null) this.#top.append(button('quiet', say(this.#search ? 'searchOlder' : 'loadOlder'), () => void this.#loadOlder()));
     else if (items.length > 0) {
       this.#top.append(make('p', '', top === 'beginning' ? say('beginning', { room: this.#room }) : say('noOlder')));
     }
+    if (this.#topHadFocus) this.#top.querySelector('button')?.focus();
   }
 
   #scrolled() {
     const log = this.#log;
-    if (log.loaded && !this.#failed) {
+    if (log.loaded && !this.#failed && !this.#search) {
       if (this.#scroller.isNearTop && log.top === null && !log.isCleared) void this.#loadOlder();
       if (this.#scroller.isNearBottom && !log.atEnd) void this.#loadNewer();
     }
@@ -246,14 +323,16 @@ export class Talk {
       this.#rooms.markRead(this.#room);
     }
     const isAway = this.#log.loaded && !(this.#scroller.follows && this.#log.atEnd);
-    this.#pill.hidden = !isAway;
+    this.#pill.hidden = !isAway || this.#search !== null && this.#below === 0;
     this.#pill.textContent = this.#below > 0 ? say('newestOnes', { n: this.#below }) : say('toNewest');
     this.#pill.classList.toggle('news', this.#below > 0);
   }
 
   /** The page has been hidden, or is looked at again. */
   #looked() {
-    if (document.visibilityState !== 'visible') this.#unreadAfter = null;
+    const isHidden = document.visibilityState !== 'visible';
+    if (isHidden && this.#nothingIsNew) this.#unreadAfter = null;
+    this.#returns ||= !isHidden && this.#isPlaced && this.#scroller.follows && !this.#nothingIsNew;
     this.#schedule();
   }
 
@@ -262,10 +341,11 @@ export class Talk {
     const row = this.#view.find('unread');
     const room = this.#rooms.get(this.#room);
     this.#scroller.toEnd();
-    if (row && !this.#wantsEnd) this.#scroller.toRow(row);
+    if (row && !this.#wantsEnd && !this.#nothingIsNew) this.#scroller.toRow(row);
     this.#below = room && !this.#scroller.follows ? unread(room) : 0;
     this.#isPlaced = true;
     this.#wantsEnd = false;
+    this.#returns = false;
     this.#seen();
   }
 
@@ -283,12 +363,24 @@ export class Talk {
     const limit = Math.min(MAX_FIRST, Math.max(PAGE, known ? unread(known) + 20 : 0));
     const page = await this.#load(log, room, { limit });
     if (!page) return;
-    log.reset(page.messages, limit);
-    if (room !== this.#room) return;
     this.#rooms.at(room, page.newest, (page.messages.at(-1)?.number ?? 0) + 1);
+    const isShort = page.messages.length === limit && known && unread(known) >= limit;
+    if (!isShort || this.#wantsEnd) log.reset(page.messages, limit);
+    else if (!await this.#loadUnread(log, known)) return;
+    if (room !== this.#room) return;
     if (!this.#wantsEnd && known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
     this.#show();
     this.#place();
+  }
+
+  /** From the first unread message on, where the newest page does not reach back to it. @param {RoomLog} log @param {import('./rooms.js').Room} room */
+  async #loadUnread(log, { name, read, newest }) {
+    const after = read && newest && isSameEpoch(read.id, newest) ? read.id : startOf(newest ?? '');
+    const page = await this.#load(log, name, { after, limit: MAX_FIRST });
+    if (!page) return false;
+    log.reset(page.messages, 0, page.messages.length < MAX_FIRST);
+    log.after = read?.id ?? null;
+    return true;
   }
 
   /** What was said since the last message here. @param {string} room */
@@ -301,8 +393,13 @@ export class Talk {
     const page = await this.#load(log, room, { after, limit: PAGE * 10 });
     if (!page) return;
     log.append(page.messages, page.messages.length < PAGE * 10);
-    log.trim('top');
-    if (room === this.#room) this.#schedule();
+    if (room !== this.#room) return log.trim('top');
+    const known = this.#rooms.get(room);
+    if (this.#scroller.follows && known?.read && !this.#nothingIsNew) {
+      this.#unreadAfter ??= known.read.id;
+      this.#returns = true;
+    } else log.trim('top');
+    this.#schedule();
   }
 
   async #loadOlder() {
@@ -316,7 +413,8 @@ export class Talk {
     // The window may be another one by now.
     if (page && log.first === first) {
       log.prepend(page.messages, PAGE);
-      log.trim('bottom');
+      // Somebody who searches wants more, not other messages.
+      if (!this.#search) log.trim('bottom');
     }
     this.#show();
   }
@@ -356,9 +454,10 @@ export class Talk {
       const page = await server.messages(room, query);
       page.messages.forEach(this.#circle.arrived);
       return page;
-    } catch {
+    } catch (error) {
       if (room === this.#room) {
         this.#failed = true;
+        this.#why = error instanceof Failure && error.status > 0 ? wordsOfAnswer({ status: error.status, detail: error.detail }) : '';
         this.#schedule();
       }
       return null;

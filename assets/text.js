@@ -1,29 +1,23 @@
-// What somebody wrote, as nodes: code, links, bold, emphasis, names. Everything
-// else is text. There is no way from here to markup.
+// Renders a message as nodes: code, links, bold, emphasis, names. Everything
+// else is text; nothing here makes markup. links.js finds the links.
 
 import { button, copy, make } from './dom.js';
 import { say } from './language.js';
+import { linkAt } from './links.js';
 
-const FENCE = /```[^\S\n]*([\w+#-]*)[^\S\n]*\n([\s\S]*?)\n?```/g;
+/** Unambiguous, so that each text is read once: white space before a word, or around none. */
+const FENCE = /```[^\S\n]*(?:([\w+#-]+)[^\S\n]*)?\n([\s\S]*?)\n?```/g;
 
-/**
- * In their order: code, a link, bold, emphasis, the at sign of a name.
- * A bare link ends at its last ASCII character: what follows in Chinese is the
- * sentence, not the address.
- */
-const INLINE = new RegExp([
-  /`([^\x60\n]+)`/,
-  /(?<![A-Za-z0-9_])(https?:\/\/[!#-;=?-_a-z~]+)/,
-  /\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*/,
-  /(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]+?)(?<=\S)_(?![\p{L}\p{N}_])/u,
-  /(@)/,
-].map(({ source }) => source).join('|'), 'giu');
+/** In their order: code, the scheme of a link, bold, emphasis, the at sign of a name. */
+const INLINE = /`([^\x60\n]+)`|(?<![A-Za-z0-9_+])(https?:\/\/)|\*\*(?=\S)([^*\n]+)(?<=\S)\*\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]+)(?<=\S)_(?![\p{L}\p{N}_])|(@)/giu;
 
-/** So many at signs of a text are looked at: more are no names. */
+/** At most this many at signs of a text are looked at. */
 const MAX_NAMED = 50;
-/** A letter of a script that puts something between its words. */
-const LETTER = String.raw`(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]`;
-const [BEGINS, ENDS] = [new RegExp(`^${LETTER}`, 'u'), new RegExp(`${LETTER}$`, 'u')];
+/** A name of 32 characters, each with the marks that the server allows, decomposed. */
+const MAX_WRITTEN = 320;
+/** A letter of a script that separates its words. */
+const BEGINS = /^(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]/u;
+const ENDS = /(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]$/u;
 
 /** @typedef {{names: Iterable<string>, me: string}} People whose names may be meant */
 
@@ -64,75 +58,79 @@ function inline(parent, text, names, me) {
   const flush = (/** @type {number} */ to) => {
     if (to > from) parent.append(text.slice(from, to));
   };
-  for (const match of text.matchAll(INLINE)) {
-    if (match.index < from) continue;
-    const [, code, url, bold, emphasis] = match;
+  INLINE.lastIndex = 0;
+  for (let match; (match = INLINE.exec(text));) {
+    const [whole, code, scheme, bold, emphasis] = match;
+    let end = match.index + whole.length;
+    /** @type {Node | string | undefined} */
     let node;
-    let taken = match[0].length;
     if (code !== undefined) node = make('code', '', code);
-    else if (url !== undefined) {
-      const address = trimUrl(url);
-      node = linkTo(address);
-      taken = address.length;
-    } else if (bold !== undefined) inline(node = make('strong'), bold, names, me);
-    else if (emphasis !== undefined) inline(node = make('em'), emphasis, names, me);
+    else if (scheme !== undefined) {
+      const found = linkAt(text, match.index);
+      end = found.end;
+      node = found.url ? linkTo(text.slice(match.index, end), found.url) : text.slice(match.index, end);
+    } else if (bold !== undefined) node = marked('strong', bold, names, me);
+    else if (emphasis !== undefined) node = marked('em', emphasis, names, me);
     else if ((named += 1) <= MAX_NAMED) {
-      const name = nameAt(text, match.index + 1, names);
-      if (name) {
-        node = make('span', name === me ? 'mention me' : 'mention', text.slice(match.index, match.index + 1 + name.length));
-        taken = 1 + name.length;
+      const found = nameAt(text, end, names);
+      if (found) {
+        end += found.length;
+        node = make('span', found.name === me ? 'mention me' : 'mention', text.slice(match.index, end));
       }
     }
+    INLINE.lastIndex = end;
     if (!node) continue;
     flush(match.index);
     parent.append(node);
-    from = match.index + taken;
+    from = end;
   }
   flush(text.length);
 }
 
-/** Leaves to the sentence what is the sentence's: a point, a bracket that was opened before. @param {string} url */
-function trimUrl(url) {
-  /** @param {string} char */
-  const count = (char) => url.split(char).length;
-  // How many were closed and not opened; counted once, since somebody may write thousands.
-  /** @type {Record<string, number>} */
-  const over = { ')': count(')') - count('('), ']': count(']') - count('[') };
-  for (let end = url.length; ; end -= 1) {
-    const last = url[end - 1] ?? '';
-    const unopened = over[last] ?? 0;
-    if (unopened > 0) over[last] = unopened - 1;
-    else if (!/[.,;:!?'*_~]/.test(last)) return url.slice(0, end);
-  }
+/** @param {'strong' | 'em'} tag @param {string} text @param {string[]} names @param {string} me */
+function marked(tag, text, names, me) {
+  const node = make(tag);
+  inline(node, text, names, me);
+  return node;
 }
 
-/** @param {string} address */
-function linkTo(address) {
-  let url;
-  try {
-    url = new URL(address);
-  } catch {
-    return null;
-  }
-  if (!/^https?:$/.test(url.protocol)) return null;
+/** @param {string} address as it is written @param {URL} url */
+function linkTo(address, url) {
   const link = make('a', '', address);
   link.href = url.href;
+  // An international host name also in the form that browsers connect to.
+  if (!address.toLowerCase().includes(url.hostname)) link.title = url.href;
   link.target = '_blank';
   link.rel = 'noopener noreferrer nofollow ugc';
   return link;
 }
 
 /**
- * Which of the names stands at `at`; no word border is asked of scripts that have none.
+ * Which of the names stands at `at`, in any normalization form. Scripts that do
+ * not separate words need no border.
  * @param {string} text @param {number} at @param {string[]} names
+ * @returns {{name: string, length: number} | undefined} `length`: as it is written
  */
 function nameAt(text, at, names) {
-  const before = text[at - 2] ?? '';
-  if (/[A-Za-z0-9_.]/.test(before)) return undefined;
-  const first = text[at]?.toLowerCase();
-  return names.find((name) => name[0]?.toLowerCase() === first
-    && text.slice(at, at + name.length).toLowerCase() === name.toLowerCase()
-    && !(ENDS.test(name) && BEGINS.test(text.slice(at + name.length, at + name.length + 2))));
+  if (/[A-Za-z0-9_.]/.test(text[at - 2] ?? '')) return undefined;
+  const rest = text.slice(at, at + MAX_WRITTEN);
+  const composed = rest.normalize('NFC').toLowerCase();
+  for (const name of names) {
+    if (!composed.startsWith(name.toLowerCase())) continue;
+    const length = lengthOf(rest, name);
+    if (length > 0 && !(ENDS.test(name) && BEGINS.test(rest.slice(length, length + 2)))) return { name, length };
+  }
+  return undefined;
+}
+
+/** How long a name at the beginning of a text is, as it is written there; 0 if it is not there. @param {string} text @param {string} name */
+function lengthOf(text, name) {
+  const wanted = name.toLowerCase();
+  const most = Math.min(text.length, name.normalize('NFD').length);
+  for (let length = name.length; length <= most; length += 1) {
+    if (text.slice(0, length).normalize('NFC').toLowerCase() === wanted) return length;
+  }
+  return 0;
 }
 
 /** Whether a text means `name`, and not a longer one of the others. @param {string} text @param {string} name @param {string[]} others */
@@ -141,7 +139,7 @@ export function mentions(text, name, others) {
   if (at < 0) return false;
   const names = [...others.filter((other) => other.length > name.length && other.startsWith(name)), name];
   for (let named = 0; at >= 0 && named < MAX_NAMED; named += 1) {
-    if (nameAt(text, at + 1, names) === name) return true;
+    if (nameAt(text, at + 1, names)?.name === name) return true;
     at = text.indexOf('@', at + 1);
   }
   return false;

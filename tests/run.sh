@@ -36,6 +36,8 @@ missing_packages() {
   have_python || echo python3 python3-venv
   [ -x /usr/bin/chromium ] || echo chromium
   [ -x /usr/bin/firefox-esr ] || echo firefox-esr
+  [ -x /usr/bin/WebKitWebDriver ] || echo webkit2gtk-driver
+  have Xvfb || echo xvfb
   # Names and texts in every script, and emoji, as people see them.
   [ -d /usr/share/fonts/opentype/noto ] || echo fonts-noto-cjk
   [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || echo fonts-noto-color-emoji
@@ -158,11 +160,13 @@ client_steps() {
 page_steps() {
   step 'page: types' check_page_types
   step 'page: names' limited node tests/real/names.mjs
+  step 'page: texts, in node' limited node tests/real/page_text.mjs
   local part
-  for part in talk writing rooms connection look proxies; do
+  for part in talk reading writing typing sending rooms tabs connection answers look proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox' limited node tests/real/firefox.mjs
+  step 'page in WebKit' limited node tests/real/webkit.mjs
   step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
   step "the original demo's page" limited node tests/real/demo.mjs
 }

@@ -97,3 +97,32 @@ for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?s
     assert.deepEqual(here.complaints, []);
   });
 }
+
+test('Firefox: the box is as high as its text, each line has its own direction, and links are whole', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  await server.say('lobby', 'Carol', 'Hello\nשלום לך\nbye');
+  await server.say('lobby', 'Carol', 'https://müller.example/x_');
+  const here = await Person.arrive(t, server.url, 'Alice');
+  const height = () => here.page.$eval('#message', ({ offsetHeight }) => offsetHeight);
+  const one = await height();
+  await here.page.type('#message', 'wrapped text '.repeat(20));
+  assert(await height() > 1.8 * one, `${await height()} px, one line is ${one} px`);
+  await here.page.keyboard.press('Enter');
+  await here.page.waitForFunction((one) => document.getElementById('message').offsetHeight === one, {}, one);
+  const sides = await here.page.$eval('#log .text', (text) => {
+    const node = text.firstChild;
+    const box = text.getBoundingClientRect();
+    let from = 0;
+    return node.data.split('\n').map((line) => {
+      const range = document.createRange();
+      range.setStart(node, from);
+      range.setEnd(node, from + line.length);
+      from += line.length + 1;
+      const { left, right } = range.getBoundingClientRect();
+      return left - box.left < 2 ? 'left' : box.right - right < 2 ? 'right' : 'between';
+    });
+  });
+  assert.deepEqual(sides, ['left', 'right', 'left']);
+  assert.equal(await here.page.$eval('#log a', ({ href }) => href), 'https://xn--mller-kva.example/x_');
+  assert.deepEqual(here.complaints, []);
+});

@@ -8,7 +8,7 @@ import http from 'node:http';
 import { within } from './server.mjs';
 
 /**
- * @typedef {{status: number, type?: string, body: string}} Answer
+ * @typedef {{status: number, type?: string, body: string, headers?: Record<string, string>}} Answer
  * @typedef {{path: RegExp, times: number, does: (forward: () => void, lose: () => void, response: http.ServerResponse) => void}} Rule
  */
 
@@ -60,11 +60,11 @@ export class HttpProxy {
   }
 
   /** Answers in the server's place. @param {RegExp} path @param {Answer} answer */
-  answer(path, { status, type = 'text/html', body }, times = Infinity) {
+  answer(path, { status, type = 'text/html', body, headers = {} }, times = Infinity) {
     this.#rules.push({
       path,
       times,
-      does: (_forward, _lose, response) => response.writeHead(status, { 'content-type': type }).end(body),
+      does: (_forward, _lose, response) => response.writeHead(status, { 'content-type': type, ...headers }).end(body),
     });
   }
 

@@ -37,7 +37,8 @@ for (const colorScheme of ['light', 'dark']) {
       await chat.rooms.locator('.badge').first().waitFor({ state: 'attached' });
       await chat.rooms.filter({ hasText: 'lobby' }).evaluate((link) => link.click());
       await chat.log.locator('.unread').waitFor();
-      await chat.say('not \u0001 taken');
+      await chat.page.route('**/messages', (route) => route.fulfill({ status: 400, json: { code: 'invalid_message', detail: '' } }));
+      await chat.say('not taken');
       await chat.outbox.locator('.actions, .link').first().waitFor();
       await chat.message.fill('@p');
       assert.deepEqual(await violations(chat.page), [], 'while talking');

@@ -276,3 +276,141 @@ test('the invite link leads into the room', LIMIT, async (t) => {
   await guest.say('here I am');
   await chat.says('here I am');
 });
+
+test('a number is no way out of a room, and a room that was left comes back as it was', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  for (const room of ['a-secret', 'b', 'c']) await chat.join(room);
+  await chat.rooms.filter({ hasText: 'a-secret' }).click();
+  await chat.message.fill('half a thought');
+  await chat.rooms.filter({ hasText: /^c$/ }).click();
+  await chat.has('h1', 'c');
+  for (const text of ['one', 'two, @Alice']) await server.say('a-secret', 'Carol', text);
+  const secret = chat.rooms.filter({ hasText: 'a-secret' });
+  await secret.getByText('2 unread').waitFor({ state: 'attached' });
+  await secret.getByText('1 mention').waitFor({ state: 'attached' });
+  // The pointer is on a number, which stays to be seen, and opens the room.
+  for (const badge of ['.count', '.mentions']) {
+    const { x, y, width, height } = await secret.locator(badge).boundingBox();
+    await chat.page.mouse.move(x + width / 2, y + height / 2);
+    const under = await chat.page.evaluate(([x, y]) => {
+      const leave = document.querySelector('li:hover > .leave').getBoundingClientRect();
+      return { isLeave: document.elementFromPoint(x, y).closest('.leave') !== null, from: leave.left };
+    }, [x + width / 2, y + height / 2]);
+    assert.deepEqual(under, { isLeave: false, from: under.from });
+    assert(under.from >= x + width, `the cross begins at ${under.from}, the number ends at ${x + width}`);
+    assert.equal(await secret.locator(badge).evaluate((at) => getComputedStyle(at).visibility), 'visible');
+  }
+
+  const leave = () => chat.page.getByRole('button', { name: 'Leave a-secret' });
+  const undo = chat.page.getByRole('button', { name: 'Undo' });
+  await secret.hover();
+  await leave().click();
+  await chat.has('#room-list .room-name', 'lobby', 'b', 'c');
+  await server.say('a-secret', 'Carol', 'three');
+  await undo.click();
+  await chat.has('#room-list .room-name', 'lobby', 'a-secret', 'b', 'c');
+  await chat.has('h1', 'c');
+  await secret.getByText('3 unread').waitFor({ state: 'attached' });
+  await secret.getByText('1 mention').waitFor({ state: 'attached' });
+  await undo.waitFor({ state: 'hidden' });
+  await secret.click();
+  await chat.says('one', 'two, @Alice', 'three');
+  await chat.has('#log .unread', 'New');
+  assert.equal(await chat.message.inputValue(), 'half a thought');
+
+  // By the keyboard alone, the open room, and two of them.
+  await leave().focus();
+  await chat.page.keyboard.press('Enter');
+  await chat.has('h1', 'b');
+  await chat.page.locator('#notice button:focus').waitFor();
+  await chat.say('/leave');
+  await chat.has('#room-list .room-name', 'lobby', 'c');
+  await chat.message.press('Shift+Tab');
+  await chat.page.locator('#notice button:focus').waitFor();
+  await chat.page.keyboard.press('Enter');
+  await chat.has('h1', 'b');
+  await chat.page.getByText('You have left a-secret.').first().waitFor();
+  await chat.message.press('Shift+Tab');
+  await chat.page.keyboard.press('Enter');
+  await chat.has('h1', 'a-secret');
+  await chat.has('#room-list .room-name', 'lobby', 'a-secret', 'b', 'c');
+  assert.equal(await chat.message.inputValue(), 'half a thought');
+  // And all of it is kept.
+  await chat.page.reload();
+  await chat.is('live');
+  await chat.has('#room-list .room-name', 'lobby', 'a-secret', 'b', 'c');
+  person.hadNothingToComplainOf();
+});
+
+test('a room that opens is in sight in the list', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t, { viewport: { width: 1280, height: 640 } });
+  const chat = await person.open(server.url, 'Alice');
+  const inSight = (room) => chat.page.waitForFunction((room) => {
+    const list = document.getElementById('room-list').getBoundingClientRect();
+    const box = document.querySelector(`[data-room="${room}"]`).getBoundingClientRect();
+    return box.top >= list.top - 1 && box.bottom <= list.bottom + 1;
+  }, room);
+  for (let room = 1; room <= 30; room += 1) await chat.say(`/join room-${room}`);
+  await chat.has('h1', 'room-30');
+  await inSight('room-30');
+  await chat.say('/join lobby');
+  await inSight('lobby');
+  // Numbers that change do not move the list under somebody who looks elsewhere in it.
+  await chat.page.evaluate(() => { document.getElementById('room-list').scrollTop = 300; });
+  await server.say('room-30', 'Carol', 'hello');
+  await chat.page.waitForFunction(() => document.title.startsWith('(1) '));
+  assert.equal(await chat.page.evaluate(() => document.getElementById('room-list').scrollTop), 300);
+  await chat.page.goto(`${server.url}/r/room-30`);
+  await inSight('room-30');
+  person.hadNothingToComplainOf();
+});
+
+test('on a phone, a person who is tapped is in the message box, and the drawer is gone', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const chat = await person.open(server.url, 'Alice');
+  const bob = await (await Person.arrive(t)).open(server.url, 'Bob');
+  await chat.has('#people-count', '2');
+  await chat.page.locator('#open-people').tap();
+  await chat.page.locator('#people.open').waitFor();
+  await chat.page.locator('#people-list .person').filter({ hasText: 'Bob' }).tap();
+  await chat.page.locator('#people:not(.open)').waitFor({ state: 'attached' });
+  assert.equal(await chat.message.inputValue(), '@Bob ');
+  await chat.page.locator('#message:focus').waitFor();
+  await bob.page.close();
+});
+
+test('the wheel scrolls also where something lies over the talk', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  for (let number = 1; number <= 80; number += 1) await server.say('lobby', 'Carol', `message ${number}`);
+  await chat.log.getByText('message 80').waitFor();
+  const top = () => chat.page.evaluate(() => document.getElementById('scroller').scrollTop);
+  await chat.join('garden');
+  await chat.rooms.filter({ hasText: 'lobby' }).click();
+  await chat.isAtEnd();
+  await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop -= 500; });
+  await chat.page.getByRole('button', { name: 'Leave garden' }).focus();
+  await chat.page.keyboard.press('Enter');
+  for (const over of ['#pill', '#notice']) {
+    const before = await top();
+    const { x, y, width, height } = await chat.page.locator(over).boundingBox();
+    await chat.page.mouse.move(x + width / 2, y + height / 2);
+    await chat.page.mouse.wheel(0, -100);
+    await chat.page.waitForFunction((before) => document.getElementById('scroller').scrollTop < before, before);
+  }
+  // They stay where they are, below all that is said, and where little is said, too.
+  const below = async () => {
+    const { y, height } = await chat.page.locator('#notice').boundingBox();
+    const foot = await chat.page.locator('footer').boundingBox();
+    return foot.y - (y + height);
+  };
+  assert(await below() < 80);
+  await chat.join('quiet');
+  assert(await below() < 20);
+  person.hadNothingToComplainOf();
+});

@@ -67,8 +67,8 @@ impl Embedded {
 mod tests {
     use super::*;
 
-    /// What a first visit costs, over a slow line.
-    const BUDGET: usize = 45 << 10;
+    /// The bytes of a first visit over a slow line, as README.md promises them.
+    const BUDGET: usize = 56 << 10;
 
     #[test]
     fn the_whole_page_is_small() {

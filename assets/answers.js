@@ -1,0 +1,19 @@
+// What the server, or a proxy before it, answered in place of what was asked for.
+
+import { language, say } from './language.js';
+
+/** @typedef {{status: number, detail: string}} Answer `detail`: of the problem, in English; empty where there is none */
+
+/** @type {Record<number, import('./language.js').Word>} */
+const KNOWN = {
+  403: 'answer403', 404: 'answer404', 414: 'answer431', 429: 'answer429', 431: 'answer431',
+  502: 'answer502', 503: 'answer503', 504: 'answer502',
+};
+
+/** @param {Answer} answer */
+export function wordsOfAnswer({ status, detail }) {
+  const known = KNOWN[status];
+  const own = known ? say(known) : '';
+  const why = (language() === 'en' ? detail || own : own || detail).replace(/\.$/, '');
+  return why ? say('answered', { status: String(status), why }) : say('answeredOnly', { status: String(status) });
+}

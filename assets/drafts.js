@@ -1,0 +1,91 @@
+// What has been typed and not been sent: a draft per tab and room. It lives in
+// the tab's sessionStorage, so tabs do not replace each other's, and as a copy
+// in localStorage, for the day when the tab is gone. A new tab takes the newest
+// copy that is not empty.
+
+import { memory } from './memory.js';
+import { makeId } from './protocol.js';
+
+/** @typedef {Record<string, {text: string, at: number}>} Copies by page */
+
+const SESSION = 'sse-chat.draft.';
+/** Copies per room: tabs that are gone leave theirs. */
+const MAX_COPIES = 5;
+
+/** This page. Not kept: a tab that is duplicated must not share it. */
+const page = makeId();
+
+/** What sessionStorage did not take. @type {Map<string, string>} */
+const kept = new Map();
+
+/** @param {string} room @returns {string | null} null where this tab has not been in the room */
+function ofTab(room) {
+  const text = kept.get(room);
+  if (text !== undefined) return text;
+  try {
+    return sessionStorage.getItem(SESSION + room);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} room @param {string} text */
+function keepInTab(room, text) {
+  try {
+    sessionStorage.setItem(SESSION + room, text);
+    kept.delete(room);
+  } catch {
+    kept.set(room, text);
+  }
+}
+
+/** What storage has may be anything; an earlier page kept one text. @param {string} room @returns {Copies} */
+function copiesOf(room) {
+  const key = `draft.${room}`;
+  const earlier = memory.get(key, '');
+  const found = earlier ? { earlier: { text: earlier, at: 0 } } : memory.get(key, /** @type {Copies} */ ({}));
+  return Object.fromEntries(Object.entries(found ?? {})
+    .filter(([, copy]) => typeof copy?.text === 'string' && copy.text !== '' && typeof copy.at === 'number'));
+}
+
+/** @param {string} room @param {Copies} copies */
+function keepCopies(room, copies) {
+  const newest = Object.entries(copies).sort(([, a], [, b]) => b.at - a.at).slice(0, MAX_COPIES);
+  memory.set(`draft.${room}`, newest.length > 0 ? Object.fromEntries(newest) : null);
+}
+
+/** Copies of other pages that this one began with. @type {Map<string, string>} */
+const adopted = new Map();
+
+export const drafts = {
+  /** @param {string} room */
+  get(room) {
+    const copies = copiesOf(room);
+    const known = ofTab(room);
+    const [from, copy] = Object.entries(copies)
+      .filter(([, { text }]) => known === null || text === known)
+      .sort(([, a], [, b]) => b.at - a.at)[0] ?? [];
+    const text = known ?? copy?.text ?? '';
+    if (from !== undefined && from !== page) {
+      // This tab's last page left it, or another tab, which may still be there.
+      if (known !== null) delete copies[from];
+      else adopted.set(room, from);
+    }
+    if (text) keepCopies(room, { ...copies, [page]: { text, at: Date.now() } });
+    keepInTab(room, text);
+    return text;
+  },
+
+  /** @param {string} room @param {string} text nothing when it has been sent */
+  set(room, text) {
+    keepInTab(room, text);
+    const copies = copiesOf(room);
+    if (text) copies[page] = { text, at: Date.now() };
+    else {
+      delete copies[page];
+      delete copies[adopted.get(room) ?? page];
+      adopted.delete(room);
+    }
+    keepCopies(room, copies);
+  },
+};

@@ -1,0 +1,60 @@
+// Leaving a room can be undone: its name is its secret, and may be known to
+// nobody else here. It comes back at its place, with what was unread in it.
+
+import { announce, notice } from './notice.js';
+import { say } from './language.js';
+import { MAX_JOINED } from './rooms.js';
+
+/** How long the offer stands. */
+const UNDO_MS = 20_000;
+
+/** @typedef {import('./rooms.js').Room} Room */
+/** @typedef {{room: Room, at: number, wasOpen: boolean, until: number}} Left */
+
+export class Leaving {
+  #rooms;
+  #restored;
+  /** The last one that was left comes last. @type {Left[]} */
+  #left = [];
+
+  /** @param {import('./rooms.js').Rooms} rooms @param {(room: string, wasOpen: boolean) => void} restored a room is back in the list */
+  constructor(rooms, restored) {
+    this.#rooms = rooms;
+    this.#restored = restored;
+  }
+
+  /** Leaves a room, and offers it back. @param {string} name @param {boolean} wasOpen @param {boolean} takesFocus whether the offer gets the focus */
+  leave(name, wasOpen, takesFocus) {
+    const at = this.#rooms.list.findIndex((room) => room.name === name);
+    const room = this.#rooms.list[at];
+    if (!room) return;
+    this.#rooms.leave(name);
+    this.#left.push({ room, at, wasOpen, until: Date.now() + UNDO_MS });
+    this.#offer(takesFocus);
+  }
+
+  /** Offers the last room that was left, as long as that is not too long ago. @param {boolean} takesFocus */
+  #offer(takesFocus) {
+    this.#left = this.#left.filter(({ until }) => until > Date.now());
+    const last = this.#left.at(-1);
+    if (!last) return;
+    const undo = notice(say('left', { room: last.room.name }), last.until - Date.now(), {
+      label: say('undo'),
+      act: () => this.#undo(last),
+    });
+    if (takesFocus) undo?.focus();
+  }
+
+  /** @param {Left} left */
+  #undo(left) {
+    const { room, at, wasOpen } = left;
+    if (!this.#rooms.restore(room, at)) {
+      notice(say('tooManyRooms', { n: MAX_JOINED }));
+      return;
+    }
+    this.#left = this.#left.filter((other) => other !== left);
+    this.#restored(room.name, wasOpen);
+    this.#offer(false);
+    announce(say('back', { room: room.name }));
+  }
+}

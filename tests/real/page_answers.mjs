@@ -1,0 +1,78 @@
+// A chat page that is answered, but not with a stream: it says what the answer was.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Chat, LIMIT, Person } from './browser.mjs';
+import { HttpProxy } from './http_proxy.mjs';
+import { Server } from './server.mjs';
+
+const EVENTS = /^GET \/events\?/;
+
+for (const [status, code, detail, said] of [
+  [431, 'head_too_large', 'the head of a request has at most 16384 bytes', /^The server answered 431: the head of a request has at most 16384 bytes\. Trying again in \d+ seconds?\./],
+  [403, 'cross_origin', 'pages of other sites may not', /^The server answered 403: pages of other sites may not\. Trying again/],
+  [503, 'too_many_rooms', 'there is no room for more', /^The server answered 503: there is no room for more\. Trying again/],
+  [503, null, null, /^The server answered 503: it is full, or being started\. Trying again/],
+  [418, null, null, /^The server answered 418\. Trying again/],
+]) {
+  test(`a page that gets no stream but ${status} ${code ?? 'without a problem'} says so, in each tab, until it has one`, LIMIT, async (t) => {
+    const server = await Server.start(t);
+    const proxy = await HttpProxy.start(t, server.host);
+    const person = await Person.arrive(t);
+    const answer = code
+      ? { status, type: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: '', status, code, detail }) }
+      : { status, body: '<h1>no</h1>' };
+    proxy.answer(/^(GET|HEAD) \/events/, answer);
+    const tabs = [];
+    for (let tab = 0; tab < 2; tab += 1) {
+      const chat = new Chat(await person.context.newPage());
+      await chat.page.goto(proxy.url);
+      await chat.status.filter({ hasText: said }).waitFor();
+      tabs.push(chat);
+    }
+    const asked = proxy.count(/^HEAD \/events/);
+    assert(asked > 0 && proxy.count(/^GET \/events/) >= asked);
+    proxy.behave();
+    // It may be trying already.
+    await tabs[0].page.evaluate(() => dispatchEvent(new Event('online')));
+    for (const chat of tabs) await chat.is('live');
+    // A failure without an answer says nothing of what was answered before.
+    await server.kill();
+    proxy.cut();
+    await tabs[0].status.filter({ hasText: /^Connection lost\./ }).waitFor();
+    person.complaints = person.complaints.filter((text) => !text.includes('the server responded with a status of'));
+    person.hadNothingToComplainOf({ netFailures: true });
+  });
+}
+
+test('a refusal that names a time is asked again after it, and is said in the page’s language', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t, { locale: 'zh-CN' });
+  const body = '{"code":"rate_limited","detail":"too many","status":429,"title":"Too Many Requests","type":"about:blank"}';
+  const refused = { status: 429, type: 'application/problem+json', body, headers: { 'retry-after': '100' } };
+  proxy.answer(/^(GET|HEAD) \/(events|rooms)/, refused);
+  const chat = new Chat(await person.context.newPage());
+  await chat.page.goto(proxy.url);
+  await chat.status.filter({ hasText: /^服务器返回 429：你的网络请求过多。 (9\d|100) 秒后重试。/ }).waitFor();
+  // What else could not be loaded says why, too.
+  await chat.page.locator('#top').filter({ hasText: '消息加载失败。 服务器返回 429：你的网络请求过多。' }).waitFor();
+  assert.equal(proxy.count(EVENTS), 2);
+});
+
+for (const [reason, said] of [
+  ['connections', 'The server is full.'], ['address', 'Too many connections come from your network.'],
+  ['members', 'Too many people are here.'], ['history', 'The server can’t read its history at the moment.'],
+]) {
+  test(`a page that is told busy because of ${reason} says so`, LIMIT, async (t) => {
+    const server = await Server.start(t);
+    const proxy = await HttpProxy.start(t, server.host);
+    const person = await Person.arrive(t);
+    const body = `event: busy\ndata: {"reason":"${reason}","retry_ms":60000}\n\n`;
+    proxy.answer(EVENTS, { status: 200, type: 'text/event-stream', body });
+    const chat = new Chat(await person.context.newPage());
+    await chat.page.goto(proxy.url);
+    await chat.status.filter({ hasText: new RegExp(`^${said} Trying again in \\d+ seconds\\.`) }).waitFor();
+  });
+}

@@ -15,6 +15,8 @@ pub(crate) fn hub() -> Arc<Hub> {
         default_room: lobby(),
         max_members: 100_000,
         room_idle: Duration::from_secs(3600),
+        presence_rate: 1 << 20,
+        presence_rate_total: 8 << 20,
     })
 }
 

@@ -10,14 +10,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::event_id::{Cursor, Epoch, EventId};
+use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
-use super::name::{RoomName, UserName};
+use super::name::RoomName;
 use super::outlet::Outlet;
-use super::presence::Members;
+use super::presence::members_json;
 use super::rooms::{Limits, NotPublished, Published, Rooms, TooMany};
 use super::totals::{Counts, Totals};
 
@@ -88,8 +90,7 @@ impl Hub {
         self.readers.load(Ordering::Relaxed)
     }
 
-    /// What there is, and what was done since the start. It looks at every
-    /// room under the lock: for those who ask now and then.
+    /// What there is, and what was done since the start.
     pub fn totals(&self) -> Totals {
         let mut totals = self.lock().totals();
         totals.readers = self.readers();
@@ -152,47 +153,46 @@ impl Hub {
         }
     }
 
-    /// The members of `room`. Asking does not make the room.
-    pub fn members(&self, room: &RoomName) -> Members {
-        match self.lock().get(room) {
-            Some(room) => room.presence.members(),
-            None => Members {
-                count: 0,
-                members: Vec::new(),
-            },
+    /// The members of `room` as JSON, `{"room","count","members"}`: encoded once
+    /// for all requests between two changes. Asking does not make the room.
+    pub fn members(&self, room: &RoomName) -> Bytes {
+        match self.lock().get_mut(room) {
+            Some(room) => room.presence.json(&room.name),
+            None => members_json(room, 0, Vec::new()),
         }
     }
 
     /// How many rooms there are.
     pub fn room_count(&self) -> usize {
-        self.lock().all().count()
+        self.lock().count()
     }
 
-    /// All rooms, by name.
-    pub fn rooms(&self) -> Vec<RoomSummary> {
+    /// At most `limit` rooms after `after`, or the first ones, by name.
+    pub fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Vec<RoomSummary> {
+        let mut summaries = Vec::with_capacity(limit);
         let rooms = self.lock();
-        let summary = |room: &super::room::Room| RoomSummary {
+        summaries.extend(rooms.after(after).take(limit).map(|room| RoomSummary {
             room: room.name.clone(),
             members: room.presence.count(),
             messages: room.history.len(),
             newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
-        };
-        let mut summaries: Vec<RoomSummary> = rooms.all().map(summary).collect();
-        drop(rooms);
-        summaries.sort_unstable_by(|a, b| a.room.cmp(&b.room));
+        }));
         summaries
     }
 
-    /// What has to be done once a second: tell who came and left, and forget
-    /// rooms that are idle.
+    /// Does all that is due now: [`Hub::look_after_some`], until nothing is left.
     pub fn tick(&self) {
-        let now = Instant::now();
+        while self.look_after_some() {}
+    }
+
+    /// Does a part of what is due once a second: ends graces, sends presence
+    /// events, forgets idle rooms. Returns whether there is more to do now, so
+    /// that a caller can let others run in between.
+    pub fn look_after_some(&self) -> bool {
         let mut asleep = Vec::new();
-        let mut rooms = self.lock();
-        rooms.flush_presence(now, &mut asleep);
-        rooms.forget_idle(now);
-        drop(rooms);
+        let more = self.lock().look_after_some(Instant::now(), &mut asleep);
         asleep.into_iter().for_each(Waker::wake);
+        more
     }
 
     /// A panic under the lock can only come from a bug; the others go on.
@@ -205,9 +205,9 @@ impl Hub {
         &self,
         rooms: &mut Rooms,
         names: &[RoomName],
-        member: Option<&UserName>,
+        attendance: &Attendance,
     ) -> Result<(), TooMany> {
-        rooms.enter(names, member)?;
+        rooms.enter(names, attendance)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -226,9 +226,9 @@ impl Hub {
     pub(super) fn leave<'a>(
         &self,
         names: impl Iterator<Item = &'a RoomName>,
-        member: Option<&UserName>,
+        attendance: &Attendance,
     ) {
-        self.lock().leave(names, member);
+        self.lock().leave(names, attendance);
         self.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -12,15 +12,28 @@ pub struct Membership {
     pub(super) hub: Arc<Hub>,
     /// In the order of their names, whatever order was asked for.
     rooms: Arc<[RoomName]>,
-    name: Option<UserName>,
+    attendance: Attendance,
+}
+
+/// What a stream is in its rooms beside a reader of their messages.
+#[derive(Debug, Clone)]
+pub(super) struct Attendance {
+    /// The name under which it is a member.
+    pub(super) name: Option<UserName>,
+    /// Whether it gets presence events.
+    pub(super) presence: bool,
 }
 
 impl Membership {
     /// For rooms that were entered just now.
-    pub(super) fn new(hub: Arc<Hub>, rooms: &[RoomName], name: Option<UserName>) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, rooms: &[RoomName], attendance: Attendance) -> Self {
         let mut rooms: Arc<[RoomName]> = rooms.into();
         Arc::make_mut(&mut rooms).sort_unstable();
-        Self { hub, rooms, name }
+        Self {
+            hub,
+            rooms,
+            attendance,
+        }
     }
 
     /// Its rooms, in the order of their names.
@@ -37,6 +50,6 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.hub.leave(self.rooms.iter(), self.name.as_ref());
+        self.hub.leave(self.rooms.iter(), &self.attendance);
     }
 }

@@ -33,7 +33,7 @@ pub use membership::Membership;
 pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};
-pub use presence::{MAX_LISTED_MEMBERS, Member, Members, Snapshot};
+pub use presence::{MAX_LISTED_MEMBERS, Member, Snapshot};
 pub use printable::is_printable;
 pub use room_key::RoomKey;
 pub use rooms::{Limits, NotPublished, Published, TooMany, TooManyRooms};

@@ -1,20 +1,25 @@
-//! Who is here. A name is a member of a room from its first named stream until
-//! a grace after its last one ends, so that a reload of a page is not a leaving.
+//! The members of a room. A name is a member from its first named stream until
+//! a grace after its last one ends, so that a page that reloads does not leave.
 //!
-//! Changes are gathered: [`Presence::flush`] makes one event of all that
-//! happened since the last. Who calls it, and when, is the hub's affair.
+//! Every operation costs O(log members), or at most one list of 200 members:
+//! all of them run under the hub's lock. Which event the readers get, and how
+//! often, is decided in `pending`; when to ask for it, by the hub.
 
-use std::collections::HashMap;
+mod pending;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use self::pending::{Form, Pending};
 use super::name::{RoomName, UserName};
 use crate::sse;
 
-/// How many members are listed at most; beyond that only their count is told.
+/// How many members are listed at most; beyond that only their count is sent.
 pub const MAX_LISTED_MEMBERS: usize = 200;
 /// How long a name stays after its last stream ended.
 const GRACE: Duration = Duration::from_secs(5);
@@ -29,75 +34,107 @@ pub struct Member {
     pub since: Timestamp,
 }
 
-/// The members of a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Members {
-    /// How many there are.
-    pub count: usize,
-    /// The first 200 of them, by the time they came.
-    pub members: Vec<Member>,
-}
-
-/// All members at one moment, as a `presence` event.
+/// The members at one moment, as a `presence` event.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) event: sse::Encoded,
-    /// Of the room's membership: who was told of this one and is told of every
+    /// Of the room's membership. A reader that has this snapshot and every
     /// change since needs no other.
     pub(super) version: u64,
 }
 
+/// What the presence events of a room may cost, in bytes times readers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PresenceBudget {
+    /// Streams of the room that get presence events.
+    pub(super) readers: usize,
+    /// Bytes per second that the room's presence may cost over all readers.
+    pub(super) rate: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    here: HashMap<UserName, Stay>,
-    /// Something changed since the last flush, or will when a grace ends.
-    unsettled: bool,
-    /// How many members the readers were told of last.
-    told: usize,
-    /// How often somebody came or went.
+    here: BTreeMap<UserName, Stay>,
+    /// The members in the order in which they are listed.
+    order: BTreeSet<(Timestamp, UserName)>,
+    /// Members without a stream, by when the last one ended.
+    leaving: BTreeSet<(Instant, UserName)>,
+    pending: Pending,
+    /// How often a member joined or left.
     version: u64,
-    /// What a stream that begins is told, until somebody comes or goes.
+    /// The first event of a new stream, until the next change.
     snapshot: Option<sse::Encoded>,
+    /// The JSON of the members, until the next change.
+    json: Option<Bytes>,
 }
 
 #[derive(Debug)]
 struct Stay {
     since: Timestamp,
     streams: usize,
-    /// When the last stream ended. Set exactly while `streams` is 0.
+    /// When the last stream ended. Set exactly while `streams` is 0, and then
+    /// in `leaving`.
     left_at: Option<Instant>,
-    told: bool,
 }
 
 impl Presence {
     /// A stream under this name begins.
     pub(super) fn join(&mut self, name: &UserName) {
-        let stay = self.here.entry(name.clone()).or_insert_with(|| {
-            self.version += 1;
-            self.snapshot = None;
-            Stay {
-                since: Timestamp::now(),
-                streams: 0,
-                left_at: None,
-                told: false,
+        if let Some(stay) = self.here.get_mut(name) {
+            stay.streams += 1;
+            if let Some(at) = stay.left_at.take() {
+                self.leaving.remove(&(at, name.clone()));
             }
-        });
-        stay.streams += 1;
-        stay.left_at = None;
-        self.unsettled |= !stay.told;
+            return;
+        }
+        let since = Timestamp::now();
+        let stay = Stay {
+            since,
+            streams: 1,
+            left_at: None,
+        };
+        self.here.insert(name.clone(), stay);
+        self.order.insert((since, name.clone()));
+        self.pending.joined(name);
+        self.changed();
     }
 
     /// A stream under this name ends.
     pub(super) fn leave(&mut self, name: &UserName, now: Instant) {
         let Some(stay) = self.here.get_mut(name) else {
-            debug_assert!(false, "{name:?} leaves but never came");
+            debug_assert!(false, "{name:?} leaves but never joined");
             return;
         };
         stay.streams -= 1;
         if stay.streams == 0 {
             stay.left_at = Some(now);
-            self.unsettled = true;
+            self.leaving.insert((now, name.clone()));
         }
+    }
+
+    /// Ends the stays whose grace is over. Returns how many these were.
+    pub(super) fn end_stays(&mut self, now: Instant) -> usize {
+        let before = self.count();
+        while let Some((at, _)) = self.leaving.first()
+            && now.duration_since(*at) >= GRACE
+            && let Some((_, name)) = self.leaving.pop_first()
+        {
+            let Some(stay) = self.here.remove(&name) else {
+                debug_assert!(false, "{name:?} leaves but is not here");
+                continue;
+            };
+            self.order.remove(&(stay.since, name.clone()));
+            let since = stay.since;
+            self.pending.left(Member { name, since });
+            self.changed();
+        }
+        before - self.count()
+    }
+
+    fn changed(&mut self) {
+        self.version += 1;
+        self.snapshot = None;
+        self.json = None;
     }
 
     /// Whether this name is a member.
@@ -110,144 +147,123 @@ impl Presence {
         self.here.len()
     }
 
-    /// The members; of many, those who came first.
-    pub(super) fn members(&self) -> Members {
-        let mut stays: Vec<(&UserName, &Stay)> = self.here.iter().collect();
-        if stays.len() > MAX_LISTED_MEMBERS {
-            // Under the hub's lock: what is not listed is neither sorted nor copied.
-            stays
-                .select_nth_unstable_by_key(MAX_LISTED_MEMBERS, |&(name, stay)| (stay.since, name));
-            stays.truncate(MAX_LISTED_MEMBERS);
-        }
-        let mut members: Vec<Member> = stays
-            .into_iter()
-            .map(|(name, stay)| member(name, stay))
-            .collect();
-        sort(&mut members);
-        Members {
-            count: self.count(),
-            members,
-        }
+    /// When there is something to do next: a grace that ends, or an event.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let grace = self.grace_end();
+        grace.into_iter().chain(self.pending.due(now)).min()
     }
 
-    /// What a stream that begins is told. Members that nobody was told of yet
-    /// are in it, and come once more as joined: a set does not mind. Encoded
-    /// once for all streams that begin before the next change.
-    pub(super) fn snapshot(&mut self, room: &RoomName) -> Snapshot {
-        let version = self.version;
-        if let Some(event) = self.snapshot.clone() {
-            return Snapshot { event, version };
-        }
-        let count = self.count();
-        let members = (count <= MAX_LISTED_MEMBERS).then(|| self.members().members);
-        if members.is_none() {
-            // Somebody has only the count now: a difference would say nothing.
-            self.told = count;
-        }
-        let change = Change {
-            room,
-            count,
-            members,
-            joined: None,
-            left: None,
-        };
-        let event = self.snapshot.insert(change.encode()).clone();
-        Snapshot { event, version }
+    /// When the next grace ends.
+    pub(super) fn grace_end(&self) -> Option<Instant> {
+        self.leaving.first().map(|(at, _)| *at + GRACE)
     }
 
-    /// Whether a flush is due.
-    pub(super) fn is_unsettled(&self) -> bool {
-        self.unsettled
+    /// Whether a flush makes an event now.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        self.pending.due(now).is_some_and(|due| due <= now)
     }
 
-    /// Ends the stays whose grace is over, and makes one event of all changes
-    /// since the last flush, if there were any.
-    pub(super) fn flush(&mut self, room: &RoomName, now: Instant) -> Option<sse::Encoded> {
-        let members = self.count();
-        let left = self.end_stays(now);
-        if self.count() != members {
-            self.version += 1;
-            self.snapshot = None;
+    /// One event for all changes since the last flush, if there were any.
+    pub(super) fn flush(
+        &mut self,
+        room: &RoomName,
+        budget: PresenceBudget,
+        now: Instant,
+    ) -> Option<sse::Encoded> {
+        if !self.is_ready(now) {
+            return None;
         }
-        let joined = self.tell_stays();
-        self.unsettled = self.here.values().any(|stay| stay.left_at.is_some());
-        if left.is_empty() && joined.is_empty() {
+        if budget.readers == 0 {
+            self.pending = Pending::default();
             return None;
         }
         let count = self.count();
-        let told_before = std::mem::replace(&mut self.told, count);
-        let change = Change {
-            room,
-            count: self.count(),
-            members: None,
-            joined: None,
-            left: None,
+        let event = match self.pending.form(count) {
+            Form::Difference => self.difference(room),
+            Form::List => self.list(room),
+            Form::Count => None,
         };
-        Some(
-            match (
-                told_before > MAX_LISTED_MEMBERS,
-                self.count() > MAX_LISTED_MEMBERS,
-            ) {
-                (_, true) => change,
-                // The readers had only a count until now, so a difference says nothing.
-                (true, false) => Change {
-                    members: Some(self.members().members),
-                    ..change
-                },
-                (false, false) => Change {
-                    joined: Some(joined),
-                    left: Some(left),
-                    ..change
-                },
-            }
-            .encode(),
-        )
+        // A room whose list costs too much goes on with its count alone.
+        let event = event.filter(|event| self.pending.affords(event.text_len(), budget));
+        let is_count = event.is_none();
+        let event = event.unwrap_or_else(|| Change::count(room, count).encode());
+        self.pending.sent(event.text_len(), is_count, budget, now);
+        Some(event)
     }
 
-    /// Takes out those whose grace is over; returns those the readers knew.
-    fn end_stays(&mut self, now: Instant) -> Vec<Member> {
-        let over = |stay: &Stay| {
-            stay.left_at
-                .is_some_and(|at| now.duration_since(at) >= GRACE)
-        };
-        let mut left: Vec<Member> = self
-            .here
-            .extract_if(|_, stay| over(stay))
-            .filter(|(_, stay)| stay.told)
-            .map(|(name, stay)| member(&name, &stay))
-            .collect();
-        sort(&mut left);
-        if self.here.len() < self.here.capacity() / 4 {
-            self.here.shrink_to_fit();
-        }
-        left
-    }
-
-    /// Marks everybody as told; returns those who were not.
-    fn tell_stays(&mut self) -> Vec<Member> {
+    fn difference(&self, room: &RoomName) -> Option<sse::Encoded> {
         let mut joined: Vec<Member> = self
-            .here
-            .iter_mut()
-            .filter(|(_, stay)| !stay.told)
-            .map(|(name, stay)| {
-                stay.told = true;
-                member(name, stay)
+            .pending
+            .joined_names()
+            .filter_map(|name| {
+                let since = self.here.get(name)?.since;
+                let name = name.clone();
+                Some(Member { name, since })
             })
             .collect();
-        sort(&mut joined);
-        joined
+        joined.sort_unstable_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
+        let change = Change {
+            joined: Some(joined),
+            left: Some(self.pending.left_members()),
+            ..Change::count(room, self.count())
+        };
+        Some(change.encode())
+    }
+
+    /// All members, unless they are too many for a list.
+    fn list(&self, room: &RoomName) -> Option<sse::Encoded> {
+        let count = self.count();
+        let change = Change {
+            members: Some(self.listed()),
+            ..Change::count(room, count)
+        };
+        (count <= MAX_LISTED_MEMBERS).then(|| change.encode())
+    }
+
+    /// The members; of many, those who joined first.
+    fn listed(&self) -> Vec<Member> {
+        let first = self.order.iter().take(MAX_LISTED_MEMBERS);
+        let member = |(since, name): &(Timestamp, UserName)| Member {
+            name: name.clone(),
+            since: *since,
+        };
+        first.map(member).collect()
+    }
+
+    /// The first presence event of a new stream. Members that no flush has
+    /// announced yet are in it and come once more in `joined`. Encoded once for
+    /// all streams that begin before the next change.
+    pub(super) fn snapshot(&mut self, room: &RoomName) -> Snapshot {
+        self.pending.shown();
+        if self.snapshot.is_none() {
+            let list = self.list(room);
+            self.snapshot = list.or_else(|| Some(Change::count(room, self.count()).encode()));
+        }
+        let event = self.snapshot.clone();
+        Snapshot {
+            event: event.expect("it was made just now"),
+            version: self.version,
+        }
+    }
+
+    /// The members as the JSON of `GET /rooms/{room}/members`: encoded once for
+    /// all requests before the next change.
+    pub(super) fn json(&mut self, room: &RoomName) -> Bytes {
+        if self.json.is_none() {
+            self.json = Some(members_json(room, self.count(), self.listed()));
+        }
+        self.json.clone().expect("it was made just now")
     }
 }
 
-fn member(name: &UserName, stay: &Stay) -> Member {
-    Member {
-        name: name.clone(),
-        since: stay.since,
-    }
-}
-
-fn sort(members: &mut [Member]) {
-    members.sort_unstable_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
+/// `{"room","count","members"}`
+pub(super) fn members_json(room: &RoomName, count: usize, members: Vec<Member>) -> Bytes {
+    let change = Change {
+        members: Some(members),
+        ..Change::count(room, count)
+    };
+    let json = serde_json::to_vec(&change).expect("members have a JSON form");
+    json.into()
 }
 
 /// The `presence` event: the whole list, a difference, or the count alone.
@@ -260,10 +276,20 @@ struct Change<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     joined: Option<Vec<Member>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<Vec<Member>>,
+    left: Option<&'a [Member]>,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    fn count(room: &'a RoomName, count: usize) -> Self {
+        Self {
+            room,
+            count,
+            members: None,
+            joined: None,
+            left: None,
+        }
+    }
+
     fn encode(&self) -> sse::Encoded {
         sse::Event::with_capacity(256).event("presence").json(self)
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
@@ -12,10 +13,11 @@ use tokio::time::Instant;
 use super::event_id::EventId;
 use super::forgotten::Ended;
 use super::history::{History, HistoryLimits};
+use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
-use super::name::{RoomName, UserName};
+use super::name::RoomName;
 use super::outlet::{Live, News, Outlet};
-use super::presence::Presence;
+use super::presence::{Presence, PresenceBudget};
 use super::room_key::RoomKey;
 
 /// RFC 3339 in UTC. Half the cost of `format!`, on the way of every message.
@@ -27,6 +29,14 @@ pub(super) struct Room {
     pub(super) name: RoomName,
     pub(super) history: History,
     pub(super) presence: Presence,
+    /// Subscriptions to this room that get presence events.
+    presence_readers: usize,
+    /// When the hub is to look at this room next: its place in the schedule.
+    pub(super) due: Option<Instant>,
+    /// A presence event is ready and waits for the hub to send it.
+    pub(super) is_waiting: bool,
+    /// The class under which the hub finds this room when it must evict.
+    pub(super) size_class: u16,
     /// Whoever is told what happens here, each once, by its place in memory:
     /// there may be one for each reader. Empty without readers.
     outlets: Vec<Arc<Outlet>>,
@@ -56,6 +66,10 @@ impl Room {
             name,
             history,
             presence: Presence::default(),
+            presence_readers: 0,
+            due: None,
+            is_waiting: false,
+            size_class: 0,
             outlets: Vec::new(),
             readers: 0,
             has_talk: false,
@@ -90,11 +104,24 @@ impl Room {
         frame
     }
 
-    /// Tells the readers who came and who left.
-    pub(super) fn flush_presence(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
-        if let Some(change) = self.presence.flush(&self.name, now) {
-            self.tell(&News::Presence(change), now, asleep);
-        }
+    /// Sends one presence event for all changes since the last one. Returns what
+    /// it costs: its bytes, times the readers that get it.
+    pub(super) fn flush_presence(
+        &mut self,
+        rate: usize,
+        now: Instant,
+        asleep: &mut Vec<Waker>,
+    ) -> u64 {
+        let budget = PresenceBudget {
+            readers: self.presence_readers,
+            rate,
+        };
+        let Some(event) = self.presence.flush(&self.name, budget, now) else {
+            return 0;
+        };
+        let cost = event.text_len() as u64 * self.presence_readers as u64;
+        self.tell(&News::Presence(event), now, asleep);
+        cost
     }
 
     /// Who sleeps is put into `asleep`, to be woken without the hub's lock.
@@ -131,18 +158,20 @@ impl Room {
     }
 
     /// A subscription begins.
-    pub(super) fn enter(&mut self, name: Option<&UserName>) {
+    pub(super) fn enter(&mut self, attendance: &Attendance) {
         self.readers += 1;
-        if let Some(name) = name {
+        self.presence_readers += usize::from(attendance.presence);
+        if let Some(name) = &attendance.name {
             self.presence.join(name);
         }
     }
 
     /// A subscription ends.
-    pub(super) fn leave(&mut self, name: Option<&UserName>, now: Instant) {
+    pub(super) fn leave(&mut self, attendance: &Attendance, now: Instant) {
         self.readers -= 1;
+        self.presence_readers -= usize::from(attendance.presence);
         self.last_used = now;
-        if let Some(name) = name {
+        if let Some(name) = &attendance.name {
             self.presence.leave(name, now);
         }
         if self.readers == 0 {
@@ -150,11 +179,30 @@ impl Room {
         }
     }
 
-    /// Nobody is here, and nobody said anything for `idle`, or since the room
-    /// was made.
-    pub(super) fn is_idle(&self, now: Instant, idle: std::time::Duration) -> bool {
-        let empty = self.readers == 0 && self.presence.count() == 0;
-        empty && (!self.has_talk || now.duration_since(self.last_used) >= idle)
+    /// Whether the room can be forgotten: no reader and no member, and nothing
+    /// was said in it, or not for the time of `idle`.
+    pub(super) fn is_idle(&self, now: Instant, idle: Duration) -> bool {
+        self.idle_at(now, idle).is_some_and(|at| at <= now)
+    }
+
+    /// When the room can be forgotten if nothing happens until then.
+    fn idle_at(&self, now: Instant, idle: Duration) -> Option<Instant> {
+        let is_empty = self.readers == 0 && self.presence.count() == 0;
+        let at = match self.has_talk {
+            // No clock reaches a time that can't be represented.
+            true => self.last_used.checked_add(idle)?,
+            false => now,
+        };
+        is_empty.then_some(at)
+    }
+
+    /// When there is something to do in this room if nothing happens until then.
+    pub(super) fn next_due(&self, now: Instant, idle: Duration) -> Option<Instant> {
+        let presence = match self.is_waiting {
+            true => self.presence.grace_end(),
+            false => self.presence.due(now),
+        };
+        presence.into_iter().chain(self.idle_at(now, idle)).min()
     }
 
     /// What must be remembered of this room when it is forgotten; nothing for
@@ -187,7 +235,8 @@ mod tests {
         assert_eq!(room.outlets.capacity(), 0);
         assert_eq!(room.history.capacity(), 0);
         // Its name once, and its place in a table that is half empty.
-        let bytes = 64 + 16 + 2 * size_of::<(RoomName, Room)>();
+        // Room for its name in three tables, two of which are half empty.
+        let bytes = 64 + 16 + size_of::<Room>() + 5 * size_of::<(RoomName, Instant)>();
         assert!(bytes < 1024, "{bytes} bytes");
     }
 }

@@ -1,16 +1,26 @@
 //! All rooms, and what they may cost: what the hub's one lock protects.
+//!
+//! Nothing here looks at all rooms or at all members of one: every operation
+//! costs about the logarithm of their number. `upkeep` does what time brings,
+//! `by_size` finds the rooms from which history is evicted.
 
-use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+mod by_size;
+mod upkeep;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Bound;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::by_size::BySize;
+use self::upkeep::Upkeep;
 use super::event_id::{Epoch, EventId};
 use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
+use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
 use super::name::{RoomName, UserName};
 use super::room::Room;
@@ -35,6 +45,11 @@ pub struct Limits {
     pub max_members: usize,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
+    /// Bytes per second that the presence events of one room may cost, each
+    /// counted once for each reader that gets it.
+    pub presence_rate: usize,
+    /// The same for the presence events of all rooms together.
+    pub presence_rate_total: usize,
 }
 
 /// What became of a draft.
@@ -109,18 +124,22 @@ impl From<TooManyRooms> for TooMany {
 pub(super) struct Rooms {
     epoch: Epoch,
     limits: Limits,
-    by_name: HashMap<RoomName, Room>,
+    /// Boxed, so that a table that grows moves pointers.
+    by_name: HashMap<RoomName, Box<Room>>,
+    /// The same rooms in the order of their names.
+    names: BTreeSet<RoomName>,
+    by_size: BySize,
+    upkeep: Upkeep,
     /// The seq of the newest message of all.
     seq: u64,
     /// The key of the newest room.
     key: RoomKey,
     forgotten: Forgotten,
-    /// The sum of what all histories hold.
+    /// The sums of what all histories hold.
     bytes: usize,
+    held: usize,
     /// Messages since the start, and bytes of their texts.
     said: (u64, u64),
-    /// Rooms whose presence may need a flush.
-    unsettled: HashSet<RoomName>,
     /// The sum of the members of all rooms.
     members: usize,
 }
@@ -130,12 +149,15 @@ impl Rooms {
         Self {
             epoch,
             by_name: HashMap::new(),
+            names: BTreeSet::new(),
+            by_size: BySize::default(),
+            upkeep: Upkeep::default(),
             seq: 0,
             key: RoomKey::default(),
             forgotten: Forgotten::with_capacity(limits.max_rooms),
             bytes: 0,
+            held: 0,
             said: (0, 0),
-            unsettled: HashSet::new(),
             members: 0,
             limits,
         }
@@ -158,31 +180,37 @@ impl Rooms {
     }
 
     pub(super) fn get(&self, name: &RoomName) -> Option<&Room> {
-        self.by_name.get(name)
+        self.by_name.get(name).map(|room| &**room)
     }
 
     pub(super) fn get_mut(&mut self, name: &RoomName) -> Option<&mut Room> {
-        self.by_name.get_mut(name)
+        self.by_name.get_mut(name).map(|room| &mut **room)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Room> {
-        self.by_name.values()
+    /// How many rooms there are.
+    pub(super) fn count(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// The rooms after `after`, or all, in the order of their names.
+    pub(super) fn after(&self, after: Option<&RoomName>) -> impl Iterator<Item = &Room> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = self.names.range((from, Bound::Unbounded));
+        names.filter_map(|name| self.get(name))
     }
 
     /// Of its totals, those that need the lock.
     pub(super) fn totals(&self) -> Totals {
-        let mut totals = Totals {
-            rooms: self.by_name.len(),
+        Totals {
+            rooms: self.count(),
+            members: self.members,
+            history_messages: self.held,
             history_bytes: self.bytes,
             messages: self.said.0,
             message_bytes: self.said.1,
+            presence_bytes: self.upkeep.presence_bytes(),
             ..Totals::default()
-        };
-        for room in self.all() {
-            totals.members += room.presence.count();
-            totals.history_messages += room.history.len();
         }
-        totals
     }
 
     /// Publishes `draft`, unless it is a retry of what history holds. The
@@ -205,11 +233,16 @@ impl Rooms {
                 false => Err(NotPublished::ClientIdReused),
             };
         }
-        let bytes_before = room.history.bytes();
+        let before = (room.history.bytes(), room.history.len());
         let text_bytes = draft.text.as_str().len() as u64;
         let frame = room.say(id, draft, sent_as, now, asleep);
-        let bytes = room.history.bytes();
-        self.bytes = self.bytes - bytes_before + bytes;
+        let after = (room.history.bytes(), room.history.len());
+        let has_grown = BySize::class(after.0) > room.size_class;
+        self.bytes = self.bytes - before.0 + after.0;
+        self.held = self.held - before.1 + after.1;
+        if has_grown && let Some(room) = self.by_name.get_mut(name) {
+            self.by_size.sort_again(room);
+        }
         self.seq = id.seq;
         self.said = (self.said.0 + 1, self.said.1 + text_bytes);
         self.keep_budget();
@@ -220,22 +253,22 @@ impl Rooms {
     pub(super) fn enter(
         &mut self,
         names: &[RoomName],
-        member: Option<&UserName>,
+        attendance: &Attendance,
     ) -> Result<(), TooMany> {
         // Counted first: a stream that is refused must not have made a room.
         let new = names
             .iter()
             .filter(|&name| !self.by_name.contains_key(name));
         self.make_sure_of_rooms(new)?;
-        self.make_sure_of_places(names, member)?;
+        self.make_sure_of_places(names, attendance.name.as_ref())?;
         let now = Instant::now();
         for name in names {
             let room = self.get_or_make(name, now)?;
             let members = room.presence.count();
-            room.enter(member);
-            let came = room.presence.count() - members;
-            self.members += came;
-            self.settle_later(name);
+            room.enter(attendance);
+            let joined = room.presence.count() - members;
+            self.members += joined;
+            self.schedule(name, now);
         }
         Ok(())
     }
@@ -262,10 +295,8 @@ impl Rooms {
         let Some(member) = member else {
             return Ok(());
         };
-        let is_in = |room: &Room| room.presence.has(member);
-        let new = names
-            .iter()
-            .filter(|&name| !self.by_name.get(name).is_some_and(is_in));
+        let is_in = |name: &RoomName| self.get(name).is_some_and(|room| room.presence.has(member));
+        let new = names.iter().filter(|&name| !is_in(name));
         match self.members + new.count() > self.limits.max_members {
             true => Err(TooMany::Members),
             false => Ok(()),
@@ -276,59 +307,21 @@ impl Rooms {
     pub(super) fn leave<'a>(
         &mut self,
         names: impl Iterator<Item = &'a RoomName>,
-        member: Option<&UserName>,
+        attendance: &Attendance,
     ) {
         let now = Instant::now();
         for name in names {
             if let Some(room) = self.by_name.get_mut(name) {
-                room.leave(member, now);
-                self.settle_later(name);
+                room.leave(attendance, now);
+                self.schedule(name, now);
             }
-        }
-    }
-
-    /// Tells the readers who came and who left. Puts into `asleep` whom to wake
-    /// for it.
-    pub(super) fn flush_presence(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
-        for name in std::mem::take(&mut self.unsettled) {
-            if let Some(room) = self.by_name.get_mut(&name) {
-                let members = room.presence.count();
-                room.flush_presence(now, asleep);
-                self.members -= members - room.presence.count();
-            }
-            self.settle_later(&name);
-        }
-    }
-
-    /// Forgets rooms that are idle, but for where they ended.
-    pub(super) fn forget_idle(&mut self, now: Instant) {
-        let idle = self.limits.room_idle;
-        for (name, room) in self.by_name.extract_if(|_, room| room.is_idle(now, idle)) {
-            self.bytes -= room.history.bytes();
-            if let Some(ended) = room.ended() {
-                // If this pushes out another, even a reader that has the newest
-                // message of all must be told, for that room's numbers start
-                // anew: by a seq that no message has.
-                self.seq += u64::from(self.forgotten.is_full());
-                self.forgotten.insert(name, ended, self.seq);
-            }
-        }
-        if self.by_name.len() < self.by_name.capacity() / 4 {
-            self.by_name.shrink_to_fit();
         }
     }
 
     fn get_or_make(&mut self, name: &RoomName, now: Instant) -> Result<&mut Room, TooManyRooms> {
         if !self.by_name.contains_key(name) {
             self.make_sure_of_rooms(std::iter::once(name))?;
-            let limits = HistoryLimits {
-                count: self.limits.history,
-                bytes: self.limits.history_bytes,
-            };
-            self.key.0 += 1;
-            let ended = self.forgotten.take(name);
-            let room = Room::new(self.key, name.clone(), limits, ended, now);
-            self.by_name.insert(name.clone(), room);
+            self.make(name, now);
         }
         Ok(self
             .by_name
@@ -336,48 +329,18 @@ impl Rooms {
             .expect("it is there or was made just now"))
     }
 
-    /// Evicts until all histories together are within the budget, from the
-    /// rooms that hold most, so that a loud room does not silence the quiet ones.
-    /// It makes some room ahead, so that the look at all rooms is rare.
-    fn keep_budget(&mut self) {
-        let budget = self.limits.history_budget;
-        if self.bytes <= budget {
-            return;
-        }
-        let excess = self.bytes - (budget - budget / 64);
-        let mut rooms: Vec<&mut Room> = self.by_name.values_mut().collect();
-        rooms.sort_unstable_by_key(|room| Reverse(room.history.bytes()));
-        let level = level(rooms.iter().map(|room| room.history.bytes()), excess);
-        for room in rooms {
-            let held = room.history.bytes();
-            while room.history.bytes() > level {
-                room.history.evict_oldest();
-            }
-            self.bytes = self.bytes - held + room.history.bytes();
-        }
+    fn make(&mut self, name: &RoomName, now: Instant) {
+        let limits = HistoryLimits {
+            count: self.limits.history,
+            bytes: self.limits.history_bytes,
+        };
+        self.key.0 += 1;
+        let ended = self.forgotten.take(name);
+        let room = Room::new(self.key, name.clone(), limits, ended, now);
+        self.by_name.insert(name.clone(), Box::new(room));
+        self.names.insert(name.clone());
+        self.schedule(name, now);
     }
-
-    fn settle_later(&mut self, name: &RoomName) {
-        let room = self.by_name.get(name);
-        if room.is_some_and(|room| room.presence.is_unsettled()) {
-            self.unsettled.insert(name.clone());
-        }
-    }
-}
-
-/// The level down to which the largest of `sizes` have to be cut, so that
-/// `excess` goes in all. The sizes come largest first.
-fn level(sizes: impl Iterator<Item = usize>, excess: usize) -> usize {
-    let mut sizes = sizes.chain([0]).peekable();
-    let (mut cut, mut gone) = (0, 0);
-    while let (Some(size), Some(&next)) = (sizes.next(), sizes.peek()) {
-        cut += 1;
-        if gone + (size - next) * cut >= excess {
-            return size - (excess - gone).div_ceil(cut);
-        }
-        gone += (size - next) * cut;
-    }
-    0
 }
 
 #[cfg(test)]
@@ -390,34 +353,14 @@ impl Rooms {
         )
     }
 
-    /// What the histories hold, added up anew, and as it is kept.
-    pub(super) fn bytes(&self) -> (usize, usize) {
-        (
-            self.all().map(|room| room.history.bytes()).sum(),
-            self.bytes,
-        )
+    /// Bytes and messages of all histories, added up anew, and as they are kept.
+    pub(super) fn held(&self) -> [(usize, usize); 2] {
+        let bytes = self.all().map(|room| room.history.bytes()).sum();
+        let held = self.all().map(|room| room.history.len()).sum();
+        [(bytes, held), (self.bytes, self.held)]
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_level_takes_from_the_largest_what_is_too_much() {
-        for (sizes, excess, expected) in [
-            (&[10][..], 3, 7),
-            (&[10, 4], 3, 7),
-            (&[10, 4], 8, 3),
-            (&[5, 5, 5, 1], 6, 3),
-            (&[5, 5], 10, 0),
-            (&[], 1, 0),
-        ] {
-            assert_eq!(
-                level(sizes.iter().copied(), excess),
-                expected,
-                "{sizes:?} less {excess}"
-            );
-        }
+    fn all(&self) -> impl Iterator<Item = &Room> {
+        self.after(None)
     }
 }

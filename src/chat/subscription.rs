@@ -17,7 +17,7 @@ use self::own::Own;
 use super::delivery::{Delivery, GapReason, Hello};
 use super::event_id::Cursor;
 use super::hub::Hub;
-use super::membership::Membership;
+use super::membership::{Attendance, Membership};
 use super::outlet::Outlet;
 use super::replay::{BATCH_BYTES, Seat, look};
 use super::room_key::RoomKey;
@@ -75,11 +75,15 @@ impl Hub {
 }
 
 impl Subscription {
-    fn begin(hub: Arc<Hub>, wish: Subscribe) -> Result<Self, TooMany> {
+    fn begin(hub: Arc<Hub>, mut wish: Subscribe) -> Result<Self, TooMany> {
+        let attendance = Attendance {
+            name: wish.name.take(),
+            presence: wish.presence,
+        };
         let names = wish.rooms.as_slice();
         let (start, rooms) = {
             let rooms = &mut *hub.lock();
-            hub.enter(rooms, names, wish.name.as_ref())?;
+            hub.enter(rooms, names, &attendance)?;
             if wish.cursor.is_some() {
                 hub.counts.resumed();
             }
@@ -90,7 +94,7 @@ impl Subscription {
         // from here on is found in history by the first look.
         Ok(Self {
             own: None,
-            membership: Membership::new(hub, names, wish.name),
+            membership: Membership::new(hub, names, attendance),
             seats: start.seats,
             presence: wish.presence,
             hello: Some(Hello {

@@ -22,6 +22,8 @@ pub struct Totals {
     pub messages: u64,
     /// Bytes of their texts.
     pub message_bytes: u64,
+    /// What presence events have cost: their bytes, once for each reader.
+    pub presence_bytes: u64,
     /// Streams that began with a cursor.
     pub resumes: u64,
     /// Messages that streams were given from history.

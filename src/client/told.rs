@@ -135,19 +135,20 @@ pub struct Hole {
     pub counted: Option<u64>,
 }
 
-/// The `presence` event: all members at first, then who came and left.
+/// The `presence` event: all members, the members that joined and left since
+/// the last one, or the count alone, which voids the list of before.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Here {
     /// The room.
     pub room: String,
     /// How many members it has.
     pub count: u64,
-    /// All members, in the first event of a stream.
+    /// All members: in the first event of a stream, and at any time later.
     pub members: Option<Vec<HereMember>>,
-    /// Who came since.
+    /// Members that joined since.
     #[serde(default)]
     pub joined: Vec<HereMember>,
-    /// Who left since.
+    /// Members that left since: to be applied before `joined`.
     #[serde(default)]
     pub left: Vec<HereMember>,
 }

@@ -24,6 +24,11 @@ pub const DEFAULT_BUSY_RETRY: RangeInclusive<Duration> =
     Duration::from_secs(30)..=Duration::from_secs(60);
 /// Members over all rooms; a stream of several rooms is one in each.
 pub const DEFAULT_MAX_MEMBERS: usize = 100_000;
+/// Bytes per second that the presence of one room may cost, once for each of its
+/// readers: a change about every second with 10,000 readers.
+pub const DEFAULT_PRESENCE_RATE: usize = 1 << 20;
+/// The same for the presence of all rooms together.
+pub const DEFAULT_PRESENCE_RATE_TOTAL: usize = 8 << 20;
 /// Messages that one address may say.
 pub const DEFAULT_PUBLISH_RATE: Rate = Rate::per_second(NonZeroU32::new(5).unwrap());
 /// Messages that one address may say at once: an outbox after a tunnel.
@@ -102,6 +107,10 @@ pub struct Limits {
     pub busy_retry: RangeInclusive<Duration>,
     /// Most members over all rooms.
     pub max_members: usize,
+    /// Bytes per second that the presence of one room may cost over all readers.
+    pub presence_rate: usize,
+    /// Bytes per second that the presence of all rooms may cost over all readers.
+    pub presence_rate_total: usize,
     /// Messages that one address may say; `None` for any number.
     pub publish_rate: Option<Rate>,
     /// How many of them at once.
@@ -150,6 +159,8 @@ impl Default for Limits {
             stream_burst: DEFAULT_STREAM_BURST,
             busy_retry: DEFAULT_BUSY_RETRY,
             max_members: DEFAULT_MAX_MEMBERS,
+            presence_rate: DEFAULT_PRESENCE_RATE,
+            presence_rate_total: DEFAULT_PRESENCE_RATE_TOTAL,
             publish_rate: Some(DEFAULT_PUBLISH_RATE),
             publish_burst: DEFAULT_PUBLISH_BURST,
             room_rate: Some(DEFAULT_ROOM_RATE),
@@ -186,6 +197,8 @@ impl Limits {
             ),
             ("--max-streams-per-address", self.max_streams_per_address),
             ("--max-rooms-per-address", self.max_rooms_per_address),
+            ("--presence-rate", self.presence_rate),
+            ("--presence-rate-total", self.presence_rate_total),
             ("--max-body-bytes", self.max_body_bytes.unwrap_or(1)),
         ];
         let more_than_nothing = [
@@ -271,6 +284,10 @@ mod tests {
         });
         bad("--max-rooms-per-address", |limits| {
             limits.max_rooms_per_address = 0
+        });
+        bad("--presence-rate", |limits| limits.presence_rate = 0);
+        bad("--presence-rate-total", |limits| {
+            limits.presence_rate_total = 0
         });
         bad("--max-body-bytes", |limits| limits.max_body_bytes = Some(0));
         bad("--max-body-bytes", |limits| {

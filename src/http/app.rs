@@ -8,6 +8,7 @@ use super::counts::Counts;
 use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates};
 use super::page::{Page, Settings};
+use super::room_pages::RoomPages;
 use crate::chat::{Hub, Limits, RoomName};
 use crate::config::{BadSetting, Config};
 
@@ -35,6 +36,7 @@ pub struct App {
     /// What is counted of its requests.
     pub counts: Arc<Counts>,
     pub(super) page: Page,
+    pub(super) room_pages: RoomPages,
 }
 
 impl App {
@@ -62,6 +64,8 @@ impl App {
             default_room: default_room.clone(),
             max_members: config.limits.max_members,
             room_idle: config.room_idle,
+            presence_rate: config.limits.presence_rate,
+            presence_rate_total: config.limits.presence_rate_total,
         });
         let settings = Settings {
             default_room: default_room.as_str(),
@@ -78,6 +82,7 @@ impl App {
             rates: Rates::new(&config.limits),
             mistaken_proxy: Once::new(),
             origins: Origins::new(&config.access),
+            room_pages: RoomPages::default(),
             draining: Arc::default(),
             stalled: AtomicU64::new(0),
             counts: Arc::default(),

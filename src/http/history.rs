@@ -5,14 +5,13 @@ use hyper::{Response, StatusCode};
 use super::app::App;
 use super::body::{Body, json};
 use super::code::Code;
-use super::input::Pairs;
+use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
 
 use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 500;
 
 pub(super) fn messages(
     app: &App,
@@ -27,7 +26,7 @@ pub(super) fn page(query: &Pairs<'_>) -> Result<Page, Problem> {
     Ok(Page {
         after: cursor(query, "after")?,
         before: cursor(query, "before")?,
-        limit: limit(query)?,
+        limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
     })
 }
 
@@ -40,17 +39,6 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
             Err(Code::InvalidQuery.because(format!("{key} is an event id like mfz3k1q8x04z-1042")))
         }
         cursor => Ok(Some(cursor)),
-    }
-}
-
-fn limit(query: &Pairs<'_>) -> Result<usize, Problem> {
-    let Some(limit) = query.one("limit")? else {
-        return Ok(DEFAULT_LIMIT);
-    };
-    let digits = limit.bytes().all(|byte| byte.is_ascii_digit());
-    match limit.parse() {
-        Ok(limit) if digits && (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-        _ => Err(Code::InvalidQuery.because("limit is a number from 1 to 500")),
     }
 }
 

@@ -13,6 +13,9 @@ use super::problem::Problem;
 use super::request_body::RequestBody;
 use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
 
+/// The most entries of a page.
+pub(super) const MAX_LIMIT: usize = 500;
+
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// The pairs of a query or a form, percent-decoded to bytes. What they must be
@@ -88,6 +91,18 @@ fn decode(part: &str) -> Cow<'_, [u8]> {
     match part.contains('+') {
         true => Cow::Owned(percent_decode_str(&part.replace('+', " ")).collect()),
         false => percent_decode_str(part).into(),
+    }
+}
+
+/// The query's `limit`: how many entries a page has at most.
+pub(super) fn limit(query: &Pairs<'_>) -> Result<Option<usize>, Problem> {
+    let Some(limit) = query.one("limit")? else {
+        return Ok(None);
+    };
+    let digits = limit.bytes().all(|byte| byte.is_ascii_digit());
+    match limit.parse() {
+        Ok(limit) if digits && (1..=MAX_LIMIT).contains(&limit) => Ok(Some(limit)),
+        _ => Err(Code::InvalidQuery.because("limit is a number from 1 to 500")),
     }
 }
 

@@ -1,32 +1,30 @@
 //! `GET /rooms/{room}/members` and `GET /rooms`: who is here, and where.
+//!
+//! Neither is encoded for each request: the members once for each change, the
+//! pages of rooms at a bounded rate. All requests share the same bytes.
 
-use hyper::Response;
-use serde::Serialize;
+use hyper::{Response, StatusCode};
 
 use super::app::App;
-use super::body::{Body, json_of};
+use super::body::{Body, json};
+use super::code::Code;
+use super::input::{Pairs, limit};
+use super::problem::Problem;
+use super::room_pages::PageKey;
+use crate::chat::RoomName;
 
-use crate::chat::{Members, RoomName, RoomSummary};
+const DEFAULT_LIMIT: usize = 100;
 
 pub(super) fn members(app: &App, room: &RoomName) -> Response<Body> {
-    #[derive(Serialize)]
-    struct MembersOf<'a> {
-        room: &'a RoomName,
-        #[serde(flatten)]
-        members: Members,
-    }
-    json_of(&MembersOf {
-        room,
-        members: app.hub.members(room),
-    })
+    json(StatusCode::OK, app.hub.members(room))
 }
 
-pub(super) fn rooms(app: &App) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Rooms {
-        rooms: Vec<RoomSummary>,
-    }
-    json_of(&Rooms {
-        rooms: app.hub.rooms(),
-    })
+pub(super) fn rooms(app: &App, query: &Pairs<'_>) -> Result<Response<Body>, Problem> {
+    let after = query.one("after")?.map(RoomName::parse).transpose();
+    let after = after.map_err(|_| Code::InvalidQuery.because("after is the name of a room"))?;
+    let key = PageKey {
+        after,
+        limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
+    };
+    Ok(json(StatusCode::OK, app.room_pages.get(&app.hub, key)))
 }

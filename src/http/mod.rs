@@ -31,6 +31,7 @@ mod publish;
 mod quality;
 mod request_body;
 mod robots;
+mod room_pages;
 mod route;
 mod service;
 mod status;

@@ -56,11 +56,6 @@ impl Problem {
         self.code
     }
 
-    #[cfg(test)]
-    pub(super) fn detail(&self) -> &str {
-        &self.detail
-    }
-
     pub(super) fn not_found() -> Self {
         Code::NotFound.because("there is nothing here; see / for the chat")
     }

@@ -127,7 +127,7 @@ async fn dispatch(
         Route::ManyEvents => events::of_many_rooms(app, &asked()),
         Route::SsePhp => events::of_the_demo(app, &asked()),
         Route::Members(room) => Ok(members::members(app, &room_of_path(room)?)),
-        Route::Rooms => Ok(members::rooms(app)),
+        Route::Rooms => members::rooms(app, &query()),
         Route::Home => Box::pin(app.page.home(request.headers())).await,
         Route::RoomPage(room) => {
             room_of_path(room)?;

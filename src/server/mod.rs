@@ -266,6 +266,9 @@ async fn tick(app: Arc<App>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        app.hub.tick();
+        // In parts, so that requests are answered in between.
+        while app.hub.look_after_some() {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -98,6 +98,8 @@ const FLAGS: &[(&str, &str)] = &[
     ("stream-burst", "200"),
     ("busy-retry", "30s..1m"),
     ("max-members", "100000"),
+    ("presence-rate", "1MiB"),
+    ("presence-rate-total", "8MiB"),
     ("publish-rate", "5/s"),
     ("publish-burst", "60"),
     ("room-rate", "50/s"),

@@ -305,6 +305,42 @@ async fn the_list_of_rooms_is_not_there_unless_it_is_wanted() {
 }
 
 #[tokio::test]
+async fn the_list_of_rooms_comes_in_pages() {
+    let server = TestServer::start_with(|config| config.list_rooms = true);
+    for room in ["c", "a", "%C3%A9", "b"] {
+        server.say(room, "hi").await;
+    }
+    for (query, expected) in [
+        ("", serde_json::json!([["a", "b", "c", "\u{e9}"], null])),
+        ("?limit=2", serde_json::json!([["a", "b"], "b"])),
+        (
+            "?limit=2&after=b",
+            serde_json::json!([["c", "\u{e9}"], null]),
+        ),
+        ("?limit=1&after=b", serde_json::json!([["c"], "c"])),
+        ("?after=bb", serde_json::json!([["c", "\u{e9}"], null])),
+        ("?after=%C3%A9", serde_json::json!([[], null])),
+    ] {
+        let page = server.get(&format!("/rooms{query}")).await.json();
+        let rooms = page["rooms"].as_array().unwrap().iter();
+        let names: Vec<_> = rooms.map(|room| room["room"].clone()).collect();
+        let found = serde_json::json!([names, page.get("next")]);
+        assert_eq!(found, expected, "{query}");
+    }
+    for query in [
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "limit=1&limit=2",
+        "after=",
+        "after=a%20b",
+    ] {
+        let response = server.get(&format!("/rooms?{query}")).await;
+        assert_refused(&response, 400, "invalid_query");
+    }
+}
+
+#[tokio::test]
 async fn the_demo_can_be_switched_off() {
     let server = TestServer::start_with(|config| config.demo = false);
     let mut witness = Witness::of(&server, "lobby").await;

@@ -15,6 +15,8 @@ fn limits() -> Limits {
         default_room: room("a"),
         max_members: 100_000,
         room_idle: Duration::from_secs(60),
+        presence_rate: 1 << 20,
+        presence_rate_total: 8 << 20,
     }
 }
 
@@ -55,6 +57,12 @@ fn held(hub: &Hub, name: &str) -> usize {
         limit: usize::MAX,
     };
     hub.page(&room(name), page).frames.len()
+}
+
+/// How many members `GET /rooms/{room}/members` counts.
+fn members(hub: &Hub, name: &str) -> u64 {
+    let members: serde_json::Value = serde_json::from_slice(&hub.members(&room(name))).unwrap();
+    members["count"].as_u64().unwrap()
 }
 
 async fn idle_for(hub: &Hub, seconds: u64) {
@@ -130,7 +138,7 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
     };
     assert!(matches!(hub.subscribe(both), Err(TooMany::Rooms(_))));
     assert_eq!(
-        hub.rooms().len(),
+        hub.room_count(),
         2,
         "not even the one that there was room for"
     );
@@ -147,7 +155,7 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
         presence: false,
     };
     assert!(matches!(hub.subscribe(wish), Err(TooMany::Rooms(_))));
-    assert_eq!((hub.readers(), hub.rooms().len()), (0, 3));
+    assert_eq!((hub.readers(), hub.room_count()), (0, 3));
     assert_eq!(say(&hub, "a", "x").seq(), 4);
 }
 
@@ -171,7 +179,7 @@ fn one_member_too_many_is_refused_and_a_name_that_is_in_comes_in_again() {
         enter(&["a", "b"], Some("Bob")),
         Err(TooMany::Members)
     ));
-    assert_eq!(hub.members(&room("a")).count, 1, "it has entered none");
+    assert_eq!(members(&hub, "a"), 1, "it has entered none");
     let _again = enter(&["a", "b"], Some("Ann")).unwrap();
     let _one = enter(&["a"], Some("Bob")).unwrap();
     let _nameless = enter(&["a", "b"], None).unwrap();
@@ -212,9 +220,9 @@ fn the_budget_takes_from_the_loud_room_and_spares_the_quiet_one() {
     let text = "x".repeat(1000);
     (0..500).for_each(|_| drop(say(&hub, "loud", &text)));
     assert_eq!(held(&hub, "quiet"), 1);
-    let (added_up, kept) = hub.lock().bytes();
+    let [added_up, kept] = hub.lock().held();
     assert_eq!(added_up, kept);
-    assert!((90_000..=100_000).contains(&kept), "{kept}");
+    assert!((90_000..=100_000).contains(&kept.0), "{kept:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,9 +231,9 @@ async fn an_idle_room_is_forgotten_and_who_comes_back_is_told() {
     let first = id(&hub, say(&hub, "a", "x").seq());
     let last = id(&hub, say(&hub, "a", "y").seq());
     idle_for(&hub, 59).await;
-    assert_eq!(hub.rooms().len(), 1);
+    assert_eq!(hub.room_count(), 1);
     idle_for(&hub, 1).await;
-    assert_eq!((hub.rooms().len(), hub.lock().bytes()), (0, (0, 0)));
+    assert_eq!((hub.room_count(), hub.lock().held()), (0, [(0, 0); 2]));
 
     let mut missed = reader(&hub, "a", Some(Cursor::Id(first)));
     let expected = Gap {
@@ -278,10 +286,10 @@ async fn a_room_with_a_reader_is_kept_and_one_where_nothing_was_said_goes_at_onc
     let (kept, gone) = (reader(&hub, "a", None), reader(&hub, "b", None));
     drop(gone);
     idle_for(&hub, 3600).await;
-    assert_eq!(hub.rooms().len(), 1);
+    assert_eq!(hub.room_count(), 1);
     drop(kept);
     hub.tick();
-    assert_eq!(hub.rooms().len(), 0);
+    assert_eq!(hub.room_count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,7 +319,7 @@ async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
     );
     drop(alice);
     idle_for(&hub, 4).await;
-    assert_eq!(hub.members(&room("a")).count, 1);
+    assert_eq!(members(&hub, "a"), 1);
     idle_for(&hub, 1).await;
     assert!(
         next()
@@ -353,6 +361,143 @@ fn id(hub: &Hub, seq: u64) -> EventId {
     }
 }
 
+/// A stream of these rooms, under a name or without, that gets presence events.
+fn attend(hub: &Arc<Hub>, rooms: &[&str], name: Option<&str>) -> Subscription {
+    let wish = Subscribe {
+        rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
+        cursor: None,
+        backlog: Backlog::Last(0),
+        name: name.map(|name| UserName::parse(name).unwrap()),
+        presence: true,
+    };
+    hub.subscribe(wish).unwrap()
+}
+
+/// Bytes of the presence events that are ready.
+fn take_presence(subscription: &mut Subscription) -> usize {
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    let mut bytes = 0;
+    while let std::task::Poll::Ready(delivery) = subscription.poll_next(&mut cx) {
+        bytes += delivery.event().text_len();
+    }
+    bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn twelve_joins_and_leaves_at_the_border_cost_eight_thousand_readers_little() {
+    let hub = Hub::new(limits());
+    let names: Vec<String> = (0..200).map(|number| format!("name {number}")).collect();
+    let _members: Vec<Subscription> = names
+        .iter()
+        .map(|name| attend(&hub, &["a"], Some(name)))
+        .collect();
+    let _readers: Vec<Subscription> = (0..8000).map(|_| attend(&hub, &["a"], None)).collect();
+    let mut watcher = attend(&hub, &["a"], None);
+    idle_for(&hub, 60).await;
+    assert!(take_presence(&mut watcher) > 5000, "the list of its start");
+    idle_for(&hub, 600).await;
+    let (start, mut bytes) = (hub.totals().presence_bytes, 0);
+    for _ in 0..12 {
+        drop(attend(&hub, &["a"], Some("visitor")));
+        for _ in 0..10 {
+            idle_for(&hub, 1).await;
+            bytes += take_presence(&mut watcher);
+        }
+    }
+    assert!(
+        (1..=24 * 128).contains(&bytes),
+        "{bytes} bytes for 24 changes"
+    );
+    let cost = hub.totals().presence_bytes - start;
+    assert_eq!(cost, bytes as u64 * 8201, "as it is counted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_presence_of_all_rooms_shares_one_rate_in_turn() {
+    let hub = Hub::new(Limits {
+        max_rooms: 200,
+        presence_rate_total: 10_000,
+        ..limits()
+    });
+    let names: Vec<String> = (0..100).map(|number| format!("room{number:03}")).collect();
+    let rooms: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut watchers: Vec<Subscription> = (0..10).map(|_| attend(&hub, &rooms, None)).collect();
+    watchers
+        .iter_mut()
+        .for_each(|watcher| assert!(take_presence(watcher) > 0));
+    let _member = attend(&hub, &rooms, Some("Alice"));
+    let mut bytes = Vec::new();
+    for _ in 0..20 {
+        idle_for(&hub, 1).await;
+        bytes.push(watchers.iter_mut().map(take_presence).sum::<usize>());
+    }
+    // A second is paid ahead, and the event that goes over it is sent whole.
+    assert!(bytes.iter().all(|&bytes| bytes <= 22_000), "{bytes:?}");
+    let all: usize = bytes.iter().sum();
+    let event = concat!(
+        "event: presence\n",
+        r#"data: {"room":"room000","count":1,"joined":[{"name":"Alice","#,
+        r#""since":"2026-11-27T00:00:00.000Z"}],"left":[]}"#,
+        "\n\n"
+    );
+    assert_eq!(all, 10 * 100 * event.len(), "each reader got each room's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lock_looks_after_a_bounded_number_of_rooms() {
+    let hub = Hub::new(Limits {
+        max_rooms: 2000,
+        ..limits()
+    });
+    for number in 0..1000 {
+        say(&hub, &format!("room{number}"), "x");
+    }
+    hub.tick();
+    assert!(!hub.look_after_some(), "nothing is due");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let mut rounds = 0;
+    loop {
+        let before = hub.room_count();
+        let more = hub.look_after_some();
+        assert!(before - hub.room_count() <= 64);
+        rounds += 1;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(
+        (hub.room_count(), rounds),
+        (0, 1000_usize.div_ceil(64)),
+        "rooms left, and rounds"
+    );
+    assert_eq!(hub.lock().held(), [(0, 0); 2]);
+}
+
+#[test]
+fn the_budget_takes_from_many_large_rooms_and_counts_what_is_left() {
+    let hub = Hub::new(Limits {
+        history_budget: 200_000,
+        max_rooms: 100,
+        ..limits()
+    });
+    let text = "x".repeat(1000);
+    for number in 0..50 {
+        say(&hub, &format!("quiet{number}"), "x");
+    }
+    for number in 0..1000 {
+        say(&hub, &format!("loud{}", number % 5), &text);
+    }
+    let [added_up, kept] = hub.lock().held();
+    assert_eq!(added_up, kept);
+    assert!((195_000..=200_000).contains(&kept.0), "{kept:?}");
+    let loud: Vec<usize> = (0..5)
+        .map(|number| held(&hub, &format!("loud{number}")))
+        .collect();
+    let (least, most) = (loud.iter().min().unwrap(), loud.iter().max().unwrap());
+    assert!(most - least <= most / 4, "{loud:?}");
+    assert!((0..50).all(|number| held(&hub, &format!("quiet{number}")) == 1));
+}
+
 #[tokio::test]
 async fn what_was_done_is_counted() {
     let hub = Hub::new(Limits {
@@ -388,6 +533,7 @@ async fn what_was_done_is_counted() {
             history_bytes: totals.history_bytes,
             messages: 4,
             message_bytes: 2 + 3 + 5 + 4,
+            presence_bytes: 0,
             resumes: 1,
             replayed: 2,
             gaps: [1, 0, 1, 0],

@@ -15,6 +15,8 @@ fn hub(history: usize) -> Arc<Hub> {
         default_room: rooms(&["a"]).remove(0),
         max_members: 100_000,
         room_idle: std::time::Duration::from_secs(60),
+        presence_rate: 1 << 20,
+        presence_rate_total: 8 << 20,
     })
 }
 
@@ -240,10 +242,10 @@ async fn dropping_a_stream_leaves_its_rooms() {
     drop(first);
     assert_eq!(hub.readers(), 1);
     hub.tick();
-    assert_eq!(hub.rooms().len(), 1);
+    assert_eq!(hub.room_count(), 1);
     drop(second);
     hub.tick();
-    assert_eq!(hub.rooms().len(), 0);
+    assert_eq!(hub.room_count(), 0);
 }
 
 fn id(hub: &Hub, seq: u64) -> EventId {

@@ -50,6 +50,16 @@ pub(super) struct LimitFlags {
     #[arg(long, env = "SSE_CHAT_MAX_MEMBERS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_MEMBERS)]
     max_members: usize,
 
+    /// Bytes per second for the presence events of one room, counted once for each reader; a room with more readers gets them less often
+    #[arg(long, env = "SSE_CHAT_PRESENCE_RATE", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_PRESENCE_RATE))]
+    presence_rate: Size,
+
+    /// Bytes per second for the presence events of all rooms together
+    #[arg(long, env = "SSE_CHAT_PRESENCE_RATE_TOTAL", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_PRESENCE_RATE_TOTAL))]
+    presence_rate_total: Size,
+
     /// Messages that one address may say, such as 5/s or 100/m; none for any number
     #[arg(long, env = "SSE_CHAT_PUBLISH_RATE", value_name = "RATE", value_parser = parse_rate,
           default_value_t = RateOrNone(Some(config::DEFAULT_PUBLISH_RATE)))]
@@ -137,6 +147,8 @@ impl From<LimitFlags> for Limits {
             stream_burst: flags.stream_burst,
             busy_retry: flags.busy_retry.0,
             max_members: flags.max_members,
+            presence_rate: flags.presence_rate.0,
+            presence_rate_total: flags.presence_rate_total.0,
             publish_rate: flags.publish_rate.0,
             publish_burst: flags.publish_burst,
             room_rate: flags.room_rate.0,

@@ -46,8 +46,14 @@ impl Talk {
             *here = members.iter().map(|member| clean(&member.name)).collect();
             return vec![format!("{} in {room}: {}", change.count, names(here))];
         }
-        let joined = names_of(&change.joined, |name| here.insert(name.to_owned()));
+        let is_count = change.joined.is_empty() && change.left.is_empty();
+        if is_count {
+            // The count alone voids the list.
+            here.clear();
+        }
+        // A name may have left and joined again between two events.
         let left = names_of(&change.left, |name| here.remove(name));
+        let joined = names_of(&change.joined, |name| here.insert(name.to_owned()));
         let mut lines = Vec::new();
         if !joined.is_empty() {
             lines.push(format!("came to {room}: {}", names(&joined)));
@@ -55,7 +61,7 @@ impl Talk {
         if !left.is_empty() {
             lines.push(format!("left {room}: {}", names(&left)));
         }
-        if change.joined.is_empty() && change.left.is_empty() {
+        if is_count {
             lines.push(format!("{} in {room}", change.count));
         }
         lines
@@ -195,6 +201,27 @@ mod tests {
         let left = format!(r#"{{"room":"a","count":0,"joined":[],"left":{ada}}}"#);
         assert_eq!(about(&left), "left a: Ada");
         assert_eq!(about(&left), "");
+    }
+
+    #[test]
+    fn a_count_alone_voids_the_list_and_a_name_may_leave_and_join_in_one_event() {
+        let mut talk = Talk::default();
+        let mut about = |event: &str| {
+            let here: Here = serde_json::from_str(event).unwrap();
+            talk.about(&Told::Presence(here)).join("|")
+        };
+        let ada = r#"[{"name":"Ada"}]"#;
+        let list = format!(r#"{{"room":"a","count":1,"members":{ada}}}"#);
+        let again = format!(r#"{{"room":"a","count":1,"joined":{ada},"left":{ada}}}"#);
+        let left = format!(r#"{{"room":"a","count":0,"joined":[],"left":{ada}}}"#);
+        let count = r#"{"room":"a","count":180}"#;
+        assert_eq!(about(&list), "1 in a: Ada");
+        assert_eq!(about(&again), "came to a: Ada|left a: Ada");
+        assert_eq!(about(&left), "left a: Ada", "the name was in the list");
+        assert_eq!(about(&list), "1 in a: Ada");
+        assert_eq!(about(count), "180 in a");
+        assert_eq!(about(&left), "", "the list was void");
+        assert_eq!(about(&list), "1 in a: Ada", "a list may come at any time");
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl Sources {
             self.sum(|worker| &worker.delivered_bytes)
                 + counts.delivered_bytes.load(Ordering::Relaxed),
         )?;
+        page.counter(
+            "sse_chat_presence_bytes",
+            "Bytes of presence events, once for each reader that gets them",
+            totals.presence_bytes,
+        )?;
         page.gauge(
             "sse_chat_history_messages",
             "Messages in the history of all rooms",

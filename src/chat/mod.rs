@@ -17,6 +17,7 @@ mod printable;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
 mod replay;
+mod replay_budget;
 mod request_hash;
 mod room;
 mod room_key;
@@ -35,8 +36,9 @@ pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Snapshot};
 pub use printable::is_printable;
+pub use replay_budget::{ReplayBucket, ReplayBudget};
 pub use room_key::RoomKey;
 pub use rooms::{Limits, NotPublished, Published, TooMany, TooManyRooms};
 pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
-pub use subscription::{LiveFrom, Subscription};
+pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;

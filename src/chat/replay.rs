@@ -16,8 +16,8 @@ use super::room::Room;
 use super::room_key::RoomKey;
 use super::rooms::Rooms;
 
-/// How much one look takes along: a reader's pending bytes are bounded by it,
-/// beside what its connection buffers.
+/// How many bytes one look takes for a reader whose writer forgets what its
+/// socket does not take.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
 /// One room of a stream.
@@ -46,8 +46,8 @@ pub(super) struct Found {
     pub(super) all: bool,
 }
 
-/// What history has for these seats after `cursor`, up to about 64 KiB.
-pub(super) fn look(rooms: &Rooms, seats: &[Seat], cursor: u64) -> Found {
+/// What history has for these seats after `cursor`, up to about `most` bytes.
+pub(super) fn look(rooms: &Rooms, seats: &[Seat], cursor: u64, most: usize) -> Found {
     let mut sources: Vec<Source<'_>> = seats
         .iter()
         .enumerate()
@@ -58,7 +58,7 @@ pub(super) fn look(rooms: &Rooms, seats: &[Seat], cursor: u64) -> Found {
         all: false,
     };
     let mut bytes = 0;
-    while bytes < BATCH_BYTES {
+    while bytes < most {
         let next = sources
             .iter_mut()
             .filter_map(|source| Some((source.position()?, source)))

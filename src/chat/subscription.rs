@@ -12,6 +12,7 @@ mod own;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::own::Own;
 use super::delivery::{Delivery, GapReason, Hello};
@@ -20,6 +21,7 @@ use super::hub::Hub;
 use super::membership::{Attendance, Membership};
 use super::outlet::Outlet;
 use super::replay::{BATCH_BYTES, Seat, look};
+use super::replay_budget::{Draws, ReplayBudget};
 use super::room_key::RoomKey;
 use super::rooms::{Rooms, TooMany};
 use super::start::{Start, Subscribe, hello_room};
@@ -41,11 +43,34 @@ pub struct Subscription {
     queue: VecDeque<(usize, Delivery)>,
     /// How many of `queue` were found in history: those at its front.
     found: usize,
-    /// Messages of them that were handed out, and are not counted yet.
-    replayed: u64,
+    /// What was handed out of them, and is not counted yet.
+    replayed: Replayed,
+    /// Messages up to this seq were published before the stream began: what it
+    /// gets of them is replay, and drawn from its budget.
+    replay_through: u64,
+    /// `None` for a reader whose replay is not limited, or is over.
+    draws: Option<Draws>,
     /// The seq of the last thing handed out: of its rooms' messages, all up to
     /// here were handed out or announced as lost. `queue` goes on from here.
     cursor: u64,
+}
+
+/// Messages that were handed out of history.
+#[derive(Debug, Default)]
+struct Replayed {
+    messages: u64,
+    bytes: u64,
+}
+
+/// How far [`Subscription::catch_up`] came.
+#[derive(Debug)]
+pub enum Progress {
+    /// There may be more after what is ready.
+    More,
+    /// The budget is spent: there is no more until then.
+    Paused(Instant),
+    /// There is no more after what is ready.
+    Live(LiveFrom),
 }
 
 /// Where a reader has gone live: what an [`Outlet`] brings from here on is for it.
@@ -88,8 +113,10 @@ impl Subscription {
                 hub.counts.resumed();
             }
             let told = names.iter().filter_map(|room| hello_room(rooms, room));
-            (Start::of(rooms, &wish), told.collect())
+            (Start::of(rooms, &wish), told.collect::<Vec<_>>())
         };
+        let newest = rooms.iter().filter_map(|room| room.newest);
+        let replay_through = newest.map(|id| id.seq).max().unwrap_or(0);
         // Not under the lock: what drops a membership takes it. What is said
         // from here on is found in history by the first look.
         Ok(Self {
@@ -104,7 +131,9 @@ impl Subscription {
             gaps: start.gaps,
             queue: VecDeque::new(),
             found: 0,
-            replayed: 0,
+            replayed: Replayed::default(),
+            replay_through,
+            draws: None,
             cursor: start.cursor,
         })
     }
@@ -135,7 +164,9 @@ impl Subscription {
             gaps: VecDeque::new(),
             queue: VecDeque::new(),
             found: 0,
-            replayed: 0,
+            replayed: Replayed::default(),
+            replay_through: 0,
+            draws: None,
             cursor,
         }
     }
@@ -155,19 +186,73 @@ impl Subscription {
         self.cursor
     }
 
+    /// From now on its replay is drawn from `budget`: the messages that were
+    /// published before the stream began, and the members that it is told of
+    /// first. What is published later is never paced, so that a stream ends
+    /// its replay however much is published meanwhile.
+    pub fn pace(&mut self, budget: ReplayBudget) {
+        let waiting = &self.membership.hub.counts.replays_waiting;
+        self.draws = Some(Draws::new(budget, waiting));
+    }
+
+    /// Its replay is not paced any more: the stream is to end, and everything
+    /// that it missed comes first.
+    pub fn end_pacing(&mut self) {
+        self.draws = None;
+        if let Some(own) = &mut self.own {
+            own.end_pause();
+        }
+    }
+
     /// Makes ready what history has next, up to about 64 KiB. If that is all
     /// of it, the reader goes live on `outlet` under the same lock: a message
     /// is either made ready here or comes through the outlet.
     ///
     /// Only when nothing is ready any more.
-    pub fn catch_up(&mut self, outlet: &Arc<Outlet>) -> Option<LiveFrom> {
+    pub fn catch_up(&mut self, outlet: &Arc<Outlet>, now: Instant) -> Progress {
+        self.look_on(outlet, BATCH_BYTES, now)
+    }
+
+    /// The same for up to about `most` bytes.
+    fn look_on(&mut self, outlet: &Arc<Outlet>, most: usize, now: Instant) -> Progress {
         debug_assert!(self.queue.is_empty(), "what is ready comes first");
+        if let Some(until) = self.draws.as_ref().and_then(|draws| draws.waits_until(now)) {
+            return Progress::Paused(until);
+        }
         let hub = Arc::clone(&self.membership.hub);
         let rooms = &mut *hub.lock();
-        let found = look(rooms, &self.seats, self.cursor);
+        let found = look(rooms, &self.seats, self.cursor, most);
         self.queue = found.deliveries;
         self.found = self.queue.len();
-        (found.all && self.tell_members(rooms)).then(|| self.go_live(rooms, outlet))
+        let all = found.all && self.tell_members(rooms);
+        if let Err(until) = self.draw(now) {
+            (self.queue, self.found) = (VecDeque::new(), 0);
+            return Progress::Paused(until);
+        }
+        match all {
+            true => Progress::Live(self.go_live(rooms, outlet)),
+            false => Progress::More,
+        }
+    }
+
+    /// Draws what is ready from the budget.
+    fn draw(&mut self, now: Instant) -> Result<(), Instant> {
+        let bytes = self.replay_bytes();
+        match &mut self.draws {
+            Some(draws) if bytes > 0 => draws.draw(bytes, now),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many bytes of what is ready are replay.
+    fn replay_bytes(&self) -> usize {
+        let is_replay = |delivery: &&Delivery| match delivery {
+            Delivery::Update(frame) => frame.seq() <= self.replay_through,
+            Delivery::Members(_) => true,
+            Delivery::Gap(_) | Delivery::Presence(_) => false,
+        };
+        let ready = self.queue.iter().map(|(_, delivery)| delivery);
+        ready.filter(is_replay).map(Delivery::bytes).sum()
     }
 
     /// Makes ready who is here, for a reader that wants to know and was not
@@ -198,6 +283,7 @@ impl Subscription {
     }
 
     fn go_live(&mut self, rooms: &mut Rooms, outlet: &Arc<Outlet>) -> LiveFrom {
+        self.draws = None;
         for seat in &mut self.seats {
             let room = rooms
                 .get_mut(&seat.room)
@@ -256,6 +342,9 @@ impl Subscription {
 
     /// Forgets what was made ready and not handed out: it is looked for anew.
     pub fn rewind(&mut self) {
+        if let Some(draws) = &self.draws {
+            draws.give_back(self.replay_bytes());
+        }
         self.queue = VecDeque::new();
         self.end_replay();
     }
@@ -271,7 +360,10 @@ impl Subscription {
             return;
         }
         self.found -= 1;
-        self.replayed += u64::from(matches!(told, Delivery::Update(_)));
+        if let Delivery::Update(_) = told {
+            self.replayed.messages += 1;
+            self.replayed.bytes += told.bytes() as u64;
+        }
         if self.found == 0 {
             self.end_replay();
         }
@@ -281,9 +373,9 @@ impl Subscription {
     /// message of each would be an addition to one place.
     fn end_replay(&mut self) {
         self.found = 0;
-        if self.replayed > 0 {
-            let replayed = std::mem::take(&mut self.replayed);
-            self.membership.hub.counts.replayed(replayed);
+        let Replayed { messages, bytes } = std::mem::take(&mut self.replayed);
+        if messages > 0 {
+            self.membership.hub.counts.replayed(messages, bytes);
         }
     }
 

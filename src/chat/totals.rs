@@ -1,7 +1,8 @@
 //! What is counted of the rooms and their streams. Plain numbers: who shows
 //! them, and how, is not known here.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::delivery::GapReason;
 
@@ -28,6 +29,10 @@ pub struct Totals {
     pub resumes: u64,
     /// Messages that streams were given from history.
     pub replayed: u64,
+    /// Bytes of these messages.
+    pub replayed_bytes: u64,
+    /// Streams whose replay waits for its budget.
+    pub replays_waiting: usize,
     /// Gaps that streams were told of, in the order of [`GapReason::ALL`].
     pub gaps: [u64; GapReason::ALL.len()],
     /// Streams with an outlet of their own that it was too full for.
@@ -39,6 +44,8 @@ pub struct Totals {
 pub(super) struct Counts {
     pub(super) resumes: AtomicU64,
     pub(super) replayed: AtomicU64,
+    pub(super) replayed_bytes: AtomicU64,
+    pub(super) replays_waiting: Arc<AtomicUsize>,
     pub(super) gaps: [AtomicU64; GapReason::ALL.len()],
     pub(super) overrun: AtomicU64,
 }
@@ -48,8 +55,9 @@ impl Counts {
         self.resumes.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn replayed(&self, messages: u64) {
+    pub(super) fn replayed(&self, messages: u64, bytes: u64) {
         self.replayed.fetch_add(messages, Ordering::Relaxed);
+        self.replayed_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn told_of_gap(&self, reason: GapReason) {
@@ -65,6 +73,8 @@ impl Counts {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         totals.resumes = get(&self.resumes);
         totals.replayed = get(&self.replayed);
+        totals.replayed_bytes = get(&self.replayed_bytes);
+        totals.replays_waiting = self.replays_waiting.load(Ordering::Relaxed);
         totals.gaps = self.gaps.each_ref().map(get);
         totals.overrun = get(&self.overrun);
     }

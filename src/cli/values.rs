@@ -1,6 +1,7 @@
 //! Values as they are typed on the command line: times, sizes, rates, switches.
 //! Each is shown as it is typed, and one that is none says what one looks like.
 
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -48,6 +49,30 @@ impl std::fmt::Display for Size {
             None => write!(f, "{}", self.0),
         }
     }
+}
+
+/// Bytes a second as they are typed: `2MiB`; or `none`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SizeOrNone(pub(super) Option<NonZeroUsize>);
+
+impl std::fmt::Display for SizeOrNone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(size) => Size(size.get()).fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+pub(super) fn parse_size_or_none(text: &str) -> Result<SizeOrNone, String> {
+    if text == "none" {
+        return Ok(SizeOrNone(None));
+    }
+    let size = parse_size(text)
+        .ok()
+        .and_then(|size| NonZeroUsize::new(size.0));
+    size.map(|size| SizeOrNone(Some(size)))
+        .ok_or_else(|| "not a size like 2MiB, 500KiB or none".to_owned())
 }
 
 /// A rate as it is typed: `5/s`, `100/m`; or `none`.

@@ -2,7 +2,7 @@
 //! bytes and time. The defaults are those of a small public server.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -37,6 +37,14 @@ pub const DEFAULT_PUBLISH_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
 pub const DEFAULT_ROOM_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwrap());
 /// Messages that may be said in one room at once.
 pub const DEFAULT_ROOM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
+/// Bytes a second of replay that one address may draw: 20 addresses fill a line
+/// of 320 Mbit/s, and a full room takes 2 s.
+pub const DEFAULT_REPLAY_RATE: NonZeroUsize = NonZeroUsize::new(2 << 20).unwrap();
+/// Bytes of replay that one address may draw at once: eight full rooms, or 32 KiB
+/// for each of 1,000 readers that come back together.
+pub const DEFAULT_REPLAY_BURST: usize = 32 << 20;
+/// Bytes a second below which no replay would ever end.
+pub const MIN_REPLAY_RATE: usize = 1024;
 /// Bytes of a request's head. The longest URL that the protocol allows fits:
 /// `/events` with 100 rooms of 64 characters, each 12 bytes percent-encoded, is
 /// 77,400 bytes. The rest is for the other fields.
@@ -119,6 +127,11 @@ pub struct Limits {
     pub room_rate: Option<Rate>,
     /// How many of them at once.
     pub room_burst: NonZeroU32,
+    /// Bytes a second of replay that one address may draw, history pages
+    /// included; `None` for any number.
+    pub replay_rate: Option<NonZeroUsize>,
+    /// How many of them at once.
+    pub replay_burst: usize,
     /// Whether what is counted for each address is counted for clients on
     /// this machine, too.
     pub limit_loopback: bool,
@@ -165,6 +178,8 @@ impl Default for Limits {
             publish_burst: DEFAULT_PUBLISH_BURST,
             room_rate: Some(DEFAULT_ROOM_RATE),
             room_burst: DEFAULT_ROOM_BURST,
+            replay_rate: Some(DEFAULT_REPLAY_RATE),
+            replay_burst: DEFAULT_REPLAY_BURST,
             limit_loopback: false,
             max_head_bytes: DEFAULT_MAX_HEAD_BYTES,
             head_budget: DEFAULT_HEAD_BUDGET,
@@ -244,6 +259,7 @@ impl Limits {
             )
             .chain(others)
             .chain(self.head_checks())
+            .chain(self.replay_checks())
     }
 
     fn head_checks(&self) -> [(&'static str, bool, &'static str); 2] {
@@ -257,6 +273,22 @@ impl Limits {
                 "--head-budget",
                 self.head_budget <= 1 << 30,
                 "must be at most 1 GiB (1073741824)",
+            ),
+        ]
+    }
+
+    fn replay_checks(&self) -> [(&'static str, bool, &'static str); 2] {
+        let rate = self.replay_rate;
+        [
+            (
+                "--replay-rate",
+                rate.is_none_or(|rate| rate.get() >= MIN_REPLAY_RATE),
+                "must be at least 1024 bytes a second, or none",
+            ),
+            (
+                "--replay-burst",
+                self.replay_burst <= 1 << 40,
+                "must be at most 1 TiB (1099511627776)",
             ),
         ]
     }
@@ -314,6 +346,10 @@ mod tests {
         bad("--idle-timeout", |limits| {
             limits.idle_timeout = Duration::ZERO
         });
+        bad("--replay-rate", |limits| {
+            limits.replay_rate = NonZeroUsize::new(1023)
+        });
+        bad("--replay-burst", |limits| limits.replay_burst = usize::MAX);
         bad("--stall", |limits| limits.stall = Duration::ZERO);
         bad("--send-buffer", |limits| limits.send_buffer = usize::MAX);
         bad("--accept-queue", |limits| limits.accept_queue = 0);

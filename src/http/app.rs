@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 
 use super::counts::Counts;
 use super::draining::Draining;
-use super::guard::{Admission, Origins, Rates};
+use super::guard::{Admission, Origins, Rates, Replays};
 use super::page::{Page, Settings};
 use super::room_pages::RoomPages;
 use crate::chat::{Hub, Limits, RoomName};
@@ -29,6 +29,7 @@ pub struct App {
     /// Who is here.
     pub admission: Arc<Admission>,
     pub(super) rates: Rates,
+    pub(super) replays: Replays,
     /// The operator was told of a proxy that does not say whom it asks for, or
     /// is not believed.
     pub(super) mistaken_proxy: Once,
@@ -80,6 +81,7 @@ impl App {
             page,
             admission: Admission::new(config.limits.clone()),
             rates: Rates::new(&config.limits),
+            replays: Replays::new(&config.limits),
             mistaken_proxy: Once::new(),
             origins: Origins::new(&config.access),
             room_pages: RoomPages::default(),

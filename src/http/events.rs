@@ -2,6 +2,7 @@
 //! written then is in `stream`.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -128,7 +129,10 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
         return Ok(busy::stream(app, asked.method, Reason::Address));
     };
     match app.hub.subscribe(wish) {
-        Ok(subscription) => {
+        Ok(mut subscription) => {
+            if let Some(budget) = app.replays.of(asked.client, Instant::now()) {
+                subscription.pace(budget);
+            }
             let stream = EventStream::new(app, subscription, permit);
             Ok(event_stream(Body::Events(Box::new(stream))))
         }

@@ -1,5 +1,8 @@
 //! `GET /rooms/{room}/messages`: a part of a room's history.
 
+use std::net::IpAddr;
+use std::time::Instant;
+
 use hyper::{Response, StatusCode};
 
 use super::app::App;
@@ -8,18 +11,25 @@ use super::code::Code;
 use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
-
 use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
 
+/// A page is drawn from the budget for replay of `client`, as streams are.
 pub(super) fn messages(
     app: &App,
+    client: IpAddr,
     room: &RoomName,
     query: &Pairs<'_>,
 ) -> Result<Response<Body>, Problem> {
     let page = app.hub.page(room, page(query)?);
-    Ok(json(StatusCode::OK, encode(room, page)))
+    let messages = encode(room, page);
+    let now = Instant::now();
+    if let Some(budget) = app.replays.of(client, now) {
+        let drawn = budget.draw_now(messages.left(), now);
+        drawn.map_err(Problem::too_much_replay)?;
+    }
+    Ok(json(StatusCode::OK, messages))
 }
 
 pub(super) fn page(query: &Pairs<'_>) -> Result<Page, Problem> {

@@ -74,6 +74,12 @@ impl Problem {
             .retry_after(AFTER_A_RESTART)
     }
 
+    pub(super) fn too_much_replay(after: Duration) -> Self {
+        Code::RateLimited
+            .because("your address has drawn too much history; ask again later")
+            .retry_after(after)
+    }
+
     pub(super) fn not_this_host() -> Self {
         Code::CrossOrigin.because(
             "the server does not answer to this host name; --allowed-host names those it answers to",

@@ -8,6 +8,7 @@
 mod reader;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use tokio::runtime::Runtime;
 
 use self::reader::Reader;
 use crate::chat::{
-    Backlog, ClientId, Draft, EventId, MessageText, NotPublished, Published, RoomName,
-    Subscription, TooMany, UserName,
+    Backlog, ClientId, Draft, EventId, MessageText, NotPublished, Published, ReplayBucket,
+    ReplayBudget, RoomName, Subscription, TooMany, UserName,
 };
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::http::App;
 
 /// How streams reach their readers.
@@ -106,18 +107,23 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// Servers that hold much, little or nothing.
+/// Servers that hold much, little or nothing, and pace replay or do not.
 pub(crate) fn config() -> impl Strategy<Value = Config> {
     (
         prop_oneof![Just(0usize), Just(1), Just(5), Just(300)],
         prop_oneof![Just(900usize), Just(1 << 20)],
         2..5usize,
+        prop_oneof![Just(None), Just(NonZeroUsize::new(200_000))],
     )
-        .prop_map(|(history, history_budget, max_rooms)| Config {
+        .prop_map(|(history, history_budget, max_rooms, replay_rate)| Config {
             history,
             history_budget,
             max_rooms,
             room_idle: Duration::from_secs(60),
+            limits: Limits {
+                replay_rate,
+                ..Limits::default()
+            },
             ..Config::default()
         })
 }
@@ -184,6 +190,14 @@ struct World<T> {
     /// All that was ever said, by room.
     said: BTreeMap<&'static str, Vec<Said>>,
     readers: Vec<Reader>,
+    /// What all readers draw on, if replay is paced.
+    budget: Option<ReplayBudget>,
+}
+
+fn full_budget(config: &Config) -> Option<ReplayBudget> {
+    let rate = config.limits.replay_rate?;
+    let bucket = ReplayBucket::new(rate, 1000, std::time::Instant::now());
+    Some(ReplayBudget::new([Arc::new(bucket)]))
 }
 
 impl<T: Transport> World<T> {
@@ -198,6 +212,7 @@ impl<T: Transport> World<T> {
         let app = Arc::new(App::new(config.clone()).unwrap());
         Self {
             runtime,
+            budget: full_budget(&config),
             config,
             transport: T::of(&app),
             app,
@@ -293,17 +308,28 @@ impl<T: Transport> World<T> {
         (0..READERS).for_each(|reader| self.hang_up(reader));
         self.app = Arc::new(App::new(self.config.clone()).unwrap());
         self.transport = T::of(&self.app);
+        self.budget = full_budget(&self.config);
     }
 
     /// Everybody is there and reads all there is: now nothing may be missing.
     fn finish(&mut self) {
         for reader in 0..READERS {
+            let mut quiet = 0;
             loop {
                 let bytes = self.read(reader, usize::MAX);
-                if bytes.is_empty() {
+                self.readers[reader].receive(&bytes, &self.said);
+                if !bytes.is_empty() {
+                    continue;
+                }
+                // Long enough for the replay of all readers.
+                quiet += 1;
+                if self.budget.is_none() || !self.readers[reader].is_connected || quiet > 10 {
                     break;
                 }
-                self.readers[reader].receive(&bytes, &self.said);
+                self.pass(Duration::from_millis(200));
+                if self.readers[reader].is_connected && self.transport.has_ended(reader) {
+                    self.hang_up(reader);
+                }
             }
             self.readers[reader].check_complete(&self.said);
         }
@@ -350,7 +376,12 @@ impl<T: Transport> World<T> {
         let reader = &mut self.readers[number];
         if !reader.is_connected {
             match reader.connect(&self.app, &self.said) {
-                Ok(subscription) => self.transport.open(number, subscription),
+                Ok(mut subscription) => {
+                    if let Some(budget) = &self.budget {
+                        subscription.pace(budget.clone());
+                    }
+                    self.transport.open(number, subscription);
+                }
                 Err(TooMany::Rooms(_)) => return Vec::new(),
                 Err(TooMany::Members) => unreachable!("their number has no bound here"),
             }

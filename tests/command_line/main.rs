@@ -104,6 +104,8 @@ const FLAGS: &[(&str, &str)] = &[
     ("publish-burst", "60"),
     ("room-rate", "50/s"),
     ("room-burst", "200"),
+    ("replay-rate", "2MiB"),
+    ("replay-burst", "32MiB"),
     ("limit-loopback", ""),
     ("max-head-bytes", "81920"),
     ("head-budget", "8MiB"),

@@ -34,6 +34,8 @@ mod first_write;
 mod gone_clients;
 #[path = "../over_tcp/last_request.rs"]
 mod last_request;
+#[path = "../over_tcp/paced_replay.rs"]
+mod paced_replay;
 #[path = "../over_tcp/resume.rs"]
 mod resume;
 #[path = "../over_tcp/slow_reader.rs"]

@@ -38,6 +38,7 @@ mod large_heads;
 mod last_request;
 mod limits;
 mod metrics;
+mod paced_replay;
 mod page;
 mod page_folder;
 mod publish;

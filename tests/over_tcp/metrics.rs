@@ -57,6 +57,8 @@ async fn messages_and_deliveries_count_exactly_whoever_writes() {
         ("sse_chat_worker_waiting_events{worker=\"0\"}", 0.0),
         ("sse_chat_replays_total", 0.0),
         ("sse_chat_replayed_messages_total", 0.0),
+        ("sse_chat_replayed_bytes_total", 0.0),
+        ("sse_chat_replays_waiting", 0.0),
     ] {
         assert_eq!(scrape.get(name), value, "{name}");
     }
@@ -142,6 +144,8 @@ async fn resumes_count_what_was_replayed_and_each_gap_by_its_reason() {
     let scrape = Scrape::when(&server, |scrape| both(scrape).iter().all(|&n| n >= 7.0)).await;
     assert_eq!(both(&scrape), [7.0, 7.0]);
     assert_eq!(scrape.get("sse_chat_replays_total"), 4.0);
+    let bytes = scrape.get("sse_chat_replayed_bytes_total");
+    assert!((7.0 * 100.0..7.0 * 400.0).contains(&bytes), "{bytes}");
 }
 
 #[tokio::test]

@@ -536,9 +536,12 @@ async fn what_was_done_is_counted() {
             presence_bytes: 0,
             resumes: 1,
             replayed: 2,
+            replayed_bytes: totals.replayed_bytes,
+            replays_waiting: 0,
             gaps: [1, 0, 1, 0],
             overrun: 0,
         }
     );
     assert!(totals.history_bytes > 0);
+    assert!((200..400).contains(&totals.replayed_bytes), "{totals:?}");
 }

@@ -2,10 +2,13 @@
 //! has a transport of its own for each reader.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Subscription;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Progress, Subscription};
 use crate::chat::delivery::{Delivery, GapReason};
 use crate::chat::hub::Hub;
 use crate::chat::membership::Membership;
@@ -21,6 +24,12 @@ const BOUNDS: OutletBounds = OutletBounds {
     bytes: 256 * 1024,
 };
 
+/// How many bytes one look takes: what is ready stays with the stream for as
+/// long as its client takes nothing, in about 100 bytes for each message.
+const LOOK_BYTES: usize = 8 * 1024;
+/// A stream that waits keeps its tables for so many deliveries at the most.
+const KEPT_PLACES: usize = 8;
+
 /// What a stream of its own goes live by.
 #[derive(Debug)]
 pub(super) struct Own {
@@ -30,6 +39,8 @@ pub(super) struct Own {
     /// Everything since then comes through the outlet.
     live: bool,
     taken: Vec<Live>,
+    /// Set while the budget of its replay is spent.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Subscription {
@@ -40,12 +51,16 @@ impl Subscription {
                 return Poll::Ready(delivery);
             }
             let own = self.own.get_or_insert_with(|| Own::of(&self.membership));
+            if let Some(pause) = &mut own.pause {
+                ready!(pause.as_mut().poll(cx));
+                own.pause = None;
+            }
             if !own.live {
-                let outlet = Arc::clone(&own.outlet);
-                let joined = self.catch_up(&outlet).is_some();
-                self.own.as_mut().expect("it is there").live = joined;
+                self.look_for_more();
                 continue;
             }
+            own.taken.shrink_to(KEPT_PLACES);
+            self.queue.shrink_to(KEPT_PLACES);
             match ready!(own.outlet.poll_take(cx, &mut own.taken)) {
                 Ok(_) => {
                     for Live { room, news, .. } in own.taken.drain(..) {
@@ -60,6 +75,18 @@ impl Subscription {
                     }
                 }
             }
+        }
+    }
+
+    fn look_for_more(&mut self) {
+        let own = self.own.as_ref().expect("it is made before the first look");
+        let outlet = Arc::clone(&own.outlet);
+        let progress = self.look_on(&outlet, LOOK_BYTES, Instant::now().into_std());
+        let own = self.own.as_mut().expect("it was there just now");
+        match progress {
+            Progress::More => {}
+            Progress::Paused(until) => own.pause = Some(Box::pin(sleep_until(until.into()))),
+            Progress::Live(_) => own.live = true,
         }
     }
 
@@ -87,6 +114,10 @@ fn enqueue(
 }
 
 impl Own {
+    pub(super) fn end_pause(&mut self) {
+        self.pause = None;
+    }
+
     fn of(membership: &Membership) -> Self {
         Self {
             outlet: Arc::new(Outlet::new(BOUNDS)),
@@ -94,6 +125,7 @@ impl Own {
             rooms: Arc::clone(membership.rooms()),
             live: false,
             taken: Vec::new(),
+            pause: None,
         }
     }
 }

@@ -168,7 +168,10 @@ fn a_gap_that_was_not_told_yet_keeps_its_reason() {
         bytes: 1000,
     }));
     for _ in 0..2 {
-        assert!(reader.catch_up(&outlet).is_some());
+        assert!(matches!(
+            reader.catch_up(&outlet, std::time::Instant::now()),
+            Progress::Live(_)
+        ));
         let gap = reader.ready().find_map(|delivery| match delivery {
             Delivery::Gap(gap) => Some(gap.reason),
             _ => None,
@@ -253,4 +256,35 @@ fn id(hub: &Hub, seq: u64) -> EventId {
         epoch: hub.epoch(),
         seq,
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_its_own_waits_for_its_budget_and_loses_nothing() {
+    let hub = hub(1000);
+    let said: Vec<u64> = (0..50)
+        .map(|_| say_text(&hub, "a", &"x".repeat(850)))
+        .collect();
+    let now = tokio::time::Instant::now();
+    let rate = std::num::NonZeroUsize::new(10 * 1024).unwrap();
+    let bucket = crate::chat::ReplayBucket::new(rate, 0, now.into_std());
+    let mut reader = reader(&hub, &["a"], None, Backlog::All);
+    reader.pace(ReplayBudget::new([Arc::new(bucket)]));
+    // One look is free, and a reader of the whole room waits after it.
+    let mut first = Vec::new();
+    while let std::task::Poll::Ready(delivery) =
+        reader.poll_next(&mut Context::from_waker(std::task::Waker::noop()))
+    {
+        assert!(matches!(delivery, Delivery::Update(_)), "{delivery:?}");
+        first.push(delivery);
+    }
+    assert!((5..15).contains(&first.len()), "{}", first.len());
+    assert_eq!(hub.totals().replays_waiting, 1);
+    let rest = seqs(&mut reader, 50 - first.len()).await;
+    assert_eq!(rest, said[first.len()..]);
+    let waited = now.elapsed().as_secs_f32();
+    assert!((3.0..6.0).contains(&waited), "{waited}");
+    let later = say(&hub, "a");
+    assert_eq!(seqs(&mut reader, 1).await, [later]);
+    assert_eq!(hub.totals().replays_waiting, 0);
+    assert!(hub.totals().replayed_bytes > 42_500, "{:?}", hub.totals());
 }

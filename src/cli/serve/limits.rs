@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use clap::{ArgAction, Args};
 
 use super::super::values::{
-    RateOrNone, Size, Time, Times, parse_rate, parse_size, parse_switch, parse_time, parse_times,
+    RateOrNone, Size, SizeOrNone, Time, Times, parse_rate, parse_size, parse_size_or_none,
+    parse_switch, parse_time, parse_times,
 };
 use crate::config::{self, Limits};
 
@@ -77,6 +78,16 @@ pub(super) struct LimitFlags {
     /// How many of them at once
     #[arg(long, env = "SSE_CHAT_ROOM_BURST", value_name = "COUNT", default_value_t = config::DEFAULT_ROOM_BURST)]
     room_burst: NonZeroU32,
+
+    /// Bytes a second of replay and history pages that one address may draw, such as 2MiB; none for any number
+    #[arg(long, env = "SSE_CHAT_REPLAY_RATE", value_name = "SIZE", value_parser = parse_size_or_none,
+          default_value_t = SizeOrNone(Some(config::DEFAULT_REPLAY_RATE)))]
+    replay_rate: SizeOrNone,
+
+    /// How many of them at once
+    #[arg(long, env = "SSE_CHAT_REPLAY_BURST", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_REPLAY_BURST))]
+    replay_burst: Size,
 
     /// Limit clients on this machine, too: by address, and what they say
     #[arg(long, env = "SSE_CHAT_LIMIT_LOOPBACK", action = ArgAction::SetTrue, value_parser = parse_switch)]
@@ -153,6 +164,8 @@ impl From<LimitFlags> for Limits {
             publish_burst: flags.publish_burst,
             room_rate: flags.room_rate.0,
             room_burst: flags.room_burst,
+            replay_rate: flags.replay_rate.0,
+            replay_burst: flags.replay_burst.0,
             limit_loopback: flags.limit_loopback,
             max_head_bytes: flags.max_head_bytes.0,
             head_budget: flags.head_budget.0,

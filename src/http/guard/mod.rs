@@ -10,6 +10,7 @@ mod origin;
 #[cfg(any(fuzzing, test))]
 pub(super) mod properties;
 mod rates;
+mod replays;
 
 pub(super) use self::admission::RequestPermit;
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
@@ -18,3 +19,4 @@ pub(super) use self::host::check_host;
 pub use self::host::is_allowed;
 pub(super) use self::origin::{Grant, Origins};
 pub(super) use self::rates::{Rates, TooFast, Whose};
+pub(super) use self::replays::Replays;

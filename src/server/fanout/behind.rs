@@ -1,5 +1,6 @@
-//! A reader that is behind: served from history at the pace of its socket. The
-//! state, and its two seams, are explained in the parent module.
+//! A reader that is behind: served from history at the pace of its socket, and
+//! of its budget for replay. The state, and its two seams, are explained in the
+//! parent module.
 
 use std::io;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use super::pace::Told;
 use super::parked::Parked;
 use super::socket::{Socket, Written, broken_off, write};
-use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Subscription};
+use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Progress, Subscription};
 use crate::http::{MAX_WRITE_BYTES, Opening};
+use crate::sse;
 
 /// A reader that does not have everything yet.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Behind<S> {
     is_ending: bool,
     /// It may write, and waits for its turn.
     pub(super) queued: bool,
+    /// The budget of its replay is spent: it waits until then.
+    pub(super) paused: Option<Instant>,
     /// When the socket took something last; at first, since when it is behind.
     pub(super) progress: Instant,
     /// When the reader was given something last.
@@ -50,6 +54,8 @@ pub(super) enum Step {
     Again,
     /// The socket is full.
     Wait,
+    /// The budget of its replay is spent until then.
+    Pause(Instant),
     /// It has everything.
     Whole,
     /// The stream ended, as it should.
@@ -67,6 +73,7 @@ impl<S: Socket> Behind<S> {
             first: First::Opening(opening.first),
             is_ending: false,
             queued: false,
+            paused: None,
             progress: now,
             quiet_since: now,
         }
@@ -86,14 +93,31 @@ impl<S: Socket> Behind<S> {
             first: First::after(rest),
             is_ending: false,
             queued: false,
+            paused: None,
             progress: now,
             quiet_since: reader.quiet_since,
         }
     }
 
-    /// From now on it ends once it has everything.
+    /// From now on it ends once it has everything, for which it waits no more.
     pub(super) fn end(&mut self) {
         self.is_ending = true;
+        self.subscription.end_pacing();
+    }
+
+    /// Its pause is over. It took nothing meanwhile because it was given nothing.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        self.paused = None;
+        self.progress = now;
+    }
+
+    /// A ping while it is paused, unless its socket has something to take first.
+    pub(super) fn ping(&mut self, now: Instant, told: &mut Told) -> Step {
+        if !matches!(self.first, First::Nothing) {
+            return Step::Wait;
+        }
+        self.first = First::Rest(sse::Encoded::ping().chunk().clone());
+        self.send_first(now, told)
     }
 
     /// One write; `bye` makes what a stream ends with. Where the reader went
@@ -108,16 +132,21 @@ impl<S: Socket> Behind<S> {
         if let First::Rest(_) | First::Bye(_) = self.first {
             return (self.send_first(now, told), None);
         }
-        let live = self.subscription.catch_up(outlet);
-        let step = match self.send_ready(now, told) {
-            Step::Whole if live.is_none() => Step::Again,
-            Step::Whole if self.is_ending => {
+        let progress = self.subscription.catch_up(outlet, now);
+        let sent = self.send_ready(now, told);
+        let step = match (&sent, &progress) {
+            (Step::Whole, Progress::More) => Step::Again,
+            (Step::Whole, Progress::Paused(until)) => Step::Pause(*until),
+            (Step::Whole, Progress::Live(_)) if self.is_ending => {
                 self.first = First::Bye(bye());
                 Step::Again
             }
-            step => step,
+            _ => sent,
         };
-        (step, live)
+        match progress {
+            Progress::Live(live) => (step, Some(live)),
+            Progress::More | Progress::Paused(_) => (step, None),
+        }
     }
 
     fn send_first(&mut self, now: Instant, told: &mut Told) -> Step {

@@ -19,7 +19,9 @@
 //! **Behind** ([`behind::Behind`]): it is new, or it came back, or its socket
 //! did not take a whole write. It is served from history, at the pace of its
 //! socket, as a [`Subscription`](crate::chat::Subscription) of its own. What it
-//! keeps of what it is sent is at most the rest of one event.
+//! keeps of what it is sent is at most the rest of one event. While the budget
+//! for replay of its address is spent it is paused: it gets pings, and goes on
+//! when its part of the budget is there.
 //!
 //! # The two seams
 //!

@@ -2,14 +2,16 @@
 //! neither threads nor polls: it is told what is ready, and is given the time.
 //!
 //! How a reader goes from one state to the other is in `seams`, what depends
-//! on time alone in `clock`, what others may know of it in `counting`.
+//! on time alone in `clock`, readers that wait for their budget in `pauses`,
+//! what others may know of it in `counting`.
 
 mod clock;
 mod counting;
+mod pauses;
 mod seams;
 mod taken;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -50,6 +52,8 @@ pub(super) struct Readers<S: Socket> {
     /// Readers that are behind and may write, in their order. Who is in it
     /// without being `queued` has left, and another one has its token.
     able: VecDeque<usize>,
+    /// Exactly the readers that are paused, by when their pauses end.
+    pauses: BTreeSet<(Instant, usize)>,
     /// While the server drains: when each reader's turn comes, the next last.
     turns: Option<Vec<(Instant, usize)>>,
     /// When the clock was looked at last.
@@ -107,6 +111,7 @@ impl<S: Socket> Readers<S> {
             places: Slab::new(),
             groups: Groups::new(),
             able: VecDeque::new(),
+            pauses: BTreeSet::new(),
             turns: None,
             ticked: now,
             taken: Taken::default(),
@@ -237,6 +242,7 @@ impl<S: Socket> Readers<S> {
                 match step {
                     Step::Again | Step::Whole => self.queue(token),
                     Step::Wait => {}
+                    Step::Pause(until) => self.pause(token, until),
                     Step::Ended => self.end(token),
                     Step::Gone(error) => self.lose(token, &error),
                 }
@@ -288,9 +294,17 @@ impl<S: Socket> Readers<S> {
     /// A reader goes, wherever it is.
     fn remove(&mut self, token: usize) {
         let place = self.places.remove(token);
-        if let State::Parked { group, index, .. } = place.state {
-            drop(self.take_out(group, index));
-            self.remove_if_empty(group);
+        match place.state {
+            State::Parked { group, index, .. } => {
+                drop(self.take_out(group, index));
+                self.remove_if_empty(group);
+            }
+            State::Behind(behind) => {
+                if let Some(until) = behind.paused {
+                    self.pauses.remove(&(until, token));
+                }
+            }
+            State::Moving => {}
         }
         if self.places.is_empty() {
             self.shrink();

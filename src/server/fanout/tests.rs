@@ -2,6 +2,7 @@ mod counting;
 mod ending;
 mod leaving;
 mod promises;
+mod replaying;
 mod threads;
 mod time;
 mod wire;
@@ -92,6 +93,7 @@ impl Bench {
 
     fn work_once(&mut self) -> bool {
         let told = self.tell();
+        self.readers.end_pauses(self.now);
         self.readers.catch_up(2, self.now) || told
     }
 

@@ -104,11 +104,12 @@ impl<'a> Worker<'a> {
             self.readers.tick(now);
             self.next_tick = now + tick(&self.app.config);
         }
+        let next_replay = self.readers.end_pauses(now);
         // Last, since all that comes before lets readers fall behind.
         busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
         match busy {
             true => Some(Duration::ZERO),
-            false => self.pause(next_end),
+            false => self.pause(next_end.into_iter().chain(next_replay)),
         }
     }
 
@@ -154,10 +155,10 @@ impl<'a> Worker<'a> {
         self.readers.end_due(ENDS_AT_ONCE, now)
     }
 
-    /// The time until the next tick, or until a reader's turn to end.
-    fn pause(&self, next_end: Option<Instant>) -> Option<Duration> {
+    /// The time until the next tick, or until the first of `others`.
+    fn pause(&self, others: impl Iterator<Item = Instant>) -> Option<Duration> {
         let tick = (!self.readers.is_empty()).then_some(self.next_tick);
-        let next = tick.into_iter().chain(next_end).min()?;
+        let next = tick.into_iter().chain(others).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 }

@@ -122,6 +122,16 @@ impl Sources {
             "Messages given to readers out of history",
             totals.replayed,
         )?;
+        page.counter(
+            "sse_chat_replayed_bytes",
+            "Bytes of these messages",
+            totals.replayed_bytes,
+        )?;
+        page.gauge(
+            "sse_chat_replays_waiting",
+            "Streams whose replay waits until --replay-rate allows more",
+            totals.replays_waiting,
+        )?;
         let reasons = GapReason::ALL.map(GapReason::as_str);
         page.counters(
             "sse_chat_gaps",

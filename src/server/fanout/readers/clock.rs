@@ -19,12 +19,14 @@ impl<S: Socket> Readers<S> {
         let pause = now.saturating_duration_since(std::mem::replace(&mut self.ticked, now));
         for group in self.groups.numbers() {
             let config = &self.app.config;
-            let is_due = |reader: &Parked<S>| is_ping_due(reader, config, now);
+            let is_due =
+                |reader: &Parked<S>| is_ping_due(reader.token, reader.quiet_since, config, now);
             self.groups
                 .get_mut(group)
                 .ping(now, is_due, &mut self.pace, &mut self.left);
             self.settle(group, now);
         }
+        self.ping_paused(now);
         // If the whole process stood still, nobody could have taken anything.
         if pause < self.app.config.limits.stall / 2 + 2 * tick(&self.app.config) {
             self.end_stalled(now);
@@ -32,14 +34,15 @@ impl<S: Socket> Readers<S> {
         self.shrink();
     }
 
-    /// Ends those who took nothing for too long. One that may write and has to
-    /// wait for its turn is not to blame.
+    /// Ends readers that took nothing for too long. The time does not count in
+    /// which a reader waits for its turn to write, or for its budget.
     fn end_stalled(&mut self, now: Instant) {
         let stall = self.app.config.limits.stall;
         let mut stalled = Vec::new();
         for (token, place) in &mut self.places {
             if let State::Behind(behind) = &mut place.state
                 && !behind.queued
+                && behind.paused.is_none()
                 && now.saturating_duration_since(behind.progress) >= stall
             {
                 behind.socket.abandon();
@@ -74,6 +77,7 @@ impl<S: Socket> Readers<S> {
         let next = turns.last().map(|(at, _)| *at);
         for (_, token) in ending {
             self.unpark(token, now);
+            self.end_pause(token, now);
             if let Some(behind) = self.behind(token) {
                 behind.end();
                 self.queue(token);
@@ -85,11 +89,16 @@ impl<S: Socket> Readers<S> {
 
 /// Pings are due between 7/8 of the time and all of it, by a reader's own part
 /// of that: no stream is silent for longer than it was promised.
-fn is_ping_due<S>(reader: &Parked<S>, config: &Config, now: Instant) -> bool {
+pub(super) fn is_ping_due(
+    token: usize,
+    quiet_since: Instant,
+    config: &Config,
+    now: Instant,
+) -> bool {
     // The golden section spreads any number of tokens evenly.
-    let part = (reader.token as f64 * 0.618_033_988_749_895).fract();
+    let part = (token as f64 * 0.618_033_988_749_895).fract();
     let early = config.ping.mul_f64(PING_SPREAD * part);
-    now.saturating_duration_since(reader.quiet_since) + early + tick(config) >= config.ping
+    now.saturating_duration_since(quiet_since) + early + tick(config) >= config.ping
 }
 
 /// How often [`Readers::tick`] wants to be called.

@@ -1,0 +1,137 @@
+//! The budget of each address for replay: bytes out of history, on streams and
+//! on pages.
+//!
+//! The table is bounded like those of [`super::rates`]: an address is one of
+//! 65,536 slots, by a hash that nobody outside knows.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::network::Network;
+use crate::chat::{ReplayBucket, ReplayBudget};
+use crate::config::Limits;
+
+/// The table is looked through only when it has more buckets than this, and
+/// twice as many as the last time.
+const FEW: usize = 64;
+
+/// The replay budgets of all addresses.
+#[derive(Debug)]
+pub(in super::super) struct Replays {
+    limits: Limits,
+    hasher: RandomState,
+    buckets: Mutex<Buckets>,
+}
+
+/// Buckets that somebody draws on, or that are not full again.
+#[derive(Debug, Default)]
+struct Buckets {
+    by_slot: HashMap<u16, Arc<ReplayBucket>>,
+    /// How many of them were kept when the table was looked through last.
+    kept: usize,
+}
+
+impl Replays {
+    pub(in super::super) fn new(limits: &Limits) -> Self {
+        Self {
+            limits: limits.clone(),
+            hasher: RandomState::new(),
+            buckets: Mutex::default(),
+        }
+    }
+
+    /// What `client` may draw; `None` for any number of bytes.
+    pub(in super::super) fn of(&self, client: IpAddr, now: Instant) -> Option<ReplayBudget> {
+        let rate = self.limits.replay_rate?;
+        if !self.limits.concerns(client) {
+            return None;
+        }
+        let slot = self.hasher.hash_one(Network::of(client)) as u16;
+        let new = || Arc::new(ReplayBucket::new(rate, self.limits.replay_burst, now));
+        // A panic under the lock can only come from a bug; the others go on.
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.forget_full(now);
+        let bucket = buckets.by_slot.entry(slot).or_insert_with(new);
+        Some(ReplayBudget::new([Arc::clone(bucket)]))
+    }
+}
+
+impl Buckets {
+    fn forget_full(&mut self, now: Instant) {
+        if self.by_slot.len() < 2 * self.kept.max(FEW / 2) {
+            return;
+        }
+        let is_used = |bucket: &Arc<ReplayBucket>| Arc::strong_count(bucket) > 1;
+        self.by_slot
+            .retain(|_, bucket| is_used(bucket) || !bucket.is_full(now));
+        self.by_slot.shrink_to(FEW);
+        self.kept = self.by_slot.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn replays(change: impl FnOnce(&mut Limits)) -> Replays {
+        let mut limits = Limits {
+            replay_rate: NonZeroUsize::new(1024),
+            replay_burst: 4096,
+            ..Limits::default()
+        };
+        change(&mut limits);
+        Replays::new(&limits)
+    }
+
+    fn draw(replays: &Replays, client: &str, bytes: usize, now: Instant) -> bool {
+        let budget = replays.of(client.parse().unwrap(), now);
+        budget.is_none_or(|budget| budget.draw_now(bytes, now).is_ok())
+    }
+
+    #[test]
+    fn an_address_has_one_budget_however_often_it_comes() {
+        let (replays, now) = (replays(|_| {}), Instant::now());
+        assert!(draw(&replays, "2001:db8::1", 5000, now));
+        assert!(!draw(&replays, "2001:db8::2", 1, now), "the same /64");
+        assert!(draw(&replays, "192.0.2.1", 5000, now));
+        let later = now + Duration::from_secs(1);
+        assert!(draw(&replays, "2001:db8::1", 1, later));
+    }
+
+    #[test]
+    fn this_machine_and_a_server_without_a_rate_are_not_limited() {
+        let now = Instant::now();
+        let limited = replays(|_| {});
+        assert!((0..9).all(|_| draw(&limited, "127.0.0.1", 1 << 20, now)));
+        let loopback = replays(|limits| limits.limit_loopback = true);
+        assert!(!(0..9).all(|_| draw(&loopback, "127.0.0.1", 1 << 20, now)));
+        let free = replays(|limits| limits.replay_rate = None);
+        assert!((0..9).all(|_| draw(&free, "192.0.2.1", 1 << 20, now)));
+    }
+
+    #[test]
+    fn a_bucket_is_kept_until_it_is_full_again() {
+        let (replays, now) = (replays(|_| {}), Instant::now());
+        let held = replays.of("192.0.2.1".parse().unwrap(), now);
+        for network in 0..1000u32 {
+            let client = IpAddr::from((0x0B00_0000 + network).to_be_bytes());
+            let budget = replays.of(client, now).unwrap();
+            assert!(budget.draw_now(1, now).is_ok());
+        }
+        let count = || replays.buckets.lock().unwrap().by_slot.len();
+        assert!(count() > 900, "{}", count());
+        let later = now + Duration::from_secs(1);
+        for network in 0..1000u32 {
+            let client = IpAddr::from((0x0C00_0000 + network).to_be_bytes());
+            replays.of(client, later);
+        }
+        assert!(count() <= 1000, "{}", count());
+        drop(held);
+    }
+}

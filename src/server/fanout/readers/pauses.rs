@@ -1,0 +1,67 @@
+//! Readers whose budget for replay is spent: they are not written to but for
+//! pings, and go on when their part of the budget is there.
+
+use std::time::Instant;
+
+use super::super::behind::Step;
+use super::super::socket::Socket;
+use super::clock::is_ping_due;
+use super::{Readers, State};
+
+impl<S: Socket> Readers<S> {
+    /// A reader has to wait until then. Its socket may take bytes meanwhile,
+    /// and it finds that it still has to wait.
+    pub(super) fn pause(&mut self, token: usize, until: Instant) {
+        let Some(behind) = self.behind(token) else {
+            return;
+        };
+        let before = behind.paused.replace(until);
+        if let Some(before) = before.filter(|before| *before != until) {
+            self.pauses.remove(&(before, token));
+        }
+        self.pauses.insert((until, token));
+    }
+
+    /// Readers whose pauses are over may write. Says when the next one ends.
+    pub(in super::super) fn end_pauses(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(&(until, token)) = self.pauses.first() {
+            if until > now {
+                return Some(until);
+            }
+            self.pauses.pop_first();
+            self.end_pause(token, now);
+            self.queue(token);
+        }
+        None
+    }
+
+    /// A reader waits no more, if it did.
+    pub(super) fn end_pause(&mut self, token: usize, now: Instant) {
+        let Some(behind) = self.behind(token) else {
+            return;
+        };
+        if let Some(until) = behind.paused {
+            behind.go_on(now);
+            self.pauses.remove(&(until, token));
+        }
+    }
+
+    /// A ping to those that are paused and for which it is time.
+    pub(super) fn ping_paused(&mut self, now: Instant) {
+        let tokens: Vec<usize> = self.pauses.iter().map(|&(_, token)| token).collect();
+        for token in tokens {
+            self.ping_if_due(token, now);
+        }
+    }
+
+    fn ping_if_due(&mut self, token: usize, now: Instant) {
+        let State::Behind(behind) = &mut self.places[token].state else {
+            return;
+        };
+        if is_ping_due(token, behind.quiet_since, &self.app.config, now)
+            && let Step::Gone(error) = behind.ping(now, &mut self.pace.told)
+        {
+            self.lose(token, &error);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Replay is drawn from a budget for each address: nothing of it is lost, and it
+//! is nobody else's. The same tests run with readers that stay on hyper.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use sse_chat::config::Config;
+
+use super::support::{EventReader, TestServer};
+
+const FROM_THE_START: &str = "/rooms/lobby/events?backlog=all";
+const PAGE: &str = "/rooms/lobby/messages?limit=500";
+
+/// Clients come through a proxy on this machine, which the tests stand in for.
+fn with_rate(rate: usize) -> impl FnOnce(&mut Config) {
+    move |config| {
+        config.access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.limits.replay_rate = NonZeroUsize::new(rate);
+        config.limits.replay_burst = 0;
+        config.ping = Duration::from_millis(200);
+    }
+}
+
+/// A server whose lobby holds so many messages of 4,000 bytes.
+async fn filled(messages: usize, change: impl FnOnce(&mut Config)) -> TestServer {
+    let server = TestServer::start_with(change);
+    for number in 1..=messages {
+        let text = format!("{number} {}", "x".repeat(4000));
+        server.say("lobby", &text).await;
+    }
+    server
+}
+
+async fn reader(server: &TestServer, client: &str) -> EventReader {
+    let from = [("x-forwarded-for", client)];
+    let mut reader = server.events_with(FROM_THE_START, &from).await;
+    reader.expect("hello").await;
+    reader
+}
+
+/// Reads all messages, whatever comes between them.
+async fn read_all(reader: &mut EventReader, messages: usize) {
+    for number in 1..=messages {
+        let update = reader.find("update").await;
+        assert_eq!(update.data["number"], number);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_draws_too_much_waits_and_gets_everything() {
+    let rate = 1 << 20;
+    let server = filled(100, with_rate(rate)).await;
+    let begun = Instant::now();
+    let mut readers = [
+        reader(&server, "192.0.2.1").await,
+        reader(&server, "192.0.2.1").await,
+        reader(&server, "192.0.2.1").await,
+    ];
+    for reader in &mut readers {
+        read_all(reader, 100).await;
+    }
+    let least = (3 * 100 * 4000 - 2 * 64 * 1024) as f64 / rate as f64;
+    let took = begun.elapsed().as_secs_f64();
+    assert!(took >= least, "{took} s, where {least} are the least");
+    server.say("lobby", "live").await;
+    for reader in &mut readers {
+        assert_eq!(reader.find("update").await.data["message"], "live");
+    }
+}
+
+#[tokio::test]
+async fn another_address_and_this_machine_do_not_wait() {
+    let server = filled(100, with_rate(1024)).await;
+    let mut spent = reader(&server, "192.0.2.1").await;
+    // It has its first part, and would get the next one in a minute.
+    spent.find("ping").await;
+    let mut waiting = reader(&server, "192.0.2.1").await;
+    waiting.expect("ping").await;
+    assert!(server.app().hub.totals().replays_waiting > 0);
+    read_all(&mut reader(&server, "127.0.0.1").await, 100).await;
+    let mut other = reader(&server, "192.0.2.2").await;
+    assert_eq!(other.find("update").await.data["number"], 1);
+}
+
+#[tokio::test]
+async fn pages_of_history_draw_on_the_same_budget() {
+    let server = filled(50, with_rate(1024)).await;
+    let get = async |client: &str| {
+        let from = [("x-forwarded-for", client)];
+        server.request("GET", PAGE, &from, "").await
+    };
+    let first = get("2001:db8::1").await;
+    assert_eq!(first.json()["messages"].as_array().unwrap().len(), 50);
+    let second = get("2001:db8::2").await;
+    second.assert_problem(429, "rate_limited");
+    let after: u64 = second.header("retry-after").unwrap().parse().unwrap();
+    assert!((150..=250).contains(&after), "{after}");
+    assert_eq!(get("192.0.2.1").await.status, 200);
+    for _ in 0..9 {
+        assert_eq!(get("127.0.0.1").await.status, 200);
+    }
+    let mut waiting = reader(&server, "2001:db8::3").await;
+    waiting.expect("ping").await;
+}

@@ -6,11 +6,11 @@
 
 use std::vec;
 
+use bytes::Bytes;
+
+use super::body::PIECE_BYTES;
 use super::guard::RequestPermit;
 use crate::chat::Frame;
-
-/// How much is made at one time: about what hyper takes.
-const PIECE_BYTES: usize = 16 * 1024;
 
 /// A JSON object with a list of messages in it.
 #[derive(Debug)]
@@ -49,22 +49,31 @@ impl Messages {
         self.left
     }
 
-    /// The next piece; nothing after the last.
-    pub(super) fn next_piece(&mut self) -> Vec<u8> {
+    /// The next piece; nothing after the last. A message that is as large as a
+    /// piece is one of its own, and not copied.
+    pub(super) fn next_piece(&mut self) -> Bytes {
         let mut piece = std::mem::take(&mut self.start).into_bytes();
-        while piece.len() < PIECE_BYTES
-            && let Some(frame) = self.frames.next()
-        {
-            piece.extend_from_slice(&frame.json());
-            if self.frames.len() > 0 {
-                piece.push(b',');
+        while let Some(frame) = self.frames.as_slice().first() {
+            let json = frame.json();
+            let is_large = piece.len() + json.len() >= PIECE_BYTES;
+            if is_large && !piece.is_empty() {
+                break;
             }
+            self.frames.next();
+            let comma = if self.frames.len() > 0 { "," } else { "" };
+            if is_large {
+                self.start = comma.to_owned();
+                self.left -= json.len();
+                return json;
+            }
+            piece.extend_from_slice(&json);
+            piece.extend_from_slice(comma.as_bytes());
         }
         if self.frames.len() == 0 {
             piece.extend_from_slice(std::mem::take(&mut self.end).as_bytes());
         }
         self.left -= piece.len();
-        piece
+        Bytes::from(piece)
     }
 }
 
@@ -102,7 +111,8 @@ mod tests {
             let (length, mut all) = (messages.left(), Vec::new());
             while messages.left() > 0 {
                 let piece = messages.next_piece();
-                assert!((1..=PIECE_BYTES + bytes + 256).contains(&piece.len()));
+                let most = PIECE_BYTES.max(bytes + 256);
+                assert!((1..=most).contains(&piece.len()), "{}", piece.len());
                 all.extend(piece);
             }
             assert_eq!(all.len(), length);

@@ -40,7 +40,7 @@ mod stream;
 pub use access_log::{ACCESS_LOG, AccessEntry};
 pub use app::App;
 pub use bad_head::{BadHead, MAX_HEADER_FIELDS};
-pub use body::Body;
+pub use body::{Body, PIECE_BYTES};
 pub use counts::Counts;
 pub use draining::Draining;
 pub use guard::{Admission, Caller, ConnectionPermit, Refused, StreamPermit, is_allowed};

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::access_log::AccessEntry;
 use super::app::App;
+use super::body::PIECE_BYTES;
 use super::counts::Counts;
 use super::draining::{Draining, Turn};
 use super::guard::StreamPermit;
@@ -24,7 +25,8 @@ use crate::chat::{Cursor, Delivery, Hello, HelloRoom, Subscription};
 use crate::config::Config;
 use crate::sse;
 
-/// How much is joined into one write to a reader, whoever writes.
+/// How much is joined into one write to a reader by a worker, which keeps none
+/// of it. A body is kept by hyper, so there it is [`PIECE_BYTES`].
 pub const MAX_WRITE_BYTES: usize = 64 * 1024;
 
 /// The body of an event stream.
@@ -39,6 +41,8 @@ pub struct EventStream {
     subscription: Option<Subscription>,
     /// `None` until it is polled: many a stream is given away before that.
     clock: Option<Clock>,
+    /// What was taken from the subscription and did not fit into the last piece.
+    held: Option<Delivery>,
 }
 
 /// What is kept as long as a stream lives, and does its work when it is dropped.
@@ -66,6 +70,7 @@ impl EventStream {
             counts: Arc::clone(&app.counts),
             subscription: Some(subscription),
             clock: None,
+            held: None,
             kept: Kept {
                 _permit: permit,
                 access: None,
@@ -90,7 +95,8 @@ impl EventStream {
         self.subscription.is_none()
     }
 
-    /// All that is ready, as one piece; `None` at the end.
+    /// What is ready, up to a piece; `None` at the end, which comes when nothing
+    /// is ready any more.
     pub(super) fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(subscription) = &mut self.subscription else {
             return Poll::Ready(None);
@@ -98,17 +104,29 @@ impl EventStream {
         let clock = self
             .clock
             .get_or_insert_with(|| Clock::start(&self.config, &self.draining));
+        let is_ending = clock.turn.poll(&self.draining, cx).is_ready();
+        if is_ending {
+            subscription.end_pacing();
+        }
         let (mut ready, mut messages) = (Joined::default(), 0);
         if let Some(hello) = subscription.take_hello() {
             ready.push(encode_hello(&self.config, &hello).text());
         }
-        while ready.len() < MAX_WRITE_BYTES
-            && let Poll::Ready(delivery) = subscription.poll_next(cx)
-        {
+        let mut next = || match self.held.take() {
+            Some(held) => Poll::Ready(held),
+            None => subscription.poll_next(cx),
+        };
+        let mut has_all = true;
+        while let Poll::Ready(delivery) = next() {
+            let text = delivery.event().text();
+            if !ready.is_empty() && ready.len() + text.len() > PIECE_BYTES {
+                (self.held, has_all) = (Some(delivery), false);
+                break;
+            }
             messages += u64::from(matches!(delivery, Delivery::Update(_)));
-            ready.push(delivery.event().text());
+            ready.push(text);
         }
-        if clock.turn.poll(&self.draining, cx).is_ready() {
+        if is_ending && has_all {
             ready.push(bye(&self.config).text());
             self.kept = Kept::default();
             self.subscription = None;

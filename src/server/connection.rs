@@ -8,6 +8,7 @@ use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tokio::net::TcpStream;
 
 use super::Shared;
 use super::flushing::Flushing;
+use super::gate::Gate;
 use super::given::Given;
 use super::hyper_refusal;
 use super::large_head::{self, LargeHead, NoHead};
@@ -55,6 +57,7 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
         patience: Patience::of(&caller, limits),
         asked: AtomicBool::new(false),
         flushed: AtomicBool::new(true),
+        gate: Arc::new(Gate::default()),
         given: Given::default(),
     };
     let small = limits.max_head_bytes.min(SMALL_HEAD_BYTES);
@@ -77,6 +80,7 @@ struct Connection<'a> {
     /// There was a request.
     asked: AtomicBool,
     flushed: AtomicBool,
+    gate: Arc<Gate>,
     given: Given,
 }
 
@@ -107,12 +111,13 @@ impl Connection<'_> {
             self.asked.store(true, Ordering::Relaxed);
             self.patience.asked();
             self.given
-                .answer(shared, self.caller, request, &self.patience)
+                .answer(shared, self.caller, request, &self.patience, &self.gate)
         });
         let io = Flushing {
             stream,
             waits: true,
             flushed: &self.flushed,
+            gate: &self.gate,
             patience: &self.patience,
             ahead,
             refused: None,

@@ -12,6 +12,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::gate::Gate;
 use super::hyper_refusal;
 use super::patience::Patience;
 
@@ -22,6 +23,8 @@ pub(super) struct Flushing<'a> {
     /// The next write waits until the runtime has gone round once.
     pub(super) waits: bool,
     pub(super) flushed: &'a AtomicBool,
+    /// Opens when everything is flushed.
+    pub(super) gate: &'a Gate,
     pub(super) patience: &'a Patience,
     /// What was read of the socket before, and hyper reads first.
     pub(super) ahead: Bytes,
@@ -82,6 +85,7 @@ impl AsyncWrite for Flushing<'_> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.flushed.store(true, Ordering::Relaxed);
+        self.gate.open(cx);
         self.patience.flushed();
         self.waits = true;
         Poll::Ready(Ok(()))

@@ -4,13 +4,14 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response, Version};
 
 use super::Shared;
+use super::gate::{Gate, Gated};
 use super::patience::Patience;
 use crate::http::{AccessEntry, Body, BodyLeft, Caller, Opening, answer};
 
@@ -32,7 +33,8 @@ impl Given {
         caller: Caller,
         request: Request<Incoming>,
         patience: &Patience,
-    ) -> Result<Response<Body>, Infallible> {
+        gate: &Arc<Gate>,
+    ) -> Result<Response<Gated>, Infallible> {
         let access = AccessEntry::begin(&shared.app, &request, caller);
         // Before that there are no chunks, and hyper ends the stream by closing.
         let has_chunks = request.version() == Version::HTTP_11;
@@ -42,20 +44,21 @@ impl Given {
         }
         let left = response.extensions().get::<BodyLeft>().is_some();
         self.left.store(left, Ordering::Relaxed);
+        let gated = |response: Response<Body>| response.map(|body| Gated::new(body, gate));
         if !response.body().is_stream() {
             if self.is_last.load(Ordering::Relaxed) {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }
             patience.answered();
-            return Ok(response);
+            return Ok(gated(response));
         }
         if !has_chunks || !shared.fanout.takes_readers() {
-            return Ok(response);
+            return Ok(gated(response));
         }
         match Opening::of(response) {
             Ok(opening) => self.put(opening),
-            Err(response) => return Ok(response),
+            Err(response) => return Ok(gated(response)),
         }
         pending().await
     }

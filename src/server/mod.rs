@@ -9,6 +9,7 @@ mod connections;
 mod drain;
 mod fanout;
 mod flushing;
+mod gate;
 mod given;
 mod hyper_refusal;
 mod inherited;

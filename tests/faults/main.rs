@@ -40,6 +40,7 @@ mod gone;
 mod restarts;
 mod slow;
 mod stops;
+mod takers;
 mod together;
 
 use deadline::{DEADLINE, within};

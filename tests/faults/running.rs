@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::within;
 
 /// A pause between two looks at what says by itself of no change.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// Files that may be open once more: a writer's pool may have two connections.
 pub(crate) const WRITERS: usize = 4;
@@ -143,11 +143,16 @@ impl Running {
 
     /// One request, and the whole answer.
     pub(crate) async fn get(&self, path: &str) -> String {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        self.ask(&format!("{head}\r\n")).await
+    }
+
+    /// One request as it is sent, which asks for the end of its connection, and
+    /// the whole answer.
+    pub(crate) async fn ask(&self, request: &str) -> String {
         let asked = async {
             let mut client = TcpStream::connect(self.address).await?;
-            let ask =
-                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-            client.write_all(ask.as_bytes()).await?;
+            client.write_all(request.as_bytes()).await?;
             let mut answer = String::new();
             client.read_to_string(&mut answer).await?;
             io::Result::Ok(answer)
@@ -166,6 +171,12 @@ impl Running {
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = self.process().status().unwrap();
         status.vmhwm.expect("Linux tells it") * 1024
+    }
+
+    /// The memory that it uses, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = self.process().status().unwrap();
+        status.vmrss.expect("Linux tells it") * 1024
     }
 
     pub(crate) fn open_files(&self) -> usize {

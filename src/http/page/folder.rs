@@ -1,16 +1,23 @@
-//! A page of somebody's own: a folder whose files are served in place of the
-//! embedded ones, read anew for each request, so that a reload shows an edit.
+//! A page of the operator's own: a folder whose files are served in place of the
+//! embedded ones. Each request looks whether its file is still the same, so that
+//! a reload shows an edit.
 //!
-//! The folder is its owner's: links in it are followed. No request leads out
-//! of it.
+//! A file is in memory while it is sent, once for all clients that take the same
+//! version of it. The folder is its owner's: links in it are followed. No
+//! request leads out of it.
 
+use std::collections::HashMap;
+use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use tokio::fs;
+use tokio::sync::Mutex;
 
 use super::content_type::content_type;
 use super::encoding::Encoding;
@@ -24,6 +31,54 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    /// What is being sent, by name. Held while a file is read, so that requests
+    /// that come at the same time read it once.
+    sent: Mutex<HashMap<String, Sent>>,
+}
+
+/// One version of a file that is, or was, being sent.
+#[derive(Debug)]
+struct Sent {
+    version: Version,
+    /// Gone when the last client has taken it.
+    content: Weak<Content>,
+}
+
+/// What is sent of a file.
+#[derive(Debug)]
+struct Content {
+    tag: String,
+    bytes: Vec<u8>,
+}
+
+/// The bytes of a content, which is kept as long as they are.
+#[derive(Debug)]
+struct Shared(Arc<Content>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+/// What changes when a file does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    bytes: u64,
+    file: (u64, u64),
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    fn of(meta: &Metadata) -> Self {
+        Self {
+            bytes: meta.len(),
+            file: (meta.dev(), meta.ino()),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
 }
 
 impl Folder {
@@ -34,16 +89,21 @@ impl Folder {
         std::fs::File::open(path.join("index.html"))?;
         Ok(Self {
             path: path.to_owned(),
+            sent: Mutex::default(),
         })
     }
 
     pub(super) async fn page(&self, at: Place) -> io::Result<Reply> {
-        let html = String::from_utf8(self.read("index.html").await?)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "index.html is not UTF-8"))?;
-        Ok(reply(
-            "index.html",
-            place(&html, at, VERSION_OF_A_FOLDER).into_bytes(),
-        ))
+        let placed = |html: Vec<u8>| {
+            let html = String::from_utf8(html).map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, "index.html is not UTF-8")
+            })?;
+            Ok(place(&html, at, VERSION_OF_A_FOLDER).into_bytes())
+        };
+        // No file of the folder has such a name.
+        let key = format!("/{at:?}");
+        let content = self.content(&key, "index.html", placed).await?;
+        Ok(reply("index.html", content))
     }
 
     /// `path` is `NAME` or `VERSION/NAME`, as it was sent.
@@ -51,25 +111,56 @@ impl Folder {
         let Some(name) = decoded(split_version(path).1) else {
             return Ok(None);
         };
-        match self.read(&name).await {
-            Ok(bytes) => Ok(Some(reply(&name, bytes))),
+        match self.content(&name, &name, Ok).await {
+            Ok(content) => Ok(Some(reply(&name, content))),
             Err(error) if is_nothing(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+    /// What is sent of the file `name`: what others are sent under the same
+    /// `key`, or else what `make` makes of it.
+    async fn content(
+        &self,
+        key: &str,
+        name: &str,
+        make: impl FnOnce(Vec<u8>) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Arc<Content>> {
         let path = self.path.join(name);
-        let meta = fs::metadata(&path).await?;
-        if !meta.is_file() {
-            return Err(io::ErrorKind::NotFound.into());
+        let mut sent = self.sent.lock().await;
+        let version = Version::of(&servable(&path).await?);
+        let known = sent.get(key).filter(|sent| sent.version == version);
+        if let Some(content) = known.and_then(|sent| sent.content.upgrade()) {
+            return Ok(content);
         }
-        if meta.len() > MAX_FILE_BYTES {
-            let why = format!("{} bytes, where {MAX_FILE_BYTES} are the most", meta.len());
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-        }
-        fs::read(path).await
+        let bytes = make(fs::read(path).await?)?;
+        let content = Arc::new(Content {
+            tag: tag(&bytes),
+            bytes,
+        });
+        sent.retain(|_, sent| sent.content.strong_count() > 0);
+        sent.insert(
+            key.to_owned(),
+            Sent {
+                version,
+                content: Arc::downgrade(&content),
+            },
+        );
+        Ok(content)
     }
+}
+
+/// What the system knows of a file that may be sent.
+async fn servable(path: &Path) -> io::Result<Metadata> {
+    let meta = fs::metadata(path).await?;
+    if !meta.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    if meta.len() > MAX_FILE_BYTES {
+        let why = format!("{} bytes, where {MAX_FILE_BYTES} are the most", meta.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(meta)
 }
 
 /// There is no such file, in one of the ways in which systems say it.
@@ -102,14 +193,14 @@ pub(super) fn tag(bytes: &[u8]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-fn reply(name: &str, bytes: Vec<u8>) -> Reply {
+fn reply(name: &str, content: Arc<Content>) -> Reply {
     Reply {
         content_type: content_type(name),
-        tag: tag(&bytes),
+        tag: content.tag.clone(),
         encoding: Encoding::Identity,
         varies: false,
         keep: Keep::UntilAsked,
-        bytes: Bytes::from(bytes),
+        bytes: Bytes::from_owner(Shared(content)),
     }
 }
 

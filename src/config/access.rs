@@ -19,9 +19,9 @@ pub struct Access {
     /// answers to them as to `localhost`: the operator chose them, so they are no
     /// rebound names of others. They restrict nothing at other addresses.
     pub local_names: Vec<String>,
-    /// Other origins whose pages may read and write.
+    /// Other origins whose pages may read, write and join under a name.
     pub allowed_origins: Vec<Origin>,
-    /// Whether the pages of every origin may read.
+    /// Whether the pages of every origin may read, without joining under a name.
     pub any_origin_reads: bool,
 }
 

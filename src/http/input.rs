@@ -66,6 +66,11 @@ impl<'a> Pairs<'a> {
             .collect()
     }
 
+    /// Whether there is a `key`, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values(key).next().is_some()
+    }
+
     /// The last value that is not empty under a key that `is_key` accepts,
     /// whatever bytes it is.
     pub(super) fn last_bytes(&self, is_key: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {

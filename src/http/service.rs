@@ -62,10 +62,13 @@ async fn check_and_dispatch(
     if !route.takes(request.method()) {
         return Err(Problem::method_not_allowed(route.takes_only()));
     }
-    // Whoever asks how the server is asks by an address, and learns nothing else.
+    // A probe asks by an address, and its answer tells nothing else.
     if !route.is_probe() {
         if !is_allowed(&caller, request, &app.config.access) {
             return Err(Problem::not_this_host());
+        }
+        if let Err(problem) = check_origin(app, route, request) {
+            return refuse(app, route, problem);
         }
         if let Some(refused) = caller.refused {
             return busy::instead(app, route, refused, request.method());
@@ -90,6 +93,39 @@ async fn check_and_dispatch(
         messages.keep(permit);
     }
     answered
+}
+
+/// The page that the request comes from, before anything is taken or counted.
+/// Pages of every origin may link to the chat page and load its files.
+fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<(), Problem> {
+    let (method, headers) = (request.method(), request.headers());
+    if method == Method::OPTIONS {
+        return Ok(());
+    }
+    match route {
+        Route::Messages(_) if method == Method::POST => app.origins.check_write(headers),
+        Route::SendPhp if method == Method::POST => app.origins.check_write(headers),
+        Route::SendPhp => app.origins.check_write_by_get(headers),
+        Route::Events(_) | Route::ManyEvents | Route::SsePhp => {
+            let has_name = || Pairs::of_query(request.uri().query()).has("name");
+            app.origins.check_stream(headers, has_name)
+        }
+        Route::Messages(_) | Route::Members(_) | Route::Rooms => app.origins.check_read(headers),
+        Route::Home
+        | Route::RoomPage(_)
+        | Route::Asset(_)
+        | Route::Health
+        | Route::Ready
+        | Route::Server => Ok(()),
+    }
+}
+
+/// The refusal, in the form that the route's clients know.
+fn refuse(app: &App, route: Route<'_>, problem: Problem) -> Result<Response<Body>, Problem> {
+    match route {
+        Route::SendPhp => Ok(demo::refuse(app, &problem)),
+        _ => Err(problem),
+    }
 }
 
 /// Room, and then what the endpoint itself asks for.

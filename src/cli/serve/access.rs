@@ -24,8 +24,8 @@ pub(super) struct AccessFlags {
     #[arg(long, env = "SSE_CHAT_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',', value_parser = parse_host)]
     allowed_host: Vec<String>,
 
-    /// Another origin whose pages may read and write; * lets those of every origin read. Repeat it
-    /// or use commas
+    /// Another origin whose pages may read, write and join; * lets those of every origin read, but
+    /// not join under a name. Repeat it or use commas
     #[arg(long, env = "SSE_CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
     allow_origin: Vec<OriginOrAny>,
 }

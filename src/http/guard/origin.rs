@@ -1,6 +1,11 @@
-//! Which site's page asks. Writing needs a page of this server, or of an
-//! origin that was allowed, or no page at all; reading across origins needs an
-//! answer that says that it is meant (Fetch standard, "CORS protocol").
+//! The origin of the page that sent a request. A request that reads rooms,
+//! opens a stream or publishes must come from a page of this server, from an
+//! allowed origin, or from no page at all. CORS alone does not protect these
+//! requests: it hides the response from a foreign page, but an image or
+//! `fetch(…, {mode: 'no-cors'})` still makes a visitor's browser send them, and
+//! they take the visitor's streams, names and rates.
+//!
+//! The response to an allowed origin says so (Fetch standard, "CORS protocol").
 
 use hyper::Uri;
 use hyper::header::{
@@ -63,23 +68,54 @@ impl Origins {
         }
     }
 
-    /// Whether a request that says something may do so.
+    /// Checks a request that publishes.
     pub(in super::super) fn check_write(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        match self.allowed(headers).is_some() || is_own_or_none(headers) {
-            true => Ok(()),
-            false => Err(Code::CrossOrigin.because(
+        match self.is_foreign(headers) {
+            false => Ok(()),
+            true => Err(Code::CrossOrigin.because(
                 "a page of another origin may not write here; --allow-origin names those that may",
             )),
         }
     }
 
-    /// The same for a GET, which any page can make a browser send: by an
-    /// image, a link, or a guess at what is asked for next.
+    /// Checks a GET that publishes. Any page can make a browser send one: by an
+    /// image, a link or a prefetch.
     pub(in super::super) fn check_write_by_get(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        if is_prefetch(headers) {
-            return Err(Code::CrossOrigin.because("what is only fetched ahead says nothing"));
-        }
+        check_no_prefetch(headers)?;
         self.check_write(headers)
+    }
+
+    /// Checks a request that reads a room or the list of rooms.
+    pub(in super::super) fn check_read(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.any_reads || !self.is_foreign(headers) {
+            true => Ok(()),
+            false => Err(Code::CrossOrigin.because(
+                "a page of another origin may not read here; --allow-origin names those that may. \
+                 To open it by hand, type the address: a link on another site does not work",
+            )),
+        }
+    }
+
+    /// Checks a request for an event stream. A stream with a name makes a
+    /// member of its visitor, so reading for everybody does not cover it.
+    pub(in super::super) fn check_stream(
+        &self,
+        headers: &HeaderMap,
+        has_name: impl FnOnce() -> bool,
+    ) -> Result<(), Problem> {
+        check_no_prefetch(headers)?;
+        if self.any_reads && self.is_foreign(headers) && has_name() {
+            return Err(Code::CrossOrigin.because(
+                "a page of another origin may not join a room under a name here; \
+                 --allow-origin * is for reading, so name the origins that may",
+            ));
+        }
+        self.check_read(headers)
+    }
+
+    /// Whether a page of an origin that is not allowed sent the request.
+    fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        self.allowed(headers).is_none() && !is_own_or_none(headers)
     }
 
     /// What the answer to a request says.
@@ -155,9 +191,14 @@ impl Grant {
 
 /// Whether a request comes from a page of this server, or from no page at all.
 ///
-/// Browsers say it themselves where they are trusted to (Sec-Fetch-Site, over
-/// https and on this machine), and else send the page's origin with what
-/// writes. Old links and images send neither, but mostly where they stand.
+/// Sec-Fetch-Site decides where a browser sends it: over https, and on this
+/// machine (W3C Fetch Metadata). `none` is a person who typed the address, or
+/// a bookmark. Without it the Origin decides, which browsers send with POST and
+/// with CORS requests. An image or a link has neither; then a Referer of
+/// another host is a page of another origin. A request with none of the three
+/// counts as a program's. So over plain http, and in browsers before
+/// Sec-Fetch-Site (Safari before 16.4), a page that hides its Referer can
+/// still make a visitor's browser send a GET.
 fn is_own_or_none(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
@@ -190,7 +231,16 @@ fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
     page.host().eq_ignore_ascii_case(host.host()) && port(&page) == port(&host)
 }
 
-/// A browser fetches it in case somebody will want it.
+/// A prefetch takes no stream, joins no room and publishes nothing: nobody has
+/// opened the page yet. The browser asks again when somebody does.
+fn check_no_prefetch(headers: &HeaderMap) -> Result<(), Problem> {
+    match is_prefetch(headers) {
+        true => Err(Code::CrossOrigin.because("a prefetch can't do this; send the request itself")),
+        false => Ok(()),
+    }
+}
+
+/// Whether a browser fetches it only in case somebody will open it.
 fn is_prefetch(headers: &HeaderMap) -> bool {
     let says = |name: &str, word: &str| {
         headers
@@ -281,7 +331,64 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fetched_ahead_says_nothing() {
+    fn every_origin_may_read_by_a_star_but_not_join_under_a_name() {
+        let origins = Origins::new(&Access {
+            allowed_origins: vec![Origin::parse("https://app.example").unwrap()],
+            any_origin_reads: true,
+            ..Access::default()
+        });
+        let of = |origin| headers(&[("sec-fetch-site", "cross-site"), ("origin", origin)]);
+        let (other, app) = (of("https://other.example"), of("https://app.example"));
+        let image = headers(&[("sec-fetch-site", "cross-site")]);
+        for fields in [&other, &image] {
+            assert!(origins.check_read(fields).is_ok());
+            assert!(origins.check_stream(fields, || false).is_ok());
+            assert!(origins.check_stream(fields, || true).is_err());
+        }
+        assert!(origins.check_stream(&app, || true).is_ok());
+        assert!(origins.check_stream(&headers(&[]), || true).is_ok());
+    }
+
+    #[test]
+    fn reading_and_streams_are_held_to_the_rule_of_writing() {
+        let none = Origins::new(&Access::default());
+        for fields in [
+            &[("sec-fetch-site", "cross-site")][..],
+            // A link on another site, followed by a click.
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "document"),
+                ("sec-fetch-user", "?1"),
+            ],
+            &[("sec-fetch-site", "same-site")],
+            &[("origin", "https://evil.example")],
+            &[("origin", "null")],
+            &[("referer", "https://evil.example/")],
+        ] {
+            let fields = headers(fields);
+            assert!(none.check_read(&fields).is_err(), "{fields:?}");
+            assert!(none.check_stream(&fields, || false).is_err(), "{fields:?}");
+        }
+        for fields in [
+            &[][..],
+            // An address that somebody typed.
+            &[
+                ("sec-fetch-site", "none"),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "document"),
+            ],
+            &[("sec-fetch-site", "same-origin")],
+            &[("referer", "http://chat.example/r/lobby")],
+        ] {
+            let fields = headers(fields);
+            assert!(none.check_read(&fields).is_ok(), "{fields:?}");
+            assert!(none.check_stream(&fields, || true).is_ok(), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefetch_publishes_nothing_and_opens_no_stream() {
         let origins = Origins::new(&Access::default());
         for field in [
             ("sec-purpose", "prefetch;prerender"),
@@ -291,6 +398,11 @@ mod tests {
         ] {
             let fields = headers(&[("sec-fetch-site", "none"), field]);
             assert!(origins.check_write_by_get(&fields).is_err(), "{field:?}");
+            assert!(
+                origins.check_stream(&fields, || false).is_err(),
+                "{field:?}"
+            );
+            assert!(origins.check_read(&fields).is_ok(), "{field:?}");
         }
         assert!(origins.check_write_by_get(&headers(&[])).is_ok());
     }

@@ -171,9 +171,9 @@ fn is_known(name: &str) -> bool {
     ["localhost", "chat.example"].contains(&name) || name.ends_with(".localhost") || is_loopback
 }
 
-/// A page that may write is of the host that was asked, or of an origin that
-/// was allowed, and no other origin is ever named in an answer. The first line
-/// is the `Host`, each other one an `Origin`.
+/// A page that may write, read or open a stream is of the host that was asked,
+/// or of an allowed origin, and no other origin is ever named in an answer. The
+/// first line is the `Host`, each other one an `Origin`.
 pub fn origin(bytes: &[u8]) {
     let mut lines = bytes.split(|&byte| byte == b'\n');
     let mut headers = HeaderMap::new();
@@ -192,9 +192,12 @@ pub fn origin(bytes: &[u8]) {
     let pages: Vec<&HeaderValue> = headers.get_all(ORIGIN).iter().collect();
     let is_allowed = matches!(pages[..], [page] if page == allowed.as_str());
     let is_own = !pages.is_empty() && pages.iter().all(|page| is_of(page, &headers));
-    if origins.check_write(&headers).is_ok() {
+    let may_write = origins.check_write(&headers).is_ok();
+    if may_write {
         assert!(pages.is_empty() || is_allowed || is_own, "{headers:?}");
     }
+    assert_eq!(origins.check_read(&headers).is_ok(), may_write);
+    assert_eq!(origins.check_stream(&headers, || true).is_ok(), may_write);
     let mut answer = HeaderMap::new();
     origins.grant(&headers).tell(&mut answer);
     let named = answer.get("access-control-allow-origin");

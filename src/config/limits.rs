@@ -6,6 +6,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::block::{Block, DEFAULT_IPV6_48_FACTOR, DEFAULT_IPV6_56_FACTOR};
+
 /// Connections in all; 10,000 idle readers are a few MiB, and this many open files.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
 /// Connections of one address: a household, an office, a school behind one address.
@@ -22,6 +24,13 @@ pub const DEFAULT_STREAM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 /// How long those wait whom a full server sent away; drawn for each from this range.
 pub const DEFAULT_BUSY_RETRY: RangeInclusive<Duration> =
     Duration::from_secs(30)..=Duration::from_secs(60);
+/// Requests of one address for history, members and the list of rooms: ten times
+/// what it may publish. Publishing and streams have rates of their own; the
+/// page, its files and probes have none.
+pub const DEFAULT_REQUEST_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwrap());
+/// Such requests of one address at once: an office of 200 after a restart, with
+/// the history of a few rooms for each.
+pub const DEFAULT_REQUEST_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Members over all rooms; a stream of several rooms is one in each.
 pub const DEFAULT_MAX_MEMBERS: usize = 100_000;
 /// Bytes per second that the presence of one room may cost, once for each of its
@@ -101,11 +110,21 @@ pub struct Limits {
     pub max_connections: usize,
     /// Most connections of one address (of IPv6, one /64).
     pub max_connections_per_address: usize,
+    /// How many times an address's share a /56 of IPv6 gets of every limit by
+    /// address.
+    pub ipv6_56_factor: NonZeroU32,
+    /// The same for a /48.
+    pub ipv6_48_factor: NonZeroU32,
     /// Most streams of one address.
     pub max_streams_per_address: usize,
     /// Most rooms that the streams of one address are in, each counted as often
     /// as a stream is in it.
     pub max_rooms_per_address: usize,
+    /// Requests of one address that neither publish nor open a stream; `None` for
+    /// any number.
+    pub request_rate: Option<Rate>,
+    /// How many of them at once.
+    pub request_burst: NonZeroU32,
     /// Streams that one address may begin; `None` for any number.
     pub stream_rate: Option<Rate>,
     /// How many of them at once.
@@ -166,8 +185,12 @@ impl Default for Limits {
         Self {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_connections_per_address: DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
+            ipv6_56_factor: DEFAULT_IPV6_56_FACTOR,
+            ipv6_48_factor: DEFAULT_IPV6_48_FACTOR,
             max_streams_per_address: DEFAULT_MAX_STREAMS_PER_ADDRESS,
             max_rooms_per_address: DEFAULT_MAX_ROOMS_PER_ADDRESS,
+            request_rate: Some(DEFAULT_REQUEST_RATE),
+            request_burst: DEFAULT_REQUEST_BURST,
             stream_rate: Some(DEFAULT_STREAM_RATE),
             stream_burst: DEFAULT_STREAM_BURST,
             busy_retry: DEFAULT_BUSY_RETRY,
@@ -202,6 +225,20 @@ impl Limits {
         self.limit_loopback || !address.is_loopback()
     }
 
+    /// How many times an address's share a block of addresses gets.
+    pub fn factor_of(&self, block: Block) -> NonZeroU32 {
+        match block {
+            Block::Address => NonZeroU32::MIN,
+            Block::Slash56 => self.ipv6_56_factor,
+            Block::Slash48 => self.ipv6_48_factor,
+        }
+    }
+
+    /// What a block of addresses gets where one address gets `most`.
+    pub fn of_block(&self, block: Block, most: usize) -> usize {
+        most.saturating_mul(self.factor_of(block).get() as usize)
+    }
+
     /// Every setting with whether a server can run with it, and what would be right.
     pub(super) fn checks(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
         let at_least_one = [
@@ -228,6 +265,11 @@ impl Limits {
                 "--busy-retry",
                 !self.busy_retry.is_empty(),
                 "the first time must not be longer than the second",
+            ),
+            (
+                "--ipv6-48-factor",
+                self.ipv6_48_factor >= self.ipv6_56_factor,
+                "must not be less than --ipv6-56-factor",
             ),
             (
                 "--max-body-bytes",
@@ -331,6 +373,9 @@ mod tests {
         bad("--busy-retry", |limits| {
             limits.busy_retry = Duration::from_secs(2)..=Duration::from_secs(1)
         });
+        bad("--ipv6-48-factor", |limits| {
+            limits.ipv6_48_factor = NonZeroU32::MIN
+        });
         bad("--first-byte-timeout", |limits| {
             limits.first_byte_timeout = Duration::ZERO
         });
@@ -353,6 +398,18 @@ mod tests {
         bad("--stall", |limits| limits.stall = Duration::ZERO);
         bad("--send-buffer", |limits| limits.send_buffer = usize::MAX);
         bad("--accept-queue", |limits| limits.accept_queue = 0);
+    }
+
+    #[test]
+    fn by_default_one_slash_48_can_neither_fill_the_server_nor_a_room() {
+        let limits = Limits::default();
+        let wide = |most| limits.of_block(Block::Slash48, most);
+        assert!(wide(limits.max_connections_per_address) * 5 < limits.max_connections);
+        let rate = |rate: Option<Rate>| rate.unwrap().count.get() as usize;
+        assert!(wide(rate(limits.publish_rate)) < rate(limits.room_rate));
+        assert_eq!(limits.of_block(Block::Address, 7), 7);
+        assert_eq!(limits.of_block(Block::Slash56, 7), 28);
+        assert_eq!(limits.of_block(Block::Slash48, usize::MAX), usize::MAX);
     }
 
     #[test]

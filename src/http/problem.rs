@@ -145,6 +145,8 @@ impl From<TooFast> for Problem {
         let detail = match error.whose {
             Whose::Address => "too many messages from your address; send it again later",
             Whose::Room => "too many messages in this room; send it again later",
+            Whose::Streams => "too many new streams from your address; come back later",
+            Whose::Requests => "too many requests from your address; send it again later",
         };
         Code::RateLimited.because(detail).retry_after(error.after)
     }

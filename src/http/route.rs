@@ -82,6 +82,27 @@ impl<'a> Route<'a> {
         matches!(self, Self::Health | Self::Ready)
     }
 
+    /// Whether a request spends the rate of requests. Publishing and streams
+    /// spend rates of their own, so that raising those is enough. The page and
+    /// its files spend none: a browser that opens the page for the first time
+    /// asks for forty files at once.
+    pub(super) fn spends_request_rate(self, method: &Method) -> bool {
+        match self {
+            Self::Members(_) | Self::Rooms => true,
+            Self::Messages(_) => method != Method::POST,
+            Self::Events(_) | Self::ManyEvents | Self::SsePhp | Self::SendPhp => {
+                method == Method::HEAD
+            }
+            Self::Home
+            | Self::RoomPage(_)
+            | Self::RoomPageWithSlash(_)
+            | Self::Asset(_)
+            | Self::Health
+            | Self::Ready
+            | Self::Server => false,
+        }
+    }
+
     /// Whether it is an event stream.
     pub(super) fn is_stream(self) -> bool {
         matches!(self, Self::Events(_) | Self::ManyEvents | Self::SsePhp)

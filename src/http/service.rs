@@ -11,6 +11,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::Body;
+use super::code::Reason;
 use super::events::Asked;
 use super::guard::{Caller, Grant, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
@@ -78,6 +79,14 @@ async fn check_and_dispatch(
         return Ok(allowed(route, grant, request.headers()));
     }
     let client = client_of(app, caller, request.headers());
+    if route.spends_request_rate(request.method())
+        && let Err(too_fast) = app.rates.take_of_requests(client)
+    {
+        return match route.is_stream() {
+            true => Ok(busy::stream(app, request.method(), Reason::Address)),
+            false => refuse(app, route, too_fast.into()),
+        };
+    }
     let permit = match caller.is_trusted(&app.config.access) && !route.is_probe() {
         true => app.admission.request(client),
         false => Ok(None),
@@ -113,6 +122,7 @@ fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<()
         Route::Messages(_) | Route::Members(_) | Route::Rooms => app.origins.check_read(headers),
         Route::Home
         | Route::RoomPage(_)
+        | Route::RoomPageWithSlash(_)
         | Route::Asset(_)
         | Route::Health
         | Route::Ready

@@ -18,10 +18,18 @@ pub(super) struct LimitFlags {
     #[arg(long, env = "SSE_CHAT_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_CONNECTIONS)]
     max_connections: usize,
 
-    /// Connections of one address; of IPv6, of one /64
+    /// Connections of one address; of IPv6, of one /64 (see --ipv6-56-factor)
     #[arg(long, env = "SSE_CHAT_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT",
           default_value_t = config::DEFAULT_MAX_CONNECTIONS_PER_ADDRESS)]
     max_connections_per_address: usize,
+
+    /// How many times as much as one address a /56 of IPv6 gets, of all limits by address
+    #[arg(long, env = "SSE_CHAT_IPV6_56_FACTOR", value_name = "FACTOR", default_value_t = config::DEFAULT_IPV6_56_FACTOR)]
+    ipv6_56_factor: NonZeroU32,
+
+    /// The same for a /48 of IPv6
+    #[arg(long, env = "SSE_CHAT_IPV6_48_FACTOR", value_name = "FACTOR", default_value_t = config::DEFAULT_IPV6_48_FACTOR)]
+    ipv6_48_factor: NonZeroU32,
 
     /// Event streams of one address
     #[arg(long, env = "SSE_CHAT_MAX_STREAMS_PER_ADDRESS", value_name = "COUNT",
@@ -32,6 +40,16 @@ pub(super) struct LimitFlags {
     #[arg(long, env = "SSE_CHAT_MAX_ROOMS_PER_ADDRESS", value_name = "COUNT",
           default_value_t = config::DEFAULT_MAX_ROOMS_PER_ADDRESS)]
     max_rooms_per_address: usize,
+
+    /// Requests of one address for history, members and rooms, such as 50/s or 600/m; none for any
+    /// number
+    #[arg(long, env = "SSE_CHAT_REQUEST_RATE", value_name = "RATE", value_parser = parse_rate,
+          default_value_t = RateOrNone(Some(config::DEFAULT_REQUEST_RATE)))]
+    request_rate: RateOrNone,
+
+    /// How many of them at once
+    #[arg(long, env = "SSE_CHAT_REQUEST_BURST", value_name = "COUNT", default_value_t = config::DEFAULT_REQUEST_BURST)]
+    request_burst: NonZeroU32,
 
     /// Event streams that one address may begin, such as 10/s or 600/m; none for any number
     #[arg(long, env = "SSE_CHAT_STREAM_RATE", value_name = "RATE", value_parser = parse_rate,
@@ -89,7 +107,7 @@ pub(super) struct LimitFlags {
           default_value_t = Size(config::DEFAULT_REPLAY_BURST))]
     replay_burst: Size,
 
-    /// Limit clients on this machine, too: by address, and what they say
+    /// Limit clients on this machine, too: by address, and what they publish
     #[arg(long, env = "SSE_CHAT_LIMIT_LOOPBACK", action = ArgAction::SetTrue, value_parser = parse_switch)]
     limit_loopback: bool,
 
@@ -152,8 +170,12 @@ impl From<LimitFlags> for Limits {
         Self {
             max_connections: flags.max_connections,
             max_connections_per_address: flags.max_connections_per_address,
+            ipv6_56_factor: flags.ipv6_56_factor,
+            ipv6_48_factor: flags.ipv6_48_factor,
             max_streams_per_address: flags.max_streams_per_address,
             max_rooms_per_address: flags.max_rooms_per_address,
+            request_rate: flags.request_rate.0,
+            request_burst: flags.request_burst,
             stream_rate: flags.stream_rate.0,
             stream_burst: flags.stream_burst,
             busy_retry: flags.busy_retry.0,

@@ -1,27 +1,27 @@
-//! How many connections and streams there are, in all and of each address; and
-//! who is let in. The new one is refused, an old one is never thrown out.
+//! How many connections and streams there are, in all and of each address. A
+//! new one over a limit is refused, an old one is never thrown out.
 //!
-//! Over the limit a connection is let in once more, as one of a few that are
-//! only told that they are too many: a stream must hear when to come back,
-//! since a browser takes every status but 200 for the end. Beyond those few,
-//! connections are closed without a word.
+//! A few connections over the limit are accepted all the same, and only get the
+//! answer that the server is full: a stream must learn when to come back, since
+//! a browser takes every status but 200 for the end. Beyond those few,
+//! connections are closed without an answer.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::held::{Held, Table};
 use super::network::Network;
-use crate::config::{Access, Limits};
+use crate::config::{Access, Block, Limits};
 
-/// Connections beyond the limit that are told so, all in all and of one address.
+/// Connections beyond the limit that get an answer, in all and of one address.
 const TOLD: usize = 64;
 const TOLD_PER_ADDRESS: usize = 4;
-/// How many more there may be from this machine: whoever asks from there how
-/// the server is gets an answer.
+/// How many more there may be from this machine, so that its health checks get
+/// an answer.
 const TOLD_HERE: usize = 16;
 
-/// Why somebody is not let in.
+/// Why a connection, a request or a stream is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// The server has as many connections as it may have.
@@ -30,30 +30,15 @@ pub enum Refused {
     Address,
 }
 
-/// Who is here.
+/// All connections, streams and rooms, counted by address.
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
-    /// Connections that are let in.
+    /// Connections that are served.
     admitted: AtomicUsize,
-    /// Connections that are only told that the server is full.
+    /// Connections that only get the answer that the server is full.
     told: AtomicUsize,
-    /// One entry for each address that has something, so no more than there
-    /// are connections.
-    held: Mutex<HashMap<Network, Held>>,
-}
-
-/// What one address has.
-#[derive(Debug, Default)]
-struct Held {
-    connections: usize,
-    /// How many of them are told that the server is full.
-    told: usize,
-    /// Requests that trusted proxies brought, and that are not done.
-    requests: usize,
-    streams: usize,
-    /// The rooms of these streams, each as often as a stream is in it.
-    rooms: usize,
+    held: Mutex<Table>,
 }
 
 /// A connection's place; given back when it is dropped.
@@ -62,7 +47,7 @@ pub struct ConnectionPermit {
     admission: Arc<Admission>,
     /// `None` where nothing is counted for the address.
     network: Option<Network>,
-    /// It is here only to be told that it is too many.
+    /// It only gets the answer that it is one too many.
     pub refused: Option<Refused>,
 }
 
@@ -74,16 +59,27 @@ pub(in super::super) struct RequestPermit {
     network: Network,
 }
 
-/// A stream's place; given back when it is dropped.
+/// A stream's place, and that of its rooms; given back when it is dropped.
 #[derive(Debug)]
 pub struct StreamPermit {
+    admission: Arc<Admission>,
+    network: Network,
+    /// 0 once a [`RoomsPermit`] has them.
+    rooms: usize,
+}
+
+/// The place of the rooms of a stream that has a name; given back when it is
+/// dropped. The name stays in the rooms for a while after the stream, and so
+/// must this.
+#[derive(Debug)]
+pub(in super::super) struct RoomsPermit {
     admission: Arc<Admission>,
     network: Network,
     rooms: usize,
 }
 
 impl Admission {
-    /// Nobody is here.
+    /// Without connections.
     pub(in super::super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
@@ -127,7 +123,8 @@ impl Admission {
         Ok(permit)
     }
 
-    /// A place among those who are let in, or else among those who are told.
+    /// A place among the connections that are served, or else among those that
+    /// only get an answer.
     fn take_place(&self, is_here: bool) -> Result<Option<Refused>, Refused> {
         if take_one(&self.admitted, self.limits.max_connections) {
             return Ok(None);
@@ -140,19 +137,24 @@ impl Admission {
     }
 
     fn connect_from(&self, network: Network, is_full: bool) -> Result<Option<Refused>, Refused> {
-        let most = self.limits.max_connections_per_address;
+        let limits = &self.limits;
+        let most = |block| limits.of_block(block, limits.max_connections_per_address);
+        let most_told = |block| limits.of_block(block, TOLD_PER_ADDRESS);
         let mut all = self.lock();
-        let held = all.entry(network).or_default();
-        if held.connections >= most.saturating_add(TOLD_PER_ADDRESS) {
+        let gets_an_answer =
+            |block, held: Held| held.connections < most(block).saturating_add(most_told(block));
+        if !all.all(network, gets_an_answer) {
             return Err(Refused::Address);
         }
-        if is_full && held.told >= TOLD_PER_ADDRESS {
-            // It holds places, so its entry is not an empty one.
+        if is_full && !all.all(network, |block, held| held.told < most_told(block)) {
             return Err(Refused::Full);
         }
-        held.connections += 1;
-        held.told += usize::from(is_full);
-        Ok((held.connections > most).then_some(Refused::Address))
+        let fits = all.all(network, |block, held| held.connections < most(block));
+        all.take(network, |held| {
+            held.connections += 1;
+            held.told += usize::from(is_full);
+        });
+        Ok((!fits).then_some(Refused::Address))
     }
 
     /// A trusted proxy asks for `client`. As many requests of one address may be
@@ -171,13 +173,15 @@ impl Admission {
             return Ok(None);
         }
         let network = Network::of(client);
-        let mut all = self.lock();
-        let held = all.entry(network).or_default();
-        if held.requests >= self.limits.max_connections_per_address {
-            // It has some, so its entry is not an empty one.
-            return Err(Refused::Address);
-        }
-        held.requests += 1;
+        let most = |block| {
+            let most = self.limits.max_connections_per_address;
+            self.limits.of_block(block, most)
+        };
+        self.take(
+            network,
+            |block, held| held.requests < most(block),
+            |held| held.requests += 1,
+        )?;
         Ok(Some(RequestPermit {
             admission: Arc::clone(self),
             network,
@@ -199,18 +203,15 @@ impl Admission {
             return Ok(None);
         }
         let network = Network::of(client);
-        let mut all = self.lock();
-        let held = all.entry(network).or_default();
-        let fits = held.streams < self.limits.max_streams_per_address
-            && held.rooms + rooms <= self.limits.max_rooms_per_address;
-        if !fits {
-            if held.is_empty() {
-                all.remove(&network);
-            }
-            return Err(Refused::Address);
-        }
-        held.streams += 1;
-        held.rooms += rooms;
+        let limits = &self.limits;
+        let fits = |block, held: Held| {
+            held.streams < limits.of_block(block, limits.max_streams_per_address)
+                && held.rooms + rooms <= limits.of_block(block, limits.max_rooms_per_address)
+        };
+        self.take(network, fits, |held| {
+            held.streams += 1;
+            held.rooms += rooms;
+        })?;
         Ok(Some(StreamPermit {
             admission: Arc::clone(self),
             network,
@@ -218,21 +219,27 @@ impl Admission {
         }))
     }
 
-    fn give_back(&self, network: Network, give: impl FnOnce(&mut Held)) {
+    /// Takes of the address and of each block around it, if it fits into all.
+    fn take(
+        &self,
+        network: Network,
+        fits: impl Fn(Block, Held) -> bool,
+        take: impl Fn(&mut Held),
+    ) -> Result<(), Refused> {
         let mut all = self.lock();
-        if let Some(held) = all.get_mut(&network) {
-            give(held);
-            if held.is_empty() {
-                all.remove(&network);
-            }
+        if !all.all(network, fits) {
+            return Err(Refused::Address);
         }
-        if all.len() < all.capacity() / 4 {
-            all.shrink_to_fit();
-        }
+        all.take(network, take);
+        Ok(())
+    }
+
+    fn give_back(&self, network: Network, give: impl Fn(&mut Held)) {
+        self.lock().give_back(network, give);
     }
 
     /// A panic under the lock can only come from a bug; the others go on.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Network, Held>> {
+    fn lock(&self) -> MutexGuard<'_, Table> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -245,9 +252,14 @@ fn take_one(count: &AtomicUsize, most: usize) -> bool {
         .is_ok()
 }
 
-impl Held {
-    fn is_empty(&self) -> bool {
-        self.connections == 0 && self.requests == 0 && self.streams == 0
+impl StreamPermit {
+    /// Takes out the place of the rooms, for as long as a name stays in them.
+    pub(in super::super) fn split_rooms(&mut self) -> RoomsPermit {
+        RoomsPermit {
+            admission: Arc::clone(&self.admission),
+            network: self.network,
+            rooms: std::mem::take(&mut self.rooms),
+        }
     }
 }
 
@@ -285,135 +297,13 @@ impl Drop for StreamPermit {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admission(change: impl FnOnce(&mut Limits)) -> Arc<Admission> {
-        let mut limits = Limits::default();
-        change(&mut limits);
-        Admission::new(limits)
-    }
-
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
-    }
-
-    fn refused(permit: &Result<ConnectionPermit, Refused>) -> Option<Refused> {
-        permit.as_ref().unwrap().refused
-    }
-
-    #[test]
-    fn beyond_the_limit_a_few_are_told_and_the_rest_is_closed() {
-        let admission = admission(|limits| limits.max_connections = 2);
-        let access = Access::default();
-        let connect = |last| admission.connect(address(last), &access);
-        let mut here: Vec<_> = (0..2).map(connect).collect();
-        assert!(here.iter().all(|permit| refused(permit).is_none()));
-        here.extend((0..TOLD).map(|last| connect(last as u8 + 2)));
-        assert!(
-            here[2..]
-                .iter()
-                .all(|permit| refused(permit) == Some(Refused::Full))
-        );
-        assert_eq!(connect(99).unwrap_err(), Refused::Full);
-        assert_eq!(admission.connections(), 2 + TOLD);
-        // A place that is given back is had by the next, whoever is still told.
-        drop(here.remove(0));
-        assert_eq!(refused(&connect(99)), None);
-        drop(here);
-        assert_eq!(admission.connections(), 0);
-        assert!(admission.lock().is_empty());
-    }
-
-    #[test]
-    fn an_address_has_its_share_and_no_more() {
-        let admission = admission(|limits| limits.max_connections_per_address = 1);
-        let access = Access {
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..Access::default()
-        };
-        let connect = |peer: IpAddr| admission.connect(peer, &access);
-        let mut here: Vec<_> = (0..=TOLD_PER_ADDRESS)
-            .map(|_| connect(address(1)))
-            .collect();
-        assert_eq!(refused(&here[0]), None);
-        assert!(
-            here[1..]
-                .iter()
-                .all(|permit| refused(permit) == Some(Refused::Address))
-        );
-        assert_eq!(connect(address(1)).unwrap_err(), Refused::Address);
-        assert_eq!(refused(&connect(address(2))), None);
-        // This machine and a trusted proxy have as many as they like.
-        for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1"] {
-            here.extend((0..9).map(|_| connect(peer.parse().unwrap())));
-        }
-        assert!(here[5..].iter().all(|permit| refused(permit).is_none()));
-        drop(here);
-        assert!(admission.lock().is_empty());
-    }
-
-    #[test]
-    fn one_address_takes_no_more_than_a_few_of_the_places_to_be_told() {
-        let admission = admission(|limits| limits.max_connections = 1);
-        let access = Access::default();
-        let connect = |peer: &str| admission.connect(peer.parse().unwrap(), &access);
-        let mut here = vec![connect("192.0.2.1").unwrap()];
-        for _ in 0..TOLD_PER_ADDRESS {
-            here.push(connect("192.0.2.1").unwrap());
-        }
-        assert_eq!(connect("192.0.2.1").unwrap_err(), Refused::Full);
-        assert_eq!(refused(&connect("192.0.2.2")), Some(Refused::Full));
-        // This machine finds a place where nobody else does.
-        for host in 2..62u8 {
-            here.push(connect(&format!("198.51.100.{host}")).unwrap());
-        }
-        assert!(connect("192.0.2.3").is_err());
-        assert_eq!(refused(&connect("127.0.0.1")), Some(Refused::Full));
-        drop(here);
-        assert!(admission.lock().is_empty());
-    }
-
-    #[test]
-    fn an_address_is_in_so_many_rooms() {
-        let admission = admission(|limits| limits.max_rooms_per_address = 100);
-        let begin = |rooms| admission.stream(address(1), rooms);
-        let most = begin(60).unwrap();
-        assert_eq!(begin(41).unwrap_err(), Refused::Address);
-        let rest = begin(40).unwrap();
-        drop(most);
-        assert!(begin(60).is_ok());
-        drop(rest);
-        assert!(begin(101).is_err());
-        assert!(admission.lock().is_empty());
-    }
-
-    #[test]
-    fn requests_through_proxies_are_as_many_as_connections_would_be() {
-        let admission = admission(|limits| limits.max_connections_per_address = 2);
-        let ask = |client: &str| admission.request(client.parse().unwrap());
-        let first = ask("192.0.2.1").unwrap();
-        let second = ask("192.0.2.1").unwrap();
-        assert_eq!(ask("192.0.2.1").unwrap_err(), Refused::Address);
-        assert!(ask("192.0.2.2").unwrap().is_some());
-        drop(first);
-        let third = ask("192.0.2.1").unwrap();
-        assert!((0..9).all(|_| ask("127.0.0.1").unwrap().is_none()));
-        drop((second, third));
-        assert!(admission.lock().is_empty());
-    }
-
-    #[test]
-    fn streams_are_counted_apart_from_connections() {
-        let admission = admission(|limits| limits.max_streams_per_address = 2);
-        let begin = |client: &str| admission.stream(client.parse().unwrap(), 1);
-        let first = begin("2001:db8::1").unwrap();
-        let _second = begin("2001:db8::2").unwrap();
-        assert_eq!(begin("2001:db8::3").unwrap_err(), Refused::Address);
-        assert!(begin("2001:db8:0:1::1").unwrap().is_some());
-        drop(first);
-        assert!(begin("2001:db8::3").is_ok());
-        assert!((0..9).all(|_| begin("127.0.0.1").unwrap().is_none()));
+impl Drop for RoomsPermit {
+    fn drop(&mut self) {
+        let rooms = self.rooms;
+        self.admission
+            .give_back(self.network, |held| held.rooms -= rooms);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
-//! Who may ask, for what, and how much: everything that is decided about a
-//! request before it is done. None of it touches a socket.
+//! The checks of a request before it is answered: its address, host, origin,
+//! and the limits by address. None of it touches a socket.
 
 mod admission;
 mod caller;
 mod forwarded;
+mod held;
 mod host;
 mod network;
 mod origin;

@@ -1,22 +1,28 @@
-//! What counts as one address: of IPv6 a /64, which is what one customer gets
-//! and may choose any address of.
+//! What counts as one address, and the blocks of IPv6 that it lies in.
+//!
+//! A customer of IPv6 has more than one address, and mostly more than one /64:
+//! providers are asked to give each site a /56 or a /48 (RFC 6177, RIPE-690),
+//! and some give a /64 to each phone or each server. No single prefix is "one
+//! customer", so every limit by address holds for the /64, and a multiple of it
+//! for the /56 and the /48 around it (`Limits::of_block`).
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 
-/// One address of IPv4, or one /64 of IPv6. As each reader has two of them, it
+use crate::config::Block;
+
+/// One address of IPv4, or one /64 of IPv6. Each reader has two of them, so it
 /// is no larger than it must be, and `None` takes no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Network(NonZeroU64);
 
 /// Where addresses of IPv4 are among the /64s: in a part of multicast, from
-/// which nobody can call (RFC 4291, section 2.7).
+/// which no connection can come (RFC 4291, section 2.7).
 const IPV4: u64 = 0xffff_ffff_0000_0000;
 const NOBODY: NonZeroU64 = NonZeroU64::new(IPV4).expect("it is not zero");
 
 impl Network {
-    /// The one that `address` is of. An address of IPv4 in IPv6's clothes is
-    /// that of IPv4.
+    /// The one that `address` is of. An IPv4-mapped address is that of IPv4.
     pub(super) fn of(address: IpAddr) -> Self {
         let bits = match address.to_canonical() {
             IpAddr::V4(ip) => IPV4 | u64::from(ip.to_bits()),
@@ -25,6 +31,22 @@ impl Network {
         // ::/64 is this machine (::1) and nobody else; so is 0.0.0.0.
         Self(NonZeroU64::new(bits).unwrap_or(NOBODY))
     }
+
+    /// The blocks that it lies in, the narrowest first, each with its own first
+    /// bits. An address of IPv4 lies in none but its own.
+    pub(super) fn blocks(self) -> impl Iterator<Item = (Block, u64)> {
+        let bits = self.0.get();
+        let is_ipv4 = bits >= IPV4;
+        let count = if is_ipv4 { 1 } else { Block::ALL.len() };
+        Block::ALL.into_iter().take(count).map(move |block| {
+            let width = match block {
+                Block::Address => 0,
+                Block::Slash56 => 8,
+                Block::Slash48 => 16,
+            };
+            (block, bits >> width << width)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -32,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customer_of_ipv6_is_one_address_whichever_of_its_own_it_uses() {
+    fn all_addresses_of_a_slash_64_count_as_one() {
         let of = |text: &str| Network::of(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::2"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
@@ -41,5 +63,25 @@ mod tests {
         assert_ne!(of("::1"), of("127.0.0.1"));
         assert_ne!(of("::1"), of("2001:db8::1"));
         assert_eq!(size_of::<Option<Network>>(), 8);
+    }
+
+    #[test]
+    fn a_slash_64_lies_in_its_slash_56_and_its_slash_48() {
+        let blocks = |text: &str| -> Vec<(Block, u64)> {
+            Network::of(text.parse().unwrap()).blocks().collect()
+        };
+        let [address, site, wide] = blocks("2001:db8:1:2345::1")[..] else {
+            panic!("there are three");
+        };
+        assert_eq!(address, (Block::Address, 0x2001_0db8_0001_2345));
+        assert_eq!(site, (Block::Slash56, 0x2001_0db8_0001_2300));
+        assert_eq!(wide, (Block::Slash48, 0x2001_0db8_0001_0000));
+        // The /64 that is the first of both is no other one.
+        let first = blocks("2001:db8:1::");
+        assert_eq!(first[2], wide);
+        assert!(blocks("2001:db8:1:23ff::1")[1] == site && blocks("2001:db8:1:2400::")[1] != site);
+        assert_eq!(blocks("192.0.2.1").len(), 1);
+        assert_eq!(blocks("255.255.255.255").len(), 1);
+        assert_eq!(blocks("::ffff:192.0.2.1"), blocks("192.0.2.1"));
     }
 }

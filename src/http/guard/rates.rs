@@ -1,9 +1,11 @@
-//! How fast may be said what: a token bucket for each address, and one for each
-//! room (GCRA, by the crate governor).
+//! How fast an address may publish, open streams and send other requests, and
+//! how fast a room may be published to: a token bucket for each (GCRA, by the crate
+//! governor).
 //!
-//! The table of buckets is bounded by its keys: an address or a room is one of
-//! 65,536 slots, by a hash that nobody outside knows. Two that meet in a slot
-//! share it, and no number of addresses makes the table larger, or makes
+//! The tables of buckets are bounded by their keys: an address, a block of
+//! addresses or a room is one of 65,536 slots, or of 16,384 for the blocks
+//! wider than an address, by a hash that nobody outside knows. Two that meet in
+//! a slot share it, and no number of addresses makes a table larger, or makes
 //! anybody search it.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
@@ -18,25 +20,33 @@ use governor::{Quota, RateLimiter};
 
 use super::network::Network;
 use crate::chat::RoomName;
-use crate::config::{Limits, Rate};
+use crate::config::{Block, Limits, Rate};
 
-/// Making a room costs as much as so many messages.
+/// Making a room costs as much as this many messages.
 const ROOM_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// The slots of blocks wider than an address, of which there are fewer: 2^14.
+const WIDE_SLOTS: u16 = (1 << 14) - 1;
 
-/// Somebody says too much.
+/// A bucket is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct TooFast {
-    /// When the next message may come.
+    /// When it is worth trying again.
     pub(in super::super) after: Duration,
     /// Whose bucket is empty.
     pub(in super::super) whose: Whose,
 }
 
-/// Whose bucket it is.
+/// Whose bucket it is, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Whose {
+    /// Messages of an address.
     Address,
+    /// Messages in a room.
     Room,
+    /// Streams that an address opens.
+    Streams,
+    /// Requests of an address.
+    Requests,
 }
 
 /// All buckets of a server.
@@ -45,10 +55,14 @@ pub(in super::super) struct Rates<C: Clock = DefaultClock> {
     limits: Limits,
     clock: C,
     hasher: RandomState,
-    addresses: Option<Buckets<C>>,
-    streams: Option<Buckets<C>>,
+    requests: PerAddress<C>,
+    addresses: PerAddress<C>,
+    streams: PerAddress<C>,
     rooms: Option<Buckets<C>>,
 }
+
+/// A table for each width of block; `None` where there is no limit.
+type PerAddress<C> = [Option<Buckets<C>>; Block::ALL.len()];
 
 type Buckets<C> =
     RateLimiter<u16, HashMapStateStore<u16>, C, NoOpMiddleware<<C as Clock>::Instant>>;
@@ -61,86 +75,107 @@ impl Rates {
 
 impl<C: Clock + Clone> Rates<C> {
     fn by(clock: C, limits: &Limits) -> Self {
-        let buckets = |rate: Option<Rate>, burst| {
-            let quota = quota(rate?, burst)?;
-            Some(RateLimiter::new(
-                quota,
-                HashMapStateStore::default(),
-                clock.clone(),
-            ))
+        let buckets = |rate: Option<Rate>, burst, factor| {
+            let quota = quota(rate?, burst, factor)?;
+            let store = HashMapStateStore::default();
+            Some(RateLimiter::new(quota, store, clock.clone()))
         };
+        let per_address =
+            |rate, burst| Block::ALL.map(|block| buckets(rate, burst, limits.factor_of(block)));
         Self {
-            addresses: buckets(limits.publish_rate, limits.publish_burst),
-            streams: buckets(limits.stream_rate, limits.stream_burst),
-            rooms: buckets(limits.room_rate, limits.room_burst),
+            requests: per_address(limits.request_rate, limits.request_burst),
+            addresses: per_address(limits.publish_rate, limits.publish_burst),
+            streams: per_address(limits.stream_rate, limits.stream_burst),
+            rooms: buckets(limits.room_rate, limits.room_burst, NonZeroU32::MIN),
             limits: limits.clone(),
             hasher: RandomState::new(),
             clock,
         }
     }
 
-    /// `client` wants to say something.
-    pub(in super::super) fn take_of_address(&self, client: IpAddr) -> Result<(), TooFast> {
-        match self.limits.concerns(client) {
-            true => self.take(&self.addresses, &Network::of(client), Whose::Address),
-            false => Ok(()),
-        }
+    /// A request of `client` that neither publishes nor opens a stream.
+    pub(in super::super) fn take_of_requests(&self, client: IpAddr) -> Result<(), TooFast> {
+        self.take_of(&self.requests, client, NonZeroU32::MIN, Whose::Requests)
     }
 
-    /// `client`, who is limited, wants to say the first thing in a room: from
-    /// then on it is kept, for longer than it would take to fill the server
-    /// with such rooms.
+    /// `client` publishes.
+    pub(in super::super) fn take_of_address(&self, client: IpAddr) -> Result<(), TooFast> {
+        self.take_of(&self.addresses, client, NonZeroU32::MIN, Whose::Address)
+    }
+
+    /// `client` publishes the first message of a room: from then on the room is
+    /// kept, for longer than it would take one address to fill the server with
+    /// such rooms.
     pub(in super::super) fn take_for_a_room(&self, client: IpAddr) -> Result<(), TooFast> {
         // The message itself is paid for. What does not fit into the bucket
         // beside it would never be let through.
-        let fitting = NonZeroU32::new(self.limits.publish_burst.get() - 1);
-        let (Some(buckets), Some(fitting)) = (&self.addresses, fitting) else {
-            return Ok(());
-        };
-        let slot = self.slot(&Network::of(client));
-        match buckets.check_key_n(&slot, ROOM_COST.min(fitting)) {
-            Ok(Err(not_until)) => Err(TooFast {
-                after: not_until.wait_time_from(self.clock.now()),
-                whose: Whose::Address,
-            }),
-            Ok(Ok(())) | Err(_) => Ok(()),
+        match NonZeroU32::new(self.limits.publish_burst.get() - 1) {
+            Some(most) => {
+                self.take_of(&self.addresses, client, ROOM_COST.min(most), Whose::Address)
+            }
+            None => Ok(()),
         }
     }
 
-    /// `client` wants to begin a stream.
+    /// `client` opens a stream.
     pub(in super::super) fn take_of_streams(&self, client: IpAddr) -> Result<(), TooFast> {
-        match self.limits.concerns(client) {
-            true => self.take(&self.streams, &Network::of(client), Whose::Address),
-            false => Ok(()),
-        }
+        self.take_of(&self.streams, client, NonZeroU32::MIN, Whose::Streams)
     }
 
-    /// Something is to be said in `room` by `client`.
+    /// `client` publishes in `room`.
     pub(in super::super) fn take_of_room(
         &self,
         room: &RoomName,
         client: IpAddr,
     ) -> Result<(), TooFast> {
-        match self.limits.concerns(client) {
-            true => self.take(&self.rooms, room, Whose::Room),
-            false => Ok(()),
+        match (&self.rooms, self.limits.concerns(client)) {
+            (Some(buckets), true) => {
+                self.take(buckets, self.slot(room), NonZeroU32::MIN, Whose::Room)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Takes of the address first, then of the blocks around it: an address that
+    /// is too fast costs its neighbours nothing beyond its own share.
+    fn take_of(
+        &self,
+        buckets: &PerAddress<C>,
+        client: IpAddr,
+        count: NonZeroU32,
+        whose: Whose,
+    ) -> Result<(), TooFast> {
+        if !self.limits.concerns(client) {
+            return Ok(());
+        }
+        for (block, bits) in Network::of(client).blocks() {
+            let Some(buckets) = &buckets[block as usize] else {
+                continue;
+            };
+            let slot = match block {
+                Block::Address => self.slot(&bits),
+                Block::Slash56 | Block::Slash48 => self.slot(&bits) & WIDE_SLOTS,
+            };
+            self.take(buckets, slot, count, whose)?;
+        }
+        Ok(())
     }
 
     fn take(
         &self,
-        buckets: &Option<Buckets<C>>,
-        key: &impl Hash,
+        buckets: &Buckets<C>,
+        slot: u16,
+        count: NonZeroU32,
         whose: Whose,
     ) -> Result<(), TooFast> {
-        let Some(buckets) = buckets else {
-            return Ok(());
-        };
-        let slot = self.slot(key);
-        buckets.check_key(&slot).map_err(|not_until| TooFast {
-            after: not_until.wait_time_from(self.clock.now()),
-            whose,
-        })
+        match buckets.check_key_n(&slot, count) {
+            Ok(Err(not_until)) => Err(TooFast {
+                after: not_until.wait_time_from(self.clock.now()),
+                whose,
+            }),
+            // More than a bucket holds is never asked for.
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
     }
 
     fn slot(&self, key: &impl Hash) -> u16 {
@@ -149,8 +184,10 @@ impl<C: Clock + Clone> Rates<C> {
 }
 
 /// `None` for a rate that is beyond what a clock can tell.
-fn quota(rate: Rate, burst: NonZeroU32) -> Option<Quota> {
-    Some(Quota::with_period(rate.per / rate.count.get())?.allow_burst(burst))
+fn quota(rate: Rate, burst: NonZeroU32, factor: NonZeroU32) -> Option<Quota> {
+    let count = rate.count.saturating_mul(factor);
+    let burst = burst.saturating_mul(factor);
+    Some(Quota::with_period(rate.per / count.get())?.allow_burst(burst))
 }
 
 #[cfg(test)]
@@ -233,6 +270,68 @@ mod tests {
             // Whether one of them shares a slot with others does not matter here.
             let _ = rates.take_of_address(IpAddr::from((0x0B00_0000 + address).to_be_bytes()));
         }
-        assert!(rates.addresses.as_ref().unwrap().len() <= 1 << 16);
+        assert!(rates.addresses[0].as_ref().unwrap().len() <= 1 << 16);
+    }
+
+    #[test]
+    fn a_million_slash_48s_make_no_larger_table() {
+        let clock = FakeRelativeClock::default();
+        let rates = rates(&clock, |_| {});
+        for block in 0..1_000_000u128 {
+            let address = (0x2000_u128 << 112) + (block << 80);
+            let _ = rates.take_of_address(IpAddr::from(address.to_be_bytes()));
+        }
+        let len = |block: Block| rates.addresses[block as usize].as_ref().unwrap().len();
+        assert!(len(Block::Address) <= 1 << 16);
+        assert!(len(Block::Slash56) <= 1 << 14 && len(Block::Slash48) <= 1 << 14);
+    }
+
+    #[test]
+    fn a_slash_56_and_a_slash_48_have_a_multiple_of_an_address_s_rate() {
+        let clock = FakeRelativeClock::default();
+        let rates = rates(&clock, |limits| {
+            limits.ipv6_56_factor = count(2);
+            limits.ipv6_48_factor = count(3);
+        });
+        let publish = |address: &str| rates.take_of_address(address.parse().unwrap());
+        let burst = |address: &str| (0..9).take_while(|_| publish(address).is_ok()).count();
+        // The burst of an address is 3. The /56 of both gives 6 in all.
+        assert_eq!(burst("2001:db8:1:2300::1"), 3);
+        assert_eq!(burst("2001:db8:1:2301::1"), 3);
+        assert_eq!(burst("2001:db8:1:2302::1"), 0);
+        // Another /56 of the same /48, which gives 9 in all.
+        assert_eq!(burst("2001:db8:1:4500::1"), 3);
+        assert_eq!(burst("2001:db8:1:6700::1"), 0);
+        assert_eq!(burst("2001:db8:2::1"), 3);
+        // At two a second, a /48 gets six.
+        clock.advance(Duration::from_millis(170));
+        assert!(publish("2001:db8:1:8900::1").is_ok());
+        assert!(publish("2001:db8:1:8901::1").is_err());
+    }
+
+    #[test]
+    fn a_flood_of_one_address_leaves_its_neighbours_their_share() {
+        let clock = FakeRelativeClock::default();
+        let rates = rates(&clock, |_| {});
+        let publish = |address: &str| rates.take_of_address(address.parse().unwrap());
+        for _ in 0..1000 {
+            let _ = publish("2001:db8:1:2300::1");
+        }
+        assert!(publish("2001:db8:1:2301::1").is_ok());
+    }
+
+    #[test]
+    fn requests_are_a_bucket_of_their_own() {
+        let clock = FakeRelativeClock::default();
+        let rates = rates(&clock, |limits| {
+            limits.request_rate = Some(Rate::per_second(count(1)));
+            limits.request_burst = count(2);
+        });
+        let client = "192.0.2.1".parse().unwrap();
+        let ask = || rates.take_of_requests(client);
+        assert!(ask().is_ok() && ask().is_ok());
+        assert_eq!(ask().unwrap_err().whose, Whose::Requests);
+        assert!(rates.take_of_address(client).is_ok());
+        assert!((0..9).all(|_| rates.take_of_requests("::1".parse().unwrap()).is_ok()));
     }
 }

@@ -30,7 +30,7 @@ mod visible;
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
 pub use hub::{Hub, Page, PageOf, RoomSummary};
-pub use membership::Membership;
+pub use membership::{Membership, StayGuard};
 pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use outlet::{Lagged, Live, News, Outlet, OutletBounds};

@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::pending::{Form, Pending};
+use super::membership::StayGuard;
 use super::name::{RoomName, UserName};
 use crate::sse;
 
@@ -75,6 +76,8 @@ struct Stay {
     /// When the last stream ended. Set exactly while `streams` is 0, and then
     /// in `leaving`.
     left_at: Option<Instant>,
+    /// Of the last stream; only while `streams` is 0.
+    guard: Option<StayGuard>,
 }
 
 impl Presence {
@@ -82,6 +85,7 @@ impl Presence {
     pub(super) fn join(&mut self, name: &UserName) {
         if let Some(stay) = self.here.get_mut(name) {
             stay.streams += 1;
+            stay.guard = None;
             if let Some(at) = stay.left_at.take() {
                 self.leaving.remove(&(at, name.clone()));
             }
@@ -92,6 +96,7 @@ impl Presence {
             since,
             streams: 1,
             left_at: None,
+            guard: None,
         };
         self.here.insert(name.clone(), stay);
         self.order.insert((since, name.clone()));
@@ -99,8 +104,9 @@ impl Presence {
         self.changed();
     }
 
-    /// A stream under this name ends.
-    pub(super) fn leave(&mut self, name: &UserName, now: Instant) {
+    /// A stream under this name ends. If it was the last one, the name stays for
+    /// a grace, and so does `guard`.
+    pub(super) fn leave(&mut self, name: &UserName, guard: Option<&StayGuard>, now: Instant) {
         let Some(stay) = self.here.get_mut(name) else {
             debug_assert!(false, "{name:?} leaves but never joined");
             return;
@@ -108,6 +114,7 @@ impl Presence {
         stay.streams -= 1;
         if stay.streams == 0 {
             stay.left_at = Some(now);
+            stay.guard = guard.cloned();
             self.leaving.insert((now, name.clone()));
         }
     }

@@ -161,7 +161,7 @@ impl Room {
     pub(super) fn enter(&mut self, attendance: &Attendance) {
         self.readers += 1;
         self.presence_readers += usize::from(attendance.presence);
-        if let Some(name) = &attendance.name {
+        if let Some(name) = attendance.name() {
             self.presence.join(name);
         }
     }
@@ -171,8 +171,8 @@ impl Room {
         self.readers -= 1;
         self.presence_readers -= usize::from(attendance.presence);
         self.last_used = now;
-        if let Some(name) = &attendance.name {
-            self.presence.leave(name, now);
+        if let Some(name) = attendance.name() {
+            self.presence.leave(name, attendance.guard(), now);
         }
         if self.readers == 0 {
             self.outlets = Vec::new();

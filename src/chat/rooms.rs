@@ -260,7 +260,7 @@ impl Rooms {
             .iter()
             .filter(|&name| !self.by_name.contains_key(name));
         self.make_sure_of_rooms(new)?;
-        self.make_sure_of_places(names, attendance.name.as_ref())?;
+        self.make_sure_of_places(names, attendance.name())?;
         let now = Instant::now();
         for name in names {
             let room = self.get_or_make(name, now)?;
@@ -303,7 +303,9 @@ impl Rooms {
         }
     }
 
-    /// A stream leaves its rooms.
+    /// A stream leaves its rooms. A room that is empty then, and was never
+    /// published to, is forgotten at once: it would count against the rooms that
+    /// there may be.
     pub(super) fn leave<'a>(
         &mut self,
         names: impl Iterator<Item = &'a RoomName>,
@@ -311,9 +313,13 @@ impl Rooms {
     ) {
         let now = Instant::now();
         for name in names {
-            if let Some(room) = self.by_name.get_mut(name) {
-                room.leave(attendance, now);
-                self.schedule(name, now);
+            let Some(room) = self.by_name.get_mut(name) else {
+                continue;
+            };
+            room.leave(attendance, now);
+            match !room.has_talk && room.is_idle(now, self.limits.room_idle) {
+                true => self.forget(name),
+                false => self.schedule(name, now),
             }
         }
     }

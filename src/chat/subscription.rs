@@ -18,7 +18,7 @@ use self::own::Own;
 use super::delivery::{Delivery, GapReason, Hello};
 use super::event_id::Cursor;
 use super::hub::Hub;
-use super::membership::{Attendance, Membership};
+use super::membership::{Attendance, Membership, StayGuard};
 use super::outlet::Outlet;
 use super::replay::{BATCH_BYTES, Seat, look};
 use super::replay_budget::{Draws, ReplayBudget};
@@ -101,10 +101,7 @@ impl Hub {
 
 impl Subscription {
     fn begin(hub: Arc<Hub>, mut wish: Subscribe) -> Result<Self, TooMany> {
-        let attendance = Attendance {
-            name: wish.name.take(),
-            presence: wish.presence,
-        };
+        let attendance = Attendance::new(wish.name.take(), wish.presence);
         let names = wish.rooms.as_slice();
         let (start, rooms) = {
             let rooms = &mut *hub.lock();
@@ -169,6 +166,12 @@ impl Subscription {
             draws: None,
             cursor,
         }
+    }
+
+    /// Keeps `guard` for as long as its name stays in its rooms, which is for a
+    /// grace longer than the stream. A stream without a name drops it at once.
+    pub fn guard_stay(&mut self, guard: StayGuard) {
+        self.membership.guard(guard);
     }
 
     /// The first thing to tell the reader: there once, then gone.

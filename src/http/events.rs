@@ -16,7 +16,7 @@ use super::guard::{Refused, TooFast};
 use super::input::Pairs;
 use super::problem::Problem;
 use super::stream::EventStream;
-use crate::chat::{Backlog, Cursor, RoomList, RoomName, Subscribe, TooMany, UserName};
+use crate::chat::{Backlog, Cursor, RoomList, RoomName, StayGuard, Subscribe, TooMany, UserName};
 
 /// Most messages of backlog that can be asked for by number.
 const MAX_BACKLOG: usize = 500;
@@ -125,11 +125,15 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
         Ok(()) => app.admission.stream(asked.client, wish.rooms.len()),
         Err(TooFast { .. }) => Err(Refused::Address),
     };
-    let Ok(permit) = permit else {
+    let Ok(mut permit) = permit else {
         return Ok(busy::stream(app, asked.method, Reason::Address));
     };
+    let is_named = wish.name.is_some();
     match app.hub.subscribe(wish) {
         Ok(mut subscription) => {
+            if is_named && let Some(permit) = &mut permit {
+                subscription.guard_stay(StayGuard::holding(permit.split_rooms()));
+            }
             if let Some(budget) = app.replays.of(asked.client, Instant::now()) {
                 subscription.pace(budget);
             }

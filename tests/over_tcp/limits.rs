@@ -15,24 +15,24 @@ use super::support::{EventReader, Response, TestServer, within};
 use super::witness::until_readers;
 
 /// A proxy on this machine, which tests stand in for.
-fn behind_a_proxy(config: &mut Config) {
+pub(crate) fn behind_a_proxy(config: &mut Config) {
     config.access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
-fn of(address: &str) -> [(&str, &str); 2] {
+pub(crate) fn of(address: &str) -> [(&str, &str); 2] {
     [
         ("x-forwarded-for", address),
         ("content-type", "application/json"),
     ]
 }
 
-const HI: &str = r#"{"name":"Alice","message":"hi"}"#;
+pub(crate) const HI: &str = r#"{"name":"Alice","message":"hi"}"#;
 const MESSAGES: &str = "/rooms/lobby/messages";
 const EVENTS: &str = "/rooms/lobby/events";
 
 /// Checks that an answer is a stream that says to come back later, and ended.
 #[track_caller]
-fn assert_busy(answer: &Response, reason: &str) {
+pub(crate) fn assert_busy(answer: &Response, reason: &str) {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
     let text = answer.text();
@@ -48,7 +48,7 @@ fn assert_busy(answer: &Response, reason: &str) {
 }
 
 #[track_caller]
-fn retry_after(answer: &Response) -> u64 {
+pub(crate) fn retry_after(answer: &Response) -> u64 {
     answer.header("retry-after").unwrap().parse().unwrap()
 }
 

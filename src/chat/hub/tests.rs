@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::chat::{
-    Backlog, ClientId, Delivery, Gap, GapReason, MessageText, RoomList, Subscribe, Subscription,
-    TooManyRooms, UserName,
+    Backlog, ClientId, Delivery, Gap, GapReason, MessageText, RoomList, StayGuard, Subscribe,
+    Subscription, TooManyRooms, UserName,
 };
 
 fn limits() -> Limits {
@@ -544,4 +544,60 @@ async fn what_was_done_is_counted() {
     );
     assert!(totals.history_bytes > 0);
     assert!((200..400).contains(&totals.replayed_bytes), "{totals:?}");
+}
+
+/// Counts itself, from when it is made until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn one_more(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_guards_a_stay_lives_until_the_name_has_left_the_last_room() {
+    let hub = Hub::new(limits());
+    let count = Arc::new(AtomicUsize::new(0));
+    let held = || count.load(Ordering::Relaxed);
+    let enter = |rooms: &[&str], name: Option<&str>| {
+        let wish = Subscribe {
+            rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
+            cursor: None,
+            backlog: Backlog::All,
+            name: name.map(|name| UserName::parse(name).unwrap()),
+            presence: false,
+        };
+        let mut stream = hub.subscribe(wish).unwrap();
+        stream.guard_stay(StayGuard::holding(Counted::one_more(&count)));
+        stream
+    };
+    let wait = async |seconds| {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        hub.tick();
+    };
+    let both = enter(&["a", "b"], Some("Ann"));
+    drop(both);
+    wait(4).await;
+    assert_eq!(held(), 1, "the name stays for 5 s");
+    // Another stream takes over in one of the rooms, and then in the other.
+    let again = enter(&["a"], Some("Ann"));
+    assert_eq!(held(), 2);
+    wait(2).await;
+    assert_eq!(held(), 1, "the name has left b");
+    // It is no last stream that leaves.
+    drop(enter(&["a"], Some("Ann")));
+    assert_eq!(held(), 1);
+    drop(again);
+    wait(6).await;
+    assert_eq!(held(), 0);
+    drop(enter(&["a"], None));
+    assert_eq!(held(), 0, "a stream without a name leaves nothing behind");
 }

@@ -39,7 +39,7 @@ impl Clock {
 
     fn leave(&mut self, name: &str) {
         self.presence
-            .leave(&UserName::parse(name).unwrap(), self.now);
+            .leave(&UserName::parse(name).unwrap(), None, self.now);
     }
 
     fn wait(&mut self, seconds: u64) {

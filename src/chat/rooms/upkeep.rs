@@ -131,10 +131,13 @@ impl Rooms {
     }
 
     /// Forgets a room, but for where it ended.
-    fn forget(&mut self, name: &RoomName) {
+    pub(super) fn forget(&mut self, name: &RoomName) {
         let Some(room) = self.by_name.remove(name) else {
             return;
         };
+        if let Some(due) = room.due {
+            self.upkeep.due.remove(&(due, name.clone()));
+        }
         self.names.remove(name);
         self.by_size.remove(&room);
         self.bytes -= room.history.bytes();

@@ -169,6 +169,7 @@ page_steps() {
   step 'page in WebKit' limited node tests/real/webkit.mjs
   step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
   step "the original demo's page" limited node tests/real/demo.mjs
+  step 'a page of another site' limited node tests/real/foreign_page.mjs
 }
 
 # Both wait more than they work, so they run at the same time.

@@ -267,11 +267,6 @@ impl Limits {
                 "the first time must not be longer than the second",
             ),
             (
-                "--ipv6-48-factor",
-                self.ipv6_48_factor >= self.ipv6_56_factor,
-                "must not be less than --ipv6-56-factor",
-            ),
-            (
                 "--max-body-bytes",
                 self.max_body_bytes.is_none_or(|most| most <= 16 << 20),
                 "must be at most 16 MiB (16777216)",
@@ -302,6 +297,7 @@ impl Limits {
             .chain(others)
             .chain(self.head_checks())
             .chain(self.replay_checks())
+            .chain([self.factor_check()])
     }
 
     fn head_checks(&self) -> [(&'static str, bool, &'static str); 2] {
@@ -333,6 +329,15 @@ impl Limits {
                 "must be at most 1 TiB (1099511627776)",
             ),
         ]
+    }
+
+    /// A wider block gets no less than one that it holds.
+    fn factor_check(&self) -> (&'static str, bool, &'static str) {
+        (
+            "--ipv6-48-factor",
+            self.ipv6_48_factor >= self.ipv6_56_factor,
+            "must not be less than --ipv6-56-factor",
+        )
     }
 }
 

@@ -93,4 +93,10 @@ impl App {
             default_room,
         })
     }
+
+    /// Each rate (`publish`, `room`, `stream`, `request`) with how often it
+    /// refused something.
+    pub fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.rates.limited()
+    }
 }

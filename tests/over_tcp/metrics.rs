@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use sse_chat::config::Rate;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -345,6 +347,7 @@ async fn no_label_is_what_somebody_chose() {
     let known = [
         "code",
         "le",
+        "rate",
         "reason",
         "version",
         "waiting_for",
@@ -428,6 +431,44 @@ async fn whoever_is_one_too_many_is_counted_by_why() {
     let refused = "sse_chat_refusals_total{code=\"too_many_connections\"}";
     assert!(scrape.get(refused) >= 1.0);
     assert!(scrape.get("sse_chat_unheard_connections_total") >= 1.0);
+}
+
+#[tokio::test]
+async fn what_comes_too_fast_is_counted_by_the_rate_that_it_meets() {
+    let server = start_with(|config| {
+        let limits = &mut config.limits;
+        limits.limit_loopback = true;
+        let hourly = Some(Rate {
+            count: NonZeroU32::MIN,
+            per: Duration::from_secs(3600),
+        });
+        (limits.request_rate, limits.request_burst) = (hourly, NonZeroU32::MIN);
+        (limits.stream_rate, limits.stream_burst) = (hourly, NonZeroU32::MIN);
+        (limits.publish_rate, limits.publish_burst) = (hourly, NonZeroU32::new(2).unwrap());
+        (limits.room_rate, limits.room_burst) = (hourly, NonZeroU32::MIN);
+    });
+    for path in ["/rooms/lobby/members", "/rooms/lobby/events"] {
+        for _ in 0..3 {
+            let mut connection = server.connect().await;
+            let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            connection.write_all(request.as_bytes()).await.unwrap();
+            within(connection.readable()).await.unwrap();
+        }
+    }
+    let hi = serde_json::json!({"name": "Alice", "message": "hi"});
+    for room in ["lobby", "lobby", "lobby"] {
+        server.post(room, &hi).await;
+    }
+    let scrape = Scrape::of(&server).await;
+    for (rate, count) in [
+        ("request", 2.0),
+        ("stream", 2.0),
+        ("publish", 2.0),
+        ("room", 0.0),
+    ] {
+        let name = format!("sse_chat_rate_limited_total{{rate=\"{rate}\"}}");
+        assert_eq!(scrape.get(&name), count, "{rate}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -49,6 +50,21 @@ pub(in super::super) enum Whose {
     Requests,
 }
 
+impl Whose {
+    /// All of them, in their order.
+    const ALL: [Self; 4] = [Self::Address, Self::Room, Self::Streams, Self::Requests];
+
+    /// The name of the rate in metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "publish",
+            Self::Room => "room",
+            Self::Streams => "stream",
+            Self::Requests => "request",
+        }
+    }
+}
+
 /// All buckets of a server.
 #[derive(Debug)]
 pub(in super::super) struct Rates<C: Clock = DefaultClock> {
@@ -59,6 +75,8 @@ pub(in super::super) struct Rates<C: Clock = DefaultClock> {
     addresses: PerAddress<C>,
     streams: PerAddress<C>,
     rooms: Option<Buckets<C>>,
+    /// How often a bucket of each rate was empty.
+    limited: [AtomicU64; Whose::ALL.len()],
 }
 
 /// A table for each width of block; `None` where there is no limit.
@@ -89,8 +107,15 @@ impl<C: Clock + Clone> Rates<C> {
             rooms: buckets(limits.room_rate, limits.room_burst, NonZeroU32::MIN),
             limits: limits.clone(),
             hasher: RandomState::new(),
+            limited: Default::default(),
             clock,
         }
+    }
+
+    /// Each rate with how often it refused something.
+    pub(in super::super) fn limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let named = Whose::ALL.iter().zip(&self.limited);
+        named.map(|(whose, count)| (whose.as_str(), count.load(Ordering::Relaxed)))
     }
 
     /// A request of `client` that neither publishes nor opens a stream.
@@ -169,10 +194,13 @@ impl<C: Clock + Clone> Rates<C> {
         whose: Whose,
     ) -> Result<(), TooFast> {
         match buckets.check_key_n(&slot, count) {
-            Ok(Err(not_until)) => Err(TooFast {
-                after: not_until.wait_time_from(self.clock.now()),
-                whose,
-            }),
+            Ok(Err(not_until)) => {
+                self.limited[whose as usize].fetch_add(1, Ordering::Relaxed);
+                Err(TooFast {
+                    after: not_until.wait_time_from(self.clock.now()),
+                    whose,
+                })
+            }
             // More than a bucket holds is never asked for.
             Ok(Ok(())) | Err(_) => Ok(()),
         }
@@ -331,6 +359,11 @@ mod tests {
         let ask = || rates.take_of_requests(client);
         assert!(ask().is_ok() && ask().is_ok());
         assert_eq!(ask().unwrap_err().whose, Whose::Requests);
+        assert!(
+            rates
+                .limited()
+                .eq([("publish", 0), ("room", 0), ("stream", 0), ("request", 1)])
+        );
         assert!(rates.take_of_address(client).is_ok());
         assert!((0..9).all(|_| rates.take_of_requests("::1".parse().unwrap()).is_ok()));
     }

@@ -170,6 +170,12 @@ impl Sources {
             "reason",
             self.app.counts.busy(),
         )?;
+        page.counters(
+            "sse_chat_rate_limited",
+            "Messages, streams and requests that came too fast, by the rate that they met",
+            "rate",
+            self.app.rate_limited(),
+        )?;
         page.counter(
             "sse_chat_unheard_connections",
             "Connections that were closed without a word, since too many wait to be refused",

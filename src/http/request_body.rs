@@ -14,6 +14,7 @@ use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 
 use super::app::App;
 use super::code::Code;
+use super::guard::RequestPermit;
 use super::joined::Joined;
 use super::problem::Problem;
 
@@ -34,6 +35,8 @@ pub(super) struct RequestBody {
     incoming: Option<Incoming>,
     /// A part of it was read, or will not be.
     is_left: bool,
+    /// The place of its request, for as long as the rest of it is waited for.
+    _permit: Option<RequestPermit>,
 }
 
 impl RequestBody {
@@ -41,7 +44,13 @@ impl RequestBody {
         Self {
             incoming: (!incoming.is_end_stream()).then_some(incoming),
             is_left: false,
+            _permit: None,
         }
+    }
+
+    /// The request is under way until its body is dropped.
+    pub(super) fn keep(&mut self, permit: Option<RequestPermit>) {
+        self._permit = permit;
     }
 
     /// All of it. `wrong` is what a body is called that can't be read.

@@ -97,9 +97,11 @@ async fn check_and_dispatch(
     };
     let mut answered = dispatch(app, client, route, grant, request, body).await;
     // Of all answers only a page of history does not fit into what the kernel
-    // keeps, and streams are counted apart: the others are done.
-    if let Ok(Body::Messages(messages)) = answered.as_mut().map(Response::body_mut) {
-        messages.keep(permit);
+    // keeps, and streams are counted apart. The others are done when nothing of
+    // the request's body is waited for any more.
+    match answered.as_mut().map(Response::body_mut) {
+        Ok(Body::Messages(messages)) => messages.keep(permit),
+        _ => body.keep(permit),
     }
     answered
 }

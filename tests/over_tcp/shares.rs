@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use sse_chat::config::Rate;
+use tokio::io::AsyncWriteExt as _;
 
 use super::limits::{HI, assert_busy, behind_a_proxy, of, retry_after};
 use super::support::{TestServer, within};
@@ -34,6 +35,39 @@ async fn a_name_that_stays_after_its_stream_counts_for_its_address() {
     within(async { while server.get("/rooms/a/members").await.json()["count"] != 0 {} }).await;
     let mut more = server.events_with(others, &of("192.0.2.1")).await;
     more.expect("hello").await;
+}
+
+/// Through a proxy a request is under way as long as the server waits for the
+/// rest of a body that it does not want.
+#[tokio::test]
+async fn a_body_that_is_passed_over_is_still_a_request_under_way() {
+    let server = TestServer::start_with(|config| {
+        behind_a_proxy(config);
+        config.limits.max_connections_per_address = 1;
+        config.limits.request_rate = None;
+    });
+    let refused = format!(
+        "POST {MESSAGES} HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 192.0.2.1\r\n\
+         content-type: text/html\r\ncontent-length: 10\r\n\r\n"
+    );
+    // Three in a row are no chance meeting of two requests. The server waits for
+    // a second, and a busy machine may take longer to ask three times.
+    within(async {
+        let mut in_a_row = 0;
+        while in_a_row < 3 {
+            in_a_row = 0;
+            let mut slow = server.connect().await;
+            slow.write_all(refused.as_bytes()).await.unwrap();
+            while in_a_row < 3 {
+                let other = server.request("GET", MEMBERS, &of("192.0.2.1"), "").await;
+                if other.status != 429 {
+                    break;
+                }
+                in_a_row += 1;
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub const DEFAULT_IPV6_56_FACTOR: NonZeroU32 = NonZeroU32::new(4).unwrap();
 pub const DEFAULT_IPV6_48_FACTOR: NonZeroU32 = NonZeroU32::new(8).unwrap();
 
 /// A block of addresses that has limits of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Block {
     /// One address of IPv4, or one /64 of IPv6.
     Address,

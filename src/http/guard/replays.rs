@@ -1,18 +1,20 @@
 //! The budget of each address for replay: bytes out of history, on streams and
 //! on pages.
 //!
-//! The table is bounded like those of [`super::rates`]: an address is one of
-//! 65,536 slots, by a hash that nobody outside knows.
+//! The table is bounded like those of [`super::rates`]: an address, and each
+//! block of IPv6 around it, is one of 65,536 slots, by a hash that nobody outside
+//! knows.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::network::Network;
 use crate::chat::{ReplayBucket, ReplayBudget};
-use crate::config::Limits;
+use crate::config::{Block, Limits};
 
 /// The table is looked through only when it has more buckets than this, and
 /// twice as many as the last time.
@@ -29,7 +31,7 @@ pub(in super::super) struct Replays {
 /// Buckets that somebody draws on, or that are not full again.
 #[derive(Debug, Default)]
 struct Buckets {
-    by_slot: HashMap<u16, Arc<ReplayBucket>>,
+    by_slot: HashMap<(Block, u16), Arc<ReplayBucket>>,
     /// How many of them were kept when the table was looked through last.
     kept: usize,
 }
@@ -43,19 +45,25 @@ impl Replays {
         }
     }
 
-    /// What `client` may draw; `None` for any number of bytes.
+    /// What `client` may draw, together with the blocks of addresses around it;
+    /// `None` for any number of bytes.
     pub(in super::super) fn of(&self, client: IpAddr, now: Instant) -> Option<ReplayBudget> {
         let rate = self.limits.replay_rate?;
         if !self.limits.concerns(client) {
             return None;
         }
-        let slot = self.hasher.hash_one(Network::of(client)) as u16;
-        let new = || Arc::new(ReplayBucket::new(rate, self.limits.replay_burst, now));
         // A panic under the lock can only come from a bug; the others go on.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.forget_full(now);
-        let bucket = buckets.by_slot.entry(slot).or_insert_with(new);
-        Some(ReplayBudget::new([Arc::clone(bucket)]))
+        let drawn = Network::of(client).blocks().map(|(block, bits)| {
+            let slot = self.hasher.hash_one(bits) as u16;
+            let rate = self.limits.of_block(block, rate.get());
+            let rate = NonZeroUsize::new(rate).unwrap_or(NonZeroUsize::MAX);
+            let burst = self.limits.of_block(block, self.limits.replay_burst);
+            let new = || Arc::new(ReplayBucket::new(rate, burst, now));
+            Arc::clone(buckets.by_slot.entry((block, slot)).or_insert_with(new))
+        });
+        Some(ReplayBudget::new(drawn))
     }
 }
 
@@ -74,7 +82,6 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
     use std::time::Duration;
 
     use super::*;
@@ -102,6 +109,21 @@ mod tests {
         assert!(draw(&replays, "192.0.2.1", 5000, now));
         let later = now + Duration::from_secs(1);
         assert!(draw(&replays, "2001:db8::1", 1, later));
+    }
+
+    #[test]
+    fn a_slash_56_and_a_slash_48_have_a_multiple_of_one_budget() {
+        let (replays, now) = (replays(|_| {}), Instant::now());
+        let whole_budgets = |of: &dyn Fn(u32) -> String| {
+            (0..64)
+                .take_while(|subnet| draw(&replays, &of(*subnet), 4097, now))
+                .count()
+        };
+        let in_one_slash_56 = whole_budgets(&|subnet| format!("2001:db8:1:{subnet:x}::1"));
+        assert_eq!(in_one_slash_56, 4);
+        let in_one_slash_48 = whole_budgets(&|subnet| format!("2001:db8:2:{subnet:x}00::1"));
+        assert_eq!(in_one_slash_48, 8);
+        assert!(draw(&replays, "2001:db8:3::1", 4097, now), "another /48");
     }
 
     #[test]

@@ -22,18 +22,39 @@ async fn full(more: &[&str]) -> Running {
     let flags = ["--stall", "1h", "--answer-timeout", "1h", "--ping", "1h"];
     let flags = [&flags[..], &["--send-buffer", "4096"], more].concat();
     let server = Running::start(&flags).await;
-    let text = "x".repeat(4000);
+    for _ in 0..100 {
+        publish(&server, "lobby", &"x".repeat(4000)).await;
+    }
+    server
+}
+
+async fn publish(server: &Running, room: &str, text: &str) {
     let body = format!(r#"{{"name":"Ada","message":"{text}"}}"#);
     let post = format!(
-        "POST /rooms/lobby/messages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+        "POST /rooms/{room}/messages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    for _ in 0..100 {
-        let answer = server.ask(&post).await;
-        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let answer = server.ask(&post).await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+}
+
+/// Fills a page of `/rooms`, and the list of the lobby's members. These stay for
+/// as long as their streams are held.
+async fn add_rooms_and_members(server: &Running) -> Vec<TcpStream> {
+    for number in 0..150 {
+        // 64 characters, of which each takes 12 bytes in a path.
+        let room = format!("{}{number:03}", "%F0%A0%80%80".repeat(61));
+        publish(server, &room, "hi").await;
     }
-    server
+    let mut streams = Vec::new();
+    for number in 0..200 {
+        let name = format!("{}{number:03}", "%F0%A0%80%80".repeat(29));
+        let request =
+            format!("GET /rooms/lobby/events?name={name} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        streams.push(ask_and_take_nothing(server.address(), request).await);
+    }
+    streams
 }
 
 /// Asks, and waits for the first byte of the answer, which it leaves there: by
@@ -49,10 +70,8 @@ async fn ask_and_take_nothing(server: std::net::SocketAddr, request: String) -> 
 
 /// How much more memory a server keeps for each of many clients that have asked
 /// the same and take nothing of the answer. It has as long as a test has to give
-/// back what was only needed to make the answers. A server of its own for each
-/// request: what others left in the allocator is not what these clients cost.
-async fn cost_of_a_client(flags: &[&str], request: &str) -> u64 {
-    let mut server = full(flags).await;
+/// back what was only needed to make the answers.
+async fn cost_of_a_client(server: &mut Running, request: &str) -> u64 {
     let before = server.memory();
     let mut asking = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -72,11 +91,18 @@ async fn cost_of_a_client(flags: &[&str], request: &str) -> u64 {
     cost()
 }
 
+/// A server of its own for each request: what others left in the allocator is not
+/// what these clients cost.
 async fn assert_cheap(flags: &[&str], requests: &[&str]) {
     let mut dear = Vec::new();
     for request in requests {
         let whole = format!("{request}\r\nHost: localhost\r\n\r\n");
-        let bytes = cost_of_a_client(flags, &whole).await;
+        let mut server = full(flags).await;
+        let _members = match flags.contains(&"--list-rooms") {
+            true => add_rooms_and_members(&server).await,
+            false => Vec::new(),
+        };
+        let bytes = cost_of_a_client(&mut server, &whole).await;
         println!("{request}: {bytes} bytes");
         if bytes > MOST {
             dear.push((request, bytes));
@@ -106,6 +132,18 @@ async fn a_client_that_takes_nothing_costs_a_bounded_piece_of_what_it_asked_for(
             "GET /r/lobby HTTP/1.1",
             "HEAD /r/lobby HTTP/1.1",
             "GET /nothing HTTP/1.1",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_no_list_costs_a_bounded_piece_of_it() {
+    assert_cheap(
+        &["--list-rooms"],
+        &[
+            "GET /rooms?limit=500 HTTP/1.1",
+            "GET /rooms/lobby/members HTTP/1.1",
         ],
     )
     .await;

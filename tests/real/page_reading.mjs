@@ -44,11 +44,12 @@ test('a search counts what is loaded, loads more only on demand, and leaves its 
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
   await chat.log.getByText('apple 700').waitFor();
-  // Somewhere in the middle of what is loaded.
-  await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop -= 400; });
+  // Near the top of what is loaded, so that older messages are loaded once; then in the middle.
+  await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 300; });
+  const loaded = 100;
+  await chat.page.waitForFunction((count) => document.querySelectorAll('#log .message').length === count, loaded);
   await chat.pill.waitFor();
   const before = await sight(chat);
-  const loaded = await chat.log.locator('.message').count();
   await chat.page.locator('#open-search').click();
   await chat.page.keyboard.type('apple 70');
   await chat.has('#found', `1 found in the ${loaded} messages loaded`);

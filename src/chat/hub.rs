@@ -20,7 +20,8 @@ use super::message::{Draft, Frame, SentAs};
 use super::name::RoomName;
 use super::outlet::Outlet;
 use super::presence::members_json;
-use super::rooms::{Limits, NotPublished, Published, Rooms, TooMany};
+use super::rooms::{Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
+use super::start::RoomList;
 use super::totals::{Counts, Totals};
 
 /// Which part of a room's history is wanted.
@@ -198,6 +199,15 @@ impl Hub {
     /// A panic under the lock can only come from a bug; the others go on.
     pub(super) fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a stream of these rooms would find place for all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyRooms`] when it would have to make one room too many.
+    pub fn check_rooms(&self, rooms: &RoomList) -> Result<(), TooManyRooms> {
+        self.lock().check_rooms(rooms.as_slice())
     }
 
     /// A stream enters all of its rooms, or none.

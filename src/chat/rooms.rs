@@ -256,10 +256,7 @@ impl Rooms {
         attendance: &Attendance,
     ) -> Result<(), TooMany> {
         // Counted first: a stream that is refused must not have made a room.
-        let new = names
-            .iter()
-            .filter(|&name| !self.by_name.contains_key(name));
-        self.make_sure_of_rooms(new)?;
+        self.check_rooms(names)?;
         self.make_sure_of_places(names, attendance.name())?;
         let now = Instant::now();
         for name in names {
@@ -271,6 +268,12 @@ impl Rooms {
             self.schedule(name, now);
         }
         Ok(())
+    }
+
+    /// Whether those of `names` that are no rooms yet may become rooms.
+    pub(super) fn check_rooms(&self, names: &[RoomName]) -> Result<(), TooManyRooms> {
+        let is_new = |name: &&RoomName| !self.by_name.contains_key(*name);
+        self.make_sure_of_rooms(names.iter().filter(is_new))
     }
 
     fn make_sure_of_rooms<'a>(

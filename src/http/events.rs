@@ -119,6 +119,8 @@ fn is_cursor_key(key: &[u8]) -> bool {
 
 fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
     if *asked.method == Method::HEAD {
+        // Takes no place, but is refused where GET is.
+        app.hub.check_rooms(&wish.rooms)?;
         return Ok(event_stream(Body::Whole(Bytes::new())));
     }
     let permit = match app.rates.take_of_streams(asked.client) {

@@ -46,6 +46,15 @@ for (const [status, code, detail, said] of [
   });
 }
 
+test('a page whose room is one too many for the server says so', LIMIT, async (t) => {
+  const server = await Server.start(t, '--max-rooms', '2');
+  await server.say('other', 'Alice', 'the one room beside the default one');
+  const person = await Person.arrive(t);
+  const chat = new Chat(await person.context.newPage());
+  await chat.page.goto(`${server.url}/r/another`);
+  await chat.status.filter({ hasText: /^The server answered 503: .*rooms.* Trying again in/ }).waitFor();
+});
+
 test('a refusal that names a time is asked again after it, and is said in the page’s language', LIMIT, async (t) => {
   const server = await Server.start(t);
   const proxy = await HttpProxy.start(t, server.host);

@@ -4,29 +4,27 @@
 //! line, or reorder what stands beside it. How such a character is shown
 //! instead is decided where it is shown.
 
+use icu_properties::props::{BinaryProperty as _, DefaultIgnorableCodePoint, VariationSelector};
+
 /// Whether the character is shown as itself and changes nothing around it.
 ///
 /// Not so are controls (C0, DEL, C1; line breaks and tabs among them), the line
-/// and paragraph separators, the controls of direction (Unicode Standard Annex
-/// #9), annotations, and characters that are invisible on purpose. The joiners
-/// U+200C and U+200D are printable, since scripts and emoji are written with
-/// them.
+/// and paragraph separators, annotations, and what has the Unicode property
+/// Default_Ignorable_Code_Point: controls of direction (Unicode Standard Annex
+/// #9), fillers, tags and others that show nothing. The joiners U+200C and
+/// U+200D and the variation selectors are printable, since scripts and emoji are
+/// written with them.
 pub fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
     !(c.is_control()
-        || matches!(
-            c,
-            '\u{00AD}'
-                | '\u{061C}'
-                | '\u{180E}'
-                | '\u{200B}'
-                | '\u{200E}'
-                | '\u{200F}'
-                | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{FEFF}'
-                | '\u{FFF9}'..='\u{FFFB}'
-                | '\u{E0001}'
-        ))
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FFF9}'..='\u{FFFB}')
+        || DefaultIgnorableCodePoint::for_char(c) && !is_joiner_or_selector(c))
+}
+
+fn is_joiner_or_selector(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}') || VariationSelector::for_char(c)
 }
 
 #[cfg(test)]
@@ -35,8 +33,10 @@ mod tests {
 
     #[test]
     fn what_drives_turns_or_hides_is_not_printable() {
-        for c in "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{200e}\u{202e}\u{2028}\u{2029}\u{2066}".chars()
-        {
+        let controls = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{200e}\u{202e}\u{2028}\u{2029}\u{2066}";
+        let shows_nothing =
+            "\u{ad}\u{61c}\u{180e}\u{200b}\u{feff}\u{115f}\u{3164}\u{ffa0}\u{e0001}\u{e0041}";
+        for c in controls.chars().chain(shows_nothing.chars()) {
             assert!(!is_printable(c), "{c:?}");
         }
         let texts = "Ada É 日本語\u{3000}عربي می\u{200c}خواهم 👩\u{200d}💻 e\u{301} ❤\u{fe0f}";

@@ -185,7 +185,9 @@ async fn there_are_no_more_rooms_than_there_may_be() {
         assert_eq!(rooms["rooms"][0]["members"], 0, "nobody entered: {rooms}");
     }
     // HEAD is refused where GET is, and takes no place where GET is not.
-    let refused = server.request("HEAD", "/rooms/second/events", &[], "").await;
+    let refused = server
+        .request("HEAD", "/rooms/second/events", &[], "")
+        .await;
     assert_eq!(refused.status, 503);
     let answered = server.request("HEAD", "/rooms/lobby/events", &[], "").await;
     assert_eq!(answered.status, 200);

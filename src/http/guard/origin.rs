@@ -200,8 +200,9 @@ impl Grant {
 /// Sec-Fetch-Site (Safari before 16.4), a page that hides its Referer can
 /// still make a visitor's browser send a GET.
 fn is_own_or_none(headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin" || site == "none";
+    let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
+    if sites.peek().is_some() {
+        return sites.all(|site| site == "same-origin" || site == "none");
     }
     let mut pages = headers.get_all(ORIGIN).iter().peekable();
     if pages.peek().is_none() {
@@ -362,6 +363,10 @@ mod tests {
                 ("sec-fetch-user", "?1"),
             ],
             &[("sec-fetch-site", "same-site")],
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("sec-fetch-site", "cross-site"),
+            ],
             &[("origin", "https://evil.example")],
             &[("origin", "null")],
             &[("referer", "https://evil.example/")],

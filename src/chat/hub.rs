@@ -20,7 +20,7 @@ use super::message::{Draft, Frame, SentAs};
 use super::name::RoomName;
 use super::outlet::Outlet;
 use super::presence::members_json;
-use super::rooms::{Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
+use super::rooms::{Leftover, Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
 use super::start::RoomList;
 use super::totals::{Counts, Totals};
 
@@ -190,9 +190,9 @@ impl Hub {
     /// events, forgets idle rooms. Returns whether there is more to do now, so
     /// that a caller can let others run in between.
     pub fn look_after_some(&self) -> bool {
-        let mut asleep = Vec::new();
-        let more = self.lock().look_after_some(Instant::now(), &mut asleep);
-        asleep.into_iter().for_each(Waker::wake);
+        let mut leftover = Leftover::default();
+        let more = self.lock().look_after_some(Instant::now(), &mut leftover);
+        leftover.finish();
         more
     }
 

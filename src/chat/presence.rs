@@ -119,13 +119,17 @@ impl Presence {
         }
     }
 
-    /// Ends the stays whose grace is over. Returns how many these were.
-    pub(super) fn end_stays(&mut self, now: Instant) -> usize {
+    /// Ends at most `most` of the stays whose grace is over, the longest over
+    /// first. Returns how many it ended.
+    pub(super) fn end_stays(&mut self, now: Instant, most: usize) -> usize {
         let before = self.count();
-        while let Some((at, _)) = self.leaving.first()
-            && now.duration_since(*at) >= GRACE
-            && let Some((_, name)) = self.leaving.pop_first()
-        {
+        for _ in 0..most {
+            if self.grace_end().is_none_or(|end| end > now) {
+                break;
+            }
+            let Some((_, name)) = self.leaving.pop_first() else {
+                break;
+            };
             let Some(stay) = self.here.remove(&name) else {
                 debug_assert!(false, "{name:?} leaves but is not here");
                 continue;

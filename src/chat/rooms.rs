@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::by_size::BySize;
+pub(super) use self::upkeep::Leftover;
 use self::upkeep::Upkeep;
 use super::event_id::{Epoch, EventId};
 use super::forgotten::Forgotten;
@@ -321,7 +322,8 @@ impl Rooms {
             };
             room.leave(attendance, now);
             match !room.has_talk && room.is_idle(now, self.limits.room_idle) {
-                true => self.forget(name),
+                // It has no history that would take time to free.
+                true => drop(self.forget(name)),
                 false => self.schedule(name, now),
             }
         }

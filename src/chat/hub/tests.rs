@@ -473,6 +473,43 @@ async fn one_lock_looks_after_a_bounded_number_of_rooms() {
     assert_eq!(hub.lock().held(), [(0, 0); 2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
+    let hub = Hub::new(limits());
+    let enter = |name: Option<String>| {
+        let wish = Subscribe {
+            rooms: room("a").into(),
+            cursor: None,
+            backlog: Backlog::All,
+            presence: name.is_none(),
+            name: name.map(|name| UserName::parse(&name).unwrap()),
+        };
+        hub.subscribe(wish).unwrap()
+    };
+    let names = (0..1000).map(|number| enter(Some(format!("Reader {number}"))));
+    let readers: Vec<_> = names.collect();
+    hub.tick();
+    let mut watcher = enter(None);
+    assert!(matches!(watcher.next().await, Delivery::Members(_)));
+    drop(readers);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    loop {
+        let before = members(&hub, "a");
+        let more = hub.look_after_some();
+        let ended = before - members(&hub, "a");
+        assert!((1..=128).contains(&ended), "{ended} stays under one lock");
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(hub.lock().members(), (0, 0));
+    let Delivery::Presence(event) = watcher.next().await else {
+        panic!("not the end of the stays")
+    };
+    let event = String::from_utf8(event.text().to_vec()).unwrap();
+    assert!(event.contains(r#""count":0"#), "{event}");
+}
+
 #[test]
 fn the_budget_takes_from_many_large_rooms_and_counts_what_is_left() {
     let hub = Hub::new(Limits {

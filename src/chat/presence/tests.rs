@@ -49,14 +49,14 @@ impl Clock {
     /// The next event, if there is one, after a wait that any rate pays for.
     fn event(&mut self) -> Option<Bytes> {
         self.wait(2);
-        self.presence.end_stays(self.now);
+        self.presence.end_stays(self.now, usize::MAX);
         let event = self.presence.flush(&self.room, self.budget, self.now);
         event.map(|event| event.text())
     }
 
     /// The data of the next event, without the times.
     fn flush(&mut self) -> Value {
-        self.presence.end_stays(self.now);
+        self.presence.end_stays(self.now, usize::MAX);
         let event = self.presence.flush(&self.room, self.budget, self.now);
         event.map_or(Value::Null, |event| names_only(&event.text()))
     }
@@ -293,7 +293,7 @@ fn changes_by_name_are_bounded_however_long_the_wait() {
         clock.join(&long_name(number));
         clock.leave(&long_name(number));
         clock.wait(1);
-        clock.presence.end_stays(clock.now);
+        clock.presence.end_stays(clock.now, usize::MAX);
     }
     assert!(clock.presence.pending.joined_names().count() <= 400);
     assert!(clock.presence.pending.left_members().len() <= 400);
@@ -331,7 +331,7 @@ fn a_member_that_leaves_and_joins_between_two_events_is_left_first() {
     clock.flush();
     clock.leave("Alice");
     clock.wait(60);
-    clock.presence.end_stays(clock.now);
+    clock.presence.end_stays(clock.now, usize::MAX);
     clock.join("Alice");
     assert_eq!(
         clock.flush(),
@@ -362,7 +362,7 @@ fn members_are_encoded_once_for_all_requests_until_one_joins_or_leaves() {
     clock.leave("Bob");
     assert_eq!(listed(&mut clock), 2, "the grace is not over");
     clock.wait(5);
-    clock.presence.end_stays(clock.now);
+    clock.presence.end_stays(clock.now, usize::MAX);
     assert_eq!(listed(&mut clock), 1);
 }
 

@@ -9,10 +9,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::name::RoomName;
+use super::super::room::Room;
 use super::Rooms;
 
 /// Rooms that are looked at under one lock. A publish waits at most for these.
 const ROOMS_AT_ONCE: usize = 64;
+/// Stays that end under one lock, over all rooms. The rest of a room in which
+/// thousands leave at the same time waits for the next lock.
+const STAYS_AT_ONCE: usize = 128;
 /// Presence events that are encoded under one lock.
 const EVENTS_AT_ONCE: usize = 16;
 /// The total rate pays for this much ahead, since events come once a second.
@@ -34,6 +38,21 @@ pub(in crate::chat) struct Upkeep {
     presence_bytes: u64,
 }
 
+/// What a look leaves to be done without the lock.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct Leftover {
+    asleep: Vec<Waker>,
+    /// Rooms that are forgotten: their histories are freed without the lock.
+    forgotten: Vec<Room>,
+}
+
+impl Leftover {
+    /// Wakes the readers, and frees the rooms.
+    pub(in crate::chat) fn finish(self) {
+        self.asleep.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Upkeep {
     pub(super) fn presence_bytes(&self) -> u64 {
         self.presence_bytes
@@ -53,16 +72,18 @@ impl Upkeep {
 }
 
 impl Rooms {
-    /// Does what is due in some rooms. Puts into `asleep` whom to wake for it.
-    /// Returns whether there is more to do now.
+    /// Does what is due at `now` in some rooms. Returns whether there is more.
     pub(in crate::chat) fn look_after_some(
         &mut self,
         now: Instant,
-        asleep: &mut Vec<Waker>,
+        leftover: &mut Leftover,
     ) -> bool {
+        let mut stays = STAYS_AT_ONCE;
         for _ in 0..ROOMS_AT_ONCE {
             match self.upkeep.due.first() {
-                Some((at, _)) if *at <= now => self.look_after_first(now),
+                Some((at, _)) if *at <= now && stays > 0 => {
+                    stays -= self.look_after_first(now, stays, leftover);
+                }
                 _ => break,
             }
         }
@@ -70,7 +91,7 @@ impl Rooms {
             if !self.upkeep.may_send(now) {
                 break;
             }
-            self.send_first(now, asleep);
+            self.send_first(now, &mut leftover.asleep);
         }
         let is_due = |(at, _): &(Instant, RoomName)| *at <= now;
         self.upkeep.due.first().is_some_and(is_due) || self.upkeep.may_send(now)
@@ -93,25 +114,30 @@ impl Rooms {
         }
     }
 
-    /// Looks after the room that is due first.
-    fn look_after_first(&mut self, now: Instant) {
+    /// Looks after the room that is due first, and ends at most `most` stays in
+    /// it. Returns how many it ended. If more are over, the room is still due.
+    fn look_after_first(&mut self, now: Instant, most: usize, leftover: &mut Leftover) -> usize {
         let Some((_, name)) = self.upkeep.due.pop_first() else {
-            return;
+            return 0;
         };
         let Some(room) = self.by_name.get_mut(&name) else {
             debug_assert!(false, "{name:?} is forgotten and due");
-            return;
+            return 0;
         };
         room.due = None;
-        self.members -= room.presence.end_stays(now);
-        if room.presence.is_ready(now) && !room.is_waiting {
+        let ended = room.presence.end_stays(now, most);
+        self.members -= ended;
+        // One event announces all stays that end at one tick.
+        let have_all_ended = room.presence.grace_end().is_none_or(|end| end > now);
+        if have_all_ended && room.presence.is_ready(now) && !room.is_waiting {
             room.is_waiting = true;
             self.upkeep.waiting.push_back(name.clone());
         }
         match room.is_idle(now, self.limits.room_idle) {
-            true => self.forget(&name),
+            true => leftover.forgotten.extend(self.forget(&name)),
             false => self.schedule(&name, now),
         }
+        ended
     }
 
     /// Sends the presence event that has waited longest.
@@ -130,11 +156,10 @@ impl Rooms {
         self.schedule(&name, now);
     }
 
-    /// Forgets a room, but for where it ended.
-    pub(super) fn forget(&mut self, name: &RoomName) {
-        let Some(room) = self.by_name.remove(name) else {
-            return;
-        };
+    /// Forgets a room, but for where it ended. Returns it, so that its history
+    /// can be freed without the lock.
+    pub(super) fn forget(&mut self, name: &RoomName) -> Option<Room> {
+        let room = self.by_name.remove(name)?;
         if let Some(due) = room.due {
             self.upkeep.due.remove(&(due, name.clone()));
         }
@@ -152,5 +177,6 @@ impl Rooms {
         if self.by_name.len() < self.by_name.capacity() / 4 {
             self.by_name.shrink_to_fit();
         }
+        Some(*room)
     }
 }

@@ -245,7 +245,7 @@ impl Presence {
     /// announced yet are in it and come once more in `joined`. Encoded once for
     /// all streams that begin before the next change.
     pub(super) fn snapshot(&mut self, room: &RoomName) -> Snapshot {
-        self.pending.shown();
+        self.pending.shown(self.count());
         if self.snapshot.is_none() {
             let list = self.list(room);
             self.snapshot = list.or_else(|| Some(Change::count(room, self.count()).encode()));

@@ -53,7 +53,7 @@ pub(super) struct Pending {
     /// A new stream got a snapshot since the last event: it may have names in
     /// it that are only in `joined`.
     is_shown: bool,
-    /// The readers have no list, or will have none after the next event.
+    /// Some readers have no list, or will have none after the next event.
     is_void: bool,
     /// Bytes for each reader that the changes since the list became void have
     /// paid for and no event has used.
@@ -94,9 +94,13 @@ impl Pending {
         self.left = Vec::new();
     }
 
-    /// A new stream gets all members as they are now.
-    pub(super) fn shown(&mut self) {
+    /// A new stream gets a snapshot of `count` members. If they are too many
+    /// for a list it has none, and a difference would be of no use to it.
+    pub(super) fn shown(&mut self, count: usize) {
         self.is_shown = true;
+        if count > MAX_LISTED_MEMBERS {
+            self.void();
+        }
     }
 
     pub(super) fn joined_names(&self) -> impl Iterator<Item = &UserName> {

@@ -325,6 +325,31 @@ fn a_member_that_joins_and_leaves_between_two_events_leaves_those_who_saw_it() {
 }
 
 #[test]
+fn a_reader_that_began_with_the_count_alone_gets_a_list_once_there_is_one() {
+    for has_readers in [true, false] {
+        let mut clock = Clock::with_members(MAX_LISTED_MEMBERS);
+        clock.leave(&long_name(0));
+        clock.wait(4);
+        clock.join(&long_name(MAX_LISTED_MEMBERS));
+        if !has_readers {
+            clock.budget.readers = 0;
+            assert_eq!(clock.flush(), Value::Null);
+            clock.budget.readers = 100;
+        }
+        let snapshot = clock.snapshot();
+        assert_eq!(snapshot, json!({"room": "lobby", "count": 201}));
+        // A grace ends before the next event, so that a list has room again.
+        clock.wait(1);
+        assert_eq!(clock.flush(), json!({"room": "lobby", "count": 200}));
+        (1..=40).for_each(|number| clock.leave(&long_name(number)));
+        clock.wait(60);
+        let event = clock.flush();
+        let members = event["members"].as_array().map(Vec::len);
+        assert_eq!(members, Some(LIST_AGAIN_MEMBERS), "{event}");
+    }
+}
+
+#[test]
 fn a_member_that_leaves_and_joins_between_two_events_is_left_first() {
     let mut clock = Clock::new();
     clock.join("Alice");

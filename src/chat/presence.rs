@@ -224,11 +224,14 @@ impl Presence {
     /// All members, unless they are too many for a list.
     fn list(&self, room: &RoomName) -> Option<sse::Encoded> {
         let count = self.count();
+        if count > MAX_LISTED_MEMBERS {
+            return None;
+        }
         let change = Change {
             members: Some(self.listed()),
             ..Change::count(room, count)
         };
-        (count <= MAX_LISTED_MEMBERS).then(|| change.encode())
+        Some(change.encode())
     }
 
     /// The members; of many, those who joined first.

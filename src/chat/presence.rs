@@ -153,6 +153,11 @@ impl Presence {
         self.here.contains_key(name)
     }
 
+    /// How often a member joined or left: [`Snapshot::version`].
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// How many members there are.
     pub(super) fn count(&self) -> usize {
         self.here.len()

@@ -227,7 +227,7 @@ impl Subscription {
         let found = look(rooms, &self.seats, self.cursor, most);
         self.queue = found.deliveries;
         self.found = self.queue.len();
-        let all = found.all && self.tell_members(rooms);
+        let all = found.all && self.tell_members(rooms, most);
         if let Err(until) = self.draw(now) {
             (self.queue, self.found) = (VecDeque::new(), 0);
             return Progress::Paused(until);
@@ -258,9 +258,10 @@ impl Subscription {
         ready.filter(is_replay).map(Delivery::bytes).sum()
     }
 
-    /// Makes ready who is here, for a reader that wants to know and was not
-    /// told. Whether that is all of it: a hundred rooms are a few MiB.
-    fn tell_members(&mut self, rooms: &mut Rooms) -> bool {
+    /// Makes ready the members of each room, for a reader that gets presence
+    /// and does not have them, until `most` bytes are ready. Returns whether
+    /// that is all of it: the members of a hundred rooms are a few MiB.
+    fn tell_members(&mut self, rooms: &mut Rooms, most: usize) -> bool {
         if !self.presence {
             return true;
         }
@@ -269,16 +270,15 @@ impl Subscription {
             let room = rooms
                 .get_mut(&seat.room)
                 .expect("a room with a reader is kept");
-            let snapshot = room.presence.snapshot(&seat.room);
             // Once for each state: else a slow reader would be told of all its
             // rooms again and again, and never get through.
-            if seat.members == Some(snapshot.version) {
+            if seat.members == Some(room.presence.version()) {
                 continue;
             }
-            if bytes >= BATCH_BYTES {
+            if bytes >= most {
                 return false;
             }
-            let members = Delivery::Members(snapshot);
+            let members = Delivery::Members(room.presence.snapshot(&seat.room));
             bytes += members.bytes();
             self.queue.push_back((index, members));
         }

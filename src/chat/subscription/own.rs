@@ -26,7 +26,7 @@ const BOUNDS: OutletBounds = OutletBounds {
 
 /// How many bytes one look takes: what is ready stays with the stream for as
 /// long as its client takes nothing, in about 100 bytes for each message.
-const LOOK_BYTES: usize = 8 * 1024;
+pub(super) const LOOK_BYTES: usize = 8 * 1024;
 /// A stream that waits keeps its tables for so many deliveries at the most.
 const KEPT_PLACES: usize = 8;
 

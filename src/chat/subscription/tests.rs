@@ -258,6 +258,37 @@ fn id(hub: &Hub, seq: u64) -> EventId {
     }
 }
 
+#[tokio::test]
+async fn members_of_many_rooms_come_in_looks_of_a_bounded_size() {
+    let hub = hub(10);
+    let names: Vec<String> = (0..100).map(|number| format!("room{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let enter = |name: Option<String>| {
+        let wish = Subscribe {
+            rooms: RoomList::new(rooms(&names)).unwrap(),
+            cursor: None,
+            backlog: Backlog::All,
+            presence: name.is_none(),
+            name: name.map(|name| UserName::parse(&name).unwrap()),
+        };
+        hub.subscribe(wish).unwrap()
+    };
+    let members = (0..10).map(|number| enter(Some(format!("Member {number}"))));
+    let _members: Vec<_> = members.collect();
+    let mut reader = enter(None);
+    let one = match reader.next().await {
+        told @ Delivery::Members(_) => told.bytes(),
+        other => panic!("{other:?}"),
+    };
+    for told in 2..=names.len() {
+        let ready: usize = reader.ready().map(Delivery::bytes).sum();
+        assert!(ready < own::LOOK_BYTES + 2 * one, "{ready} bytes are ready");
+        let next = reader.next().await;
+        assert!(matches!(next, Delivery::Members(_)), "{told}: {next:?}");
+    }
+    assert!(has_nothing(&mut reader));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_its_own_waits_for_its_budget_and_loses_nothing() {
     let hub = hub(1000);

@@ -181,17 +181,19 @@ impl Hub {
         summaries
     }
 
-    /// Does all that is due now: [`Hub::look_after_some`], until nothing is left.
+    /// Does all that is due now: [`Hub::look_after_some`] until nothing is left.
     pub fn tick(&self) {
-        while self.look_after_some() {}
+        let now = Instant::now();
+        while self.look_after_some(now) {}
     }
 
     /// Does a part of what is due once a second: ends graces, sends presence
-    /// events, forgets idle rooms. Returns whether there is more to do now, so
-    /// that a caller can let others run in between.
-    pub fn look_after_some(&self) -> bool {
+    /// events, forgets idle rooms. Returns whether more is due at `now`, so
+    /// that a caller can let others run in between. All parts of a tick have the
+    /// same `now`: a room gets at most one presence event from them.
+    pub fn look_after_some(&self, now: Instant) -> bool {
         let mut leftover = Leftover::default();
-        let more = self.lock().look_after_some(Instant::now(), &mut leftover);
+        let more = self.lock().look_after_some(now, &mut leftover);
         leftover.finish();
         more
     }

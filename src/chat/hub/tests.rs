@@ -453,12 +453,12 @@ async fn one_lock_looks_after_a_bounded_number_of_rooms() {
         say(&hub, &format!("room{number}"), "x");
     }
     hub.tick();
-    assert!(!hub.look_after_some(), "nothing is due");
+    assert!(!hub.look_after_some(Instant::now()), "nothing is due");
     tokio::time::advance(Duration::from_secs(60)).await;
     let mut rounds = 0;
     loop {
         let before = hub.room_count();
-        let more = hub.look_after_some();
+        let more = hub.look_after_some(Instant::now());
         assert!(before - hub.room_count() <= 64);
         rounds += 1;
         if !more {
@@ -495,7 +495,7 @@ async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
     tokio::time::advance(Duration::from_secs(5)).await;
     loop {
         let before = members(&hub, "a");
-        let more = hub.look_after_some();
+        let more = hub.look_after_some(Instant::now());
         let ended = before - members(&hub, "a");
         assert!((1..=128).contains(&ended), "{ended} stays under one lock");
         if !more {
@@ -508,6 +508,33 @@ async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
     };
     let event = String::from_utf8(event.text().to_vec()).unwrap();
     assert!(event.contains(r#""count":0"#), "{event}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_takes_long_sends_one_presence_event_a_room() {
+    let hub = Hub::new(limits());
+    let enter = |name: Option<&str>| {
+        let wish = Subscribe {
+            rooms: room("a").into(),
+            cursor: None,
+            backlog: Backlog::All,
+            name: name.map(|name| UserName::parse(name).unwrap()),
+            presence: true,
+        };
+        hub.subscribe(wish).unwrap()
+    };
+    let _ann = enter(Some("Ann"));
+    let tick = Instant::now();
+    assert!(!hub.look_after_some(tick));
+    let sent = hub.totals().presence_bytes;
+    assert!(sent > 0, "Ann has joined");
+    // Bob joins between two parts of the tick.
+    tokio::time::advance(Duration::from_millis(500)).await;
+    let _bob = enter(Some("Bob"));
+    assert!(!hub.look_after_some(tick));
+    assert_eq!(hub.totals().presence_bytes, sent, "in the next tick");
+    assert!(!hub.look_after_some(tick + Duration::from_secs(1)));
+    assert!(hub.totals().presence_bytes > sent);
 }
 
 #[test]

@@ -26,5 +26,6 @@ pub(super) fn rooms(app: &App, query: &Pairs<'_>) -> Result<Response<Body>, Prob
         after,
         limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
     };
-    Ok(json(StatusCode::OK, app.room_pages.get(&app.hub, key)))
+    let page = app.room_pages.get(&app.hub, key);
+    Ok(json(StatusCode::OK, page.map_err(Problem::too_many_pages)?))
 }

@@ -80,6 +80,12 @@ impl Problem {
             .retry_after(after)
     }
 
+    pub(super) fn too_many_pages(after: Duration) -> Self {
+        Code::RateLimited
+            .because("too many pages of the list of rooms are asked for; ask again later")
+            .retry_after(after)
+    }
+
     pub(super) fn not_this_host() -> Self {
         Code::CrossOrigin.because(
             "the server does not answer to this host name; --allowed-host names those it answers to",

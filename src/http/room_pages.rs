@@ -1,9 +1,10 @@
 //! The pages of `GET /rooms`: encoded once for many requests.
 //!
 //! A page costs the hub's lock and an encoding for each of its rooms, and all of
-//! it changes with every message. So pages are kept, and made anew at a bounded
-//! rate: a server that is asked now and then answers with the present state,
-//! under a flood of requests a page is up to a second old.
+//! it changes with every message. So pages are kept, and made at a bounded rate:
+//! a server that is asked now and then answers with the present state. Under a
+//! flood of requests a kept page is up to a second old, and a request for a page
+//! that is not kept is refused until the rate has paid for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +17,17 @@ use crate::chat::{Hub, RoomName, RoomSummary};
 /// The bytes of a page, so that a client that takes nothing holds no more. A
 /// page that would have more ends sooner, after at least one room.
 const MAX_PAGE_BYTES: usize = 16 * 1024;
-/// A kept page that is older is made anew, whatever the rate.
+/// A line has at least these bytes, so no page has more rooms than fit.
+const SHORTEST_LINE: &str = r#"{"room":"a","members":0,"messages":0,"newest":null}"#;
+const MAX_ROOMS: usize = MAX_PAGE_BYTES / SHORTEST_LINE.len();
+/// A kept page that is older is made anew, whatever the rate: at most
+/// `MAX_PAGES` a second.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// Pages that are made anew while they are kept: one in this time,
-const REFRESH_EVERY: Duration = Duration::from_millis(20);
-/// and this much of it at once.
-const REFRESH_BURST: Duration = Duration::from_secs(1);
+/// The rate makes one page in this time: 200 a second, four times as many as one
+/// address may ask for by default. A page takes a fraction of a millisecond.
+const MAKE_EVERY: Duration = Duration::from_millis(5);
+/// The rate makes the pages of this time at once: 200 and one more.
+const MAKE_BURST: Duration = Duration::from_secs(1);
 /// Pages that are kept, at most 4 MiB: all pages of twice as many rooms as there
 /// may be by default.
 const MAX_PAGES: usize = 256;
@@ -50,14 +56,21 @@ struct Kept {
 
 impl RoomPages {
     /// The page as JSON: `{"rooms":[…]}`, with `next` if there are more rooms.
-    pub(super) fn get(&self, hub: &Arc<Hub>, key: PageKey) -> Bytes {
-        let now = Instant::now();
-        if let Some(page) = self.lock().fresh(&key, now) {
-            return page;
+    ///
+    /// # Errors
+    ///
+    /// How long the rate makes no page, if this one is not kept.
+    pub(super) fn get(&self, hub: &Arc<Hub>, key: PageKey) -> Result<Bytes, Duration> {
+        self.get_at(hub, key, Instant::now())
+    }
+
+    fn get_at(&self, hub: &Arc<Hub>, key: PageKey, now: Instant) -> Result<Bytes, Duration> {
+        if let Some(page) = self.lock().fresh(&key, now)? {
+            return Ok(page);
         }
         let page = encode(hub, &key);
         self.lock().keep(key, now, page.clone());
-        page
+        Ok(page)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -66,21 +79,32 @@ impl RoomPages {
 }
 
 impl Kept {
-    /// The kept page, unless it is to be made anew.
-    fn fresh(&mut self, key: &PageKey, now: Instant) -> Option<Bytes> {
-        let (made, page) = self.pages.get(key)?;
+    /// The kept page, or `None` if the page is to be made now: the rate has paid
+    /// for it then.
+    ///
+    /// # Errors
+    ///
+    /// How long the rate makes no page, if this one is not kept.
+    fn fresh(&mut self, key: &PageKey, now: Instant) -> Result<Option<Bytes>, Duration> {
         let paid_at = self.paid_at.map_or(now, |at| at.max(now));
-        let may_refresh = paid_at <= now + REFRESH_BURST;
-        if may_refresh || now.duration_since(*made) >= MAX_AGE {
-            self.paid_at = Some(paid_at + REFRESH_EVERY);
-            return None;
+        let wait = paid_at.saturating_duration_since(now + MAKE_BURST);
+        if !wait.is_zero() {
+            let (made, page) = self.pages.get(key).ok_or(wait)?;
+            if now.duration_since(*made) < MAX_AGE {
+                return Ok(Some(page.clone()));
+            }
         }
-        Some(page.clone())
+        // Capped, since pages that are too old are made beyond the rate.
+        self.paid_at = Some((paid_at + MAKE_EVERY).min(now + MAKE_BURST + MAKE_EVERY));
+        Ok(None)
     }
 
     fn keep(&mut self, key: PageKey, now: Instant, page: Bytes) {
         if self.pages.len() >= MAX_PAGES && !self.pages.contains_key(&key) {
-            self.pages.clear();
+            let oldest = self.pages.iter().min_by_key(|(_, (made, _))| *made);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                self.pages.remove(&oldest);
+            }
         }
         self.pages.insert(key, (now, page));
     }
@@ -88,7 +112,7 @@ impl Kept {
 
 fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
     // One more than wanted says whether there is a next page.
-    let rooms = hub.rooms(key.after.as_ref(), key.limit + 1);
+    let rooms = hub.rooms(key.after.as_ref(), key.limit.min(MAX_ROOMS) + 1);
     let mut json = Vec::with_capacity(1024);
     json.extend_from_slice(b"{\"rooms\":[");
     let mut last: Option<&RoomSummary> = None;
@@ -118,7 +142,7 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Draft, MessageText, UserName};
+    use crate::chat::{Backlog, Draft, MessageText, Subscribe, UserName};
     use crate::config::Config;
     use crate::http::App;
 
@@ -144,50 +168,118 @@ mod tests {
         PageKey { after: None, limit }
     }
 
-    #[test]
-    fn a_page_of_the_longest_names_is_bounded_and_all_pages_have_every_room_once() {
-        let name = |number: u32| format!("{number:04}{}", "\u{20000}".repeat(60));
-        let app = with_rooms((0..300).map(name));
+    /// The rooms of all pages. No page is larger than it may be.
+    fn all_pages(app: &App) -> Vec<String> {
         let (mut key, mut seen) = (first(500), Vec::new());
         loop {
-            let page = app.room_pages.get(&app.hub, key);
+            let page = app.room_pages.get(&app.hub, key).unwrap();
             assert!(page.len() <= MAX_PAGE_BYTES + 300, "{}", page.len());
             let page: serde_json::Value = serde_json::from_slice(&page).unwrap();
             let rooms = page["rooms"].as_array().unwrap().iter();
             seen.extend(rooms.map(|room| room["room"].as_str().unwrap().to_owned()));
             let Some(next) = page["next"].as_str() else {
-                break;
+                return seen;
             };
             assert_eq!(Some(next), seen.last().map(String::as_str));
             let after = Some(RoomName::parse(next).unwrap());
             key = PageKey { after, limit: 500 };
         }
-        assert!(seen.iter().cloned().eq((0..300).map(name)));
+    }
+
+    #[test]
+    fn a_page_of_the_longest_names_is_bounded_and_all_pages_have_every_room_once() {
+        let name = |number: u32| format!("{number:04}{}", "\u{20000}".repeat(60));
+        let app = with_rooms((0..300).map(name));
+        assert!(all_pages(&app).iter().cloned().eq((0..300).map(name)));
+    }
+
+    #[test]
+    fn pages_of_the_shortest_lines_have_every_room_once() {
+        let app = App::new(Config::default()).unwrap();
+        let names: Vec<String> = (100..900).map(|number| number.to_string()).collect();
+        let enter = |name: &String| {
+            let wish = Subscribe {
+                rooms: RoomName::parse(name).unwrap().into(),
+                cursor: None,
+                backlog: Backlog::Last(0),
+                name: None,
+                presence: false,
+            };
+            app.hub.subscribe(wish).unwrap()
+        };
+        let _readers: Vec<_> = names.iter().map(enter).collect();
+        assert_eq!(all_pages(&app), names);
+        let mut line = app.hub.rooms(None, 1).remove(0);
+        line.room = RoomName::parse("a").unwrap();
+        assert_eq!(serde_json::to_string(&line).unwrap(), SHORTEST_LINE);
     }
 
     #[test]
     fn a_flood_of_requests_shares_one_page_and_a_second_later_it_is_made_anew() {
         let app = with_rooms(["a".to_owned()]);
         let (mut kept, start) = (Kept::default(), Instant::now());
-        let burst = REFRESH_BURST.as_millis() / REFRESH_EVERY.as_millis();
         kept.keep(first(9), start, encode(&app.hub, &first(9)));
-        let made = (0..10_000).filter(|_| kept.fresh(&first(9), start).is_none());
-        assert_eq!(made.count() as u128, burst + 1);
-        let (one, two) = (
-            kept.fresh(&first(9), start).unwrap(),
-            kept.fresh(&first(9), start).unwrap(),
-        );
-        assert_eq!(one.as_ptr(), two.as_ptr(), "not copied");
-        assert!(kept.fresh(&first(9), start + MAX_AGE).is_none());
+        let made = (0..10_000).filter(|_| kept.fresh(&first(9), start) == Ok(None));
+        assert_eq!(made.count(), burst());
+        let mut again = || kept.fresh(&first(9), start).unwrap().unwrap();
+        assert_eq!(again().as_ptr(), again().as_ptr(), "not copied");
+        assert_eq!(kept.fresh(&first(9), start + MAX_AGE), Ok(None));
+    }
+
+    /// How many pages the rate makes at once.
+    fn burst() -> usize {
+        (MAKE_BURST.as_millis() / MAKE_EVERY.as_millis()) as usize + 1
+    }
+
+    #[test]
+    fn pages_that_are_not_kept_are_made_at_the_rate_and_the_others_are_told_when() {
+        let app = with_rooms(["a".to_owned()]);
+        let start = Instant::now();
+        let miss = |number: usize, now| {
+            let after = RoomName::parse(&format!("x{number}")).unwrap();
+            let key = PageKey {
+                after: Some(after),
+                limit: 9,
+            };
+            app.room_pages.get_at(&app.hub, key, now)
+        };
+        let made = (0..10_000).filter(|number| miss(*number, start).is_ok());
+        assert_eq!(made.count(), burst());
+        assert_eq!(miss(10_000, start), Err(MAKE_EVERY));
+        assert!(miss(0, start).is_ok(), "it is kept");
+        assert!(miss(10_000, start + MAKE_EVERY).is_ok());
+    }
+
+    #[test]
+    fn pages_that_are_too_old_use_up_no_more_than_the_burst() {
+        let app = with_rooms(["a".to_owned()]);
+        let (mut kept, start) = (Kept::default(), Instant::now());
+        let page = encode(&app.hub, &first(1));
+        for second in 0..60 {
+            let now = start + MAX_AGE * second;
+            for limit in 1..=MAX_PAGES {
+                if let Ok(None) = kept.fresh(&first(limit), now) {
+                    kept.keep(first(limit), now, page.clone());
+                }
+            }
+        }
+        let last = start + MAX_AGE * 59;
+        assert_eq!(kept.fresh(&first(500), last), Err(MAKE_EVERY));
+        assert_eq!(kept.fresh(&first(500), last + MAKE_EVERY), Ok(None));
     }
 
     #[test]
     fn only_so_many_pages_are_kept() {
         let app = with_rooms(["a".to_owned()]);
+        let (mut kept, start) = (Kept::default(), Instant::now());
+        let page = encode(&app.hub, &first(1));
         for limit in 1..=500 {
-            app.room_pages.get(&app.hub, first(limit));
+            let now = start + MAKE_EVERY * limit as u32;
+            kept.keep(first(limit), now, page.clone());
         }
-        assert!(app.room_pages.lock().pages.len() <= MAX_PAGES);
+        let mut limits: Vec<usize> = kept.pages.keys().map(|key| key.limit).collect();
+        limits.sort_unstable();
+        assert!(limits.into_iter().eq(501 - MAX_PAGES..=500), "the newest");
     }
 
     #[test]
@@ -195,7 +287,7 @@ mod tests {
         let app = with_rooms(["a".to_owned()]);
         for messages in 2..20 {
             say(&app, "a");
-            let page = app.room_pages.get(&app.hub, first(9));
+            let page = app.room_pages.get(&app.hub, first(9)).unwrap();
             let page: serde_json::Value = serde_json::from_slice(&page).unwrap();
             assert_eq!(page["rooms"][0]["messages"], messages);
         }

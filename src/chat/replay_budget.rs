@@ -143,8 +143,9 @@ impl Draws {
     /// Until when the stream has to wait before it asks again.
     pub(super) fn draw(&mut self, bytes: usize, now: Instant) -> Result<(), Instant> {
         if self.give_up() {
-            // It has waited. Only in a look that finds more than the one
-            // before is there more to draw, and never much.
+            // It has waited, so what it finds now is sent at once. This may be
+            // more than it waited for, where members have joined meanwhile: by
+            // at most one look, 64 KiB, or 8 KiB for a stream over hyper.
             self.budget.reserve(bytes, now);
             return Ok(());
         }

@@ -11,8 +11,9 @@ use std::num::NonZeroU64;
 
 use crate::config::Block;
 
-/// One address of IPv4, or one /64 of IPv6. Each reader has two of them, so it
-/// is no larger than it must be, and `None` takes no place.
+/// One address of IPv4, or one /64 of IPv6. Each reader has two of them, and one
+/// with a name three, so it is no larger than it must be, and `None` takes no
+/// place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Network(NonZeroU64);
 

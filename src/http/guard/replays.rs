@@ -2,8 +2,8 @@
 //! on pages.
 //!
 //! The table is bounded like those of [`super::rates`]: an address, and each
-//! block of IPv6 around it, is one of 65,536 slots, by a hash that nobody outside
-//! knows.
+//! block of IPv6 around it, is one of 65,536 slots of its kind, by a hash with a
+//! secret key.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

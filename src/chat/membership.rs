@@ -81,7 +81,7 @@ impl Membership {
     }
 
     /// Keeps `guard` for as long as the name stays in the rooms. Without a name
-    /// that is no time at all.
+    /// the guard is dropped at once.
     pub(super) fn guard(&mut self, guard: StayGuard) {
         if let Some(named) = &mut self.attendance.named {
             named.guard = Some(guard);

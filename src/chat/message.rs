@@ -25,7 +25,7 @@ const FRAME_OVERHEAD_BYTES: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageText(String);
 
-/// The text is no message; which rule it breaks.
+/// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidText {
     /// Nothing but white space.

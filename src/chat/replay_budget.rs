@@ -3,9 +3,9 @@
 //!
 //! A bucket is a queue in time (GCRA): each draw reserves the time that its
 //! bytes take at the rate, after all draws before it, and learns when its own
-//! begins. So the readers that wait are served in the order in which they came,
-//! each wakes up once for each of its draws, and whatever the number of readers
-//! a bucket is one number. Whose bucket it is, is not known here.
+//! begins. So waiting readers are served in the order in which they came, each
+//! wakes up once for each of its draws, and a bucket is one number for any number
+//! of readers. The caller decides which readers share a bucket.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -158,7 +158,7 @@ impl Draws {
         Err(at)
     }
 
-    /// So many of the bytes that were drawn were not sent.
+    /// Gives back `bytes` that were drawn and not sent.
     pub(super) fn give_back(&self, bytes: usize) {
         self.budget.give_back(bytes);
     }

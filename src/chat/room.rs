@@ -124,7 +124,8 @@ impl Room {
         cost
     }
 
-    /// Who sleeps is put into `asleep`, to be woken without the hub's lock.
+    /// Adds the wakers of sleeping readers to `asleep`: they are woken without
+    /// the hub's lock.
     fn tell(&self, news: &News, at: Instant, asleep: &mut Vec<Waker>) {
         for outlet in &self.outlets {
             asleep.extend(outlet.push(Live {

@@ -17,8 +17,8 @@ const COMMON_PORT_TRIES: usize = 16;
 /// machine does not have, such as all of IPv6, is left out if another one works.
 /// Addresses that ask for a free port get a common one, if there is one.
 ///
-/// `all` are the endpoints of this server. What another one of them has is left
-/// out, too.
+/// `all` are the endpoints of this server. Addresses that another endpoint names
+/// are skipped.
 pub(super) fn bind(
     endpoint: &Endpoint,
     all: &[Endpoint],

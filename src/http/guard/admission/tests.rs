@@ -31,7 +31,8 @@ fn beyond_the_limit_a_few_are_told_and_the_rest_is_closed() {
     );
     assert_eq!(connect(99).unwrap_err(), Refused::Full);
     assert_eq!(admission.connections(), 2 + TOLD);
-    // A place that is given back is had by the next, whoever is still told.
+    // The next connection gets a place that is given back, even while refused
+    // connections are still open.
     drop(here.remove(0));
     assert_eq!(refused(&connect(99)), None);
     drop(here);

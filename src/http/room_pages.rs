@@ -14,8 +14,8 @@ use bytes::Bytes;
 
 use crate::chat::{Hub, RoomName, RoomSummary};
 
-/// The bytes of a page, so that a client that takes nothing holds no more. A
-/// page that would have more ends sooner, after at least one room.
+/// The most bytes of a page: it is held while a client takes nothing. A longer
+/// page is cut before the room that exceeds this, but has at least one room.
 const MAX_PAGE_BYTES: usize = 16 * 1024;
 /// A line has at least these bytes, so no page has more rooms than fit.
 const SHORTEST_LINE: &str = r#"{"room":"a","members":0,"messages":0,"newest":null}"#;

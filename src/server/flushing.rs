@@ -85,9 +85,10 @@ impl AsyncWrite for Flushing<'_> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.flushed.store(true, Ordering::Relaxed);
-        self.gate.open(cx);
+        // The next piece of the same body does not wait: the gate has cost it a
+        // turn of the runtime already.
+        self.waits = !self.gate.open(cx);
         self.patience.flushed();
-        self.waits = true;
         Poll::Ready(Ok(()))
     }
 

@@ -28,12 +28,15 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Everything that hyper had is with the kernel.
-    pub(super) fn open(&self, cx: &Context<'_>) {
+    /// Everything that hyper had is with the kernel. Whether hyper wants more of
+    /// the same body; then the task is woken for it.
+    pub(super) fn open(&self, cx: &Context<'_>) -> bool {
         self.is_shut.store(false, Ordering::Relaxed);
-        if self.is_wanted.swap(false, Ordering::Relaxed) {
+        let is_wanted = self.is_wanted.swap(false, Ordering::Relaxed);
+        if is_wanted {
             cx.waker().wake_by_ref();
         }
+        is_wanted
     }
 
     /// Whether a piece may pass. If not, the task is woken when one may.
@@ -140,8 +143,8 @@ mod tests {
             assert_eq!(body.is_end_stream(), left == 0);
             let rung = rings.0.load(Ordering::Relaxed);
             assert_eq!(next(&mut body, &mut cx), Poll::Pending);
-            gate.open(&cx);
-            gate.open(&cx);
+            assert!(gate.open(&cx), "hyper asked for more");
+            assert!(!gate.open(&cx), "it was told once");
             assert_eq!(rings.0.load(Ordering::Relaxed), rung + 1, "woken once");
         }
         assert_eq!(next(&mut body, &mut cx), Poll::Ready(None));
@@ -156,7 +159,7 @@ mod tests {
         let mut body = Gated::new(Bytes::from_static(b"ok").into(), &gate);
         assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(2)));
         assert!(body.is_end_stream());
-        gate.open(&cx);
+        assert!(!gate.open(&cx));
         assert_eq!(rings.0.load(Ordering::Relaxed), 0);
     }
 }

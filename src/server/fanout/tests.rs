@@ -2,7 +2,7 @@ mod counting;
 mod ending;
 mod leaving;
 mod promises;
-mod replaying;
+pub(super) mod replaying;
 mod threads;
 mod time;
 mod wire;
@@ -126,7 +126,7 @@ fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
     app.hub.subscribe(wish).unwrap()
 }
 
-fn say(app: &App, room: &str, text: &str) {
+pub(super) fn say(app: &App, room: &str, text: &str) {
     let draft = Draft {
         name: UserName::parse("Alice").unwrap(),
         text: MessageText::parse(text, 1 << 20).unwrap(),

@@ -104,12 +104,13 @@ impl<'a> Worker<'a> {
             self.readers.tick(now);
             self.next_tick = now + tick(&self.app.config);
         }
-        let next_replay = self.readers.end_pauses(now);
+        self.readers.end_pauses(now);
         // Last, since all that comes before lets readers fall behind.
         busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
         match busy {
             true => Some(Duration::ZERO),
-            false => self.pause(next_end.into_iter().chain(next_replay)),
+            // Asked only now, since catching up makes pauses.
+            false => self.pause(next_end.into_iter().chain(self.readers.first_pause())),
         }
     }
 
@@ -165,11 +166,16 @@ impl<'a> Worker<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use tokio_util::task::TaskTracker;
 
-    use super::super::tests::{connected, opening};
+    use super::super::tests::replaying::paced;
+    use super::super::tests::{connected, opening, say};
     use super::*;
+    use crate::chat::{ReplayBucket, ReplayBudget};
     use crate::config::Config;
+    use crate::http::Opening;
 
     #[test]
     fn no_worker_sleeps_before_it_has_said_the_byes_that_are_due() {
@@ -189,5 +195,34 @@ mod tests {
         app.draining.begin(Duration::ZERO);
         while worker.turn(&mut cx) == Some(Duration::ZERO) {}
         assert_eq!(app.hub.readers(), 0);
+    }
+
+    #[test]
+    fn a_worker_sleeps_no_longer_than_the_pause_that_a_reader_has_just_begun() {
+        let app = Arc::new(App::new(Config::default()).unwrap());
+        let long = "x".repeat(1000);
+        (0..200).for_each(|_| say(&app, "a", &long));
+        let mut poll = Poll::new().unwrap();
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL).unwrap());
+        let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
+        let (_client, socket) = connected();
+        let rate = NonZeroUsize::new(1024).unwrap();
+        let bucket = Arc::new(ReplayBucket::new(rate, 0, Instant::now()));
+        mailbox.post(Arrival {
+            socket: TcpStream::from_std(socket),
+            opening: Opening::for_test(&app, paced(&app, &ReplayBudget::new([bucket]))),
+            permit: mailbox.permit(&TaskTracker::new(), None),
+        });
+        let hour = Duration::from_secs(3600);
+        worker.next_tick = Instant::now() + hour;
+        let mut cx = Context::from_waker(Waker::noop());
+        let sleep = loop {
+            match worker.turn(&mut cx) {
+                Some(Duration::ZERO) => {}
+                sleep => break sleep,
+            }
+        };
+        assert_eq!(app.hub.totals().replays_waiting, 1);
+        assert!(sleep.is_some_and(|sleep| sleep < hour / 2), "{sleep:?}");
     }
 }

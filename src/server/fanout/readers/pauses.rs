@@ -22,17 +22,20 @@ impl<S: Socket> Readers<S> {
         self.pauses.insert((until, token));
     }
 
-    /// Readers whose pauses are over may write. Says when the next one ends.
-    pub(in super::super) fn end_pauses(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(&(until, token)) = self.pauses.first() {
-            if until > now {
-                return Some(until);
-            }
+    /// Readers whose pauses are over may write.
+    pub(in super::super) fn end_pauses(&mut self, now: Instant) {
+        while let Some(&(until, token)) = self.pauses.first()
+            && until <= now
+        {
             self.pauses.pop_first();
             self.end_pause(token, now);
             self.queue(token);
         }
-        None
+    }
+
+    /// When the first of all pauses ends.
+    pub(in super::super) fn first_pause(&self) -> Option<Instant> {
+        self.pauses.first().map(|&(until, _)| until)
     }
 
     /// A reader waits no more, if it did.

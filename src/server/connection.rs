@@ -156,6 +156,8 @@ impl Connection<'_> {
     async fn serve_large_head(&self, ended: Ended, permit: ConnectionPermit) {
         let Ended { stream, read, .. } = ended;
         let (shared, limits) = (self.shared, &self.shared.app.config.limits);
+        // It may have come in one packet with an earlier request.
+        self.patience.received();
         let mut alarm = Alarm::new(&self.patience);
         let is_head = is_head(&read);
         let head = tokio::select! {

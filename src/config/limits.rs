@@ -64,6 +64,8 @@ pub const SMALL_HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of all heads together above [`SMALL_HEAD_BYTES`] each: 128 of the
 /// largest at one time.
 pub const DEFAULT_HEAD_BUDGET: usize = 8 << 20;
+/// How many addresses it takes to use up the head budget.
+const HEAD_SHARES: usize = 8;
 /// What hyper can read a head with at the least.
 pub const MIN_HEAD_BYTES: usize = 8 * 1024;
 /// How long a new connection may say nothing.
@@ -237,6 +239,12 @@ impl Limits {
     /// What a block of addresses gets where one address gets `most`.
     pub fn of_block(&self, block: Block, most: usize) -> usize {
         most.saturating_mul(self.factor_of(block).get() as usize)
+    }
+
+    /// How much of [`Self::head_budget`] one address may draw: room for eight
+    /// addresses, and for one whole head at the least.
+    pub fn head_share(&self) -> usize {
+        (self.head_budget / HEAD_SHARES).max(self.max_head_bytes)
     }
 
     /// Every setting with whether a server can run with it, and what would be right.

@@ -43,7 +43,9 @@ pub use bad_head::{BadHead, MAX_HEADER_FIELDS};
 pub use body::{Body, PIECE_BYTES};
 pub use counts::Counts;
 pub use draining::Draining;
-pub use guard::{Admission, Caller, ConnectionPermit, Refused, StreamPermit, is_allowed};
+pub use guard::{
+    Admission, Caller, ConnectionPermit, HeadShare, Refused, StreamPermit, is_allowed,
+};
 pub use histogram::{BUCKETS, Histogram, Times};
 pub use opening::Opening;
 pub use request_body::BodyLeft;

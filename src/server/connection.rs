@@ -160,8 +160,11 @@ impl Connection<'_> {
         self.patience.received();
         let mut alarm = Alarm::new(&self.patience);
         let is_head = is_head(&read);
+        let most = limits.max_head_bytes;
+        let (admission, access) = (&shared.app.admission, &shared.app.config.access);
+        let share = admission.head_share(&self.caller, access);
         let head = tokio::select! {
-            head = large_head::read(&stream, read, limits.max_head_bytes, &shared.heads) => head,
+            head = large_head::read(&stream, read, most, &shared.heads, share) => head,
             () = poll_fn(|cx| alarm.poll(&self.patience, cx)) => {
                 return end_late(&stream, &self.patience, shared);
             }

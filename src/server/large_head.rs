@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::hyper_refusal::too_large;
-use crate::http::BadHead;
+use crate::http::{BadHead, HeadShare};
 
 /// The budget is drawn in pieces of this size.
 const STEP: usize = 16 * 1024;
@@ -31,9 +31,13 @@ pub(super) struct LargeHead {
     pub(super) permit: HeadPermit,
 }
 
-/// A connection's part of the budget; given back when it is dropped.
+/// A connection's part of the budget, and of its address's share of it; given
+/// back when it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct HeadPermit(Option<OwnedSemaphorePermit>);
+pub(super) struct HeadPermit {
+    drawn: Option<OwnedSemaphorePermit>,
+    share: HeadShare,
+}
 
 /// Why a head is not read to its end.
 #[derive(Debug)]
@@ -54,21 +58,24 @@ impl HeadBudget {
         let count = u32::try_from(bytes).map_err(|_| full())?;
         let drawn = Arc::clone(&self.0).try_acquire_many_owned(count);
         let drawn = drawn.map_err(|_| full())?;
-        match &mut permit.0 {
-            Some(permit) => permit.merge(drawn),
-            None => permit.0 = Some(drawn),
+        permit.share.draw(bytes).map_err(|_| full())?;
+        match &mut permit.drawn {
+            Some(before) => before.merge(drawn),
+            None => permit.drawn = Some(drawn),
         }
         Ok(())
     }
 }
 
 /// Reads the rest of a head of at most `most` bytes that begins with `begun`.
-/// The caller bounds the time.
+/// Its memory is drawn from `budget`, and from the `share` of its address. The
+/// caller bounds the time.
 pub(super) async fn read(
     stream: &TcpStream,
     begun: Bytes,
     most: usize,
     budget: &HeadBudget,
+    share: HeadShare,
 ) -> Result<LargeHead, NoHead> {
     // hyper found it complete, and with too many fields.
     if has_end(&begun, 0) {
@@ -77,7 +84,7 @@ pub(super) async fn read(
     let (mut room, mut searched) = (begun.len(), begun.len());
     // hyper's own buffer: nothing is copied.
     let mut head = Vec::from(begun);
-    let mut permit = HeadPermit::default();
+    let mut permit = HeadPermit { drawn: None, share };
     while !has_end(&head, searched) {
         searched = head.len();
         if head.len() >= most {

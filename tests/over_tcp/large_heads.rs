@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::connection::Connection;
 use super::support::{Response, TestServer, read_to_close, within};
@@ -195,6 +195,70 @@ async fn large_heads_share_a_budget_and_give_it_back() {
     connection.send(padded("GET", 16 * KIB)).await;
     assert_eq!(connection.answer().await.status, 200);
     drop(first);
+    within(async { while large_status(&server).await.status != 200 {} }).await;
+}
+
+/// The whole answer to `request` of a client at `address`, which is this
+/// machine's, too.
+async fn answer_from(server: &TestServer, address: &str, request: &str) -> Response {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket
+        .bind(format!("{address}:0").parse().unwrap())
+        .unwrap();
+    let mut stream = within(socket.connect(server.address())).await.unwrap();
+    // The server may refuse the head before it has read all of it.
+    let _ = within(stream.write_all(request.as_bytes())).await;
+    Response::parse(&read_to_close(&mut stream).await)
+}
+
+/// A server on which an address may draw 80 KiB of 256 KiB.
+fn with_shares() -> TestServer {
+    TestServer::start_with(|config| {
+        config.limits.limit_loopback = true;
+        config.limits.head_budget = 256 * KIB;
+    })
+}
+
+/// Waits until this address has no room for another large head, which a second
+/// address still has.
+async fn until_share_is_spent(server: &TestServer) {
+    let large = padded("GET", 64 * KIB);
+    let refused = within(async {
+        loop {
+            let answer = answer_from(server, "127.0.0.1", &large).await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+    })
+    .await;
+    refused.assert_problem(503, "too_many_large_heads");
+    let other = answer_from(server, "127.0.0.2", &large).await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_has_a_share_of_the_budget_and_leaves_the_rest_to_others() {
+    let server = with_shares();
+    let half = half_a_head(&server).await;
+    until_share_is_spent(&server).await;
+    drop(half);
+    within(async { while large_status(&server).await.status != 200 {} }).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_stays_with_hyper_keeps_a_part_of_its_address_s_share() {
+    let server = with_shares();
+    let padding = "x".repeat(64 * KIB);
+    let mut connection = Connection::to(&server).await;
+    connection
+        .send(format!(
+            "GET /events?room=a HTTP/1.0\r\nhost: a\r\nx: {padding}\r\n\r\n"
+        ))
+        .await;
+    connection.answer_to_head().await;
+    until_share_is_spent(&server).await;
+    drop(connection);
     within(async { while large_status(&server).await.status != 200 {} }).await;
 }
 

@@ -33,7 +33,7 @@ pub enum Refused {
 /// All connections, streams and rooms, counted by address.
 #[derive(Debug)]
 pub struct Admission {
-    limits: Limits,
+    pub(super) limits: Limits,
     /// Connections that are served.
     admitted: AtomicUsize,
     /// Connections that only get the answer that the server is full.
@@ -220,7 +220,7 @@ impl Admission {
     }
 
     /// Takes of the address and of each block around it, if it fits into all.
-    fn take(
+    pub(super) fn take(
         &self,
         network: Network,
         fits: impl Fn(Block, Held) -> bool,
@@ -234,7 +234,7 @@ impl Admission {
         Ok(())
     }
 
-    fn give_back(&self, network: Network, give: impl Fn(&mut Held)) {
+    pub(super) fn give_back(&self, network: Network, give: impl Fn(&mut Held)) {
         self.lock().give_back(network, give);
     }
 

@@ -13,7 +13,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// The other side of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller {
-    peer: IpAddr,
+    pub(super) peer: IpAddr,
     /// It reached the server at an address that only this machine has.
     pub(in super::super) is_local: bool,
     /// It is one too many, and is to be told so.

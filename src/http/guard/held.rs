@@ -1,6 +1,6 @@
-//! What each address has now: connections, requests, streams, and rooms. A
-//! limit by address is checked for the address and for each block around it,
-//! and is taken in all of them or in none.
+//! What each address has now: connections, requests, streams, rooms, and memory
+//! for large heads. A limit by address is checked for the address and for each
+//! block around it, and is taken in all of them or in none.
 
 use std::collections::HashMap;
 
@@ -19,6 +19,8 @@ pub(super) struct Held {
     /// The rooms of these streams, each as often as a stream is in it; and
     /// those in which a name stays for a while after its last stream.
     pub(super) rooms: usize,
+    /// Bytes of the memory for large heads.
+    pub(super) head_bytes: usize,
 }
 
 /// An entry for each address and block that has something, so there are at the

@@ -4,6 +4,7 @@
 mod admission;
 mod caller;
 mod forwarded;
+mod head_share;
 mod held;
 mod host;
 mod network;
@@ -16,6 +17,7 @@ mod replays;
 pub(super) use self::admission::RequestPermit;
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
 pub use self::caller::Caller;
+pub use self::head_share::HeadShare;
 pub(super) use self::host::check_host;
 pub use self::host::is_allowed;
 pub(super) use self::origin::{Grant, Origins};

@@ -178,9 +178,9 @@ impl Connection<'_> {
                 self.given.close_after_next();
                 let head_bytes = bytes.len().max(SMALL_HEAD_BYTES);
                 if let Some(ended) = self.run(stream, bytes, head_bytes).await {
+                    drop(memory);
                     self.finish(ended, permit).await;
                 }
-                drop(memory);
             }
             Err(NoHead::Bad(bad)) => self.refuse(stream, is_head, bad).await,
             Err(NoHead::Gone(error)) => tracing::debug!(%error, "a connection ended early"),
@@ -197,11 +197,13 @@ impl Connection<'_> {
         } = ended;
         let shared = self.shared;
         if let (End::Served(Err(_)), Some(status)) = (&end, refused) {
-            let bad = hyper_refusal::reason(status, &read);
-            return self.refuse(stream, is_head(&read), bad).await;
+            let (bad, is_head) = (hyper_refusal::reason(status, &read), is_head(&read));
+            drop(read);
+            return self.refuse(stream, is_head, bad).await;
         }
+        drop(read);
         match end {
-            End::Served(Ok(())) if self.given.has_left_a_body() => {
+            End::Served(Ok(())) if self.given.client_may_still_send() => {
                 tokio::select! {
                     () = linger(stream) => {}
                     () = shared.cut.cancelled() => {}

@@ -68,8 +68,11 @@ impl Given {
         self.is_last.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn has_left_a_body(&self) -> bool {
-        self.left.load(Ordering::Relaxed)
+    /// Whether the client may still be sending when the server closes after its
+    /// answer: the rest of a body, or a further request before it was told that
+    /// there would be none.
+    pub(super) fn client_may_still_send(&self) -> bool {
+        self.left.load(Ordering::Relaxed) || self.is_last.load(Ordering::Relaxed)
     }
 
     fn put(&self, opening: Opening) {

@@ -1,5 +1,5 @@
-//! The end of a connection on which a request was answered while its body was
-//! still on the way. Closed over bytes that nobody read, a socket resets the
+//! The end of a connection on which a request was answered while its body, or a
+//! further request, was still on the way. Closed over bytes that nobody read, a socket resets the
 //! connection, and a client or a proxy that is still writing may never see the
 //! answer (RFC 9112, section 9.6).
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::connection::Connection;
@@ -159,6 +159,19 @@ async fn requests_before_a_large_head_are_answered_first() {
         .assert_problem(431, "headers_too_large");
 }
 
+#[tokio::test]
+async fn a_client_that_has_asked_on_is_not_reset_after_a_large_head() {
+    let server = TestServer::start();
+    let mut stream = server.connect().await;
+    let further = padded("GET", 16 * KIB).repeat(8);
+    let request = padded("GET", 64 * KIB) + &further;
+    within(stream.write_all(request.as_bytes())).await.unwrap();
+    let mut answer = Vec::new();
+    let read = within(stream.read_to_end(&mut answer)).await;
+    assert_eq!(read.map_err(|error| error.kind()), Ok(answer.len()));
+    assert_eq!(Response::parse(&answer).text(), "ok");
+}
+
 /// A connection with the beginning of a large head.
 async fn half_a_head(server: &TestServer) -> TcpStream {
     let mut stream = server.connect().await;
@@ -175,7 +188,10 @@ async fn large_status(server: &TestServer) -> Response {
 
 #[tokio::test]
 async fn large_heads_share_a_budget_and_give_it_back() {
-    let server = TestServer::start_with(|config| config.limits.head_budget = 48 * KIB);
+    let server = TestServer::start_with(|config| {
+        config.limits.max_head_bytes = 64 * KIB;
+        config.limits.head_budget = 48 * KIB;
+    });
     assert_eq!(large_status(&server).await.status, 200);
     let first = half_a_head(&server).await;
     let refused = within(async {
@@ -277,6 +293,7 @@ async fn a_stream_keeps_nothing_of_the_budget() {
 #[tokio::test]
 async fn a_large_head_that_does_not_come_ends_and_gives_its_budget_back() {
     let server = TestServer::start_with(|config| {
+        config.limits.max_head_bytes = 64 * KIB;
         config.limits.head_budget = 48 * KIB;
         config.limits.head_timeout = Duration::from_millis(200);
     });

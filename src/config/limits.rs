@@ -309,6 +309,8 @@ impl Limits {
     }
 
     fn head_checks(&self) -> [(&'static str, bool, &'static str); 2] {
+        // With less, a head that is allowed could never be read.
+        let of_one_head = self.max_head_bytes.saturating_sub(SMALL_HEAD_BYTES);
         [
             (
                 "--max-head-bytes",
@@ -317,8 +319,8 @@ impl Limits {
             ),
             (
                 "--head-budget",
-                self.head_budget <= 1 << 30,
-                "must be at most 1 GiB (1073741824)",
+                (of_one_head..=1 << 30).contains(&self.head_budget),
+                "must be at least --max-head-bytes less 16 KiB (16384), and at most 1 GiB (1073741824)",
             ),
         ]
     }
@@ -383,6 +385,7 @@ mod tests {
         bad("--max-head-bytes", |limits| limits.max_head_bytes = 4096);
         bad("--max-head-bytes", |limits| limits.max_head_bytes = 2 << 20);
         bad("--head-budget", |limits| limits.head_budget = usize::MAX);
+        bad("--head-budget", |limits| limits.head_budget = 64 * 1024 - 1);
         bad("--busy-retry", |limits| {
             limits.busy_retry = Duration::from_secs(2)..=Duration::from_secs(1)
         });
@@ -411,6 +414,21 @@ mod tests {
         bad("--stall", |limits| limits.stall = Duration::ZERO);
         bad("--send-buffer", |limits| limits.send_buffer = usize::MAX);
         bad("--accept-queue", |limits| limits.accept_queue = 0);
+    }
+
+    #[test]
+    fn a_head_budget_holds_one_head_of_the_largest_size() {
+        let holds = |head_budget, max_head_bytes| {
+            let limits = Limits {
+                head_budget,
+                max_head_bytes,
+                ..Limits::default()
+            };
+            limits.checks().all(|(_, holds, _)| holds)
+        };
+        assert!(holds(64 * 1024, 80 * 1024) && !holds(64 * 1024, 80 * 1024 + 1));
+        // Small heads need none.
+        assert!(holds(0, SMALL_HEAD_BYTES) && holds(0, MIN_HEAD_BYTES));
     }
 
     #[test]

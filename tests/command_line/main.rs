@@ -200,6 +200,7 @@ fn a_bad_value_is_one_clear_line_that_names_its_flag() {
         ("--grace", "soon", "15s"),
         ("--head-timeout", "0s", "more than 0s"),
         ("--body-timeout", "0s", "more than 0s"),
+        ("--head-budget", "8KiB", "--max-head-bytes"),
         ("--stall", "0s", "1ms"),
         ("--log-format", "xml", "json"),
         ("--log-level", "loud", "debug"),

@@ -10,6 +10,7 @@ use http_body::{Frame, SizeHint};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::guard::RequestPermit;
 use super::messages::Messages;
 use super::stream::EventStream;
 
@@ -22,6 +23,9 @@ pub const PIECE_BYTES: usize = 8 * 1024;
 pub enum Body {
     /// Bytes that may be shared by many responses; what was not taken yet.
     Whole(Bytes),
+    /// The same, of which a client may take its time, with the place of its
+    /// request. Boxed, so that small answers cost no more for it.
+    Held(Box<Held>),
     /// A page of history.
     Messages(Box<Messages>),
     /// Events, until the client or the server goes. Boxed, because it is large
@@ -29,10 +33,35 @@ pub enum Body {
     Events(Box<EventStream>),
 }
 
+/// A body that is more than one piece, and keeps the place of its request.
+#[derive(Debug)]
+pub struct Held {
+    /// What was not taken yet.
+    bytes: Bytes,
+    _permit: RequestPermit,
+}
+
 impl Body {
     /// Whether it goes on until the client or the server goes.
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Events(_))
+    }
+
+    /// Keeps the place of a request until all of it is taken, if it has more
+    /// than one piece: those come only as the client takes them. Else gives it
+    /// back. Streams have places of their own.
+    pub(super) fn keep(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
+        match self {
+            Self::Messages(messages) => messages.keep(permit),
+            Self::Whole(bytes) if bytes.len() > PIECE_BYTES => {
+                *self = Self::Held(Box::new(Held {
+                    bytes: std::mem::take(bytes),
+                    _permit: permit,
+                }));
+            }
+            Self::Whole(_) | Self::Held(_) | Self::Events(_) => return Some(permit),
+        }
+        None
     }
 }
 
@@ -59,6 +88,8 @@ impl http_body::Body for Body {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Held(held) if held.bytes.is_empty() => Poll::Ready(None),
+            Self::Held(held) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut held.bytes))))),
             Self::Messages(messages) if messages.left() == 0 => Poll::Ready(None),
             Self::Messages(messages) => Poll::Ready(Some(Ok(Frame::data(messages.next_piece())))),
             Self::Events(events) => events
@@ -70,6 +101,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
+            Self::Held(held) => held.bytes.is_empty(),
             Self::Messages(messages) => messages.left() == 0,
             Self::Events(events) => events.has_ended(),
         }
@@ -78,6 +110,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Held(held) => SizeHint::with_exact(held.bytes.len() as u64),
             Self::Messages(messages) => SizeHint::with_exact(messages.left() as u64),
             Self::Events(_) => SizeHint::default(),
         }

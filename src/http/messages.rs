@@ -41,8 +41,8 @@ impl Messages {
     }
 
     /// The request is under way until all of it is taken.
-    pub(super) fn keep(&mut self, permit: Option<RequestPermit>) {
-        self._permit = permit;
+    pub(super) fn keep(&mut self, permit: RequestPermit) {
+        self._permit = Some(permit);
     }
 
     pub(super) fn left(&self) -> usize {

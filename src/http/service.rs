@@ -96,13 +96,13 @@ async fn check_and_dispatch(
         Err(refused) => return busy::instead(app, route, refused, request.method()),
     };
     let mut answered = dispatch(app, client, route, grant, request, body).await;
-    // Of all answers only a page of history does not fit into what the kernel
-    // keeps, and streams are counted apart. The others are done when nothing of
-    // the request's body is waited for any more.
-    match answered.as_mut().map(Response::body_mut) {
-        Ok(Body::Messages(messages)) => messages.keep(permit),
-        _ => body.keep(permit),
-    }
+    // A request is under way until its answer is taken, or at most one piece of
+    // it is left. It is for no less time than its body is waited for.
+    let permit = match (answered.as_mut(), permit) {
+        (Ok(response), Some(permit)) => response.body_mut().keep(permit),
+        (_, permit) => permit,
+    };
+    body.keep(permit);
     answered
 }
 

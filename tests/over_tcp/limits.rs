@@ -28,6 +28,7 @@ pub(crate) fn of(address: &str) -> [(&str, &str); 2] {
 
 pub(crate) const HI: &str = r#"{"name":"Alice","message":"hi"}"#;
 const MESSAGES: &str = "/rooms/lobby/messages";
+const PAGE: &str = "/rooms/lobby/messages?limit=500";
 const EVENTS: &str = "/rooms/lobby/events";
 
 /// Checks that an answer is a stream that says to come back later, and ended.
@@ -422,12 +423,12 @@ async fn fill(server: &TestServer) {
     }
 }
 
-/// A client that has asked for such a page, and takes a byte of it.
-async fn takes_a_byte(server: &TestServer, fields: &str) -> TcpStream {
+/// A client that has asked for `path`, and takes a byte of the answer.
+pub(crate) async fn takes_a_byte(server: &TestServer, path: &str, fields: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut slow = within(socket.connect(server.address())).await.unwrap();
-    let request = format!("GET {MESSAGES}?limit=500 HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
     slow.write_all(request.as_bytes()).await.unwrap();
     within(slow.read_exact(&mut [0])).await.unwrap();
     slow
@@ -465,8 +466,8 @@ async fn an_address_has_so_many_requests_under_way_through_a_proxy() {
     fill(&server).await;
     let who = "x-forwarded-for: 192.0.2.1\r\n";
     let slow = [
-        takes_a_byte(&server, who).await,
-        takes_a_byte(&server, who).await,
+        takes_a_byte(&server, PAGE, who).await,
+        takes_a_byte(&server, PAGE, who).await,
     ];
     let ask = async |path: &str, address: &str| {
         let fields = of(address);
@@ -504,8 +505,8 @@ async fn a_proxy_that_names_nobody_has_so_many_requests_under_way() {
     });
     fill(&server).await;
     let slow = [
-        takes_a_byte(&server, "").await,
-        takes_a_byte(&server, "").await,
+        takes_a_byte(&server, PAGE, "").await,
+        takes_a_byte(&server, PAGE, "").await,
     ];
     let refused = server.get(MESSAGES).await;
     refused.assert_problem(429, "rate_limited");
@@ -522,7 +523,7 @@ async fn an_answer_that_is_not_taken_in_time_is_cut() {
     });
     fill(&server).await;
     let begun = Instant::now();
-    let mut slow = takes_a_byte(&server, "").await;
+    let mut slow = takes_a_byte(&server, PAGE, "").await;
     // Its place is given back, with 2 MB on their way.
     until_connections(&server, 0).await;
     assert!(begun.elapsed() >= Duration::from_millis(300));

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::support::TestServer;
+use sse_chat::config::Config;
+
+use super::limits::{behind_a_proxy, of, takes_a_byte};
+use super::support::{TestServer, within};
 
 /// A folder that is gone with the test.
 struct Folder(PathBuf);
@@ -22,8 +25,14 @@ impl Folder {
     }
 
     fn serve(&self) -> TestServer {
-        let path = self.0.clone();
-        TestServer::start_with(move |config| config.assets_dir = Some(path))
+        self.serve_with(|_| {})
+    }
+
+    fn serve_with(&self, change: impl FnOnce(&mut Config)) -> TestServer {
+        TestServer::start_with(|config| {
+            config.assets_dir = Some(self.0.clone());
+            change(config);
+        })
     }
 }
 
@@ -137,4 +146,36 @@ async fn nothing_but_its_files_is_reached() {
         server.get(&path).await.assert_problem(404, "not_found");
     }
     assert_eq!(server.get("/assets/sub/file").await.text(), "file");
+}
+
+/// A file is larger than what the kernel keeps, so its request is under way
+/// until the client has taken it.
+#[tokio::test]
+async fn an_address_takes_so_many_files_at_once_through_a_proxy() {
+    let folder = Folder::new("slow-files");
+    folder.write("index.html", "");
+    folder.write("large.txt", &"x".repeat(4 << 20));
+    folder.write("small.txt", "x");
+    let server = folder.serve_with(|config| {
+        behind_a_proxy(config);
+        config.limits.max_connections_per_address = 2;
+        config.limits.send_buffer = 4096;
+    });
+    let who = "x-forwarded-for: 192.0.2.1\r\n";
+    let slow = [
+        takes_a_byte(&server, "/assets/large.txt", who).await,
+        takes_a_byte(&server, "/assets/large.txt", who).await,
+    ];
+    let ask = async |path: &str, address: &str| {
+        let fields = of(address);
+        server.request("GET", path, &fields, "").await
+    };
+    let refused = ask("/assets/small.txt", "192.0.2.1").await;
+    refused.assert_problem(429, "rate_limited");
+    assert_eq!(ask("/assets/small.txt", "192.0.2.2").await.status, 200);
+    drop(slow);
+    within(async { while ask("/assets/large.txt", "192.0.2.1").await.status != 200 {} }).await;
+    for _ in 0..3 {
+        assert_eq!(ask("/assets/small.txt", "192.0.2.1").await.status, 200);
+    }
 }

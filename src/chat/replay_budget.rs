@@ -83,19 +83,19 @@ impl ReplayBudget {
         Self(buckets.into_iter().collect())
     }
 
-    /// Draws `bytes` at once, or nothing.
+    /// Draws `bytes` at once, up to `early` before their turn, or nothing. What
+    /// is drawn early is paid for by the draws after it.
     ///
     /// # Errors
     ///
     /// How long there is nothing to be drawn.
-    pub fn draw_now(&self, bytes: usize, now: Instant) -> Result<(), Duration> {
-        match self.reserve(bytes, now).saturating_duration_since(now) {
-            Duration::ZERO => Ok(()),
-            wait => {
-                self.give_back(bytes);
-                Err(wait)
-            }
+    pub fn draw_now(&self, bytes: usize, early: Duration, now: Instant) -> Result<(), Duration> {
+        let wait = self.reserve(bytes, now).saturating_duration_since(now);
+        if wait <= early {
+            return Ok(());
         }
+        self.give_back(bytes);
+        Err(wait - early)
     }
 
     /// Reserves `bytes`. Returns when they may be sent.
@@ -199,14 +199,14 @@ mod tests {
     fn a_burst_is_drawn_at_once_and_then_the_rate_holds() {
         let now = Instant::now();
         let budget = ReplayBudget::new([bucket(1000, 5000, now)]);
-        let drawn = (0..100).take_while(|_| budget.draw_now(500, now).is_ok());
+        let drawn = (0..100).take_while(|_| budget.draw_now(500, Duration::ZERO, now).is_ok());
         // The last one begins when the burst is spent to the byte.
         assert_eq!(drawn.count(), 11);
-        assert_eq!(budget.draw_now(500, now), Err(SECOND / 2));
+        assert_eq!(budget.draw_now(500, Duration::ZERO, now), Err(SECOND / 2));
         let mut drawn = 0;
         for tenth in 1..=100 {
             let now = now + SECOND / 10 * tenth;
-            drawn += usize::from(budget.draw_now(500, now).is_ok());
+            drawn += usize::from(budget.draw_now(500, Duration::ZERO, now).is_ok());
         }
         assert_eq!(drawn, 20, "10 s at 1000 bytes a second");
     }
@@ -236,8 +236,32 @@ mod tests {
         assert_eq!(waiting.load(Ordering::Relaxed), 1);
         drop(stream);
         assert_eq!(waiting.load(Ordering::Relaxed), 0);
-        assert_eq!(budget.draw_now(1, now), Err(SECOND));
+        assert_eq!(budget.draw_now(1, Duration::ZERO, now), Err(SECOND));
         assert!(!bucket.is_full(now) && bucket.is_full(now + SECOND));
+    }
+
+    #[test]
+    fn a_draw_that_may_be_early_is_not_starved_by_streams_that_wait() {
+        let now = Instant::now();
+        let budget = ReplayBudget::new([bucket(1000, 0, now)]);
+        let mut streams = [draws(&budget), draws(&budget)];
+        assert_eq!(streams[0].draw(500, now), Ok(()));
+        let mut drawn = 0;
+        // There is always a stream that waits, so nothing is ever due at once.
+        for half in 0..20 {
+            let now = now + SECOND / 2 * half;
+            for stream in &mut streams {
+                if stream.waits_until(now).is_none() {
+                    let _ = stream.draw(500, now);
+                }
+            }
+            assert!(budget.draw_now(1, Duration::ZERO, now).is_err());
+            drawn += 500 * usize::from(budget.draw_now(500, SECOND, now).is_ok());
+        }
+        // It has a part of the rate, and is accounted for.
+        assert!((1000..=10_000).contains(&drawn), "{drawn}");
+        let wait = budget.draw_now(1, Duration::ZERO, now).unwrap_err();
+        assert_eq!(budget.draw_now(1, SECOND, now), Err(wait - SECOND));
     }
 
     #[test]
@@ -246,9 +270,9 @@ mod tests {
         let (small, large) = (bucket(1000, 0, now), bucket(4000, 0, now));
         let one = ReplayBudget::new([Arc::clone(&small), Arc::clone(&large)]);
         let other = ReplayBudget::new([bucket(1000, 0, now), large]);
-        assert_eq!(one.draw_now(2000, now), Ok(()));
-        assert_eq!(one.draw_now(1000, now), Err(2 * SECOND));
-        assert_eq!(other.draw_now(1000, now), Err(SECOND / 2));
+        assert_eq!(one.draw_now(2000, Duration::ZERO, now), Ok(()));
+        assert_eq!(one.draw_now(1000, Duration::ZERO, now), Err(2 * SECOND));
+        assert_eq!(other.draw_now(1000, Duration::ZERO, now), Err(SECOND / 2));
     }
 
     #[test]
@@ -259,6 +283,6 @@ mod tests {
             budget.reserve(usize::MAX, now);
         }
         (0..9).for_each(|_| budget.give_back(usize::MAX));
-        assert!(budget.draw_now(1, now).is_ok());
+        assert!(budget.draw_now(1, Duration::ZERO, now).is_ok());
     }
 }

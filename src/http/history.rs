@@ -1,35 +1,47 @@
 //! `GET /rooms/{room}/messages`: a part of a room's history.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
 use super::code::Code;
+use super::events::Asked;
 use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
 use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
+/// How long before its turn a page is sent. Streams wait for their turns in a
+/// queue, and a page does not wait: without this, one stream that waits would
+/// keep all pages from its address.
+const EARLY: Duration = Duration::from_secs(1);
 
-/// A page is drawn from the budget for replay of `client`, as streams are.
+/// A page is drawn from the budget for replay of its client, as streams are.
 pub(super) fn messages(
     app: &App,
-    client: IpAddr,
     room: &RoomName,
-    query: &Pairs<'_>,
+    asked: &Asked<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let page = app.hub.page(room, page(query)?);
+    let page = app.hub.page(room, page(&asked.query)?);
     let messages = encode(room, page);
-    let now = Instant::now();
-    if let Some(budget) = app.replays.of(client, now) {
-        let drawn = budget.draw_now(messages.left(), now);
-        drawn.map_err(Problem::too_much_replay)?;
+    // Nothing is sent for HEAD but how long the page is.
+    if *asked.method != Method::HEAD {
+        draw(app, asked.client, messages.left())?;
     }
     Ok(json(StatusCode::OK, messages))
+}
+
+fn draw(app: &App, client: IpAddr, bytes: usize) -> Result<(), Problem> {
+    let now = Instant::now();
+    let Some(budget) = app.replays.of(client, now) else {
+        return Ok(());
+    };
+    let drawn = budget.draw_now(bytes, EARLY, now);
+    drawn.map_err(Problem::too_much_replay)
 }
 
 pub(super) fn page(query: &Pairs<'_>) -> Result<Page, Problem> {

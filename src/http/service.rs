@@ -170,7 +170,7 @@ async fn dispatch(
             .await
         }
         Route::SendPhp => Ok(Box::pin(demo::send(app, client, request, body)).await),
-        Route::Messages(room) => history::messages(app, client, &room_of_path(room)?, &query()),
+        Route::Messages(room) => history::messages(app, &room_of_path(room)?, &asked()),
         Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &asked()),
         Route::ManyEvents => events::of_many_rooms(app, &asked()),
         Route::SsePhp => events::of_the_demo(app, &asked()),

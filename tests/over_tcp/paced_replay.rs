@@ -83,6 +83,18 @@ async fn another_address_and_this_machine_do_not_wait() {
 }
 
 #[tokio::test]
+async fn the_head_of_a_page_draws_nothing() {
+    let server = filled(50, with_rate(1024)).await;
+    let from = [("x-forwarded-for", "192.0.2.1")];
+    for method in ["HEAD", "HEAD", "GET"] {
+        let answer = server.request(method, PAGE, &from, "").await;
+        assert_eq!(answer.status, 200, "{method}");
+    }
+    let spent = server.request("GET", PAGE, &from, "").await;
+    spent.assert_problem(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn pages_of_history_draw_on_the_same_budget() {
     let server = filled(50, with_rate(1024)).await;
     let get = async |client: &str| {

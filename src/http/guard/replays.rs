@@ -98,7 +98,7 @@ mod tests {
 
     fn draw(replays: &Replays, client: &str, bytes: usize, now: Instant) -> bool {
         let budget = replays.of(client.parse().unwrap(), now);
-        budget.is_none_or(|budget| budget.draw_now(bytes, now).is_ok())
+        budget.is_none_or(|budget| budget.draw_now(bytes, Duration::ZERO, now).is_ok())
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
         for network in 0..1000u32 {
             let client = IpAddr::from((0x0B00_0000 + network).to_be_bytes());
             let budget = replays.of(client, now).unwrap();
-            assert!(budget.draw_now(1, now).is_ok());
+            assert!(budget.draw_now(1, Duration::ZERO, now).is_ok());
         }
         let count = || replays.buckets.lock().unwrap().by_slot.len();
         assert!(count() > 900, "{}", count());

@@ -3,9 +3,9 @@
 //! HTTP/1.1 is its last: the socket leaves hyper and goes to the fan-out.
 //! A client that lets the server wait for too long ends it, too.
 
-use std::error::Error as _;
+mod ending;
+
 use std::future::{pending, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,19 +18,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use self::ending::end_late;
 use super::Shared;
 use super::flushing::Flushing;
 use super::gate::Gate;
 use super::given::Given;
-use super::hyper_refusal;
 use super::large_head::{self, LargeHead, NoHead};
-use super::linger::{last_words, linger};
-use super::patience::{Alarm, Patience, Waiting};
+use super::patience::{Alarm, Patience};
 use crate::config::SMALL_HEAD_BYTES;
-use crate::http::{BadHead, Caller, ConnectionPermit, Opening};
+use crate::http::{Caller, ConnectionPermit, Opening};
 
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
@@ -186,59 +184,6 @@ impl Connection<'_> {
             Err(NoHead::Gone(error)) => tracing::debug!(%error, "a connection ended early"),
         }
     }
-
-    /// Ends the connection, or gives its stream away.
-    async fn finish(&self, ended: Ended, permit: ConnectionPermit) {
-        let Ended {
-            end,
-            stream,
-            read,
-            refused,
-        } = ended;
-        let shared = self.shared;
-        if let (End::Served(Err(_)), Some(status)) = (&end, refused) {
-            let (bad, is_head) = (hyper_refusal::reason(status, &read), is_head(&read));
-            drop(read);
-            return self.refuse(stream, is_head, bad).await;
-        }
-        drop(read);
-        match end {
-            End::Served(Ok(())) if self.given.client_may_still_send() => {
-                tokio::select! {
-                    () = linger(stream) => {}
-                    () = shared.cut.cancelled() => {}
-                }
-            }
-            End::Served(Ok(())) => {}
-            // By the kernel's clock, which the socket was given, and not by ours.
-            End::Served(Err(error)) if is_timed_out(&error) => {
-                end_late(&stream, &self.patience, shared);
-            }
-            // A client that went away, or sent what is not HTTP: no error of ours.
-            End::Served(Err(error)) => {
-                if error.is_parse() {
-                    shared.connections.end_malformed();
-                }
-                tracing::debug!(%error, "a connection ended early");
-            }
-            End::Late => end_late(&stream, &self.patience, shared),
-            End::Stream(opening) => give_away(stream, *opening, permit, shared),
-        }
-    }
-
-    /// Refuses a head in place of hyper, as the connection's last word.
-    async fn refuse(&self, stream: TcpStream, is_head: bool, bad: BadHead) {
-        let shared = self.shared;
-        if bad != BadHead::NoMemory {
-            shared.connections.end_malformed();
-        }
-        tracing::debug!(?bad, "a head is refused");
-        let response = bad.respond(&shared.app, is_head);
-        tokio::select! {
-            () = last_words(stream, &response) => {}
-            () = shared.cut.cancelled() => {}
-        }
-    }
 }
 
 fn hyper_for(head_bytes: usize) -> http1::Builder {
@@ -300,36 +245,6 @@ where
 /// Whether a request's method is HEAD, whose response has no body.
 fn is_head(request: &[u8]) -> bool {
     request.starts_with(b"HEAD ")
-}
-
-/// Whether the socket itself found that nobody takes anything any more.
-fn is_timed_out(error: &hyper::Error) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
-}
-
-/// The client let the server wait. What it does not take is not kept for it by
-/// the kernel; but what it is still taking of an earlier answer comes whole.
-fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
-    let waiting = patience.waiting();
-    tracing::debug!(?waiting, "a connection ended, since its client let it wait");
-    let is_stalled = patience.is_stalled();
-    match waiting {
-        Waiting::Nothing => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
-        _ if is_stalled => shared.connections.end_late(Waiting::Taken),
-        _ => shared.connections.end_late(waiting),
-    }
-    if is_stalled || waiting == Waiting::Taken {
-        // An error says that the other side is gone already.
-        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-    }
-}
-
-fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shared: &Shared) {
-    match stream.into_std() {
-        Ok(socket) => shared.fanout.take(socket, opening, permit, &shared.tasks),
-        Err(error) => tracing::warn!(%error, "a socket can't be given to the fan-out"),
-    }
 }
 
 /// Ends when no request comes; never, if there was one.

@@ -1,0 +1,102 @@
+//! How a connection ends once hyper has done its part: it closes, lingers, says
+//! a last word, or gives its stream to the fan-out.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::super::Shared;
+use super::super::hyper_refusal;
+use super::super::linger::{last_words, linger};
+use super::super::patience::{Patience, Waiting};
+use super::{Connection, End, Ended, is_head};
+use crate::http::{BadHead, ConnectionPermit, Opening};
+
+impl Connection<'_> {
+    /// Ends the connection, or gives its stream away.
+    pub(super) async fn finish(&self, ended: Ended, permit: ConnectionPermit) {
+        let Ended {
+            end,
+            stream,
+            read,
+            refused,
+        } = ended;
+        let shared = self.shared;
+        if let (End::Served(Err(_)), Some(status)) = (&end, refused) {
+            let (bad, is_head) = (hyper_refusal::reason(status, &read), is_head(&read));
+            drop(read);
+            return self.refuse(stream, is_head, bad).await;
+        }
+        drop(read);
+        match end {
+            End::Served(Ok(())) if self.given.client_may_still_send() => {
+                tokio::select! {
+                    () = linger(stream) => {}
+                    () = shared.cut.cancelled() => {}
+                }
+            }
+            End::Served(Ok(())) => {}
+            // By the kernel's clock, which the socket was given, and not by ours.
+            End::Served(Err(error)) if is_timed_out(&error) => {
+                end_late(&stream, &self.patience, shared);
+            }
+            // A client that went away, or sent what is not HTTP: no error of ours.
+            End::Served(Err(error)) => {
+                if error.is_parse() {
+                    shared.connections.end_malformed();
+                }
+                tracing::debug!(%error, "a connection ended early");
+            }
+            End::Late => end_late(&stream, &self.patience, shared),
+            End::Stream(opening) => give_away(stream, *opening, permit, shared),
+        }
+    }
+
+    /// Refuses a head in place of hyper, as the connection's last word.
+    pub(super) async fn refuse(&self, stream: TcpStream, is_head: bool, bad: BadHead) {
+        let shared = self.shared;
+        if bad != BadHead::NoMemory {
+            shared.connections.end_malformed();
+        }
+        tracing::debug!(?bad, "a head is refused");
+        let response = bad.respond(&shared.app, is_head);
+        tokio::select! {
+            () = last_words(stream, &response) => {}
+            () = shared.cut.cancelled() => {}
+        }
+    }
+}
+
+/// Whether the socket itself found that nobody takes anything any more.
+fn is_timed_out(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+/// The client let the server wait. What it does not take is not kept for it by
+/// the kernel; but what it is still taking of an earlier answer comes whole.
+pub(super) fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
+    let waiting = patience.waiting();
+    tracing::debug!(?waiting, "a connection ended, since its client let it wait");
+    let is_stalled = patience.is_stalled();
+    match waiting {
+        Waiting::Nothing => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
+        _ if is_stalled => shared.connections.end_late(Waiting::Taken),
+        _ => shared.connections.end_late(waiting),
+    }
+    if is_stalled || waiting == Waiting::Taken {
+        // An error says that the other side is gone already.
+        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shared: &Shared) {
+    match stream.into_std() {
+        Ok(socket) => shared.fanout.take(socket, opening, permit, &shared.tasks),
+        Err(error) => tracing::warn!(%error, "a socket can't be given to the fan-out"),
+    }
+}

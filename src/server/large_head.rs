@@ -5,7 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use memchr::{memchr, memmem};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -72,11 +72,14 @@ impl HeadBudget {
 /// caller bounds the time.
 pub(super) async fn read(
     stream: &TcpStream,
-    begun: Bytes,
+    mut begun: Bytes,
     most: usize,
     budget: &HeadBudget,
     share: HeadShare,
 ) -> Result<LargeHead, NoHead> {
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let empty_lines = begun.iter().take_while(|byte| is_line_end(byte)).count();
+    begun.advance(empty_lines);
     // hyper found it complete, and with too many fields.
     if has_end(&begun, 0) {
         return Err(NoHead::Bad(BadHead::TooLarge));

@@ -160,6 +160,20 @@ async fn requests_before_a_large_head_are_answered_first() {
 }
 
 #[tokio::test]
+async fn empty_lines_before_a_large_head_are_ignored() {
+    let server = TestServer::start();
+    for size in [16 * KIB - 1, 16 * KIB, 17 * KIB, 70 * KIB] {
+        for lines in ["\r\n", "\r\n\r\n", "\n"] {
+            let mut connection = Connection::to(&server).await;
+            connection
+                .send(format!("{lines}{}", padded("GET", size)))
+                .await;
+            assert_eq!(connection.answer().await.text(), "ok", "{size} {lines:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_has_asked_on_is_not_reset_after_a_large_head() {
     let server = TestServer::start();
     let mut stream = server.connect().await;

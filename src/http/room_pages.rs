@@ -16,7 +16,7 @@ use crate::chat::{Hub, RoomName, RoomSummary};
 
 /// The most bytes of a page: it is held while a client takes nothing. A longer
 /// page is cut before the room that exceeds this, but has at least one room.
-const MAX_PAGE_BYTES: usize = 16 * 1024;
+const MAX_PAGE_BYTES: usize = 8 * 1024;
 /// A line has at least these bytes, so no page has more rooms than fit.
 const SHORTEST_LINE: &str = r#"{"room":"a","members":0,"messages":0,"newest":null}"#;
 const MAX_ROOMS: usize = MAX_PAGE_BYTES / SHORTEST_LINE.len();
@@ -28,8 +28,8 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 const MAKE_EVERY: Duration = Duration::from_millis(5);
 /// The rate makes the pages of this time at once: 200 and one more.
 const MAKE_BURST: Duration = Duration::from_secs(1);
-/// Pages that are kept, at most 4 MiB: all pages of twice as many rooms as there
-/// may be by default.
+/// Pages that are kept, at most 2 MiB: all pages of as many rooms as there may be
+/// by default.
 const MAX_PAGES: usize = 256;
 
 /// Which page is wanted.
@@ -69,8 +69,7 @@ impl RoomPages {
             return Ok(page);
         }
         let page = encode(hub, &key);
-        self.lock().keep(key, now, page.clone());
-        Ok(page)
+        Ok(self.lock().keep(key, now, page))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -99,14 +98,23 @@ impl Kept {
         Ok(None)
     }
 
-    fn keep(&mut self, key: PageKey, now: Instant, page: Bytes) {
+    /// Keeps a page, and returns it: the bytes that are kept already if these are
+    /// the same, so that clients that take nothing hold one copy.
+    fn keep(&mut self, key: PageKey, now: Instant, page: Bytes) -> Bytes {
+        if let Some((made, kept)) = self.pages.get_mut(&key)
+            && *kept == page
+        {
+            *made = now;
+            return kept.clone();
+        }
         if self.pages.len() >= MAX_PAGES && !self.pages.contains_key(&key) {
             let oldest = self.pages.iter().min_by_key(|(_, (made, _))| *made);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 self.pages.remove(&oldest);
             }
         }
-        self.pages.insert(key, (now, page));
+        self.pages.insert(key, (now, page.clone()));
+        page
     }
 }
 
@@ -266,6 +274,17 @@ mod tests {
         let last = start + MAX_AGE * 59;
         assert_eq!(kept.fresh(&first(500), last), Err(MAKE_EVERY));
         assert_eq!(kept.fresh(&first(500), last + MAKE_EVERY), Ok(None));
+    }
+
+    #[test]
+    fn a_page_that_is_made_anew_and_is_the_same_is_held_once() {
+        let app = with_rooms(["a".to_owned()]);
+        let now = Instant::now();
+        let get = || app.room_pages.get_at(&app.hub, first(10), now).unwrap();
+        let (before, after) = (get(), get());
+        assert_eq!(before.as_ptr(), after.as_ptr());
+        say(&app, "a");
+        assert_ne!(get(), before);
     }
 
     #[test]

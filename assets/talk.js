@@ -311,7 +311,9 @@ export class Talk {
     const log = this.#log;
     if (log.loaded && !this.#failed && !this.#search) {
       if (this.#scroller.isNearTop && log.top === null && !log.isCleared) void this.#loadOlder();
-      if (this.#scroller.isNearBottom && !log.atEnd) void this.#loadNewer();
+      // Not before a reader who comes back is at the first unread message: it would be trimmed away.
+      const isReading = document.visibilityState === 'visible' && !this.#returns;
+      if (isReading && this.#scroller.isNearBottom && !log.atEnd) void this.#loadNewer();
     }
     this.#seen();
   }

@@ -104,7 +104,7 @@ export class Outbox {
   /** @param {string} room @param {string} text */
   send(room, text) {
     this.entries.push(entryOf({ client_id: makeId(), room, name: me.name, text, at: Date.now(), tried: false, refusal: null }));
-    // Somebody is there: the network may be, too. What a server asked for is kept.
+    // Activity suggests that the network is back. A wait that the server asked for stays.
     if (this.#stalls.get('')?.failure.status === 0) this.#stalls.delete('');
     this.#keep();
     void this.flush();

@@ -86,7 +86,7 @@ export class People {
     if (!change.members) {
       const { left = [], joined = [] } = change;
       for (const { name } of left) this.#leaves(room, name);
-      // Who comes as another goes may be the same person: both are said together.
+      // A join and a leave in one event may be one person: one line says both.
       for (const { name } of joined) this.#comes(room, name, left.length > 0 ? LEAVE_MS : 0);
     }
     this.#on.changed(room);

@@ -84,7 +84,7 @@ export const server = {
   },
 
   /**
-   * Who is in a room, 200 of them at most.
+   * The members of a room, at most 200 of them.
    * @param {string} room
    * @returns {Promise<{room: string, count: number, members: import('./protocol.js').Member[]}>}
    */

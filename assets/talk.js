@@ -415,7 +415,7 @@ export class Talk {
     // The window may be another one by now.
     if (page && log.first === first) {
       log.prepend(page.messages, PAGE);
-      // Somebody who searches wants more, not other messages.
+      // A search keeps what it has found.
       if (!this.#search) log.trim('bottom');
     }
     this.#show();

@@ -178,9 +178,7 @@ fn a_shutdown_at_the_default_level_ends_although_the_pipe_is_full() {
 fn a_second_signal_ends_it_at_once_although_the_pipe_is_full() {
     let (unread, stderr) = full_pipe();
     let server = Running::spawn(program().args(FREE).arg("--grace=1h").stderr(stderr));
-    let mut stuck = server.connect();
-    write!(stuck, "POST /rooms/lobby/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n").unwrap();
-    read_until(&mut stuck, "100 Continue\r\n\r\n");
+    let _stuck = server.begin_request();
     let (mut stream, _) = server.stream("", "}\n\n");
     server.signal("TERM");
     read_until(&mut stream, "event: bye\n");

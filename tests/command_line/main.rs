@@ -247,9 +247,7 @@ fn a_signal_ends_it_with_bye_and_exit_code_zero() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let server = Running::start(&["--listen", "127.0.0.1:0", "--grace", "1h"]);
-    let mut stuck = server.connect();
-    write!(stuck, "POST /rooms/lobby/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n").unwrap();
-    read_until(&mut stuck, "100 Continue\r\n\r\n");
+    let _stuck = server.begin_request();
     let (mut stream, _) = server.stream("", "}\n\n");
     server.signal("TERM");
     read_until(&mut stream, "event: bye\n");

@@ -99,6 +99,15 @@ impl Running {
         std::mem::replace(&mut server.child, ended)
     }
 
+    /// A request whose body does not come: a shutdown waits for it.
+    pub(crate) fn begin_request(&self) -> TcpStream {
+        let mut client = self.connect();
+        let head = "POST /rooms/lobby/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+        client.write_all(head.as_bytes()).unwrap();
+        read_until(&mut client, "100 Continue\r\n\r\n");
+        client
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();

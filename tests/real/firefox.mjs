@@ -8,6 +8,7 @@ import puppeteer from 'puppeteer-core';
 
 import { Proxy } from './proxy.mjs';
 import { DEADLINE_MS, Server } from './server.mjs';
+import { sidesOfLines } from './sides.mjs';
 
 const LIMIT = { timeout: 90_000 };
 const QUICK = ['--retry', '100ms..200ms'];
@@ -109,19 +110,7 @@ test('Firefox: the box is as high as its text, each line has its own direction, 
   assert(await height() > 1.8 * one, `${await height()} px, one line is ${one} px`);
   await here.page.keyboard.press('Enter');
   await here.page.waitForFunction((one) => document.getElementById('message').offsetHeight === one, {}, one);
-  const sides = await here.page.$eval('#log .text', (text) => {
-    const node = text.firstChild;
-    const box = text.getBoundingClientRect();
-    let from = 0;
-    return node.data.split('\n').map((line) => {
-      const range = document.createRange();
-      range.setStart(node, from);
-      range.setEnd(node, from + line.length);
-      from += line.length + 1;
-      const { left, right } = range.getBoundingClientRect();
-      return left - box.left < 2 ? 'left' : box.right - right < 2 ? 'right' : 'between';
-    });
-  });
+  const sides = await here.page.$eval('#log .text', sidesOfLines);
   assert.deepEqual(sides, ['left', 'right', 'left']);
   assert.equal(await here.page.$eval('#log a', ({ href }) => href), 'https://xn--mller-kva.example/x_');
   assert.deepEqual(here.complaints, []);

@@ -6,6 +6,7 @@ import test from 'node:test';
 
 import { LIMIT, Person } from './browser.mjs';
 import { Server } from './server.mjs';
+import { sidesOfLines } from './sides.mjs';
 
 const alert = (chat, text) => chat.page.getByRole('alert').filter({ hasText: text }).waitFor();
 
@@ -124,19 +125,7 @@ test('each line stands on the side of its own first strong letter', LIMIT, async
   await server.say('lobby', 'Carol', 'Hello\nשלום לך\nمرحبا\nbye');
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
-  const sides = await chat.log.locator('.text').evaluate((text) => {
-    const node = text.firstChild;
-    const box = text.getBoundingClientRect();
-    let from = 0;
-    return node.data.split('\n').map((line) => {
-      const range = document.createRange();
-      range.setStart(node, from);
-      range.setEnd(node, from + line.length);
-      from += line.length + 1;
-      const { left, right } = range.getBoundingClientRect();
-      return left - box.left < 2 ? 'left' : box.right - right < 2 ? 'right' : 'between';
-    });
-  });
+  const sides = await chat.log.locator('.text').evaluate(sidesOfLines);
   assert.deepEqual(sides, ['left', 'right', 'right', 'left']);
   const style = await chat.message.evaluate((box) => [getComputedStyle(box).unicodeBidi, getComputedStyle(box).textAlign]);
   assert.deepEqual(style, ['plaintext', 'start']);

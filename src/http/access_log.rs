@@ -12,7 +12,7 @@ use hyper::header::USER_AGENT;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
-use super::body::Body;
+use super::body::Reply;
 use super::guard::Caller;
 
 /// What these lines are called among all that is logged.
@@ -54,14 +54,16 @@ impl AccessEntry {
     }
 
     /// The request has its answer. A stream takes the entry along.
-    pub fn answered(mut self: Box<Self>, mut response: Response<Body>) -> Response<Body> {
+    pub fn answered(mut self: Box<Self>, mut response: Response<Reply>) -> Response<Reply> {
         self.status = Some(response.status());
-        self.bytes = match self.method {
-            Method::HEAD => Some(0),
-            _ => response.body().size_hint().exact(),
-        };
-        if let Body::Events(stream) = response.body_mut() {
-            stream.log_end(self);
+        match response.body_mut() {
+            Reply::Stream(stream) => stream.log_end(self),
+            Reply::Body(body) => {
+                self.bytes = match self.method {
+                    Method::HEAD => Some(0),
+                    _ => body.size_hint().exact(),
+                };
+            }
         }
         response
     }

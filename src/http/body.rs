@@ -11,12 +11,22 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::guard::RequestPermit;
+use super::handoff::StreamHandoff;
 use super::messages::Messages;
 use super::stream::EventStream;
 
 /// How much of a body is copied for one client at a time. What is larger and
 /// shared, such as one event, may come whole.
 pub const PIECE_BYTES: usize = 8 * 1024;
+
+/// What answers a request, beside the head of the response.
+#[derive(Debug)]
+pub enum Reply {
+    /// A body, for hyper to send.
+    Body(Body),
+    /// An event stream, for the server to give a transport.
+    Stream(Box<StreamHandoff>),
+}
 
 /// What a response carries.
 #[derive(Debug)]
@@ -41,16 +51,26 @@ pub struct Held {
     _permit: RequestPermit,
 }
 
-impl Body {
-    /// Whether it goes on until the client or the server goes.
-    pub fn is_stream(&self) -> bool {
-        matches!(self, Self::Events(_))
+impl Reply {
+    /// Whether it is an event stream.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
     }
 
+    /// [`Body::keep`]. Streams have places of their own.
+    pub(super) fn keep(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
+        match self {
+            Self::Body(body) => body.keep(permit),
+            Self::Stream(_) => Some(permit),
+        }
+    }
+}
+
+impl Body {
     /// Keeps the place of a request until all of it is taken, if it has more
     /// than one piece: those come only as the client takes them. Else gives it
-    /// back. Streams have places of their own.
-    pub(super) fn keep(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
+    /// back.
+    fn keep(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
         match self {
             Self::Messages(messages) => messages.keep(permit),
             Self::Whole(bytes) if bytes.len() > PIECE_BYTES => {
@@ -128,7 +148,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> 
 }
 
 /// An answer that is an event stream, whatever is in it.
-pub(super) fn event_stream(body: Body) -> Response<Body> {
+pub(super) fn event_stream<B>(body: B) -> Response<B> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -9,13 +9,13 @@ use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Response};
 
 use super::app::App;
-use super::body::{Body, event_stream};
+use super::body::{Body, Reply, event_stream};
 use super::busy;
 use super::code::{Code, Reason};
 use super::guard::{Refused, TooFast};
+use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
-use super::stream::EventStream;
 use crate::chat::{Backlog, Cursor, RoomList, RoomName, StayGuard, Subscribe, TooMany, UserName};
 
 /// Most messages of backlog that can be asked for by number.
@@ -26,13 +26,13 @@ pub(super) fn of_one_room(
     app: &App,
     room: RoomName,
     asked: &Asked<'_>,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response<Reply>, Problem> {
     let wish = asked.wish(room.into(), Backlog::Last(0))?;
     respond(app, asked, wish)
 }
 
 /// `GET /events?room=a&room=b`
-pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
+pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Reply>, Problem> {
     let names = asked.query.all("room")?;
     let rooms = names
         .into_iter()
@@ -45,7 +45,7 @@ pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Bod
 }
 
 /// `GET /sse.php`: the default room, with all that was said.
-pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Body>, Problem> {
+pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Reply>, Problem> {
     let wish = asked.wish(app.default_room.clone().into(), Backlog::All)?;
     respond(app, asked, wish)
 }
@@ -117,18 +117,18 @@ fn is_cursor_key(key: &[u8]) -> bool {
         .eq(b"lasteventid".iter().copied())
 }
 
-fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Body>, Problem> {
+fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Reply>, Problem> {
     if *asked.method == Method::HEAD {
         // Takes no place, but is refused where GET is.
         app.hub.check_rooms(&wish.rooms)?;
-        return Ok(event_stream(Body::Whole(Bytes::new())));
+        return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
     let permit = match app.rates.take_of_streams(asked.client) {
         Ok(()) => app.admission.stream(asked.client, wish.rooms.len()),
         Err(TooFast { .. }) => Err(Refused::Address),
     };
     let Ok(mut permit) = permit else {
-        return Ok(busy::stream(app, asked.method, Reason::Address));
+        return Ok(busy::stream(app, asked.method, Reason::Address).map(Reply::Body));
     };
     let is_named = wish.name.is_some();
     match app.hub.subscribe(wish) {
@@ -139,11 +139,13 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Bod
             if let Some(budget) = app.replays.of(asked.client, Instant::now()) {
                 subscription.pace(budget);
             }
-            let stream = EventStream::new(app, subscription, permit);
-            Ok(event_stream(Body::Events(Box::new(stream))))
+            let stream = StreamHandoff::new(app, subscription, permit);
+            Ok(event_stream(Reply::Stream(Box::new(stream))))
         }
         Err(TooMany::Rooms(error)) => Err(error.into()),
-        Err(TooMany::Members) => Ok(busy::stream(app, asked.method, Reason::Members)),
+        Err(TooMany::Members) => {
+            Ok(busy::stream(app, asked.method, Reason::Members).map(Reply::Body))
+        }
     }
 }
 

@@ -16,13 +16,13 @@ mod error_page;
 mod events;
 mod format;
 mod guard;
+mod handoff;
 mod histogram;
 mod history;
 mod input;
 mod joined;
 mod members;
 mod messages;
-mod opening;
 mod page;
 mod problem;
 #[cfg(any(fuzzing, test))]
@@ -40,14 +40,14 @@ mod stream;
 pub use access_log::{ACCESS_LOG, AccessEntry};
 pub use app::App;
 pub use bad_head::{BadHead, MAX_HEADER_FIELDS};
-pub use body::{Body, PIECE_BYTES};
+pub use body::{Body, PIECE_BYTES, Reply};
 pub use counts::Counts;
 pub use draining::Draining;
 pub use guard::{
     Admission, Caller, ConnectionPermit, HeadShare, Refused, StreamPermit, is_allowed,
 };
+pub use handoff::{StreamGuard, StreamHandoff};
 pub use histogram::{BUCKETS, Histogram, Times};
-pub use opening::Opening;
 pub use request_body::BodyLeft;
 pub use service::answer;
-pub use stream::{Kept, MAX_WRITE_BYTES, bye};
+pub use stream::{EventStream, MAX_WRITE_BYTES, bye};

@@ -7,13 +7,13 @@
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
 
-use super::body::Body;
+use super::body::Reply;
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Marks the answer if it must not be listed. Engines only GET, and list no
 /// event streams.
-pub(super) fn keep_out(request: &Request<()>, response: &mut Response<Body>) {
+pub(super) fn keep_out(request: &Request<()>, response: &mut Response<Reply>) {
     let path = request.uri().path();
     let has_a_room = path.starts_with("/r/") || path.starts_with("/rooms");
     let status = response.status();

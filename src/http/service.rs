@@ -10,7 +10,7 @@ use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, X_CONTENT_TYPE_OP
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
-use super::body::Body;
+use super::body::{Body, Reply};
 use super::code::Reason;
 use super::events::Asked;
 use super::guard::{Caller, Grant, check_host, is_allowed};
@@ -21,7 +21,7 @@ use super::route::Route;
 use super::{busy, demo, error_page, events, history, members, page, publish, robots, status};
 
 /// Answers one request. It never fails: a refusal is an answer.
-pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) -> Response<Reply> {
     let (head, body) = request.into_parts();
     let (request, mut body) = (Request::from_parts(head, ()), RequestBody::new(body));
     let grant = app.origins.grant(request.headers());
@@ -29,7 +29,7 @@ pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) 
         Ok(response) => response,
         Err(problem) => {
             app.counts.refuse(problem.code());
-            error_page::answer(app, &request, problem)
+            error_page::answer(app, &request, problem).map(Reply::Body)
         }
     };
     robots::keep_out(&request, &mut response);
@@ -56,7 +56,7 @@ async fn check_and_dispatch(
     grant: &Grant,
     request: &Request<()>,
     body: &mut RequestBody,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response<Reply>, Problem> {
     check_host(request)?;
     let uri = request.uri();
     let route = Route::of(uri.path(), &app.config).ok_or_else(Problem::not_found)?;
@@ -69,22 +69,22 @@ async fn check_and_dispatch(
             return Err(Problem::not_this_host());
         }
         if let Err(problem) = check_origin(app, route, request) {
-            return refuse(app, route, problem);
+            return refuse(app, route, problem).map(whole);
         }
         if let Some(refused) = caller.refused {
-            return busy::instead(app, route, refused, request.method());
+            return busy::instead(app, route, refused, request.method()).map(whole);
         }
     }
     if request.method() == Method::OPTIONS {
-        return Ok(allowed(route, grant, request.headers()));
+        return Ok(whole(allowed(route, grant, request.headers())));
     }
     let client = client_of(app, caller, request.headers());
     if route.spends_request_rate(request.method())
         && let Err(too_fast) = app.rates.take_of_requests(client)
     {
         return match route.is_stream() {
-            true => Ok(busy::stream(app, request.method(), Reason::Address)),
-            false => refuse(app, route, too_fast.into()),
+            true => Ok(whole(busy::stream(app, request.method(), Reason::Address))),
+            false => refuse(app, route, too_fast.into()).map(whole),
         };
     }
     let permit = match caller.is_trusted(&app.config.access) && !route.is_probe() {
@@ -93,7 +93,9 @@ async fn check_and_dispatch(
     };
     let permit = match permit {
         Ok(permit) => permit,
-        Err(refused) => return busy::instead(app, route, refused, request.method()),
+        Err(refused) => {
+            return busy::instead(app, route, refused, request.method()).map(whole);
+        }
     };
     let mut answered = dispatch(app, client, route, grant, request, body).await;
     // A request is under way until its answer is taken, or at most one piece of
@@ -140,6 +142,10 @@ fn refuse(app: &App, route: Route<'_>, problem: Problem) -> Result<Response<Body
     }
 }
 
+fn whole(response: Response<Body>) -> Response<Reply> {
+    response.map(Reply::Body)
+}
+
 /// Room, and then what the endpoint itself asks for.
 async fn dispatch(
     app: &Arc<App>,
@@ -148,7 +154,7 @@ async fn dispatch(
     grant: &Grant,
     request: &Request<()>,
     body: &mut RequestBody,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response<Reply>, Problem> {
     let query = || Pairs::of_query(request.uri().query());
     let asked = || Asked {
         client,
@@ -156,24 +162,18 @@ async fn dispatch(
         headers: request.headers(),
         query: query(),
     };
-    match route {
+    let response = match route {
+        Route::Events(room) => return events::of_one_room(app, room_of_path(room)?, &asked()),
+        Route::ManyEvents => return events::of_many_rooms(app, &asked()),
+        Route::SsePhp => return events::of_the_demo(app, &asked()),
         // Boxed, because hyper keeps room for this function's future as long as
         // the connection lives, and a stream would pay 2 KiB for what it never is.
         Route::Messages(room) if request.method() == Method::POST => {
-            Box::pin(publish::publish(
-                app,
-                client,
-                room_of_path(room)?,
-                request,
-                body,
-            ))
-            .await
+            let room = room_of_path(room)?;
+            Box::pin(publish::publish(app, client, room, request, body)).await
         }
         Route::SendPhp => Ok(Box::pin(demo::send(app, client, request, body)).await),
         Route::Messages(room) => history::messages(app, &room_of_path(room)?, &asked()),
-        Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &asked()),
-        Route::ManyEvents => events::of_many_rooms(app, &asked()),
-        Route::SsePhp => events::of_the_demo(app, &asked()),
         Route::Members(room) => Ok(members::members(app, &room_of_path(room)?)),
         Route::Rooms => members::rooms(app, &query()),
         Route::Home => Box::pin(app.page.home(request.headers())).await,
@@ -188,7 +188,8 @@ async fn dispatch(
         Route::Health => Ok(status::healthy()),
         Route::Ready => status::ready(app),
         Route::Server => Ok(allowed(route, grant, request.headers())),
-    }
+    };
+    response.map(whole)
 }
 
 /// Whom the caller asks for. The operator is told once if that can't be known.

@@ -14,12 +14,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep};
 
-use super::access_log::AccessEntry;
 use super::app::App;
 use super::body::PIECE_BYTES;
 use super::counts::Counts;
 use super::draining::{Draining, Turn};
-use super::guard::StreamPermit;
+use super::handoff::{StreamGuard, StreamHandoff};
 use super::joined::Joined;
 use crate::chat::{Cursor, Delivery, Hello, HelloRoom, Subscription};
 use crate::config::Config;
@@ -36,22 +35,15 @@ pub struct EventStream {
     draining: Arc<Draining>,
     counts: Arc<Counts>,
     /// Goes before the subscription: who leaves has given its place back.
-    kept: Kept,
+    guard: StreamGuard,
+    /// The first event, until it is sent.
+    hello: Option<sse::Encoded>,
     /// `None` once the stream has ended. A drop of it leaves the rooms.
     subscription: Option<Subscription>,
     /// `None` until it is polled: many a stream is given away before that.
     clock: Option<Clock>,
     /// What was taken from the subscription and did not fit into the last piece.
     held: Option<Delivery>,
-}
-
-/// What is kept as long as a stream lives, and does its work when it is dropped.
-#[derive(Debug, Default)]
-pub struct Kept {
-    /// Its place among the streams of its address.
-    _permit: Option<StreamPermit>,
-    /// Its line in the access log.
-    access: Option<Box<AccessEntry>>,
 }
 
 /// What a stream waits for beside its subscription.
@@ -63,32 +55,18 @@ struct Clock {
 }
 
 impl EventStream {
-    pub(super) fn new(app: &App, subscription: Subscription, permit: Option<StreamPermit>) -> Self {
+    /// The body of a stream that stays with hyper.
+    pub fn new(app: &App, stream: StreamHandoff) -> Self {
         Self {
             config: Arc::clone(&app.config),
             draining: Arc::clone(&app.draining),
             counts: Arc::clone(&app.counts),
-            subscription: Some(subscription),
+            hello: Some(stream.hello),
+            subscription: Some(stream.subscription),
             clock: None,
             held: None,
-            kept: Kept {
-                _permit: permit,
-                access: None,
-            },
+            guard: stream.guard,
         }
-    }
-
-    /// Its end is to be logged.
-    pub(super) fn log_end(&mut self, access: Box<AccessEntry>) {
-        self.kept.access = Some(access);
-    }
-
-    /// Its hello, what comes after, and what is kept meanwhile; only before it was polled.
-    pub(super) fn into_parts(self) -> (sse::Encoded, Subscription, Kept) {
-        let unpolled = "a stream that was not polled has both";
-        let mut subscription = self.subscription.expect(unpolled);
-        let hello = subscription.take_hello().expect(unpolled);
-        (encode_hello(&self.config, &hello), subscription, self.kept)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -109,8 +87,8 @@ impl EventStream {
             subscription.end_pacing();
         }
         let (mut ready, mut messages) = (Joined::default(), 0);
-        if let Some(hello) = subscription.take_hello() {
-            ready.push(encode_hello(&self.config, &hello).text());
+        if let Some(hello) = self.hello.take() {
+            ready.push(hello.text());
         }
         let mut next = || match self.held.take() {
             Some(held) => Poll::Ready(held),
@@ -128,7 +106,7 @@ impl EventStream {
         }
         if is_ending && has_all {
             ready.push(bye(&self.config).text());
-            self.kept = Kept::default();
+            self.guard = StreamGuard::default();
             self.subscription = None;
         }
         if !ready.is_empty() {
@@ -179,7 +157,7 @@ pub(super) fn draw(range: &RangeInclusive<Duration>) -> Duration {
     Duration::from_millis(fastrand::u64(millis(from)..=millis(to)))
 }
 
-fn encode_hello(config: &Config, hello: &Hello) -> sse::Encoded {
+pub(super) fn encode_hello(config: &Config, hello: &Hello) -> sse::Encoded {
     #[derive(Serialize)]
     struct Data<'a> {
         cursor: &'a Cursor,

@@ -24,11 +24,11 @@ use self::ending::end_late;
 use super::Shared;
 use super::flushing::Flushing;
 use super::gate::Gate;
-use super::given::Given;
+use super::handoff::{Handoff, HandoffSlot};
 use super::large_head::{self, LargeHead, NoHead};
 use super::patience::{Alarm, Patience};
 use crate::config::SMALL_HEAD_BYTES;
-use crate::http::{Caller, ConnectionPermit, Opening};
+use crate::http::{Caller, ConnectionPermit};
 
 /// How long a connection that never sent a request may hold up a shutdown:
 /// browsers open such connections on a guess and leave them.
@@ -56,7 +56,7 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
         asked: AtomicBool::new(false),
         flushed: AtomicBool::new(true),
         gate: Arc::new(Gate::default()),
-        given: Given::default(),
+        slot: HandoffSlot::default(),
     };
     let small = limits.max_head_bytes.min(SMALL_HEAD_BYTES);
     let Some(ended) = connection.run(stream, Bytes::new(), small).await else {
@@ -79,7 +79,7 @@ struct Connection<'a> {
     asked: AtomicBool,
     flushed: AtomicBool,
     gate: Arc<Gate>,
-    given: Given,
+    slot: HandoffSlot,
 }
 
 /// What hyper leaves of a connection.
@@ -110,7 +110,7 @@ impl Connection<'_> {
         let service = service_fn(|request: Request<Incoming>| {
             self.asked.store(true, Ordering::Relaxed);
             self.patience.asked();
-            self.given
+            self.slot
                 .answer(shared, self.caller, request, &self.patience, &self.gate)
         });
         let io = Flushing {
@@ -124,7 +124,7 @@ impl Connection<'_> {
         };
         let mut connection = hyper_for(head_bytes).serve_connection(TokioIo::new(io), service);
         let mut watch = Watch {
-            given: &self.given,
+            slot: &self.slot,
             flushed: &self.flushed,
             patience: &self.patience,
             alarm: Alarm::new(&self.patience),
@@ -175,7 +175,7 @@ impl Connection<'_> {
                 bytes,
                 permit: memory,
             }) => {
-                self.given.close_after_next();
+                self.slot.close_after_next();
                 let head_bytes = bytes.len().max(SMALL_HEAD_BYTES);
                 if let Some(ended) = self.run(stream, bytes, head_bytes).await {
                     drop(memory);
@@ -208,12 +208,12 @@ enum End {
     /// The client let the server wait for too long.
     Late,
     /// An event stream begins, and goes on without hyper.
-    Stream(Box<Opening>),
+    Stream(Box<Handoff>),
 }
 
 /// What is looked at after each turn of hyper's.
 struct Watch<'a> {
-    given: &'a Given,
+    slot: &'a HandoffSlot,
     flushed: &'a AtomicBool,
     patience: &'a Patience,
     alarm: Alarm,
@@ -235,9 +235,9 @@ where
         // hyper reads a request while answers to earlier ones may still be on
         // their way; they must not stay behind in its buffer.
         if watch.flushed.load(Ordering::Relaxed)
-            && let Some(opening) = watch.given.take()
+            && let Some(handoff) = watch.slot.take()
         {
-            return Poll::Ready(End::Stream(opening));
+            return Poll::Ready(End::Stream(handoff));
         }
         watch.alarm.poll(watch.patience, cx).map(|()| End::Late)
     })

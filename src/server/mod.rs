@@ -10,7 +10,7 @@ mod drain;
 mod fanout;
 mod flushing;
 mod gate;
-mod given;
+mod handoff;
 mod hyper_refusal;
 mod inherited;
 mod large_head;

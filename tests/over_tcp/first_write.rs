@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sse_chat::config::Config;
-use sse_chat::http::{App, Caller, answer};
+use sse_chat::http::{App, Body, Caller, EventStream, Reply, answer};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
 };
@@ -88,10 +88,13 @@ async fn the_head_and_the_first_event_are_one_write() {
         let app = &app;
         let here = "127.0.0.1:80".parse().unwrap();
         let caller = Caller::new(here, here, None);
-        let service =
-            service_fn(
-                |request| async move { Ok::<_, Infallible>(answer(app, caller, request).await) },
-            );
+        let body = |reply| match reply {
+            Reply::Body(body) => body,
+            Reply::Stream(stream) => Body::Events(Box::new(EventStream::new(app, *stream))),
+        };
+        let service = service_fn(|request| async move {
+            Ok::<_, Infallible>(answer(app, caller, request).await.map(body))
+        });
         let serve = http1::Builder::new().serve_connection(TokioIo::new(server), service);
         let read = async {
             let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");

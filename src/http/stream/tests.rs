@@ -22,7 +22,7 @@ impl Transport for Bodies {
     }
 
     fn open(&mut self, reader: usize, subscription: Subscription) {
-        let stream = EventStream::new(&self.app, subscription, None);
+        let stream = EventStream::new(&self.app, StreamHandoff::for_test(&self.app, subscription));
         self.streams.insert(reader, stream);
     }
 

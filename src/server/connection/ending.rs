@@ -10,11 +10,12 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::super::Shared;
+use super::super::handoff::Handoff;
 use super::super::hyper_refusal;
 use super::super::linger::{last_words, linger};
 use super::super::patience::{Patience, Waiting};
 use super::{Connection, End, Ended, is_head};
-use crate::http::{BadHead, ConnectionPermit, Opening};
+use crate::http::{BadHead, ConnectionPermit};
 
 impl Connection<'_> {
     /// Ends the connection, or gives its stream away.
@@ -33,7 +34,7 @@ impl Connection<'_> {
         }
         drop(read);
         match end {
-            End::Served(Ok(())) if self.given.client_may_still_send() => {
+            End::Served(Ok(())) if self.slot.client_may_still_send() => {
                 tokio::select! {
                     () = linger(stream) => {}
                     () = shared.cut.cancelled() => {}
@@ -52,7 +53,7 @@ impl Connection<'_> {
                 tracing::debug!(%error, "a connection ended early");
             }
             End::Late => end_late(&stream, &self.patience, shared),
-            End::Stream(opening) => give_away(stream, *opening, permit, shared),
+            End::Stream(handoff) => hand_off(stream, *handoff, permit, shared),
         }
     }
 
@@ -94,9 +95,9 @@ pub(super) fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared)
     }
 }
 
-fn give_away(stream: TcpStream, opening: Opening, permit: ConnectionPermit, shared: &Shared) {
+fn hand_off(stream: TcpStream, handoff: Handoff, permit: ConnectionPermit, shared: &Shared) {
     match stream.into_std() {
-        Ok(socket) => shared.fanout.take(socket, opening, permit, &shared.tasks),
-        Err(error) => tracing::warn!(%error, "a socket can't be given to the fan-out"),
+        Ok(socket) => shared.fanout.take(socket, handoff, permit, &shared.tasks),
+        Err(error) => tracing::warn!(%error, "a socket can't be handed to the fan-out"),
     }
 }

@@ -12,7 +12,7 @@ use super::pace::Told;
 use super::parked::Parked;
 use super::socket::{Socket, Written, broken_off, write};
 use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Progress, Subscription};
-use crate::http::{MAX_WRITE_BYTES, Opening};
+use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
 
 /// A reader that does not have everything yet.
@@ -66,11 +66,11 @@ pub(super) enum Step {
 
 impl<S: Socket> Behind<S> {
     /// A stream that begins.
-    pub(super) fn new(socket: S, opening: Opening, now: Instant) -> Self {
+    pub(super) fn new(socket: S, first: Bytes, subscription: Subscription, now: Instant) -> Self {
         Self {
             socket,
-            subscription: opening.subscription,
-            first: First::Opening(opening.first),
+            subscription,
+            first: First::Opening(first),
             is_ending: false,
             queued: false,
             paused: None,

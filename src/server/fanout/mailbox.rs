@@ -11,14 +11,15 @@ use mio::{Registry, Token};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::super::handoff::Handoff;
 use super::counts::Counts;
-use crate::http::{ConnectionPermit, Opening};
+use crate::http::ConnectionPermit;
 
 /// A reader on its way to its worker.
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) socket: TcpStream,
-    pub(super) opening: Opening,
+    pub(super) handoff: Handoff,
     pub(super) permit: Permit,
 }
 

@@ -66,7 +66,8 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use self::counts::Counts;
 use self::mailbox::{Arrival, Mailbox};
-use crate::http::{App, ConnectionPermit, Opening};
+use super::handoff::Handoff;
+use crate::http::{App, ConnectionPermit};
 
 /// A worker keeps its tables for so many at least when they are given back.
 const KEPT_PLACES: usize = 64;
@@ -106,7 +107,7 @@ impl Fanout {
     pub(super) fn take(
         &self,
         socket: std::net::TcpStream,
-        opening: Opening,
+        handoff: Handoff,
         connection: ConnectionPermit,
         tasks: &TaskTracker,
     ) {
@@ -116,7 +117,7 @@ impl Fanout {
         };
         mailbox.post(Arrival {
             socket: TcpStream::from_std(socket),
-            opening,
+            handoff,
             permit: mailbox.permit(tasks, Some(connection)),
         });
     }

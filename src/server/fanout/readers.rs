@@ -23,6 +23,7 @@ use slab::Slab;
 
 pub(super) use self::clock::tick;
 use self::taken::Taken;
+use super::super::handoff::Handoff;
 use super::behind::{Behind, Step};
 use super::counts::Counts;
 use super::group::Left;
@@ -33,7 +34,7 @@ use super::socket::{Socket, read_junk};
 use super::{KEPT_PLACES, more_places};
 use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
 use crate::config::Config;
-use crate::http::{App, Kept, Opening, bye};
+use crate::http::{App, StreamGuard, bye};
 use crate::sse::LAST_CHUNK;
 
 /// How far a worker may be behind what is said before its readers are served
@@ -71,7 +72,7 @@ pub(super) struct Readers<S: Socket> {
 struct Place<S> {
     /// Its line in the log comes first, and its place among the streams is
     /// free, before anybody can see that it is gone.
-    _kept: Kept,
+    _guard: StreamGuard,
     state: State<S>,
     /// How many bytes it sent after its request.
     junk: usize,
@@ -144,9 +145,9 @@ impl<S: Socket> Readers<S> {
     }
 
     /// A reader comes: it is behind, with everything still to write.
-    pub(super) fn add(&mut self, socket: S, mut opening: Opening, permit: Permit, now: Instant) {
-        let kept = std::mem::take(&mut opening.kept);
-        let mut behind = Behind::new(socket, opening, now);
+    pub(super) fn add(&mut self, socket: S, handoff: Handoff, permit: Permit, now: Instant) {
+        let Handoff { first, stream } = handoff;
+        let mut behind = Behind::new(socket, first, stream.subscription, now);
         if self.turns.is_some() {
             behind.end();
         }
@@ -157,7 +158,7 @@ impl<S: Socket> Readers<S> {
             state: State::Behind(Box::new(behind)),
             junk: 0,
             _permit: permit,
-            _kept: kept,
+            _guard: stream.guard,
         });
         self.queue(token);
     }

@@ -22,6 +22,7 @@ use crate::chat::{
     UserName,
 };
 use crate::config::Config;
+use crate::http::StreamHandoff;
 
 /// A worker without threads and sockets.
 struct Bench {
@@ -61,7 +62,7 @@ impl Bench {
         let token = self.readers.next_token();
         self.readers.add(
             Fake(Rc::clone(&client.wire)),
-            Opening::for_test(&self.app, subscription),
+            handoff_of(&self.app, subscription),
             Permit::new(&self.tasks, &self.load, None),
             self.now,
         );
@@ -137,8 +138,18 @@ pub(super) fn say(app: &App, room: &str, text: &str) {
 }
 
 /// The stream of a reader of room `a`.
-pub(super) fn opening(app: &App) -> Opening {
-    Opening::for_test(app, subscribe(app, &["a"], None))
+pub(super) fn handoff(app: &App) -> Handoff {
+    handoff_of(app, subscribe(app, &["a"], None))
+}
+
+/// A stream as the service hands it over.
+pub(super) fn handoff_of(app: &App, subscription: Subscription) -> Handoff {
+    let stream = StreamHandoff::for_test(app, subscription);
+    let (head, ()) = hyper::Response::new(()).into_parts();
+    Handoff {
+        first: stream.first_bytes(&head),
+        stream,
+    }
 }
 
 /// The two ends of a connection: the client's, and the server's, which does

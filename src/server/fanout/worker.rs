@@ -135,14 +135,14 @@ impl<'a> Worker<'a> {
         let (arrivals, more) = self.mailbox.collect(ARRIVALS_AT_ONCE);
         for Arrival {
             mut socket,
-            opening,
+            handoff,
             permit,
         } in arrivals
         {
             let token = Token(self.readers.next_token());
             let interest = Interest::READABLE | Interest::WRITABLE;
             match self.poll.registry().register(&mut socket, token, interest) {
-                Ok(()) => self.readers.add(socket, opening, permit, now),
+                Ok(()) => self.readers.add(socket, handoff, permit, now),
                 Err(error) => tracing::warn!(%error, "a reader can't be waited for"),
             }
         }
@@ -171,11 +171,10 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::super::tests::replaying::paced;
-    use super::super::tests::{connected, opening, say};
+    use super::super::tests::{connected, handoff, handoff_of, say};
     use super::*;
     use crate::chat::{ReplayBucket, ReplayBudget};
     use crate::config::Config;
-    use crate::http::Opening;
 
     #[test]
     fn no_worker_sleeps_before_it_has_said_the_byes_that_are_due() {
@@ -186,7 +185,7 @@ mod tests {
         let (_client, socket) = connected();
         mailbox.post(Arrival {
             socket: TcpStream::from_std(socket),
-            opening: opening(&app),
+            handoff: handoff(&app),
             permit: mailbox.permit(&TaskTracker::new(), None),
         });
         let mut cx = Context::from_waker(Waker::noop());
@@ -210,7 +209,7 @@ mod tests {
         let bucket = Arc::new(ReplayBucket::new(rate, 0, Instant::now()));
         mailbox.post(Arrival {
             socket: TcpStream::from_std(socket),
-            opening: Opening::for_test(&app, paced(&app, &ReplayBudget::new([bucket]))),
+            handoff: handoff_of(&app, paced(&app, &ReplayBudget::new([bucket]))),
             permit: mailbox.permit(&TaskTracker::new(), None),
         });
         let hour = Duration::from_secs(3600);

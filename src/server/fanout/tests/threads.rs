@@ -31,7 +31,7 @@ impl Threads {
         let peer = std::net::IpAddr::from([127, 0, 0, 1]);
         let connection = self.app.admission.connect(peer, &self.app.config.access);
         self.fanout
-            .take(socket, opening(&self.app), connection.unwrap(), &self.tasks);
+            .take(socket, handoff(&self.app), connection.unwrap(), &self.tasks);
         client
     }
 

@@ -1,0 +1,106 @@
+//! The answers to a connection's requests. An event stream over HTTP/1.1 is its
+//! last: its response is not hyper's to send, and waits in a slot until the
+//! connection gives its socket to the fan-out.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Request, Response, Version};
+
+use super::Shared;
+use super::gate::{Gate, Gated};
+use super::patience::Patience;
+use crate::http::{AccessEntry, Body, BodyLeft, Caller, EventStream, Reply, StreamHandoff, answer};
+
+/// An event stream that waits for the connection's socket.
+#[derive(Debug)]
+pub(super) struct Handoff {
+    /// The response's head and the stream's first event.
+    pub(super) first: Bytes,
+    pub(super) stream: StreamHandoff,
+}
+
+/// Where a connection's event stream waits, and what is known of its answers.
+#[derive(Debug, Default)]
+pub(super) struct HandoffSlot {
+    handoff: Mutex<Option<Box<Handoff>>>,
+    /// The last answer came while its request's body was still on the way.
+    left: AtomicBool,
+    /// The next answer is the last of the connection.
+    is_last: AtomicBool,
+}
+
+impl HandoffSlot {
+    /// Answers a request, or keeps its stream: then the answer never comes.
+    pub(super) async fn answer(
+        &self,
+        shared: &Shared,
+        caller: Caller,
+        request: Request<Incoming>,
+        patience: &Patience,
+        gate: &Arc<Gate>,
+    ) -> Result<Response<Gated>, Infallible> {
+        let access = AccessEntry::begin(&shared.app, &request, caller);
+        // Before that there are no chunks, and hyper ends the stream by closing.
+        let has_chunks = request.version() == Version::HTTP_11;
+        let mut response = answer(&shared.app, caller, request).await;
+        if let Some(access) = access {
+            response = access.answered(response);
+        }
+        let left = response.extensions().get::<BodyLeft>().is_some();
+        self.left.store(left, Ordering::Relaxed);
+        let (head, reply) = response.into_parts();
+        let gated = |head, body| Ok(Response::from_parts(head, Gated::new(body, gate)));
+        match reply {
+            Reply::Body(body) => {
+                patience.answered();
+                let mut response = gated(head, body)?;
+                if self.is_last.load(Ordering::Relaxed) {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                Ok(response)
+            }
+            Reply::Stream(stream) if has_chunks && shared.fanout.takes_readers() => {
+                self.put(Handoff {
+                    first: stream.first_bytes(&head),
+                    stream: *stream,
+                });
+                pending().await
+            }
+            Reply::Stream(stream) => {
+                let body = EventStream::new(&shared.app, *stream);
+                gated(head, Body::Events(Box::new(body)))
+            }
+        }
+    }
+
+    /// The next answer is to be the last, and to say so.
+    pub(super) fn close_after_next(&self) {
+        self.is_last.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client may still be sending when the server closes after its
+    /// answer: the rest of a body, or a further request before it was told that
+    /// there would be none.
+    pub(super) fn client_may_still_send(&self) -> bool {
+        self.left.load(Ordering::Relaxed) || self.is_last.load(Ordering::Relaxed)
+    }
+
+    fn put(&self, handoff: Handoff) {
+        *self.lock() = Some(Box::new(handoff));
+    }
+
+    pub(super) fn take(&self) -> Option<Box<Handoff>> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Handoff>>> {
+        self.handoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

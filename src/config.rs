@@ -11,6 +11,7 @@ mod limits;
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,11 +67,13 @@ pub const LOG_FLUSH: Duration = Duration::from_secs(1);
 pub const LOG_FLUSH_INTERRUPTED: Duration = Duration::from_millis(100);
 
 /// Most threads that write to readers.
-pub const MAX_WORKERS: usize = 1024;
+pub const MAX_WORKERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 /// Threads that write to readers: one for each core that this process may use.
-pub fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS))
+pub fn default_workers() -> NonZeroUsize {
+    std::thread::available_parallelism()
+        .unwrap_or(NonZeroUsize::MIN)
+        .min(MAX_WORKERS)
 }
 
 /// Everything that a server can be told.
@@ -104,9 +107,8 @@ pub struct Config {
     pub assets_dir: Option<PathBuf>,
     /// How long a shutdown may take.
     pub grace: Duration,
-    /// Threads that write to readers; 0 leaves readers to the threads that
-    /// answer requests.
-    pub workers: usize,
+    /// Threads that write to readers.
+    pub workers: NonZeroUsize,
     /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
     pub metrics: Option<Endpoint>,
     /// Whether each request is a line in the log.
@@ -248,6 +250,8 @@ mod tests {
             config.max_message_bytes = 1 << 30
         });
         bad("--max-rooms", |config| config.max_rooms = 0);
-        bad("--workers", |config| config.workers = 1025);
+        bad("--workers", |config| {
+            config.workers = MAX_WORKERS.saturating_add(1);
+        });
     }
 }

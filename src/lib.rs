@@ -47,9 +47,10 @@
 //!
 //! 1. `http/events.rs`: rooms, cursor and name become a [`chat::Subscribe`].
 //! 2. `chat/start.rs`: where the stream goes on from; the hello.
-//! 3. `server/connection.rs`: over HTTP/1.1 the socket leaves hyper, and goes to
-//!    a worker of `server/fanout` together with its [`chat::Subscription`]. Over
-//!    HTTP/1.0 it stays, and `http/stream.rs` is its body.
+//! 3. `server/handoff.rs`: a worker of `server/fanout` takes the stream as a
+//!    [`http::StreamHandoff`]. Over HTTP/1.1 the socket leaves hyper and goes with
+//!    it. Over HTTP/1.0 it stays, and the worker writes into a pipe whose other
+//!    end is hyper's body.
 //! 4. `chat/replay.rs`: what history holds after the cursor, in id order, each
 //!    hole announced. When there is no more, the stream goes live, under the
 //!    lock that publishing takes: a message is in the one or in the other.

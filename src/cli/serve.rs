@@ -24,7 +24,9 @@ use self::open_files::fit_into_open_files;
 use super::exit::{End, Failure, Outcome};
 use super::notify::ServiceManager;
 use super::signals::{self, Signals};
-use super::values::{Size, Time, Times, parse_size, parse_switch, parse_time, parse_times};
+use super::values::{
+    Size, Time, Times, parse_size, parse_switch, parse_time, parse_times, parse_workers,
+};
 use crate::config::{self, Config, Endpoint};
 use crate::server::{Server, StartError, inherited};
 
@@ -101,9 +103,9 @@ pub(super) struct Serve {
           default_value_t = Time(config::DEFAULT_GRACE))]
     grace: Time,
 
-    /// Threads that write to readers; 0 leaves them to the threads that answer requests [default: one per core]
-    #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", default_value_t = config::default_workers(), hide_default_value = true)]
-    workers: usize,
+    /// Threads that write to readers [default: one per core]
+    #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", value_parser = parse_workers, default_value_t = config::default_workers(), hide_default_value = true)]
+    workers: NonZeroUsize,
 
     /// Where GET /metrics is answered for Prometheus, as in --listen; off unless given
     #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT")]

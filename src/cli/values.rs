@@ -143,6 +143,19 @@ pub(super) fn parse_log_queue(text: &str) -> Result<Size, String> {
     }
 }
 
+/// The number of threads that write to readers.
+pub(super) fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<usize>().map(NonZeroUsize::new) {
+        Ok(Some(workers)) => Ok(workers),
+        Ok(None) => Err(
+            "without workers nothing reaches a reader; use 1 or more, or leave it out for one \
+             per core"
+                .to_owned(),
+        ),
+        Err(_) => Err("not a number of threads like 2".to_owned()),
+    }
+}
+
 /// A switch as its variable sets it. Anything unclear is refused: a switch that
 /// guessed could open what was meant to be closed.
 pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
@@ -185,6 +198,14 @@ mod tests {
         assert!(parse_size("4 cats").unwrap_err().contains("4MiB"));
         assert!(parse_log_queue("16383").unwrap_err().contains("16KiB"));
         assert!(parse_log_queue("16KiB").is_ok());
+        for text in ["", "-1", "two", "1.5"] {
+            assert!(
+                parse_workers(text).unwrap_err().contains("like 2"),
+                "{text}"
+            );
+        }
+        assert!(parse_workers("0").unwrap_err().contains("use 1 or more"));
+        assert_eq!(parse_workers("3"), Ok(NonZeroUsize::new(3).unwrap()));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The body of a response: whole, messages in pieces, or an event stream; and
-//! the most common responses with one.
+//! The body of a response: whole, or messages in pieces; the event stream that
+//! a response may have in place of one; and the most common responses.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,7 +13,6 @@ use hyper::{Response, StatusCode};
 use super::guard::RequestPermit;
 use super::handoff::StreamHandoff;
 use super::messages::Messages;
-use super::stream::EventStream;
 
 /// How much of a body is copied for one client at a time. What is larger and
 /// shared, such as one event, may come whole.
@@ -38,9 +37,6 @@ pub enum Body {
     Held(Box<Held>),
     /// A page of history.
     Messages(Box<Messages>),
-    /// Events, until the client or the server goes. Boxed, because it is large
-    /// and most bodies are not.
-    Events(Box<EventStream>),
 }
 
 /// A body that is more than one piece, and keeps the place of its request.
@@ -79,7 +75,7 @@ impl Body {
                     _permit: permit,
                 }));
             }
-            Self::Whole(_) | Self::Held(_) | Self::Events(_) => return Some(permit),
+            Self::Whole(_) | Self::Held(_) => return Some(permit),
         }
         None
     }
@@ -103,7 +99,7 @@ impl http_body::Body for Body {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
@@ -112,9 +108,6 @@ impl http_body::Body for Body {
             Self::Held(held) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut held.bytes))))),
             Self::Messages(messages) if messages.left() == 0 => Poll::Ready(None),
             Self::Messages(messages) => Poll::Ready(Some(Ok(Frame::data(messages.next_piece())))),
-            Self::Events(events) => events
-                .poll_events(cx)
-                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -123,7 +116,6 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Held(held) => held.bytes.is_empty(),
             Self::Messages(messages) => messages.left() == 0,
-            Self::Events(events) => events.has_ended(),
         }
     }
 
@@ -132,7 +124,6 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Held(held) => SizeHint::with_exact(held.bytes.len() as u64),
             Self::Messages(messages) => SizeHint::with_exact(messages.left() as u64),
-            Self::Events(_) => SizeHint::default(),
         }
     }
 }

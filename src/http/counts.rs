@@ -1,5 +1,5 @@
-//! What is counted of requests: refusals by their code, how long publishing
-//! takes, and what streams that stay with hyper are given.
+//! What is counted of requests: refusals by their code, and how long publishing
+//! takes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,10 +13,6 @@ pub struct Counts {
     busy: [AtomicU64; Reason::ALL.len()],
     /// From a request's head to its answer, of messages that were said.
     pub publish_time: Histogram,
-    /// Messages given to streams that are bodies of hyper's.
-    pub deliveries: AtomicU64,
-    /// Bytes of everything that these were given.
-    pub delivered_bytes: AtomicU64,
 }
 
 /// Requests that were refused for one reason.
@@ -44,13 +40,6 @@ impl Counts {
     pub fn busy(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let named = Reason::ALL.iter().zip(&self.busy);
         named.map(|(reason, count)| (reason.as_str(), count.load(Ordering::Relaxed)))
-    }
-
-    /// A write was given to a stream.
-    pub(super) fn deliver(&self, messages: u64, bytes: usize) {
-        self.deliveries.fetch_add(messages, Ordering::Relaxed);
-        self.delivered_bytes
-            .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Every code with the refusals that had it.

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
@@ -15,7 +15,6 @@ use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 use super::app::App;
 use super::code::Code;
 use super::guard::RequestPermit;
-use super::joined::Joined;
 use super::problem::Problem;
 
 /// How much is passed over: many a client sends its body apart from the head,
@@ -127,19 +126,30 @@ enum Unreadable {
     Broken,
 }
 
+/// The whole body. Most come in one piece, which is not copied.
 async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
-    let mut whole = Joined::default();
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
             // Trailers say nothing here.
             continue;
         };
-        if whole.len() + piece.len() > most {
+        if first.len().max(joined.len()) + piece.len() > most {
             return Err(Unreadable::TooLarge);
         }
-        whole.push(piece);
+        if first.is_empty() {
+            first = piece;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.extend_from_slice(&first);
+        }
+        joined.extend_from_slice(&piece);
     }
-    Ok(whole.into_bytes())
+    match joined.is_empty() {
+        true => Ok(first),
+        false => Ok(joined.freeze()),
+    }
 }
 
 /// hyper undoes the chunks, and would pass over a coding below them as if it

@@ -6,15 +6,15 @@
 //! was asked for, and whatever hyper's bounds are, one piece is what a client
 //! costs. What is behind the gate is shared, or made when it is asked for.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 
+use super::fanout::{Cut, PipeBody};
 use crate::http::{Body, PIECE_BYTES};
 
 /// Between the bodies of one connection and its socket. Both are polled by the
@@ -51,19 +51,54 @@ impl Gate {
     }
 }
 
+/// What comes through a gate.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// An answer.
+    Answer(Body),
+    /// An event stream of a connection that stays with hyper.
+    Stream(PipeBody),
+}
+
 /// A body that comes through a gate.
 #[derive(Debug)]
 pub(super) struct Gated {
-    body: Body,
+    source: Source,
     /// What the body gave and did not pass yet.
     rest: Bytes,
     gate: Arc<Gate>,
 }
 
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self {
+            Self::Answer(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            Self::Stream(pipe) => Pin::new(pipe).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Answer(body) => body.is_end_stream(),
+            Self::Stream(pipe) => pipe.is_end_stream(),
+        }
+    }
+
+    /// How many bytes it has left, if that is known.
+    fn exact_size(&self) -> Option<u64> {
+        match self {
+            Self::Answer(body) => body.size_hint().exact(),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
 impl Gated {
-    pub(super) fn new(body: Body, gate: &Arc<Gate>) -> Self {
+    pub(super) fn new(source: Source, gate: &Arc<Gate>) -> Self {
         Self {
-            body,
+            source,
             rest: Bytes::new(),
             gate: Arc::clone(gate),
         }
@@ -72,17 +107,17 @@ impl Gated {
 
 impl http_body::Body for Gated {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Cut;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if !self.gate.lets_pass() {
             return Poll::Pending;
         }
         if self.rest.is_empty() {
-            match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)?) {
+            match std::task::ready!(self.source.poll_frame(cx)?) {
                 None => return Poll::Ready(None),
                 Some(frame) => self.rest = frame.into_data().unwrap_or_default(),
             }
@@ -94,12 +129,12 @@ impl http_body::Body for Gated {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.rest.is_empty() && self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         let rest = self.rest.len() as u64;
-        match self.body.size_hint().exact() {
+        match self.source.exact_size() {
             Some(bytes) => SizeHint::with_exact(bytes + rest),
             None => SizeHint::default(),
         }
@@ -110,8 +145,6 @@ impl http_body::Body for Gated {
 mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::task::{Wake, Waker};
-
-    use http_body::Body as _;
 
     use super::*;
 
@@ -136,7 +169,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let gate = Arc::new(Gate::default());
         let whole = Bytes::from(vec![b'x'; 2 * PIECE_BYTES + 1]);
-        let mut body = Gated::new(whole.into(), &gate);
+        let mut body = Gated::new(Source::Answer(whole.into()), &gate);
         for (size, left) in [(PIECE_BYTES, PIECE_BYTES + 1), (PIECE_BYTES, 1), (1, 0)] {
             assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(size)));
             assert_eq!(body.size_hint().exact(), Some(left as u64));
@@ -156,7 +189,7 @@ mod tests {
         let waker = Waker::from(Arc::clone(&rings));
         let mut cx = Context::from_waker(&waker);
         let gate = Arc::new(Gate::default());
-        let mut body = Gated::new(Bytes::from_static(b"ok").into(), &gate);
+        let mut body = Gated::new(Source::Answer(Bytes::from_static(b"ok").into()), &gate);
         assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(2)));
         assert!(body.is_end_stream());
         assert!(!gate.open(&cx));

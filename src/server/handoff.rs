@@ -1,6 +1,7 @@
 //! The answers to a connection's requests. An event stream over HTTP/1.1 is its
 //! last: its response is not hyper's to send, and waits in a slot until the
-//! connection gives its socket to the fan-out.
+//! connection gives its socket to the fan-out. Over HTTP/1.0, which has no
+//! chunks, the connection stays with hyper, and the fan-out writes into the body.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -13,14 +14,15 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response, Version};
 
 use super::Shared;
-use super::gate::{Gate, Gated};
+use super::gate::{Gate, Gated, Source};
 use super::patience::Patience;
-use crate::http::{AccessEntry, Body, BodyLeft, Caller, EventStream, Reply, StreamHandoff, answer};
+use crate::http::{AccessEntry, BodyLeft, Caller, Reply, StreamHandoff, answer};
 
 /// An event stream that waits for the connection's socket.
 #[derive(Debug)]
 pub(super) struct Handoff {
-    /// The response's head and the stream's first event.
+    /// The response's head, and the stream's first event: what of them is not
+    /// written yet.
     pub(super) first: Bytes,
     pub(super) stream: StreamHandoff,
 }
@@ -46,7 +48,6 @@ impl HandoffSlot {
         gate: &Arc<Gate>,
     ) -> Result<Response<Gated>, Infallible> {
         let access = AccessEntry::begin(&shared.app, &request, caller);
-        // Before that there are no chunks, and hyper ends the stream by closing.
         let has_chunks = request.version() == Version::HTTP_11;
         let mut response = answer(&shared.app, caller, request).await;
         if let Some(access) = access {
@@ -55,18 +56,18 @@ impl HandoffSlot {
         let left = response.extensions().get::<BodyLeft>().is_some();
         self.left.store(left, Ordering::Relaxed);
         let (head, reply) = response.into_parts();
-        let gated = |head, body| Ok(Response::from_parts(head, Gated::new(body, gate)));
+        let gated = |head, source| Ok(Response::from_parts(head, Gated::new(source, gate)));
         match reply {
             Reply::Body(body) => {
                 patience.answered();
-                let mut response = gated(head, body)?;
+                let mut response = gated(head, Source::Answer(body))?;
                 if self.is_last.load(Ordering::Relaxed) {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
                 Ok(response)
             }
-            Reply::Stream(stream) if has_chunks && shared.fanout.takes_readers() => {
+            Reply::Stream(stream) if has_chunks => {
                 self.put(Handoff {
                     first: stream.first_bytes(&head),
                     stream: *stream,
@@ -74,8 +75,8 @@ impl HandoffSlot {
                 pending().await
             }
             Reply::Stream(stream) => {
-                let body = EventStream::new(&shared.app, *stream);
-                gated(head, Body::Events(Box::new(body)))
+                let body = shared.fanout.take_body(*stream, &shared.tasks);
+                gated(head, Source::Stream(body))
             }
         }
     }

@@ -74,16 +74,14 @@ fn each_request_is_a_line_without_its_query_and_its_message() {
 
 #[test]
 fn a_stream_is_a_line_when_it_ends() {
-    for workers in ["0", "1"] {
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
         let server = Running::start(&[
             "--listen",
             "127.0.0.1:0",
             "--access-log",
             "--log-format=json",
-            "--workers",
-            workers,
         ]);
-        let (_stream, _) = server.stream("User-Agent: test/1\r\n", "event: hello");
+        let (_stream, _) = server.stream_in(version, "User-Agent: test/1\r\n", "event: hello");
         server.request(SAY.0, SAY.1);
         server.signal("TERM");
         let log = server.ended().1;

@@ -125,10 +125,20 @@ impl Running {
 
     /// Opens a stream; returns it with the text up to and with `until`.
     pub(crate) fn stream(&self, headers: &str, until: &str) -> (TcpStream, String) {
+        self.stream_in("HTTP/1.1", headers, until)
+    }
+
+    /// The same in a version of HTTP.
+    pub(crate) fn stream_in(
+        &self,
+        version: &str,
+        headers: &str,
+        until: &str,
+    ) -> (TcpStream, String) {
         let mut stream = self.connect();
         write!(
             stream,
-            "GET /rooms/lobby/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n"
+            "GET /rooms/lobby/events {version}\r\nhost: localhost\r\n{headers}\r\n"
         )
         .unwrap();
         let text = read_until(&mut stream, until);

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{EventReader, TestServer};
+use super::support::{EventReader, Http, TestServer};
 use super::witness::seq;
 
 const STREAM: &str = "/rooms/lobby/events";
@@ -46,9 +46,8 @@ fn id(message: &Value) -> &str {
 }
 
 // 41, 42
-#[tokio::test]
-async fn a_cursor_in_history_gives_what_came_after_it_and_no_more() {
-    let server = TestServer::start();
+async fn a_cursor_in_history_gives_what_came_after_it_and_no_more(http: Http) {
+    let server = http.start();
     let said = three(&server).await;
     for have in 1..=3 {
         let have_id = id(&said[have - 1]);
@@ -80,9 +79,8 @@ async fn a_cursor_in_history_gives_what_came_after_it_and_no_more() {
 }
 
 // 43
-#[tokio::test]
-async fn a_cursor_older_than_history_gives_a_gap_and_what_is_left() {
-    let server = TestServer::start_with(|config| config.history = 2);
+async fn a_cursor_older_than_history_gives_a_gap_and_what_is_left(http: Http) {
+    let server = http.start_with(|config| config.history = 2);
     let first = server.say("lobby", "zero").await;
     let said = three(&server).await;
     let mut reader = server
@@ -101,9 +99,8 @@ async fn a_cursor_older_than_history_gives_a_gap_and_what_is_left() {
 }
 
 // 44
-#[tokio::test]
-async fn a_cursor_that_is_none_is_unknown_and_never_an_error() {
-    let server = TestServer::start();
+async fn a_cursor_that_is_none_is_unknown_and_never_an_error(http: Http) {
+    let server = http.start();
     let mut said = three(&server).await;
     let epoch = server.app().hub.epoch();
     let (long, digits) = ("x".repeat(10_000), "9".repeat(60));
@@ -157,14 +154,14 @@ async fn history(server: &TestServer) -> Vec<Value> {
 }
 
 // 44: bytes that no text has.
-#[tokio::test]
-async fn a_cursor_may_be_any_bytes() {
-    let server = TestServer::start();
+async fn a_cursor_may_be_any_bytes(http: Http) {
+    let server = http.start();
     server.say("lobby", "one").await;
     for bytes in [&b"\xFF"[..], b"e-\xFF", b"\xC3\xA9-1", b"\x80\x81", b"a\tb"] {
         let said = history(&server).await;
-        let mut request =
-            b"GET /rooms/lobby/events HTTP/1.1\r\nhost: a\r\nlast-event-id: ".to_vec();
+        let mut request = http.ask(STREAM);
+        request.truncate(request.len() - 2);
+        request.extend(b"last-event-id: ");
         request.extend(bytes);
         request.extend(b"\r\n\r\n");
         let reader = EventReader::open(server.connect().await, &request).await;
@@ -187,9 +184,8 @@ async fn a_cursor_may_be_any_bytes() {
 }
 
 // 44: another epoch.
-#[tokio::test]
-async fn a_cursor_of_another_life_of_the_server_says_restart() {
-    let server = TestServer::start();
+async fn a_cursor_of_another_life_of_the_server_says_restart(http: Http) {
+    let server = http.start();
     let said = three(&server).await;
     for cursor in [
         "mfz3k1q8-1042",
@@ -214,9 +210,8 @@ async fn a_cursor_of_another_life_of_the_server_says_restart() {
 }
 
 // 45: on a reconnect a browser sends the old URL and the new header.
-#[tokio::test]
-async fn the_header_wins_over_the_query() {
-    let server = TestServer::start();
+async fn the_header_wins_over_the_query(http: Http) {
+    let server = http.start();
     let said = three(&server).await;
     let stale = format!("{STREAM}?last_event_id={}", id(&said[0]));
     let mut reader = server
@@ -238,9 +233,8 @@ async fn the_header_wins_over_the_query() {
 }
 
 // 46: whichever of them counts, nothing is lost without a word.
-#[tokio::test]
-async fn two_cursors_are_no_error_and_lose_nothing() {
-    let server = TestServer::start();
+async fn two_cursors_are_no_error_and_lose_nothing(http: Http) {
+    let server = http.start();
     let said = three(&server).await;
     let (first, second) = (id(&said[0]), id(&said[1]));
     for headers in [
@@ -268,9 +262,8 @@ async fn two_cursors_are_no_error_and_lose_nothing() {
 }
 
 // 47, 48, 49
-#[tokio::test]
-async fn a_stream_is_a_stream_whatever_else_is_asked() {
-    let server = TestServer::start();
+async fn a_stream_is_a_stream_whatever_else_is_asked(http: Http) {
+    let server = http.start();
     for header in [
         ("accept", "text/html"),
         ("accept", "application/json;q=1, text/event-stream;q=0"),
@@ -298,4 +291,15 @@ async fn a_stream_is_a_stream_whatever_else_is_asked() {
         let said = server.say("lobby", "hi").await;
         assert_eq!(reader.expect("update").await.data, said, "{header:?}");
     }
+}
+
+over_both! {
+    a_cursor_in_history_gives_what_came_after_it_and_no_more
+    a_cursor_older_than_history_gives_a_gap_and_what_is_left
+    a_cursor_that_is_none_is_unknown_and_never_an_error
+    a_cursor_may_be_any_bytes
+    a_cursor_of_another_life_of_the_server_says_restart
+    the_header_wins_over_the_query
+    two_cursors_are_no_error_and_lose_nothing
+    a_stream_is_a_stream_whatever_else_is_asked
 }

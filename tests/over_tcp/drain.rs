@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use sse_chat::server::Drained;
 use tokio::io::AsyncWriteExt as _;
 
-use super::support::{EventReader, Response, TestServer, read_to_close, within};
+use super::support::{EventReader, Http, Response, TestServer, read_to_close, within};
 
-#[tokio::test]
-async fn a_stream_gets_bye_and_a_clean_end() {
-    let server = TestServer::start();
+async fn a_stream_gets_bye_and_a_clean_end(http: Http) {
+    let server = http.start();
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
     server.begin_stop();
@@ -24,12 +23,11 @@ async fn a_stream_gets_bye_and_a_clean_end() {
     assert_eq!(server.stopped().await, Drained::Whole);
 }
 
-#[tokio::test]
-async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry() {
+async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry(http: Http) {
     const READERS: usize = 1000;
     // Of a grace that no machine needs, turns are drawn from 20 ms a reader.
     let spread = Duration::from_millis(20) * READERS as u32;
-    let server = TestServer::start_with(|config| {
+    let server = http.start_with(|config| {
         config.grace = Duration::from_secs(60);
         // Bye is what comes next.
         config.ping = Duration::from_secs(3600);
@@ -65,9 +63,8 @@ async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry() {
     assert!(retries.len() > 100, "{} different times", retries.len());
 }
 
-#[tokio::test]
-async fn a_single_stream_does_not_hold_up_the_shutdown_for_the_grace() {
-    let server = TestServer::start_with(|config| config.grace = Duration::from_secs(3600));
+async fn a_single_stream_does_not_hold_up_the_shutdown_for_the_grace(http: Http) {
+    let server = http.start_with(|config| config.grace = Duration::from_secs(3600));
     let mut reader = server.events("/rooms/lobby/events").await;
     server.begin_stop();
     while reader.next_or_end().await.is_some() {}
@@ -140,4 +137,10 @@ async fn what_does_not_end_by_itself_is_cut_when_the_grace_is_over() {
     server.begin_stop();
     assert_eq!(server.stopped().await, Drained::Cut(1));
     read_to_close(&mut stuck).await;
+}
+
+over_both! {
+    a_stream_gets_bye_and_a_clean_end
+    a_thousand_streams_end_one_after_the_other_each_with_its_own_retry
+    a_single_stream_does_not_hold_up_the_shutdown_for_the_grace
 }

@@ -8,19 +8,18 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::connection::Connection;
-use super::support::{TestServer, read_to_close, within};
+use super::support::{Http, TestServer, read_to_close, within};
 use super::witness::{Witness, alive, until_readers};
 
-const ASK: &[u8] = b"GET /rooms/lobby/events?name=Alice HTTP/1.1\r\nhost: a\r\n\r\n";
+const STREAM: &str = "/rooms/lobby/events?name=Alice";
 
 // 50
-#[tokio::test]
-async fn a_client_that_hangs_up_after_its_request_is_no_reader() {
-    let server = TestServer::start();
+async fn a_client_that_hangs_up_after_its_request_is_no_reader(http: Http) {
+    let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     for _ in 0..20 {
         let mut client = server.connect().await;
-        within(client.write_all(ASK)).await.unwrap();
+        within(client.write_all(&http.ask(STREAM))).await.unwrap();
         drop(client);
     }
     // All of those were accepted before this one is.
@@ -29,11 +28,10 @@ async fn a_client_that_hangs_up_after_its_request_is_no_reader() {
 }
 
 // 53: a client that ends its half has ended its request; there is no more to read.
-#[tokio::test]
-async fn a_stream_of_which_the_client_closed_its_half_is_closed() {
-    let server = TestServer::start();
+async fn a_stream_of_which_the_client_closed_its_half_is_closed(http: Http) {
+    let server = http.start();
     let mut at_once = server.connect().await;
-    within(at_once.write_all(ASK)).await.unwrap();
+    within(at_once.write_all(&http.ask(STREAM))).await.unwrap();
     within(at_once.shutdown()).await.unwrap();
     read_to_close(&mut at_once).await;
 
@@ -47,9 +45,8 @@ async fn a_stream_of_which_the_client_closed_its_half_is_closed() {
 }
 
 // 51
-#[tokio::test]
-async fn a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody() {
-    let server = TestServer::start();
+async fn a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody(http: Http) {
+    let server = http.start();
     let mut others = server.events("/rooms/lobby/events").await;
     others.expect("hello").await;
     let mut broken = server.events("/rooms/lobby/events").await;
@@ -70,9 +67,8 @@ async fn a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody() {
 }
 
 // 50, 51: the others are told.
-#[tokio::test]
-async fn a_name_leaves_with_its_last_stream_however_that_ends() {
-    let server = TestServer::start();
+async fn a_name_leaves_with_its_last_stream_however_that_ends(http: Http) {
+    let server = http.start();
     let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
     watcher.expect("hello").await;
     let first = watcher.find("presence").await;
@@ -171,9 +167,8 @@ async fn a_head_that_trickles_in_has_no_more_time_than_another() {
 }
 
 // 59: a stream waits for nothing, so that time does not end it.
-#[tokio::test]
-async fn a_stream_lives_longer_than_a_request_may_take() {
-    let server = TestServer::start_with(|config| {
+async fn a_stream_lives_longer_than_a_request_may_take(http: Http) {
+    let server = http.start_with(|config| {
         config.limits.head_timeout = Duration::from_millis(50);
         config.limits.idle_timeout = Duration::from_millis(50);
         config.limits.answer_timeout = Duration::from_millis(50);
@@ -184,4 +179,12 @@ async fn a_stream_lives_longer_than_a_request_may_take() {
     for _ in 0..5 {
         reader.expect("ping").await;
     }
+}
+
+over_both! {
+    a_client_that_hangs_up_after_its_request_is_no_reader
+    a_stream_of_which_the_client_closed_its_half_is_closed
+    a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody
+    a_name_leaves_with_its_last_stream_however_that_ends
+    a_stream_lives_longer_than_a_request_may_take
 }

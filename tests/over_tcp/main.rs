@@ -9,8 +9,29 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
-/// Threads that write to readers: more than one, so that they share.
-const WORKERS: usize = 2;
+/// Runs tests of event streams over both kinds of transport: once over sockets
+/// of the fan-out, once over bodies of hyper's.
+macro_rules! over_both {
+    ($($test:ident)*) => {
+        mod over_http_1_1 {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::Http::V1_1).await;
+                }
+            )*
+        }
+
+        mod over_http_1_0 {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::Http::V1_0).await;
+                }
+            )*
+        }
+    };
+}
 
 mod connection;
 #[path = "../deadline/mod.rs"]

@@ -54,7 +54,7 @@ async fn messages_and_deliveries_count_exactly_whoever_writes() {
         ("sse_chat_publish_seconds_count", 3.0),
         // Once for each of the two workers.
         ("sse_chat_fanout_seconds_count", 6.0),
-        ("sse_chat_worker_readers{worker=\"0\"}", 2.0),
+        ("sse_chat_worker_readers{worker=\"0\"}", 3.0),
         ("sse_chat_worker_readers{worker=\"1\"}", 2.0),
         ("sse_chat_worker_waiting_events{worker=\"0\"}", 0.0),
         ("sse_chat_replays_total", 0.0),
@@ -237,19 +237,6 @@ async fn a_reader_whose_socket_is_full_counts_as_lagging_and_what_it_lost_as_a_g
     }
     slow.find("gap").await;
     Scrape::when(&server, |scrape| scrape.get(gaps) > 0.0).await;
-}
-
-#[tokio::test]
-async fn without_workers_readers_count_too() {
-    let server = start_with(|config| config.workers = 0);
-    let mut reader = server.events("/rooms/lobby/events").await;
-    reader.expect("hello").await;
-    server.say("lobby", "hello").await;
-    assert_eq!(reader.messages(1).await, ["hello"]);
-    let scrape = Scrape::of(&server).await;
-    assert_eq!(scrape.get("sse_chat_deliveries_total"), 1.0);
-    assert_eq!(scrape.get("sse_chat_connections"), 1.0);
-    assert_eq!(scrape.get("sse_chat_fanout_seconds_count"), 0.0);
 }
 
 #[tokio::test]

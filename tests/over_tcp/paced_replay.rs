@@ -1,12 +1,12 @@
 //! Replay is drawn from a budget for each address: nothing of it is lost, and it
-//! is nobody else's. The same tests run with readers that stay on hyper.
+//! is nobody else's.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use sse_chat::config::Config;
 
-use super::support::{EventReader, TestServer};
+use super::support::{EventReader, Http, TestServer};
 
 const FROM_THE_START: &str = "/rooms/lobby/events?backlog=all";
 const PAGE: &str = "/rooms/lobby/messages?limit=500";
@@ -22,8 +22,8 @@ fn with_rate(rate: usize) -> impl FnOnce(&mut Config) {
 }
 
 /// A server whose lobby holds so many messages of 4,000 bytes.
-async fn filled(messages: usize, change: impl FnOnce(&mut Config)) -> TestServer {
-    let server = TestServer::start_with(change);
+async fn filled(http: Http, messages: usize, change: impl FnOnce(&mut Config)) -> TestServer {
+    let server = http.start_with(change);
     for number in 1..=messages {
         let text = format!("{number} {}", "x".repeat(4000));
         server.say("lobby", &text).await;
@@ -46,10 +46,9 @@ async fn read_all(reader: &mut EventReader, messages: usize) {
     }
 }
 
-#[tokio::test]
-async fn an_address_that_draws_too_much_waits_and_gets_everything() {
+async fn an_address_that_draws_too_much_waits_and_gets_everything(http: Http) {
     let rate = 1 << 20;
-    let server = filled(100, with_rate(rate)).await;
+    let server = filled(http, 100, with_rate(rate)).await;
     let begun = Instant::now();
     let mut readers = [
         reader(&server, "192.0.2.1").await,
@@ -68,9 +67,8 @@ async fn an_address_that_draws_too_much_waits_and_gets_everything() {
     }
 }
 
-#[tokio::test]
-async fn another_address_and_this_machine_do_not_wait() {
-    let server = filled(100, with_rate(1024)).await;
+async fn another_address_and_this_machine_do_not_wait(http: Http) {
+    let server = filled(http, 100, with_rate(1024)).await;
     let mut spent = reader(&server, "192.0.2.1").await;
     // It has its first part, and would get the next one in a minute.
     spent.find("ping").await;
@@ -84,7 +82,7 @@ async fn another_address_and_this_machine_do_not_wait() {
 
 #[tokio::test]
 async fn the_head_of_a_page_draws_nothing() {
-    let server = filled(50, with_rate(1024)).await;
+    let server = filled(Http::V1_1, 50, with_rate(1024)).await;
     let from = [("x-forwarded-for", "192.0.2.1")];
     for method in ["HEAD", "HEAD", "GET"] {
         let answer = server.request(method, PAGE, &from, "").await;
@@ -94,9 +92,8 @@ async fn the_head_of_a_page_draws_nothing() {
     spent.assert_problem(429, "rate_limited");
 }
 
-#[tokio::test]
-async fn pages_of_history_draw_on_the_same_budget() {
-    let server = filled(50, with_rate(1024)).await;
+async fn pages_of_history_draw_on_the_same_budget(http: Http) {
+    let server = filled(http, 50, with_rate(1024)).await;
     let get = async |client: &str| {
         let from = [("x-forwarded-for", client)];
         server.request("GET", PAGE, &from, "").await
@@ -113,4 +110,10 @@ async fn pages_of_history_draw_on_the_same_budget() {
     }
     let mut waiting = reader(&server, "2001:db8::3").await;
     waiting.expect("ping").await;
+}
+
+over_both! {
+    an_address_that_draws_too_much_waits_and_gets_everything
+    another_address_and_this_machine_do_not_wait
+    pages_of_history_draw_on_the_same_budget
 }

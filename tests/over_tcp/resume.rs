@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Event, EventReader, TestServer};
+use super::support::{Event, EventReader, Http, TestServer};
 
 /// Says 1 to `count` in a room; returns the ids.
 async fn say(server: &TestServer, room: &str, count: usize) -> Vec<String> {
@@ -29,9 +29,8 @@ fn gap(event: &Event) -> (&str, &Value, &Value) {
     )
 }
 
-#[tokio::test]
-async fn a_new_reader_gets_what_is_said_from_now_on() {
-    let server = TestServer::start();
+async fn a_new_reader_gets_what_is_said_from_now_on(http: Http) {
+    let server = http.start();
     let ids = say(&server, "lobby", 2).await;
     let mut reader = server.events("/rooms/lobby/events").await;
     let hello = reader.expect("hello").await;
@@ -50,9 +49,8 @@ async fn a_new_reader_gets_what_is_said_from_now_on() {
     );
 }
 
-#[tokio::test]
-async fn a_new_reader_gets_the_backlog_it_asks_for() {
-    let server = TestServer::start_with(|config| config.history = 3);
+async fn a_new_reader_gets_the_backlog_it_asks_for(http: Http) {
+    let server = http.start_with(|config| config.history = 3);
     say(&server, "lobby", 5).await;
     for (backlog, expected) in [
         ("0", &[][..]),
@@ -70,9 +68,8 @@ async fn a_new_reader_gets_the_backlog_it_asks_for() {
     }
 }
 
-#[tokio::test]
-async fn a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog() {
-    let server = TestServer::start();
+async fn a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog(http: Http) {
+    let server = http.start();
     say(&server, "lobby", 5).await;
     let hello = server
         .events("/rooms/lobby/events?backlog=2")
@@ -83,9 +80,8 @@ async fn a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog() {
     assert_eq!(reader.messages(2).await, ["4", "5"]);
 }
 
-#[tokio::test]
-async fn a_returning_reader_gets_exactly_what_it_missed() {
-    let server = TestServer::start();
+async fn a_returning_reader_gets_exactly_what_it_missed(http: Http) {
+    let server = http.start();
     let ids = say(&server, "lobby", 5).await;
     let mut reader = resume(&server, &ids[2]).await;
     assert_eq!(reader.expect("hello").await.id, ids[2]);
@@ -96,9 +92,8 @@ async fn a_returning_reader_gets_exactly_what_it_missed() {
     assert_eq!(reader.expect("update").await.data["message"], "6");
 }
 
-#[tokio::test]
-async fn a_reader_that_missed_nothing_gets_nothing() {
-    let server = TestServer::start();
+async fn a_reader_that_missed_nothing_gets_nothing(http: Http) {
+    let server = http.start();
     let ids = say(&server, "lobby", 5).await;
     let mut reader = resume(&server, &ids[4]).await;
     reader.expect("hello").await;
@@ -106,9 +101,8 @@ async fn a_reader_that_missed_nothing_gets_nothing() {
     assert_eq!(reader.expect("update").await.data["message"], "6");
 }
 
-#[tokio::test]
-async fn a_cursor_from_before_the_first_message_gets_everything() {
-    let server = TestServer::start();
+async fn a_cursor_from_before_the_first_message_gets_everything(http: Http) {
+    let server = http.start();
     let hello = server
         .events("/rooms/lobby/events")
         .await
@@ -121,9 +115,8 @@ async fn a_cursor_from_before_the_first_message_gets_everything() {
     assert_eq!(reader.expect("update").await.data["number"], 1);
 }
 
-#[tokio::test]
-async fn a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is() {
-    let server = TestServer::start_with(|config| config.history = 2);
+async fn a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is(http: Http) {
+    let server = http.start_with(|config| config.history = 2);
     let ids = say(&server, "lobby", 6).await;
     let mut reader = resume(&server, &ids[0]).await;
     assert_eq!(
@@ -147,9 +140,8 @@ async fn a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is() {
     );
 }
 
-#[tokio::test]
-async fn a_reader_of_another_life_of_the_server_is_told_of_the_restart() {
-    let server = TestServer::start();
+async fn a_reader_of_another_life_of_the_server_is_told_of_the_restart(http: Http) {
+    let server = http.start();
     say(&server, "lobby", 2).await;
     let mut reader = resume(&server, "another1-7").await;
     assert_eq!(
@@ -166,9 +158,8 @@ async fn a_reader_of_another_life_of_the_server_is_told_of_the_restart() {
     assert_eq!(reader.messages(2).await, ["1", "2"]);
 }
 
-#[tokio::test]
-async fn a_restart_is_told_even_in_a_room_where_nothing_was_said_since() {
-    let server = TestServer::start();
+async fn a_restart_is_told_even_in_a_room_where_nothing_was_said_since(http: Http) {
+    let server = http.start();
     let mut reader = resume(&server, "another1-7").await;
     reader.expect("hello").await;
     assert_eq!(
@@ -179,9 +170,8 @@ async fn a_restart_is_told_even_in_a_room_where_nothing_was_said_since() {
     assert_eq!(reader.expect("update").await.data["number"], 1);
 }
 
-#[tokio::test]
-async fn a_cursor_that_can_t_be_is_unknown() {
-    let server = TestServer::start();
+async fn a_cursor_that_can_t_be_is_unknown(http: Http) {
+    let server = http.start();
     let ids = say(&server, "lobby", 2).await;
     let beyond = ids[1].replace("-2", "-3");
     for cursor in ["garbage", &beyond] {
@@ -199,9 +189,8 @@ async fn a_cursor_that_can_t_be_is_unknown() {
     }
 }
 
-#[tokio::test]
-async fn one_cursor_resumes_many_rooms_in_id_order() {
-    let server = TestServer::start();
+async fn one_cursor_resumes_many_rooms_in_id_order(http: Http) {
+    let server = http.start();
     let mut texts = Vec::new();
     for (index, room) in ["a", "b", "c", "a", "b", "a"].into_iter().enumerate() {
         server.say(room, &index.to_string()).await;
@@ -233,9 +222,8 @@ async fn one_cursor_resumes_many_rooms_in_id_order() {
     assert_eq!(again.messages(3).await, texts[3..]);
 }
 
-#[tokio::test]
-async fn every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two() {
-    let server = TestServer::start();
+async fn every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two(http: Http) {
+    let server = http.start();
     server.say("a", "1").await;
     server.say("b", "2").await;
     let mut cursor = "another1-7".to_owned();
@@ -265,9 +253,8 @@ async fn every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two() {
     assert_eq!(reader.expect("update").await.data["message"], "2");
 }
 
-#[tokio::test]
-async fn a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double() {
-    let server = TestServer::start_with(|config| config.history = 3);
+async fn a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double(http: Http) {
+    let server = http.start_with(|config| config.history = 3);
     say(&server, "lobby", 8).await;
     let whole = {
         let mut reader = server
@@ -301,4 +288,20 @@ async fn a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double() {
         assert_eq!(numbers, [6, 7, 8], "cut at byte {cut}");
         assert!(told, "the gap was not told when cut at byte {cut}");
     }
+}
+
+over_both! {
+    a_new_reader_gets_what_is_said_from_now_on
+    a_new_reader_gets_the_backlog_it_asks_for
+    a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog
+    a_returning_reader_gets_exactly_what_it_missed
+    a_reader_that_missed_nothing_gets_nothing
+    a_cursor_from_before_the_first_message_gets_everything
+    a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is
+    a_reader_of_another_life_of_the_server_is_told_of_the_restart
+    a_restart_is_told_even_in_a_room_where_nothing_was_said_since
+    a_cursor_that_can_t_be_is_unknown
+    one_cursor_resumes_many_rooms_in_id_order
+    every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two
+    a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::support::{EventReader, TestServer};
+use super::support::{EventReader, Http, TestServer};
 
 /// No machine is so slow that a reader which only pauses is taken for gone. And
 /// more than the 24 days that a kernel can count.
@@ -37,9 +37,8 @@ async fn say_past(server: &TestServer, reader: &mut EventReader, count: usize) {
     }
 }
 
-#[tokio::test]
-async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history() {
-    let server = TestServer::start_with(|config| {
+async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history(http: Http) {
+    let server = http.start_with(|config| {
         config.history = 100_000;
         config.history_bytes = 1 << 30;
         config.history_budget = 1 << 30;
@@ -56,9 +55,8 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
     assert_eq!(stopped.messages(1).await, ["live again"]);
 }
 
-#[tokio::test]
-async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
-    let server = TestServer::start_with(|config| {
+async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost(http: Http) {
+    let server = http.start_with(|config| {
         config.history = 10;
         config.limits.stall = LONG;
     });
@@ -84,9 +82,8 @@ async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost() {
 }
 
 // 52 and 54: what stops reading for good is not kept for good.
-#[tokio::test]
-async fn a_reader_that_takes_nothing_for_too_long_is_let_go() {
-    let server = TestServer::start_with(|config| config.limits.stall = Duration::from_millis(500));
+async fn a_reader_that_takes_nothing_for_too_long_is_let_go(http: Http) {
+    let server = http.start_with(|config| config.limits.stall = Duration::from_millis(500));
     let bob = "/events?room=lobby&room=quiet&name=Bob";
     let mut stopped = server.events(bob).await;
     stopped.expect("hello").await;
@@ -108,18 +105,24 @@ async fn a_reader_that_takes_nothing_for_too_long_is_let_go() {
     assert_eq!(server.app().hub.readers(), 2);
 }
 
-#[tokio::test]
-async fn a_reader_of_one_byte_at_a_time_gets_everything() {
+async fn a_reader_of_one_byte_at_a_time_gets_everything(http: Http) {
     use tokio::io::AsyncReadExt as _;
 
-    let server = TestServer::start();
+    let server = http.start();
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
     server.say("lobby", "slowly").await;
     let mut stream = reader.into_stream();
     let mut text = Vec::new();
-    while !text.ends_with(b"}\n\n\r\n") {
+    while !text.ends_with(b"}\n\n") {
         text.push(super::support::within(stream.read_u8()).await.unwrap());
     }
     assert!(String::from_utf8_lossy(&text).contains("slowly"));
+}
+
+over_both! {
+    a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
+    a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost
+    a_reader_that_takes_nothing_for_too_long_is_let_go
+    a_reader_of_one_byte_at_a_time_gets_everything
 }

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use super::support::{TestServer, within};
+use super::support::{Http, within};
 
-#[tokio::test]
-async fn events_are_the_bytes_of_the_protocol() {
-    let server = TestServer::start_with(|config| {
+async fn events_are_the_bytes_of_the_protocol(http: Http) {
+    let server = http.start_with(|config| {
         config.retry = Duration::from_millis(2500)..=Duration::from_millis(2500);
         config.ping = Duration::from_millis(1);
     });
@@ -30,9 +29,8 @@ async fn events_are_the_bytes_of_the_protocol() {
     assert!(text.contains("\n\nevent: ping\ndata:\n\n"), "{text}");
 }
 
-#[tokio::test]
-async fn a_gap_is_the_bytes_of_the_protocol() {
-    let server = TestServer::start();
+async fn a_gap_is_the_bytes_of_the_protocol(http: Http) {
+    let server = http.start();
     let mut reader = server.events("/rooms/lobby/events?last_event_id=%FF").await;
     let gap = reader.find("gap").await;
     let expected = format!(
@@ -43,9 +41,8 @@ async fn a_gap_is_the_bytes_of_the_protocol() {
     assert!(text.ends_with(&expected), "{text}");
 }
 
-#[tokio::test]
-async fn only_hello_update_and_gap_carry_an_id() {
-    let server = TestServer::start_with(|config| config.ping = Duration::from_millis(1));
+async fn only_hello_update_and_gap_carry_an_id(http: Http) {
+    let server = http.start_with(|config| config.ping = Duration::from_millis(1));
     let mut reader = server
         .events("/rooms/lobby/events?name=Bob&last_event_id=x")
         .await;
@@ -76,9 +73,8 @@ async fn only_hello_update_and_gap_carry_an_id() {
     );
 }
 
-#[tokio::test]
-async fn retry_is_drawn_for_each_connection() {
-    let server = TestServer::start();
+async fn retry_is_drawn_for_each_connection(http: Http) {
+    let server = http.start();
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..20 {
         let mut reader = server.events("/rooms/lobby/events").await;
@@ -93,9 +89,8 @@ async fn retry_is_drawn_for_each_connection() {
     assert!(seen.len() > 1, "clients would come back in step: {seen:?}");
 }
 
-#[tokio::test]
-async fn a_busy_stream_gets_no_ping() {
-    let server = TestServer::start_with(|config| config.ping = Duration::from_secs(3600));
+async fn a_busy_stream_gets_no_ping(http: Http) {
+    let server = http.start_with(|config| config.ping = Duration::from_secs(3600));
     let mut reader = server.events("/rooms/lobby/events").await;
     assert_eq!(reader.expect("hello").await.data["ping_ms"], 3_600_000);
     for text in ["1", "2", "3"] {
@@ -104,9 +99,8 @@ async fn a_busy_stream_gets_no_ping() {
     }
 }
 
-#[tokio::test]
-async fn a_named_stream_joins_its_rooms_and_others_are_told() {
-    let server = TestServer::start();
+async fn a_named_stream_joins_its_rooms_and_others_are_told(http: Http) {
+    let server = http.start();
     let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
     let first = watcher.find("presence").await;
     assert_eq!(
@@ -132,9 +126,8 @@ async fn a_named_stream_joins_its_rooms_and_others_are_told() {
     );
 }
 
-#[tokio::test]
-async fn a_stream_without_presence_is_not_told_who_comes() {
-    let server = TestServer::start();
+async fn a_stream_without_presence_is_not_told_who_comes(http: Http) {
+    let server = http.start();
     let mut plain = server.events("/rooms/lobby/events").await;
     let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
     watcher.find("presence").await;
@@ -145,9 +138,8 @@ async fn a_stream_without_presence_is_not_told_who_comes() {
     plain.expect("update").await;
 }
 
-#[tokio::test]
-async fn a_thousand_readers_of_a_room_all_get_every_message() {
-    let server = TestServer::start();
+async fn a_thousand_readers_of_a_room_all_get_every_message(http: Http) {
+    let server = http.start();
     let mut readers = Vec::new();
     for _ in 0..1000 {
         readers.push(server.events("/rooms/lobby/events").await);
@@ -160,9 +152,8 @@ async fn a_thousand_readers_of_a_room_all_get_every_message() {
     }
 }
 
-#[tokio::test]
-async fn two_servers_in_one_process_know_nothing_of_each_other() {
-    let (one, two) = (TestServer::start(), TestServer::start());
+async fn two_servers_in_one_process_know_nothing_of_each_other(http: Http) {
+    let (one, two) = (http.start(), http.start());
     let mut reader = two.events("/rooms/lobby/events").await;
     one.say("lobby", "in one").await;
     let said = two.say("lobby", "in two").await;
@@ -173,4 +164,16 @@ async fn two_servers_in_one_process_know_nothing_of_each_other() {
     within(one.stopped()).await;
     two.say("lobby", "still").await;
     assert_eq!(reader.expect("update").await.data["message"], "still");
+}
+
+over_both! {
+    events_are_the_bytes_of_the_protocol
+    a_gap_is_the_bytes_of_the_protocol
+    only_hello_update_and_gap_carry_an_id
+    retry_is_drawn_for_each_connection
+    a_busy_stream_gets_no_ping
+    a_named_stream_joins_its_rooms_and_others_are_told
+    a_stream_without_presence_is_not_told_who_comes
+    a_thousand_readers_of_a_room_all_get_every_message
+    two_servers_in_one_process_know_nothing_of_each_other
 }

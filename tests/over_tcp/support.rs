@@ -2,6 +2,7 @@
 //! bytes. Everything waits under a deadline.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,8 +17,42 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use crate::deadline::{DEADLINE, within};
 pub(crate) use crate::event_reader::{Event, EventReader};
 
+/// The version in which a test asks for streams. It decides their transport:
+/// the socket itself, or a body of hyper's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Http {
+    V1_0,
+    V1_1,
+}
+
+impl Http {
+    pub(crate) fn start(self) -> TestServer {
+        self.start_with(|_| {})
+    }
+
+    /// A server whose streams are asked for in this version.
+    pub(crate) fn start_with(self, change: impl FnOnce(&mut Config)) -> TestServer {
+        let mut server = TestServer::start_with(change);
+        server.http = self;
+        server
+    }
+
+    /// A request.
+    pub(crate) fn ask(self, path: &str) -> Vec<u8> {
+        format!("GET {path} {}\r\nhost: a\r\n\r\n", self.name()).into()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1_0 => "HTTP/1.0",
+            Self::V1_1 => "HTTP/1.1",
+        }
+    }
+}
+
 /// A server on a free port of this machine. It stops when it is dropped.
 pub(crate) struct TestServer {
+    http: Http,
     address: SocketAddr,
     metrics: Option<SocketAddr>,
     app: Arc<App>,
@@ -33,7 +68,8 @@ impl TestServer {
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            workers: crate::WORKERS,
+            // More than one, so that they share.
+            workers: NonZeroUsize::new(2).unwrap(),
             ..Config::default()
         };
         // What requests that are written by hand call it.
@@ -44,6 +80,7 @@ impl TestServer {
         let server = Server::bind(config).unwrap();
         let stop = CancellationToken::new();
         Self {
+            http: Http::V1_1,
             address: server.addresses()[0],
             metrics: server.metrics_addresses().first().copied(),
             app: Arc::clone(server.app()),
@@ -143,7 +180,8 @@ impl TestServer {
     }
 
     pub(crate) async fn events_with(&self, path: &str, headers: &[(&str, &str)]) -> EventReader {
-        let mut request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        let version = self.http.name();
+        let mut request = format!("GET {path} {version}\r\nhost: {}\r\n", self.address);
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }

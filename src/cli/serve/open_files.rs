@@ -23,7 +23,7 @@ pub(super) fn fit_into_open_files(config: &mut Config) {
         }
     };
     let asked = config.limits.max_connections;
-    let others = OTHERS + 3 * config.workers;
+    let others = OTHERS + 3 * config.workers.get();
     let fit = connections_within(files, others);
     if asked <= fit {
         tracing::debug!(files, "the limit on open files");

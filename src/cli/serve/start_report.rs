@@ -37,7 +37,7 @@ pub(super) fn log(server: &Server) {
         version = env!("CARGO_PKG_VERSION"),
         listen = joined(server.addresses()),
         metrics = (!metrics.is_empty()).then(|| joined(metrics)),
-        workers = config.workers,
+        workers = config.workers.get(),
         max_rooms = config.max_rooms,
         history_budget = config.history_budget,
         open_files = rlimit::Resource::NOFILE.get_soft().ok(),

@@ -10,6 +10,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::super::Shared;
+use super::super::fanout::Cut;
 use super::super::handoff::Handoff;
 use super::super::hyper_refusal;
 use super::super::linger::{last_words, linger};
@@ -45,6 +46,7 @@ impl Connection<'_> {
             End::Served(Err(error)) if is_timed_out(&error) => {
                 end_late(&stream, &self.patience, shared);
             }
+            End::Served(Err(error)) if is_cut(&error) => reset(&stream),
             // A client that went away, or sent what is not HTTP: no error of ours.
             End::Served(Err(error)) => {
                 if error.is_parse() {
@@ -78,6 +80,17 @@ fn is_timed_out(error: &hyper::Error) -> bool {
     cause.is_some_and(|cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut)
 }
 
+/// Whether the worker of an event stream cut it.
+fn is_cut(error: &hyper::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<Cut>())
+}
+
+/// Closes so that the client sees a cut, and what it did not take is thrown away.
+fn reset(stream: &TcpStream) {
+    // An error says that the other side is gone already.
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
 /// The client let the server wait. What it does not take is not kept for it by
 /// the kernel; but what it is still taking of an earlier answer comes whole.
 pub(super) fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
@@ -90,8 +103,7 @@ pub(super) fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared)
         _ => shared.connections.end_late(waiting),
     }
     if is_stalled || waiting == Waiting::Taken {
-        // An error says that the other side is gone already.
-        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        reset(stream);
     }
 }
 

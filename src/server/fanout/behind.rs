@@ -70,7 +70,10 @@ impl<S: Socket> Behind<S> {
         Self {
             socket,
             subscription,
-            first: First::Opening(first),
+            first: match first.is_empty() {
+                true => First::Nothing,
+                false => First::Opening(first),
+            },
             is_ending: false,
             queued: false,
             paused: None,
@@ -116,18 +119,19 @@ impl<S: Socket> Behind<S> {
         if !matches!(self.first, First::Nothing) {
             return Step::Wait;
         }
-        self.first = First::Rest(sse::Encoded::ping().chunk().clone());
+        let ping = self.socket.framing().frame(&sse::Encoded::ping());
+        self.first = First::Rest(ping);
         self.send_first(now, told)
     }
 
-    /// One write; `bye` makes what a stream ends with. Where the reader went
+    /// One write; `bye` makes the event that a stream ends with. Where the reader went
     /// live on `outlet`, if it did.
     pub(super) fn step(
         &mut self,
         outlet: &Arc<Outlet>,
         now: Instant,
         told: &mut Told,
-        bye: impl FnOnce() -> Bytes,
+        bye: impl FnOnce() -> sse::Encoded,
     ) -> (Step, Option<LiveFrom>) {
         if let First::Rest(_) | First::Bye(_) = self.first {
             return (self.send_first(now, told), None);
@@ -138,7 +142,7 @@ impl<S: Socket> Behind<S> {
             (Step::Whole, Progress::More) => Step::Again,
             (Step::Whole, Progress::Paused(until)) => Step::Pause(*until),
             (Step::Whole, Progress::Live(_)) if self.is_ending => {
-                self.first = First::Bye(bye());
+                self.first = First::Bye(self.socket.framing().frame_last(&bye()));
                 Step::Again
             }
             _ => sent,
@@ -181,7 +185,8 @@ impl<S: Socket> Behind<S> {
             _ => None,
         };
         let before = usize::from(opening.is_some());
-        let event = |delivery: &Delivery| delivery.event().chunk().clone();
+        let framing = self.socket.framing();
+        let event = |delivery: &Delivery| framing.frame(&delivery.event());
         let events: Vec<Bytes> = opening
             .into_iter()
             .chain(self.subscription.ready().map(event))

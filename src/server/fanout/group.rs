@@ -9,17 +9,18 @@ use bytes::Bytes;
 use super::more_places;
 use super::pace::{Pace, Told};
 use super::parked::{Event, Joined, Parked, Wrote};
-use super::socket::Socket;
+use super::socket::{Framing, Socket};
 use crate::chat::{RoomKey, RoomName};
 use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
 
-/// Who is told the same: the rooms, in the order of their names, and whether
-/// presence is told.
+/// Readers that are written the same bytes: the rooms, in the order of their
+/// names, whether presence is told, and the framing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Audience {
     pub(super) rooms: Arc<[RoomName]>,
     pub(super) presence: bool,
+    pub(super) framing: Framing,
 }
 
 /// A reader that left its group because of a write.
@@ -74,7 +75,7 @@ impl<S: Socket> Group<S> {
 
     /// Takes down an event for this turn.
     pub(super) fn note(&mut self, event: Event) {
-        self.bytes += event.chunk.len();
+        self.bytes += event.bytes.len();
         self.events.push(event);
     }
 
@@ -108,7 +109,7 @@ impl<S: Socket> Group<S> {
     ) {
         let ping = Event {
             position: u64::MAX,
-            chunk: sse::Encoded::ping().chunk().clone(),
+            bytes: self.audience.framing.frame(&sse::Encoded::ping()),
             seq: None,
         };
         self.write_to_each(pace, left, |reader, told| {
@@ -118,7 +119,7 @@ impl<S: Socket> Group<S> {
             match reader.write(Joined::of_one(&ping), now, told) {
                 // It stands in no history: a reader that went on without it
                 // would be taken for one that takes what it is given.
-                Wrote::Part(rest) if rest.is_empty() => Wrote::Part(ping.chunk.clone()),
+                Wrote::Part(rest) if rest.is_empty() => Wrote::Part(ping.bytes.clone()),
                 wrote => wrote,
             }
         });

@@ -115,9 +115,9 @@ impl<S: Socket> Groups<S> {
         if !self.has_room_for(live) {
             return false;
         }
-        let (chunk, seq) = match &live.news {
-            News::Update(frame) => (frame.event().chunk(), Some(frame.seq())),
-            News::Presence(event) => (event.chunk(), None),
+        let (event, seq) = match &live.news {
+            News::Update(frame) => (frame.event(), Some(frame.seq())),
+            News::Presence(event) => (event, None),
         };
         for &number in self.by_room.get(&live.room).into_iter().flatten() {
             let group = &mut self.groups[number];
@@ -129,7 +129,7 @@ impl<S: Socket> Groups<S> {
             }
             group.note(Event {
                 position,
-                chunk: chunk.clone(),
+                bytes: group.audience.framing.frame(event),
                 seq,
             });
             self.noted += 1;

@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
-use mio::net::TcpStream;
 use mio::{Registry, Token};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::super::handoff::Handoff;
 use super::counts::Counts;
+use super::transport::Transport;
 use crate::http::ConnectionPermit;
 
 /// A reader on its way to its worker.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    pub(super) socket: TcpStream,
+    pub(super) transport: Transport,
     pub(super) handoff: Handoff,
     pub(super) permit: Permit,
 }
@@ -27,6 +27,9 @@ pub(super) struct Arrival {
 #[derive(Debug)]
 pub(super) struct Mailbox {
     arrivals: Mutex<VecDeque<Arrival>>,
+    /// Readers whose pipe has room again or lost its body: at most twice as many
+    /// as there are pipes.
+    rung: Mutex<Vec<usize>>,
     /// How many readers it has, those on their way included. A sum and no more:
     /// nothing else is read by it.
     load: Arc<AtomicUsize>,
@@ -56,6 +59,7 @@ impl Mailbox {
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         Ok(Self {
             arrivals: Mutex::default(),
+            rung: Mutex::default(),
             load: Arc::default(),
             stopped: AtomicBool::new(false),
             #[cfg(test)]
@@ -78,8 +82,12 @@ impl Mailbox {
         Permit::new(tasks, &self.load, connection)
     }
 
+    /// Adds a reader; drops it if the worker has stopped.
     pub(super) fn post(&self, arrival: Arrival) {
-        let mut arrivals = self.lock();
+        let mut arrivals = lock(&self.arrivals);
+        if self.is_stopped() {
+            return;
+        }
         arrivals.push_back(arrival);
         let first = arrivals.len() == 1;
         drop(arrivals);
@@ -96,7 +104,7 @@ impl Mailbox {
         if self.has_bug.swap(false, Ordering::Relaxed) {
             std::panic::resume_unwind(Box::new("a bug"));
         }
-        let mut arrivals = self.lock();
+        let mut arrivals = lock(&self.arrivals);
         let few = arrivals.len().min(most);
         let first = arrivals.drain(..few).collect();
         if arrivals.is_empty() {
@@ -104,6 +112,22 @@ impl Mailbox {
             *arrivals = VecDeque::new();
         }
         (first, !arrivals.is_empty())
+    }
+
+    /// The pipe of the reader `token` has room again, or lost its body.
+    pub(super) fn ring_for(&self, token: usize) {
+        let mut rung = lock(&self.rung);
+        rung.push(token);
+        let first = rung.len() == 1;
+        drop(rung);
+        if first {
+            self.ring();
+        }
+    }
+
+    /// The readers that were rung for since the last time.
+    pub(super) fn rung(&self) -> Vec<usize> {
+        std::mem::take(&mut lock(&self.rung))
     }
 
     /// Makes the worker look at what has changed.
@@ -124,9 +148,17 @@ impl Mailbox {
         self.stopped.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arrival>> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The worker has stopped: readers that it did not collect are dropped.
+    pub(super) fn empty(&self) {
+        debug_assert!(self.is_stopped(), "nothing is posted any more");
+        let arrivals = std::mem::take(&mut *lock(&self.arrivals));
+        drop(arrivals);
     }
+}
+
+/// A panic under the lock can only come from a bug; the others go on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Wake for Mailbox {

@@ -52,13 +52,16 @@ mod groups;
 mod mailbox;
 mod pace;
 mod parked;
+mod pipe;
 mod readers;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod worker;
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use mio::net::TcpStream;
@@ -66,8 +69,10 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use self::counts::Counts;
 use self::mailbox::{Arrival, Mailbox};
+pub(super) use self::pipe::{Cut, PipeBody};
+use self::transport::Transport;
 use super::handoff::Handoff;
-use crate::http::{App, ConnectionPermit};
+use crate::http::{App, ConnectionPermit, StreamHandoff};
 
 /// A worker keeps its tables for so many at least when they are given back.
 const KEPT_PLACES: usize = 64;
@@ -86,24 +91,19 @@ pub(super) struct Fanout {
 
 impl Fanout {
     /// Starts so many workers. They end when this is dropped, or told to stop.
-    pub(super) fn start(app: &Arc<App>, workers: usize) -> io::Result<Self> {
+    pub(super) fn start(app: &Arc<App>, workers: NonZeroUsize) -> io::Result<Self> {
         // If one can't be started, the drop ends those that were.
         let mut fanout = Self {
-            mailboxes: Vec::with_capacity(workers),
+            mailboxes: Vec::with_capacity(workers.get()),
         };
-        for number in 0..workers {
+        for number in 0..workers.get() {
             let mailbox = worker::start(Arc::clone(app), number)?;
             fanout.mailboxes.push(mailbox);
         }
         Ok(fanout)
     }
 
-    /// Whether there is anybody to take readers.
-    pub(super) fn takes_readers(&self) -> bool {
-        !self.mailboxes.is_empty()
-    }
-
-    /// Gives a reader to the worker that has fewest.
+    /// Takes a reader over HTTP/1.1 with its socket.
     pub(super) fn take(
         &self,
         socket: std::net::TcpStream,
@@ -111,15 +111,32 @@ impl Fanout {
         connection: ConnectionPermit,
         tasks: &TaskTracker,
     ) {
-        let Some(mailbox) = self.mailboxes.iter().min_by_key(|mailbox| mailbox.load()) else {
-            debug_assert!(false, "nobody takes readers");
-            return;
-        };
+        let mailbox = self.least_loaded();
         mailbox.post(Arrival {
-            socket: TcpStream::from_std(socket),
+            transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff,
             permit: mailbox.permit(tasks, Some(connection)),
         });
+    }
+
+    /// Takes a reader whose connection stays with hyper: the body of its
+    /// response, which holds the first event already.
+    pub(super) fn take_body(&self, stream: StreamHandoff, tasks: &TaskTracker) -> PipeBody {
+        let mailbox = self.least_loaded();
+        let (mut writer, body) = pipe::pipe(mailbox);
+        let first = writer.write_first(stream.hello.text());
+        mailbox.post(Arrival {
+            transport: Transport::Pipe(writer),
+            handoff: Handoff { first, stream },
+            permit: mailbox.permit(tasks, None),
+        });
+        body
+    }
+
+    fn least_loaded(&self) -> &Arc<Mailbox> {
+        let mailboxes = self.mailboxes.iter();
+        let least = mailboxes.min_by_key(|mailbox| mailbox.load());
+        least.expect("a fan-out has at least one worker")
     }
 
     /// Of each worker how many readers it has, and what it counted.

@@ -30,7 +30,8 @@ pub(super) struct Parked<S> {
 pub(super) struct Event {
     /// Its position in the outlet.
     pub(super) position: u64,
-    pub(super) chunk: Bytes,
+    /// As they are written, framed.
+    pub(super) bytes: Bytes,
     /// Of a message.
     pub(super) seq: Option<u64>,
 }
@@ -78,7 +79,7 @@ impl<S: Socket> Parked<S> {
             Written::Gone(error) => return Wrote::Gone(error),
         };
         self.quiet_since = now;
-        let (whole, rest) = broken_off(events.iter().map(|event| &event.chunk), written);
+        let (whole, rest) = broken_off(events.iter().map(|event| &event.bytes), written);
         // The event in which it broke off counts: its rest goes first.
         let taken = &events[..whole + usize::from(rest.is_some())];
         self.advance(taken);
@@ -99,7 +100,7 @@ impl<'a> Joined<'a> {
     pub(super) fn of_one(event: &'a Event) -> Self {
         Self {
             events: std::slice::from_ref(event),
-            bytes: &event.chunk,
+            bytes: &event.bytes,
             messages: usize::from(event.seq.is_some()),
         }
     }
@@ -112,7 +113,7 @@ impl<'a> Joined<'a> {
         buffer.clear();
         events
             .iter()
-            .for_each(|event| buffer.extend_from_slice(&event.chunk));
+            .for_each(|event| buffer.extend_from_slice(&event.bytes));
         Self {
             events,
             bytes: buffer,
@@ -126,7 +127,7 @@ impl<'a> Joined<'a> {
             .events
             .partition_point(|event| event.position < position);
         let (before, events) = self.events.split_at(skip);
-        let skipped: usize = before.iter().map(|event| event.chunk.len()).sum();
+        let skipped: usize = before.iter().map(|event| event.bytes.len()).sum();
         Self {
             events,
             bytes: &self.bytes[skipped..],

@@ -18,7 +18,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
 use slab::Slab;
 
 pub(super) use self::clock::tick;
@@ -33,9 +32,7 @@ use super::pace::Pace;
 use super::socket::{Socket, read_junk};
 use super::{KEPT_PLACES, more_places};
 use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
-use crate::config::Config;
 use crate::http::{App, StreamGuard, bye};
-use crate::sse::LAST_CHUNK;
 
 /// How far a worker may be behind what is said before its readers are served
 /// from history: one long round of writes to all of them.
@@ -72,7 +69,7 @@ pub(super) struct Readers<S: Socket> {
 struct Place<S> {
     /// Its line in the log comes first, and its place among the streams is
     /// free, before anybody can see that it is gone.
-    _guard: StreamGuard,
+    guard: StreamGuard,
     state: State<S>,
     /// How many bytes it sent after its request.
     junk: usize,
@@ -82,7 +79,7 @@ struct Place<S> {
 
 /// What a reader costs beside its place in a group.
 #[cfg(test)]
-pub(super) const PLACE_BYTES: usize = size_of::<Place<mio::net::TcpStream>>();
+pub(super) const PLACE_BYTES: usize = size_of::<Place<super::transport::Transport>>();
 
 #[derive(Debug)]
 enum State<S> {
@@ -158,7 +155,7 @@ impl<S: Socket> Readers<S> {
             state: State::Behind(Box::new(behind)),
             junk: 0,
             _permit: permit,
-            _guard: stream.guard,
+            guard: stream.guard,
         });
         self.queue(token);
     }
@@ -234,7 +231,7 @@ impl<S: Socket> Readers<S> {
         let config = &self.app.config;
         self.pace.wrote();
         let told = &mut self.pace.told;
-        match behind.step(&self.outlet, now, told, || goodbye(config)) {
+        match behind.step(&self.outlet, now, told, || bye(config)) {
             (Step::Whole, Some(live)) => self.park(token, live),
             (step, live) => {
                 if let Some(live) = live {
@@ -254,11 +251,13 @@ impl<S: Socket> Readers<S> {
     /// The stream was written to its end.
     fn end(&mut self, token: usize) {
         if let Some(Place {
+            guard,
             state: State::Behind(behind),
             junk,
             ..
         }) = self.places.get_mut(token)
         {
+            drop(std::mem::take(guard));
             behind.socket.finish();
             // What nobody has read would make the kernel reset the connection,
             // and its client lose the end.
@@ -339,10 +338,4 @@ impl<S: Socket> Drop for Readers<S> {
             }
         }
     }
-}
-
-/// Bye, and the end of the body.
-fn goodbye(config: &Config) -> Bytes {
-    let bye = bye(config);
-    [bye.chunk(), LAST_CHUNK].concat().into()
 }

@@ -2,34 +2,53 @@
 //! takes as much as it is told to.
 
 use std::io::{self, Read, Write};
-use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use mio::net::TcpStream;
+
+use crate::sse::{Encoded, LAST_CHUNK};
 
 /// What a client may send on after its request: nobody reads it, but a browser
 /// or a proxy that sends a little is not thrown out for it.
 const MAX_JUNK_BYTES: usize = 64 * 1024;
 
+/// What stands around the events of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Framing {
+    /// Each event is a chunk (RFC 9112, section 7.1).
+    Chunked,
+    /// Nothing: hyper frames what it sends.
+    Bare,
+}
+
+impl Framing {
+    /// An event as it is written.
+    pub(super) fn frame(self, event: &Encoded) -> Bytes {
+        match self {
+            Self::Chunked => event.chunk().clone(),
+            Self::Bare => event.text(),
+        }
+    }
+
+    /// The last event, and the end of the body.
+    pub(super) fn frame_last(self, event: &Encoded) -> Bytes {
+        match self {
+            Self::Chunked => [event.chunk(), LAST_CHUNK].concat().into(),
+            Self::Bare => event.text(),
+        }
+    }
+}
+
 /// A socket that never blocks.
 pub(super) trait Socket: Read + Write {
+    /// How events are written to it.
+    fn framing(&self) -> Framing;
+
     /// Says that no more will be written.
     fn finish(&mut self);
 
     /// Sees to it that what the other side did not take yet is thrown away
     /// when this is dropped.
     fn abandon(&mut self);
-}
-
-impl Socket for TcpStream {
-    fn finish(&mut self) {
-        // An error says that the other side is gone already.
-        let _ = self.shutdown(std::net::Shutdown::Write);
-    }
-
-    fn abandon(&mut self) {
-        let _ = socket2::SockRef::from(&*self).set_linger(Some(Duration::ZERO));
-    }
 }
 
 /// How a write went.

@@ -1,6 +1,7 @@
 mod counting;
 mod ending;
 mod leaving;
+mod pipes;
 mod promises;
 pub(super) mod replaying;
 mod threads;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use self::wire::{Client, Fake};
 use super::mailbox::Permit;
 use super::readers::{Readers, tick};
+use super::socket::Socket;
 use super::*;
 use crate::chat::{
     Backlog, Draft, MessageText, OutletBounds, RoomList, RoomName, Subscribe, Subscription,
@@ -25,22 +27,16 @@ use crate::config::Config;
 use crate::http::StreamHandoff;
 
 /// A worker without threads and sockets.
-struct Bench {
+struct Bench<S: Socket = Fake> {
     app: Arc<App>,
-    readers: Readers<Fake>,
+    readers: Readers<S>,
     tasks: TaskTracker,
     load: Arc<AtomicUsize>,
     counts: Arc<Counts>,
     now: Instant,
 }
 
-impl Bench {
-    fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        change(&mut config);
-        Self::of(&Arc::new(App::new(config).unwrap()), 4096)
-    }
-
+impl<S: Socket> Bench<S> {
     fn of(app: &Arc<App>, events: usize) -> Self {
         let bounds = OutletBounds {
             events,
@@ -57,15 +53,50 @@ impl Bench {
         }
     }
 
+    fn add_socket(&mut self, socket: S, handoff: Handoff) {
+        let permit = Permit::new(&self.tasks, &self.load, None);
+        self.readers.add(socket, handoff, permit, self.now);
+    }
+
+    /// Everything that can be done now.
+    fn work(&mut self) {
+        while self.work_once() {}
+    }
+
+    fn work_once(&mut self) -> bool {
+        let told = self.tell();
+        self.readers.end_pauses(self.now);
+        self.readers.catch_up(2, self.now) || told
+    }
+
+    fn tell(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        matches!(self.readers.tell(&mut cx, self.now), Poll::Ready(()))
+    }
+
+    /// Time passes; a drain that has begun goes on.
+    fn tick(&mut self, time: Duration) {
+        self.now += time;
+        if self.app.draining.has_begun() {
+            self.readers.drain(self.now);
+            self.readers.end_due(64, self.now);
+        }
+        self.readers.tick(self.now);
+    }
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        change(&mut config);
+        Self::of(&Arc::new(App::new(config).unwrap()), 4096)
+    }
+
     fn add(&mut self, subscription: Subscription) -> (usize, Client) {
         let client = Client::default();
         let token = self.readers.next_token();
-        self.readers.add(
-            Fake(Rc::clone(&client.wire)),
-            handoff_of(&self.app, subscription),
-            Permit::new(&self.tasks, &self.load, None),
-            self.now,
-        );
+        let handoff = handoff_of(&self.app, subscription);
+        self.add_socket(Fake(Rc::clone(&client.wire)), handoff);
         (token, client)
     }
 
@@ -85,22 +116,6 @@ impl Bench {
 
     fn say(&self, room: &str, text: &str) {
         say(&self.app, room, text);
-    }
-
-    /// Everything that can be done now.
-    fn work(&mut self) {
-        while self.work_once() {}
-    }
-
-    fn work_once(&mut self) -> bool {
-        let told = self.tell();
-        self.readers.end_pauses(self.now);
-        self.readers.catch_up(2, self.now) || told
-    }
-
-    fn tell(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        matches!(self.readers.tell(&mut cx, self.now), Poll::Ready(()))
     }
 
     fn pass(&mut self, time: Duration) {

@@ -8,11 +8,11 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
 use super::mailbox::{Arrival, Mailbox};
 use super::readers::{BOUNDS, Readers, tick};
+use super::transport::Transport;
 use crate::http::App;
 
 /// What the poll calls the bell. Readers are numbered from 0.
@@ -38,6 +38,7 @@ pub(super) fn start(app: Arc<App>, number: usize) -> io::Result<Arc<Mailbox>> {
                     Worker::new(Arc::clone(&app), &shared, &mut poll).run();
                 },
             );
+            shared.empty();
         })?;
     Ok(mailbox)
 }
@@ -55,7 +56,7 @@ struct Worker<'a> {
     app: Arc<App>,
     mailbox: &'a Arc<Mailbox>,
     poll: &'a mut Poll,
-    readers: Readers<TcpStream>,
+    readers: Readers<Transport>,
     next_tick: Instant,
 }
 
@@ -87,6 +88,7 @@ impl<'a> Worker<'a> {
             }
             let woken = Instant::now();
             self.serve(&events);
+            self.serve_pipes();
             wait = self.turn(&mut cx);
             self.readers.count_told();
             self.mailbox.counts.was_busy(woken.elapsed());
@@ -130,19 +132,26 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// What the pipes rang for.
+    fn serve_pipes(&mut self) {
+        for token in self.mailbox.rung() {
+            self.readers.writable(token);
+            self.readers.readable(token);
+        }
+    }
+
     /// Takes those who have come. Whether there are more.
     fn welcome(&mut self, now: Instant) -> bool {
         let (arrivals, more) = self.mailbox.collect(ARRIVALS_AT_ONCE);
         for Arrival {
-            mut socket,
+            mut transport,
             handoff,
             permit,
         } in arrivals
         {
-            let token = Token(self.readers.next_token());
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            match self.poll.registry().register(&mut socket, token, interest) {
-                Ok(()) => self.readers.add(socket, handoff, permit, now),
+            let token = self.readers.next_token();
+            match transport.register(self.poll.registry(), token) {
+                Ok(()) => self.readers.add(transport, handoff, permit, now),
                 Err(error) => tracing::warn!(%error, "a reader can't be waited for"),
             }
         }
@@ -168,6 +177,7 @@ impl<'a> Worker<'a> {
 mod tests {
     use std::num::NonZeroUsize;
 
+    use mio::net::TcpStream;
     use tokio_util::task::TaskTracker;
 
     use super::super::tests::replaying::paced;
@@ -184,7 +194,7 @@ mod tests {
         let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
         let (_client, socket) = connected();
         mailbox.post(Arrival {
-            socket: TcpStream::from_std(socket),
+            transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff: handoff(&app),
             permit: mailbox.permit(&TaskTracker::new(), None),
         });
@@ -208,7 +218,7 @@ mod tests {
         let rate = NonZeroUsize::new(1024).unwrap();
         let bucket = Arc::new(ReplayBucket::new(rate, 0, Instant::now()));
         mailbox.post(Arrival {
-            socket: TcpStream::from_std(socket),
+            transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff: handoff_of(&app, paced(&app, &ReplayBudget::new([bucket]))),
             permit: mailbox.permit(&TaskTracker::new(), None),
         });

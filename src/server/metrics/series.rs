@@ -82,17 +82,15 @@ impl Sources {
             "Bytes of the texts of these messages",
             totals.message_bytes,
         )?;
-        let counts = &self.app.counts;
         page.counter(
             "sse_chat_deliveries",
             "Messages given to readers, each once for each reader",
-            self.sum(|worker| &worker.deliveries) + counts.deliveries.load(Ordering::Relaxed),
+            self.sum(|worker| &worker.deliveries),
         )?;
         page.counter(
             "sse_chat_delivered_bytes",
             "Bytes given to readers: of messages, and of everything else in their streams",
-            self.sum(|worker| &worker.delivered_bytes)
-                + counts.delivered_bytes.load(Ordering::Relaxed),
+            self.sum(|worker| &worker.delivered_bytes),
         )?;
         page.counter(
             "sse_chat_presence_bytes",

@@ -21,6 +21,7 @@ impl<S: Socket> Readers<S> {
         let State::Behind(behind) = std::mem::replace(state, State::Moving) else {
             unreachable!("it was behind");
         };
+        let framing = behind.socket.framing();
         let reader = Parked {
             socket: behind.socket,
             token,
@@ -33,6 +34,7 @@ impl<S: Socket> Readers<S> {
         let audience = Audience {
             rooms: Arc::clone(membership.rooms()),
             presence,
+            framing,
         };
         let (group, index) = self.groups.park(audience, live.rooms, reader);
         membership.share_rooms(&self.groups.get_mut(group).audience.rooms);

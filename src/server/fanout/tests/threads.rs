@@ -2,6 +2,9 @@
 
 use std::io::Read as _;
 use std::net::{Shutdown, TcpStream};
+use std::pin::Pin;
+
+use http_body::Body as _;
 
 use super::*;
 
@@ -18,7 +21,7 @@ impl Threads {
     fn start(workers: usize) -> Self {
         let app = Arc::new(App::new(Config::default()).unwrap());
         Self {
-            fanout: Fanout::start(&app, workers).unwrap(),
+            fanout: Fanout::start(&app, NonZeroUsize::new(workers).unwrap()).unwrap(),
             app,
             tasks: TaskTracker::new(),
         }
@@ -126,6 +129,60 @@ fn workers_that_sleep_are_woken_by_their_end() {
     for client in &mut clients {
         assert_eq!(client.read(&mut [0]).unwrap(), 0, "it is closed");
     }
+}
+
+/// Reads a body of a worker's until `end` comes, or it is cut.
+fn read_body(body: &mut PipeBody, end: &str) -> Result<(), Cut> {
+    let mut text = String::new();
+    let read = async {
+        while !text.contains(end) {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+            let bytes = frame.await.expect("the stream goes on")?;
+            text.push_str(std::str::from_utf8(&bytes.into_data().unwrap()).unwrap());
+        }
+        Ok(())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(async { tokio::time::timeout(DEADLINE, read).await })
+        .expect("it comes or is cut")
+}
+
+#[test]
+fn a_panic_cuts_the_bodies_of_that_worker_and_the_next_ones_are_served() {
+    let threads = Threads::start(1);
+    let take = || {
+        threads
+            .fanout
+            .take_body(handoff(&threads.app).stream, &threads.tasks)
+    };
+    let mut body = take();
+    // The hello is there before the worker is.
+    say(&threads.app, "a", "x");
+    read_body(&mut body, "event: update\n").unwrap();
+    let mailbox = &threads.fanout.mailboxes[0];
+    mailbox.has_bug.store(true, Ordering::Relaxed);
+    mailbox.ring();
+    assert_eq!(read_body(&mut body, "never"), Err(Cut));
+    let mut next = take();
+    say(&threads.app, "a", "x");
+    read_body(&mut next, "event: update\n").unwrap();
+    drop((body, next));
+    threads.until_empty();
+    assert_eq!(threads.app.hub.readers(), 0);
+}
+
+#[test]
+fn a_stopped_fanout_cuts_bodies_that_no_worker_has_taken() {
+    let threads = Threads::start(1);
+    threads.fanout.stop();
+    let stream = handoff(&threads.app).stream;
+    let mut body = threads.fanout.take_body(stream, &threads.tasks);
+    assert_eq!(read_body(&mut body, "never"), Err(Cut));
+    threads.until_empty();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 
-use super::super::socket::Socket;
+use super::super::socket::{Framing, Socket};
 
 /// What server and client see of the same connection.
 #[derive(Debug, Default)]
@@ -77,6 +77,10 @@ impl Write for Fake {
 }
 
 impl Socket for Fake {
+    fn framing(&self) -> Framing {
+        Framing::Chunked
+    }
+
     fn finish(&mut self) {
         self.0.borrow_mut().is_finished = true;
     }

@@ -1,0 +1,180 @@
+//! Readers whose connection stays with hyper: a worker writes into their pipes.
+
+use std::pin::Pin;
+
+use http_body::Body as _;
+
+use super::super::pipe::{PipeWriter, pipe};
+use super::*;
+
+/// A worker with pipes, and hyper's part of it.
+pub(super) struct Pipes {
+    pub(super) bench: Bench<PipeWriter>,
+    mailbox: Arc<Mailbox>,
+    _poll: mio::Poll,
+}
+
+impl Pipes {
+    pub(super) fn of(app: &Arc<App>, events: usize) -> Self {
+        let poll = mio::Poll::new().unwrap();
+        let mailbox = Mailbox::new(poll.registry(), mio::Token(0)).unwrap();
+        Self {
+            bench: Bench::of(app, events),
+            mailbox: Arc::new(mailbox),
+            _poll: poll,
+        }
+    }
+
+    pub(super) fn open(&mut self, subscription: Subscription) -> PipeBody {
+        let stream = StreamHandoff::for_test(&self.bench.app, subscription);
+        let (mut writer, body) = pipe(&self.mailbox);
+        let first = writer.write_first(stream.hello.text());
+        writer.register(self.bench.readers.next_token());
+        self.bench.add_socket(writer, Handoff { first, stream });
+        body
+    }
+
+    /// What the pipes rang for.
+    pub(super) fn notice(&mut self) {
+        for token in self.mailbox.rung() {
+            self.bench.readers.writable(token);
+            self.bench.readers.readable(token);
+        }
+    }
+
+    /// Everything that the worker can do, while hyper takes all that there is.
+    fn read_all(&mut self, body: &mut PipeBody) -> (String, Option<Cut>) {
+        let mut text = Vec::new();
+        loop {
+            let more = self.bench.work_once();
+            match take(body) {
+                Some(Ok(bytes)) if !bytes.is_empty() => text.extend(bytes),
+                Some(Err(cut)) => return (String::from_utf8(text).unwrap(), Some(cut)),
+                _ if !more => return (String::from_utf8(text).unwrap(), None),
+                _ => {}
+            }
+            self.notice();
+        }
+    }
+}
+
+/// What a body has now; `None` after its end.
+pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, Cut>> {
+    let mut cx = Context::from_waker(Waker::noop());
+    match Pin::new(body).poll_frame(&mut cx) {
+        Poll::Ready(frame) => {
+            frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().into()))
+        }
+        Poll::Pending => Some(Ok(Vec::new())),
+    }
+}
+
+/// A server whose room `a` holds more than a pipe, and a worker.
+fn with_history() -> Pipes {
+    let app = Arc::new(App::new(Config::default()).unwrap());
+    (1..=100).for_each(|number| say(&app, "a", &format!("n {number} {}", "x".repeat(1000))));
+    Pipes::of(&app, 4096)
+}
+
+/// A reader of room `a` from its beginning.
+fn from_the_start(app: &App) -> Subscription {
+    let wish = Subscribe {
+        rooms: RoomName::parse("a").unwrap().into(),
+        cursor: None,
+        backlog: Backlog::All,
+        name: None,
+        presence: false,
+    };
+    app.hub.subscribe(wish).unwrap()
+}
+
+#[test]
+fn a_body_has_the_events_and_no_chunks() {
+    let mut pipes = with_history();
+    let mut body = pipes.open(from_the_start(&pipes.bench.app));
+    let first = take(&mut body).unwrap().unwrap();
+    let first = String::from_utf8(first).unwrap();
+    assert!(first.starts_with("retry: ") && first.contains("\nevent: hello\n"));
+    let (text, cut) = pipes.read_all(&mut body);
+    assert_eq!(numbers(&text), (1..=100).collect::<Vec<_>>());
+    assert!(text.ends_with("}\n\n") && !text.contains('\r'), "{text}");
+    say(&pipes.bench.app, "a", "n 101");
+    assert_eq!(numbers(&pipes.read_all(&mut body).0), [101]);
+    assert_eq!(cut, None);
+}
+
+#[test]
+fn a_body_may_be_dropped_at_every_point() {
+    let points: [fn(&mut Pipes, &mut PipeBody); 6] = [
+        |_, _| {},
+        |_, body| drop(take(body)),
+        |pipes, _| pipes.bench.work(),
+        |pipes, body| {
+            pipes.bench.work();
+            drop(take(body));
+            pipes.bench.work_once();
+        },
+        |pipes, body| drop(pipes.read_all(body)),
+        |pipes, body| {
+            drop(pipes.read_all(body));
+            say(&pipes.bench.app, "a", "live");
+            pipes.bench.tell();
+        },
+    ];
+    for (number, reach) in points.into_iter().enumerate() {
+        let mut pipes = with_history();
+        let mut body = pipes.open(from_the_start(&pipes.bench.app));
+        reach(&mut pipes, &mut body);
+        drop(body);
+        pipes.notice();
+        pipes.bench.work();
+        assert!(pipes.bench.readers.is_empty(), "point {number}");
+        assert_eq!(pipes.bench.app.hub.readers(), 0, "point {number}");
+    }
+}
+
+#[test]
+fn a_drain_in_the_middle_of_a_replay_sends_all_of_it_and_bye() {
+    let mut pipes = with_history();
+    let mut body = pipes.open(from_the_start(&pipes.bench.app));
+    pipes.bench.work();
+    let mut text = String::from_utf8(take(&mut body).unwrap().unwrap()).unwrap();
+    assert!(numbers(&text).len() < 50, "the pipe is bounded");
+    pipes.bench.app.draining.begin(Duration::ZERO);
+    pipes.bench.tick(Duration::from_millis(1));
+    pipes.notice();
+    let (rest, cut) = pipes.read_all(&mut body);
+    text.push_str(&rest);
+    assert_eq!(numbers(&text), (1..=100).collect::<Vec<_>>());
+    assert!(text.contains("event: bye\n"), "{rest}");
+    assert_eq!((cut, take(&mut body)), (None, None), "a clean end");
+    assert!(pipes.bench.readers.is_empty());
+}
+
+#[test]
+fn a_body_that_nobody_reads_is_cut_after_the_stall_and_counted() {
+    let mut pipes = with_history();
+    let mut body = pipes.open(from_the_start(&pipes.bench.app));
+    pipes.bench.work();
+    let stall = pipes.bench.app.config.limits.stall;
+    let tick = tick(&pipes.bench.app.config);
+    for _ in 0..=stall.as_millis() / tick.as_millis() + 1 {
+        pipes.bench.tick(tick);
+    }
+    assert_eq!(
+        take(&mut body),
+        Some(Err(Cut)),
+        "what it has is thrown away"
+    );
+    assert_eq!(pipes.bench.app.stalled.load(Ordering::Relaxed), 1);
+    assert!(pipes.bench.readers.is_empty());
+}
+
+#[test]
+fn a_worker_that_ends_cuts_its_bodies() {
+    let mut pipes = with_history();
+    let mut body = pipes.open(subscribe(&pipes.bench.app, &["a"], None));
+    drop(pipes.read_all(&mut body));
+    drop(pipes);
+    assert_eq!(take(&mut body), Some(Err(Cut)));
+}

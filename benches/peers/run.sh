@@ -2,7 +2,7 @@
 # The same work on sse-chat and on other servers, in one go: installs what is
 # missing, builds everything, measures, and writes benches/runs/<date>/.
 #
-#   bash benches/peers/run.sh            all of it: about 20 minutes
+#   bash benches/peers/run.sh            all of it: about 40 minutes
 #   bash benches/peers/run.sh --quick    a smoke test: less than a minute
 #   bash benches/peers/run.sh --help     what else there is
 set -euo pipefail

@@ -1,4 +1,4 @@
-//! One call of `sse-chat bench` against a server that runs.
+//! One call of a load generator against a server that runs.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -9,27 +9,30 @@ use tokio::time::timeout;
 use crate::cores::{Cores, Role};
 use crate::report::Report;
 use crate::running::Running;
-use crate::server::Server;
-use crate::work::{Scale, Work};
+use crate::server::{Server, beside_this_program};
+use crate::work::{Generator, Scale, Work};
 
 /// How long one measurement may take before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Measures a work, and gives the report as `sse-chat bench` wrote it, and read.
+/// Measures a work, and gives the report as the generator wrote it, and read.
 pub(crate) async fn measure(
     sse_chat: &Path,
     cores: Cores,
     running: &Running,
     (work, server, scale): (Work, Server, Scale),
 ) -> Result<(Vec<u8>, Report), String> {
-    let mut command = cores.command(Role::Generator, sse_chat);
+    let (program, first) = match work.generator() {
+        Generator::Bench => (sse_chat.to_owned(), Some("bench")),
+        Generator::Plain => (beside_this_program("plain")?, None),
+    };
+    let mut command = cores.command(Role::Generator, &program);
     command
-        .arg("bench")
+        .args(first)
         .args(["--url", &format!("http://127.0.0.1:{}", running.port)])
         .args(["--pid", &running.pids().join(",")])
         .args(work.flags(scale))
         .args(["--publish-body", server.publish_body()])
-        .args(["--json", "-"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -37,7 +40,7 @@ pub(crate) async fn measure(
     let output = timeout(LIMIT, command.output())
         .await
         .map_err(|_| format!("not done after {} s", LIMIT.as_secs()))?
-        .map_err(|error| format!("{}: {error}", sse_chat.display()))?;
+        .map_err(|error| format!("{}: {error}", program.display()))?;
     let report = read(&output).map_err(|why| {
         let words = running.last_words();
         format!("{why} (the server: {words})")

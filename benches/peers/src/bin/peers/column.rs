@@ -67,6 +67,7 @@ const ANSWER: Column = Column::new("answer p99, ms", |run| {
 const LAST: Column = Column::new("p99 until the last reader has it, ms", |run| {
     Some(run.delivery.as_ref()?.last.p99_us? / 1e3)
 });
+const CPU_SECONDS: Column = Column::new("CPU, s", |run| Some(run.server.as_ref()?.cpu_seconds));
 const RESUMED: Column = Column::new("until the last is whole, s", |run| {
     run.resume.as_ref().map(|resume| resume.all_seconds)
 });
@@ -77,11 +78,23 @@ pub(crate) fn columns(work: Work) -> Vec<Column> {
         Work::Fanout1000 => vec![CPU.in_overview("1,000 readers, µs a delivery"), DELIVERIES],
         Work::Fanout9000 => vec![CPU.in_overview("9,000 readers, µs a delivery"), DELIVERIES],
         Work::Fanout1000With64 => vec![CPU.in_overview("64 in flight, µs a delivery"), DELIVERIES],
+        Work::Fanout9000Nap => vec![CPU.in_overview("9,000 that nap, µs a delivery")],
+        Work::Fanout9000Nap200 => vec![CPU.in_overview("the same every 200 ms")],
+        Work::Rooms1800 => vec![
+            CPU.in_overview("1,800 rooms, µs a delivery"),
+            P99,
+            DELIVERIES,
+        ],
         Work::Paced => vec![P99.in_overview("paced, p99 in ms"), P50, CPU, DELIVERIES],
         Work::Sender => vec![ANSWER.in_overview("sender's answer, p99 in ms"), LAST],
         Work::Idle => vec![MEMORY.in_overview("KiB an idle reader"), LEFT, IDLE_CPU],
+        Work::IdleHttp10 => vec![
+            MEMORY.in_overview("KiB an idle HTTP/1.0 reader"),
+            LEFT,
+            IDLE_CPU,
+        ],
         Work::Publish => vec![PUBLISHED.in_overview("publish requests/s"), CPU_PUBLISH],
-        Work::Resume => vec![RESUMED.in_overview("resume, s")],
+        Work::Resume => vec![RESUMED.in_overview("resume, s"), CPU_SECONDS],
     }
 }
 

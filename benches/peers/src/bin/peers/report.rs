@@ -1,4 +1,4 @@
-//! What is read of a report of `sse-chat bench`: the fields that the tables
+//! What is read of a report of a load generator: the fields that the tables
 //! need, under the names that they have there.
 
 use serde::Deserialize;
@@ -6,7 +6,8 @@ use serde::Deserialize;
 /// What one call found.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Report {
-    pub(crate) machine: Machine,
+    /// None in a report of the plain generator.
+    pub(crate) machine: Option<Machine>,
     pub(crate) runs: [Run; 1],
 }
 
@@ -75,6 +76,8 @@ pub(crate) struct Resume {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ServerUse {
+    /// Of the measured part.
+    pub(crate) cpu_seconds: f64,
     pub(crate) cpu_us_per_delivery: Option<f64>,
     pub(crate) cpu_us_per_publish: Option<f64>,
     /// Bytes; none without subscribers.

@@ -153,7 +153,7 @@ impl Runner {
         let measured = self.measure(build, step).await;
         let Step { work, server, .. } = step;
         let place = format!(
-            "round {}  {:14}  {:10}",
+            "round {}  {:19}  {:10}",
             step.round,
             work.name(),
             server.name()
@@ -171,7 +171,7 @@ impl Runner {
         if step.round > 0 {
             let name = format!("raw/{}-{}-{}.json", work.name(), server.name(), step.round);
             self.keep(&name, &raw)?;
-            results.machine.get_or_insert(report.machine);
+            results.machine = results.machine.take().or(report.machine);
             results.add(work, server, self.judged(step, run));
         }
         Ok(())

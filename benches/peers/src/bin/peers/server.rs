@@ -65,6 +65,8 @@ impl Server {
             Work::Resume => matches!(self, Self::SseChat | Self::Before | Self::Nchan),
             // It needs more than a second for each of its messages.
             Work::Sender => self != Self::BetterSse,
+            // It answers in chunks whatever the version.
+            Work::IdleHttp10 => self != Self::Floor,
             _ => true,
         }
     }
@@ -114,7 +116,7 @@ fn copy(program: &Path, scratch: &Path) -> Result<PathBuf, String> {
 }
 
 /// The other programs of this crate are built into the same folder.
-fn beside_this_program(name: &str) -> Result<PathBuf, String> {
+pub(crate) fn beside_this_program(name: &str) -> Result<PathBuf, String> {
     let this = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
     let program = this.with_file_name(name);
     match program.is_file() {

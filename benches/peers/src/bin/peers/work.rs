@@ -1,4 +1,4 @@
-//! The works: what is asked of every server, as flags of `sse-chat bench`.
+//! The works: what is asked of every server, as flags of the load generator.
 
 use clap::ValueEnum;
 
@@ -14,16 +14,39 @@ pub(crate) enum Work {
     /// 64 messages on their way at a time to 1,000 readers
     #[value(name = "fanout-1000-64")]
     Fanout1000With64,
+    /// One message after the other to 9,000 readers of which none sleeps in a
+    /// poll, so that no delivery wakes the load
+    #[value(name = "fanout-9000-nap")]
+    Fanout9000Nap,
+    /// The same with 200 ms for each message, so that the server rests as well
+    #[value(name = "fanout-9000-nap-200")]
+    Fanout9000Nap200,
+    /// 2,000 messages a second, spread over 1,800 rooms with 5 readers each
+    #[value(name = "rooms-1800")]
+    Rooms1800,
     /// 100 messages a second to 1,000 readers
     Paced,
     /// 10 messages a second to 9,000 readers, on all cores
     Sender,
     /// 9,000 readers to whom nothing is said, for longer than a ping takes
     Idle,
+    /// The same over HTTP/1.0
+    #[value(name = "idle-http10")]
+    IdleHttp10,
     /// Messages that nobody reads, from 32 publishers
     Publish,
     /// 9,000 readers that come back for 100 messages each
     Resume,
+}
+
+/// The program that puts the load on a server. Both write the same report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generator {
+    /// `sse-chat bench`.
+    Bench,
+    /// The plain generator of this crate (src/bin/plain), for what `sse-chat
+    /// bench` can't do.
+    Plain,
 }
 
 /// How long and how large.
@@ -38,6 +61,8 @@ pub(crate) enum Scale {
 }
 
 const QUICK_READERS: u32 = 20;
+const ROOMS: u32 = 1_800;
+const QUICK_ROOMS: u32 = 4;
 const PAYLOAD_BYTES: u32 = 128;
 /// How long a message may take. Long, since nginx and node take in a connection
 /// or a few for each turn of their loops: under load, the message of the last
@@ -46,13 +71,17 @@ const DRAIN: &str = "20s";
 
 impl Work {
     /// All of them, in the order of the tables.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Fanout1000,
         Self::Fanout9000,
         Self::Fanout1000With64,
+        Self::Fanout9000Nap,
+        Self::Fanout9000Nap200,
+        Self::Rooms1800,
         Self::Paced,
         Self::Sender,
         Self::Idle,
+        Self::IdleHttp10,
         Self::Publish,
         Self::Resume,
     ];
@@ -62,9 +91,13 @@ impl Work {
             Self::Fanout1000 => "fanout-1000",
             Self::Fanout9000 => "fanout-9000",
             Self::Fanout1000With64 => "fanout-1000-64",
+            Self::Fanout9000Nap => "fanout-9000-nap",
+            Self::Fanout9000Nap200 => "fanout-9000-nap-200",
+            Self::Rooms1800 => "rooms-1800",
             Self::Paced => "paced",
             Self::Sender => "sender",
             Self::Idle => "idle",
+            Self::IdleHttp10 => "idle-http10",
             Self::Publish => "publish",
             Self::Resume => "resume",
         }
@@ -76,9 +109,15 @@ impl Work {
             Self::Fanout1000 => "1,000 readers, one message in flight",
             Self::Fanout9000 => "9,000 readers, one message in flight",
             Self::Fanout1000With64 => "1,000 readers, 64 messages in flight",
+            Self::Fanout9000Nap => "9,000 readers, the load reads every 5 ms",
+            Self::Fanout9000Nap200 => "9,000 readers, the load reads every 200 ms",
+            Self::Rooms1800 => {
+                "1,800 rooms with 5 readers each, 2,000 messages a second, all cores"
+            }
             Self::Paced => "1,000 readers, 100 messages a second",
             Self::Sender => "9,000 readers, 10 messages a second, all cores",
             Self::Idle => "9,000 idle readers",
+            Self::IdleHttp10 => "9,000 idle readers over HTTP/1.0",
             Self::Publish => "32 publishers, no readers",
             Self::Resume => "9,000 readers come back for 100 messages each",
         }
@@ -88,45 +127,66 @@ impl Work {
     pub(crate) fn is_fanout(self) -> bool {
         matches!(
             self,
-            Self::Fanout1000 | Self::Fanout9000 | Self::Fanout1000With64
+            Self::Fanout1000 | Self::Fanout9000 | Self::Fanout1000With64 | Self::Fanout9000Nap
         )
+    }
+
+    pub(crate) fn generator(self) -> Generator {
+        match self {
+            Self::Fanout9000Nap | Self::Fanout9000Nap200 | Self::IdleHttp10 => Generator::Plain,
+            _ => Generator::Bench,
+        }
     }
 
     /// Whether server and load share all cores, so that the server has more
     /// than one.
     pub(crate) fn shares_cores(self) -> bool {
-        self == Self::Sender
+        matches!(self, Self::Sender | Self::Rooms1800)
     }
 
     pub(crate) fn readers(self, scale: Scale) -> u32 {
         match (self, scale) {
             (Self::Publish, _) => 0,
             (_, Scale::Quick) => QUICK_READERS,
-            (Self::Fanout9000 | Self::Sender | Self::Idle | Self::Resume, _) => 9_000,
-            _ => 1_000,
+            (Self::Fanout1000 | Self::Fanout1000With64 | Self::Paced, _) => 1_000,
+            _ => 9_000,
         }
     }
 
-    /// Its flags of `sse-chat bench`, all but those that say which server.
+    /// Its flags of its generator, all but those that say which server.
     pub(crate) fn flags(self, scale: Scale) -> Vec<String> {
-        let own = match self {
+        let mut flags = self.own_flags();
+        let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
+        if self == Self::Rooms1800 {
+            add("--rooms", &rooms(scale).to_string());
+        }
+        if self != Self::Publish {
+            add("--subscribers", &self.readers(scale).to_string());
+        }
+        if self.generator() == Generator::Bench {
+            add("--threads", "1");
+            add("--json", "-");
+        }
+        add("--size", &PAYLOAD_BYTES.to_string());
+        add("--drain", DRAIN);
+        flags.extend(words(self.times(scale)));
+        flags
+    }
+
+    fn own_flags(self) -> Vec<String> {
+        words(match self {
             Self::Fanout1000 | Self::Fanout9000 => "--mode fanout --in-flight 1 --publishers 1",
             Self::Fanout1000With64 => "--mode fanout --in-flight 64 --publishers 64",
+            Self::Fanout9000Nap => "--mode fanout --nap 5ms",
+            Self::Fanout9000Nap200 => "--mode fanout --nap 200ms",
+            Self::Rooms1800 => "--mode fanout --rate 2000 --publishers 16",
             Self::Paced => "--mode fanout --rate 100",
             Self::Sender => "--mode fanout --rate 10",
             Self::Idle => "--mode idle",
+            Self::IdleHttp10 => "--mode idle --http 1.0",
             Self::Publish => "--mode publish --publishers 32",
             Self::Resume => "--mode resume --missed 100",
-        };
-        let mut flags: Vec<String> = own.split(' ').map(str::to_owned).collect();
-        if self != Self::Publish {
-            flags.extend(["--subscribers".into(), self.readers(scale).to_string()]);
-        }
-        flags.extend(["--size".into(), PAYLOAD_BYTES.to_string()]);
-        flags.extend(["--threads".into(), "1".into()]);
-        flags.extend(["--drain".into(), DRAIN.into()]);
-        flags.extend(self.times(scale).split(' ').map(str::to_owned));
-        flags
+        })
     }
 
     /// How long is measured, after which warm-up.
@@ -134,9 +194,41 @@ impl Work {
         match (self, scale) {
             (_, Scale::Quick) => "--warmup 100ms --duration 300ms",
             (_, Scale::Short) => "--warmup 200ms --duration 1s",
-            (Self::Idle, Scale::Full) => "--warmup 500ms --duration 16s",
-            (Self::Sender, Scale::Full) => "--warmup 1s --duration 12s",
+            (Self::Idle | Self::IdleHttp10, Scale::Full) => "--warmup 500ms --duration 16s",
+            (Self::Fanout9000Nap200, Scale::Full) => "--warmup 1s --duration 8s",
+            (Self::Sender | Self::Rooms1800, Scale::Full) => "--warmup 1s --duration 12s",
             (_, Scale::Full) => "--warmup 1s --duration 4s",
+        }
+    }
+}
+
+fn rooms(scale: Scale) -> u32 {
+    match scale {
+        Scale::Quick => QUICK_ROOMS,
+        Scale::Full | Scale::Short => ROOMS,
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_work_is_typed_by_its_name() {
+        for work in Work::ALL {
+            assert_eq!(Work::from_str(work.name(), false), Ok(work));
+        }
+        assert_eq!(Work::ALL.len(), Work::value_variants().len());
+    }
+
+    #[test]
+    fn each_room_has_five_readers() {
+        for scale in [Scale::Quick, Scale::Short, Scale::Full] {
+            assert_eq!(Work::Rooms1800.readers(scale), 5 * rooms(scale));
         }
     }
 }

@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::task::{Context, Waker};
+use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sse_chat::chat::{Backlog, Cursor, EventId, Page, Subscribe};
+use sse_chat::chat::{Backlog, Cursor, EventId, Page, Progress, Subscribe};
 
 fn push(c: &mut Criterion) {
     let (hub, lobby, draft) = (support::hub(), support::lobby(), support::draft());
@@ -66,11 +66,11 @@ fn resume(c: &mut Criterion) {
                         presence: false,
                     };
                     let mut subscription = hub.subscribe(wish).expect("a room");
-                    let mut context = Context::from_waker(Waker::noop());
                     let mut seen = 0;
-                    while subscription.poll_next(&mut context).is_ready() {
-                        seen += 1;
+                    while !matches!(subscription.catch_up(Instant::now()), Progress::Live(_)) {
+                        seen += std::iter::from_fn(|| subscription.hand_out()).count() as u64;
                     }
+                    seen += std::iter::from_fn(|| subscription.hand_out()).count() as u64;
                     assert_eq!(seen, missed);
                 });
             },

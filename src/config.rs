@@ -66,6 +66,11 @@ pub const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// The same when a second signal ends it at once.
 pub const LOG_FLUSH_INTERRUPTED: Duration = Duration::from_millis(100);
 
+/// Most events that may be let wait for a worker.
+pub const MAX_FANOUT_QUEUE: usize = 1 << 20;
+/// The default of [`Config::fanout_queue`]: one long round of writes.
+pub const DEFAULT_FANOUT_QUEUE: usize = 4096;
+
 /// Most threads that write to readers.
 pub const MAX_WORKERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
@@ -109,6 +114,9 @@ pub struct Config {
     pub grace: Duration,
     /// Threads that write to readers.
     pub workers: NonZeroUsize,
+    /// Events that may wait for a worker before its readers go back to history.
+    /// It is rounded up to a power of two.
+    pub fanout_queue: usize,
     /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
     pub metrics: Option<Endpoint>,
     /// Whether each request is a line in the log.
@@ -137,6 +145,7 @@ impl Default for Config {
             assets_dir: None,
             grace: DEFAULT_GRACE,
             workers: default_workers(),
+            fanout_queue: DEFAULT_FANOUT_QUEUE,
             metrics: None,
             access_log: false,
             limits: Limits::default(),
@@ -201,6 +210,11 @@ impl Config {
                 self.workers <= MAX_WORKERS,
                 "must be at most 1024",
             ),
+            (
+                "--fanout-queue",
+                (1..=MAX_FANOUT_QUEUE).contains(&self.fanout_queue),
+                "must be 1 to 1048576",
+            ),
         ];
         match ok
             .into_iter()
@@ -252,6 +266,10 @@ mod tests {
         bad("--max-rooms", |config| config.max_rooms = 0);
         bad("--workers", |config| {
             config.workers = MAX_WORKERS.saturating_add(1);
+        });
+        bad("--fanout-queue", |config| config.fanout_queue = 0);
+        bad("--fanout-queue", |config| {
+            config.fanout_queue = MAX_FANOUT_QUEUE + 1;
         });
     }
 }

@@ -30,18 +30,19 @@
 //!
 //! # The path of a message
 //!
-//! 1. `server/connection.rs`: hyper has a request, and calls the service.
+//! 1. `server/connection.rs`: hyper has a request. `server/handoff.rs` calls the
+//!    service with it.
 //! 2. `http/service.rs`: host, path, method, room, in this order; a refusal ends
 //!    here as a problem.
 //! 3. `http/publish.rs` with `http/input.rs`: JSON or a form becomes a
 //!    [`chat::Draft`], whose parts are valid by type.
-//! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes the one lock; under it
-//!    `chat/rooms.rs` gives the message its seq, and `chat/room.rs` its number,
-//!    encodes the [`chat::Frame`] once, puts it into history and hands it to the
-//!    room's outlets.
-//! 5. The sender gets 201. It waited for no reader.
-//! 6. `chat/outlet.rs`: each worker of `server/fanout` finds it in its queue, and
-//!    writes the same bytes to each reader of the room.
+//! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes the one lock. Under it
+//!    `chat/rooms.rs` gives the message its seq, `chat/room.rs` its number;
+//!    [`chat::Frame`] is encoded once, goes into history, and, if the room has
+//!    readers, into the channel of `chat/feed.rs`. The sender gets 201; it waited
+//!    for no reader.
+//! 5. `server/fanout/readers.rs`: each worker takes it out of the channel, and
+//!    writes the same bytes to each of its readers of the room.
 //!
 //! # The path of a reader
 //!
@@ -53,7 +54,8 @@
 //!    end is hyper's body.
 //! 4. `chat/replay.rs`: what history holds after the cursor, in id order, each
 //!    hole announced. When there is no more, the stream goes live, under the
-//!    lock that publishing takes: a message is in the one or in the other.
+//!    lock that publishing takes: a message is in history or in the channel for
+//!    it, never in both, never in neither.
 //! 5. It lags? Back to 4 with the cursor it has reached.
 //! 6. Its end, however it comes, is a drop: its [`chat::Membership`] leaves the
 //!    rooms.

@@ -17,6 +17,7 @@ pub(crate) fn hub() -> Arc<Hub> {
         room_idle: Duration::from_secs(3600),
         presence_rate: 1 << 20,
         presence_rate_total: 8 << 20,
+        channel_slots: 4096,
     })
 }
 

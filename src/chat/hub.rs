@@ -1,28 +1,28 @@
 //! The hub: all rooms behind one lock, with one sequence.
 //!
 //! One sequence makes one cursor enough for a stream of many rooms. One lock
-//! makes the order of ids, of history and of the outlets the same thing: a
+//! makes the order of ids, of history and of the channel the same thing: a
 //! message is in what a `Subscription` finds in history, or in what it receives
 //! after, never in both, never in neither. What happens under it is small:
 //! no I/O, no await.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::event_id::{Cursor, Epoch, EventId};
+use super::feed::Feed;
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
 use super::name::RoomName;
-use super::outlet::Outlet;
 use super::presence::members_json;
-use super::rooms::{Leftover, Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
+use super::rooms::{Due, Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
 use super::start::RoomList;
 use super::totals::{Counts, Totals};
+use crate::sse;
 
 /// Which part of a room's history is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -114,10 +114,28 @@ impl Hub {
     pub fn publish(&self, room: &RoomName, mut draft: Draft) -> Result<Published, NotPublished> {
         // The hash is computed before the lock is taken.
         let sent_as = SentAs::take(&mut draft);
-        let mut asleep = Vec::new();
-        let published = self.lock().publish(room, &draft, sent_as, &mut asleep);
-        asleep.into_iter().for_each(Waker::wake);
-        published
+        self.lock().publish(room, &draft, sent_as)
+    }
+
+    /// A receiver of everything that happens in rooms with readers from now on.
+    /// A fan-out worker has one for its life.
+    pub fn feed(&self) -> Feed {
+        self.lock().channel.feed()
+    }
+
+    /// The message of `room` with this seq, unless history has lost it.
+    pub fn entry(&self, room: &RoomName, seq: u64) -> Option<Frame> {
+        let rooms = self.lock();
+        let mut since = rooms.get(room)?.history.since(seq - 1);
+        since.next().filter(|frame| frame.seq() == seq).cloned()
+    }
+
+    /// A presence event with the members of `room` as they are now, if there is
+    /// such a room. Changes that it has may be announced once more.
+    pub fn presence_event(&self, room: &RoomName) -> Option<sse::Encoded> {
+        let mut rooms = self.lock();
+        let room = rooms.get_mut(room)?;
+        Some(room.presence.snapshot(&room.name).event)
     }
 
     /// A part of the history of `room`. Asking does not make the room.
@@ -184,18 +202,20 @@ impl Hub {
     /// Does all that is due now: [`Hub::look_after_some`] until nothing is left.
     pub fn tick(&self) {
         let now = Instant::now();
-        while self.look_after_some(now) {}
+        while self.look_after_some(now) == Due::More {}
     }
 
     /// Does a part of what is due once a second: ends graces, sends presence
     /// events, forgets idle rooms. Returns whether more is due at `now`, so
     /// that a caller can let others run in between. All parts of a tick have the
     /// same `now`: a room gets at most one presence event from them.
-    pub fn look_after_some(&self, now: Instant) -> bool {
-        let mut leftover = Leftover::default();
-        let more = self.lock().look_after_some(now, &mut leftover);
-        leftover.finish();
-        more
+    pub fn look_after_some(&self, now: Instant) -> Due {
+        let mut forgotten = Vec::new();
+        let mut rooms = self.lock();
+        let due = rooms.look_after_some(now, &mut forgotten);
+        // Before the histories of these rooms are freed.
+        drop(rooms);
+        due
     }
 
     /// A panic under the lock can only come from a bug; the others go on.
@@ -222,16 +242,6 @@ impl Hub {
         rooms.enter(names, attendance)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// `outlet` is told no more of what happens in `names`.
-    pub fn detach(&self, names: &[RoomName], outlet: &Arc<Outlet>) {
-        let mut rooms = self.lock();
-        for name in names {
-            if let Some(room) = rooms.get_mut(name) {
-                room.detach(outlet);
-            }
-        }
     }
 
     /// A stream leaves its rooms.

@@ -13,7 +13,6 @@ use super::event_id::Cursor;
 use super::message::Frame;
 use super::name::RoomName;
 use super::room::Room;
-use super::room_key::RoomKey;
 use super::rooms::Rooms;
 
 /// How many bytes one look takes for a reader whose writer forgets what its
@@ -24,8 +23,6 @@ pub(super) const BATCH_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) room: RoomName,
-    /// What it is called in an outlet; known once the stream has gone live.
-    pub(super) key: Option<RoomKey>,
     /// Messages up to this seq are not for this stream: before its backlog, or
     /// covered by a gap that it was told of at its start.
     pub(super) skip_through: u64,

@@ -1,10 +1,8 @@
-//! One room: its numbers, its history, its readers' outlets, its members.
+//! One room: its numbers, its history, its readers, its members.
 //!
 //! A room costs little until it is used: what it has of each is made when it is
 //! first needed, and goes when it is not needed any more.
 
-use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
@@ -16,9 +14,9 @@ use super::history::{History, HistoryLimits};
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
 use super::name::RoomName;
-use super::outlet::{Live, News, Outlet};
 use super::presence::{Presence, PresenceBudget};
 use super::room_key::RoomKey;
+use crate::sse;
 
 /// RFC 3339 in UTC. Half the cost of `format!`, on the way of every message.
 const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
@@ -37,9 +35,6 @@ pub(super) struct Room {
     pub(super) is_waiting: bool,
     /// The class under which the hub finds this room when it must evict.
     pub(super) size_class: u16,
-    /// Whoever is told what happens here, each once, by its place in memory:
-    /// there may be one for each reader. Empty without readers.
-    outlets: Vec<Arc<Outlet>>,
     /// Subscriptions to this room. While there is one the room is kept.
     readers: usize,
     /// Whether something was said here since the room was made. From then on it
@@ -70,21 +65,19 @@ impl Room {
             due: None,
             is_waiting: false,
             size_class: 0,
-            outlets: Vec::new(),
             readers: 0,
             has_talk: false,
             last_used: now,
         }
     }
 
-    /// Says `draft` in this room: history first, then the live readers.
+    /// Adds `draft` to the room's history.
     pub(super) fn say(
         &mut self,
         id: EventId,
         draft: &Draft,
         sent_as: Option<SentAs>,
         now: Instant,
-        asleep: &mut Vec<Waker>,
     ) -> Frame {
         let mut created_at = String::with_capacity(32);
         // A `String` takes everything.
@@ -100,62 +93,28 @@ impl Room {
         self.history.push(frame.clone());
         self.has_talk = true;
         self.last_used = now;
-        self.tell(&News::Update(frame.clone()), now, asleep);
         frame
     }
 
-    /// Sends one presence event for all changes since the last one. Returns what
-    /// it costs: its bytes, times the readers that get it.
+    /// Whether there is somebody to send events to.
+    pub(super) fn has_readers(&self) -> bool {
+        self.readers > 0
+    }
+
+    /// One presence event for all changes since the last one, and what it costs:
+    /// its bytes, times the readers that get it.
     pub(super) fn flush_presence(
         &mut self,
         rate: usize,
         now: Instant,
-        asleep: &mut Vec<Waker>,
-    ) -> u64 {
+    ) -> Option<(sse::Encoded, u64)> {
         let budget = PresenceBudget {
             readers: self.presence_readers,
             rate,
         };
-        let Some(event) = self.presence.flush(&self.name, budget, now) else {
-            return 0;
-        };
+        let event = self.presence.flush(&self.name, budget, now)?;
         let cost = event.text_len() as u64 * self.presence_readers as u64;
-        self.tell(&News::Presence(event), now, asleep);
-        cost
-    }
-
-    /// Adds the wakers of sleeping readers to `asleep`: they are woken without
-    /// the hub's lock.
-    fn tell(&self, news: &News, at: Instant, asleep: &mut Vec<Waker>) {
-        for outlet in &self.outlets {
-            asleep.extend(outlet.push(Live {
-                room: self.key,
-                news: news.clone(),
-                at,
-            }));
-        }
-    }
-
-    /// From now on `outlet` is told what happens here.
-    pub(super) fn attach(&mut self, outlet: &Arc<Outlet>) {
-        if let Err(place) = self.place_of(outlet) {
-            self.outlets.insert(place, Arc::clone(outlet));
-        }
-    }
-
-    /// `outlet` is told no more.
-    pub(super) fn detach(&mut self, outlet: &Arc<Outlet>) {
-        if let Ok(place) = self.place_of(outlet) {
-            self.outlets.remove(place);
-        }
-        if self.outlets.len() < self.outlets.capacity() / 4 {
-            self.outlets.shrink_to_fit();
-        }
-    }
-
-    fn place_of(&self, outlet: &Arc<Outlet>) -> Result<usize, usize> {
-        self.outlets
-            .binary_search_by_key(&Arc::as_ptr(outlet), Arc::as_ptr)
+        Some((event, cost))
     }
 
     /// A subscription begins.
@@ -174,9 +133,6 @@ impl Room {
         self.last_used = now;
         if let Some(name) = attendance.name() {
             self.presence.leave(name, attendance.guard(), now);
-        }
-        if self.readers == 0 {
-            self.outlets = Vec::new();
         }
     }
 
@@ -233,7 +189,6 @@ mod tests {
         };
         let name = RoomName::parse(&"x".repeat(64)).unwrap();
         let room = Room::new(RoomKey(1), name, limits, None, Instant::now());
-        assert_eq!(room.outlets.capacity(), 0);
         assert_eq!(room.history.capacity(), 0);
         // Its name once, and its place in a table that is half empty.
         // Room for its name in three tables, two of which are half empty.

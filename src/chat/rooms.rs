@@ -10,15 +10,15 @@ mod upkeep;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use self::by_size::BySize;
-pub(super) use self::upkeep::Leftover;
+pub use self::upkeep::Due;
 use self::upkeep::Upkeep;
 use super::event_id::{Epoch, EventId};
+use super::feed::{Channel, RoomEvent};
 use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
 use super::membership::Attendance;
@@ -51,6 +51,8 @@ pub struct Limits {
     pub presence_rate: usize,
     /// The same for the presence events of all rooms together.
     pub presence_rate_total: usize,
+    /// Events that may wait for a worker: a power of two, or the next one.
+    pub channel_slots: usize,
 }
 
 /// What became of a draft.
@@ -123,6 +125,7 @@ impl From<TooManyRooms> for TooMany {
 
 #[derive(Debug)]
 pub(super) struct Rooms {
+    pub(super) channel: Channel,
     epoch: Epoch,
     limits: Limits,
     /// Boxed, so that a table that grows moves pointers.
@@ -148,6 +151,7 @@ pub(super) struct Rooms {
 impl Rooms {
     pub(super) fn new(epoch: Epoch, limits: Limits) -> Self {
         Self {
+            channel: Channel::new(limits.channel_slots),
             epoch,
             by_name: HashMap::new(),
             names: BTreeSet::new(),
@@ -210,22 +214,23 @@ impl Rooms {
             messages: self.said.0,
             message_bytes: self.said.1,
             presence_bytes: self.upkeep.presence_bytes(),
+            sent_events: self.channel.position(),
             ..Totals::default()
         }
     }
 
-    /// Publishes `draft`, unless it is a retry of what history holds. The
-    /// wakers of the readers to notify are added to `asleep`.
+    /// Publishes `draft`, unless it is a retry of what history holds: into the
+    /// room's history, then into the channel.
     pub(super) fn publish(
         &mut self,
         name: &RoomName,
         draft: &Draft,
         sent_as: Option<SentAs>,
-        asleep: &mut Vec<Waker>,
     ) -> Result<Published, NotPublished> {
         let now = Instant::now();
         let id = self.id(self.seq + 1);
-        let room = self.get_or_make(name, now)?;
+        self.make_if_new(name, now)?;
+        let room = self.by_name.get_mut(name).expect("it is there now");
         if let Some(sent_as) = &sent_as
             && let Some((first, request)) = room.history.sent_as(&sent_as.client_id)
         {
@@ -236,7 +241,11 @@ impl Rooms {
         }
         let before = (room.history.bytes(), room.history.len());
         let text_bytes = draft.text.as_str().len() as u64;
-        let frame = room.say(id, draft, sent_as, now, asleep);
+        let frame = room.say(id, draft, sent_as, now);
+        if room.has_readers() {
+            let event = RoomEvent::update(name, &frame);
+            self.channel.send(room.key, event, now);
+        }
         let after = (room.history.bytes(), room.history.len());
         let has_grown = BySize::class(after.0) > room.size_class;
         self.bytes = self.bytes - before.0 + after.0;
@@ -261,7 +270,8 @@ impl Rooms {
         self.make_sure_of_places(names, attendance.name())?;
         let now = Instant::now();
         for name in names {
-            let room = self.get_or_make(name, now)?;
+            self.make_if_new(name, now)?;
+            let room = self.by_name.get_mut(name).expect("it is there now");
             let members = room.presence.count();
             room.enter(attendance);
             let joined = room.presence.count() - members;
@@ -329,15 +339,12 @@ impl Rooms {
         }
     }
 
-    fn get_or_make(&mut self, name: &RoomName, now: Instant) -> Result<&mut Room, TooManyRooms> {
+    fn make_if_new(&mut self, name: &RoomName, now: Instant) -> Result<(), TooManyRooms> {
         if !self.by_name.contains_key(name) {
             self.make_sure_of_rooms(std::iter::once(name))?;
             self.make(name, now);
         }
-        Ok(self
-            .by_name
-            .get_mut(name)
-            .expect("it is there or was made just now"))
+        Ok(())
     }
 
     fn make(&mut self, name: &RoomName, now: Instant) {

@@ -214,7 +214,6 @@ fn seats(rooms: &Rooms, wish: &Subscribe, from: impl Fn(&History) -> Place) -> V
         let Place { skip_through, next } = from(&rooms.get(name)?.history);
         Some(Seat {
             room: name.clone(),
-            key: None,
             skip_through,
             next,
             hole: GapReason::Evicted,

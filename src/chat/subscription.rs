@@ -2,24 +2,19 @@
 //! back to replaying when it lags. A slow reader, a returning one and a new one
 //! are the same case in the same code.
 //!
-//! It does not know its transport. Who has a transport of its own for each
-//! reader polls it when there is room for more: [`Subscription::poll_next`].
-//! Who writes to many readers at once catches each of them up,
-//! [`Subscription::catch_up`], and keeps of it no more than a [`Membership`]
-//! and a cursor for as long as it is live. However the end comes, it is a drop.
-
-mod own;
+//! It does not know its transport. A fan-out worker calls
+//! [`Subscription::catch_up`] until the reader is live, and keeps of it no more
+//! than a [`Membership`] and a cursor for as long as it is. However the end
+//! comes, it is a drop.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::own::Own;
 use super::delivery::{Delivery, GapReason, Hello};
 use super::event_id::Cursor;
 use super::hub::Hub;
 use super::membership::{Attendance, Membership, StayGuard};
-use super::outlet::Outlet;
 use super::replay::{BATCH_BYTES, Seat, look};
 use super::replay_budget::{Draws, ReplayBudget};
 use super::room_key::RoomKey;
@@ -29,9 +24,6 @@ use super::start::{Start, Subscribe, hello_room};
 /// One reader's stream. Dropping it leaves its rooms.
 #[derive(Debug)]
 pub struct Subscription {
-    /// `None` until it is live for the first time by itself. Dropped before
-    /// the membership, while its rooms are certainly there.
-    own: Option<Own>,
     membership: Membership,
     /// In the order in which the rooms were asked for.
     seats: Vec<Seat>,
@@ -73,7 +65,8 @@ pub enum Progress {
     Live(LiveFrom),
 }
 
-/// Where a reader has gone live: what an [`Outlet`] brings from here on is for it.
+/// Where a reader has gone live: what a [`Feed`](super::Feed) brings from here on
+/// is for it.
 #[derive(Debug)]
 pub struct LiveFrom {
     /// The position of the first event that is for it.
@@ -117,7 +110,6 @@ impl Subscription {
         // Not under the lock: what drops a membership takes it. What is said
         // from here on is found in history by the first look.
         Ok(Self {
-            own: None,
             membership: Membership::new(hub, names, attendance),
             seats: start.seats,
             presence: wish.presence,
@@ -143,7 +135,6 @@ impl Subscription {
                 let room = rooms.get(name).expect("a room with a reader is kept");
                 Seat {
                     room: room.name.clone(),
-                    key: None,
                     skip_through: 0,
                     next: room.history.number_after(cursor),
                     hole: GapReason::Lagged,
@@ -153,7 +144,6 @@ impl Subscription {
             membership.rooms().iter().map(seat).collect()
         };
         Self {
-            own: None,
             membership,
             seats,
             presence,
@@ -202,38 +192,30 @@ impl Subscription {
     /// that it missed comes first.
     pub fn end_pacing(&mut self) {
         self.draws = None;
-        if let Some(own) = &mut self.own {
-            own.end_pause();
-        }
     }
 
     /// Makes ready what history has next, up to about 64 KiB. If that is all
-    /// of it, the reader goes live on `outlet` under the same lock: a message
-    /// is either made ready here or comes through the outlet.
+    /// of it, the reader goes live under the same lock: a message is either made
+    /// ready here or comes through the channel.
     ///
     /// Only when nothing is ready any more.
-    pub fn catch_up(&mut self, outlet: &Arc<Outlet>, now: Instant) -> Progress {
-        self.look_on(outlet, BATCH_BYTES, now)
-    }
-
-    /// The same for up to about `most` bytes.
-    fn look_on(&mut self, outlet: &Arc<Outlet>, most: usize, now: Instant) -> Progress {
+    pub fn catch_up(&mut self, now: Instant) -> Progress {
         debug_assert!(self.queue.is_empty(), "what is ready comes first");
         if let Some(until) = self.draws.as_ref().and_then(|draws| draws.waits_until(now)) {
             return Progress::Paused(until);
         }
         let hub = Arc::clone(&self.membership.hub);
         let rooms = &mut *hub.lock();
-        let found = look(rooms, &self.seats, self.cursor, most);
+        let found = look(rooms, &self.seats, self.cursor, BATCH_BYTES);
         self.queue = found.deliveries;
         self.found = self.queue.len();
-        let all = found.all && self.tell_members(rooms, most);
+        let all = found.all && self.tell_members(rooms);
         if let Err(until) = self.draw(now) {
             (self.queue, self.found) = (VecDeque::new(), 0);
             return Progress::Paused(until);
         }
         match all {
-            true => Progress::Live(self.go_live(rooms, outlet)),
+            true => Progress::Live(self.go_live(rooms)),
             false => Progress::More,
         }
     }
@@ -259,9 +241,9 @@ impl Subscription {
     }
 
     /// Makes ready the members of each room, for a reader that gets presence
-    /// and does not have them, until `most` bytes are ready. Returns whether
-    /// that is all of it: the members of a hundred rooms are a few MiB.
-    fn tell_members(&mut self, rooms: &mut Rooms, most: usize) -> bool {
+    /// and does not have them, until a batch is ready. Returns whether that is
+    /// all of it: the members of a hundred rooms are a few MiB.
+    fn tell_members(&mut self, rooms: &mut Rooms) -> bool {
         if !self.presence {
             return true;
         }
@@ -275,7 +257,7 @@ impl Subscription {
             if seat.members == Some(room.presence.version()) {
                 continue;
             }
-            if bytes >= most {
+            if bytes >= BATCH_BYTES {
                 return false;
             }
             let members = Delivery::Members(room.presence.snapshot(&seat.room));
@@ -285,18 +267,11 @@ impl Subscription {
         true
     }
 
-    fn go_live(&mut self, rooms: &mut Rooms, outlet: &Arc<Outlet>) -> LiveFrom {
+    fn go_live(&mut self, rooms: &Rooms) -> LiveFrom {
         self.draws = None;
-        for seat in &mut self.seats {
-            let room = rooms
-                .get_mut(&seat.room)
-                .expect("a room with a reader is kept");
-            seat.key = Some(room.key);
-            room.attach(outlet);
-        }
-        let key = |name| rooms.get(name).expect("it was there just now").key;
+        let key = |name| rooms.get(name).expect("a room with a reader is kept").key;
         LiveFrom {
-            position: outlet.open(),
+            position: rooms.channel.position(),
             cursor: rooms.newest(),
             rooms: self.membership.rooms().iter().map(key).collect(),
         }

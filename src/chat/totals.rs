@@ -35,8 +35,8 @@ pub struct Totals {
     pub replays_waiting: usize,
     /// Gaps that streams were told of, in the order of [`GapReason::ALL`].
     pub gaps: [u64; GapReason::ALL.len()],
-    /// Streams with an outlet of their own that it was too full for.
-    pub overrun: u64,
+    /// Events that were sent to the fan-out workers.
+    pub sent_events: u64,
 }
 
 /// What is counted without the hub's lock.
@@ -47,7 +47,6 @@ pub(super) struct Counts {
     pub(super) replayed_bytes: AtomicU64,
     pub(super) replays_waiting: Arc<AtomicUsize>,
     pub(super) gaps: [AtomicU64; GapReason::ALL.len()],
-    pub(super) overrun: AtomicU64,
 }
 
 impl Counts {
@@ -64,10 +63,6 @@ impl Counts {
         self.gaps[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn overran(&self) {
-        self.overrun.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Puts what was counted here into `totals`.
     pub(super) fn add_to(&self, totals: &mut Totals) {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -76,6 +71,5 @@ impl Counts {
         totals.replayed_bytes = get(&self.replayed_bytes);
         totals.replays_waiting = self.replays_waiting.load(Ordering::Relaxed);
         totals.gaps = self.gaps.each_ref().map(get);
-        totals.overrun = get(&self.overrun);
     }
 }

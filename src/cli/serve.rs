@@ -107,6 +107,10 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", value_parser = parse_workers, default_value_t = config::default_workers(), hide_default_value = true)]
     workers: NonZeroUsize,
 
+    /// Events that may wait for a worker before its readers go back to history
+    #[arg(long, env = "SSE_CHAT_FANOUT_QUEUE", value_name = "COUNT", default_value_t = config::DEFAULT_FANOUT_QUEUE)]
+    fanout_queue: usize,
+
     /// Where GET /metrics is answered for Prometheus, as in --listen; off unless given
     #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT")]
     metrics: Option<Endpoint>,
@@ -199,6 +203,7 @@ impl Serve {
             assets_dir: self.assets_dir,
             grace: self.grace.0,
             workers: self.workers,
+            fanout_queue: self.fanout_queue,
             limits: self.limits.into(),
             access: self.access.into(),
             metrics: self.metrics,

@@ -67,6 +67,7 @@ impl App {
             room_idle: config.room_idle,
             presence_rate: config.limits.presence_rate,
             presence_rate_total: config.limits.presence_rate_total,
+            channel_slots: config.fanout_queue,
         });
         let settings = Settings {
             default_room: default_room.as_str(),

@@ -17,8 +17,8 @@ use tokio::runtime::Runtime;
 
 use self::reader::Reader;
 use crate::chat::{
-    Backlog, ClientId, Draft, EventId, MessageText, NotPublished, Published, ReplayBucket,
-    ReplayBudget, RoomName, Subscription, TooMany, UserName,
+    Backlog, ClientId, Draft, EventId, MAX_INLINE_BYTES, MessageText, NotPublished, Published,
+    ReplayBucket, ReplayBudget, RoomName, Subscription, TooMany, UserName,
 };
 use crate::config::{Config, Limits};
 use crate::http::App;
@@ -59,6 +59,8 @@ const READERS: usize = 3;
 pub(crate) enum Step {
     /// Say so many messages in a room.
     Say { room: usize, count: usize },
+    /// Say a message that is too large for the channel.
+    SayLarge { room: usize },
     /// Publish one of two texts under a client id that may have been used
     /// before.
     SayOnce {
@@ -94,6 +96,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..ROOMS.len(), prop_oneof![4 => 1..4usize, 1 => 100..200usize]).prop_map(|(room, count)| Step::Say { room, count }),
         1 => (0..ROOMS.len(), 0..3u8, 0..2u8).prop_map(|(room, client_id, text)| Step::SayOnce { room, client_id, text }),
+        1 => (0..ROOMS.len()).prop_map(|room| Step::SayLarge { room }),
         3 => Just(Step::Work),
         5 => (0..READERS, 1..4usize).prop_map(|(reader, times)| Step::Read { reader, times }),
         5 => (0..READERS, prop_oneof![0..300usize, 0..5000usize]).prop_map(|(reader, bytes)| Step::Sip { reader, bytes }),
@@ -120,6 +123,8 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
             history_budget,
             max_rooms,
             room_idle: Duration::from_secs(60),
+            // Few, so that a worker lags now and then.
+            fanout_queue: 16,
             limits: Limits {
                 replay_rate,
                 ..Limits::default()
@@ -225,10 +230,10 @@ impl<T: Transport> World<T> {
         match *step {
             Step::Say { room, count } => {
                 for _ in 0..count {
-                    let text = format!("{} {}", ROOMS[room], self.said[ROOMS[room]].len());
-                    self.say(ROOMS[room], text, None);
+                    self.say_next(room, "");
                 }
             }
+            Step::SayLarge { room } => self.say_next(room, &"x".repeat(MAX_INLINE_BYTES)),
             Step::SayOnce {
                 room,
                 client_id,
@@ -335,11 +340,17 @@ impl<T: Transport> World<T> {
         }
     }
 
+    /// Says a text that no other message has.
+    fn say_next(&mut self, room: usize, more: &str) {
+        let number = self.said[ROOMS[room]].len();
+        self.say(ROOMS[room], format!("{} {number}{more}", ROOMS[room]), None);
+    }
+
     fn say(&mut self, room: &'static str, text: String, client_id: Option<u8>) {
         let said = self.said.get_mut(room).unwrap();
         let draft = Draft {
             name: UserName::parse("Alice").unwrap(),
-            text: MessageText::parse(&text, 4096).unwrap(),
+            text: MessageText::parse(&text, 1 << 20).unwrap(),
             client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
         };
         let published = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);

@@ -32,6 +32,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::chat::Due;
 use crate::config::{BadSetting, Config, Endpoint};
 use crate::http::App;
 use connections::Connections;
@@ -42,6 +43,8 @@ use large_head::HeadBudget;
 
 /// How often rooms are looked after: presence told, idle rooms forgotten.
 const TICK: Duration = Duration::from_secs(1);
+/// How long presence waits for workers that have much to read.
+const WORKERS_READ: Duration = Duration::from_millis(5);
 
 /// What stops a start.
 #[derive(Debug)]
@@ -269,8 +272,14 @@ async fn tick(app: Arc<App>) {
         ticks.tick().await;
         let now = Instant::now();
         // In parts, so that requests are answered in between.
-        while app.hub.look_after_some(now) {
-            tokio::task::yield_now().await;
+        loop {
+            match app.hub.look_after_some(now) {
+                Due::Nothing => break,
+                Due::More => tokio::task::yield_now().await,
+                // The rest is due at the next tick, too.
+                Due::Presence if now.elapsed() >= TICK => break,
+                Due::Presence => tokio::time::sleep(WORKERS_READ).await,
+            }
         }
     }
 }

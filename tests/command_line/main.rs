@@ -79,6 +79,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("listen", "127.0.0.1:8080"),
     ("history", "1000"),
     ("history-bytes", "4MiB"),
+    ("fanout-queue", "4096"),
     ("history-budget", "256MiB"),
     ("ping", "15s"),
     ("retry", "2s..5s"),

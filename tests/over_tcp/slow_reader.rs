@@ -45,7 +45,7 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
         config.limits.stall = LONG;
     });
     let (mut stopped, mut reader) = two_readers(&server).await;
-    // More than the sockets hold, and far more than the outlet.
+    // More than the sockets hold, and far more than a pipe.
     say_past(&server, &mut reader, 3000).await;
     for number in 1..=3000 {
         let update = stopped.expect("update").await;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::chat::test_reader::TestReader;
 use crate::chat::{
     Backlog, ClientId, Delivery, Gap, GapReason, MessageText, RoomList, StayGuard, Subscribe,
     Subscription, TooManyRooms, UserName,
@@ -17,6 +18,7 @@ fn limits() -> Limits {
         room_idle: Duration::from_secs(60),
         presence_rate: 1 << 20,
         presence_rate_total: 8 << 20,
+        channel_slots: 4096,
     }
 }
 
@@ -39,7 +41,7 @@ fn say(hub: &Hub, name: &str, text: &str) -> Frame {
     }
 }
 
-fn reader(hub: &Arc<Hub>, name: &str, cursor: Option<Cursor>) -> Subscription {
+fn reader(hub: &Arc<Hub>, name: &str, cursor: Option<Cursor>) -> TestReader {
     let wish = Subscribe {
         rooms: room(name).into(),
         cursor,
@@ -47,7 +49,7 @@ fn reader(hub: &Arc<Hub>, name: &str, cursor: Option<Cursor>) -> Subscription {
         name: None,
         presence: false,
     };
-    hub.subscribe(wish).unwrap()
+    TestReader::of(hub, hub.subscribe(wish).unwrap())
 }
 
 fn held(hub: &Hub, name: &str) -> usize {
@@ -302,7 +304,7 @@ async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
         name: name.map(|name| UserName::parse(name).unwrap()),
         presence: true,
     };
-    let mut watcher = hub.subscribe(wish(None)).unwrap();
+    let mut watcher = TestReader::of(&hub, hub.subscribe(wish(None)).unwrap());
     let mut next = async || match watcher.next().await {
         told @ (Delivery::Members(_) | Delivery::Presence(_)) => {
             String::from_utf8(told.event().text().to_vec()).unwrap()
@@ -374,13 +376,9 @@ fn attend(hub: &Arc<Hub>, rooms: &[&str], name: Option<&str>) -> Subscription {
 }
 
 /// Bytes of the presence events that are ready.
-fn take_presence(subscription: &mut Subscription) -> usize {
-    let mut cx = std::task::Context::from_waker(Waker::noop());
-    let mut bytes = 0;
-    while let std::task::Poll::Ready(delivery) = subscription.poll_next(&mut cx) {
-        bytes += delivery.event().text_len();
-    }
-    bytes
+fn take_presence(reader: &mut TestReader) -> usize {
+    let ready = std::iter::from_fn(|| reader.now());
+    ready.map(|delivery| delivery.event().text_len()).sum()
 }
 
 #[tokio::test(start_paused = true)]
@@ -392,7 +390,7 @@ async fn twelve_joins_and_leaves_at_the_border_cost_eight_thousand_readers_littl
         .map(|name| attend(&hub, &["a"], Some(name)))
         .collect();
     let _readers: Vec<Subscription> = (0..8000).map(|_| attend(&hub, &["a"], None)).collect();
-    let mut watcher = attend(&hub, &["a"], None);
+    let mut watcher = TestReader::of(&hub, attend(&hub, &["a"], None));
     idle_for(&hub, 60).await;
     assert!(take_presence(&mut watcher) > 5000, "the list of its start");
     idle_for(&hub, 600).await;
@@ -421,7 +419,8 @@ async fn the_presence_of_all_rooms_shares_one_rate_in_turn() {
     });
     let names: Vec<String> = (0..100).map(|number| format!("room{number:03}")).collect();
     let rooms: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut watchers: Vec<Subscription> = (0..10).map(|_| attend(&hub, &rooms, None)).collect();
+    let watcher = |_| TestReader::of(&hub, attend(&hub, &rooms, None));
+    let mut watchers: Vec<TestReader> = (0..10).map(watcher).collect();
     watchers
         .iter_mut()
         .for_each(|watcher| assert!(take_presence(watcher) > 0));
@@ -453,7 +452,7 @@ async fn one_lock_looks_after_a_bounded_number_of_rooms() {
         say(&hub, &format!("room{number}"), "x");
     }
     hub.tick();
-    assert!(!hub.look_after_some(Instant::now()), "nothing is due");
+    assert_eq!(hub.look_after_some(Instant::now()), Due::Nothing);
     tokio::time::advance(Duration::from_secs(60)).await;
     let mut rounds = 0;
     loop {
@@ -461,7 +460,7 @@ async fn one_lock_looks_after_a_bounded_number_of_rooms() {
         let more = hub.look_after_some(Instant::now());
         assert!(before - hub.room_count() <= 64);
         rounds += 1;
-        if !more {
+        if more == Due::Nothing {
             break;
         }
     }
@@ -489,7 +488,7 @@ async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
     let names = (0..1000).map(|number| enter(Some(format!("Reader {number}"))));
     let readers: Vec<_> = names.collect();
     hub.tick();
-    let mut watcher = enter(None);
+    let mut watcher = TestReader::of(&hub, enter(None));
     assert!(matches!(watcher.next().await, Delivery::Members(_)));
     drop(readers);
     tokio::time::advance(Duration::from_secs(5)).await;
@@ -498,7 +497,7 @@ async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
         let more = hub.look_after_some(Instant::now());
         let ended = before - members(&hub, "a");
         assert!((1..=128).contains(&ended), "{ended} stays under one lock");
-        if !more {
+        if more == Due::Nothing {
             break;
         }
     }
@@ -525,15 +524,18 @@ async fn a_tick_that_takes_long_sends_one_presence_event_a_room() {
     };
     let _ann = enter(Some("Ann"));
     let tick = Instant::now();
-    assert!(!hub.look_after_some(tick));
+    assert_eq!(hub.look_after_some(tick), Due::Nothing);
     let sent = hub.totals().presence_bytes;
     assert!(sent > 0, "Ann has joined");
     // Bob joins between two parts of the tick.
     tokio::time::advance(Duration::from_millis(500)).await;
     let _bob = enter(Some("Bob"));
-    assert!(!hub.look_after_some(tick));
+    assert_eq!(hub.look_after_some(tick), Due::Nothing);
     assert_eq!(hub.totals().presence_bytes, sent, "in the next tick");
-    assert!(!hub.look_after_some(tick + Duration::from_secs(1)));
+    assert_eq!(
+        hub.look_after_some(tick + Duration::from_secs(1)),
+        Due::Nothing
+    );
     assert!(hub.totals().presence_bytes > sent);
 }
 
@@ -603,7 +605,7 @@ async fn what_was_done_is_counted() {
             replayed_bytes: totals.replayed_bytes,
             replays_waiting: 0,
             gaps: [1, 0, 1, 0],
-            overrun: 0,
+            sent_events: 3,
         }
     );
     assert!(totals.history_bytes > 0);

@@ -3,11 +3,11 @@
 //! in which nothing is due cost nothing.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::feed::RoomEvent;
 use super::super::name::RoomName;
 use super::super::room::Room;
 use super::Rooms;
@@ -38,19 +38,16 @@ pub(in crate::chat) struct Upkeep {
     presence_bytes: u64,
 }
 
-/// What a look leaves to be done without the lock.
-#[derive(Debug, Default)]
-pub(in crate::chat) struct Leftover {
-    asleep: Vec<Waker>,
-    /// Rooms that are forgotten: their histories are freed without the lock.
-    forgotten: Vec<Room>,
-}
-
-impl Leftover {
-    /// Wakes the readers, and frees the rooms.
-    pub(in crate::chat) fn finish(self) {
-        self.asleep.into_iter().for_each(Waker::wake);
-    }
+/// Whether a look has left something that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// No.
+    Nothing,
+    /// Yes, and the next look may follow at once.
+    More,
+    /// Presence events, which wait until the workers have read what was sent
+    /// before: the next look is of no use before that.
+    Presence,
 }
 
 impl Upkeep {
@@ -72,29 +69,36 @@ impl Upkeep {
 }
 
 impl Rooms {
-    /// Does what is due at `now` in some rooms. Returns whether there is more.
+    /// Does what is due at `now` in some rooms. Rooms that are forgotten are
+    /// added to `forgotten`, so that their histories are freed without the lock.
     pub(in crate::chat) fn look_after_some(
         &mut self,
         now: Instant,
-        leftover: &mut Leftover,
-    ) -> bool {
+        forgotten: &mut Vec<Room>,
+    ) -> Due {
         let mut stays = STAYS_AT_ONCE;
         for _ in 0..ROOMS_AT_ONCE {
             match self.upkeep.due.first() {
                 Some((at, _)) if *at <= now && stays > 0 => {
-                    stays -= self.look_after_first(now, stays, leftover);
+                    stays -= self.look_after_first(now, stays, forgotten);
                 }
                 _ => break,
             }
         }
+        let is_crowded = self.channel.is_crowded();
         for _ in 0..EVENTS_AT_ONCE {
-            if !self.upkeep.may_send(now) {
+            if is_crowded || !self.upkeep.may_send(now) {
                 break;
             }
-            self.send_first(now, &mut leftover.asleep);
+            self.send_first(now);
         }
         let is_due = |(at, _): &(Instant, RoomName)| *at <= now;
-        self.upkeep.due.first().is_some_and(is_due) || self.upkeep.may_send(now)
+        match (self.upkeep.due.first(), self.upkeep.may_send(now)) {
+            (Some(first), _) if is_due(first) => Due::More,
+            (_, true) if is_crowded => Due::Presence,
+            (_, true) => Due::More,
+            (_, false) => Due::Nothing,
+        }
     }
 
     /// Puts the room where it belongs in the schedule.
@@ -116,7 +120,7 @@ impl Rooms {
 
     /// Looks after the room that is due first, and ends at most `most` stays in
     /// it. Returns how many it ended. If more are over, the room is still due.
-    fn look_after_first(&mut self, now: Instant, most: usize, leftover: &mut Leftover) -> usize {
+    fn look_after_first(&mut self, now: Instant, most: usize, forgotten: &mut Vec<Room>) -> usize {
         let Some((_, name)) = self.upkeep.due.pop_first() else {
             return 0;
         };
@@ -134,14 +138,14 @@ impl Rooms {
             self.upkeep.waiting.push_back(name.clone());
         }
         match room.is_idle(now, self.limits.room_idle) {
-            true => leftover.forgotten.extend(self.forget(&name)),
+            true => forgotten.extend(self.forget(&name)),
             false => self.schedule(&name, now),
         }
         ended
     }
 
     /// Sends the presence event that has waited longest.
-    fn send_first(&mut self, now: Instant, asleep: &mut Vec<Waker>) {
+    fn send_first(&mut self, now: Instant) {
         let Some(name) = self.upkeep.waiting.pop_front() else {
             return;
         };
@@ -151,8 +155,11 @@ impl Rooms {
             return;
         };
         room.is_waiting = false;
-        let cost = room.flush_presence(self.limits.presence_rate, now, asleep);
-        self.upkeep.pay(cost, self.limits.presence_rate_total, now);
+        if let Some((event, cost)) = room.flush_presence(self.limits.presence_rate, now) {
+            let event = RoomEvent::presence(&name, event);
+            self.channel.send(room.key, event, now);
+            self.upkeep.pay(cost, self.limits.presence_rate_total, now);
+        }
         self.schedule(&name, now);
     }
 

@@ -3,7 +3,6 @@
 //! parent module.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -11,7 +10,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use super::pace::Told;
 use super::parked::Parked;
 use super::socket::{Socket, Written, broken_off, write};
-use crate::chat::{Delivery, LiveFrom, Membership, Outlet, Progress, Subscription};
+use crate::chat::{Delivery, LiveFrom, Membership, Progress, Subscription};
 use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
 
@@ -56,10 +55,21 @@ pub(super) enum Step {
     Wait,
     /// The budget of its replay is spent until then.
     Pause(Instant),
-    /// It has everything.
-    Whole,
+    /// It has everything, and is live from here.
+    Live(LiveFrom),
     /// The stream ended, as it should.
     Ended,
+    /// There is nobody any more.
+    Gone(io::Error),
+}
+
+/// What a socket took of what was ready.
+#[derive(Debug)]
+enum Sent {
+    All,
+    Part,
+    /// It is full.
+    Nothing,
     /// There is nobody any more.
     Gone(io::Error),
 }
@@ -124,32 +134,27 @@ impl<S: Socket> Behind<S> {
         self.send_first(now, told)
     }
 
-    /// One write; `bye` makes the event that a stream ends with. Where the reader went
-    /// live on `outlet`, if it did.
+    /// One write; `bye` makes the event that a stream ends with.
     pub(super) fn step(
         &mut self,
-        outlet: &Arc<Outlet>,
         now: Instant,
         told: &mut Told,
         bye: impl FnOnce() -> sse::Encoded,
-    ) -> (Step, Option<LiveFrom>) {
+    ) -> Step {
         if let First::Rest(_) | First::Bye(_) = self.first {
-            return (self.send_first(now, told), None);
+            return self.send_first(now, told);
         }
-        let progress = self.subscription.catch_up(outlet, now);
-        let sent = self.send_ready(now, told);
-        let step = match (&sent, &progress) {
-            (Step::Whole, Progress::More) => Step::Again,
-            (Step::Whole, Progress::Paused(until)) => Step::Pause(*until),
-            (Step::Whole, Progress::Live(_)) if self.is_ending => {
+        let progress = self.subscription.catch_up(now);
+        match (self.send_ready(now, told), progress) {
+            (Sent::All, Progress::More) | (Sent::Part, _) => Step::Again,
+            (Sent::All, Progress::Paused(until)) => Step::Pause(until),
+            (Sent::All, Progress::Live(_)) if self.is_ending => {
                 self.first = First::Bye(self.socket.framing().frame_last(&bye()));
                 Step::Again
             }
-            _ => sent,
-        };
-        match progress {
-            Progress::Live(live) => (step, Some(live)),
-            Progress::More | Progress::Paused(_) => (step, None),
+            (Sent::All, Progress::Live(live)) => Step::Live(live),
+            (Sent::Nothing, _) => Step::Wait,
+            (Sent::Gone(error), _) => Step::Gone(error),
         }
     }
 
@@ -179,7 +184,7 @@ impl<S: Socket> Behind<S> {
 
     /// Sends what opens the stream, if it is not open yet, and what the
     /// subscription has ready: in one write, as much as goes into one.
-    fn send_ready(&mut self, now: Instant, told: &mut Told) -> Step {
+    fn send_ready(&mut self, now: Instant, told: &mut Told) -> Sent {
         let opening = match std::mem::replace(&mut self.first, First::Nothing) {
             First::Opening(opening) => Some(opening),
             _ => None,
@@ -192,7 +197,7 @@ impl<S: Socket> Behind<S> {
             .chain(self.subscription.ready().map(event))
             .collect();
         if events.is_empty() {
-            return Step::Whole;
+            return Sent::All;
         }
         let fitting = fitting(&events);
         let joined = join(&events[..fitting]);
@@ -200,11 +205,11 @@ impl<S: Socket> Behind<S> {
             Written::All if fitting == events.len() => {
                 self.took(now);
                 told.add(self.hand_out(usize::MAX), joined.len());
-                return Step::Whole;
+                return Sent::All;
             }
             Written::All => joined.len(),
             Written::Part(written) => written,
-            Written::Gone(error) => return Step::Gone(error),
+            Written::Gone(error) => return Sent::Gone(error),
         };
         let (whole, rest) = broken_off(&events, written);
         let taken = whole + usize::from(rest.is_some());
@@ -215,10 +220,10 @@ impl<S: Socket> Behind<S> {
             _ => First::after(rest.unwrap_or_default()),
         };
         if written == 0 {
-            return Step::Wait;
+            return Sent::Nothing;
         }
         self.took(now);
-        Step::Again
+        Sent::Part
     }
 
     /// Tells the reader at most so much of what is ready. How many messages that was.

@@ -2,11 +2,9 @@
 //! adds to it once a turn, whatever the turn brought.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::pace::Told;
-use crate::chat::Outlet;
 use crate::http::Histogram;
 
 /// What one worker counts.
@@ -26,20 +24,14 @@ pub(in crate::server) struct Counts {
     /// Of each message, from when it was said to the end of the turn in which
     /// its last reader was written to.
     pub(in crate::server) fan_out_time: Histogram,
-    /// What the worker takes from: a new one after a panic.
-    outlet: Mutex<Weak<Outlet>>,
+    /// The position up to which it has read the channel.
+    pub(in crate::server) position: AtomicU64,
 }
 
 impl Counts {
-    /// The worker takes from this outlet now.
-    pub(super) fn watch(&self, outlet: Weak<Outlet>) {
-        *self.outlet.lock().unwrap_or_else(PoisonError::into_inner) = outlet;
-    }
-
-    /// How many events wait for the worker.
-    pub(in crate::server) fn waiting(&self) -> usize {
-        let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
-        outlet.upgrade().map_or(0, |outlet| outlet.waiting())
+    /// The worker has read the channel up to here.
+    pub(super) fn read_to(&self, position: u64) {
+        self.position.store(position, Ordering::Relaxed);
     }
 
     /// What a turn told the readers.

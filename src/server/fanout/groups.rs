@@ -10,8 +10,9 @@ use super::KEPT_PLACES;
 use super::group::{Audience, Group, Left};
 use super::pace::Pace;
 use super::parked::{Event, Parked};
+use super::readers::Received;
 use super::socket::Socket;
-use crate::chat::{Live, News, RoomKey, RoomName};
+use crate::chat::RoomKey;
 
 /// What is kept of the buffer in which a turn's events are joined.
 const KEPT_BYTES: usize = 128 * 1024;
@@ -26,7 +27,7 @@ pub(super) struct Groups<S> {
     by_audience: HashMap<Audience, usize>,
     /// Exactly the rooms of the groups.
     by_room: HashMap<RoomKey, BTreeSet<usize>>,
-    /// Those that this turn brings something.
+    /// Those for which this turn has something.
     told: Vec<usize>,
     /// How many events they are brought.
     noted: usize,
@@ -78,48 +79,49 @@ impl<S: Socket> Groups<S> {
         self.groups.iter().map(|(number, _)| number).collect()
     }
 
-    /// Whether somebody is told of this room.
+    /// Whether a reader of this room is live.
     pub(super) fn has(&self, room: RoomKey) -> bool {
         self.by_room.contains_key(&room)
     }
 
-    /// Removes a group that nobody is in. Returns its rooms that nobody is
-    /// told of any more.
-    pub(super) fn remove_if_empty(&mut self, number: usize) -> Vec<RoomName> {
+    /// The numbers of the groups of this room.
+    pub(super) fn of_room(&self, room: RoomKey) -> Vec<usize> {
+        let groups = self.by_room.get(&room);
+        groups.into_iter().flatten().copied().collect()
+    }
+
+    /// Removes a group that nobody is in.
+    pub(super) fn remove_if_empty(&mut self, number: usize) {
         if !self.groups[number].readers.is_empty() {
-            return Vec::new();
+            return;
         }
         let group = self.groups.remove(number);
         self.by_audience.remove(&group.audience);
-        let mut unused = Vec::new();
-        for (key, name) in group.keys.iter().zip(&*group.audience.rooms) {
+        for key in &group.keys {
             let Some(groups) = self.by_room.get_mut(key) else {
                 continue;
             };
             groups.remove(&number);
             if groups.is_empty() {
                 self.by_room.remove(key);
-                unused.push(name.clone());
             }
         }
         if self.groups.is_empty() {
             self.shrink();
         }
-        unused
     }
 
-    /// Takes down for this turn what happened, for those who are told of it.
-    /// False if it has to wait for the next turn: a turn is one write for each
-    /// reader, so that all else that a worker does comes after a bounded time.
-    pub(super) fn tell(&mut self, position: u64, live: &Live) -> bool {
-        if !self.has_room_for(live) {
+    /// Takes down an event for this turn, for the readers of its room. False if
+    /// it has to wait for the next turn: a turn is one write for each reader, so
+    /// that all else that a worker does comes after a bounded time.
+    pub(super) fn note(&mut self, received: &Received) -> bool {
+        let Received {
+            room, event, seq, ..
+        } = received;
+        if !self.has_room_for(*room, event.chunk().len()) {
             return false;
         }
-        let (event, seq) = match &live.news {
-            News::Update(frame) => (frame.event(), Some(frame.seq())),
-            News::Presence(event) => (event, None),
-        };
-        for &number in self.by_room.get(&live.room).into_iter().flatten() {
+        for &number in self.by_room.get(room).into_iter().flatten() {
             let group = &mut self.groups[number];
             if seq.is_none() && !group.audience.presence {
                 continue;
@@ -128,20 +130,19 @@ impl<S: Socket> Groups<S> {
                 self.told.push(number);
             }
             group.note(Event {
-                position,
+                position: received.position,
                 bytes: group.audience.framing.frame(event),
-                seq,
+                seq: *seq,
             });
             self.noted += 1;
         }
         true
     }
 
-    fn has_room_for(&self, live: &Live) -> bool {
-        let Some(groups) = self.by_room.get(&live.room) else {
+    fn has_room_for(&self, room: RoomKey, bytes: usize) -> bool {
+        let Some(groups) = self.by_room.get(&room) else {
             return true;
         };
-        let bytes = live.news.bytes();
         let fits = |&number: &usize| self.groups[number].has_room_for(bytes);
         (self.noted == 0 || self.noted + groups.len() <= MAX_NOTED) && groups.iter().all(fits)
     }

@@ -1,20 +1,22 @@
-//! The fan-out: readers of plain HTTP/1.1, written to without hyper.
+//! The fan-out: every event stream is written by a **worker**, a thread with a
+//! poll of its own, one for each core.
 //!
-//! Once hyper has read the request of an event stream there is nothing left
-//! for it to do. Its connection gives the socket away ([`super::connection`]),
-//! and a **worker** takes it: a thread with a poll of its own, one for each
-//! core. A reader costs it a socket, a cursor and a place in its rooms.
+//! A worker knows a reader by a non-blocking [`socket::Socket`]. Over HTTP/1.1 that is
+//! the TCP socket itself: once hyper has read the request of an event stream there
+//! is nothing left for it to do. Where hyper keeps the connection (HTTP/1.0), it is
+//! the write half of a [`pipe`], and hyper's body is the read half. A reader costs
+//! a worker its socket, a cursor and a place in its rooms.
 //!
 //! # Parked, and behind
 //!
 //! A reader is in one of two states.
 //!
 //! **Parked** ([`parked::Parked`]): it has everything. It stands in a group with
-//! all readers that are told the same: the same rooms, with or without
-//! presence. What happens comes through the worker's one
-//! [`Outlet`](crate::chat::Outlet) in the order of ids; in each turn a group's
-//! events are joined once, up to 64 KiB of them, and each of its sockets gets one
-//! write.
+//! all readers that are written the same bytes: the same rooms, with or without
+//! presence, the same framing. What happens comes through the worker's one receiver
+//! of the hub's channel ([`Feed`](crate::chat::Feed)), in the order of ids; in each
+//! turn a group's events are joined once, up to 64 KiB of them, and each of its
+//! sockets gets one write.
 //!
 //! **Behind** ([`behind::Behind`]): it is new, or it came back, or its socket
 //! did not take a whole write. It is served from history, at the pace of its
@@ -23,25 +25,31 @@
 //! for replay of its address is spent it is paused: it gets pings, and goes on
 //! when its part of the budget is there.
 //!
-//! # The two seams
+//! # The two transitions
 //!
 //! **From behind to parked** ([`Subscription::catch_up`]). Under the hub's
-//! lock, history has nothing left after the reader's cursor and the outlet is
+//! lock, history has nothing left after the reader's cursor, and the channel is
 //! at position `since`. So a message is either in what history gave, or in the
-//! outlet at `since` or after it. What was said before, and still waits in the
-//! outlet or for one of the worker's turns, is not for this reader:
-//! [`parked::Parked`] holds `since`, and skips what comes before it. The reader is parked only once the socket has taken all
-//! that history gave, and the worker takes nothing from its outlet in between.
+//! channel at `since` or after it. What was sent before, and still waits in the
+//! channel or for one of the worker's turns, is not for this reader:
+//! [`parked::Parked`] holds `since`, and skips what comes before it. The reader is
+//! parked only once the socket has taken all that history gave, and the worker
+//! takes nothing from the channel in between.
 //!
 //! **From parked to behind** ([`behind::Behind::after`]). The socket took a
 //! part of a write. The cursor goes to the event in which the write broke off,
 //! and the rest of that event goes first; everything after it is found in
-//! history, or announced as a gap if history has lost it by then. The outlet
-//! itself can break off too, when the worker is too far behind: then all of
-//! its readers go the same way, each from its own cursor.
+//! history, or announced as a gap if history has lost it by then. A worker that
+//! lags, because the channel was overwritten before it was read, sends all of its
+//! readers the same way, each from its own cursor. So does a large event of one
+//! room that history has lost before it was read, for the readers of that room.
 //!
-//! Nothing is lost at either seam and nothing is doubled, whatever a socket
+//! Nothing is lost at either transition and nothing is doubled, whatever a socket
 //! takes and whenever; `tests.rs` plays that against a plain model.
+//!
+//! No order is shared outside a lock: position, history and channel change under
+//! the hub's lock, a mailbox and a pipe have a lock each. What is atomic beside
+//! that are flags that are never unset, and sums that order nothing.
 //!
 //! [`Subscription::catch_up`]: crate::chat::Subscription::catch_up
 

@@ -18,7 +18,7 @@ pub(super) struct Parked<S> {
     /// A seq: of its rooms' messages it needs none up to here, and has none
     /// after. A message of which the socket took a part counts.
     pub(super) cursor: u64,
-    /// The position in the outlet of the first event that is for it: what
+    /// The position in the channel of the first event that is for it: what
     /// stands before is in what history gave, or was never for it.
     pub(super) since: u64,
     /// When the reader was given something last.
@@ -28,7 +28,7 @@ pub(super) struct Parked<S> {
 /// One event of a turn.
 #[derive(Debug)]
 pub(super) struct Event {
-    /// Its position in the outlet.
+    /// Its position in the channel.
     pub(super) position: u64,
     /// As they are written, framed.
     pub(super) bytes: Bytes,

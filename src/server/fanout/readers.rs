@@ -7,21 +7,22 @@
 
 mod clock;
 mod counting;
+mod incoming;
 mod pauses;
 mod seams;
-mod taken;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use slab::Slab;
 
 pub(super) use self::clock::tick;
-use self::taken::Taken;
+pub(super) use self::incoming::Received;
+use self::incoming::{Incoming, Next};
 use super::super::handoff::Handoff;
 use super::behind::{Behind, Step};
 use super::counts::Counts;
@@ -31,20 +32,26 @@ use super::mailbox::Permit;
 use super::pace::Pace;
 use super::socket::{Socket, read_junk};
 use super::{KEPT_PLACES, more_places};
-use crate::chat::{Lagged, Membership, News, Outlet, OutletBounds};
+use crate::chat::{Membership, RoomKey};
 use crate::http::{App, StreamGuard, bye};
 
-/// How far a worker may be behind what is said before its readers are served
-/// from history: one long round of writes to all of them.
-pub(super) const BOUNDS: OutletBounds = OutletBounds {
-    events: 4096,
-    bytes: 4 << 20,
-};
+/// Most events that a turn takes out of the channel: those of rooms without live
+/// readers here cost a turn nothing else.
+const TAKEN_AT_ONCE: usize = 4096;
+
+/// What the channel can't give any more: its readers go back to history.
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    /// Events of one room.
+    Room(RoomKey),
+    /// Events of any room.
+    All,
+}
+
 /// All readers of one worker.
 #[derive(Debug)]
 pub(super) struct Readers<S: Socket> {
     app: Arc<App>,
-    outlet: Arc<Outlet>,
     places: Slab<Place<S>>,
     groups: Groups<S>,
     /// Readers that are behind and may write, in their order. Who is in it
@@ -56,7 +63,7 @@ pub(super) struct Readers<S: Socket> {
     turns: Option<Vec<(Instant, usize)>>,
     /// When the clock was looked at last.
     ticked: Instant,
-    taken: Taken,
+    incoming: Incoming,
     pace: Pace,
     left: Vec<Left<S>>,
     /// When the messages of this turn were said.
@@ -85,8 +92,7 @@ pub(super) const PLACE_BYTES: usize = size_of::<Place<super::transport::Transpor
 enum State<S> {
     /// Where in the groups, and its place in its rooms.
     Parked {
-        group: usize,
-        index: usize,
+        place: InGroup,
         membership: Membership,
     },
     Behind(Box<Behind<S>>),
@@ -94,25 +100,45 @@ enum State<S> {
     Moving,
 }
 
+/// Where a live reader is in its group. As small as it can be: there is one for
+/// each reader.
+#[derive(Debug, Clone, Copy)]
+struct InGroup {
+    group: u32,
+    index: u32,
+}
+
+impl InGroup {
+    fn new(group: usize, index: usize) -> Self {
+        let small = |number| u32::try_from(number).expect("there are fewer than 2^32 readers");
+        Self {
+            group: small(group),
+            index: small(index),
+        }
+    }
+
+    fn group(self) -> usize {
+        self.group as usize
+    }
+
+    fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
 impl<S: Socket> Readers<S> {
-    pub(super) fn new(
-        app: Arc<App>,
-        bounds: OutletBounds,
-        counts: Arc<Counts>,
-        now: Instant,
-    ) -> Self {
-        let outlet = Arc::new(Outlet::new(bounds));
-        counts.watch(Arc::downgrade(&outlet));
+    pub(super) fn new(app: Arc<App>, counts: Arc<Counts>, now: Instant) -> Self {
+        let incoming = Incoming::new(&app.hub);
+        counts.read_to(incoming.position());
         Self {
             app,
-            outlet,
+            incoming,
             places: Slab::new(),
             groups: Groups::new(),
             able: VecDeque::new(),
             pauses: BTreeSet::new(),
             turns: None,
             ticked: now,
-            taken: Taken::default(),
             pace: Pace::default(),
             left: Vec::new(),
             said: Vec::new(),
@@ -128,12 +154,6 @@ impl<S: Socket> Readers<S> {
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.places.capacity() + self.able.capacity()
-    }
-
-    /// How many rooms tell this worker what happens.
-    #[cfg(test)]
-    pub(super) fn rooms_heard(&self) -> usize {
-        Arc::strong_count(&self.outlet) - 1
     }
 
     /// What the next reader will be called.
@@ -171,8 +191,8 @@ impl<S: Socket> Readers<S> {
             return;
         };
         let socket = match &mut place.state {
-            State::Parked { group, index, .. } => {
-                &mut self.groups.get_mut(*group).readers[*index].socket
+            State::Parked { place, .. } => {
+                &mut self.groups.get_mut(place.group()).readers[place.index()].socket
             }
             State::Behind(behind) => &mut behind.socket,
             State::Moving => return,
@@ -182,30 +202,46 @@ impl<S: Socket> Readers<S> {
         }
     }
 
-    /// Takes what was said since the last time, and writes it to all parked
-    /// readers, or the first of it. Pending when there was nothing.
-    pub(super) fn tell(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        if self.taken.events.is_empty() {
-            match ready!(self.outlet.poll_take(cx, &mut self.taken.events)) {
-                Ok(first) => self.taken.first = first,
-                Err(Lagged) => {
-                    self.unpark_all(now);
-                    return Poll::Ready(());
-                }
-            }
-        }
-        self.taken.tell(|position, live| {
-            let told = self.groups.tell(position, live);
-            if told && matches!(live.news, News::Update(_)) {
-                self.said.push(live.at);
-            }
-            told
-        });
+    /// Takes what happened since the last time out of the channel, or the first of
+    /// it, and writes it to all live readers. Pending when there was nothing.
+    pub(super) fn deliver(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let (taken, lost) = self.receive(cx);
         while let Some(group) = self.groups.write_next(now, &mut self.pace, &mut self.left) {
             self.settle(group, now);
         }
         self.count_times();
-        Poll::Ready(())
+        // Only now: what came before what was lost is written.
+        match lost {
+            Some(Lost::All) => self.unpark_all(now),
+            Some(Lost::Room(room)) => self.unpark_room(room, now),
+            None => {}
+        }
+        match taken {
+            0 => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Takes down what goes into this turn. How many events were taken out of the
+    /// channel, and what was found to be lost.
+    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<Lost>) {
+        for taken in 0..TAKEN_AT_ONCE {
+            let is_live = |room| self.groups.has(room);
+            match self.incoming.poll_next(cx, &self.app.hub, is_live) {
+                Poll::Pending => return (taken, None),
+                Poll::Ready(Next::NotForUs) => {}
+                Poll::Ready(Next::Lost(room)) => return (taken + 1, Some(Lost::Room(room))),
+                Poll::Ready(Next::Lagged) => return (taken + 1, Some(Lost::All)),
+                Poll::Ready(Next::Event(event)) => {
+                    if !self.groups.note(&event) {
+                        self.incoming.hold(event);
+                        return (taken + 1, None);
+                    }
+                    self.said.extend(event.seq.map(|_| event.at));
+                }
+            }
+        }
+        (TAKEN_AT_ONCE, None)
     }
 
     /// Lets so many of those who are behind write once. Whether there are more.
@@ -230,21 +266,13 @@ impl<S: Socket> Readers<S> {
         }
         let config = &self.app.config;
         self.pace.wrote();
-        let told = &mut self.pace.told;
-        match behind.step(&self.outlet, now, told, || bye(config)) {
-            (Step::Whole, Some(live)) => self.park(token, live),
-            (step, live) => {
-                if let Some(live) = live {
-                    self.detach_unused(token, &live);
-                }
-                match step {
-                    Step::Again | Step::Whole => self.queue(token),
-                    Step::Wait => {}
-                    Step::Pause(until) => self.pause(token, until),
-                    Step::Ended => self.end(token),
-                    Step::Gone(error) => self.lose(token, &error),
-                }
-            }
+        match behind.step(now, &mut self.pace.told, || bye(config)) {
+            Step::Again => self.queue(token),
+            Step::Wait => {}
+            Step::Pause(until) => self.pause(token, until),
+            Step::Live(live) => self.park(token, live),
+            Step::Ended => self.end(token),
+            Step::Gone(error) => self.lose(token, &error),
         }
     }
 
@@ -295,9 +323,9 @@ impl<S: Socket> Readers<S> {
     fn remove(&mut self, token: usize) {
         let place = self.places.remove(token);
         match place.state {
-            State::Parked { group, index, .. } => {
-                drop(self.take_out(group, index));
-                self.remove_if_empty(group);
+            State::Parked { place, .. } => {
+                drop(self.take_out(place));
+                self.groups.remove_if_empty(place.group());
             }
             State::Behind(behind) => {
                 if let Some(until) = behind.paused {
@@ -321,21 +349,5 @@ impl<S: Socket> Readers<S> {
             self.places.shrink_to_fit();
         }
         self.able.shrink_to(KEPT_PLACES);
-    }
-}
-
-impl<S: Socket> Drop for Readers<S> {
-    fn drop(&mut self) {
-        for group in self.groups.numbers() {
-            let rooms = Arc::clone(&self.groups.get_mut(group).audience.rooms);
-            self.app.hub.detach(&rooms, &self.outlet);
-        }
-        // A panic may have come between going live and being parked.
-        for (_, place) in &self.places {
-            if let State::Behind(behind) = &place.state {
-                let rooms = behind.subscription.membership().rooms();
-                self.app.hub.detach(rooms, &self.outlet);
-            }
-        }
     }
 }

@@ -1,3 +1,4 @@
+mod channel;
 mod counting;
 mod ending;
 mod leaving;
@@ -20,8 +21,7 @@ use super::readers::{Readers, tick};
 use super::socket::Socket;
 use super::*;
 use crate::chat::{
-    Backlog, Draft, MessageText, OutletBounds, RoomList, RoomName, Subscribe, Subscription,
-    UserName,
+    Backlog, Draft, MessageText, RoomList, RoomName, Subscribe, Subscription, UserName,
 };
 use crate::config::Config;
 use crate::http::StreamHandoff;
@@ -37,15 +37,11 @@ struct Bench<S: Socket = Fake> {
 }
 
 impl<S: Socket> Bench<S> {
-    fn of(app: &Arc<App>, events: usize) -> Self {
-        let bounds = OutletBounds {
-            events,
-            bytes: 1 << 20,
-        };
+    fn of(app: &Arc<App>) -> Self {
         let (counts, now) = (Arc::<Counts>::default(), Instant::now());
         Self {
             app: Arc::clone(app),
-            readers: Readers::new(Arc::clone(app), bounds, Arc::clone(&counts), now),
+            readers: Readers::new(Arc::clone(app), Arc::clone(&counts), now),
             tasks: TaskTracker::new(),
             load: Arc::default(),
             counts,
@@ -64,14 +60,14 @@ impl<S: Socket> Bench<S> {
     }
 
     fn work_once(&mut self) -> bool {
-        let told = self.tell();
+        let delivered = self.deliver();
         self.readers.end_pauses(self.now);
-        self.readers.catch_up(2, self.now) || told
+        self.readers.catch_up(2, self.now) || delivered
     }
 
-    fn tell(&mut self) -> bool {
+    fn deliver(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        matches!(self.readers.tell(&mut cx, self.now), Poll::Ready(()))
+        matches!(self.readers.deliver(&mut cx, self.now), Poll::Ready(()))
     }
 
     /// Time passes; a drain that has begun goes on.
@@ -89,7 +85,7 @@ impl Bench {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
-        Self::of(&Arc::new(App::new(config).unwrap()), 4096)
+        Self::of(&Arc::new(App::new(config).unwrap()))
     }
 
     fn add(&mut self, subscription: Subscription) -> (usize, Client) {

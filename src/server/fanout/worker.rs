@@ -1,4 +1,4 @@
-//! One worker: a thread that waits for its sockets, its outlet and its mailbox,
+//! One worker: a thread that waits for its sockets, the channel and its mailbox,
 //! and lets [`Readers`] do the rest.
 
 use std::io;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::mailbox::{Arrival, Mailbox};
-use super::readers::{BOUNDS, Readers, tick};
+use super::readers::{Readers, tick};
 use super::transport::Transport;
 use crate::http::App;
 
@@ -64,7 +64,7 @@ impl<'a> Worker<'a> {
     fn new(app: Arc<App>, mailbox: &'a Arc<Mailbox>, poll: &'a mut Poll) -> Self {
         let now = Instant::now();
         Self {
-            readers: Readers::new(Arc::clone(&app), BOUNDS, Arc::clone(&mailbox.counts), now),
+            readers: Readers::new(Arc::clone(&app), Arc::clone(&mailbox.counts), now),
             app,
             mailbox,
             poll,
@@ -100,7 +100,7 @@ impl<'a> Worker<'a> {
     fn turn(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         let now = Instant::now();
         let mut busy = self.welcome(now);
-        busy |= self.readers.tell(cx, now).is_ready();
+        busy |= self.readers.deliver(cx, now).is_ready();
         let next_end = self.end(now);
         if now >= self.next_tick {
             self.readers.tick(now);

@@ -34,9 +34,9 @@ impl Collector for Sources {
         self.presence(&mut page, &totals)?;
         self.messages(&mut page, &totals)?;
         self.resume(&mut page, &totals)?;
-        self.trouble(&mut page, &totals)?;
+        self.trouble(&mut page)?;
         self.times(&mut page)?;
-        self.workers(&mut page)?;
+        self.workers(&mut page, &totals)?;
         self.process(&mut page)
     }
 }
@@ -139,10 +139,9 @@ impl Sources {
         )
     }
 
-    fn trouble(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
-        let readers = self.sum(|worker| &worker.fell_behind) + totals.overrun;
+    fn trouble(&self, page: &mut Page<'_>) -> fmt::Result {
         let lags = [
-            ("reader", readers),
+            ("reader", self.sum(|worker| &worker.fell_behind)),
             ("worker", self.sum(|worker| &worker.lags)),
         ];
         page.counters(
@@ -214,8 +213,12 @@ impl Sources {
         )
     }
 
-    fn workers(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn workers(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
         let workers = || self.fanout.workers().enumerate();
+        let waiting = |counts: &Counts| {
+            let read = counts.position.load(Ordering::Relaxed);
+            totals.sent_events.saturating_sub(read)
+        };
         page.gauges(
             "sse_chat_worker_readers",
             "Readers of each worker",
@@ -226,7 +229,7 @@ impl Sources {
             "sse_chat_worker_waiting_events",
             "Events that wait for each worker",
             "worker",
-            workers().map(|(number, (_, counts))| (number, counts.waiting() as u64)),
+            workers().map(|(number, (_, counts))| (number, waiting(counts))),
         )?;
         let busy = |counts: &Counts| Duration::from_nanos(counts.busy.load(Ordering::Relaxed));
         page.counters(

@@ -23,5 +23,6 @@ impl<S: Socket> Readers<S> {
     /// Adds what was written since the last time to what is counted.
     pub(in super::super) fn count_told(&mut self) {
         self.counts.told(std::mem::take(&mut self.pace.told));
+        self.counts.read_to(self.incoming.position());
     }
 }

@@ -11,8 +11,8 @@ use super::super::behind::Behind;
 use super::super::group::{Audience, Left};
 use super::super::parked::Parked;
 use super::super::socket::Socket;
-use super::{Readers, State};
-use crate::chat::{LiveFrom, RoomName};
+use super::{InGroup, Readers, State};
+use crate::chat::{LiveFrom, RoomKey};
 
 impl<S: Socket> Readers<S> {
     /// From behind to parked: it went live, and took all that came before.
@@ -39,8 +39,7 @@ impl<S: Socket> Readers<S> {
         let (group, index) = self.groups.park(audience, live.rooms, reader);
         membership.share_rooms(&self.groups.get_mut(group).audience.rooms);
         self.places[token].state = State::Parked {
-            group,
-            index,
+            place: InGroup::new(group, index),
             membership,
         };
     }
@@ -66,8 +65,8 @@ impl<S: Socket> Readers<S> {
         }
         let left = std::mem::take(&mut self.left);
         for (at, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
-            if let State::Parked { index, .. } = &mut self.places[reader.token].state {
-                *index = at;
+            if let State::Parked { place, .. } = &mut self.places[reader.token].state {
+                *place = InGroup::new(group, at);
             }
         }
         let presence = self.groups.get_mut(group).audience.presence;
@@ -84,19 +83,17 @@ impl<S: Socket> Readers<S> {
                 }
             }
         }
-        self.remove_if_empty(group);
+        self.groups.remove_if_empty(group);
     }
 
     pub(super) fn unpark(&mut self, token: usize, now: Instant) {
-        let Some(State::Parked { group, index, .. }) =
-            self.places.get(token).map(|place| &place.state)
+        let Some(&State::Parked { place, .. }) = self.places.get(token).map(|place| &place.state)
         else {
             return;
         };
-        let (group, index) = (*group, *index);
-        let (reader, presence) = self.take_out(group, index);
+        let (reader, presence) = self.take_out(place);
         self.fall_behind(reader, presence, Bytes::new(), now);
-        self.remove_if_empty(group);
+        self.groups.remove_if_empty(place.group());
     }
 
     /// The worker missed something. For each reader that is a moment under the
@@ -108,51 +105,35 @@ impl<S: Socket> Readers<S> {
             "a worker is behind; its readers go on from history"
         );
         for group in self.groups.numbers() {
-            let presence = self.groups.get_mut(group).audience.presence;
-            for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
-                self.fall_behind(reader, presence, Bytes::new(), now);
-            }
-            self.remove_if_empty(group);
+            self.unpark_group(group, now);
         }
+    }
+
+    /// The worker missed something of one room.
+    pub(super) fn unpark_room(&mut self, room: RoomKey, now: Instant) {
+        tracing::debug!("history has lost a large event; readers of its room go back to it");
+        for group in self.groups.of_room(room) {
+            self.unpark_group(group, now);
+        }
+    }
+
+    fn unpark_group(&mut self, group: usize, now: Instant) {
+        let presence = self.groups.get_mut(group).audience.presence;
+        for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
+            self.fall_behind(reader, presence, Bytes::new(), now);
+        }
+        self.groups.remove_if_empty(group);
     }
 
     /// Takes a reader out of its group.
-    pub(super) fn take_out(&mut self, group: usize, index: usize) -> (Parked<S>, bool) {
-        let group = self.groups.get_mut(group);
+    pub(super) fn take_out(&mut self, from: InGroup) -> (Parked<S>, bool) {
+        let group = self.groups.get_mut(from.group());
         let presence = group.audience.presence;
-        let (reader, moved) = group.remove(index);
-        if let Some(State::Parked { index: at, .. }) =
-            moved.map(|token| &mut self.places[token].state)
+        let (reader, moved) = group.remove(from.index());
+        if let Some(State::Parked { place, .. }) = moved.map(|token| &mut self.places[token].state)
         {
-            *at = index;
+            *place = from;
         }
         (reader, presence)
-    }
-
-    pub(super) fn remove_if_empty(&mut self, group: usize) {
-        let unused = self.groups.remove_if_empty(group);
-        self.detach(&unused);
-    }
-
-    /// A reader went live and could not be parked: its rooms have nobody here,
-    /// perhaps.
-    pub(super) fn detach_unused(&mut self, token: usize, live: &LiveFrom) {
-        let Some(behind) = self.behind(token) else {
-            return;
-        };
-        let names = Arc::clone(behind.subscription.membership().rooms());
-        let unused: Vec<RoomName> = names
-            .iter()
-            .zip(&live.rooms)
-            .filter(|&(_, &key)| !self.groups.has(key))
-            .map(|(name, _)| name.clone())
-            .collect();
-        self.detach(&unused);
-    }
-
-    fn detach(&self, unused: &[RoomName]) {
-        if !unused.is_empty() {
-            self.app.hub.detach(unused, &self.outlet);
-        }
     }
 }

@@ -15,11 +15,11 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    pub(super) fn of(app: &Arc<App>, events: usize) -> Self {
+    pub(super) fn of(app: &Arc<App>) -> Self {
         let poll = mio::Poll::new().unwrap();
         let mailbox = Mailbox::new(poll.registry(), mio::Token(0)).unwrap();
         Self {
-            bench: Bench::of(app, events),
+            bench: Bench::of(app),
             mailbox: Arc::new(mailbox),
             _poll: poll,
         }
@@ -73,7 +73,7 @@ pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, Cut>> {
 fn with_history() -> Pipes {
     let app = Arc::new(App::new(Config::default()).unwrap());
     (1..=100).for_each(|number| say(&app, "a", &format!("n {number} {}", "x".repeat(1000))));
-    Pipes::of(&app, 4096)
+    Pipes::of(&app)
 }
 
 /// A reader of room `a` from its beginning.
@@ -118,7 +118,7 @@ fn a_body_may_be_dropped_at_every_point() {
         |pipes, body| {
             drop(pipes.read_all(body));
             say(&pipes.bench.app, "a", "live");
-            pipes.bench.tell();
+            pipes.bench.deliver();
         },
     ];
     for (number, reach) in points.into_iter().enumerate() {

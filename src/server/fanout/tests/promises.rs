@@ -35,8 +35,7 @@ impl Workers {
 impl Transport for Workers {
     fn of(app: &Arc<App>) -> Self {
         Self {
-            // Few, so that the worker itself is too slow now and then.
-            bench: Bench::of(app, 20),
+            bench: Bench::of(app),
             clients: HashMap::new(),
             gone: Vec::new(),
         }
@@ -114,7 +113,7 @@ impl Bodies {
 impl Transport for Bodies {
     fn of(app: &Arc<App>) -> Self {
         Self {
-            pipes: Pipes::of(app, 20),
+            pipes: Pipes::of(app),
             bodies: HashMap::new(),
         }
     }

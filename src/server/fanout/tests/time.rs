@@ -111,12 +111,12 @@ fn a_reader_that_does_not_even_take_pings_is_let_go() {
 
 #[test]
 fn what_happens_in_one_room_delays_no_ping_in_another() {
-    let mut bench = Bench::of(&Arc::new(App::new(Config::default()).unwrap()), 5);
+    let mut bench = Bench::new(|config| config.fanout_queue = 4);
     let mut quiet = bench.reader("b").1;
     let _busy = bench.reader("a");
     for _ in 0..2 {
         bench.pass(Duration::from_secs(7));
-        // More than the worker's outlet takes.
+        // More than the channel holds.
         (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
         bench.work();
     }

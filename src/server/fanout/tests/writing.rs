@@ -37,7 +37,7 @@ fn a_turn_is_one_write_for_each_reader() {
     }
     let mut late = Vec::new();
     for turn in 1..=3 {
-        assert!(bench.tell());
+        assert!(bench.deliver());
         for client in &clients {
             assert_eq!(client.wire.borrow().writes, turn);
         }
@@ -70,7 +70,7 @@ fn a_turn_is_bounded_when_each_reader_has_rooms_of_its_own() {
     bench.work();
     clients.iter_mut().for_each(|client| drop(text(client)));
     (1..=300).for_each(|n| bench.say("all", &format!("n {n}")));
-    assert!(bench.tell());
+    assert!(bench.deliver());
     let first: Vec<Vec<usize>> = clients.iter_mut().map(|c| numbers(&text(c))).collect();
     assert!(first.iter().all(|got| *got == first[0]));
     assert!((1..300).contains(&first[0].len()), "{}", first[0].len());
@@ -121,16 +121,7 @@ fn the_first_write_has_the_head_and_all_that_there_is() {
 
 #[test]
 fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
-    let mut bench = Bench::new(|_| {});
-    bench.readers = Readers::new(
-        Arc::clone(&bench.app),
-        OutletBounds {
-            events: 5,
-            bytes: 1 << 20,
-        },
-        Arc::clone(&bench.counts),
-        bench.now,
-    );
+    let mut bench = Bench::new(|config| config.fanout_queue = 4);
     let mut clients = [bench.reader("a").1, bench.reader("b").1];
     (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
     bench.work();
@@ -160,7 +151,7 @@ fn a_slow_reader_of_many_rooms_is_told_of_their_members_once() {
         told += &text(&mut client);
     }
     assert_eq!(told.matches("event: presence\n").count(), 3, "{told}");
-    // It is parked: what is said comes by the outlet, in one write.
+    // It is parked: what is said comes through the channel, in one write.
     client.wire.borrow_mut().room = usize::MAX;
     client.wire.borrow_mut().writes = 0;
     (1..=5).for_each(|n| bench.say("b", &format!("n {n}")));
@@ -224,7 +215,7 @@ fn a_storm_of_readers_that_come_back_takes_turns_with_what_is_said() {
     while bench.readers.catch_up(10, bench.now) {
         turns += 1;
         bench.say("b", &format!("n {turns}"));
-        assert!(bench.tell());
+        assert!(bench.deliver());
         assert_eq!(numbers(&text(&mut live)), [turns]);
         let written = |client: &&Client| client.wire.borrow().writes > 0;
         assert!(storm.iter().filter(written).count() <= 10 * turns);

@@ -1,0 +1,105 @@
+//! What a worker receives: events of the channel, each with its bytes.
+
+use std::task::{Context, Poll, ready};
+
+use tokio::time::Instant;
+
+use crate::chat::{Envelope, Feed, Frame, Hub, Lagged, RoomEvent, RoomKey};
+use crate::sse;
+
+/// An event for the readers of a room.
+#[derive(Debug)]
+pub(in super::super) struct Received {
+    /// Its place in the channel.
+    pub(in super::super) position: u64,
+    pub(in super::super) room: RoomKey,
+    pub(in super::super) event: sse::Encoded,
+    /// Of a message.
+    pub(in super::super) seq: Option<u64>,
+    /// When it happened.
+    pub(in super::super) at: Instant,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Event(Received),
+    /// An event of a room of which no reader is live here.
+    NotForUs,
+    /// History has lost a large event of this room before it was read.
+    Lost(RoomKey),
+    /// The channel was overwritten before it was read.
+    Lagged,
+}
+
+/// The worker's receiver.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    feed: Feed,
+    /// Received, with no place left in its turn. At most this one is in memory
+    /// beside the channel.
+    held: Option<Received>,
+}
+
+impl Incoming {
+    pub(super) fn new(hub: &Hub) -> Self {
+        Self {
+            feed: hub.feed(),
+            held: None,
+        }
+    }
+
+    /// The next event. `is_live` says whether a room has live readers here.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        hub: &Hub,
+        is_live: impl FnOnce(RoomKey) -> bool,
+    ) -> Poll<Next> {
+        if let Some(held) = self.held.take() {
+            return Poll::Ready(Next::Event(held));
+        }
+        Poll::Ready(match ready!(self.feed.poll_next(cx)) {
+            Ok(envelope) if is_live(envelope.room) => look_up(envelope, hub),
+            Ok(_) => Next::NotForUs,
+            Err(Lagged) => Next::Lagged,
+        })
+    }
+
+    /// Gives an event back, as the next one.
+    pub(super) fn hold(&mut self, event: Received) {
+        self.held = Some(event);
+    }
+
+    /// How many events were read, counted as their positions are.
+    pub(super) fn position(&self) -> u64 {
+        self.feed.position() - u64::from(self.held.is_some())
+    }
+}
+
+/// The event with its bytes, also if only its marker was in the channel.
+fn look_up(envelope: Envelope, hub: &Hub) -> Next {
+    let Envelope {
+        position,
+        room,
+        event,
+        at,
+    } = envelope;
+    let of_frame = |frame: Frame| (frame.event().clone(), Some(frame.seq()));
+    let found = match event {
+        RoomEvent::Update(frame) => Some(of_frame(frame)),
+        RoomEvent::Presence(event) => Some((event, None)),
+        RoomEvent::LargeUpdate(marker) => hub.entry(&marker.room, marker.seq).map(of_frame),
+        RoomEvent::LargePresence(room) => hub.presence_event(&room).map(|event| (event, None)),
+    };
+    match found {
+        Some((event, seq)) => Next::Event(Received {
+            position,
+            room,
+            event,
+            seq,
+            at,
+        }),
+        None => Next::Lost(room),
+    }
+}

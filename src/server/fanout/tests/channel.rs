@@ -1,0 +1,158 @@
+//! What a worker gets through the channel, and what it does when that is not all.
+
+use super::*;
+use crate::chat::MAX_INLINE_BYTES;
+
+/// A text that is too large for the channel.
+fn large(number: usize) -> String {
+    format!("n {number} {}", "x".repeat(MAX_INLINE_BYTES))
+}
+
+#[test]
+fn readers_of_a_room_on_every_worker_get_its_messages_and_no_others() {
+    let mut bench = Bench::new(|_| {});
+    let mut other = Bench::of(&bench.app);
+    let mut clients = [
+        bench.reader("a").1,
+        other.reader("a").1,
+        other.reader("b").1,
+    ];
+    bench.say("a", "n 1");
+    bench.say("b", "n 2");
+    bench.work();
+    other.work();
+    let read: Vec<_> = clients
+        .iter_mut()
+        .map(|client| numbers(&text(client)))
+        .collect();
+    assert_eq!(read, [vec![1], vec![1], vec![2]]);
+}
+
+#[test]
+fn nothing_is_sent_for_a_room_without_readers() {
+    let mut bench = Bench::new(|_| {});
+    let sent = || bench.app.hub.totals().sent_events;
+    bench.say("b", "n 1");
+    assert_eq!(sent(), 0);
+    let (token, client) = bench.reader("b");
+    bench.say("b", "n 2");
+    assert_eq!(bench.app.hub.totals().sent_events, 1);
+    bench.hang_up(token, &client);
+    bench.say("b", "n 3");
+    assert_eq!(bench.app.hub.totals().sent_events, 1);
+}
+
+#[test]
+fn a_large_message_comes_from_history_in_its_place() {
+    let mut bench = Bench::new(|_| {});
+    let mut client = bench.reader("a").1;
+    bench.say("a", "n 1");
+    bench.say("a", &large(2));
+    bench.say("a", "n 3");
+    bench.work();
+    assert_eq!(numbers(&text(&mut client)), [1, 2, 3]);
+    assert_eq!(bench.app.hub.totals().replayed, 0, "nobody went back");
+}
+
+#[test]
+fn a_large_message_that_history_has_lost_sends_readers_of_its_room_back() {
+    let mut bench = Bench::new(|config| config.history = 2);
+    let (mut loud, mut quiet) = (bench.reader("a").1, bench.reader("b").1);
+    bench.say("b", "n 1");
+    bench.say("a", &large(1));
+    (2..=4).for_each(|n| bench.say("a", &format!("n {n}")));
+    bench.say("b", "n 2");
+    bench.work();
+    let loud = text(&mut loud);
+    assert_eq!(numbers(&loud), [3, 4]);
+    assert!(
+        loud.contains(r#""reason":"lagged","lost":2,"next":3"#),
+        "{loud}"
+    );
+    let quiet = text(&mut quiet);
+    assert_eq!(numbers(&quiet), [1, 2]);
+    assert!(
+        !quiet.contains("event: gap"),
+        "its room lost nothing: {quiet}"
+    );
+}
+
+#[test]
+fn a_large_presence_event_is_the_list_as_it_is_when_it_is_written() {
+    let mut bench = Bench::new(|_| {});
+    let mut watcher = {
+        let (_, client) = bench.add(watch(&bench.app));
+        client.wire.borrow_mut().room = usize::MAX;
+        client
+    };
+    bench.work();
+    text(&mut watcher);
+    // Together more than the channel takes in one event.
+    let enter = |number| {
+        subscribe(
+            &bench.app,
+            &["a"],
+            Some(&format!("{number} {}", "n".repeat(28))),
+        )
+    };
+    let mut members: Vec<Subscription> = (0..150).map(enter).collect();
+    bench.app.hub.tick();
+    members.push(enter(150));
+    bench.work();
+    let text = text(&mut watcher);
+    assert!(text.contains(r#""count":151,"members":["#), "{text}");
+    assert_eq!(text.matches(r#""name":"#).count(), 151);
+}
+
+/// A stream of room `a` without a name that gets presence events.
+fn watch(app: &App) -> Subscription {
+    let wish = Subscribe {
+        rooms: RoomName::parse("a").unwrap().into(),
+        cursor: None,
+        backlog: Backlog::Last(0),
+        name: None,
+        presence: true,
+    };
+    app.hub.subscribe(wish).unwrap()
+}
+
+#[test]
+fn presence_of_many_rooms_pushes_no_message_out_of_the_channel() {
+    let mut bench = Bench::new(|config| config.fanout_queue = 64);
+    let mut client = bench.reader("a").1;
+    let rooms: Vec<String> = (0..100).map(|number| format!("room{number}")).collect();
+    let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
+    // A reader of all their presence, who joins them too.
+    let (_, mut watcher) = bench.add(bench.subscribe(&rooms, Some("Alice")));
+    watcher.wire.borrow_mut().room = usize::MAX;
+    bench.work();
+    let _bob = subscribe(&bench.app, &rooms, Some("Bob"));
+    bench.say("a", "n 1");
+    bench.app.hub.tick();
+    let sent = bench.app.hub.totals().sent_events;
+    assert!(
+        (2..=33).contains(&sent),
+        "{sent}: it stops at a quarter, and a slice"
+    );
+    while bench.work_once() {
+        bench.app.hub.tick();
+    }
+    assert_eq!(bench.counts.lags.load(Ordering::Relaxed), 0);
+    assert_eq!(numbers(&text(&mut client)), [1]);
+    let bobs = text(&mut watcher).matches(r#""joined":["#).count();
+    assert_eq!(bobs, 100, "each room is announced once");
+}
+
+#[test]
+fn a_worker_with_nothing_live_reads_the_channel_empty() {
+    let mut bench = Bench::new(|config| config.fanout_queue = 4);
+    let mut other = Bench::of(&bench.app);
+    let mut client = other.reader("a").1;
+    for number in 1..=20 {
+        bench.say("a", &format!("n {number}"));
+        assert!(bench.deliver(), "it was woken for it");
+        other.work();
+    }
+    assert_eq!(numbers(&text(&mut client)), (1..=20).collect::<Vec<_>>());
+    assert_eq!(bench.counts.lags.load(Ordering::Relaxed), 0);
+}

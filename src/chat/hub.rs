@@ -126,7 +126,7 @@ impl Hub {
     /// The message of `room` with this seq, unless history has lost it.
     pub fn entry(&self, room: &RoomName, seq: u64) -> Option<Frame> {
         let rooms = self.lock();
-        let mut since = rooms.get(room)?.history.since(seq - 1);
+        let mut since = rooms.get(room)?.history.since(seq.saturating_sub(1));
         since.next().filter(|frame| frame.seq() == seq).cloned()
     }
 

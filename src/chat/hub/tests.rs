@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::chat::test_reader::TestReader;
 use crate::chat::{
-    Backlog, ClientId, Delivery, Gap, GapReason, MessageText, RoomList, StayGuard, Subscribe,
-    Subscription, TooManyRooms, UserName,
+    Backlog, ClientId, Delivery, Gap, GapReason, MAX_INLINE_BYTES, MessageText, RoomEvent,
+    RoomList, StayGuard, Subscribe, Subscription, TooManyRooms, UserName,
 };
 
 fn limits() -> Limits {
@@ -666,4 +666,40 @@ async fn what_guards_a_stay_lives_until_the_name_has_left_the_last_room() {
     assert_eq!(held(), 0);
     drop(enter(&["a"], None));
     assert_eq!(held(), 0, "a stream without a name leaves nothing behind");
+}
+
+#[test]
+fn no_slot_of_the_channel_holds_more_than_its_bytes() {
+    let hub = Hub::new(Limits {
+        history: 1,
+        ..limits()
+    });
+    let _reader = attend(&hub, &["a"], None);
+    let mut feed = hub.feed();
+    let mut next = || {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match feed.poll_next(&mut cx) {
+            std::task::Poll::Ready(envelope) => envelope.unwrap().event,
+            std::task::Poll::Pending => panic!("nothing was sent"),
+        }
+    };
+    let bytes = |text: usize| say(&hub, "a", &"x".repeat(text)).event().chunk().len();
+    // Of about the same size, so that the chunk says it in as many digits.
+    let around = bytes(5000) - 5000;
+    assert!(matches!(next(), RoomEvent::Update(_)));
+    let most = MAX_INLINE_BYTES - around;
+    assert_eq!(bytes(most), MAX_INLINE_BYTES);
+    assert!(matches!(next(), RoomEvent::Update(_)));
+    let large = say(&hub, "a", &"x".repeat(most + 1));
+    let RoomEvent::LargeUpdate(marker) = next() else {
+        panic!("not a marker");
+    };
+    assert_eq!((&marker.room, marker.seq), (&room("a"), large.seq()));
+    let found = hub.entry(&marker.room, marker.seq).unwrap();
+    assert_eq!(found.seq(), large.seq());
+    say(&hub, "a", "x");
+    assert!(
+        hub.entry(&marker.room, marker.seq).is_none(),
+        "it is evicted"
+    );
 }

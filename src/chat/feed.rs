@@ -76,6 +76,11 @@ impl RoomEvent {
         }
     }
 
+    /// Whether it is for readers that get presence.
+    pub fn is_presence(&self) -> bool {
+        matches!(self, Self::Presence(_) | Self::LargePresence(_))
+    }
+
     /// A presence event, or the marker of a large one.
     pub(super) fn presence(room: &RoomName, event: sse::Encoded) -> Self {
         match event.chunk().len() <= MAX_INLINE_BYTES {
@@ -102,7 +107,8 @@ impl Channel {
     pub(super) fn new(slots: usize) -> Self {
         Self {
             sender: broadcast::channel(slots).0,
-            slots,
+            // As tokio rounds them.
+            slots: slots.next_power_of_two(),
             sent: 0,
         }
     }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::pending::{Form, Pending};
+use super::feed::MAX_INLINE_BYTES;
 use super::membership::StayGuard;
 use super::name::{RoomName, UserName};
 use crate::sse;
@@ -195,7 +196,11 @@ impl Presence {
         }
         let count = self.count();
         let event = match self.pending.form(count) {
-            Form::Difference => self.difference(room),
+            // A large one would be a list when it is written, so it costs as much.
+            Form::Difference => match self.difference(room) {
+                Some(event) if event.chunk().len() > MAX_INLINE_BYTES => self.list(room),
+                event => event,
+            },
             Form::List => self.list(room),
             Form::Count => None,
         };

@@ -357,11 +357,6 @@ impl Subscription {
         }
     }
 
-    /// The reader's place in its rooms.
-    pub fn membership(&self) -> &Membership {
-        &self.membership
-    }
-
     /// Gives up all but the reader's place in its rooms.
     pub fn into_membership(self) -> Membership {
         self.membership

@@ -75,7 +75,7 @@ impl HandoffSlot {
                 pending().await
             }
             Reply::Stream(stream) => {
-                let body = shared.fanout.take_body(*stream, &shared.tasks);
+                let body = shared.fanout.take_body(*stream);
                 gated(head, Source::Stream(body))
             }
         }

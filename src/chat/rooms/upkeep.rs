@@ -85,9 +85,8 @@ impl Rooms {
                 _ => break,
             }
         }
-        let is_crowded = self.channel.is_crowded();
         for _ in 0..EVENTS_AT_ONCE {
-            if is_crowded || !self.upkeep.may_send(now) {
+            if !self.upkeep.may_send(now) || self.channel.is_crowded() {
                 break;
             }
             self.send_first(now);
@@ -95,7 +94,7 @@ impl Rooms {
         let is_due = |(at, _): &(Instant, RoomName)| *at <= now;
         match (self.upkeep.due.first(), self.upkeep.may_send(now)) {
             (Some(first), _) if is_due(first) => Due::More,
-            (_, true) if is_crowded => Due::Presence,
+            (_, true) if self.channel.is_crowded() => Due::Presence,
             (_, true) => Due::More,
             (_, false) => Due::Nothing,
         }

@@ -9,7 +9,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::pace::Told;
 use super::parked::Parked;
-use super::socket::{Socket, Written, broken_off, write};
+use super::socket::{Socket, Written, broken_off};
 use crate::chat::{Delivery, LiveFrom, Membership, Progress, Subscription};
 use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
@@ -162,7 +162,7 @@ impl<S: Socket> Behind<S> {
         let (First::Rest(rest) | First::Bye(rest)) = &mut self.first else {
             return Step::Again;
         };
-        match write(&mut self.socket, rest) {
+        match self.socket.send_one(rest) {
             Written::All => {
                 told.add(0, rest.len());
                 self.took(now);
@@ -199,15 +199,15 @@ impl<S: Socket> Behind<S> {
         if events.is_empty() {
             return Sent::All;
         }
-        let fitting = fitting(&events);
-        let joined = join(&events[..fitting]);
-        let written = match write(&mut self.socket, &joined) {
-            Written::All if fitting == events.len() => {
+        let fitting = &events[..fitting(&events)];
+        let bytes = fitting.iter().map(Bytes::len).sum();
+        let written = match self.socket.send(fitting.iter(), || join(fitting)) {
+            Written::All if fitting.len() == events.len() => {
                 self.took(now);
-                told.add(self.hand_out(usize::MAX), joined.len());
+                told.add(self.hand_out(usize::MAX), bytes);
                 return Sent::All;
             }
-            Written::All => joined.len(),
+            Written::All => bytes,
             Written::Part(written) => written,
             Written::Gone(error) => return Sent::Gone(error),
         };

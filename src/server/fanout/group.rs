@@ -68,6 +68,11 @@ impl<S: Socket> Group<S> {
         index
     }
 
+    /// Whether an event is for its readers.
+    pub(super) fn takes(&self, is_presence: bool) -> bool {
+        !is_presence || self.audience.presence
+    }
+
     /// Whether an event of so many bytes goes into this turn's write.
     pub(super) fn has_room_for(&self, bytes: usize) -> bool {
         self.events.is_empty() || self.bytes + bytes <= MAX_WRITE_BYTES

@@ -79,9 +79,10 @@ impl<S: Socket> Groups<S> {
         self.groups.iter().map(|(number, _)| number).collect()
     }
 
-    /// Whether a reader of this room is live.
-    pub(super) fn has(&self, room: RoomKey) -> bool {
-        self.by_room.contains_key(&room)
+    /// Whether a live reader takes events of this room: messages, or presence.
+    pub(super) fn take(&self, room: RoomKey, is_presence: bool) -> bool {
+        let mut groups = self.by_room.get(&room).into_iter().flatten();
+        groups.any(|&number| self.groups[number].takes(is_presence))
     }
 
     /// The numbers of the groups of this room.
@@ -118,12 +119,12 @@ impl<S: Socket> Groups<S> {
         let Received {
             room, event, seq, ..
         } = received;
-        if !self.has_room_for(*room, event.chunk().len()) {
+        if !self.has_room_for(received) {
             return false;
         }
         for &number in self.by_room.get(room).into_iter().flatten() {
             let group = &mut self.groups[number];
-            if seq.is_none() && !group.audience.presence {
+            if !group.takes(seq.is_none()) {
                 continue;
             }
             if group.noted() == 0 {
@@ -139,11 +140,15 @@ impl<S: Socket> Groups<S> {
         true
     }
 
-    fn has_room_for(&self, room: RoomKey, bytes: usize) -> bool {
-        let Some(groups) = self.by_room.get(&room) else {
+    fn has_room_for(&self, received: &Received) -> bool {
+        let Some(groups) = self.by_room.get(&received.room) else {
             return true;
         };
-        let fits = |&number: &usize| self.groups[number].has_room_for(bytes);
+        let bytes = received.event.chunk().len();
+        let fits = |&number: &usize| {
+            let group = &self.groups[number];
+            !group.takes(received.seq.is_none()) || group.has_room_for(bytes)
+        };
         (self.noted == 0 || self.noted + groups.len() <= MAX_NOTED) && groups.iter().all(fits)
     }
 

@@ -47,11 +47,27 @@ pub(super) struct Mailbox {
 /// A reader's share of what is counted: dropped with the reader.
 #[derive(Debug)]
 pub(super) struct Permit {
+    /// `None` for a pipe: its connection stays with hyper, and has both.
+    _connection: Option<TakenConnection>,
+    load: Arc<AtomicUsize>,
+}
+
+/// What a connection leaves to the worker that takes its socket.
+#[derive(Debug)]
+pub(super) struct TakenConnection {
     /// A shutdown waits for it.
     _task: TaskTrackerToken,
-    /// Its place among all connections; `None` only in tests without sockets.
-    _connection: Option<ConnectionPermit>,
-    load: Arc<AtomicUsize>,
+    /// Its place among all connections; `None` only in tests.
+    _permit: Option<ConnectionPermit>,
+}
+
+impl TakenConnection {
+    pub(super) fn new(tasks: &TaskTracker, permit: Option<ConnectionPermit>) -> Self {
+        Self {
+            _task: tasks.token(),
+            _permit: permit,
+        }
+    }
 }
 
 impl Mailbox {
@@ -74,12 +90,8 @@ impl Mailbox {
     }
 
     /// For a reader that will be posted.
-    pub(super) fn permit(
-        &self,
-        tasks: &TaskTracker,
-        connection: Option<ConnectionPermit>,
-    ) -> Permit {
-        Permit::new(tasks, &self.load, connection)
+    pub(super) fn permit(&self, connection: Option<TakenConnection>) -> Permit {
+        Permit::new(&self.load, connection)
     }
 
     /// Adds a reader; drops it if the worker has stopped.
@@ -172,14 +184,9 @@ impl Wake for Mailbox {
 }
 
 impl Permit {
-    pub(super) fn new(
-        tasks: &TaskTracker,
-        load: &Arc<AtomicUsize>,
-        connection: Option<ConnectionPermit>,
-    ) -> Self {
+    pub(super) fn new(load: &Arc<AtomicUsize>, connection: Option<TakenConnection>) -> Self {
         load.fetch_add(1, Ordering::Relaxed);
         Self {
-            _task: tasks.token(),
             _connection: connection,
             load: Arc::clone(load),
         }

@@ -72,11 +72,13 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use mio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
 pub(super) use self::counts::Counts;
-use self::mailbox::{Arrival, Mailbox};
+use self::mailbox::{Arrival, Mailbox, TakenConnection};
+use self::pace::Told;
 pub(super) use self::pipe::{Cut, PipeBody};
 use self::transport::Transport;
 use super::handoff::Handoff;
@@ -123,20 +125,27 @@ impl Fanout {
         mailbox.post(Arrival {
             transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff,
-            permit: mailbox.permit(tasks, Some(connection)),
+            permit: mailbox.permit(Some(TakenConnection::new(tasks, Some(connection)))),
         });
     }
 
     /// Takes a reader whose connection stays with hyper: the body of its
     /// response, which holds the first event already.
-    pub(super) fn take_body(&self, stream: StreamHandoff, tasks: &TaskTracker) -> PipeBody {
+    pub(super) fn take_body(&self, stream: StreamHandoff) -> PipeBody {
         let mailbox = self.least_loaded();
-        let (mut writer, body) = pipe::pipe(mailbox);
-        let first = writer.write_first(stream.hello.text());
+        let first = stream.hello.text();
+        mailbox.counts.told(Told {
+            messages: 0,
+            bytes: first.len() as u64,
+        });
+        let (writer, body) = pipe::pipe(mailbox, first);
         mailbox.post(Arrival {
             transport: Transport::Pipe(writer),
-            handoff: Handoff { first, stream },
-            permit: mailbox.permit(tasks, None),
+            handoff: Handoff {
+                first: Bytes::new(),
+                stream,
+            },
+            permit: mailbox.permit(None),
         });
         body
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::pace::Told;
-use super::socket::{Socket, Written, broken_off, write};
+use super::socket::{Socket, Written, broken_off};
 
 /// A reader that has everything.
 #[derive(Debug)]
@@ -67,7 +67,8 @@ impl<S: Socket> Parked<S> {
         if events.is_empty() {
             return Wrote::Nothing;
         }
-        let written = match write(&mut self.socket, bytes) {
+        let framed = events.iter().map(|event| &event.bytes);
+        let written = match self.socket.send(framed, || bytes) {
             Written::All => {
                 self.quiet_since = now;
                 self.advance(events);

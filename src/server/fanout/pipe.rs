@@ -6,23 +6,26 @@
 //! worker with the reader's token, as the poll does for a TCP socket. The read
 //! half is a body: it ends when the worker has finished the stream, and fails
 //! when the write half is dropped before, so that the client sees a cut.
+//!
+//! A pipe holds whole events by reference, not copies of them: all readers of a
+//! room, and history, share their bytes. What hyper takes is joined into one piece.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 
 use super::mailbox::Mailbox;
-use super::socket::{Framing, Socket};
-use crate::http::PIECE_BYTES;
+use super::socket::{Framing, Socket, Written};
+use crate::http::{MAX_WRITE_BYTES, PIECE_BYTES};
 
-/// Most bytes that wait in a pipe. A client that takes nothing costs as much,
-/// beside the piece that hyper has taken of it and the one that it holds.
-const PIPE_BYTES: usize = PIECE_BYTES;
+/// Most bytes that wait in a pipe: one write of a worker, or one event.
+const PIPE_BYTES: usize = MAX_WRITE_BYTES;
 
 /// The stream was cut: its worker ended before the stream did, or gave the
 /// reader up.
@@ -47,29 +50,20 @@ struct Pipe {
 #[derive(Debug, Default)]
 struct State {
     /// Written and not read. Nothing is allocated while it is empty.
-    bytes: Vec<u8>,
+    events: VecDeque<Bytes>,
+    /// The sum of their bytes.
+    bytes: usize,
     end: Option<End>,
     /// The body was dropped.
     is_closed: bool,
     /// The writer found no room. The next read rings the worker.
     was_full: bool,
+    /// What was not read is thrown away when the writer is dropped.
+    is_abandoned: bool,
     /// What the worker calls the reader, once it knows it.
     token: Option<usize>,
     /// The body waits for bytes or the end.
     body: Option<Waker>,
-}
-
-impl State {
-    /// A single event takes what it needs; with more to come, all of the pipe's
-    /// room is allocated at once, so that growing never takes twice of it.
-    fn push(&mut self, bytes: &[u8]) {
-        let room = match self.bytes.is_empty() {
-            true => bytes.len(),
-            false => PIPE_BYTES - self.bytes.len(),
-        };
-        self.bytes.reserve_exact(room);
-        self.bytes.extend_from_slice(bytes);
-    }
 }
 
 /// How the write half ended.
@@ -87,13 +81,65 @@ pub(super) struct PipeWriter(Arc<Pipe>);
 #[derive(Debug)]
 pub(in crate::server) struct PipeBody(Arc<Pipe>);
 
-/// A pipe for a reader of the worker of `mailbox`.
-pub(super) fn pipe(mailbox: &Arc<Mailbox>) -> (PipeWriter, PipeBody) {
+/// A pipe for a reader of the worker of `mailbox`, with the stream's first event.
+pub(super) fn pipe(mailbox: &Arc<Mailbox>, first: Bytes) -> (PipeWriter, PipeBody) {
     let pipe = Arc::new(Pipe {
-        state: Mutex::default(),
+        state: Mutex::new(State {
+            bytes: first.len(),
+            events: VecDeque::from([first]),
+            ..State::default()
+        }),
         mailbox: Arc::clone(mailbox),
     });
     (PipeWriter(Arc::clone(&pipe)), PipeBody(pipe))
+}
+
+impl State {
+    /// Takes as many of the events as there is room for. How many bytes that was,
+    /// and whether it was all of them.
+    fn push<'a>(&mut self, events: impl Iterator<Item = &'a Bytes>) -> (usize, bool) {
+        let before = self.bytes;
+        for event in events {
+            if self.bytes > 0 && self.bytes + event.len() > PIPE_BYTES {
+                self.was_full = self.bytes == before;
+                return (self.bytes - before, false);
+            }
+            self.bytes += event.len();
+            self.events.push_back(event.clone());
+        }
+        (self.bytes - before, true)
+    }
+
+    /// Takes out a piece for hyper: at most [`PIECE_BYTES`], or one event.
+    fn pop(&mut self) -> Option<Bytes> {
+        let first = self.events.pop_front()?;
+        let mut piece = BytesMut::new();
+        let mut bytes = first.len();
+        while let Some(next) = self.events.front()
+            && bytes + next.len() <= PIECE_BYTES
+        {
+            if piece.is_empty() {
+                piece.reserve(PIECE_BYTES.min(self.bytes));
+                piece.extend_from_slice(&first);
+            }
+            piece.extend_from_slice(next);
+            bytes += next.len();
+            self.events.pop_front();
+        }
+        self.bytes -= bytes;
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+        Some(match piece.is_empty() {
+            true => first,
+            false => piece.freeze(),
+        })
+    }
+
+    fn clear(&mut self) {
+        self.events = VecDeque::new();
+        self.bytes = 0;
+    }
 }
 
 impl Pipe {
@@ -113,17 +159,16 @@ impl Pipe {
         }
         changed
     }
+
+    /// Rings the worker, if it knows the reader.
+    fn ring(&self, token: Option<usize>) {
+        if let Some(token) = token {
+            self.mailbox.ring_for(token);
+        }
+    }
 }
 
 impl PipeWriter {
-    /// Writes what fits of a stream's first event, and gives the rest back.
-    pub(super) fn write_first(&mut self, mut first: Bytes) -> Bytes {
-        // Nothing else was written, and the body is not read yet.
-        let written = self.write(&first).unwrap_or_default();
-        first.advance(written);
-        first
-    }
-
     /// From now on the worker is rung with `token`: at once, if the body is
     /// gone already.
     pub(super) fn register(&mut self, token: usize) {
@@ -131,32 +176,7 @@ impl PipeWriter {
         state.token = Some(token);
         let is_closed = state.is_closed;
         drop(state);
-        if is_closed {
-            self.0.mailbox.ring_for(token);
-        }
-    }
-}
-
-impl Write for PipeWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.0.lock();
-        if state.is_closed {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
-        let room = PIPE_BYTES.saturating_sub(state.bytes.len());
-        let written = room.min(bytes.len());
-        if written == 0 && !bytes.is_empty() {
-            state.was_full = true;
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        drop(state);
-        // Only this half adds bytes, so there is still room for them.
-        self.0.change(|state| state.push(&bytes[..written]));
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.ring(is_closed.then_some(token));
     }
 }
 
@@ -175,15 +195,28 @@ impl Socket for PipeWriter {
         Framing::Bare
     }
 
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        events: impl Iterator<Item = &'a Bytes>,
+        _: impl FnOnce() -> B,
+    ) -> Written {
+        self.0.change(|state| {
+            if state.is_closed {
+                return Written::Gone(ErrorKind::BrokenPipe.into());
+            }
+            match state.push(events) {
+                (_, true) => Written::All,
+                (bytes, false) => Written::Part(bytes),
+            }
+        })
+    }
+
     fn finish(&mut self) {
         self.0.change(|state| state.end = Some(End::Finished));
     }
 
     fn abandon(&mut self) {
-        self.0.change(|state| {
-            state.bytes = Vec::new();
-            state.end = Some(End::Cut);
-        });
+        self.0.lock().is_abandoned = true;
     }
 }
 
@@ -192,6 +225,9 @@ impl Drop for PipeWriter {
         self.0.change(|state| {
             state.token = None;
             state.end.get_or_insert(End::Cut);
+            if state.is_abandoned {
+                state.clear();
+            }
         });
     }
 }
@@ -208,27 +244,26 @@ impl http_body::Body for PipeBody {
     type Data = Bytes;
     type Error = Cut;
 
-    /// All that was written since the last time.
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let mut state = self.0.lock();
-        if !state.bytes.is_empty() {
-            let bytes = Bytes::from(std::mem::take(&mut state.bytes));
+        if let Some(piece) = state.pop() {
             let was_full = std::mem::take(&mut state.was_full);
             let token = state.token.filter(|_| was_full);
             drop(state);
-            if let Some(token) = token {
-                self.0.mailbox.ring_for(token);
-            }
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            self.0.ring(token);
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         match state.end {
             Some(End::Finished) => Poll::Ready(None),
             Some(End::Cut) => Poll::Ready(Some(Err(Cut))),
             None => {
-                state.body = Some(cx.waker().clone());
+                match &mut state.body {
+                    Some(known) => known.clone_from(cx.waker()),
+                    None => state.body = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
         }
@@ -236,7 +271,7 @@ impl http_body::Body for PipeBody {
 
     fn is_end_stream(&self) -> bool {
         let state = self.0.lock();
-        state.bytes.is_empty() && state.end == Some(End::Finished)
+        state.events.is_empty() && state.end == Some(End::Finished)
     }
 }
 
@@ -244,167 +279,13 @@ impl Drop for PipeBody {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_closed = true;
-        state.bytes = Vec::new();
+        state.clear();
         state.body = None;
         let token = state.token;
         drop(state);
-        if let Some(token) = token {
-            self.0.mailbox.ring_for(token);
-        }
+        self.0.ring(token);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    use http_body::Body as _;
-    use mio::{Poll as MioPoll, Token};
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// A pipe whose reader is `7` to its worker, and what it wakes.
-    struct Both {
-        writer: PipeWriter,
-        body: PipeBody,
-        mailbox: Arc<Mailbox>,
-        wakes: Arc<Wakes>,
-        _poll: MioPoll,
-    }
-
-    impl Both {
-        fn new() -> Self {
-            let poll = MioPoll::new().unwrap();
-            let mailbox = Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap());
-            let (mut writer, body) = pipe(&mailbox);
-            writer.register(7);
-            Self {
-                writer,
-                body,
-                mailbox,
-                wakes: Arc::default(),
-                _poll: poll,
-            }
-        }
-
-        fn read(&mut self) -> Poll<Option<Result<usize, Cut>>> {
-            let waker = Waker::from(Arc::clone(&self.wakes));
-            let frame = Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(&waker));
-            frame
-                .map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().len())))
-        }
-
-        fn write(&mut self, bytes: usize) -> Result<usize, ErrorKind> {
-            let written = self.writer.write(&vec![b'x'; bytes]);
-            written.map_err(|error| error.kind())
-        }
-
-        fn woken(&self) -> usize {
-            self.wakes.0.load(Ordering::Relaxed)
-        }
-    }
-
-    #[test]
-    fn what_is_written_comes_as_one_piece_and_wakes_the_body_once() {
-        let mut both = Both::new();
-        assert_eq!(both.read(), Poll::Pending);
-        assert_eq!((both.write(3), both.write(4)), (Ok(3), Ok(4)));
-        assert_eq!(both.woken(), 1);
-        assert_eq!(both.read(), Poll::Ready(Some(Ok(7))));
-        assert_eq!(both.read(), Poll::Pending);
-        assert_eq!(both.mailbox.rung(), [0; 0], "the writer waits for nothing");
-    }
-
-    #[test]
-    fn a_full_pipe_blocks_and_rings_when_it_is_read() {
-        let mut both = Both::new();
-        assert_eq!(both.write(PIPE_BYTES - 1), Ok(PIPE_BYTES - 1));
-        assert_eq!(both.write(2), Ok(1), "as much as fits");
-        for _ in 0..2 {
-            assert_eq!(both.write(1), Err(ErrorKind::WouldBlock));
-        }
-        assert_eq!(both.read(), Poll::Ready(Some(Ok(PIPE_BYTES))));
-        assert_eq!(both.mailbox.rung(), [7]);
-        assert_eq!(both.write(1), Ok(1));
-        assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
-        assert_eq!(both.mailbox.rung(), [0; 0]);
-    }
-
-    #[test]
-    fn a_finished_pipe_ends_after_what_was_written() {
-        let mut both = Both::new();
-        assert_eq!(both.read(), Poll::Pending);
-        both.write(1).unwrap();
-        both.writer.finish();
-        assert!(!both.body.is_end_stream());
-        assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
-        assert!(both.body.is_end_stream());
-        assert_eq!(both.read(), Poll::Ready(None));
-    }
-
-    #[test]
-    fn a_pipe_whose_writer_is_gone_fails_after_what_was_written() {
-        let mut both = Both::new();
-        assert_eq!(both.read(), Poll::Pending);
-        both.write(1).unwrap();
-        let (writer, _) = pipe(&both.mailbox);
-        drop(std::mem::replace(&mut both.writer, writer));
-        assert_eq!(both.woken(), 1);
-        assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
-        assert_eq!(both.read(), Poll::Ready(Some(Err(Cut))));
-        assert!(!both.body.is_end_stream());
-    }
-
-    #[test]
-    fn an_abandoned_pipe_fails_at_once() {
-        let mut both = Both::new();
-        both.write(1).unwrap();
-        both.writer.abandon();
-        assert_eq!(both.read(), Poll::Ready(Some(Err(Cut))));
-    }
-
-    #[test]
-    fn a_dropped_body_rings_and_takes_nothing_more() {
-        let both = Both::new();
-        let (mut writer, mailbox) = (both.writer, both.mailbox);
-        assert_eq!(
-            writer.read(&mut [0]).unwrap_err().kind(),
-            ErrorKind::WouldBlock
-        );
-        drop(both.body);
-        assert_eq!(mailbox.rung(), [7]);
-        assert_eq!(writer.read(&mut [0]).unwrap(), 0);
-        assert_eq!(
-            writer.write(b"x").unwrap_err().kind(),
-            ErrorKind::BrokenPipe
-        );
-    }
-
-    #[test]
-    fn a_body_that_is_dropped_before_the_worker_knows_it_rings_then() {
-        let both = Both::new();
-        let (mut writer, body) = pipe(&both.mailbox);
-        drop(body);
-        assert_eq!(both.mailbox.rung(), [0; 0]);
-        writer.register(9);
-        assert_eq!(both.mailbox.rung(), [9]);
-    }
-
-    #[test]
-    fn a_reader_that_ended_is_rung_for_no_more() {
-        let both = Both::new();
-        drop(both.writer);
-        drop(both.body);
-        assert_eq!(both.mailbox.rung(), [0; 0], "its token may be another's");
-    }
-}
+mod tests;

@@ -226,8 +226,8 @@ impl<S: Socket> Readers<S> {
     /// channel, and what was found to be lost.
     fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<Lost>) {
         for taken in 0..TAKEN_AT_ONCE {
-            let is_live = |room| self.groups.has(room);
-            match self.incoming.poll_next(cx, &self.app.hub, is_live) {
+            let takes = |room, is_presence| self.groups.take(room, is_presence);
+            match self.incoming.poll_next(cx, &self.app.hub, takes) {
                 Poll::Pending => return (taken, None),
                 Poll::Ready(Next::NotForUs) => {}
                 Poll::Ready(Next::Lost(room)) => return (taken + 1, Some(Lost::Room(room))),
@@ -321,8 +321,14 @@ impl<S: Socket> Readers<S> {
 
     /// A reader goes, wherever it is.
     fn remove(&mut self, token: usize) {
-        let place = self.places.remove(token);
-        match place.state {
+        let Place {
+            guard,
+            state,
+            _permit,
+            ..
+        } = self.places.remove(token);
+        drop(guard);
+        match state {
             State::Parked { place, .. } => {
                 drop(self.take_out(place));
                 self.groups.remove_if_empty(place.group());

@@ -1,5 +1,5 @@
-//! What the fan-out needs of a socket: a non-blocking one, or in tests one that
-//! takes as much as it is told to.
+//! What the fan-out needs of a socket: a non-blocking one, the write half of a
+//! pipe, or in tests one that takes as much as it is told to.
 
 use std::io::{self, Read, Write};
 
@@ -39,19 +39,33 @@ impl Framing {
 }
 
 /// A socket that never blocks.
-pub(super) trait Socket: Read + Write {
+pub(super) trait Socket: Read {
     /// How events are written to it.
     fn framing(&self) -> Framing;
+
+    /// One write of `events`. `joined` gives all of them in one piece, for
+    /// sockets that copy what they take.
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        events: impl Iterator<Item = &'a Bytes>,
+        joined: impl FnOnce() -> B,
+    ) -> Written;
+
+    /// One write of a part of an event.
+    fn send_one(&mut self, bytes: &Bytes) -> Written {
+        self.send(std::iter::once(bytes), || bytes)
+    }
 
     /// Says that no more will be written.
     fn finish(&mut self);
 
     /// Sees to it that what the other side did not take yet is thrown away
-    /// when this is dropped.
+    /// when this is dropped, and not before.
     fn abandon(&mut self);
 }
 
 /// How a write went.
+#[derive(Debug)]
 pub(super) enum Written {
     /// The socket took all of it.
     All,

@@ -50,7 +50,7 @@ impl<S: Socket> Bench<S> {
     }
 
     fn add_socket(&mut self, socket: S, handoff: Handoff) {
-        let permit = Permit::new(&self.tasks, &self.load, None);
+        let permit = Permit::new(&self.load, Some(TakenConnection::new(&self.tasks, None)));
         self.readers.add(socket, handoff, permit, self.now);
     }
 

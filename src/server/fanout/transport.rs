@@ -1,12 +1,13 @@
 //! The transports of a worker's readers.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
+use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::pipe::PipeWriter;
-use super::socket::{Framing, Socket};
+use super::socket::{Framing, Socket, Written, write};
 
 /// How a reader's stream reaches it.
 #[derive(Debug)]
@@ -43,24 +44,22 @@ impl Read for Transport {
     }
 }
 
-impl Write for Transport {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.write(bytes),
-            Self::Pipe(pipe) => pipe.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Socket for Transport {
     fn framing(&self) -> Framing {
         match self {
             Self::Tcp(_) => Framing::Chunked,
             Self::Pipe(pipe) => pipe.framing(),
+        }
+    }
+
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        events: impl Iterator<Item = &'a Bytes>,
+        joined: impl FnOnce() -> B,
+    ) -> Written {
+        match self {
+            Self::Tcp(socket) => write(socket, joined().as_ref()),
+            Self::Pipe(pipe) => pipe.send(events, joined),
         }
     }
 

@@ -177,14 +177,12 @@ impl<'a> Worker<'a> {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use mio::net::TcpStream;
-    use tokio_util::task::TaskTracker;
-
     use super::super::tests::replaying::paced;
     use super::super::tests::{connected, handoff, handoff_of, say};
     use super::*;
     use crate::chat::{ReplayBucket, ReplayBudget};
     use crate::config::Config;
+    use mio::net::TcpStream;
 
     #[test]
     fn no_worker_sleeps_before_it_has_said_the_byes_that_are_due() {
@@ -196,7 +194,7 @@ mod tests {
         mailbox.post(Arrival {
             transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff: handoff(&app),
-            permit: mailbox.permit(&TaskTracker::new(), None),
+            permit: mailbox.permit(None),
         });
         let mut cx = Context::from_waker(Waker::noop());
         while worker.turn(&mut cx) == Some(Duration::ZERO) {}
@@ -220,7 +218,7 @@ mod tests {
         mailbox.post(Arrival {
             transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff: handoff_of(&app, paced(&app, &ReplayBudget::new([bucket]))),
-            permit: mailbox.permit(&TaskTracker::new(), None),
+            permit: mailbox.permit(None),
         });
         let hour = Duration::from_secs(3600);
         worker.next_tick = Instant::now() + hour;

@@ -24,7 +24,7 @@ pub(in super::super) struct Received {
 #[derive(Debug)]
 pub(super) enum Next {
     Event(Received),
-    /// An event of a room of which no reader is live here.
+    /// An event that no live reader here takes.
     NotForUs,
     /// History has lost a large event of this room before it was read.
     Lost(RoomKey),
@@ -36,8 +36,7 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Incoming {
     feed: Feed,
-    /// Received, with no place left in its turn. At most this one is in memory
-    /// beside the channel.
+    /// Received, with no place left in its turn.
     held: Option<Received>,
 }
 
@@ -49,18 +48,21 @@ impl Incoming {
         }
     }
 
-    /// The next event. `is_live` says whether a room has live readers here.
+    /// The next event. `takes` says whether a live reader here takes messages of a
+    /// room, or presence.
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
         hub: &Hub,
-        is_live: impl FnOnce(RoomKey) -> bool,
+        takes: impl FnOnce(RoomKey, bool) -> bool,
     ) -> Poll<Next> {
         if let Some(held) = self.held.take() {
             return Poll::Ready(Next::Event(held));
         }
         Poll::Ready(match ready!(self.feed.poll_next(cx)) {
-            Ok(envelope) if is_live(envelope.room) => look_up(envelope, hub),
+            Ok(envelope) if takes(envelope.room, envelope.event.is_presence()) => {
+                look_up(envelope, hub)
+            }
             Ok(_) => Next::NotForUs,
             Err(Lagged) => Next::Lagged,
         })

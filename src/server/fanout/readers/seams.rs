@@ -111,6 +111,7 @@ impl<S: Socket> Readers<S> {
 
     /// The worker missed something of one room.
     pub(super) fn unpark_room(&mut self, room: RoomKey, now: Instant) {
+        self.counts.lags.fetch_add(1, Ordering::Relaxed);
         tracing::debug!("history has lost a large event; readers of its room go back to it");
         for group in self.groups.of_room(room) {
             self.unpark_group(group, now);

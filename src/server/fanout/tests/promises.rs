@@ -143,14 +143,18 @@ impl Transport for Bodies {
     fn read(&mut self, reader: usize, most: usize) -> Vec<u8> {
         let mut read = self.poll_body(reader, most);
         self.pipes.notice();
-        if most == usize::MAX {
-            while self.pipes.bench.work_once() {
-                read.extend(self.poll_body(reader, most));
-                self.pipes.notice();
-            }
-            read.extend(self.poll_body(reader, most));
+        if most < usize::MAX {
+            return read;
         }
-        read
+        loop {
+            let more = self.pipes.bench.work_once();
+            let piece = self.poll_body(reader, most);
+            if !more && piece.is_empty() {
+                return read;
+            }
+            read.extend(piece);
+            self.pipes.notice();
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 
-use super::super::socket::{Framing, Socket};
+use bytes::Bytes;
+
+use super::super::socket::{Framing, Socket, Written, write};
 
 /// What server and client see of the same connection.
 #[derive(Debug, Default)]
@@ -79,6 +81,14 @@ impl Write for Fake {
 impl Socket for Fake {
     fn framing(&self) -> Framing {
         Framing::Chunked
+    }
+
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        _: impl Iterator<Item = &'a Bytes>,
+        joined: impl FnOnce() -> B,
+    ) -> Written {
+        write(self, joined().as_ref())
     }
 
     fn finish(&mut self) {

@@ -1,0 +1,189 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use http_body::Body as _;
+use mio::{Poll as MioPoll, Token};
+
+use super::*;
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A pipe whose reader is `7` to its worker, and what it wakes.
+struct Both {
+    writer: PipeWriter,
+    body: PipeBody,
+    mailbox: Arc<Mailbox>,
+    wakes: Arc<Wakes>,
+    _poll: MioPoll,
+}
+
+impl Both {
+    /// Past its first event.
+    fn new() -> Self {
+        let poll = MioPoll::new().unwrap();
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap());
+        let (mut writer, body) = pipe(&mailbox, Bytes::from_static(b"hello"));
+        writer.register(7);
+        let mut both = Self {
+            writer,
+            body,
+            mailbox,
+            wakes: Arc::default(),
+            _poll: poll,
+        };
+        assert_eq!(both.read(), Poll::Ready(Some(Ok(5))));
+        both
+    }
+
+    fn read(&mut self) -> Poll<Option<Result<usize, Cut>>> {
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        let frame = Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(&waker));
+        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().len())))
+    }
+
+    /// Writes events of these sizes; how many bytes were taken.
+    fn write(&mut self, sizes: &[usize]) -> usize {
+        let events: Vec<Bytes> = sizes.iter().map(|&size| vec![b'x'; size].into()).collect();
+        match self
+            .writer
+            .send(events.iter(), || -> Bytes { unreachable!() })
+        {
+            Written::All => sizes.iter().sum(),
+            Written::Part(bytes) => bytes,
+            Written::Gone(error) => panic!("{error}"),
+        }
+    }
+
+    fn woken(&self) -> usize {
+        self.wakes.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn what_is_written_comes_as_one_piece_and_wakes_the_body_once() {
+    let mut both = Both::new();
+    assert_eq!(both.read(), Poll::Pending);
+    assert_eq!((both.write(&[3, 4]), both.write(&[5])), (7, 5));
+    assert_eq!(both.woken(), 1);
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(12))));
+    assert_eq!(both.read(), Poll::Pending);
+    assert_eq!(both.mailbox.rung(), [0; 0], "the writer waits for nothing");
+}
+
+#[test]
+fn a_piece_is_bounded_but_for_a_single_event_which_is_not_copied() {
+    let mut both = Both::new();
+    let large = Bytes::from(vec![b'x'; PIECE_BYTES + 1]);
+    both.write(&[PIECE_BYTES - 1, 1, 1]);
+    assert!(matches!(both.writer.send_one(&large), Written::All));
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(PIECE_BYTES))));
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
+    let frame = Pin::new(&mut both.body).poll_frame(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Some(Ok(frame))) = frame else {
+        panic!("nothing came");
+    };
+    assert_eq!(frame.into_data().unwrap().as_ptr(), large.as_ptr());
+}
+
+#[test]
+fn a_full_pipe_blocks_and_rings_when_it_is_read() {
+    let mut both = Both::new();
+    assert_eq!(
+        both.write(&[PIPE_BYTES - 1, 2]),
+        PIPE_BYTES - 1,
+        "whole events"
+    );
+    assert_eq!(both.write(&[2]), 0);
+    assert_eq!(both.write(&[2]), 0);
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(PIPE_BYTES - 1))));
+    assert_eq!(both.mailbox.rung(), [7]);
+    assert_eq!(both.write(&[2]), 2);
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(2))));
+    assert_eq!(both.mailbox.rung(), [0; 0]);
+}
+
+#[test]
+fn an_empty_pipe_takes_one_event_of_any_size() {
+    let mut both = Both::new();
+    assert_eq!(both.write(&[2 * PIPE_BYTES, 1]), 2 * PIPE_BYTES);
+    assert_eq!(both.write(&[1]), 0);
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(2 * PIPE_BYTES))));
+    assert_eq!(both.mailbox.rung(), [7]);
+}
+
+#[test]
+fn a_finished_pipe_ends_after_what_was_written() {
+    let mut both = Both::new();
+    assert_eq!(both.read(), Poll::Pending);
+    both.write(&[1]);
+    both.writer.finish();
+    assert!(!both.body.is_end_stream());
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
+    assert!(both.body.is_end_stream());
+    assert_eq!(both.read(), Poll::Ready(None));
+}
+
+#[test]
+fn a_pipe_whose_writer_is_gone_fails_after_what_was_written() {
+    let mut both = Both::new();
+    assert_eq!(both.read(), Poll::Pending);
+    both.write(&[1]);
+    let (writer, _) = pipe(&both.mailbox, Bytes::new());
+    drop(std::mem::replace(&mut both.writer, writer));
+    assert_eq!(both.woken(), 1);
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
+    assert_eq!(both.read(), Poll::Ready(Some(Err(Cut))));
+    assert!(!both.body.is_end_stream());
+}
+
+#[test]
+fn an_abandoned_pipe_fails_at_once_when_its_writer_is_gone() {
+    let mut both = Both::new();
+    both.write(&[1, 1]);
+    both.writer.abandon();
+    assert_eq!(both.read(), Poll::Ready(Some(Ok(2))), "not before");
+    both.write(&[1]);
+    let (writer, _) = pipe(&both.mailbox, Bytes::new());
+    drop(std::mem::replace(&mut both.writer, writer));
+    assert_eq!(both.read(), Poll::Ready(Some(Err(Cut))));
+}
+
+#[test]
+fn a_dropped_body_rings_and_takes_nothing_more() {
+    let both = Both::new();
+    let (mut writer, mailbox) = (both.writer, both.mailbox);
+    assert_eq!(
+        writer.read(&mut [0]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+    drop(both.body);
+    assert_eq!(mailbox.rung(), [7]);
+    assert_eq!(writer.read(&mut [0]).unwrap(), 0);
+    let sent = writer.send_one(&Bytes::from_static(b"x"));
+    assert!(matches!(sent, Written::Gone(error) if error.kind() == ErrorKind::BrokenPipe));
+}
+
+#[test]
+fn a_body_that_is_dropped_before_the_worker_knows_it_rings_then() {
+    let both = Both::new();
+    let (mut writer, body) = pipe(&both.mailbox, Bytes::new());
+    drop(body);
+    assert_eq!(both.mailbox.rung(), [0; 0]);
+    writer.register(9);
+    assert_eq!(both.mailbox.rung(), [9]);
+}
+
+#[test]
+fn a_reader_that_ended_is_rung_for_no_more() {
+    let both = Both::new();
+    drop(both.writer);
+    drop(both.body);
+    assert_eq!(both.mailbox.rung(), [0; 0], "its token may be another's");
+}

@@ -1,6 +1,6 @@
 // nginx, HAProxy and Caddy from Debian, run for one test by the recipes of
 // docs/proxies/. Only ports, paths and the number of connections differ from
-// the recipes.
+// the recipes, and what a test says.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -121,9 +121,10 @@ export class Front {
 
   /**
    * Starts one that ends with the test `t`.
-   * @param {string} kind one of FRONTS @param {{host: string}} server @param {{below?: '/chat/'}} [options]
+   * @param {string} kind one of FRONTS @param {{host: string}} server
+   * @param {{below?: '/chat/', changes?: [string, string][]}} [options] `changes`: what else differs from the recipe
    */
-  static async start(t, kind, server, { below } = {}) {
+  static async start(t, kind, server, { below, changes = [] } = {}) {
     const front = new Front();
     front.#kind = KINDS[kind];
     const { recipe, places, prefix } = front.#kind;
@@ -137,6 +138,7 @@ export class Front {
     let text = await readFile(new URL(recipe, RECIPES), 'utf8');
     text = replaceEach(text, places({ server: server.host, http, https, admin, folder: front.folder }));
     if (below) text = replaceEach(text, prefix);
+    text = replaceEach(text, changes);
     front.file = join(front.folder, recipe);
     await writeFile(front.file, text);
     await front.#run();

@@ -68,7 +68,8 @@ pub const LOG_FLUSH_INTERRUPTED: Duration = Duration::from_millis(100);
 
 /// Most events that may be let wait for a worker.
 pub const MAX_FANOUT_QUEUE: usize = 1 << 20;
-/// The default of [`Config::fanout_queue`]: one long round of writes.
+/// The default of [`Config::fanout_queue`]: four seconds of a thousand messages a
+/// second.
 pub const DEFAULT_FANOUT_QUEUE: usize = 4096;
 
 /// Most threads that write to readers.

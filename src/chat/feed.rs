@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_lags_is_told_once_and_gets_what_is_left() {
+    fn a_receiver_that_lags_learns_it_once_and_gets_what_is_left() {
         let mut channel = Channel::new(4);
         let mut feed = channel.feed();
         (0..6).for_each(|_| send(&mut channel));

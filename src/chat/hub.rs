@@ -59,8 +59,9 @@ pub struct RoomSummary {
     pub newest: Option<EventId>,
 }
 
-/// All rooms of a server. [`Hub::publish`] is the only way in, a
-/// [`Subscription`](super::Subscription) the only way out.
+/// All rooms of a server. [`Hub::publish`] is the only way in. A
+/// [`Subscription`](super::Subscription) gives what was published until it is live,
+/// a [`Feed`] what is published from then on.
 #[derive(Debug)]
 pub struct Hub {
     epoch: Epoch,
@@ -199,7 +200,8 @@ impl Hub {
         summaries
     }
 
-    /// Does all that is due now: [`Hub::look_after_some`] until nothing is left.
+    /// Does what is due now: [`Hub::look_after_some`] until nothing is left but
+    /// presence that waits for the workers.
     pub fn tick(&self) {
         let now = Instant::now();
         while self.look_after_some(now) == Due::More {}

@@ -1,7 +1,8 @@
 //! The product: rooms, messages, history, and streams that go on where they
 //! were. No HTTP, no sockets, no command line.
 //!
-//! [`Hub::publish`] is the only way in, [`Subscription`] the only way out.
+//! [`Hub::publish`] is the only way in. [`Subscription`] and [`Feed`] are the way
+//! out: history first, then what happens live.
 
 mod delivery;
 mod event_id;

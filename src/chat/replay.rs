@@ -15,8 +15,8 @@ use super::name::RoomName;
 use super::room::Room;
 use super::rooms::Rooms;
 
-/// How many bytes one look takes for a reader whose writer forgets what its
-/// socket does not take.
+/// How many bytes one look takes. What a socket does not take of them is looked
+/// for again.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
 /// One room of a stream.

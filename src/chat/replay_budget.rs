@@ -145,7 +145,7 @@ impl Draws {
         if self.give_up() {
             // It has waited, so what it finds now is sent at once. This may be
             // more than it waited for, where members have joined meanwhile: by
-            // at most one look, 64 KiB, or 8 KiB for a stream over hyper.
+            // at most one look, 64 KiB.
             self.budget.reserve(bytes, now);
             return Ok(());
         }

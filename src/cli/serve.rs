@@ -107,7 +107,7 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_WORKERS", value_name = "COUNT", value_parser = parse_workers, default_value_t = config::default_workers(), hide_default_value = true)]
     workers: NonZeroUsize,
 
-    /// Events that may wait for a worker before its readers go back to history
+    /// Events that may wait for a worker before its readers go back to history; rounded up to a power of two
     #[arg(long, env = "SSE_CHAT_FANOUT_QUEUE", value_name = "COUNT", default_value_t = config::DEFAULT_FANOUT_QUEUE)]
     fanout_queue: usize,
 

@@ -22,7 +22,7 @@ pub struct App {
     /// The room of `/`, `send.php` and `sse.php`.
     pub default_room: RoomName,
     /// Whether it is shutting down.
-    pub draining: Arc<Draining>,
+    pub draining: Draining,
     /// How many readers were closed because they took nothing for the time of
     /// `--stall`.
     pub stalled: AtomicU64,
@@ -35,7 +35,7 @@ pub struct App {
     pub(super) mistaken_proxy: Once,
     pub(super) origins: Origins,
     /// What is counted of its requests.
-    pub counts: Arc<Counts>,
+    pub counts: Counts,
     pub(super) page: Page,
     pub(super) room_pages: RoomPages,
 }
@@ -86,9 +86,9 @@ impl App {
             mistaken_proxy: Once::new(),
             origins: Origins::new(&config.access),
             room_pages: RoomPages::default(),
-            draining: Arc::default(),
+            draining: Draining::default(),
             stalled: AtomicU64::new(0),
-            counts: Arc::default(),
+            counts: Counts::default(),
             config: Arc::new(config),
             hub,
             default_room,

@@ -4,7 +4,8 @@
 //! have, copies all of it, and only then writes. A gate between the two lets
 //! one piece pass, and the next one only when the socket has taken it: whatever
 //! was asked for, and whatever hyper's bounds are, one piece is what a client
-//! costs. What is behind the gate is shared, or made when it is asked for.
+//! costs. What is behind the gate is shared, as the events in a pipe are, or made
+//! when it is asked for.
 
 use std::pin::Pin;
 use std::sync::Arc;

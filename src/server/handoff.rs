@@ -18,6 +18,8 @@ use super::gate::{Gate, Gated, Source};
 use super::patience::Patience;
 use crate::http::{AccessEntry, BodyLeft, Caller, Reply, StreamHandoff, answer};
 
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// An event stream that waits for the connection's socket.
 #[derive(Debug)]
 pub(super) struct Handoff {
@@ -62,8 +64,7 @@ impl HandoffSlot {
                 patience.answered();
                 let mut response = gated(head, Source::Answer(body))?;
                 if self.is_last.load(Ordering::Relaxed) {
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(CONNECTION, close);
+                    response.headers_mut().insert(CONNECTION, CLOSE);
                 }
                 Ok(response)
             }
@@ -75,6 +76,9 @@ impl HandoffSlot {
                 pending().await
             }
             Reply::Stream(stream) => {
+                // Only the end of the connection ends the body.
+                let mut head = head;
+                head.headers.insert(CONNECTION, CLOSE);
                 let body = shared.fanout.take_body(*stream);
                 gated(head, Source::Stream(body))
             }

@@ -19,6 +19,8 @@ mod listen;
 mod metrics;
 mod patience;
 mod refusals;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;

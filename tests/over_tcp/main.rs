@@ -51,7 +51,6 @@ mod bodies;
 mod cursor_spellings;
 mod drain;
 mod error_page;
-mod first_write;
 mod foreign_pages;
 mod gone_clients;
 mod history;

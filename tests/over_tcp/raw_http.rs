@@ -166,7 +166,7 @@ async fn http_1_0_ends_with_its_answer() {
 async fn an_http_1_0_stream_flows_and_ends_with_the_connection() {
     let server = server();
     for path in ["/rooms/lobby/events", "/sse.php", "/events?room=lobby"] {
-        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
         let mut reader = EventReader::open(server.connect().await, request.as_bytes()).await;
         assert_eq!(
             reader.head.header("transfer-encoding"),
@@ -174,6 +174,7 @@ async fn an_http_1_0_stream_flows_and_ends_with_the_connection() {
             "HTTP/1.0 knows no chunks"
         );
         assert_eq!(reader.head.header("content-length"), None);
+        assert_eq!(reader.head.header("connection"), Some("close"));
         reader.expect("hello").await;
         for text in ["now", "and then"] {
             let said = server.say("lobby", text).await;

@@ -168,6 +168,16 @@ impl Fanout {
         self.mailboxes.iter().for_each(|mailbox| mailbox.ring());
     }
 
+    /// Makes every worker panic.
+    #[cfg(test)]
+    pub(super) fn panic_all(&self) {
+        for mailbox in &self.mailboxes {
+            let panic = std::sync::atomic::Ordering::Relaxed;
+            mailbox.has_bug.store(true, panic);
+            mailbox.ring();
+        }
+    }
+
     /// Ends all workers, and with them their readers.
     pub(super) fn stop(&self) {
         self.mailboxes.iter().for_each(|mailbox| mailbox.stop());

@@ -15,7 +15,7 @@ pub(super) struct Pace {
     pub(super) told: Told,
 }
 
-/// What sockets took.
+/// What sockets and pipes took.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
     /// Messages, those included of which a socket took a part.

@@ -150,7 +150,7 @@ fn a_worker_with_nothing_live_reads_the_channel_empty() {
     let mut client = other.reader("a").1;
     for number in 1..=20 {
         bench.say("a", &format!("n {number}"));
-        assert!(bench.deliver(), "it was woken for it");
+        assert!(bench.deliver(), "there is something to read");
         other.work();
     }
     assert_eq!(numbers(&text(&mut client)), (1..=20).collect::<Vec<_>>());

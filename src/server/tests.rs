@@ -1,0 +1,173 @@
+//! Streams that stay with hyper, over real connections: what is seen only from
+//! within the server.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use hyper::Response;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
+};
+use tokio::net::TcpStream;
+
+use super::gate::{Gate, Gated, Source};
+use super::*;
+use crate::chat::{Backlog, Draft, MessageText, RoomName, Subscribe, UserName};
+use crate::http::StreamHandoff;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const ASK: &[u8] = b"GET /rooms/a/events HTTP/1.0\r\n\r\n";
+
+async fn within<T>(time: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, time).await.expect("in time")
+}
+
+fn server(change: impl FnOnce(&mut Config)) -> Server {
+    let mut config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..Config::default()
+    };
+    change(&mut config);
+    Server::bind(config).unwrap()
+}
+
+/// A client whose stream has begun.
+async fn reader(address: SocketAddr) -> TcpStream {
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(ASK).await.unwrap();
+    let mut text = Vec::new();
+    while !text.windows(12).any(|part| part == b"event: hello") {
+        assert_ne!(within(client.read_buf(&mut text)).await.unwrap(), 0);
+    }
+    client
+}
+
+fn say(app: &App, text: &str) {
+    let draft = Draft {
+        name: UserName::parse("Alice").unwrap(),
+        text: MessageText::parse(text, 5000).unwrap(),
+        client_id: None,
+    };
+    app.hub
+        .publish(&RoomName::parse("a").unwrap(), draft)
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_resets_its_streams_over_http_1_0() {
+    let server = server(|_| {});
+    let (address, fanout) = (server.addresses()[0], Arc::clone(&server.fanout));
+    let app = Arc::clone(server.app());
+    let _running = AbortOnDropHandle::new(tokio::spawn(server.run(std::future::pending())));
+    let mut client = reader(address).await;
+    // A worker has it once something was written beside the hello.
+    say(&app, "x");
+    let mut text = Vec::new();
+    while !text.windows(13).any(|part| part == b"event: update") {
+        assert_ne!(within(client.read_buf(&mut text)).await.unwrap(), 0);
+    }
+    fanout.panic_all();
+    let end = within(client.read_to_end(&mut Vec::new())).await;
+    assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_stream_over_http_1_0_that_is_cut_counts_once() {
+    let server = server(|config| config.grace = Duration::from_millis(200));
+    let (address, app) = (server.addresses()[0], Arc::clone(server.app()));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
+    let client = reader(address).await;
+    // More than its sockets hold, so that its end does not come to it.
+    (0..2000).for_each(|_| say(&app, &"x".repeat(4000)));
+    stop.cancel();
+    assert_eq!(within(running).await.unwrap(), Drained::Cut(1));
+    drop(client);
+}
+
+/// The server's end of a connection, which takes down each write.
+struct Noting {
+    inner: DuplexStream,
+    writes: Arc<Mutex<Vec<String>>>,
+}
+
+impl AsyncRead for Noting {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Noting {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.writes.lock().unwrap().push(text);
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
+    let server = server(|_| {});
+    let (mut client, inner) = tokio::io::duplex(64 * 1024);
+    let writes = Arc::<Mutex<Vec<String>>>::default();
+    let noting = Noting {
+        inner,
+        writes: Arc::clone(&writes),
+    };
+    let service = service_fn(async |_| {
+        let wish = Subscribe {
+            rooms: server.app().default_room.clone().into(),
+            cursor: None,
+            backlog: Backlog::All,
+            name: None,
+            presence: false,
+        };
+        let subscription = server.app().hub.subscribe(wish).unwrap();
+        let stream = StreamHandoff::for_test(server.app(), subscription);
+        let body = Source::Stream(server.fanout.take_body(stream));
+        let gated = Gated::new(body, &Arc::new(Gate::default()));
+        Ok::<_, std::convert::Infallible>(Response::new(gated))
+    });
+    let serve = http1::Builder::new()
+        .writev(false)
+        .serve_connection(TokioIo::new(noting), service);
+    let read = async {
+        client.write_all(ASK).await.unwrap();
+        let mut text = Vec::new();
+        while !text.windows(12).any(|part| part == b"event: hello") {
+            assert_ne!(client.read_buf(&mut text).await.unwrap(), 0);
+        }
+    };
+    tokio::select! {
+        () = within(read) => {}
+        served = serve => panic!("the stream ended: {served:?}"),
+    }
+    let first = writes.lock().unwrap()[0].clone();
+    let body = first.split_once("\r\n\r\n").unwrap().1;
+    assert!(first.starts_with("HTTP/1.0 200 OK\r\n"), "{first}");
+    assert!(
+        body.contains("\nevent: hello\n") && body.ends_with("]}\n\n"),
+        "{first}"
+    );
+}

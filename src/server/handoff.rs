@@ -76,8 +76,10 @@ impl HandoffSlot {
                 pending().await
             }
             Reply::Stream(stream) => {
-                // Only the end of the connection ends the body.
+                // Only the end of the connection ends the body. In a response of
+                // HTTP/1.1, hyper would add that it is kept alive.
                 let mut head = head;
+                head.version = Version::HTTP_10;
                 head.headers.insert(CONNECTION, CLOSE);
                 let body = shared.fanout.take_body(*stream);
                 gated(head, Source::Stream(body))

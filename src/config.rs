@@ -72,6 +72,9 @@ pub const MAX_FANOUT_QUEUE: usize = 1 << 20;
 /// second.
 pub const DEFAULT_FANOUT_QUEUE: usize = 4096;
 
+/// The default of [`Config::fanout_large`].
+pub const DEFAULT_FANOUT_LARGE: usize = 4 << 20;
+
 /// Most threads that write to readers.
 pub const MAX_WORKERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
@@ -118,6 +121,9 @@ pub struct Config {
     /// Events that may wait for a worker before its readers go back to history.
     /// It is rounded up to a power of two.
     pub fanout_queue: usize,
+    /// Bytes of messages over 8 KiB that may wait for a worker. Beyond it they are
+    /// read from history.
+    pub fanout_large: usize,
     /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
     pub metrics: Option<Endpoint>,
     /// Whether each request is a line in the log.
@@ -147,6 +153,7 @@ impl Default for Config {
             grace: DEFAULT_GRACE,
             workers: default_workers(),
             fanout_queue: DEFAULT_FANOUT_QUEUE,
+            fanout_large: DEFAULT_FANOUT_LARGE,
             metrics: None,
             access_log: false,
             limits: Limits::default(),

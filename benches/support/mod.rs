@@ -18,6 +18,7 @@ pub(crate) fn hub() -> Arc<Hub> {
         presence_rate: 1 << 20,
         presence_rate_total: 8 << 20,
         channel_slots: 4096,
+        channel_large: 4 << 20,
     })
 }
 

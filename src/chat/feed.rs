@@ -10,6 +10,8 @@
 //! receiver is no error. A `recv` future that is dropped takes its waker along,
 //! so a [`Feed`] keeps the one that waits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -22,9 +24,8 @@ use super::name::RoomName;
 use super::room_key::RoomKey;
 use crate::sse;
 
-/// Events of more bytes than this do not wait in the channel: a marker of them
-/// does, and the worker looks for the event when it comes to it. So the channel
-/// holds at most this for each slot.
+/// An event of at most this many bytes waits in the channel, whatever else does:
+/// at most one for each slot.
 pub const MAX_INLINE_BYTES: usize = 8 * 1024;
 
 /// One event on its way to the workers.
@@ -47,12 +48,35 @@ pub enum RoomEvent {
     Update(Frame),
     /// Members joined or left: for readers that get presence.
     Presence(sse::Encoded),
-    /// A message that is too large for the channel: [`Hub::entry`](super::Hub::entry)
-    /// has it.
-    LargeUpdate(Box<Marker>),
+    /// A large message.
+    LargeUpdate(Arc<Large>),
+    /// A large message that waits in history: [`Hub::entry`](super::Hub::entry).
+    Marker(Box<Marker>),
     /// A presence event that is too large for the channel:
     /// [`Hub::presence_event`](super::Hub::presence_event) has one of its place.
     LargePresence(RoomName),
+}
+
+/// A large message, and its share of the bytes that such messages may have.
+#[derive(Debug)]
+pub struct Large {
+    frame: Frame,
+    bytes: usize,
+    /// Bytes of all large messages in the channel.
+    total: Arc<AtomicUsize>,
+}
+
+impl Large {
+    /// The message.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Where in history a message is.
@@ -65,17 +89,6 @@ pub struct Marker {
 }
 
 impl RoomEvent {
-    /// A message, or the marker of a large one.
-    pub(super) fn update(room: &RoomName, frame: &Frame) -> Self {
-        match frame.event().chunk().len() <= MAX_INLINE_BYTES {
-            true => Self::Update(frame.clone()),
-            false => Self::LargeUpdate(Box::new(Marker {
-                room: room.clone(),
-                seq: frame.seq(),
-            })),
-        }
-    }
-
     /// Whether it is for readers that get presence.
     pub fn is_presence(&self) -> bool {
         matches!(self, Self::Presence(_) | Self::LargePresence(_))
@@ -101,15 +114,23 @@ pub(super) struct Channel {
     slots: usize,
     /// How many events were sent.
     sent: u64,
+    /// Bytes of the large messages that wait. Added to under the hub's lock only,
+    /// so that the bound holds.
+    large: Arc<AtomicUsize>,
+    /// Most of them, but for one of any size. Beyond it a marker waits, and the
+    /// worker looks for the message in history.
+    max_large: usize,
 }
 
 impl Channel {
-    pub(super) fn new(slots: usize) -> Self {
+    pub(super) fn new(slots: usize, max_large: usize) -> Self {
         Self {
             sender: broadcast::channel(slots).0,
             // As tokio rounds them.
             slots: slots.next_power_of_two(),
             sent: 0,
+            large: Arc::default(),
+            max_large,
         }
     }
 
@@ -125,6 +146,27 @@ impl Channel {
             waiting: ReusableBoxFuture::new(std::future::pending()),
             position: self.sent,
         }
+    }
+
+    /// A message as it is sent.
+    pub(super) fn update(&self, room: &RoomName, frame: &Frame) -> RoomEvent {
+        let bytes = frame.event().chunk().len();
+        if bytes <= MAX_INLINE_BYTES {
+            return RoomEvent::Update(frame.clone());
+        }
+        let waiting = self.large.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + bytes > self.max_large {
+            return RoomEvent::Marker(Box::new(Marker {
+                room: room.clone(),
+                seq: frame.seq(),
+            }));
+        }
+        self.large.fetch_add(bytes, Ordering::Relaxed);
+        RoomEvent::LargeUpdate(Arc::new(Large {
+            frame: frame.clone(),
+            bytes,
+            total: Arc::clone(&self.large),
+        }))
     }
 
     pub(super) fn send(&mut self, room: RoomKey, event: RoomEvent, at: Instant) {
@@ -209,8 +251,7 @@ async fn receive(mut receiver: Receiver<Envelope>) -> Received {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicBool;
     use std::task::{Wake, Waker};
     use std::time::Duration;
 
@@ -241,7 +282,7 @@ mod tests {
 
     #[test]
     fn each_receiver_gets_every_event_once_from_when_it_was_made() {
-        let mut channel = Channel::new(16);
+        let mut channel = Channel::new(16, 1 << 20);
         send(&mut channel);
         let mut feeds = [channel.feed(), channel.feed()];
         (0..3).for_each(|_| send(&mut channel));
@@ -260,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_lags_learns_it_once_and_gets_what_is_left() {
-        let mut channel = Channel::new(4);
+        let mut channel = Channel::new(4, 1 << 20);
         let mut feed = channel.feed();
         (0..6).for_each(|_| send(&mut channel));
         assert_eq!(next(&mut feed), Poll::Ready(Err(Lagged)));
@@ -272,7 +313,7 @@ mod tests {
 
     #[test]
     fn slots_are_a_power_of_two() {
-        let mut channel = Channel::new(20);
+        let mut channel = Channel::new(20, 1 << 20);
         let mut feed = channel.feed();
         (0..32).for_each(|_| send(&mut channel));
         assert_eq!(next(&mut feed), Poll::Ready(Ok(0)), "20 became 32");
@@ -280,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_free_when_every_receiver_has_read_it() {
-        let mut channel = Channel::new(16);
+        let mut channel = Channel::new(16, 1 << 20);
         let (mut fast, mut slow) = (channel.feed(), channel.feed());
         (0..5).for_each(|_| send(&mut channel));
         assert!(channel.is_crowded());
@@ -292,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_sleeps_is_woken_once() {
-        let mut channel = Channel::new(16);
+        let mut channel = Channel::new(16, 1 << 20);
         let mut feed = channel.feed();
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(Arc::clone(&wakes));
@@ -306,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_receiver_outlives_its_hub() {
-        let mut channel = Channel::new(16);
+        let mut channel = Channel::new(16, 1 << 20);
         let mut feed = channel.feed();
         send(&mut channel);
         drop(channel);
@@ -318,7 +359,7 @@ mod tests {
     #[test]
     fn what_another_thread_sends_arrives_or_is_reported_as_lost() {
         for slots in [1, 2, 1024] {
-            let mut channel = Channel::new(slots);
+            let mut channel = Channel::new(slots, 1 << 20);
             let (mut feed, stop) = (channel.feed(), AtomicBool::new(false));
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()

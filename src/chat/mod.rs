@@ -32,7 +32,7 @@ mod visible;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
-pub use feed::{Envelope, Feed, Lagged, MAX_INLINE_BYTES, Marker, RoomEvent};
+pub use feed::{Envelope, Feed, Lagged, Large, MAX_INLINE_BYTES, Marker, RoomEvent};
 pub use hub::{Hub, Page, PageOf, RoomSummary};
 pub use membership::{Membership, StayGuard};
 pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message, MessageText};

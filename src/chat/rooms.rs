@@ -18,7 +18,7 @@ use self::by_size::BySize;
 pub use self::upkeep::Due;
 use self::upkeep::Upkeep;
 use super::event_id::{Epoch, EventId};
-use super::feed::{Channel, RoomEvent};
+use super::feed::Channel;
 use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
 use super::membership::Attendance;
@@ -53,6 +53,8 @@ pub struct Limits {
     pub presence_rate_total: usize,
     /// Events that may wait for a worker: a power of two, or the next one.
     pub channel_slots: usize,
+    /// Bytes of large messages that may wait for a worker.
+    pub channel_large: usize,
 }
 
 /// What became of a draft.
@@ -151,7 +153,7 @@ pub(super) struct Rooms {
 impl Rooms {
     pub(super) fn new(epoch: Epoch, limits: Limits) -> Self {
         Self {
-            channel: Channel::new(limits.channel_slots),
+            channel: Channel::new(limits.channel_slots, limits.channel_large),
             epoch,
             by_name: HashMap::new(),
             names: BTreeSet::new(),
@@ -243,7 +245,7 @@ impl Rooms {
         let text_bytes = draft.text.as_str().len() as u64;
         let frame = room.say(id, draft, sent_as, now);
         if room.has_readers() {
-            let event = RoomEvent::update(name, &frame);
+            let event = self.channel.update(name, &frame);
             self.channel.send(room.key, event, now);
         }
         let after = (room.history.bytes(), room.history.len());

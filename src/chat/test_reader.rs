@@ -97,7 +97,8 @@ fn of_envelope(
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
         RoomEvent::Update(frame) => frame,
-        RoomEvent::LargeUpdate(marker) => hub
+        RoomEvent::LargeUpdate(large) => large.frame().clone(),
+        RoomEvent::Marker(marker) => hub
             .entry(&marker.room, marker.seq)
             .expect("history has it in these tests"),
     };

@@ -111,6 +111,11 @@ pub(super) struct Serve {
     #[arg(long, env = "SSE_CHAT_FANOUT_QUEUE", value_name = "COUNT", default_value_t = config::DEFAULT_FANOUT_QUEUE)]
     fanout_queue: usize,
 
+    /// Bytes of messages over 8 KiB that may wait for a worker; what is beyond is read from history
+    #[arg(long, env = "SSE_CHAT_FANOUT_LARGE", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_FANOUT_LARGE))]
+    fanout_large: Size,
+
     /// Where GET /metrics is answered for Prometheus, as in --listen; off unless given
     #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT")]
     metrics: Option<Endpoint>,
@@ -204,6 +209,7 @@ impl Serve {
             grace: self.grace.0,
             workers: self.workers,
             fanout_queue: self.fanout_queue,
+            fanout_large: self.fanout_large.0,
             limits: self.limits.into(),
             access: self.access.into(),
             metrics: self.metrics,

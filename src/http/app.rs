@@ -68,6 +68,7 @@ impl App {
             presence_rate: config.limits.presence_rate,
             presence_rate_total: config.limits.presence_rate_total,
             channel_slots: config.fanout_queue,
+            channel_large: config.fanout_large,
         });
         let settings = Settings {
             default_room: default_room.as_str(),

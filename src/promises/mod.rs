@@ -125,6 +125,7 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
             room_idle: Duration::from_secs(60),
             // Few, so that a worker lags now and then.
             fanout_queue: 16,
+            fanout_large: MAX_INLINE_BYTES * 3 / 2,
             limits: Limits {
                 replay_rate,
                 ..Limits::default()

@@ -80,6 +80,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("history", "1000"),
     ("history-bytes", "4MiB"),
     ("fanout-queue", "4096"),
+    ("fanout-large", "4MiB"),
     ("history-budget", "256MiB"),
     ("ping", "15s"),
     ("retry", "2s..5s"),

@@ -103,6 +103,8 @@ async fn a_reader_that_takes_nothing_for_too_long_is_let_go(http: Http) {
     server.say("lobby", "still here").await;
     assert_eq!(reader.messages(1).await, ["still here"]);
     assert_eq!(server.app().hub.readers(), 2);
+    let stalled = &server.app().stalled;
+    assert_eq!(stalled.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
 async fn a_reader_of_one_byte_at_a_time_gets_everything(http: Http) {

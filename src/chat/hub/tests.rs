@@ -7,6 +7,9 @@ use crate::chat::{
     RoomList, StayGuard, Subscribe, Subscription, TooManyRooms, UserName,
 };
 
+/// Bytes of large messages that wait in the channel.
+const LARGE: usize = 100_000;
+
 fn limits() -> Limits {
     Limits {
         history: 1000,
@@ -19,6 +22,7 @@ fn limits() -> Limits {
         presence_rate: 1 << 20,
         presence_rate_total: 8 << 20,
         channel_slots: 4096,
+        channel_large: LARGE,
     }
 }
 
@@ -690,16 +694,58 @@ fn no_slot_of_the_channel_holds_more_than_its_bytes() {
     let most = MAX_INLINE_BYTES - around;
     assert_eq!(bytes(most), MAX_INLINE_BYTES);
     assert!(matches!(next(), RoomEvent::Update(_)));
-    let large = say(&hub, "a", &"x".repeat(most + 1));
-    let RoomEvent::LargeUpdate(marker) = next() else {
-        panic!("not a marker");
+    say(&hub, "a", &"x".repeat(most + 1));
+    let RoomEvent::LargeUpdate(_) = next() else {
+        panic!("it is large");
     };
-    assert_eq!((&marker.room, marker.seq), (&room("a"), large.seq()));
-    let found = hub.entry(&marker.room, marker.seq).unwrap();
-    assert_eq!(found.seq(), large.seq());
-    say(&hub, "a", "x");
+}
+
+#[test]
+fn large_messages_wait_in_the_channel_up_to_their_bytes_and_then_in_history() {
+    let hub = Hub::new(Limits {
+        history: 2,
+        history_bytes: 16 << 20,
+        history_budget: 16 << 20,
+        ..limits()
+    });
+    let _reader = attend(&hub, &["a"], None);
+    let mut feed = hub.feed();
+    let mut next = || {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match feed.poll_next(&mut cx) {
+            std::task::Poll::Ready(envelope) => envelope.unwrap().event,
+            std::task::Poll::Pending => panic!("nothing was sent"),
+        }
+    };
+    let say_large = |bytes: usize| {
+        let draft = Draft {
+            text: MessageText::parse(&"x".repeat(bytes), usize::MAX).unwrap(),
+            ..draft("x", None)
+        };
+        match hub.publish(&room("a"), draft) {
+            Ok(Published::Said(frame)) => frame.seq(),
+            other => panic!("{other:?}"),
+        }
+    };
+    say_large(2 * LARGE);
+    let seq = say_large(MAX_INLINE_BYTES);
+    let RoomEvent::LargeUpdate(first) = next() else {
+        panic!("one of any size waits");
+    };
+    let RoomEvent::Marker(marker) = next() else {
+        panic!("there is no place for a second one");
+    };
+    assert_eq!((&marker.room, marker.seq), (&room("a"), seq));
+    assert_eq!(hub.entry(&marker.room, seq).unwrap().seq(), seq);
+    drop(first);
+    (0..2).for_each(|_| assert!(say_large(LARGE / 3) > seq));
     assert!(
-        hub.entry(&marker.room, marker.seq).is_none(),
-        "it is evicted"
+        matches!(next(), RoomEvent::LargeUpdate(_)),
+        "its bytes are free again"
+    );
+    assert!(matches!(next(), RoomEvent::LargeUpdate(_)));
+    assert!(
+        hub.entry(&marker.room, seq).is_none(),
+        "history has lost it"
     );
 }

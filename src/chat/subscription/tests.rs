@@ -17,6 +17,7 @@ fn hub(history: usize) -> Arc<Hub> {
         presence_rate: 1 << 20,
         presence_rate_total: 8 << 20,
         channel_slots: 256,
+        channel_large: 1 << 20,
     })
 }
 

@@ -27,8 +27,7 @@ use crate::http::{MAX_WRITE_BYTES, PIECE_BYTES};
 /// Most bytes that wait in a pipe: one write of a worker, or one event.
 const PIPE_BYTES: usize = MAX_WRITE_BYTES;
 
-/// The stream was cut: its worker ended before the stream did, or gave the
-/// reader up.
+/// The stream was cut: its worker ended before the stream did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct Cut;
 
@@ -58,8 +57,6 @@ struct State {
     is_closed: bool,
     /// The writer found no room. The next read rings the worker.
     was_full: bool,
-    /// What was not read is thrown away when the writer is dropped.
-    is_abandoned: bool,
     /// What the worker calls the reader, once it knows it.
     token: Option<usize>,
     /// The body waits for bytes or the end.
@@ -215,8 +212,12 @@ impl Socket for PipeWriter {
         self.0.change(|state| state.end = Some(End::Finished));
     }
 
+    fn can_stall(&self) -> bool {
+        false
+    }
+
     fn abandon(&mut self) {
-        self.0.lock().is_abandoned = true;
+        self.0.lock().clear();
     }
 }
 
@@ -225,9 +226,6 @@ impl Drop for PipeWriter {
         self.0.change(|state| {
             state.token = None;
             state.end.get_or_insert(End::Cut);
-            if state.is_abandoned {
-                state.clear();
-            }
         });
     }
 }

@@ -59,6 +59,11 @@ pub(super) trait Socket: Read {
     /// Says that no more will be written.
     fn finish(&mut self);
 
+    /// Whether the worker closes it when its client takes nothing for too long.
+    /// Where hyper has the connection, only that sees what the client takes, and
+    /// closes it by the same time.
+    fn can_stall(&self) -> bool;
+
     /// Sees to it that what the other side did not take yet is thrown away
     /// when this is dropped, and not before.
     fn abandon(&mut self);

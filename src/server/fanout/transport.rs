@@ -71,6 +71,13 @@ impl Socket for Transport {
         }
     }
 
+    fn can_stall(&self) -> bool {
+        match self {
+            Self::Tcp(_) => true,
+            Self::Pipe(pipe) => pipe.can_stall(),
+        }
+    }
+
     fn abandon(&mut self) {
         match self {
             Self::Tcp(socket) => {

@@ -41,6 +41,7 @@ impl<S: Socket> Readers<S> {
         let mut stalled = Vec::new();
         for (token, place) in &mut self.places {
             if let State::Behind(behind) = &mut place.state
+                && behind.socket.can_stall()
                 && !behind.queued
                 && behind.paused.is_none()
                 && now.saturating_duration_since(behind.progress) >= stall

@@ -87,11 +87,12 @@ fn look_up(envelope: Envelope, hub: &Hub) -> Next {
         event,
         at,
     } = envelope;
-    let of_frame = |frame: Frame| (frame.event().clone(), Some(frame.seq()));
+    let of_frame = |frame: &Frame| (frame.event().clone(), Some(frame.seq()));
     let found = match event {
-        RoomEvent::Update(frame) => Some(of_frame(frame)),
+        RoomEvent::Update(frame) => Some(of_frame(&frame)),
+        RoomEvent::LargeUpdate(large) => Some(of_frame(large.frame())),
         RoomEvent::Presence(event) => Some((event, None)),
-        RoomEvent::LargeUpdate(marker) => hub.entry(&marker.room, marker.seq).map(of_frame),
+        RoomEvent::Marker(marker) => hub.entry(&marker.room, marker.seq).as_ref().map(of_frame),
         RoomEvent::LargePresence(room) => hub.presence_event(&room).map(|event| (event, None)),
     };
     match found {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::chat::MAX_INLINE_BYTES;
 
-/// A text that is too large for the channel.
+/// A text of a large message.
 fn large(number: usize) -> String {
     format!("n {number} {}", "x".repeat(MAX_INLINE_BYTES))
 }
@@ -43,31 +43,56 @@ fn nothing_is_sent_for_a_room_without_readers() {
 }
 
 #[test]
-fn a_large_message_comes_from_history_in_its_place() {
-    let mut bench = Bench::new(|_| {});
+fn a_large_message_comes_in_its_place_though_history_keeps_nothing() {
+    let mut bench = Bench::new(|config| config.history = 0);
     let mut client = bench.reader("a").1;
     bench.say("a", "n 1");
     bench.say("a", &large(2));
     bench.say("a", "n 3");
     bench.work();
     assert_eq!(numbers(&text(&mut client)), [1, 2, 3]);
+}
+
+/// Says more large messages than wait in the channel. How many they are.
+fn say_many_large(bench: &Bench) -> usize {
+    let count = 2 * bench.app.config.fanout_large / MAX_INLINE_BYTES;
+    (1..=count).for_each(|n| bench.say("a", &large(n)));
+    count
+}
+
+#[test]
+fn more_large_messages_than_the_channel_holds_come_from_history() {
+    let mut bench = Bench::new(|config| config.fanout_large = 100_000);
+    let mut client = bench.reader("a").1;
+    let count = say_many_large(&bench);
+    bench.work();
+    assert_eq!(numbers(&text(&mut client)), (1..=count).collect::<Vec<_>>());
     assert_eq!(bench.app.hub.totals().replayed, 0, "nobody went back");
 }
 
 #[test]
 fn a_large_message_that_history_has_lost_sends_readers_of_its_room_back() {
-    let mut bench = Bench::new(|config| config.history = 2);
+    let mut bench = Bench::new(|config| {
+        config.history = 2;
+        config.fanout_large = 100_000;
+    });
     let (mut loud, mut quiet) = (bench.reader("a").1, bench.reader("b").1);
     bench.say("b", "n 1");
-    bench.say("a", &large(1));
-    (2..=4).for_each(|n| bench.say("a", &format!("n {n}")));
+    let count = say_many_large(&bench);
+    (1..=2).for_each(|n| bench.say("a", &format!("n {}", count + n)));
     bench.say("b", "n 2");
     bench.work();
     let loud = text(&mut loud);
-    assert_eq!(numbers(&loud), [3, 4]);
+    let read = numbers(&loud);
+    assert_eq!(read[read.len() - 2..], [count + 1, count + 2]);
+    let lost = count + 2 - read.len();
+    assert!(lost > 0, "{read:?}");
     assert!(
-        loud.contains(r#""reason":"lagged","lost":2,"next":3"#),
-        "{loud}"
+        loud.contains(&format!(
+            r#""reason":"lagged","lost":{lost},"next":{}"#,
+            count + 1
+        )),
+        "{lost} of {read:?}"
     );
     let quiet = text(&mut quiet);
     assert_eq!(numbers(&quiet), [1, 2]);

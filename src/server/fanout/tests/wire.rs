@@ -95,6 +95,10 @@ impl Socket for Fake {
         self.0.borrow_mut().is_finished = true;
     }
 
+    fn can_stall(&self) -> bool {
+        true
+    }
+
     fn abandon(&mut self) {
         self.0.borrow_mut().is_abandoned = true;
     }

@@ -92,12 +92,14 @@ impl<S: Socket> Behind<S> {
         }
     }
 
-    /// A reader that was parked, and has yet to take the `rest` of one event.
+    /// A reader that was parked, and has yet to take the `rest` of one event. It
+    /// was given something last at `quiet_since`.
     pub(super) fn after(
         reader: Parked<S>,
         membership: Membership,
         presence: bool,
         rest: Bytes,
+        quiet_since: Instant,
         now: Instant,
     ) -> Self {
         Self {
@@ -108,7 +110,7 @@ impl<S: Socket> Behind<S> {
             queued: false,
             paused: None,
             progress: now,
-            quiet_since: reader.quiet_since,
+            quiet_since,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -10,6 +9,7 @@ use super::more_places;
 use super::pace::{Pace, Told};
 use super::parked::{Event, Joined, Parked, Wrote};
 use super::socket::{Framing, Socket};
+use super::stamp::Stamp;
 use crate::chat::{RoomKey, RoomName};
 use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
@@ -92,7 +92,7 @@ impl<S: Socket> Group<S> {
     /// What this turn brings, to all readers, in one write each.
     pub(super) fn write(
         &mut self,
-        now: Instant,
+        now: Stamp,
         buffer: &mut Vec<u8>,
         pace: &mut Pace,
         left: &mut Vec<Left<S>>,
@@ -107,7 +107,7 @@ impl<S: Socket> Group<S> {
     /// A ping to those for whom it is time.
     pub(super) fn ping(
         &mut self,
-        now: Instant,
+        now: Stamp,
         is_due: impl Fn(&Parked<S>) -> bool,
         pace: &mut Pace,
         left: &mut Vec<Left<S>>,

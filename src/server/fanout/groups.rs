@@ -2,7 +2,6 @@
 //! said goes into one turn.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
 
 use slab::Slab;
 
@@ -12,6 +11,7 @@ use super::pace::Pace;
 use super::parked::{Event, Parked};
 use super::readers::Received;
 use super::socket::Socket;
+use super::stamp::Stamp;
 use crate::chat::RoomKey;
 
 /// What is kept of the buffer in which a turn's events are joined.
@@ -168,7 +168,7 @@ impl<S: Socket> Groups<S> {
     /// Writes what was taken down for the next group, and returns its number.
     pub(super) fn write_next(
         &mut self,
-        now: Instant,
+        now: Stamp,
         pace: &mut Pace,
         left: &mut Vec<Left<S>>,
     ) -> Option<usize> {

@@ -63,6 +63,7 @@ mod parked;
 mod pipe;
 mod readers;
 mod socket;
+mod stamp;
 #[cfg(test)]
 mod tests;
 mod transport;

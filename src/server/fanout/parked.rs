@@ -2,12 +2,12 @@
 //! two seams, are explained in the parent module.
 
 use std::io;
-use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::pace::Told;
 use super::socket::{Socket, Written, broken_off};
+use super::stamp::Stamp;
 
 /// A reader that has everything.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Parked<S> {
     /// stands before is in what history gave, or was never for it.
     pub(super) since: u64,
     /// When the reader was given something last.
-    pub(super) quiet_since: Instant,
+    pub(super) quiet_since: Stamp,
 }
 
 /// One event of a turn.
@@ -58,7 +58,7 @@ pub(super) enum Wrote {
 
 impl<S: Socket> Parked<S> {
     /// Writes what of `joined` is for this reader.
-    pub(super) fn write(&mut self, joined: Joined<'_>, now: Instant, told: &mut Told) -> Wrote {
+    pub(super) fn write(&mut self, joined: Joined<'_>, now: Stamp, told: &mut Told) -> Wrote {
         let Joined {
             events,
             bytes,

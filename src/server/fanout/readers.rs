@@ -31,6 +31,7 @@ use super::groups::Groups;
 use super::mailbox::Permit;
 use super::pace::Pace;
 use super::socket::{Socket, read_junk};
+use super::stamp::StampBase;
 use super::{KEPT_PLACES, more_places};
 use crate::chat::{Membership, RoomKey};
 use crate::http::{App, StreamGuard, bye};
@@ -52,6 +53,7 @@ enum Lost {
 #[derive(Debug)]
 pub(super) struct Readers<S: Socket> {
     app: Arc<App>,
+    base: StampBase,
     places: Slab<Place<S>>,
     groups: Groups<S>,
     /// Readers that are behind and may write, in their order. Who is in it
@@ -132,6 +134,7 @@ impl<S: Socket> Readers<S> {
         counts.read_to(incoming.position());
         Self {
             app,
+            base: StampBase::new(now),
             incoming,
             places: Slab::new(),
             groups: Groups::new(),
@@ -206,7 +209,11 @@ impl<S: Socket> Readers<S> {
     /// it, and writes it to all live readers. Pending when there was nothing.
     pub(super) fn deliver(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let (taken, lost) = self.receive(cx);
-        while let Some(group) = self.groups.write_next(now, &mut self.pace, &mut self.left) {
+        let stamp = self.base.stamp(now);
+        while let Some(group) = self
+            .groups
+            .write_next(stamp, &mut self.pace, &mut self.left)
+        {
             self.settle(group, now);
         }
         self.count_times();

@@ -18,12 +18,16 @@ impl<S: Socket> Readers<S> {
     pub(in super::super) fn tick(&mut self, now: Instant) {
         let pause = now.saturating_duration_since(std::mem::replace(&mut self.ticked, now));
         for group in self.groups.numbers() {
-            let config = &self.app.config;
-            let is_due =
-                |reader: &Parked<S>| is_ping_due(reader.token, reader.quiet_since, config, now);
-            self.groups
-                .get_mut(group)
-                .ping(now, is_due, &mut self.pace, &mut self.left);
+            let (config, base) = (&self.app.config, self.base);
+            let is_due = |reader: &Parked<S>| {
+                is_ping_due(reader.token, base.instant(reader.quiet_since), config, now)
+            };
+            self.groups.get_mut(group).ping(
+                base.stamp(now),
+                is_due,
+                &mut self.pace,
+                &mut self.left,
+            );
             self.settle(group, now);
         }
         self.ping_paused(now);

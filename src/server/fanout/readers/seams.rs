@@ -27,7 +27,7 @@ impl<S: Socket> Readers<S> {
             token,
             cursor: live.cursor,
             since: live.position,
-            quiet_since: behind.quiet_since,
+            quiet_since: self.base.stamp(behind.quiet_since),
         };
         let presence = behind.subscription.wants_presence();
         let mut membership = behind.subscription.into_membership();
@@ -52,7 +52,8 @@ impl<S: Socket> Readers<S> {
         let State::Parked { membership, .. } = std::mem::replace(state, State::Moving) else {
             unreachable!("it stood in a group");
         };
-        let behind = Behind::after(reader, membership, presence, rest, now);
+        let quiet_since = self.base.instant(reader.quiet_since);
+        let behind = Behind::after(reader, membership, presence, rest, quiet_since, now);
         *state = State::Behind(Box::new(behind));
         self.queue(token);
     }

@@ -292,6 +292,8 @@ test('a number is no way out of a room, and a room that was left comes back as i
   await secret.getByText('1 mention').waitFor({ state: 'attached' });
   // The pointer is on a number, which stays to be seen, and opens the room.
   for (const badge of ['.count', '.mentions']) {
+    // It is attached before the list is laid out with it.
+    await secret.locator(badge).waitFor();
     const { x, y, width, height } = await secret.locator(badge).boundingBox();
     await chat.page.mouse.move(x + width / 2, y + height / 2);
     const under = await chat.page.evaluate(([x, y]) => {

@@ -78,7 +78,8 @@ wait "$honest" || { cat "$work/readers"; die 'readers noticed the attack'; }
 echo "ok: $readers readers lost nothing"
 sed -n '/^Latency/,/until all/p' "$work/readers"
 
-[ "$most_files" -gt $((readers + 1500)) ] || die "that was no attack: $most_files open files at most"
+# How many of the attacks are under way at a time depends on the machine.
+[ "$most_files" -gt $((readers + 300)) ] || die "that was no attack: $most_files open files at most"
 echo "ok: the attack had $((most_files - files_before - readers)) connections at one time"
 
 wait "${attackers[@]}" || true

@@ -672,6 +672,15 @@ async fn what_guards_a_stay_lives_until_the_name_has_left_the_last_room() {
     assert_eq!(held(), 0, "a stream without a name leaves nothing behind");
 }
 
+/// What was sent next.
+fn next_event(feed: &mut Feed) -> RoomEvent {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match feed.poll_next(&mut cx) {
+        std::task::Poll::Ready(envelope) => envelope.unwrap().event,
+        std::task::Poll::Pending => panic!("nothing was sent"),
+    }
+}
+
 #[test]
 fn no_slot_of_the_channel_holds_more_than_its_bytes() {
     let hub = Hub::new(Limits {
@@ -680,13 +689,7 @@ fn no_slot_of_the_channel_holds_more_than_its_bytes() {
     });
     let _reader = attend(&hub, &["a"], None);
     let mut feed = hub.feed();
-    let mut next = || {
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        match feed.poll_next(&mut cx) {
-            std::task::Poll::Ready(envelope) => envelope.unwrap().event,
-            std::task::Poll::Pending => panic!("nothing was sent"),
-        }
-    };
+    let mut next = || next_event(&mut feed);
     let bytes = |text: usize| say(&hub, "a", &"x".repeat(text)).event().chunk().len();
     // Of about the same size, so that the chunk says it in as many digits.
     let around = bytes(5000) - 5000;
@@ -710,13 +713,7 @@ fn large_messages_wait_in_the_channel_up_to_their_bytes_and_then_in_history() {
     });
     let _reader = attend(&hub, &["a"], None);
     let mut feed = hub.feed();
-    let mut next = || {
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        match feed.poll_next(&mut cx) {
-            std::task::Poll::Ready(envelope) => envelope.unwrap().event,
-            std::task::Poll::Pending => panic!("nothing was sent"),
-        }
-    };
+    let mut next = || next_event(&mut feed);
     let say_large = |bytes: usize| {
         let draft = Draft {
             text: MessageText::parse(&"x".repeat(bytes), usize::MAX).unwrap(),

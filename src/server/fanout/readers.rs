@@ -1,7 +1,7 @@
 //! All readers of one worker, and everything that happens to them. It knows
 //! neither threads nor polls: it is told what is ready, and is given the time.
 //!
-//! How a reader goes from one state to the other is in `seams`, what depends
+//! How a reader goes from one state to the other is in `transitions`, what depends
 //! on time alone in `clock`, readers that wait for their budget in `pauses`,
 //! what others may know of it in `counting`.
 
@@ -9,7 +9,7 @@ mod clock;
 mod counting;
 mod incoming;
 mod pauses;
-mod seams;
+mod transitions;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
@@ -328,16 +328,12 @@ impl<S: Socket> Readers<S> {
 
     /// A reader goes, wherever it is.
     fn remove(&mut self, token: usize) {
-        let Place {
-            guard,
-            state,
-            _permit,
-            ..
-        } = self.places.remove(token);
-        drop(guard);
-        match state {
+        let mut gone = self.places.remove(token);
+        // Before the socket closes.
+        drop(std::mem::take(&mut gone.guard));
+        match &gone.state {
             State::Parked { place, .. } => {
-                drop(self.take_out(place));
+                drop(self.take_out(*place));
                 self.groups.remove_if_empty(place.group());
             }
             State::Behind(behind) => {
@@ -347,6 +343,8 @@ impl<S: Socket> Readers<S> {
             }
             State::Moving => {}
         }
+        // In the order of its fields: a shutdown waits for the last one.
+        drop(gone);
         if self.places.is_empty() {
             self.shrink();
         }

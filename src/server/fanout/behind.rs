@@ -1,5 +1,5 @@
 //! A reader that is behind: served from history at the pace of its socket, and
-//! of its budget for replay. The state, and its two seams, are explained in the
+//! of its budget for replay. The state, and its two transitions, are explained in the
 //! parent module.
 
 use std::io;

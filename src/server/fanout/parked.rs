@@ -1,5 +1,5 @@
 //! A reader that has everything, and what is written to it. The state, and its
-//! two seams, are explained in the parent module.
+//! two transitions, are explained in the parent module.
 
 use std::io;
 

@@ -138,6 +138,18 @@ fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
     app.hub.subscribe(wish).unwrap()
 }
 
+/// A reader of room `a` from its beginning.
+fn from_the_start(app: &App) -> Subscription {
+    let wish = Subscribe {
+        rooms: RoomName::parse("a").unwrap().into(),
+        cursor: None,
+        backlog: Backlog::All,
+        name: None,
+        presence: false,
+    };
+    app.hub.subscribe(wish).unwrap()
+}
+
 pub(super) fn say(app: &App, room: &str, text: &str) {
     let draft = Draft {
         name: UserName::parse("Alice").unwrap(),

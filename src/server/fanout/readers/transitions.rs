@@ -1,4 +1,4 @@
-//! How a reader goes from one state to the other: the two seams, which the
+//! How a reader goes from one state to the other: the two transitions, which the
 //! fan-out's own documentation explains.
 
 use std::sync::Arc;

@@ -76,18 +76,6 @@ fn with_history() -> Pipes {
     Pipes::of(&app)
 }
 
-/// A reader of room `a` from its beginning.
-fn from_the_start(app: &App) -> Subscription {
-    let wish = Subscribe {
-        rooms: RoomName::parse("a").unwrap().into(),
-        cursor: None,
-        backlog: Backlog::All,
-        name: None,
-        presence: false,
-    };
-    app.hub.subscribe(wish).unwrap()
-}
-
 #[test]
 fn a_body_has_the_events_and_no_chunks() {
     let mut pipes = with_history();

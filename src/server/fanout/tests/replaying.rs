@@ -30,14 +30,7 @@ fn returning(bench: &mut Bench, budget: &ReplayBudget) -> (usize, Client) {
 
 /// A subscription to all that was published in room `a`, which draws on `budget`.
 pub(in super::super) fn paced(app: &App, budget: &ReplayBudget) -> Subscription {
-    let wish = Subscribe {
-        rooms: RoomName::parse("a").unwrap().into(),
-        cursor: None,
-        backlog: Backlog::All,
-        name: None,
-        presence: false,
-    };
-    let mut subscription = app.hub.subscribe(wish).unwrap();
+    let mut subscription = from_the_start(app);
     subscription.pace(budget.clone());
     subscription
 }

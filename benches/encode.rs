@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sse_chat::chat::Message;
+use sse_chat::protocol::Message;
 use sse_chat::sse::{Decoder, Event};
 
 fn message(bytes: usize) -> Message<'static> {

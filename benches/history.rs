@@ -7,7 +7,9 @@ mod support;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sse_chat::chat::{Backlog, Cursor, EventId, Page, Progress, Subscribe};
+use sse_chat::chat::{Page, Progress, Subscribe};
+use sse_chat::protocol::Backlog;
+use sse_chat::protocol::{Cursor, EventId};
 
 fn push(c: &mut Criterion) {
     let (hub, lobby, draft) = (support::hub(), support::lobby(), support::draft());

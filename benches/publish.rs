@@ -6,7 +6,8 @@ mod support;
 use std::task::{Context, Poll, Waker};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sse_chat::chat::{Backlog, Envelope, Feed, Lagged, Subscribe};
+use sse_chat::chat::{Envelope, Feed, Lagged, Subscribe};
+use sse_chat::protocol::Backlog;
 
 fn publish(c: &mut Criterion) {
     let mut group = c.benchmark_group("publish and take");

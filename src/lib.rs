@@ -17,16 +17,18 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`chat`] | the product: rooms, history, subscriptions; no HTTP, no sockets |
-//! | [`sse`] | the wire format: bytes in, bytes out |
+//! | [`protocol`] | ids, names, texts and messages as they go over the wire |
+//! | [`sse`] | the format of an event stream: bytes in, bytes out |
 //! | [`http`] | the hyper service: a request in, a response out |
 //! | [`server`] | sockets: listening or handed over, connections, the fan-out, drain, metrics |
 //! | [`client`] | the other side: publish, and subscribe with resume |
 //! | [`cli`] | the command line |
 //! | [`config`] | what the server uses, each default a documented constant |
 //!
-//! Imports point one way, `main -> cli -> server -> http -> chat -> sse`, and a
-//! test keeps it so. The client stands beside the server and uses nothing of it:
-//! `cli -> client -> sse`, with the ids and messages of `chat`.
+//! Imports point one way, `main -> cli -> server -> http -> chat -> protocol ->
+//! sse`, and a test keeps it so. The client stands beside the server and uses
+//! nothing of it: `cli -> client -> protocol`. `client`, `protocol` and `sse` are
+//! a crate of their own, `sse-chat-client` in crates/client.
 //!
 //! # The path of a message
 //!
@@ -68,13 +70,12 @@
 //!
 //! # The other side of it
 //!
-//! `client/subscription.rs` opens one stream after another; `client/stream.rs`
+//! In crates/client, `client/subscription.rs` opens one stream after another; `client/stream.rs`
 //! turns bytes into events and silence into an end; `client/follow.rs` knows
 //! what was given, and says what is missing.
 
 pub mod chat;
 pub mod cli;
-pub mod client;
 pub mod config;
 pub mod http;
 #[cfg(test)]
@@ -83,4 +84,5 @@ mod promises;
 #[doc(hidden)]
 pub mod properties;
 pub mod server;
-pub mod sse;
+
+pub use sse_chat_client::{client, protocol, sse};

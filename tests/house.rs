@@ -1,6 +1,5 @@
-//! The house rule that imports point one way: main -> cli -> server -> http ->
-//! chat -> sse, with config a leaf that everybody may read. The client stands
-//! beside the server.
+//! The rules of the house: which module may import which, what every file has,
+//! and what documents and code must agree on.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,12 +9,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of the house, from the top; each may use those below it.
-const FLOORS: [&str; 8] = [
-    "main", "cli", "client", "server", "http", "chat", "sse", "config",
+/// The source folders and their modules, from the top: each may use those below
+/// it. `client`, `protocol` and `sse` of src are those of crates/client.
+const LAYERS: [(&str, &[&str]); 2] = [
+    (
+        "src",
+        &[
+            "main", "cli", "client", "server", "http", "chat", "protocol", "sse", "config",
+        ],
+    ),
+    ("crates/client/src", &["client", "protocol", "sse"]),
 ];
-/// Floors that use no other.
+/// Modules that use no other, and that every other may use.
 const LEAVES: [&str; 2] = ["sse", "config"];
+/// Modules outside the layers: the crate's page, and what several layers are
+/// tested against.
+const OUTSIDE: [&str; 3] = ["lib", "promises", "properties"];
 
 /// Holes that were known when this list was last read through, and the first
 /// version without them.
@@ -37,49 +46,51 @@ const CLOSED_HOLES: [(&str, &str, &str); 12] = [
 #[test]
 fn nothing_imports_upward() {
     let mut wrong = Vec::new();
-    for file in sources(Path::new("src")) {
-        let text = fs::read_to_string(&file).unwrap();
-        let floor = floor_of(&file);
-        if ["promises", "properties"].contains(&floor.as_str()) {
-            // What several floors are tested against. It stands outside.
-            continue;
-        }
-        let Some(own) = FLOORS.iter().position(|known| *known == floor) else {
-            assert_eq!(
-                floor,
-                "lib",
-                "{} is a room that this test does not know",
-                file.display()
-            );
-            continue;
-        };
-        // From a folder's own files `super` reaches the folder, not another floor.
-        let depth = file.components().count() - 2;
-        let upward = format!("use {}", "super::".repeat(depth + 1));
-        assert!(
-            depth == 0 || !text.contains(&upward),
-            "{} reaches another floor by super",
-            file.display()
-        );
-        for used in imports(&text).into_iter().filter(|used| used != "promises") {
-            let place = FLOORS
-                .iter()
-                .position(|known| *known == used)
-                .unwrap_or_else(|| panic!("{}: crate::{used}", file.display()));
-            if place < own || (place > own && LEAVES.contains(&FLOORS[own])) {
-                wrong.push(format!("{} uses {used}", file.display()));
-            }
+    for (folder, layers) in LAYERS {
+        for file in sources(Path::new(folder)) {
+            wrong.extend(upward_imports(folder, layers, &file));
         }
     }
     assert!(wrong.is_empty(), "imports that point upward: {wrong:#?}");
 }
 
+fn upward_imports(folder: &str, layers: &[&str], file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let module = module_of(folder, file);
+    if OUTSIDE.contains(&module.as_str()) {
+        return Vec::new();
+    }
+    let layer = |name: &str| {
+        let layer = layers.iter().position(|known| *known == name);
+        layer.unwrap_or_else(|| panic!("{}: {name} is no known layer", file.display()))
+    };
+    let own = layer(&module);
+    // From a folder's own files `super` reaches the folder, not another layer.
+    let depth = file.strip_prefix(folder).unwrap().components().count() - 1;
+    let upward = format!("use {}", "super::".repeat(depth + 1));
+    assert!(
+        depth == 0 || !text.contains(&upward),
+        "{} reaches another layer by super",
+        file.display()
+    );
+    let used = imports(&text).into_iter();
+    used.filter(|used| !OUTSIDE.contains(&used.as_str()))
+        .filter(|used| {
+            let used = layer(used);
+            used < own || (used > own && LEAVES.contains(&layers[own]))
+        })
+        .map(|used| format!("{} uses {used}", file.display()))
+        .collect()
+}
+
 #[test]
 fn the_product_knows_no_transport() {
-    for file in sources(Path::new("src/chat"))
-        .into_iter()
-        .chain(sources(Path::new("src/sse")))
-    {
+    let folders = [
+        "src/chat",
+        "crates/client/src/protocol",
+        "crates/client/src/sse",
+    ];
+    for file in folders.map(Path::new).into_iter().flat_map(sources) {
         let text = fs::read_to_string(&file).unwrap();
         for word in [
             "hyper",
@@ -100,22 +111,9 @@ fn the_product_knows_no_transport() {
 }
 
 #[test]
-fn the_client_knows_nothing_of_the_server_s_code() {
-    for file in sources(Path::new("src/client")) {
-        let used = imports(&fs::read_to_string(&file).unwrap());
-        let allowed = ["client", "sse", "chat"];
-        assert!(
-            used.iter().all(|room| allowed.contains(&room.as_str())),
-            "{} uses {used:?}",
-            file.display()
-        );
-    }
-}
-
-#[test]
 fn tasks_are_started_only_where_sockets_or_the_command_line_are() {
-    for floor in ["http", "chat", "sse"] {
-        for file in sources(&Path::new("src").join(floor)) {
+    for layer in ["http", "chat"] {
+        for file in sources(&Path::new("src").join(layer)) {
             let text = fs::read_to_string(&file).unwrap();
             assert!(
                 !text.contains("::spawn(") && !text.contains("spawn_blocking"),
@@ -181,8 +179,9 @@ fn every_limit_is_explained_to_the_operator() {
 
 #[test]
 fn what_is_said_to_hold_a_promise_is_there() {
-    let all = sources(Path::new("src")).into_iter();
-    let code = all
+    let folders = LAYERS.iter();
+    let code = folders
+        .flat_map(|(folder, _)| sources(Path::new(folder)))
         .chain(sources(Path::new("tests")))
         .map(|file| fs::read_to_string(file).unwrap())
         .collect::<String>();
@@ -201,8 +200,9 @@ fn what_is_said_to_hold_a_promise_is_there() {
 
 #[test]
 fn every_file_opens_by_saying_what_it_is_for() {
-    for file in sources(Path::new("src"))
-        .into_iter()
+    for file in LAYERS
+        .iter()
+        .flat_map(|(folder, _)| sources(Path::new(folder)))
         .filter(|file| !file.ends_with("tests.rs"))
     {
         let text = fs::read_to_string(&file).unwrap();
@@ -244,22 +244,14 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The folder or file directly below src/ that a file is in.
-fn floor_of(file: &Path) -> String {
-    let first = file
-        .strip_prefix("src")
-        .unwrap()
-        .components()
-        .next()
-        .unwrap();
-    Path::new(first.as_os_str())
-        .file_stem()
-        .unwrap()
-        .to_string_lossy()
-        .into_owned()
+/// The module directly below `folder` that a file belongs to.
+fn module_of(folder: &str, file: &Path) -> String {
+    let path = file.strip_prefix(folder).unwrap();
+    let first = Path::new(path.components().next().unwrap().as_os_str());
+    first.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
-/// Every `crate::room` and `sse_chat::room` of a file.
+/// Every `crate::module` and `sse_chat::module` of a file.
 fn imports(text: &str) -> Vec<String> {
     let code = text
         .lines()

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sse_chat::chat::{Draft, Hub, Limits, MessageText, RoomName, UserName};
+use sse_chat::chat::{Draft, Hub, Limits};
+use sse_chat::protocol::{MessageText, RoomName, UserName};
 
 /// A hub with the server's default bounds.
 pub(crate) fn hub() -> Arc<Hub> {

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::event_id::{Cursor, EventId};
 use super::message::Frame;
-use super::name::RoomName;
 use super::presence::Snapshot;
+use crate::protocol::{Cursor, EventId, RoomName};
 use crate::sse;
 
 /// The first thing that a reader is told.

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::message::Frame;
-use super::name::RoomName;
 use super::room_key::RoomKey;
+use crate::protocol::RoomName;
 use crate::sse;
 
 /// An event of at most this many bytes waits in the channel, whatever else does:

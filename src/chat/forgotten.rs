@@ -5,9 +5,8 @@
 //! Bounded: beyond its capacity it forgets the oldest of these as well, and
 //! then knows only that some room lost messages up to some id.
 
+use crate::protocol::RoomName;
 use std::collections::{BTreeMap, HashMap};
-
-use super::name::RoomName;
 
 /// Where a forgotten room ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 
 use std::collections::{HashMap, VecDeque, vec_deque};
 
-use super::message::{ClientId, Frame};
+use super::message::Frame;
 use super::request_hash::RequestHash;
+use crate::protocol::ClientId;
 
 /// How many ids of evicted messages a room remembers at most, 8 bytes each:
 /// the far end of what a gap can count.

@@ -13,15 +13,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::event_id::{Cursor, Epoch, EventId};
 use super::feed::Feed;
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
-use super::name::RoomName;
 use super::presence::members_json;
 use super::rooms::{Due, Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
 use super::start::RoomList;
 use super::totals::{Counts, Totals};
+use crate::protocol::{Cursor, Epoch, EventId, RoomName};
 use crate::sse;
 
 /// Which part of a room's history is wanted.

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::hub::Hub;
-use super::name::{RoomName, UserName};
+use crate::protocol::{RoomName, UserName};
 
 /// A reader's place in its rooms. Dropping it leaves them.
 #[derive(Debug)]

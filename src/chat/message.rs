@@ -2,129 +2,19 @@
 //! that is encoded once and shared by every reader, and a [`Message`] as it is
 //! read back from the frame's JSON.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::event_id::EventId;
-use super::name::{RoomName, UserName};
 use super::request_hash::{HASH_BYTES, RequestHash};
-use super::visible::is_visible;
+use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse;
 
 /// What a frame costs beside its event: its own fields, its places in the
 /// history and in the index of client ids. An estimate on the high side.
 const FRAME_OVERHEAD_BYTES: usize = 200;
-
-/// A message's text: UTF-8 with LF as its only line end, no white space at its
-/// end, with something visible in it, no C0 control but LF and TAB.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageText(String);
-
-/// Why a text is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvalidText {
-    /// Nothing but white space.
-    Empty,
-    /// Nothing that can be seen.
-    Invisible,
-    /// A C0 control other than LF and TAB.
-    Control,
-    /// More bytes than the server takes.
-    TooLarge {
-        /// How many it takes.
-        most: usize,
-    },
-}
-
-impl MessageText {
-    /// Takes a text as somebody wrote it, of at most `most` bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidText`] says which rule does not hold.
-    pub fn parse(text: &str, most: usize) -> Result<Self, InvalidText> {
-        let text = text.trim_end();
-        let text = match text.contains('\r') {
-            true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
-            false => Cow::Borrowed(text),
-        };
-        if text.is_empty() {
-            return Err(InvalidText::Empty);
-        }
-        if text.len() > most {
-            return Err(InvalidText::TooLarge { most });
-        }
-        if text.chars().any(|c| c < ' ' && c != '\n' && c != '\t') {
-            return Err(InvalidText::Control);
-        }
-        if !text.chars().any(is_visible) {
-            return Err(InvalidText::Invisible);
-        }
-        Ok(Self(text.into_owned()))
-    }
-
-    /// The text as it will be shown.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for InvalidText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("a message is not empty"),
-            Self::Invisible => f.write_str("a message has something visible in it"),
-            Self::Control => {
-                f.write_str("a message has no control characters but line feed and tab")
-            }
-            Self::TooLarge { most } => write!(f, "a message is at most {most} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidText {}
-
-/// The sender's own id for a message, 1 to 64 of `[A-Za-z0-9_-]`. Retries with
-/// the same id are deduplicated. Readers never see it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ClientId(Arc<str>);
-
-/// The text is no client id. Its `Display` says what one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidClientId;
-
-impl ClientId {
-    /// Takes an id as a client sent it.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidClientId`] when it is empty, too long, or has other characters.
-    pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        match (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
-            true => Ok(Self(text.into())),
-            false => Err(InvalidClientId),
-        }
-    }
-
-    /// The id as it was sent.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for InvalidClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a client_id is 1 to 64 of A to Z, a to z, 0 to 9, '_' and '-'")
-    }
-}
-
-impl std::error::Error for InvalidClientId {}
 
 /// What somebody wants to say.
 #[derive(Debug, Clone)]
@@ -135,27 +25,6 @@ pub struct Draft {
     pub text: MessageText,
     /// The sender's own id for it.
     pub client_id: Option<ClientId>,
-}
-
-/// A published message: the JSON of `update` events, of history pages and,
-/// with its `client_id`, of the answer to its sender.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message<'a> {
-    /// Its place among all messages of this life of the server.
-    pub id: EventId,
-    /// Where it was said.
-    pub room: Cow<'a, str>,
-    /// Its place in the room: 1, 2, 3, … with no hole.
-    pub number: u64,
-    /// Who said it.
-    pub name: Cow<'a, str>,
-    /// What was said.
-    pub message: Cow<'a, str>,
-    /// When the server took it: RFC 3339, UTC, milliseconds.
-    pub created_at: Cow<'a, str>,
-    /// The sender's own id for it. Only the answer to the sender has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<Cow<'a, str>>,
 }
 
 /// A message encoded for the wire, once. A clone is a reference count.
@@ -298,58 +167,6 @@ impl fmt::Debug for Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(text: &str) -> Result<String, InvalidText> {
-        MessageText::parse(text, 16).map(|text| text.as_str().to_owned())
-    }
-
-    #[test]
-    fn line_ends_become_lf_and_white_space_at_the_end_goes() {
-        assert_eq!(text("a\r\nb\rc\nd \t\r\n"), Ok("a\nb\nc\nd".into()));
-        assert_eq!(text("  a"), Ok("  a".into()));
-        assert_eq!(text("0"), Ok("0".into()));
-        assert_eq!(text("\ta\u{7F}\u{85}b"), Ok("\ta\u{7F}\u{85}b".into()));
-    }
-
-    #[test]
-    fn a_text_that_can_t_be_said_says_why() {
-        assert_eq!(text(""), Err(InvalidText::Empty));
-        assert_eq!(text(" \r\n\u{3000}"), Err(InvalidText::Empty));
-        assert_eq!(text("a\0b"), Err(InvalidText::Control));
-        assert_eq!(text("a\u{1B}[1m"), Err(InvalidText::Control));
-        assert_eq!(
-            text("12345678901234567"),
-            Err(InvalidText::TooLarge { most: 16 })
-        );
-        assert_eq!(text("1234567890123456 \n"), Ok("1234567890123456".into()));
-        assert_eq!(text("1234567\r\n12345678"), Ok("1234567\n12345678".into()));
-    }
-
-    #[test]
-    fn a_text_of_which_nothing_is_visible_is_none() {
-        for nothing in [
-            "\u{3164}",
-            "\u{2800}",
-            "\u{200B}\n\u{FEFF}",
-            "\u{AD}",
-            "\u{7F}\u{85}",
-        ] {
-            assert_eq!(text(nothing), Err(InvalidText::Invisible), "{nothing:?}");
-        }
-        for something in ["\u{3164}a", "a\u{AD}b", "\u{200B}.", "\u{301}", "👍"] {
-            assert_eq!(text(something), Ok(something.into()));
-        }
-    }
-
-    #[test]
-    fn client_ids() {
-        for id in ["a", "A-z_0", &"x".repeat(64)] {
-            assert!(ClientId::parse(id).is_ok(), "{id}");
-        }
-        for id in ["", "a b", "é", "a.b", &"x".repeat(65)] {
-            assert_eq!(ClientId::parse(id), Err(InvalidClientId), "{id}");
-        }
-    }
 
     fn frame(client_id: Option<&str>) -> Frame {
         let mut draft = Draft {

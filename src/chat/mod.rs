@@ -5,16 +5,13 @@
 //! out: history first, then what happens live.
 
 mod delivery;
-mod event_id;
 mod feed;
 mod forgotten;
 mod history;
 mod hub;
 mod membership;
 mod message;
-mod name;
 mod presence;
-mod printable;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
 mod replay;
@@ -28,20 +25,16 @@ mod subscription;
 #[cfg(test)]
 mod test_reader;
 mod totals;
-mod visible;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
-pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
 pub use feed::{Envelope, Feed, Lagged, Large, MAX_INLINE_BYTES, Marker, RoomEvent};
 pub use hub::{Hub, Page, PageOf, RoomSummary};
 pub use membership::{Membership, StayGuard};
-pub use message::{ClientId, Draft, Frame, InvalidClientId, InvalidText, Message, MessageText};
-pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
+pub use message::{Draft, Frame};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Snapshot};
-pub use printable::is_printable;
 pub use replay_budget::{ReplayBucket, ReplayBudget};
 pub use room_key::RoomKey;
 pub use rooms::{Due, Limits, NotPublished, Published, TooMany, TooManyRooms};
-pub use start::{Backlog, InvalidRoomList, RoomList, Subscribe};
+pub use start::{InvalidRoomList, RoomList, Subscribe};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;

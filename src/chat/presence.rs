@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use self::pending::{Form, Pending};
 use super::feed::MAX_INLINE_BYTES;
 use super::membership::StayGuard;
-use super::name::{RoomName, UserName};
+use crate::protocol::{RoomName, UserName};
 use crate::sse;
 
 /// How many members are listed at most; beyond that only their count is sent.

@@ -9,11 +9,10 @@ use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 
 use super::delivery::{Delivery, Gap, GapReason};
-use super::event_id::Cursor;
 use super::message::Frame;
-use super::name::RoomName;
 use super::room::Room;
 use super::rooms::Rooms;
+use crate::protocol::{Cursor, RoomName};
 
 /// How many bytes one look takes. What a socket does not take of them is looked
 /// for again.

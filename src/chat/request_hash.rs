@@ -69,7 +69,7 @@ impl fmt::Debug for RequestHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{ClientId, MessageText, UserName};
+    use crate::protocol::{ClientId, MessageText, UserName};
 
     fn hash(name: &str, text: &str, client_id: Option<&str>) -> RequestHash {
         RequestHash::of(&Draft {

@@ -8,14 +8,13 @@ use std::time::Duration;
 use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
-use super::event_id::EventId;
 use super::forgotten::Ended;
 use super::history::{History, HistoryLimits};
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
-use super::name::RoomName;
 use super::presence::{Presence, PresenceBudget};
 use super::room_key::RoomKey;
+use crate::protocol::{EventId, RoomName};
 use crate::sse;
 
 /// RFC 3339 in UTC. Half the cost of `format!`, on the way of every message.

@@ -17,16 +17,15 @@ use tokio::time::Instant;
 use self::by_size::BySize;
 pub use self::upkeep::Due;
 use self::upkeep::Upkeep;
-use super::event_id::{Epoch, EventId};
 use super::feed::Channel;
 use super::forgotten::Forgotten;
 use super::history::HistoryLimits;
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
-use super::name::{RoomName, UserName};
 use super::room::Room;
 use super::room_key::RoomKey;
 use super::totals::Totals;
+use crate::protocol::{Epoch, EventId, RoomName, UserName};
 
 /// What bounds the rooms' memory.
 #[derive(Debug, Clone)]

@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
-use super::event_id::{Cursor, EventId};
 use super::history::History;
-use super::name::{RoomName, UserName};
 use super::replay::Seat;
 use super::rooms::Rooms;
+use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
 
 /// What a reader asks for.
 #[derive(Debug, Clone)]
@@ -87,15 +86,6 @@ impl fmt::Display for InvalidRoomList {
 }
 
 impl std::error::Error for InvalidRoomList {}
-
-/// How many past messages of each room a new reader gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backlog {
-    /// At most this many.
-    Last(usize),
-    /// All that history holds.
-    All,
-}
 
 /// Where a stream goes on from.
 pub(super) struct Start {

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::delivery::{Delivery, GapReason, Hello};
-use super::event_id::Cursor;
 use super::hub::Hub;
 use super::membership::{Attendance, Membership, StayGuard};
 use super::replay::{BATCH_BYTES, Seat, look};
@@ -20,6 +19,7 @@ use super::replay_budget::{Draws, ReplayBudget};
 use super::room_key::RoomKey;
 use super::rooms::{Rooms, TooMany};
 use super::start::{Start, Subscribe, hello_room};
+use crate::protocol::Cursor;
 
 /// One reader's stream. Dropping it leaves its rooms.
 #[derive(Debug)]

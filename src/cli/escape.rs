@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::chat::is_printable;
+use crate::protocol::is_printable;
 
 /// The JSON with every character escaped that is not printable. Outside strings
 /// JSON has none but line breaks and tabs, so they must not be in it.

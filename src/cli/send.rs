@@ -13,8 +13,8 @@ use super::escape::escape_json;
 use super::exit::{End, Outcome};
 use super::remote::{Remote, end_of, failure};
 use super::signals::or_interrupted;
-use crate::chat::{RoomName, UserName};
 use crate::client::{Client, Error, Said, Say};
+use crate::protocol::{RoomName, UserName};
 
 /// How long a message is tried again once the server has answered before.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,8 +9,9 @@ use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates, Replays};
 use super::page::{Page, Settings};
 use super::room_pages::RoomPages;
-use crate::chat::{Hub, Limits, RoomName};
+use crate::chat::{Hub, Limits};
 use crate::config::{BadSetting, Config};
+use crate::protocol::RoomName;
 
 /// One server's state.
 #[derive(Debug)]

@@ -16,7 +16,9 @@ use super::guard::{Refused, TooFast};
 use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
-use crate::chat::{Backlog, Cursor, RoomList, RoomName, StayGuard, Subscribe, TooMany, UserName};
+use crate::chat::{RoomList, StayGuard, Subscribe, TooMany};
+use crate::protocol::Backlog;
+use crate::protocol::{Cursor, RoomName, UserName};
 
 /// Most messages of backlog that can be asked for by number.
 const MAX_BACKLOG: usize = 500;

@@ -12,7 +12,8 @@ use super::events::Asked;
 use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
-use crate::chat::{Cursor, EventId, Page, PageOf, RoomName};
+use crate::chat::{Page, PageOf};
+use crate::protocol::{Cursor, EventId, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
 /// How long before its turn a page is sent. Streams wait for their turns in a

@@ -11,7 +11,8 @@ use super::code::Code;
 use super::format::Format;
 use super::problem::Problem;
 use super::request_body::RequestBody;
-use crate::chat::{ClientId, Draft, MessageText, RoomName, UserName};
+use crate::chat::Draft;
+use crate::protocol::{ClientId, MessageText, RoomName, UserName};
 
 /// The most entries of a page.
 pub(super) const MAX_LIMIT: usize = 500;
@@ -115,7 +116,7 @@ pub(super) fn limit(query: &Pairs<'_>) -> Result<Option<usize>, Problem> {
 pub(super) fn room_of_path(segment: &str) -> Result<RoomName, Problem> {
     let name = percent_decode_str(segment)
         .decode_utf8()
-        .map_err(|_| crate::chat::InvalidRoom)?;
+        .map_err(|_| crate::protocol::InvalidRoom)?;
     Ok(RoomName::parse(&name)?)
 }
 

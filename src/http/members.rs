@@ -11,7 +11,7 @@ use super::code::Code;
 use super::input::{Pairs, limit};
 use super::problem::Problem;
 use super::room_pages::PageKey;
-use crate::chat::RoomName;
+use crate::protocol::RoomName;
 
 const DEFAULT_LIMIT: usize = 100;
 

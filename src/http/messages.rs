@@ -80,9 +80,10 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Draft, MessageText, Page, RoomName, UserName};
+    use crate::chat::{Draft, Page};
     use crate::config::Config;
     use crate::http::App;
+    use crate::protocol::{MessageText, RoomName, UserName};
 
     /// The last messages of a room in which so many were said of so many bytes.
     fn said(count: usize, bytes: usize) -> Vec<Frame> {

@@ -12,9 +12,8 @@ use serde::Serialize;
 use super::body::Body;
 use super::code::Code;
 use super::guard::{TooFast, Whose};
-use crate::chat::{
-    InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, NotPublished, TooManyRooms,
-};
+use crate::chat::{NotPublished, TooManyRooms};
+use crate::protocol::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName};
 
 /// How long a server that restarts is away.
 const AFTER_A_RESTART: Duration = Duration::from_secs(5);

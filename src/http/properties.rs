@@ -14,8 +14,10 @@ use super::history;
 use super::input::{Fields, Pairs, room_of_path};
 use super::problem::Problem;
 use super::route::Route;
-use crate::chat::{Backlog, Cursor, Draft, RoomName};
+use crate::chat::Draft;
 use crate::config::Config;
+use crate::protocol::Backlog;
+use crate::protocol::{Cursor, RoomName};
 
 const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",

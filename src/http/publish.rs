@@ -12,7 +12,8 @@ use super::input::{Fields, read_fields};
 use super::problem::Problem;
 use super::request_body::RequestBody;
 
-use crate::chat::{Published, RoomName};
+use crate::chat::Published;
+use crate::protocol::RoomName;
 
 pub(super) async fn publish(
     app: &App,

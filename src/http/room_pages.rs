@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::chat::{Hub, RoomName, RoomSummary};
+use crate::chat::{Hub, RoomSummary};
+use crate::protocol::RoomName;
 
 /// The most bytes of a page: it is held while a client takes nothing. A longer
 /// page is cut before the room that exceeds this, but has at least one room.
@@ -150,9 +151,11 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Backlog, Draft, MessageText, Subscribe, UserName};
+    use crate::chat::{Draft, Subscribe};
     use crate::config::Config;
     use crate::http::App;
+    use crate::protocol::Backlog;
+    use crate::protocol::{MessageText, UserName};
 
     fn with_rooms(names: impl IntoIterator<Item = String>) -> App {
         let app = App::new(Config::default()).unwrap();

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::chat::{Cursor, Hello, HelloRoom};
+use crate::chat::{Hello, HelloRoom};
 use crate::config::Config;
+use crate::protocol::Cursor;
 use crate::sse;
 
 /// How much is joined into one write to a reader. The worker keeps none of it.

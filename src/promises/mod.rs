@@ -17,11 +17,13 @@ use tokio::runtime::Runtime;
 
 use self::reader::Reader;
 use crate::chat::{
-    Backlog, ClientId, Draft, EventId, MAX_INLINE_BYTES, MessageText, NotPublished, Published,
-    ReplayBucket, ReplayBudget, RoomName, Subscription, TooMany, UserName,
+    Draft, MAX_INLINE_BYTES, NotPublished, Published, ReplayBucket, ReplayBudget, Subscription,
+    TooMany,
 };
 use crate::config::{Config, Limits};
 use crate::http::App;
+use crate::protocol::Backlog;
+use crate::protocol::{ClientId, EventId, MessageText, RoomName, UserName};
 
 /// How streams reach their readers.
 pub(crate) trait Transport {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Said, Wish};
-use crate::chat::{
-    Backlog, Cursor, EventId, RoomList, RoomName, Subscribe, Subscription, TooMany, UserName,
-};
+use crate::chat::{RoomList, Subscribe, Subscription, TooMany};
 use crate::http::App;
+use crate::protocol::Backlog;
+use crate::protocol::{Cursor, EventId, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
 /// A client that follows the protocol, and holds the server to it.

@@ -5,9 +5,9 @@
 //! changes of it. fuzz/run.sh plays them for as long as it is told to, and
 //! looks for bytes that nobody has thought of.
 
-pub use crate::chat::properties::{cursor, message, names};
+pub use crate::chat::properties::message;
 pub use crate::http::properties::{body, forwarded, host, origin, query, target};
-pub use crate::sse::properties::{event, event_stream};
+pub use sse_chat_client::properties::{cursor, event, event_stream, names};
 
 #[cfg(test)]
 mod tests;

@@ -17,8 +17,10 @@ use tokio::net::TcpStream;
 
 use super::gate::{Gate, Gated, Source};
 use super::*;
-use crate::chat::{Backlog, Draft, MessageText, RoomName, Subscribe, UserName};
+use crate::chat::{Draft, Subscribe};
 use crate::http::StreamHandoff;
+use crate::protocol::Backlog;
+use crate::protocol::{MessageText, RoomName, UserName};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const ASK: &[u8] = b"GET /rooms/a/events HTTP/1.0\r\n\r\n";

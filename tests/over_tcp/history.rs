@@ -60,11 +60,11 @@ async fn a_page_has_at_most_five_hundred_messages() {
     let server = TestServer::start();
     for number in 1..=501 {
         let draft = sse_chat::chat::Draft {
-            name: sse_chat::chat::UserName::parse("Alice").unwrap(),
-            text: sse_chat::chat::MessageText::parse(&number.to_string(), 10).unwrap(),
+            name: sse_chat::protocol::UserName::parse("Alice").unwrap(),
+            text: sse_chat::protocol::MessageText::parse(&number.to_string(), 10).unwrap(),
             client_id: None,
         };
-        let room = sse_chat::chat::RoomName::parse("lobby").unwrap();
+        let room = sse_chat::protocol::RoomName::parse("lobby").unwrap();
         server.app().hub.publish(&room, draft).unwrap();
     }
     assert_eq!(texts(&server, "?limit=500").await, numbers(2..=501));

@@ -1,6 +1,7 @@
 use super::*;
+use crate::chat::Draft;
 use crate::chat::message::SentAs;
-use crate::chat::{Draft, Epoch, EventId, MessageText, RoomName, UserName};
+use crate::protocol::{Epoch, EventId, MessageText, RoomName, UserName};
 
 const ROOMY: HistoryLimits = HistoryLimits {
     count: 1000,

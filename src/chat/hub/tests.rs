@@ -3,9 +3,11 @@ use std::time::Duration;
 use super::*;
 use crate::chat::test_reader::TestReader;
 use crate::chat::{
-    Backlog, ClientId, Delivery, Gap, GapReason, MAX_INLINE_BYTES, MessageText, RoomEvent,
-    RoomList, StayGuard, Subscribe, Subscription, TooManyRooms, UserName,
+    Delivery, Gap, GapReason, MAX_INLINE_BYTES, RoomEvent, RoomList, StayGuard, Subscribe,
+    Subscription, TooManyRooms,
 };
+use crate::protocol::Backlog;
+use crate::protocol::{ClientId, MessageText, UserName};
 
 /// Bytes of large messages that wait in the channel.
 const LARGE: usize = 100_000;

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::name::UserName;
 use super::{MAX_LISTED_MEMBERS, Member, PresenceBudget};
+use crate::protocol::UserName;
 
 /// What one join or leave may cost each reader.
 pub(super) const CHANGE_BYTES: usize = 2048;

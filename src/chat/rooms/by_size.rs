@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::name::RoomName;
 use super::super::room::Room;
 use super::Rooms;
+use crate::protocol::RoomName;
 
 #[derive(Debug, Default)]
 pub(super) struct BySize {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::feed::RoomEvent;
-use super::super::name::RoomName;
 use super::super::room::Room;
 use super::Rooms;
+use crate::protocol::RoomName;
 
 /// Rooms that are looked at under one lock. A publish waits at most for these.
 const ROOMS_AT_ONCE: usize = 64;

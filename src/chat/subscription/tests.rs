@@ -1,9 +1,8 @@
 use super::*;
 use crate::chat::test_reader::TestReader;
-use crate::chat::{
-    Backlog, Cursor, Draft, EventId, Gap, Limits, MessageText, Published, RoomList, RoomName,
-    UserName,
-};
+use crate::chat::{Draft, Gap, Limits, Published, RoomList};
+use crate::protocol::Backlog;
+use crate::protocol::{Cursor, EventId, MessageText, RoomName, UserName};
 
 fn hub(history: usize) -> Arc<Hub> {
     Hub::new(Limits {

@@ -23,9 +23,9 @@ use super::super::is_colour_wanted;
 use super::super::values::{Size, parse_log_queue};
 use super::log_queue::LogQueue;
 use super::panics;
-use crate::chat::is_printable;
 use crate::config;
 use crate::http::ACCESS_LOG;
+use crate::protocol::is_printable;
 
 /// The target of the line that reports dropped lines.
 const DROP_REPORT: &str = "log_queue";

@@ -9,7 +9,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::super::escape::escape_json;
 use super::super::is_colour_wanted;
-use crate::chat::{Message, is_printable};
+use crate::protocol::{Message, is_printable};
 
 /// What the second line of a message begins with, and every one after it.
 const INDENT: &str = "    ";

@@ -20,8 +20,8 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::network::Network;
-use crate::chat::RoomName;
 use crate::config::{Block, Limits, Rate};
+use crate::protocol::RoomName;
 
 /// Making a room costs as much as this many messages.
 const ROOM_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();

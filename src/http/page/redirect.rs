@@ -5,8 +5,8 @@ use hyper::header::{CACHE_CONTROL, HeaderValue, LOCATION, REFERRER_POLICY};
 use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 
-use crate::chat::RoomName;
 use crate::http::body::Body;
+use crate::protocol::RoomName;
 
 /// All but what RFC 3986, section 2.3, leaves as it is.
 const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC

@@ -10,8 +10,9 @@ use super::pace::{Pace, Told};
 use super::parked::{Event, Joined, Parked, Wrote};
 use super::socket::{Framing, Socket};
 use super::stamp::Stamp;
-use crate::chat::{RoomKey, RoomName};
+use crate::chat::RoomKey;
 use crate::http::MAX_WRITE_BYTES;
+use crate::protocol::RoomName;
 use crate::sse;
 
 /// Readers that are written the same bytes: the rooms, in the order of their

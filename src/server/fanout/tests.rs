@@ -20,11 +20,11 @@ use super::mailbox::Permit;
 use super::readers::{Readers, tick};
 use super::socket::Socket;
 use super::*;
-use crate::chat::{
-    Backlog, Draft, MessageText, RoomList, RoomName, Subscribe, Subscription, UserName,
-};
+use crate::chat::{Draft, RoomList, Subscribe, Subscription};
 use crate::config::Config;
 use crate::http::StreamHandoff;
+use crate::protocol::Backlog;
+use crate::protocol::{MessageText, RoomName, UserName};
 
 /// A worker without threads and sockets.
 struct Bench<S: Socket = Fake> {

@@ -23,7 +23,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// One event being written.
 ///
 /// ```
-/// let event = sse_chat::sse::Event::with_capacity(64)
+/// let event = sse_chat_client::sse::Event::with_capacity(64)
 ///     .id("e-1")
 ///     .event("update")
 ///     .json(&"hello\nworld");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::one_line;
-use crate::chat::Message;
+use crate::protocol::Message;
 
 /// One thing that happened in the rooms that are followed.
 #[derive(Debug, Clone)]

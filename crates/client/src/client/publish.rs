@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::{Client, Error, connector, encoded};
-use crate::chat::Message;
+use crate::protocol::Message;
 
 /// What somebody wants to say.
 #[derive(Debug, Clone, Serialize)]

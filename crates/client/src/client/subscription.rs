@@ -15,7 +15,7 @@ use super::follow::Follow;
 use super::stream::{End, Stream};
 use super::subscribe::{Patience, Subscribe};
 use super::told::Told;
-use crate::chat::Backlog;
+use crate::protocol::Backlog;
 
 /// How long a connect, and then a stream's head, may take.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);

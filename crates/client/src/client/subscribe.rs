@@ -1,7 +1,7 @@
 //! What a subscription asks for, as a path and a query of the protocol.
 
 use super::encoded;
-use crate::chat::Backlog;
+use crate::protocol::Backlog;
 
 /// What somebody wants to follow.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::told::{Here, Hole, Told, Welcome};
-use crate::chat::{EventId, Message};
+use crate::protocol::{EventId, Message};
 use crate::sse::Decoded;
 
 /// What an event means for the stream that it came on.

@@ -56,7 +56,7 @@ impl std::error::Error for TooLong {}
 /// An incremental decoder. Feed it the body in pieces of any size.
 ///
 /// ```
-/// use sse_chat::sse::{Decoder, Item};
+/// use sse_chat_client::sse::{Decoder, Item};
 ///
 /// let mut seen = Vec::new();
 /// let mut decoder = Decoder::default();
@@ -68,7 +68,7 @@ impl std::error::Error for TooLong {}
 ///     })?;
 /// }
 /// assert_eq!(seen, [("update".to_owned(), "a\nb".to_owned())]);
-/// # Ok::<(), sse_chat::sse::TooLong>(())
+/// # Ok::<(), sse_chat_client::sse::TooLong>(())
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
@@ -240,7 +240,7 @@ fn digits(value: &[u8]) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
-#[cfg(any(fuzzing, test))]
+#[cfg(any(feature = "properties", test))]
 pub(crate) mod properties;
 #[cfg(test)]
 mod tests;

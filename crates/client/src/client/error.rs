@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::chat::is_printable;
+use crate::protocol::is_printable;
 
 /// Why there is no answer, or none that helps.
 #[derive(Debug, Clone, PartialEq, Eq)]

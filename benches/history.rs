@@ -7,7 +7,7 @@ mod support;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sse_chat::chat::{Page, Progress, Subscribe};
+use sse_chat::chat::{HistoryQuery, Progress, SubscribeOptions};
 use sse_chat::protocol::Backlog;
 use sse_chat::protocol::{Cursor, EventId};
 
@@ -32,7 +32,7 @@ fn since(c: &mut Criterion) {
             epoch: hub.epoch(),
             seq: 1000 - missed,
         });
-        let page = Page {
+        let page = HistoryQuery {
             after: Some(after),
             before: None,
             limit: 500,
@@ -60,14 +60,14 @@ fn resume(c: &mut Criterion) {
             &cursor,
             |b, &cursor| {
                 b.iter(|| {
-                    let wish = Subscribe {
+                    let options = SubscribeOptions {
                         rooms: lobby.clone().into(),
                         cursor: Some(cursor),
                         backlog: Backlog::Last(0),
                         name: None,
                         presence: false,
                     };
-                    let mut subscription = hub.subscribe(wish).expect("a room");
+                    let mut subscription = hub.subscribe(options).expect("a room");
                     let mut seen = 0;
                     while !matches!(subscription.catch_up(Instant::now()), Progress::Live(_)) {
                         seen += std::iter::from_fn(|| subscription.hand_out()).count() as u64;

@@ -6,7 +6,7 @@ mod support;
 use std::task::{Context, Poll, Waker};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sse_chat::chat::{Envelope, Feed, Lagged, Subscribe};
+use sse_chat::chat::{Envelope, Feed, Lagged, SubscribeOptions};
 use sse_chat::protocol::Backlog;
 
 fn publish(c: &mut Criterion) {
@@ -14,7 +14,7 @@ fn publish(c: &mut Criterion) {
     for workers in [0, 1, 2, 8] {
         let hub = support::hub();
         let (lobby, draft) = (support::lobby(), support::draft());
-        let wish = Subscribe {
+        let options = SubscribeOptions {
             rooms: lobby.clone().into(),
             cursor: None,
             backlog: Backlog::Last(0),
@@ -22,7 +22,7 @@ fn publish(c: &mut Criterion) {
             presence: false,
         };
         // Nothing is sent for a room without readers.
-        let _reader = (workers > 0).then(|| hub.subscribe(wish).expect("a room"));
+        let _reader = (workers > 0).then(|| hub.subscribe(options).expect("a room"));
         let mut feeds: Vec<Feed> = (0..workers).map(|_| hub.feed()).collect();
         group.bench_function(BenchmarkId::from_parameter(workers), |b| {
             b.iter(|| {

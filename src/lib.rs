@@ -48,8 +48,8 @@
 //!
 //! # The path of a reader
 //!
-//! 1. `http/events.rs`: rooms, cursor and name become a [`chat::Subscribe`].
-//! 2. `chat/start.rs`: where the stream goes on from; the hello.
+//! 1. `http/events.rs`: rooms, cursor and name become a [`chat::SubscribeOptions`].
+//! 2. `chat/resume.rs`: where the stream goes on from; the hello.
 //! 3. `server/handoff.rs`: a worker of `server/fanout` takes the stream as a
 //!    [`http::StreamHandoff`]. Over HTTP/1.1 the socket leaves hyper and goes with
 //!    it. Over HTTP/1.0 it stays, and the worker writes into a pipe whose other

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sse_chat::chat::{Draft, Hub, Limits};
+use sse_chat::chat::{Draft, Hub, HubLimits};
 use sse_chat::protocol::{MessageText, RoomName, UserName};
 
 /// A hub with the server's default bounds.
 pub(crate) fn hub() -> Arc<Hub> {
-    Hub::new(Limits {
+    Hub::new(HubLimits {
         history: 1000,
         history_bytes: 4 << 20,
         history_budget: 256 << 20,

@@ -17,15 +17,15 @@ use super::feed::Feed;
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
 use super::presence::members_json;
-use super::rooms::{Due, Limits, NotPublished, Published, Rooms, TooMany, TooManyRooms};
-use super::start::RoomList;
+use super::resume::RoomList;
+use super::rooms::{Due, HubLimits, PublishError, Published, Rooms, SubscribeError, TooManyRooms};
 use super::totals::{Counts, Totals};
 use crate::protocol::{Cursor, Epoch, EventId, RoomName};
 use crate::sse;
 
 /// Which part of a room's history is wanted.
 #[derive(Debug, Clone, Copy)]
-pub struct Page {
+pub struct HistoryQuery {
     /// Only messages after this one.
     pub after: Option<Cursor>,
     /// Only messages before this one.
@@ -36,7 +36,7 @@ pub struct Page {
 
 /// A part of a room's history.
 #[derive(Debug, Clone, Default)]
-pub struct PageOf {
+pub struct HistoryPage {
     /// The messages asked for, oldest first.
     pub frames: Vec<Frame>,
     /// The oldest message that the room holds.
@@ -71,7 +71,7 @@ pub struct Hub {
 
 impl Hub {
     /// A hub without rooms, in an epoch of its own.
-    pub fn new(limits: Limits) -> Arc<Self> {
+    pub fn new(limits: HubLimits) -> Arc<Self> {
         let epoch = Epoch::new();
         Arc::new(Self {
             epoch,
@@ -109,9 +109,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`NotPublished`] when the room would be one too many, or when the client
+    /// [`PublishError`] when the room would be one too many, or when the client
     /// id stands for another request; nothing is published.
-    pub fn publish(&self, room: &RoomName, mut draft: Draft) -> Result<Published, NotPublished> {
+    pub fn publish(&self, room: &RoomName, mut draft: Draft) -> Result<Published, PublishError> {
         // The hash is computed before the lock is taken.
         let sent_as = SentAs::take(&mut draft);
         self.lock().publish(room, &draft, sent_as)
@@ -139,10 +139,10 @@ impl Hub {
     }
 
     /// A part of the history of `room`. Asking does not make the room.
-    pub fn page(&self, room: &RoomName, page: Page) -> PageOf {
+    pub fn page(&self, room: &RoomName, page: HistoryQuery) -> HistoryPage {
         let rooms = self.lock();
         let Some(room) = rooms.get(room) else {
-            return PageOf::default();
+            return HistoryPage::default();
         };
         // Ids of another epoch lie before all of this one.
         let seq_of = |cursor| match cursor {
@@ -165,7 +165,7 @@ impl Hub {
                 until.skip(skip).cloned().collect()
             }
         };
-        PageOf {
+        HistoryPage {
             frames,
             oldest: room.history.oldest().map(|frame| rooms.id(frame.seq())),
             newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
@@ -239,7 +239,7 @@ impl Hub {
         rooms: &mut Rooms,
         names: &[RoomName],
         attendance: &Attendance,
-    ) -> Result<(), TooMany> {
+    ) -> Result<(), SubscribeError> {
         rooms.enter(names, attendance)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())

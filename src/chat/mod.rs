@@ -6,7 +6,7 @@
 
 mod delivery;
 mod feed;
-mod forgotten;
+mod forgotten_rooms;
 mod history;
 mod hub;
 mod membership;
@@ -17,10 +17,10 @@ pub(crate) mod properties;
 mod replay;
 mod replay_budget;
 mod request_hash;
+mod resume;
 mod room;
 mod room_key;
 mod rooms;
-mod start;
 mod subscription;
 #[cfg(test)]
 mod test_reader;
@@ -28,13 +28,13 @@ mod totals;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
 pub use feed::{Envelope, Feed, Lagged, Large, MAX_INLINE_BYTES, Marker, RoomEvent};
-pub use hub::{Hub, Page, PageOf, RoomSummary};
+pub use hub::{HistoryPage, HistoryQuery, Hub, RoomSummary};
 pub use membership::{Membership, StayGuard};
 pub use message::{Draft, Frame};
 pub use presence::{MAX_LISTED_MEMBERS, Member, Snapshot};
 pub use replay_budget::{ReplayBucket, ReplayBudget};
+pub use resume::{InvalidRoomList, RoomList, SubscribeOptions};
 pub use room_key::RoomKey;
-pub use rooms::{Due, Limits, NotPublished, Published, TooMany, TooManyRooms};
-pub use start::{InvalidRoomList, RoomList, Subscribe};
+pub use rooms::{Due, HubLimits, PublishError, Published, SubscribeError, TooManyRooms};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;

@@ -20,7 +20,7 @@ pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
 /// One room of a stream.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct RoomCursor {
     pub(super) room: RoomName,
     /// Messages up to this seq are not for this stream: before its backlog, or
     /// covered by a gap that it was told of at its start.
@@ -36,18 +36,18 @@ pub(super) struct Seat {
 /// What one look found.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// With the seats that they are for.
+    /// With the room_cursors that they are for.
     pub(super) deliveries: VecDeque<(usize, Delivery)>,
     /// There is no more: the stream may go live.
     pub(super) all: bool,
 }
 
-/// What history has for these seats after `cursor`, up to about `most` bytes.
-pub(super) fn look(rooms: &Rooms, seats: &[Seat], cursor: u64, most: usize) -> Found {
-    let mut sources: Vec<Source<'_>> = seats
+/// What history has for these room_cursors after `cursor`, up to about `most` bytes.
+pub(super) fn look(rooms: &Rooms, room_cursors: &[RoomCursor], cursor: u64, most: usize) -> Found {
+    let mut sources: Vec<Source<'_>> = room_cursors
         .iter()
         .enumerate()
-        .filter_map(|(index, seat)| Source::of(rooms, index, seat, cursor))
+        .filter_map(|(index, room_cursor)| Source::of(rooms, index, room_cursor, cursor))
         .collect();
     let mut found = Found {
         deliveries: VecDeque::new(),
@@ -63,28 +63,28 @@ pub(super) fn look(rooms: &Rooms, seats: &[Seat], cursor: u64, most: usize) -> F
             found.all = true;
             return found;
         };
-        let delivery = source.take(&seats[source.seat], rooms);
+        let delivery = source.take(&room_cursors[source.room_cursor], rooms);
         bytes += delivery.bytes();
-        found.deliveries.push_back((source.seat, delivery));
+        found.deliveries.push_back((source.room_cursor, delivery));
     }
     found
 }
 
 /// What one room has for a stream: a gap, perhaps, then what it holds.
 struct Source<'a> {
-    seat: usize,
+    room_cursor: usize,
     room: &'a Room,
     gap: Option<u64>,
     frames: Peekable<vec_deque::Iter<'a, Frame>>,
 }
 
 impl<'a> Source<'a> {
-    fn of(rooms: &'a Rooms, index: usize, seat: &Seat, cursor: u64) -> Option<Self> {
-        let room = rooms.get(&seat.room)?;
-        let after = cursor.max(seat.skip_through);
+    fn of(rooms: &'a Rooms, index: usize, room_cursor: &RoomCursor, cursor: u64) -> Option<Self> {
+        let room = rooms.get(&room_cursor.room)?;
+        let after = cursor.max(room_cursor.skip_through);
         let lost = room.history.evicted_through();
         Some(Self {
-            seat: index,
+            room_cursor: index,
             room,
             gap: (lost > after).then_some(lost),
             frames: room.history.since(after).peekable(),
@@ -97,14 +97,16 @@ impl<'a> Source<'a> {
     }
 
     /// Takes what stands at this source's position. A gap comes first, so
-    /// `seat` is then as it was when the look began.
-    fn take(&mut self, seat: &Seat, rooms: &Rooms) -> Delivery {
+    /// `room_cursor` is then as it was when the look began.
+    fn take(&mut self, room_cursor: &RoomCursor, rooms: &Rooms) -> Delivery {
         if let Some(seq) = self.gap.take() {
             let next = self.room.history.first_number();
             return Delivery::Gap(Gap {
-                room: seat.room.clone(),
-                reason: seat.hole,
-                lost: seat.next.and_then(|expected| next.checked_sub(expected)),
+                room: room_cursor.room.clone(),
+                reason: room_cursor.hole,
+                lost: room_cursor
+                    .next
+                    .and_then(|expected| next.checked_sub(expected)),
                 next,
                 cursor: Cursor::Id(rooms.id(seq)),
             });

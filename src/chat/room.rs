@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
-use super::forgotten::Ended;
+use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
@@ -48,11 +48,11 @@ impl Room {
         key: RoomKey,
         name: RoomName,
         limits: HistoryLimits,
-        ended: Option<Ended>,
+        tombstone: Option<RoomTombstone>,
         now: Instant,
     ) -> Self {
-        let history = match ended {
-            Some(ended) => History::after(limits, ended.through, ended.next_number),
+        let history = match tombstone {
+            Some(tombstone) => History::after(limits, tombstone.through, tombstone.next_number),
             None => History::new(limits),
         };
         Self {
@@ -163,13 +163,13 @@ impl Room {
 
     /// What must be remembered of this room when it is forgotten; nothing for
     /// one in which nothing was ever said, as far as anybody remembers.
-    pub(super) fn ended(&self) -> Option<Ended> {
+    pub(super) fn tombstone(&self) -> Option<RoomTombstone> {
         let newest = self.history.newest().map_or(0, Frame::seq);
         let (through, next_number) = (
             newest.max(self.history.evicted_through()),
             self.history.next_number(),
         );
-        (next_number > 1).then_some(Ended {
+        (next_number > 1).then_some(RoomTombstone {
             through,
             next_number,
         })

@@ -18,7 +18,7 @@ use self::by_size::BySize;
 pub use self::upkeep::Due;
 use self::upkeep::Upkeep;
 use super::feed::Channel;
-use super::forgotten::Forgotten;
+use super::forgotten_rooms::ForgottenRooms;
 use super::history::HistoryLimits;
 use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
@@ -29,7 +29,7 @@ use crate::protocol::{Epoch, EventId, RoomName, UserName};
 
 /// What bounds the rooms' memory.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct HubLimits {
     /// Most messages of history a room.
     pub history: usize,
     /// Most bytes of history a room.
@@ -68,20 +68,20 @@ pub enum Published {
 
 /// Why a draft is not published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotPublished {
+pub enum PublishError {
     /// Its room would be one too many.
     Rooms(TooManyRooms),
     /// History holds another request under its client id.
     ClientIdReused,
 }
 
-impl From<TooManyRooms> for NotPublished {
+impl From<TooManyRooms> for PublishError {
     fn from(error: TooManyRooms) -> Self {
         Self::Rooms(error)
     }
 }
 
-impl fmt::Display for NotPublished {
+impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rooms(error) => error.fmt(f),
@@ -93,7 +93,7 @@ impl fmt::Display for NotPublished {
     }
 }
 
-impl std::error::Error for NotPublished {}
+impl std::error::Error for PublishError {}
 
 /// There are as many rooms as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +111,14 @@ impl std::error::Error for TooManyRooms {}
 
 /// Why a stream can't begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TooMany {
+pub enum SubscribeError {
     /// One of its rooms would be one too many.
     Rooms(TooManyRooms),
     /// It would be one member too many.
     Members,
 }
 
-impl From<TooManyRooms> for TooMany {
+impl From<TooManyRooms> for SubscribeError {
     fn from(error: TooManyRooms) -> Self {
         Self::Rooms(error)
     }
@@ -128,7 +128,7 @@ impl From<TooManyRooms> for TooMany {
 pub(super) struct Rooms {
     pub(super) channel: Channel,
     epoch: Epoch,
-    limits: Limits,
+    limits: HubLimits,
     /// Boxed, so that a table that grows moves pointers.
     by_name: HashMap<RoomName, Box<Room>>,
     /// The same rooms in the order of their names.
@@ -139,7 +139,7 @@ pub(super) struct Rooms {
     seq: u64,
     /// The key of the newest room.
     key: RoomKey,
-    forgotten: Forgotten,
+    forgotten: ForgottenRooms,
     /// The sums of what all histories hold.
     bytes: usize,
     held: usize,
@@ -150,7 +150,7 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    pub(super) fn new(epoch: Epoch, limits: Limits) -> Self {
+    pub(super) fn new(epoch: Epoch, limits: HubLimits) -> Self {
         Self {
             channel: Channel::new(limits.channel_slots, limits.channel_large),
             epoch,
@@ -160,7 +160,7 @@ impl Rooms {
             upkeep: Upkeep::default(),
             seq: 0,
             key: RoomKey::default(),
-            forgotten: Forgotten::with_capacity(limits.max_rooms),
+            forgotten: ForgottenRooms::with_capacity(limits.max_rooms),
             bytes: 0,
             held: 0,
             said: (0, 0),
@@ -227,7 +227,7 @@ impl Rooms {
         name: &RoomName,
         draft: &Draft,
         sent_as: Option<SentAs>,
-    ) -> Result<Published, NotPublished> {
+    ) -> Result<Published, PublishError> {
         let now = Instant::now();
         let id = self.id(self.seq + 1);
         self.make_if_new(name, now)?;
@@ -237,7 +237,7 @@ impl Rooms {
         {
             return match request == sent_as.request {
                 true => Ok(Published::Repeated(first.clone())),
-                false => Err(NotPublished::ClientIdReused),
+                false => Err(PublishError::ClientIdReused),
             };
         }
         let before = (room.history.bytes(), room.history.len());
@@ -265,7 +265,7 @@ impl Rooms {
         &mut self,
         names: &[RoomName],
         attendance: &Attendance,
-    ) -> Result<(), TooMany> {
+    ) -> Result<(), SubscribeError> {
         // Counted first: a stream that is refused must not have made a room.
         self.check_rooms(names)?;
         self.make_sure_of_places(names, attendance.name())?;
@@ -306,14 +306,14 @@ impl Rooms {
         &self,
         names: &[RoomName],
         member: Option<&UserName>,
-    ) -> Result<(), TooMany> {
+    ) -> Result<(), SubscribeError> {
         let Some(member) = member else {
             return Ok(());
         };
         let is_in = |name: &RoomName| self.get(name).is_some_and(|room| room.presence.has(member));
         let new = names.iter().filter(|&name| !is_in(name));
         match self.members + new.count() > self.limits.max_members {
-            true => Err(TooMany::Members),
+            true => Err(SubscribeError::Members),
             false => Ok(()),
         }
     }
@@ -354,8 +354,8 @@ impl Rooms {
             bytes: self.limits.history_bytes,
         };
         self.key.0 += 1;
-        let ended = self.forgotten.take(name);
-        let room = Room::new(self.key, name.clone(), limits, ended, now);
+        let tombstone = self.forgotten.take(name);
+        let room = Room::new(self.key, name.clone(), limits, tombstone, now);
         self.by_name.insert(name.clone(), Box::new(room));
         self.names.insert(name.clone());
         self.schedule(name, now);

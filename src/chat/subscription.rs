@@ -14,11 +14,11 @@ use std::time::Instant;
 use super::delivery::{Delivery, GapReason, Hello};
 use super::hub::Hub;
 use super::membership::{Attendance, Membership, StayGuard};
-use super::replay::{BATCH_BYTES, Seat, look};
+use super::replay::{BATCH_BYTES, RoomCursor, look};
 use super::replay_budget::{Draws, ReplayBudget};
+use super::resume::{StreamStart, SubscribeOptions, hello_room};
 use super::room_key::RoomKey;
-use super::rooms::{Rooms, TooMany};
-use super::start::{Start, Subscribe, hello_room};
+use super::rooms::{Rooms, SubscribeError};
 use crate::protocol::Cursor;
 
 /// One reader's stream. Dropping it leaves its rooms.
@@ -26,12 +26,12 @@ use crate::protocol::Cursor;
 pub struct Subscription {
     membership: Membership,
     /// In the order in which the rooms were asked for.
-    seats: Vec<Seat>,
+    room_cursors: Vec<RoomCursor>,
     presence: bool,
     hello: Option<Hello>,
     /// Gaps that stand in no history, so they come first.
     gaps: VecDeque<Delivery>,
-    /// What is ready to be handed out, with the seats that it is for.
+    /// What is ready to be handed out, with the room_cursors that it is for.
     queue: VecDeque<(usize, Delivery)>,
     /// How many of `queue` were found in history: those at its front.
     found: usize,
@@ -85,25 +85,28 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`TooMany`] when one of its rooms, or its name in one of them, would be
+    /// [`SubscribeError`] when one of its rooms, or its name in one of them, would be
     /// one too many; it then has entered none.
-    pub fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Subscription, TooMany> {
-        Subscription::begin(Arc::clone(self), wish)
+    pub fn subscribe(
+        self: &Arc<Self>,
+        options: SubscribeOptions,
+    ) -> Result<Subscription, SubscribeError> {
+        Subscription::begin(Arc::clone(self), options)
     }
 }
 
 impl Subscription {
-    fn begin(hub: Arc<Hub>, mut wish: Subscribe) -> Result<Self, TooMany> {
-        let attendance = Attendance::new(wish.name.take(), wish.presence);
-        let names = wish.rooms.as_slice();
+    fn begin(hub: Arc<Hub>, mut options: SubscribeOptions) -> Result<Self, SubscribeError> {
+        let attendance = Attendance::new(options.name.take(), options.presence);
+        let names = options.rooms.as_slice();
         let (start, rooms) = {
             let rooms = &mut *hub.lock();
             hub.enter(rooms, names, &attendance)?;
-            if wish.cursor.is_some() {
+            if options.cursor.is_some() {
                 hub.counts.resumed();
             }
             let told = names.iter().filter_map(|room| hello_room(rooms, room));
-            (Start::of(rooms, &wish), told.collect::<Vec<_>>())
+            (StreamStart::of(rooms, &options), told.collect::<Vec<_>>())
         };
         let newest = rooms.iter().filter_map(|room| room.newest);
         let replay_through = newest.map(|id| id.seq).max().unwrap_or(0);
@@ -111,8 +114,8 @@ impl Subscription {
         // from here on is found in history by the first look.
         Ok(Self {
             membership: Membership::new(hub, names, attendance),
-            seats: start.seats,
-            presence: wish.presence,
+            room_cursors: start.room_cursors,
+            presence: options.presence,
             hello: Some(Hello {
                 cursor: start.hello,
                 rooms,
@@ -129,11 +132,11 @@ impl Subscription {
 
     /// Goes on after `cursor`, of which `membership`'s reader has everything.
     pub fn resume(membership: Membership, presence: bool, cursor: u64) -> Self {
-        let seats = {
+        let room_cursors = {
             let rooms = membership.hub.lock();
-            let seat = |name| {
+            let room_cursor = |name| {
                 let room = rooms.get(name).expect("a room with a reader is kept");
-                Seat {
+                RoomCursor {
                     room: room.name.clone(),
                     skip_through: 0,
                     next: room.history.number_after(cursor),
@@ -141,11 +144,11 @@ impl Subscription {
                     members: None,
                 }
             };
-            membership.rooms().iter().map(seat).collect()
+            membership.rooms().iter().map(room_cursor).collect()
         };
         Self {
             membership,
-            seats,
+            room_cursors,
             presence,
             hello: None,
             gaps: VecDeque::new(),
@@ -206,7 +209,7 @@ impl Subscription {
         }
         let hub = Arc::clone(&self.membership.hub);
         let rooms = &mut *hub.lock();
-        let found = look(rooms, &self.seats, self.cursor, BATCH_BYTES);
+        let found = look(rooms, &self.room_cursors, self.cursor, BATCH_BYTES);
         self.queue = found.deliveries;
         self.found = self.queue.len();
         let all = found.all && self.tell_members(rooms);
@@ -248,19 +251,19 @@ impl Subscription {
             return true;
         }
         let mut bytes: usize = self.queue.iter().map(|(_, ready)| ready.bytes()).sum();
-        for (index, seat) in self.seats.iter().enumerate() {
+        for (index, room_cursor) in self.room_cursors.iter().enumerate() {
             let room = rooms
-                .get_mut(&seat.room)
+                .get_mut(&room_cursor.room)
                 .expect("a room with a reader is kept");
             // Once for each state: else a slow reader would be told of all its
             // rooms again and again, and never get through.
-            if seat.members == Some(room.presence.version()) {
+            if room_cursor.members == Some(room.presence.version()) {
                 continue;
             }
             if bytes >= BATCH_BYTES {
                 return false;
             }
-            let members = Delivery::Members(room.presence.snapshot(&seat.room));
+            let members = Delivery::Members(room.presence.snapshot(&room_cursor.room));
             bytes += members.bytes();
             self.queue.push_back((index, members));
         }
@@ -290,29 +293,29 @@ impl Subscription {
             self.count_gap(&gap);
             return Some(gap);
         }
-        let (seat, delivery) = self.queue.pop_front()?;
+        let (room_cursor, delivery) = self.queue.pop_front()?;
         self.count_gap(&delivery);
         self.count_found(&delivery);
-        let seat = &mut self.seats[seat];
+        let room_cursor = &mut self.room_cursors[room_cursor];
         match &delivery {
             Delivery::Update(frame) => {
                 debug_assert!(frame.seq() > self.cursor, "ids strictly increase");
                 debug_assert!(
-                    seat.next.is_none_or(|next| next == frame.number()),
+                    room_cursor.next.is_none_or(|next| next == frame.number()),
                     "numbers have no silent hole"
                 );
-                seat.next = Some(frame.number() + 1);
-                seat.hole = GapReason::Lagged;
+                room_cursor.next = Some(frame.number() + 1);
+                room_cursor.hole = GapReason::Lagged;
                 self.cursor = frame.seq();
             }
             Delivery::Gap(gap) => {
-                seat.next = Some(gap.next);
-                seat.hole = GapReason::Lagged;
+                room_cursor.next = Some(gap.next);
+                room_cursor.hole = GapReason::Lagged;
                 if let Cursor::Id(id) = gap.cursor {
                     self.cursor = id.seq;
                 }
             }
-            Delivery::Members(snapshot) => seat.members = Some(snapshot.version),
+            Delivery::Members(snapshot) => room_cursor.members = Some(snapshot.version),
             Delivery::Presence(_) => {}
         }
         Some(delivery)

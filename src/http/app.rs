@@ -9,7 +9,7 @@ use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates, Replays};
 use super::page::{Page, Settings};
 use super::room_pages::RoomPages;
-use crate::chat::{Hub, Limits};
+use crate::chat::{Hub, HubLimits};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
 
@@ -58,7 +58,7 @@ impl App {
             why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"
                 .into(),
         })?;
-        let hub = Hub::new(Limits {
+        let hub = Hub::new(HubLimits {
             history: config.history,
             history_bytes: config.history_bytes,
             history_budget: config.history_budget,

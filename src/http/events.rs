@@ -16,7 +16,7 @@ use super::guard::{Refused, TooFast};
 use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
-use crate::chat::{RoomList, StayGuard, Subscribe, TooMany};
+use crate::chat::{RoomList, StayGuard, SubscribeError, SubscribeOptions};
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, RoomName, UserName};
 
@@ -29,8 +29,8 @@ pub(super) fn of_one_room(
     room: RoomName,
     asked: &Asked<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let wish = asked.wish(room.into(), Backlog::Last(0))?;
-    respond(app, asked, wish)
+    let options = asked.options(room.into(), Backlog::Last(0))?;
+    respond(app, asked, options)
 }
 
 /// `GET /events?room=a&room=b`
@@ -42,14 +42,14 @@ pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Rep
         .collect::<Result<Vec<_>, _>>()?;
     let rooms =
         RoomList::new(rooms).map_err(|error| Code::InvalidQuery.because(error.to_string()))?;
-    let wish = asked.wish(rooms, Backlog::Last(0))?;
-    respond(app, asked, wish)
+    let options = asked.options(rooms, Backlog::Last(0))?;
+    respond(app, asked, options)
 }
 
 /// `GET /sse.php`: the default room, with all that was said.
 pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Reply>, Problem> {
-    let wish = asked.wish(app.default_room.clone().into(), Backlog::All)?;
-    respond(app, asked, wish)
+    let options = asked.options(app.default_room.clone().into(), Backlog::All)?;
+    respond(app, asked, options)
 }
 
 /// What a request says about the stream it wants.
@@ -62,14 +62,18 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    pub(super) fn wish(&self, rooms: RoomList, backlog: Backlog) -> Result<Subscribe, Problem> {
+    pub(super) fn options(
+        &self,
+        rooms: RoomList,
+        backlog: Backlog,
+    ) -> Result<SubscribeOptions, Problem> {
         let name = self.query.one("name")?.map(UserName::parse).transpose()?;
         let presence = match self.query.one("presence")? {
             None | Some("0") => false,
             Some("1") => true,
             Some(_) => return Err(Code::InvalidQuery.because("presence is 0 or 1")),
         };
-        Ok(Subscribe {
+        Ok(SubscribeOptions {
             rooms,
             cursor: self.cursor(),
             backlog: self.backlog()?.unwrap_or(backlog),
@@ -119,21 +123,25 @@ fn is_cursor_key(key: &[u8]) -> bool {
         .eq(b"lasteventid".iter().copied())
 }
 
-fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Reply>, Problem> {
+fn respond(
+    app: &App,
+    asked: &Asked<'_>,
+    options: SubscribeOptions,
+) -> Result<Response<Reply>, Problem> {
     if *asked.method == Method::HEAD {
         // Takes no place, but is refused where GET is.
-        app.hub.check_rooms(&wish.rooms)?;
+        app.hub.check_rooms(&options.rooms)?;
         return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
     let permit = match app.rates.take_of_streams(asked.client) {
-        Ok(()) => app.admission.stream(asked.client, wish.rooms.len()),
+        Ok(()) => app.admission.stream(asked.client, options.rooms.len()),
         Err(TooFast { .. }) => Err(Refused::Address),
     };
     let Ok(mut permit) = permit else {
         return Ok(busy::stream(app, asked.method, Reason::Address).map(Reply::Body));
     };
-    let is_named = wish.name.is_some();
-    match app.hub.subscribe(wish) {
+    let is_named = options.name.is_some();
+    match app.hub.subscribe(options) {
         Ok(mut subscription) => {
             if is_named && let Some(permit) = &mut permit {
                 subscription.guard_stay(StayGuard::holding(permit.split_rooms()));
@@ -144,8 +152,8 @@ fn respond(app: &App, asked: &Asked<'_>, wish: Subscribe) -> Result<Response<Rep
             let stream = StreamHandoff::new(app, subscription, permit);
             Ok(event_stream(Reply::Stream(Box::new(stream))))
         }
-        Err(TooMany::Rooms(error)) => Err(error.into()),
-        Err(TooMany::Members) => {
+        Err(SubscribeError::Rooms(error)) => Err(error.into()),
+        Err(SubscribeError::Members) => {
             Ok(busy::stream(app, asked.method, Reason::Members).map(Reply::Body))
         }
     }

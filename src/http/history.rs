@@ -12,7 +12,7 @@ use super::events::Asked;
 use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
-use crate::chat::{Page, PageOf};
+use crate::chat::{HistoryPage, HistoryQuery};
 use crate::protocol::{Cursor, EventId, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
@@ -45,8 +45,8 @@ fn draw(app: &App, client: IpAddr, bytes: usize) -> Result<(), Problem> {
     drawn.map_err(Problem::too_much_replay)
 }
 
-pub(super) fn page(query: &Pairs<'_>) -> Result<Page, Problem> {
-    Ok(Page {
+pub(super) fn page(query: &Pairs<'_>) -> Result<HistoryQuery, Problem> {
+    Ok(HistoryQuery {
         after: cursor(query, "after")?,
         before: cursor(query, "before")?,
         limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
@@ -66,7 +66,7 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
 }
 
 /// The messages' own JSON: it was made once, when they were said.
-fn encode(room: &RoomName, page: PageOf) -> Messages {
+fn encode(room: &RoomName, page: HistoryPage) -> Messages {
     let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
     // A room's name has no character that JSON escapes.
     let start = format!("{{\"room\":\"{}\",\"messages\":[", room.as_str());

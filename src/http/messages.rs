@@ -80,7 +80,7 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Draft, Page};
+    use crate::chat::{Draft, HistoryQuery};
     use crate::config::Config;
     use crate::http::App;
     use crate::protocol::{MessageText, RoomName, UserName};
@@ -97,7 +97,7 @@ mod tests {
             };
             app.hub.publish(&room, draft).unwrap();
         }
-        let all = Page {
+        let all = HistoryQuery {
             after: None,
             before: None,
             limit: count,

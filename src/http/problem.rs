@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::body::Body;
 use super::code::Code;
 use super::guard::{TooFast, Whose};
-use crate::chat::{NotPublished, TooManyRooms};
+use crate::chat::{PublishError, TooManyRooms};
 use crate::protocol::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName};
 
 /// How long a server that restarts is away.
@@ -187,11 +187,11 @@ impl From<InvalidClientId> for Problem {
     }
 }
 
-impl From<NotPublished> for Problem {
-    fn from(error: NotPublished) -> Self {
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
         match error {
-            NotPublished::Rooms(error) => error.into(),
-            NotPublished::ClientIdReused => Code::ClientIdReused.because(error.to_string()),
+            PublishError::Rooms(error) => error.into(),
+            PublishError::ClientIdReused => Code::ClientIdReused.because(error.to_string()),
         }
     }
 }

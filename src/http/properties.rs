@@ -175,14 +175,14 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
         .map(|id| Cursor::parse(id.as_bytes()));
     let room = || RoomName::parse("lobby").expect("a room");
     let bare = asked(None)
-        .wish(room().into(), Backlog::All)
+        .options(room().into(), Backlog::All)
         .expect("nothing is wrong");
     assert_eq!((bare.cursor, bare.backlog), (sent, Backlog::All));
-    match asked(Some(text)).wish(room().into(), Backlog::Last(0)) {
-        Ok(wish) => {
-            assert!(sent.is_none() || wish.cursor == sent);
-            assert!(!matches!(wish.backlog, Backlog::Last(501..)));
-            assert!(wish.presence || wish.name.is_none());
+    match asked(Some(text)).options(room().into(), Backlog::Last(0)) {
+        Ok(options) => {
+            assert!(sent.is_none() || options.cursor == sent);
+            assert!(!matches!(options.backlog, Backlog::Last(501..)));
+            assert!(options.presence || options.name.is_none());
         }
         Err(problem) => is_the_client_s(problem),
     }

@@ -151,7 +151,7 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Draft, Subscribe};
+    use crate::chat::{Draft, SubscribeOptions};
     use crate::config::Config;
     use crate::http::App;
     use crate::protocol::Backlog;
@@ -209,14 +209,14 @@ mod tests {
         let app = App::new(Config::default()).unwrap();
         let names: Vec<String> = (100..900).map(|number| number.to_string()).collect();
         let enter = |name: &String| {
-            let wish = Subscribe {
+            let options = SubscribeOptions {
                 rooms: RoomName::parse(name).unwrap().into(),
                 cursor: None,
                 backlog: Backlog::Last(0),
                 name: None,
                 presence: false,
             };
-            app.hub.subscribe(wish).unwrap()
+            app.hub.subscribe(options).unwrap()
         };
         let _readers: Vec<_> = names.iter().map(enter).collect();
         assert_eq!(all_pages(&app), names);

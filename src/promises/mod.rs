@@ -17,8 +17,8 @@ use tokio::runtime::Runtime;
 
 use self::reader::Reader;
 use crate::chat::{
-    Draft, MAX_INLINE_BYTES, NotPublished, Published, ReplayBucket, ReplayBudget, Subscription,
-    TooMany,
+    Draft, MAX_INLINE_BYTES, PublishError, Published, ReplayBucket, ReplayBudget, SubscribeError,
+    Subscription,
 };
 use crate::config::{Config, Limits};
 use crate::http::App;
@@ -153,12 +153,12 @@ pub(crate) fn wishes() -> impl Strategy<Value = Vec<Wish>> {
         Just(Backlog::Last(2)),
         Just(Backlog::All)
     ];
-    let wish = (rooms, backlog, any::<bool>()).prop_map(|(rooms, backlog, named)| Wish {
+    let options = (rooms, backlog, any::<bool>()).prop_map(|(rooms, backlog, named)| Wish {
         rooms,
         backlog,
         named,
     });
-    let wishes = prop::collection::vec(wish, READERS);
+    let wishes = prop::collection::vec(options, READERS);
     // Readers of the same rooms are written to together.
     (wishes, any::<bool>()).prop_map(|(mut wishes, alike)| {
         if alike {
@@ -215,7 +215,7 @@ impl<T: Transport> World<T> {
             .start_paused(true)
             .build()
             .unwrap();
-        let named = |(reader, wish)| Reader::new(wish, reader);
+        let named = |(reader, options)| Reader::new(options, reader);
         let readers = wishes.into_iter().enumerate().map(named).collect();
         let app = Arc::new(App::new(config.clone()).unwrap());
         Self {
@@ -375,8 +375,8 @@ impl<T: Transport> World<T> {
                 assert_eq!((first.id.epoch, first.id.seq), (epoch, frame.seq()));
                 assert_eq!(first.text, text);
             }
-            Err(NotPublished::Rooms(_)) => {}
-            Err(NotPublished::ClientIdReused) => {
+            Err(PublishError::Rooms(_)) => {}
+            Err(PublishError::ClientIdReused) => {
                 let first = first.unwrap();
                 assert_eq!(first.id.epoch, epoch);
                 assert_ne!(first.text, text);
@@ -396,8 +396,8 @@ impl<T: Transport> World<T> {
                     }
                     self.transport.open(number, subscription);
                 }
-                Err(TooMany::Rooms(_)) => return Vec::new(),
-                Err(TooMany::Members) => unreachable!("their number has no bound here"),
+                Err(SubscribeError::Rooms(_)) => return Vec::new(),
+                Err(SubscribeError::Members) => unreachable!("their number has no bound here"),
             }
         }
         self.transport.read(number, most)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Said, Wish};
-use crate::chat::{RoomList, Subscribe, Subscription, TooMany};
+use crate::chat::{RoomList, SubscribeError, SubscribeOptions, Subscription};
 use crate::http::App;
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, EventId, RoomName, UserName};
@@ -42,12 +42,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(wish: Wish, number: usize) -> Self {
+    pub(super) fn new(options: Wish, number: usize) -> Self {
         let name = UserName::parse(&format!("reader {number}")).unwrap();
         Self {
-            rooms: wish.rooms,
-            backlog: wish.backlog,
-            name: wish.named.then_some(name),
+            rooms: options.rooms,
+            backlog: options.backlog,
+            name: options.named.then_some(name),
             is_connected: false,
             was_told_bye: false,
             decoder: Decoder::default(),
@@ -65,11 +65,11 @@ impl Reader {
         &mut self,
         app: &Arc<App>,
         said: &BTreeMap<&'static str, Vec<Said>>,
-    ) -> Result<Subscription, TooMany> {
+    ) -> Result<Subscription, SubscribeError> {
         let cursor =
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
         let is_new = cursor.is_none();
-        let subscription = app.hub.subscribe(Subscribe {
+        let subscription = app.hub.subscribe(SubscribeOptions {
             rooms: RoomList::new(self.rooms.iter().map(|room| RoomName::parse(room).unwrap()))
                 .unwrap(),
             cursor,

@@ -22,11 +22,11 @@ use tokio::net::TcpStream;
 
 use self::ending::end_late;
 use super::Shared;
-use super::flushing::Flushing;
 use super::gate::Gate;
 use super::handoff::{Handoff, HandoffSlot};
 use super::large_head::{self, LargeHead, NoHead};
-use super::patience::{Alarm, Patience};
+use super::timeouts::{TimeoutTimer, Timeouts};
+use super::tracked_io::TrackedIo;
 use crate::config::SMALL_HEAD_BYTES;
 use crate::http::{Caller, ConnectionPermit};
 
@@ -52,7 +52,7 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
     let connection = Connection {
         shared: &shared,
         caller,
-        patience: Patience::of(&caller, limits),
+        timeouts: Timeouts::of(&caller, limits),
         asked: AtomicBool::new(false),
         flushed: AtomicBool::new(true),
         gate: Arc::new(Gate::default()),
@@ -74,7 +74,7 @@ pub(super) async fn serve(accepted: Accepted, shared: Shared) {
 struct Connection<'a> {
     shared: &'a Shared,
     caller: Caller,
-    patience: Patience,
+    timeouts: Timeouts,
     /// There was a request.
     asked: AtomicBool,
     flushed: AtomicBool,
@@ -109,16 +109,16 @@ impl Connection<'_> {
         let shared = self.shared;
         let service = service_fn(|request: Request<Incoming>| {
             self.asked.store(true, Ordering::Relaxed);
-            self.patience.asked();
+            self.timeouts.asked();
             self.slot
-                .answer(shared, self.caller, request, &self.patience, &self.gate)
+                .answer(shared, self.caller, request, &self.timeouts, &self.gate)
         });
-        let io = Flushing {
+        let io = TrackedIo {
             stream,
             waits: true,
             flushed: &self.flushed,
             gate: &self.gate,
-            patience: &self.patience,
+            timeouts: &self.timeouts,
             ahead,
             refused: None,
         };
@@ -126,8 +126,8 @@ impl Connection<'_> {
         let mut watch = Watch {
             slot: &self.slot,
             flushed: &self.flushed,
-            patience: &self.patience,
-            alarm: Alarm::new(&self.patience),
+            timeouts: &self.timeouts,
+            alarm: TimeoutTimer::new(&self.timeouts),
         };
         let end = tokio::select! {
             biased;
@@ -157,16 +157,16 @@ impl Connection<'_> {
         let Ended { stream, read, .. } = ended;
         let (shared, limits) = (self.shared, &self.shared.app.config.limits);
         // It may have come in one packet with an earlier request.
-        self.patience.received();
-        let mut alarm = Alarm::new(&self.patience);
+        self.timeouts.received();
+        let mut alarm = TimeoutTimer::new(&self.timeouts);
         let is_head = is_head(&read);
         let most = limits.max_head_bytes;
         let (admission, access) = (&shared.app.admission, &shared.app.config.access);
         let share = admission.head_share(&self.caller, access);
         let head = tokio::select! {
             head = large_head::read(&stream, read, most, &shared.heads, share) => head,
-            () = poll_fn(|cx| alarm.poll(&self.patience, cx)) => {
-                return end_late(&stream, &self.patience, shared);
+            () = poll_fn(|cx| alarm.poll(&self.timeouts, cx)) => {
+                return end_late(&stream, &self.timeouts, shared);
             }
             () = shared.cut.cancelled() => return,
         };
@@ -215,8 +215,8 @@ enum End {
 struct Watch<'a> {
     slot: &'a HandoffSlot,
     flushed: &'a AtomicBool,
-    patience: &'a Patience,
-    alarm: Alarm,
+    timeouts: &'a Timeouts,
+    alarm: TimeoutTimer,
 }
 
 /// Lets hyper work until either end.
@@ -239,7 +239,7 @@ where
         {
             return Poll::Ready(End::Stream(handoff));
         }
-        watch.alarm.poll(watch.patience, cx).map(|()| End::Late)
+        watch.alarm.poll(watch.timeouts, cx).map(|()| End::Late)
     })
     .await
 }

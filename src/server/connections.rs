@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::patience::Waiting;
+use super::timeouts::Phase;
 
 /// What became of a server's connections.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub(super) struct Connections {
     accepted: AtomicU64,
     unheard: AtomicU64,
     malformed: AtomicU64,
-    late: [AtomicU64; Waiting::ALL.len()],
+    late: [AtomicU64; Phase::ALL.len()],
 }
 
 impl Connections {
@@ -26,7 +26,7 @@ impl Connections {
     }
 
     /// One ended because its client let the server wait.
-    pub(super) fn end_late(&self, waiting: Waiting) {
+    pub(super) fn end_late(&self, waiting: Phase) {
         self.late[waiting as usize].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -37,7 +37,7 @@ impl Connections {
 
     /// How many ended while something was waited for in vain.
     pub(super) fn late(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let named = Waiting::ALL.iter().zip(&self.late);
+        let named = Phase::ALL.iter().zip(&self.late);
         named.filter_map(|(waiting, late)| Some((waiting.name()?, late.load(Ordering::Relaxed))))
     }
 

@@ -15,7 +15,7 @@ use hyper::{Request, Response, Version};
 
 use super::Shared;
 use super::gate::{Gate, Gated, Source};
-use super::patience::Patience;
+use super::timeouts::Timeouts;
 use crate::http::{AccessEntry, BodyLeft, Caller, Reply, StreamHandoff, answer};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -46,7 +46,7 @@ impl HandoffSlot {
         shared: &Shared,
         caller: Caller,
         request: Request<Incoming>,
-        patience: &Patience,
+        timeouts: &Timeouts,
         gate: &Arc<Gate>,
     ) -> Result<Response<Gated>, Infallible> {
         let access = AccessEntry::begin(&shared.app, &request, caller);
@@ -61,7 +61,7 @@ impl HandoffSlot {
         let gated = |head, source| Ok(Response::from_parts(head, Gated::new(source, gate)));
         match reply {
             Reply::Body(body) => {
-                patience.answered();
+                timeouts.answered();
                 let mut response = gated(head, Source::Answer(body))?;
                 if self.is_last.load(Ordering::Relaxed) {
                     response.headers_mut().insert(CONNECTION, CLOSE);

@@ -8,19 +8,19 @@ mod connection;
 mod connections;
 mod drain;
 mod fanout;
-mod flushing;
 mod gate;
 mod handoff;
 mod hyper_refusal;
 mod inherited;
 mod large_head;
-mod linger;
+mod lingering_close;
 mod listen;
 mod metrics;
-mod patience;
 mod refusals;
 #[cfg(test)]
 mod tests;
+mod timeouts;
+mod tracked_io;
 
 use std::fmt;
 use std::io;

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::gate::{Gate, Gated, Source};
 use super::*;
-use crate::chat::{Draft, Subscribe};
+use crate::chat::{Draft, SubscribeOptions};
 use crate::http::StreamHandoff;
 use crate::protocol::Backlog;
 use crate::protocol::{MessageText, RoomName, UserName};
@@ -138,14 +138,14 @@ async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
         writes: Arc::clone(&writes),
     };
     let service = service_fn(async |_| {
-        let wish = Subscribe {
+        let options = SubscribeOptions {
             rooms: server.app().default_room.clone().into(),
             cursor: None,
             backlog: Backlog::All,
             name: None,
             presence: false,
         };
-        let subscription = server.app().hub.subscribe(wish).unwrap();
+        let subscription = server.app().hub.subscribe(options).unwrap();
         let stream = StreamHandoff::for_test(server.app(), subscription);
         let body = Source::Stream(server.fanout.take_body(stream));
         let gated = Gated::new(body, &Arc::new(Gate::default()));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::chat::test_reader::TestReader;
 use crate::chat::{
-    Delivery, Gap, GapReason, MAX_INLINE_BYTES, RoomEvent, RoomList, StayGuard, Subscribe,
+    Delivery, Gap, GapReason, MAX_INLINE_BYTES, RoomEvent, RoomList, StayGuard, SubscribeOptions,
     Subscription, TooManyRooms,
 };
 use crate::protocol::Backlog;
@@ -12,8 +12,8 @@ use crate::protocol::{ClientId, MessageText, UserName};
 /// Bytes of large messages that wait in the channel.
 const LARGE: usize = 100_000;
 
-fn limits() -> Limits {
-    Limits {
+fn limits() -> HubLimits {
+    HubLimits {
         history: 1000,
         history_bytes: 1 << 20,
         history_budget: 1 << 20,
@@ -48,18 +48,18 @@ fn say(hub: &Hub, name: &str, text: &str) -> Frame {
 }
 
 fn reader(hub: &Arc<Hub>, name: &str, cursor: Option<Cursor>) -> TestReader {
-    let wish = Subscribe {
+    let options = SubscribeOptions {
         rooms: room(name).into(),
         cursor,
         backlog: Backlog::All,
         name: None,
         presence: false,
     };
-    TestReader::of(hub, hub.subscribe(wish).unwrap())
+    TestReader::of(hub, hub.subscribe(options).unwrap())
 }
 
 fn held(hub: &Hub, name: &str) -> usize {
-    let page = Page {
+    let page = HistoryQuery {
         after: None,
         before: None,
         limit: usize::MAX,
@@ -94,7 +94,7 @@ fn ids_are_one_sequence_and_numbers_are_one_a_room() {
 
 #[test]
 fn a_retry_with_the_same_client_id_in_the_same_room_is_the_same_message() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         history: 1,
         ..limits()
     });
@@ -124,7 +124,7 @@ fn another_request_under_a_client_id_that_history_holds_is_refused_and_changes_n
     for (name, text) in [("Alice", "ho"), ("Bob", "hi"), ("Bob", "ho")] {
         let refused = publish(name, text);
         assert!(
-            matches!(refused, Err(NotPublished::ClientIdReused)),
+            matches!(refused, Err(PublishError::ClientIdReused)),
             "{name} {text}: {refused:?}"
         );
     }
@@ -137,14 +137,14 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
     let hub = Hub::new(limits());
     say(&hub, "a", "x");
     say(&hub, "b", "x");
-    let both = Subscribe {
+    let both = SubscribeOptions {
         rooms: RoomList::new([room("c"), room("d")]).unwrap(),
         cursor: None,
         backlog: Backlog::All,
         name: None,
         presence: false,
     };
-    assert!(matches!(hub.subscribe(both), Err(TooMany::Rooms(_))));
+    assert!(matches!(hub.subscribe(both), Err(SubscribeError::Rooms(_))));
     assert_eq!(
         hub.room_count(),
         2,
@@ -153,28 +153,31 @@ fn one_room_too_many_is_refused_and_changes_nothing() {
     say(&hub, "c", "x");
     assert!(matches!(
         hub.publish(&room("d"), draft("x", None)),
-        Err(NotPublished::Rooms(TooManyRooms))
+        Err(PublishError::Rooms(TooManyRooms))
     ));
-    let wish = Subscribe {
+    let options = SubscribeOptions {
         rooms: RoomList::new([room("a"), room("d")]).unwrap(),
         cursor: None,
         backlog: Backlog::All,
         name: None,
         presence: false,
     };
-    assert!(matches!(hub.subscribe(wish), Err(TooMany::Rooms(_))));
+    assert!(matches!(
+        hub.subscribe(options),
+        Err(SubscribeError::Rooms(_))
+    ));
     assert_eq!((hub.readers(), hub.room_count()), (0, 3));
     assert_eq!(say(&hub, "a", "x").seq(), 4);
 }
 
 #[test]
 fn one_member_too_many_is_refused_and_a_name_that_is_in_comes_in_again() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         max_members: 3,
         ..limits()
     });
     let enter = |rooms: &[&str], name: Option<&str>| {
-        hub.subscribe(Subscribe {
+        hub.subscribe(SubscribeOptions {
             rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
             cursor: None,
             backlog: Backlog::All,
@@ -185,7 +188,7 @@ fn one_member_too_many_is_refused_and_a_name_that_is_in_comes_in_again() {
     let both = enter(&["a", "b"], Some("Ann")).unwrap();
     assert!(matches!(
         enter(&["a", "b"], Some("Bob")),
-        Err(TooMany::Members)
+        Err(SubscribeError::Members)
     ));
     assert_eq!(members(&hub, "a"), 1, "it has entered none");
     let _again = enter(&["a", "b"], Some("Ann")).unwrap();
@@ -197,12 +200,12 @@ fn one_member_too_many_is_refused_and_a_name_that_is_in_comes_in_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_has_left_leaves_a_place() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         max_members: 1,
         ..limits()
     });
     let enter = |name| {
-        hub.subscribe(Subscribe {
+        hub.subscribe(SubscribeOptions {
             rooms: room("a").into(),
             cursor: None,
             backlog: Backlog::All,
@@ -220,7 +223,7 @@ async fn a_member_that_has_left_leaves_a_place() {
 
 #[test]
 fn the_budget_takes_from_the_loud_room_and_spares_the_quiet_one() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         history_budget: 100_000,
         ..limits()
     });
@@ -260,7 +263,7 @@ async fn an_idle_room_is_forgotten_and_who_comes_back_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn when_even_the_numbers_are_forgotten_who_missed_nothing_is_told_too() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         max_rooms: 2,
         default_room: room("c"),
         ..limits()
@@ -303,14 +306,14 @@ async fn a_room_with_a_reader_is_kept_and_one_where_nothing_was_said_goes_at_onc
 #[tokio::test(start_paused = true)]
 async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
     let hub = Hub::new(limits());
-    let wish = |name: Option<&str>| Subscribe {
+    let options = |name: Option<&str>| SubscribeOptions {
         rooms: room("a").into(),
         cursor: None,
         backlog: Backlog::All,
         name: name.map(|name| UserName::parse(name).unwrap()),
         presence: true,
     };
-    let mut watcher = TestReader::of(&hub, hub.subscribe(wish(None)).unwrap());
+    let mut watcher = TestReader::of(&hub, hub.subscribe(options(None)).unwrap());
     let mut next = async || match watcher.next().await {
         told @ (Delivery::Members(_) | Delivery::Presence(_)) => {
             String::from_utf8(told.event().text().to_vec()).unwrap()
@@ -318,7 +321,7 @@ async fn a_member_leaves_when_its_stream_is_dropped_and_the_grace_is_over() {
         other => panic!("{other:?}"),
     };
     assert!(next().await.contains(r#""count":0,"members":[]"#));
-    let alice = hub.subscribe(wish(Some("Alice"))).unwrap();
+    let alice = hub.subscribe(options(Some("Alice"))).unwrap();
     hub.tick();
     assert!(
         next()
@@ -343,7 +346,7 @@ fn a_page_is_the_part_of_history_that_was_asked_for() {
     (0..5).for_each(|_| drop(say(&hub, "a", "x")));
     let numbers = |after: Option<u64>, before: Option<u64>, limit| -> Vec<u64> {
         let cursor = |seq: Option<u64>| seq.map(|seq| Cursor::Id(id(&hub, seq)));
-        let page = Page {
+        let page = HistoryQuery {
             after: cursor(after),
             before: cursor(before),
             limit,
@@ -371,14 +374,14 @@ fn id(hub: &Hub, seq: u64) -> EventId {
 
 /// A stream of these rooms, under a name or without, that gets presence events.
 fn attend(hub: &Arc<Hub>, rooms: &[&str], name: Option<&str>) -> Subscription {
-    let wish = Subscribe {
+    let options = SubscribeOptions {
         rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
         cursor: None,
         backlog: Backlog::Last(0),
         name: name.map(|name| UserName::parse(name).unwrap()),
         presence: true,
     };
-    hub.subscribe(wish).unwrap()
+    hub.subscribe(options).unwrap()
 }
 
 /// Bytes of the presence events that are ready.
@@ -418,7 +421,7 @@ async fn twelve_joins_and_leaves_at_the_border_cost_eight_thousand_readers_littl
 
 #[tokio::test(start_paused = true)]
 async fn the_presence_of_all_rooms_shares_one_rate_in_turn() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         max_rooms: 200,
         presence_rate_total: 10_000,
         ..limits()
@@ -450,7 +453,7 @@ async fn the_presence_of_all_rooms_shares_one_rate_in_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn one_lock_looks_after_a_bounded_number_of_rooms() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         max_rooms: 2000,
         ..limits()
     });
@@ -482,14 +485,14 @@ async fn one_lock_looks_after_a_bounded_number_of_rooms() {
 async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
     let hub = Hub::new(limits());
     let enter = |name: Option<String>| {
-        let wish = Subscribe {
+        let options = SubscribeOptions {
             rooms: room("a").into(),
             cursor: None,
             backlog: Backlog::All,
             presence: name.is_none(),
             name: name.map(|name| UserName::parse(&name).unwrap()),
         };
-        hub.subscribe(wish).unwrap()
+        hub.subscribe(options).unwrap()
     };
     let names = (0..1000).map(|number| enter(Some(format!("Reader {number}"))));
     let readers: Vec<_> = names.collect();
@@ -519,14 +522,14 @@ async fn one_lock_ends_a_bounded_number_of_stays_and_one_event_announces_all() {
 async fn a_tick_that_takes_long_sends_one_presence_event_a_room() {
     let hub = Hub::new(limits());
     let enter = |name: Option<&str>| {
-        let wish = Subscribe {
+        let options = SubscribeOptions {
             rooms: room("a").into(),
             cursor: None,
             backlog: Backlog::All,
             name: name.map(|name| UserName::parse(name).unwrap()),
             presence: true,
         };
-        hub.subscribe(wish).unwrap()
+        hub.subscribe(options).unwrap()
     };
     let _ann = enter(Some("Ann"));
     let tick = Instant::now();
@@ -547,7 +550,7 @@ async fn a_tick_that_takes_long_sends_one_presence_event_a_room() {
 
 #[test]
 fn the_budget_takes_from_many_large_rooms_and_counts_what_is_left() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         history_budget: 200_000,
         max_rooms: 100,
         ..limits()
@@ -572,7 +575,7 @@ fn the_budget_takes_from_many_large_rooms_and_counts_what_is_left() {
 
 #[tokio::test]
 async fn what_was_done_is_counted() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         history: 2,
         ..limits()
     });
@@ -640,14 +643,14 @@ async fn what_guards_a_stay_lives_until_the_name_has_left_the_last_room() {
     let count = Arc::new(AtomicUsize::new(0));
     let held = || count.load(Ordering::Relaxed);
     let enter = |rooms: &[&str], name: Option<&str>| {
-        let wish = Subscribe {
+        let options = SubscribeOptions {
             rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
             cursor: None,
             backlog: Backlog::All,
             name: name.map(|name| UserName::parse(name).unwrap()),
             presence: false,
         };
-        let mut stream = hub.subscribe(wish).unwrap();
+        let mut stream = hub.subscribe(options).unwrap();
         stream.guard_stay(StayGuard::holding(Counted::one_more(&count)));
         stream
     };
@@ -685,7 +688,7 @@ fn next_event(feed: &mut Feed) -> RoomEvent {
 
 #[test]
 fn no_slot_of_the_channel_holds_more_than_its_bytes() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         history: 1,
         ..limits()
     });
@@ -707,7 +710,7 @@ fn no_slot_of_the_channel_holds_more_than_its_bytes() {
 
 #[test]
 fn large_messages_wait_in_the_channel_up_to_their_bytes_and_then_in_history() {
-    let hub = Hub::new(Limits {
+    let hub = Hub::new(HubLimits {
         history: 2,
         history_bytes: 16 << 20,
         history_budget: 16 << 20,

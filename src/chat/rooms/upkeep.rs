@@ -173,12 +173,12 @@ impl Rooms {
         self.by_size.remove(&room);
         self.bytes -= room.history.bytes();
         self.held -= room.history.len();
-        if let Some(ended) = room.ended() {
+        if let Some(tombstone) = room.tombstone() {
             // If this pushes out another, even a reader that has the newest
             // message of all must get a gap, since that room's numbers start
             // anew: by a seq that no message has.
             self.seq += u64::from(self.forgotten.is_full());
-            self.forgotten.insert(name.clone(), ended, self.seq);
+            self.forgotten.insert(name.clone(), tombstone, self.seq);
         }
         if self.by_name.len() < self.by_name.capacity() / 4 {
             self.by_name.shrink_to_fit();

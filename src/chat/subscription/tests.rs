@@ -1,11 +1,11 @@
 use super::*;
 use crate::chat::test_reader::TestReader;
-use crate::chat::{Draft, Gap, Limits, Published, RoomList};
+use crate::chat::{Draft, Gap, HubLimits, Published, RoomList};
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, EventId, MessageText, RoomName, UserName};
 
 fn hub(history: usize) -> Arc<Hub> {
-    Hub::new(Limits {
+    Hub::new(HubLimits {
         history,
         history_bytes: 16 << 20,
         history_budget: 64 << 20,
@@ -38,7 +38,7 @@ fn subscribe(
     backlog: Backlog,
 ) -> Subscription {
     let cursor = cursor.map(|cursor| Cursor::parse(cursor.as_bytes()));
-    hub.subscribe(Subscribe {
+    hub.subscribe(SubscribeOptions {
         rooms: RoomList::new(rooms(names)).unwrap(),
         cursor,
         backlog,
@@ -267,14 +267,14 @@ async fn members_of_many_rooms_come_in_looks_of_a_bounded_size() {
     let names: Vec<String> = (0..100).map(|number| format!("room{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let enter = |name: Option<String>| {
-        let wish = Subscribe {
+        let options = SubscribeOptions {
             rooms: RoomList::new(rooms(&names)).unwrap(),
             cursor: None,
             backlog: Backlog::All,
             presence: name.is_none(),
             name: name.map(|name| UserName::parse(&name).unwrap()),
         };
-        hub.subscribe(wish).unwrap()
+        hub.subscribe(options).unwrap()
     };
     let members = (0..30).map(|number| enter(Some(format!("Member {number}"))));
     let _members: Vec<_> = members.collect();

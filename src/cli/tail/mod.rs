@@ -126,13 +126,13 @@ struct Tailing {
 }
 
 impl Tailing {
-    fn new(wish: &Tail, subscription: Subscription) -> Self {
+    fn new(options: &Tail, subscription: Subscription) -> Self {
         Self {
             subscription,
-            style: Style::of_stdout(wish.rooms.len() > 1),
+            style: Style::of_stdout(options.rooms.len() > 1),
             talk: Talk::default(),
-            json: wish.json,
-            left: wish.count.map(NonZeroU64::get),
+            json: options.json,
+            left: options.count.map(NonZeroU64::get),
         }
     }
 

@@ -56,10 +56,10 @@ fn prefers_html(headers: &HeaderMap) -> bool {
         let ranges = [&exact, &format!("{type}/*"), "*/*"];
         // The most specific range counts, wherever it stands.
         let found = ranges.iter().find_map(|range| {
-            let is_it = |wish: &&Wish<'_>| wish.name.eq_ignore_ascii_case(range);
+            let is_it = |options: &&Wish<'_>| options.name.eq_ignore_ascii_case(range);
             wishes.iter().find(is_it)
         });
-        found.map_or(0.0, |wish| wish.weight)
+        found.map_or(0.0, |options| options.weight)
     };
     let json = weight("problem+json", "application").max(weight("json", "application"));
     weight("html", "text") > json
@@ -68,12 +68,12 @@ fn prefers_html(headers: &HeaderMap) -> bool {
 /// The language that is liked best of those there are; English if none is.
 fn language(headers: &HeaderMap) -> Language {
     let weight = |language: &str| {
-        let is_it = |wish: &Wish<'_>| {
-            let primary = wish.name.split('-').next().unwrap_or_default();
+        let is_it = |options: &Wish<'_>| {
+            let primary = options.name.split('-').next().unwrap_or_default();
             primary.eq_ignore_ascii_case(language)
         };
         let liked = wishes(headers, ACCEPT_LANGUAGE).filter(is_it);
-        liked.map(|wish| wish.weight).fold(0.0, f32::max)
+        liked.map(|options| options.weight).fold(0.0, f32::max)
     };
     match weight("zh") > weight("en") {
         true => Language::Chinese,

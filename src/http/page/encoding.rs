@@ -31,14 +31,14 @@ impl Encoding {
     /// than with a 406.
     pub(super) fn chosen(headers: &HeaderMap, is_there: impl Fn(Self) -> bool) -> Self {
         let wishes: Vec<Wish<'_>> = wishes(headers, ACCEPT_ENCODING)
-            .filter(|wish| !wish.has_parameters)
+            .filter(|options| !options.has_parameters)
             .collect();
         let weight = |encoding: Self| {
             let of = |name: &str| {
                 let found = wishes
                     .iter()
-                    .find(|wish| wish.name.eq_ignore_ascii_case(name));
-                found.map(|wish| wish.weight)
+                    .find(|options| options.name.eq_ignore_ascii_case(name));
+                found.map(|options| options.weight)
             };
             // What is not named is not taken, but for identity, which is last.
             let unnamed = if encoding == Self::Identity {

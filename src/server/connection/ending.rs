@@ -13,8 +13,8 @@ use super::super::Shared;
 use super::super::fanout::Cut;
 use super::super::handoff::Handoff;
 use super::super::hyper_refusal;
-use super::super::linger::{last_words, linger};
-use super::super::patience::{Patience, Waiting};
+use super::super::lingering_close::{last_words, linger};
+use super::super::timeouts::{Phase, Timeouts};
 use super::{Connection, End, Ended, is_head};
 use crate::http::{BadHead, ConnectionPermit};
 
@@ -44,7 +44,7 @@ impl Connection<'_> {
             End::Served(Ok(())) => {}
             // By the kernel's clock, which the socket was given, and not by ours.
             End::Served(Err(error)) if is_timed_out(&error) => {
-                end_late(&stream, &self.patience, shared);
+                end_late(&stream, &self.timeouts, shared);
             }
             End::Served(Err(error)) if is_cut(&error) => reset(&stream),
             // A client that went away, or sent what is not HTTP: no error of ours.
@@ -54,7 +54,7 @@ impl Connection<'_> {
                 }
                 tracing::debug!(%error, "a connection ended early");
             }
-            End::Late => end_late(&stream, &self.patience, shared),
+            End::Late => end_late(&stream, &self.timeouts, shared),
             End::Stream(handoff) => hand_off(stream, *handoff, permit, shared),
         }
     }
@@ -93,16 +93,16 @@ fn reset(stream: &TcpStream) {
 
 /// The client let the server wait. What it does not take is not kept for it by
 /// the kernel; but what it is still taking of an earlier answer comes whole.
-pub(super) fn end_late(stream: &TcpStream, patience: &Patience, shared: &Shared) {
-    let waiting = patience.waiting();
+pub(super) fn end_late(stream: &TcpStream, timeouts: &Timeouts, shared: &Shared) {
+    let waiting = timeouts.waiting();
     tracing::debug!(?waiting, "a connection ended, since its client let it wait");
-    let is_stalled = patience.is_stalled();
+    let is_stalled = timeouts.is_stalled();
     match waiting {
-        Waiting::Nothing => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
-        _ if is_stalled => shared.connections.end_late(Waiting::Taken),
+        Phase::Nothing => _ = shared.app.stalled.fetch_add(1, Ordering::Relaxed),
+        _ if is_stalled => shared.connections.end_late(Phase::Taken),
         _ => shared.connections.end_late(waiting),
     }
-    if is_stalled || waiting == Waiting::Taken {
+    if is_stalled || waiting == Phase::Taken {
         reset(stream);
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::pace::Told;
+use super::write_budget::Delivered;
 use crate::http::Histogram;
 
 /// What one worker counts.
@@ -35,7 +35,7 @@ impl Counts {
     }
 
     /// What a turn told the readers.
-    pub(super) fn told(&self, told: Told) {
+    pub(super) fn told(&self, told: Delivered) {
         if told.bytes > 0 {
             self.deliveries.fetch_add(told.messages, Ordering::Relaxed);
             self.delivered_bytes

@@ -1,15 +1,15 @@
-//! Parked readers who are told the same, and what a turn brings them.
+//! Live readers who are told the same, and what a turn brings them.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::live::{Event, Joined, Live, Wrote};
 use super::more_places;
-use super::pace::{Pace, Told};
-use super::parked::{Event, Joined, Parked, Wrote};
 use super::socket::{Framing, Socket};
 use super::stamp::Stamp;
+use super::write_budget::{Delivered, WriteBudget};
 use crate::chat::RoomKey;
 use crate::http::MAX_WRITE_BYTES;
 use crate::protocol::RoomName;
@@ -29,9 +29,9 @@ pub(super) struct Audience {
 pub(super) enum Left<S> {
     /// The socket took a part: the reader goes on from its cursor, after the
     /// rest of an event.
-    Behind { reader: Parked<S>, rest: Bytes },
+    CatchingUp { reader: Live<S>, rest: Bytes },
     /// There is nobody any more.
-    Gone { reader: Parked<S>, error: io::Error },
+    Gone { reader: Live<S>, error: io::Error },
 }
 
 /// Readers that are told the same.
@@ -40,7 +40,7 @@ pub(super) struct Group<S> {
     pub(super) audience: Audience,
     /// Of its rooms, in their order.
     pub(super) keys: Vec<RoomKey>,
-    pub(super) readers: Vec<Parked<S>>,
+    pub(super) readers: Vec<Live<S>>,
     /// What this turn brings.
     events: Vec<Event>,
     /// How many bytes that is: at most 64 KiB, or one event.
@@ -60,7 +60,7 @@ impl<S: Socket> Group<S> {
     }
 
     /// Adds a reader, and says where it is.
-    pub(super) fn add(&mut self, reader: Parked<S>) -> usize {
+    pub(super) fn add(&mut self, reader: Live<S>) -> usize {
         let index = self.readers.len();
         if index == self.readers.capacity() {
             self.readers.reserve_exact(more_places(index));
@@ -95,7 +95,7 @@ impl<S: Socket> Group<S> {
         &mut self,
         now: Stamp,
         buffer: &mut Vec<u8>,
-        pace: &mut Pace,
+        pace: &mut WriteBudget,
         left: &mut Vec<Left<S>>,
     ) {
         // Not kept: a group may be a single reader.
@@ -109,8 +109,8 @@ impl<S: Socket> Group<S> {
     pub(super) fn ping(
         &mut self,
         now: Stamp,
-        is_due: impl Fn(&Parked<S>) -> bool,
-        pace: &mut Pace,
+        is_due: impl Fn(&Live<S>) -> bool,
+        pace: &mut WriteBudget,
         left: &mut Vec<Left<S>>,
     ) {
         let ping = Event {
@@ -133,9 +133,9 @@ impl<S: Socket> Group<S> {
 
     fn write_to_each(
         &mut self,
-        pace: &mut Pace,
+        pace: &mut WriteBudget,
         left: &mut Vec<Left<S>>,
-        mut write: impl FnMut(&mut Parked<S>, &mut Told) -> Wrote,
+        mut write: impl FnMut(&mut Live<S>, &mut Delivered) -> Wrote,
     ) {
         let mut index = 0;
         while let Some(reader) = self.readers.get_mut(index) {
@@ -147,7 +147,7 @@ impl<S: Socket> Group<S> {
                 Wrote::All | Wrote::Nothing => index += 1,
                 Wrote::Part(rest) => {
                     let reader = self.readers.swap_remove(index);
-                    left.push(Left::Behind { reader, rest });
+                    left.push(Left::CatchingUp { reader, rest });
                 }
                 Wrote::Gone(error) => {
                     let reader = self.readers.swap_remove(index);
@@ -159,7 +159,7 @@ impl<S: Socket> Group<S> {
     }
 
     /// Takes out one reader. Returns it, and whoever stands in its place now.
-    pub(super) fn remove(&mut self, index: usize) -> (Parked<S>, Option<usize>) {
+    pub(super) fn remove(&mut self, index: usize) -> (Live<S>, Option<usize>) {
         let reader = self.readers.swap_remove(index);
         let moved = self.readers.get(index).map(|moved| moved.token);
         self.shrink();

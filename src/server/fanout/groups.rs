@@ -7,11 +7,11 @@ use slab::Slab;
 
 use super::KEPT_PLACES;
 use super::group::{Audience, Group, Left};
-use super::pace::Pace;
-use super::parked::{Event, Parked};
+use super::live::{Event, Live};
 use super::readers::Received;
 use super::socket::Socket;
 use super::stamp::Stamp;
+use super::write_budget::WriteBudget;
 use crate::chat::RoomKey;
 
 /// What is kept of the buffer in which a turn's events are joined.
@@ -52,7 +52,7 @@ impl<S: Socket> Groups<S> {
         &mut self,
         audience: Audience,
         keys: Vec<RoomKey>,
-        reader: Parked<S>,
+        reader: Live<S>,
     ) -> (usize, usize) {
         let number = match self.by_audience.get(&audience) {
             Some(&number) => number,
@@ -169,7 +169,7 @@ impl<S: Socket> Groups<S> {
     pub(super) fn write_next(
         &mut self,
         now: Stamp,
-        pace: &mut Pace,
+        pace: &mut WriteBudget,
         left: &mut Vec<Left<S>>,
     ) -> Option<usize> {
         let number = self.told.pop()?;

@@ -7,18 +7,18 @@
 //! the write half of a [`pipe`], and hyper's body is the read half. A reader costs
 //! a worker its socket, a cursor and a place in its rooms.
 //!
-//! # Parked, and behind
+//! # Live, and behind
 //!
 //! A reader is in one of two states.
 //!
-//! **Parked** ([`parked::Parked`]): it has everything. It stands in a group with
+//! **Live** ([`live::Live`]): it has everything. It stands in a group with
 //! all readers that are written the same bytes: the same rooms, with or without
 //! presence, the same framing. What happens comes through the worker's one receiver
 //! of the hub's channel ([`Feed`](crate::chat::Feed)), in the order of ids; in each
 //! turn a group's events are joined once, up to 64 KiB of them, and each of its
 //! sockets gets one write.
 //!
-//! **Behind** ([`behind::Behind`]): it is new, or it came back, or its socket
+//! **CatchingUp** ([`catching_up::CatchingUp`]): it is new, or it came back, or its socket
 //! did not take a whole write. It is served from history, at the pace of its
 //! socket, as a [`Subscription`](crate::chat::Subscription) of its own. What it
 //! keeps of what it is sent is at most the rest of one event. While the budget
@@ -32,11 +32,11 @@
 //! at position `since`. So a message is either in what history gave, or in the
 //! channel at `since` or after it. What was sent before, and still waits in the
 //! channel or for one of the worker's turns, is not for this reader:
-//! [`parked::Parked`] holds `since`, and skips what comes before it. The reader is
+//! [`live::Live`] holds `since`, and skips what comes before it. The reader is
 //! parked only once the socket has taken all that history gave, and the worker
 //! takes nothing from the channel in between.
 //!
-//! **From parked to behind** ([`behind::Behind::after`]). The socket took a
+//! **From parked to behind** ([`catching_up::CatchingUp::after`]). The socket took a
 //! part of a write. The cursor goes to the event in which the write broke off,
 //! and the rest of that event goes first; everything after it is found in
 //! history, or announced as a gap if history has lost it by then. A worker that
@@ -53,13 +53,12 @@
 //!
 //! [`Subscription::catch_up`]: crate::chat::Subscription::catch_up
 
-mod behind;
+mod catching_up;
 mod counts;
 mod group;
 mod groups;
+mod live;
 mod mailbox;
-mod pace;
-mod parked;
 mod pipe;
 mod readers;
 mod socket;
@@ -68,6 +67,7 @@ mod stamp;
 mod tests;
 mod transport;
 mod worker;
+mod write_budget;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -79,9 +79,9 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use self::counts::Counts;
 use self::mailbox::{Arrival, Mailbox, TakenConnection};
-use self::pace::Told;
 pub(super) use self::pipe::{Cut, PipeBody};
 use self::transport::Transport;
+use self::write_budget::Delivered;
 use super::handoff::Handoff;
 use crate::http::{App, ConnectionPermit, StreamHandoff};
 
@@ -135,7 +135,7 @@ impl Fanout {
     pub(super) fn take_body(&self, stream: StreamHandoff) -> PipeBody {
         let mailbox = self.least_loaded();
         let first = stream.hello.text();
-        mailbox.counts.told(Told {
+        mailbox.counts.told(Delivered {
             messages: 0,
             bytes: first.len() as u64,
         });

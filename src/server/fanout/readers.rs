@@ -24,14 +24,14 @@ pub(super) use self::clock::tick;
 pub(super) use self::incoming::Received;
 use self::incoming::{Incoming, Next};
 use super::super::handoff::Handoff;
-use super::behind::{Behind, Step};
+use super::catching_up::{CatchingUp, Step};
 use super::counts::Counts;
 use super::group::Left;
 use super::groups::Groups;
 use super::mailbox::Permit;
-use super::pace::Pace;
 use super::socket::{Socket, read_junk};
 use super::stamp::StampBase;
+use super::write_budget::WriteBudget;
 use super::{KEPT_PLACES, more_places};
 use crate::chat::{Membership, RoomKey};
 use crate::http::{App, StreamGuard, bye};
@@ -66,7 +66,7 @@ pub(super) struct Readers<S: Socket> {
     /// When the clock was looked at last.
     ticked: Instant,
     incoming: Incoming,
-    pace: Pace,
+    pace: WriteBudget,
     left: Vec<Left<S>>,
     /// When the messages of this turn were said.
     said: Vec<tokio::time::Instant>,
@@ -93,11 +93,11 @@ pub(super) const PLACE_BYTES: usize = size_of::<Place<super::transport::Transpor
 #[derive(Debug)]
 enum State<S> {
     /// Where in the groups, and its place in its rooms.
-    Parked {
+    Live {
         place: InGroup,
         membership: Membership,
     },
-    Behind(Box<Behind<S>>),
+    CatchingUp(Box<CatchingUp<S>>),
     /// Between the two; never seen from outside.
     Moving,
 }
@@ -142,7 +142,7 @@ impl<S: Socket> Readers<S> {
             pauses: BTreeSet::new(),
             turns: None,
             ticked: now,
-            pace: Pace::default(),
+            pace: WriteBudget::default(),
             left: Vec::new(),
             said: Vec::new(),
             counts,
@@ -167,7 +167,7 @@ impl<S: Socket> Readers<S> {
     /// A reader comes: it is behind, with everything still to write.
     pub(super) fn add(&mut self, socket: S, handoff: Handoff, permit: Permit, now: Instant) {
         let Handoff { first, stream } = handoff;
-        let mut behind = Behind::new(socket, first, stream.subscription, now);
+        let mut behind = CatchingUp::new(socket, first, stream.subscription, now);
         if self.turns.is_some() {
             behind.end();
         }
@@ -175,7 +175,7 @@ impl<S: Socket> Readers<S> {
             self.places.reserve_exact(more_places(self.places.len()));
         }
         let token = self.places.insert(Place {
-            state: State::Behind(Box::new(behind)),
+            state: State::CatchingUp(Box::new(behind)),
             junk: 0,
             _permit: permit,
             guard: stream.guard,
@@ -194,10 +194,10 @@ impl<S: Socket> Readers<S> {
             return;
         };
         let socket = match &mut place.state {
-            State::Parked { place, .. } => {
+            State::Live { place, .. } => {
                 &mut self.groups.get_mut(place.group()).readers[place.index()].socket
             }
-            State::Behind(behind) => &mut behind.socket,
+            State::CatchingUp(behind) => &mut behind.socket,
             State::Moving => return,
         };
         if let Err(error) = read_junk(socket, &mut place.junk) {
@@ -264,7 +264,8 @@ impl<S: Socket> Readers<S> {
 
     /// One write of a reader that is behind.
     fn step(&mut self, token: usize, now: Instant) {
-        let Some(State::Behind(behind)) = self.places.get_mut(token).map(|place| &mut place.state)
+        let Some(State::CatchingUp(behind)) =
+            self.places.get_mut(token).map(|place| &mut place.state)
         else {
             return;
         };
@@ -287,7 +288,7 @@ impl<S: Socket> Readers<S> {
     fn end(&mut self, token: usize) {
         if let Some(Place {
             guard,
-            state: State::Behind(behind),
+            state: State::CatchingUp(behind),
             junk,
             ..
         }) = self.places.get_mut(token)
@@ -309,9 +310,9 @@ impl<S: Socket> Readers<S> {
         }
     }
 
-    fn behind(&mut self, token: usize) -> Option<&mut Behind<S>> {
+    fn behind(&mut self, token: usize) -> Option<&mut CatchingUp<S>> {
         match &mut self.places.get_mut(token)?.state {
-            State::Behind(behind) => Some(behind),
+            State::CatchingUp(behind) => Some(behind),
             _ => None,
         }
     }
@@ -332,11 +333,11 @@ impl<S: Socket> Readers<S> {
         // Before the socket closes.
         drop(std::mem::take(&mut gone.guard));
         match &gone.state {
-            State::Parked { place, .. } => {
+            State::Live { place, .. } => {
                 drop(self.take_out(*place));
                 self.groups.remove_if_empty(place.group());
             }
-            State::Behind(behind) => {
+            State::CatchingUp(behind) => {
                 if let Some(until) = behind.paused {
                     self.pauses.remove(&(until, token));
                 }

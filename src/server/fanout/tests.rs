@@ -20,7 +20,7 @@ use super::mailbox::Permit;
 use super::readers::{Readers, tick};
 use super::socket::Socket;
 use super::*;
-use crate::chat::{Draft, RoomList, Subscribe, Subscription};
+use crate::chat::{Draft, RoomList, SubscribeOptions, Subscription};
 use crate::config::Config;
 use crate::http::StreamHandoff;
 use crate::protocol::Backlog;
@@ -128,26 +128,26 @@ impl Bench {
 
 fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
     let rooms = rooms.iter().map(|room| RoomName::parse(room).unwrap());
-    let wish = Subscribe {
+    let options = SubscribeOptions {
         rooms: RoomList::new(rooms).unwrap(),
         cursor: None,
         backlog: Backlog::Last(0),
         name: name.map(|name| UserName::parse(name).unwrap()),
         presence: name.is_some(),
     };
-    app.hub.subscribe(wish).unwrap()
+    app.hub.subscribe(options).unwrap()
 }
 
 /// A reader of room `a` from its beginning.
 fn from_the_start(app: &App) -> Subscription {
-    let wish = Subscribe {
+    let options = SubscribeOptions {
         rooms: RoomName::parse("a").unwrap().into(),
         cursor: None,
         backlog: Backlog::All,
         name: None,
         presence: false,
     };
-    app.hub.subscribe(wish).unwrap()
+    app.hub.subscribe(options).unwrap()
 }
 
 pub(super) fn say(app: &App, room: &str, text: &str) {

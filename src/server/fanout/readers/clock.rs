@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::super::parked::Parked;
+use super::super::live::Live;
 use super::super::socket::Socket;
 use super::{Readers, State};
 use crate::config::Config;
@@ -19,7 +19,7 @@ impl<S: Socket> Readers<S> {
         let pause = now.saturating_duration_since(std::mem::replace(&mut self.ticked, now));
         for group in self.groups.numbers() {
             let (config, base) = (&self.app.config, self.base);
-            let is_due = |reader: &Parked<S>| {
+            let is_due = |reader: &Live<S>| {
                 is_ping_due(reader.token, base.instant(reader.quiet_since), config, now)
             };
             self.groups.get_mut(group).ping(
@@ -44,7 +44,7 @@ impl<S: Socket> Readers<S> {
         let stall = self.app.config.limits.stall;
         let mut stalled = Vec::new();
         for (token, place) in &mut self.places {
-            if let State::Behind(behind) = &mut place.state
+            if let State::CatchingUp(behind) = &mut place.state
                 && behind.socket.can_stall()
                 && !behind.queued
                 && behind.paused.is_none()

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::super::behind::Step;
+use super::super::catching_up::Step;
 use super::super::socket::Socket;
 use super::clock::is_ping_due;
 use super::{Readers, State};
@@ -58,7 +58,7 @@ impl<S: Socket> Readers<S> {
     }
 
     fn ping_if_due(&mut self, token: usize, now: Instant) {
-        let State::Behind(behind) = &mut self.places[token].state else {
+        let State::CatchingUp(behind) = &mut self.places[token].state else {
             return;
         };
         if is_ping_due(token, behind.quiet_since, &self.app.config, now)

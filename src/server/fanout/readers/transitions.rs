@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::super::behind::Behind;
+use super::super::catching_up::CatchingUp;
 use super::super::group::{Audience, Left};
-use super::super::parked::Parked;
+use super::super::live::Live;
 use super::super::socket::Socket;
 use super::{InGroup, Readers, State};
 use crate::chat::{LiveFrom, RoomKey};
@@ -18,11 +18,11 @@ impl<S: Socket> Readers<S> {
     /// From behind to parked: it went live, and took all that came before.
     pub(super) fn park(&mut self, token: usize, live: LiveFrom) {
         let state = &mut self.places[token].state;
-        let State::Behind(behind) = std::mem::replace(state, State::Moving) else {
+        let State::CatchingUp(behind) = std::mem::replace(state, State::Moving) else {
             unreachable!("it was behind");
         };
         let framing = behind.socket.framing();
-        let reader = Parked {
+        let reader = Live {
             socket: behind.socket,
             token,
             cursor: live.cursor,
@@ -38,7 +38,7 @@ impl<S: Socket> Readers<S> {
         };
         let (group, index) = self.groups.park(audience, live.rooms, reader);
         membership.share_rooms(&self.groups.get_mut(group).audience.rooms);
-        self.places[token].state = State::Parked {
+        self.places[token].state = State::Live {
             place: InGroup::new(group, index),
             membership,
         };
@@ -46,15 +46,15 @@ impl<S: Socket> Readers<S> {
 
     /// From parked to behind: a write broke off, or the worker missed
     /// something, or the reader is to end.
-    fn fall_behind(&mut self, reader: Parked<S>, presence: bool, rest: Bytes, now: Instant) {
+    fn fall_behind(&mut self, reader: Live<S>, presence: bool, rest: Bytes, now: Instant) {
         let token = reader.token;
         let state = &mut self.places[token].state;
-        let State::Parked { membership, .. } = std::mem::replace(state, State::Moving) else {
+        let State::Live { membership, .. } = std::mem::replace(state, State::Moving) else {
             unreachable!("it stood in a group");
         };
         let quiet_since = self.base.instant(reader.quiet_since);
-        let behind = Behind::after(reader, membership, presence, rest, quiet_since, now);
-        *state = State::Behind(Box::new(behind));
+        let behind = CatchingUp::after(reader, membership, presence, rest, quiet_since, now);
+        *state = State::CatchingUp(Box::new(behind));
         self.queue(token);
     }
 
@@ -66,14 +66,14 @@ impl<S: Socket> Readers<S> {
         }
         let left = std::mem::take(&mut self.left);
         for (at, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
-            if let State::Parked { place, .. } = &mut self.places[reader.token].state {
+            if let State::Live { place, .. } = &mut self.places[reader.token].state {
                 *place = InGroup::new(group, at);
             }
         }
         let presence = self.groups.get_mut(group).audience.presence;
         for left in left {
             match left {
-                Left::Behind { reader, rest } => {
+                Left::CatchingUp { reader, rest } => {
                     self.counts.fell_behind.fetch_add(1, Ordering::Relaxed);
                     self.fall_behind(reader, presence, rest, now);
                 }
@@ -88,7 +88,7 @@ impl<S: Socket> Readers<S> {
     }
 
     pub(super) fn unpark(&mut self, token: usize, now: Instant) {
-        let Some(&State::Parked { place, .. }) = self.places.get(token).map(|place| &place.state)
+        let Some(&State::Live { place, .. }) = self.places.get(token).map(|place| &place.state)
         else {
             return;
         };
@@ -128,12 +128,11 @@ impl<S: Socket> Readers<S> {
     }
 
     /// Takes a reader out of its group.
-    pub(super) fn take_out(&mut self, from: InGroup) -> (Parked<S>, bool) {
+    pub(super) fn take_out(&mut self, from: InGroup) -> (Live<S>, bool) {
         let group = self.groups.get_mut(from.group());
         let presence = group.audience.presence;
         let (reader, moved) = group.remove(from.index());
-        if let Some(State::Parked { place, .. }) = moved.map(|token| &mut self.places[token].state)
-        {
+        if let Some(State::Live { place, .. }) = moved.map(|token| &mut self.places[token].state) {
             *place = from;
         }
         (reader, presence)

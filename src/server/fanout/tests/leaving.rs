@@ -99,8 +99,8 @@ fn when_all_have_left_nothing_is_kept() {
 
 #[test]
 fn a_parked_reader_is_small() {
-    use super::super::parked::Parked;
-    let (parked, place) = (size_of::<Parked<Transport>>(), readers::PLACE_BYTES);
+    use super::super::live::Live;
+    let (parked, place) = (size_of::<Live<Transport>>(), readers::PLACE_BYTES);
     assert!(parked <= 48, "{parked} bytes");
     // With its places among all connections and among its address's streams.
     assert!(place <= 144, "{place} bytes");

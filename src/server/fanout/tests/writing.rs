@@ -103,14 +103,14 @@ fn the_members_of_many_rooms_leave_in_writes_of_64_kib() {
 fn the_first_write_has_the_head_and_all_that_there_is() {
     let mut bench = Bench::new(|_| {});
     (1..=5).for_each(|n| bench.say("a", &format!("n {n}")));
-    let wish = Subscribe {
+    let options = SubscribeOptions {
         rooms: RoomName::parse("a").unwrap().into(),
         cursor: None,
         backlog: Backlog::All,
         name: None,
         presence: true,
     };
-    let (_, mut client) = bench.add(bench.app.hub.subscribe(wish).unwrap());
+    let (_, mut client) = bench.add(bench.app.hub.subscribe(options).unwrap());
     client.wire.borrow_mut().room = usize::MAX;
     bench.work();
     assert_eq!(client.wire.borrow().writes, 1);

@@ -14,25 +14,25 @@ use tokio::net::TcpStream;
 
 use super::gate::Gate;
 use super::hyper_refusal;
-use super::patience::Patience;
+use super::timeouts::Timeouts;
 
 /// A stream that knows whether hyper has handed everything to the kernel: hyper
 /// flushes after its last write.
-pub(super) struct Flushing<'a> {
+pub(super) struct TrackedIo<'a> {
     pub(super) stream: TcpStream,
     /// The next write waits until the runtime has gone round once.
     pub(super) waits: bool,
     pub(super) flushed: &'a AtomicBool,
     /// Opens when everything is flushed.
     pub(super) gate: &'a Gate,
-    pub(super) patience: &'a Patience,
+    pub(super) timeouts: &'a Timeouts,
     /// What was read of the socket before, and hyper reads first.
     pub(super) ahead: Bytes,
     /// The status that hyper refused a head with. Its response is not written.
     pub(super) refused: Option<StatusCode>,
 }
 
-impl AsyncRead for Flushing<'_> {
+impl AsyncRead for TrackedIo<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -47,13 +47,13 @@ impl AsyncRead for Flushing<'_> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.patience.received();
+            self.timeouts.received();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Flushing<'_> {
+impl AsyncWrite for TrackedIo<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -69,7 +69,7 @@ impl AsyncWrite for Flushing<'_> {
             None => bytes,
         };
         self.flushed.store(false, Ordering::Relaxed);
-        self.patience.writes();
+        self.timeouts.writes();
         if std::mem::take(&mut self.waits) {
             // Others whose requests are here are answered in the same go: many
             // small writes in a row wake a client that has many connections
@@ -78,7 +78,7 @@ impl AsyncWrite for Flushing<'_> {
             return Poll::Pending;
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.patience.wrote(written.is_ready());
+        self.timeouts.wrote(written.is_ready());
         written
     }
 
@@ -88,7 +88,7 @@ impl AsyncWrite for Flushing<'_> {
         // The next piece of the same body does not wait: the gate has cost it a
         // turn of the runtime already.
         self.waits = !self.gate.open(cx);
-        self.patience.flushed();
+        self.timeouts.flushed();
         Poll::Ready(Ok(()))
     }
 

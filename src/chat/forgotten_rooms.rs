@@ -1,5 +1,5 @@
 //! What is left of a room that was forgotten: where its ids and its numbers
-//! ended, so that a reader who comes back later is told what it missed, and no
+//! tombstone, so that a reader who comes back later is told what it missed, and no
 //! reader of a room that never was is told of a loss.
 //!
 //! Bounded: beyond its capacity it forgets the oldest of these as well, and
@@ -8,9 +8,9 @@
 use crate::protocol::RoomName;
 use std::collections::{BTreeMap, HashMap};
 
-/// Where a forgotten room ended.
+/// Where a forgotten room tombstone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct RoomTombstone {
     /// Every message of the room up to this seq is gone.
     pub(super) through: u64,
     /// The number that the room's next message will have.
@@ -18,9 +18,9 @@ pub(super) struct Ended {
 }
 
 #[derive(Debug)]
-pub(super) struct Forgotten {
+pub(super) struct ForgottenRooms {
     capacity: usize,
-    rooms: HashMap<RoomName, (u64, Ended)>,
+    rooms: HashMap<RoomName, (u64, RoomTombstone)>,
     /// The same rooms in the order in which they were forgotten.
     order: BTreeMap<u64, RoomName>,
     next_key: u64,
@@ -28,7 +28,7 @@ pub(super) struct Forgotten {
     unnamed_through: u64,
 }
 
-impl Forgotten {
+impl ForgottenRooms {
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             capacity,
@@ -46,7 +46,7 @@ impl Forgotten {
 
     /// Notes that `room` is forgotten. `newest` is above every cursor that a
     /// reader of a room that this pushes out may have.
-    pub(super) fn insert(&mut self, room: RoomName, ended: Ended, newest: u64) {
+    pub(super) fn insert(&mut self, room: RoomName, tombstone: RoomTombstone, newest: u64) {
         if self.is_full()
             && let Some((_, oldest)) = self.order.pop_first()
         {
@@ -54,18 +54,18 @@ impl Forgotten {
             self.unnamed_through = newest;
         }
         self.order.insert(self.next_key, room.clone());
-        self.rooms.insert(room, (self.next_key, ended));
+        self.rooms.insert(room, (self.next_key, tombstone));
         self.next_key += 1;
     }
 
     /// Where the room that is made now goes on, if there may have been one of
     /// its name before.
-    pub(super) fn take(&mut self, room: &RoomName) -> Option<Ended> {
-        if let Some((key, ended)) = self.rooms.remove(room) {
+    pub(super) fn take(&mut self, room: &RoomName) -> Option<RoomTombstone> {
+        if let Some((key, tombstone)) = self.rooms.remove(room) {
             self.order.remove(&key);
-            return Some(ended);
+            return Some(tombstone);
         }
-        (self.unnamed_through > 0).then_some(Ended {
+        (self.unnamed_through > 0).then_some(RoomTombstone {
             through: self.unnamed_through,
             next_number: 1,
         })
@@ -82,34 +82,34 @@ mod tests {
 
     #[test]
     fn a_room_goes_on_where_it_ended_and_a_new_one_at_the_start() {
-        let ended = Ended {
+        let tombstone = RoomTombstone {
             through: 7,
             next_number: 4,
         };
-        let mut forgotten = Forgotten::with_capacity(2);
-        forgotten.insert(room("a"), ended, 9);
+        let mut forgotten = ForgottenRooms::with_capacity(2);
+        forgotten.insert(room("a"), tombstone, 9);
         assert_eq!(forgotten.take(&room("b")), None);
-        assert_eq!(forgotten.take(&room("a")), Some(ended));
+        assert_eq!(forgotten.take(&room("a")), Some(tombstone));
         assert_eq!(forgotten.take(&room("a")), None);
     }
 
     #[test]
     fn beyond_its_capacity_any_room_may_have_lost_something() {
-        let ended = Ended {
+        let tombstone = RoomTombstone {
             through: 7,
             next_number: 4,
         };
-        let mut forgotten = Forgotten::with_capacity(2);
+        let mut forgotten = ForgottenRooms::with_capacity(2);
         for name in ["a", "b", "c"] {
-            forgotten.insert(room(name), ended, 9);
+            forgotten.insert(room(name), tombstone, 9);
         }
         assert_eq!(forgotten.rooms.len(), 2);
         assert_eq!(forgotten.order.len(), 2);
-        let unnamed = Some(Ended {
+        let unnamed = Some(RoomTombstone {
             through: 9,
             next_number: 1,
         });
         assert_eq!(forgotten.take(&room("a")), unnamed);
-        assert_eq!(forgotten.take(&room("c")), Some(ended));
+        assert_eq!(forgotten.take(&room("c")), Some(tombstone));
     }
 }

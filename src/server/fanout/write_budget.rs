@@ -9,22 +9,22 @@ const WRITES_IN_A_ROW: usize = 64;
 
 /// Counts a worker's writes, whomever they are for.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct WriteBudget {
     writes: usize,
     /// What readers were told, and is in no other count yet.
-    pub(super) told: Told,
+    pub(super) told: Delivered,
 }
 
 /// What sockets and pipes took.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Delivered {
     /// Messages, those included of which a socket took a part.
     pub(super) messages: u64,
     /// Bytes of everything.
     pub(super) bytes: u64,
 }
 
-impl Pace {
+impl WriteBudget {
     /// One more write.
     pub(super) fn wrote(&mut self) {
         self.writes += 1;
@@ -34,7 +34,7 @@ impl Pace {
     }
 }
 
-impl Told {
+impl Delivered {
     /// A socket took so many bytes, and with them so many messages.
     pub(super) fn add(&mut self, messages: usize, bytes: usize) {
         self.messages += messages as u64;

@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::pace::Told;
-use super::parked::Parked;
+use super::live::Live;
 use super::socket::{Socket, Written, broken_off};
+use super::write_budget::Delivered;
 use crate::chat::{Delivery, LiveFrom, Membership, Progress, Subscription};
 use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
 
 /// A reader that does not have everything yet.
 #[derive(Debug)]
-pub(super) struct Behind<S> {
+pub(super) struct CatchingUp<S> {
     pub(super) socket: S,
     /// Its cursor is the last event of which the socket took at least a part.
     pub(super) subscription: Subscription,
@@ -74,7 +74,7 @@ enum Sent {
     Gone(io::Error),
 }
 
-impl<S: Socket> Behind<S> {
+impl<S: Socket> CatchingUp<S> {
     /// A stream that begins.
     pub(super) fn new(socket: S, first: Bytes, subscription: Subscription, now: Instant) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl<S: Socket> Behind<S> {
     /// A reader that was parked, and has yet to take the `rest` of one event. It
     /// was given something last at `quiet_since`.
     pub(super) fn after(
-        reader: Parked<S>,
+        reader: Live<S>,
         membership: Membership,
         presence: bool,
         rest: Bytes,
@@ -127,7 +127,7 @@ impl<S: Socket> Behind<S> {
     }
 
     /// A ping while it is paused, unless its socket has something to take first.
-    pub(super) fn ping(&mut self, now: Instant, told: &mut Told) -> Step {
+    pub(super) fn ping(&mut self, now: Instant, told: &mut Delivered) -> Step {
         if !matches!(self.first, First::Nothing) {
             return Step::Wait;
         }
@@ -140,7 +140,7 @@ impl<S: Socket> Behind<S> {
     pub(super) fn step(
         &mut self,
         now: Instant,
-        told: &mut Told,
+        told: &mut Delivered,
         bye: impl FnOnce() -> sse::Encoded,
     ) -> Step {
         if let First::Rest(_) | First::Bye(_) = self.first {
@@ -160,7 +160,7 @@ impl<S: Socket> Behind<S> {
         }
     }
 
-    fn send_first(&mut self, now: Instant, told: &mut Told) -> Step {
+    fn send_first(&mut self, now: Instant, told: &mut Delivered) -> Step {
         let (First::Rest(rest) | First::Bye(rest)) = &mut self.first else {
             return Step::Again;
         };
@@ -186,7 +186,7 @@ impl<S: Socket> Behind<S> {
 
     /// Sends what opens the stream, if it is not open yet, and what the
     /// subscription has ready: in one write, as much as goes into one.
-    fn send_ready(&mut self, now: Instant, told: &mut Told) -> Sent {
+    fn send_ready(&mut self, now: Instant, told: &mut Delivered) -> Sent {
         let opening = match std::mem::replace(&mut self.first, First::Nothing) {
             First::Opening(opening) => Some(opening),
             _ => None,

@@ -19,7 +19,7 @@ use crate::http::Caller;
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Waiting {
+pub(super) enum Phase {
     /// The first byte of a connection.
     FirstByte,
     /// The rest of a request's head.
@@ -32,7 +32,7 @@ pub(super) enum Waiting {
     Nothing,
 }
 
-impl Waiting {
+impl Phase {
     /// All of them, in their order.
     pub(super) const ALL: [Self; 5] = [
         Self::FirstByte,
@@ -58,7 +58,7 @@ impl Waiting {
 /// the socket, the service. All of them run in one task, so the atomics order
 /// nothing.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     first_byte: Duration,
     head: Duration,
     request: Duration,
@@ -79,7 +79,7 @@ const TAKES: u64 = u64::MAX;
 /// How long each part of a request may take whose connection is one too many.
 const TO_BE_REFUSED: Duration = Duration::from_secs(2);
 
-impl Patience {
+impl Timeouts {
     /// With a connection that was just accepted. One that is only to be told
     /// that it is too many has less time: others wait for its place.
     pub(super) fn of(caller: &Caller, limits: &Limits) -> Self {
@@ -102,7 +102,7 @@ impl Patience {
             taken: limits.answer_timeout,
             stall: limits.stall,
             began: Instant::now(),
-            waiting: AtomicU8::new(Waiting::FirstByte as u8),
+            waiting: AtomicU8::new(Phase::FirstByte as u8),
             since: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             blocked: AtomicU64::new(TAKES),
@@ -111,19 +111,19 @@ impl Patience {
 
     /// Bytes came. Those that come after the first of a head buy no time.
     pub(super) fn received(&self) {
-        if matches!(self.waiting(), Waiting::FirstByte | Waiting::Request) {
-            self.wait_for(Waiting::Head);
+        if matches!(self.waiting(), Phase::FirstByte | Phase::Request) {
+            self.wait_for(Phase::Head);
         }
     }
 
     /// A whole head was read: what comes now is the server's to do.
     pub(super) fn asked(&self) {
-        self.wait_for(Waiting::Nothing);
+        self.wait_for(Phase::Nothing);
     }
 
     /// There is an answer, and it is no stream.
     pub(super) fn answered(&self) {
-        self.wait_for(Waiting::Taken);
+        self.wait_for(Phase::Taken);
         self.answered
             .store(self.since.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -133,16 +133,16 @@ impl Patience {
     pub(super) fn writes(&self) {
         let answered = self.answered.load(Ordering::Relaxed);
         let is_on_its_way = match self.waiting() {
-            Waiting::Request => true,
+            Phase::Request => true,
             // Or else hyper says itself what is wrong with the head.
-            Waiting::Head => self
+            Phase::Head => self
                 .after(answered, self.taken)
                 .is_none_or(|end| end > Instant::now()),
-            Waiting::FirstByte | Waiting::Taken | Waiting::Nothing => false,
+            Phase::FirstByte | Phase::Taken | Phase::Nothing => false,
         };
         if is_on_its_way {
             self.since.store(answered, Ordering::Relaxed);
-            self.waiting.store(Waiting::Taken as u8, Ordering::Relaxed);
+            self.waiting.store(Phase::Taken as u8, Ordering::Relaxed);
         }
     }
 
@@ -157,16 +157,16 @@ impl Patience {
 
     /// Everything that was written is in the kernel's hands.
     pub(super) fn flushed(&self) {
-        if self.waiting() == Waiting::Taken {
-            self.wait_for(Waiting::Request);
+        if self.waiting() == Phase::Taken {
+            self.wait_for(Phase::Request);
         }
     }
 
-    pub(super) fn waiting(&self) -> Waiting {
-        Waiting::ALL[usize::from(self.waiting.load(Ordering::Relaxed))]
+    pub(super) fn waiting(&self) -> Phase {
+        Phase::ALL[usize::from(self.waiting.load(Ordering::Relaxed))]
     }
 
-    fn wait_for(&self, what: Waiting) {
+    fn wait_for(&self, what: Phase) {
         self.since.store(self.now(), Ordering::Relaxed);
         self.waiting.store(what as u8, Ordering::Relaxed);
     }
@@ -183,11 +183,11 @@ impl Patience {
     /// When it is over; `None` for never, or for later than a clock can tell.
     fn end(&self) -> Option<Instant> {
         let time = match self.waiting() {
-            Waiting::FirstByte => Some(self.first_byte),
-            Waiting::Head => Some(self.head),
-            Waiting::Request => Some(self.request),
-            Waiting::Taken => Some(self.taken),
-            Waiting::Nothing => None,
+            Phase::FirstByte => Some(self.first_byte),
+            Phase::Head => Some(self.head),
+            Phase::Request => Some(self.request),
+            Phase::Taken => Some(self.taken),
+            Phase::Nothing => None,
         };
         let since = self.since.load(Ordering::Relaxed);
         let ends = time.and_then(|time| self.after(since, time));
@@ -207,27 +207,27 @@ impl Patience {
     }
 }
 
-/// Rings when a connection's patience is over.
+/// Rings when a connection's timeouts is over.
 ///
 /// The timer is moved only when it would ring too late; when it rings too
 /// early it is set anew. So a connection that is asked one request after the
 /// other moves none.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(super) struct TimeoutTimer {
     sleep: Pin<Box<Sleep>>,
 }
 
-impl Alarm {
-    pub(super) fn new(patience: &Patience) -> Self {
-        let end = patience.end().unwrap_or_else(Instant::now);
+impl TimeoutTimer {
+    pub(super) fn new(timeouts: &Timeouts) -> Self {
+        let end = timeouts.end().unwrap_or_else(Instant::now);
         Self {
             sleep: Box::pin(sleep_until(end)),
         }
     }
 
     /// Ready when the client has let the server wait for too long.
-    pub(super) fn poll(&mut self, patience: &Patience, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(end) = patience.end() {
+    pub(super) fn poll(&mut self, timeouts: &Timeouts, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(end) = timeouts.end() {
             if end <= Instant::now() {
                 return Poll::Ready(());
             }
@@ -248,9 +248,9 @@ mod tests {
 
     use super::*;
 
-    fn patience() -> Patience {
+    fn timeouts() -> Timeouts {
         let secs = Duration::from_secs;
-        Patience::new(&Limits {
+        Timeouts::new(&Limits {
             first_byte_timeout: secs(1),
             head_timeout: secs(2),
             idle_timeout: secs(30),
@@ -260,88 +260,88 @@ mod tests {
     }
 
     /// Whether the alarm rings within the next seconds, and after how many.
-    async fn rings(alarm: &mut Alarm, patience: &Patience, seconds: u64) -> Option<u64> {
+    async fn rings(alarm: &mut TimeoutTimer, timeouts: &Timeouts, seconds: u64) -> Option<u64> {
         let before = Instant::now();
-        let ring = poll_fn(|cx| alarm.poll(patience, cx));
+        let ring = poll_fn(|cx| alarm.poll(timeouts, cx));
         let rang = tokio::time::timeout(Duration::from_secs(seconds), ring).await;
         rang.ok().map(|()| before.elapsed().as_secs())
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_part_of_a_request_has_a_time_of_its_own() {
-        let patience = patience();
-        let mut alarm = Alarm::new(&patience);
-        assert_eq!(rings(&mut alarm, &patience, 9).await, Some(1));
-        patience.received();
-        assert_eq!(rings(&mut alarm, &patience, 1).await, None);
+        let timeouts = timeouts();
+        let mut alarm = TimeoutTimer::new(&timeouts);
+        assert_eq!(rings(&mut alarm, &timeouts, 9).await, Some(1));
+        timeouts.received();
+        assert_eq!(rings(&mut alarm, &timeouts, 1).await, None);
         // A second byte buys no time.
-        patience.received();
-        assert_eq!(rings(&mut alarm, &patience, 9).await, Some(1));
-        patience.asked();
-        assert_eq!(rings(&mut alarm, &patience, 999).await, None);
+        timeouts.received();
+        assert_eq!(rings(&mut alarm, &timeouts, 9).await, Some(1));
+        timeouts.asked();
+        assert_eq!(rings(&mut alarm, &timeouts, 999).await, None);
         // A body's bytes, and `100 Continue`, are no beginning of anything.
-        patience.received();
-        patience.flushed();
-        assert_eq!(rings(&mut alarm, &patience, 999).await, None);
-        patience.answered();
-        assert_eq!(rings(&mut alarm, &patience, 40).await, None);
+        timeouts.received();
+        timeouts.flushed();
+        assert_eq!(rings(&mut alarm, &timeouts, 999).await, None);
+        timeouts.answered();
+        assert_eq!(rings(&mut alarm, &timeouts, 40).await, None);
         // Every write of it is flushed, and none buys time.
-        patience.flushed();
-        patience.writes();
-        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(20));
-        patience.flushed();
-        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(30));
+        timeouts.flushed();
+        timeouts.writes();
+        assert_eq!(rings(&mut alarm, &timeouts, 99).await, Some(20));
+        timeouts.flushed();
+        assert_eq!(rings(&mut alarm, &timeouts, 99).await, Some(30));
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_asks_on_while_it_takes_an_answer_has_no_less_time_for_it() {
-        let patience = patience();
-        let mut alarm = Alarm::new(&patience);
-        patience.received();
-        patience.asked();
-        patience.answered();
-        patience.flushed();
-        patience.received();
-        patience.writes();
-        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(60));
+        let timeouts = timeouts();
+        let mut alarm = TimeoutTimer::new(&timeouts);
+        timeouts.received();
+        timeouts.asked();
+        timeouts.answered();
+        timeouts.flushed();
+        timeouts.received();
+        timeouts.writes();
+        assert_eq!(rings(&mut alarm, &timeouts, 99).await, Some(60));
         // The answer's time is over: only the head's is left.
-        patience.asked();
-        patience.answered();
-        patience.flushed();
-        assert_eq!(rings(&mut alarm, &patience, 29).await, None);
+        timeouts.asked();
+        timeouts.answered();
+        timeouts.flushed();
+        assert_eq!(rings(&mut alarm, &timeouts, 29).await, None);
         tokio::time::advance(Duration::from_secs(31)).await;
-        patience.received();
-        patience.writes();
-        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(2));
+        timeouts.received();
+        timeouts.writes();
+        assert_eq!(rings(&mut alarm, &timeouts, 99).await, Some(2));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_has_all_time_as_long_as_its_client_takes_something() {
-        let patience = Patience::new(&Limits::default());
-        let mut alarm = Alarm::new(&patience);
-        patience.asked();
-        patience.wrote(true);
-        assert_eq!(rings(&mut alarm, &patience, 9999).await, None);
-        patience.wrote(false);
-        assert_eq!(rings(&mut alarm, &patience, 20).await, None);
+        let timeouts = Timeouts::new(&Limits::default());
+        let mut alarm = TimeoutTimer::new(&timeouts);
+        timeouts.asked();
+        timeouts.wrote(true);
+        assert_eq!(rings(&mut alarm, &timeouts, 9999).await, None);
+        timeouts.wrote(false);
+        assert_eq!(rings(&mut alarm, &timeouts, 20).await, None);
         // Nothing again is no news, and a part of it is.
-        patience.wrote(false);
-        assert!(!patience.is_stalled());
-        assert_eq!(rings(&mut alarm, &patience, 99).await, Some(10));
-        assert!(patience.is_stalled());
-        patience.wrote(true);
-        assert_eq!(rings(&mut alarm, &patience, 9999).await, None);
+        timeouts.wrote(false);
+        assert!(!timeouts.is_stalled());
+        assert_eq!(rings(&mut alarm, &timeouts, 99).await, Some(10));
+        assert!(timeouts.is_stalled());
+        timeouts.wrote(true);
+        assert_eq!(rings(&mut alarm, &timeouts, 9999).await, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_shorter_time_is_not_missed_for_a_longer_one() {
-        let patience = patience();
-        let mut alarm = Alarm::new(&patience);
-        patience.asked();
-        patience.answered();
-        patience.flushed();
-        assert_eq!(rings(&mut alarm, &patience, 5).await, None);
-        patience.received();
-        assert_eq!(rings(&mut alarm, &patience, 9).await, Some(2));
+        let timeouts = timeouts();
+        let mut alarm = TimeoutTimer::new(&timeouts);
+        timeouts.asked();
+        timeouts.answered();
+        timeouts.flushed();
+        assert_eq!(rings(&mut alarm, &timeouts, 5).await, None);
+        timeouts.received();
+        assert_eq!(rings(&mut alarm, &timeouts, 9).await, Some(2));
     }
 }

@@ -6,13 +6,13 @@ use std::fmt;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
 use super::history::History;
-use super::replay::Seat;
+use super::replay::RoomCursor;
 use super::rooms::Rooms;
 use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
 
 /// What a reader asks for.
 #[derive(Debug, Clone)]
-pub struct Subscribe {
+pub struct SubscribeOptions {
     /// Its rooms.
     pub rooms: RoomList,
     /// Where it was, if it was here before.
@@ -88,49 +88,49 @@ impl fmt::Display for InvalidRoomList {
 impl std::error::Error for InvalidRoomList {}
 
 /// Where a stream goes on from.
-pub(super) struct Start {
-    pub(super) seats: Vec<Seat>,
+pub(super) struct StreamStart {
+    pub(super) room_cursors: Vec<RoomCursor>,
     pub(super) hello: Cursor,
     pub(super) cursor: u64,
     /// Gaps that have no place in this epoch's order, so they come first.
     pub(super) gaps: VecDeque<Delivery>,
 }
 
-impl Start {
-    pub(super) fn of(rooms: &Rooms, wish: &Subscribe) -> Self {
-        match wish.cursor {
-            None => Self::new_reader(rooms, wish),
+impl StreamStart {
+    pub(super) fn of(rooms: &Rooms, options: &SubscribeOptions) -> Self {
+        match options.cursor {
+            None => Self::new_reader(rooms, options),
             Some(Cursor::Id(id)) if id.epoch != rooms.epoch() => {
-                Self::stranger(rooms, wish, GapReason::Restart, Cursor::Id(id))
+                Self::stranger(rooms, options, GapReason::Restart, Cursor::Id(id))
             }
-            Some(Cursor::Id(id)) if id.seq <= rooms.newest() => Self::returning(rooms, wish, id),
-            Some(_) => Self::stranger(rooms, wish, GapReason::Unknown, Cursor::Unknown),
+            Some(Cursor::Id(id)) if id.seq <= rooms.newest() => Self::returning(rooms, options, id),
+            Some(_) => Self::stranger(rooms, options, GapReason::Unknown, Cursor::Unknown),
         }
     }
 
-    fn new_reader(rooms: &Rooms, wish: &Subscribe) -> Self {
-        let seats = seats(rooms, wish, |history| {
-            let first = match wish.backlog {
+    fn new_reader(rooms: &Rooms, options: &SubscribeOptions) -> Self {
+        let room_cursors = room_cursors(rooms, options, |history| {
+            let first = match options.backlog {
                 Backlog::All => history.oldest(),
                 Backlog::Last(most) => history.last(most).next(),
             };
-            Place::after(
+            RoomStart::after(
                 history,
                 first.map_or(rooms.newest(), |frame| frame.seq() - 1),
             )
         });
-        let cursor = lowest(&seats);
+        let cursor = lowest(&room_cursors);
         Self {
-            seats,
+            room_cursors,
             hello: Cursor::Id(rooms.id(cursor)),
             cursor,
             gaps: VecDeque::new(),
         }
     }
 
-    fn returning(rooms: &Rooms, wish: &Subscribe, id: EventId) -> Self {
-        let alone = wish.rooms.as_slice().len() == 1;
-        let seats = seats(rooms, wish, |history| {
+    fn returning(rooms: &Rooms, options: &SubscribeOptions, id: EventId) -> Self {
+        let alone = options.rooms.as_slice().len() == 1;
+        let room_cursors = room_cursors(rooms, options, |history| {
             // A reader of several rooms may have been cut off between messages
             // of one and the gap of another, whose messages it then lost before
             // its cursor too. A count from the cursor would be too low.
@@ -138,13 +138,13 @@ impl Start {
             let next = history
                 .number_after(id.seq)
                 .filter(|&next| counts || next == 1);
-            Place {
+            RoomStart {
                 skip_through: 0,
                 next,
             }
         });
         Self {
-            seats,
+            room_cursors,
             hello: Cursor::Id(id),
             cursor: id.seq,
             gaps: VecDeque::new(),
@@ -155,18 +155,23 @@ impl Start {
     ///
     /// The stream's cursor stays foreign until the last of the gaps, so that a
     /// reader cut off before it is told of all of them again.
-    fn stranger(rooms: &Rooms, wish: &Subscribe, reason: GapReason, foreign: Cursor) -> Self {
-        let seats = seats(rooms, wish, |history| {
-            Place::after(history, history.evicted_through())
+    fn stranger(
+        rooms: &Rooms,
+        options: &SubscribeOptions,
+        reason: GapReason,
+        foreign: Cursor,
+    ) -> Self {
+        let room_cursors = room_cursors(rooms, options, |history| {
+            RoomStart::after(history, history.evicted_through())
         });
-        let cursor = lowest(&seats);
-        let last = seats.len() - 1;
-        let gap = |(index, seat): (usize, &Seat)| {
+        let cursor = lowest(&room_cursors);
+        let last = room_cursors.len() - 1;
+        let gap = |(index, room_cursor): (usize, &RoomCursor)| {
             Delivery::Gap(Gap {
-                room: seat.room.clone(),
+                room: room_cursor.room.clone(),
                 reason,
                 lost: None,
-                next: seat.next.unwrap_or(1),
+                next: room_cursor.next.unwrap_or(1),
                 cursor: if index == last {
                     Cursor::Id(rooms.id(cursor))
                 } else {
@@ -174,9 +179,9 @@ impl Start {
                 },
             })
         };
-        let gaps = seats.iter().enumerate().map(gap).collect();
+        let gaps = room_cursors.iter().enumerate().map(gap).collect();
         Self {
-            seats,
+            room_cursors,
             hello: foreign,
             cursor,
             gaps,
@@ -185,12 +190,12 @@ impl Start {
 }
 
 /// Where one room of a stream goes on from.
-struct Place {
+struct RoomStart {
     skip_through: u64,
     next: Option<u64>,
 }
 
-impl Place {
+impl RoomStart {
     fn after(history: &History, seq: u64) -> Self {
         Self {
             skip_through: seq,
@@ -199,10 +204,14 @@ impl Place {
     }
 }
 
-fn seats(rooms: &Rooms, wish: &Subscribe, from: impl Fn(&History) -> Place) -> Vec<Seat> {
-    let seat = |name: &RoomName| {
-        let Place { skip_through, next } = from(&rooms.get(name)?.history);
-        Some(Seat {
+fn room_cursors(
+    rooms: &Rooms,
+    options: &SubscribeOptions,
+    from: impl Fn(&History) -> RoomStart,
+) -> Vec<RoomCursor> {
+    let room_cursor = |name: &RoomName| {
+        let RoomStart { skip_through, next } = from(&rooms.get(name)?.history);
+        Some(RoomCursor {
             room: name.clone(),
             skip_through,
             next,
@@ -210,13 +219,18 @@ fn seats(rooms: &Rooms, wish: &Subscribe, from: impl Fn(&History) -> Place) -> V
             members: None,
         })
     };
-    wish.rooms.as_slice().iter().filter_map(seat).collect()
+    options
+        .rooms
+        .as_slice()
+        .iter()
+        .filter_map(room_cursor)
+        .collect()
 }
 
-fn lowest(seats: &[Seat]) -> u64 {
-    seats
+fn lowest(room_cursors: &[RoomCursor]) -> u64 {
+    room_cursors
         .iter()
-        .map(|seat| seat.skip_through)
+        .map(|room_cursor| room_cursor.skip_through)
         .min()
         .unwrap_or(0)
 }

@@ -5,13 +5,13 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::pace::Told;
 use super::socket::{Socket, Written, broken_off};
 use super::stamp::Stamp;
+use super::write_budget::Delivered;
 
 /// A reader that has everything.
 #[derive(Debug)]
-pub(super) struct Parked<S> {
+pub(super) struct Live<S> {
     pub(super) socket: S,
     /// What the worker calls it.
     pub(super) token: usize,
@@ -56,9 +56,9 @@ pub(super) enum Wrote {
     Gone(io::Error),
 }
 
-impl<S: Socket> Parked<S> {
+impl<S: Socket> Live<S> {
     /// Writes what of `joined` is for this reader.
-    pub(super) fn write(&mut self, joined: Joined<'_>, now: Stamp, told: &mut Told) -> Wrote {
+    pub(super) fn write(&mut self, joined: Joined<'_>, now: Stamp, told: &mut Delivered) -> Wrote {
         let Joined {
             events,
             bytes,

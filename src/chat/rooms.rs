@@ -118,6 +118,17 @@ pub enum SubscribeError {
     Members,
 }
 
+impl fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rooms(error) => error.fmt(f),
+            Self::Members => f.write_str("the server has as many members as it may have"),
+        }
+    }
+}
+
+impl std::error::Error for SubscribeError {}
+
 impl From<TooManyRooms> for SubscribeError {
     fn from(error: TooManyRooms) -> Self {
         Self::Rooms(error)

@@ -52,9 +52,8 @@ impl StreamHandoff {
         }
     }
 
-    /// A stream for tests of what comes after the service.
-    #[cfg(test)]
-    pub(crate) fn for_test(app: &App, subscription: Subscription) -> Self {
+    /// A stream that no request asked for, so no address counts it.
+    pub(crate) fn without_request(app: &App, subscription: Subscription) -> Self {
         Self::new(app, subscription, None)
     }
 

@@ -47,6 +47,6 @@ pub use guard::{
 };
 pub use handoff::{StreamGuard, StreamHandoff};
 pub use histogram::{BUCKETS, Histogram, Times};
-pub use request_body::BodyLeft;
+pub use request_body::{BodyLeft, RequestBody};
 pub use service::answer;
 pub use stream::{MAX_WRITE_BYTES, bye};

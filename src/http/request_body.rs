@@ -4,12 +4,14 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 
 use super::app::App;
@@ -27,19 +29,46 @@ const PASSING: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLeft;
 
+/// Why a body of a program's own can't be read further.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The body of one request.
 #[derive(Debug)]
-pub(super) struct RequestBody {
+pub struct RequestBody {
     /// `None` once it was read, or if there is none.
-    incoming: Option<Incoming>,
+    incoming: Option<Source>,
     /// A part of it was read, or will not be.
     is_left: bool,
     /// The place of its request, for as long as the rest of it is waited for.
     _permit: Option<RequestPermit>,
 }
 
+/// Where the bytes of a body come from.
+#[derive(Debug)]
+enum Source {
+    /// The connection of this server.
+    Hyper(Incoming),
+    /// A program that embeds the routes, and reads requests by itself.
+    Embedding(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+impl From<Incoming> for RequestBody {
+    fn from(incoming: Incoming) -> Self {
+        Self::new(Source::Hyper(incoming))
+    }
+}
+
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming) -> Self {
+    /// A body of any kind. Its bytes are read within the limits of the server.
+    pub fn of<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let boxed = body.map_err(Into::into).boxed_unsync();
+        Self::new(Source::Embedding(boxed))
+    }
+
+    fn new(incoming: Source) -> Self {
         Self {
             incoming: (!incoming.is_end_stream()).then_some(incoming),
             is_left: false,
@@ -77,7 +106,36 @@ impl RequestBody {
     }
 }
 
-async fn read(app: &App, body: Incoming, wrong: Code) -> Result<Bytes, Problem> {
+impl Body for Source {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Hyper(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Embedding(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(body) => body.is_end_stream(),
+            Self::Embedding(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(body) => body.size_hint(),
+            Self::Embedding(body) => body.size_hint(),
+        }
+    }
+}
+
+async fn read(app: &App, body: Source, wrong: Code) -> Result<Bytes, Problem> {
     let most = app.config.max_body_bytes();
     let too_large =
         || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
@@ -127,7 +185,7 @@ enum Unreadable {
 }
 
 /// The whole body. Most come in one piece, which is not copied.
-async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+async fn collect(mut body: Source, most: usize) -> Result<Bytes, Unreadable> {
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -21,9 +20,13 @@ use super::route::Route;
 use super::{busy, demo, error_page, events, history, members, page, publish, robots, status};
 
 /// Answers one request. It never fails: a refusal is an answer.
-pub async fn answer(app: &Arc<App>, caller: Caller, request: Request<Incoming>) -> Response<Reply> {
+pub async fn answer(
+    app: &Arc<App>,
+    caller: Caller,
+    request: Request<impl Into<RequestBody>>,
+) -> Response<Reply> {
     let (head, body) = request.into_parts();
-    let (request, mut body) = (Request::from_parts(head, ()), RequestBody::new(body));
+    let (request, mut body) = (Request::from_parts(head, ()), body.into());
     let grant = app.origins.grant(request.headers());
     let mut response = match check_and_dispatch(app, caller, &grant, &request, &mut body).await {
         Ok(response) => response,

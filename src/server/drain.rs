@@ -4,7 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Shared;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::fanout::Fanout;
+use crate::http::App;
 
 /// Of the grace, the part over which streams end. The rest is for the last of
 /// them, and for requests.
@@ -23,19 +27,25 @@ pub enum Drained {
     Cut(usize),
 }
 
-pub(super) async fn drain(shared: &Shared) -> Drained {
+/// Ends all streams, waits for `tasks` within the grace, and cancels `cut`.
+pub(super) async fn drain(
+    app: &App,
+    fanout: &Fanout,
+    tasks: &TaskTracker,
+    cut: &CancellationToken,
+) -> Drained {
     let begun = Instant::now();
-    let (grace, readers) = (shared.app.config.grace, shared.app.hub.readers());
+    let (grace, readers) = (app.config.grace, app.hub.readers());
     tracing::info!(readers, "draining");
-    shared.app.draining.begin(spread(grace, readers));
-    shared.fanout.wake();
-    shared.tasks.close();
-    let waited = tokio::time::timeout(grace, shared.tasks.wait()).await;
+    app.draining.begin(spread(grace, readers));
+    fanout.wake();
+    tasks.close();
+    let waited = tokio::time::timeout(grace, tasks.wait()).await;
     let drained = match waited {
         Ok(()) => Drained::Whole,
-        Err(_) => Drained::Cut(shared.tasks.len()),
+        Err(_) => Drained::Cut(tasks.len()),
     };
-    shared.cut.cancel();
+    cut.cancel();
     let took = begun.elapsed();
     match drained {
         Drained::Whole => tracing::info!(?took, "drained"),

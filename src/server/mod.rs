@@ -7,6 +7,7 @@ mod bind;
 mod connection;
 mod connections;
 mod drain;
+mod embedded;
 mod fanout;
 mod gate;
 mod handoff;
@@ -39,6 +40,8 @@ use crate::config::{BadSetting, Config, Endpoint};
 use crate::http::App;
 use connections::Connections;
 pub use drain::Drained;
+pub use embedded::{Embedded, EventBody, ResponseBody};
+pub use fanout::Cut as StreamCut;
 use fanout::Fanout;
 pub use inherited::inherited;
 use large_head::HeadBudget;
@@ -225,7 +228,7 @@ impl Server {
                 .spawn(listen::accept_all(listener, shared.clone()));
         }
         shutdown.await;
-        let drained = drain::drain(&shared).await;
+        let drained = drain::drain(&shared.app, &shared.fanout, &shared.tasks, &shared.cut).await;
         refusals::tell(&shared.app.counts);
         drained
     }

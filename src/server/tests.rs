@@ -146,7 +146,7 @@ async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
             presence: false,
         };
         let subscription = server.app().hub.subscribe(options).unwrap();
-        let stream = StreamHandoff::for_test(server.app(), subscription);
+        let stream = StreamHandoff::without_request(server.app(), subscription);
         let body = Source::Stream(server.fanout.take_body(stream));
         let gated = Gated::new(body, &Arc::new(Gate::default()));
         Ok::<_, std::convert::Infallible>(Response::new(gated))

@@ -79,7 +79,8 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use self::counts::Counts;
 use self::mailbox::{Arrival, Mailbox, TakenConnection};
-pub(super) use self::pipe::{Cut, PipeBody};
+pub use self::pipe::Cut;
+pub(super) use self::pipe::PipeBody;
 use self::transport::Transport;
 use self::write_budget::Delivered;
 use super::handoff::Handoff;

@@ -29,7 +29,7 @@ const PIPE_BYTES: usize = MAX_WRITE_BYTES;
 
 /// The stream was cut: its worker ended before the stream did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) struct Cut;
+pub struct Cut;
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

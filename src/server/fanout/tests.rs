@@ -167,7 +167,7 @@ pub(super) fn handoff(app: &App) -> Handoff {
 
 /// A stream as the service hands it over.
 pub(super) fn handoff_of(app: &App, subscription: Subscription) -> Handoff {
-    let stream = StreamHandoff::for_test(app, subscription);
+    let stream = StreamHandoff::without_request(app, subscription);
     let (head, ()) = hyper::Response::new(()).into_parts();
     Handoff {
         first: stream.first_bytes(&head),

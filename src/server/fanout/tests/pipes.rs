@@ -26,7 +26,7 @@ impl Pipes {
     }
 
     pub(super) fn open(&mut self, subscription: Subscription) -> PipeBody {
-        let stream = StreamHandoff::for_test(&self.bench.app, subscription);
+        let stream = StreamHandoff::without_request(&self.bench.app, subscription);
         let (mut writer, body) = pipe(&self.mailbox, stream.hello.text());
         writer.register(self.bench.readers.next_token());
         let first = Bytes::new();

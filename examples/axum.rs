@@ -1,0 +1,101 @@
+//! A chat inside an axum program, and an event stream of the program's own:
+//!
+//! ```sh
+//! cargo run --example axum             # http://127.0.0.1:3000
+//! curl -N http://127.0.0.1:3000/ticker
+//! ```
+//!
+//! The program publishes the time to the room `ticker` each second. All other
+//! paths are the chat's. Ctrl-C drains.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use sse_chat::chat::{Draft, SubscribeOptions};
+use sse_chat::config::Config;
+use sse_chat::protocol::{Backlog, MessageText, RoomName, UserName};
+use sse_chat::server::Embedded;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:3000");
+    let listener = TcpListener::bind(address.parse::<SocketAddr>()?).await?;
+    let rooms = Embedded::start(Config::default())?;
+    println!("http://{}", listener.local_addr()?);
+    let ticker = tokio::spawn(publish_the_time(rooms.clone()));
+    let routes = Router::new()
+        .route("/ticker", get(follow_the_time))
+        .fallback(chat)
+        .with_state(rooms.clone());
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let shutdown = async move {
+        // Without a handler for the signal the server just goes on.
+        if tokio::signal::ctrl_c().await.is_ok() {
+            ticker.abort();
+            // axum waits for its responses, so the streams have to end first.
+            println!("{:?}", rooms.drain().await);
+        }
+    };
+    axum::serve(listener, service)
+        .with_graceful_shutdown(shutdown)
+        .await?;
+    Ok(())
+}
+
+/// Everything that is not a route of this program.
+async fn chat(
+    State(rooms): State<Embedded>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    rooms.answer(request, peer.ip()).await.map(Body::new)
+}
+
+/// An event stream that is not asked for by the protocol's own path.
+async fn follow_the_time(State(rooms): State<Embedded>) -> Response {
+    let options = SubscribeOptions {
+        rooms: ticker().into(),
+        cursor: None,
+        backlog: Backlog::Last(1),
+        name: None,
+        presence: false,
+    };
+    match rooms.subscribe(options) {
+        Ok(stream) => {
+            let head = [
+                (header::CONTENT_TYPE, "text/event-stream"),
+                (header::CACHE_CONTROL, "no-cache, no-store, no-transform"),
+            ];
+            (head, Body::new(stream)).into_response()
+        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
+}
+
+async fn publish_the_time(rooms: Embedded) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        seconds.tick().await;
+        let now = format!("{:?}", SystemTime::now());
+        let draft = Draft {
+            name: UserName::parse("clock").expect("a name"),
+            text: MessageText::parse(&now, 4096).expect("a text"),
+            client_id: None,
+        };
+        if let Err(error) = rooms.hub().publish(&ticker(), draft) {
+            eprintln!("{error}");
+        }
+    }
+}
+
+fn ticker() -> RoomName {
+    RoomName::parse("ticker").expect("a room's name")
+}

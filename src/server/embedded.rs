@@ -1,0 +1,253 @@
+//! The rooms, their streams and the routes inside another program: everything of
+//! a server but its listener and its connections, which are the program's own.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::{Body, Frame, SizeHint};
+use hyper::{Request, Response};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use super::drain::{self, Drained};
+use super::fanout::{Fanout, PipeBody};
+use super::{StartError, StreamCut, refusals, tick};
+use crate::chat::{Hub, SubscribeError, SubscribeOptions};
+use crate::config::Config;
+use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
+
+/// A chat and broadcast server inside another program. A clone is the same one.
+///
+/// It begins with its fan-out threads running, and housekeeping (presence, idle
+/// rooms) as a task of the runtime. The drop of the last clone cuts what streams
+/// are left; [`Embedded::drain`] ends them in order.
+///
+/// ```
+/// use http_body_util::BodyExt as _;
+/// use sse_chat::chat::{Draft, SubscribeOptions};
+/// use sse_chat::config::Config;
+/// use sse_chat::protocol::{Backlog, MessageText, RoomName, UserName};
+/// use sse_chat::server::Embedded;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rooms = Embedded::start(Config::default())?;
+/// let lobby = RoomName::parse("lobby")?;
+/// rooms.hub().publish(&lobby, Draft {
+///     name: UserName::parse("Ada")?,
+///     text: MessageText::parse("Hello!", 4096)?,
+///     client_id: None,
+/// })?;
+/// let mut stream = rooms.subscribe(SubscribeOptions {
+///     rooms: lobby.into(),
+///     cursor: None,
+///     backlog: Backlog::All,
+///     name: None,
+///     presence: false,
+/// })?;
+/// let hello = stream.frame().await.expect("a stream begins with hello")?;
+/// let message = stream.frame().await.expect("the backlog comes next")?;
+/// # let text = message.into_data().expect("data");
+/// # assert!(std::str::from_utf8(&text)?.contains("Hello!"));
+/// # drop((hello, stream));
+/// rooms.drain().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Embedded(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    app: Arc<App>,
+    fanout: Arc<Fanout>,
+    /// One token for each stream that a drain waits for.
+    streams: TaskTracker,
+    _housekeeping: [AbortOnDropHandle<()>; 2],
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.fanout.stop();
+    }
+}
+
+impl Embedded {
+    /// Starts the fan-out threads and the housekeeping. Of `config`, `listen` and
+    /// `metrics` are not used, nor are the limits of connections: the program
+    /// that accepts them counts them.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for a setting that no server can run with, and when a
+    /// thread can't be started.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let app = Arc::new(App::new(config)?);
+        let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
+        let ticks = tokio::spawn(tick(Arc::clone(&app)));
+        let refusals = tokio::spawn(refusals::tell_now_and_then(Arc::clone(&app)));
+        Ok(Self(Arc::new(Inner {
+            app,
+            fanout: Arc::new(fanout),
+            streams: TaskTracker::new(),
+            _housekeeping: [ticks, refusals].map(AbortOnDropHandle::new),
+        })))
+    }
+
+    /// The rooms: publish, read history, list members.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.0.app.hub
+    }
+
+    /// An event stream as the routes would send it: hello, what the cursor or
+    /// the backlog asks for, then what is published. It counts for no address.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`] when a room or a member would be over the limit.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Result<EventBody, SubscribeError> {
+        let subscription = self.hub().subscribe(options)?;
+        Ok(self.deliver(StreamHandoff::without_request(&self.0.app, subscription)))
+    }
+
+    /// Answers a request as the server would: the chat page, its assets, every
+    /// endpoint of the protocol, and a problem for all else. `peer` is the
+    /// address that the connection came from; limits per address, and who may be
+    /// a trusted proxy, go by it.
+    ///
+    /// A program that serves other routes beside these asks for its own first.
+    pub async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + 'static,
+    {
+        // A peer on this machine has reached an address that only it has.
+        let address = SocketAddr::new(peer, 0);
+        let caller = Caller::new(address, address, None);
+        let response = http::answer(&self.0.app, caller, request.map(RequestBody::of)).await;
+        response.map(|reply| match reply {
+            Reply::Body(body) => ResponseBody(Content::Answer(body)),
+            Reply::Stream(stream) => ResponseBody(Content::Events(self.deliver(*stream))),
+        })
+    }
+
+    /// Ends every stream with `bye`, each at a random time within `Config::grace`;
+    /// from now on `POST` is answered with 503 `draining`. Returns when all have
+    /// ended; what is left at the end of the grace is cut.
+    pub async fn drain(&self) -> Drained {
+        let Inner {
+            app,
+            fanout,
+            streams,
+            ..
+        } = &*self.0;
+        let cut = CancellationToken::new();
+        let drained = drain::drain(app, fanout, streams, &cut).await;
+        fanout.stop();
+        drained
+    }
+
+    fn deliver(&self, stream: StreamHandoff) -> EventBody {
+        EventBody {
+            pipe: self.0.fanout.take_body(stream),
+            _tracked: self.0.streams.token(),
+        }
+    }
+}
+
+/// An event stream: a [`Body`] for a response, and a [`Stream`] of the same
+/// bytes. A piece is one event or several, never a part of one. Its drop leaves
+/// the rooms.
+///
+/// At most 64 KiB wait in it. While it is full its reader is served from
+/// history, and gets `gap` only for what history has lost.
+#[derive(Debug)]
+pub struct EventBody {
+    pipe: PipeBody,
+    _tracked: TaskTrackerToken,
+}
+
+impl Body for EventBody {
+    type Data = Bytes;
+    type Error = StreamCut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
+        Pin::new(&mut self.pipe).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pipe.is_end_stream()
+    }
+}
+
+impl Stream for EventBody {
+    type Item = Result<Bytes, StreamCut>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // An event stream has no trailers.
+        let data = |frame: Frame<Bytes>| frame.into_data().unwrap_or_default();
+        self.poll_frame(cx).map_ok(data)
+    }
+}
+
+/// The body of an answer of [`Embedded::answer`].
+pub struct ResponseBody(Content);
+
+enum Content {
+    Answer(http::Body),
+    Events(EventBody),
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Content::Answer(body) => body.fmt(f),
+            Content::Events(body) => body.fmt(f),
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = StreamCut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
+        match &mut self.get_mut().0 {
+            Content::Answer(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            Content::Events(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Content::Answer(body) => body.is_end_stream(),
+            Content::Events(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Content::Answer(body) => body.size_hint(),
+            Content::Events(body) => Body::size_hint(body),
+        }
+    }
+}

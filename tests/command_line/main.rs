@@ -11,6 +11,7 @@ mod talking;
 mod blocked_output;
 mod chat;
 mod health;
+mod help_page;
 mod listening;
 mod log;
 mod send;
@@ -156,17 +157,6 @@ fn help_shows_every_flag_with_its_default_and_variable() {
             "{part}"
         );
     }
-}
-
-#[test]
-fn the_readme_shows_the_help_as_it_is() {
-    let help = program().arg("-h").env("COLUMNS", "100").output().unwrap();
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
-    assert!(
-        readme.contains(help.trim_end()),
-        "put this into README.md:\n{help}"
-    );
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Embedded {
 mod tests {
     use super::*;
 
-    /// The bytes of a first visit over a slow line, as README.md promises them.
+    /// The bytes of a first visit over a slow line, as docs/page.md promises them.
     const BUDGET: usize = 56 << 10;
 
     #[test]

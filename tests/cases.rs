@@ -45,7 +45,7 @@ fn named(case: &Case) -> Vec<(PathBuf, &str)> {
 }
 
 fn place(file: &str) -> PathBuf {
-    match file.starts_with("src/") {
+    match file.starts_with("src/") || file.starts_with("crates/") {
         true => PathBuf::from(file),
         false => Path::new("tests").join(file),
     }

@@ -136,6 +136,12 @@ fn the_figures_of_the_readme_are_those_that_were_measured() {
         .skip_while(|line| !line.starts_with("| server"))
         .take_while(|line| line.starts_with('|'));
     assert!(rows.clone().count() > 3, "{table}");
+    let ours = rows.clone().find(|row| row.starts_with("| sse-chat "));
+    let figures = ours.unwrap().split('|');
+    let figures: Vec<_> = figures.filter_map(|cell| cell.split(" (").next()).collect();
+    let (delivery, reader) = (figures[2].trim(), figures[7].trim());
+    let cost = format!("{delivery} µs of CPU time per delivery, {reader} KiB per idle reader");
+    assert!(readme.contains(&cost), "{cost}");
     assert!(rows.all(|row| readme.contains(&format!("\n{row}\n"))));
     assert!(readme.contains(&format!("({}/plot.svg)", newest.display())));
 }

@@ -10,13 +10,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders with documents.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     ".",
     "docs",
     "tests",
     "benches/peers",
     "fuzz",
     "crates/client",
+    "crates/load",
 ];
 
 #[test]

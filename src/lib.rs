@@ -28,7 +28,9 @@
 //! Imports point one way, `main -> cli -> server -> http -> chat -> protocol ->
 //! sse`, and a test keeps it so. The client stands beside the server and uses
 //! nothing of it: `cli -> client -> protocol`. `client`, `protocol` and `sse` are
-//! a crate of their own, `sse-chat-client` in crates/client.
+//! a crate of their own, `sse-chat-client` in crates/client. The load generator of
+//! `sse-chat bench` is `sse-chat-load` in crates/load: it uses the client's crate
+//! and nothing of the server.
 //!
 //! # The path of a message
 //!

@@ -10,12 +10,47 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The source folders and their modules, from the top: each may use those below
-/// it. `client`, `protocol` and `sse` of src are those of crates/client.
-const LAYERS: [(&str, &[&str]); 2] = [
+/// it. `client`, `protocol` and `sse` of src are those of crates/client. The load
+/// generator has its own, and knows nothing of the server.
+const LAYERS: [(&str, &[&str]); 3] = [
     (
         "src",
         &[
             "main", "cli", "client", "server", "http", "chat", "protocol", "sse", "config",
+        ],
+    ),
+    (
+        "crates/load/src",
+        &[
+            "assemble",
+            "drive",
+            "worker",
+            "readers",
+            "subscriber",
+            "publisher",
+            "order",
+            "progress",
+            "found",
+            "published",
+            "series",
+            "tally",
+            "shared",
+            "schedule",
+            "limits",
+            "report",
+            "sample",
+            "plan",
+            "target",
+            "mark",
+            "numbers",
+            "ledger",
+            "outstanding",
+            "pace",
+            "response",
+            "sockets",
+            "usage",
+            "quantity",
+            "error",
         ],
     ),
     ("crates/client/src", &["client", "protocol", "sse"]),
@@ -81,6 +116,14 @@ fn upward_imports(folder: &str, layers: &[&str], file: &Path) -> Vec<String> {
         })
         .map(|used| format!("{} uses {used}", file.display()))
         .collect()
+}
+
+#[test]
+fn the_load_generator_knows_no_server() {
+    for file in sources(Path::new("crates/load/src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("sse_chat::"), "{}", file.display());
+    }
 }
 
 #[test]

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use sse_chat_load::report::gate::{self, Condition};
+use sse_chat_load::{Length, Load, Mode, Plan, SlowShare, Target};
 
-use super::plan::{Length, Load, Mode, Plan, SlowShare};
-use super::report::gate::{self, Condition};
-use super::target::Target;
 use super::typed::{
     Churn, Sizes, parse_body, parse_churn, parse_count, parse_header, parse_line, parse_path,
     parse_publishers, parse_rate, parse_rooms, parse_sizes, parse_slow, parse_some,

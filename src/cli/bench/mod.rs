@@ -1,76 +1,37 @@
-//! `sse-chat bench`: load for any server of event streams, and a report that can
-//! be believed: what was lost, doubled or out of order stands beside every time.
-//!
-//! One thread publishes (`publisher`), a few read (`readers`), and the one that
-//! was called walks through the phases (`drive`), which end in a report.
+//! `sse-chat bench`: flags, signals and files around the load generator, which is
+//! crates/load.
 
-mod assemble;
-mod drive;
 mod flags;
-mod found;
-mod ledger;
-mod limits;
-mod mark;
-mod numbers;
-mod order;
-mod outstanding;
-mod pace;
-mod plan;
-mod progress;
-mod published;
-mod publisher;
-mod readers;
-mod report;
-mod response;
-#[cfg(test)]
-mod sample;
-mod schedule;
-mod series;
-mod shared;
-mod sockets;
+mod interrupts;
+mod outputs;
 mod spawned;
-mod stop;
-mod subscriber;
-mod tally;
-mod target;
 mod typed;
-mod usage;
-mod worker;
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::Path;
-use std::time::Duration;
+use sse_chat_load::report::{Report, Run};
+use sse_chat_load::{self as load, LoadError, LoadErrorKind, Plan, Progress, Server};
 
 pub(super) use flags::Bench;
 
-use self::drive::Drive;
-use self::plan::Plan;
-use self::progress::Progress;
-use self::report::{Machine, Report, Run};
+use self::interrupts::Interrupts;
+use self::outputs::Outputs;
 use self::spawned::Spawned;
-use self::stop::Stop;
-use self::target::Place;
 use super::exit::{End, Failure, Outcome};
 use crate::client::ServerUrl;
-
-/// How long the server has to take the first connection.
-const REACH_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Bench {
     /// Runs it all: the load, the report, the gates.
     pub(super) async fn run(self) -> Outcome {
         let plan = self.plan()?;
         let outputs = Outputs::open(&self)?;
-        let open_files = limits::make_room(&plan).map_err(|why| End::Failed.because(why))?;
-        let mut report = self.empty_report(&plan, open_files);
-        let mut stop = Stop::new()?;
+        let open_files = load::make_room(&plan).map_err(|why| End::Failed.because(why))?;
+        let mut report = Report::new(&plan, command_line(), env!("CARGO_PKG_VERSION"), open_files);
+        report.url = self.url.to_string();
+        let mut interrupts = Interrupts::new()?;
         let progress = Progress::new();
         let mut failed = None;
         for &subscribers in &plan.subscribers {
-            let run = self.measure(&plan, subscribers, &mut stop, &progress).await;
-            match run {
+            let run = self.measure(&plan, subscribers, &mut interrupts, &progress);
+            match run.await {
                 Ok((run, url)) => {
                     report.runs.push(run);
                     report.url = url.to_string();
@@ -80,7 +41,7 @@ impl Bench {
                     break;
                 }
             }
-            if stop.is_interrupted() {
+            if interrupts.stop().is_cancelled() {
                 break;
             }
         }
@@ -92,7 +53,7 @@ impl Bench {
             }
             return Err(failure);
         }
-        report.interrupted = stop.is_interrupted();
+        report.interrupted = interrupts.stop().is_cancelled();
         report.gates = self
             .fail_if
             .iter()
@@ -106,7 +67,7 @@ impl Bench {
         &self,
         plan: &Plan,
         subscribers: usize,
-        stop: &mut Stop,
+        interrupts: &mut Interrupts,
         progress: &Progress,
     ) -> Result<(Run, ServerUrl), Failure> {
         let spawned = match self.spawn {
@@ -118,51 +79,28 @@ impl Bench {
             Some(spawned) => vec![spawned.pid()],
             None => self.pid.clone(),
         };
-        let place = reach(&url)?;
-        let drive = Drive::start(plan.clone(), place, subscribers, pids, stop, progress)
-            .map_err(|error| End::Failed.because(format_args!("can't start a thread: {error}")))?;
-        let found = drive.run().await?;
-        Ok((assemble::run(found, stop.is_interrupted()), url))
-    }
-
-    fn empty_report(&self, plan: &Plan, open_files: u64) -> Report {
-        Report {
-            schema: 1,
-            version: env!("CARGO_PKG_VERSION"),
-            started_at: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
-            command: command_line(),
-            machine: machine(open_files),
-            url: self.url.to_string(),
-            mode: plan.mode.name(),
-            load: plan.describe(),
-            runs: Vec::new(),
-            gates: Vec::new(),
-            interrupted: false,
+        let server = Server {
+            url: url.clone(),
+            pids,
+        };
+        let stop = interrupts.stop().clone();
+        tokio::select! {
+            run = load::measure(plan, server, subscribers, &stop, progress) => {
+                Ok((run.map_err(|error| failure(&error))?, url))
+            }
+            () = interrupts.second() => Err(End::Interrupted.silently()),
         }
     }
 }
 
-/// Finds the server's address, and whether anybody is there.
-fn reach(url: &ServerUrl) -> Result<Place, Failure> {
-    let unreachable =
-        |why: String| End::Unreachable.because(format_args!("can't reach {url}: {why}"));
-    let addresses = (url.host(), url.port())
-        .to_socket_addrs()
-        .map_err(|error| unreachable(error.to_string()))?;
-    let mut why = "the name has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, REACH_TIMEOUT) {
-            Ok(_) => {
-                return Ok(Place {
-                    address,
-                    host: url.authority().to_owned(),
-                    prefix: url.path(""),
-                });
-            }
-            Err(error) => why = error.to_string(),
-        }
-    }
-    Err(unreachable(why))
+fn failure(error: &LoadError) -> Failure {
+    let end = match error.kind() {
+        LoadErrorKind::Failed => End::Failed,
+        LoadErrorKind::Unreachable => End::Unreachable,
+        LoadErrorKind::Refused => End::Refused,
+        LoadErrorKind::Interrupted => End::Interrupted,
+    };
+    end.because(error)
 }
 
 /// The command line, without the path of the program.
@@ -193,21 +131,6 @@ fn mask_headers(words: &mut [String]) {
     }
 }
 
-fn machine(open_files: u64) -> Machine {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let processors = read("/proc/cpuinfo");
-    let processor = processors
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    Machine {
-        system: format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
-        processor: processor.to_owned(),
-        processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        open_files,
-    }
-}
-
 /// The exit code that a report ends with.
 fn ending(report: &Report) -> Outcome {
     if report.interrupted {
@@ -216,86 +139,5 @@ fn ending(report: &Report) -> Outcome {
     match report.gates.iter().any(|gate| gate.failed) {
         true => Err(End::Gate.silently()),
         false => Ok(()),
-    }
-}
-
-/// The files that the report goes to, opened before the load begins: it would be
-/// a pity to find out afterwards.
-struct Outputs {
-    json: Option<Output>,
-    csv: Option<Output>,
-    svg: Option<Output>,
-}
-
-enum Output {
-    Standard,
-    File(File, String),
-}
-
-impl Outputs {
-    fn open(flags: &Bench) -> Result<Self, Failure> {
-        Ok(Self {
-            json: flags.json.as_deref().map(Output::open).transpose()?,
-            csv: flags.csv.as_deref().map(Output::open).transpose()?,
-            svg: flags.svg.as_deref().map(Output::open).transpose()?,
-        })
-    }
-
-    fn write(self, report: &Report) -> Outcome {
-        let mut summary = true;
-        if let Some(json) = self.json {
-            summary &= json.is_file();
-            json.write(|out| report::json::write(report, out))?;
-        }
-        if let Some(csv) = self.csv {
-            summary &= csv.is_file();
-            csv.write(|out| report::csv::write(report, out))?;
-        }
-        if let Some(svg) = self.svg {
-            summary &= svg.is_file();
-            svg.write(|out| report::svg::write(report, out))?;
-        }
-        if summary {
-            let paint = io::stdout().is_terminal() && super::is_colour_wanted();
-            Output::Standard.write(|out| report::text::write(report, out, paint))?;
-        }
-        Ok(())
-    }
-}
-
-impl Output {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        if path.as_os_str() == "-" {
-            return Ok(Self::Standard);
-        }
-        let name = path.display().to_string();
-        match File::create(path) {
-            Ok(file) => Ok(Self::File(file, name)),
-            Err(error) => Err(End::Failed.because(format_args!("can't write {name}: {error}"))),
-        }
-    }
-
-    fn is_file(&self) -> bool {
-        matches!(self, Self::File(..))
-    }
-
-    /// Renders it whole, and then writes it.
-    fn write(self, render: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> Outcome {
-        let mut bytes = Vec::new();
-        let rendered = render(&mut bytes);
-        let (name, written) = match self {
-            Self::Standard => {
-                let mut out = io::stdout();
-                let written = out.write_all(&bytes).and_then(|()| out.flush());
-                ("standard output".to_owned(), written)
-            }
-            Self::File(mut file, name) => (name, file.write_all(&bytes)),
-        };
-        match rendered.and(written) {
-            // Who closed it has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(End::Failed.because(format_args!("can't write {name}: {error}"))),
-            Ok(()) => Ok(()),
-        }
     }
 }

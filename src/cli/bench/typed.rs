@@ -3,9 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::mark::MARK_BYTES;
-use super::plan::SlowShare;
-use super::target::PAYLOAD;
+use sse_chat_load::{MARK_BYTES, PAYLOAD, SlowShare};
+
 use crate::cli::values::parse_size;
 
 /// More publishers than these have no use.

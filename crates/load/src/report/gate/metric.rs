@@ -1,0 +1,239 @@
+//! The figures that a condition may ask for: their names, their units, and where
+//! they are in a run.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SpanRelativeTo;
+
+use crate::quantity::{bytes, count, number, seconds};
+use crate::report::latency::PERCENTILES;
+use crate::report::{Delivery, Latency, Run};
+
+/// A figure that a condition asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Metric {
+    Time(Span, Statistic),
+    Figure(&'static Figure),
+}
+
+/// How a figure is typed and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// In seconds.
+    Time,
+    /// In bytes.
+    Size,
+    Plain,
+}
+
+/// From when to when.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Span {
+    /// What the mode is about.
+    Main,
+    /// The same until the last subscriber.
+    All,
+    Answer,
+    Connect,
+    Lag,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Statistic {
+    Percentile(f64),
+    Max,
+    Mean,
+}
+
+#[derive(Debug)]
+pub(super) struct Figure {
+    name: &'static str,
+    unit: Unit,
+    measure: fn(&Run) -> Option<f64>,
+}
+
+const fn plain(name: &'static str, measure: fn(&Run) -> Option<f64>) -> Figure {
+    let unit = Unit::Plain;
+    Figure {
+        name,
+        unit,
+        measure,
+    }
+}
+
+static FIGURES: [Figure; 14] = [
+    plain("lost", |run| of_delivery(run, |it| it.lost)),
+    plain("doubled", |run| of_delivery(run, |it| it.doubled)),
+    plain("out_of_order", |run| of_delivery(run, |it| it.out_of_order)),
+    plain("announced_lost", |run| {
+        of_delivery(run, |it| it.announced_lost)
+    }),
+    plain("number_holes", |run| of_delivery(run, |it| it.number_holes)),
+    plain("disconnected", |run| of_delivery(run, |it| it.disconnected)),
+    plain("incomplete", incomplete),
+    plain("failed", |run| Some(run.connect.failed as f64)),
+    plain("refused", |run| Some(run.publish.as_ref()?.refused as f64)),
+    plain("unanswered", |run| {
+        Some(run.publish.as_ref()?.unanswered as f64)
+    }),
+    plain("deliveries", |run| Some(run.delivery.as_ref()?.per_second)),
+    plain("published", |run| Some(run.publish.as_ref()?.per_second)),
+    plain("cpu_us", |run| {
+        let server = run.server.as_ref()?;
+        server.cpu_us_per_delivery.or(server.cpu_us_per_publish)
+    }),
+    Figure {
+        name: "memory",
+        unit: Unit::Size,
+        measure: |run| run.server.as_ref()?.memory_per_subscriber,
+    },
+];
+
+fn of_delivery(run: &Run, field: fn(&Delivery) -> u64) -> Option<f64> {
+    // Where nothing was to be delivered, nothing can have been found.
+    let delivery = run.delivery.as_ref().filter(|it| it.expected > 0);
+    delivery.map(|it| field(it) as f64)
+}
+
+fn incomplete(run: &Run) -> Option<f64> {
+    let asked = run.subscribers as u64;
+    let resume = run.resume.as_ref();
+    match resume.map(|it| asked.saturating_sub(it.whole) as f64) {
+        Some(not_whole) => Some(not_whole),
+        None => of_delivery(run, |it| it.incomplete),
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let figure = FIGURES.iter().find(|figure| figure.name == name);
+        figure
+            .map(Self::Figure)
+            .or_else(|| a_time(name))
+            .ok_or_else(|| unknown(name))
+    }
+}
+
+fn a_time(name: &str) -> Option<Metric> {
+    const SPANS: [(&str, Span); 4] = [
+        ("all.", Span::All),
+        ("answer.", Span::Answer),
+        ("connect.", Span::Connect),
+        ("lag.", Span::Lag),
+    ];
+    let mut spans = SPANS.into_iter();
+    let prefixed = spans.find_map(|(prefix, span)| Some((span, name.strip_prefix(prefix)?)));
+    let (span, name) = prefixed.unwrap_or((Span::Main, name));
+    let mut percentiles = PERCENTILES.into_iter();
+    let statistic = match name {
+        "max" => Statistic::Max,
+        "mean" => Statistic::Mean,
+        _ => Statistic::Percentile(percentiles.find(|(known, _)| *known == name)?.1),
+    };
+    Some(Metric::Time(span, statistic))
+}
+
+fn unknown(name: &str) -> String {
+    let times = PERCENTILES.map(|(name, _)| name).join(", ");
+    let figures = FIGURES.each_ref().map(|figure| figure.name).join(", ");
+    format!(
+        "{name:?} is none of {times}, max, mean (also behind all., answer., connect., lag.), {figures}"
+    )
+}
+
+impl Metric {
+    pub(super) fn unit(self) -> Unit {
+        match self {
+            Self::Time(..) => Unit::Time,
+            Self::Figure(figure) => figure.unit,
+        }
+    }
+
+    /// The figure of a run in this mode, in its unit; none if it was not
+    /// measured.
+    pub(super) fn measure(self, mode: &str, run: &Run) -> Option<f64> {
+        let value = match self {
+            Self::Figure(figure) => (figure.measure)(run),
+            Self::Time(Span::All, _) if mode == "resume" => {
+                run.resume.as_ref().map(|it| it.all_seconds)
+            }
+            Self::Time(span, statistic) => {
+                let latency = span.of(mode, run);
+                latency
+                    .and_then(|it| statistic.of(it))
+                    .map(|it| it.as_secs_f64())
+            }
+        };
+        value.filter(|value| value.is_finite())
+    }
+}
+
+impl Span {
+    fn of<'a>(self, mode: &str, run: &'a Run) -> Option<&'a Latency> {
+        match self {
+            Self::Main => run.main_latency(mode),
+            Self::All => run.delivery.as_ref().map(|it| &it.last),
+            Self::Answer => run.publish.as_ref().map(|it| &it.answer),
+            Self::Connect => Some(&run.connect.answered),
+            Self::Lag => Some(&run.generator.lag),
+        }
+    }
+}
+
+impl Statistic {
+    fn of(self, latency: &Latency) -> Option<Duration> {
+        match self {
+            Self::Percentile(percentile) => latency.percentile(percentile),
+            Self::Max => latency.max(),
+            Self::Mean => latency.mean(),
+        }
+    }
+}
+
+impl Unit {
+    /// A value as it is typed.
+    pub(super) fn parse(self, text: &str) -> Result<f64, String> {
+        match self {
+            Self::Time => parse_time(text)
+                .map(|time| time.as_secs_f64())
+                .ok_or_else(|| format!("{text:?} is not a time like 50ms, 1.5s or 300us")),
+            Self::Size => text
+                .parse::<ByteSize>()
+                .map(|size| size.as_u64() as f64)
+                .map_err(|_| format!("{text:?} is not a size like 4096 or 13KiB")),
+            Self::Plain => parse_plain(text)
+                .ok_or_else(|| format!("{text:?} is not a number like 0, 12.5 or 100k")),
+        }
+    }
+
+    /// A value for a person.
+    pub(super) fn show(self, value: f64) -> String {
+        match self {
+            Self::Time => seconds(value),
+            Self::Size => bytes(value),
+            Self::Plain if value.fract() == 0.0 && value >= 0.0 => count(value as u64),
+            Self::Plain => number(value),
+        }
+    }
+}
+
+fn parse_time(text: &str) -> Option<Duration> {
+    let span: jiff::Span = text.parse().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(time).ok()
+}
+
+fn parse_plain(text: &str) -> Option<f64> {
+    let (digits, factor) = match text.char_indices().last()? {
+        (at, 'k' | 'K') => (&text[..at], 1e3),
+        (at, 'm' | 'M') => (&text[..at], 1e6),
+        _ => (text, 1.0),
+    };
+    let plain = digits.chars().all(|it| it.is_ascii_digit() || it == '.');
+    let value = digits.parse::<f64>().ok().filter(|_| plain)?;
+    Some(value * factor)
+}

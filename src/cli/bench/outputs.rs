@@ -1,0 +1,92 @@
+//! Where the report goes: standard output and files.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use sse_chat_load::report::{self, Report};
+
+use super::Bench;
+use crate::cli::exit::{End, Failure, Outcome};
+use crate::cli::is_colour_wanted;
+
+/// The files that the report goes to, opened before the load begins: it would be
+/// a pity to find out afterwards.
+pub(super) struct Outputs {
+    json: Option<Output>,
+    csv: Option<Output>,
+    svg: Option<Output>,
+}
+
+enum Output {
+    Standard,
+    File(File, String),
+}
+
+impl Outputs {
+    pub(super) fn open(flags: &Bench) -> Result<Self, Failure> {
+        Ok(Self {
+            json: flags.json.as_deref().map(Output::open).transpose()?,
+            csv: flags.csv.as_deref().map(Output::open).transpose()?,
+            svg: flags.svg.as_deref().map(Output::open).transpose()?,
+        })
+    }
+
+    pub(super) fn write(self, report: &Report) -> Outcome {
+        let mut summary = true;
+        if let Some(json) = self.json {
+            summary &= json.is_file();
+            json.write(|out| report::json::write(report, out))?;
+        }
+        if let Some(csv) = self.csv {
+            summary &= csv.is_file();
+            csv.write(|out| report::csv::write(report, out))?;
+        }
+        if let Some(svg) = self.svg {
+            summary &= svg.is_file();
+            svg.write(|out| report::svg::write(report, out))?;
+        }
+        if summary {
+            let paint = io::stdout().is_terminal() && is_colour_wanted();
+            Output::Standard.write(|out| report::text::write(report, out, paint))?;
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Standard);
+        }
+        let name = path.display().to_string();
+        match File::create(path) {
+            Ok(file) => Ok(Self::File(file, name)),
+            Err(error) => Err(End::Failed.because(format_args!("can't write {name}: {error}"))),
+        }
+    }
+
+    fn is_file(&self) -> bool {
+        matches!(self, Self::File(..))
+    }
+
+    /// Renders it whole, and then writes it.
+    fn write(self, render: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> Outcome {
+        let mut bytes = Vec::new();
+        let rendered = render(&mut bytes);
+        let (name, written) = match self {
+            Self::Standard => {
+                let mut out = io::stdout();
+                let written = out.write_all(&bytes).and_then(|()| out.flush());
+                ("standard output".to_owned(), written)
+            }
+            Self::File(mut file, name) => (name, file.write_all(&bytes)),
+        };
+        match rendered.and(written) {
+            // Who closed it has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(End::Failed.because(format_args!("can't write {name}: {error}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+}

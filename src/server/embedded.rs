@@ -160,7 +160,7 @@ impl Embedded {
 
     fn deliver(&self, stream: StreamHandoff) -> EventBody {
         EventBody {
-            pipe: self.0.fanout.take_body(stream),
+            pipe: self.0.fanout.add_body(stream),
             _tracked: self.0.streams.token(),
         }
     }

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::fanout::{Cut, PipeBody};
+use super::fanout::{PipeBody, StreamCut};
 use crate::http::{Body, PIECE_BYTES};
 
 /// Between the bodies of one connection and its socket. Both are polled by the
@@ -71,7 +71,10 @@ pub(super) struct Gated {
 }
 
 impl Source {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
         match self {
             Self::Answer(body) => Pin::new(body)
                 .poll_frame(cx)
@@ -108,12 +111,12 @@ impl Gated {
 
 impl http_body::Body for Gated {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = StreamCut;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
         if !self.gate.lets_pass() {
             return Poll::Pending;
         }

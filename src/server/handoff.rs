@@ -81,7 +81,7 @@ impl HandoffSlot {
                 let mut head = head;
                 head.version = Version::HTTP_10;
                 head.headers.insert(CONNECTION, CLOSE);
-                let body = shared.fanout.take_body(*stream);
+                let body = shared.fanout.add_body(*stream);
                 gated(head, Source::Stream(body))
             }
         }

@@ -41,8 +41,8 @@ use crate::http::App;
 use connections::Connections;
 pub use drain::Drained;
 pub use embedded::{Embedded, EventBody, ResponseBody};
-pub use fanout::Cut as StreamCut;
 use fanout::Fanout;
+pub use fanout::StreamCut;
 pub use inherited::inherited;
 use large_head::HeadBudget;
 

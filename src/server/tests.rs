@@ -147,7 +147,7 @@ async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
         };
         let subscription = server.app().hub.subscribe(options).unwrap();
         let stream = StreamHandoff::without_request(server.app(), subscription);
-        let body = Source::Stream(server.fanout.take_body(stream));
+        let body = Source::Stream(server.fanout.add_body(stream));
         let gated = Gated::new(body, &Arc::new(Gate::default()));
         Ok::<_, std::convert::Infallible>(Response::new(gated))
     });

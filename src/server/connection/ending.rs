@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::super::Shared;
-use super::super::fanout::Cut;
+use super::super::fanout::StreamCut;
 use super::super::handoff::Handoff;
 use super::super::hyper_refusal;
 use super::super::lingering_close::{last_words, linger};
@@ -82,7 +82,7 @@ fn is_timed_out(error: &hyper::Error) -> bool {
 
 /// Whether the worker of an event stream cut it.
 fn is_cut(error: &hyper::Error) -> bool {
-    error.source().is_some_and(|cause| cause.is::<Cut>())
+    error.source().is_some_and(|cause| cause.is::<StreamCut>())
 }
 
 /// Closes so that the client sees a cut, and what it did not take is thrown away.
@@ -109,7 +109,9 @@ pub(super) fn end_late(stream: &TcpStream, timeouts: &Timeouts, shared: &Shared)
 
 fn hand_off(stream: TcpStream, handoff: Handoff, permit: ConnectionPermit, shared: &Shared) {
     match stream.into_std() {
-        Ok(socket) => shared.fanout.take(socket, handoff, permit, &shared.tasks),
+        Ok(socket) => shared
+            .fanout
+            .add_socket(socket, handoff, permit, &shared.tasks),
         Err(error) => tracing::warn!(%error, "a socket can't be handed to the fan-out"),
     }
 }

@@ -1,15 +1,15 @@
-//! A reader that is behind: served from history at the pace of its socket, and
-//! of its budget for replay. The state, and its two transitions, are explained in the
-//! parent module.
+//! A reader that is catching up: it is served from history, as fast as its socket
+//! and its replay budget allow. How a reader enters and leaves this state is in
+//! `reader_table`.
 
 use std::io;
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::live::Live;
-use super::socket::{Socket, Written, broken_off};
-use super::write_budget::Delivered;
+use super::counters::Delivered;
+use super::live::LiveReader;
+use super::socket::{Socket, Written, split_partial};
 use crate::chat::{Delivery, LiveFrom, Membership, Progress, Subscription};
 use crate::http::MAX_WRITE_BYTES;
 use crate::sse;
@@ -20,240 +20,238 @@ pub(super) struct CatchingUp<S> {
     pub(super) socket: S,
     /// Its cursor is the last event of which the socket took at least a part.
     pub(super) subscription: Subscription,
-    /// What the socket has to take before all else.
-    first: First,
-    /// It is to end once it has everything.
+    pending: PendingWrite,
+    /// The stream ends once the reader has everything.
     is_ending: bool,
-    /// It may write, and waits for its turn.
-    pub(super) queued: bool,
-    /// The budget of its replay is spent: it waits until then.
-    pub(super) paused: Option<Instant>,
-    /// When the socket took something last; at first, since when it is behind.
-    pub(super) progress: Instant,
-    /// When the reader was given something last.
-    pub(super) quiet_since: Instant,
+    /// It is in the worker's write queue.
+    pub(super) is_queued: bool,
+    /// Until when its replay budget is spent.
+    pub(super) paused_until: Option<Instant>,
+    /// When the socket last took something, or the wait for it began.
+    pub(super) last_progress: Instant,
+    /// When the socket last took something; at first, the start of the stream.
+    pub(super) last_write: Instant,
 }
 
-/// What a socket has to take before all else.
+/// What the socket has to take before anything else.
 #[derive(Debug)]
-enum First {
-    Nothing,
-    /// What a stream begins with. It leaves together with what follows.
-    Opening(Bytes),
-    /// What is left of an event.
+enum PendingWrite {
+    None,
+    /// The start of a stream. It leaves together with what follows.
+    Head(Bytes),
+    /// The rest of an event.
     Rest(Bytes),
-    /// What a stream ends with.
+    /// The end of a stream.
     Bye(Bytes),
 }
 
-/// What became of a reader's turn to write.
+/// The outcome of a reader's turn to write.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum CatchUpStep {
     /// There is more to write.
-    Again,
+    More,
     /// The socket is full.
-    Wait,
-    /// The budget of its replay is spent until then.
-    Pause(Instant),
-    /// It has everything, and is live from here.
+    Blocked,
+    /// The replay budget is spent until then.
+    Paused(Instant),
+    /// The reader has everything, and is live from here.
     Live(LiveFrom),
-    /// The stream ended, as it should.
-    Ended,
-    /// There is nobody any more.
-    Gone(io::Error),
+    /// The stream ended in order.
+    Finished,
+    /// The connection is gone.
+    Failed(io::Error),
 }
 
-/// What a socket took of what was ready.
+/// How much of what was ready the socket took.
 #[derive(Debug)]
-enum Sent {
+enum ReadyWrite {
     All,
-    Part,
-    /// It is full.
-    Nothing,
-    /// There is nobody any more.
-    Gone(io::Error),
+    Partial,
+    Blocked,
+    Failed(io::Error),
 }
 
 impl<S: Socket> CatchingUp<S> {
-    /// A stream that begins.
-    pub(super) fn new(socket: S, first: Bytes, subscription: Subscription, now: Instant) -> Self {
+    /// A new stream, of which `head` is not written yet.
+    pub(super) fn new(socket: S, head: Bytes, subscription: Subscription, now: Instant) -> Self {
         Self {
             socket,
             subscription,
-            first: match first.is_empty() {
-                true => First::Nothing,
-                false => First::Opening(first),
+            pending: match head.is_empty() {
+                true => PendingWrite::None,
+                false => PendingWrite::Head(head),
             },
             is_ending: false,
-            queued: false,
-            paused: None,
-            progress: now,
-            quiet_since: now,
+            is_queued: false,
+            paused_until: None,
+            last_progress: now,
+            last_write: now,
         }
     }
 
-    /// A reader that was parked, and has yet to take the `rest` of one event. It
-    /// was given something last at `quiet_since`.
-    pub(super) fn after(
-        reader: Live<S>,
+    /// A reader that was live, and has yet to take the `rest` of one event.
+    pub(super) fn from_live(
+        reader: LiveReader<S>,
         membership: Membership,
         presence: bool,
         rest: Bytes,
-        quiet_since: Instant,
+        last_write: Instant,
         now: Instant,
     ) -> Self {
         Self {
             socket: reader.socket,
             subscription: Subscription::resume(membership, presence, reader.cursor),
-            first: First::after(rest),
+            pending: PendingWrite::rest(rest),
             is_ending: false,
-            queued: false,
-            paused: None,
-            progress: now,
-            quiet_since,
+            is_queued: false,
+            paused_until: None,
+            last_progress: now,
+            last_write,
         }
     }
 
-    /// From now on it ends once it has everything, for which it waits no more.
+    /// Ends the stream once the reader has everything; its replay budget no longer
+    /// delays that.
     pub(super) fn end(&mut self) {
         self.is_ending = true;
         self.subscription.end_pacing();
     }
 
-    /// Its pause is over. It took nothing meanwhile because it was given nothing.
-    pub(super) fn go_on(&mut self, now: Instant) {
-        self.paused = None;
-        self.progress = now;
+    /// Ends its pause. The pause does not count as a stall: nothing was written.
+    pub(super) fn end_pause(&mut self, now: Instant) {
+        self.paused_until = None;
+        self.last_progress = now;
     }
 
-    /// A ping while it is paused, unless its socket has something to take first.
-    pub(super) fn ping(&mut self, now: Instant, told: &mut Delivered) -> Step {
-        if !matches!(self.first, First::Nothing) {
-            return Step::Wait;
+    /// Writes a ping while the reader is paused, unless another write is pending.
+    pub(super) fn ping(&mut self, now: Instant, delivered: &mut Delivered) -> CatchUpStep {
+        if !matches!(self.pending, PendingWrite::None) {
+            return CatchUpStep::Blocked;
         }
         let ping = self.socket.framing().frame(&sse::Encoded::ping());
-        self.first = First::Rest(ping);
-        self.send_first(now, told)
+        self.pending = PendingWrite::Rest(ping);
+        self.send_pending(now, delivered)
     }
 
-    /// One write; `bye` makes the event that a stream ends with.
+    /// One write; `bye` makes the event that ends a stream.
     pub(super) fn step(
         &mut self,
         now: Instant,
-        told: &mut Delivered,
+        delivered: &mut Delivered,
         bye: impl FnOnce() -> sse::Encoded,
-    ) -> Step {
-        if let First::Rest(_) | First::Bye(_) = self.first {
-            return self.send_first(now, told);
+    ) -> CatchUpStep {
+        if let PendingWrite::Rest(_) | PendingWrite::Bye(_) = self.pending {
+            return self.send_pending(now, delivered);
         }
         let progress = self.subscription.catch_up(now);
-        match (self.send_ready(now, told), progress) {
-            (Sent::All, Progress::More) | (Sent::Part, _) => Step::Again,
-            (Sent::All, Progress::Paused(until)) => Step::Pause(until),
-            (Sent::All, Progress::Live(_)) if self.is_ending => {
-                self.first = First::Bye(self.socket.framing().frame_last(&bye()));
-                Step::Again
+        match (self.send_ready(now, delivered), progress) {
+            (ReadyWrite::All, Progress::More) | (ReadyWrite::Partial, _) => CatchUpStep::More,
+            (ReadyWrite::All, Progress::Paused(until)) => CatchUpStep::Paused(until),
+            (ReadyWrite::All, Progress::Live(_)) if self.is_ending => {
+                self.pending = PendingWrite::Bye(self.socket.framing().frame_last(&bye()));
+                CatchUpStep::More
             }
-            (Sent::All, Progress::Live(live)) => Step::Live(live),
-            (Sent::Nothing, _) => Step::Wait,
-            (Sent::Gone(error), _) => Step::Gone(error),
+            (ReadyWrite::All, Progress::Live(live)) => CatchUpStep::Live(live),
+            (ReadyWrite::Blocked, _) => CatchUpStep::Blocked,
+            (ReadyWrite::Failed(error), _) => CatchUpStep::Failed(error),
         }
     }
 
-    fn send_first(&mut self, now: Instant, told: &mut Delivered) -> Step {
-        let (First::Rest(rest) | First::Bye(rest)) = &mut self.first else {
-            return Step::Again;
+    fn send_pending(&mut self, now: Instant, delivered: &mut Delivered) -> CatchUpStep {
+        let (PendingWrite::Rest(rest) | PendingWrite::Bye(rest)) = &mut self.pending else {
+            return CatchUpStep::More;
         };
         match self.socket.send_one(rest) {
             Written::All => {
-                told.add(0, rest.len());
-                self.took(now);
-                match std::mem::replace(&mut self.first, First::Nothing) {
-                    First::Bye(_) => Step::Ended,
-                    _ => Step::Again,
+                delivered.add(0, rest.len());
+                self.made_progress(now);
+                match std::mem::replace(&mut self.pending, PendingWrite::None) {
+                    PendingWrite::Bye(_) => CatchUpStep::Finished,
+                    _ => CatchUpStep::More,
                 }
             }
-            Written::Part(0) => Step::Wait,
-            Written::Part(written) => {
-                told.add(0, written);
+            Written::Partial(0) => CatchUpStep::Blocked,
+            Written::Partial(written) => {
+                delivered.add(0, written);
                 rest.advance(written);
-                self.took(now);
-                Step::Again
+                self.made_progress(now);
+                CatchUpStep::More
             }
-            Written::Gone(error) => Step::Gone(error),
+            Written::Failed(error) => CatchUpStep::Failed(error),
         }
     }
 
-    /// Sends what opens the stream, if it is not open yet, and what the
-    /// subscription has ready: in one write, as much as goes into one.
-    fn send_ready(&mut self, now: Instant, told: &mut Delivered) -> Sent {
-        let opening = match std::mem::replace(&mut self.first, First::Nothing) {
-            First::Opening(opening) => Some(opening),
+    /// Writes the head of the stream, if it is pending, and what the subscription
+    /// has ready, as far as it fits into one write.
+    fn send_ready(&mut self, now: Instant, delivered: &mut Delivered) -> ReadyWrite {
+        let head = match std::mem::replace(&mut self.pending, PendingWrite::None) {
+            PendingWrite::Head(head) => Some(head),
             _ => None,
         };
-        let before = usize::from(opening.is_some());
+        let heads = usize::from(head.is_some());
         let framing = self.socket.framing();
         let event = |delivery: &Delivery| framing.frame(&delivery.event());
-        let events: Vec<Bytes> = opening
+        let events: Vec<Bytes> = head
             .into_iter()
             .chain(self.subscription.ready().map(event))
             .collect();
         if events.is_empty() {
-            return Sent::All;
+            return ReadyWrite::All;
         }
         let fitting = &events[..fitting(&events)];
         let bytes = fitting.iter().map(Bytes::len).sum();
         let written = match self.socket.send(fitting.iter(), || join(fitting)) {
             Written::All if fitting.len() == events.len() => {
-                self.took(now);
-                told.add(self.hand_out(usize::MAX), bytes);
-                return Sent::All;
+                self.made_progress(now);
+                delivered.add(self.advance(usize::MAX), bytes);
+                return ReadyWrite::All;
             }
             Written::All => bytes,
-            Written::Part(written) => written,
-            Written::Gone(error) => return Sent::Gone(error),
+            Written::Partial(written) => written,
+            Written::Failed(error) => return ReadyWrite::Failed(error),
         };
-        let (whole, rest) = broken_off(&events, written);
+        let (whole, rest) = split_partial(&events, written);
         let taken = whole + usize::from(rest.is_some());
-        told.add(self.hand_out(taken.saturating_sub(before)), written);
+        delivered.add(self.advance(taken.saturating_sub(heads)), written);
         self.subscription.rewind();
-        self.first = match events.into_iter().next() {
-            Some(opening) if taken < before => First::Opening(opening),
-            _ => First::after(rest.unwrap_or_default()),
+        self.pending = match events.into_iter().next() {
+            Some(head) if taken < heads => PendingWrite::Head(head),
+            _ => PendingWrite::rest(rest.unwrap_or_default()),
         };
         if written == 0 {
-            return Sent::Nothing;
+            return ReadyWrite::Blocked;
         }
-        self.took(now);
-        Sent::Part
+        self.made_progress(now);
+        ReadyWrite::Partial
     }
 
-    /// Tells the reader at most so much of what is ready. How many messages that was.
-    fn hand_out(&mut self, most: usize) -> usize {
-        let handed = std::iter::from_fn(|| self.subscription.hand_out());
-        handed
+    /// Moves the cursor over at most `most` of the ready deliveries. Returns how
+    /// many of them are messages.
+    fn advance(&mut self, most: usize) -> usize {
+        let taken = std::iter::from_fn(|| self.subscription.hand_out());
+        taken
             .take(most)
             .filter(|delivery| matches!(delivery, Delivery::Update(_)))
             .count()
     }
 
-    fn took(&mut self, now: Instant) {
-        self.progress = now;
-        self.quiet_since = now;
+    fn made_progress(&mut self, now: Instant) {
+        self.last_progress = now;
+        self.last_write = now;
     }
 }
 
-impl First {
-    /// The rest of an event; empty if it took the event whole.
-    fn after(rest: Bytes) -> Self {
+impl PendingWrite {
+    /// The rest of an event; empty if the event was written whole.
+    fn rest(rest: Bytes) -> Self {
         match rest.is_empty() {
-            true => Self::Nothing,
+            true => Self::None,
             false => Self::Rest(rest),
         }
     }
 }
 
-/// How many of the events go into one write: at least one.
+/// How many of the events fit into one write: at least one.
 fn fitting(events: &[Bytes]) -> usize {
     let mut bytes = 0;
     let fits = |event: &&Bytes| {

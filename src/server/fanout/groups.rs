@@ -1,24 +1,23 @@
-//! All groups of a worker: who is told of which room, and how much of what was
-//! said goes into one turn.
+//! All groups of a worker, found by audience and by room: which groups get an
+//! event, and how many events one turn delivers.
 
 use std::collections::{BTreeSet, HashMap};
 
 use slab::Slab;
 
-use super::KEPT_PLACES;
-use super::group::{Audience, Group, Left};
-use super::live::{Event, Live};
-use super::readers::Received;
+use super::counters::WriteBudget;
+use super::events::{QueuedEvent, ReceivedEvent};
+use super::live::{Audience, Group, GroupExit, LiveReader, Stamp};
 use super::socket::Socket;
-use super::stamp::Stamp;
-use super::write_budget::WriteBudget;
 use crate::chat::RoomKey;
 
-/// What is kept of the buffer in which a turn's events are joined.
+/// Entries for which a worker's tables keep their memory when they shrink.
+pub(super) const MIN_CAPACITY: usize = 64;
+/// Bytes that the buffer for coalesced events keeps.
 const KEPT_BYTES: usize = 128 * 1024;
-/// Most events that a turn brings, counted once for each group that is told: a
-/// room may be in as many groups as there are readers.
-const MAX_NOTED: usize = 16 * 1024;
+/// Most events of a turn, counted once for each group that gets them: a room may
+/// be in as many groups as there are readers.
+const MAX_QUEUED: usize = 16 * 1024;
 
 /// All groups of a worker.
 #[derive(Debug)]
@@ -27,12 +26,12 @@ pub(super) struct Groups<S> {
     by_audience: HashMap<Audience, usize>,
     /// Exactly the rooms of the groups.
     by_room: HashMap<RoomKey, BTreeSet<usize>>,
-    /// Those for which this turn has something.
-    told: Vec<usize>,
-    /// How many events they are brought.
-    noted: usize,
+    /// The groups with events for this turn.
+    pending: Vec<usize>,
+    /// The events of this turn, once for each group.
+    queued: usize,
     /// Where a turn's events are joined.
-    joined: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl<S: Socket> Groups<S> {
@@ -41,27 +40,28 @@ impl<S: Socket> Groups<S> {
             groups: Slab::new(),
             by_audience: HashMap::new(),
             by_room: HashMap::new(),
-            told: Vec::new(),
-            noted: 0,
-            joined: Vec::new(),
+            pending: Vec::new(),
+            queued: 0,
+            buffer: Vec::new(),
         }
     }
 
-    /// Parks a reader. `keys` are its rooms' in the order of `audience`.
-    pub(super) fn park(
+    /// Adds a reader to the group of its audience. `keys` are the keys of its
+    /// rooms, in their order. Returns the group's number and the reader's index.
+    pub(super) fn add(
         &mut self,
         audience: Audience,
         keys: Vec<RoomKey>,
-        reader: Live<S>,
+        reader: LiveReader<S>,
     ) -> (usize, usize) {
         let number = match self.by_audience.get(&audience) {
             Some(&number) => number,
-            None => self.make(audience, keys),
+            None => self.create(audience, keys),
         };
         (number, self.groups[number].add(reader))
     }
 
-    fn make(&mut self, audience: Audience, keys: Vec<RoomKey>) -> usize {
+    fn create(&mut self, audience: Audience, keys: Vec<RoomKey>) -> usize {
         let number = self.groups.insert(Group::new(audience.clone(), keys));
         for &key in &self.groups[number].keys {
             self.by_room.entry(key).or_default().insert(number);
@@ -79,8 +79,8 @@ impl<S: Socket> Groups<S> {
         self.groups.iter().map(|(number, _)| number).collect()
     }
 
-    /// Whether a live reader takes events of this room: messages, or presence.
-    pub(super) fn take(&self, room: RoomKey, is_presence: bool) -> bool {
+    /// Whether a live reader gets events of this room: messages, or presence.
+    pub(super) fn takes(&self, room: RoomKey, is_presence: bool) -> bool {
         let mut groups = self.by_room.get(&room).into_iter().flatten();
         groups.any(|&number| self.groups[number].takes(is_presence))
     }
@@ -91,7 +91,7 @@ impl<S: Socket> Groups<S> {
         groups.into_iter().flatten().copied().collect()
     }
 
-    /// Removes a group that nobody is in.
+    /// Removes a group if it has no readers.
     pub(super) fn remove_if_empty(&mut self, number: usize) {
         if !self.groups[number].readers.is_empty() {
             return;
@@ -112,11 +112,11 @@ impl<S: Socket> Groups<S> {
         }
     }
 
-    /// Takes down an event for this turn, for the readers of its room. False if
-    /// it has to wait for the next turn: a turn is one write for each reader, so
-    /// that all else that a worker does comes after a bounded time.
-    pub(super) fn note(&mut self, received: &Received) -> bool {
-        let Received {
+    /// Queues an event for the groups of its room. Returns false if it has to wait
+    /// for the next turn: a turn is one write per reader, so that everything else
+    /// that a worker does follows after a bounded time.
+    pub(super) fn queue(&mut self, received: &ReceivedEvent) -> bool {
+        let ReceivedEvent {
             room, event, seq, ..
         } = received;
         if !self.has_room_for(received) {
@@ -127,20 +127,20 @@ impl<S: Socket> Groups<S> {
             if !group.takes(seq.is_none()) {
                 continue;
             }
-            if group.noted() == 0 {
-                self.told.push(number);
+            if group.queued() == 0 {
+                self.pending.push(number);
             }
-            group.note(Event {
+            group.queue(QueuedEvent {
                 position: received.position,
                 bytes: group.audience.framing.frame(event),
                 seq: *seq,
             });
-            self.noted += 1;
+            self.queued += 1;
         }
         true
     }
 
-    fn has_room_for(&self, received: &Received) -> bool {
+    fn has_room_for(&self, received: &ReceivedEvent) -> bool {
         let Some(groups) = self.by_room.get(&received.room) else {
             return true;
         };
@@ -149,34 +149,34 @@ impl<S: Socket> Groups<S> {
             let group = &self.groups[number];
             !group.takes(received.seq.is_none()) || group.has_room_for(bytes)
         };
-        (self.noted == 0 || self.noted + groups.len() <= MAX_NOTED) && groups.iter().all(fits)
+        (self.queued == 0 || self.queued + groups.len() <= MAX_QUEUED) && groups.iter().all(fits)
     }
 
-    /// Gives back what a wave of readers needed and those who are left don't.
+    /// Frees memory that many readers needed and the remaining ones do not.
     pub(super) fn shrink(&mut self) {
         if self.groups.is_empty() {
             *self = Self::new();
             return;
         }
-        let twice = 2 * self.groups.len().max(KEPT_PLACES);
+        let twice = 2 * self.groups.len().max(MIN_CAPACITY);
         self.groups.shrink_to_fit();
         self.by_audience.shrink_to(twice);
         self.by_room.shrink_to(twice);
-        self.told.shrink_to(twice);
+        self.pending.shrink_to(twice);
     }
 
-    /// Writes what was taken down for the next group, and returns its number.
+    /// Writes the queued events of the next pending group, and returns its number.
     pub(super) fn write_next(
         &mut self,
         now: Stamp,
-        pace: &mut WriteBudget,
-        left: &mut Vec<Left<S>>,
+        budget: &mut WriteBudget,
+        exits: &mut Vec<GroupExit<S>>,
     ) -> Option<usize> {
-        let number = self.told.pop()?;
-        self.noted -= self.groups[number].noted();
-        self.groups[number].write(now, &mut self.joined, pace, left);
-        self.joined.clear();
-        self.joined.shrink_to(KEPT_BYTES);
+        let number = self.pending.pop()?;
+        self.queued -= self.groups[number].queued();
+        self.groups[number].write(now, &mut self.buffer, budget, exits);
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BYTES);
         Some(number)
     }
 }

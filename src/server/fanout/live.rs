@@ -1,94 +1,85 @@
-//! A reader that has everything, and what is written to it. The state, and its
-//! two transitions, are explained in the parent module.
+//! Live readers: those that have everything, in groups that are written the same
+//! bytes. How a reader becomes live, and stops to be, is in `reader_table`.
 
 use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::socket::{Socket, Written, broken_off};
-use super::stamp::Stamp;
-use super::write_budget::Delivered;
+use super::counters::{Delivered, WriteBudget};
+use super::events::{CoalescedEvents, QueuedEvent, count_messages};
+use super::socket::{Framing, Socket, Written, split_partial};
+use crate::chat::RoomKey;
+use crate::http::MAX_WRITE_BYTES;
+use crate::protocol::RoomName;
+use crate::sse;
 
 /// A reader that has everything.
 #[derive(Debug)]
-pub(super) struct Live<S> {
+pub(super) struct LiveReader<S> {
     pub(super) socket: S,
-    /// What the worker calls it.
     pub(super) token: usize,
-    /// A seq: of its rooms' messages it needs none up to here, and has none
-    /// after. A message of which the socket took a part counts.
+    /// The seq up to which the reader has all messages of its rooms, and beyond
+    /// which it has none. A message of which the socket took a part counts.
     pub(super) cursor: u64,
-    /// The position in the channel of the first event that is for it: what
-    /// stands before is in what history gave, or was never for it.
+    /// The channel position of the first event for this reader. Earlier events
+    /// were in what history gave, or were never for it.
     pub(super) since: u64,
-    /// When the reader was given something last.
-    pub(super) quiet_since: Stamp,
+    /// When the socket last took something.
+    pub(super) last_write: Stamp,
 }
 
-/// One event of a turn.
+/// The outcome of a write to a live reader.
 #[derive(Debug)]
-pub(super) struct Event {
-    /// Its position in the channel.
-    pub(super) position: u64,
-    /// As they are written, framed.
-    pub(super) bytes: Bytes,
-    /// Of a message.
-    pub(super) seq: Option<u64>,
-}
-
-/// Events that leave in one write.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Joined<'a> {
-    events: &'a [Event],
-    bytes: &'a [u8],
-    /// How many of the events are messages.
-    messages: usize,
-}
-
-/// How a write to a parked reader went.
-#[derive(Debug)]
-pub(super) enum Wrote {
-    /// There was nothing for it.
-    Nothing,
+pub(super) enum LiveWrite {
+    /// None of the events was for this reader.
+    Skipped,
     All,
-    /// The rest of the event in which it broke off; empty between two events.
-    Part(Bytes),
-    Gone(io::Error),
+    /// The socket is full. The rest of the event in which the write broke off;
+    /// empty between two events.
+    Partial(Bytes),
+    Failed(io::Error),
 }
 
-impl<S: Socket> Live<S> {
-    /// Writes what of `joined` is for this reader.
-    pub(super) fn write(&mut self, joined: Joined<'_>, now: Stamp, told: &mut Delivered) -> Wrote {
-        let Joined {
+impl<S: Socket> LiveReader<S> {
+    /// Writes the events that are for this reader.
+    pub(super) fn write(
+        &mut self,
+        coalesced: CoalescedEvents<'_>,
+        now: Stamp,
+        delivered: &mut Delivered,
+    ) -> LiveWrite {
+        let CoalescedEvents {
             events,
             bytes,
             messages,
-        } = joined.since(self.since);
+        } = coalesced.since(self.since);
         if events.is_empty() {
-            return Wrote::Nothing;
+            return LiveWrite::Skipped;
         }
         let framed = events.iter().map(|event| &event.bytes);
         let written = match self.socket.send(framed, || bytes) {
             Written::All => {
-                self.quiet_since = now;
+                self.last_write = now;
                 self.advance(events);
-                told.add(messages, bytes.len());
-                return Wrote::All;
+                delivered.add(messages, bytes.len());
+                return LiveWrite::All;
             }
-            Written::Part(0) => return Wrote::Part(Bytes::new()),
-            Written::Part(written) => written,
-            Written::Gone(error) => return Wrote::Gone(error),
+            Written::Partial(0) => return LiveWrite::Partial(Bytes::new()),
+            Written::Partial(written) => written,
+            Written::Failed(error) => return LiveWrite::Failed(error),
         };
-        self.quiet_since = now;
-        let (whole, rest) = broken_off(events.iter().map(|event| &event.bytes), written);
-        // The event in which it broke off counts: its rest goes first.
+        self.last_write = now;
+        let (whole, rest) = split_partial(events.iter().map(|event| &event.bytes), written);
+        // The event in which it broke off counts: its rest is written first.
         let taken = &events[..whole + usize::from(rest.is_some())];
         self.advance(taken);
-        told.add(count_messages(taken), written);
-        Wrote::Part(rest.unwrap_or_default())
+        delivered.add(count_messages(taken), written);
+        LiveWrite::Partial(rest.unwrap_or_default())
     }
 
-    fn advance(&mut self, events: &[Event]) {
+    fn advance(&mut self, events: &[QueuedEvent]) {
         if let Some(seq) = events.iter().rev().find_map(|event| event.seq) {
             debug_assert!(seq > self.cursor, "ids strictly increase");
             self.cursor = seq;
@@ -96,47 +87,217 @@ impl<S: Socket> Live<S> {
     }
 }
 
-impl<'a> Joined<'a> {
-    /// Of one event, which is not copied.
-    pub(super) fn of_one(event: &'a Event) -> Self {
+/// What the readers of a group have in common: the rooms, in the order of their
+/// names, whether they get presence, and the framing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Audience {
+    pub(super) rooms: Arc<[RoomName]>,
+    pub(super) presence: bool,
+    pub(super) framing: Framing,
+}
+
+/// A reader that left its group because of a write.
+#[derive(Debug)]
+pub(super) enum GroupExit<S> {
+    /// The socket is full: the reader goes on from its cursor, after the rest of
+    /// an event.
+    Lagging { reader: LiveReader<S>, rest: Bytes },
+    /// The connection is gone.
+    Failed {
+        reader: LiveReader<S>,
+        error: io::Error,
+    },
+}
+
+/// Live readers that are written the same bytes.
+#[derive(Debug)]
+pub(super) struct Group<S> {
+    pub(super) audience: Audience,
+    /// The keys of its rooms, in their order.
+    pub(super) keys: Vec<RoomKey>,
+    pub(super) readers: Vec<LiveReader<S>>,
+    /// The events of this turn.
+    events: Vec<QueuedEvent>,
+    /// Their bytes: at most 64 KiB, or one event.
+    bytes: usize,
+}
+
+impl<S: Socket> Group<S> {
+    /// A group without readers.
+    pub(super) fn new(audience: Audience, keys: Vec<RoomKey>) -> Self {
         Self {
-            events: std::slice::from_ref(event),
-            bytes: &event.bytes,
-            messages: usize::from(event.seq.is_some()),
+            audience,
+            keys,
+            readers: Vec::new(),
+            events: Vec::new(),
+            bytes: 0,
         }
     }
 
-    /// Of all `events`, joined in `buffer`.
-    pub(super) fn of(events: &'a [Event], buffer: &'a mut Vec<u8>) -> Self {
-        if let [event] = events {
-            return Self::of_one(event);
+    /// Adds a reader, and returns its index.
+    pub(super) fn add(&mut self, reader: LiveReader<S>) -> usize {
+        let index = self.readers.len();
+        if index == self.readers.capacity() {
+            self.readers.reserve_exact(growth(index));
         }
-        buffer.clear();
-        events
-            .iter()
-            .for_each(|event| buffer.extend_from_slice(&event.bytes));
-        Self {
-            events,
-            bytes: buffer,
-            messages: count_messages(events),
-        }
+        self.readers.push(reader);
+        index
     }
 
-    /// Those from a position on.
-    fn since(self, position: u64) -> Self {
-        let skip = self
-            .events
-            .partition_point(|event| event.position < position);
-        let (before, events) = self.events.split_at(skip);
-        let skipped: usize = before.iter().map(|event| event.bytes.len()).sum();
-        Self {
-            events,
-            bytes: &self.bytes[skipped..],
-            messages: self.messages - count_messages(before),
+    /// Whether its readers get such an event.
+    pub(super) fn takes(&self, is_presence: bool) -> bool {
+        !is_presence || self.audience.presence
+    }
+
+    /// Whether an event of this size fits into the write of this turn.
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        self.events.is_empty() || self.bytes + bytes <= MAX_WRITE_BYTES
+    }
+
+    /// Queues an event for this turn.
+    pub(super) fn queue(&mut self, event: QueuedEvent) {
+        self.bytes += event.bytes.len();
+        self.events.push(event);
+    }
+
+    /// The number of events queued for this turn.
+    pub(super) fn queued(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Writes the queued events to all readers, in one write each. Readers whose
+    /// write did not succeed move to `exits`.
+    pub(super) fn write(
+        &mut self,
+        now: Stamp,
+        buffer: &mut Vec<u8>,
+        budget: &mut WriteBudget,
+        exits: &mut Vec<GroupExit<S>>,
+    ) {
+        // The buffer is freed: a group may be a single reader.
+        let events = std::mem::take(&mut self.events);
+        self.bytes = 0;
+        let coalesced = CoalescedEvents::new(&events, buffer);
+        self.write_to_each(budget, exits, |reader, delivered| {
+            reader.write(coalesced, now, delivered)
+        });
+    }
+
+    /// Writes a ping to each reader for which it is due.
+    pub(super) fn ping(
+        &mut self,
+        now: Stamp,
+        is_due: impl Fn(&LiveReader<S>) -> bool,
+        budget: &mut WriteBudget,
+        exits: &mut Vec<GroupExit<S>>,
+    ) {
+        let ping = QueuedEvent {
+            position: u64::MAX,
+            bytes: self.audience.framing.frame(&sse::Encoded::ping()),
+            seq: None,
+        };
+        self.write_to_each(budget, exits, |reader, delivered| {
+            if !is_due(reader) {
+                return LiveWrite::Skipped;
+            }
+            match reader.write(CoalescedEvents::single(&ping), now, delivered) {
+                // Pings are not in history: the unsent one stays pending, or the
+                // stall of this reader would go unnoticed.
+                LiveWrite::Partial(rest) if rest.is_empty() => {
+                    LiveWrite::Partial(ping.bytes.clone())
+                }
+                write => write,
+            }
+        });
+    }
+
+    fn write_to_each(
+        &mut self,
+        budget: &mut WriteBudget,
+        exits: &mut Vec<GroupExit<S>>,
+        mut write: impl FnMut(&mut LiveReader<S>, &mut Delivered) -> LiveWrite,
+    ) {
+        let mut index = 0;
+        while let Some(reader) = self.readers.get_mut(index) {
+            let outcome = write(reader, &mut budget.delivered);
+            if !matches!(outcome, LiveWrite::Skipped) {
+                budget.count_write();
+            }
+            match outcome {
+                LiveWrite::All | LiveWrite::Skipped => index += 1,
+                LiveWrite::Partial(rest) => {
+                    let reader = self.readers.swap_remove(index);
+                    exits.push(GroupExit::Lagging { reader, rest });
+                }
+                LiveWrite::Failed(error) => {
+                    let reader = self.readers.swap_remove(index);
+                    exits.push(GroupExit::Failed { reader, error });
+                }
+            }
+        }
+        self.shrink();
+    }
+
+    /// Removes a reader. Returns it, and the token of the reader that has its
+    /// index now.
+    pub(super) fn remove(&mut self, index: usize) -> (LiveReader<S>, Option<usize>) {
+        let reader = self.readers.swap_remove(index);
+        let moved = self.readers.get(index).map(|moved| moved.token);
+        self.shrink();
+        (reader, moved)
+    }
+
+    fn shrink(&mut self) {
+        if self.readers.len() < self.readers.capacity() / 4 {
+            self.readers.shrink_to_fit();
         }
     }
 }
 
-fn count_messages(events: &[Event]) -> usize {
-    events.iter().filter(|event| event.seq.is_some()).count()
+/// Free places to make in a full table of `len` readers. A quarter, not as many
+/// again: these tables are most of what a reader costs.
+pub(super) fn growth(len: usize) -> usize {
+    (len / 4).max(1)
+}
+
+/// A moment in eight bytes, as nanoseconds after a [`StampBase`]. An `Instant`
+/// has sixteen, and each live reader has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp(u64);
+
+/// The start of a worker, from which its stamps count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StampBase(Instant);
+
+impl StampBase {
+    pub(super) fn new(start: Instant) -> Self {
+        Self(start)
+    }
+
+    /// The stamp of a moment after the base.
+    pub(super) fn stamp(self, at: Instant) -> Stamp {
+        let nanoseconds = at.saturating_duration_since(self.0).as_nanos();
+        // Enough for 584 years.
+        Stamp(nanoseconds.try_into().unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn instant(self, stamp: Stamp) -> Instant {
+        self.0 + Duration::from_nanos(stamp.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_keeps_its_moment_to_the_nanosecond() {
+        let start = Instant::now();
+        let base = StampBase::new(start);
+        for nanoseconds in [0, 1, 999_999_999, 86_400_000_000_001] {
+            let at = start + Duration::from_nanos(nanoseconds);
+            assert_eq!(base.instant(base.stamp(at)), at);
+        }
+        assert_eq!(size_of::<Stamp>(), 8);
+    }
 }

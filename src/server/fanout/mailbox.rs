@@ -1,87 +1,77 @@
-//! What the rest of the server and one worker share.
+//! What the rest of the server and one worker share: new readers on their way to
+//! the worker, its counters, and the order to stop.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Wake;
 
-use mio::{Registry, Token};
+use bytes::Bytes;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::super::handoff::Handoff;
-use super::counts::Counts;
-use super::transport::Transport;
+use super::counters::WorkerCounters;
+use super::pipe::PipeWriter;
+use super::socket::{Framing, Socket, WorkerWaker, Written};
 use crate::http::ConnectionPermit;
+
+/// How the rest of the server reaches a worker.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    new_readers: Mutex<VecDeque<NewReader>>,
+    /// The worker's readers, including those on their way. A sum only: nothing
+    /// else is ordered by it.
+    load: Arc<AtomicUsize>,
+    /// Never unset. Set before the worker is woken and checked after each wait,
+    /// so that no worker sleeps through it.
+    is_stopped: AtomicBool,
+    /// Makes the worker panic in its next turn.
+    #[cfg(test)]
+    pub(super) panics_next: AtomicBool,
+    pub(super) waker: Arc<WorkerWaker>,
+    pub(super) counters: Arc<WorkerCounters>,
+}
 
 /// A reader on its way to its worker.
 #[derive(Debug)]
-pub(super) struct Arrival {
+pub(super) struct NewReader {
     pub(super) transport: Transport,
     pub(super) handoff: Handoff,
-    pub(super) permit: Permit,
+    pub(super) permit: ReaderPermit,
 }
 
-/// How a worker is reached.
+/// A reader's share of what is counted; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Mailbox {
-    arrivals: Mutex<VecDeque<Arrival>>,
-    /// Readers whose pipe has room again or lost its body: at most twice as many
-    /// as there are pipes.
-    rung: Mutex<Vec<usize>>,
-    /// How many readers it has, those on their way included. A sum and no more:
-    /// nothing else is read by it.
-    load: Arc<AtomicUsize>,
-    /// Never unset. Set before the bell rings, and looked at after each wait
-    /// for it, so that no worker sleeps through it.
-    stopped: AtomicBool,
-    /// The worker is to have a bug.
-    #[cfg(test)]
-    pub(super) has_bug: AtomicBool,
-    bell: mio::Waker,
-    /// What the worker counts.
-    pub(super) counts: Arc<Counts>,
-}
-
-/// A reader's share of what is counted: dropped with the reader.
-#[derive(Debug)]
-pub(super) struct Permit {
-    /// `None` for a pipe: its connection stays with hyper, and has both.
-    _connection: Option<TakenConnection>,
+pub(super) struct ReaderPermit {
+    /// `None` for a pipe: the connection stays with hyper and keeps its guard.
+    _connection: Option<ConnectionGuard>,
     load: Arc<AtomicUsize>,
 }
 
-/// What a connection leaves to the worker that takes its socket.
+/// What a connection leaves to the worker that gets its socket.
 #[derive(Debug)]
-pub(super) struct TakenConnection {
+pub(super) struct ConnectionGuard {
     /// A shutdown waits for it.
     _task: TaskTrackerToken,
     /// Its place among all connections; `None` only in tests.
     _permit: Option<ConnectionPermit>,
 }
 
-impl TakenConnection {
-    pub(super) fn new(tasks: &TaskTracker, permit: Option<ConnectionPermit>) -> Self {
-        Self {
-            _task: tasks.token(),
-            _permit: permit,
-        }
-    }
-}
-
 impl Mailbox {
-    /// One whose bell is heard as `token`.
+    /// The mailbox of a worker whose poll has `registry`; its wake-ups are
+    /// reported as `token`.
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         Ok(Self {
-            arrivals: Mutex::default(),
-            rung: Mutex::default(),
+            new_readers: Mutex::default(),
             load: Arc::default(),
-            stopped: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
             #[cfg(test)]
-            has_bug: AtomicBool::new(false),
-            bell: mio::Waker::new(registry, token)?,
-            counts: Arc::default(),
+            panics_next: AtomicBool::new(false),
+            waker: Arc::new(WorkerWaker::new(registry, token)?),
+            counters: Arc::default(),
         })
     }
 
@@ -89,102 +79,69 @@ impl Mailbox {
         self.load.load(Ordering::Relaxed)
     }
 
-    /// For a reader that will be posted.
-    pub(super) fn permit(&self, connection: Option<TakenConnection>) -> Permit {
-        Permit::new(&self.load, connection)
+    /// The permit of a reader that will be posted.
+    pub(super) fn permit(&self, connection: Option<ConnectionGuard>) -> ReaderPermit {
+        ReaderPermit::new(&self.load, connection)
     }
 
-    /// Adds a reader; drops it if the worker has stopped.
-    pub(super) fn post(&self, arrival: Arrival) {
-        let mut arrivals = lock(&self.arrivals);
+    /// Adds a reader, or drops it if the worker has stopped.
+    pub(super) fn post(&self, reader: NewReader) {
+        let mut readers = self.lock();
         if self.is_stopped() {
             return;
         }
-        arrivals.push_back(arrival);
-        let first = arrivals.len() == 1;
-        drop(arrivals);
-        // Whoever is not the first comes to a worker that was woken, and has
-        // not collected yet.
-        if first {
-            self.ring();
+        readers.push_back(reader);
+        let is_first = readers.len() == 1;
+        drop(readers);
+        // If others wait, the worker was woken and has not collected them yet.
+        if is_first {
+            self.waker.notify();
         }
     }
 
-    /// Those who have come, at most so many; and whether there are more.
-    pub(super) fn collect(&self, most: usize) -> (Vec<Arrival>, bool) {
+    /// Takes at most `most` new readers, and says whether there are more.
+    pub(super) fn collect(&self, most: usize) -> (Vec<NewReader>, bool) {
         #[cfg(test)]
-        if self.has_bug.swap(false, Ordering::Relaxed) {
+        if self.panics_next.swap(false, Ordering::Relaxed) {
             std::panic::resume_unwind(Box::new("a bug"));
         }
-        let mut arrivals = lock(&self.arrivals);
-        let few = arrivals.len().min(most);
-        let first = arrivals.drain(..few).collect();
-        if arrivals.is_empty() {
-            // A storm's room is given back.
-            *arrivals = VecDeque::new();
+        let mut readers = self.lock();
+        let count = readers.len().min(most);
+        let collected = readers.drain(..count).collect();
+        if readers.is_empty() {
+            // Frees the memory that a storm of connects needed.
+            *readers = VecDeque::new();
         }
-        (first, !arrivals.is_empty())
+        (collected, !readers.is_empty())
     }
 
-    /// The pipe of the reader `token` has room again, or lost its body.
-    pub(super) fn ring_for(&self, token: usize) {
-        let mut rung = lock(&self.rung);
-        rung.push(token);
-        let first = rung.len() == 1;
-        drop(rung);
-        if first {
-            self.ring();
-        }
-    }
-
-    /// The readers that were rung for since the last time.
-    pub(super) fn rung(&self) -> Vec<usize> {
-        std::mem::take(&mut lock(&self.rung))
-    }
-
-    /// Makes the worker look at what has changed.
-    pub(super) fn ring(&self) {
-        if let Err(error) = self.bell.wake() {
-            // It can't fail while the worker lives; after that nobody is there.
-            tracing::debug!(%error, "a worker can't be woken");
-        }
-    }
-
-    /// Ends the worker, and with it its readers.
+    /// Stops the worker, which drops its readers.
     pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-        self.ring();
+        self.is_stopped.store(true, Ordering::Release);
+        self.waker.notify();
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
+        self.is_stopped.load(Ordering::Acquire)
     }
 
-    /// The worker has stopped: readers that it did not collect are dropped.
-    pub(super) fn empty(&self) {
+    /// Drops the readers that a stopped worker did not collect.
+    pub(super) fn clear(&self) {
         debug_assert!(self.is_stopped(), "nothing is posted any more");
-        let arrivals = std::mem::take(&mut *lock(&self.arrivals));
-        drop(arrivals);
+        let readers = std::mem::take(&mut *self.lock());
+        drop(readers);
+    }
+
+    /// A panic under the lock can only come from a bug; the others go on.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<NewReader>> {
+        self.new_readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A panic under the lock can only come from a bug; the others go on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Wake for Mailbox {
-    fn wake(self: Arc<Self>) {
-        self.ring();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
-    }
-}
-
-impl Permit {
-    pub(super) fn new(load: &Arc<AtomicUsize>, connection: Option<TakenConnection>) -> Self {
+impl ReaderPermit {
+    pub(super) fn new(load: &Arc<AtomicUsize>, connection: Option<ConnectionGuard>) -> Self {
         load.fetch_add(1, Ordering::Relaxed);
         Self {
             _connection: connection,
@@ -193,8 +150,93 @@ impl Permit {
     }
 }
 
-impl Drop for Permit {
+impl Drop for ReaderPermit {
     fn drop(&mut self) {
         self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ConnectionGuard {
+    pub(super) fn new(tasks: &TaskTracker, permit: Option<ConnectionPermit>) -> Self {
+        Self {
+            _task: tasks.token(),
+            _permit: permit,
+        }
+    }
+}
+
+/// How a reader's stream reaches its client.
+#[derive(Debug)]
+pub(super) enum Transport {
+    /// HTTP/1.1: the worker has the socket.
+    Tcp(TcpStream),
+    /// hyper has the connection, and the worker the write half of its body.
+    Pipe(PipeWriter),
+}
+
+impl Transport {
+    /// Makes the worker's poll report under `token` that it is writable, or that
+    /// its client is gone.
+    pub(super) fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => {
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                registry.register(socket, Token(token), interest)
+            }
+            Self::Pipe(pipe) => {
+                pipe.register(token);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Read for Transport {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.read(bytes),
+            Self::Pipe(pipe) => pipe.read(bytes),
+        }
+    }
+}
+
+impl Socket for Transport {
+    fn framing(&self) -> Framing {
+        match self {
+            Self::Tcp(socket) => socket.framing(),
+            Self::Pipe(pipe) => pipe.framing(),
+        }
+    }
+
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        events: impl Iterator<Item = &'a Bytes>,
+        joined: impl FnOnce() -> B,
+    ) -> Written {
+        match self {
+            Self::Tcp(socket) => socket.send(events, joined),
+            Self::Pipe(pipe) => pipe.send(events, joined),
+        }
+    }
+
+    fn finish(&mut self) {
+        match self {
+            Self::Tcp(socket) => socket.finish(),
+            Self::Pipe(pipe) => pipe.finish(),
+        }
+    }
+
+    fn can_stall(&self) -> bool {
+        match self {
+            Self::Tcp(socket) => socket.can_stall(),
+            Self::Pipe(pipe) => pipe.can_stall(),
+        }
+    }
+
+    fn abandon(&mut self) {
+        match self {
+            Self::Tcp(socket) => socket.abandon(),
+            Self::Pipe(pipe) => pipe.abandon(),
+        }
     }
 }

@@ -1,73 +1,90 @@
 //! The fan-out: every event stream is written by a **worker**, a thread with a
-//! poll of its own, one for each core.
+//! poll of its own, one per core. This file has [`Fanout`], the way in from the
+//! rest of the server.
 //!
-//! A worker knows a reader by a non-blocking [`socket::Socket`]. Over HTTP/1.1 that is
-//! the TCP socket itself: once hyper has read the request of an event stream there
-//! is nothing left for it to do. Where hyper keeps the connection (HTTP/1.0), it is
-//! the write half of a [`pipe`], and hyper's body is the read half. A reader costs
-//! a worker its socket, a cursor and a place in its rooms.
+//! A worker writes to a reader through a non-blocking [`socket::Socket`]. Over
+//! HTTP/1.1 that is the TCP socket itself: hyper is no longer needed once it has
+//! read the request of an event stream. Where hyper keeps the connection
+//! (HTTP/1.0), it is the write half of a [`pipe`], whose read half is hyper's body.
+//! A reader costs a worker its socket, a cursor and its entries in its rooms.
 //!
-//! # Live, and behind
+//! # Files
 //!
-//! A reader is in one of two states.
+//! Each imports only from those below it.
 //!
-//! **Live** ([`live::Live`]): it has everything. It stands in a group with
-//! all readers that are written the same bytes: the same rooms, with or without
-//! presence, the same framing. What happens comes through the worker's one receiver
+//! | file | what it has |
+//! | --- | --- |
+//! | `mod` | [`Fanout`]: all workers, and the choice of one for a new reader |
+//! | `worker` | the thread: poll, mailbox, turns |
+//! | `clock` | what depends on time: pings, stalls, pauses, drain |
+//! | `readers` | deliver events to live readers, let the others catch up |
+//! | `transitions` | between catching up and live |
+//! | `reader_table` | all readers of a worker, and their states |
+//! | `mailbox` | new readers on their way to a worker |
+//! | `groups` | live readers by audience and room |
+//! | `catching_up`, `live` | the two states of a reader |
+//! | `events` | events between the channel and a write |
+//! | `pipe` | the transport of readers that stay with hyper |
+//! | `socket`, `counters` | what all of them use |
+//!
+//! # The two states
+//!
+//! **Live** ([`live::LiveReader`]): the reader has everything. It is in a group
+//! with all readers that are written the same bytes: the same rooms, with or
+//! without presence, the same framing. Events come through the worker's receiver
 //! of the hub's channel ([`Feed`](crate::chat::Feed)), in the order of ids; in each
-//! turn a group's events are joined once, up to 64 KiB of them, and each of its
+//! turn a group's events are coalesced once, up to 64 KiB of them, and each of its
 //! sockets gets one write.
 //!
-//! **CatchingUp** ([`catching_up::CatchingUp`]): it is new, or it came back, or its socket
-//! did not take a whole write. It is served from history, at the pace of its
-//! socket, as a [`Subscription`](crate::chat::Subscription) of its own. What it
-//! keeps of what it is sent is at most the rest of one event. While the budget
-//! for replay of its address is spent it is paused: it gets pings, and goes on
-//! when its part of the budget is there.
+//! **Catching up** ([`catching_up::CatchingUp`]): the reader is new or came back,
+//! or its socket did not take a whole write. It is served from history, as fast as
+//! its socket takes it, through a [`Subscription`](crate::chat::Subscription). It
+//! buffers at most the rest of one event. While the replay budget of its address
+//! is spent it is paused: it gets pings only.
 //!
 //! # The two transitions
 //!
-//! **From behind to parked** ([`Subscription::catch_up`]). Under the hub's
+//! **From catching up to live** ([`Subscription::catch_up`]). Under the hub's
 //! lock, history has nothing left after the reader's cursor, and the channel is
 //! at position `since`. So a message is either in what history gave, or in the
-//! channel at `since` or after it. What was sent before, and still waits in the
-//! channel or for one of the worker's turns, is not for this reader:
-//! [`live::Live`] holds `since`, and skips what comes before it. The reader is
-//! parked only once the socket has taken all that history gave, and the worker
-//! takes nothing from the channel in between.
+//! channel at `since` or after it. Earlier events that still wait in the channel
+//! or for a turn of the worker are not for this reader: [`live::LiveReader`] has
+//! `since`, and skips what comes before it. The reader goes live only once the
+//! socket has taken all that history gave, and the worker receives nothing from
+//! the channel in between.
 //!
-//! **From parked to behind** ([`catching_up::CatchingUp::after`]). The socket took a
-//! part of a write. The cursor goes to the event in which the write broke off,
-//! and the rest of that event goes first; everything after it is found in
-//! history, or announced as a gap if history has lost it by then. A worker that
-//! lags, because the channel was overwritten before it was read, sends all of its
-//! readers the same way, each from its own cursor. So does a large event of one
-//! room that history has lost before it was read, for the readers of that room.
+//! **From live to catching up** ([`catching_up::CatchingUp::from_live`]). The
+//! socket took a part of a write. The cursor moves to the event in which the write
+//! broke off, and the rest of that event is written first; everything after it is
+//! read from history, or announced as a gap if history has lost it by then. When a
+//! worker lags, because the channel was overwritten before it was read, all of its
+//! readers go the same way, each from its own cursor. When history has lost a
+//! large event before it was read, the readers of its room do.
 //!
-//! Nothing is lost at either transition and nothing is doubled, whatever a socket
-//! takes and whenever; `tests.rs` plays that against a plain model.
+//! Nothing is lost or doubled in either transition, whatever a socket takes and
+//! whenever; `tests.rs` plays that against a plain model.
 //!
 //! No order is shared outside a lock: position, history and channel change under
-//! the hub's lock, a mailbox and a pipe have a lock each. What is atomic beside
-//! that are flags that are never unset, and sums that order nothing.
+//! the hub's lock; a mailbox and a pipe have a lock each. The atomics are flags
+//! that are never unset, and sums that order nothing.
 //!
 //! [`Subscription::catch_up`]: crate::chat::Subscription::catch_up
 
 mod catching_up;
-mod counts;
-mod group;
+mod clock;
+mod counters;
+mod events;
 mod groups;
 mod live;
 mod mailbox;
 mod pipe;
+mod reader_table;
 mod readers;
 mod socket;
-mod stamp;
 #[cfg(test)]
 mod tests;
-mod transport;
+mod transitions;
 mod worker;
-mod write_budget;
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -77,23 +94,13 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
-pub(super) use self::counts::Counts;
-use self::mailbox::{Arrival, Mailbox, TakenConnection};
-pub use self::pipe::Cut;
+use self::counters::Delivered;
+pub(super) use self::counters::WorkerCounters;
+use self::mailbox::{ConnectionGuard, Mailbox, NewReader, Transport};
 pub(super) use self::pipe::PipeBody;
-use self::transport::Transport;
-use self::write_budget::Delivered;
+pub use self::pipe::StreamCut;
 use super::handoff::Handoff;
 use crate::http::{App, ConnectionPermit, StreamHandoff};
-
-/// A worker keeps its tables for so many at least when they are given back.
-const KEPT_PLACES: usize = 64;
-
-/// How many free places are made in a full table of `len` readers. A quarter,
-/// not as many again: these tables are most of what a reader costs.
-fn more_places(len: usize) -> usize {
-    (len / 4).max(1)
-}
 
 /// All workers of a server.
 #[derive(Debug)]
@@ -102,9 +109,9 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
-    /// Starts so many workers. They end when this is dropped, or told to stop.
+    /// Starts the workers. They run until [`Self::stop`], or until this is dropped.
     pub(super) fn start(app: &Arc<App>, workers: NonZeroUsize) -> io::Result<Self> {
-        // If one can't be started, the drop ends those that were.
+        // If one can't be started, the drop stops the others.
         let mut fanout = Self {
             mailboxes: Vec::with_capacity(workers.get()),
         };
@@ -115,8 +122,8 @@ impl Fanout {
         Ok(fanout)
     }
 
-    /// Takes a reader over HTTP/1.1 with its socket.
-    pub(super) fn take(
+    /// Adds a reader over HTTP/1.1, with its socket.
+    pub(super) fn add_socket(
         &self,
         socket: std::net::TcpStream,
         handoff: Handoff,
@@ -124,24 +131,24 @@ impl Fanout {
         tasks: &TaskTracker,
     ) {
         let mailbox = self.least_loaded();
-        mailbox.post(Arrival {
+        mailbox.post(NewReader {
             transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff,
-            permit: mailbox.permit(Some(TakenConnection::new(tasks, Some(connection)))),
+            permit: mailbox.permit(Some(ConnectionGuard::new(tasks, Some(connection)))),
         });
     }
 
-    /// Takes a reader whose connection stays with hyper: the body of its
-    /// response, which holds the first event already.
-    pub(super) fn take_body(&self, stream: StreamHandoff) -> PipeBody {
+    /// Adds a reader whose connection stays with hyper. Returns the body of its
+    /// response, which already holds the first event.
+    pub(super) fn add_body(&self, stream: StreamHandoff) -> PipeBody {
         let mailbox = self.least_loaded();
         let first = stream.hello.text();
-        mailbox.counts.told(Delivered {
+        mailbox.counters.add_delivered(Delivered {
             messages: 0,
             bytes: first.len() as u64,
         });
-        let (writer, body) = pipe::pipe(mailbox, first);
-        mailbox.post(Arrival {
+        let (writer, body) = pipe::pipe(&mailbox.waker, first);
+        mailbox.post(NewReader {
             transport: Transport::Pipe(writer),
             handoff: Handoff {
                 first: Bytes::new(),
@@ -158,16 +165,18 @@ impl Fanout {
         least.expect("a fan-out has at least one worker")
     }
 
-    /// Of each worker how many readers it has, and what it counted.
-    pub(super) fn workers(&self) -> impl Iterator<Item = (usize, &Counts)> {
+    /// The number of readers, and the counters, of each worker.
+    pub(super) fn workers(&self) -> impl Iterator<Item = (usize, &WorkerCounters)> {
         self.mailboxes
             .iter()
-            .map(|mailbox| (mailbox.load(), &*mailbox.counts))
+            .map(|mailbox| (mailbox.load(), &*mailbox.counters))
     }
 
-    /// Makes every worker look at what has changed.
+    /// Wakes every worker, to make it see that the drain has begun.
     pub(super) fn wake(&self) {
-        self.mailboxes.iter().for_each(|mailbox| mailbox.ring());
+        self.mailboxes
+            .iter()
+            .for_each(|mailbox| mailbox.waker.notify());
     }
 
     /// Makes every worker panic.
@@ -175,12 +184,12 @@ impl Fanout {
     pub(super) fn panic_all(&self) {
         for mailbox in &self.mailboxes {
             let panic = std::sync::atomic::Ordering::Relaxed;
-            mailbox.has_bug.store(true, panic);
-            mailbox.ring();
+            mailbox.panics_next.store(true, panic);
+            mailbox.waker.notify();
         }
     }
 
-    /// Ends all workers, and with them their readers.
+    /// Stops all workers, which drop their readers.
     pub(super) fn stop(&self) {
         self.mailboxes.iter().for_each(|mailbox| mailbox.stop());
     }

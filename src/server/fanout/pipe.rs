@@ -1,14 +1,14 @@
-//! A bounded pipe from a worker to a body of hyper's: the transport of readers
-//! whose connection stays with hyper.
+//! A bounded pipe from a worker to a hyper body: the transport of readers whose
+//! connection stays with hyper.
 //!
-//! The write half is a [`Socket`] like any other. A full pipe would block. A
-//! read of a pipe that was found full, and the drop of the body, ring the
-//! worker with the reader's token, as the poll does for a TCP socket. The read
-//! half is a body: it ends when the worker has finished the stream, and fails
-//! when the write half is dropped before, so that the client sees a cut.
+//! The write half is a [`Socket`]; a full pipe "would block". A read from a full
+//! pipe, and the drop of the body, wake the worker with the reader's token, as the
+//! poll does for a TCP socket. The read half is a body: it ends when the worker
+//! has finished the stream, and fails when the write half is dropped before that,
+//! so that the client sees a broken stream.
 //!
-//! A pipe holds whole events by reference, not copies of them: all readers of a
-//! room, and history, share their bytes. What hyper takes is joined into one piece.
+//! A pipe holds whole events by reference: all readers of a room, and history,
+//! share their bytes. What hyper reads is joined into one piece.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,52 +20,51 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 
-use super::mailbox::Mailbox;
-use super::socket::{Framing, Socket, Written};
+use super::socket::{Framing, Socket, WorkerWaker, Written};
 use crate::http::{MAX_WRITE_BYTES, PIECE_BYTES};
 
-/// Most bytes that wait in a pipe: one write of a worker, or one event.
+/// Most bytes in a pipe, unless it is a single event: one write of a worker.
 const PIPE_BYTES: usize = MAX_WRITE_BYTES;
 
-/// The stream was cut: its worker ended before the stream did.
+/// The error of a body whose worker ended before the stream did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut;
+pub struct StreamCut;
 
-impl fmt::Display for Cut {
+impl fmt::Display for StreamCut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the event stream was cut")
     }
 }
 
-impl std::error::Error for Cut {}
+impl std::error::Error for StreamCut {}
 
 /// What both halves share.
 #[derive(Debug)]
 struct Pipe {
-    state: Mutex<State>,
-    mailbox: Arc<Mailbox>,
+    state: Mutex<PipeState>,
+    worker: Arc<WorkerWaker>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PipeState {
     /// Written and not read. Nothing is allocated while it is empty.
     events: VecDeque<Bytes>,
     /// The sum of their bytes.
     bytes: usize,
-    end: Option<End>,
+    end: Option<PipeEnd>,
     /// The body was dropped.
     is_closed: bool,
-    /// The writer found no room. The next read rings the worker.
+    /// The writer found no room: the next read wakes the worker.
     was_full: bool,
-    /// What the worker calls the reader, once it knows it.
+    /// The reader's token, once it is registered with the worker.
     token: Option<usize>,
-    /// The body waits for bytes or the end.
+    /// The task that waits for bytes or the end.
     body: Option<Waker>,
 }
 
 /// How the write half ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum PipeEnd {
     Finished,
     Cut,
 }
@@ -78,22 +77,22 @@ pub(super) struct PipeWriter(Arc<Pipe>);
 #[derive(Debug)]
 pub(in crate::server) struct PipeBody(Arc<Pipe>);
 
-/// A pipe for a reader of the worker of `mailbox`, with the stream's first event.
-pub(super) fn pipe(mailbox: &Arc<Mailbox>, first: Bytes) -> (PipeWriter, PipeBody) {
+/// A pipe from `worker` that already holds the stream's first event.
+pub(super) fn pipe(worker: &Arc<WorkerWaker>, first: Bytes) -> (PipeWriter, PipeBody) {
     let pipe = Arc::new(Pipe {
-        state: Mutex::new(State {
+        state: Mutex::new(PipeState {
             bytes: first.len(),
             events: VecDeque::from([first]),
-            ..State::default()
+            ..PipeState::default()
         }),
-        mailbox: Arc::clone(mailbox),
+        worker: Arc::clone(worker),
     });
     (PipeWriter(Arc::clone(&pipe)), PipeBody(pipe))
 }
 
-impl State {
-    /// Takes as many of the events as there is room for. How many bytes that was,
-    /// and whether it was all of them.
+impl PipeState {
+    /// Takes as many of the events as there is room for. Returns their bytes, and
+    /// whether these were all events.
     fn push<'a>(&mut self, events: impl Iterator<Item = &'a Bytes>) -> (usize, bool) {
         let before = self.bytes;
         for event in events {
@@ -107,7 +106,7 @@ impl State {
         (self.bytes - before, true)
     }
 
-    /// Takes out a piece for hyper: at most [`PIECE_BYTES`], or one event.
+    /// Removes a piece for hyper: at most [`PIECE_BYTES`], or one event.
     fn pop(&mut self) -> Option<Bytes> {
         let first = self.events.pop_front()?;
         let mut piece = BytesMut::new();
@@ -141,12 +140,12 @@ impl State {
 
 impl Pipe {
     /// A panic under the lock can only come from a bug; other pipes go on.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PipeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, then wakes the body without the lock.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    /// Changes the state, then wakes the body's task without the lock.
+    fn change<T>(&self, change: impl FnOnce(&mut PipeState) -> T) -> T {
         let mut state = self.lock();
         let changed = change(&mut state);
         let body = state.body.take();
@@ -157,28 +156,28 @@ impl Pipe {
         changed
     }
 
-    /// Rings the worker, if it knows the reader.
-    fn ring(&self, token: Option<usize>) {
+    /// Wakes the worker, if the reader is registered with it.
+    fn notify_worker(&self, token: Option<usize>) {
         if let Some(token) = token {
-            self.mailbox.ring_for(token);
+            self.worker.notify_for(token);
         }
     }
 }
 
 impl PipeWriter {
-    /// From now on the worker is rung with `token`: at once, if the body is
-    /// gone already.
+    /// Sets the token with which the worker is woken: at once, if the body was
+    /// dropped already.
     pub(super) fn register(&mut self, token: usize) {
         let mut state = self.0.lock();
         state.token = Some(token);
         let is_closed = state.is_closed;
         drop(state);
-        self.0.ring(is_closed.then_some(token));
+        self.0.notify_worker(is_closed.then_some(token));
     }
 }
 
 impl Read for PipeWriter {
-    /// A body sends nothing back; its drop is the end.
+    /// A body sends nothing; its drop is the end of input.
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match self.0.lock().is_closed {
             true => Ok(0),
@@ -199,17 +198,17 @@ impl Socket for PipeWriter {
     ) -> Written {
         self.0.change(|state| {
             if state.is_closed {
-                return Written::Gone(ErrorKind::BrokenPipe.into());
+                return Written::Failed(ErrorKind::BrokenPipe.into());
             }
             match state.push(events) {
                 (_, true) => Written::All,
-                (bytes, false) => Written::Part(bytes),
+                (bytes, false) => Written::Partial(bytes),
             }
         })
     }
 
     fn finish(&mut self) {
-        self.0.change(|state| state.end = Some(End::Finished));
+        self.0.change(|state| state.end = Some(PipeEnd::Finished));
     }
 
     fn can_stall(&self) -> bool {
@@ -225,7 +224,7 @@ impl Drop for PipeWriter {
     fn drop(&mut self) {
         self.0.change(|state| {
             state.token = None;
-            state.end.get_or_insert(End::Cut);
+            state.end.get_or_insert(PipeEnd::Cut);
         });
     }
 }
@@ -240,23 +239,23 @@ impl PipeBody {
 
 impl http_body::Body for PipeBody {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = StreamCut;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
         let mut state = self.0.lock();
         if let Some(piece) = state.pop() {
             let was_full = std::mem::take(&mut state.was_full);
             let token = state.token.filter(|_| was_full);
             drop(state);
-            self.0.ring(token);
+            self.0.notify_worker(token);
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         match state.end {
-            Some(End::Finished) => Poll::Ready(None),
-            Some(End::Cut) => Poll::Ready(Some(Err(Cut))),
+            Some(PipeEnd::Finished) => Poll::Ready(None),
+            Some(PipeEnd::Cut) => Poll::Ready(Some(Err(StreamCut))),
             None => {
                 match &mut state.body {
                     Some(known) => known.clone_from(cx.waker()),
@@ -269,7 +268,7 @@ impl http_body::Body for PipeBody {
 
     fn is_end_stream(&self) -> bool {
         let state = self.0.lock();
-        state.events.is_empty() && state.end == Some(End::Finished)
+        state.events.is_empty() && state.end == Some(PipeEnd::Finished)
     }
 }
 
@@ -281,7 +280,7 @@ impl Drop for PipeBody {
         state.body = None;
         let token = state.token;
         drop(state);
-        self.0.ring(token);
+        self.0.notify_worker(token);
     }
 }
 

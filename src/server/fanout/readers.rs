@@ -1,365 +1,218 @@
-//! All readers of one worker, and everything that happens to them. It knows
-//! neither threads nor polls: it is told what is ready, and is given the time.
-//!
-//! How a reader goes from one state to the other is in `transitions`, what depends
-//! on time alone in `clock`, readers that wait for their budget in `pauses`,
-//! what others may know of it in `counting`.
+//! What a worker does with its readers: it delivers events to the live ones, and
+//! lets the others catch up. It knows neither threads nor polls, and no clock:
+//! the caller reports what is ready, and passes the time. What depends on time
+//! alone is in `clock`.
 
-mod clock;
-mod counting;
-mod incoming;
-mod pauses;
-mod transitions;
-
-use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use slab::Slab;
-
-pub(super) use self::clock::tick;
-pub(super) use self::incoming::Received;
-use self::incoming::{Incoming, Next};
 use super::super::handoff::Handoff;
-use super::catching_up::{CatchingUp, Step};
-use super::counts::Counts;
-use super::group::Left;
-use super::groups::Groups;
-use super::mailbox::Permit;
-use super::socket::{Socket, read_junk};
-use super::stamp::StampBase;
-use super::write_budget::WriteBudget;
-use super::{KEPT_PLACES, more_places};
-use crate::chat::{Membership, RoomKey};
-use crate::http::{App, StreamGuard, bye};
+use super::catching_up::{CatchUpStep, CatchingUp};
+use super::counters::{WorkerCounters, WriteBudget};
+use super::events::{EventReceiver, FeedItem};
+use super::groups::MIN_CAPACITY;
+use super::live::GroupExit;
+use super::mailbox::ReaderPermit;
+use super::reader_table::ReaderTable;
+use super::socket::Socket;
+use crate::chat::RoomKey;
+use crate::http::{App, bye};
 
-/// Most events that a turn takes out of the channel: those of rooms without live
-/// readers here cost a turn nothing else.
-const TAKEN_AT_ONCE: usize = 4096;
+/// Most events that a turn takes out of the channel. Those of rooms without live
+/// readers cost a turn nothing else.
+const MAX_RECEIVED: usize = 4096;
 
-/// What the channel can't give any more: its readers go back to history.
-#[derive(Debug, Clone, Copy)]
-enum Lost {
-    /// Events of one room.
-    Room(RoomKey),
-    /// Events of any room.
-    All,
-}
-
-/// All readers of one worker.
+/// The readers of one worker, and what they share.
 #[derive(Debug)]
 pub(super) struct Readers<S: Socket> {
-    app: Arc<App>,
-    base: StampBase,
-    places: Slab<Place<S>>,
-    groups: Groups<S>,
-    /// Readers that are behind and may write, in their order. Who is in it
-    /// without being `queued` has left, and another one has its token.
-    able: VecDeque<usize>,
-    /// Exactly the readers that are paused, by when their pauses end.
-    pauses: BTreeSet<(Instant, usize)>,
-    /// While the server drains: when each reader's turn comes, the next last.
-    turns: Option<Vec<(Instant, usize)>>,
-    /// When the clock was looked at last.
-    ticked: Instant,
-    incoming: Incoming,
-    pace: WriteBudget,
-    left: Vec<Left<S>>,
-    /// When the messages of this turn were said.
-    said: Vec<tokio::time::Instant>,
-    counts: Arc<Counts>,
+    pub(super) app: Arc<App>,
+    pub(super) table: ReaderTable<S>,
+    receiver: EventReceiver,
+    pub(super) budget: WriteBudget,
+    /// Readers that left their group in the current write. Empty between writes;
+    /// kept for its memory.
+    pub(super) exits: Vec<GroupExit<S>>,
+    /// When the messages of this turn were published.
+    published: Vec<tokio::time::Instant>,
+    /// While the server drains, when each stream ends; the next one is last.
+    pub(super) end_times: Option<Vec<(Instant, usize)>>,
+    /// The time of the last tick.
+    pub(super) last_tick: Instant,
+    counters: Arc<WorkerCounters>,
 }
 
-/// One reader.
-#[derive(Debug)]
-struct Place<S> {
-    /// Its line in the log comes first, and its place among the streams is
-    /// free, before anybody can see that it is gone.
-    guard: StreamGuard,
-    state: State<S>,
-    /// How many bytes it sent after its request.
-    junk: usize,
-    /// Last: a shutdown that waits for it ends the process.
-    _permit: Permit,
-}
-
-/// What a reader costs beside its place in a group.
-#[cfg(test)]
-pub(super) const PLACE_BYTES: usize = size_of::<Place<super::transport::Transport>>();
-
-#[derive(Debug)]
-enum State<S> {
-    /// Where in the groups, and its place in its rooms.
-    Live {
-        place: InGroup,
-        membership: Membership,
-    },
-    CatchingUp(Box<CatchingUp<S>>),
-    /// Between the two; never seen from outside.
-    Moving,
-}
-
-/// Where a live reader is in its group. As small as it can be: there is one for
-/// each reader.
+/// Events that the channel can no longer give: readers need history for them.
 #[derive(Debug, Clone, Copy)]
-struct InGroup {
-    group: u32,
-    index: u32,
-}
-
-impl InGroup {
-    fn new(group: usize, index: usize) -> Self {
-        let small = |number| u32::try_from(number).expect("there are fewer than 2^32 readers");
-        Self {
-            group: small(group),
-            index: small(index),
-        }
-    }
-
-    fn group(self) -> usize {
-        self.group as usize
-    }
-
-    fn index(self) -> usize {
-        self.index as usize
-    }
+enum LostEvents {
+    OfRoom(RoomKey),
+    OfAnyRoom,
 }
 
 impl<S: Socket> Readers<S> {
-    pub(super) fn new(app: Arc<App>, counts: Arc<Counts>, now: Instant) -> Self {
-        let incoming = Incoming::new(&app.hub);
-        counts.read_to(incoming.position());
+    pub(super) fn new(app: Arc<App>, counters: Arc<WorkerCounters>, now: Instant) -> Self {
+        let receiver = EventReceiver::new(&app.hub);
+        counters.set_position(receiver.position());
         Self {
+            table: ReaderTable::new(Arc::clone(&app), now),
             app,
-            base: StampBase::new(now),
-            incoming,
-            places: Slab::new(),
-            groups: Groups::new(),
-            able: VecDeque::new(),
-            pauses: BTreeSet::new(),
-            turns: None,
-            ticked: now,
-            pace: WriteBudget::default(),
-            left: Vec::new(),
-            said: Vec::new(),
-            counts,
+            receiver,
+            budget: WriteBudget::default(),
+            exits: Vec::new(),
+            published: Vec::new(),
+            end_times: None,
+            last_tick: now,
+            counters,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.table.is_empty()
     }
 
-    /// For how many readers there is room without asking for memory.
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.places.capacity() + self.able.capacity()
-    }
-
-    /// What the next reader will be called.
+    /// The token of the next reader.
     pub(super) fn next_token(&self) -> usize {
-        self.places.vacant_key()
+        self.table.next_token()
     }
 
-    /// A reader comes: it is behind, with everything still to write.
-    pub(super) fn add(&mut self, socket: S, handoff: Handoff, permit: Permit, now: Instant) {
+    /// Adds a reader. It is catching up, and has its head still to write.
+    pub(super) fn add(&mut self, socket: S, handoff: Handoff, permit: ReaderPermit, now: Instant) {
         let Handoff { first, stream } = handoff;
-        let mut behind = CatchingUp::new(socket, first, stream.subscription, now);
-        if self.turns.is_some() {
-            behind.end();
+        let mut reader = CatchingUp::new(socket, first, stream.subscription, now);
+        if self.end_times.is_some() {
+            reader.end();
         }
-        if self.places.len() == self.places.capacity() {
-            self.places.reserve_exact(more_places(self.places.len()));
-        }
-        let token = self.places.insert(Place {
-            state: State::CatchingUp(Box::new(behind)),
-            junk: 0,
-            _permit: permit,
-            guard: stream.guard,
-        });
-        self.queue(token);
+        self.table.add(reader, stream.guard, permit);
     }
 
-    /// A socket takes bytes again.
+    /// The reader's socket takes bytes again.
     pub(super) fn writable(&mut self, token: usize) {
-        self.queue(token);
+        self.table.queue(token);
     }
 
-    /// The other side sent something, or is gone.
+    /// The client sent something, or is gone.
     pub(super) fn readable(&mut self, token: usize) {
-        let Some(place) = self.places.get_mut(token) else {
-            return;
-        };
-        let socket = match &mut place.state {
-            State::Live { place, .. } => {
-                &mut self.groups.get_mut(place.group()).readers[place.index()].socket
-            }
-            State::CatchingUp(behind) => &mut behind.socket,
-            State::Moving => return,
-        };
-        if let Err(error) = read_junk(socket, &mut place.junk) {
-            self.lose(token, &error);
-        }
+        self.table.read(token);
     }
 
-    /// Takes what happened since the last time out of the channel, or the first of
-    /// it, and writes it to all live readers. Pending when there was nothing.
+    /// Receives a bounded number of events from the channel and writes them to all
+    /// live readers. Pending when there were none.
     pub(super) fn deliver(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let (taken, lost) = self.receive(cx);
-        let stamp = self.base.stamp(now);
-        while let Some(group) = self
-            .groups
-            .write_next(stamp, &mut self.pace, &mut self.left)
+        let (received, lost) = self.receive(cx);
+        let stamp = self.table.stamps.stamp(now);
+        while let Some(group) =
+            self.table
+                .groups
+                .write_next(stamp, &mut self.budget, &mut self.exits)
         {
             self.settle(group, now);
         }
-        self.count_times();
-        // Only now: what came before what was lost is written.
-        match lost {
-            Some(Lost::All) => self.unpark_all(now),
-            Some(Lost::Room(room)) => self.unpark_room(room, now),
-            None => {}
+        self.count_fan_out_times();
+        // Only now: the events before the lost ones are written.
+        if let Some(lost) = lost {
+            self.send_to_history(lost, now);
         }
-        match taken {
+        match received {
             0 => Poll::Pending,
             _ => Poll::Ready(()),
         }
     }
 
-    /// Takes down what goes into this turn. How many events were taken out of the
-    /// channel, and what was found to be lost.
-    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<Lost>) {
-        for taken in 0..TAKEN_AT_ONCE {
-            let takes = |room, is_presence| self.groups.take(room, is_presence);
-            match self.incoming.poll_next(cx, &self.app.hub, takes) {
-                Poll::Pending => return (taken, None),
-                Poll::Ready(Next::NotForUs) => {}
-                Poll::Ready(Next::Lost(room)) => return (taken + 1, Some(Lost::Room(room))),
-                Poll::Ready(Next::Lagged) => return (taken + 1, Some(Lost::All)),
-                Poll::Ready(Next::Event(event)) => {
-                    if !self.groups.note(&event) {
-                        self.incoming.hold(event);
-                        return (taken + 1, None);
+    /// Queues the events of this turn. Returns how many events were received, and
+    /// which ones were found to be lost.
+    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<LostEvents>) {
+        for received in 0..MAX_RECEIVED {
+            let groups = &self.table.groups;
+            let is_needed = |room, is_presence| groups.takes(room, is_presence);
+            match self.receiver.poll_next(cx, &self.app.hub, is_needed) {
+                Poll::Pending => return (received, None),
+                Poll::Ready(FeedItem::Unneeded) => {}
+                Poll::Ready(FeedItem::Lost(room)) => {
+                    return (received + 1, Some(LostEvents::OfRoom(room)));
+                }
+                Poll::Ready(FeedItem::Lagged) => {
+                    return (received + 1, Some(LostEvents::OfAnyRoom));
+                }
+                Poll::Ready(FeedItem::Event(event)) => {
+                    if !self.table.groups.queue(&event) {
+                        self.receiver.hold(event);
+                        return (received + 1, None);
                     }
-                    self.said.extend(event.seq.map(|_| event.at));
+                    self.published.extend(event.seq.map(|_| event.at));
                 }
             }
         }
-        (TAKEN_AT_ONCE, None)
+        (MAX_RECEIVED, None)
     }
 
-    /// Lets so many of those who are behind write once. Whether there are more.
+    fn send_to_history(&mut self, lost: LostEvents, now: Instant) {
+        self.counters.worker_lags.fetch_add(1, Ordering::Relaxed);
+        match lost {
+            LostEvents::OfRoom(room) => self.table.send_room_to_history(room, now),
+            LostEvents::OfAnyRoom => self.table.send_all_to_history(now),
+        }
+    }
+
+    /// Updates the table after a group was written to.
+    pub(super) fn settle(&mut self, group: usize, now: Instant) {
+        let lagging = self.table.settle(group, &mut self.exits, now);
+        if lagging > 0 {
+            self.counters
+                .reader_lags
+                .fetch_add(lagging, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets at most `most` readers that are catching up write once. Returns
+    /// whether there are more.
     pub(super) fn catch_up(&mut self, most: usize, now: Instant) -> bool {
         for _ in 0..most {
-            let Some(token) = self.able.pop_front() else {
+            let Some(token) = self.table.next_queued() else {
                 return false;
             };
             self.step(token, now);
         }
-        !self.able.is_empty()
+        self.table.has_queued()
     }
 
-    /// One write of a reader that is behind.
+    /// One write of a reader that is catching up.
     fn step(&mut self, token: usize, now: Instant) {
-        let Some(State::CatchingUp(behind)) =
-            self.places.get_mut(token).map(|place| &mut place.state)
-        else {
+        let Some(reader) = self.table.catching_up(token) else {
             return;
         };
-        if !std::mem::take(&mut behind.queued) {
+        if !std::mem::take(&mut reader.is_queued) {
             return;
         }
         let config = &self.app.config;
-        self.pace.wrote();
-        match behind.step(now, &mut self.pace.told, || bye(config)) {
-            Step::Again => self.queue(token),
-            Step::Wait => {}
-            Step::Pause(until) => self.pause(token, until),
-            Step::Live(live) => self.park(token, live),
-            Step::Ended => self.end(token),
-            Step::Gone(error) => self.lose(token, &error),
+        self.budget.count_write();
+        match reader.step(now, &mut self.budget.delivered, || bye(config)) {
+            CatchUpStep::More => self.table.queue(token),
+            CatchUpStep::Blocked => {}
+            CatchUpStep::Paused(until) => self.table.pause(token, until),
+            CatchUpStep::Live(from) => self.table.go_live(token, from),
+            CatchUpStep::Finished => self.table.finish(token),
+            CatchUpStep::Failed(error) => self.table.fail(token, &error),
         }
     }
 
-    /// The stream was written to its end.
-    fn end(&mut self, token: usize) {
-        if let Some(Place {
-            guard,
-            state: State::CatchingUp(behind),
-            junk,
-            ..
-        }) = self.places.get_mut(token)
-        {
-            drop(std::mem::take(guard));
-            behind.socket.finish();
-            // What nobody has read would make the kernel reset the connection,
-            // and its client lose the end.
-            let _ = read_junk(&mut behind.socket, junk);
+    /// Counts the messages of this turn, which have all been written.
+    fn count_fan_out_times(&mut self) {
+        if self.published.is_empty() {
+            return;
         }
-        self.remove(token);
+        let now = Instant::now();
+        for published in self.published.drain(..) {
+            let time = now.saturating_duration_since(published.into_std());
+            self.counters.fan_out_time.count(time);
+        }
+        self.published.shrink_to(MIN_CAPACITY);
     }
 
-    fn queue(&mut self, token: usize) {
-        if let Some(behind) = self.behind(token)
-            && !std::mem::replace(&mut behind.queued, true)
-        {
-            self.able.push_back(token);
-        }
-    }
-
-    fn behind(&mut self, token: usize) -> Option<&mut CatchingUp<S>> {
-        match &mut self.places.get_mut(token)?.state {
-            State::CatchingUp(behind) => Some(behind),
-            _ => None,
-        }
-    }
-
-    /// A reader is gone, or is let go.
-    fn lose(&mut self, token: usize, error: &io::Error) {
-        tracing::debug!(%error, "a reader is gone");
-        // By our own clock, or by the kernel's, which the socket was given.
-        if error.kind() == ErrorKind::TimedOut {
-            self.app.stalled.fetch_add(1, Ordering::Relaxed);
-        }
-        self.remove(token);
-    }
-
-    /// A reader goes, wherever it is.
-    fn remove(&mut self, token: usize) {
-        let mut gone = self.places.remove(token);
-        // Before the socket closes.
-        drop(std::mem::take(&mut gone.guard));
-        match &gone.state {
-            State::Live { place, .. } => {
-                drop(self.take_out(*place));
-                self.groups.remove_if_empty(place.group());
-            }
-            State::CatchingUp(behind) => {
-                if let Some(until) = behind.paused {
-                    self.pauses.remove(&(until, token));
-                }
-            }
-            State::Moving => {}
-        }
-        // In the order of its fields: a shutdown waits for the last one.
-        drop(gone);
-        if self.places.is_empty() {
-            self.shrink();
-        }
-    }
-
-    /// Gives back what a wave of readers needed and those who are left don't.
-    fn shrink(&mut self) {
-        self.groups.shrink();
-        if self.places.is_empty() {
-            self.places = Slab::new();
-            self.able = VecDeque::new();
-        } else if self.places.len() < self.places.capacity() / 4 {
-            self.places.shrink_to_fit();
-        }
-        self.able.shrink_to(KEPT_PLACES);
+    /// Adds the deliveries since the last call to the worker's counters.
+    pub(super) fn flush_counters(&mut self) {
+        let delivered = std::mem::take(&mut self.budget.delivered);
+        self.counters.add_delivered(delivered);
+        self.counters.set_position(self.receiver.position());
     }
 }

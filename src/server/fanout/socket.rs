@@ -1,22 +1,71 @@
-//! What the fan-out needs of a socket: a non-blocking one, the write half of a
-//! pipe, or in tests one that takes as much as it is told to.
+//! What a worker writes to: a non-blocking [`Socket`], implemented by TCP sockets
+//! here and by pipes in `pipe`; and the waker of a worker's poll, which stands in
+//! for the readiness events that a pipe does not have.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Wake;
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
+use mio::net::TcpStream;
+use mio::{Registry, Token};
+use socket2::SockRef;
 
 use crate::sse::{Encoded, LAST_CHUNK};
 
-/// What a client may send on after its request: nobody reads it, but a browser
-/// or a proxy that sends a little is not thrown out for it.
+/// Bytes that a client may send after its request. They are discarded; a browser
+/// or a proxy that sends a few is not disconnected for it.
 const MAX_JUNK_BYTES: usize = 64 * 1024;
 
-/// What stands around the events of a stream.
+/// A socket that never blocks.
+pub(super) trait Socket: Read {
+    /// How events are framed on it.
+    fn framing(&self) -> Framing;
+
+    /// Writes `events` in one write. `joined` returns all of them in one piece,
+    /// for sockets that copy.
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        events: impl Iterator<Item = &'a Bytes>,
+        joined: impl FnOnce() -> B,
+    ) -> Written;
+
+    /// Writes a part of an event.
+    fn send_one(&mut self, bytes: &Bytes) -> Written {
+        self.send(std::iter::once(bytes), || bytes)
+    }
+
+    /// Ends the stream: nothing more will be written.
+    fn finish(&mut self);
+
+    /// Whether the worker closes it when its client reads nothing for too long.
+    /// hyper's connections do that themselves, by the same limit: only they see
+    /// what their client reads.
+    fn can_stall(&self) -> bool;
+
+    /// Makes the drop of this socket discard what the client has not read.
+    fn abandon(&mut self);
+}
+
+/// The outcome of a write.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// The socket took all bytes.
+    All,
+    /// It took this many bytes, perhaps 0, and is full.
+    Partial(usize),
+    /// The connection is gone.
+    Failed(io::Error),
+}
+
+/// What surrounds the events of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Framing {
     /// Each event is a chunk (RFC 9112, section 7.1).
     Chunked,
-    /// Nothing: hyper frames what it sends.
+    /// Nothing: hyper frames the body.
     Bare,
 }
 
@@ -29,7 +78,7 @@ impl Framing {
         }
     }
 
-    /// The last event, and the end of the body.
+    /// The last event, with the end of the body.
     pub(super) fn frame_last(self, event: &Encoded) -> Bytes {
         match self {
             Self::Chunked => [event.chunk(), LAST_CHUNK].concat().into(),
@@ -38,46 +87,31 @@ impl Framing {
     }
 }
 
-/// A socket that never blocks.
-pub(super) trait Socket: Read {
-    /// How events are written to it.
-    fn framing(&self) -> Framing;
-
-    /// One write of `events`. `joined` gives all of them in one piece, for
-    /// sockets that copy what they take.
-    fn send<'a, B: AsRef<[u8]>>(
-        &mut self,
-        events: impl Iterator<Item = &'a Bytes>,
-        joined: impl FnOnce() -> B,
-    ) -> Written;
-
-    /// One write of a part of an event.
-    fn send_one(&mut self, bytes: &Bytes) -> Written {
-        self.send(std::iter::once(bytes), || bytes)
+impl Socket for TcpStream {
+    fn framing(&self) -> Framing {
+        Framing::Chunked
     }
 
-    /// Says that no more will be written.
-    fn finish(&mut self);
+    fn send<'a, B: AsRef<[u8]>>(
+        &mut self,
+        _: impl Iterator<Item = &'a Bytes>,
+        joined: impl FnOnce() -> B,
+    ) -> Written {
+        write(self, joined().as_ref())
+    }
 
-    /// Whether the worker closes it when its client takes nothing for too long.
-    /// Where hyper has the connection, only that sees what the client takes, and
-    /// closes it by the same time.
-    fn can_stall(&self) -> bool;
+    fn finish(&mut self) {
+        // It fails only if the connection is gone already.
+        let _ = self.shutdown(Shutdown::Write);
+    }
 
-    /// Sees to it that what the other side did not take yet is thrown away
-    /// when this is dropped, and not before.
-    fn abandon(&mut self);
-}
+    fn can_stall(&self) -> bool {
+        true
+    }
 
-/// How a write went.
-#[derive(Debug)]
-pub(super) enum Written {
-    /// The socket took all of it.
-    All,
-    /// It took so many bytes, perhaps none, and is full.
-    Part(usize),
-    /// There is nobody any more.
-    Gone(io::Error),
+    fn abandon(&mut self) {
+        let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
+    }
 }
 
 /// One non-blocking write.
@@ -85,18 +119,18 @@ pub(super) fn write(socket: &mut impl Write, bytes: &[u8]) -> Written {
     loop {
         return match socket.write(bytes) {
             Ok(written) if written == bytes.len() => Written::All,
-            Ok(0) => Written::Gone(io::ErrorKind::WriteZero.into()),
-            Ok(written) => Written::Part(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Written::Part(0),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => Written::Gone(error),
+            Ok(0) => Written::Failed(ErrorKind::WriteZero.into()),
+            Ok(written) => Written::Partial(written),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Written::Partial(0),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Written::Failed(error),
         };
     }
 }
 
-/// Where a write of several events broke off: how many of them went out whole,
-/// and what is left of the one that went out in part, if there is one.
-pub(super) fn broken_off<'a>(
+/// Where a write of several events broke off: how many were written whole, and
+/// the rest of the one that was written in part, if there is one.
+pub(super) fn split_partial<'a>(
     events: impl IntoIterator<Item = &'a Bytes>,
     mut written: usize,
 ) -> (usize, Option<Bytes>) {
@@ -113,21 +147,81 @@ pub(super) fn broken_off<'a>(
     (whole, None)
 }
 
-/// Reads what a client sends on after its request, to throw it away. A client
-/// that ends its half is gone, as hyper has it too.
+/// Reads and discards what a client sends after its request; `junk` counts its
+/// bytes.
+///
+/// # Errors
+///
+/// When the client has closed its half, which ends the stream as it does in
+/// hyper, or sends too much.
 pub(super) fn read_junk(socket: &mut impl Read, junk: &mut usize) -> io::Result<()> {
     let mut bytes = [0; 4096];
     loop {
         match socket.read(&mut bytes) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(read) => *junk += read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
         if *junk > MAX_JUNK_BYTES {
-            return Err(io::Error::other("it sends on after its request"));
+            return Err(io::Error::other("the client sent data after its request"));
         }
+    }
+}
+
+/// Wakes a worker's poll, and lists the readers whose pipes are ready.
+#[derive(Debug)]
+pub(super) struct WorkerWaker {
+    poll: mio::Waker,
+    /// Tokens of readers whose pipe has room again or lost its body: at most
+    /// twice as many as there are pipes.
+    ready: Mutex<Vec<usize>>,
+}
+
+impl WorkerWaker {
+    /// A waker whose wake-ups the poll reports as `token`.
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        Ok(Self {
+            poll: mio::Waker::new(registry, token)?,
+            ready: Mutex::default(),
+        })
+    }
+
+    /// Wakes the worker.
+    pub(super) fn notify(&self) {
+        if let Err(error) = self.poll.wake() {
+            // It can't fail while the worker lives.
+            tracing::debug!(%error, "a worker can't be woken");
+        }
+    }
+
+    /// Wakes the worker for one reader, whose pipe is ready.
+    pub(super) fn notify_for(&self, token: usize) {
+        // A panic under the lock can only come from a bug; the others go on.
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.push(token);
+        let is_first = ready.len() == 1;
+        drop(ready);
+        if is_first {
+            self.notify();
+        }
+    }
+
+    /// The readers whose pipes became ready since the last call.
+    pub(super) fn take_ready(&self) -> Vec<usize> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut ready)
+    }
+}
+
+impl Wake for WorkerWaker {
+    fn wake(self: Arc<Self>) {
+        self.notify();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.notify();
     }
 }
 
@@ -136,9 +230,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_breaks_off_between_events_or_within_one() {
+    fn a_partial_write_ends_between_events_or_within_one() {
         let events = ["abc", "d", "ef"].map(Bytes::from);
-        let after = |written| broken_off(&events, written);
+        let after = |written| split_partial(&events, written);
         assert_eq!(after(0), (0, None));
         assert_eq!(after(1), (0, Some("bc".into())));
         assert_eq!(after(3), (1, None));

@@ -15,9 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use self::wire::{Client, Fake};
-use super::mailbox::Permit;
-use super::readers::{Readers, tick};
+use self::wire::{FakeClient, FakeSocket};
+use super::clock::tick_interval;
+use super::mailbox::ReaderPermit;
+use super::readers::Readers;
 use super::socket::Socket;
 use super::*;
 use crate::chat::{Draft, RoomList, SubscribeOptions, Subscription};
@@ -27,30 +28,30 @@ use crate::protocol::Backlog;
 use crate::protocol::{MessageText, RoomName, UserName};
 
 /// A worker without threads and sockets.
-struct Bench<S: Socket = Fake> {
+struct TestWorker<S: Socket = FakeSocket> {
     app: Arc<App>,
     readers: Readers<S>,
     tasks: TaskTracker,
     load: Arc<AtomicUsize>,
-    counts: Arc<Counts>,
+    counters: Arc<WorkerCounters>,
     now: Instant,
 }
 
-impl<S: Socket> Bench<S> {
+impl<S: Socket> TestWorker<S> {
     fn of(app: &Arc<App>) -> Self {
-        let (counts, now) = (Arc::<Counts>::default(), Instant::now());
+        let (counters, now) = (Arc::<WorkerCounters>::default(), Instant::now());
         Self {
             app: Arc::clone(app),
-            readers: Readers::new(Arc::clone(app), Arc::clone(&counts), now),
+            readers: Readers::new(Arc::clone(app), Arc::clone(&counters), now),
             tasks: TaskTracker::new(),
             load: Arc::default(),
-            counts,
+            counters,
             now,
         }
     }
 
     fn add_socket(&mut self, socket: S, handoff: Handoff) {
-        let permit = Permit::new(&self.load, Some(TakenConnection::new(&self.tasks, None)));
+        let permit = ReaderPermit::new(&self.load, Some(ConnectionGuard::new(&self.tasks, None)));
         self.readers.add(socket, handoff, permit, self.now);
     }
 
@@ -81,23 +82,23 @@ impl<S: Socket> Bench<S> {
     }
 }
 
-impl Bench {
+impl TestWorker {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
         Self::of(&Arc::new(App::new(config).unwrap()))
     }
 
-    fn add(&mut self, subscription: Subscription) -> (usize, Client) {
-        let client = Client::default();
+    fn add(&mut self, subscription: Subscription) -> (usize, FakeClient) {
+        let client = FakeClient::default();
         let token = self.readers.next_token();
         let handoff = handoff_of(&self.app, subscription);
-        self.add_socket(Fake(Rc::clone(&client.wire)), handoff);
+        self.add_socket(FakeSocket(Rc::clone(&client.wire)), handoff);
         (token, client)
     }
 
     /// A reader of `room` whose socket takes everything, past its hello.
-    fn reader(&mut self, room: &str) -> (usize, Client) {
+    fn reader(&mut self, room: &str) -> (usize, FakeClient) {
         let (token, mut client) = self.add(self.subscribe(&[room], None));
         client.wire.borrow_mut().room = usize::MAX;
         self.work();
@@ -110,8 +111,8 @@ impl Bench {
         subscribe(&self.app, rooms, name)
     }
 
-    fn say(&self, room: &str, text: &str) {
-        say(&self.app, room, text);
+    fn publish(&self, room: &str, text: &str) {
+        publish(&self.app, room, text);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -120,7 +121,7 @@ impl Bench {
         self.work();
     }
 
-    fn hang_up(&mut self, token: usize, client: &Client) {
+    fn hang_up(&mut self, token: usize, client: &FakeClient) {
         client.wire.borrow_mut().is_closed = true;
         self.readers.readable(token);
     }
@@ -150,7 +151,7 @@ fn from_the_start(app: &App) -> Subscription {
     app.hub.subscribe(options).unwrap()
 }
 
-pub(super) fn say(app: &App, room: &str, text: &str) {
+pub(super) fn publish(app: &App, room: &str, text: &str) {
     let draft = Draft {
         name: UserName::parse("Alice").unwrap(),
         text: MessageText::parse(text, 1 << 20).unwrap(),
@@ -185,7 +186,7 @@ pub(super) fn connected() -> (std::net::TcpStream, std::net::TcpStream) {
     (client, socket)
 }
 
-fn text(client: &mut Client) -> String {
+fn text(client: &mut FakeClient) -> String {
     String::from_utf8(client.text()).unwrap()
 }
 

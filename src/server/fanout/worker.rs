@@ -1,5 +1,5 @@
 //! One worker: a thread that waits for its sockets, the channel and its mailbox,
-//! and lets [`Readers`] do the rest.
+//! and calls [`Readers`] for each of them.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,45 +10,40 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
-use super::mailbox::{Arrival, Mailbox};
-use super::readers::{Readers, tick};
-use super::transport::Transport;
+use super::clock::tick_interval;
+use super::mailbox::{Mailbox, NewReader, Transport};
+use super::readers::Readers;
 use crate::http::App;
 
-/// What the poll calls the bell. Readers are numbered from 0.
-const BELL: Token = Token(usize::MAX);
-/// How much of other work is done between two looks at what was said: a storm
-/// of connects or of returning readers holds up nobody who is live.
-const ARRIVALS_AT_ONCE: usize = 64;
-const STEPS_AT_ONCE: usize = 64;
-const ENDS_AT_ONCE: usize = 64;
-const EVENTS_AT_ONCE: usize = 1024;
+/// The token of the worker's waker. Readers are numbered from 0.
+const WAKER: Token = Token(usize::MAX);
+/// Bounds of the other work between two deliveries: a storm of connects or of
+/// returning readers must not delay live readers.
+const MAX_NEW_READERS: usize = 64;
+const MAX_STEPS: usize = 64;
+const MAX_ENDS: usize = 64;
+const MAX_POLL_EVENTS: usize = 1024;
 
 /// Starts a worker's thread.
 pub(super) fn start(app: Arc<App>, number: usize) -> io::Result<Arc<Mailbox>> {
     let mut poll = Poll::new()?;
-    let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL)?);
+    let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER)?);
     let shared = Arc::clone(&mailbox);
     thread::Builder::new()
         .name(format!("fanout-{number}"))
         .spawn(move || {
-            until(
-                || shared.is_stopped(),
-                || {
-                    Worker::new(Arc::clone(&app), &shared, &mut poll).run();
-                },
-            );
-            shared.empty();
+            while !shared.is_stopped() {
+                run_until_panic(|| Worker::new(Arc::clone(&app), &shared, &mut poll).run());
+            }
+            shared.clear();
         })?;
     Ok(mailbox)
 }
 
-/// A bug drops one worker's readers, who come back, and no others.
-fn until(is_stopped: impl Fn() -> bool, mut work: impl FnMut()) {
-    while !is_stopped() {
-        if catch_unwind(AssertUnwindSafe(&mut work)).is_err() {
-            tracing::error!("a worker panicked; its readers have to come back");
-        }
+/// A panic drops this worker's readers, which reconnect, and no others.
+fn run_until_panic(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("a fan-out worker panicked; its streams are cut");
     }
 }
 
@@ -64,7 +59,7 @@ impl<'a> Worker<'a> {
     fn new(app: Arc<App>, mailbox: &'a Arc<Mailbox>, poll: &'a mut Poll) -> Self {
         let now = Instant::now();
         Self {
-            readers: Readers::new(Arc::clone(&app), Arc::clone(&mailbox.counts), now),
+            readers: Readers::new(Arc::clone(&app), Arc::clone(&mailbox.counters), now),
             app,
             mailbox,
             poll,
@@ -73,54 +68,57 @@ impl<'a> Worker<'a> {
     }
 
     fn run(mut self) {
-        let waker = Waker::from(Arc::clone(self.mailbox));
+        let waker = Waker::from(Arc::clone(&self.mailbox.waker));
         let mut cx = Context::from_waker(&waker);
-        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        let mut events = Events::with_capacity(MAX_POLL_EVENTS);
         let mut wait = Some(Duration::ZERO);
         while !self.mailbox.is_stopped() {
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                tracing::error!(%error, "a worker can't wait for its sockets");
-                // What is in them was worked off in the last turn.
+                tracing::error!(%error, "a fan-out worker can't poll its sockets");
+                // They are those of the last turn.
                 events.clear();
                 thread::sleep(Duration::from_millis(100));
             }
             let woken = Instant::now();
-            self.serve(&events);
-            self.serve_pipes();
+            self.handle_sockets(&events);
+            self.handle_pipes();
             wait = self.turn(&mut cx);
-            self.readers.count_told();
-            self.mailbox.counts.was_busy(woken.elapsed());
+            self.readers.flush_counters();
+            self.mailbox.counters.add_busy(woken.elapsed());
         }
     }
 
-    /// All that there is to do, or the first of it. How long there is nothing
-    /// to do after that but what the poll finds.
+    /// Does a bounded part of the work. Returns how long the poll may wait;
+    /// `None` for any time.
     fn turn(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         let now = Instant::now();
-        let mut busy = self.welcome(now);
+        let mut busy = self.add_new_readers(now);
         busy |= self.readers.deliver(cx, now).is_ready();
-        let next_end = self.end(now);
+        let next_end = self.end_streams(now);
         if now >= self.next_tick {
             self.readers.tick(now);
-            self.next_tick = now + tick(&self.app.config);
+            self.next_tick = now + tick_interval(&self.app.config);
         }
         self.readers.end_pauses(now);
-        // Last, since all that comes before lets readers fall behind.
-        busy |= self.readers.catch_up(STEPS_AT_ONCE, now);
+        // Last, since everything above may queue readers.
+        busy |= self.readers.catch_up(MAX_STEPS, now);
         match busy {
             true => Some(Duration::ZERO),
-            // Asked only now, since catching up makes pauses.
-            false => self.pause(next_end.into_iter().chain(self.readers.first_pause())),
+            // After catching up, which makes pauses.
+            false => {
+                let first_pause = self.readers.table.first_pause();
+                self.time_until(next_end.into_iter().chain(first_pause))
+            }
         }
     }
 
-    /// What the poll found.
-    fn serve(&mut self, events: &Events) {
+    /// Handles what the poll found.
+    fn handle_sockets(&mut self, events: &Events) {
         for event in events {
             let Token(token) = event.token();
-            if event.token() == BELL {
+            if event.token() == WAKER {
                 continue;
             }
             if event.is_writable() {
@@ -132,41 +130,47 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// What the pipes rang for.
-    fn serve_pipes(&mut self) {
-        for token in self.mailbox.rung() {
+    /// Handles the pipes that became ready.
+    fn handle_pipes(&mut self) {
+        for token in self.mailbox.waker.take_ready() {
             self.readers.writable(token);
             self.readers.readable(token);
         }
     }
 
-    /// Takes those who have come. Whether there are more.
-    fn welcome(&mut self, now: Instant) -> bool {
-        let (arrivals, more) = self.mailbox.collect(ARRIVALS_AT_ONCE);
-        for Arrival {
-            mut transport,
-            handoff,
-            permit,
-        } in arrivals
-        {
-            let token = self.readers.next_token();
-            match transport.register(self.poll.registry(), token) {
-                Ok(()) => self.readers.add(transport, handoff, permit, now),
-                Err(error) => tracing::warn!(%error, "a reader can't be waited for"),
-            }
+    /// Adds new readers from the mailbox. Returns whether there are more.
+    fn add_new_readers(&mut self, now: Instant) -> bool {
+        let (readers, more) = self.mailbox.collect(MAX_NEW_READERS);
+        for reader in readers {
+            self.add(reader, now);
         }
         more
     }
 
-    fn end(&mut self, now: Instant) -> Option<Instant> {
+    fn add(&mut self, reader: NewReader, now: Instant) {
+        let NewReader {
+            mut transport,
+            handoff,
+            permit,
+        } = reader;
+        let token = self.readers.next_token();
+        match transport.register(self.poll.registry(), token) {
+            Ok(()) => self.readers.add(transport, handoff, permit, now),
+            Err(error) => tracing::warn!(%error, "a socket can't be registered; it is closed"),
+        }
+    }
+
+    /// While the server drains, ends the streams that are due. Returns when the
+    /// next one is.
+    fn end_streams(&mut self, now: Instant) -> Option<Instant> {
         if self.app.draining.has_begun() {
             self.readers.drain(now);
         }
-        self.readers.end_due(ENDS_AT_ONCE, now)
+        self.readers.end_due(MAX_ENDS, now)
     }
 
     /// The time until the next tick, or until the first of `others`.
-    fn pause(&self, others: impl Iterator<Item = Instant>) -> Option<Duration> {
+    fn time_until(&self, others: impl Iterator<Item = Instant>) -> Option<Duration> {
         let tick = (!self.readers.is_empty()).then_some(self.next_tick);
         let next = tick.into_iter().chain(others).min()?;
         Some(next.saturating_duration_since(Instant::now()))
@@ -178,20 +182,20 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::super::tests::replaying::paced;
-    use super::super::tests::{connected, handoff, handoff_of, say};
+    use super::super::tests::{connected, handoff, handoff_of, publish};
     use super::*;
     use crate::chat::{ReplayBucket, ReplayBudget};
     use crate::config::Config;
     use mio::net::TcpStream;
 
     #[test]
-    fn no_worker_sleeps_before_it_has_said_the_byes_that_are_due() {
+    fn a_worker_does_not_wait_before_it_has_ended_the_streams_that_are_due() {
         let app = Arc::new(App::new(Config::default()).unwrap());
         let mut poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL).unwrap());
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER).unwrap());
         let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
         let (_client, socket) = connected();
-        mailbox.post(Arrival {
+        mailbox.post(NewReader {
             transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff: handoff(&app),
             permit: mailbox.permit(None),
@@ -205,17 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_sleeps_no_longer_than_the_pause_that_a_reader_has_just_begun() {
+    fn a_worker_waits_no_longer_than_the_pause_that_a_reader_has_just_begun() {
         let app = Arc::new(App::new(Config::default()).unwrap());
         let long = "x".repeat(1000);
-        (0..200).for_each(|_| say(&app, "a", &long));
+        (0..200).for_each(|_| publish(&app, "a", &long));
         let mut poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(poll.registry(), BELL).unwrap());
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER).unwrap());
         let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
         let (_client, socket) = connected();
         let rate = NonZeroUsize::new(1024).unwrap();
         let bucket = Arc::new(ReplayBucket::new(rate, 0, Instant::now()));
-        mailbox.post(Arrival {
+        mailbox.post(NewReader {
             transport: Transport::Tcp(TcpStream::from_std(socket)),
             handoff: handoff_of(&app, paced(&app, &ReplayBudget::new([bucket]))),
             permit: mailbox.permit(None),
@@ -223,13 +227,13 @@ mod tests {
         let hour = Duration::from_secs(3600);
         worker.next_tick = Instant::now() + hour;
         let mut cx = Context::from_waker(Waker::noop());
-        let sleep = loop {
+        let wait = loop {
             match worker.turn(&mut cx) {
                 Some(Duration::ZERO) => {}
-                sleep => break sleep,
+                wait => break wait,
             }
         };
         assert_eq!(app.hub.totals().replays_waiting, 1);
-        assert!(sleep.is_some_and(|sleep| sleep < hour / 2), "{sleep:?}");
+        assert!(wait.is_some_and(|wait| wait < hour / 2), "{wait:?}");
     }
 }

@@ -15,7 +15,7 @@ use super::process;
 use crate::chat::{GapReason, Totals};
 use crate::http::{App, Times};
 use crate::server::connections::Connections;
-use crate::server::fanout::{Counts, Fanout};
+use crate::server::fanout::{Fanout, WorkerCounters};
 
 /// Where the numbers come from.
 #[derive(Debug, Clone)]
@@ -141,8 +141,8 @@ impl Sources {
 
     fn trouble(&self, page: &mut Page<'_>) -> fmt::Result {
         let lags = [
-            ("reader", self.sum(|worker| &worker.fell_behind)),
-            ("worker", self.sum(|worker| &worker.lags)),
+            ("reader", self.sum(|worker| &worker.reader_lags)),
+            ("worker", self.sum(|worker| &worker.worker_lags)),
         ];
         page.counters(
             "sse_chat_lags",
@@ -215,7 +215,7 @@ impl Sources {
 
     fn workers(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
         let workers = || self.fanout.workers().enumerate();
-        let waiting = |counts: &Counts| {
+        let waiting = |counts: &WorkerCounters| {
             let read = counts.position.load(Ordering::Relaxed);
             totals.sent_events.saturating_sub(read)
         };
@@ -231,7 +231,8 @@ impl Sources {
             "worker",
             workers().map(|(number, (_, counts))| (number, waiting(counts))),
         )?;
-        let busy = |counts: &Counts| Duration::from_nanos(counts.busy.load(Ordering::Relaxed));
+        let busy =
+            |counts: &WorkerCounters| Duration::from_nanos(counts.busy.load(Ordering::Relaxed));
         page.counters(
             "sse_chat_worker_busy_seconds",
             "Time in which each worker had something to do",
@@ -288,7 +289,7 @@ impl Sources {
     }
 
     /// What all workers counted.
-    fn sum(&self, of: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+    fn sum(&self, of: impl Fn(&WorkerCounters) -> &AtomicU64) -> u64 {
         let counts = self.fanout.workers().map(|(_, counts)| of(counts));
         counts.map(|count| count.load(Ordering::Relaxed)).sum()
     }

@@ -15,34 +15,34 @@ impl Wake for Wakes {
     }
 }
 
-/// A pipe whose reader is `7` to its worker, and what it wakes.
-struct Both {
+/// Both halves of a pipe whose reader has token 7, and what they wake.
+struct PipeHalves {
     writer: PipeWriter,
     body: PipeBody,
-    mailbox: Arc<Mailbox>,
+    worker: Arc<WorkerWaker>,
     wakes: Arc<Wakes>,
     _poll: MioPoll,
 }
 
-impl Both {
+impl PipeHalves {
     /// Past its first event.
     fn new() -> Self {
         let poll = MioPoll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap());
-        let (mut writer, body) = pipe(&mailbox, Bytes::from_static(b"hello"));
+        let worker = Arc::new(WorkerWaker::new(poll.registry(), Token(0)).unwrap());
+        let (mut writer, body) = pipe(&worker, Bytes::from_static(b"hello"));
         writer.register(7);
-        let mut both = Self {
+        let mut halves = Self {
             writer,
             body,
-            mailbox,
+            worker,
             wakes: Arc::default(),
             _poll: poll,
         };
-        assert_eq!(both.read(), Poll::Ready(Some(Ok(5))));
-        both
+        assert_eq!(halves.read(), Poll::Ready(Some(Ok(5))));
+        halves
     }
 
-    fn read(&mut self) -> Poll<Option<Result<usize, Cut>>> {
+    fn read(&mut self) -> Poll<Option<Result<usize, StreamCut>>> {
         let waker = Waker::from(Arc::clone(&self.wakes));
         let frame = Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(&waker));
         frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().len())))
@@ -56,8 +56,8 @@ impl Both {
             .send(events.iter(), || -> Bytes { unreachable!() })
         {
             Written::All => sizes.iter().sum(),
-            Written::Part(bytes) => bytes,
-            Written::Gone(error) => panic!("{error}"),
+            Written::Partial(bytes) => bytes,
+            Written::Failed(error) => panic!("{error}"),
         }
     }
 
@@ -68,24 +68,28 @@ impl Both {
 
 #[test]
 fn what_is_written_comes_as_one_piece_and_wakes_the_body_once() {
-    let mut both = Both::new();
-    assert_eq!(both.read(), Poll::Pending);
-    assert_eq!((both.write(&[3, 4]), both.write(&[5])), (7, 5));
-    assert_eq!(both.woken(), 1);
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(12))));
-    assert_eq!(both.read(), Poll::Pending);
-    assert_eq!(both.mailbox.rung(), [0; 0], "the writer waits for nothing");
+    let mut halves = PipeHalves::new();
+    assert_eq!(halves.read(), Poll::Pending);
+    assert_eq!((halves.write(&[3, 4]), halves.write(&[5])), (7, 5));
+    assert_eq!(halves.woken(), 1);
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(12))));
+    assert_eq!(halves.read(), Poll::Pending);
+    assert_eq!(
+        halves.worker.take_ready(),
+        [0; 0],
+        "the writer waits for nothing"
+    );
 }
 
 #[test]
 fn a_piece_is_bounded_but_for_a_single_event_which_is_not_copied() {
-    let mut both = Both::new();
+    let mut halves = PipeHalves::new();
     let large = Bytes::from(vec![b'x'; PIECE_BYTES + 1]);
-    both.write(&[PIECE_BYTES - 1, 1, 1]);
-    assert!(matches!(both.writer.send_one(&large), Written::All));
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(PIECE_BYTES))));
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
-    let frame = Pin::new(&mut both.body).poll_frame(&mut Context::from_waker(Waker::noop()));
+    halves.write(&[PIECE_BYTES - 1, 1, 1]);
+    assert!(matches!(halves.writer.send_one(&large), Written::All));
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(PIECE_BYTES))));
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(1))));
+    let frame = Pin::new(&mut halves.body).poll_frame(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Some(Ok(frame))) = frame else {
         panic!("nothing came");
     };
@@ -94,94 +98,98 @@ fn a_piece_is_bounded_but_for_a_single_event_which_is_not_copied() {
 
 #[test]
 fn a_full_pipe_blocks_and_rings_when_it_is_read() {
-    let mut both = Both::new();
+    let mut halves = PipeHalves::new();
     assert_eq!(
-        both.write(&[PIPE_BYTES - 1, 2]),
+        halves.write(&[PIPE_BYTES - 1, 2]),
         PIPE_BYTES - 1,
         "whole events"
     );
-    assert_eq!(both.write(&[2]), 0);
-    assert_eq!(both.write(&[2]), 0);
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(PIPE_BYTES - 1))));
-    assert_eq!(both.mailbox.rung(), [7]);
-    assert_eq!(both.write(&[2]), 2);
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(2))));
-    assert_eq!(both.mailbox.rung(), [0; 0]);
+    assert_eq!(halves.write(&[2]), 0);
+    assert_eq!(halves.write(&[2]), 0);
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(PIPE_BYTES - 1))));
+    assert_eq!(halves.worker.take_ready(), [7]);
+    assert_eq!(halves.write(&[2]), 2);
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(2))));
+    assert_eq!(halves.worker.take_ready(), [0; 0]);
 }
 
 #[test]
 fn an_empty_pipe_takes_one_event_of_any_size() {
-    let mut both = Both::new();
-    assert_eq!(both.write(&[2 * PIPE_BYTES, 1]), 2 * PIPE_BYTES);
-    assert_eq!(both.write(&[1]), 0);
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(2 * PIPE_BYTES))));
-    assert_eq!(both.mailbox.rung(), [7]);
+    let mut halves = PipeHalves::new();
+    assert_eq!(halves.write(&[2 * PIPE_BYTES, 1]), 2 * PIPE_BYTES);
+    assert_eq!(halves.write(&[1]), 0);
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(2 * PIPE_BYTES))));
+    assert_eq!(halves.worker.take_ready(), [7]);
 }
 
 #[test]
 fn a_finished_pipe_ends_after_what_was_written() {
-    let mut both = Both::new();
-    assert_eq!(both.read(), Poll::Pending);
-    both.write(&[1]);
-    both.writer.finish();
-    assert!(!both.body.is_end_stream());
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
-    assert!(both.body.is_end_stream());
-    assert_eq!(both.read(), Poll::Ready(None));
+    let mut halves = PipeHalves::new();
+    assert_eq!(halves.read(), Poll::Pending);
+    halves.write(&[1]);
+    halves.writer.finish();
+    assert!(!halves.body.is_end_stream());
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(1))));
+    assert!(halves.body.is_end_stream());
+    assert_eq!(halves.read(), Poll::Ready(None));
 }
 
 #[test]
 fn a_pipe_whose_writer_is_gone_fails_after_what_was_written() {
-    let mut both = Both::new();
-    assert_eq!(both.read(), Poll::Pending);
-    both.write(&[1]);
-    let (writer, _) = pipe(&both.mailbox, Bytes::new());
-    drop(std::mem::replace(&mut both.writer, writer));
-    assert_eq!(both.woken(), 1);
-    assert_eq!(both.read(), Poll::Ready(Some(Ok(1))));
-    assert_eq!(both.read(), Poll::Ready(Some(Err(Cut))));
-    assert!(!both.body.is_end_stream());
+    let mut halves = PipeHalves::new();
+    assert_eq!(halves.read(), Poll::Pending);
+    halves.write(&[1]);
+    let (writer, _) = pipe(&halves.worker, Bytes::new());
+    drop(std::mem::replace(&mut halves.writer, writer));
+    assert_eq!(halves.woken(), 1);
+    assert_eq!(halves.read(), Poll::Ready(Some(Ok(1))));
+    assert_eq!(halves.read(), Poll::Ready(Some(Err(StreamCut))));
+    assert!(!halves.body.is_end_stream());
 }
 
 #[test]
 fn what_is_in_an_abandoned_pipe_is_thrown_away() {
-    let mut both = Both::new();
-    both.write(&[1, 1]);
-    both.writer.abandon();
-    let (writer, _) = pipe(&both.mailbox, Bytes::new());
-    drop(std::mem::replace(&mut both.writer, writer));
-    assert_eq!(both.read(), Poll::Ready(Some(Err(Cut))));
+    let mut halves = PipeHalves::new();
+    halves.write(&[1, 1]);
+    halves.writer.abandon();
+    let (writer, _) = pipe(&halves.worker, Bytes::new());
+    drop(std::mem::replace(&mut halves.writer, writer));
+    assert_eq!(halves.read(), Poll::Ready(Some(Err(StreamCut))));
 }
 
 #[test]
 fn a_dropped_body_rings_and_takes_nothing_more() {
-    let both = Both::new();
-    let (mut writer, mailbox) = (both.writer, both.mailbox);
+    let halves = PipeHalves::new();
+    let (mut writer, worker) = (halves.writer, halves.worker);
     assert_eq!(
         writer.read(&mut [0]).unwrap_err().kind(),
         ErrorKind::WouldBlock
     );
-    drop(both.body);
-    assert_eq!(mailbox.rung(), [7]);
+    drop(halves.body);
+    assert_eq!(worker.take_ready(), [7]);
     assert_eq!(writer.read(&mut [0]).unwrap(), 0);
     let sent = writer.send_one(&Bytes::from_static(b"x"));
-    assert!(matches!(sent, Written::Gone(error) if error.kind() == ErrorKind::BrokenPipe));
+    assert!(matches!(sent, Written::Failed(error) if error.kind() == ErrorKind::BrokenPipe));
 }
 
 #[test]
 fn a_body_that_is_dropped_before_the_worker_knows_it_rings_then() {
-    let both = Both::new();
-    let (mut writer, body) = pipe(&both.mailbox, Bytes::new());
+    let halves = PipeHalves::new();
+    let (mut writer, body) = pipe(&halves.worker, Bytes::new());
     drop(body);
-    assert_eq!(both.mailbox.rung(), [0; 0]);
+    assert_eq!(halves.worker.take_ready(), [0; 0]);
     writer.register(9);
-    assert_eq!(both.mailbox.rung(), [9]);
+    assert_eq!(halves.worker.take_ready(), [9]);
 }
 
 #[test]
 fn a_reader_that_ended_is_rung_for_no_more() {
-    let both = Both::new();
-    drop(both.writer);
-    drop(both.body);
-    assert_eq!(both.mailbox.rung(), [0; 0], "its token may be another's");
+    let halves = PipeHalves::new();
+    drop(halves.writer);
+    drop(halves.body);
+    assert_eq!(
+        halves.worker.take_ready(),
+        [0; 0],
+        "its token may be another's"
+    );
 }

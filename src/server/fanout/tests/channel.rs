@@ -10,16 +10,16 @@ fn large(number: usize) -> String {
 
 #[test]
 fn readers_of_a_room_on_every_worker_get_its_messages_and_no_others() {
-    let mut bench = Bench::new(|_| {});
-    let mut other = Bench::of(&bench.app);
+    let mut worker = TestWorker::new(|_| {});
+    let mut other = TestWorker::of(&worker.app);
     let mut clients = [
-        bench.reader("a").1,
+        worker.reader("a").1,
         other.reader("a").1,
         other.reader("b").1,
     ];
-    bench.say("a", "n 1");
-    bench.say("b", "n 2");
-    bench.work();
+    worker.publish("a", "n 1");
+    worker.publish("b", "n 2");
+    worker.work();
     other.work();
     let read: Vec<_> = clients
         .iter_mut()
@@ -30,58 +30,58 @@ fn readers_of_a_room_on_every_worker_get_its_messages_and_no_others() {
 
 #[test]
 fn nothing_is_sent_for_a_room_without_readers() {
-    let mut bench = Bench::new(|_| {});
-    let sent = || bench.app.hub.totals().sent_events;
-    bench.say("b", "n 1");
+    let mut worker = TestWorker::new(|_| {});
+    let sent = || worker.app.hub.totals().sent_events;
+    worker.publish("b", "n 1");
     assert_eq!(sent(), 0);
-    let (token, client) = bench.reader("b");
-    bench.say("b", "n 2");
-    assert_eq!(bench.app.hub.totals().sent_events, 1);
-    bench.hang_up(token, &client);
-    bench.say("b", "n 3");
-    assert_eq!(bench.app.hub.totals().sent_events, 1);
+    let (token, client) = worker.reader("b");
+    worker.publish("b", "n 2");
+    assert_eq!(worker.app.hub.totals().sent_events, 1);
+    worker.hang_up(token, &client);
+    worker.publish("b", "n 3");
+    assert_eq!(worker.app.hub.totals().sent_events, 1);
 }
 
 #[test]
 fn a_large_message_comes_in_its_place_though_history_keeps_nothing() {
-    let mut bench = Bench::new(|config| config.history = 0);
-    let mut client = bench.reader("a").1;
-    bench.say("a", "n 1");
-    bench.say("a", &large(2));
-    bench.say("a", "n 3");
-    bench.work();
+    let mut worker = TestWorker::new(|config| config.history = 0);
+    let mut client = worker.reader("a").1;
+    worker.publish("a", "n 1");
+    worker.publish("a", &large(2));
+    worker.publish("a", "n 3");
+    worker.work();
     assert_eq!(numbers(&text(&mut client)), [1, 2, 3]);
 }
 
 /// Says more large messages than wait in the channel. How many they are.
-fn say_many_large(bench: &Bench) -> usize {
-    let count = 2 * bench.app.config.fanout_large / MAX_INLINE_BYTES;
-    (1..=count).for_each(|n| bench.say("a", &large(n)));
+fn publish_many_large(worker: &TestWorker) -> usize {
+    let count = 2 * worker.app.config.fanout_large / MAX_INLINE_BYTES;
+    (1..=count).for_each(|n| worker.publish("a", &large(n)));
     count
 }
 
 #[test]
 fn more_large_messages_than_the_channel_holds_come_from_history() {
-    let mut bench = Bench::new(|config| config.fanout_large = 100_000);
-    let mut client = bench.reader("a").1;
-    let count = say_many_large(&bench);
-    bench.work();
+    let mut worker = TestWorker::new(|config| config.fanout_large = 100_000);
+    let mut client = worker.reader("a").1;
+    let count = publish_many_large(&worker);
+    worker.work();
     assert_eq!(numbers(&text(&mut client)), (1..=count).collect::<Vec<_>>());
-    assert_eq!(bench.app.hub.totals().replayed, 0, "nobody went back");
+    assert_eq!(worker.app.hub.totals().replayed, 0, "nobody went back");
 }
 
 #[test]
 fn a_large_message_that_history_has_lost_sends_readers_of_its_room_back() {
-    let mut bench = Bench::new(|config| {
+    let mut worker = TestWorker::new(|config| {
         config.history = 2;
         config.fanout_large = 100_000;
     });
-    let (mut loud, mut quiet) = (bench.reader("a").1, bench.reader("b").1);
-    bench.say("b", "n 1");
-    let count = say_many_large(&bench);
-    (1..=2).for_each(|n| bench.say("a", &format!("n {}", count + n)));
-    bench.say("b", "n 2");
-    bench.work();
+    let (mut loud, mut quiet) = (worker.reader("a").1, worker.reader("b").1);
+    worker.publish("b", "n 1");
+    let count = publish_many_large(&worker);
+    (1..=2).for_each(|n| worker.publish("a", &format!("n {}", count + n)));
+    worker.publish("b", "n 2");
+    worker.work();
     let loud = text(&mut loud);
     let read = numbers(&loud);
     assert_eq!(read[read.len() - 2..], [count + 1, count + 2]);
@@ -104,26 +104,26 @@ fn a_large_message_that_history_has_lost_sends_readers_of_its_room_back() {
 
 #[test]
 fn a_large_presence_event_is_the_list_as_it_is_when_it_is_written() {
-    let mut bench = Bench::new(|_| {});
+    let mut worker = TestWorker::new(|_| {});
     let mut watcher = {
-        let (_, client) = bench.add(watch(&bench.app));
+        let (_, client) = worker.add(watch(&worker.app));
         client.wire.borrow_mut().room = usize::MAX;
         client
     };
-    bench.work();
+    worker.work();
     text(&mut watcher);
     // Together more than the channel takes in one event.
     let enter = |number| {
         subscribe(
-            &bench.app,
+            &worker.app,
             &["a"],
             Some(&format!("{number} {}", "n".repeat(28))),
         )
     };
     let mut members: Vec<Subscription> = (0..150).map(enter).collect();
-    bench.app.hub.tick();
+    worker.app.hub.tick();
     members.push(enter(150));
-    bench.work();
+    worker.work();
     let text = text(&mut watcher);
     assert!(text.contains(r#""count":151,"members":["#), "{text}");
     assert_eq!(text.matches(r#""name":"#).count(), 151);
@@ -143,26 +143,26 @@ fn watch(app: &App) -> Subscription {
 
 #[test]
 fn presence_of_many_rooms_pushes_no_message_out_of_the_channel() {
-    let mut bench = Bench::new(|config| config.fanout_queue = 64);
-    let mut client = bench.reader("a").1;
+    let mut worker = TestWorker::new(|config| config.fanout_queue = 64);
+    let mut client = worker.reader("a").1;
     let rooms: Vec<String> = (0..100).map(|number| format!("room{number}")).collect();
     let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
     // A reader of all their presence, who joins them too.
-    let (_, mut watcher) = bench.add(bench.subscribe(&rooms, Some("Alice")));
+    let (_, mut watcher) = worker.add(worker.subscribe(&rooms, Some("Alice")));
     watcher.wire.borrow_mut().room = usize::MAX;
-    bench.work();
-    let _bob = subscribe(&bench.app, &rooms, Some("Bob"));
-    bench.say("a", "n 1");
-    bench.app.hub.tick();
-    let sent = bench.app.hub.totals().sent_events;
+    worker.work();
+    let _bob = subscribe(&worker.app, &rooms, Some("Bob"));
+    worker.publish("a", "n 1");
+    worker.app.hub.tick();
+    let sent = worker.app.hub.totals().sent_events;
     assert!(
         (2..=33).contains(&sent),
         "{sent}: it stops at a quarter, and a slice"
     );
-    while bench.work_once() {
-        bench.app.hub.tick();
+    while worker.work_once() {
+        worker.app.hub.tick();
     }
-    assert_eq!(bench.counts.lags.load(Ordering::Relaxed), 0);
+    assert_eq!(worker.counters.worker_lags.load(Ordering::Relaxed), 0);
     assert_eq!(numbers(&text(&mut client)), [1]);
     let bobs = text(&mut watcher).matches(r#""joined":["#).count();
     assert_eq!(bobs, 100, "each room is announced once");
@@ -170,14 +170,14 @@ fn presence_of_many_rooms_pushes_no_message_out_of_the_channel() {
 
 #[test]
 fn a_worker_with_nothing_live_reads_the_channel_empty() {
-    let mut bench = Bench::new(|config| config.fanout_queue = 4);
-    let mut other = Bench::of(&bench.app);
+    let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
+    let mut other = TestWorker::of(&worker.app);
     let mut client = other.reader("a").1;
     for number in 1..=20 {
-        bench.say("a", &format!("n {number}"));
-        assert!(bench.deliver(), "there is something to read");
+        worker.publish("a", &format!("n {number}"));
+        assert!(worker.deliver(), "there is something to read");
         other.work();
     }
     assert_eq!(numbers(&text(&mut client)), (1..=20).collect::<Vec<_>>());
-    assert_eq!(bench.counts.lags.load(Ordering::Relaxed), 0);
+    assert_eq!(worker.counters.worker_lags.load(Ordering::Relaxed), 0);
 }

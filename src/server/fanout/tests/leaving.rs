@@ -4,104 +4,104 @@ use super::*;
 
 #[test]
 fn a_token_that_is_given_again_is_a_reader_of_its_own() {
-    let mut bench = Bench::new(|_| {});
+    let mut worker = TestWorker::new(|_| {});
     // Without a turn to write, it stays in the queue when it is gone.
-    let (token, client) = bench.add(bench.subscribe(&["a"], None));
-    bench.hang_up(token, &client);
-    let keeper = bench.reader("a");
+    let (token, client) = worker.add(worker.subscribe(&["a"], None));
+    worker.hang_up(token, &client);
+    let keeper = worker.reader("a");
     assert_eq!(keeper.0, token);
-    bench.readers.writable(token);
-    bench.say("a", "n 1");
+    worker.readers.writable(token);
+    worker.publish("a", "n 1");
     let mut keeper = keeper.1;
-    bench.work();
+    worker.work();
     assert_eq!(numbers(&text(&mut keeper)), [1]);
     assert_eq!(keeper.wire.borrow().writes, 1);
 }
 
 #[test]
 fn a_reader_that_the_kernel_gave_up_counts_as_stalled() {
-    let mut bench = Bench::new(|_| {});
-    let (_, written) = bench.reader("a");
+    let mut worker = TestWorker::new(|_| {});
+    let (_, written) = worker.reader("a");
     written.wire.borrow_mut().is_timed_out = true;
-    bench.say("a", "n 1");
-    bench.work();
-    let (token, read) = bench.reader("a");
+    worker.publish("a", "n 1");
+    worker.work();
+    let (token, read) = worker.reader("a");
     read.wire.borrow_mut().is_timed_out = true;
-    bench.readers.readable(token);
-    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 2);
-    assert!(bench.readers.is_empty());
+    worker.readers.readable(token);
+    assert_eq!(worker.app.stalled.load(Ordering::Relaxed), 2);
+    assert!(worker.readers.is_empty());
 }
 
 #[test]
 fn a_write_that_finds_a_reader_gone_leaves_its_group_whole() {
     for gone in 0..3 {
-        let mut bench = Bench::new(|_| {});
-        let mut readers: Vec<(usize, Client)> = (0..3).map(|_| bench.reader("a")).collect();
+        let mut worker = TestWorker::new(|_| {});
+        let mut readers: Vec<(usize, FakeClient)> = (0..3).map(|_| worker.reader("a")).collect();
         readers[gone].1.wire.borrow_mut().is_closed = true;
-        bench.say("a", "n 1");
-        bench.work();
+        worker.publish("a", "n 1");
+        worker.work();
         assert!(readers.remove(gone).1.wire.borrow().is_dropped);
         // Whoever moved to its place is found there.
         let (token, client) = readers.pop().unwrap();
-        bench.hang_up(token, &client);
+        worker.hang_up(token, &client);
         assert!(client.wire.borrow().is_dropped);
-        bench.say("a", "n 2");
-        bench.work();
+        worker.publish("a", "n 2");
+        worker.work();
         assert_eq!(numbers(&text(&mut readers[0].1)), [1, 2]);
     }
 }
 
 #[test]
 fn what_a_client_sends_on_is_thrown_away_and_bounded() {
-    let mut bench = Bench::new(|_| {});
-    let (token, mut client) = bench.reader("a");
+    let mut worker = TestWorker::new(|_| {});
+    let (token, mut client) = worker.reader("a");
     for _ in 0..4 {
         client.wire.borrow_mut().sent = vec![b'x'; 16 * 1024];
-        bench.readers.readable(token);
+        worker.readers.readable(token);
         assert_eq!(client.wire.borrow().sent.len(), 0);
     }
-    bench.say("a", "n 1");
-    bench.work();
+    worker.publish("a", "n 1");
+    worker.work();
     assert_eq!(numbers(&text(&mut client)), [1]);
     client.wire.borrow_mut().sent = vec![b'x'];
-    bench.readers.readable(token);
+    worker.readers.readable(token);
     assert!(client.wire.borrow().is_dropped);
 }
 
 #[test]
 fn when_all_have_left_nothing_is_kept() {
-    let mut bench = Bench::new(|_| {});
+    let mut worker = TestWorker::new(|_| {});
     let names: Vec<String> = (0..500).map(|n| format!("n{n}")).collect();
-    let readers: Vec<(usize, Client)> = names
+    let readers: Vec<(usize, FakeClient)> = names
         .iter()
         .map(|name| {
-            let subscription = bench.subscribe(&["a", name], Some(name));
-            let (token, client) = bench.add(subscription);
+            let subscription = worker.subscribe(&["a", name], Some(name));
+            let (token, client) = worker.add(subscription);
             client.wire.borrow_mut().room = usize::MAX;
             (token, client)
         })
         .collect();
-    bench.work();
-    bench.say("a", "x");
-    bench.work();
-    assert_eq!(bench.load.load(Ordering::Relaxed), 500);
+    worker.work();
+    worker.publish("a", "x");
+    worker.work();
+    assert_eq!(worker.load.load(Ordering::Relaxed), 500);
     for (token, client) in &readers {
-        bench.hang_up(*token, client);
+        worker.hang_up(*token, client);
     }
-    assert!(bench.readers.is_empty());
-    assert_eq!(bench.readers.capacity(), 0);
+    assert!(worker.readers.is_empty());
+    assert_eq!(worker.readers.table.capacity(), 0);
     assert_eq!(
-        (bench.load.load(Ordering::Relaxed), bench.tasks.len()),
+        (worker.load.load(Ordering::Relaxed), worker.tasks.len()),
         (0, 0)
     );
-    assert_eq!(bench.app.hub.readers(), 0);
+    assert_eq!(worker.app.hub.readers(), 0);
 }
 
 #[test]
-fn a_parked_reader_is_small() {
-    use super::super::live::Live;
-    let (parked, place) = (size_of::<Live<Transport>>(), readers::PLACE_BYTES);
-    assert!(parked <= 48, "{parked} bytes");
+fn a_live_reader_is_small() {
+    use super::super::live::LiveReader;
+    let (live, slot) = (size_of::<LiveReader<Transport>>(), reader_table::SLOT_BYTES);
+    assert!(live <= 48, "{live} bytes");
     // With its places among all connections and among its address's streams.
-    assert!(place <= 144, "{place} bytes");
+    assert!(slot <= 144, "{slot} bytes");
 }

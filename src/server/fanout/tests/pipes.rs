@@ -5,48 +5,49 @@ use std::pin::Pin;
 use http_body::Body as _;
 
 use super::super::pipe::{PipeWriter, pipe};
+use super::super::socket::WorkerWaker;
 use super::*;
 
 /// A worker with pipes, and hyper's part of it.
 pub(super) struct Pipes {
-    pub(super) bench: Bench<PipeWriter>,
-    mailbox: Arc<Mailbox>,
+    pub(super) worker: TestWorker<PipeWriter>,
+    waker: Arc<WorkerWaker>,
     _poll: mio::Poll,
 }
 
 impl Pipes {
     pub(super) fn of(app: &Arc<App>) -> Self {
         let poll = mio::Poll::new().unwrap();
-        let mailbox = Mailbox::new(poll.registry(), mio::Token(0)).unwrap();
+        let waker = WorkerWaker::new(poll.registry(), mio::Token(0)).unwrap();
         Self {
-            bench: Bench::of(app),
-            mailbox: Arc::new(mailbox),
+            worker: TestWorker::of(app),
+            waker: Arc::new(waker),
             _poll: poll,
         }
     }
 
     pub(super) fn open(&mut self, subscription: Subscription) -> PipeBody {
-        let stream = StreamHandoff::without_request(&self.bench.app, subscription);
-        let (mut writer, body) = pipe(&self.mailbox, stream.hello.text());
-        writer.register(self.bench.readers.next_token());
+        let stream = StreamHandoff::without_request(&self.worker.app, subscription);
+        let (mut writer, body) = pipe(&self.waker, stream.hello.text());
+        writer.register(self.worker.readers.next_token());
         let first = Bytes::new();
-        self.bench.add_socket(writer, Handoff { first, stream });
+        self.worker.add_socket(writer, Handoff { first, stream });
         body
     }
 
     /// What the pipes rang for.
     pub(super) fn notice(&mut self) {
-        for token in self.mailbox.rung() {
-            self.bench.readers.writable(token);
-            self.bench.readers.readable(token);
+        for token in self.waker.take_ready() {
+            self.worker.readers.writable(token);
+            self.worker.readers.readable(token);
         }
     }
 
     /// Everything that the worker can do, while hyper takes all that there is.
-    fn read_all(&mut self, body: &mut PipeBody) -> (String, Option<Cut>) {
+    fn read_all(&mut self, body: &mut PipeBody) -> (String, Option<StreamCut>) {
         let mut text = Vec::new();
         loop {
-            let more = self.bench.work_once();
+            let more = self.worker.work_once();
             match take(body) {
                 Some(Ok(bytes)) if !bytes.is_empty() => text.extend(bytes),
                 Some(Err(cut)) => return (String::from_utf8(text).unwrap(), Some(cut)),
@@ -59,7 +60,7 @@ impl Pipes {
 }
 
 /// What a body has now; `None` after its end.
-pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, Cut>> {
+pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, StreamCut>> {
     let mut cx = Context::from_waker(Waker::noop());
     match Pin::new(body).poll_frame(&mut cx) {
         Poll::Ready(frame) => {
@@ -72,14 +73,14 @@ pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, Cut>> {
 /// A server whose room `a` holds more than a pipe, and a worker.
 fn with_history() -> Pipes {
     let app = Arc::new(App::new(Config::default()).unwrap());
-    (1..=100).for_each(|number| say(&app, "a", &format!("n {number} {}", "x".repeat(1000))));
+    (1..=100).for_each(|number| publish(&app, "a", &format!("n {number} {}", "x".repeat(1000))));
     Pipes::of(&app)
 }
 
 #[test]
 fn a_body_has_the_events_and_no_chunks() {
     let mut pipes = with_history();
-    let mut body = pipes.open(from_the_start(&pipes.bench.app));
+    let mut body = pipes.open(from_the_start(&pipes.worker.app));
     let first = take(&mut body).unwrap().unwrap();
     let first = String::from_utf8(first).unwrap();
     assert!(first.starts_with("retry: ") && first.contains("\nevent: hello\n"));
@@ -90,7 +91,7 @@ fn a_body_has_the_events_and_no_chunks() {
     let (text, cut) = pipes.read_all(&mut body);
     assert_eq!(numbers(&text), (1..=100).collect::<Vec<_>>());
     assert!(text.ends_with("}\n\n") && !text.contains('\r'), "{text}");
-    say(&pipes.bench.app, "a", "n 101");
+    publish(&pipes.worker.app, "a", "n 101");
     assert_eq!(numbers(&pipes.read_all(&mut body).0), [101]);
     assert_eq!(cut, None);
 }
@@ -100,70 +101,70 @@ fn a_body_may_be_dropped_at_every_point() {
     let points: [fn(&mut Pipes, &mut PipeBody); 6] = [
         |_, _| {},
         |_, body| drop(take(body)),
-        |pipes, _| pipes.bench.work(),
+        |pipes, _| pipes.worker.work(),
         |pipes, body| {
-            pipes.bench.work();
+            pipes.worker.work();
             drop(take(body));
-            pipes.bench.work_once();
+            pipes.worker.work_once();
         },
         |pipes, body| drop(pipes.read_all(body)),
         |pipes, body| {
             drop(pipes.read_all(body));
-            say(&pipes.bench.app, "a", "live");
-            pipes.bench.deliver();
+            publish(&pipes.worker.app, "a", "live");
+            pipes.worker.deliver();
         },
     ];
     for (number, reach) in points.into_iter().enumerate() {
         let mut pipes = with_history();
-        let mut body = pipes.open(from_the_start(&pipes.bench.app));
+        let mut body = pipes.open(from_the_start(&pipes.worker.app));
         reach(&mut pipes, &mut body);
         drop(body);
         pipes.notice();
-        pipes.bench.work();
-        assert!(pipes.bench.readers.is_empty(), "point {number}");
-        assert_eq!(pipes.bench.app.hub.readers(), 0, "point {number}");
+        pipes.worker.work();
+        assert!(pipes.worker.readers.is_empty(), "point {number}");
+        assert_eq!(pipes.worker.app.hub.readers(), 0, "point {number}");
     }
 }
 
 #[test]
 fn a_drain_in_the_middle_of_a_replay_sends_all_of_it_and_bye() {
     let mut pipes = with_history();
-    let mut body = pipes.open(from_the_start(&pipes.bench.app));
-    pipes.bench.work();
+    let mut body = pipes.open(from_the_start(&pipes.worker.app));
+    pipes.worker.work();
     let mut text = String::from_utf8(take(&mut body).unwrap().unwrap()).unwrap();
     assert!(numbers(&text).len() < 10, "a piece is bounded");
-    pipes.bench.app.draining.begin(Duration::ZERO);
-    pipes.bench.tick(Duration::from_millis(1));
+    pipes.worker.app.draining.begin(Duration::ZERO);
+    pipes.worker.tick(Duration::from_millis(1));
     pipes.notice();
     let (rest, cut) = pipes.read_all(&mut body);
     text.push_str(&rest);
     assert_eq!(numbers(&text), (1..=100).collect::<Vec<_>>());
     assert!(text.contains("event: bye\n"), "{rest}");
     assert_eq!((cut, take(&mut body)), (None, None), "a clean end");
-    assert!(pipes.bench.readers.is_empty());
+    assert!(pipes.worker.readers.is_empty());
 }
 
 #[test]
 fn a_body_that_is_not_read_is_left_to_its_connection() {
     let mut pipes = with_history();
-    let mut body = pipes.open(from_the_start(&pipes.bench.app));
-    pipes.bench.work();
+    let mut body = pipes.open(from_the_start(&pipes.worker.app));
+    pipes.worker.work();
     // A large event takes a slow client longer than that.
-    let stall = pipes.bench.app.config.limits.stall;
-    let tick = tick(&pipes.bench.app.config);
+    let stall = pipes.worker.app.config.limits.stall;
+    let tick = tick_interval(&pipes.worker.app.config);
     for _ in 0..=stall.as_millis() / tick.as_millis() + 1 {
-        pipes.bench.tick(tick);
+        pipes.worker.tick(tick);
     }
     let (text, cut) = pipes.read_all(&mut body);
     assert_eq!((numbers(&text).len(), cut), (100, None));
-    assert_eq!(pipes.bench.app.stalled.load(Ordering::Relaxed), 0);
+    assert_eq!(pipes.worker.app.stalled.load(Ordering::Relaxed), 0);
 }
 
 #[test]
 fn a_worker_that_ends_cuts_its_bodies() {
     let mut pipes = with_history();
-    let mut body = pipes.open(subscribe(&pipes.bench.app, &["a"], None));
+    let mut body = pipes.open(subscribe(&pipes.worker.app, &["a"], None));
     drop(pipes.read_all(&mut body));
     drop(pipes);
-    assert_eq!(take(&mut body), Some(Err(Cut)));
+    assert_eq!(take(&mut body), Some(Err(StreamCut)));
 }

@@ -14,10 +14,10 @@ const BUFFERED: usize = 500;
 
 /// Streams written by a worker to sockets that take any number of bytes.
 struct Workers {
-    bench: Bench,
-    clients: HashMap<usize, (usize, Client)>,
+    worker: TestWorker,
+    clients: HashMap<usize, (usize, FakeClient)>,
     /// Clients that hung up, which nobody noticed yet.
-    gone: Vec<(usize, Client)>,
+    gone: Vec<(usize, FakeClient)>,
 }
 
 impl Workers {
@@ -25,7 +25,7 @@ impl Workers {
     fn notice(&mut self) {
         for (token, client) in self.gone.drain(..) {
             if !client.wire.borrow().is_dropped {
-                self.bench.readers.readable(token);
+                self.worker.readers.readable(token);
             }
             assert!(client.wire.borrow().is_dropped);
         }
@@ -35,14 +35,14 @@ impl Workers {
 impl Transport for Workers {
     fn of(app: &Arc<App>) -> Self {
         Self {
-            bench: Bench::of(app),
+            worker: TestWorker::of(app),
             clients: HashMap::new(),
             gone: Vec::new(),
         }
     }
 
     fn open(&mut self, reader: usize, subscription: Subscription) {
-        self.clients.insert(reader, self.bench.add(subscription));
+        self.clients.insert(reader, self.worker.add(subscription));
     }
 
     fn close(&mut self, reader: usize) {
@@ -56,19 +56,19 @@ impl Transport for Workers {
         let (token, client) = &self.clients[&reader];
         if !client.wire.borrow().is_dropped {
             client.wire.borrow_mut().sent = b"GET / HTTP/1.1".to_vec();
-            self.bench.readers.readable(*token);
+            self.worker.readers.readable(*token);
             assert!(client.wire.borrow().sent.is_empty());
         }
     }
 
     fn work(&mut self) {
-        self.bench.work_once();
+        self.worker.work_once();
         self.notice();
     }
 
     fn pass(&mut self, time: Duration) {
         self.notice();
-        self.bench.tick(time);
+        self.worker.tick(time);
     }
 
     fn has_ended(&self, reader: usize) -> bool {
@@ -81,10 +81,10 @@ impl Transport for Workers {
             return client.text();
         }
         client.wire.borrow_mut().room = most;
-        self.bench.readers.writable(*token);
+        self.worker.readers.writable(*token);
         match most {
-            usize::MAX => self.bench.work(),
-            _ => drop(self.bench.readers.catch_up(1, self.bench.now)),
+            usize::MAX => self.worker.work(),
+            _ => drop(self.worker.readers.catch_up(1, self.worker.now)),
         }
         // The kernel buffers some, so that a later write breaks off in an event.
         let room = client.wire.borrow().room.min(BUFFERED);
@@ -128,12 +128,12 @@ impl Transport for Bodies {
 
     fn work(&mut self) {
         self.pipes.notice();
-        self.pipes.bench.work_once();
+        self.pipes.worker.work_once();
     }
 
     fn pass(&mut self, time: Duration) {
         self.pipes.notice();
-        self.pipes.bench.tick(time);
+        self.pipes.worker.tick(time);
     }
 
     fn has_ended(&self, reader: usize) -> bool {
@@ -147,7 +147,7 @@ impl Transport for Bodies {
             return read;
         }
         loop {
-            let more = self.pipes.bench.work_once();
+            let more = self.pipes.worker.work_once();
             let piece = self.poll_body(reader, most);
             if !more && piece.is_empty() {
                 return read;

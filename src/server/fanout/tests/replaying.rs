@@ -11,19 +11,19 @@ const SECOND: Duration = Duration::from_secs(1);
 const ONE_LOOK: usize = 64 * 1024 + 2048;
 
 /// Publishes so many messages of about 1 KiB in room `a`.
-fn fill(bench: &Bench, messages: usize) {
+fn fill(worker: &TestWorker, messages: usize) {
     let long = "x".repeat(850);
-    (1..=messages).for_each(|n| bench.say("a", &format!("n {n} {long}")));
+    (1..=messages).for_each(|n| worker.publish("a", &format!("n {n} {long}")));
 }
 
-fn budget(bench: &Bench, rate: usize, burst: usize) -> ReplayBudget {
+fn budget(worker: &TestWorker, rate: usize, burst: usize) -> ReplayBudget {
     let rate = NonZeroUsize::new(rate).unwrap();
-    ReplayBudget::new([Arc::new(ReplayBucket::new(rate, burst, bench.now))])
+    ReplayBudget::new([Arc::new(ReplayBucket::new(rate, burst, worker.now))])
 }
 
 /// A reader of all that was published in room `a`, which draws on `budget`.
-fn returning(bench: &mut Bench, budget: &ReplayBudget) -> (usize, Client) {
-    let (token, client) = bench.add(paced(&bench.app, budget));
+fn returning(worker: &mut TestWorker, budget: &ReplayBudget) -> (usize, FakeClient) {
+    let (token, client) = worker.add(paced(&worker.app, budget));
     client.wire.borrow_mut().room = usize::MAX;
     (token, client)
 }
@@ -35,21 +35,21 @@ pub(in super::super) fn paced(app: &App, budget: &ReplayBudget) -> Subscription 
     subscription
 }
 
-fn waiting(bench: &Bench) -> usize {
-    bench.app.hub.totals().replays_waiting
+fn waiting(worker: &TestWorker) -> usize {
+    worker.app.hub.totals().replays_waiting
 }
 
 #[test]
 fn readers_that_share_a_budget_get_its_burst_and_its_rate_and_all_messages() {
-    let mut bench = Bench::new(|_| {});
-    fill(&bench, 500);
+    let mut worker = TestWorker::new(|_| {});
+    fill(&worker, 500);
     let (rate, burst) = (64 * 1024, 128 * 1024);
-    let budget = budget(&bench, rate, burst);
-    let mut clients: Vec<Client> = (0..3).map(|_| returning(&mut bench, &budget).1).collect();
+    let budget = budget(&worker, rate, burst);
+    let mut clients: Vec<FakeClient> = (0..3).map(|_| returning(&mut worker, &budget).1).collect();
     let mut got = vec![String::new(); 3];
     let mut elapsed = 0;
     loop {
-        bench.work();
+        worker.work();
         for (got, client) in got.iter_mut().zip(&mut clients) {
             *got += &text(client);
         }
@@ -62,12 +62,12 @@ fn readers_that_share_a_budget_get_its_burst_and_its_rate_and_all_messages() {
         if got.iter().all(|got| numbers(got).len() == 500) {
             break;
         }
-        assert!(waiting(&bench) > 0 && elapsed < 30, "{elapsed} s");
-        bench.pass(SECOND);
+        assert!(waiting(&worker) > 0 && elapsed < 30, "{elapsed} s");
+        worker.pass(SECOND);
         elapsed += 1;
     }
     assert!(elapsed > 15, "1.5 MB took {elapsed} s");
-    assert_eq!(waiting(&bench), 0);
+    assert_eq!(waiting(&worker), 0);
     for got in &got {
         assert_eq!(numbers(got), (1..=500).collect::<Vec<_>>());
     }
@@ -75,42 +75,42 @@ fn readers_that_share_a_budget_get_its_burst_and_its_rate_and_all_messages() {
 
 #[test]
 fn a_reader_that_waits_delays_no_live_reader_and_gets_what_was_published_meanwhile() {
-    let mut bench = Bench::new(|_| {});
-    fill(&bench, 200);
-    let budget = budget(&bench, 16 * 1024, 0);
-    let mut live = bench.reader("a").1;
-    let mut paced = returning(&mut bench, &budget).1;
-    bench.work();
+    let mut worker = TestWorker::new(|_| {});
+    fill(&worker, 200);
+    let budget = budget(&worker, 16 * 1024, 0);
+    let mut live = worker.reader("a").1;
+    let mut paced = returning(&mut worker, &budget).1;
+    worker.work();
     let mut got = text(&mut paced);
     for n in 201..=230 {
-        bench.say("a", &format!("n {n}"));
-        bench.work();
+        worker.publish("a", &format!("n {n}"));
+        worker.work();
         assert_eq!(numbers(&text(&mut live)), [n]);
-        bench.pass(SECOND);
+        worker.pass(SECOND);
         got += &text(&mut paced);
     }
     assert_eq!(numbers(&got), (1..=230).collect::<Vec<_>>());
-    bench.say("a", "n 231");
-    bench.work();
+    worker.publish("a", "n 231");
+    worker.work();
     assert_eq!(numbers(&text(&mut paced)), [231], "it is live");
 }
 
 #[test]
 fn a_reader_that_waits_is_pinged_and_not_closed_as_stalled() {
-    let mut bench = Bench::new(|config| {
+    let mut worker = TestWorker::new(|config| {
         config.ping = Duration::from_secs(15);
         config.limits.stall = Duration::from_secs(30);
     });
-    fill(&bench, 150);
-    let budget = budget(&bench, 1024, 0);
-    let mut paced = returning(&mut bench, &budget).1;
-    bench.work();
+    fill(&worker, 150);
+    let budget = budget(&worker, 1024, 0);
+    let mut paced = returning(&mut worker, &budget).1;
+    worker.work();
     let mut got = text(&mut paced);
     let first = numbers(&got).len();
     assert!((50..100).contains(&first), "{first}");
     let mut silence = 0;
     for _ in 0..60 {
-        bench.pass(SECOND);
+        worker.pass(SECOND);
         match &*text(&mut paced) {
             "" => silence += 1,
             "event: ping\ndata:\n\n" => silence = 0,
@@ -119,82 +119,86 @@ fn a_reader_that_waits_is_pinged_and_not_closed_as_stalled() {
         assert!(silence <= 15);
     }
     for _ in 0..90 {
-        bench.pass(SECOND);
+        worker.pass(SECOND);
         got += &text(&mut paced);
     }
     assert_eq!(numbers(&got), (1..=150).collect::<Vec<_>>());
-    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 0);
+    assert_eq!(worker.app.stalled.load(Ordering::Relaxed), 0);
 }
 
 #[test]
 fn a_reader_without_anything_to_replay_does_not_wait() {
-    let mut bench = Bench::new(|_| {});
-    fill(&bench, 100);
-    let budget = budget(&bench, 1024, 0);
-    let (_, _paced) = returning(&mut bench, &budget);
-    bench.work();
-    assert_eq!(waiting(&bench), 1);
-    let mut subscription = bench.subscribe(&["a"], None);
+    let mut worker = TestWorker::new(|_| {});
+    fill(&worker, 100);
+    let budget = budget(&worker, 1024, 0);
+    let (_, _paced) = returning(&mut worker, &budget);
+    worker.work();
+    assert_eq!(waiting(&worker), 1);
+    let mut subscription = worker.subscribe(&["a"], None);
     subscription.pace(budget);
-    let (_, mut client) = bench.add(subscription);
+    let (_, mut client) = worker.add(subscription);
     client.wire.borrow_mut().room = usize::MAX;
-    bench.work();
-    bench.say("a", "n 101");
-    bench.work();
+    worker.work();
+    worker.publish("a", "n 101");
+    worker.work();
     assert_eq!(numbers(&text(&mut client)), [101]);
 }
 
 #[test]
 fn a_slow_socket_spends_only_what_it_takes() {
-    let mut bench = Bench::new(|_| {});
-    fill(&bench, 60);
-    let budget = budget(&bench, 1024, 70 * 1024);
-    let (token, mut slow) = returning(&mut bench, &budget);
+    let mut worker = TestWorker::new(|_| {});
+    fill(&worker, 60);
+    let budget = budget(&worker, 1024, 70 * 1024);
+    let (token, mut slow) = returning(&mut worker, &budget);
     let mut got = String::new();
     for _ in 0..200 {
         slow.wire.borrow_mut().room = 500;
-        bench.readers.writable(token);
-        bench.work();
+        worker.readers.writable(token);
+        worker.work();
         got += &text(&mut slow);
     }
     assert_eq!(numbers(&got), (1..=60).collect::<Vec<_>>());
-    assert_eq!(waiting(&bench), 0);
+    assert_eq!(waiting(&worker), 0);
 }
 
 #[test]
 fn a_reader_that_hangs_up_while_it_waits_gives_its_budget_back() {
-    let mut bench = Bench::new(|_| {});
-    fill(&bench, 100);
-    let budget = budget(&bench, 64 * 1024, 0);
-    let (_, mut first) = returning(&mut bench, &budget);
-    bench.work();
+    let mut worker = TestWorker::new(|_| {});
+    fill(&worker, 100);
+    let budget = budget(&worker, 64 * 1024, 0);
+    let (_, mut first) = returning(&mut worker, &budget);
+    worker.work();
     for _ in 0..20 {
-        let (token, client) = returning(&mut bench, &budget);
-        bench.work();
-        bench.hang_up(token, &client);
+        let (token, client) = returning(&mut worker, &budget);
+        worker.work();
+        worker.hang_up(token, &client);
     }
-    assert_eq!(waiting(&bench), 1);
-    bench.pass(2 * SECOND);
+    assert_eq!(waiting(&worker), 1);
+    worker.pass(2 * SECOND);
     let got = text(&mut first);
     assert_eq!(numbers(&got), (1..=100).collect::<Vec<_>>());
-    assert_eq!(bench.readers.first_pause(), None, "nobody is waited for");
+    assert_eq!(
+        worker.readers.table.first_pause(),
+        None,
+        "nobody is waited for"
+    );
 }
 
 #[test]
 fn a_reader_that_waits_when_the_server_drains_gets_everything_and_bye() {
-    let mut bench = Bench::new(|_| {});
-    fill(&bench, 200);
-    let budget = budget(&bench, 1024, 0);
-    let mut paced = returning(&mut bench, &budget).1;
-    bench.work();
+    let mut worker = TestWorker::new(|_| {});
+    fill(&worker, 200);
+    let budget = budget(&worker, 1024, 0);
+    let mut paced = returning(&mut worker, &budget).1;
+    worker.work();
     let mut got = text(&mut paced);
-    assert_eq!(waiting(&bench), 1);
-    bench.app.draining.begin(Duration::ZERO);
-    bench.readers.drain(bench.now);
-    bench.readers.end_due(64, bench.now);
-    bench.work();
+    assert_eq!(waiting(&worker), 1);
+    worker.app.draining.begin(Duration::ZERO);
+    worker.readers.drain(worker.now);
+    worker.readers.end_due(64, worker.now);
+    worker.work();
     got += &text(&mut paced);
     assert_eq!(numbers(&got), (1..=200).collect::<Vec<_>>());
     assert!(got.contains("event: bye\n") && paced.is_at_end);
-    assert_eq!(waiting(&bench), 0);
+    assert_eq!(waiting(&worker), 0);
 }

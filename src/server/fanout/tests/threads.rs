@@ -34,7 +34,7 @@ impl Threads {
         let peer = std::net::IpAddr::from([127, 0, 0, 1]);
         let connection = self.app.admission.connect(peer, &self.app.config.access);
         self.fanout
-            .take(socket, handoff(&self.app), connection.unwrap(), &self.tasks);
+            .add_socket(socket, handoff(&self.app), connection.unwrap(), &self.tasks);
         client
     }
 
@@ -141,7 +141,7 @@ fn workers_that_sleep_are_woken_by_their_end() {
 }
 
 /// Reads a body of a worker's until `end` comes, or it is cut.
-fn read_body(body: &mut PipeBody, end: &str) -> Result<(), Cut> {
+fn read_body(body: &mut PipeBody, end: &str) -> Result<(), StreamCut> {
     let mut text = String::new();
     let read = async {
         while !text.contains(end) {
@@ -163,17 +163,17 @@ fn read_body(body: &mut PipeBody, end: &str) -> Result<(), Cut> {
 #[test]
 fn a_panic_cuts_the_bodies_of_that_worker_and_the_next_ones_are_served() {
     let threads = Threads::start(1);
-    let take = || threads.fanout.take_body(handoff(&threads.app).stream);
+    let take = || threads.fanout.add_body(handoff(&threads.app).stream);
     let mut body = take();
     // The hello is there before the worker is.
-    say(&threads.app, "a", "x");
+    publish(&threads.app, "a", "x");
     read_body(&mut body, "event: update\n").unwrap();
     let mailbox = &threads.fanout.mailboxes[0];
-    mailbox.has_bug.store(true, Ordering::Relaxed);
-    mailbox.ring();
-    assert_eq!(read_body(&mut body, "never"), Err(Cut));
+    mailbox.panics_next.store(true, Ordering::Relaxed);
+    mailbox.waker.notify();
+    assert_eq!(read_body(&mut body, "never"), Err(StreamCut));
     let mut next = take();
-    say(&threads.app, "a", "x");
+    publish(&threads.app, "a", "x");
     read_body(&mut next, "event: update\n").unwrap();
     drop((body, next));
     threads.until_no_reader();
@@ -184,8 +184,8 @@ fn a_stopped_fanout_cuts_bodies_that_no_worker_has_taken() {
     let threads = Threads::start(1);
     threads.fanout.stop();
     let stream = handoff(&threads.app).stream;
-    let mut body = threads.fanout.take_body(stream);
-    assert_eq!(read_body(&mut body, "never"), Err(Cut));
+    let mut body = threads.fanout.add_body(stream);
+    assert_eq!(read_body(&mut body, "never"), Err(StreamCut));
     threads.until_no_reader();
 }
 
@@ -195,12 +195,12 @@ fn a_panic_ends_nobody_but_the_readers_of_that_worker() {
     let (mut first, mut second) = (threads.readers(1), threads.readers(1));
     assert_eq!(threads.loads(), [1, 1]);
     let mailbox = &threads.fanout.mailboxes[0];
-    mailbox.has_bug.store(true, Ordering::Relaxed);
-    mailbox.ring();
+    mailbox.panics_next.store(true, Ordering::Relaxed);
+    mailbox.waker.notify();
     assert_eq!(first[0].read(&mut [0]).unwrap(), 0, "it is closed");
     // Who comes next comes to the same worker, and is served.
     first = threads.readers(1);
-    say(&threads.app, "a", "x");
+    publish(&threads.app, "a", "x");
     for client in first.iter_mut().chain(&mut second) {
         read_to(client, "event: update\n");
     }

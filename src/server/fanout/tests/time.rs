@@ -6,46 +6,46 @@ use super::*;
 
 #[test]
 fn one_reader_that_takes_nothing_changes_nothing_for_the_others_and_is_let_go() {
-    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
-    let (stuck, mut other) = (bench.reader("a").1, bench.reader("a").1);
+    let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
+    let (stuck, mut other) = (worker.reader("a").1, worker.reader("a").1);
     stuck.wire.borrow_mut().room = 7;
     for n in 1..=20 {
-        bench.say("a", &format!("n {n}"));
-        bench.pass(Duration::from_secs(1));
+        worker.publish("a", &format!("n {n}"));
+        worker.pass(Duration::from_secs(1));
         assert_eq!(numbers(&text(&mut other)), [n]);
     }
-    bench.pass(Duration::from_secs(9));
+    worker.pass(Duration::from_secs(9));
     assert!(!stuck.wire.borrow().is_dropped);
-    bench.pass(Duration::from_secs(2));
+    worker.pass(Duration::from_secs(2));
     assert!(stuck.wire.borrow().is_dropped && stuck.wire.borrow().is_abandoned);
-    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 1);
-    assert_eq!(bench.app.hub.readers(), 1);
+    assert_eq!(worker.app.stalled.load(Ordering::Relaxed), 1);
+    assert_eq!(worker.app.hub.readers(), 1);
 }
 
 #[test]
 fn a_reader_that_takes_a_little_is_kept() {
-    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
-    let (token, slow) = bench.reader("a");
+    let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
+    let (token, slow) = worker.reader("a");
     slow.wire.borrow_mut().room = 0;
-    bench.say("a", &"x".repeat(100));
+    worker.publish("a", &"x".repeat(100));
     for _ in 0..10 {
-        bench.pass(Duration::from_secs(20));
+        worker.pass(Duration::from_secs(20));
         slow.wire.borrow_mut().room = 1;
-        bench.readers.writable(token);
-        bench.work();
+        worker.readers.writable(token);
+        worker.work();
     }
     assert!(!slow.wire.borrow().is_dropped);
-    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 0);
+    assert_eq!(worker.app.stalled.load(Ordering::Relaxed), 0);
 }
 
 #[test]
 fn pings_come_before_they_must_and_not_all_at_once() {
-    let mut bench = Bench::new(|config| config.ping = Duration::from_secs(16));
-    let mut clients: Vec<Client> = (0..1000).map(|_| bench.reader("a").1).collect();
-    let step = tick(&bench.app.config);
+    let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(16));
+    let mut clients: Vec<FakeClient> = (0..1000).map(|_| worker.reader("a").1).collect();
+    let step = tick_interval(&worker.app.config);
     let (mut silence, mut pinged) = (Duration::ZERO, BTreeSet::new());
     while pinged.len() < clients.len() {
-        bench.pass(step);
+        worker.pass(step);
         silence += step;
         let before = pinged.len();
         for (number, client) in clients.iter_mut().enumerate() {
@@ -67,26 +67,26 @@ fn pings_come_before_they_must_and_not_all_at_once() {
 
 #[test]
 fn nobody_is_pinged_to_whom_something_was_said() {
-    let mut bench = Bench::new(|config| config.ping = Duration::from_secs(15));
-    let mut client = bench.reader("a").1;
+    let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(15));
+    let mut client = worker.reader("a").1;
     for n in 1..=10 {
-        bench.pass(Duration::from_secs(10));
-        bench.say("a", &format!("n {n}"));
-        bench.work();
+        worker.pass(Duration::from_secs(10));
+        worker.publish("a", &format!("n {n}"));
+        worker.work();
         assert!(!text(&mut client).contains("ping"));
     }
 }
 
 #[test]
 fn a_ping_that_breaks_off_is_made_whole() {
-    let mut bench = Bench::new(|config| config.ping = Duration::from_secs(15));
-    let (token, mut client) = bench.reader("a");
+    let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(15));
+    let (token, mut client) = worker.reader("a");
     client.wire.borrow_mut().room = 3;
-    bench.pass(Duration::from_secs(15));
-    bench.say("a", "n 1");
+    worker.pass(Duration::from_secs(15));
+    worker.publish("a", "n 1");
     client.wire.borrow_mut().room = usize::MAX;
-    bench.readers.writable(token);
-    bench.work();
+    worker.readers.writable(token);
+    worker.work();
     let text = text(&mut client);
     assert!(text.starts_with("event: ping\ndata:\n\nid: "), "{text}");
     assert_eq!(numbers(&text), [1]);
@@ -94,51 +94,51 @@ fn a_ping_that_breaks_off_is_made_whole() {
 
 #[test]
 fn a_reader_that_does_not_even_take_pings_is_let_go() {
-    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
-    let (_, client) = bench.reader("a");
+    let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
+    let (_, client) = worker.reader("a");
     client.wire.borrow_mut().room = 0;
     for _ in 0..5 {
-        bench.pass(Duration::from_secs(8));
+        worker.pass(Duration::from_secs(8));
     }
     assert!(
         !client.wire.borrow().is_dropped,
         "24 s after the first ping"
     );
-    bench.pass(Duration::from_secs(8));
+    worker.pass(Duration::from_secs(8));
     assert!(client.wire.borrow().is_dropped);
-    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 1);
+    assert_eq!(worker.app.stalled.load(Ordering::Relaxed), 1);
 }
 
 #[test]
 fn what_happens_in_one_room_delays_no_ping_in_another() {
-    let mut bench = Bench::new(|config| config.fanout_queue = 4);
-    let mut quiet = bench.reader("b").1;
-    let _busy = bench.reader("a");
+    let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
+    let mut quiet = worker.reader("b").1;
+    let _busy = worker.reader("a");
     for _ in 0..2 {
-        bench.pass(Duration::from_secs(7));
+        worker.pass(Duration::from_secs(7));
         // More than the channel holds.
-        (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
-        bench.work();
+        (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
+        worker.work();
     }
-    bench.pass(Duration::from_secs(1));
+    worker.pass(Duration::from_secs(1));
     assert_eq!(text(&mut quiet), "event: ping\ndata:\n\n");
 }
 
 #[test]
 fn nobody_is_let_go_for_a_time_in_which_the_server_itself_stood_still() {
-    let mut bench = Bench::new(|config| config.limits.stall = Duration::from_secs(30));
-    let (token, client) = bench.reader("a");
+    let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
+    let (token, client) = worker.reader("a");
     client.wire.borrow_mut().room = 0;
-    bench.say("a", "n 1");
-    bench.work();
-    bench.pass(Duration::from_secs(3600));
+    worker.publish("a", "n 1");
+    worker.work();
+    worker.pass(Duration::from_secs(3600));
     assert!(!client.wire.borrow().is_dropped);
     client.wire.borrow_mut().room = usize::MAX;
-    bench.readers.writable(token);
+    worker.readers.writable(token);
     // It waits for its turn.
-    bench.now += Duration::from_secs(10);
-    bench.readers.tick(bench.now);
+    worker.now += Duration::from_secs(10);
+    worker.readers.tick(worker.now);
     assert!(!client.wire.borrow().is_dropped);
-    bench.work();
-    assert_eq!(bench.app.stalled.load(Ordering::Relaxed), 0);
+    worker.work();
+    assert_eq!(worker.app.stalled.load(Ordering::Relaxed), 0);
 }

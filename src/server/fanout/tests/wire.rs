@@ -35,9 +35,9 @@ pub(super) struct Wire {
 
 /// The server's end.
 #[derive(Debug)]
-pub(super) struct Fake(pub(super) Rc<RefCell<Wire>>);
+pub(super) struct FakeSocket(pub(super) Rc<RefCell<Wire>>);
 
-impl Read for Fake {
+impl Read for FakeSocket {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         if wire.is_timed_out {
@@ -53,7 +53,7 @@ impl Read for Fake {
     }
 }
 
-impl Write for Fake {
+impl Write for FakeSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         if wire.is_timed_out {
@@ -78,7 +78,7 @@ impl Write for Fake {
     }
 }
 
-impl Socket for Fake {
+impl Socket for FakeSocket {
     fn framing(&self) -> Framing {
         Framing::Chunked
     }
@@ -104,7 +104,7 @@ impl Socket for Fake {
     }
 }
 
-impl Drop for Fake {
+impl Drop for FakeSocket {
     fn drop(&mut self) {
         self.0.borrow_mut().is_dropped = true;
     }
@@ -112,7 +112,7 @@ impl Drop for Fake {
 
 /// The client's end: head and chunks undone.
 #[derive(Debug, Default)]
-pub(super) struct Client {
+pub(super) struct FakeClient {
     pub(super) wire: Rc<RefCell<Wire>>,
     /// Read, and not a whole chunk yet.
     bytes: Vec<u8>,
@@ -121,7 +121,7 @@ pub(super) struct Client {
     pub(super) is_at_end: bool,
 }
 
-impl Client {
+impl FakeClient {
     /// The text of the whole chunks that came since the last time.
     pub(super) fn text(&mut self) -> Vec<u8> {
         self.bytes.append(&mut self.wire.borrow_mut().taken);

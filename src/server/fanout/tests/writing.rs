@@ -4,10 +4,10 @@ use super::*;
 
 #[test]
 fn what_is_ready_reaches_each_parked_reader_in_one_write() {
-    let mut bench = Bench::new(|_| {});
-    let mut clients = [bench.reader("a").1, bench.reader("a").1];
-    (1..=50).for_each(|n| bench.say("a", &format!("n {n}")));
-    bench.work();
+    let mut worker = TestWorker::new(|_| {});
+    let mut clients = [worker.reader("a").1, worker.reader("a").1];
+    (1..=50).for_each(|n| worker.publish("a", &format!("n {n}")));
+    worker.work();
     for client in &mut clients {
         assert_eq!(client.wire.borrow().writes, 1);
         assert_eq!(numbers(&text(client)), (1..=50).collect::<Vec<_>>());
@@ -16,38 +16,38 @@ fn what_is_ready_reaches_each_parked_reader_in_one_write() {
 
 #[test]
 fn a_write_has_at_most_64_kib_or_one_event() {
-    let mut bench = Bench::new(|config| config.max_message_bytes = 1 << 20);
-    let mut client = bench.reader("a").1;
+    let mut worker = TestWorker::new(|config| config.max_message_bytes = 1 << 20);
+    let mut client = worker.reader("a").1;
     let long = "x".repeat(20_000);
-    (1..=10).for_each(|n| bench.say("a", &format!("n {n} {long}")));
-    bench.say("a", &format!("n 11 {}", long.repeat(10)));
-    bench.work();
+    (1..=10).for_each(|n| worker.publish("a", &format!("n {n} {long}")));
+    worker.publish("a", &format!("n 11 {}", long.repeat(10)));
+    worker.work();
     assert_eq!(client.wire.borrow().writes, 5, "3 + 3 + 3 + 1, and 1 alone");
     assert_eq!(numbers(&text(&mut client)), (1..=11).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_turn_is_one_write_for_each_reader() {
-    let mut bench = Bench::new(|_| {});
-    let mut clients = [bench.reader("a").1, bench.reader("b").1];
+    let mut worker = TestWorker::new(|_| {});
+    let mut clients = [worker.reader("a").1, worker.reader("b").1];
     let long = "x".repeat(1000);
     for n in 1..=200 {
-        bench.say("a", &format!("n {n} {long}"));
-        bench.say("b", &format!("n {n} {long}"));
+        worker.publish("a", &format!("n {n} {long}"));
+        worker.publish("b", &format!("n {n} {long}"));
     }
     let mut late = Vec::new();
     for turn in 1..=3 {
-        assert!(bench.deliver());
+        assert!(worker.deliver());
         for client in &clients {
             assert_eq!(client.wire.borrow().writes, turn);
         }
         // What still waits is not for those who come now.
-        late.push(bench.add(bench.subscribe(&["a"], None)).1);
+        late.push(worker.add(worker.subscribe(&["a"], None)).1);
         late[turn - 1].wire.borrow_mut().room = usize::MAX;
-        bench.readers.catch_up(1, bench.now);
+        worker.readers.catch_up(1, worker.now);
     }
-    bench.say("a", "n 201");
-    bench.work();
+    worker.publish("a", "n 201");
+    worker.work();
     let [a, b] = clients.each_mut().map(|client| numbers(&text(client)));
     assert_eq!(a, (1..=201).collect::<Vec<_>>());
     assert_eq!(b, (1..=200).collect::<Vec<_>>());
@@ -58,23 +58,23 @@ fn a_turn_is_one_write_for_each_reader() {
 
 #[test]
 fn a_turn_is_bounded_when_each_reader_has_rooms_of_its_own() {
-    let mut bench = Bench::new(|_| {});
-    let mut clients: Vec<Client> = (0..100)
+    let mut worker = TestWorker::new(|_| {});
+    let mut clients: Vec<FakeClient> = (0..100)
         .map(|n| {
             let own = format!("own-{n}");
-            let client = bench.add(bench.subscribe(&["all", &own], None)).1;
+            let client = worker.add(worker.subscribe(&["all", &own], None)).1;
             client.wire.borrow_mut().room = usize::MAX;
             client
         })
         .collect();
-    bench.work();
+    worker.work();
     clients.iter_mut().for_each(|client| drop(text(client)));
-    (1..=300).for_each(|n| bench.say("all", &format!("n {n}")));
-    assert!(bench.deliver());
+    (1..=300).for_each(|n| worker.publish("all", &format!("n {n}")));
+    assert!(worker.deliver());
     let first: Vec<Vec<usize>> = clients.iter_mut().map(|c| numbers(&text(c))).collect();
     assert!(first.iter().all(|got| *got == first[0]));
     assert!((1..300).contains(&first[0].len()), "{}", first[0].len());
-    bench.work();
+    worker.work();
     for client in &mut clients {
         let rest: Vec<usize> = (first[0].len() + 1..=300).collect();
         assert_eq!(numbers(&text(client)), rest);
@@ -83,15 +83,15 @@ fn a_turn_is_bounded_when_each_reader_has_rooms_of_its_own() {
 
 #[test]
 fn the_members_of_many_rooms_leave_in_writes_of_64_kib() {
-    let mut bench = Bench::new(|_| {});
+    let mut worker = TestWorker::new(|_| {});
     let names: Vec<String> = (0..20).map(|n| format!("room-{n}")).collect();
     let rooms: Vec<&str> = names.iter().map(String::as_str).collect();
     let _members: Vec<Subscription> = (0..199)
-        .map(|n| bench.subscribe(&rooms, Some(&format!("{n:0>3} {}", "会".repeat(28)))))
+        .map(|n| worker.subscribe(&rooms, Some(&format!("{n:0>3} {}", "会".repeat(28)))))
         .collect();
-    let (_, mut client) = bench.add(bench.subscribe(&rooms, Some("000 reader")));
+    let (_, mut client) = worker.add(worker.subscribe(&rooms, Some("000 reader")));
     client.wire.borrow_mut().room = usize::MAX;
-    bench.work();
+    worker.work();
     let text = text(&mut client);
     assert_eq!(text.matches("event: presence\n").count(), 20);
     assert!(text.len() > 200_000, "{}", text.len());
@@ -101,8 +101,8 @@ fn the_members_of_many_rooms_leave_in_writes_of_64_kib() {
 
 #[test]
 fn the_first_write_has_the_head_and_all_that_there_is() {
-    let mut bench = Bench::new(|_| {});
-    (1..=5).for_each(|n| bench.say("a", &format!("n {n}")));
+    let mut worker = TestWorker::new(|_| {});
+    (1..=5).for_each(|n| worker.publish("a", &format!("n {n}")));
     let options = SubscribeOptions {
         rooms: RoomName::parse("a").unwrap().into(),
         cursor: None,
@@ -110,9 +110,9 @@ fn the_first_write_has_the_head_and_all_that_there_is() {
         name: None,
         presence: true,
     };
-    let (_, mut client) = bench.add(bench.app.hub.subscribe(options).unwrap());
+    let (_, mut client) = worker.add(worker.app.hub.subscribe(options).unwrap());
     client.wire.borrow_mut().room = usize::MAX;
-    bench.work();
+    worker.work();
     assert_eq!(client.wire.borrow().writes, 1);
     let text = text(&mut client);
     assert_eq!(numbers(&text), [1, 2, 3, 4, 5]);
@@ -121,13 +121,13 @@ fn the_first_write_has_the_head_and_all_that_there_is() {
 
 #[test]
 fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
-    let mut bench = Bench::new(|config| config.fanout_queue = 4);
-    let mut clients = [bench.reader("a").1, bench.reader("b").1];
-    (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
-    bench.work();
-    bench.say("a", "n 10");
-    bench.say("b", "n 1");
-    bench.work();
+    let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
+    let mut clients = [worker.reader("a").1, worker.reader("b").1];
+    (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
+    worker.work();
+    worker.publish("a", "n 10");
+    worker.publish("b", "n 1");
+    worker.work();
     assert_eq!(
         numbers(&text(&mut clients[0])),
         (1..=10).collect::<Vec<_>>()
@@ -137,87 +137,87 @@ fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
 
 #[test]
 fn a_slow_reader_of_many_rooms_is_told_of_their_members_once() {
-    let mut bench = Bench::new(|_| {});
+    let mut worker = TestWorker::new(|_| {});
     let rooms = ["a", "b", "c"];
     let _members: Vec<Subscription> = (0..50)
-        .map(|n| bench.subscribe(&rooms, Some(&format!("member {n}"))))
+        .map(|n| worker.subscribe(&rooms, Some(&format!("member {n}"))))
         .collect();
-    let (token, mut client) = bench.add(bench.subscribe(&rooms, Some("slow")));
+    let (token, mut client) = worker.add(worker.subscribe(&rooms, Some("slow")));
     let mut told = String::new();
     for _ in 0..1000 {
         client.wire.borrow_mut().room = 50;
-        bench.readers.writable(token);
-        bench.work();
+        worker.readers.writable(token);
+        worker.work();
         told += &text(&mut client);
     }
     assert_eq!(told.matches("event: presence\n").count(), 3, "{told}");
     // It is parked: what is said comes through the channel, in one write.
     client.wire.borrow_mut().room = usize::MAX;
     client.wire.borrow_mut().writes = 0;
-    (1..=5).for_each(|n| bench.say("b", &format!("n {n}")));
-    bench.work();
+    (1..=5).for_each(|n| worker.publish("b", &format!("n {n}")));
+    worker.work();
     assert_eq!(numbers(&text(&mut client)), [1, 2, 3, 4, 5]);
     assert_eq!(client.wire.borrow().writes, 1);
 }
 
 #[test]
 fn a_gap_before_the_start_of_a_stream_is_not_told_when_it_falls_behind() {
-    let mut bench = Bench::new(|config| config.history = 2);
-    (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
-    let (token, mut client) = bench.reader("a");
+    let mut worker = TestWorker::new(|config| config.history = 2);
+    (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
+    let (token, mut client) = worker.reader("a");
     client.wire.borrow_mut().room = 3;
-    bench.pass(Duration::from_secs(15));
+    worker.pass(Duration::from_secs(15));
     client.wire.borrow_mut().room = usize::MAX;
-    bench.readers.writable(token);
-    bench.work();
+    worker.readers.writable(token);
+    worker.work();
     assert_eq!(text(&mut client), "event: ping\ndata:\n\n");
-    bench.say("a", "n 10");
-    bench.work();
+    worker.publish("a", "n 10");
+    worker.work();
     assert_eq!(numbers(&text(&mut client)), [10]);
 }
 
 #[test]
 fn the_order_of_rooms_does_not_matter_and_neither_does_who_leaves_when() {
-    let mut bench = Bench::new(|_| {});
-    let mut readers: Vec<(usize, Client)> = Vec::new();
+    let mut worker = TestWorker::new(|_| {});
+    let mut readers: Vec<(usize, FakeClient)> = Vec::new();
     for rooms in [["a", "b"], ["b", "a"], ["a", "b"], ["b", "a"]] {
-        let (token, client) = bench.add(bench.subscribe(&rooms, None));
+        let (token, client) = worker.add(worker.subscribe(&rooms, None));
         client.wire.borrow_mut().room = usize::MAX;
-        bench.work();
+        worker.work();
         readers.push((token, client));
     }
     for (left, n) in (1..=4).enumerate() {
-        bench.say(["a", "b"][n % 2], &format!("n {n}"));
-        bench.work();
+        worker.publish(["a", "b"][n % 2], &format!("n {n}"));
+        worker.work();
         for (_, client) in &mut readers[left..] {
             assert_eq!(numbers(&text(client)), [n]);
         }
         // The first of those who are left, so that another takes its place.
         let (token, client) = &readers[left];
-        bench.hang_up(*token, client);
+        worker.hang_up(*token, client);
     }
-    assert!(bench.readers.is_empty());
+    assert!(worker.readers.is_empty());
 }
 
 #[test]
 fn a_storm_of_readers_that_come_back_takes_turns_with_what_is_said() {
-    let mut bench = Bench::new(|_| {});
-    (1..=9).for_each(|n| bench.say("a", &format!("n {n}")));
-    let mut live = bench.reader("b").1;
-    let mut storm: Vec<Client> = (0..100)
+    let mut worker = TestWorker::new(|_| {});
+    (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
+    let mut live = worker.reader("b").1;
+    let mut storm: Vec<FakeClient> = (0..100)
         .map(|_| {
-            let client = bench.add(bench.subscribe(&["a"], None)).1;
+            let client = worker.add(worker.subscribe(&["a"], None)).1;
             client.wire.borrow_mut().room = usize::MAX;
             client
         })
         .collect();
     let mut turns = 0;
-    while bench.readers.catch_up(10, bench.now) {
+    while worker.readers.catch_up(10, worker.now) {
         turns += 1;
-        bench.say("b", &format!("n {turns}"));
-        assert!(bench.deliver());
+        worker.publish("b", &format!("n {turns}"));
+        assert!(worker.deliver());
         assert_eq!(numbers(&text(&mut live)), [turns]);
-        let written = |client: &&Client| client.wire.borrow().writes > 0;
+        let written = |client: &&FakeClient| client.wire.borrow().writes > 0;
         assert!(storm.iter().filter(written).count() <= 10 * turns);
     }
     assert!(turns >= 9, "{turns}");

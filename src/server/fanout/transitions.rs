@@ -1,0 +1,133 @@
+//! The two transitions of a reader, between catching up and live. The module
+//! documentation of the fan-out explains why no event is lost or doubled in them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::catching_up::CatchingUp;
+use super::live::{Audience, GroupExit, LiveReader};
+use super::reader_table::{GroupPosition, ReaderState, ReaderTable};
+use super::socket::Socket;
+use crate::chat::{LiveFrom, RoomKey};
+
+impl<S: Socket> ReaderTable<S> {
+    /// From catching up to live: the reader has everything up to `from`.
+    pub(super) fn go_live(&mut self, token: usize, from: LiveFrom) {
+        let state = &mut self.slots[token].state;
+        let ReaderState::CatchingUp(reader) = std::mem::replace(state, ReaderState::Moving) else {
+            unreachable!("it was catching up");
+        };
+        let framing = reader.socket.framing();
+        let live = LiveReader {
+            socket: reader.socket,
+            token,
+            cursor: from.cursor,
+            since: from.position,
+            last_write: self.stamps.stamp(reader.last_write),
+        };
+        let presence = reader.subscription.wants_presence();
+        let mut membership = reader.subscription.into_membership();
+        let audience = Audience {
+            rooms: Arc::clone(membership.rooms()),
+            presence,
+            framing,
+        };
+        let (group, index) = self.groups.add(audience, from.rooms, live);
+        membership.share_rooms(&self.groups.get_mut(group).audience.rooms);
+        self.slots[token].state = ReaderState::Live {
+            position: GroupPosition::new(group, index),
+            membership,
+        };
+    }
+
+    /// From live to catching up, for a reader that has left its group.
+    fn fall_behind(&mut self, reader: LiveReader<S>, presence: bool, rest: Bytes, now: Instant) {
+        let token = reader.token;
+        let state = &mut self.slots[token].state;
+        let ReaderState::Live { membership, .. } = std::mem::replace(state, ReaderState::Moving)
+        else {
+            unreachable!("it was in a group");
+        };
+        let last_write = self.stamps.instant(reader.last_write);
+        let reader = CatchingUp::from_live(reader, membership, presence, rest, last_write, now);
+        *state = ReaderState::CatchingUp(Box::new(reader));
+        self.queue(token);
+    }
+
+    /// Updates the table after a group was written to: readers that left the
+    /// group, and those whose index in it changed.
+    ///
+    /// Returns how many readers fell behind.
+    pub(super) fn settle(
+        &mut self,
+        group: usize,
+        exits: &mut Vec<GroupExit<S>>,
+        now: Instant,
+    ) -> u64 {
+        if exits.is_empty() {
+            return 0;
+        }
+        for (index, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
+            if let ReaderState::Live { position, .. } = &mut self.slots[reader.token].state {
+                *position = GroupPosition::new(group, index);
+            }
+        }
+        let presence = self.groups.get_mut(group).audience.presence;
+        let mut lagging = 0;
+        for exit in std::mem::take(exits) {
+            match exit {
+                GroupExit::Lagging { reader, rest } => {
+                    lagging += 1;
+                    self.fall_behind(reader, presence, rest, now);
+                }
+                GroupExit::Failed { reader, error } => {
+                    // It is in no group any more.
+                    self.slots[reader.token].state = ReaderState::Moving;
+                    self.fail(reader.token, &error);
+                }
+            }
+        }
+        self.groups.remove_if_empty(group);
+        lagging
+    }
+
+    /// Sends a reader, if it is live, back to history.
+    pub(super) fn send_to_history(&mut self, token: usize, now: Instant) {
+        let Some(&ReaderState::Live { position, .. }) =
+            self.slots.get(token).map(|slot| &slot.state)
+        else {
+            return;
+        };
+        let (reader, presence) = self.remove_from_group(position);
+        self.fall_behind(reader, presence, Bytes::new(), now);
+        self.groups.remove_if_empty(position.group());
+    }
+
+    /// Sends all live readers back to history: the worker missed events. Each
+    /// takes the hub's lock for itself, so that publishers get their turns.
+    pub(super) fn send_all_to_history(&mut self, now: Instant) {
+        let readers = self.slots.len();
+        tracing::debug!(readers, "a worker lags; its readers go back to history");
+        for group in self.groups.numbers() {
+            self.send_group_to_history(group, now);
+        }
+    }
+
+    /// Sends the live readers of one room back to history.
+    pub(super) fn send_room_to_history(&mut self, room: RoomKey, now: Instant) {
+        tracing::debug!("a large event is lost; the readers of its room go back to history");
+        for group in self.groups.of_room(room) {
+            self.send_group_to_history(group, now);
+        }
+    }
+
+    fn send_group_to_history(&mut self, group: usize, now: Instant) {
+        let presence = self.groups.get_mut(group).audience.presence;
+        for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
+            self.fall_behind(reader, presence, Bytes::new(), now);
+        }
+        self.groups.remove_if_empty(group);
+    }
+}

@@ -1,8 +1,8 @@
-//! The binary: all it does is in [`sse_chat::cli`].
+//! The binary: allocator and entry point. Everything else is in [`sse_chat::cli`].
 
 use std::process::ExitCode;
 
-/// Chosen by measurement: docs/memory.md.
+/// Chosen by measurement: see docs/memory.md.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

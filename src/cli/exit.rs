@@ -1,123 +1,135 @@
-//! How a command ends: its exit code, and one line on standard error where it
-//! did not do what it should.
+//! How a command ends: its exit code, and one line on standard error if it
+//! failed.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
 
 use crate::config;
 
-/// What every command ends with.
-pub(super) type Outcome = Result<(), Failure>;
+/// The result of every command.
+pub(super) type CommandResult = Result<(), CommandError>;
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug)]
-pub(super) struct Failure {
-    end: End,
-    why: String,
+pub(super) struct CommandError {
+    kind: ExitKind,
+    /// One line; empty if there is nothing to print.
+    message: String,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        f.write_str(&self.message)
     }
 }
 
-/// The kinds of ends that are not "done", each with its exit code.
+/// The kinds of failure, each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// 1: it went wrong.
+pub(super) enum ExitKind {
+    /// 1: any failure that is none of the others.
     Failed,
-    /// 2: it was called wrongly.
+    /// 2: wrong usage.
     Usage,
     /// 3: the server can't be reached, or what answers is no sse-chat.
     Unreachable,
-    /// 4: the server refused.
+    /// 4: the server refused the request.
     Refused,
-    /// 99: a bench gate.
-    Gate,
-    /// 130: a signal, which is 128 and the number of SIGINT.
+    /// 99: a gate of `bench` failed.
+    GateFailed,
+    /// 130: interrupted by a signal; 128 plus the number of SIGINT.
     Interrupted,
 }
 
-impl End {
+impl ExitKind {
     fn code(self) -> u8 {
         match self {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Unreachable => 3,
             Self::Refused => 4,
-            Self::Gate => 99,
+            Self::GateFailed => 99,
             Self::Interrupted => 130,
         }
     }
 
-    /// This end, and why in one line.
-    pub(super) fn because(self, why: impl fmt::Display) -> Failure {
-        Failure {
-            end: self,
-            why: why.to_string(),
+    /// An error of this kind, with a message of one line.
+    pub(super) fn with_message(self, message: impl fmt::Display) -> CommandError {
+        CommandError {
+            kind: self,
+            message: message.to_string(),
         }
     }
 
-    /// This end, when all that has to be said has been said.
-    pub(super) fn silently(self) -> Failure {
-        self.because("")
+    /// An error of this kind that prints nothing.
+    pub(super) fn without_message(self) -> CommandError {
+        self.with_message("")
     }
 }
 
-impl Failure {
-    /// The same failure, with another exit code.
-    pub(super) fn ending_in(self, end: End) -> Self {
-        Self { end, ..self }
+impl CommandError {
+    /// The same message with another exit code.
+    pub(super) fn with_kind(self, kind: ExitKind) -> Self {
+        Self { kind, ..self }
     }
 
-    /// Whether a signal ended it.
+    /// The same exit code with another message.
+    pub(super) fn map_message(self, map: impl FnOnce(&str) -> String) -> Self {
+        let message = map(&self.message);
+        Self { message, ..self }
+    }
+
+    /// Whether a signal ended the command.
     pub(super) fn is_interrupted(&self) -> bool {
-        self.end == End::Interrupted
-    }
-
-    /// The same failure, with another reason made of its own.
-    pub(super) fn reworded(self, reword: impl FnOnce(&str) -> String) -> Self {
-        let why = reword(&self.why);
-        Self { why, ..self }
+        self.kind == ExitKind::Interrupted
     }
 }
 
-/// Says why, if there is something to say, and gives the exit code.
-pub(super) fn exit_code(outcome: Outcome) -> ExitCode {
-    let Err(failure) = outcome else {
+/// Prints the error, if there is a message, and returns the exit code.
+pub(super) fn exit_code(result: CommandResult) -> ExitCode {
+    let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    if !failure.why.is_empty() {
-        say(&failure.why);
+    if !error.message.is_empty() {
+        print_stderr(&error.message);
     }
-    ExitCode::from(failure.end.code())
+    ExitCode::from(error.kind.code())
 }
 
-/// The same for the server, whose end must not wait for a standard error that
-/// nobody reads.
-pub(super) fn exit_code_of_server(outcome: Outcome) -> ExitCode {
-    let (done, ended) = mpsc::channel();
-    let code = match &outcome {
+/// [`exit_code`] for the server: it waits at most [`config::LOG_FLUSH`] for a
+/// blocked standard error.
+pub(super) fn server_exit_code(result: CommandResult) -> ExitCode {
+    let (done, printed) = mpsc::channel();
+    let code = match &result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => ExitCode::from(failure.end.code()),
+        Err(error) => ExitCode::from(error.kind.code()),
     };
-    let saying = thread::Builder::new().spawn(move || {
-        exit_code(outcome);
+    let printing = thread::Builder::new().spawn(move || {
+        exit_code(result);
         drop(done);
     });
-    if saying.is_ok() {
-        // Either way it is over: said, or not within the time.
-        let _: Result<(), _> = ended.recv_timeout(config::LOG_FLUSH);
+    if printing.is_ok() {
+        // Disconnected once the line is printed; a timeout changes nothing.
+        let _: Result<(), _> = printed.recv_timeout(config::LOG_FLUSH);
     }
     code
 }
 
-/// One line of talk: standard error, with the program's name.
-pub(super) fn say(line: &str) {
-    // Nobody is left to be told that standard error is closed.
-    let _ = writeln!(std::io::stderr(), "sse-chat: {line}");
+/// Prints one line to standard error, after the program's name.
+pub(super) fn print_stderr(line: &str) {
+    // An error can't be reported: standard error is closed.
+    let _ = writeln!(io::stderr(), "sse-chat: {line}");
+}
+
+/// The result of a write to standard output. A closed pipe is no failure: its
+/// reader, such as `head`, has read enough.
+pub(super) fn stdout_result(written: io::Result<()>) -> CommandResult {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(ExitKind::Failed.with_message(format_args!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

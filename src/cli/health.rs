@@ -1,60 +1,61 @@
-//! `sse-chat health`: one line and an exit code, for a container's health check.
+//! `sse-chat health`: one request, one line and an exit code, for a container's
+//! health check.
 
 use std::io::Write as _;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::exit::{End, Outcome};
-use super::remote::Remote;
+use super::exit::{CommandResult, ExitKind};
+use super::remote::RemoteFlags;
 use crate::client::Error;
 
-/// How long it may take over all.
+/// The time limit, over all.
 const DEADLINE: Duration = Duration::from_secs(3);
 
 const EXAMPLES: &str = "\
-Exits with 0 when the server answers ok within 3 s, and with 1 whatever else happens.
+Exits with 0 if the server answers ok within 3 s, and with 1 otherwise.
 
 Examples:
-  sse-chat health                          does the server on this machine live?
-  sse-chat health --ready                  and does it want work, or is it shutting down?
+  sse-chat health                          is the local server up?
+  sse-chat health --ready                  is it up and not shutting down?
   HEALTHCHECK CMD [\"sse-chat\", \"health\"]   in a Dockerfile
 ";
 
 /// The flags of `sse-chat health`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Health {
+pub(super) struct HealthArgs {
     #[command(flatten)]
-    remote: Remote,
+    remote: RemoteFlags,
 
-    /// Ask whether it wants more work: not while it is shutting down
+    /// Also fail while the server is shutting down
     #[arg(long)]
     ready: bool,
 }
 
-impl Health {
-    /// Asks once.
-    pub(super) async fn run(self) -> Outcome {
+impl HealthArgs {
+    /// Sends one request.
+    pub(super) async fn run(self) -> CommandResult {
         let path = if self.ready { "/readyz" } else { "/healthz" };
-        let asked = self.remote.url().to_string() + path;
+        let url = self.remote.url().to_string() + path;
         let client = self
             .remote
             .client()
-            .map_err(|failure| failure.ending_in(End::Failed))?;
+            .map_err(|error| error.with_kind(ExitKind::Failed))?;
         match tokio::time::timeout(DEADLINE, client.ready(self.ready)).await {
             Ok(Ok(())) => {
-                // A health check reads the exit code; the line is for people.
-                let _ = writeln!(std::io::stdout(), "{asked}: ok");
+                // Health checks read the exit code; a failed print changes nothing.
+                let _ = writeln!(std::io::stdout(), "{url}: ok");
                 Ok(())
             }
             Ok(Err(error @ Error::Refused(_))) => {
-                Err(End::Failed.because(format_args!("{asked}: {error}")))
+                Err(ExitKind::Failed.with_message(format_args!("{url}: {error}")))
             }
-            // The others say where.
-            Ok(Err(error)) => Err(End::Failed.because(error)),
-            Err(_) => Err(End::Failed.because(format_args!(
-                "{asked}: no answer within {} s",
+            // All other errors name the server.
+            Ok(Err(error)) => Err(ExitKind::Failed.with_message(error)),
+            Err(_) => Err(ExitKind::Failed.with_message(format_args!(
+                "{url}: no answer within {} s",
                 DEADLINE.as_secs()
             ))),
         }

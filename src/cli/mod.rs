@@ -1,33 +1,33 @@
-//! The command line: what was typed becomes a call.
+//! The command line: parses the arguments and runs the command.
 //!
-//! Exit codes: 0 done, 1 failed, 2 usage, 3 the server can't be reached, 4 the
-//! server refused, 99 a bench gate, 130 interrupted. Standard output is data,
-//! standard error is talk.
+//! Exit codes: 0 success, 1 failure, 2 usage, 3 the server can't be reached, 4
+//! the server refused, 99 a gate of `bench` failed, 130 interrupted. Data goes
+//! to standard output; errors, notices and the log go to standard error.
 
 mod bench;
-mod escape;
 mod exit;
 mod generate;
 mod health;
-mod notify;
 mod parse;
+mod publisher;
 mod remote;
 mod send;
 mod serve;
 mod signals;
 mod tail;
+mod terminal;
 mod values;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use exit::{End, Outcome, exit_code, exit_code_of_server};
+use exit::{CommandResult, ExitKind, exit_code, server_exit_code};
 
 const EXAMPLES: &str = "\
 Examples:
   sse-chat                                    a chat on http://127.0.0.1:8080
-  sse-chat --listen 0.0.0.0:80 --room-idle 1d open to everybody on the network
+  sse-chat --listen 0.0.0.0:80 --room-idle 1d a chat for everybody on the network
   sse-chat --listen 127.0.0.1:0               on a free port, which it prints
   SSE_CHAT_PING=30s sse-chat serve            settings from the environment
 ";
@@ -39,38 +39,38 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: serve::Serve,
+    serve: serve::ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server; the same as no command at all
+    /// Run the server; the default command
     #[command(allow_negative_numbers = true)]
-    Serve(Box<serve::Serve>),
-    /// Say something in a room
-    Send(send::Send),
-    /// Show what is said in rooms, as it is said; with --name, a chat in the terminal
-    Tail(tail::Tail),
-    /// Ask whether the server lives, or wants more work
-    Health(health::Health),
-    /// Measure a server: load, delivery times, and what was lost
+    Serve(Box<serve::ServeArgs>),
+    /// Publish messages to a room
+    Send(send::SendArgs),
+    /// Print the messages of rooms as they arrive; with --name, chat in the terminal
+    Tail(tail::TailArgs),
+    /// Check whether the server is up, or ready for traffic
+    Health(health::HealthArgs),
+    /// Measure a server: throughput, delivery times and lost messages
     #[command(allow_negative_numbers = true)]
     Bench(Box<bench::Bench>),
     /// Print a script that completes commands and flags in a shell
-    Completions(generate::Completions),
+    Completions(generate::CompletionsArgs),
     /// Print a man page
-    Man(generate::Man),
+    Man(generate::ManArgs),
 }
 
-/// Runs the program as it was called.
+/// Runs the program with the arguments of this process.
 pub fn run() -> ExitCode {
-    let (args, used) = match parse::parse() {
+    let (args, variables) = match parse::parse::<Args>() {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
-    let serve = |serve: serve::Serve| {
-        let outcome = serve.run();
-        exit_code_of_server(outcome.map_err(|failure| failure.reworded(|why| used.name(why))))
+    let serve = |serve: serve::ServeArgs| {
+        let name_source = |message: &str| variables.name_source(message);
+        server_exit_code(serve.run().map_err(|error| error.map_message(name_source)))
     };
     exit_code(match args.command {
         None => return serve(args.serve),
@@ -84,21 +84,16 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// Runs what one of the client's commands does, on one thread.
-fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
+/// Runs a client's command on one thread.
+fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| End::Failed.because(format_args!("can't start: {error}")))?;
-    let outcome = runtime.block_on(command);
-    // A thread that waits for somebody to type is not waited for.
+        .map_err(|error| ExitKind::Failed.with_message(format_args!("can't start: {error}")))?;
+    let result = runtime.block_on(command);
+    // Does not wait for threads that block on reading standard input.
     runtime.shutdown_background();
-    outcome
-}
-
-/// Whether colours were not refused (no-color.org); a terminal is asked apart.
-fn is_colour_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    result
 }
 
 #[cfg(test)]
@@ -106,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_of_the_command_line_is_sound() {
+    fn the_definition_of_the_command_line_is_valid() {
         Args::command().debug_assert();
     }
 

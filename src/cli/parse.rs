@@ -1,8 +1,8 @@
-//! From the words and variables of a call to its [`Args`].
+//! Parses the command line and the environment.
 //!
-//! Every flag with a variable can be set by either. A variable that is empty
-//! counts as unset, since compose files and Helm charts write those that have no
-//! value so. An error names what the caller used: the flag or the variable.
+//! Most flags can also be set by a variable. An empty variable counts as unset,
+//! since compose files and Helm charts write variables without a value that way.
+//! An error names the flag or the variable, whichever the caller used.
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -10,60 +10,76 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgMatches, Command, Parser};
 
-use super::Args;
-use super::exit::{End, exit_code, exit_code_of_server};
+use super::exit::{ExitKind, exit_code, server_exit_code};
 
-/// The flags of a call whose values come from variables.
+/// The flags of this call whose values come from variables, as pairs of flag and
+/// variable.
 #[derive(Debug)]
 pub(super) struct Variables(Vec<(String, String)>);
 
 impl Variables {
-    fn of(definition: &Command, matches: &ArgMatches) -> Self {
-        let (definition, matches) = match matches.subcommand() {
-            Some((name, matches)) => (definition.find_subcommand(name), matches),
-            None => (Some(definition), matches),
+    fn new(program: &Command, matches: &ArgMatches) -> Self {
+        let (command, matches) = match matches.subcommand() {
+            Some((name, matches)) => (program.find_subcommand(name), matches),
+            None => (Some(program), matches),
         };
-        let flags = definition.into_iter().flat_map(Command::get_arguments);
+        let flags = command.into_iter().flat_map(Command::get_arguments);
         let is_variable = |arg: &&Arg| {
             matches.value_source(arg.get_id().as_str()) == Some(ValueSource::EnvVariable)
         };
-        Self(flags.filter(is_variable).filter_map(names).collect())
+        let flags = flags.filter(is_variable);
+        Self(flags.filter_map(flag_and_variable).collect())
     }
 
-    /// The text, with the variable in place of the flag that it begins with, if
-    /// the value came from there.
-    pub(super) fn name(&self, text: &str) -> String {
-        let end = text.find([' ', ':']).unwrap_or(text.len());
-        let (first, rest) = text.split_at(end);
+    /// Replaces the flag that `message` begins with by the variable that set it.
+    pub(super) fn name_source(&self, message: &str) -> String {
+        let end = message.find([' ', ':']).unwrap_or(message.len());
+        let (first, rest) = message.split_at(end);
         match self.0.iter().find(|(flag, _)| flag == first) {
             Some((_, variable)) => format!("{variable}{rest}"),
-            None => text.to_owned(),
+            None => message.to_owned(),
         }
     }
 }
 
-/// A flag and its variable, if it has both.
-fn names(arg: &Arg) -> Option<(String, String)> {
-    let flag = format!("--{}", arg.get_long()?);
-    Some((flag, arg.get_env()?.to_str()?.to_owned()))
+/// Parses the call of this process. An error is printed, and its exit code
+/// returned.
+pub(super) fn parse<A: Parser>() -> Result<(A, Variables), ExitCode> {
+    let program = A::command();
+    let set = without_variables(&program, |arg| arg.get_env().is_some_and(is_empty));
+    let matches = set.clone().try_get_matches();
+    let parsed = matches.and_then(|matches| {
+        let variables = Variables::new(&set, &matches);
+        Ok((A::from_arg_matches(&matches)?, variables))
+    });
+    parsed.map_err(|error| match invalid_value(&program, &set, &error) {
+        Some(line) if is_client_command(&program) => {
+            exit_code(Err(ExitKind::Usage.with_message(line)))
+        }
+        Some(line) => server_exit_code(Err(ExitKind::Failed.with_message(line))),
+        None => print(&program, error),
+    })
 }
 
-/// Parses the call of this process. What it can't parse it reports, and returns
-/// the exit code.
-pub(super) fn parse() -> Result<(Args, Variables), ExitCode> {
-    let definition = definition(|arg| arg.get_env().is_some_and(is_empty));
-    let matches = definition.clone().try_get_matches();
-    let parsed = matches.and_then(|matches| {
-        let variables = Variables::of(&definition, &matches);
-        Ok((Args::from_arg_matches(&matches)?, variables))
-    });
-    parsed.map_err(|error| match bad_value(&definition, &error) {
-        Some(line) if is_command_of_a_client() => exit_code(Err(End::Usage.because(line))),
-        Some(line) => exit_code_of_server(Err(End::Failed.because(line))),
-        None => print(error),
-    })
+/// The program, in which the flags that `is_unset` selects have no variable. A
+/// client's command ignores the server's variables, so that an invalid one does
+/// not stop it.
+fn without_variables(program: &Command, is_unset: impl Fn(&Arg) -> bool + Copy) -> Command {
+    let reset = move |arg: Arg| match is_unset(&arg) {
+        true => arg.env(Resettable::Reset),
+        false => arg,
+    };
+    let is_client = is_client_command(program);
+    let reset_server = move |arg: Arg| match is_client {
+        true => arg.env(Resettable::Reset),
+        false => reset(arg),
+    };
+    program
+        .clone()
+        .mut_args(reset_server)
+        .mut_subcommands(|command| command.mut_args(reset))
 }
 
 fn is_empty(variable: &OsStr) -> bool {
@@ -71,65 +87,53 @@ fn is_empty(variable: &OsStr) -> bool {
     value.is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()))
 }
 
-/// The command line, without the variables of the flags that `is_unset` picks.
-fn definition(is_unset: impl Fn(&Arg) -> bool + Copy) -> Command {
-    let unset = move |arg: Arg| match is_unset(&arg) {
-        true => arg.env(Resettable::Reset),
-        false => arg,
-    };
-    // The server's variables are no concern of a client's command, so a wrong one
-    // must not stop it.
-    let is_client = is_command_of_a_client();
-    let of_server = move |arg: Arg| match is_client {
-        true => arg.env(Resettable::Reset),
-        false => unset(arg),
-    };
-    Args::command()
-        .mut_args(of_server)
-        .mut_subcommands(|command| command.mut_args(unset))
+/// Whether the first word is a command other than `serve`.
+fn is_client_command(program: &Command) -> bool {
+    let first = std::env::args_os().nth(1).unwrap_or_default();
+    first != "serve" && program.find_subcommand(&first).is_some()
 }
 
 /// Prints usage, help or the version.
-fn print(mut error: clap::Error) -> ExitCode {
+fn print(program: &Command, mut error: clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::DisplayHelp {
-        // Help shows all variables, also those that are empty now.
-        if let Err(help) = definition(|_| false).try_get_matches() {
+        // Help lists all variables, also the empty ones.
+        if let Err(help) = without_variables(program, |_| false).try_get_matches() {
             error = help;
         }
     }
-    // Nothing can be done about a terminal that is gone.
+    // An error can't be reported: the terminal is gone.
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// A flag that is known, with a value that is not: a start that fails, in one
-/// line, as opposed to a wrong use of the program.
-fn bad_value(definition: &Command, error: &clap::Error) -> Option<String> {
+/// The message for a known flag with an invalid value: one line, where clap
+/// would also print the usage. None for all other errors.
+fn invalid_value(program: &Command, set: &Command, error: &clap::Error) -> Option<String> {
     match error.kind() {
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {}
-        ErrorKind::InvalidUtf8 => return no_utf8(definition),
+        ErrorKind::InvalidUtf8 => return not_utf8(set),
         _ => return None,
     }
-    let flag = text(error, ContextKind::InvalidArg)?;
+    let flag = context(error, ContextKind::InvalidArg)?;
     let flag = flag.split(' ').next().unwrap_or_default();
-    let value = text(error, ContextKind::InvalidValue)?;
+    let value = context(error, ContextKind::InvalidValue)?;
     let why = match (
         std::error::Error::source(error),
-        text(error, ContextKind::ValidValue),
+        context(error, ContextKind::ValidValue),
     ) {
         (Some(why), _) => why.to_string(),
         (None, Some(valid)) if !value.is_empty() => format!("use one of {valid}"),
-        // The value is not wrong, it is not there: that is usage.
+        // A missing value is an error of usage.
         (None, _) => return None,
     };
-    let used = match is_from_variable(error) {
-        true => variable_of(definition, flag)?,
+    let source = match is_from_variable(program, error) {
+        true => variable_of(set, flag)?,
         false => flag.to_owned(),
     };
-    Some(format!("{used} {value:?}: {why}"))
+    Some(format!("{source} {value:?}: {why}"))
 }
 
-fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
@@ -137,39 +141,41 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// Whether the error goes away without variables. clap does not say where a
-/// value came from that it could not parse.
-fn is_from_variable(error: &clap::Error) -> bool {
-    let flag = |error: &clap::Error| text(error, ContextKind::InvalidArg);
-    match definition(|_| true).try_get_matches() {
+/// Whether the error goes away without variables. clap does not tell the source
+/// of a value that it could not parse.
+fn is_from_variable(program: &Command, error: &clap::Error) -> bool {
+    let flag = |error: &clap::Error| context(error, ContextKind::InvalidArg);
+    match without_variables(program, |_| true).try_get_matches() {
         Err(without) => flag(&without) != flag(error),
         Ok(_) => true,
     }
 }
 
-/// The variable of a flag, of whichever command it is.
-fn variable_of(definition: &Command, flag: &str) -> Option<String> {
-    let all = all_names(definition);
-    let mut found = all.filter(|(name, _)| name == flag);
+/// The variable of a flag of any command.
+fn variable_of(program: &Command, flag: &str) -> Option<String> {
+    let mut found = flags_and_variables(program).filter(|(name, _)| name == flag);
     found.next().map(|(_, variable)| variable)
 }
 
-fn all_names(definition: &Command) -> impl Iterator<Item = (String, String)> {
-    let commands = [definition].into_iter().chain(definition.get_subcommands());
-    commands.flat_map(Command::get_arguments).filter_map(names)
-}
-
-/// Names a variable that is not UTF-8. Only the words of a call are left if there
-/// is none, and clap shows these.
-fn no_utf8(definition: &Command) -> Option<String> {
-    let is_odd = |name: &str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
-    let mut odd = all_names(definition).filter(|(_, variable)| is_odd(variable));
-    odd.next()
+/// Names the variable that is not UTF-8. None if all are: then it is an argument,
+/// and clap's own message shows it.
+fn not_utf8(program: &Command) -> Option<String> {
+    let is_invalid =
+        |name: &str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    let mut invalid = flags_and_variables(program).filter(|(_, variable)| is_invalid(variable));
+    invalid
+        .next()
         .map(|(_, variable)| format!("{variable}: not UTF-8"))
 }
 
-/// Whether the first word is a command other than `serve`.
-fn is_command_of_a_client() -> bool {
-    let first = std::env::args_os().nth(1).unwrap_or_default();
-    first != "serve" && Args::command().find_subcommand(&first).is_some()
+fn flags_and_variables(program: &Command) -> impl Iterator<Item = (String, String)> {
+    let commands = [program].into_iter().chain(program.get_subcommands());
+    commands
+        .flat_map(Command::get_arguments)
+        .filter_map(flag_and_variable)
+}
+
+fn flag_and_variable(arg: &Arg) -> Option<(String, String)> {
+    let flag = format!("--{}", arg.get_long()?);
+    Some((flag, arg.get_env()?.to_str()?.to_owned()))
 }

@@ -1,17 +1,18 @@
-//! The server that a command talks to: its flag, and what its answers mean for
-//! the exit code.
+//! The server that a client's command talks to: its address, and the exit code
+//! of each client error.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::Args;
 
-use super::exit::{End, Failure};
-use super::serve::reachable;
+use super::exit::{CommandError, ExitKind};
 use crate::client::{Client, Error, ServerUrl};
 use crate::config::{self, Endpoint};
 
-/// Where the server is.
+/// The flag for the server's address.
 #[derive(Debug, Args)]
-pub(super) struct Remote {
-    /// Where the server is
+pub(super) struct RemoteFlags {
+    /// URL of the server
     #[arg(
         long,
         env = "SSE_CHAT_URL",
@@ -21,10 +22,43 @@ pub(super) struct Remote {
     url: ServerUrl,
 }
 
-/// The server that `listen`, its own variable, starts on this machine: in a
-/// container both see the same environment. The address needs no resolver, which
-/// an image without `/etc/hosts` does not have. The server reports what can't be
-/// understood.
+impl RemoteFlags {
+    pub(super) fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    pub(super) fn client(&self) -> Result<Client, CommandError> {
+        Client::new(self.url.clone()).map_err(|error| client_error(&error))
+    }
+}
+
+/// The error of a command whose request failed.
+pub(super) fn client_error(error: &Error) -> CommandError {
+    exit_kind(error).with_message(error)
+}
+
+pub(super) fn exit_kind(error: &Error) -> ExitKind {
+    match error {
+        Error::Refused(_) => ExitKind::Refused,
+        _ => ExitKind::Unreachable,
+    }
+}
+
+/// The address that a browser on this machine can open: loopback in place of
+/// "all addresses".
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// The server on this machine whose `SSE_CHAT_LISTEN` is `listen`: inside a
+/// container the client sees the server's environment. The URL has an address
+/// where one is known, because an image without `/etc/hosts` can't resolve
+/// `localhost`. An invalid value is ignored here: the server reports it.
 fn local_server(listen: Option<&str>) -> ServerUrl {
     let first = listen.and_then(|endpoints| endpoints.split(',').next()?.parse::<Endpoint>().ok());
     let endpoint = first
@@ -40,34 +74,23 @@ fn local_server(listen: Option<&str>) -> ServerUrl {
     url.parse().expect("an endpoint makes a URL")
 }
 
-impl Remote {
-    pub(super) fn url(&self) -> &ServerUrl {
-        &self.url
-    }
-
-    pub(super) fn client(&self) -> Result<Client, Failure> {
-        Client::new(self.url.clone()).map_err(|error| failure(&error))
-    }
-}
-
-/// How a command ends that got this instead of what it wanted.
-pub(super) fn failure(error: &Error) -> Failure {
-    end_of(error).because(error)
-}
-
-pub(super) fn end_of(error: &Error) -> End {
-    match error {
-        Error::Refused(_) => End::Refused,
-        _ => End::Unreachable,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn without_a_url_it_is_the_server_that_the_environment_starts() {
+    fn all_addresses_are_reached_over_loopback() {
+        for (address, url) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            assert_eq!(reachable(address.parse().unwrap()).to_string(), url);
+        }
+    }
+
+    #[test]
+    fn the_default_url_is_that_of_the_server_with_the_same_environment() {
         for (listen, url) in [
             (None, "http://127.0.0.1:8080"),
             (Some("0.0.0.0:9000"), "http://127.0.0.1:9000"),

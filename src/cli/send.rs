@@ -1,181 +1,106 @@
-//! `sse-chat send`: says something, and ends well only when the server has it.
+//! `sse-chat send`: publishes a message, or each line of standard input. It
+//! succeeds only if the server has acknowledged every message.
 
 use std::convert::identity;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
-use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
-use super::escape::escape_json;
-use super::exit::{End, Outcome};
-use super::remote::{Remote, end_of, failure};
-use super::signals::or_interrupted;
-use crate::client::{Client, Error, Said, Say};
+use super::exit::{CommandResult, ExitKind, stdout_result};
+use super::publisher::RoomPublisher;
+use super::remote::{RemoteFlags, client_error, exit_kind};
+use super::signals::until_interrupted;
+use super::terminal::escape_json;
+use crate::client::Said;
 use crate::protocol::{RoomName, UserName};
 
-/// How long a message is tried again once the server has answered before.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The same before it has: only a connection that came about and was cut.
-const FIRST_PATIENCE: Duration = Duration::from_secs(1);
-/// The first wait; each doubles, up to a second.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-
-/// A line longer than this is none that any server takes.
+/// The longest line that is read; every server refuses longer messages.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 const EXAMPLES: &str = "\
-Exits with 0 when the server has answered that each message was said, with 3 when it can't
-be reached, with 4 when it refused one. Prints the id of each message.
+Prints the id of each message. Exits with 0 if the server has acknowledged all messages,
+with 3 if it can't be reached, and with 4 if it refused one.
 
-Every message carries an id of its own, so one that is sent again after a connection was
-cut is said once.
+A message is sent again after its connection was cut. The server deduplicates retries by
+the id that the client gives to each message.
 
 Examples:
-  sse-chat send Dinner is ready             one message, in the room lobby
+  sse-chat send Dinner is ready             one message to the room lobby
   sse-chat send --room ops --name CI 'build 7: ok'
-  git log --oneline -5 | sse-chat send      each line is a message
-  sse-chat send --json hello | jq .number   the message as the server has it
+  git log --oneline -5 | sse-chat send      a message for each line
+  sse-chat send --json hello | jq .number   the message as the server returned it
 ";
 
 /// The flags of `sse-chat send`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, allow_negative_numbers = true)]
-pub(super) struct Send {
+pub(super) struct SendArgs {
     #[command(flatten)]
-    remote: Remote,
+    remote: RemoteFlags,
 
-    /// The room to say it in
+    /// Room to publish to
     #[arg(long, value_name = "ROOM", default_value = "lobby", value_parser = RoomName::parse)]
     room: RoomName,
 
-    /// Who says it [default: $USER, or anonymous]
+    /// Name of the sender [default: $USER, or anonymous]
     #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
     name: Option<UserName>,
 
-    /// Print each message as the server answered it, not its id alone
+    /// Print each message as the server returned it, instead of its id
     #[arg(long)]
     json: bool,
 
-    /// What to say; the words are joined by a space. With `-`, or with no text and something
-    /// piped in, each line of standard input that is not empty is a message
+    /// Text of the message; words are joined by a space. With `-`, or without a text if input is
+    /// piped in, each non-empty line of standard input is a message
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
 }
 
-impl Send {
-    /// Says it all, in order, or stops at the first that is not answered.
-    pub(super) async fn run(self) -> Outcome {
-        or_interrupted(self.say_all()).await
+impl SendArgs {
+    /// Publishes all messages in order, or stops at the first failure.
+    pub(super) async fn run(self) -> CommandResult {
+        until_interrupted(self.publish_all()).await
     }
 
-    async fn say_all(self) -> Outcome {
-        let mut sender = Sender::new(self.remote.client()?, &self.room, self.name);
+    async fn publish_all(self) -> CommandResult {
+        let mut publisher = RoomPublisher::new(self.remote.client()?, &self.room, self.name);
         if !self.text.is_empty() && self.text != ["-"] {
-            let said = sender.say(&self.text.join(" ")).await;
-            return print(said.map_err(|error| failure(&error))?, self.json).await;
+            let response = publisher.publish(&self.text.join(" ")).await;
+            return print(response.map_err(|error| client_error(&error))?, self.json).await;
         }
         if self.text.is_empty() && io::stdin().is_terminal() {
-            return Err(End::Usage.because(
-                "say what? Put the text after send, or `-` to type messages line by line",
+            return Err(ExitKind::Usage.with_message(
+                "no text: put it after `send`, or use `-` to type one message per line",
             ));
         }
-        let mut lines = lines();
+        let mut lines = read_lines();
         while let Some((number, line)) = lines.recv().await {
-            let at = |why: &str| format!("line {number}: {why}");
-            let line = line.map_err(|error| End::Failed.because(at(&unreadable(&error))))?;
+            let at_line = |error: &str| format!("line {number}: {error}");
+            let line =
+                line.map_err(|error| ExitKind::Failed.with_message(at_line(&input_error(&error))))?;
             if line.trim().is_empty() {
                 continue;
             }
-            let said = sender.say(&line).await;
-            let said = said.map_err(|error| end_of(&error).because(at(&error.to_string())))?;
-            print(said, self.json).await?;
+            let response = publisher.publish(&line).await;
+            let response = response
+                .map_err(|error| exit_kind(&error).with_message(at_line(&error.to_string())))?;
+            print(response, self.json).await?;
         }
         Ok(())
     }
 }
 
-/// Somebody in a room, who says one thing after another.
-pub(super) struct Sender {
-    client: Client,
-    room: String,
-    name: String,
-    /// The server has answered before, so it is worth waiting for.
-    was_there: bool,
-}
-
-impl Sender {
-    pub(super) fn new(client: Client, room: &RoomName, name: Option<UserName>) -> Self {
-        Self {
-            client,
-            room: room.as_str().to_owned(),
-            name: name.unwrap_or_else(own_name).as_str().to_owned(),
-            was_there: false,
-        }
-    }
-
-    /// Says something once, however often it takes to get through.
-    async fn say(&mut self, message: &str) -> Result<Said, Error> {
-        let client_id = new_client_id();
-        let begun = Instant::now();
-        let mut wait = FIRST_WAIT;
-        loop {
-            let error = match self.attempt(message, &client_id).await {
-                Ok(said) => return Ok(said),
-                Err(error) => error,
-            };
-            let patience = match (&error, self.was_there) {
-                (Error::Cut(_) | Error::Unreachable(_), true) => PATIENCE,
-                (Error::Refused(refusal), true) if refusal.may_pass() => PATIENCE,
-                (Error::Cut(_), false) => FIRST_PATIENCE,
-                _ => return Err(error),
-            };
-            if begun.elapsed() + wait > patience {
-                return Err(error);
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(1));
-        }
-    }
-
-    /// Tries once; `client_id` tells a message that is sent again.
-    pub(super) async fn attempt(&mut self, message: &str, client_id: &str) -> Result<Said, Error> {
-        let say = Say {
-            name: &self.name,
-            message,
-            client_id: Some(client_id),
-        };
-        let said = self.client.publish(&self.room, &say).await;
-        self.was_there |= said.is_ok();
-        said
-    }
-}
-
-/// An id that no other message has.
-pub(super) fn new_client_id() -> String {
-    // Keyed by the system: two that start in the same moment differ, too.
-    let random = RandomState::new().build_hasher().finish();
-    format!("{random:016x}{:016x}", fastrand::u64(..))
-}
-
-fn own_name() -> UserName {
-    let user = std::env::var("USER").ok();
-    let name = user.and_then(|user| UserName::parse(&user).ok());
-    name.unwrap_or_else(|| UserName::parse("anonymous").expect("it is a name"))
-}
-
-/// The lines of standard input, numbered from 1, as they come.
-fn lines() -> mpsc::Receiver<(usize, io::Result<String>)> {
-    let (tell, lines) = mpsc::channel(1);
+/// The lines of standard input as they arrive, numbered from 1.
+fn read_lines() -> mpsc::Receiver<(usize, io::Result<String>)> {
+    let (sender, lines) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
         let mut stdin = io::stdin().lock();
         for number in 1.. {
-            let Some(line) = next_line(&mut stdin) else {
+            let Some(line) = read_line(&mut stdin) else {
                 return;
             };
             let failed = line.is_err();
-            if tell.blocking_send((number, line)).is_err() || failed {
+            if sender.blocking_send((number, line)).is_err() || failed {
                 return;
             }
         }
@@ -183,10 +108,10 @@ fn lines() -> mpsc::Receiver<(usize, io::Result<String>)> {
     lines
 }
 
-/// The next line without its end; none after the last.
-fn next_line(input: &mut impl BufRead) -> Option<io::Result<String>> {
+/// The next line without its line ending; `None` at the end of the input.
+fn read_line(input: &mut impl BufRead) -> Option<io::Result<String>> {
     let mut line = Vec::new();
-    // One byte more than a line may have, and its end.
+    // A longest line and its line ending, of two bytes.
     let read = input.take(MAX_LINE_BYTES + 2).read_until(b'\n', &mut line);
     match read {
         Err(error) => return Some(Err(error)),
@@ -197,38 +122,33 @@ fn next_line(input: &mut impl BufRead) -> Option<io::Result<String>> {
         line.pop_if(|last| *last == b'\r');
     }
     if line.len() as u64 > MAX_LINE_BYTES {
-        let why = format!("it has over {MAX_LINE_BYTES} bytes");
-        return Some(Err(io::Error::other(why)));
+        let message = format!("it has over {MAX_LINE_BYTES} bytes");
+        return Some(Err(io::Error::other(message)));
     }
     Some(String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData.into()))
 }
 
-fn unreadable(error: &io::Error) -> String {
+fn input_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Prints the answer. A closed standard output is no failure: the message is
-/// published all the same. It prints on a thread of its own, so that a blocked
-/// pipe delays no signal.
-async fn print(said: Said, json: bool) -> Outcome {
+/// Prints the response. A closed pipe is no failure, because the message is
+/// published. Printing has its own thread, so that a blocked pipe does not delay
+/// signals.
+async fn print(response: Said, json: bool) -> CommandResult {
     let printing = tokio::task::spawn_blocking(move || {
         let mut out = io::stdout().lock();
         match json {
             true if out.is_terminal() => {
-                let json = String::from_utf8_lossy(&said.json);
+                let json = String::from_utf8_lossy(&response.json);
                 writeln!(out, "{}", escape_json(&json))
             }
-            true => out.write_all(&said.json).and_then(|()| writeln!(out)),
-            false => writeln!(out, "{}", said.message.id),
+            true => out.write_all(&response.json).and_then(|()| writeln!(out)),
+            false => writeln!(out, "{}", response.message.id),
         }
     });
-    match printing.await.map_err(io::Error::other).and_then(identity) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(End::Failed.because(format_args!("standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    stdout_result(printing.await.map_err(io::Error::other).and_then(identity))
 }

@@ -1,18 +1,18 @@
-//! Signals: which of them end a command, and which the server ignores.
+//! How commands and the server react to each signal.
 //!
 //! | signal | server |
 //! | --- | --- |
-//! | SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGALRM, SIGXCPU | shutdown; the second one ends the process at once |
-//! | SIGHUP | logged: there is nothing to reload |
+//! | SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGALRM, SIGXCPU | graceful shutdown; a second signal ends the process at once |
+//! | SIGHUP | logged only: there is nothing to reload |
 //! | SIGUSR1, SIGUSR2, SIGIO, SIGPIPE, SIGPROF, SIGVTALRM, SIGXFSZ | ignored |
-//! | SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP, SIGCONT | job control, as the kernel has it |
-//! | SIGABRT, SIGSEGV and the other faults, SIGKILL | end the process, as the kernel has it |
+//! | SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP, SIGCONT | job control, the kernel's default |
+//! | SIGABRT, SIGSEGV and the other faults, SIGKILL | end the process, the kernel's default |
 //!
-//! SIGPWR is how LXC stops a container. SIGALRM and SIGXCPU are time limits that
-//! a caller has set. SIGXFSZ is a limit
-//! on a file, such as the one that the log is written to: the write fails, and
-//! the server goes on. A client's commands end by SIGINT and SIGTERM with exit
-//! code 130, and by all others as the kernel has it.
+//! LXC stops a container by SIGPWR. SIGALRM and SIGXCPU report a time limit that
+//! the caller has set. SIGXFSZ reports a limit on the size of a file, such as
+//! the log: the write fails, and the server continues. A client's command ends
+//! with exit code 130 at SIGINT and SIGTERM; all other signals keep the kernel's
+//! default.
 
 use std::future::poll_fn;
 use std::io;
@@ -21,9 +21,9 @@ use std::task::Poll;
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::exit::{End, Failure, Outcome};
+use super::exit::{CommandError, CommandResult, ExitKind};
 
-/// Signals that end a client's command.
+/// Signals that interrupt a client's command.
 const INTERRUPT: [Number; 2] = [Number::INT, Number::TERM];
 /// Signals that shut the server down.
 const SHUTDOWN: [Number; 6] = [
@@ -34,7 +34,7 @@ const SHUTDOWN: [Number; 6] = [
     Number::ALARM,
     Number::XCPU,
 ];
-/// Signals whose default would end the server without a `bye`.
+/// Signals whose default action would end the server without a `bye` event.
 const IGNORED: [Number; 7] = [
     Number::USR1,
     Number::USR2,
@@ -50,28 +50,28 @@ const IGNORED: [Number; 7] = [
 pub(super) struct Signals(Vec<Signal>);
 
 impl Signals {
-    /// The signals that end a client's command.
-    pub(super) fn of_interrupt() -> Result<Self, Failure> {
+    /// The signals that interrupt a client's command.
+    pub(super) fn interrupt() -> Result<Self, CommandError> {
         Self::new(&INTERRUPT)
     }
 
     /// SIGHUP.
-    pub(super) fn of_hang_up() -> Result<Self, Failure> {
+    pub(super) fn hang_up() -> Result<Self, CommandError> {
         Self::new(&[Number::HUP])
     }
 
     /// The signals that shut the server down.
-    pub(super) fn of_shutdown() -> Result<Self, Failure> {
+    pub(super) fn shutdown() -> Result<Self, CommandError> {
         Self::new(&SHUTDOWN)
     }
 
-    fn new(numbers: &[Number]) -> Result<Self, Failure> {
+    fn new(numbers: &[Number]) -> Result<Self, CommandError> {
         let listen = |number: &Number| signal(kind(*number));
         let signals: io::Result<_> = numbers.iter().map(listen).collect();
-        signals.map(Self).map_err(|error| no_signals(&error))
+        signals.map(Self).map_err(|error| signal_error(&error))
     }
 
-    /// Returns when one of them comes.
+    /// Waits for one of them.
     pub(super) async fn next(&mut self) {
         poll_fn(|context| {
             match self
@@ -91,29 +91,31 @@ fn kind(number: Number) -> SignalKind {
     SignalKind::from_raw(number.as_raw())
 }
 
-/// Ignores the signals that the server ignores. tokio keeps a handler for the
-/// life of the process, so the default does not come back.
-pub(super) fn ignore_others() -> Result<(), Failure> {
+/// Ignores the signals that must not end the server. tokio keeps their handlers
+/// for the life of the process, so the default action does not return.
+pub(super) fn ignore() -> Result<(), CommandError> {
     Signals::new(&IGNORED).map(drop)
 }
 
-/// Logs each SIGHUP for as long as it is polled.
-pub(super) async fn log_each(mut hang_ups: Signals) {
+/// Logs each SIGHUP, for as long as it is polled.
+pub(super) async fn log_hang_ups(mut hang_ups: Signals) {
     loop {
         hang_ups.next().await;
-        tracing::info!("SIGHUP: there is nothing to reload; settings change by a restart");
+        tracing::info!("SIGHUP ignored: there is nothing to reload; restart to change settings");
     }
 }
 
-/// Runs a command until it ends, or until a signal ends it.
-pub(super) async fn or_interrupted(command: impl Future<Output = Outcome>) -> Outcome {
-    let mut signals = Signals::of_interrupt()?;
+/// Runs a command until it ends or is interrupted by a signal.
+pub(super) async fn until_interrupted(
+    command: impl Future<Output = CommandResult>,
+) -> CommandResult {
+    let mut signals = Signals::interrupt()?;
     tokio::select! {
-        outcome = command => outcome,
-        () = signals.next() => Err(End::Interrupted.silently()),
+        result = command => result,
+        () = signals.next() => Err(ExitKind::Interrupted.without_message()),
     }
 }
 
-fn no_signals(error: &io::Error) -> Failure {
-    End::Failed.because(format_args!("can't wait for signals: {error}"))
+fn signal_error(error: &io::Error) -> CommandError {
+    ExitKind::Failed.with_message(format_args!("can't wait for signals: {error}"))
 }

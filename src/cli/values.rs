@@ -1,5 +1,5 @@
-//! Values as they are typed on the command line: times, sizes, rates, switches.
-//! Each is shown as it is typed, and one that is none says what one looks like.
+//! Types and parsers for the values of flags: times, sizes, rates and switches.
+//! `Display` writes a value as it is typed; each parse error shows an example.
 
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use crate::config::{self, Rate};
 
-/// A time as it is typed: `15s`, `1h 30m`, `500ms`.
+/// A time: `15s`, `1h 30m`, `500ms`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Time(pub(super) Duration);
 
@@ -26,21 +26,21 @@ impl std::fmt::Display for Time {
 
 /// A range of times: `2s..5s`.
 #[derive(Debug, Clone)]
-pub(super) struct Times(pub(super) RangeInclusive<Duration>);
+pub(super) struct TimeRange(pub(super) RangeInclusive<Duration>);
 
-impl std::fmt::Display for Times {
+impl std::fmt::Display for TimeRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}..{}", Time(*self.0.start()), Time(*self.0.end()))
     }
 }
 
-/// A number of bytes as it is typed: `4096`, `4KiB`, `256MiB`.
+/// A number of bytes: `4096`, `4KiB`, `256MiB`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size(pub(super) usize);
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Only what is whole in large units: 4096 stays as people know it.
+        // A large unit only for a whole number of it; 4096 stays as it is.
         match [(1 << 30, "GiB"), (1 << 20, "MiB")]
             .into_iter()
             .find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit))
@@ -51,7 +51,7 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// Bytes a second as they are typed: `2MiB`; or `none`.
+/// Bytes per second: `2MiB`, or `none` for no limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SizeOrNone(pub(super) Option<NonZeroUsize>);
 
@@ -75,19 +75,22 @@ pub(super) fn parse_size_or_none(text: &str) -> Result<SizeOrNone, String> {
         .ok_or_else(|| "not a size like 2MiB, 500KiB or none".to_owned())
 }
 
-/// A rate as it is typed: `5/s`, `100/m`; or `none`.
+/// A rate: `5/s`, `100/m`, or `none` for no limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RateOrNone(pub(super) Option<Rate>);
 
-/// The times that rates are given for.
-const UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
+/// The units of time in a rate, in seconds.
+const RATE_UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
 
 impl std::fmt::Display for RateOrNone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Some(rate) = self.0 else {
             return f.write_str("none");
         };
-        match UNITS.iter().find(|(_, secs)| rate.per.as_secs() == *secs) {
+        match RATE_UNITS
+            .iter()
+            .find(|(_, secs)| rate.per.as_secs() == *secs)
+        {
             Some((unit, _)) => write!(f, "{}/{unit}", rate.count),
             None => write!(f, "{} in {}", rate.count, Time(rate.per)),
         }
@@ -99,7 +102,7 @@ pub(super) fn parse_rate(text: &str) -> Result<RateOrNone, String> {
         return Ok(RateOrNone(None));
     }
     let rate = text.split_once('/').and_then(|(count, unit)| {
-        let (_, secs) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let (_, secs) = RATE_UNITS.iter().find(|(name, _)| *name == unit)?;
         Some(Rate {
             count: count.parse().ok()?,
             per: Duration::from_secs(*secs),
@@ -109,7 +112,7 @@ pub(super) fn parse_rate(text: &str) -> Result<RateOrNone, String> {
         .ok_or_else(|| "not a rate like 5/s, 100/m or none".to_owned())
 }
 
-/// A day is 24 hours here; a month is no length of time.
+/// A day has 24 hours. Months and years are refused: their length varies.
 pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     let span = text.trim().parse::<Span>().ok();
     let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
@@ -118,11 +121,11 @@ pub(super) fn parse_time(text: &str) -> Result<Time, String> {
         .ok_or_else(|| "not a time like 15s, 500ms or 1h".to_owned())
 }
 
-pub(super) fn parse_times(text: &str) -> Result<Times, String> {
+pub(super) fn parse_time_range(text: &str) -> Result<TimeRange, String> {
     let (from, to) = text
         .split_once("..")
         .ok_or("not a range of times like 2s..5s")?;
-    Ok(Times(parse_time(from)?.0..=parse_time(to)?.0))
+    Ok(TimeRange(parse_time(from)?.0..=parse_time(to)?.0))
 }
 
 pub(super) fn parse_size(text: &str) -> Result<Size, String> {
@@ -134,7 +137,7 @@ pub(super) fn parse_size(text: &str) -> Result<Size, String> {
         .ok_or_else(|| "not a size like 4096 or 4MiB".to_owned())
 }
 
-/// The size of the log's queue.
+/// The size of the log queue, at least [`config::MIN_LOG_QUEUE`].
 pub(super) fn parse_log_queue(text: &str) -> Result<Size, String> {
     let size = parse_size(text)?;
     match size.0 >= config::MIN_LOG_QUEUE {
@@ -143,21 +146,21 @@ pub(super) fn parse_log_queue(text: &str) -> Result<Size, String> {
     }
 }
 
-/// The number of threads that write to readers.
+/// The number of fan-out workers.
 pub(super) fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
     match text.parse::<usize>().map(NonZeroUsize::new) {
         Ok(Some(workers)) => Ok(workers),
         Ok(None) => Err(
-            "without workers nothing reaches a reader; use 1 or more, or leave it out for one \
-             per core"
+            "without workers no message is delivered; use 1 or more, or omit it for one per \
+             core"
                 .to_owned(),
         ),
         Err(_) => Err("not a number of threads like 2".to_owned()),
     }
 }
 
-/// A switch as its variable sets it. Anything unclear is refused: a switch that
-/// guessed could open what was meant to be closed.
+/// The value of a switch's variable. Everything unclear is refused, since a
+/// guess could enable what the operator meant to disable.
 pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
@@ -171,13 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_written_as_they_are_typed() {
+    fn values_are_displayed_as_they_are_typed() {
         for text in ["15s", "500ms", "1h"] {
             assert_eq!(parse_time(text).unwrap().to_string(), text);
         }
         assert_eq!(parse_time("1d").unwrap().to_string(), "24h");
         assert_eq!(parse_time("1h 30m").unwrap().0, Duration::from_secs(5400));
-        assert_eq!(parse_times("2s..5s").unwrap().to_string(), "2s..5s");
+        assert_eq!(parse_time_range("2s..5s").unwrap().to_string(), "2s..5s");
         for text in ["4096", "4MiB", "256MiB", "1000"] {
             assert_eq!(parse_size(text).unwrap().to_string(), text);
         }
@@ -187,11 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_none_say_what_one_looks_like() {
+    fn errors_show_a_valid_example() {
         for text in ["", "15", "-5s", "1month", "soon"] {
             assert!(parse_time(text).unwrap_err().contains("15s"), "{text}");
         }
-        assert!(parse_times("2s").unwrap_err().contains("2s..5s"));
+        assert!(parse_time_range("2s").unwrap_err().contains("2s..5s"));
         for text in ["", "5", "0/s", "-1/s", "5/d", "0.5/s"] {
             assert!(parse_rate(text).unwrap_err().contains("5/s"), "{text}");
         }

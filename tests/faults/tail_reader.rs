@@ -55,8 +55,8 @@ impl TailReader {
 /// It tells of a loss only when there was one; these tests let it lose nothing.
 fn talked(line: &str) -> Option<Seen> {
     match line.trim_start_matches("sse-chat: ") {
-        cut if cut.starts_with("cut: ") => Some(Seen::Cut),
-        "connected again" => None,
+        line if line.starts_with("disconnected: ") => Some(Seen::Cut),
+        "reconnected" => None,
         odd => Some(Seen::Odd(odd.to_owned())),
     }
 }

@@ -12,7 +12,7 @@ use super::typed::{
     Churn, Sizes, parse_body, parse_churn, parse_count, parse_header, parse_line, parse_path,
     parse_publishers, parse_rate, parse_rooms, parse_sizes, parse_slow, parse_some,
 };
-use crate::cli::exit::{End, Failure};
+use crate::cli::exit::{CommandError, ExitKind};
 use crate::cli::values::{Time, parse_time};
 use crate::client::ServerUrl;
 
@@ -193,7 +193,7 @@ impl Bench {
     /// # Errors
     ///
     /// When flags do not go together.
-    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+    pub(super) fn plan(&self) -> Result<Plan, CommandError> {
         self.check()?;
         let load = match (self.mode, self.rate, self.in_flight) {
             (_, Some(rate), _) => Load::Rate(rate),
@@ -234,7 +234,7 @@ impl Bench {
         })
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), CommandError> {
         let is_paced = matches!(self.mode, Mode::Fanout | Mode::Publish);
         let no_subscribers = self.mode != Mode::Publish && self.subscribers.contains(&0);
         let wrong = if no_subscribers {
@@ -252,7 +252,7 @@ impl Bench {
         } else {
             return Ok(());
         };
-        Err(End::Usage.because(wrong))
+        Err(ExitKind::Usage.with_message(wrong))
     }
 
     fn target(&self) -> Target {

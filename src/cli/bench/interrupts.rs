@@ -3,7 +3,7 @@
 
 use sse_chat_load::CancellationToken;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::cli::signals::Signals;
 
 /// The signals that end a benchmark.
@@ -15,10 +15,10 @@ pub(super) struct Interrupts {
 }
 
 impl Interrupts {
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, CommandError> {
         Ok(Self {
-            hangup: Signals::of_hang_up()?,
-            signals: Signals::of_interrupt()?,
+            hangup: Signals::hang_up()?,
+            signals: Signals::interrupt()?,
             stop: CancellationToken::new(),
         })
     }

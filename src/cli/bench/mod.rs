@@ -15,15 +15,16 @@ pub(super) use flags::Bench;
 use self::interrupts::Interrupts;
 use self::outputs::Outputs;
 use self::spawned::Spawned;
-use super::exit::{End, Failure, Outcome};
+use super::exit::{CommandError, CommandResult, ExitKind};
 use crate::client::ServerUrl;
 
 impl Bench {
     /// Runs it all: the load, the report, the gates.
-    pub(super) async fn run(self) -> Outcome {
+    pub(super) async fn run(self) -> CommandResult {
         let plan = self.plan()?;
         let outputs = Outputs::open(&self)?;
-        let open_files = load::make_room(&plan).map_err(|why| End::Failed.because(why))?;
+        let open_files =
+            load::make_room(&plan).map_err(|why| ExitKind::Failed.with_message(why))?;
         let mut report = Report::new(&plan, command_line(), env!("CARGO_PKG_VERSION"), open_files);
         report.url = self.url.to_string();
         let mut interrupts = Interrupts::new()?;
@@ -69,7 +70,7 @@ impl Bench {
         subscribers: usize,
         interrupts: &mut Interrupts,
         progress: &Progress,
-    ) -> Result<(Run, ServerUrl), Failure> {
+    ) -> Result<(Run, ServerUrl), CommandError> {
         let spawned = match self.spawn {
             true => Some(Spawned::start(&self.serve_flags)?),
             false => None,
@@ -88,19 +89,19 @@ impl Bench {
             run = load::measure(plan, server, subscribers, &stop, progress) => {
                 Ok((run.map_err(|error| failure(&error))?, url))
             }
-            () = interrupts.second() => Err(End::Interrupted.silently()),
+            () = interrupts.second() => Err(ExitKind::Interrupted.without_message()),
         }
     }
 }
 
-fn failure(error: &LoadError) -> Failure {
+fn failure(error: &LoadError) -> CommandError {
     let end = match error.kind() {
-        LoadErrorKind::Failed => End::Failed,
-        LoadErrorKind::Unreachable => End::Unreachable,
-        LoadErrorKind::Refused => End::Refused,
-        LoadErrorKind::Interrupted => End::Interrupted,
+        LoadErrorKind::Failed => ExitKind::Failed,
+        LoadErrorKind::Unreachable => ExitKind::Unreachable,
+        LoadErrorKind::Refused => ExitKind::Refused,
+        LoadErrorKind::Interrupted => ExitKind::Interrupted,
     };
-    end.because(error)
+    end.with_message(error)
 }
 
 /// The command line, without the path of the program.
@@ -132,12 +133,12 @@ fn mask_headers(words: &mut [String]) {
 }
 
 /// The exit code that a report ends with.
-fn ending(report: &Report) -> Outcome {
+fn ending(report: &Report) -> CommandResult {
     if report.interrupted {
-        return Err(End::Interrupted.silently());
+        return Err(ExitKind::Interrupted.without_message());
     }
     match report.gates.iter().any(|gate| gate.failed) {
-        true => Err(End::Gate.silently()),
+        true => Err(ExitKind::GateFailed.without_message()),
         false => Ok(()),
     }
 }

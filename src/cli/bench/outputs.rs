@@ -7,8 +7,8 @@ use std::path::Path;
 use sse_chat_load::report::{self, Report};
 
 use super::Bench;
-use crate::cli::exit::{End, Failure, Outcome};
-use crate::cli::is_colour_wanted;
+use crate::cli::exit::{CommandError, CommandResult, ExitKind};
+use crate::cli::terminal::is_colour_allowed;
 
 /// The files that the report goes to, opened before the load begins: it would be
 /// a pity to find out afterwards.
@@ -24,7 +24,7 @@ enum Output {
 }
 
 impl Outputs {
-    pub(super) fn open(flags: &Bench) -> Result<Self, Failure> {
+    pub(super) fn open(flags: &Bench) -> Result<Self, CommandError> {
         Ok(Self {
             json: flags.json.as_deref().map(Output::open).transpose()?,
             csv: flags.csv.as_deref().map(Output::open).transpose()?,
@@ -32,7 +32,7 @@ impl Outputs {
         })
     }
 
-    pub(super) fn write(self, report: &Report) -> Outcome {
+    pub(super) fn write(self, report: &Report) -> CommandResult {
         let mut summary = true;
         if let Some(json) = self.json {
             summary &= json.is_file();
@@ -47,7 +47,7 @@ impl Outputs {
             svg.write(|out| report::svg::write(report, out))?;
         }
         if summary {
-            let paint = io::stdout().is_terminal() && is_colour_wanted();
+            let paint = io::stdout().is_terminal() && is_colour_allowed();
             Output::Standard.write(|out| report::text::write(report, out, paint))?;
         }
         Ok(())
@@ -55,14 +55,16 @@ impl Outputs {
 }
 
 impl Output {
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path) -> Result<Self, CommandError> {
         if path.as_os_str() == "-" {
             return Ok(Self::Standard);
         }
         let name = path.display().to_string();
         match File::create(path) {
             Ok(file) => Ok(Self::File(file, name)),
-            Err(error) => Err(End::Failed.because(format_args!("can't write {name}: {error}"))),
+            Err(error) => {
+                Err(ExitKind::Failed.with_message(format_args!("can't write {name}: {error}")))
+            }
         }
     }
 
@@ -71,7 +73,7 @@ impl Output {
     }
 
     /// Renders it whole, and then writes it.
-    fn write(self, render: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> Outcome {
+    fn write(self, render: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> CommandResult {
         let mut bytes = Vec::new();
         let rendered = render(&mut bytes);
         let (name, written) = match self {
@@ -85,7 +87,9 @@ impl Output {
         match rendered.and(written) {
             // Who closed it has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(End::Failed.because(format_args!("can't write {name}: {error}"))),
+            Err(error) => {
+                Err(ExitKind::Failed.with_message(format_args!("can't write {name}: {error}")))
+            }
             Ok(()) => Ok(()),
         }
     }

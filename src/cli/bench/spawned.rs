@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-use crate::cli::exit::{End, Failure};
+use crate::cli::exit::{CommandError, ExitKind};
 use crate::client::ServerUrl;
 
 /// A server of this very program. It is killed when it is dropped.
@@ -16,8 +16,9 @@ pub(super) struct Spawned {
 
 impl Spawned {
     /// Starts `sse-chat serve` with `flags`, and waits until it says where it is.
-    pub(super) fn start(flags: &[String]) -> Result<Self, Failure> {
-        let failed = |error| End::Failed.because(format_args!("can't start a server: {error}"));
+    pub(super) fn start(flags: &[String]) -> Result<Self, CommandError> {
+        let failed =
+            |error| ExitKind::Failed.with_message(format_args!("can't start a server: {error}"));
         let program = std::env::current_exe().map_err(failed)?;
         let mut child = Command::new(program)
             .arg("serve")
@@ -46,7 +47,7 @@ impl Spawned {
             None => {
                 let _ = child.wait();
                 // Where something is wrong, its own line has said what.
-                Err(End::Failed.because("the server that --spawn starts did not start"))
+                Err(ExitKind::Failed.with_message("the server that --spawn starts did not start"))
             }
         }
     }

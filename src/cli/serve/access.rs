@@ -1,4 +1,4 @@
-//! The flags of [`Access`].
+//! The flags of [`Access`]: trusted proxies, host names and origins.
 
 use std::net::IpAddr;
 
@@ -7,25 +7,29 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::{Access, ForwardedHeader, Origin};
 
-/// Who may ask, and whom the server believes.
+/// Restrictions on host names and origins, and trusted proxies.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Who may ask")]
+#[command(next_help_heading = "Access")]
 pub(super) struct AccessFlags {
-    /// A proxy in front that is believed when it says whom it asks for; repeat it or use commas
+    /// Proxy whose forwarded client addresses are trusted; repeat or use commas
+    ///
+    /// A network such as 10.0.0.0/8, or an address such as ::1.
     #[arg(long, env = "SSE_CHAT_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     trusted_proxy: Vec<IpNet>,
 
-    /// The header in which it says it
+    /// Header in which trusted proxies forward the client address
     #[arg(long, env = "SSE_CHAT_FORWARDED_HEADER", value_name = "NAME", value_enum, default_value_t = HeaderName::XForwardedFor)]
     forwarded_header: HeaderName,
 
-    /// A host name that the server answers to; repeat it or use commas. Without one, it answers to
-    /// every name, but on a loopback address only to those of this machine
+    /// Host name that requests may use; repeat or use commas [default: any; on loopback addresses,
+    /// names of this machine]
+    ///
+    /// Without a port: chat.example.org, or [::1].
     #[arg(long, env = "SSE_CHAT_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',', value_parser = parse_host)]
     allowed_host: Vec<String>,
 
-    /// Another origin whose pages may read, write and join; * lets those of every origin read, but
-    /// not join under a name. Repeat it or use commas
+    /// Origin whose pages may read, publish and join; repeat or use commas. * lets all origins
+    /// read, but not join under a name
     #[arg(long, env = "SSE_CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
     allow_origin: Vec<OriginOrAny>,
 }
@@ -38,7 +42,7 @@ enum HeaderName {
     Forwarded,
 }
 
-/// What `--allow-origin` takes.
+/// A value of `--allow-origin`.
 #[derive(Debug, Clone)]
 enum OriginOrAny {
     One(Origin),
@@ -69,7 +73,7 @@ impl From<AccessFlags> for Access {
     }
 }
 
-/// One address is a network of one.
+/// Parses a network, or an address as a network of one.
 fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .ok()
@@ -78,7 +82,8 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
         .ok_or_else(|| "not a network like 10.0.0.0/8 or an address like ::1".to_owned())
 }
 
-/// Of IPv4, if it is one in IPv6's clothes: addresses are compared as what they are.
+/// Converts a network of IPv4-mapped IPv6 addresses to IPv4, like the client
+/// addresses that it is compared with.
 fn canonical(network: IpNet) -> IpNet {
     match (network, network.addr().to_canonical()) {
         (IpNet::V6(mapped), IpAddr::V4(address)) if mapped.prefix_len() >= 96 => {
@@ -92,7 +97,7 @@ fn parse_host(text: &str) -> Result<String, String> {
     let host = text.trim().to_ascii_lowercase();
     let host = host.strip_suffix('.').unwrap_or(&host);
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
-    // A colon is in an IPv6 address only, which stands in brackets.
+    // Colons are allowed only in an IPv6 address in brackets.
     let has_port = host.contains(':') && !host.starts_with('[') || host.contains("]:");
     match !host.is_empty() && host.chars().all(plain) && !has_port {
         true => Ok(host.to_owned()),
@@ -114,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_and_hosts_are_what_they_look_like() {
+    fn networks_and_hosts_are_normalized() {
         for (text, network) in [
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("127.0.0.1", "127.0.0.1/32"),

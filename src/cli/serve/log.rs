@@ -1,5 +1,5 @@
-//! The log of the server: what is logged, how a line is written, and that
-//! neither a line nor a panic ever waits for standard error.
+//! The log of the server: levels, formats and escaping. Neither a log line nor a
+//! panic blocks on standard error; see `log_queue`.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -18,8 +18,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::super::escape::escape_json;
-use super::super::is_colour_wanted;
+use super::super::terminal::{escape_json, is_colour_allowed};
 use super::super::values::{Size, parse_log_queue};
 use super::log_queue::LogQueue;
 use super::panics;
@@ -27,21 +26,21 @@ use crate::config;
 use crate::http::ACCESS_LOG;
 use crate::protocol::is_printable;
 
-/// The target of the line that reports dropped lines.
+/// Target of the report of dropped lines.
 const DROP_REPORT: &str = "log_queue";
 
-/// How the log is written.
+/// The flags of the log.
 #[derive(Debug, Clone, Args)]
 pub(super) struct LogFlags {
-    /// How the log on standard error is written
+    /// Format of the log on standard error
     #[arg(long, env = "SSE_CHAT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 
-    /// The least severe messages that are logged: off, error, warn, info, debug or trace
+    /// Least severe level that is logged: off, error, warn, info, debug or trace
     #[arg(long, env = "SSE_CHAT_LOG_LEVEL", value_name = "LEVEL", default_value_t = LevelFilter::INFO)]
     log_level: LevelFilter,
 
-    /// Bytes of log lines that wait while standard error is blocked; further lines are dropped and
+    /// Bytes of log lines queued while standard error is blocked; further lines are dropped and
     /// counted
     #[arg(long, env = "SSE_CHAT_LOG_QUEUE", value_name = "SIZE", value_parser = parse_log_queue,
           default_value_t = Size(config::DEFAULT_LOG_QUEUE))]
@@ -50,21 +49,21 @@ pub(super) struct LogFlags {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// A line for a person
+    /// Lines for people
     Text,
-    /// A line of JSON
+    /// Lines of JSON
     Json,
 }
 
-/// The log of this process, while it serves.
+/// The log of this process.
 #[derive(Debug)]
 pub(super) struct Log(LogQueue);
 
 impl Log {
-    /// Starts the log on standard error. From here on panics are lines of it.
+    /// Starts the log on standard error. From here on panics are logged, too.
     pub(super) fn start(flags: &LogFlags) -> io::Result<Self> {
-        // A descriptor of its own: a write that blocks must not hold the lock
-        // of std's standard error.
+        // A duplicated descriptor: a write that blocks must not hold the lock of
+        // std's standard error.
         let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         let queue = LogQueue::start(flags.log_queue.0, Stderr(stderr), |lines| {
             tracing::warn!(
@@ -74,24 +73,24 @@ impl Log {
             );
         })?;
         flags.subscribe(&queue);
-        panics::log_them();
+        panics::install_hook();
         Ok(Self(queue))
     }
 
-    /// The count of lines that were dropped.
+    /// The number of dropped lines.
     pub(super) fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(self.0.dropped())
     }
 
-    /// Waits until all lines are written, or for `most`.
-    pub(super) fn flush(&self, most: Duration) {
-        // Nothing can be said about lines that nobody reads.
-        let _ = self.0.flush(most);
+    /// Waits at most `timeout` until all lines are written.
+    pub(super) fn flush(&self, timeout: Duration) {
+        // A timeout can't be logged: standard error is blocked.
+        let _ = self.0.flush(timeout);
     }
 }
 
 impl LogFlags {
-    /// Nothing but reports and panics, as JSON, over the smallest queue.
+    /// Level off, as JSON, with the smallest queue.
     #[cfg(test)]
     pub(super) fn off_as_json() -> Self {
         Self {
@@ -102,8 +101,8 @@ impl LogFlags {
     }
 
     fn subscribe(&self, queue: &LogQueue) {
-        // The access log, reports of dropped lines and panics do not depend on
-        // the level: each has been asked for, or must not go unnoticed.
+        // The level does not apply to the access log, which has its own flag, nor
+        // to panics and dropped lines, which must not go unnoticed.
         let levels = Targets::new()
             .with_default(self.log_level)
             .with_target(ACCESS_LOG, LevelFilter::INFO)
@@ -112,13 +111,13 @@ impl LogFlags {
         let log = tracing_subscriber::registry().with(levels);
         let lines = tracing_subscriber::fmt::layer()
             .with_target(false)
-            .with_writer(Lines {
+            .with_writer(LogWriter {
                 queue: queue.clone(),
                 format: self.log_format,
             });
         match self.log_format {
             LogFormat::Text => {
-                let ansi = io::stderr().is_terminal() && is_colour_wanted();
+                let ansi = io::stderr().is_terminal() && is_colour_allowed();
                 log.with(lines.with_ansi(ansi)).init();
             }
             LogFormat::Json => log.with(lines.json()).init(),
@@ -126,43 +125,43 @@ impl LogFlags {
     }
 }
 
-/// Makes the writer of each line.
-struct Lines {
+/// Makes the writer for each line.
+struct LogWriter {
     queue: LogQueue,
     format: LogFormat,
 }
 
-/// Takes one line, in one write.
-struct Line<'a> {
-    lines: &'a Lines,
+/// Queues one line, which arrives in one write.
+struct LogLine<'a> {
+    log: &'a LogWriter,
     is_report: bool,
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = LogLine<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line {
-            lines: self,
+    fn make_writer(&'a self) -> LogLine<'a> {
+        LogLine {
+            log: self,
             is_report: false,
         }
     }
 
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line<'a> {
-        Line {
-            lines: self,
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> LogLine<'a> {
+        LogLine {
+            log: self,
             is_report: meta.target() == DROP_REPORT,
         }
     }
 }
 
-impl io::Write for Line<'_> {
+impl io::Write for LogLine<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        let escaped = escape(&text, self.lines.format);
+        let escaped = escape(&text, self.log.format);
         match self.is_report {
-            true => self.lines.queue.push_report(escaped.as_bytes()),
-            false => self.lines.queue.push(escaped.as_bytes()),
+            true => self.log.queue.push_report(escaped.as_bytes()),
+            false => self.log.queue.push(escaped.as_bytes()),
         }
         Ok(line.len())
     }
@@ -172,29 +171,28 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// The line with everything escaped that is not printable, whichever field it
-/// came in. The formatters escape less: that of JSON leaves C1 controls and
-/// U+202E, that of text also line breaks where a field is shown by `Display`.
-/// Only ESC stays, which begins the text format's colours: within fields the
-/// formatter has escaped it.
+/// Escapes all unprintable characters of a line, in every field. The formatters
+/// escape less: the JSON one leaves C1 controls and U+202E, the text one also
+/// line breaks in fields with `Display`. In the text format ESC stays: it begins
+/// a colour, and the formatter has escaped it within fields.
 fn escape(line: &str, format: LogFormat) -> Cow<'_, str> {
     let text = line.strip_suffix('\n').unwrap_or(line);
     let colours = (format == LogFormat::Text).then_some('\u{1b}');
-    let is_fine = |c: char| is_printable(c) || Some(c) == colours;
-    if text.chars().all(is_fine) {
+    let is_allowed = |c: char| is_printable(c) || Some(c) == colours;
+    if text.chars().all(is_allowed) {
         return Cow::Borrowed(line);
     }
     let escaped = match format {
         LogFormat::Json => escape_json(text),
-        LogFormat::Text => escape_text(text, is_fine),
+        LogFormat::Text => escape_text(text, is_allowed),
     };
     Cow::Owned(escaped + &line[text.len()..])
 }
 
-fn escape_text(text: &str, is_fine: impl Fn(char) -> bool) -> String {
+fn escape_text(text: &str, is_allowed: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_fine(c) {
+        match is_allowed(c) {
             true => escaped.push(c),
             false => escaped.extend(c.escape_default()),
         }
@@ -202,8 +200,8 @@ fn escape_text(text: &str, is_fine: impl Fn(char) -> bool) -> String {
     escaped
 }
 
-/// Standard error. Another process may have made the terminal or pipe that it
-/// shares non-blocking: then a write is tried again once there is room.
+/// Standard error. Another process that shares the terminal or pipe may have made
+/// it non-blocking: then a write waits until it is writable.
 struct Stderr(File);
 
 impl io::Write for Stderr {
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_printable_line_and_its_colours_stay_as_they_are() {
+    fn a_printable_line_and_its_colours_are_not_escaped() {
         for line in ["\u{1b}[32m INFO\u{1b}[0m started\n", "日本語\n", ""] {
             assert_eq!(escape(line, LogFormat::Text), line);
         }

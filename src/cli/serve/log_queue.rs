@@ -1,13 +1,13 @@
 //! The queue between the threads that log and standard error.
 //!
-//! A thread that serves never writes to standard error itself: where the reader
-//! of that pipe has stopped, the write would block the thread for good. It
-//! appends its line here, and one thread writes. What the queue has no room for
-//! is dropped and counted, and the log says how much once output moves again.
+//! A write to standard error blocks while the reader of the pipe does not read.
+//! So threads append their lines to this queue, and one thread writes them.
+//! Lines beyond the limit are dropped and counted; the log reports the number
+//! once the output is writable again.
 //!
-//! tracing-appender 0.2.5 has such a queue. It is bounded by lines, not by
-//! bytes, never says that it dropped any, and its guard prints to standard
-//! output when its thread is stuck, which may block as well.
+//! The queue of tracing-appender 0.2.5 does not fit: its limit is in lines, not
+//! in bytes, it does not report dropped lines, and its guard prints to standard
+//! output if its thread is stuck, which may block as well.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -16,41 +16,42 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The most bytes of one write, and what an empty queue keeps allocated.
+/// The most bytes of one write, and the memory that an empty queue keeps.
 const CHUNK: usize = 64 << 10;
 
-/// Lines that wait to be written. Clones share one queue.
+/// A queue of log lines. Clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct LogQueue(Arc<Shared>);
+pub(super) struct LogQueue(Arc<SharedQueue>);
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// There is something for the writer to do.
+struct SharedQueue {
+    pending: Mutex<PendingLines>,
+    /// Notifies the writing thread of work.
     filled: Condvar,
-    /// Everything is written.
+    /// Notifies [`LogQueue::flush`] that everything is written.
     emptied: Condvar,
     dropped: Arc<AtomicU64>,
-    /// The most bytes that wait, those of the current write included.
+    /// The most bytes in the queue, including the current write.
     limit: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PendingLines {
     /// Whole lines, in order.
-    waiting: VecDeque<u8>,
-    /// Bytes of the write that is under way.
+    bytes: VecDeque<u8>,
+    /// Bytes of the current write.
     in_flight: usize,
-    /// The queue was full and has not been reported yet: every line is dropped.
+    /// Set from the first dropped line until the loss is reported; all lines are
+    /// dropped meanwhile.
     dropping: bool,
     /// Lines lost since the last report.
     unreported: u64,
 }
 
 impl LogQueue {
-    /// A queue of at most `limit` bytes, and a thread that writes it to `out`.
-    /// After a loss that thread calls `report` with the number of lost lines
-    /// when `out` takes bytes again; `report` may push one line by
+    /// Starts a queue of at most `limit` bytes and the thread that writes it to
+    /// `out`. After a loss, once `out` takes bytes again, the thread calls `report`
+    /// with the number of lost lines; `report` may append one line with
     /// [`LogQueue::push_report`].
     ///
     /// # Errors
@@ -61,8 +62,8 @@ impl LogQueue {
         out: impl Write + Send + 'static,
         report: impl Fn(u64) + Send + 'static,
     ) -> io::Result<Self> {
-        let queue = Self(Arc::new(Shared {
-            state: Mutex::default(),
+        let queue = Self(Arc::new(SharedQueue {
+            pending: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
             dropped: Arc::default(),
@@ -75,115 +76,115 @@ impl LogQueue {
         Ok(queue)
     }
 
-    /// Lines dropped so far.
+    /// The number of lines dropped so far.
     pub(super) fn dropped(&self) -> &Arc<AtomicU64> {
         &self.0.dropped
     }
 
-    /// Appends a whole line, or drops and counts it. It never waits for output.
+    /// Appends a whole line, or drops and counts it. Never blocks on output.
     pub(super) fn push(&self, line: &[u8]) {
-        let mut state = self.0.lock();
-        if state.dropping || state.held() + line.len() > self.0.limit {
-            state.dropping = true;
-            self.0.lose(&mut state, 1);
+        let mut pending = self.0.lock();
+        if pending.dropping || pending.size() + line.len() > self.0.limit {
+            pending.dropping = true;
+            self.0.count_lost(&mut pending, 1);
         } else {
-            state.waiting.extend(line);
+            pending.bytes.extend(line);
         }
-        drop(state);
+        drop(pending);
         self.0.filled.notify_one();
     }
 
-    /// Appends the line that reports a loss. It is let in whatever waits.
+    /// Appends the report of a loss, also to a full queue.
     pub(super) fn push_report(&self, line: &[u8]) {
-        self.0.lock().waiting.extend(line);
+        self.0.lock().bytes.extend(line);
         self.0.filled.notify_one();
     }
 
-    /// Waits until all lines are written, but not longer than `most`. Returns
-    /// whether they are.
-    pub(super) fn flush(&self, most: Duration) -> bool {
-        let is_pending = |state: &mut State| state.held() > 0 || state.dropping;
+    /// Waits at most `timeout` until all lines are written. Returns whether they
+    /// are.
+    pub(super) fn flush(&self, timeout: Duration) -> bool {
+        let is_pending = |pending: &mut PendingLines| pending.size() > 0 || pending.dropping;
         let waited = self
             .0
             .emptied
-            .wait_timeout_while(self.0.lock(), most, is_pending);
-        let (_state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        !timeout.timed_out()
+            .wait_timeout_while(self.0.lock(), timeout, is_pending);
+        let (_pending, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        !waited.timed_out()
     }
 }
 
-impl State {
-    fn held(&self) -> usize {
-        self.waiting.len() + self.in_flight
+impl PendingLines {
+    fn size(&self) -> usize {
+        self.bytes.len() + self.in_flight
     }
 }
 
-impl Shared {
-    /// A panic while the lock is held leaves whole lines behind.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl SharedQueue {
+    /// Ignores poisoning: the queue holds whole lines at every point.
+    fn lock(&self) -> MutexGuard<'_, PendingLines> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lose(&self, state: &mut State, lines: u64) {
-        state.unreported += lines;
+    fn count_lost(&self, pending: &mut PendingLines, lines: u64) {
+        pending.unreported += lines;
         self.dropped.fetch_add(lines, Ordering::Relaxed);
     }
 
-    /// Writes for the life of the process.
+    /// The writing thread. Runs for the life of the process.
     fn write_to(&self, mut out: impl Write, report: impl Fn(u64)) {
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
             self.take(&mut chunk);
             let lost = write_all(&mut out, &chunk).err().unwrap_or_default();
-            if let Some(lines) = self.written(lost) {
+            if let Some(lines) = self.finish_write(lost) {
                 report(lines);
                 self.resume();
             }
         }
     }
 
-    /// Waits for lines, and moves the first of them to `chunk`.
+    /// Waits for lines and moves at most [`CHUNK`] bytes of them to `chunk`.
     fn take(&self, chunk: &mut Vec<u8>) {
-        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.dropping;
+        let is_idle = |pending: &mut PendingLines| pending.bytes.is_empty() && !pending.dropping;
         let waited = self.filled.wait_while(self.lock(), is_idle);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        let size = state.waiting.len().min(CHUNK);
+        let mut pending = waited.unwrap_or_else(PoisonError::into_inner);
+        let size = pending.bytes.len().min(CHUNK);
         chunk.clear();
-        chunk.extend(state.waiting.range(..size));
-        state.waiting.drain(..size);
-        state.in_flight = size;
-        if state.waiting.is_empty() {
-            state.waiting.shrink_to(CHUNK);
+        chunk.extend(pending.bytes.range(..size));
+        pending.bytes.drain(..size);
+        pending.in_flight = size;
+        if pending.bytes.is_empty() {
+            pending.bytes.shrink_to(CHUNK);
         }
     }
 
-    /// Ends a write in which `lost` lines were lost. Returns how many are to be
-    /// reported: none until a write succeeds and half of the queue is free, so
-    /// that a slow reader gets few reports.
-    fn written(&self, lost: u64) -> Option<u64> {
-        let mut state = self.lock();
-        state.in_flight = 0;
-        self.lose(&mut state, lost);
-        let is_due = lost == 0 && state.unreported > 0 && state.held() <= self.limit / 2;
-        self.announce_if_empty(&state);
-        is_due.then(|| std::mem::take(&mut state.unreported))
+    /// Ends a write that lost `lost` lines. Returns the number of lines to report:
+    /// `None` until a write succeeds and half of the queue is free, so that a slow
+    /// reader gets few reports.
+    fn finish_write(&self, lost: u64) -> Option<u64> {
+        let mut pending = self.lock();
+        pending.in_flight = 0;
+        self.count_lost(&mut pending, lost);
+        let is_due = lost == 0 && pending.unreported > 0 && pending.size() <= self.limit / 2;
+        self.notify_if_empty(&pending);
+        is_due.then(|| std::mem::take(&mut pending.unreported))
     }
 
-    /// Lines are let in again.
+    /// Accepts lines again.
     fn resume(&self) {
-        let mut state = self.lock();
-        state.dropping = false;
-        self.announce_if_empty(&state);
+        let mut pending = self.lock();
+        pending.dropping = false;
+        self.notify_if_empty(&pending);
     }
 
-    fn announce_if_empty(&self, state: &State) {
-        if state.held() == 0 && !state.dropping {
+    fn notify_if_empty(&self, pending: &PendingLines) {
+        if pending.size() == 0 && !pending.dropping {
             self.emptied.notify_all();
         }
     }
 }
 
-/// Writes all of it, or returns how many lines were not written whole.
+/// Writes all bytes, or returns the number of lines not written completely.
 fn write_all(out: &mut impl Write, mut bytes: &[u8]) -> Result<(), u64> {
     while !bytes.is_empty() {
         match out.write(bytes) {

@@ -1,20 +1,20 @@
-//! Panics as lines of the log. The standard hook writes to standard error from
-//! the thread that panics, which may block that thread for good.
+//! Logs panics. The standard hook writes to standard error from the panicking
+//! thread, which may block that thread forever.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 
-/// The target of these lines.
+/// Target of these log lines.
 pub(super) const TARGET: &str = "panic";
 
-/// From here on every panic of this process is logged.
-pub(super) fn log_them() {
+/// Logs every panic of this process from now on.
+pub(super) fn install_hook() {
     panic::set_hook(Box::new(log_panic));
 }
 
-/// Logs one panic, and a line for each frame where backtraces are on.
+/// Logs one panic, and a line per frame if backtraces are enabled.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(
         target: TARGET,
@@ -31,7 +31,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// `panic!` makes a `&str` of a literal, and a `String` of everything else.
+/// The payload of `panic!` is a `&str` for a literal, and a `String` otherwise.
 fn message_of(payload: &dyn Any) -> &str {
     match (
         payload.downcast_ref::<&str>(),
@@ -56,14 +56,13 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_panic_has_its_message_whichever_way_it_was_made() {
+    fn the_message_of_a_panic_is_a_literal_or_a_formatted_string() {
         assert_eq!(message_of(&"a literal"), "a literal");
         assert_eq!(message_of(&String::from("formatted")), "formatted");
         assert_eq!(message_of(&7), "no message");
     }
 
-    /// Called by the next test as a process of its own: it panics as a thread of
-    /// the server would.
+    /// Run by the next test in a separate process.
     #[test]
     #[ignore = "it replaces the panic hook and the log of its process"]
     fn a_process_that_panics() {

@@ -1,5 +1,5 @@
-//! The chat in a terminal: one thread edits the line being typed, what was
-//! typed is said in order, what arrives is shown above.
+//! The chat in a terminal. A thread runs the line editor, typed lines are
+//! published in order, and messages are printed above the editor.
 
 use std::cell::Cell;
 use std::io::{self, Write as _};
@@ -11,28 +11,30 @@ use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
 use tokio::sync::mpsc;
 
-use super::super::exit::{End, Failure, Outcome};
-use super::super::remote::failure;
-use super::super::send::{Sender, new_client_id};
-use super::out::Out;
+use super::super::exit::{CommandError, CommandResult, ExitKind};
+use super::super::publisher::{RoomPublisher, new_client_id};
+use super::super::remote::client_error;
+use super::output::Output;
 use crate::client::Error;
 
-/// How long the last lines may take after Ctrl-D.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-/// The longest wait before a line is tried again.
+/// Time limit for the pending lines after Ctrl-D.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The wait before the first retry of a line. It doubles with each retry.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Ends the marking of what is pasted, which the editor began, and the line.
-const LEAVE_THE_LINE: &str = "\u{1b}[?2004l\r\n";
+/// Turns off bracketed paste, which the editor has turned on, and ends the line.
+const LEAVE_EDITOR: &str = "\u{1b}[?2004l\r\n";
 
-/// Somebody at a terminal.
+/// The chat of a user at a terminal.
 pub(super) struct Chat {
-    typed: mpsc::UnboundedReceiver<Typed>,
-    sender: Sender,
-    _terminal: Terminal,
+    input: mpsc::UnboundedReceiver<Input>,
+    publisher: RoomPublisher,
+    _terminal: TerminalGuard,
 }
 
-enum Typed {
+/// What the user typed.
+enum Input {
     Line(String),
     /// Ctrl-C.
     Interrupt,
@@ -40,138 +42,137 @@ enum Typed {
     End,
 }
 
-/// The terminal as it was, which it is again when this is dropped: the thread
-/// that edits may be in the middle of a line when the program ends.
-struct Terminal(Option<Termios>);
+/// Restores the terminal's attributes on drop: the editor's thread may be in the
+/// middle of a line when the program ends.
+struct TerminalGuard(Option<Termios>);
 
-impl Terminal {
-    fn remember() -> Self {
+impl TerminalGuard {
+    fn new() -> Self {
         Self(tcgetattr(io::stdin()).ok())
     }
 }
 
-impl Drop for Terminal {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        let Some(as_it_was) = &self.0 else {
+        let Some(saved) = &self.0 else {
             return;
         };
-        let is = tcgetattr(io::stdin()).map(|is| is.local_modes);
-        if is.is_ok_and(|is| is != as_it_was.local_modes) {
-            // Nothing can be done about a terminal that is gone.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, as_it_was);
-            let _ = io::stdout().write_all(LEAVE_THE_LINE.as_bytes());
+        let modes = tcgetattr(io::stdin()).map(|current| current.local_modes);
+        if modes.is_ok_and(|modes| modes != saved.local_modes) {
+            // Errors can't be reported: the terminal is gone.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, saved);
+            let _ = io::stdout().write_all(LEAVE_EDITOR.as_bytes());
         }
     }
 }
 
 impl Chat {
-    /// Begins to edit. Lines for the screen go to the second.
-    pub(super) fn open(sender: Sender) -> Result<(Self, Out), Failure> {
-        let terminal = Terminal::remember();
-        let failed = |error| End::Failed.because(format_args!("the terminal: {error}"));
+    /// Starts the editor. Returns the chat and the output above the editor.
+    pub(super) fn open(publisher: RoomPublisher) -> Result<(Self, Output), CommandError> {
+        let terminal = TerminalGuard::new();
+        let failed = |error| ExitKind::Failed.with_message(format_args!("the terminal: {error}"));
         let config = Config::builder().auto_add_history(true).build();
         let mut editor =
             Editor::<(), _>::with_history(config, MemHistory::new()).map_err(failed)?;
-        let out = Out::above(editor.create_external_printer().map_err(failed)?);
-        let (tell, typed) = mpsc::unbounded_channel();
+        let out = Output::above_editor(editor.create_external_printer().map_err(failed)?);
+        let (sender, input) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
             loop {
                 let typed = read(&mut editor);
-                let goes_on = matches!(typed, Typed::Line(_));
-                if tell.send(typed).is_err() || !goes_on {
+                let is_line = matches!(typed, Input::Line(_));
+                if sender.send(typed).is_err() || !is_line {
                     return;
                 }
             }
         });
         let chat = Self {
-            typed,
-            sender,
+            input,
+            publisher,
             _terminal: terminal,
         };
         Ok((chat, out))
     }
 
-    /// Says what is typed until there is no more to come.
-    pub(super) async fn ended(&mut self, out: &Out) -> Outcome {
-        let (keep, mut kept) = mpsc::unbounded_channel();
-        let (typed, sender) = (&mut self.typed, &mut self.sender);
-        let unsaid = Cell::new(0);
-        let mut saying = std::pin::pin!(say_all(sender, &mut kept, &unsaid, out));
+    /// Publishes typed lines until Ctrl-D or Ctrl-C.
+    pub(super) async fn run(&mut self, out: &Output) -> CommandResult {
+        let (queue, mut lines) = mpsc::unbounded_channel();
+        let (input, publisher) = (&mut self.input, &mut self.publisher);
+        let pending = Cell::new(0);
+        let mut publishing = std::pin::pin!(publish_all(publisher, &mut lines, &pending, out));
         let end = async {
             loop {
-                match typed.recv().await {
-                    Some(Typed::Line(line)) => {
-                        unsaid.set(unsaid.get() + 1);
-                        drop(keep.send(line));
+                match input.recv().await {
+                    Some(Input::Line(line)) => {
+                        pending.set(pending.get() + 1);
+                        drop(queue.send(line));
                     }
-                    Some(Typed::Interrupt) => {
-                        return Err(End::Interrupted.because(not_said(unsaid.get())));
+                    Some(Input::Interrupt) => {
+                        return Err(ExitKind::Interrupted.with_message(lost(pending.get())));
                     }
-                    Some(Typed::End) | None => return Ok(()),
+                    Some(Input::End) | None => return Ok(()),
                 }
             }
         };
         tokio::select! {
             end = end => end?,
-            failed = &mut saying => failed?,
+            failed = &mut publishing => failed?,
         }
-        drop(keep);
-        match tokio::time::timeout(LAST_WORDS, saying).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(End::Unreachable.because(not_said(unsaid.get()))),
+        drop(queue);
+        match tokio::time::timeout(DRAIN_TIMEOUT, publishing).await {
+            Ok(result) => result,
+            Err(_) => Err(ExitKind::Unreachable.with_message(lost(pending.get()))),
         }
     }
 }
 
-/// How many lines are lost with the end, in words; nothing if none is.
-fn not_said(lines: usize) -> String {
-    match lines {
+/// The message for lines that are pending at the end; empty for none.
+fn lost(pending: usize) -> String {
+    match pending {
         0 => String::new(),
-        1 => "the last line was not said: the server has not answered".to_owned(),
-        lines => format!("the last {lines} lines were not said: the server has not answered"),
+        1 => "the last line was not sent: the server has not answered".to_owned(),
+        lines => format!("the last {lines} lines were not sent: the server has not answered"),
     }
 }
 
-/// The next thing that is typed.
-fn read(editor: &mut Editor<(), MemHistory>) -> Typed {
+fn read(editor: &mut Editor<(), MemHistory>) -> Input {
     match editor.readline("> ") {
-        Ok(line) => Typed::Line(line),
-        Err(ReadlineError::Interrupted) => Typed::Interrupt,
-        Err(_) => Typed::End,
+        Ok(line) => Input::Line(line),
+        Err(ReadlineError::Interrupted) => Input::Interrupt,
+        Err(_) => Input::End,
     }
 }
 
-/// Says line after line until there are no more.
-async fn say_all(
-    sender: &mut Sender,
+/// Publishes lines in order until the channel is closed.
+async fn publish_all(
+    publisher: &mut RoomPublisher,
     lines: &mut mpsc::UnboundedReceiver<String>,
-    unsaid: &Cell<usize>,
-    out: &Out,
-) -> Outcome {
+    pending: &Cell<usize>,
+    out: &Output,
+) -> CommandResult {
     while let Some(line) = lines.recv().await {
         if !line.trim().is_empty() {
-            say_one(sender, &line, out).await?;
+            publish(publisher, &line, out).await?;
         }
-        unsaid.set(unsaid.get() - 1);
+        pending.set(pending.get() - 1);
     }
     Ok(())
 }
 
-/// Says a line, as often as it takes while the server is away.
-async fn say_one(sender: &mut Sender, line: &str, out: &Out) -> Outcome {
+/// Publishes a line, with retries for as long as the server is unreachable.
+async fn publish(publisher: &mut RoomPublisher, line: &str, out: &Output) -> CommandResult {
     let client_id = new_client_id();
-    let mut wait = Duration::from_millis(250);
+    let mut wait = FIRST_WAIT;
     loop {
-        match sender.attempt(line, &client_id).await {
+        match publisher.publish_once(line, &client_id).await {
             Ok(_) => return Ok(()),
             Err(Error::Refused(refusal)) if !refusal.may_pass() => {
-                out.talk(&format!("not said: {refusal}")).await;
+                out.notice(&format!("not sent: {refusal}")).await;
                 return Ok(());
             }
-            Err(error @ Error::NotSseChat(_)) => return Err(failure(&error)),
+            Err(error @ Error::NotSseChat(_)) => return Err(client_error(&error)),
             Err(error) => {
-                if wait == Duration::from_millis(250) {
-                    out.talk(&format!("kept until the server is back: {error}"))
+                if wait == FIRST_WAIT {
+                    out.notice(&format!("waiting for the server: {error}"))
                         .await;
                 }
                 tokio::time::sleep(wait).await;

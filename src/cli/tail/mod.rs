@@ -1,101 +1,101 @@
-//! `sse-chat tail`: shows what is said in rooms, over cuts and restarts. With a
-//! name and a terminal it is a small chat: see `chat`.
+//! `sse-chat tail`: prints the messages of rooms as they arrive, across lost
+//! connections and restarts. With a name and a terminal it is a chat: see `chat`.
 
 mod chat;
-mod line;
-mod out;
-mod talk;
+mod format;
+mod notices;
+mod output;
 
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroU64;
 
 use clap::Args;
 
-use super::exit::{End, Failure, Outcome, say};
-use super::remote::{Remote, failure};
-use super::send::Sender;
-use super::signals::or_interrupted;
+use self::chat::Chat;
+use self::format::MessageFormat;
+use self::notices::Notices;
+use self::output::Output;
+use super::exit::{CommandError, CommandResult, ExitKind, print_stderr};
+use super::publisher::RoomPublisher;
+use super::remote::{RemoteFlags, client_error};
+use super::signals::until_interrupted;
 use crate::chat::RoomList;
 use crate::client::{Patience, Subscribe, Subscription, Told};
-use crate::protocol::Backlog;
-use crate::protocol::{EventId, RoomName, UserName};
-use chat::Chat;
-use line::Style;
-use out::Out;
-use talk::Talk;
+use crate::protocol::{Backlog, EventId, RoomName, UserName};
 
 const EXAMPLES: &str = "\
-Goes on through cuts and restarts of the server, shows each message once, and says on
-standard error what was lost. Exits with 3 when the server can't be reached at first.
+Reconnects after lost connections and restarts of the server, prints each message once,
+and reports lost messages on standard error. Exits with 3 if the server can't be reached
+at the start.
 
 Examples:
-  sse-chat tail                                  what is said in the room lobby from now on
+  sse-chat tail                                  new messages of the room lobby
   sse-chat tail --backlog 20 --room ops --room ci
-  sse-chat tail --json | jq -r .message          a line of JSON for each message
-  sse-chat tail --since mfz3k1q8x04z-1042        go on after that message
+  sse-chat tail --json | jq -r .message          one line of JSON per message
+  sse-chat tail --since mfz3k1q8x04z-1042        the messages after that one
   sse-chat tail --count 1                        wait for the next message
-  sse-chat tail --name Ada                       a chat: what you type is said
+  sse-chat tail --name Ada                       a chat in the terminal
 ";
 
 /// The flags of `sse-chat tail`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Tail {
+pub(super) struct TailArgs {
     #[command(flatten)]
-    remote: Remote,
+    remote: RemoteFlags,
 
-    /// A room to follow; repeat it for more
+    /// Room to follow; repeat for more
     #[arg(long = "room", value_name = "ROOM", default_value = "lobby", value_parser = RoomName::parse)]
     rooms: Vec<RoomName>,
 
-    /// How many past messages of each room to show first: 0 to 500, or `all`
+    /// Past messages per room to print first: 0 to 500, or `all`
     #[arg(long, value_name = "N|all", default_value = "0", value_parser = parse_backlog)]
     backlog: Backlog,
 
-    /// Show what was said after the message with this id
+    /// Start after the message with this id
     #[arg(long, value_name = "ID", conflicts_with = "backlog")]
     since: Option<EventId>,
 
-    /// End after so many messages
+    /// Exit after N messages
     #[arg(long, value_name = "N", value_parser = parse_count)]
     count: Option<NonZeroU64>,
 
-    /// Print each message as a line of JSON, exactly as the server sent it
+    /// Print each message as one line of JSON, as the server sent it
     #[arg(long)]
     json: bool,
 
-    /// Join under this name; at a terminal (input and output), what is typed is said in the
+    /// Join under this name; if input and output are a terminal, typed lines are published to the
     /// first room
     #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
     name: Option<UserName>,
 }
 
-/// As the server takes it; what it does not take is a wrong use.
+/// Parses a backlog within the limit of the server.
 fn parse_backlog(text: &str) -> Result<Backlog, &'static str> {
     match (text, text.parse()) {
         ("all", _) => Ok(Backlog::All),
         (_, Ok(most @ 0..=500)) => Ok(Backlog::Last(most)),
-        _ => Err("not a number from 0 to 500, nor `all`"),
+        _ => Err("not a number from 0 to 500, or `all`"),
     }
 }
 
 fn parse_count(text: &str) -> Result<NonZeroU64, &'static str> {
-    text.parse().map_err(|_| "not a number from 1 on")
+    text.parse().map_err(|_| "not a number of at least 1")
 }
 
-impl Tail {
-    /// Shows messages until there is a reason to end.
-    pub(super) async fn run(self) -> Outcome {
+impl TailArgs {
+    /// Prints messages until the count is reached or the command is stopped.
+    pub(super) async fn run(self) -> CommandResult {
         RoomList::new(self.rooms.iter().cloned())
-            .map_err(|error| End::Usage.because(format_args!("--room: {error}")))?;
+            .map_err(|error| ExitKind::Usage.with_message(format_args!("--room: {error}")))?;
         let client = self.remote.client()?;
-        let tailing = Tailing::new(&self, client.subscribe(self.subscribe()));
+        let session = TailSession::new(&self, client.subscribe(self.subscribe()));
         match self.name {
             Some(name) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                let sender = Sender::new(client, &self.rooms[0], Some(name));
-                or_interrupted(tailing.chat(sender)).await
+                let publisher = RoomPublisher::new(client, &self.rooms[0], Some(name));
+                until_interrupted(session.chat(publisher)).await
             }
-            _ => or_interrupted(tailing.print()).await,
+            _ => until_interrupted(session.print()).await,
         }
     }
 
@@ -115,66 +115,69 @@ impl Tail {
     }
 }
 
-/// Somebody who follows.
-struct Tailing {
+/// A subscription whose messages and notices are printed.
+struct TailSession {
     subscription: Subscription,
-    style: Style,
-    talk: Talk,
+    format: MessageFormat,
+    notices: Notices,
     json: bool,
-    /// How many messages are still to come; `None` for no end.
+    /// Messages until the end; `None` for no end.
     left: Option<u64>,
 }
 
-impl Tailing {
-    fn new(options: &Tail, subscription: Subscription) -> Self {
+impl TailSession {
+    fn new(options: &TailArgs, subscription: Subscription) -> Self {
         Self {
             subscription,
-            style: Style::of_stdout(options.rooms.len() > 1),
-            talk: Talk::default(),
+            format: MessageFormat::for_stdout(options.rooms.len() > 1),
+            notices: Notices::default(),
             json: options.json,
             left: options.count.map(NonZeroU64::get),
         }
     }
 
-    /// Prints until somebody has seen enough.
-    async fn print(mut self) -> Outcome {
-        let out = Out::stdout();
-        let outcome = tokio::select! {
-            outcome = self.follow(&out) => outcome,
+    /// Prints until the count is reached or the output is closed.
+    async fn print(mut self) -> CommandResult {
+        let out = Output::stdout();
+        let result = tokio::select! {
+            result = self.follow(&out) => result,
             () = out.closed() => Ok(()),
         };
-        out.finish().await.and(outcome)
+        out.finish().await.and(result)
     }
 
-    /// Prints until somebody has said enough.
-    async fn chat(mut self, sender: Sender) -> Outcome {
-        // Nobody is asked to type while nobody hears.
+    /// Chats until the count is reached or the user leaves.
+    async fn chat(mut self, publisher: RoomPublisher) -> CommandResult {
+        // The editor opens once the server has accepted the stream.
         loop {
             match self.next().await? {
                 Some(Told::Hello(_)) => break,
-                Some(told) => self.talk.about(&told).iter().for_each(|line| say(line)),
+                Some(event) => {
+                    let notices = self.notices.for_event(&event);
+                    notices.iter().for_each(|notice| print_stderr(notice));
+                }
                 None => return closed(),
             }
         }
-        let (mut chat, out) = Chat::open(sender)?;
-        let outcome = tokio::select! {
-            outcome = self.follow(&out) => outcome,
-            outcome = chat.ended(&out) => outcome,
+        let (mut chat, out) = Chat::open(publisher)?;
+        let result = tokio::select! {
+            result = self.follow(&out) => result,
+            result = chat.run(&out) => result,
         };
-        out.finish().await.and(outcome)
+        out.finish().await.and(result)
     }
 
-    async fn follow(&mut self, out: &Out) -> Outcome {
+    async fn follow(&mut self, out: &Output) -> CommandResult {
         while self.left != Some(0) {
-            let Some(told) = self.next().await? else {
+            let Some(event) = self.next().await? else {
                 return closed();
             };
-            let line = match &told {
-                Told::Message { json, .. } if self.json => self.style.show_json(json),
-                Told::Message { message, .. } => self.style.show(message),
-                told => {
-                    for line in self.talk.about(told) {
-                        out.talk(&line).await;
+            let line = match &event {
+                Told::Message { json, .. } if self.json => self.format.json(json),
+                Told::Message { message, .. } => self.format.text(message),
+                event => {
+                    for notice in self.notices.for_event(event) {
+                        out.notice(&notice).await;
                     }
                     continue;
                 }
@@ -185,18 +188,13 @@ impl Tailing {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Option<Told>, Failure> {
+    async fn next(&mut self) -> Result<Option<Told>, CommandError> {
         let next = self.subscription.next().await;
-        next.map_err(|error| failure(&error))
+        next.map_err(|error| client_error(&error))
     }
 }
 
-/// The server said not to come back.
-fn closed() -> Outcome {
-    Err(End::Refused.because("the server closed the stream for good"))
-}
-
-/// What a terminal or a pipe did to us.
-fn output_failed(error: &io::Error) -> Failure {
-    End::Failed.because(format_args!("standard output: {error}"))
+/// The server has closed the stream and told the client not to reconnect.
+fn closed() -> CommandResult {
+    Err(ExitKind::Refused.with_message("the server closed the stream for good"))
 }

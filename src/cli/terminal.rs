@@ -1,12 +1,18 @@
-//! JSON for a terminal or a log: the same value, in which nothing can drive a
-//! terminal, forge a line or turn the direction of text.
+//! What a terminal shows: colours, and JSON without characters that could
+//! control the terminal, forge a line or change the direction of text.
 
 use std::fmt::Write as _;
 
 use crate::protocol::is_printable;
 
-/// The JSON with every character escaped that is not printable. Outside strings
-/// JSON has none but line breaks and tabs, so they must not be in it.
+/// Whether colours are allowed: NO_COLOR (no-color.org) is unset or empty. The
+/// caller checks that the output is a terminal.
+pub(super) fn is_colour_allowed() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The same JSON value with all unprintable characters escaped. `json` must have
+/// no line breaks or tabs between its tokens.
 pub(super) fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     for c in json.chars() {
@@ -18,7 +24,8 @@ pub(super) fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// RFC 8259, section 7: UTF-16 units, so two of them beyond U+FFFF.
+/// Escapes each UTF-16 unit (RFC 8259, section 7); characters beyond U+FFFF have
+/// two.
 fn push_json_escape(text: &mut String, c: char) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         // Writing to a `String` does not fail.

@@ -1,0 +1,253 @@
+//! The notices of `tail` about the stream, as text: lost connections, gaps and
+//! presence. `Output` prints them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::client::{Here, HereMember, Hole, Told};
+
+/// The most names in one line.
+const MAX_NAMES: usize = 20;
+
+/// Makes the notices of one subscription.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    disconnected: bool,
+    /// The members of each room. The server may announce a member twice; the
+    /// second time makes no notice.
+    members: HashMap<String, BTreeSet<String>>,
+}
+
+impl Notices {
+    /// The notices for an event, which may be none.
+    pub(super) fn for_event(&mut self, event: &Told) -> Vec<String> {
+        match event {
+            Told::Message { .. } => Vec::new(),
+            Told::Hello(_) => match std::mem::take(&mut self.disconnected) {
+                true => vec!["reconnected".to_owned()],
+                false => Vec::new(),
+            },
+            Told::Cut { why, wait } => {
+                self.disconnected = true;
+                let wait = wait.as_secs_f64();
+                vec![format!("disconnected: {why}; next attempt in {wait:.1} s")]
+            }
+            Told::Gap(lost) => gap(lost).into_iter().collect(),
+            Told::Missing {
+                room,
+                after,
+                before,
+            } => vec![missing(room, *after, *before)],
+            Told::Presence(change) => self.presence(change),
+        }
+    }
+
+    fn presence(&mut self, change: &Here) -> Vec<String> {
+        let room = clean(&change.room);
+        let known = self.members.entry(change.room.clone()).or_default();
+        if let Some(members) = &change.members {
+            *known = members.iter().map(|member| clean(&member.name)).collect();
+            return vec![format!("{} in {room}: {}", change.count, join(known))];
+        }
+        let is_count = change.joined.is_empty() && change.left.is_empty();
+        if is_count {
+            // A count without members invalidates the list.
+            known.clear();
+        }
+        // `left` first: a name may have left and joined again since the last event.
+        let left = changed_names(&change.left, |name| known.remove(name));
+        let joined = changed_names(&change.joined, |name| known.insert(name.to_owned()));
+        let mut lines = Vec::new();
+        if !joined.is_empty() {
+            lines.push(format!("joined {room}: {}", join(&joined)));
+        }
+        if !left.is_empty() {
+            lines.push(format!("left {room}: {}", join(&left)));
+        }
+        if is_count {
+            lines.push(format!("{} in {room}", change.count));
+        }
+        lines
+    }
+}
+
+fn gap(gap: &Hole) -> Option<String> {
+    let room = clean(&gap.room);
+    let since = gap.after.map_or_else(
+        || "until now".to_owned(),
+        |number| format!("after message {number}"),
+    );
+    if gap.reason == "restart" {
+        return Some(format!(
+            "the server was restarted: messages of {room} {since} are lost"
+        ));
+    }
+    let lost = match gap.lost.or(gap.counted) {
+        Some(0) => return None,
+        Some(1) => format!("1 message of {room} is lost"),
+        Some(lost) => format!("{lost} messages of {room} are lost"),
+        None => format!("messages of {room} may be lost"),
+    };
+    Some(match &*gap.reason {
+        "evicted" => format!("{lost}: the server no longer has them"),
+        "lagged" => format!("{lost}: this client was too slow"),
+        "unknown" => format!("{lost}: the server does not know the message to resume from"),
+        other => format!("{lost}: {}", clean(other)),
+    })
+}
+
+fn missing(room: &str, after: u64, before: u64) -> String {
+    let room = clean(room);
+    match before.saturating_sub(after) {
+        0 | 1 => format!("message {before} of {room} arrived out of order"),
+        2 => format!("message {} of {room} is missing", after + 1),
+        _ => format!(
+            "messages {} to {} of {room} are missing",
+            after + 1,
+            before - 1
+        ),
+    }
+}
+
+/// The names for which `apply` changes the list of members.
+fn changed_names(members: &[HereMember], mut apply: impl FnMut(&str) -> bool) -> BTreeSet<String> {
+    let names = members.iter().map(|member| clean(&member.name));
+    names.filter(|name| apply(name)).collect()
+}
+
+fn join(all: &BTreeSet<String>) -> String {
+    let mut names: Vec<String> = all.iter().take(MAX_NAMES).cloned().collect();
+    if all.len() > MAX_NAMES {
+        names.push(format!("and {} more", all.len() - MAX_NAMES));
+    }
+    names.join(", ")
+}
+
+/// The text without control characters, at most 100 characters. An sse-chat
+/// server sends neither; other servers might.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn gap_notice(reason: &str, lost: Option<u64>, counted: Option<u64>) -> String {
+        let gap = Hole {
+            room: "lobby".into(),
+            reason: reason.into(),
+            lost,
+            next: 1,
+            after: Some(12),
+            counted,
+        };
+        Notices::default().for_event(&Told::Gap(gap)).join("|")
+    }
+
+    #[test]
+    fn a_gap_notice_has_the_loss_and_its_reason() {
+        assert_eq!(
+            gap_notice("restart", None, None),
+            "the server was restarted: messages of lobby after message 12 are lost"
+        );
+        assert_eq!(
+            gap_notice("evicted", Some(3), Some(3)),
+            "3 messages of lobby are lost: the server no longer has them"
+        );
+        assert_eq!(
+            gap_notice("lagged", None, Some(1)),
+            "1 message of lobby is lost: this client was too slow"
+        );
+        assert!(gap_notice("unknown", None, None).starts_with("messages of lobby may be lost"));
+        assert_eq!(gap_notice("evicted", Some(0), None), "");
+    }
+
+    #[test]
+    fn missing_messages_are_reported_by_number() {
+        assert_eq!(missing("a", 1, 3), "message 2 of a is missing");
+        assert_eq!(missing("a", 1, 5), "messages 2 to 4 of a are missing");
+        assert_eq!(missing("a", 5, 2), "message 2 of a arrived out of order");
+        assert_eq!(
+            missing("a", u64::MAX, 0),
+            "message 0 of a arrived out of order"
+        );
+    }
+
+    #[test]
+    fn a_lost_connection_and_its_return_are_reported() {
+        let hello = serde_json::from_str(r#"{"cursor":"e-0","ping_ms":1}"#).unwrap();
+        let hello = Told::Hello(hello);
+        let mut notices = Notices::default();
+        assert!(notices.for_event(&hello).is_empty());
+        let cut = Told::Cut {
+            why: "the stream ended".into(),
+            wait: Duration::from_millis(1234),
+        };
+        assert_eq!(
+            notices.for_event(&cut),
+            ["disconnected: the stream ended; next attempt in 1.2 s"]
+        );
+        assert_eq!(notices.for_event(&hello), ["reconnected"]);
+    }
+
+    #[test]
+    fn a_member_that_is_announced_twice_makes_one_notice() {
+        let mut notices = Notices::default();
+        let mut notice = |event: &str| {
+            let change: Here = serde_json::from_str(event).unwrap();
+            notices.for_event(&Told::Presence(change)).join("|")
+        };
+        let ada = r#"[{"name":"Ada"}]"#;
+        let first = notice(&format!(r#"{{"room":"a","count":1,"members":{ada}}}"#));
+        assert_eq!(first, "1 in a: Ada");
+        let again = format!(r#"{{"room":"a","count":1,"joined":{ada},"left":[]}}"#);
+        assert_eq!(notice(&again), "");
+        let left = format!(r#"{{"room":"a","count":0,"joined":[],"left":{ada}}}"#);
+        assert_eq!(notice(&left), "left a: Ada");
+        assert_eq!(notice(&left), "");
+    }
+
+    #[test]
+    fn a_count_alone_invalidates_the_list_and_a_name_may_leave_and_join_in_one_event() {
+        let mut notices = Notices::default();
+        let mut notice = |event: &str| {
+            let change: Here = serde_json::from_str(event).unwrap();
+            notices.for_event(&Told::Presence(change)).join("|")
+        };
+        let ada = r#"[{"name":"Ada"}]"#;
+        let list = format!(r#"{{"room":"a","count":1,"members":{ada}}}"#);
+        let again = format!(r#"{{"room":"a","count":1,"joined":{ada},"left":{ada}}}"#);
+        let left = format!(r#"{{"room":"a","count":0,"joined":[],"left":{ada}}}"#);
+        let count = r#"{"room":"a","count":180}"#;
+        assert_eq!(notice(&list), "1 in a: Ada");
+        assert_eq!(notice(&again), "joined a: Ada|left a: Ada");
+        assert_eq!(notice(&left), "left a: Ada", "the name was in the list");
+        assert_eq!(notice(&list), "1 in a: Ada");
+        assert_eq!(notice(count), "180 in a");
+        assert_eq!(notice(&left), "", "the list was invalid");
+        assert_eq!(notice(&list), "1 in a: Ada", "a list may come at any time");
+    }
+
+    #[test]
+    fn presence_is_one_notice() {
+        for (event, line) in [
+            (
+                r#"{"room":"a","count":1,"members":[{"name":"Ada"}]}"#,
+                "1 in a: Ada",
+            ),
+            (
+                r#"{"room":"a","count":2,"joined":[{"name":"Bob\u001b"}],"left":[]}"#,
+                "joined a: Bob",
+            ),
+            (r#"{"room":"a","count":250}"#, "250 in a"),
+        ] {
+            let change: Here = serde_json::from_str(event).unwrap();
+            assert_eq!(
+                Notices::default().for_event(&Told::Presence(change)),
+                [line]
+            );
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Standard error and standard output are pipes that nobody reads.
+//! Standard error or standard output is a full pipe that is not read.
 
 use std::io::{BufRead as _, BufReader, PipeReader, Read as _, Write as _, pipe};
 use std::net::{SocketAddr, TcpStream};
@@ -8,12 +8,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::running::{Running, program, read_until, send_signal};
+use crate::server_process::{ServerProcess, program, read_until, send_signal};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const FREE: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
-/// A pipe that takes no byte more. It stays so until its reader is read.
+/// A full pipe: writes block until its reader is read.
 fn full_pipe() -> (PipeReader, Stdio) {
     let (reader, mut writer) = pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -23,7 +23,7 @@ fn full_pipe() -> (PipeReader, Stdio) {
     (reader, writer.into())
 }
 
-/// The exit code of a process whose output nobody reads.
+/// The exit code of a process whose output is not read.
 fn exit_code(mut child: Child) -> Option<i32> {
     let _unread = (child.stdout.take(), child.stderr.take());
     let pid = child.id();
@@ -41,17 +41,17 @@ fn exit_code(mut child: Child) -> Option<i32> {
     }
 }
 
-/// Ends a server by SIGTERM although its output is not read.
-fn exit_code_after_term(server: Running) -> Option<i32> {
+/// Stops a server by SIGTERM while its output is not read.
+fn exit_code_after_term(server: ServerProcess) -> Option<i32> {
     server.signal("TERM");
     exit_code(server.into_child())
 }
 
-/// Answers to `count` requests on one connection.
-fn request_often(server: &Running, count: usize) -> usize {
+/// Pipelines `count` requests on one connection and counts the responses 200.
+fn pipeline_requests(server: &ServerProcess, count: usize) -> usize {
     let mut stream = server.connect();
     let mut writer = stream.try_clone().unwrap();
-    let asking = thread::spawn(move || {
+    let sending = thread::spawn(move || {
         let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
         for _ in 1..count {
             writer.write_all(request.as_bytes()).unwrap();
@@ -61,7 +61,7 @@ fn request_often(server: &Running, count: usize) -> usize {
     });
     let mut answers = String::new();
     stream.read_to_string(&mut answers).unwrap();
-    asking.join().unwrap();
+    sending.join().unwrap();
     answers.matches("HTTP/1.1 200").count()
 }
 
@@ -81,15 +81,15 @@ fn dropped(metrics: SocketAddr) -> u64 {
     value.unwrap_or_else(|| panic!("{page}")).parse().unwrap()
 }
 
-/// Where the server says that its metrics are, in the first line of its log.
+/// The address of the metrics in the first line of the log.
 fn metrics_address(started: &str) -> SocketAddr {
     let rest = started.split("metrics=\"").nth(1).unwrap();
     rest.split('"').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn requests_and_a_shutdown_go_on_while_nobody_reads_the_access_log() {
-    let mut server = Running::start(
+fn requests_and_a_shutdown_continue_while_the_access_log_is_not_read() {
+    let mut server = ServerProcess::start(
         &[
             &FREE[..],
             &["--access-log", "--log-queue=16KiB", "--metrics=127.0.0.1:0"],
@@ -99,8 +99,8 @@ fn requests_and_a_shutdown_go_on_while_nobody_reads_the_access_log() {
     let mut log = BufReader::new(server.child.stderr.take().unwrap());
     let mut started = String::new();
     log.read_line(&mut started).unwrap();
-    // The pipe takes 64 KiB and the queue 16; the lines are some 400 KiB.
-    assert_eq!(request_often(&server, 3000), 3000);
+    // The pipe holds 64 KiB and the queue 16; the lines have about 400 KiB.
+    assert_eq!(pipeline_requests(&server, 3000), 3000);
     assert!(server.request("GET /healthz", "").ends_with("ok"));
     let lost = dropped(metrics_address(&started));
     assert!((1..=3001).contains(&lost), "{lost}");
@@ -109,8 +109,8 @@ fn requests_and_a_shutdown_go_on_while_nobody_reads_the_access_log() {
 }
 
 #[test]
-fn the_log_says_how_many_lines_were_dropped_once_it_is_read_again() {
-    let mut server = Running::start(
+fn the_log_reports_the_number_of_dropped_lines_once_it_is_read_again() {
+    let mut server = ServerProcess::start(
         &[
             &FREE[..],
             &["--access-log", "--log-queue=16KiB"],
@@ -119,7 +119,7 @@ fn the_log_says_how_many_lines_were_dropped_once_it_is_read_again() {
         .concat(),
     );
     let log = server.child.stderr.take().unwrap();
-    assert_eq!(request_often(&server, 3000), 3000);
+    assert_eq!(pipeline_requests(&server, 3000), 3000);
     let log = lines_of(log);
     let next = || {
         let line = log.recv_timeout(DEADLINE).unwrap();
@@ -136,14 +136,14 @@ fn the_log_says_how_many_lines_were_dropped_once_it_is_read_again() {
     assert_eq!(answered + reported, 3000);
     assert!(reported > 0);
     server.request("GET /after", "");
-    assert_eq!(next()["path"], "/after", "it goes on");
+    assert_eq!(next()["path"], "/after", "the log continues");
 }
 
 #[test]
-fn nothing_is_dropped_while_somebody_reads() {
-    let mut server = Running::start(&[&FREE[..], &["--access-log"]].concat());
+fn nothing_is_dropped_while_the_log_is_read() {
+    let mut server = ServerProcess::start(&[&FREE[..], &["--access-log"]].concat());
     let log = lines_of(server.child.stderr.take().unwrap());
-    assert_eq!(request_often(&server, 3000), 3000);
+    assert_eq!(pipeline_requests(&server, 3000), 3000);
     assert_eq!(exit_code_after_term(server), Some(0));
     let log: Vec<String> = log.iter().collect();
     let answered = log.iter().filter(|line| line.contains(" answered "));
@@ -152,7 +152,7 @@ fn nothing_is_dropped_while_somebody_reads() {
     assert!(log.last().unwrap().contains(" drained "), "{log:?}");
 }
 
-/// Reads lines until the end.
+/// The lines of a log until its end, read by a thread.
 fn lines_of(log: ChildStderr) -> mpsc::Receiver<String> {
     let (line, lines) = mpsc::channel();
     thread::spawn(move || {
@@ -166,7 +166,7 @@ fn lines_of(log: ChildStderr) -> mpsc::Receiver<String> {
 #[test]
 fn a_shutdown_at_the_default_level_ends_although_the_pipe_is_full() {
     let (unread, stderr) = full_pipe();
-    let server = Running::spawn(program().args(FREE).stderr(stderr));
+    let server = ServerProcess::spawn(program().args(FREE).stderr(stderr));
     let (mut stream, _) = server.stream("", "}\n\n");
     server.signal("TERM");
     read_until(&mut stream, "event: bye\n");
@@ -175,9 +175,9 @@ fn a_shutdown_at_the_default_level_ends_although_the_pipe_is_full() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_although_the_pipe_is_full() {
+fn a_second_signal_ends_the_server_at_once_although_the_pipe_is_full() {
     let (unread, stderr) = full_pipe();
-    let server = Running::spawn(program().args(FREE).arg("--grace=1h").stderr(stderr));
+    let server = ServerProcess::spawn(program().args(FREE).arg("--grace=1h").stderr(stderr));
     let _stuck = server.begin_request();
     let (mut stream, _) = server.stream("", "}\n\n");
     server.signal("TERM");
@@ -188,14 +188,14 @@ fn a_second_signal_ends_it_at_once_although_the_pipe_is_full() {
 }
 
 #[test]
-fn it_serves_although_nobody_reads_standard_output() {
+fn the_server_serves_although_standard_output_is_not_read() {
     let (unread, stdout) = full_pipe();
     let mut child = program().args(FREE).stdout(stdout).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut started = String::new();
     log.read_line(&mut started).unwrap();
     let address = started.split("listen=\"").nth(1).unwrap();
-    let server = Running {
+    let server = ServerProcess {
         child,
         line: String::new(),
         address: address.split('"').next().unwrap().parse().unwrap(),
@@ -206,7 +206,7 @@ fn it_serves_although_nobody_reads_standard_output() {
 }
 
 #[test]
-fn a_start_that_fails_ends_although_nobody_reads_why() {
+fn a_failed_start_ends_although_standard_error_is_not_read() {
     for wrong in ["--max-rooms=0", "--ping=soon"] {
         let (unread, stderr) = full_pipe();
         let child = program().arg(wrong).stderr(stderr).spawn().unwrap();
@@ -216,23 +216,23 @@ fn a_start_that_fails_ends_although_nobody_reads_why() {
 }
 
 #[test]
-fn a_closed_pipe_costs_log_lines_and_nothing_else() {
-    let mut server = Running::start(&[&FREE[..], &["--access-log"]].concat());
+fn a_closed_pipe_loses_only_log_lines() {
+    let mut server = ServerProcess::start(&[&FREE[..], &["--access-log"]].concat());
     drop(server.child.stderr.take());
-    assert_eq!(request_often(&server, 100), 100);
+    assert_eq!(pipeline_requests(&server, 100), 100);
     assert_eq!(exit_code_after_term(server), Some(0));
 }
 
 #[test]
-fn requests_and_a_shutdown_go_on_while_the_service_manager_does_not_read() {
+fn requests_and_a_shutdown_continue_while_the_service_manager_does_not_read() {
     let name = format!("sse-chat-{}-unread.sock", std::process::id());
     let path = std::env::temp_dir().join(name);
     let unread = UnixDatagram::bind(&path).unwrap();
-    // A watchdog of 2 ms has a notice each millisecond, and the socket's queue
-    // has room for a few hundred at the most.
+    // A watchdog timeout of 2 ms makes one notification per millisecond; the
+    // socket's queue holds a few hundred.
     let mut command = program();
     command.args(FREE).env("NOTIFY_SOCKET", &path);
-    let server = Running::spawn(command.env("WATCHDOG_USEC", "2000"));
+    let server = ServerProcess::spawn(command.env("WATCHDOG_USEC", "2000"));
     fill(&path);
     assert!(server.request("GET /healthz", "").ends_with("ok"));
     let (mut stream, _) = server.stream("", "}\n\n");

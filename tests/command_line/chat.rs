@@ -1,5 +1,4 @@
-//! `sse-chat tail --name` at a terminal: a pseudo terminal, as narrow as they
-//! come.
+//! `sse-chat tail --name` in a pseudo terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -10,21 +9,21 @@ use std::thread;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::running::Running;
-use crate::talking::{DEADLINE, Talking, command, run_with};
+use crate::client_process::{ClientProcess, DEADLINE, command, run_with};
+use crate::server_process::ServerProcess;
 
-/// A chat, and who sits at its terminal.
-struct Seat {
-    chat: Talking,
+/// A chat and the other side of its pseudo terminal.
+struct ChatTerminal {
+    process: ClientProcess,
     keys: File,
-    /// The terminal's other side, which outlives the chat.
+    /// The side of the chat, kept open to read its attributes.
     terminal: File,
     screen: Receiver<Vec<u8>>,
     seen: String,
 }
 
-impl Seat {
-    fn take(server: &Running, columns: u16) -> Self {
+impl ChatTerminal {
+    fn open(server: &ServerProcess, columns: u16) -> Self {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keys).unwrap();
         unlockpt(&keys).unwrap();
@@ -44,126 +43,126 @@ impl Seat {
         let side = || Stdio::from(terminal.try_clone().unwrap());
         let mut command = command(server.address, &["tail", "--name", "Ada"]);
         command.env("TERM", "xterm").env("NO_COLOR", "1");
-        let chat = Talking::start(command.stdin(side()).stdout(side()));
+        let process = ClientProcess::start(command.stdin(side()).stdout(side()));
         let keys = File::from(keys);
         Self {
-            screen: pieces_of(keys.try_clone().unwrap()),
-            chat,
+            screen: read_chunks(keys.try_clone().unwrap()),
+            process,
             keys,
             terminal,
             seen: String::new(),
         }
     }
 
-    fn types(&mut self, keys: &str) {
+    fn type_keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until the screen has shown `word` since the last that was waited for.
+    /// Waits until the screen has shown `word` after the previous one.
     #[track_caller]
-    fn sees(&mut self, word: &str) {
+    fn wait_for(&mut self, word: &str) {
         while !self.seen.contains(word) {
-            let piece = self.screen.recv_timeout(DEADLINE);
-            let piece = piece.unwrap_or_else(|_| panic!("no {word:?} in {:?}", self.seen));
-            self.seen.push_str(&String::from_utf8_lossy(&piece));
+            let chunk = self.screen.recv_timeout(DEADLINE);
+            let chunk = chunk.unwrap_or_else(|_| panic!("no {word:?} in {:?}", self.seen));
+            self.seen.push_str(&String::from_utf8_lossy(&chunk));
         }
         let end = self.seen.find(word).unwrap() + word.len();
         self.seen.drain(..end);
     }
 
-    /// Whether the terminal edits lines itself, as it did before the chat.
-    fn is_as_it_was(&self) -> bool {
+    /// Whether the terminal is in canonical mode with echo, as before the chat.
+    fn is_restored(&self) -> bool {
         let modes = tcgetattr(&self.terminal).unwrap().local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)
     }
 }
 
-fn pieces_of(mut from: File) -> Receiver<Vec<u8>> {
-    let (tell, pieces) = mpsc::channel();
+fn read_chunks(mut from: File) -> Receiver<Vec<u8>> {
+    let (sender, chunks) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(count) = from.read(&mut bytes) {
-            if count == 0 || tell.send(bytes[..count].to_vec()).is_err() {
+            if count == 0 || sender.send(bytes[..count].to_vec()).is_err() {
                 return;
             }
         }
     });
-    pieces
+    chunks
 }
 
 #[test]
-fn what_is_typed_is_said_and_what_arrives_is_shown_above() {
-    let server = Running::free();
-    let mut seat = Seat::take(&server, 80);
-    seat.sees("1 in lobby: Ada");
-    seat.sees("> ");
-    seat.types("hello\r");
-    seat.sees(" Ada: hello");
-    seat.types("half a li");
-    seat.sees("half a li");
+fn typed_lines_are_published_and_messages_appear_above_the_editor() {
+    let server = ServerProcess::on_free_port();
+    let mut chat = ChatTerminal::open(&server, 80);
+    chat.wait_for("1 in lobby: Ada");
+    chat.wait_for("> ");
+    chat.type_keys("hello\r");
+    chat.wait_for(" Ada: hello");
+    chat.type_keys("half a li");
+    chat.wait_for("half a li");
     run_with(
         server.address,
         &["send", "--name", "Bob", "a\u{9b}nswer"],
         "",
     );
-    seat.sees(" Bob: a\\u{9b}nswer");
-    seat.sees("> half a li");
-    seat.types("ne\r");
-    seat.sees(" Ada: half a line");
+    chat.wait_for(" Bob: a\\u{9b}nswer");
+    chat.wait_for("> half a li");
+    chat.type_keys("ne\r");
+    chat.wait_for(" Ada: half a line");
 }
 
 #[test]
-fn a_narrow_terminal_is_enough_and_control_d_ends_it_with_all_said() {
-    let server = Running::free();
-    let mut seat = Seat::take(&server, 20);
-    seat.sees("> ");
-    seat.types("a line that is wider than the terminal\r");
-    seat.sees(" Ada: a line that is wider than the terminal");
-    seat.sees("> ");
-    seat.types("\u{4}");
-    assert_eq!(seat.chat.code(), Some(0));
-    assert!(seat.is_as_it_was());
+fn a_narrow_terminal_works_and_control_d_ends_after_all_lines_are_sent() {
+    let server = ServerProcess::on_free_port();
+    let mut chat = ChatTerminal::open(&server, 20);
+    chat.wait_for("> ");
+    chat.type_keys("a line that is wider than the terminal\r");
+    chat.wait_for(" Ada: a line that is wider than the terminal");
+    chat.wait_for("> ");
+    chat.type_keys("\u{4}");
+    assert_eq!(chat.process.code(), Some(0));
+    assert!(chat.is_restored());
 }
 
 #[test]
 fn control_c_is_exit_code_130() {
-    let server = Running::free();
-    let mut seat = Seat::take(&server, 80);
-    seat.sees("> ");
-    seat.types("never mind\u{3}");
-    assert_eq!(seat.chat.code(), Some(130));
-    assert!(seat.is_as_it_was());
+    let server = ServerProcess::on_free_port();
+    let mut chat = ChatTerminal::open(&server, 80);
+    chat.wait_for("> ");
+    chat.type_keys("never mind\u{3}");
+    assert_eq!(chat.process.code(), Some(130));
+    assert!(chat.is_restored());
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_line_gives_the_terminal_back() {
-    let server = Running::free();
-    let mut seat = Seat::take(&server, 80);
-    seat.sees("> ");
-    seat.types("half");
-    seat.sees("half");
-    assert!(!seat.is_as_it_was());
-    seat.chat.signal("TERM");
-    seat.sees("\u{1b}[?2004l\r");
-    assert_eq!(seat.chat.code(), Some(130));
-    assert!(seat.is_as_it_was());
+fn a_signal_in_the_middle_of_a_line_restores_the_terminal() {
+    let server = ServerProcess::on_free_port();
+    let mut chat = ChatTerminal::open(&server, 80);
+    chat.wait_for("> ");
+    chat.type_keys("half");
+    chat.wait_for("half");
+    assert!(!chat.is_restored());
+    chat.process.signal("TERM");
+    chat.wait_for("\u{1b}[?2004l\r");
+    assert_eq!(chat.process.code(), Some(130));
+    assert!(chat.is_restored());
 }
 
 #[test]
-fn lines_typed_while_the_server_is_away_are_said_in_order_when_it_is_back() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--retry", "50ms..50ms"]);
+fn lines_typed_while_the_server_is_down_are_published_in_order_after_its_restart() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--retry", "50ms..50ms"]);
     let address = server.address.to_string();
-    let mut seat = Seat::take(&server, 80);
-    seat.sees("> ");
-    seat.types("before\r");
-    seat.sees(" Ada: before");
+    let mut chat = ChatTerminal::open(&server, 80);
+    chat.wait_for("> ");
+    chat.type_keys("before\r");
+    chat.wait_for(" Ada: before");
     server.signal("KILL");
-    server.ended();
-    seat.sees("cut: ");
-    seat.types("first\r");
-    seat.sees("kept until the server is back");
-    seat.types("second\r");
-    let _server = Running::start(&["--listen", &address]);
-    seat.sees(" Ada: first");
-    seat.sees(" Ada: second");
+    server.wait();
+    chat.wait_for("disconnected: ");
+    chat.type_keys("first\r");
+    chat.wait_for("waiting for the server");
+    chat.type_keys("second\r");
+    let _server = ServerProcess::start(&["--listen", &address]);
+    chat.wait_for(" Ada: first");
+    chat.wait_for(" Ada: second");
 }

@@ -1,13 +1,13 @@
-//! `sse-chat health`: a line and an exit code.
+//! `sse-chat health`: its line and its exit code.
 
 use std::net::TcpListener;
 
-use crate::running::{Running, program};
-use crate::talking::{HTML, answering, assert_ends, nobody, run_with};
+use crate::client_process::{HTML, assert_client_fails, fake_server, run_with, unused_address};
+use crate::server_process::{ServerProcess, program};
 
 #[test]
-fn a_server_that_lives_is_ok() {
-    let server = Running::free();
+fn a_running_server_is_healthy() {
+    let server = ServerProcess::on_free_port();
     for (args, path) in [
         (&["health"][..], "healthz"),
         (&["health", "--ready"], "readyz"),
@@ -20,8 +20,8 @@ fn a_server_that_lives_is_ok() {
 }
 
 #[test]
-fn in_the_server_s_own_environment_it_needs_no_address() {
-    let server = Running::free();
+fn the_server_s_environment_is_enough_to_find_it() {
+    let server = ServerProcess::on_free_port();
     let listen = format!("0.0.0.0:{}", server.address.port());
     let output = program()
         .arg("health")
@@ -33,24 +33,24 @@ fn in_the_server_s_own_environment_it_needs_no_address() {
 }
 
 #[test]
-fn anything_else_is_one_line_and_exit_code_one() {
-    let draining = answering(
+fn every_failure_is_one_line_and_exit_code_one() {
+    let draining = fake_server(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\r\n{\"detail\":\"shutting down\",\"code\":\"draining\"}",
     );
     for (address, word) in [
-        (nobody(), "connection refused"),
-        (answering(HTML), "200 text/html, which is not ok"),
+        (unused_address(), "connection refused"),
+        (fake_server(HTML), "200 text/html, which is not ok"),
         (draining, "shutting down (503 draining)"),
-        (answering("hello\r\n"), "cut the connection"),
+        (fake_server("hello\r\n"), "cut the connection"),
     ] {
         let output = run_with(address, &["health", "--ready"], "");
-        assert_ends(&output, 1, &[word, &address.to_string()]);
+        assert_client_fails(&output, 1, &[word, &address.to_string()]);
     }
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_waited_for_three_seconds_at_most() {
+fn a_server_that_does_not_answer_times_out_after_three_seconds() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let output = run_with(silent.local_addr().unwrap(), &["health"], "");
-    assert_ends(&output, 1, &["no answer within 3 s"]);
+    assert_client_fails(&output, 1, &["no answer within 3 s"]);
 }

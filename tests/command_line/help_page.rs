@@ -2,7 +2,7 @@
 
 use std::{env, fs};
 
-use super::running::program;
+use super::server_process::program;
 
 const PAGE: &str = "docs/configuration.md";
 const UPDATE: &str = "UPDATE_DOCS=1 cargo test --test command_line the_help_in_docs";

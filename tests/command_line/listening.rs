@@ -2,19 +2,19 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use crate::running::{Running, assert_fails, program, run};
+use crate::server_process::{ServerProcess, assert_fails, program, run};
 
-/// All addresses that the first line tells to open.
-fn opened(server: &Running) -> Vec<SocketAddr> {
+/// All addresses in the first line of output.
+fn opened(server: &ServerProcess) -> Vec<SocketAddr> {
     let urls = server.line.trim_end().split("http://").skip(1);
     urls.map(|url| url.trim_end_matches(" or ").parse().unwrap())
         .collect()
 }
 
 #[test]
-fn a_name_and_all_addresses_are_listened_at() {
+fn the_server_listens_on_a_name_and_on_all_addresses() {
     for endpoint in ["localhost:0", "LOCALHOST.:0", ":0", "*:0"] {
-        let server = Running::start(&["--listen", endpoint]);
+        let server = ServerProcess::start(&["--listen", endpoint]);
         let addresses = opened(&server);
         let ips: Vec<String> = addresses.iter().map(|one| one.ip().to_string()).collect();
         assert_eq!(ips, ["127.0.0.1", "::1"], "{endpoint}: {}", server.line);
@@ -26,10 +26,10 @@ fn a_name_and_all_addresses_are_listened_at() {
 }
 
 #[test]
-fn the_names_of_this_machine_are_answered_to_at_each_address_of_localhost() {
-    let server = Running::start(&["--listen", "localhost:0"]);
+fn each_address_of_localhost_accepts_the_names_of_this_machine() {
+    let server = ServerProcess::start(&["--listen", "localhost:0"]);
     for address in opened(&server) {
-        let server = At(address);
+        let server = ServerAt(address);
         for host in ["localhost", "127.0.0.1", "[::1]"] {
             assert_eq!(
                 server.status("/rooms/lobby/messages", host),
@@ -48,10 +48,10 @@ fn the_names_of_this_machine_are_answered_to_at_each_address_of_localhost() {
 }
 
 #[test]
-fn metrics_are_answered_at_every_address_of_a_name() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--metrics", "localhost:0"]);
+fn metrics_are_served_at_every_address_of_a_name() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--metrics", "localhost:0"]);
     server.signal("TERM");
-    let (_, log) = server.ended();
+    let (_, log) = server.wait();
     let addresses = log.split("metrics=\"").nth(1).unwrap();
     let addresses = addresses.split('"').next().unwrap();
     assert!(
@@ -61,7 +61,7 @@ fn metrics_are_answered_at_every_address_of_a_name() {
 }
 
 #[test]
-fn an_endpoint_that_can_t_be_had_is_one_clear_line() {
+fn an_unusable_endpoint_is_reported_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let endpoint = format!("localhost:{port}");
@@ -75,7 +75,7 @@ fn an_endpoint_that_can_t_be_had_is_one_clear_line() {
         let output = command.output().unwrap();
         assert_fails(&output, 1, &[flag, &endpoint, &at, "in use"]);
     }
-    // A name that no resolver has (RFC 6761, section 6.4).
+    // A name that never resolves (RFC 6761, section 6.4).
     let output = run(&["--listen", "nowhere.invalid:8080"]);
     assert_fails(&output, 1, &["--listen nowhere.invalid:8080", "resolve"]);
     let output = run(&["--listen", "8080"]);
@@ -83,9 +83,9 @@ fn an_endpoint_that_can_t_be_had_is_one_clear_line() {
 }
 
 /// A server at one of its addresses.
-struct At(SocketAddr);
+struct ServerAt(SocketAddr);
 
-impl At {
+impl ServerAt {
     fn status(&self, path: &str, host: &str) -> String {
         use std::io::{Read as _, Write as _};
         let mut stream = TcpStream::connect(self.0).unwrap();

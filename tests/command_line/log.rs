@@ -1,31 +1,30 @@
-//! The log: what it tells, and what it never tells.
+//! The contents of the log, and what it must not contain.
 
 use std::io::{Read as _, Write as _};
 
 use serde_json::Value;
 
-use super::running::{Running, assert_fails, run};
+use super::server_process::{ServerProcess, assert_fails, run};
 
-/// A server that was asked `requests`, and what it logged until it was told to
-/// stop.
+/// The log of a server that has answered `requests`, until its shutdown.
 fn log_of(flags: &[&str], requests: &[(&str, &str)]) -> String {
     let args = [&["--listen", "127.0.0.1:0"], flags].concat();
-    let server = Running::start(&args);
+    let server = ServerProcess::start(&args);
     for (head, body) in requests {
         server.request(head, body);
     }
     server.signal("TERM");
-    server.ended().1
+    server.wait().1
 }
 
-const SAY: (&str, &str) = (
+const PUBLISH: (&str, &str) = (
     "POST /rooms/lobby/messages?token=hidden",
     r#"{"name":"Alice","message":"a secret text"}"#,
 );
 
 #[test]
-fn the_access_log_is_off_unless_asked_for() {
-    let log = log_of(&[], &[SAY, ("GET /healthz", "")]);
+fn the_access_log_is_off_by_default() {
+    let log = log_of(&[], &[PUBLISH, ("GET /healthz", "")]);
     assert!(!log.contains("/healthz") && !log.contains("lobby"), "{log}");
 }
 
@@ -40,7 +39,7 @@ fn each_request_is_a_line_without_its_query_and_its_message() {
             "warn",
         ],
         &[
-            SAY,
+            PUBLISH,
             ("GET /nowhere?token=hidden", ""),
             ("HEAD /healthz", ""),
         ],
@@ -55,11 +54,7 @@ fn each_request_is_a_line_without_its_query_and_its_message() {
         ("GET", "/nowhere", 404),
         ("HEAD", "/healthz", 200),
     ];
-    assert_eq!(
-        lines.len(),
-        expected.len(),
-        "only what was asked for: {log}"
-    );
+    assert_eq!(lines.len(), expected.len(), "only the access log: {log}");
     for (line, (method, path, status)) in lines.iter().zip(expected) {
         let fields = &line["fields"];
         assert_eq!(fields["message"], "answered");
@@ -75,16 +70,16 @@ fn each_request_is_a_line_without_its_query_and_its_message() {
 #[test]
 fn a_stream_is_a_line_when_it_ends() {
     for version in ["HTTP/1.0", "HTTP/1.1"] {
-        let server = Running::start(&[
+        let server = ServerProcess::start(&[
             "--listen",
             "127.0.0.1:0",
             "--access-log",
             "--log-format=json",
         ]);
         let (_stream, _) = server.stream_in(version, "User-Agent: test/1\r\n", "event: hello");
-        server.request(SAY.0, SAY.1);
+        server.request(PUBLISH.0, PUBLISH.1);
         server.signal("TERM");
-        let log = server.ended().1;
+        let log = server.wait().1;
         let streams: Vec<Value> = log
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone())
@@ -100,7 +95,7 @@ fn a_stream_is_a_line_when_it_ends() {
 }
 
 #[test]
-fn nothing_that_a_client_sends_can_forge_a_line() {
+fn client_input_can_not_forge_a_log_line() {
     let evil = "GET /%0aINFO\u{2028}forged\u{202e}?q HTTP/1.1\r\nhost: localhost\r\nuser-agent: a\t\u{9b}31m\" INFO forged \u{85}\r\nx: y";
     let long = format!("GET /{}", "x".repeat(10_000));
     let log = log_of(&["--access-log"], &[(evil, ""), (&long, "")]);
@@ -122,7 +117,7 @@ fn nothing_that_a_client_sends_can_forge_a_line() {
 }
 
 #[test]
-fn the_json_log_has_everything_escaped_that_is_not_printable() {
+fn the_json_log_escapes_all_unprintable_characters() {
     let evil = "GET /\u{9b}31m\u{202e}\u{2028}?q HTTP/1.1\r\nhost: localhost\r\nuser-agent: \u{85}\u{2066}\u{200b}a\r\nx: y";
     let log = log_of(&["--access-log", "--log-format=json"], &[(evil, "")]);
     let line = log
@@ -137,11 +132,11 @@ fn the_json_log_has_everything_escaped_that_is_not_printable() {
 }
 
 #[test]
-fn ten_thousand_refusals_are_a_few_lines() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--log-format=json"]);
+fn ten_thousand_refusals_make_a_few_lines() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--log-format=json"]);
     let mut stream = server.connect();
     let mut writer = stream.try_clone().unwrap();
-    let asking = std::thread::spawn(move || {
+    let sending = std::thread::spawn(move || {
         let requests = "GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(9_999);
         writer.write_all(requests.as_bytes()).unwrap();
         let last = b"GET /r/%20 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
@@ -149,9 +144,9 @@ fn ten_thousand_refusals_are_a_few_lines() {
     });
     let mut answers = Vec::new();
     stream.read_to_end(&mut answers).unwrap();
-    asking.join().unwrap();
+    sending.join().unwrap();
     server.signal("TERM");
-    let log = server.ended().1;
+    let log = server.wait().1;
     let fields = log
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone());
@@ -163,12 +158,12 @@ fn ten_thousand_refusals_are_a_few_lines() {
         of.map(|fields| fields["count"].as_u64().unwrap()).sum()
     };
     assert_eq!((count("not_found"), count("invalid_room")), (9_999, 1));
-    // Every ten seconds, and at the end.
+    // Reported every ten seconds and at the end.
     assert!(log.lines().count() < 20, "{log}");
 }
 
 #[test]
-fn a_start_and_a_shutdown_are_lines() {
+fn a_start_and_a_shutdown_are_logged() {
     let log = log_of(&["--metrics", "127.0.0.1:0", "--workers", "3"], &[]);
     let started = log.lines().next().unwrap();
     for part in [
@@ -187,7 +182,7 @@ fn a_start_and_a_shutdown_are_lines() {
 }
 
 #[test]
-fn a_listener_for_metrics_that_can_t_be_had_is_a_start_that_fails() {
+fn a_metrics_address_in_use_is_a_failed_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let start = |value: &str| run(&["--listen", "127.0.0.1:0", "--metrics", value]);

@@ -1,12 +1,12 @@
-//! The binary as it is called: starts, starts that fail, signals, restarts.
+//! The binary as a child process: starts, failed starts, signals, restarts.
 
 #![allow(
     clippy::unwrap_used,
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
-mod running;
-mod talking;
+mod client_process;
+mod server_process;
 
 mod blocked_output;
 mod chat;
@@ -25,15 +25,15 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use running::{Running, assert_fails, program, read_until, run};
+use server_process::{ServerProcess, assert_fails, program, read_until, run};
 
 #[test]
-fn it_starts_with_one_line_that_has_the_url() {
+fn a_start_prints_one_line_with_the_url() {
     for args in [
         &["--listen", "127.0.0.1:0"][..],
         &["serve", "--listen", "127.0.0.1:0"],
     ] {
-        let server = Running::start(args);
+        let server = ServerProcess::start(args);
         assert!(
             server.line.starts_with(concat!(
                 "sse-chat ",
@@ -48,8 +48,8 @@ fn it_starts_with_one_line_that_has_the_url() {
 }
 
 #[test]
-fn it_listens_on_every_address_it_is_given() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
+fn the_server_listens_on_every_given_address() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
     let urls: Vec<&str> = server
         .line
         .split("http://")
@@ -69,13 +69,13 @@ fn settings_come_from_variables_and_flags_win() {
         .env("SSE_CHAT_LISTEN", "127.0.0.1:0")
         .env("SSE_CHAT_PING", "7s")
         .env("SSE_CHAT_RETRY", "1s..1s");
-    let server = Running::spawn(command.args(["--ping", "9s"]));
+    let server = ServerProcess::spawn(command.args(["--ping", "9s"]));
     let (_, hello) = server.stream("", "}\n\n");
     assert!(hello.contains("\"ping_ms\":9000"), "{hello}");
     assert!(hello.contains("retry: 1000\n"), "{hello}");
 }
 
-/// Every flag of the server with its default, where help shows one.
+/// Every flag of the server, with the default that help shows or "".
 const FLAGS: &[(&str, &str)] = &[
     ("listen", "127.0.0.1:8080"),
     ("history", "1000"),
@@ -116,7 +116,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("limit-loopback", ""),
     ("max-head-bytes", "81920"),
     ("head-budget", "8MiB"),
-    ("max-body-bytes", "what the largest message needs"),
+    ("max-body-bytes", "enough for the largest message"),
     ("first-byte-timeout", "10s"),
     ("head-timeout", "10s"),
     ("body-timeout", "10s"),
@@ -160,7 +160,7 @@ fn help_shows_every_flag_with_its_default_and_variable() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_clear_line() {
+fn a_port_in_use_is_reported_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert_fails(
@@ -171,7 +171,7 @@ fn a_port_that_is_taken_is_one_clear_line() {
 }
 
 #[test]
-fn a_bad_value_is_one_clear_line_that_names_its_flag() {
+fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
     for (flag, value, right) in [
         ("--listen", "8080", "127.0.0.1:8080"),
         ("--listen", "localhost:http", "127.0.0.1:8080"),
@@ -211,7 +211,7 @@ fn a_bad_value_is_one_clear_line_that_names_its_flag() {
 }
 
 #[test]
-fn a_wrong_use_is_exit_code_two() {
+fn wrong_usage_is_exit_code_two() {
     for args in [&["--nope"][..], &["nope"], &["--ping"], &["serve", "extra"]] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -223,51 +223,51 @@ fn a_wrong_use_is_exit_code_two() {
 }
 
 #[test]
-fn a_signal_ends_it_with_bye_and_exit_code_zero() {
+fn a_signal_shuts_the_server_down_with_bye_and_exit_code_zero() {
     for signal in ["TERM", "INT"] {
-        let server = Running::free();
+        let server = ServerProcess::on_free_port();
         let (mut stream, _) = server.stream("", "}\n\n");
         server.signal(signal);
         read_until(&mut stream, "event: bye\n");
         read_until(&mut stream, "\r\n0\r\n\r\n");
-        let (code, log) = server.ended();
+        let (code, log) = server.wait();
         assert_eq!(code, Some(0), "{log}");
         assert!(log.contains("draining") && log.contains("drained"), "{log}");
     }
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--grace", "1h"]);
+fn a_second_signal_ends_the_server_at_once() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--grace", "1h"]);
     let _stuck = server.begin_request();
     let (mut stream, _) = server.stream("", "}\n\n");
     server.signal("TERM");
     read_until(&mut stream, "event: bye\n");
     server.signal("INT");
-    assert_eq!(server.ended().0, Some(130));
+    assert_eq!(server.wait().0, Some(130));
 }
 
 #[test]
 fn the_log_is_text_or_json_on_standard_error() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
     server.signal("TERM");
-    let (_, log) = server.ended();
+    let (_, log) = server.wait();
     for line in log.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["level"], "INFO");
     }
     assert!(!log.is_empty());
-    let silent = Running::start(&["--listen", "127.0.0.1:0", "--log-level", "off"]);
+    let silent = ServerProcess::start(&["--listen", "127.0.0.1:0", "--log-level", "off"]);
     silent.signal("TERM");
-    assert_eq!(silent.ended().1, "");
+    assert_eq!(silent.wait().1, "");
 }
 
-// Case 62 of tests/cases.md: bytes that are not HTTP are counted in the log as
-// every refusal is, in one line for each code in ten seconds.
+// Case 62 of tests/cases.md: bytes that are not HTTP are refusals, which the log
+// counts in one line per code and ten seconds.
 #[test]
-fn what_is_not_http_fills_no_log() {
-    let quiet = Running::free();
-    let asked = Running::free();
+fn bytes_that_are_not_http_do_not_flood_the_log() {
+    let quiet = ServerProcess::on_free_port();
+    let asked = ServerProcess::on_free_port();
     for garbage in [
         "SSH-2.0-OpenSSH_9.2\r\n",
         "\x16\x03\x01\x02\0",
@@ -278,13 +278,13 @@ fn what_is_not_http_fills_no_log() {
             let mut client = asked.connect();
             client.write_all(garbage.as_bytes()).unwrap();
             client.shutdown(Shutdown::Write).unwrap();
-            // However it ends, it ends.
+            // A reset is as good as an orderly close.
             let _ = client.read_to_end(&mut Vec::new());
         }
     }
     quiet.signal("TERM");
     asked.signal("TERM");
-    let (quiet, asked) = (quiet.ended().1, asked.ended().1);
+    let (quiet, asked) = (quiet.wait().1, asked.wait().1);
     let is_refusal = |line: &&str| line.contains(r#" refused code="invalid_request" count="#);
     let refusals = asked.lines().filter(is_refusal).count();
     let others = asked.lines().count() - refusals;
@@ -293,8 +293,8 @@ fn what_is_not_http_fills_no_log() {
 }
 
 #[test]
-fn after_kill_and_restart_the_gap_says_restart() {
-    let server = Running::free();
+fn after_kill_and_restart_the_gap_has_the_reason_restart() {
+    let server = ServerProcess::on_free_port();
     let said = server.request(
         "POST /rooms/lobby/messages",
         r#"{"name":"Alice","message":"before"}"#,
@@ -307,8 +307,8 @@ fn after_kill_and_restart_the_gap_says_restart() {
         .unwrap();
     let address = server.address.to_string();
     server.signal("KILL");
-    server.ended();
-    let server = Running::start(&["--listen", &address]);
+    server.wait();
+    let server = ServerProcess::start(&["--listen", &address]);
     server.request(
         "POST /rooms/lobby/messages",
         r#"{"name":"Alice","message":"after"}"#,
@@ -326,14 +326,14 @@ fn after_kill_and_restart_the_gap_says_restart() {
 }
 
 #[test]
-fn out_of_open_files_it_waits_and_does_not_spin() {
+fn without_free_file_descriptors_the_server_waits_and_does_not_spin() {
     let mut command = Command::new("sh");
     command.args([
         "-c",
         "ulimit -n 40 && exec \"$0\" --listen 127.0.0.1:0",
         env!("CARGO_BIN_EXE_sse-chat"),
     ]);
-    let server = Running::spawn(
+    let server = ServerProcess::spawn(
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -344,7 +344,7 @@ fn out_of_open_files_it_waits_and_does_not_spin() {
     for _ in 0..60 {
         open.push(server.connect());
     }
-    // The log says when it has run out.
+    // Wait until the process has no more files.
     let mut server = server;
     let mut log = BufReader::new(server.child.stderr.take().unwrap());
     let mut lines = String::new();
@@ -357,9 +357,9 @@ fn out_of_open_files_it_waits_and_does_not_spin() {
     drop(open);
     assert!(
         server.request("GET /healthz", "").ends_with("ok"),
-        "it goes on"
+        "the server still answers"
     );
-    // 100 ticks a second: a spin would have taken all of them.
+    // A busy loop would use all of the 100 ticks per second.
     let (ticks, seconds) = (
         cpu_ticks(server.child.id()) - before,
         begun.elapsed().as_secs_f64(),
@@ -370,7 +370,7 @@ fn out_of_open_files_it_waits_and_does_not_spin() {
     );
 }
 
-/// The processor time that a process has used, in hundredths of a second.
+/// The CPU time of a process, in hundredths of a second.
 fn cpu_ticks(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat

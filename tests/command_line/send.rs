@@ -1,14 +1,16 @@
-//! `sse-chat send`: said means answered.
+//! `sse-chat send`: exit codes, and that each message is published once.
 
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::running::{Running, run};
-use crate::talking::{HTML, Talking, answering, assert_ends, command, nobody, run_with};
+use crate::client_process::{
+    ClientProcess, HTML, assert_client_fails, command, fake_server, run_with, unused_address,
+};
+use crate::server_process::{ServerProcess, run};
 
 #[test]
 fn words_are_one_message_and_its_id_is_printed() {
-    let server = Running::free();
+    let server = ServerProcess::on_free_port();
     let output = run_with(server.address, &["send", "Dinner", "is  ready", "-5"], "");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let id = String::from_utf8(output.stdout).unwrap();
@@ -21,15 +23,15 @@ fn words_are_one_message_and_its_id_is_printed() {
 }
 
 #[test]
-fn json_is_the_message_as_the_server_has_it() {
-    let server = Running::free();
+fn json_prints_the_message_as_the_server_returned_it() {
+    let server = ServerProcess::on_free_port();
     let args = [
         "send", "--json", "--room", "größe", "--name", "CI", "a\n\"b\"",
     ];
     let output = run_with(server.address, &args, "");
     let line = String::from_utf8(output.stdout).unwrap();
     let page = server.request("GET /rooms/gr%C3%B6%C3%9Fe/messages", "");
-    // The answer to the sender has the client_id, history does not.
+    // Only the response to the sender contains the client_id.
     let (message, client_id) = line.split_once(r#","client_id":""#).unwrap();
     assert!(client_id.ends_with("\"}\n"), "{line}");
     assert!(page.contains(&format!("{message}}}")), "{line}{page}");
@@ -37,22 +39,22 @@ fn json_is_the_message_as_the_server_has_it() {
 
 #[test]
 fn each_line_of_standard_input_is_a_message_in_order() {
-    let server = Running::free();
+    let server = ServerProcess::on_free_port();
     for args in [&["send"][..], &["send", "-"]] {
         let output = run_with(server.address, args, "one\n\ntwo\r\n  \n三");
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
     }
     let page = server.request("GET /rooms/lobby/messages", "");
-    let places: Vec<_> = ["one", "two", "三"]
+    let positions: Vec<_> = ["one", "two", "三"]
         .map(|word| page.find(&format!("\"message\":\"{word}\"")).unwrap())
         .into();
-    assert!(places.is_sorted(), "{page}");
+    assert!(positions.is_sorted(), "{page}");
 }
 
 #[test]
-fn a_line_that_is_refused_ends_it_and_is_named() {
-    let server = Running::free();
+fn a_refused_line_ends_the_command_and_is_reported_by_number() {
+    let server = ServerProcess::on_free_port();
     let input = format!("fine\n{}\nnever\n", "x".repeat(5000));
     let output = run_with(server.address, &["send"], &input);
     assert_eq!(output.status.code(), Some(4));
@@ -69,18 +71,18 @@ fn a_line_that_is_refused_ends_it_and_is_named() {
 }
 
 #[test]
-fn a_server_that_is_none_is_exit_code_three() {
+fn an_unreachable_or_foreign_server_is_exit_code_three() {
     for (address, word) in [
-        (nobody(), "connection refused"),
-        (answering(HTML), "text/html, which is no message"),
-        (answering("220 smtp ready\r\n"), "cut the connection"),
+        (unused_address(), "connection refused"),
+        (fake_server(HTML), "text/html, which is no message"),
+        (fake_server("220 smtp ready\r\n"), "cut the connection"),
     ] {
-        assert_ends(&run_with(address, &["send", "hi"], ""), 3, &[word]);
+        assert_client_fails(&run_with(address, &["send", "hi"], ""), 3, &[word]);
     }
 }
 
 #[test]
-fn a_wrong_use_is_exit_code_two() {
+fn wrong_usage_is_exit_code_two() {
     for (args, word) in [
         (
             &["send", "--url", "ftp://x", "hi"][..],
@@ -89,22 +91,22 @@ fn a_wrong_use_is_exit_code_two() {
         (&["send", "--room", "a b", "hi"], "letters"),
         (&["send", "--name", "", "hi"], "1 to 32"),
     ] {
-        assert_ends(&run(args), 2, &[word]);
+        assert_client_fails(&run(args), 2, &[word]);
     }
 }
 
 #[test]
-fn lines_over_a_restart_are_each_said_once() {
-    let server = Running::free();
+fn lines_sent_across_a_restart_are_published_once() {
+    let server = ServerProcess::on_free_port();
     let address = server.address;
-    let mut sending = Talking::start(command(address, &["send"]).stdin(Stdio::piped()));
+    let mut sending = ClientProcess::start(command(address, &["send"]).stdin(Stdio::piped()));
     let mut input = sending.child.stdin.take().unwrap();
     writeln!(input, "before").unwrap();
     assert!(sending.line().ends_with("-1"));
     server.signal("KILL");
-    server.ended();
+    server.wait();
     writeln!(input, "after").unwrap();
-    let server = Running::start(&["--listen", &address.to_string()]);
+    let server = ServerProcess::start(&["--listen", &address.to_string()]);
     drop(input);
     assert!(sending.line().ends_with("-1"));
     assert_eq!(sending.code(), Some(0));
@@ -114,9 +116,10 @@ fn lines_over_a_restart_are_each_said_once() {
 
 #[test]
 fn a_signal_is_exit_code_130() {
-    let server = Running::free();
+    let server = ServerProcess::on_free_port();
     for signal in ["INT", "TERM"] {
-        let mut sending = Talking::start(command(server.address, &["send"]).stdin(Stdio::piped()));
+        let mut sending =
+            ClientProcess::start(command(server.address, &["send"]).stdin(Stdio::piped()));
         let mut input = sending.child.stdin.take().unwrap();
         writeln!(input, "hi").unwrap();
         sending.line();

@@ -1,12 +1,12 @@
-//! Signals that do not end the server, and those that end it with a `bye`.
+//! Signals that the server ignores, and signals that shut it down with a `bye`.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 
-use crate::running::{Running, read_until};
+use crate::server_process::{ServerProcess, read_until};
 
 #[test]
-fn signals_of_other_programs_do_not_end_it() {
-    let server = Running::free();
+fn ignored_signals_do_not_end_the_server() {
+    let server = ServerProcess::on_free_port();
     let (mut stream, _) = server.stream("", "}\n\n");
     for signal in ["USR1", "USR2", "PIPE", "IO", "PROF", "VTALRM", "XFSZ"] {
         server.signal(signal);
@@ -14,16 +14,16 @@ fn signals_of_other_programs_do_not_end_it() {
     assert!(server.request("GET /healthz", "").ends_with("ok"));
     server.signal("TERM");
     read_until(&mut stream, "event: bye\n");
-    let (code, log) = server.ended();
+    let (code, log) = server.wait();
     assert_eq!(code, Some(0), "{log}");
 }
 
 #[test]
-fn a_hang_up_is_logged_and_nothing_else() {
-    let mut server = Running::free();
+fn a_hang_up_is_only_logged() {
+    let mut server = ServerProcess::on_free_port();
     let (mut stream, _) = server.stream("", "}\n\n");
     let mut log = BufReader::new(server.child.stderr.take().unwrap());
-    // Twice: a handler that works once is none.
+    // Twice, because a handler may work only once.
     for _ in 0..2 {
         server.signal("HUP");
         let mut line = String::new();
@@ -41,13 +41,13 @@ fn a_hang_up_is_logged_and_nothing_else() {
 }
 
 #[test]
-fn limits_of_time_and_power_failures_are_a_shutdown() {
+fn time_limits_and_power_failures_shut_the_server_down() {
     for signal in ["QUIT", "ALRM", "XCPU", "PWR"] {
-        let server = Running::free();
+        let server = ServerProcess::on_free_port();
         let (mut stream, _) = server.stream("", "}\n\n");
         server.signal(signal);
         read_until(&mut stream, "event: bye\n");
-        let (code, log) = server.ended();
+        let (code, log) = server.wait();
         assert_eq!(code, Some(0), "{signal}: {log}");
     }
 }

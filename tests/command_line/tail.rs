@@ -1,12 +1,14 @@
-//! `sse-chat tail`: what is said, once each, and what was lost.
+//! `sse-chat tail`: each message is printed once, and losses are reported.
 
 use std::process::{Command, Stdio};
 
-use crate::running::{Running, run};
-use crate::talking::{HTML, Talking, answering, assert_ends, command, nobody, run_with};
+use crate::client_process::{
+    ClientProcess, HTML, assert_client_fails, command, fake_server, run_with, unused_address,
+};
+use crate::server_process::{ServerProcess, run};
 
-/// Says something, and returns its id.
-fn say(server: &Running, args: &[&str]) -> String {
+/// Publishes a message and returns its id.
+fn publish(server: &ServerProcess, args: &[&str]) -> String {
     let args = [&["send"], args].concat();
     let output = run_with(server.address, &args, "");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -16,16 +18,16 @@ fn say(server: &Running, args: &[&str]) -> String {
         .to_owned()
 }
 
-/// A tail that has begun: it has shown a message that was said before.
-fn tail(server: &Running, args: &[&str]) -> Talking {
-    say(server, &["first"]);
+/// A tail whose stream is open: it has printed an earlier message.
+fn tail(server: &ServerProcess, args: &[&str]) -> ClientProcess {
+    publish(server, &["first"]);
     let args = [&["tail", "--backlog", "1"], args].concat();
-    let tail = Talking::start(&mut command(server.address, &args));
+    let tail = ClientProcess::start(&mut command(server.address, &args));
     assert!(tail.line().contains("first"));
     tail
 }
 
-/// A line without its time of day.
+/// The line without its time of day.
 fn timeless(line: &str) -> &str {
     let (time, rest) = line.split_once(' ').unwrap();
     assert_eq!(time.len(), "14:03:05".len(), "{line}");
@@ -33,29 +35,29 @@ fn timeless(line: &str) -> &str {
 }
 
 #[test]
-fn a_message_is_a_line_with_its_time_and_more_lines_below() {
-    let server = Running::free();
+fn a_message_is_a_line_with_its_time_and_indented_further_lines() {
+    let server = ServerProcess::on_free_port();
     let tail = tail(&server, &[]);
-    say(&server, &["--name", "Bob", "hi\nthere"]);
+    publish(&server, &["--name", "Bob", "hi\nthere"]);
     assert_eq!(timeless(&tail.line()), "Bob: hi");
     assert_eq!(tail.line(), "    there");
 }
 
 #[test]
-fn several_rooms_are_told_apart() {
-    let server = Running::free();
+fn with_several_rooms_each_line_names_its_room() {
+    let server = ServerProcess::on_free_port();
     let tail = tail(&server, &["--room", "lobby", "--room", "größe"]);
-    say(&server, &["--room", "größe", "hi"]);
+    publish(&server, &["--room", "größe", "hi"]);
     assert_eq!(timeless(&tail.line()), "[größe] ada: hi");
 }
 
 #[test]
-fn json_is_a_line_exactly_as_it_was_sent_and_count_ends_it() {
-    let server = Running::free();
-    let said = ["a", "b", "c"].map(|text| {
+fn json_prints_each_line_as_sent_and_count_ends_the_command() {
+    let server = ServerProcess::on_free_port();
+    let sent = ["a", "b", "c"].map(|text| {
         let output = run_with(server.address, &["send", "--json", text], "");
         let answer = String::from_utf8(output.stdout).unwrap();
-        // Only the answer to the sender has the client_id.
+        // Only the response to the sender contains the client_id.
         let (message, _) = answer.split_once(r#","client_id":""#).unwrap();
         format!("{message}}}\n")
     });
@@ -64,16 +66,16 @@ fn json_is_a_line_exactly_as_it_was_sent_and_count_ends_it() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        said[..2].concat()
+        sent[..2].concat()
     );
     assert!(output.stderr.is_empty());
 }
 
 #[test]
-fn since_goes_on_after_a_message() {
-    let server = Running::free();
-    let id = say(&server, &["one"]);
-    say(&server, &["two"]);
+fn since_starts_after_a_message() {
+    let server = ServerProcess::on_free_port();
+    let id = publish(&server, &["one"]);
+    publish(&server, &["two"]);
     let output = run_with(
         server.address,
         &["tail", "--since", &id, "--count", "1"],
@@ -84,30 +86,30 @@ fn since_goes_on_after_a_message() {
 }
 
 #[test]
-fn through_kill_and_restart_each_message_is_shown_once_and_the_loss_is_told() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--retry", "50ms..50ms"]);
+fn across_kill_and_restart_each_message_is_printed_once_and_the_loss_is_reported() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--retry", "50ms..50ms"]);
     let address = server.address;
     let tail = tail(&server, &[]);
-    say(&server, &["before"]);
+    publish(&server, &["before"]);
     assert_eq!(timeless(&tail.line()), "ada: before");
     server.signal("KILL");
-    server.ended();
-    tail.says("cut: ");
-    let server = Running::start(&["--listen", &address.to_string()]);
-    say(&server, &["after"]);
-    tail.says("connected again");
-    let line = tail.says("restarted");
-    assert!(line.contains("lobby after message 2 is lost"), "{line}");
+    server.wait();
+    tail.wait_for_notice("disconnected: ");
+    let server = ServerProcess::start(&["--listen", &address.to_string()]);
+    publish(&server, &["after"]);
+    tail.wait_for_notice("reconnected");
+    let line = tail.wait_for_notice("restarted");
+    assert!(line.contains("lobby after message 2 are lost"), "{line}");
     assert_eq!(timeless(&tail.line()), "ada: after");
-    say(&server, &["last"]);
+    publish(&server, &["last"]);
     assert_eq!(timeless(&tail.line()), "ada: last");
 }
 
 #[test]
-fn a_reader_that_goes_ends_it_at_once_though_nothing_is_said() {
-    let server = Running::free();
+fn a_closed_pipe_ends_the_command_at_once_without_a_new_message() {
+    let server = ServerProcess::on_free_port();
     for text in ["a", "b", "c"] {
-        say(&server, &[text]);
+        publish(&server, &[text]);
     }
     // The shell ends when both have ended.
     let script = "set -o pipefail; \"$0\" tail --backlog all | head -n 3";
@@ -124,7 +126,7 @@ fn a_reader_that_goes_ends_it_at_once_though_nothing_is_said() {
 
 #[test]
 fn a_signal_is_exit_code_130() {
-    let server = Running::free();
+    let server = ServerProcess::on_free_port();
     for signal in ["INT", "TERM"] {
         let mut tail = tail(&server, &[]);
         tail.signal(signal);
@@ -133,56 +135,59 @@ fn a_signal_is_exit_code_130() {
 }
 
 #[test]
-fn a_name_joins_and_is_told_who_comes() {
-    let server = Running::free();
+fn a_name_joins_and_presence_is_reported() {
+    let server = ServerProcess::on_free_port();
     let tail = tail(&server, &["--name", "Bob"]);
-    assert_eq!(tail.says("in lobby"), "sse-chat: 1 in lobby: Bob");
+    assert_eq!(
+        tail.wait_for_notice("in lobby"),
+        "sse-chat: 1 in lobby: Bob"
+    );
 }
 
 #[test]
-fn a_server_that_is_none_is_exit_code_three() {
+fn an_unreachable_or_foreign_server_is_exit_code_three() {
     const ENDS: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
     for (address, word) in [
-        (nobody(), "connection refused"),
-        (answering(HTML), "text/html, which is no event stream"),
-        (answering(ENDS), "no sse-chat's"),
-        (answering("hello\r\n"), "cut the connection"),
+        (unused_address(), "connection refused"),
+        (fake_server(HTML), "text/html, which is no event stream"),
+        (fake_server(ENDS), "no sse-chat's"),
+        (fake_server("hello\r\n"), "cut the connection"),
     ] {
-        assert_ends(&run_with(address, &["tail"], ""), 3, &[word]);
+        assert_client_fails(&run_with(address, &["tail"], ""), 3, &[word]);
     }
 }
 
 #[test]
 fn a_refusal_is_exit_code_four() {
-    let refused = answering(
+    let refused = fake_server(
         "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n\r\n{\"detail\":\"no such luck\",\"code\":\"invalid_query\"}",
     );
     let output = run_with(refused, &["tail"], "");
-    assert_ends(&output, 4, &["no such luck (400 invalid_query)"]);
+    assert_client_fails(&output, 4, &["no such luck (400 invalid_query)"]);
 }
 
 #[test]
-fn a_wrong_use_is_exit_code_two() {
+fn wrong_usage_is_exit_code_two() {
     for (args, word) in [
         (&["tail", "--url", "http://"][..], "http://127.0.0.1:8080"),
         (&["tail", "--room", ".."], "letters"),
         (&["tail", "--backlog", "501"], "0 to 500"),
         (&["tail", "--since", "yesterday"], "event id"),
-        (&["tail", "--count", "0"], "from 1 on"),
+        (&["tail", "--count", "0"], "at least 1"),
         (&["tail", "--name", ""], "1 to 32"),
     ] {
-        assert_ends(&run(args), 2, &[word]);
+        assert_client_fails(&run(args), 2, &[word]);
     }
 }
 
 #[test]
 fn a_full_disk_is_a_failure() {
-    let server = Running::free();
-    say(&server, &["hi"]);
+    let server = ServerProcess::on_free_port();
+    publish(&server, &["hi"]);
     let full = std::fs::File::create("/dev/full").unwrap();
     let output = command(server.address, &["tail", "--backlog", "1"])
         .stdout(full)
         .output()
         .unwrap();
-    assert_ends(&output, 1, &["standard output: No space left"]);
+    assert_client_fails(&output, 1, &["standard output: No space left"]);
 }

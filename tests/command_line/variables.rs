@@ -1,12 +1,12 @@
-//! Settings from variables: empty ones, wrong ones, switches. Which there are is
-//! read from `--help`, so a new flag is tested by itself.
+//! Settings from variables: empty values, invalid values, switches. The flags are
+//! read from `-h`, so that new ones are covered.
 
-use crate::running::{Running, assert_fails, program, run};
+use crate::server_process::{ServerProcess, assert_fails, program, run};
 
 /// The commands that have flags with variables.
 const COMMANDS: [&str; 5] = ["serve", "send", "tail", "health", "bench"];
 
-/// A flag as help shows it.
+/// A flag as help prints it.
 struct Flag {
     flag: String,
     variable: String,
@@ -48,19 +48,19 @@ fn an_empty_variable_counts_as_unset_for_every_flag() {
                 .into_iter()
                 .map(|flag| (flag.variable, empty)),
         );
-        // Neither are those that clap does not know.
+        // Variables that are not parsed by clap.
         for other in ["LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {
             command.env(other, empty.trim());
         }
         command
             .env("TOKIO_WORKER_THREADS", empty)
             .env("NO_COLOR", empty);
-        let server = Running::spawn(&mut command);
+        let server = ServerProcess::spawn(&mut command);
         assert!(server.request("GET /rooms", "").starts_with("HTTP/1.1 404"));
         let page = server.request("GET /rooms/lobby/messages", "");
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
         server.signal("TERM");
-        let (code, log) = server.ended();
+        let (code, log) = server.wait();
         assert_eq!(code, Some(0));
         assert!(log.contains(" INFO started "), "the log is on: {log}");
     }
@@ -68,11 +68,11 @@ fn an_empty_variable_counts_as_unset_for_every_flag() {
 
 #[test]
 fn an_empty_variable_counts_as_unset_for_the_commands_of_a_client() {
-    let server = Running::free();
+    let server = ServerProcess::on_free_port();
     let url = format!("http://{}", server.address);
     for command in ["send", "tail", "health", "bench"] {
         for flag in flags(command) {
-            // The flag says where the server is, so the variable is not needed.
+            // SSE_CHAT_URL may be the empty variable, so the URL is a flag here.
             let mut health = program();
             health
                 .args(["health", "--url", &url])
@@ -84,7 +84,7 @@ fn an_empty_variable_counts_as_unset_for_the_commands_of_a_client() {
             );
         }
     }
-    // By variables alone: an empty one leaves the next one to decide.
+    // Variables only: an empty SSE_CHAT_URL falls back to SSE_CHAT_LISTEN.
     let mut health = program();
     health.arg("health").env("SSE_CHAT_URL", "");
     health.env("SSE_CHAT_LISTEN", server.address.to_string());
@@ -92,18 +92,18 @@ fn an_empty_variable_counts_as_unset_for_the_commands_of_a_client() {
 }
 
 #[test]
-fn a_wrong_variable_is_named_and_a_wrong_flag_is_named() {
-    // No flag takes this: not as a number, a name, a path or an address.
-    let wrong = "/nowhere?!";
+fn an_error_names_the_invalid_variable_or_the_invalid_flag() {
+    // Invalid for every flag: as a number, a name, a path and an address.
+    let invalid = "/nowhere?!";
     for flag in flags("serve") {
-        let output = program().env(&flag.variable, wrong).output().unwrap();
+        let output = program().env(&flag.variable, invalid).output().unwrap();
         assert_fails(&output, 1, &[&flag.variable]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(!error.contains(&format!("{} ", flag.flag)), "{error}");
         if !flag.is_switch {
-            let call = [flag.flag.as_str(), wrong];
-            // The flag wins, so the variable is not to blame.
-            let output = program().args(call).env(&flag.variable, wrong).output();
+            let call = [flag.flag.as_str(), invalid];
+            // The flag has precedence, so the error names the flag.
+            let output = program().args(call).env(&flag.variable, invalid).output();
             let output = output.unwrap();
             assert_fails(&output, 1, &[&flag.flag]);
             let error = String::from_utf8(output.stderr).unwrap();
@@ -111,15 +111,15 @@ fn a_wrong_variable_is_named_and_a_wrong_flag_is_named() {
         }
     }
     for command in COMMANDS.into_iter().filter(|command| *command != "serve") {
-        let output = program().arg(command).env("SSE_CHAT_URL", wrong).output();
-        assert_fails(&output.unwrap(), 2, &["SSE_CHAT_URL", wrong]);
-        let output = run(&[command, "--url", wrong]);
-        assert_fails(&output, 2, &["--url", wrong]);
+        let output = program().arg(command).env("SSE_CHAT_URL", invalid).output();
+        assert_fails(&output.unwrap(), 2, &["SSE_CHAT_URL", invalid]);
+        let output = run(&[command, "--url", invalid]);
+        assert_fails(&output, 2, &["--url", invalid]);
     }
 }
 
 #[test]
-fn an_error_that_comes_after_parsing_names_what_was_used_as_well() {
+fn an_error_after_parsing_names_the_variable_too() {
     for (variable, value) in [
         ("SSE_CHAT_MAX_ROOMS", "0"),
         ("SSE_CHAT_RETRY", "5s..2s"),
@@ -151,14 +151,14 @@ fn a_variable_that_is_not_utf_8_is_named() {
 }
 
 #[test]
-fn help_shows_variables_that_are_empty() {
+fn help_lists_empty_variables() {
     let output = program().arg("-h").env("SSE_CHAT_METRICS", "").output();
     let help = String::from_utf8(output.unwrap().stdout).unwrap();
     assert!(help.contains("SSE_CHAT_METRICS="), "{help}");
 }
 
 #[test]
-fn a_switch_is_set_by_a_clear_value_and_by_nothing_else() {
+fn a_switch_variable_takes_only_unambiguous_values() {
     for (value, status) in [
         ("true", 200),
         ("1", 200),
@@ -171,7 +171,7 @@ fn a_switch_is_set_by_a_clear_value_and_by_nothing_else() {
     ] {
         let mut command = program();
         command.args(["--listen", "127.0.0.1:0"]);
-        let server = Running::spawn(command.env("SSE_CHAT_LIST_ROOMS", value));
+        let server = ServerProcess::spawn(command.env("SSE_CHAT_LIST_ROOMS", value));
         let answer = server.request("GET /rooms", "");
         let expected = format!("HTTP/1.1 {status} ");
         assert!(answer.starts_with(&expected), "{value:?}: {answer}");

@@ -1,8 +1,8 @@
-//! What every test that awaits something shares.
+//! The deadline of asynchronous tests.
 
 use std::time::Duration;
 
-/// How long anything may take before a test fails.
+/// The time limit of everything that a test awaits.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Awaits `future` under the deadline.

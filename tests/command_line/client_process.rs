@@ -1,4 +1,5 @@
-//! A command that talks with the test: its lines come under a deadline.
+//! A client command as a child process, whose lines are read under a deadline,
+//! and fake servers for it.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -7,11 +8,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::running::{program, send_signal};
+use crate::server_process::{program, send_signal};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A command of the client's side, with the server's address.
+/// A client command for the server at this address.
 pub(crate) fn command(address: SocketAddr, args: &[&str]) -> Command {
     let mut command = program();
     command
@@ -22,29 +23,29 @@ pub(crate) fn command(address: SocketAddr, args: &[&str]) -> Command {
     command
 }
 
-/// Runs one with this standard input, to its end.
+/// Runs a command with this standard input to its end.
 pub(crate) fn run_with(address: SocketAddr, args: &[&str], input: &str) -> Output {
     let mut child = command(address, args)
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that ends before it has read everything is an answer too.
+    // Fails if the command ends before it has read everything.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-/// A command that runs. It is killed when it is dropped.
-pub(crate) struct Talking {
+/// A running command. Dropping it kills the process.
+pub(crate) struct ClientProcess {
     pub(crate) child: Child,
     pub(crate) out: Receiver<String>,
     pub(crate) error: Receiver<String>,
 }
 
-impl Talking {
+impl ClientProcess {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         Self {
-            // A terminal is read by whoever sits at it.
+            // Without a pipe standard output is a terminal, which the test reads.
             out: child
                 .stdout
                 .take()
@@ -60,10 +61,10 @@ impl Talking {
         next(&self.out)
     }
 
-    /// The next line of standard error that has this word; those before it are
-    /// passed over.
+    /// The next line of standard error that contains this word. Earlier lines are
+    /// skipped.
     #[track_caller]
-    pub(crate) fn says(&self, word: &str) -> String {
+    pub(crate) fn wait_for_notice(&self, word: &str) -> String {
         loop {
             let line = next(&self.error);
             if line.contains(word) {
@@ -76,7 +77,7 @@ impl Talking {
         send_signal(&self.child, name);
     }
 
-    /// The exit code, which comes under the deadline.
+    /// Waits for the exit code under the deadline.
     #[track_caller]
     pub(crate) fn code(&mut self) -> Option<i32> {
         let begun = Instant::now();
@@ -84,13 +85,13 @@ impl Talking {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(begun.elapsed() < DEADLINE, "it does not end");
+            assert!(begun.elapsed() < DEADLINE, "the command does not end");
             thread::yield_now();
         }
     }
 }
 
-impl Drop for Talking {
+impl Drop for ClientProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -102,15 +103,15 @@ fn next(lines: &Receiver<String>) -> String {
     match lines.recv_timeout(DEADLINE) {
         Ok(line) => line,
         Err(RecvTimeoutError::Timeout) => panic!("no line for {DEADLINE:?}"),
-        Err(RecvTimeoutError::Disconnected) => panic!("there are no more lines"),
+        Err(RecvTimeoutError::Disconnected) => panic!("the output ended"),
     }
 }
 
 fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (tell, lines) = mpsc::channel();
+    let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if tell.send(line).is_err() {
+            if sender.send(line).is_err() {
                 return;
             }
         }
@@ -118,16 +119,16 @@ fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// An address where nobody listens.
-pub(crate) fn nobody() -> SocketAddr {
+/// An address without a listener.
+pub(crate) fn unused_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
 }
 
-/// A server that answers every request with these bytes, then closes.
-pub(crate) fn answering(bytes: &'static str) -> SocketAddr {
+/// A server that answers every request with these bytes and closes.
+pub(crate) fn fake_server(bytes: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -144,11 +145,11 @@ pub(crate) fn answering(bytes: &'static str) -> SocketAddr {
 pub(crate) const HTML: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\n\r\n<p>hi";
 
-/// Checks for a failure: this code, nothing on standard output, one line with
-/// all these words.
+/// [`assert_fails`](crate::server_process::assert_fails) for a client command,
+/// whose line begins with the program's name.
 #[track_caller]
-pub(crate) fn assert_ends(output: &Output, code: i32, words: &[&str]) {
-    crate::running::assert_fails(output, code, words);
+pub(crate) fn assert_client_fails(output: &Output, code: i32, words: &[&str]) {
+    crate::server_process::assert_fails(output, code, words);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with("sse-chat: "), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The program as a child process.
+//! The server as a child process, and a plain HTTP client for it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// Runs a call that is expected to end by itself.
+/// Runs a command that ends by itself.
 pub(crate) fn run(args: &[&str]) -> Output {
     program().args(args).output().unwrap()
 }
@@ -30,7 +30,8 @@ pub(crate) fn send_signal(child: &Child, name: &str) {
     assert!(sent.success());
 }
 
-/// A start that fails: one line on standard error that has all these words.
+/// Asserts a failed start: this exit code, nothing on standard output, and one
+/// line on standard error that contains all these words.
 #[track_caller]
 pub(crate) fn assert_fails(output: &Output, code: i32, words: &[&str]) {
     let error = String::from_utf8(output.stderr.clone()).unwrap();
@@ -42,14 +43,14 @@ pub(crate) fn assert_fails(output: &Output, code: i32, words: &[&str]) {
     }
 }
 
-/// A running server. It is killed when it is dropped.
-pub(crate) struct Running {
+/// A running server. Dropping it kills the process.
+pub(crate) struct ServerProcess {
     pub(crate) child: Child,
     pub(crate) line: String,
     pub(crate) address: SocketAddr,
 }
 
-impl Running {
+impl ServerProcess {
     pub(crate) fn start(args: &[&str]) -> Self {
         Self::spawn(program().args(args))
     }
@@ -71,7 +72,7 @@ impl Running {
         }
     }
 
-    pub(crate) fn free() -> Self {
+    pub(crate) fn on_free_port() -> Self {
         Self::start(&["--listen", "127.0.0.1:0"])
     }
 
@@ -79,8 +80,8 @@ impl Running {
         send_signal(&self.child, name);
     }
 
-    /// The exit code, and all that was written to standard error.
-    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+    /// Waits for the exit code and the complete standard error.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let mut error = String::new();
         self.child
             .stderr
@@ -91,15 +92,15 @@ impl Running {
         (self.child.wait().unwrap().code(), error)
     }
 
-    /// The process, which is no longer killed when this is dropped.
+    /// The process, which is no longer killed on drop.
     pub(crate) fn into_child(self) -> Child {
-        // The drop needs a child of its own to kill: one that has ended.
+        // `Drop` needs a child to kill: one that has ended.
         let mut server = self;
         let ended = Command::new("true").spawn().unwrap();
         std::mem::replace(&mut server.child, ended)
     }
 
-    /// A request whose body does not come: a shutdown waits for it.
+    /// A request whose body is never sent, so that a shutdown waits for it.
     pub(crate) fn begin_request(&self) -> TcpStream {
         let mut client = self.connect();
         let head = "POST /rooms/lobby/messages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
@@ -114,7 +115,7 @@ impl Running {
         stream
     }
 
-    /// One request, and the whole answer.
+    /// Sends one request and returns the whole response.
     pub(crate) fn request(&self, head: &str, body: &str) -> String {
         let mut stream = self.connect();
         write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
@@ -123,12 +124,12 @@ impl Running {
         answer
     }
 
-    /// Opens a stream; returns it with the text up to and with `until`.
+    /// Opens a stream. Returns it and its text up to and including `until`.
     pub(crate) fn stream(&self, headers: &str, until: &str) -> (TcpStream, String) {
         self.stream_in("HTTP/1.1", headers, until)
     }
 
-    /// The same in a version of HTTP.
+    /// [`ServerProcess::stream`] with a version of HTTP.
     pub(crate) fn stream_in(
         &self,
         version: &str,
@@ -146,7 +147,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -160,7 +161,7 @@ pub(crate) fn read_until(stream: &mut TcpStream, until: &str) -> String {
         assert_eq!(
             stream.read(&mut byte).unwrap(),
             1,
-            "the end came before {until:?}: {}",
+            "the stream ended before {until:?}: {}",
             String::from_utf8_lossy(&text)
         );
         text.push(byte[0]);

@@ -1,7 +1,7 @@
 // What reaches somebody who looks elsewhere: the title's number, and, for those
 // who asked for it, a sound and a notification when they are meant.
 
-import { say } from './language.js';
+import { translate } from './language.js';
 import { memory } from './memory.js';
 
 /** @typedef {import('./protocol.js').Message} Message */
@@ -17,8 +17,8 @@ export function showTitle(unread, room) {
 
 /** Why there are no notifications; null where there are. */
 export function whyNoNotifications() {
-  if (!isSecureContext || typeof Notification !== 'function') return say('notifyInsecure');
-  return Notification.permission === 'denied' ? say('notifyDenied') : null;
+  if (!isSecureContext || typeof Notification !== 'function') return translate('notifyInsecure');
+  return Notification.permission === 'denied' ? translate('notifyDenied') : null;
 }
 
 /** @returns {Promise<boolean>} */

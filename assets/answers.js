@@ -1,6 +1,6 @@
 // What the server, or a proxy before it, answered in place of what was asked for.
 
-import { language, say } from './language.js';
+import { language, translate } from './language.js';
 
 /** @typedef {{status: number, detail: string}} Answer `detail`: of the problem, in English; empty where there is none */
 
@@ -13,7 +13,7 @@ const KNOWN = {
 /** @param {Answer} answer */
 export function wordsOfAnswer({ status, detail }) {
   const known = KNOWN[status];
-  const own = known ? say(known) : '';
+  const own = known ? translate(known) : '';
   const why = (language() === 'en' ? detail || own : own || detail).replace(/\.$/, '');
-  return why ? say('answered', { status: String(status), why }) : say('answeredOnly', { status: String(status) });
+  return why ? translate('answered', { status: String(status), why }) : translate('answeredOnly', { status: String(status) });
 }

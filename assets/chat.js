@@ -1,10 +1,10 @@
-// The chat page. This file puts its parts together and does nothing else.
+// The chat page: connects its parts and handles their events.
 //
-// In:  transport.js (the stream, shared by all tabs) -> talk.js (the open room),
-//      rooms.js (what is unread), people.js (who is here).
+// In:  transport.js (the stream, shared by all tabs) -> room_view.js (the open room),
+//      rooms.js (unread counts), people.js (presence).
 // Out: composer.js (the text) -> commands.js -> outbox.js -> the server.
 //
-// What people wrote becomes textContent and nothing else (dom.js, text.js).
+// User input becomes only textContent (dom.js, text.js).
 
 import { alertOf, showTitle } from './alerts.js';
 import { tint } from './colour.js';
@@ -14,7 +14,7 @@ import { watchCopying } from './copying.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
 import { byId, copy, make, onClick } from './dom.js';
 import { complainIn, onSubmit } from './forms.js';
-import { fillWords, say } from './language.js';
+import { fillWords, translate } from './language.js';
 import { Leaving } from './leaving.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
@@ -30,18 +30,18 @@ import { server } from './server.js';
 import { isOn, watchSettings } from './settings.js';
 import { showRooms } from './sidebar.js';
 import { Status } from './status.js';
-import { Talk } from './talk.js';
+import { RoomView } from './room_view.js';
 import { mentions } from './text.js';
 import { Transport } from './transport.js';
 import { fitAboveKeyboard } from './viewport.js';
 
-/** Unread messages of a room that are looked through for a name. */
-const MAX_LOOKED_BACK = 100;
-/** Longer than a tab takes to tell the others what has been read in it. */
+/** Unread messages per room that are checked for mentions after a start. */
+const MAX_CHECKED = 100;
+/** Longer than a tab takes to share what has been read in it. */
 const ALERT_MS = 1_000;
-/** Longer than storage takes to reach all tabs. */
+/** Longer than a change of localStorage takes to reach all tabs. */
 const RUNG_MS = 10_000;
-/** For who has to copy a link by hand. */
+/** How long a link is shown that has to be copied by hand. */
 const BY_HAND_MS = 60_000;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
 
@@ -59,11 +59,11 @@ class Chat {
       if (room === this.#room) this.#schedule();
     },
     coming: (room, what, name) => {
-      if (isOn('comings') && name !== me.name) this.#talk.addComing(room, what, name);
+      if (isOn('comings') && name !== me.name) this.#roomView.addPresence(room, what, name);
     },
     ask: (room) => server.members(room).catch(() => null),
   });
-  #talk = new Talk(this.#rooms, {
+  #roomView = new RoomView(this.#rooms, {
     me: () => me.name,
     names: (room) => this.#people.namesIn(room),
     isOwn: (message) => this.#isOwn(message),
@@ -73,41 +73,41 @@ class Chat {
     endSearch: () => this.#search.close(),
   });
   #outbox = new Outbox({
-    changed: () => this.#talk.refresh(),
-    silent: () => this.#transport.suspect(),
-    twice: (room, id) => this.#talk.drop(room, id),
+    changed: () => this.#roomView.refresh(),
+    timedOut: () => this.#transport.suspect(),
+    duplicate: (room, id) => this.#roomView.drop(room, id),
   });
-  #search = new Search({ begins: () => this.#talk.filter(true), ends: () => this.#talk.filter(false) });
+  #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
   #composer;
-  #transport = new Transport(server.root, (event) => this.#heard(event));
-  #status = new Status(() => this.#transport.now());
+  #transport = new Transport(server.root, (event) => this.#handle(event));
+  #status = new Status(() => this.#transport.retryNow());
   #drawers = [
     new Drawer('rooms', 'open-rooms', '(min-width: 52rem)'),
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
   #scheduled = false;
-  /** As it was when it was looked at last: it may be changed in another tab. */
+  /** The name at the last check; another tab may change it. */
   #name = '';
-  /** Where the stream began. */
+  /** The cursor of the last hello. */
   #cursor = '';
 
-  /** @param {typeof NO_SETTINGS} settings the server's */
+  /** @param {typeof NO_SETTINGS} settings of the server */
   constructor(settings) {
     this.#settings = settings;
     this.#composer = new Composer(settings.max_message_bytes, {
-      said: (text, isAgain) => this.#say(text, isAgain),
+      send: (text, isAgain) => this.#submit(text, isAgain),
       names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
-      turn: (pages) => this.#talk.turn(pages),
-      toNewest: () => this.#talk.toNewest(),
+      turn: (pages) => this.#roomView.turn(pages),
+      toNewest: () => this.#roomView.toNewest(),
     });
     this.#watchForms();
     this.#watchButtons();
     this.#watchKeys();
     watchSettings(() => this.#refresh());
     me.watchOwn(() => this.#outbox.answeredElsewhere());
-    memory.watch('name', () => this.#named());
+    memory.watch('name', () => this.#nameChanged());
     addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
-    this.#named();
+    this.#nameChanged();
     this.#go(this.#roomOfAddress(), false);
   }
 
@@ -115,16 +115,16 @@ class Chat {
     const room = server.roomOf(location.href);
     if (room === null) return this.#settings.default_room;
     const known = readRoom(room);
-    if (known === null) notice(say('invalidRoom'));
+    if (known === null) notice(translate('invalidRoom'));
     return known ?? this.#settings.default_room;
   }
 
-  /** Opens a room, and joins it if that has not been done. @param {string} room @param {boolean} [isNew] for the browser's history */
+  /** Opens a room, and joins it if necessary. @param {string} room @param {boolean} [isNew] whether to add it to the browser's history */
   #go(room, isNew = true) {
     if (!this.#rooms.join(room)) {
-      notice(say('tooManyRooms', { n: MAX_JOINED }));
+      notice(translate('tooManyRooms', { n: MAX_JOINED }));
       if (this.#room) return;
-      // Who comes by a link must be somewhere.
+      // Opened by a link: fall back to a joined room.
       room = /** @type {import('./rooms.js').Room} */ (this.#rooms.list[0]).name;
     }
     isNew &&= room !== this.#room;
@@ -133,14 +133,14 @@ class Chat {
     byId('room-title').textContent = room;
     this.#search.close();
     this.#composer.open(room);
-    this.#talk.open(room);
+    this.#roomView.open(room);
     this.#drawers.forEach((drawer) => drawer.close());
-    this.#want();
+    this.#subscribe();
     this.#schedule();
     if (!onlyTouch()) this.#focusText();
   }
 
-  /** There is always a room: who has left all others is in the default one. @param {string} room */
+  /** The last room can be left only for the default one. @param {string} room */
   #mayLeave(room) {
     return this.#rooms.list.length > 1 || room !== this.#settings.default_room;
   }
@@ -148,7 +148,7 @@ class Chat {
   /** @param {string} room @param {boolean} [byKey] whether the focus was on the button of its row */
   #leave(room, byKey = false) {
     if (!this.#mayLeave(room)) {
-      notice(say('onlyRoom', { room }));
+      notice(translate('onlyRoom', { room }));
       return;
     }
     const at = this.#rooms.list.findIndex(({ name }) => name === room);
@@ -156,37 +156,37 @@ class Chat {
     const next = rest[Math.min(at, rest.length - 1)];
     const wasOpen = room === this.#room;
     if (wasOpen && next) this.#go(next.name);
-    this.#talk.forget(room);
+    this.#roomView.forget(room);
     this.#leaving.leave(room, wasOpen, byKey);
   }
 
-  #want() {
-    this.#transport.want({ rooms: this.#rooms.list.map(({ name }) => name), name: me.name });
+  #subscribe() {
+    this.#transport.subscribe({ rooms: this.#rooms.list.map(({ name }) => name), name: me.name });
   }
 
   /** @param {import('./transport.js').TabEvent} event */
-  #heard(event) {
+  #handle(event) {
     switch (event.type) {
       case 'state':
         this.#status.set(event);
         if (event.state === 'live') {
           this.#outbox.back();
-          this.#talk.back();
+          this.#roomView.back();
         }
         break;
       case 'hello':
         this.#cursor = event.hello.cursor;
-        if (event.resumed) event.hello.rooms.forEach((room) => this.#talk.resumed(room));
+        if (event.resumed) event.hello.rooms.forEach((room) => this.#roomView.resumed(room));
         else this.#catchUp(event.hello.rooms);
         break;
       case 'attached':
-        this.#catchUp(event.told.places);
-        event.told.presences.forEach((presence) => this.#people.apply(presence));
+        this.#catchUp(event.snapshot.places);
+        event.snapshot.presences.forEach((presence) => this.#people.apply(presence));
         break;
       case 'update':
         this.#outbox.arrived(event.message);
-        this.#talk.add(event.message);
-        this.#lookForMe(event.message);
+        this.#roomView.add(event.message);
+        this.#checkMention(event.message);
         break;
       case 'gap':
         this.#addGap(event);
@@ -202,51 +202,51 @@ class Chat {
 
   /** @param {{gap: import('./protocol.js').Gap, cursor: string}} event */
   #addGap({ gap, cursor }) {
-    // Of several rooms, only the last gap of a restart leads into the new epoch: all of the old one is lost.
+    // With several rooms, only the last gap of a restart has a cursor of the new epoch. All of the old epoch is lost.
     const end = gap.reason === 'restart' && this.#cursor ? endOf(this.#cursor) : cursor;
-    this.#talk.addLost(this.#outbox.takeLost(gap.room, end));
-    this.#talk.addGap(gap);
+    this.#roomView.addLost(this.#outbox.takeLost(gap.room, end));
+    this.#roomView.addGap(gap);
   }
 
-  /** After a time in which nothing was heard. @param {import('./snapshot.js').Place[]} places */
+  /** Loads what was missed while there was no stream. @param {import('./snapshot.js').RoomPosition[]} places */
   #catchUp(places) {
     for (const place of places) {
-      // What was said to a server that has been restarted since will not come back.
-      if (place.newest) this.#talk.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
-      this.#talk.reconcile(place);
+      // Messages published before a restart of the server are lost.
+      if (place.newest) this.#roomView.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
+      this.#roomView.reconcile(place);
     }
-    void this.#lookBack(places.map(({ room }) => room));
+    void this.#checkMissed(places.map(({ room }) => room));
   }
 
-  /** Whether somebody was meant while this browser was closed. @param {string[]} rooms */
-  async #lookBack(rooms) {
+  /** Checks messages that arrived while this browser was closed for mentions. @param {string[]} rooms */
+  async #checkMissed(rooms) {
     for (const room of rooms) {
       const kept = this.#rooms.get(room);
       if (!kept?.read || unread(kept) === 0 || room === this.#room) continue;
-      const page = await server.messages(room, { after: kept.read.id, limit: MAX_LOOKED_BACK }).catch(() => null);
-      page?.messages.forEach((message) => this.#lookForMe(message, false));
+      const page = await server.messages(room, { after: kept.read.id, limit: MAX_CHECKED }).catch(() => null);
+      page?.messages.forEach((message) => this.#checkMention(message, false));
     }
   }
 
-  /** Known by the server's answer, or likely until that is there. @param {import('./protocol.js').Message} message */
+  /** Certain once the server has answered; until then, by its echo. @param {import('./protocol.js').Message} message */
   #isOwn(message) {
     return me.isOwn(message) || this.#outbox.isEcho(message);
   }
 
   /** @param {import('./protocol.js').Message} message */
-  #lookForMe(message, isNews = true) {
+  #checkMention(message, isNews = true) {
     if (this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
     if (!isNews || isSeen) return;
-    // Another tab may show it, or be the one that rings.
+    // Another tab may show the message or raise the alert.
     setTimeout(() => {
       const read = this.#rooms.get(message.room)?.read;
       if (this.#isOwn(message)) return;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
       const ring = () => alertOf(message, () => this.#go(message.room));
-      // Tabs learn late what is in storage. Plain HTTP has no locks, nor notifications.
+      // Storage reaches other tabs late, so a lock decides. Plain HTTP has neither locks nor notifications.
       if (!navigator.locks) return ring();
       void navigator.locks.request(`sse-chat.${message.id}`, { ifAvailable: true }, (lock) => {
         if (!lock) return;
@@ -256,20 +256,20 @@ class Chat {
     }, ALERT_MS + Math.random() * ALERT_MS);
   }
 
-  /** @param {string} typed @param {boolean} isAgain it was not taken, and is sent unchanged @returns {boolean} whether it was taken */
-  #say(typed, isAgain) {
+  /** @param {string} typed @param {boolean} isAgain sent again, unchanged, after it was rejected @returns {boolean} whether it was accepted */
+  #submit(typed, isAgain) {
     const parsed = parse(typed);
     switch (parsed.kind) {
-      case 'say':
+      case 'text':
         return this.#send(parsed.text);
       case 'command':
         return this.#run(parsed.command, parsed.rest);
       case 'unknown':
         if (isAgain) return this.#send(typed);
-        this.#composer.hint(say('noCommand', { command: parsed.typed }));
+        this.#composer.hint(translate('noCommand', { command: parsed.typed }));
         return false;
       case 'incomplete':
-        this.#composer.hint(say('needsText', { command: parsed.typed }));
+        this.#composer.hint(translate('needsText', { command: parsed.typed }));
         return false;
     }
   }
@@ -277,11 +277,11 @@ class Chat {
   /** @param {string} text @returns {true} */
   #send(text) {
     this.#outbox.send(this.#room, text);
-    this.#talk.spoke();
+    this.#roomView.sent();
     return true;
   }
 
-  /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was taken */
+  /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was accepted */
   #run(command, rest) {
     switch (command) {
       case 'name':
@@ -292,7 +292,7 @@ class Chat {
         this.#leave(this.#room);
         return true;
       case 'clear':
-        this.#talk.clear();
+        this.#roomView.clear();
         return true;
       case 'help':
         openDialog('help-dialog');
@@ -304,11 +304,11 @@ class Chat {
   #rename(typed, complain) {
     const name = readName(typed);
     if (!isName(name)) {
-      complain(say('invalidName'));
+      complain(translate('invalidName'));
       return false;
     }
     me.name = name;
-    this.#named();
+    this.#nameChanged();
     return true;
   }
 
@@ -316,33 +316,33 @@ class Chat {
   #join(typed, complain) {
     const link = server.linkIn(typed);
     if (link && !link.isOurs) {
-      complain(say('otherServer', { host: link.host }));
+      complain(translate('otherServer', { host: link.host }));
       return false;
     }
     const room = readRoom(link ? link.room ?? this.#settings.default_room : typed);
     if (room === null) {
-      complain(say('invalidRoom'));
+      complain(translate('invalidRoom'));
       return false;
     }
     this.#go(room);
     return true;
   }
 
-  /** There is a name, another name, or none. */
-  #named() {
+  /** The name was set, changed or removed. */
+  #nameChanged() {
     const { name } = me;
     if (this.#name && name && name !== this.#name) {
       this.#people.renamed(this.#name, name);
-      if (isOn('comings')) this.#talk.addRenaming({ before: this.#name, name });
+      if (isOn('comings')) this.#roomView.addRenaming({ before: this.#name, name });
     }
     this.#name = name;
     byId('join').hidden = name !== '';
     byId('composer').hidden = name === '';
     byId('me').hidden = name === '';
-    byId('me').replaceChildren(...personOf(name), make('span', 'sr-only', `, ${say('rename')}`));
-    byId('me').title = say('rename');
+    byId('me').replaceChildren(...personOf(name), make('span', 'sr-only', `, ${translate('rename')}`));
+    byId('me').title = translate('rename');
     tint(byId('me'), name);
-    if (this.#room) this.#want();
+    if (this.#room) this.#subscribe();
     void this.#outbox.flush();
     this.#refresh();
   }
@@ -350,9 +350,9 @@ class Chat {
   #refusedName() {
     const refused = me.name;
     me.name = '';
-    this.#named();
+    this.#nameChanged();
     /** @type {HTMLInputElement} */ (byId('name')).value = refused;
-    complainIn('name-hint', say('refusedName'));
+    complainIn('name-hint', translate('refusedName'));
   }
 
   #focusText() {
@@ -370,7 +370,7 @@ class Chat {
     onSubmit('join-form', 'new-room', 'room-hint', (typed, complain) => {
       if (!this.#join(typed, complain)) return false;
       closeDialog('join-dialog');
-      // The dialog gave the focus back to its button.
+      // The dialog has returned the focus to its button.
       if (!onlyTouch()) this.#focusText();
       return true;
     });
@@ -391,12 +391,12 @@ class Chat {
     });
     onClick('copy-link', async () => {
       const link = server.pageOf(this.#room);
-      if (await copy(link)) notice(say('linkCopied'));
-      else notice(say('copyByHand', { link }), BY_HAND_MS);
+      if (await copy(link)) notice(translate('linkCopied'));
+      else notice(translate('copyByHand', { link }), BY_HAND_MS);
     });
   }
 
-  /** Keys that work wherever the focus is, but not where somebody writes. */
+  /** Keyboard shortcuts, except in text fields and dialogs. */
   #watchKeys() {
     addEventListener('keydown', (event) => {
       const at = /** @type {Element} */ (event.target);
@@ -412,17 +412,17 @@ class Chat {
 
   #roomsChanged() {
     if (!this.#room) return;
-    // Left in another tab.
+    // The room was left in another tab.
     if (!this.#rooms.get(this.#room)) return this.#go(this.#rooms.list[0]?.name ?? this.#settings.default_room);
-    this.#want();
+    this.#subscribe();
     this.#schedule();
   }
 
-  /** What is beside the talk is drawn at most once a frame. */
+  /** Updates the side lists and the title, at most once per frame. */
   #schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // Not by the frame: the title changes in a tab that nobody sees, too.
+    // Not by requestAnimationFrame: the title changes in hidden tabs, too.
     setTimeout(() => {
       this.#scheduled = false;
       showRooms(this.#rooms, this.#room, {
@@ -440,8 +440,8 @@ class Chat {
   }
 
   #showOutbox() {
-    const eye = { me: me.name, names: this.#people.namesIn(this.#room) };
-    showOutbox(this.#outbox, this.#room, eye, {
+    const viewer = { me: me.name, names: this.#people.namesIn(this.#room) };
+    showOutbox(this.#outbox, this.#room, viewer, {
       again: (entry) => this.#outbox.again(entry),
       edit: (entry) => {
         this.#outbox.remove(entry);
@@ -451,16 +451,16 @@ class Chat {
     });
   }
 
-  /** The name or the language is another. */
+  /** The name or the language has changed. */
   #refresh() {
     this.#composer.name();
     this.#status.refresh();
-    this.#talk.refresh();
+    this.#roomView.refresh();
     this.#schedule();
   }
 }
 
-// The page's address changes with the room, and relative links would with it.
+// Makes links absolute: the page's address changes with the room.
 for (const link of document.querySelectorAll('link')) link.href = link.href;
 fitAboveKeyboard();
 fillWords(document);

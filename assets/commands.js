@@ -15,18 +15,18 @@ const isCommand = (word) => word === 'me' || Object.hasOwn(COMMANDS, word);
 /**
  * What can't be a command is text, and sent as it is typed.
  * @param {string} text
- * @returns {{kind: 'say', text: string} | {kind: 'command', command: Command, rest: string}
+ * @returns {{kind: 'text', text: string} | {kind: 'command', command: Command, rest: string}
  *   | {kind: 'unknown' | 'incomplete', typed: string}}
  */
 export function parse(text) {
   // A second slash makes text of what would be a command.
   const escaped = COMMAND.exec(text.slice(1))?.[1];
-  if (text.startsWith('//') && escaped !== undefined && isCommand(escaped)) return { kind: 'say', text: text.slice(1) };
+  if (text.startsWith('//') && escaped !== undefined && isCommand(escaped)) return { kind: 'text', text: text.slice(1) };
   const [, word, rest = ''] = COMMAND.exec(text) ?? [];
-  if (word === undefined) return { kind: 'say', text };
+  if (word === undefined) return { kind: 'text', text };
   const typed = `/${word}`;
   if (!isCommand(word)) return { kind: 'unknown', typed };
   if (WITH_TEXT.has(COMMANDS[word] ?? word) && !rest.trim()) return { kind: 'incomplete', typed };
   const command = COMMANDS[word];
-  return word === 'me' || !command ? { kind: 'say', text: `/me ${rest}` } : { kind: 'command', command, rest: rest.trim() };
+  return word === 'me' || !command ? { kind: 'text', text: `/me ${rest}` } : { kind: 'command', command, rest: rest.trim() };
 }

@@ -3,7 +3,7 @@
 import { Completion } from './completion.js';
 import { byId } from './dom.js';
 import { drafts } from './drafts.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 import { announce, notice } from './notice.js';
 import { bytesOf, cleanText, readText } from './protocol.js';
 import { isVisible } from './visible.js';
@@ -19,7 +19,7 @@ export const isComposing = (event) => event.isComposing || event.keyCode === 229
 export const onlyTouch = () => matchMedia('(pointer: coarse) and (not (any-pointer: fine))').matches;
 
 /**
- * @typedef {{said(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
+ * @typedef {{send(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
  *   `said` says whether the text was taken; `isAgain`: it was not, and is sent unchanged
  */
 
@@ -49,7 +49,7 @@ export class Composer {
       const types = event.clipboardData?.types ?? [];
       if (!types.includes('Files') || types.includes('text/plain')) return;
       event.preventDefault();
-      notice(say('textOnly'));
+      notice(translate('textOnly'));
     });
     // The text wraps elsewhere when the box is wider, and has no height while the box is hidden.
     let width = 0;
@@ -75,7 +75,7 @@ export class Composer {
 
   /** Says in which room it writes, in the language of the page. */
   name() {
-    this.#box.placeholder = say('say', { room: this.#room });
+    this.#box.placeholder = translate('say', { room: this.#room });
     this.#count();
   }
 
@@ -123,9 +123,9 @@ export class Composer {
     const text = readText(this.#box.value);
     if (!isVisible(text)) return this.#box.focus();
     // The counter has shown it; here it is said aloud.
-    if (this.#over(text) > 0) return announce(say('bytesOver', { n: this.#over(text) }));
+    if (this.#over(text) > 0) return announce(translate('bytesOver', { n: this.#over(text) }));
     const room = this.#room;
-    if (!this.#on.said(text, text === this.#refused)) {
+    if (!this.#on.send(text, text === this.#refused)) {
       this.#refused = text;
       return;
     }
@@ -192,7 +192,7 @@ export class Composer {
     const over = this.#over(this.#box.value);
     this.#counter.hidden = over < -this.#maxBytes * NEAR;
     this.#counter.classList.toggle('over', over > 0);
-    this.#counter.textContent = over > 0 ? say('bytesOver', { n: over }) : say('bytesLeft', { n: -over });
+    this.#counter.textContent = over > 0 ? translate('bytesOver', { n: over }) : translate('bytesLeft', { n: -over });
   }
 }
 
@@ -206,7 +206,7 @@ function watchDrops() {
       event.preventDefault();
       // Without an effect there is no drop to say something about.
       if (event.dataTransfer) event.dataTransfer.dropEffect = isFile ? 'copy' : 'none';
-      if (isFile && type === 'drop') notice(say('textOnly'));
+      if (isFile && type === 'drop') notice(translate('textOnly'));
     });
   }
 }

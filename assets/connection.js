@@ -1,8 +1,8 @@
-// The event stream as a state machine around EventSource. The browser brings
-// a lost stream back by itself once; all that it leaves out is done here: a
-// silence is noticed, a refusal is not the end, waits grow and are random.
+// The event stream: a state machine around EventSource. The browser reconnects
+// once by itself. This adds a watchdog, retries after refusals, and random
+// exponential backoff.
 //
-// Runs in a page or in a SharedWorker, so there is no document here.
+// Runs in a page or in a SharedWorker, so it uses no document.
 
 /**
  * @typedef {import('./protocol.js').Message} Message
@@ -11,11 +11,11 @@
  * @typedef {import('./protocol.js').Presence} Presence
  *
  * @typedef {'connecting' | 'live' | 'waiting' | 'closed'} State
- * @typedef {{rooms: string[], name: string}} Wish
+ * @typedef {{rooms: string[], name: string}} StreamOptions
  * @typedef {{status: number, code: string, detail: string}} Refusal
  * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null, refusal: Refusal | null}} StateEvent
- *   `retryAt` by Date.now(), null while the browser itself decides; `reason`: what a stream said at its end;
- *   `refusal`: the answer in place of a stream
+ *   `retryAt`: by Date.now(), null while the browser reconnects; `reason`: from the last event of a stream;
+ *   `refusal`: the response instead of a stream
  * @typedef {StateEvent
  *   | {type: 'hello', hello: Hello, resumed: boolean}
  *   | {type: 'update', message: Message}
@@ -24,33 +24,33 @@
  *   | {type: 'refused', code: string}} StreamEvent
  */
 
-/** The server says its own in hello; this holds until then. */
+/** Until hello has the interval of the server. */
 const DEFAULT_PING_MS = 15_000;
-/** This many pings without a sign of life, and the connection is dead. */
+/** A connection is dead after this many ping intervals without an event. */
 const MISSED_PINGS = 2.5;
 /**
- * How long the first event may take. A browser has up to six idle connections
- * to a server, and after a tunnel all of them are dead without its knowing:
- * each try finds one out. After so many the network is not dead, but slow.
+ * Timeouts for the first event. A browser may reuse up to six idle connections
+ * that died unnoticed while there was no network; each attempt detects one. After
+ * MAX_DEAD attempts the network is slow, not dead.
  */
 const [CONNECT_FROM_MS, CONNECT_TO_MS, SLOW_MS] = [1_000, 5_000, 20_000];
 const MAX_DEAD = 6;
-/** Waits are random, up to 1 s, 2 s, 4 s, … 30 s, and never shorter than the floor. */
+/** Backoff is random, up to 1 s, 2 s, 4 s, … 30 s, and at least the floor. */
 const [BACKOFF_FLOOR_MS, BACKOFF_FROM_MS, BACKOFF_TO_MS] = [250, 1_000, 30_000];
-/** How long an answer may take that says why there is no stream; and how long it may ask to wait. */
+/** Timeout for the request that finds the reason of a refusal, and the longest Retry-After. */
 const [ANSWER_MS, RETRY_AFTER_TO_MS] = [5_000, 120_000];
-/** A stream that has lived for so long was a good one: waits begin anew after it. */
+/** A stream of this age resets the backoff. */
 const STABLE_MS = 10_000;
-/** Focus, visibility and network often come back together. */
+/** Debounces focus, visibility and online, which often come together. */
 const WAKE_MS = 250;
-/** All tabs tell that the network is back; and what has been heard from since then is alive. */
+/** All tabs report `online`; a stream with an event this recent is alive. */
 const ONLINE_MS = 1_000;
 
 export class Connection {
   #root;
   #emit;
-  /** @type {Wish} */
-  #wish = { rooms: [], name: '' };
+  /** @type {StreamOptions} */
+  #options = { rooms: [], name: '' };
   #cursor = '';
   /** @type {EventSource | null} */
   #source = null;
@@ -65,7 +65,7 @@ export class Connection {
   /** @type {Record<'retry' | 'watchdog' | 'stable' | 'wake', ReturnType<typeof setTimeout> | undefined>} */
   #timers = { retry: undefined, watchdog: undefined, stable: undefined, wake: undefined };
 
-  /** @param {URL} root the server's @param {(event: StreamEvent) => void} emit */
+  /** @param {URL} root of the server @param {(event: StreamEvent) => void} emit */
   constructor(root, emit) {
     this.#root = root;
     this.#emit = emit;
@@ -75,15 +75,15 @@ export class Connection {
     return this.#state;
   }
 
-  /** Is in these rooms from now on; in none, there is no stream. @param {Wish} wish */
-  want(wish) {
-    const same = JSON.stringify(wish) === JSON.stringify(this.#wish);
-    this.#wish = wish;
-    if (wish.rooms.length === 0) this.stop();
+  /** Sets the rooms and the name; without rooms there is no stream. @param {StreamOptions} options */
+  subscribe(options) {
+    const same = JSON.stringify(options) === JSON.stringify(this.#options);
+    this.#options = options;
+    if (options.rooms.length === 0) this.stop();
     else if (!same || !this.#source && !this.#timers.retry) this.#open();
   }
 
-  /** Somebody looks at the page again, or the network is back: no time to lose. */
+  /** The page is visible or focused again: reconnects at once if the stream is dead. */
   wake() {
     clearTimeout(this.#timers.wake);
     this.#timers.wake = setTimeout(() => {
@@ -92,28 +92,28 @@ export class Connection {
     }, WAKE_MS);
   }
 
-  /** There is a network again, perhaps another one: what was open may be dead. */
+  /** The network is back, perhaps another one: an open stream may be dead. */
   online() {
-    if (Date.now() - this.#heardAt > ONLINE_MS) this.now();
+    if (Date.now() - this.#heardAt > ONLINE_MS) this.retryNow();
   }
 
-  /** Something got no answer: what is open may be dead, too. Without a network there is nothing to find out. */
+  /** A request timed out: the stream may be dead, too. Ignored while offline. */
   suspect() {
     if (this.#state.reason !== 'offline') this.online();
   }
 
-  /** Somebody does not want to wait. */
-  now() {
+  /** Reconnects at once, at the user's request. */
+  retryNow() {
     this.#failures = 0;
     this.#open();
   }
 
-  /** The network is gone: there is nothing to try until it is back. */
+  /** The network is gone: stops until it is back. */
   offline() {
     if (this.#closed) return;
     this.stop();
     this.#heardAt = 0;
-    this.#say('waiting', null, 'offline');
+    this.#setState('waiting', null, 'offline');
   }
 
   stop() {
@@ -123,13 +123,13 @@ export class Connection {
 
   #open() {
     this.#drop();
-    if (this.#closed || this.#wish.rooms.length === 0) return;
+    if (this.#closed || this.#options.rooms.length === 0) return;
     const source = new EventSource(this.#url());
     this.#source = source;
-    // Who wakes it again and again must not keep it from connecting.
+    // So that repeated calls of `wake` do not abort the attempt.
     this.#heardAt = Date.now();
-    this.#say('connecting');
-    this.#watch(this.#patience);
+    this.#setState('connecting');
+    this.#watch(this.#timeout);
     this.#listen(source, 'hello', (hello, id) => {
       const resumed = this.#cursor !== '';
       this.#cursor = id;
@@ -138,7 +138,7 @@ export class Connection {
       clearTimeout(this.#timers.stable);
       this.#timers.stable = setTimeout(() => { this.#failures = 0; }, STABLE_MS);
       this.#refusal = null;
-      this.#say('live');
+      this.#setState('live');
       this.#emit({ type: 'hello', hello, resumed });
     });
     this.#listen(source, 'update', (message, id) => {
@@ -151,12 +151,12 @@ export class Connection {
     });
     this.#listen(source, 'presence', (presence) => this.#emit({ type: 'presence', presence }));
     this.#listen(source, 'ping', () => {});
-    this.#listen(source, 'busy', ({ retry_ms, reason }) => this.#comeBack(retry_ms, `busy ${reason}`));
-    this.#listen(source, 'bye', ({ retry_ms }) => this.#comeBack(retry_ms, 'bye'));
+    this.#listen(source, 'busy', ({ retry_ms, reason }) => this.#retryIn(retry_ms, `busy ${reason}`));
+    this.#listen(source, 'bye', ({ retry_ms }) => this.#retryIn(retry_ms, 'bye'));
     this.#listen(source, 'close', () => {
       this.#drop();
       this.#closed = true;
-      this.#say('closed');
+      this.#setState('closed');
     });
     source.addEventListener('error', () => this.#failed(source));
   }
@@ -181,11 +181,11 @@ export class Connection {
 
   #url() {
     const url = new URL('events', this.#root);
-    for (const room of this.#wish.rooms) url.searchParams.append('room', room);
-    // On a reconnect of its own the browser sends the same URL again, with a
-    // Last-Event-ID that wins over what stands here.
+    for (const room of this.#options.rooms) url.searchParams.append('room', room);
+    // When the browser reconnects, it sends the same URL with a Last-Event-ID,
+    // which has precedence over this parameter.
     if (this.#cursor) url.searchParams.set('last_event_id', this.#cursor);
-    if (this.#wish.name) url.searchParams.set('name', this.#wish.name);
+    if (this.#options.name) url.searchParams.set('name', this.#options.name);
     else url.searchParams.set('presence', '1');
     return url;
   }
@@ -198,14 +198,14 @@ export class Connection {
   /** @param {number} ms */
   #watch(ms) {
     clearTimeout(this.#timers.watchdog);
-    this.#timers.watchdog = setTimeout(() => this.#silent(), ms);
+    this.#timers.watchdog = setTimeout(() => this.#timedOut(), ms);
   }
 
-  /** Nothing was heard for too long. That was the wait: there is no other. */
-  #silent() {
+  /** No event within the timeout. The timeout replaces the backoff. */
+  #timedOut() {
     this.#failures += 1;
     this.#refusal = null;
-    this.#comeBack(BACKOFF_FLOOR_MS, null);
+    this.#retryIn(BACKOFF_FLOOR_MS, null);
   }
 
   /** @param {EventSource} source */
@@ -213,20 +213,20 @@ export class Connection {
     if (source !== this.#source) return;
     clearTimeout(this.#timers.stable);
     if (source.readyState === EventSource.CONNECTING && this.#failures === 0) {
-      // The browser comes back by itself, after the time that the server gave it.
+      // The browser reconnects by itself after the server's `retry` time.
       this.#failures = 1;
-      this.#say('waiting');
-      this.#watch(this.#patience);
+      this.#setState('waiting');
+      this.#watch(this.#timeout);
       return;
     }
     const refused = source.readyState === EventSource.CLOSED;
-    // What was answered before says nothing about a failure without an answer.
+    // An earlier response does not explain a failure without one.
     if (!refused) this.#refusal = null;
-    this.#comeBack(this.#backoff(), null);
-    if (refused) void this.#askWhy(source.url);
+    this.#retryIn(this.#backoff(), null);
+    if (refused) void this.#fetchRefusal(source.url);
   }
 
-  get #patience() {
+  get #timeout() {
     if (this.#failures > MAX_DEAD) return SLOW_MS;
     return Math.min(CONNECT_TO_MS, Math.max(CONNECT_FROM_MS, this.#pingMs * MISSED_PINGS));
   }
@@ -238,41 +238,41 @@ export class Connection {
   }
 
   /** @param {number} afterMs @param {string | null} reason */
-  #comeBack(afterMs, reason) {
+  #retryIn(afterMs, reason) {
     this.#drop();
-    // The stream itself was answered, whatever was refused before.
+    // The stream was accepted, so an earlier refusal is obsolete.
     if (reason) this.#refusal = null;
     this.#timers.retry = setTimeout(() => this.#open(), afterMs);
-    this.#say('waiting', Date.now() + afterMs, reason);
+    this.#setState('waiting', Date.now() + afterMs, reason);
   }
 
-  /** An EventSource does not tell why it was refused. @param {string} url */
-  async #askWhy(url) {
-    const answer = await answerTo(url);
+  /** Finds out why the stream was refused, which an EventSource does not expose. @param {string} url */
+  async #fetchRefusal(url) {
+    const answer = await fetchRefusal(url);
     if (!answer || this.#state.state !== 'waiting') return;
     const { status, code, detail, retryAfterMs } = answer;
     this.#refusal = { status, code, detail };
     const { retryAt, reason } = this.#state;
-    if (retryAt !== null && Date.now() + retryAfterMs > retryAt) this.#comeBack(retryAfterMs, reason);
-    else this.#say('waiting', retryAt, reason);
+    if (retryAt !== null && Date.now() + retryAfterMs > retryAt) this.#retryIn(retryAfterMs, reason);
+    else this.#setState('waiting', retryAt, reason);
     this.#emit({ type: 'refused', code });
   }
 
   /** @param {State} state @param {number | null} retryAt @param {string | null} reason */
-  #say(state, retryAt = null, reason = null) {
+  #setState(state, retryAt = null, reason = null) {
     this.#state = { type: 'state', state, retryAt, reason, refusal: this.#refusal };
     this.#emit(this.#state);
   }
 }
 
 /**
- * What is answered in place of a stream; null where there would be a stream, or is no answer.
+ * Fetches the response instead of a stream; null if there would be a stream, or no response.
  * @param {string} url @returns {Promise<Refusal & {retryAfterMs: number} | null>}
  */
-async function answerTo(url) {
+async function fetchRefusal(url) {
   const init = { signal: AbortSignal.timeout(ANSWER_MS) };
   try {
-    // By HEAD first, which takes no stream; but only GET has the problem in its body.
+    // HEAD first, which opens no stream. Only GET returns the problem.
     if ((await fetch(url, { ...init, method: 'HEAD' })).ok) return null;
     const response = await fetch(url, init);
     if (response.ok) {

@@ -1,5 +1,5 @@
-// What must be settled before anything is painted: theme and language. A
-// classic script, since modules run only after the page has been read.
+// Sets theme and language before the first paint. A classic script, because
+// modules run only after the page is parsed.
 {
   const kept = (/** @type {string} */ key) => {
     try {

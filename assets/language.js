@@ -29,7 +29,7 @@ export function formatDate(date, options) {
  * said in the one that `n` asks for.
  * @param {Word} word @param {Record<string, string | number>} [parts]
  */
-export function say(word, parts = {}) {
+export function translate(word, parts = {}) {
   const said = words[language()][word];
   const form = typeof said === 'string' ? said
     : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? said.one : said.other;
@@ -42,17 +42,17 @@ export function say(word, parts = {}) {
 /** Fills in what the page itself says: `data-word` is a text, `data-label` a name for what has none. @param {ParentNode} root */
 export function fillWords(root) {
   for (const element of root.querySelectorAll('[data-word]')) {
-    element.textContent = say(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.word));
+    element.textContent = translate(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.word));
   }
   for (const found of root.querySelectorAll('[data-label]')) {
     const element = /** @type {HTMLElement} */ (found);
-    const label = say(/** @type {Word} */ (element.dataset.label));
+    const label = translate(/** @type {Word} */ (element.dataset.label));
     element.setAttribute('aria-label', label);
     if (element.tagName === 'BUTTON') element.title = label;
   }
   for (const element of root.querySelectorAll('[data-placeholder]')) {
     /** @type {HTMLInputElement} */ (element).placeholder =
-      say(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.placeholder));
+      translate(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.placeholder));
   }
 }
 

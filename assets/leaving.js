@@ -2,7 +2,7 @@
 // nobody else here. It comes back at its place, with what was unread in it.
 
 import { announce, notice } from './notice.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 import { MAX_JOINED } from './rooms.js';
 
 /** How long the offer stands. */
@@ -38,8 +38,8 @@ export class Leaving {
     this.#left = this.#left.filter(({ until }) => until > Date.now());
     const last = this.#left.at(-1);
     if (!last) return;
-    const undo = notice(say('left', { room: last.room.name }), last.until - Date.now(), {
-      label: say('undo'),
+    const undo = notice(translate('left', { room: last.room.name }), last.until - Date.now(), {
+      label: translate('undo'),
       act: () => this.#undo(last),
     });
     if (takesFocus) undo?.focus();
@@ -49,12 +49,12 @@ export class Leaving {
   #undo(left) {
     const { room, at, wasOpen } = left;
     if (!this.#rooms.restore(room, at)) {
-      notice(say('tooManyRooms', { n: MAX_JOINED }));
+      notice(translate('tooManyRooms', { n: MAX_JOINED }));
       return;
     }
     this.#left = this.#left.filter((other) => other !== left);
     this.#restored(room.name, wasOpen);
     this.#offer(false);
-    announce(say('back', { room: room.name }));
+    announce(translate('back', { room: room.name }));
   }
 }

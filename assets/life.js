@@ -1,14 +1,14 @@
-// Whether another page of this browser is still there. A page holds a lock
-// under a name of its own, and a browser ends the locks of a page that crashed
-// at once. Plain HTTP on a network has no locks (they need a secure context).
+// Detects whether another page of this browser still exists. Each page holds a
+// named lock, which the browser releases when the page ends or crashes. Locks
+// need a secure context, so plain HTTP on a network has none.
 
 const lockOf = (/** @type {string} */ name) => `sse-chat.life.${name}`;
 
-/** Whether there are locks. */
-export const canTell = navigator.locks !== undefined;
+/** Whether the browser has locks here. */
+export const hasLocks = navigator.locks !== undefined;
 
-/** This page lives under a name. @param {string} name @returns {() => void} ends it: a page that holds a lock is not kept for the back button */
-export function live(name) {
+/** Holds the lock of this page. @param {string} name @returns {() => void} releases it, as the back/forward cache requires */
+export function holdLock(name) {
   let isOver = false;
   let end = () => {};
   void navigator.locks?.request(lockOf(name), () => new Promise((done) => {
@@ -21,7 +21,7 @@ export function live(name) {
   };
 }
 
-/** Calls `gone` as soon as no page lives under a name, in one page at a time. @param {string} name @param {AbortSignal} signal @param {() => void} gone */
+/** Calls `gone` once no page holds the lock, in one page at a time. @param {string} name @param {AbortSignal} signal @param {() => void} gone */
 export function whenGone(name, signal, gone) {
   void navigator.locks?.request(lockOf(name), { signal }, gone).catch(() => {});
 }

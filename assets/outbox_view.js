@@ -1,7 +1,7 @@
 // Messages on their way, below the talk, with their state and what can be done.
 
 import { byId, button, make } from './dom.js';
-import { formatDate, language, say } from './language.js';
+import { formatDate, language, translate } from './language.js';
 import { LogView } from './log_view.js';
 import { rowOf } from './rows.js';
 
@@ -13,27 +13,27 @@ import { rowOf } from './rows.js';
 
 const view = new LogView(byId('outbox'));
 
-/** @param {Outbox} outbox @param {string} room the open one @param {{me: string, names: string[]}} eye @param {Actions} actions */
-export function showOutbox(outbox, room, eye, actions) {
+/** @param {Outbox} outbox @param {string} room the open one @param {{me: string, names: string[]}} viewer @param {Actions} actions */
+export function showOutbox(outbox, room, viewer, actions) {
   view.show(outbox.shown(room).map((entry) => {
     const cause = outbox.waitsFor(entry);
     return {
       key: entry.client_id,
-      look: [entry.state, cause === 'old' ? 'old' : cause?.code, entry.name, eye.me, language()].join(),
-      make: () => rowFor(entry, cause, eye, actions),
+      look: [entry.state, cause === 'old' ? 'old' : cause?.code, entry.name, viewer.me, language()].join(),
+      make: () => rowFor(entry, cause, viewer, actions),
     };
   }));
 }
 
 /** @typedef {Entry['failure']} Cause */
 
-/** @param {Entry} entry @param {Cause} cause @param {{me: string, names: string[]}} eye @param {Actions} actions */
-function rowFor(entry, cause, eye, actions) {
-  const row = rowOf(entry.name, entry.text, eye, true);
+/** @param {Entry} entry @param {Cause} cause @param {{me: string, names: string[]}} viewer @param {Actions} actions */
+function rowFor(entry, cause, viewer, actions) {
+  const row = rowOf(entry.name, entry.text, viewer, true);
   row.classList.add('own', entry.state);
   const state = make('p', 'state', wordsOf(entry, cause));
   /** @param {'retry' | 'edit' | 'delete'} word @param {(entry: Entry) => void} action */
-  const offer = (word, action) => state.append(' ', button('link', say(word), () => action(entry)));
+  const offer = (word, action) => state.append(' ', button('link', translate(word), () => action(entry)));
   if (entry.state === 'failed') {
     offer('retry', actions.again);
     offer('edit', actions.edit);
@@ -45,18 +45,18 @@ function rowFor(entry, cause, eye, actions) {
 
 /** @param {Entry} entry @param {Cause} cause */
 function wordsOf({ state, at }, cause) {
-  if (state === 'sent') return say('sent');
+  if (state === 'sent') return translate('sent');
   if (state === 'failed') {
-    return say('failed', { why: cause === 'old' ? say('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(cause) });
+    return translate('failed', { why: cause === 'old' ? translate('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(cause) });
   }
-  if (cause === null || cause === 'old') return say('sending');
+  if (cause === null || cause === 'old') return translate('sending');
   // If the server has answered, it is not the connection that is waited for.
-  return cause.status ? say('later', { why: reasonOf(cause) }) : say('queued');
+  return cause.status ? translate('later', { why: reasonOf(cause) }) : translate('queued');
 }
 
 /** Known problems in the page's language, others as the server says them. @param {import('./server.js').Failure | null} failure */
 function reasonOf(failure) {
   const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin', 'client_id_reused']);
   const word = known.find((code) => code === failure?.code);
-  return word ? say(word) : failure?.message ?? '';
+  return word ? translate(word) : failure?.message ?? '';
 }

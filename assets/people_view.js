@@ -2,7 +2,7 @@
 
 import { initialOf, tint } from './colour.js';
 import { byId, foreign, make } from './dom.js';
-import { language, say } from './language.js';
+import { language, translate } from './language.js';
 import { LogView } from './log_view.js';
 import { MAX_LISTED } from './people.js';
 
@@ -16,8 +16,8 @@ const view = new LogView(byId('people-list'));
 export function showPeople(presence, me, chosen) {
   const count = presence?.count ?? 0;
   byId('people-count').textContent = String(count);
-  byId('people-title').textContent = say('peopleHere', { n: count });
-  byId('open-people').setAttribute('aria-label', `${say('openPeople')}: ${say('peopleHere', { n: count })}`);
+  byId('people-title').textContent = translate('peopleHere', { n: count });
+  byId('open-people').setAttribute('aria-label', `${translate('openPeople')}: ${translate('peopleHere', { n: count })}`);
   const order = new Intl.Collator(language()).compare;
   const members = [...presence?.members ?? []].sort((a, b) => Number(b.name === me) - Number(a.name === me) || order(a.name, b.name));
   view.show(members.map(({ name }) => ({
@@ -26,13 +26,13 @@ export function showPeople(presence, me, chosen) {
     make() {
       const person = tint(make('button', 'person', ...personOf(name)), name);
       person.type = 'button';
-      if (name === me) person.append(make('span', 'note', say('you')));
+      if (name === me) person.append(make('span', 'note', translate('you')));
       person.addEventListener('click', () => chosen(name));
       return make('li', '', person);
     },
   })));
-  const unlisted = count > MAX_LISTED ? say('tooManyPeople') : say('loading');
-  const note = count === 0 ? say('nobodyHere') : presence?.members ? '' : unlisted;
+  const unlisted = count > MAX_LISTED ? translate('tooManyPeople') : translate('loading');
+  const note = count === 0 ? translate('nobodyHere') : presence?.members ? '' : unlisted;
   byId('people-note').textContent = note;
   byId('people-note').hidden = !note;
 }

@@ -1,4 +1,4 @@
-// The words of the wire: what the server sends, and what it takes.
+// Types of the protocol, and the normalization that the server applies.
 
 import { hidesSomething } from './visible.js';
 
@@ -13,7 +13,7 @@ import { hidesSomething } from './visible.js';
  * @typedef {{epoch: string, seq: number}} EventId
  */
 
-/** As many rooms as one stream may have. */
+/** The most rooms of one stream. */
 export const MAX_ROOMS = 100;
 
 /** @param {string} id @returns {EventId} */
@@ -22,16 +22,16 @@ function parseId(id) {
   return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
 }
 
-/** Whether `id` is `newest` or was given out before it. Ids of two epochs have no order. @param {string} id @param {string} newest */
+/** Whether `id` is not newer than `newest`. Ids of two epochs have no order. @param {string} id @param {string} newest */
 export function isUpTo(id, newest) {
   const [a, b] = [parseId(id), parseId(newest)];
   return a.epoch === b.epoch && a.seq <= b.seq;
 }
 
-/** Whether an id is of an earlier epoch than another: epochs are in order as text. @param {string} id @param {string} other */
+/** Whether an id is of an earlier epoch than another; epochs sort as text. @param {string} id @param {string} other */
 export const isOfEarlierEpoch = (id, other) => parseId(id).epoch < parseId(other).epoch;
 
-/** Beyond all ids of an epoch. @param {string} id */
+/** A cursor after all ids of an epoch. @param {string} id */
 export const endOf = (id) => `${parseId(id).epoch}-Infinity`;
 
 /** The cursor before the first entry of an id's epoch. @param {string} id */
@@ -40,14 +40,14 @@ export const startOf = (id) => `${parseId(id).epoch}-0`;
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;
 
-/** What may be pasted and is refused by the server: line ends become LF, other controls but TAB go. @param {string} text */
+/** Replaces what the server refuses: line ends become LF, controls other than TAB are removed. @param {string} text */
 export const cleanText = (text) => text.replace(/\r\n?|[\v\f\u0085]/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '');
 
-/** A message as the server keeps it: LF for line breaks, nothing at the end. @param {string} text */
+/** A message as the server stores it: LF for line breaks, no trailing white space. @param {string} text */
 export function readText(text) {
   const clean = cleanText(text).toWellFormed();
   let end = clean.length;
-  // Not by an expression, which would begin anew at each of many spaces.
+  // Not by a regular expression, which takes quadratic time for many spaces.
   while (/\p{White_Space}/u.test(clean[end - 1] ?? '')) end -= 1;
   return clean.slice(0, end);
 }
@@ -55,21 +55,21 @@ export function readText(text) {
 /** The bytes that the server counts. @param {string} text */
 export const bytesOf = (text) => new TextEncoder().encode(readText(text)).length;
 
-/** A name as the server keeps it. @param {string} text */
+/** A name as the server stores it. @param {string} text */
 export const readName = (text) => text.normalize('NFC').replace(/\p{White_Space}+/gu, ' ').trim();
 
-/** Whether the server would take it. @param {string} name as `readName` gives it */
+/** Whether the server accepts the name. @param {string} name from `readName` */
 export const isName = (name) =>
   [...name].length >= 1 && [...name].length <= 32
   && !/\p{Cc}|\p{M}{5}/u.test(name) && !hidesSomething(name);
 
-/** @param {string} text @returns {string | null} a room's name as the server keeps it; null where it takes none */
+/** @param {string} text @returns {string | null} a room's name as the server stores it; null if it is invalid */
 export function readRoom(text) {
   const room = text.trim().replace(/^#/, '').normalize('NFC');
   return /^[\p{XID_Continue}.-]{1,64}$/u.test(room) && !/^\.\.?$/.test(room) ? room : null;
 }
 
-/** 128 random bits that nobody guesses. Plain HTTP on a local network has no crypto.randomUUID. */
+/** 128 random bits. Plain HTTP on a local network has no crypto.randomUUID. */
 export function makeId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

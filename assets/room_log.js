@@ -7,11 +7,11 @@ import { isSameEpoch, isUpTo } from './protocol.js';
 /**
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./protocol.js').Gap} Gap
- * @typedef {{kind: 'message', message: Message}} Said
- * @typedef {{kind: 'gap', key: string, reason: string, lost: number | null}} Hole
+ * @typedef {{kind: 'message', message: Message}} MessageItem
+ * @typedef {{kind: 'gap', key: string, reason: string, lost: number | null}} GapItem
  * @typedef {{before: string, name: string}} Renaming
- * @typedef {{kind: 'people', key: string, joined: string[], left: string[], renamed: Renaming | null}} Comings
- * @typedef {Said | Hole | Comings} Item
+ * @typedef {{kind: 'people', key: string, joined: string[], left: string[], renamed: Renaming | null}} PresenceLine
+ * @typedef {MessageItem | GapItem | PresenceLine} Item
  */
 
 /** More is dropped at the other end, and fetched again when it is wanted. */
@@ -110,7 +110,7 @@ export class RoomLog {
   }
 
   /** Who came and who went, in one line until somebody speaks. @param {'joined' | 'left'} what @param {string} name */
-  addComing(what, name) {
+  addPresence(what, name) {
     const tail = this.#comings();
     if (!tail) return;
     const other = what === 'joined' ? tail.left : tail.joined;
@@ -129,18 +129,18 @@ export class RoomLog {
     this.#dropIfEmpty(tail);
   }
 
-  /** The line about people at the end, or a new one. @returns {Comings | undefined} */
+  /** The line about people at the end, or a new one. @returns {PresenceLine | undefined} */
   #comings() {
     if (!this.loaded || !this.atEnd) return undefined;
     const tail = this.items.at(-1);
     if (tail?.kind === 'people') return tail;
-    /** @type {Comings} */
+    /** @type {PresenceLine} */
     const line = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], renamed: null };
     this.items.push(line);
     return line;
   }
 
-  /** @param {Comings} line at the end */
+  /** @param {PresenceLine} line at the end */
   #dropIfEmpty({ joined, left, renamed }) {
     if (joined.length + left.length === 0 && !renamed) this.items.pop();
   }
@@ -217,7 +217,7 @@ export class RoomLog {
   }
 }
 
-/** What is missing between two messages, by their numbers alone. @param {Message} before @param {Message} after @returns {Hole | null} */
+/** What is missing between two messages, by their numbers alone. @param {Message} before @param {Message} after @returns {GapItem | null} */
 function hole(before, after) {
   if (!isSameEpoch(before.id, after.id)) return { kind: 'gap', key: `gap-${keys += 1}`, reason: 'restart', lost: null };
   if (after.number === before.number + 1) return null;

@@ -2,7 +2,7 @@
 
 import { initialOf, tint } from './colour.js';
 import { foreign, make } from './dom.js';
-import { formatDate, language, say } from './language.js';
+import { formatDate, language, translate } from './language.js';
 import { isSameEpoch, isUpTo } from './protocol.js';
 import { mentions, render } from './text.js';
 
@@ -11,7 +11,7 @@ import { mentions, render } from './text.js';
  * @typedef {import('./room_log.js').Item} Item
  * @typedef {{key: string, look: string, make: () => HTMLLIElement}} Row
  *   `key`: the same row as before; `look`: it has to be made anew when this changes
- * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null, isWhole: boolean}} Eye who looks
+ * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null, isWhole: boolean}} Viewer who looks
  *   `isWhole`: there is nothing before these items
  */
 
@@ -19,12 +19,12 @@ const GROUP_MS = 5 * 60_000;
 /** Names of one line of comings and goings. */
 const MAX_NAMES = 5;
 
-/** @param {Item[]} items @param {Eye} eye @returns {Row[]} */
-export function rowsOf(items, eye) {
+/** @param {Item[]} items @param {Viewer} viewer @returns {Row[]} */
+export function rowsOf(items, viewer) {
   /** @type {Row[]} */
   const rows = [];
   let day = '';
-  const newFrom = unreadFrom(items, eye);
+  const newFrom = unreadFrom(items, viewer);
   let divided = newFrom < 0;
   /** @type {Message | null} */
   let before = null;
@@ -39,11 +39,11 @@ export function rowsOf(items, eye) {
       }
       if (!divided && at >= newFrom) {
         divided = true;
-        rows.push({ key: 'unread', look: language(), make: () => make('li', 'unread', make('span', '', say('newHere'))) });
+        rows.push({ key: 'unread', look: language(), make: () => make('li', 'unread', make('span', '', translate('newHere'))) });
         before = null;
       }
       const first = !before || !isOneGroup(before, message);
-      rows.push(messageRow(message, first, eye));
+      rows.push(messageRow(message, first, viewer));
       before = message;
     } else {
       rows.push(item.kind === 'gap' ? gapRow(item) : peopleRow(item));
@@ -53,15 +53,15 @@ export function rowsOf(items, eye) {
   return rows;
 }
 
-/** From which item on nothing has been read; -1 where the items do not show it. @param {Item[]} items @param {Eye} eye */
-function unreadFrom(items, eye) {
-  const after = firstAfterRead(items, eye);
+/** From which item on nothing has been read; -1 where the items do not show it. @param {Item[]} items @param {Viewer} viewer */
+function unreadFrom(items, viewer) {
+  const after = firstAfterRead(items, viewer);
   // Nobody has to read their own words.
-  const rest = after < 0 ? -1 : items.slice(after).findIndex((item) => item.kind === 'message' && !eye.isOwn(item.message));
+  const rest = after < 0 ? -1 : items.slice(after).findIndex((item) => item.kind === 'message' && !viewer.isOwn(item.message));
   return rest < 0 ? -1 : after + rest;
 }
 
-/** @param {Item[]} items @param {Eye} eye */
+/** @param {Item[]} items @param {Viewer} viewer */
 function firstAfterRead(items, { unreadAfter, isWhole }) {
   if (unreadAfter === null) return -1;
   const read = items.findLastIndex((item) => item.kind === 'message' && isUpTo(item.message.id, unreadAfter));
@@ -93,20 +93,20 @@ function dayRow(date) {
 function nameOfDay(date) {
   const yesterday = new Date();
   yesterday.setDate(yesterday.getDate() - 1);
-  if (date.toDateString() === new Date().toDateString()) return say('today');
-  if (date.toDateString() === yesterday.toDateString()) return say('yesterday');
+  if (date.toDateString() === new Date().toDateString()) return translate('today');
+  if (date.toDateString() === yesterday.toDateString()) return translate('yesterday');
   return formatDate(date, { dateStyle: 'full' });
 }
 
-/** @param {Message} message @param {boolean} first of a group @param {Eye} eye @returns {Row} */
-function messageRow(message, first, eye) {
-  const own = eye.isOwn(message);
-  const forMe = !own && mentions(message.message, eye.me, eye.names);
+/** @param {Message} message @param {boolean} first of a group @param {Viewer} viewer @returns {Row} */
+function messageRow(message, first, viewer) {
+  const own = viewer.isOwn(message);
+  const forMe = !own && mentions(message.message, viewer.me, viewer.names);
   return {
     key: message.id,
     look: [first, own, forMe, language()].join(),
     make() {
-      const row = rowOf(message.name, message.message, eye, first);
+      const row = rowOf(message.name, message.message, viewer, first);
       row.id = `message-${message.id}`;
       row.classList.toggle('own', own);
       row.classList.toggle('for-me', forMe);
@@ -119,9 +119,9 @@ function messageRow(message, first, eye) {
 /**
  * A message's row, without its time. In the order in which it is to be read
  * out: who, what.
- * @param {string} name @param {string} text @param {{me: string, names: string[]}} eye @param {boolean} first
+ * @param {string} name @param {string} text @param {{me: string, names: string[]}} viewer @param {boolean} first
  */
-export function rowOf(name, text, eye, first) {
+export function rowOf(name, text, viewer, first) {
   const row = tint(make('li', first ? 'message first' : 'message'), name);
   if (first) {
     const avatar = make('span', 'avatar', initialOf(name));
@@ -131,7 +131,7 @@ export function rowOf(name, text, eye, first) {
   row.append(foreign('bdi', first ? 'name' : 'sr-only', name));
   const action = isAction({ message: text });
   row.classList.toggle('action', action);
-  row.append(foreign('div', 'text', render(action ? text.slice(4) : text, eye)));
+  row.append(foreign('div', 'text', render(action ? text.slice(4) : text, viewer)));
   return row;
 }
 
@@ -144,14 +144,14 @@ function timeOf(createdAt) {
   return time;
 }
 
-/** @param {import('./room_log.js').Hole} gap @returns {Row} */
+/** @param {import('./room_log.js').GapItem} gap @returns {Row} */
 function gapRow({ key, reason, lost }) {
   return {
     key,
     look: [reason, lost, language()].join(),
     make() {
       const known = reason === 'restart' || reason === 'evicted' || reason === 'lagged' ? reason : 'unknown';
-      const text = lost === null ? say('gapMaybe', { why: say(known) }) : say('gapLost', { n: lost, why: say(known) });
+      const text = lost === null ? translate('gapMaybe', { why: translate(known) }) : translate('gapLost', { n: lost, why: translate(known) });
       const row = make('li', 'gap', make('span', '', text));
       row.dataset.reason = reason;
       return row;
@@ -159,16 +159,16 @@ function gapRow({ key, reason, lost }) {
   };
 }
 
-/** @param {import('./room_log.js').Comings} comings @returns {Row} */
+/** @param {import('./room_log.js').PresenceLine} comings @returns {Row} */
 function peopleRow({ key, joined, left, renamed }) {
   return {
     key,
     look: JSON.stringify([joined, left, renamed, language()]),
     make() {
       const parts = [];
-      if (renamed) parts.push(say('renamed', { before: listOf([renamed.before]), name: listOf([renamed.name]) }));
-      if (joined.length) parts.push(say('joined', { names: listOf(joined) }));
-      if (left.length) parts.push(say('leftRoom', { names: listOf(left) }));
+      if (renamed) parts.push(translate('renamed', { before: listOf([renamed.before]), name: listOf([renamed.name]) }));
+      if (joined.length) parts.push(translate('joined', { names: listOf(joined) }));
+      if (left.length) parts.push(translate('leftRoom', { names: listOf(left) }));
       return foreign('li', 'people-line', parts.join(' · '));
     },
   };
@@ -178,5 +178,5 @@ function peopleRow({ key, joined, left, renamed }) {
 function listOf(names) {
   const shown = names.slice(0, MAX_NAMES).map((name) => `\u2068${name}\u2069`).join(language() === 'zh-CN' ? '、' : ', ');
   const more = names.length - MAX_NAMES;
-  return more > 0 ? say('andMore', { names: shown, n: more }) : shown;
+  return more > 0 ? translate('andMore', { names: shown, n: more }) : shown;
 }

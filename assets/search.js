@@ -2,7 +2,7 @@
 // nothing is loaded by itself, so that the count holds still.
 
 import { byId } from './dom.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 
 export class Search {
   #bar = byId('search-bar');
@@ -49,7 +49,7 @@ export class Search {
     this.#isFiltering = wanted !== '';
     byId('log').classList.toggle('found', this.#isFiltering);
     const { found, all } = hideAllBut(wanted);
-    byId('found').textContent = wanted ? say('found', { n: found, all }) : '';
+    byId('found').textContent = wanted ? translate('found', { n: found, all }) : '';
     if (!this.#isFiltering) this.#on.ends();
   }
 

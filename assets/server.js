@@ -1,20 +1,20 @@
-// What is asked of the server outside the stream.
+// Requests to the server other than the stream.
 
 /** @typedef {import('./protocol.js').Message} Message */
 /** @typedef {{room: string, messages: Message[], oldest: string | null, newest: string | null}} Page */
 
 const TIMEOUT_MS = 15_000;
-/** The page waits for them before it shows more than its frame. */
+/** Timeout for the settings, which the page needs to start. */
 const SETTINGS_MS = 3_000;
 
-/** The server's root, which need not be the host's. Taken once: the page's address changes with the room. */
+/** The root URL of the server, which may be below a path. Read once: the page's address changes with the room. */
 const root = new URL(/** @type {HTMLMetaElement} */ (document.querySelector('meta[name=root]')).content, location.href);
 
 /** A request that failed. */
 export class Failure extends Error {
   /**
-   * @param {string} code a problem's code; `unreachable`, `timeout` or `status` where there was none
-   * @param {string} detail of a problem @param {number} status 0 where there was no answer
+   * @param {string} code of a problem; `unreachable`, `timeout` or `status` without one
+   * @param {string} detail of a problem @param {number} status 0 without a response
    */
   constructor(code, detail, status, retryAfter = 0) {
     super(detail || String(status));
@@ -41,7 +41,7 @@ async function ask(url, init, timeoutMs = TIMEOUT_MS) {
     const late = AbortSignal.timeout(timeoutMs);
     response = await fetch(url, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, late]) : late });
   } catch (error) {
-    // By either signal; what the network does is a TypeError.
+    // Aborted by either signal; network errors are a TypeError.
     const late = error instanceof DOMException;
     throw new Failure(late ? 'timeout' : 'unreachable', '', 0);
   }
@@ -62,15 +62,15 @@ export const server = {
 
   /**
    * @param {string} room @param {{name: string, message: string, client_id: string}} draft
-   * @param {number} patience in ms @param {AbortSignal} signal
+   * @param {number} timeoutMs in ms @param {AbortSignal} signal
    * @returns {Promise<Message>}
    */
-  say: (room, draft, patience, signal) => ask(roomUrl(room, 'messages'), {
+  publish: (room, draft, timeoutMs, signal) => ask(roomUrl(room, 'messages'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(draft),
     signal,
-  }, patience),
+  }, timeoutMs),
 
   /**
    * A page of history, oldest first.
@@ -93,7 +93,7 @@ export const server = {
   /** The page of a room. @param {string} room */
   pageOf: (room) => new URL(`r/${encodeURIComponent(room)}`, root).href,
 
-  /** The room that an address is of; null for the default one. @param {string} href */
+  /** The room of a URL; null for the default room. @param {string} href */
   roomOf(href) {
     const [, room] = /^r\/([^/]+)\/?$/.exec(new URL(href).pathname.slice(root.pathname.length)) ?? [];
     try {
@@ -104,14 +104,14 @@ export const server = {
   },
 
   /**
-   * An invitation link that was pasted, with or without its scheme; null for what is no link.
+   * Parses a pasted invitation link, with or without a scheme; null if it is no link.
    * @param {string} typed
-   * @returns {{host: string, isOurs: boolean, room: string | null} | null} `room`: null for the default one, empty for none
+   * @returns {{host: string, isOurs: boolean, room: string | null} | null} `room`: null for the default room, empty for none
    */
   linkIn(typed) {
     const text = typed.trim();
     const isAddress = /^https?:\/\//i.test(text);
-    // Without a scheme, what is before the first slash must look like a host.
+    // Without a scheme, the part before the first slash must look like a host.
     const host = text.slice(0, Math.max(0, text.indexOf('/')));
     if (!isAddress && !text.startsWith('/') && !/[.:]/.test(host)) return null;
     try {

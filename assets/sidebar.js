@@ -1,7 +1,7 @@
 // The side list: the rooms that somebody is in, and what is unread in them.
 
 import { button, byId, foreign, make } from './dom.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 import { unread } from './rooms.js';
 import { server } from './server.js';
 
@@ -75,10 +75,10 @@ function show({ link, badges, leave }, room, open, on) {
   const count = unread(room);
   link.classList.toggle('news', count > 0);
   badges.replaceChildren(
-    ...count > 0 ? [badge('count', short(count), say('unread', { n: count }))] : [],
-    ...room.mentions > 0 ? [badge('mentions', `@${short(room.mentions)}`, say('mentioned', { n: room.mentions }))] : [],
+    ...count > 0 ? [badge('count', short(count), translate('unread', { n: count }))] : [],
+    ...room.mentions > 0 ? [badge('mentions', `@${short(room.mentions)}`, translate('mentioned', { n: room.mentions }))] : [],
   );
-  leave.title = leave.ariaLabel = say('leaveRoom', { room: room.name });
+  leave.title = leave.ariaLabel = translate('leaveRoom', { room: room.name });
   leave.hidden = !on.mayLeave(room.name);
 }
 

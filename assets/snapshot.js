@@ -1,14 +1,14 @@
-// What a stream has told so far, for a tab that comes later.
+// The current state of a stream, for tabs that attach later.
 
 /**
  * @typedef {import('./connection.js').StreamEvent} StreamEvent
  * @typedef {import('./protocol.js').Presence} Presence
- * @typedef {{room: string, newest: string | null, next: number}} Place where a room's talk is
- * @typedef {{places: Place[], presences: Presence[]}} Told
+ * @typedef {{room: string, newest: string | null, next: number}} RoomPosition the newest message of a room
+ * @typedef {{places: RoomPosition[], presences: Presence[]}} StreamState
  */
 
 export class Snapshot {
-  /** @type {Map<string, Place>} */
+  /** @type {Map<string, RoomPosition>} */
   #places = new Map();
   /** @type {Map<string, Presence>} */
   #presences = new Map();
@@ -25,8 +25,8 @@ export class Snapshot {
     }
   }
 
-  /** @returns {Told} */
-  told() {
+  /** @returns {StreamState} */
+  state() {
     const rooms = [...this.#places.keys()];
     return {
       places: [...this.#places.values()],
@@ -35,7 +35,7 @@ export class Snapshot {
   }
 }
 
-/** Who is there after a change. @param {Presence | undefined} before @param {Presence} change @returns {Presence} */
+/** The presence of a room after a change. @param {Presence | undefined} before @param {Presence} change @returns {Presence} */
 export function merge(before, change) {
   const { room, count } = change;
   if (change.members) return { room, count, members: change.members };

@@ -3,7 +3,7 @@
 
 import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 import { announce } from './notice.js';
 
 /** What is over sooner is nobody's concern. */
@@ -35,7 +35,7 @@ export class Status {
 
   /** @param {() => void} now somebody does not want to wait */
   constructor(now) {
-    this.#tryNow = button('link', say('tryNow'), now);
+    this.#tryNow = button('link', translate('tryNow'), now);
     this.#text.ariaHidden = 'true';
     this.#line.append(this.#text, ' ', this.#tryNow);
     this.#show();
@@ -56,14 +56,14 @@ export class Status {
 
   /** The language has changed. */
   refresh() {
-    this.#tryNow.textContent = say('tryNow');
+    this.#tryNow.textContent = translate('tryNow');
     if (this.#state?.state !== 'live') this.#show();
   }
 
   #restored() {
     clearTimeout(this.#timer);
     if (this.#line.hidden) return;
-    this.#say(say('restored'), false);
+    this.#say(translate('restored'), false);
     this.#timer = setTimeout(() => { this.#line.hidden = true; }, RESTORED_MS);
   }
 
@@ -81,13 +81,13 @@ export class Status {
 
   #words() {
     const { state = 'connecting', retryAt = null, reason = null, refusal = null } = this.#state ?? {};
-    if (state === 'closed') return say('closed');
-    if (reason === 'offline') return say('offline');
+    if (state === 'closed') return translate('closed');
+    if (reason === 'offline') return translate('offline');
     const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1_000);
     const said = reason === null ? undefined : REASONS[reason];
-    const why = said ? say(said) : refusal ? wordsOfAnswer(refusal) : '';
+    const why = said ? translate(said) : refusal ? wordsOfAnswer(refusal) : '';
     const isLost = this.#wasEverLive && !why;
-    const what = seconds > 0 ? say(isLost ? 'reconnectIn' : 'tryIn', { n: seconds }) : say(isLost ? 'reconnecting' : 'connecting');
+    const what = seconds > 0 ? translate(isLost ? 'reconnectIn' : 'tryIn', { n: seconds }) : translate(isLost ? 'reconnecting' : 'connecting');
     return why ? `${why} ${what}` : what;
   }
 
@@ -95,7 +95,7 @@ export class Status {
   #say(text, mayTry) {
     // Not the seconds: they change.
     const isLost = mayTry && this.#wasEverLive && this.#state?.reason !== 'offline';
-    if (this.#line.hidden || !mayTry) announce(isLost ? say('reconnecting') : text);
+    if (this.#line.hidden || !mayTry) announce(isLost ? translate('reconnecting') : text);
     this.#line.hidden = false;
     this.#line.classList.toggle('good', this.#state?.state === 'live');
     this.#text.textContent = text;

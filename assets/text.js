@@ -2,7 +2,7 @@
 // else is text; nothing here makes markup. links.js finds the links.
 
 import { button, copy, make } from './dom.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 import { linkAt } from './links.js';
 
 /** Unambiguous, so that each text is read once: white space before a word, or around none. */
@@ -39,8 +39,8 @@ export function render(text, people) {
 
 /** @param {string} code @param {string} kind */
 function fenced(code, kind) {
-  const done = button('copy', say('copyCode'), async () => {
-    if (await copy(code)) done.textContent = say('copied');
+  const done = button('copy', translate('copyCode'), async () => {
+    if (await copy(code)) done.textContent = translate('copied');
   });
   const body = make('pre', '', make('code', '', code));
   // It scrolls sideways, so a keyboard must reach it.

@@ -1,32 +1,32 @@
-// The way from the stream to this tab: through the SharedWorker that all tabs
-// of a browser share, or, where there is none, over a connection of its own.
+// Connects this tab to the event stream: through the SharedWorker of all tabs, or
+// over its own connection where there is no SharedWorker.
 
 import { Connection } from './connection.js';
 
 /**
- * @typedef {import('./connection.js').Wish} Wish
- * @typedef {import('./connection.js').StreamEvent | {type: 'attached', told: import('./snapshot.js').Told}} TabEvent
+ * @typedef {import('./connection.js').StreamOptions} StreamOptions
+ * @typedef {import('./connection.js').StreamEvent | {type: 'attached', snapshot: import('./snapshot.js').StreamState}} TabEvent
  * @typedef {(event: TabEvent) => void} Emit
  */
 
-/** How long the worker may take for a word. */
+/** Timeout for a message from the worker. */
 const WORKER_MS = 2_000;
-/** The worker pings each half minute; it is asked after missing two. */
+/** The worker pings every 30 s; after two missed pings it is checked. */
 const SILENCE_MS = 75_000;
 
-/** This tab's part of the shared stream. */
-class Shared {
+/** The stream of the SharedWorker. */
+class SharedStream {
   #root;
   #port;
   #failed;
-  /** @type {ReturnType<typeof setTimeout> | undefined} runs while a word of the worker is due */
+  /** @type {ReturnType<typeof setTimeout> | undefined} runs while a message of the worker is due */
   #due = undefined;
   #heardAt = Date.now();
   #watch = setInterval(() => {
     if (Date.now() - this.#heardAt > SILENCE_MS) this.wake();
   }, SILENCE_MS);
 
-  /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker can't be had, or is gone */
+  /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker is unavailable */
   constructor(root, emit, failed) {
     this.#root = root;
     this.#failed = failed;
@@ -37,43 +37,43 @@ class Shared {
       clearTimeout(this.#due);
       this.#heardAt = Date.now();
       const event = /** @type {import('./worker.js').ToTab} */ (data);
-      if (event.type === 'ping') this.#say({ say: 'pong' });
+      if (event.type === 'ping') this.#post({ type: 'pong' });
       else if (event.type === 'full') this.#giveUp();
       else emit(event);
     };
-    this.#expectWord();
+    this.#expectMessage();
   }
 
-  /** @param {Wish} wish */
-  want(wish) {
-    this.#say({ say: 'want', wish, root: this.#root.href });
+  /** @param {StreamOptions} options */
+  subscribe(options) {
+    this.#post({ type: 'subscribe', options, root: this.#root.href });
   }
 
   wake() {
-    this.#say({ say: 'wake' });
-    // Browsers end workers, too, and a port does not tell.
-    this.#expectWord();
+    this.#post({ type: 'wake' });
+    // A browser may end a worker, and a port has no event for it.
+    this.#expectMessage();
   }
 
-  now() { this.#say({ say: 'now' }); }
+  retryNow() { this.#post({ type: 'retryNow' }); }
 
-  online() { this.#say({ say: 'online' }); }
+  online() { this.#post({ type: 'online' }); }
 
-  suspect() { this.#say({ say: 'suspect' }); }
+  suspect() { this.#post({ type: 'suspect' }); }
 
-  offline() { this.#say({ say: 'offline' }); }
+  offline() { this.#post({ type: 'offline' }); }
 
   stop() {
     clearTimeout(this.#due);
-    this.#say({ say: 'bye' });
+    this.#post({ type: 'bye' });
   }
 
   /** @param {import('./worker.js').FromTab} message */
-  #say(message) {
+  #post(message) {
     this.#port.postMessage(message);
   }
 
-  #expectWord() {
+  #expectMessage() {
     clearTimeout(this.#due);
     this.#due = setTimeout(() => this.#giveUp(), WORKER_MS);
   }
@@ -88,61 +88,61 @@ class Shared {
   }
 }
 
-/** @param {string} host as in an address */
+/** @param {string} host as in a URL */
 const isThisMachine = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
 
 export class Transport {
-  /** @type {Shared | Connection} */
-  #way;
-  /** @type {Wish} */
-  #wish = { rooms: [], name: '' };
+  /** @type {SharedStream | Connection} */
+  #stream;
+  /** @type {StreamOptions} */
+  #options = { rooms: [], name: '' };
 
   /** @param {URL} root @param {Emit} emit */
   constructor(root, emit) {
-    const own = () => new Connection(root, emit);
+    const direct = () => new Connection(root, emit);
     const mayShare = new URLSearchParams(location.search).get('shared') !== '0';
     try {
       if (!mayShare || typeof SharedWorker !== 'function') throw new Error('no shared worker');
-      this.#way = new Shared(root, emit, () => {
-        this.#way = own();
-        this.#way.want(this.#wish);
+      this.#stream = new SharedStream(root, emit, () => {
+        this.#stream = direct();
+        this.#stream.subscribe(this.#options);
       });
     } catch {
-      this.#way = own();
+      this.#stream = direct();
     }
     this.#watchThePage();
   }
 
-  /** Is in these rooms from now on. @param {Wish} wish */
-  want(wish) {
-    if (JSON.stringify(wish) === JSON.stringify(this.#wish)) return;
-    this.#wish = wish;
-    this.#way.want(wish);
+  /** Sets the rooms and the name of the stream. @param {StreamOptions} options */
+  subscribe(options) {
+    if (JSON.stringify(options) === JSON.stringify(this.#options)) return;
+    this.#options = options;
+    this.#stream.subscribe(options);
   }
 
-  /** Something got no answer: the stream may be dead, too. */
+  /** A request timed out: the stream may be dead, too. */
   suspect() {
-    this.#way.suspect();
+    this.#stream.suspect();
   }
 
-  /** Does not wait for the next try. */
-  now() {
-    this.#way.now();
+  /** Reconnects without waiting. */
+  retryNow() {
+    this.#stream.retryNow();
   }
 
   #watchThePage() {
-    const wake = () => this.#way.wake();
-    addEventListener('online', () => this.#way.online());
+    const wake = () => this.#stream.wake();
+    addEventListener('online', () => this.#stream.online());
     addEventListener('focus', wake);
-    // A server on this machine is there without any network.
-    if (!isThisMachine(location.hostname)) addEventListener('offline', () => this.#way.offline());
+    // A server on this machine needs no network.
+    if (!isThisMachine(location.hostname)) addEventListener('offline', () => this.#stream.offline());
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') wake();
     });
     // A page in the back/forward cache must not hold a connection.
-    addEventListener('pagehide', () => this.#way.stop());
+    addEventListener('pagehide', () => this.#stream.stop());
     addEventListener('pageshow', (event) => {
-      if (event.persisted) this.#way.want(this.#wish);
+      if (event.persisted) this.#stream.subscribe(this.#options);
     });
   }
 }

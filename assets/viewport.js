@@ -1,6 +1,5 @@
-// The part of the window that a keyboard on the screen leaves. Most browsers
-// make the page smaller by themselves (interactive-widget); Safari on phones
-// does not, and moves the page up instead.
+// Fits the page above an on-screen keyboard. Most browsers resize the page
+// (interactive-widget); Safari on iOS scrolls it up instead.
 
 export function fitAboveKeyboard() {
   const { visualViewport } = window;

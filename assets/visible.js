@@ -1,8 +1,8 @@
-// What can be seen of a name or a message, as the server sees it.
+// Which characters of a name or a message are visible, by the rules of the server.
 
 /**
- * Shows nothing, though it is no white space: what Unicode calls ignorable, format
- * characters without a sign of their own, and blank glyphs.
+ * Invisible characters other than white space: default ignorables, format
+ * characters without a glyph, and blank glyphs.
  */
 const INVISIBLE = /[\p{DI}\u2800\ufffc\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?![\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}\u{13430}-\u{1343f}])\p{Cf}/u;
 
@@ -10,8 +10,8 @@ const INVISIBLE = /[\p{DI}\u2800\ufffc\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?![
 const JOINS = String.raw`(?![\p{sc=Latn}\p{sc=Grek}\p{sc=Cyrl}\p{sc=Hani}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}])(?!\p{DI})[\p{L}\p{M}]`;
 
 /**
- * Where a script or an emoji needs it. The server also knows which letters
- * join; what it refuses after all, the page says.
+ * Invisible characters that a script or an emoji needs. The server also knows
+ * which letters join; the page shows its refusal.
  */
 const NEEDED = new RegExp([
   String.raw`(?<=${JOINS})\u200c(?=${JOINS})`,
@@ -26,9 +26,9 @@ const NEEDED = new RegExp([
   String.raw`(?<=(?!\u180e)\p{sc=Mong})\u180e(?=\p{sc=Mong})`,
 ].join('|'), 'gu');
 
-/** Whether a name has something that can't be seen and changes nothing that can. @param {string} name */
+/** Whether a name has invisible characters without a visible effect. @param {string} name */
 export const hidesSomething = (name) => INVISIBLE.test(name.replace(NEEDED, ''));
 
-/** Whether anything can be seen of a text. @param {string} text */
+/** Whether a text has visible characters. @param {string} text */
 export const isVisible = (text) =>
   Array.from(text).some((char) => !/[\p{White_Space}\p{Cc}]/u.test(char) && !INVISIBLE.test(char));

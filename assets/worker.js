@@ -1,90 +1,90 @@
-// One stream for all tabs of a browser, in a SharedWorker: over HTTP/1.1 a
-// browser has six connections to a server, and a seventh tab would hang.
+// A SharedWorker with one stream for all tabs of a browser. Over HTTP/1.1 a
+// browser opens six connections to a server, so a seventh tab would hang.
 //
-// A port has no event for its end. A tab says bye when it goes, and answers
-// pings; one that does neither is forgotten, and is taken up again, with all
-// that it needs to catch up, should it ever speak again.
+// A port has no event for its end. A tab sends `bye` when it closes and answers
+// pings. A tab that misses its pings is detached; its next message attaches it
+// again, with a snapshot.
 
 import { Connection } from './connection.js';
 import { MAX_ROOMS } from './protocol.js';
 import { Snapshot } from './snapshot.js';
 
 /**
- * @typedef {import('./connection.js').Wish} Wish
- * @typedef {{say: 'want', wish: Wish, root: string} | {say: 'wake' | 'online' | 'suspect' | 'now' | 'offline' | 'pong' | 'bye'}} FromTab
+ * @typedef {import('./connection.js').StreamOptions} StreamOptions
+ * @typedef {{type: 'subscribe', options: StreamOptions, root: string} | {type: 'wake' | 'online' | 'suspect' | 'retryNow' | 'offline' | 'pong' | 'bye'}} FromTab
  * @typedef {import('./connection.js').StreamEvent
- *   | {type: 'attached', told: import('./snapshot.js').Told}
+ *   | {type: 'attached', snapshot: import('./snapshot.js').StreamState}
  *   | {type: 'full'} | {type: 'ping'}} ToTab
- * @typedef {{wish: Wish, missed: number}} Tab
+ * @typedef {{options: StreamOptions, missed: number}} Tab
  */
 
 const PING_MS = 30_000;
-/** Pings that a tab may leave unanswered: a hidden one may be slow. */
+/** Pings that a tab may miss; hidden tabs are slow. */
 const MAX_MISSED = 3;
 
 /** @type {Map<MessagePort, Tab>} */
 const tabs = new Map();
-/** The last wish of each tab, also of forgotten ones. @type {WeakMap<MessagePort, Wish>} */
-const wishes = new WeakMap();
+/** The last options of each tab, including detached ones. @type {WeakMap<MessagePort, StreamOptions>} */
+const lastOptions = new WeakMap();
 /** @type {Connection | null} */
 let connection = null;
 const snapshot = new Snapshot();
 
 /** @param {MessagePort} port @param {ToTab} event */
-const tell = (port, event) => port.postMessage(event);
+const send = (port, event) => port.postMessage(event);
 
-/** The rooms of all tabs, under the name that was wished for last. @returns {Wish} */
-function wishOfAll() {
-  const all = [...tabs.values()].map(({ wish }) => wish);
+/** The rooms of all tabs, and the name of the last tab that has one. @returns {StreamOptions} */
+function mergedOptions() {
+  const all = [...tabs.values()].map(({ options }) => options);
   return {
     rooms: [...new Set(all.flatMap(({ rooms }) => rooms))].sort(),
     name: all.map(({ name }) => name).filter(Boolean).at(-1) ?? '',
   };
 }
 
-/** @param {MessagePort} port @param {Wish} wish */
-function attach(port, wish) {
+/** @param {MessagePort} port @param {StreamOptions} options */
+function attach(port, options) {
   const isNew = !tabs.has(port);
-  // Last in the order of tabs, so that its name counts.
+  // Moves the tab to the end, so that its name is used.
   tabs.delete(port);
-  tabs.set(port, { wish, missed: 0 });
-  if (wishOfAll().rooms.length > MAX_ROOMS) {
+  tabs.set(port, { options, missed: 0 });
+  if (mergedOptions().rooms.length > MAX_ROOMS) {
     tabs.delete(port);
-    tell(port, { type: 'full' });
+    send(port, { type: 'full' });
     return;
   }
   if (isNew) {
-    tell(port, { type: 'attached', told: snapshot.told() });
-    if (connection) tell(port, connection.state);
+    send(port, { type: 'attached', snapshot: snapshot.state() });
+    if (connection) send(port, connection.state);
   }
-  connection?.want(wishOfAll());
+  connection?.subscribe(mergedOptions());
 }
 
 /** @param {MessagePort} port */
 function detach(port) {
   tabs.delete(port);
-  connection?.want(wishOfAll());
+  connection?.subscribe(mergedOptions());
 }
 
 /** @param {MessagePort} port @param {FromTab} message */
 function receive(port, message) {
-  if (message.say === 'bye') return detach(port);
-  if (message.say === 'want') {
+  if (message.type === 'bye') return detach(port);
+  if (message.type === 'subscribe') {
     connection ??= new Connection(new URL(message.root), (event) => {
       snapshot.apply(event);
-      for (const tab of tabs.keys()) tell(tab, event);
+      for (const tab of tabs.keys()) send(tab, event);
     });
-    wishes.set(port, message.wish);
-    return attach(port, message.wish);
+    lastOptions.set(port, message.options);
+    return attach(port, message.options);
   }
   const tab = tabs.get(port);
-  const wish = wishes.get(port);
+  const options = lastOptions.get(port);
   if (tab) tab.missed = 0;
-  else if (wish) attach(port, wish);
-  if (message.say === 'pong') return;
-  connection?.[message.say]();
-  // So that a tab which has come back knows that somebody is here.
-  if (message.say === 'wake') tell(port, { type: 'ping' });
+  else if (options) attach(port, options);
+  if (message.type === 'pong') return;
+  connection?.[message.type]();
+  // Shows a returning tab that the worker exists.
+  if (message.type === 'wake') send(port, { type: 'ping' });
 }
 
 addEventListener('connect', (event) => {
@@ -97,6 +97,6 @@ setInterval(() => {
   for (const [port, tab] of tabs) {
     if (tab.missed >= MAX_MISSED) detach(port);
     tab.missed += 1;
-    tell(port, { type: 'ping' });
+    send(port, { type: 'ping' });
   }
 }, PING_MS);

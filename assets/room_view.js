@@ -1,9 +1,9 @@
-// The talk of the open room: which part of it is on the page, what is loaded
-// when, what is new, and what counts as read.
+// The view of the open room: which part of its log is on the page, when history
+// is loaded, and what is new or read.
 
 import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
-import { say } from './language.js';
+import { translate } from './language.js';
 import { LogView } from './log_view.js';
 import { isSameEpoch, isUpTo, startOf } from './protocol.js';
 import { MAX_ITEMS, RoomLog } from './room_log.js';
@@ -15,59 +15,59 @@ import { Failure, server } from './server.js';
 /**
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./protocol.js').Gap} Gap
- * @typedef {import('./snapshot.js').Place} Place
+ * @typedef {import('./snapshot.js').RoomPosition} RoomPosition
  * @typedef {{me(): string, names(room: string): string[], isOwn(message: Message): boolean,
- *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void}} Circle who talks here
+ *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void}} Host the page around the view
  */
 
 const PAGE = 50;
-/** Unread messages that are loaded at once when a room is opened. */
+/** The most unread messages loaded at once when a room is opened. */
 const MAX_FIRST = 200;
-/** In a flood, drawing takes at most one part in so many of the time: the rest is for who writes. */
-const REST = 5;
-/** So many rows at once are history, not talk, and are not read out. */
-const MANY = 10;
+/** After each update, the idle time in multiples of its duration: under load, drawing must not block typing. */
+const IDLE_FACTOR = 5;
+/** More new rows than this at once are history, and not announced to screen readers. */
+const MAX_ANNOUNCED = 10;
 
-export class Talk {
+export class RoomView {
   /** @type {Map<string, RoomLog>} */
   #logs = new Map();
   #room = '';
   #rooms;
-  #circle;
+  #host;
   #view = new LogView(byId('log'));
   #scroller;
   #top = byId('top');
   #topHadFocus = false;
   #pill = byId('pill');
-  /** The last message that was read when its reader left: above what is new. @type {string | null} */
+  /** The last read message: the divider of new messages is below it. @type {string | null} */
   #unreadAfter = null;
-  /** New messages that are below what is seen. */
+  /** New messages below the visible part. */
   #below = 0;
-  /** Whether the open room's talk has been brought to where its reader begins: nothing counts as read before. */
+  /** Whether the view has been scrolled to the reader's start; nothing is marked read before. */
   #isPlaced = false;
-  /** Somebody wants to see the newest message, which is being loaded. */
+  /** The newest page is being loaded in order to scroll to its end. */
   #wantsEnd = false;
-  /** The page goes to what is new when it is drawn next: until then, nothing more counts as read. */
+  /** The next update scrolls to the first new message; nothing is marked read before. */
   #returns = false;
-  /** The newest message when the connection came back, until the stream has brought it. @type {string | null} */
+  /** The newest message at a reconnect, until the stream has delivered it. @type {string | null} */
   #catchesUpTo = null;
-  /** Where the reader was before some messages were hidden. @type {{place: ReturnType<Scroller['place']>} | null} */
+  /** The scroll position before a search. @type {{place: ReturnType<Scroller['place']>} | null} */
   #search = null;
-  /** Whether the newest message was on the page when it was last drawn. */
+  /** Whether the last update included the newest message. */
   #wasAtEnd = true;
   #scheduled = false;
-  #restUntil = 0;
+  #idleUntil = 0;
   #failed = false;
-  /** The answer that came in place of what was to be loaded, in words. */
-  #why = '';
+  /** Why loading failed, as text. */
+  #failure = '';
 
-  /** @param {import('./rooms.js').Rooms} rooms @param {Circle} circle */
-  constructor(rooms, circle) {
+  /** @param {import('./rooms.js').Rooms} rooms @param {Host} host */
+  constructor(rooms, host) {
     this.#rooms = rooms;
-    this.#circle = circle;
+    this.#host = host;
     this.#scroller = new Scroller(byId('scroller'), { scrolled: () => this.#scrolled() });
     this.#pill.addEventListener('click', () => this.toNewest());
-    document.addEventListener('visibilitychange', () => this.#looked());
+    document.addEventListener('visibilitychange', () => this.#visibilityChanged());
   }
 
   /** @param {string} room */
@@ -101,14 +101,14 @@ export class Talk {
     const log = this.#logs.get(message.room);
     if (!log) return;
     const isOpen = message.room === this.#room;
-    const stays = isOpen && !(this.#scroller.follows && this.#isLookedAt);
-    // Far from the end, nothing more is put there: it is loaded when it is wanted.
+    const stays = isOpen && !(this.#scroller.follows && this.#isVisible);
+    // The log is full: newer messages are loaded when the reader scrolls down.
     if (stays && log.items.length > MAX_ITEMS + PAGE) log.atEnd = false;
     const isNew = log.add(message);
     if (!stays) log.trim('top');
     if (!isOpen) return;
-    if (this.#sees) this.#rooms.markRead(this.#room);
-    else if (!this.#circle.isOwn(message)) {
+    if (this.#isSeeing) this.#rooms.markRead(this.#room);
+    else if (!this.#host.isOwn(message)) {
       this.#unreadAfter = wasRead ?? this.#unreadAfter ?? known?.read?.id ?? null;
       if (isNew || !log.atEnd) this.#below += 1;
     }
@@ -119,40 +119,40 @@ export class Talk {
     this.#schedule();
   }
 
-  /** A hole that the stream announced. @param {Gap} gap */
+  /** A gap event of the stream. @param {Gap} gap */
   addGap(gap) {
     this.#logs.get(gap.room)?.addGap(gap);
     if (gap.room === this.#room) this.#schedule();
   }
 
   /** @param {string} room @param {'joined' | 'left'} what @param {string} name */
-  addComing(room, what, name) {
-    this.#logs.get(room)?.addComing(what, name);
+  addPresence(room, what, name) {
+    this.#logs.get(room)?.addPresence(what, name);
     if (room === this.#room) this.#schedule();
   }
 
-  /** Somebody here has another name, in all rooms. @param {import('./room_log.js').Renaming} renaming */
+  /** A member was renamed, in all rooms. @param {import('./room_log.js').Renaming} renaming */
   addRenaming(renaming) {
     for (const log of this.#logs.values()) log.addRenaming(renaming);
     this.#schedule();
   }
 
-  /** Messages that the server took, but the stream will not bring. @param {Message[]} messages */
+  /** Messages that the server accepted but the stream will not deliver. @param {Message[]} messages */
   addLost(messages) {
     for (const message of messages) this.#logs.get(message.room)?.add(message);
     this.#schedule();
   }
 
-  /** The server was restarted, and has taken a message once more: its first form goes. @param {string} room @param {string} id */
+  /** Removes the first copy of a message that was accepted again after a restart of the server. @param {string} room @param {string} id */
   drop(room, id) {
     this.#logs.get(room)?.drop(id);
     this.#schedule();
   }
 
   /**
-   * Where a room's talk is by now, after a time in which the stream was not
-   * heard from: what is missing is loaded.
-   * @param {Place} place
+   * Loads what is missing after a time without the stream, by the room's current
+   * position.
+   * @param {RoomPosition} place
    */
   reconcile({ room, newest, next }) {
     this.#move({ room, newest, next });
@@ -162,7 +162,7 @@ export class Talk {
     else log.loaded = false;
   }
 
-  /** The stream goes on, and brings what was missed: it is new, however fast it comes. @param {Place} place */
+  /** The stream was resumed and replays missed messages, which count as new. @param {RoomPosition} place */
   resumed({ room, newest, next }) {
     const { last, atEnd } = this.#log;
     const isBehind = newest !== null && last !== undefined && last.id !== newest;
@@ -170,7 +170,7 @@ export class Talk {
     this.#move({ room, newest, next });
   }
 
-  /** A room's talk went on unseen: what is new begins after what had been read. @param {Place} place */
+  /** The room has new messages that were not shown: they begin after the last read one. @param {RoomPosition} place */
   #move({ room, newest, next }) {
     const known = this.#rooms.get(room);
     const wasRead = known && unread(known) === 0 ? known.read : null;
@@ -178,20 +178,20 @@ export class Talk {
     if (room === this.#room && wasRead && !this.#nothingIsNew) this.#unreadAfter = wasRead.id;
   }
 
-  /** The connection is back: what could not be loaded is tried again. */
+  /** The connection is back: retries a failed load. */
   back() {
     if (this.#failed) this.open(this.#room);
-    else this.#looked();
+    else this.#visibilityChanged();
   }
 
-  /** Something was sent: its sender has seen the rest, and wants to see it. */
-  spoke() {
+  /** A message was sent: all others count as read, and the view scrolls to the end. */
+  sent() {
     this.#unreadAfter = null;
     this.toNewest();
   }
 
   toNewest() {
-    this.#circle.endSearch();
+    this.#host.endSearch();
     this.#returns = false;
     this.#catchesUpTo = null;
     if (this.#log.atEnd) {
@@ -204,12 +204,12 @@ export class Talk {
     }
   }
 
-  /** Makes the rows anew where they look different by now. */
+  /** Updates rows whose content has changed. */
   refresh() {
     this.#schedule();
   }
 
-  /** Some messages are about to be hidden, or all are shown again. @param {boolean} on */
+  /** A search begins or ends. @param {boolean} on */
   filter(on) {
     if (on) {
       this.#search = { place: this.#scroller.place() };
@@ -224,7 +224,7 @@ export class Talk {
   }
 
   clear() {
-    this.#circle.endSearch();
+    this.#host.endSearch();
     this.#log.clear();
     this.#schedule();
   }
@@ -240,14 +240,14 @@ export class Talk {
     return log;
   }
 
-  /** Whether somebody sees all of what is drawn at the end. */
-  get #isLookedAt() {
+  /** Whether the end of the log is visible to the reader when drawn. */
+  get #isVisible() {
     return document.visibilityState === 'visible' && !this.#search && !this.#returns && this.#catchesUpTo === null;
   }
 
-  /** Whether what comes now is seen. */
-  get #sees() {
-    return this.#isLookedAt && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
+  /** Whether a new message is seen at once. */
+  get #isSeeing() {
+    return this.#isVisible && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
   }
 
   get #nothingIsNew() {
@@ -261,20 +261,20 @@ export class Talk {
     const show = () => requestAnimationFrame((from) => {
       this.#scheduled = false;
       this.#show();
-      this.#restUntil = from + (performance.now() - from) * REST;
+      this.#idleUntil = from + (performance.now() - from) * IDLE_FACTOR;
     });
-    const rest = this.#restUntil - performance.now();
+    const rest = this.#idleUntil - performance.now();
     if (rest > 0) setTimeout(show, rest);
     else show();
   }
 
   #show() {
     const log = this.#log;
-    const circle = this.#circle;
+    const host = this.#host;
     const rows = rowsOf(log.items, {
-      me: circle.me(),
-      names: circle.names(this.#room),
-      isOwn: circle.isOwn,
+      me: host.me(),
+      names: host.names(this.#room),
+      isOwn: host.isOwn,
       unreadAfter: this.#unreadAfter,
       isWhole: log.top !== null || this.#unreadAfter !== null && log.after === this.#unreadAfter,
     });
@@ -282,27 +282,27 @@ export class Talk {
     const change = () => {
       this.#showTop();
       this.#view.show(rows);
-      circle.showOutbox();
+      host.showOutbox();
     };
-    this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MANY ? this.#view.quietly(change) : change()));
+    this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MAX_ANNOUNCED ? this.#view.quietly(change) : change()));
     byId('empty').hidden = log.top !== 'beginning' || log.items.length > 0 || byId('outbox').childElementCount > 0 || !log.atEnd;
     this.#wasAtEnd = log.atEnd;
-    circle.shown();
+    host.shown();
     if (this.#returns && document.visibilityState === 'visible' && !this.#search) this.#place();
     else this.#seen();
   }
 
   #showTop() {
     const { loaded, loadingOlder, top, items } = this.#log;
-    // A button that was pressed gets the focus again when it is back.
+    // Restores the focus of a pressed button after it is replaced.
     this.#topHadFocus = this.#top.contains(document.activeElement) || this.#topHadFocus && document.activeElement === document.body;
     this.#top.replaceChildren();
     if (this.#failed) {
-      this.#top.append(make('p', '', `${say('loadFailed')} ${this.#why}`.trim()), button('quiet', say('tryAgain'), () => this.#retry()));
-    } else if (!loaded || loadingOlder) this.#top.append(make('p', '', say('loading')));
-    else if (top === null) this.#top.append(button('quiet', say(this.#search ? 'searchOlder' : 'loadOlder'), () => void this.#loadOlder()));
+      this.#top.append(make('p', '', `${translate('loadFailed')} ${this.#failure}`.trim()), button('quiet', translate('tryAgain'), () => this.#retry()));
+    } else if (!loaded || loadingOlder) this.#top.append(make('p', '', translate('loading')));
+    else if (top === null) this.#top.append(button('quiet', translate(this.#search ? 'searchOlder' : 'loadOlder'), () => void this.#loadOlder()));
     else if (items.length > 0) {
-      this.#top.append(make('p', '', top === 'beginning' ? say('beginning', { room: this.#room }) : say('noOlder')));
+      this.#top.append(make('p', '', top === 'beginning' ? translate('beginning', { room: this.#room }) : translate('noOlder')));
     }
     if (this.#topHadFocus) this.#top.querySelector('button')?.focus();
   }
@@ -311,34 +311,34 @@ export class Talk {
     const log = this.#log;
     if (log.loaded && !this.#failed && !this.#search) {
       if (this.#scroller.isNearTop && log.top === null && !log.isCleared) void this.#loadOlder();
-      // Not before a reader who comes back is at the first unread message: it would be trimmed away.
+      // Not before the view is at the first unread message, which would be trimmed.
       const isReading = document.visibilityState === 'visible' && !this.#returns;
       if (isReading && this.#scroller.isNearBottom && !log.atEnd) void this.#loadNewer();
     }
     this.#seen();
   }
 
-  /** Takes note of what is in sight. */
+  /** Marks visible messages read and updates the button to the newest one. */
   #seen() {
-    if (this.#sees && this.#log.loaded) {
+    if (this.#isSeeing && this.#log.loaded) {
       this.#below = 0;
       this.#rooms.markRead(this.#room);
     }
     const isAway = this.#log.loaded && !(this.#scroller.follows && this.#log.atEnd);
     this.#pill.hidden = !isAway || this.#search !== null && this.#below === 0;
-    this.#pill.textContent = this.#below > 0 ? say('newestOnes', { n: this.#below }) : say('toNewest');
+    this.#pill.textContent = this.#below > 0 ? translate('newestOnes', { n: this.#below }) : translate('toNewest');
     this.#pill.classList.toggle('news', this.#below > 0);
   }
 
-  /** The page has been hidden, or is looked at again. */
-  #looked() {
+  /** The page was hidden or shown. */
+  #visibilityChanged() {
     const isHidden = document.visibilityState !== 'visible';
     if (isHidden && this.#nothingIsNew) this.#unreadAfter = null;
     this.#returns ||= !isHidden && this.#isPlaced && this.#scroller.follows && !this.#nothingIsNew;
     this.#schedule();
   }
 
-  /** To the first unread message, or to the end where there is none, or somebody wants to be there. */
+  /** Scrolls to the first unread message, or to the end if there is none or the end was requested. */
   #place() {
     const row = this.#view.find('unread');
     const room = this.#rooms.get(this.#room);
@@ -375,7 +375,7 @@ export class Talk {
     this.#place();
   }
 
-  /** From the first unread message on, where the newest page does not reach back to it. @param {RoomLog} log @param {import('./rooms.js').Room} room */
+  /** Loads from the first unread message on, if the newest page does not include it. @param {RoomLog} log @param {import('./rooms.js').Room} room */
   async #loadUnread(log, { name, read, newest }) {
     const after = read && newest && isSameEpoch(read.id, newest) ? read.id : startOf(newest ?? '');
     const page = await this.#load(log, name, { after, limit: MAX_FIRST });
@@ -385,7 +385,7 @@ export class Talk {
     return true;
   }
 
-  /** What was said since the last message here. @param {string} room */
+  /** Loads the messages after the last one in the log. @param {string} room */
   async #loadMissed(room) {
     const log = this.#log;
     if (log.loading) return;
@@ -410,12 +410,12 @@ export class Talk {
     if (log.loadingOlder) return;
     log.loadingOlder = true;
     this.#show();
-    const page = await this.#ask(this.#room, { before: first?.id, limit: PAGE });
+    const page = await this.#fetch(this.#room, { before: first?.id, limit: PAGE });
     log.loadingOlder = false;
-    // The window may be another one by now.
+    // The log may have changed meanwhile.
     if (page && log.first === first) {
       log.prepend(page.messages, PAGE);
-      // A search keeps what it has found.
+      // A search keeps its results.
       if (!this.#search) log.trim('bottom');
     }
     this.#show();
@@ -434,16 +434,16 @@ export class Talk {
   }
 
   /**
-   * Asks for what goes to the end of a log, while messages of the stream wait.
+   * Loads a page for the end of a log. Messages of the stream are queued meanwhile.
    * @param {RoomLog} log @param {string} room @param {{after?: string, limit: number}} query
    */
   async #load(log, room, query) {
     const { last } = log;
     log.loading = true;
-    const page = await this.#ask(room, query);
+    const page = await this.#fetch(room, query);
     log.loading = false;
     if (page && log.last === last) return page;
-    // The next message would not follow what there is.
+    // Queued messages do not follow the log without a gap.
     if (!page) log.atEnd = false;
     log.settle();
     this.#schedule();
@@ -451,15 +451,15 @@ export class Talk {
   }
 
   /** @param {string} room @param {{before?: string, after?: string, limit: number}} query */
-  async #ask(room, query) {
+  async #fetch(room, query) {
     try {
       const page = await server.messages(room, query);
-      page.messages.forEach(this.#circle.arrived);
+      page.messages.forEach(this.#host.arrived);
       return page;
     } catch (error) {
       if (room === this.#room) {
         this.#failed = true;
-        this.#why = error instanceof Failure && error.status > 0 ? wordsOfAnswer({ status: error.status, detail: error.detail }) : '';
+        this.#failure = error instanceof Failure && error.status > 0 ? wordsOfAnswer({ status: error.status, detail: error.detail }) : '';
         this.#schedule();
       }
       return null;

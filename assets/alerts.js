@@ -1,5 +1,5 @@
-// What reaches somebody who looks elsewhere: the title's number, and, for those
-// who asked for it, a sound and a notification when they are meant.
+// Alerts while the page is hidden: the unread count in the title and, if enabled,
+// a sound and a notification for a mention.
 
 import { translate } from './language.js';
 import { memory } from './memory.js';
@@ -11,11 +11,11 @@ export function showTitle(unread, room) {
   const title = `${unread > 0 ? `(${unread}) ` : ''}${room} · sse-chat`;
   if (title === document.title) return;
   document.title = title;
-  // Only where the page is an app of its own.
+  // Only for an installed app.
   if ('setAppBadge' in navigator) void (unread > 0 ? navigator.setAppBadge(unread) : navigator.clearAppBadge()).catch(() => {});
 }
 
-/** Why there are no notifications; null where there are. */
+/** Why notifications are unavailable; null if they are available. */
 export function whyNoNotifications() {
   if (!isSecureContext || typeof Notification !== 'function') return translate('notifyInsecure');
   return Notification.permission === 'denied' ? translate('notifyDenied') : null;
@@ -38,16 +38,16 @@ export function alertOf(message, opened) {
       shown.close();
     });
   } catch {
-    // Browsers on phones want a service worker for it, which this page does without.
+    // Mobile browsers need a service worker for it, which this page does not have.
   }
 }
 
 /** @type {AudioContext | undefined} */
 let audio;
 
-/** Two soft tones, made here: nothing is loaded for it. */
+/** Two soft tones, synthesized, so that no file is loaded. */
 export function chime() {
-  // Browsers let nothing sound before somebody has touched the page.
+  // Browsers allow sound only after user input.
   if (!navigator.userActivation.hasBeenActive) return;
   audio ??= new AudioContext();
   for (const [index, pitch] of [659, 880].entries()) {

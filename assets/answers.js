@@ -1,8 +1,8 @@
-// What the server, or a proxy before it, answered in place of what was asked for.
+// Describes an error response of the server or of a proxy in front of it.
 
 import { language, translate } from './language.js';
 
-/** @typedef {{status: number, detail: string}} Answer `detail`: of the problem, in English; empty where there is none */
+/** @typedef {{status: number, detail: string}} Answer `detail`: of the problem, in English; may be empty */
 
 /** @type {Record<number, import('./language.js').Word>} */
 const KNOWN = {

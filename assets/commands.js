@@ -1,25 +1,25 @@
-// The commands of the message box: a line that begins with a slash.
+// The commands of the message box: lines that begin with a slash.
 
 /** @typedef {'name' | 'join' | 'leave' | 'clear' | 'help'} Command */
 
-/** By what is typed, with the aliases of other chats. @type {Record<string, Command>} */
+/** Commands by their typed names, including aliases from other chats. @type {Record<string, Command>} */
 const COMMANDS = { name: 'name', nick: 'name', join: 'join', leave: 'leave', part: 'leave', clear: 'clear', help: 'help' };
 const WITH_TEXT = new Set(['name', 'join', 'me']);
 
-/** What can be a command: a slash, letters, then nothing or white space. */
+/** A possible command: a slash, letters, then white space or the end. */
 const COMMAND = /^\/([A-Za-z]+)(?:\s+([^]*))?$/;
 
 /** @param {string} word */
 const isCommand = (word) => word === 'me' || Object.hasOwn(COMMANDS, word);
 
 /**
- * What can't be a command is text, and sent as it is typed.
+ * A line that is no possible command is text.
  * @param {string} text
  * @returns {{kind: 'text', text: string} | {kind: 'command', command: Command, rest: string}
  *   | {kind: 'unknown' | 'incomplete', typed: string}}
  */
 export function parse(text) {
-  // A second slash makes text of what would be a command.
+  // A second slash escapes a command.
   const escaped = COMMAND.exec(text.slice(1))?.[1];
   if (text.startsWith('//') && escaped !== undefined && isCommand(escaped)) return { kind: 'text', text: text.slice(1) };
   const [, word, rest = ''] = COMMAND.exec(text) ?? [];

@@ -1,10 +1,10 @@
-// Names after @, offered while somebody writes.
+// Completes names after @ in the message box.
 
 import { tint } from './colour.js';
 import { byId, foreign } from './dom.js';
 
 const MAX_OFFERED = 6;
-/** An @ inside of a word belongs to an address. */
+/** An @ inside a word is part of an address. */
 const BEGUN = /(?<![A-Za-z0-9_.])@([^\s@]{0,32})$/u;
 
 export class Completion {
@@ -15,7 +15,7 @@ export class Completion {
   #offered = [];
   #at = 0;
 
-  /** @param {HTMLTextAreaElement} box @param {() => string[]} names of those who are here */
+  /** @param {HTMLTextAreaElement} box @param {() => string[]} names of the members */
   constructor(box, names) {
     this.#box = box;
     this.#names = names;
@@ -42,7 +42,7 @@ export class Completion {
     this.#show(0);
   }
 
-  /** @param {KeyboardEvent} event @returns {boolean} whether the key was meant for this */
+  /** @param {KeyboardEvent} event @returns {boolean} whether the key was handled */
   key(event) {
     const { length } = this.#offered;
     if (length === 0) return false;
@@ -56,7 +56,7 @@ export class Completion {
     }
   }
 
-  /** What stands between the last @ and the cursor. */
+  /** The text between the last @ and the cursor. */
   #begun() {
     const { value, selectionStart, selectionEnd } = this.#box;
     if (selectionStart !== selectionEnd) return undefined;

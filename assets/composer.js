@@ -1,4 +1,4 @@
-// The message box: keys, drafts, what is pasted or dropped, the limit.
+// The message box: keys, drafts, paste and drop, the size limit.
 
 import { Completion } from './completion.js';
 import { byId } from './dom.js';
@@ -8,19 +8,19 @@ import { announce, notice } from './notice.js';
 import { bytesOf, cleanText, readText } from './protocol.js';
 import { isVisible } from './visible.js';
 
-/** The counter shows when less than this part of the limit is left. */
+/** The counter is shown when less than this part of the limit is left. */
 const NEAR = 0.2;
 const MAX_RECALLED = 50;
 
 /** Whether a key belongs to an input method. Safari ends the composition before the key, hence 229. @param {KeyboardEvent} event */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
-/** Where there is only a touch keyboard, Enter is for the next line, and a focus would cover the page. */
+/** With only a touch keyboard, Enter inserts a line break, and a focus would cover the page. */
 export const onlyTouch = () => matchMedia('(pointer: coarse) and (not (any-pointer: fine))').matches;
 
 /**
  * @typedef {{send(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
- *   `said` says whether the text was taken; `isAgain`: it was not, and is sent unchanged
+ *   `send` returns whether the text was accepted; `isAgain`: sent again, unchanged, after it was rejected
  */
 
 export class Composer {
@@ -31,11 +31,11 @@ export class Composer {
   #maxBytes;
   #completion;
   #room = '';
-  /** @type {string[]} what was sent, newest last */
+  /** @type {string[]} sent texts, newest last */
   #sent = [];
-  /** Which of them stands in the box, counted from the newest; 0: none. */
+  /** Which of them is in the box, counted from the newest; 0: none. */
   #recalled = 0;
-  /** What was not taken when it was sent last. */
+  /** The text that was rejected last. */
   #refused = '';
 
   /** @param {number} maxBytes of a message @param {On} on */
@@ -51,7 +51,7 @@ export class Composer {
       event.preventDefault();
       notice(translate('textOnly'));
     });
-    // The text wraps elsewhere when the box is wider, and has no height while the box is hidden.
+    // The height changes with the width, and is 0 while the box is hidden.
     let width = 0;
     new ResizeObserver(() => {
       if (this.#box.offsetWidth !== width) requestAnimationFrame(() => this.#fit());
@@ -73,7 +73,7 @@ export class Composer {
     this.name();
   }
 
-  /** Says in which room it writes, in the language of the page. */
+  /** Sets the placeholder, with the room, in the language of the page. */
   name() {
     this.#box.placeholder = translate('say', { room: this.#room });
     this.#count();
@@ -83,21 +83,21 @@ export class Composer {
     this.#box.focus();
   }
 
-  /** Takes back a text, before what has been typed since. @param {string} text */
+  /** Puts a text back into the box, before the current text. @param {string} text */
   edit(text) {
     const typed = this.#box.value;
     this.#set(typed ? `${text}\n${typed}` : text);
     this.focus();
   }
 
-  /** Writes something where the cursor is. @param {string} text */
+  /** Inserts a text at the cursor. @param {string} text */
   insert(text) {
     this.focus();
     this.#box.setRangeText(text, this.#box.selectionStart, this.#box.selectionEnd, 'end');
     this.#changed();
   }
 
-  /** Says what is wrong with the text; nothing, if it may be right. @param {string} text */
+  /** Shows what is wrong with the text; empty for nothing. @param {string} text */
   hint(text) {
     this.#hint.textContent = text;
     this.#hint.hidden = !text;
@@ -122,7 +122,7 @@ export class Composer {
   #submit() {
     const text = readText(this.#box.value);
     if (!isVisible(text)) return this.#box.focus();
-    // The counter has shown it; here it is said aloud.
+    // The counter shows it; this announces it to screen readers.
     if (this.#over(text) > 0) return announce(translate('bytesOver', { n: this.#over(text) }));
     const room = this.#room;
     if (!this.#on.send(text, text === this.#refused)) {
@@ -131,7 +131,7 @@ export class Composer {
     }
     if (this.#sent.at(-1) !== text) this.#sent.push(text);
     this.#sent = this.#sent.slice(-MAX_RECALLED);
-    // It may have led to another room, whose draft is in the box by now.
+    // A command may have opened another room, whose draft is in the box now.
     if (room !== this.#room) return drafts.set(room, '');
     this.#set('');
     this.#box.focus();
@@ -152,7 +152,7 @@ export class Composer {
     this.#completion.close();
   }
 
-  /** Whatever way it came, what the server does not take goes. An input method's text is its own until it is done. @param {Event} [event] */
+  /** Removes characters that the server refuses, after the end of a composition. @param {Event} [event] */
   #typed(event) {
     const { value, selectionEnd } = this.#box;
     const clean = cleanText(value);
@@ -175,7 +175,7 @@ export class Composer {
     this.#completion.update();
   }
 
-  /** Makes the box as high as its text, where the browser does not do it by CSS. */
+  /** Fits the height of the box to its text, where CSS can not (field-sizing). */
   #fit() {
     if (CSS.supports('field-sizing', 'content')) return;
     const { style } = this.#box;
@@ -196,7 +196,7 @@ export class Composer {
   }
 }
 
-/** A browser leaves the page for a file, a picture or a link that is dropped on it. */
+/** Without this, a browser navigates to a dropped file, picture or link. */
 function watchDrops() {
   for (const type of /** @type {const} */ (['dragover', 'drop'])) {
     addEventListener(type, (event) => {
@@ -204,7 +204,7 @@ function watchDrops() {
       const isWriting = event.target instanceof Element && event.target.closest('input, textarea');
       if (isWriting && !isFile) return;
       event.preventDefault();
-      // Without an effect there is no drop to say something about.
+      // Without a drop effect there is no drop event.
       if (event.dataTransfer) event.dataTransfer.dropEffect = isFile ? 'copy' : 'none';
       if (isFile && type === 'drop') notice(translate('textOnly'));
     });

@@ -1,5 +1,5 @@
-// What is copied of the talk: names and texts, as they would be quoted. Faces,
-// times, dividers and buttons stay on the page.
+// Copies selected messages as names and texts, without avatars, times, dividers and
+// buttons.
 
 /** Watches a log. @param {HTMLElement} log */
 export function watchCopying(log) {
@@ -7,7 +7,7 @@ export function watchCopying(log) {
     const selection = getSelection();
     if (!selection || selection.rangeCount === 0 || !event.clipboardData) return;
     const range = selection.getRangeAt(0);
-    // Inside of one text, the browser knows best.
+    // Within one text the browser's own copy is right.
     const inside = range.commonAncestorContainer;
     const element = inside instanceof Element ? inside : inside.parentElement;
     if (element?.closest('.text')) return;
@@ -19,7 +19,7 @@ export function watchCopying(log) {
   });
 }
 
-/** A message as far as it is selected. @param {Element} row @param {Range} range */
+/** The selected part of a message. @param {Element} row @param {Range} range */
 function lineOf(row, range) {
   const [name, text] = ['bdi', '.text'].map((selector) => selected(row.querySelector(selector), range));
   return name && text ? `${name}: ${text}` : text || name;

@@ -1,4 +1,4 @@
-// Dialogs and drawers: what opens, closes and takes the focus.
+// Dialogs and drawers: opening, closing and focus.
 
 import { byId } from './dom.js';
 
@@ -11,7 +11,7 @@ export function openDialog(id) {
 /** @param {string} id */
 export const closeDialog = (id) => /** @type {HTMLDialogElement} */ (byId(id)).close();
 
-/** A click beside a dialog, or on what says so, closes it. */
+/** Closes a dialog on a click beside it or on its close button. */
 export function watchDialogs() {
   for (const dialog of document.querySelectorAll('dialog')) {
     dialog.addEventListener('click', (event) => {
@@ -21,13 +21,13 @@ export function watchDialogs() {
   }
 }
 
-/** Something at the side that is beside the talk where there is room, and over it where there is none. */
+/** A side list: beside the log on wide screens, over it on narrow ones. */
 export class Drawer {
   #panel;
   #opener;
   #wide;
 
-  /** @param {string} panel @param {string} opener @param {string} wide where it needs no opening */
+  /** @param {string} panel @param {string} opener @param {string} wide media query of the screens where it is always open */
   constructor(panel, opener, wide) {
     this.#panel = byId(panel);
     this.#opener = byId(opener);

@@ -1,4 +1,4 @@
-// Making elements. What people wrote becomes textContent and nothing else.
+// Makes elements. User input becomes only textContent.
 
 /** @template {Element} [T=HTMLElement] @param {string} id @returns {T} */
 export const byId = (id) => /** @type {T} */ (/** @type {unknown} */ (document.getElementById(id)));
@@ -16,7 +16,7 @@ export function make(tag, className = '', ...content) {
 }
 
 /**
- * What others wrote: in their own direction and language, whatever the page's.
+ * An element with text of other users, in its own direction and language.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag @param {string} className @param {...(string | Node)} content
  */
@@ -38,7 +38,7 @@ export function button(className, label, clicked) {
 /** @param {string} id @param {() => void} clicked */
 export const onClick = (id, clicked) => byId(id).addEventListener('click', clicked);
 
-/** @param {string} text @returns {Promise<boolean>} whether the clipboard has it; plain HTTP has no clipboard but this old one */
+/** @param {string} text @returns {Promise<boolean>} whether it was copied; over plain HTTP only execCommand is available */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

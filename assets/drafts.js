@@ -1,7 +1,6 @@
-// What has been typed and not been sent: a draft per tab and room. It lives in
-// the tab's sessionStorage, so tabs do not replace each other's, and as a copy
-// in localStorage, for the day when the tab is gone. A new tab takes the newest
-// copy that is not empty.
+// Unsent text: a draft per tab and room. It is stored in the tab's sessionStorage,
+// so that tabs do not overwrite each other, and as a copy in localStorage, which
+// outlives the tab. A new tab takes the newest copy that is not empty.
 
 import { memory } from './memory.js';
 import { makeId } from './protocol.js';
@@ -9,16 +8,16 @@ import { makeId } from './protocol.js';
 /** @typedef {Record<string, {text: string, at: number}>} Copies by page */
 
 const SESSION = 'sse-chat.draft.';
-/** Copies per room: tabs that are gone leave theirs. */
+/** The most copies per room; closed tabs leave theirs. */
 const MAX_COPIES = 5;
 
-/** This page. Not kept: a tab that is duplicated must not share it. */
+/** The id of this page. Not stored, so that a duplicated tab has its own. */
 const page = makeId();
 
-/** What sessionStorage did not take. @type {Map<string, string>} */
+/** Drafts that sessionStorage did not accept. @type {Map<string, string>} */
 const kept = new Map();
 
-/** @param {string} room @returns {string | null} null where this tab has not been in the room */
+/** @param {string} room @returns {string | null} null if this tab has not been in the room */
 function ofTab(room) {
   const text = kept.get(room);
   if (text !== undefined) return text;
@@ -39,7 +38,7 @@ function keepInTab(room, text) {
   }
 }
 
-/** What storage has may be anything; an earlier page kept one text. @param {string} room @returns {Copies} */
+/** Stored data is untrusted; earlier versions stored one text. @param {string} room @returns {Copies} */
 function copiesOf(room) {
   const key = `draft.${room}`;
   const earlier = memory.get(key, '');
@@ -54,7 +53,7 @@ function keepCopies(room, copies) {
   memory.set(`draft.${room}`, newest.length > 0 ? Object.fromEntries(newest) : null);
 }
 
-/** Copies of other pages that this one began with. @type {Map<string, string>} */
+/** Copies of other pages that this page started with. @type {Map<string, string>} */
 const adopted = new Map();
 
 export const drafts = {
@@ -67,7 +66,7 @@ export const drafts = {
       .sort(([, a], [, b]) => b.at - a.at)[0] ?? [];
     const text = known ?? copy?.text ?? '';
     if (from !== undefined && from !== page) {
-      // This tab's last page left it, or another tab, which may still be there.
+      // It is from this tab's previous page, or from another tab that may still exist.
       if (known !== null) delete copies[from];
       else adopted.set(room, from);
     }
@@ -76,7 +75,7 @@ export const drafts = {
     return text;
   },
 
-  /** @param {string} room @param {string} text nothing when it has been sent */
+  /** @param {string} room @param {string} text empty after it was sent */
   set(room, text) {
     keepInTab(room, text);
     const copies = copiesOf(room);

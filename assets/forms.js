@@ -1,15 +1,15 @@
-// Forms with one field, and what is said about it.
+// Forms with one field and its hint.
 
 import { byId } from './dom.js';
 
-/** Says what is wrong with a field; nothing, if it may be right. @param {string} hint @param {string} text */
+/** Shows what is wrong with a field; empty for nothing. @param {string} hint @param {string} text */
 export function complainIn(hint, text) {
   byId(hint).textContent = text;
   byId(hint).hidden = !text;
 }
 
 /**
- * A form with one field. It is emptied when what was typed has been taken.
+ * A form with one field, which is cleared after its value was accepted.
  * @param {string} form @param {string} field @param {string} hint
  * @param {(typed: string, complain: (text: string) => void) => boolean} submitted
  */

@@ -1,5 +1,4 @@
-// Which language the page speaks, and how it says numbers and dates. All
-// that it says is in words.js.
+// The language of the page: texts (from words.js), numbers and dates.
 
 import { memory } from './memory.js';
 import { en, zh } from './words.js';
@@ -10,7 +9,7 @@ const words = { en, 'zh-CN': zh };
 
 /** @typedef {keyof typeof words} Language */
 
-/** @returns {Language} as early.js settled it */
+/** @returns {Language} as set by early.js */
 export const language = () => (document.documentElement.lang in words ? /** @type {Language} */ (document.documentElement.lang) : 'en');
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
@@ -25,8 +24,8 @@ export function formatDate(date, options) {
 }
 
 /**
- * What the page says. `{n}` and its like are filled in; a word with forms is
- * said in the one that `n` asks for.
+ * A text in the language of the page. Placeholders such as `{n}` are filled in;
+ * of a text with plural forms, `n` selects one.
  * @param {Word} word @param {Record<string, string | number>} [parts]
  */
 export function translate(word, parts = {}) {
@@ -39,7 +38,7 @@ export function translate(word, parts = {}) {
   });
 }
 
-/** Fills in what the page itself says: `data-word` is a text, `data-label` a name for what has none. @param {ParentNode} root */
+/** Fills in the texts of the page: `data-word` is a text, `data-label` an accessible name. @param {ParentNode} root */
 export function fillWords(root) {
   for (const element of root.querySelectorAll('[data-word]')) {
     element.textContent = translate(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.word));

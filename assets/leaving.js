@@ -1,11 +1,11 @@
-// Leaving a room can be undone: its name is its secret, and may be known to
-// nobody else here. It comes back at its place, with what was unread in it.
+// Undo for leaving a room: a secret room name may not be known from elsewhere. The
+// room returns at its position in the list, with its unread count.
 
 import { announce, notice } from './notice.js';
 import { translate } from './language.js';
 import { MAX_JOINED } from './rooms.js';
 
-/** How long the offer stands. */
+/** How long the undo is offered. */
 const UNDO_MS = 20_000;
 
 /** @typedef {import('./rooms.js').Room} Room */
@@ -14,7 +14,7 @@ const UNDO_MS = 20_000;
 export class Leaving {
   #rooms;
   #restored;
-  /** The last one that was left comes last. @type {Left[]} */
+  /** Left rooms, the latest last. @type {Left[]} */
   #left = [];
 
   /** @param {import('./rooms.js').Rooms} rooms @param {(room: string, wasOpen: boolean) => void} restored a room is back in the list */
@@ -23,7 +23,7 @@ export class Leaving {
     this.#restored = restored;
   }
 
-  /** Leaves a room, and offers it back. @param {string} name @param {boolean} wasOpen @param {boolean} takesFocus whether the offer gets the focus */
+  /** Leaves a room and offers to undo it. @param {string} name @param {boolean} wasOpen @param {boolean} takesFocus whether the offer gets the focus */
   leave(name, wasOpen, takesFocus) {
     const at = this.#rooms.list.findIndex((room) => room.name === name);
     const room = this.#rooms.list[at];
@@ -33,7 +33,7 @@ export class Leaving {
     this.#offer(takesFocus);
   }
 
-  /** Offers the last room that was left, as long as that is not too long ago. @param {boolean} takesFocus */
+  /** Offers to undo the latest leaving, if its time is not over. @param {boolean} takesFocus */
   #offer(takesFocus) {
     this.#left = this.#left.filter(({ until }) => until > Date.now());
     const last = this.#left.at(-1);

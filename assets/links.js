@@ -1,29 +1,29 @@
 // Finds web addresses in a text: which characters belong to an address, and
-// whether the browser would go where the reader expects. When in doubt there
-// is no link. No document here; nodes are made by text.js.
+// whether the browser would open what the reader expects. In doubt there is no
+// link. text.js makes the nodes.
 //
 // The rules are those of the autolinks of GitHub Flavored Markdown and of
 // linkify-it, where they agree. The host is parsed as the URL standard does.
 
-/** @typedef {{end: number, url: URL | null}} Found `end`: where to read on; `url`: null where the stretch is no link */
+/** @typedef {{end: number, url: URL | null}} Found `end`: where to continue; `url`: null if this part is no link */
 
 /** The longest host name that DNS can hold. */
 const MAX_HOST = 253;
 const MAX_LABEL = 63;
 
 const HOST_CHAR = /[\p{L}\p{M}\p{N}_-]/u;
-/** Ends an address wherever it stands. Fullwidth bars separate, as in linkify-it. */
+/** Always ends an address. Fullwidth bars separate, as in linkify-it. */
 const STOP = /[\s<>"\x60\uff5c]/u;
-/** Punctuation beyond ASCII ends an address, except what stands inside of words and titles. */
+/** Punctuation beyond ASCII ends an address, except marks inside words and titles. */
 const FOREIGN_STOP = /(?![\p{Pd}\p{Pc}\u00b7\u30fb])[^\x00-\x7f]/u;
 const PUNCTUATION = /\p{P}/u;
-/** Can't be seen, reorders the text, or is changed by the URL parser. */
+/** Invisible, reorders the text, or changed by the URL parser. */
 const HIDDEN = /(?![\u200c\u200d\ufe0f])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Default_Ignorable_Code_Point}\\]/u;
-/** Belongs to the sentence when it stands at the end. */
+/** At the end, part of the sentence. */
 const TRAILING = /[.,;:!?'*([{]/;
 /** May follow a host name in a sentence. */
 const AFTER_HOST = /[.,;:!?'*)\]}~_]/;
-/** Goes on with what looks like the same address. */
+/** Continues what looks like the same address. */
 const GOES_ON = /[A-Za-z0-9/_&=#%?-]/;
 /** @type {Record<string, string>} */
 const OPENERS = { ')': '(', ']': '[', '}': '{' };
@@ -31,7 +31,7 @@ const OPENERS = { ')': '(', ']': '[', '}': '{' };
 const LATIN = /\p{sc=Latin}/u;
 const NOT_LATIN = /(?![\p{sc=Latin}\p{sc=Common}\p{sc=Inherited}])[\p{L}\p{M}\p{N}]/u;
 const [GREEK, CYRILLIC] = [/\p{sc=Greek}/u, /\p{sc=Cyrillic}/u];
-/** Cyrillic letters that look like Latin ones: a label of nothing else is taken for another. */
+/** Cyrillic letters that look like Latin ones. A label of only these is a lookalike. */
 const LIKE_LATIN = /^[аԁсеԍһіјӏорԛѕԝхуъьҽпгѵѡ0-9-]+$/iu;
 
 /** @param {string} text @param {number} at */
@@ -41,8 +41,8 @@ const charAt = (text, at) => String.fromCodePoint(text.codePointAt(at) ?? 0x20);
 const isForeignStop = (char) => FOREIGN_STOP.test(char) && PUNCTUATION.test(char);
 
 /**
- * The address that begins at `at` with its scheme. Reads each character once:
- * what is no link is skipped as a whole.
+ * The address that begins at `at` with its scheme. Reads each character once, so
+ * text that is no link is skipped as a whole.
  * @param {string} text @param {number} at @returns {Found}
  */
 export function linkAt(text, at) {
@@ -65,7 +65,7 @@ function hostAt(text, from) {
   let end = from;
   while (end - from <= MAX_HOST) {
     const char = charAt(text, end);
-    // A point belongs to the name only where the name goes on after it.
+    // A dot belongs to the name only if the name continues after it.
     const isPart = char === '.' ? end > from && HOST_CHAR.test(charAt(text, end + 1)) : HOST_CHAR.test(char);
     if (!isPart) break;
     end += char.length;
@@ -81,7 +81,7 @@ function portEnd(text, at) {
   return end > at + 1 ? end : at;
 }
 
-/** Whether an address without a path ends at `end`, and does not go on as something else. @param {string} text @param {number} end */
+/** Whether an address without a path ends at `end` and is not continued. @param {string} text @param {number} end */
 function isOver(text, end) {
   let at = end;
   while (AFTER_HOST.test(text[at] ?? '')) at += 1;
@@ -89,7 +89,7 @@ function isOver(text, end) {
   return STOP.test(char) || isForeignStop(char);
 }
 
-/** @param {string} text @param {number} at of the address @param {number} from of its path @returns {[number, boolean]} where it ends, and whether that is sure */
+/** @param {string} text @param {number} at of the address @param {number} from of its path @returns {[number, boolean]} its end, and whether that is certain */
 function pathEnd(text, at, from) {
   const before = text[at - 1] ?? '';
   /** @type {Record<string, number>} */
@@ -114,7 +114,7 @@ function pathEnd(text, at, from) {
 /** @param {string} text @param {number} at */
 const isApostrophe = (text, at) => text[at] === '\u2019' && /\p{L}/u.test(charAt(text, at + 1));
 
-/** The end of what is left as text. @param {string} text @param {number} at */
+/** The end of a part that stays text. @param {string} text @param {number} at */
 function stretchEnd(text, at) {
   let end = at;
   while (end < text.length) {
@@ -125,7 +125,7 @@ function stretchEnd(text, at) {
   return end;
 }
 
-/** @param {string} address @param {string} host as it is written */
+/** @param {string} address @param {string} host as written */
 function parse(address, host) {
   try {
     const url = new URL(address);
@@ -135,13 +135,13 @@ function parse(address, host) {
   }
 }
 
-/** Whether a host name is the one that the browser goes to, and looks like no other. @param {string} host @param {string} parsed */
+/** Whether a host name is the one that the browser opens, and no lookalike. @param {string} host @param {string} parsed */
 function isWritten(host, parsed) {
   if (host.startsWith('[')) return host.toLowerCase() === parsed;
   if (host.normalize('NFKC') !== host.normalize('NFC')) return false;
   const [labels, known] = [host.split('.'), parsed.split('.')];
   if (labels.length !== known.length || labels.length === 1 && parsed !== host.toLowerCase()) return false;
-  // GitHub's rule; elsewhere an underscore may stand.
+  // GitHub's rule: no underscore in the last two labels.
   if (labels.slice(-2).some((label) => label.includes('_'))) return false;
   return labels.every((label, at) => isLabel(label) && (label.toLowerCase() === known[at] || known[at]?.startsWith('xn--') && !isAscii(label)));
 }

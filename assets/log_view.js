@@ -1,5 +1,5 @@
-// The log's rows on the page. It is told what there is to be, and changes only
-// what differs: what is being read, selected or spoken stays as it is.
+// The rows of the log in the document. An update changes only rows that differ, so
+// that selection, focus and screen readers are not disturbed.
 
 /** @typedef {import('./rows.js').Row} Row */
 
@@ -19,7 +19,7 @@ export class LogView {
       const known = this.#shown.get(key);
       return [key, known?.look === look ? known : { look, element: make() }];
     }));
-    // What is gone goes first, so that what stays need not move.
+    // Removes rows first, so that remaining ones need not move.
     for (const [key, { element }] of this.#shown) if (shown.get(key)?.element !== element) element.remove();
     this.#shown = shown;
     let next = this.#list.firstChild;
@@ -29,7 +29,7 @@ export class LogView {
     }
   }
 
-  /** Many rows at once are not read out one by one. @param {() => void} change */
+  /** Changes rows without announcing them to screen readers. @param {() => void} change */
   quietly(change) {
     const log = this.#list.closest('[role=log]');
     log?.setAttribute('aria-live', 'off');

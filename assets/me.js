@@ -1,12 +1,12 @@
-// The name that is used in this browser, and which messages were sent from it.
+// The name of the user, and which messages were sent from this browser.
 
 import { memory } from './memory.js';
 import { isName, readName } from './protocol.js';
 
-/** Own messages that a reload still knows as own. */
+/** The most ids of own messages that are stored. */
 const MAX_OWN = 300;
 
-/** The ids that the server answered for what was sent from this browser. @type {Set<string>} */
+/** Ids of messages sent from this browser. @type {Set<string>} */
 const own = new Set(memory.get('own', /** @type {string[]} */ ([])));
 
 export const me = {
@@ -19,7 +19,7 @@ export const me = {
     memory.set('name', name);
   },
 
-  /** The server answered a message of this browser with this id. @param {string} id */
+  /** Adds the id of a sent message. @param {string} id */
   wrote(id) {
     own.add(id);
     memory.set('own', [...own].slice(-MAX_OWN));
@@ -28,7 +28,7 @@ export const me = {
   /** @param {{id: string}} message */
   isOwn: ({ id }) => own.has(id),
 
-  /** Calls `changed` when another tab has learned which messages are own. @param {() => void} changed */
+  /** Calls `changed` when another tab has added ids. @param {() => void} changed */
   watchOwn(changed) {
     memory.watch('own', () => {
       memory.get('own', /** @type {string[]} */ ([])).forEach((id) => own.add(id));

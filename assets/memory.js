@@ -1,9 +1,9 @@
-// What this browser remembers, as JSON in localStorage. Storage may be
-// forbidden or full: then it lasts as long as the page.
+// JSON values in localStorage. If storage is forbidden or full, values last as long
+// as the page.
 
 const PREFIX = 'sse-chat.';
 
-/** @type {Map<string, string | null>} what storage did not take */
+/** @type {Map<string, string | null>} values that storage did not accept */
 const kept = new Map();
 
 /** @param {unknown} value */
@@ -11,7 +11,7 @@ const kindOf = (value) => (Array.isArray(value) ? 'array' : value === null ? 'ob
 
 export const memory = {
   /**
-   * What is of another kind than `absent` was written by somebody else, and is as good as nothing.
+   * A value of another type than `absent` counts as absent.
    * @template T
    * @param {string} key
    * @param {T} absent
@@ -28,7 +28,7 @@ export const memory = {
     }
   },
 
-  /** @param {string} key @param {unknown} value null forgets it */
+  /** @param {string} key @param {unknown} value null removes it */
   set(key, value) {
     const text = value === null ? null : JSON.stringify(value);
     try {
@@ -46,7 +46,7 @@ export const memory = {
     try {
       for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) keys.add(key.slice(PREFIX.length));
     } catch {
-      // Only what is in `kept`, then.
+      // Storage is unavailable: only the keys in `kept`.
     }
     return [...keys].filter((key) => key.startsWith(start));
   },

@@ -1,10 +1,10 @@
-// Short news about what somebody has just done: shown for a moment, and said
-// to those who listen. It may offer something to do.
+// Short notices about the result of an action: shown for a moment and announced
+// to screen readers. A notice may have a button.
 
 import { button, byId, make } from './dom.js';
 
 const SHOWN_MS = 5_000;
-/** How soon it is looked at again whether somebody still points at it. */
+/** Interval of the check whether the pointer is still over the notice. */
 const LOOK_MS = 1_000;
 
 /** @typedef {{label: string, act(): void}} Action */
@@ -12,7 +12,7 @@ const LOOK_MS = 1_000;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
-/** Says something to those who listen; those who look see it elsewhere. @param {string} text */
+/** Announces a text to screen readers; it is visible elsewhere. @param {string} text */
 export function announce(text) {
   byId('announcer').textContent = text;
 }
@@ -36,7 +36,7 @@ function hide() {
   byId('notice').hidden = true;
 }
 
-/** It does not vanish under a pointer, nor with the focus. */
+/** Hides the notice, unless it has the pointer or the focus. */
 function hideUnlessUsed() {
   if (byId('notice').matches(':hover, :focus-within')) timer = setTimeout(hideUnlessUsed, LOOK_MS);
   else hide();

@@ -1,4 +1,4 @@
-// Messages on their way, below the talk, with their state and what can be done.
+// Pending and failed messages below the log, with their state and actions.
 
 import { byId, button, make } from './dom.js';
 import { formatDate, language, translate } from './language.js';
@@ -50,11 +50,11 @@ function wordsOf({ state, at }, cause) {
     return translate('failed', { why: cause === 'old' ? translate('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(cause) });
   }
   if (cause === null || cause === 'old') return translate('sending');
-  // If the server has answered, it is not the connection that is waited for.
+  // The server has answered, so the connection is not the cause.
   return cause.status ? translate('later', { why: reasonOf(cause) }) : translate('queued');
 }
 
-/** Known problems in the page's language, others as the server says them. @param {import('./server.js').Failure | null} failure */
+/** Known problems in the page's language, others with the server's detail. @param {import('./server.js').Failure | null} failure */
 function reasonOf(failure) {
   const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin', 'client_id_reused']);
   const word = known.find((code) => code === failure?.code);

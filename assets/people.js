@@ -1,46 +1,46 @@
-// Who is in which room, and who comes and goes. A connection that is lost for
-// a moment is no coming and no going.
+// The members of each room, and lines about joining and leaving. A connection that
+// is lost for a moment makes no such line.
 
 import { merge } from './snapshot.js';
 
 /** @typedef {import('./protocol.js').Presence} Presence */
 
-/** Who is back so soon was not gone. */
+/** A member who returns within this time has not left. */
 const LEAVE_MS = 8_000;
-/** Whoever was seen so lately has not just come: the page or the server was away. */
+/** A member seen within this time has not just joined: the page or the server was away. */
 const SEEN_MS = 60_000;
-/** The server keeps a name for 5 s after its last stream; if it is still here then, somebody else has it. */
+/** The server keeps a name for 5 s after its last stream. If it is present later, another person has it. */
 const RETIRED_MS = 12_000;
-/** As many members as the server lists. */
+/** The most members that the server lists. */
 export const MAX_LISTED = 200;
-/** A room's readers learn at the same time that the list is void, and must not all ask for it at once. */
+/** All readers learn at once that the list is invalid, so each requests it after a random time up to this. */
 const ASK_MS = 5_000;
 
 export class People {
   /** @type {Map<string, Presence>} */
   #rooms = new Map();
-  /** @type {Map<string, number>} when somebody was last seen, by room and name */
+  /** @type {Map<string, number>} when a member was last seen, by room and name */
   #seen = new Map();
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #leaving = new Map();
-  /** Whose coming is said with somebody's going. @type {Map<string, ReturnType<typeof setTimeout>>} */
+  /** Members whose joining is reported together with a leaving. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #arriving = new Map();
-  /** Own names of before, which the server still has. @type {Map<string, ReturnType<typeof setTimeout>>} */
+  /** Previous own names, which the server still has. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #retired = new Map();
-  /** Rooms whose list is to be asked for. @type {Map<string, ReturnType<typeof setTimeout>>} */
+  /** Rooms whose list is to be requested. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #asking = new Map();
   #on;
 
   /**
    * @param {{changed(room: string): void, coming(room: string, what: 'joined' | 'left', name: string): void,
    *          ask(room: string): Promise<{count: number, members: import('./protocol.js').Member[]} | null>}} on
-   *   `ask`: for the list of a room
+   *   `ask`: requests the list of a room
    */
   constructor(on) {
     this.#on = on;
   }
 
-  /** Somebody here has another name: the old one is gone from here on. @param {string} before @param {string} name */
+  /** The own name was changed: the old one counts as gone. @param {string} before @param {string} name */
   renamed(before, name) {
     this.#unretire(name);
     this.#unretire(before);
@@ -51,7 +51,7 @@ export class People {
     for (const room of this.#rooms.keys()) this.#on.changed(room);
   }
 
-  /** Asks for the list of a room, where only the count is known but a list would be short enough. @param {string} room */
+  /** Requests the list of a room if only the count is known and the list is short enough. @param {string} room */
   list(room) {
     const known = this.#rooms.get(room);
     if (!known || known.members || known.count === 0 || known.count > MAX_LISTED || this.#asking.has(room)) return;
@@ -62,7 +62,7 @@ export class People {
   async #ask(room, known) {
     const listed = await this.#on.ask(room);
     this.#asking.delete(room);
-    // What the stream said meanwhile is newer.
+    // A presence event that arrived meanwhile is newer.
     if (listed && this.#rooms.get(room) === known && listed.count <= MAX_LISTED) {
       this.#rooms.set(room, { room, count: listed.count, members: listed.members });
     }
@@ -86,7 +86,7 @@ export class People {
     if (!change.members) {
       const { left = [], joined = [] } = change;
       for (const { name } of left) this.#leaves(room, name);
-      // A join and a leave in one event may be one person: one line says both.
+      // A join and a leave in one event may be one person, so they share a line.
       for (const { name } of joined) this.#comes(room, name, left.length > 0 ? LEAVE_MS : 0);
     }
     this.#on.changed(room);
@@ -124,7 +124,7 @@ export class People {
   #leaves(room, name) {
     const who = key(room, name);
     this.#seen.delete(who);
-    // Of oneself it has been said already.
+    // The own renaming has its own line.
     if (this.#retired.has(name)) return;
     const arriving = this.#arriving.get(who);
     clearTimeout(arriving);

@@ -1,4 +1,4 @@
-// Who is here, beside the talk.
+// The list of members beside the log.
 
 import { initialOf, tint } from './colour.js';
 import { byId, foreign, make } from './dom.js';
@@ -37,7 +37,7 @@ export function showPeople(presence, me, chosen) {
   byId('people-note').hidden = !note;
 }
 
-/** A name as it stands beside the talk. @param {string} name */
+/** A name with its avatar. @param {string} name */
 export function personOf(name) {
   const avatar = make('span', 'avatar', initialOf(name));
   avatar.ariaHidden = 'true';

@@ -1,6 +1,5 @@
-// What was said in one room, as far as the page holds it: a window on the
-// room's talk, with the holes that it knows of. Numbers tell whether something
-// is missing; no document here.
+// The loaded messages of one room: a window of its history, with known gaps.
+// Message numbers show whether messages are missing. It uses no document.
 
 import { isSameEpoch, isUpTo } from './protocol.js';
 
@@ -14,7 +13,7 @@ import { isSameEpoch, isUpTo } from './protocol.js';
  * @typedef {MessageItem | GapItem | PresenceLine} Item
  */
 
-/** More is dropped at the other end, and fetched again when it is wanted. */
+/** The most items; more are trimmed at the other end and loaded again on demand. */
 export const MAX_ITEMS = 300;
 
 let keys = 0;
@@ -22,22 +21,22 @@ let keys = 0;
 export class RoomLog {
   /** @type {Item[]} oldest first */
   items = [];
-  /** Whether the window ends with the newest message, so that the next one goes below it. */
+  /** Whether the window ends with the newest message, so that the next one is appended. */
   atEnd = true;
   loaded = false;
-  /** Whether the page before the window is on its way. */
+  /** Whether the page before the window is being loaded. */
   loadingOlder = false;
-  /** While the newest page of history is on its way, messages of the stream wait in `#early`. */
+  /** Whether a page for the end is being loaded; messages of the stream wait in `#early` meanwhile. */
   loading = false;
-  /** What is above the first message: unknown, nothing, or nothing that the server still has. @type {null | 'beginning' | 'evicted'} */
+  /** What is above the first message: unknown, the beginning of the room, or evicted messages. @type {null | 'beginning' | 'evicted'} */
   top = null;
-  /** The message right after which the window begins, where that is known. @type {string | null} */
+  /** The message directly before the window, if known. @type {string | null} */
   after = null;
-  /** Whether the window was emptied on purpose: what was before it comes only when it is asked for. */
+  /** Whether the user has cleared the window: older messages are loaded only on request. */
   isCleared = false;
   /** @type {Message[]} */
   #early = [];
-  /** Whether more came than waits. */
+  /** Whether `#early` has overflowed. */
   #isCut = false;
 
   /** @returns {Message | undefined} */
@@ -54,7 +53,7 @@ export class RoomLog {
     return this.items.filter(({ kind }) => kind === 'message').length;
   }
 
-  /** Begins anew with a page of history. @param {Message[]} messages @param {number} asked @param {boolean} [atEnd] nothing newer is on the server */
+  /** Replaces the window by a page of history. @param {Message[]} messages @param {number} asked @param {boolean} [atEnd] nothing newer is on the server */
   reset(messages, asked, atEnd = true) {
     this.items = [];
     this.atEnd = atEnd;
@@ -65,7 +64,7 @@ export class RoomLog {
     this.#readTop(messages.length < asked);
   }
 
-  /** What history has before the window. @param {Message[]} messages @param {number} asked */
+  /** Adds a page of history before the window. @param {Message[]} messages @param {number} asked */
   prepend(messages, asked) {
     const known = this.first;
     const rest = this.items;
@@ -79,14 +78,14 @@ export class RoomLog {
     this.#readTop(isAll);
   }
 
-  /** What history has after the window. @param {Message[]} messages @param {boolean} isAll nothing newer is on the server */
+  /** Adds a page of history after the window. @param {Message[]} messages @param {boolean} isAll nothing newer is on the server */
   append(messages, isAll) {
     this.#take(messages);
     this.atEnd = isAll;
     this.settle();
   }
 
-  /** A message of the stream. @param {Message} message @returns {boolean} whether it is new in the window */
+  /** Adds a message of the stream. @param {Message} message @returns {boolean} whether it is new in the window */
   add(message) {
     if (this.loading) {
       if (this.#early.length < MAX_ITEMS) this.#early.push(message);
@@ -96,7 +95,7 @@ export class RoomLog {
     return this.loaded && this.atEnd && this.#push(message);
   }
 
-  /** A hole that the stream has announced. @param {Gap} gap */
+  /** Adds a gap event of the stream. @param {Gap} gap */
   addGap(gap) {
     if (!this.loaded || !this.atEnd) return;
     const lost = gap.lost ?? this.#lostBefore(gap);
@@ -109,18 +108,18 @@ export class RoomLog {
     this.items.push({ kind: 'gap', key: `gap-${keys += 1}`, reason: gap.reason, lost });
   }
 
-  /** Who came and who went, in one line until somebody speaks. @param {'joined' | 'left'} what @param {string} name */
+  /** Adds a join or leave to the line about presence, which ends with the next message. @param {'joined' | 'left'} what @param {string} name */
   addPresence(what, name) {
     const tail = this.#comings();
     if (!tail) return;
     const other = what === 'joined' ? tail.left : tail.joined;
-    // Who left and came back was away for a moment, which is no news.
+    // Leaving and joining again cancel each other.
     if (other.includes(name)) other.splice(other.indexOf(name), 1);
     else if (!tail[what].includes(name)) tail[what].push(name);
     this.#dropIfEmpty(tail);
   }
 
-  /** Somebody here has another name. @param {Renaming} renaming */
+  /** Adds a renaming. @param {Renaming} renaming */
   addRenaming({ before, name }) {
     const tail = this.#comings();
     if (!tail) return;
@@ -129,7 +128,7 @@ export class RoomLog {
     this.#dropIfEmpty(tail);
   }
 
-  /** The line about people at the end, or a new one. @returns {PresenceLine | undefined} */
+  /** The presence line at the end, or a new one. @returns {PresenceLine | undefined} */
   #comings() {
     if (!this.loaded || !this.atEnd) return undefined;
     const tail = this.items.at(-1);
@@ -145,7 +144,7 @@ export class RoomLog {
     if (joined.length + left.length === 0 && !renamed) this.items.pop();
   }
 
-  /** @param {'top' | 'bottom'} end where too much is dropped */
+  /** @param {'top' | 'bottom'} end where items are dropped */
   trim(end) {
     const over = this.items.length - MAX_ITEMS;
     if (over <= 0) return;
@@ -159,7 +158,7 @@ export class RoomLog {
     }
   }
 
-  /** A message stands here once more under another id. @param {string} id */
+  /** Removes a message that is there again under another id. @param {string} id */
   drop(id) {
     this.items = this.items.filter((item) => item.kind !== 'message' || item.message.id !== id);
   }
@@ -173,7 +172,7 @@ export class RoomLog {
     this.isCleared = true;
   }
 
-  /** Takes what the stream brought while history was being loaded, if it follows what there is. */
+  /** Appends the messages that the stream delivered during a load, if they follow without a gap. */
   settle() {
     const early = this.#early;
     this.#early = [];
@@ -184,7 +183,7 @@ export class RoomLog {
     this.#isCut = false;
   }
 
-  /** Only the server knows about a gap `restart`; in one epoch, numbers tell. @param {Gap} gap */
+  /** A gap `restart` is known only from the server; within an epoch, message numbers show gaps. @param {Gap} gap */
   #lostBefore(gap) {
     const last = this.last;
     if (!last || gap.reason === 'restart' || gap.next <= last.number) return null;
@@ -217,7 +216,7 @@ export class RoomLog {
   }
 }
 
-/** What is missing between two messages, by their numbers alone. @param {Message} before @param {Message} after @returns {GapItem | null} */
+/** The gap between two messages by their numbers. @param {Message} before @param {Message} after @returns {GapItem | null} */
 function hole(before, after) {
   if (!isSameEpoch(before.id, after.id)) return { kind: 'gap', key: `gap-${keys += 1}`, reason: 'restart', lost: null };
   if (after.number === before.number + 1) return null;

@@ -1,5 +1,5 @@
-// The rooms that somebody is in, and how far each has been read. Kept in this
-// browser, for all of its tabs.
+// The joined rooms and the read position of each, stored for all tabs of this
+// browser.
 
 import { memory } from './memory.js';
 import { isSameEpoch, isUpTo, readRoom } from './protocol.js';
@@ -7,23 +7,23 @@ import { isSameEpoch, isUpTo, readRoom } from './protocol.js';
 /**
  * @typedef {{id: string, number: number}} Mark
  * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string}} Kept
- *   `since`: when it was joined, by Date.now(); `counted`: the last message that was looked through for mentions
+ *   `since`: when it was joined, by Date.now(); `counted`: the last message that was checked for mentions
  * @typedef {Kept & {newest: string | null, next: number}} Room
  */
 
-/** A stream takes 100; a side list is no place for more than this. */
+/** A stream may have 100 rooms; the side list is limited to fewer. */
 export const MAX_JOINED = 50;
 const KEEP_MS = 500;
-/** Longer than any tab takes to learn that a room was left. */
+/** Longer than a tab takes to learn that a room was left. */
 const LEFT_MS = 24 * 3_600_000;
 
 export class Rooms {
-  /** @type {Room[]} in the order in which they were joined */
+  /** @type {Room[]} in the order of joining */
   list = [];
   /**
-   * When rooms were left. Tabs may write the list at the same time, and each
-   * learns late what another wrote: of a joining and a leaving the later one
-   * counts, in whatever order they come to be known.
+   * When rooms were left. Tabs write the list concurrently and see each other's
+   * changes late. Of joining and leaving a room the later one counts, in whatever
+   * order a tab sees them.
    * @type {Map<string, number>}
    */
   #left = new Map();
@@ -31,7 +31,7 @@ export class Rooms {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
 
-  /** @param {() => void} changed the list itself or what is unread */
+  /** @param {() => void} changed the list or an unread count */
   constructor(changed) {
     this.#changed = changed;
     this.#read();
@@ -52,7 +52,7 @@ export class Rooms {
     return this.list.find((room) => room.name === name);
   }
 
-  /** @param {string} name @returns {boolean} false where there are too many already */
+  /** @param {string} name @returns {boolean} false if there are too many */
   join(name) {
     if (this.get(name)) return true;
     if (this.list.length >= MAX_JOINED) return false;
@@ -70,7 +70,7 @@ export class Rooms {
     this.#changed();
   }
 
-  /** Takes back a leaving. @param {Room} room as it was @param {number} at its place @returns {boolean} false where there are too many by now */
+  /** Undoes a leaving. @param {Room} room as before @param {number} at its index @returns {boolean} false if there are too many */
   restore(room, at) {
     if (this.get(room.name)) return true;
     if (this.list.length >= MAX_JOINED) return false;
@@ -80,24 +80,24 @@ export class Rooms {
     return true;
   }
 
-  /** Where a room's talk is by now. @param {string} name @param {string | null} newest @param {number} next */
+  /** Sets the newest message of a room. @param {string} name @param {string | null} newest @param {number} next */
   at(name, newest, next) {
     const room = this.get(name);
     if (!room) return;
     if (room.newest && newest && isUpTo(newest, room.newest) && newest !== room.newest) return;
     room.newest = newest;
     room.next = next;
-    // What was said before a restart is gone, and the mentions in it.
+    // Messages before a restart are gone, and their mentions, too.
     if (room.mentions > 0 && !(newest && isSameEpoch(newest, room.counted))) {
       room.mentions = 0;
       this.#keepMarks();
     }
-    // Who has just come has missed nothing.
+    // A newly joined room has no unread messages.
     if (room.read) this.#changed();
     else this.markRead(name);
   }
 
-  /** Somebody was meant by name. @param {string} name @param {string} id the message's */
+  /** Counts a mention. @param {string} name @param {string} id of the message */
   mentioned(name, id) {
     const room = this.get(name);
     if (!room || room.counted && isUpTo(id, room.counted) || room.read && isUpTo(id, room.read.id)) return;
@@ -106,7 +106,7 @@ export class Rooms {
     this.#keepMarks();
   }
 
-  /** All that there is in a room has been seen. @param {string} name */
+  /** Marks all messages of a room read. @param {string} name */
   markRead(name) {
     const room = this.get(name);
     if (!room || room.read && unread(room) === 0 && room.mentions === 0) return;
@@ -119,9 +119,9 @@ export class Rooms {
     return this.list.reduce((sum, room) => sum + unread(room), 0);
   }
 
-  /** In a busy room, marks change with each frame: storage gets them now and then. */
+  /** Stores the rooms, at most once per interval: in a busy room the marks change with each frame. */
   #keepMarks() {
-    // Another tab may have joined or left a room since: which there are is for storage to say.
+    // Another tab may have joined or left a room: the stored list counts.
     this.#timer ??= setTimeout(() => {
       this.#read();
       this.#write();
@@ -129,7 +129,7 @@ export class Rooms {
     this.#changed();
   }
 
-  /** When a room is joined that may have been left just now. @param {string} name */
+  /** The time of joining a room, which may have been left just now. @param {string} name */
   #now(name) {
     return Math.max(Date.now(), (this.#left.get(name) ?? 0) + 1);
   }
@@ -142,7 +142,7 @@ export class Rooms {
     memory.set('rooms', this.list.map(({ name, since, read, mentions, counted }) => ({ name, since, read, mentions, counted })));
   }
 
-  /** Takes what storage has together with what is known here. @returns {boolean} whether storage lacks some of it */
+  /** Merges the stored rooms with those of this tab. @returns {boolean} whether storage lacks some of them */
   #read() {
     const before = this.list;
     const left = leftIn(memory.get('left', {}));
@@ -158,7 +158,7 @@ export class Rooms {
   }
 }
 
-/** What storage has may be anything. @param {any} kept @returns {Kept[]} */
+/** Stored data is untrusted. @param {any} kept @returns {Kept[]} */
 function readKept(kept) {
   if (typeof kept?.name !== 'string' || readRoom(kept.name) !== kept.name) return [];
   const { name, since, read, mentions, counted } = kept;
@@ -168,31 +168,31 @@ function readKept(kept) {
 /** @param {any} kept @returns {Map<string, number>} */
 const leftIn = (kept) => new Map(Object.entries(kept ?? {}).map(([name, at]) => [name, Number(at) || 0]));
 
-/** A room as storage has it, with what is known of it here. @param {Kept} kept @param {Room | undefined} mine @returns {Room} */
+/** Merges a stored room with that of this tab. @param {Kept} kept @param {Room | undefined} mine @returns {Room} */
 function merged(kept, mine) {
   if (!mine) return { ...kept, newest: null, next: 1 };
   const since = Math.max(kept.since, mine.since);
-  // What was read in one tab was read; a mark that is behind is only late.
+  // The later mark of two tabs counts.
   return isBehind(kept.read, mine) ? Object.assign(mine, { since }) : { ...kept, since, newest: mine.newest, next: mine.next };
 }
 
-/** What storage has may be anything. @param {any} mark */
+/** Stored data is untrusted. @param {any} mark */
 const isMark = (mark) => typeof mark?.id === 'string' && typeof mark.number === 'number';
 
-/** Whether a mark says no more than a room's own. @param {Mark | null} mark @param {Room} room */
+/** Whether a mark is not newer than the room's own. @param {Mark | null} mark @param {Room} room */
 function isBehind(mark, { read, newest }) {
   if (!mark || !read) return read !== null;
   if (isSameEpoch(mark.id, read.id)) return isUpTo(mark.id, read.id);
-  // Ids of two epochs have no order: that of the server which runs counts.
+  // Ids of two epochs have no order: the epoch of the running server counts.
   return newest !== null && !isSameEpoch(mark.id, newest);
 }
 
-/** How many messages were said since a room was read; exact, by the numbers. @param {Room} room */
+/** The number of messages after the read mark, by message numbers. @param {Room} room */
 export function unread({ read, newest, next }) {
   if (!newest || !read) return 0;
   const all = next - 1;
   if (!isSameEpoch(read.id, newest)) return all;
   if (isUpTo(newest, read.id)) return 0;
-  // Fewer than were read: the room was forgotten meanwhile, and counts from 1 again.
+  // Fewer than were read: the server has removed the room, and numbers start at 1 again.
   return all > read.number ? all - read.number : all;
 }

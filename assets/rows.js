@@ -1,4 +1,4 @@
-// The rows of the log: which there are, in which order, and how each is made.
+// Makes the rows of the log from its items.
 
 import { initialOf, tint } from './colour.js';
 import { foreign, make } from './dom.js';
@@ -10,13 +10,13 @@ import { mentions, render } from './text.js';
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./room_log.js').Item} Item
  * @typedef {{key: string, look: string, make: () => HTMLLIElement}} Row
- *   `key`: the same row as before; `look`: it has to be made anew when this changes
- * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null, isWhole: boolean}} Viewer who looks
+ *   `key`: identifies the row; `look`: the row is replaced when this changes
+ * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null, isWhole: boolean}} Viewer the reader of the log
  *   `isWhole`: there is nothing before these items
  */
 
 const GROUP_MS = 5 * 60_000;
-/** Names of one line of comings and goings. */
+/** The most names in a presence line. */
 const MAX_NAMES = 5;
 
 /** @param {Item[]} items @param {Viewer} viewer @returns {Row[]} */
@@ -53,10 +53,10 @@ export function rowsOf(items, viewer) {
   return rows;
 }
 
-/** From which item on nothing has been read; -1 where the items do not show it. @param {Item[]} items @param {Viewer} viewer */
+/** The index of the first unread item; -1 if it is not among the items. @param {Item[]} items @param {Viewer} viewer */
 function unreadFrom(items, viewer) {
   const after = firstAfterRead(items, viewer);
-  // Nobody has to read their own words.
+  // Own messages are never unread.
   const rest = after < 0 ? -1 : items.slice(after).findIndex((item) => item.kind === 'message' && !viewer.isOwn(item.message));
   return rest < 0 ? -1 : after + rest;
 }
@@ -66,7 +66,7 @@ function firstAfterRead(items, { unreadAfter, isWhole }) {
   if (unreadAfter === null) return -1;
   const read = items.findLastIndex((item) => item.kind === 'message' && isUpTo(item.message.id, unreadAfter));
   if (read >= 0 || !isWhole) return read < 0 ? -1 : read + 1;
-  // What another epoch said before was read.
+  // Messages of an earlier epoch count as read.
   return Math.max(0, items.findIndex((item) => item.kind === 'message' && isSameEpoch(item.message.id, unreadAfter)));
 }
 
@@ -80,7 +80,7 @@ const isAction = ({ message }) => message.startsWith('/me ');
 
 /** @param {Date} date @returns {Row} */
 function dayRow(date) {
-  // Today becomes yesterday at midnight, in a page that is open for days.
+  // At midnight "today" becomes "yesterday".
   const today = new Date().toDateString();
   return {
     key: `day-${date.toDateString()}`,
@@ -117,8 +117,7 @@ function messageRow(message, first, viewer) {
 }
 
 /**
- * A message's row, without its time. In the order in which it is to be read
- * out: who, what.
+ * A message's row without its time. Screen readers read the name, then the text.
  * @param {string} name @param {string} text @param {{me: string, names: string[]}} viewer @param {boolean} first
  */
 export function rowOf(name, text, viewer, first) {

@@ -1,32 +1,32 @@
-// The part of the page that scrolls. It stays at the end while its reader is
-// there, and otherwise leaves what is being read where it is.
+// The scrolling part of the page. It stays at the end while the reader is there;
+// otherwise the visible messages do not move.
 
-/** A reader this near to the end, in pixels, is following the talk. */
+/** A reader this near to the end, in pixels, follows new messages. */
 const NEAR_PX = 90;
-/** This near to an end of what is loaded, more is asked for. */
+/** This near to an end of the loaded messages, in pixels, more are loaded. */
 const AHEAD_PX = 600;
 
 export class Scroller {
   #element;
   #follows = true;
-  /** Where this put itself last. */
+  /** The position after the last scroll by this class. */
   #position = -1;
 
   /** @param {HTMLElement} element @param {{scrolled(): void}} on */
   constructor(element, on) {
     this.#element = element;
     element.addEventListener('scroll', () => {
-      // More may have come since its own move: the end is elsewhere, the reader did not leave it.
+      // After an own scroll the content may have grown: the reader has not left the end.
       if (Math.abs(element.scrollTop - this.#position) > 1) this.#follows = this.#left < NEAR_PX;
       on.scrolled();
     }, { passive: true });
-    // A keyboard that opens, or a composer that grows, must not cover the end.
+    // An opening keyboard or a growing composer must not cover the end.
     new ResizeObserver(() => {
       if (this.#follows) this.toEnd();
     }).observe(element);
   }
 
-  /** Whether the reader is at the end, or on the way there. */
+  /** Whether the reader is at the end, or a scroll to it is in progress. */
   get follows() {
     return this.#follows;
   }
@@ -44,14 +44,14 @@ export class Scroller {
     return scrollHeight - scrollTop - clientHeight;
   }
 
-  /** Changes the content without moving what is being read. @param {boolean} sticks its end stays the end @param {() => void} change */
+  /** Changes the content without moving the visible messages. @param {boolean} sticks whether to stay at the end @param {() => void} change */
   keeping(sticks, change) {
     if (sticks) {
       change();
       this.toEnd();
       return;
     }
-    // By the messages: a day's divider stays the same row while it moves.
+    // Measured at messages: a date divider keeps its row but may move.
     const tops = this.#rowsInSight().slice(0, 40).map((row) => /** @type {const} */ ([row, row.getBoundingClientRect().top]));
     change();
     const [row, top] = tops.find(([row]) => row.isConnected) ?? [];
@@ -71,13 +71,13 @@ export class Scroller {
     this.#position = this.#element.scrollTop;
   }
 
-  /** Where its reader is, to be given to `restore`. */
+  /** The reader's position, for `restore`. */
   place() {
     const row = this.#rowsInSight()[0];
     return this.#follows ? null : { id: row?.id ?? '', top: row ? this.#topOf(row) : 0 };
   }
 
-  /** Brings its reader back to a place, if the message there is still loaded. @param {{id: string, top: number} | null} place null: the end */
+  /** Restores a position, if its message is still loaded. @param {{id: string, top: number} | null} place null: the end */
   restore(place) {
     const row = place && document.getElementById(place.id);
     if (!place) this.toEnd();
@@ -87,12 +87,12 @@ export class Scroller {
     this.#position = this.#element.scrollTop;
   }
 
-  /** How far below the upper edge it is. @param {Element} row */
+  /** The distance below the upper edge. @param {Element} row */
   #topOf(row) {
     return row.getBoundingClientRect().top - this.#element.getBoundingClientRect().top;
   }
 
-  /** Messages that are not above what is seen. */
+  /** Messages that are not above the visible part. */
   #rowsInSight() {
     const edge = this.#element.getBoundingClientRect().top;
     return [...this.#element.querySelectorAll('#log > .message:not([hidden])')]

@@ -1,5 +1,5 @@
-// Finds messages among those that are loaded. While there is something to find,
-// nothing is loaded by itself, so that the count holds still.
+// Searches the loaded messages. During a search nothing is loaded automatically, so
+// that the count is stable.
 
 import { byId } from './dom.js';
 import { translate } from './language.js';
@@ -18,7 +18,7 @@ export class Search {
     this.#field.addEventListener('input', () => this.apply());
     addEventListener('keydown', (event) => {
       const at = /** @type {Element} */ (event.target);
-      // Elsewhere it closes what is open there.
+      // In other fields, Escape closes something else.
       const isElsewhere = at.closest('footer, .drawer') !== null || document.querySelector('dialog[open]') !== null;
       if (event.key === 'Escape' && !isElsewhere) this.close();
     });
@@ -40,7 +40,7 @@ export class Search {
     this.apply();
   }
 
-  /** Shows only what is searched for, also among rows that have just come. */
+  /** Hides rows that do not match, including new ones. */
   apply() {
     const wanted = this.#field.value.normalize('NFC').toLowerCase();
     const was = this.#isFiltering;
@@ -60,7 +60,7 @@ export class Search {
   }
 }
 
-/** @param {string} wanted everything is shown where it is empty */
+/** @param {string} wanted empty to show all rows */
 function hideAllBut(wanted) {
   let [all, found] = [0, 0];
   for (const row of /** @type {Iterable<HTMLElement>} */ (byId('log').children)) {

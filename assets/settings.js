@@ -1,4 +1,4 @@
-// What somebody may set: colours, language, alerts.
+// The settings: theme, language, alerts.
 
 import { allowNotifications, chime, whyNoNotifications } from './alerts.js';
 import { byId } from './dom.js';
@@ -10,7 +10,7 @@ import { memory } from './memory.js';
 /** @param {Switch} name */
 export const isOn = (name) => memory.get(name, name === 'comings');
 
-/** @param {() => void} changed something that is on the page looks different now */
+/** @param {() => void} changed after a change of what the page shows */
 export function watchSettings(changed) {
   const theme = /** @type {HTMLSelectElement} */ (byId('theme'));
   theme.value = memory.get('theme', 'auto');
@@ -49,14 +49,14 @@ function paint() {
   const theme = memory.get('theme', 'auto');
   if (theme === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  // The frame that a phone's browser puts around the page.
+  // The colour of the browser's toolbar on phones.
   for (const frame of /** @type {NodeListOf<HTMLMetaElement>} */ (document.querySelectorAll('meta[data-of]'))) {
     const { of } = frame.dataset;
     frame.media = theme === 'auto' ? `(prefers-color-scheme: ${of})` : theme === of ? 'all' : 'not all';
   }
 }
 
-/** @param {Switch} name @param {(on: boolean) => Promise<boolean>} wanted whether it is on in the end */
+/** @param {Switch} name @param {(on: boolean) => Promise<boolean>} wanted returns the resulting state */
 function watchSwitch(name, wanted) {
   const box = /** @type {HTMLInputElement} */ (byId(name));
   box.checked = isOn(name);

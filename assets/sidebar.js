@@ -1,4 +1,4 @@
-// The side list: the rooms that somebody is in, and what is unread in them.
+// The side list of joined rooms with their unread counts.
 
 import { button, byId, foreign, make } from './dom.js';
 import { translate } from './language.js';
@@ -8,14 +8,14 @@ import { server } from './server.js';
 /** @typedef {{item: HTMLLIElement, link: HTMLAnchorElement, badges: HTMLSpanElement, leave: HTMLButtonElement}} Row */
 /**
  * @typedef {{go(room: string): void, leave(room: string, byKey: boolean): void, mayLeave(room: string): boolean}} On
- *   `byKey`: the focus was on its button, which is gone then
+ *   `byKey`: the focus was on its button, which is removed
  */
 
 const MAX_SHOWN = 99;
 
-/** By room. A row stays the same element: it may be pressed, or have the focus, while its numbers change. @type {Map<string, Row>} */
+/** Rows by room. A row keeps its element, which may have the focus or be pressed while its counts change. @type {Map<string, Row>} */
 const rows = new Map();
-/** The open room, when the list was drawn last. */
+/** The open room at the last update. */
 let shown = '';
 
 /** @param {number} n */
@@ -23,7 +23,7 @@ const short = (n) => (n > MAX_SHOWN ? `${MAX_SHOWN}+` : String(n));
 
 /**
  * @param {import('./rooms.js').Rooms} rooms
- * @param {string} open the room that is on the page
+ * @param {string} open the open room
  * @param {On} on
  */
 export function showRooms(rooms, open, on) {
@@ -45,7 +45,7 @@ export function showRooms(rooms, open, on) {
   byId('open-rooms').dataset.badge = elsewhere > 0 ? short(elsewhere) : '';
 }
 
-/** Only the list scrolls, not the page around it. @param {HTMLElement} list @param {HTMLElement | undefined} item */
+/** Scrolls only the list, not the page around it. @param {HTMLElement} list @param {HTMLElement | undefined} item */
 function bringIntoSight(list, item) {
   if (!item) return;
   const [row, all] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
@@ -59,7 +59,7 @@ function rowOf(room, on) {
   link.href = server.pageOf(room);
   link.dataset.room = room;
   link.addEventListener('click', (event) => {
-    // As any link: with a key held, it opens elsewhere.
+    // With a modifier key, the browser opens the link in a new tab or window.
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
     on.go(room);
@@ -82,7 +82,7 @@ function show({ link, badges, leave }, room, open, on) {
   leave.hidden = !on.mayLeave(room.name);
 }
 
-/** @param {string} className @param {string} text @param {string} label for those who hear it */
+/** @param {string} className @param {string} text @param {string} label for screen readers */
 function badge(className, text, label) {
   const shown = make('span', '', text);
   shown.ariaHidden = 'true';

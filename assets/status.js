@@ -1,18 +1,17 @@
-// The line that says how the connection is: nothing for a moment's loss, then
-// quietly what happens and when.
+// The status line of the connection. A short loss shows nothing.
 
 import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
 import { translate } from './language.js';
 import { announce } from './notice.js';
 
-/** What is over sooner is nobody's concern. */
+/** A shorter loss is not shown. */
 const QUIET_MS = 3_000;
 const RESTORED_MS = 2_500;
 
 /** @typedef {import('./connection.js').StateEvent} StateEvent */
 
-/** What a stream said at its end. @type {Record<string, import('./language.js').Word>} */
+/** Texts by the reason of a stream's end. @type {Record<string, import('./language.js').Word>} */
 const REASONS = {
   bye: 'bye',
   'busy connections': 'busy',
@@ -23,7 +22,7 @@ const REASONS = {
 
 export class Status {
   #line = byId('status');
-  /** Not read out: it changes each second. */
+  /** Not announced to screen readers: it changes each second. */
   #text = make('span');
   #tryNow;
   /** @type {StateEvent | null} */
@@ -33,7 +32,7 @@ export class Status {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
 
-  /** @param {() => void} now somebody does not want to wait */
+  /** @param {() => void} now reconnects at once */
   constructor(now) {
     this.#tryNow = button('link', translate('tryNow'), now);
     this.#text.ariaHidden = 'true';
@@ -93,7 +92,7 @@ export class Status {
 
   /** @param {string} text @param {boolean} mayTry */
   #say(text, mayTry) {
-    // Not the seconds: they change.
+    // Announced without the seconds, which change.
     const isLost = mayTry && this.#wasEverLive && this.#state?.reason !== 'offline';
     if (this.#line.hidden || !mayTry) announce(isLost ? translate('reconnecting') : text);
     this.#line.hidden = false;

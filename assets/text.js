@@ -1,30 +1,30 @@
-// Renders a message as nodes: code, links, bold, emphasis, names. Everything
-// else is text; nothing here makes markup. links.js finds the links.
+// Renders a message as nodes: code, links, bold, emphasis, mentions. Everything
+// else is a text node; no HTML is parsed. links.js finds the links.
 
 import { button, copy, make } from './dom.js';
 import { translate } from './language.js';
 import { linkAt } from './links.js';
 
-/** Unambiguous, so that each text is read once: white space before a word, or around none. */
+/** Unambiguous, so that matching is linear: white space before a word, or around none. */
 const FENCE = /```[^\S\n]*(?:([\w+#-]+)[^\S\n]*)?\n([\s\S]*?)\n?```/g;
 
-/** In their order: code, the scheme of a link, bold, emphasis, the at sign of a name. */
+/** In this order: code, the scheme of a link, bold, emphasis, the at sign of a mention. */
 const INLINE = /`([^\x60\n]+)`|(?<![A-Za-z0-9_+])(https?:\/\/)|\*\*(?=\S)([^*\n]+)(?<=\S)\*\*|(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]+)(?<=\S)_(?![\p{L}\p{N}_])|(@)/giu;
 
-/** At most this many at signs of a text are looked at. */
+/** The most at signs that are checked per text. */
 const MAX_NAMED = 50;
 /** A name of 32 characters, each with the marks that the server allows, decomposed. */
 const MAX_WRITTEN = 320;
-/** A letter of a script that separates its words. */
+/** A letter of a script that separates words. */
 const BEGINS = /^(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]/u;
 const ENDS = /(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]$/u;
 
-/** @typedef {{names: Iterable<string>, me: string}} People whose names may be meant */
+/** @typedef {{names: Iterable<string>, me: string}} MentionContext whose names may be mentioned */
 
-/** @param {string} text @param {People} people */
+/** @param {string} text @param {MentionContext} people */
 export function render(text, people) {
   const nodes = new DocumentFragment();
-  // Longest first: Ann is not meant by @Anna.
+  // Longest first: @Anna does not mention Ann.
   const names = [...new Set([people.me, ...people.names])].filter(Boolean).sort((a, b) => b.length - a.length);
   let from = 0;
   for (const match of text.matchAll(FENCE)) {
@@ -43,7 +43,7 @@ function fenced(code, kind) {
     if (await copy(code)) done.textContent = translate('copied');
   });
   const body = make('pre', '', make('code', '', code));
-  // It scrolls sideways, so a keyboard must reach it.
+  // It scrolls horizontally, so it must be reachable by keyboard.
   body.tabIndex = 0;
   body.setAttribute('aria-label', kind || 'code');
   body.role = 'group';
@@ -94,11 +94,11 @@ function marked(tag, text, names, me) {
   return node;
 }
 
-/** @param {string} address as it is written @param {URL} url */
+/** @param {string} address as written @param {URL} url */
 function linkTo(address, url) {
   const link = make('a', '', address);
   link.href = url.href;
-  // An international host name also in the form that browsers connect to.
+  // Shows an international host name also in its ASCII form.
   if (!address.toLowerCase().includes(url.hostname)) link.title = url.href;
   link.target = '_blank';
   link.rel = 'noopener noreferrer nofollow ugc';
@@ -106,10 +106,10 @@ function linkTo(address, url) {
 }
 
 /**
- * Which of the names stands at `at`, in any normalization form. Scripts that do
- * not separate words need no border.
+ * The name at `at`, in any normalization form. In scripts that do not separate
+ * words no word boundary is required.
  * @param {string} text @param {number} at @param {string[]} names
- * @returns {{name: string, length: number} | undefined} `length`: as it is written
+ * @returns {{name: string, length: number} | undefined} `length`: as written
  */
 function nameAt(text, at, names) {
   if (/[A-Za-z0-9_.]/.test(text[at - 2] ?? '')) return undefined;
@@ -123,7 +123,7 @@ function nameAt(text, at, names) {
   return undefined;
 }
 
-/** How long a name at the beginning of a text is, as it is written there; 0 if it is not there. @param {string} text @param {string} name */
+/** The length of a name at the start of a text, as written; 0 if it is not there. @param {string} text @param {string} name */
 function lengthOf(text, name) {
   const wanted = name.toLowerCase();
   const most = Math.min(text.length, name.normalize('NFD').length);
@@ -133,7 +133,7 @@ function lengthOf(text, name) {
   return 0;
 }
 
-/** Whether a text means `name`, and not a longer one of the others. @param {string} text @param {string} name @param {string[]} others */
+/** Whether a text mentions `name`, and not a longer one of the others. @param {string} text @param {string} name @param {string[]} others */
 export function mentions(text, name, others) {
   let at = name ? text.indexOf('@') : -1;
   if (at < 0) return false;

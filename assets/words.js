@@ -1,4 +1,4 @@
-// Every word that the page says, in each of its languages.
+// The texts of the page in each language.
 
 export const en = {
   skip: 'Skip to the message box',

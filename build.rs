@@ -1,5 +1,5 @@
-//! Makes the chat page ready to be sent: every file of `assets/` under a hash,
-//! with what it is and its compressed forms, as tables for `src/http/page/`.
+//! Prepares the chat page: every file of `assets/` with its hash and compressed
+//! encodings, as tables for `src/http/page/`.
 
 use std::env;
 use std::error::Error;
@@ -10,15 +10,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-#[path = "src/http/page/content_type.rs"]
-mod content_type;
-#[path = "src/http/page/marks.rs"]
-mod marks;
+#[path = "src/http/page/template.rs"]
+mod template;
 
-use content_type::content_type;
-use marks::{Place, place};
+use template::{PagePath, fill_in};
 
-/// Brotli's best, and the window it needs for files of this size.
+/// The best quality, and a window of the size of these files.
 const BROTLI: (i32, i32) = (11, 20);
 
 struct File {
@@ -36,8 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .position(|file| file.path == "index.html")
         .ok_or("assets/index.html is missing")?;
     let index = String::from_utf8(files.remove(index).bytes)?;
-    if place(&index, Place::Home, "").contains("{{") {
-        return Err("assets/index.html has a mark that nothing fills in".into());
+    if fill_in(&index, PagePath::Home, "").contains("{{") {
+        return Err("assets/index.html has an unknown placeholder".into());
     }
     for file in &mut files {
         file.bytes = without_comments(&file.path, &file.bytes)?;
@@ -49,12 +46,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let mut tables =
-        format!("/// Of all files together.\npub(super) const VERSION: &str = {version:?};\n");
-    for (name, at) in [("HOME", Place::Home), ("ROOM", Place::Room)] {
+    let mut tables = format!(
+        "/// A hash of all files together.\npub(super) const VERSION: &str = {version:?};\n"
+    );
+    for (name, at) in [("HOME", PagePath::Home), ("ROOM", PagePath::Room)] {
         let file = File {
             path: format!("{}.html", name.to_lowercase()),
-            bytes: place(&index, at, &version).into_bytes(),
+            bytes: fill_in(&index, at, &version).into_bytes(),
         };
         let entry = embed(&out, &file)?;
         writeln!(tables, "pub(super) static {name}: Embedded = {entry};")?;
@@ -68,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All files below a folder, but hidden ones.
+/// All files below a folder, except hidden ones.
 fn read_folder(folder: &Path, below: &str) -> Result<Vec<File>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -93,9 +91,8 @@ fn read_folder(folder: &Path, below: &str) -> Result<Vec<File>, Box<dyn Error>> 
     Ok(files)
 }
 
-/// Comments are for those who write the page, not for those who load it: they
-/// are a fifth of it. Only lines that are nothing else are left out, so that
-/// nothing has to be parsed.
+/// Removes comments, which are a fifth of these files. Only lines of nothing but
+/// a comment are removed, so that no parser is needed.
 fn without_comments(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let is_script = path.ends_with(".js");
     if !is_script && !path.ends_with(".css") {
@@ -124,7 +121,7 @@ fn without_comments(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>>
     Ok(kept.into_bytes())
 }
 
-/// Writes a file and its compressed forms; gives the Rust that embeds them.
+/// Writes a file and its compressed encodings; returns the Rust that embeds them.
 fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
     let tag = hash([file.path.as_bytes(), &file.bytes]);
     let mut forms = Vec::new();
@@ -147,16 +144,12 @@ fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
         });
     }
     Ok(format!(
-        "Embedded {{ path: {:?}, content_type: {:?}, tag: {tag:?}, plain: {}, gzip: {}, brotli: {} }}",
-        file.path,
-        content_type(&file.path),
-        forms[0],
-        forms[1],
-        forms[2],
+        "Embedded {{ path: {:?}, tag: {tag:?}, plain: {}, gzip: {}, brotli: {} }}",
+        file.path, forms[0], forms[1], forms[2],
     ))
 }
 
-/// A form that saves nothing is not kept.
+/// `None` for an encoding that saves nothing.
 fn smaller(form: Vec<u8>, plain: &[u8]) -> Option<Vec<u8>> {
     (form.len() < plain.len()).then_some(form)
 }

@@ -1,7 +1,8 @@
-//! What the server uses: one plain struct, each default a documented constant.
+//! The server's configuration: one plain struct, each default a documented
+//! constant.
 //!
-//! It is checked once, at the start, by [`Config::check`]; nothing checks it
-//! again. What a person types, and how, is not known here: see `cli::serve`.
+//! [`Config::check`] validates it once, at the start. The command line is not
+//! known here: see `cli::serve`.
 
 mod access;
 mod block;
@@ -31,18 +32,19 @@ pub use self::limits::{
     MIN_REPLAY_RATE, Rate, SMALL_HEAD_BYTES,
 };
 
-/// Where the server listens: this machine only, until somebody asks for more.
+/// The listening address: this machine only, by default.
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-/// Messages of history a room.
+/// Messages of history per room.
 pub const DEFAULT_HISTORY: usize = 1000;
-/// Bytes of history a room: most of 1,000 messages of the largest size.
+/// Bytes of history per room: most of 1,000 messages of the largest size.
 pub const DEFAULT_HISTORY_BYTES: usize = 4 << 20;
-/// Bytes of history over all rooms: 64 rooms that are full.
+/// Bytes of history over all rooms: 64 full rooms.
 pub const DEFAULT_HISTORY_BUDGET: usize = 256 << 20;
-/// Silence after which a stream gets a ping. Below every proxy's idle limit that is common.
+/// The silence after which a stream gets a ping: below the idle timeout of common
+/// proxies.
 pub const DEFAULT_PING: Duration = Duration::from_secs(15);
-/// How long a client waits before it comes back; drawn for each connection from this range.
+/// The time after which clients reconnect, drawn for each connection from this range.
 pub const DEFAULT_RETRY: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(5);
 /// Bytes of a message's text.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 4096;
@@ -52,53 +54,53 @@ pub const DEFAULT_ROOM: &str = "lobby";
 pub const DEFAULT_MAX_ROOMS: usize = 10_000;
 /// How long a room without readers and new messages is kept.
 pub const DEFAULT_ROOM_IDLE: Duration = Duration::from_secs(3600);
-/// How long a shutdown may take.
+/// The longest time of a shutdown.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// Bytes of log lines that wait for standard error: some 20,000 lines of the
-/// access log, which is a pause of a second at a rate that two cores can serve.
+/// access log, a pause of a second at the rate of two cores.
 pub const DEFAULT_LOG_QUEUE: usize = 4 << 20;
-/// The smallest queue of log lines: a few of the longest that a request can
+/// The smallest queue of log lines: a few of the longest lines that a request can
 /// cause.
 pub const MIN_LOG_QUEUE: usize = 16 << 10;
-/// How long the end of the process may wait for log lines to be written.
+/// How long the end of the process waits for log lines to be written.
 pub const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// The same when a second signal ends it at once.
 pub const LOG_FLUSH_INTERRUPTED: Duration = Duration::from_millis(100);
 
-/// Most events that may be let wait for a worker.
+/// The largest [`Config::fanout_queue`].
 pub const MAX_FANOUT_QUEUE: usize = 1 << 20;
-/// The default of [`Config::fanout_queue`]: four seconds of a thousand messages a
-/// second.
+/// The default of [`Config::fanout_queue`]: four seconds at a thousand messages
+/// per second.
 pub const DEFAULT_FANOUT_QUEUE: usize = 4096;
 
 /// The default of [`Config::fanout_large`].
 pub const DEFAULT_FANOUT_LARGE: usize = 4 << 20;
 
-/// Most threads that write to readers.
+/// The largest [`Config::workers`].
 pub const MAX_WORKERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-/// Threads that write to readers: one for each core that this process may use.
+/// The default of [`Config::workers`]: one for each core of this process.
 pub fn default_workers() -> NonZeroUsize {
     std::thread::available_parallelism()
         .unwrap_or(NonZeroUsize::MIN)
         .min(MAX_WORKERS)
 }
 
-/// Everything that a server can be told.
+/// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
+    /// The listening addresses; port 0 takes a free one.
     pub listen: Vec<Endpoint>,
-    /// Most messages of history a room; 0 keeps none.
+    /// Most messages of history per room; 0 keeps none.
     pub history: usize,
-    /// Most bytes of history a room.
+    /// Most bytes of history per room.
     pub history_bytes: usize,
     /// Most bytes of history over all rooms.
     pub history_budget: usize,
-    /// Silence after which a stream gets a ping.
+    /// The silence after which a stream gets a ping.
     pub ping: Duration,
-    /// The range that each stream's `retry` is drawn from.
+    /// The range of each stream's `retry`.
     pub retry: RangeInclusive<Duration>,
     /// Most bytes of a message's text.
     pub max_message_bytes: usize,
@@ -108,29 +110,29 @@ pub struct Config {
     pub max_rooms: usize,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
-    /// Whether `GET /rooms` tells the rooms' names.
+    /// Whether `GET /rooms` lists the rooms' names.
     pub list_rooms: bool,
     /// Whether `send.php` and `sse.php` answer.
     pub demo: bool,
-    /// A folder whose files are served in place of the embedded page.
+    /// A folder of files that replace the embedded page.
     pub assets_dir: Option<PathBuf>,
-    /// How long a shutdown may take.
+    /// The longest time of a shutdown.
     pub grace: Duration,
     /// Threads that write to readers.
     pub workers: NonZeroUsize,
     /// Events that may wait for a worker before its readers go back to history.
-    /// It is rounded up to a power of two.
+    /// Rounded up to a power of two.
     pub fanout_queue: usize,
-    /// Bytes of messages over 8 KiB that may wait for a worker. Beyond it they are
-    /// read from history.
+    /// Bytes of messages over 8 KiB that may wait for a worker; messages beyond
+    /// it are read from history.
     pub fanout_large: usize,
-    /// Where `GET /metrics` is answered, if anywhere; port 0 takes a free one.
+    /// The address of `GET /metrics`, if any; port 0 takes a free one.
     pub metrics: Option<Endpoint>,
-    /// Whether each request is a line in the log.
+    /// Whether requests are logged.
     pub access_log: bool,
-    /// What is given away at the most.
+    /// Limits of connections, rates, bytes and time.
     pub limits: Limits,
-    /// Who may ask, and whom the server believes.
+    /// Trusted proxies, allowed hosts and origins.
     pub access: Access,
 }
 
@@ -180,7 +182,7 @@ impl fmt::Display for BadSetting {
 impl std::error::Error for BadSetting {}
 
 impl Config {
-    /// Checks what can be checked without the rest of the program.
+    /// Checks all settings but those whose types are of other modules.
     ///
     /// # Errors
     ///
@@ -237,8 +239,8 @@ impl Config {
         }
     }
 
-    /// Most bytes of a request's body: if nothing else is asked for, the largest
-    /// message with every byte escaped as `\uXXXX`, and 4 KiB for the rest.
+    /// Most bytes of a request's body. By default the largest message with every
+    /// byte escaped as `\uXXXX`, and 4 KiB for the rest.
     pub fn max_body_bytes(&self) -> usize {
         self.limits
             .max_body_bytes
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_can_t_work_names_its_flag() {
+    fn an_invalid_setting_is_refused_with_its_flag() {
         let bad = |flag, spoil: fn(&mut Config)| {
             let mut config = Config::default();
             spoil(&mut config);

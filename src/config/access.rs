@@ -1,23 +1,23 @@
-//! Who may ask, and whom the server believes: proxies, hosts, origins.
+//! Which clients are trusted with what: proxies, hosts, origins.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Whose word the server takes for what.
+/// Trusted proxies, allowed hosts and allowed origins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Proxies that are believed when they say whom they ask for.
+    /// Proxies whose forwarded client addresses are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The header in which they say it.
+    /// The header that these proxies set.
     pub forwarded_header: ForwardedHeader,
-    /// Host names that the server answers to, beside those of this machine;
-    /// lower case, without a port.
+    /// Host names of the server beside those of this machine; lower case, without
+    /// a port.
     pub allowed_hosts: Vec<String>,
-    /// Names of `--listen` and `--metrics`. At its loopback addresses the server
-    /// answers to them as to `localhost`: the operator chose them, so they are no
-    /// rebound names of others. They restrict nothing at other addresses.
+    /// The names of `--listen` and `--metrics`. At its loopback addresses the
+    /// server accepts them like `localhost`: the operator chose them, so they are
+    /// not rebound. They restrict nothing at other addresses.
     pub local_names: Vec<String>,
     /// Other origins whose pages may read, write and join under a name.
     pub allowed_origins: Vec<Origin>,
@@ -26,8 +26,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Whether this is a proxy that is believed. Networks and addresses are
-    /// compared in one form: IPv4 is IPv4, however it came.
+    /// Whether `address` is a trusted proxy. An IPv4-mapped address counts as
+    /// IPv4.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let has = |network: &IpNet| network.contains(&address);
@@ -35,28 +35,28 @@ impl Access {
     }
 }
 
-/// Where a proxy says whom it asks for. One of them, since a proxy sets one,
-/// and lets through what its client put into the other.
+/// The header with the client's address. Only one is read: a proxy sets one, and
+/// passes on what its client sent in the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ForwardedHeader {
-    /// `X-Forwarded-For`, which nginx, HAProxy and Caddy write.
+    /// `X-Forwarded-For`, set by nginx, HAProxy and Caddy.
     #[default]
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
 }
 
-/// An origin as browsers send it: scheme, host and port, lower case, without
-/// the scheme's own port (HTML standard, "serialization of an origin").
+/// An origin as browsers send it: scheme, host and port in lower case, without
+/// the scheme's default port (HTML standard, "serialization of an origin").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
-/// It is not an origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidOrigin;
 
 impl Origin {
-    /// Takes an origin such as `https://example.org` or `http://localhost:3000`.
+    /// Parses an origin such as `https://example.org` or `http://localhost:3000`.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Origin {
         };
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
         let (host, port) = match authority.rsplit_once(':') {
-            // Within brackets a colon is the address's own.
+            // Colons within brackets belong to the address.
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
         };
@@ -85,7 +85,7 @@ impl Origin {
         }
     }
 
-    /// As it is sent.
+    /// The origin as browsers send it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_written_as_browsers_send_it() {
+    fn an_origin_is_normalized_as_browsers_send_it() {
         for (text, origin) in [
             ("https://Example.org", "https://example.org"),
             ("https://example.org:443", "https://example.org"),

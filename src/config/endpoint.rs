@@ -1,5 +1,5 @@
-//! Where the server listens, as an operator writes it. Names are resolved when
-//! the server binds, not here.
+//! Listening addresses as an operator writes them. Names are resolved when the
+//! server binds, not here.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,15 +12,16 @@ pub enum Endpoint {
     Address(SocketAddr),
     /// All addresses of this machine, of both families: `:8080`, `*:8080`.
     All(u16),
-    /// All addresses of a name: `localhost:8080`. Lower case, without a dot at
-    /// its end.
+    /// All addresses of a name: `localhost:8080`. Lower case, without a trailing
+    /// dot.
     Name(String, u16),
 }
 
-/// The text is none of these.
+/// The text is not an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidEndpoint {
-    /// A port alone, which other programs take for this machine or for all.
+    /// A port alone, which some programs read as loopback and others as all
+    /// addresses.
     PortAlone,
     /// Anything else.
     Other,
@@ -35,7 +36,7 @@ impl Endpoint {
         }
     }
 
-    /// The name, if it is one.
+    /// The name of [`Self::Name`].
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Name(name, _) => Some(name),
@@ -43,9 +44,8 @@ impl Endpoint {
         }
     }
 
-    /// The addresses, if no resolver is needed to know them. `localhost` and the
-    /// names below it are loopback addresses and nothing else (RFC 6761, section
-    /// 6.3), whatever a resolver would say.
+    /// The addresses, unless they need a resolver. `localhost` and names below it
+    /// are loopback addresses whatever a resolver says (RFC 6761, section 6.3).
     pub fn known_addresses(&self) -> Option<Vec<SocketAddr>> {
         let ips: [IpAddr; 2] = match self {
             Self::Address(address) => return Some(vec![*address]),
@@ -88,14 +88,14 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Digits alone: `u16` would take `+8080`, too.
+/// Digits only: `u16` accepts `+8080` as well.
 fn parse_port(text: &str) -> Option<u16> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()
 }
 
-/// Labels of letters, digits, `-` and `_`. The last one is no number: resolvers
-/// take `127.1` and `1` for addresses of IPv4.
+/// Labels of letters, digits, `-` and `_`. The last one is not a number: resolvers
+/// read `127.1` and `1` as IPv4 addresses.
 fn is_name(text: &str) -> bool {
     let is_label = |label: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_alone_is_refused_since_programs_disagree_on_it() {
+    fn a_port_alone_is_refused_as_ambiguous() {
         assert_eq!("8080".parse::<Endpoint>(), Err(InvalidEndpoint::PortAlone));
     }
 

@@ -1,5 +1,5 @@
-//! What one server gives away at the most: connections, streams, messages,
-//! bytes and time. The defaults are those of a small public server.
+//! The limits of one server: connections, streams, messages, bytes and time. The
+//! defaults suit a small public server.
 
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -8,95 +8,95 @@ use std::time::Duration;
 
 use super::block::{Block, DEFAULT_IPV6_48_FACTOR, DEFAULT_IPV6_56_FACTOR};
 
-/// Connections in all; 10,000 idle readers are a few MiB, and this many open files.
+/// Connections in all; 10,000 idle readers need a few MiB, and as many open files.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
-/// Connections of one address: a household, an office, a school behind one address.
+/// Connections per address: a household, an office or a school behind one address.
 pub const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: usize = 200;
-/// Streams of one address, which may come over the connections of a proxy.
+/// Streams per address, which may share the connections of a proxy.
 pub const DEFAULT_MAX_STREAMS_PER_ADDRESS: usize = 100;
-/// Rooms that the streams of one address are in: a page is in a few, and
-/// whoever is in all rooms that there may be keeps others from making one.
+/// Rooms that the streams of one address are in. A page is in a few; an address in
+/// every possible room would keep others from making one.
 pub const DEFAULT_MAX_ROOMS_PER_ADDRESS: usize = 1000;
-/// Streams that one address may begin.
+/// Streams that one address may open per second.
 pub const DEFAULT_STREAM_RATE: Rate = Rate::per_second(NonZeroU32::new(10).unwrap());
-/// Streams that one address may begin at once: all it has, after a restart.
+/// The burst of the same: all streams of an address, after a restart.
 pub const DEFAULT_STREAM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// How long those wait whom a full server sent away; drawn for each from this range.
+/// The time after which clients return to a full server, drawn for each from this range.
 pub const DEFAULT_BUSY_RETRY: RangeInclusive<Duration> =
     Duration::from_secs(30)..=Duration::from_secs(60);
 /// Requests of one address for history, members and the list of rooms: ten times
-/// what it may publish. Publishing and streams have rates of their own; the
-/// page, its files and probes have none.
+/// its publish rate. Publishing and streams have rates of their own; the page, its
+/// files and probes have none.
 pub const DEFAULT_REQUEST_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwrap());
-/// Such requests of one address at once: an office of 200 after a restart, with
-/// the history of a few rooms for each.
+/// The burst of the same: an office of 200 after a restart, each with the history
+/// of a few rooms.
 pub const DEFAULT_REQUEST_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
-/// Members over all rooms; a stream of several rooms is one in each.
+/// Members over all rooms; a stream of several rooms counts in each.
 pub const DEFAULT_MAX_MEMBERS: usize = 100_000;
-/// Bytes per second that the presence of one room may cost, once for each of its
-/// readers: a change about every second with 10,000 readers.
+/// Bytes per second of presence per room, summed over its readers: about one
+/// change per second with 10,000 readers.
 pub const DEFAULT_PRESENCE_RATE: usize = 1 << 20;
-/// The same for the presence of all rooms together.
+/// The same over all rooms.
 pub const DEFAULT_PRESENCE_RATE_TOTAL: usize = 8 << 20;
-/// Messages that one address may say.
+/// Messages that one address may publish.
 pub const DEFAULT_PUBLISH_RATE: Rate = Rate::per_second(NonZeroU32::new(5).unwrap());
-/// Messages that one address may say at once: an outbox after a tunnel.
+/// The burst of the same: an outbox after a tunnel.
 pub const DEFAULT_PUBLISH_BURST: NonZeroU32 = NonZeroU32::new(60).unwrap();
-/// Messages that may be said in one room: more than anybody can read.
+/// Messages that may be published in one room: more than people can read.
 pub const DEFAULT_ROOM_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwrap());
-/// Messages that may be said in one room at once.
+/// The burst of the same.
 pub const DEFAULT_ROOM_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// Bytes a second of replay that one address may draw: 20 addresses fill a line
-/// of 320 Mbit/s, and a full room takes 2 s.
+/// Bytes of replay per second and address: 20 addresses fill a line of 320 Mbit/s,
+/// and a full room takes 2 s.
 pub const DEFAULT_REPLAY_RATE: NonZeroUsize = NonZeroUsize::new(2 << 20).unwrap();
-/// Bytes of replay that one address may draw at once: eight full rooms, or 32 KiB
-/// for each of 1,000 readers that come back together.
+/// The burst of the same: eight full rooms, or 32 KiB for each of 1,000 readers
+/// that reconnect together.
 pub const DEFAULT_REPLAY_BURST: usize = 32 << 20;
-/// Bytes a second below which no replay would ever end.
+/// The slowest replay rate; a slower replay might never catch up.
 pub const MIN_REPLAY_RATE: usize = 1024;
-/// Bytes of a request's head. The longest URL that the protocol allows fits:
-/// `/events` with 100 rooms of 64 characters, each 12 bytes percent-encoded, is
-/// 77,400 bytes. The rest is for the other fields.
+/// Bytes of a request's head. The longest URL of the protocol fits: `/events` with
+/// 100 rooms of 64 characters, each 12 bytes percent-encoded, is 77,400 bytes. The
+/// rest is for the other fields.
 pub const DEFAULT_MAX_HEAD_BYTES: usize = 80 * 1024;
-/// Bytes of a head that every connection may have: every browser's, with room
-/// for the cookies of others. What is above comes out of the head budget.
+/// Bytes of a head that every connection may have: any browser's, with room for
+/// cookies of other sites on the host. More is drawn from the head budget.
 pub const SMALL_HEAD_BYTES: usize = 16 * 1024;
-/// Bytes of all heads together above [`SMALL_HEAD_BYTES`] each: 128 of the
-/// largest at one time.
+/// Bytes of all heads together above [`SMALL_HEAD_BYTES`] each: 128 of the largest
+/// at one time.
 pub const DEFAULT_HEAD_BUDGET: usize = 8 << 20;
-/// How many addresses it takes to use up the head budget.
+/// The number of addresses that can use up the head budget.
 const HEAD_SHARES: usize = 8;
-/// What hyper can read a head with at the least.
+/// The smallest buffer in which hyper reads a head.
 pub const MIN_HEAD_BYTES: usize = 8 * 1024;
-/// How long a new connection may say nothing.
+/// The timeout of a new connection's first byte.
 pub const DEFAULT_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request's head may take from its first byte on.
+/// The timeout of a request's head, from its first byte.
 pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request's body may take.
+/// The timeout of a request's body.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an answer that is no stream may take to be taken.
+/// The timeout of a client that takes a response, streams excepted.
 pub const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection may wait for its next request.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of what is sent to it.
+/// How long a client may take no bytes that are sent to it.
 pub const DEFAULT_STALL: Duration = Duration::from_secs(30);
-/// Bytes that the kernel keeps for one client that reads slowly; it doubles
-/// them for its own needs (socket(7)).
+/// The kernel's send buffer per connection, for slow clients; the kernel doubles
+/// it for its own needs (socket(7)).
 pub const DEFAULT_SEND_BUFFER: usize = 64 * 1024;
 /// Connections that wait to be accepted.
 pub const DEFAULT_ACCEPT_QUEUE: u32 = 4096;
 
-/// So many in so much time.
+/// A number of events per time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number.
     pub count: NonZeroU32,
-    /// In how long.
+    /// The time.
     pub per: Duration,
 }
 
 impl Rate {
-    /// So many a second.
+    /// At most `count` per second.
     pub const fn per_second(count: NonZeroU32) -> Self {
         Self {
             count,
@@ -105,80 +105,78 @@ impl Rate {
     }
 }
 
-/// What bounds everybody who is not this machine, and everybody together.
+/// The limits by address, which exempt this machine by default, and the limits
+/// over all clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Most connections in all.
     pub max_connections: usize,
     /// Most connections of one address (of IPv6, one /64).
     pub max_connections_per_address: usize,
-    /// How many times an address's share a /56 of IPv6 gets of every limit by
+    /// The share of an IPv6 /56, in multiples of an address's, for every limit by
     /// address.
     pub ipv6_56_factor: NonZeroU32,
     /// The same for a /48.
     pub ipv6_48_factor: NonZeroU32,
-    /// Most streams of one address.
+    /// Most streams per address.
     pub max_streams_per_address: usize,
-    /// Most rooms that the streams of one address are in, each counted as often
-    /// as a stream is in it.
+    /// Most rooms of the streams of one address, each counted once per stream.
     pub max_rooms_per_address: usize,
-    /// Requests of one address that neither publish nor open a stream; `None` for
-    /// any number.
+    /// Requests per address that neither publish nor open a stream; `None` without
+    /// limit.
     pub request_rate: Option<Rate>,
-    /// How many of them at once.
+    /// The burst of the same.
     pub request_burst: NonZeroU32,
-    /// Streams that one address may begin; `None` for any number.
+    /// Streams that one address may open; `None` without limit.
     pub stream_rate: Option<Rate>,
-    /// How many of them at once.
+    /// The burst of the same.
     pub stream_burst: NonZeroU32,
-    /// The range that the `retry` of a stream is drawn from that finds the
-    /// server full.
+    /// The range of the `retry` of streams that find the server full.
     pub busy_retry: RangeInclusive<Duration>,
     /// Most members over all rooms.
     pub max_members: usize,
-    /// Bytes per second that the presence of one room may cost over all readers.
+    /// Bytes per second of presence per room, summed over its readers.
     pub presence_rate: usize,
-    /// Bytes per second that the presence of all rooms may cost over all readers.
+    /// The same over all rooms.
     pub presence_rate_total: usize,
-    /// Messages that one address may say; `None` for any number.
+    /// Messages that one address may publish; `None` without limit.
     pub publish_rate: Option<Rate>,
-    /// How many of them at once.
+    /// The burst of the same.
     pub publish_burst: NonZeroU32,
-    /// Messages that may be said in one room; `None` for any number.
+    /// Messages that may be published in one room; `None` without limit.
     pub room_rate: Option<Rate>,
-    /// How many of them at once.
+    /// The burst of the same.
     pub room_burst: NonZeroU32,
-    /// Bytes a second of replay that one address may draw, history pages
-    /// included; `None` for any number.
+    /// Bytes of replay per second and address, history pages included; `None`
+    /// without limit.
     pub replay_rate: Option<NonZeroUsize>,
-    /// How many of them at once.
+    /// The burst of the same.
     pub replay_burst: usize,
-    /// Whether what is counted for each address is counted for clients on
-    /// this machine, too.
+    /// Whether the limits by address apply to clients on this machine.
     pub limit_loopback: bool,
     /// Most bytes of a request's head.
     pub max_head_bytes: usize,
-    /// Most bytes of all heads together, of each what is above
+    /// Most bytes of all heads together, of each the part above
     /// [`SMALL_HEAD_BYTES`].
     pub head_budget: usize,
     /// Most bytes of a request's body; `None` for what the largest message needs.
     pub max_body_bytes: Option<usize>,
-    /// How long a new connection may say nothing.
+    /// The timeout of a new connection's first byte.
     pub first_byte_timeout: Duration,
-    /// How long a request's head may take from its first byte on.
+    /// The timeout of a request's head, from its first byte.
     pub head_timeout: Duration,
-    /// How long a request's body may take.
+    /// The timeout of a request's body.
     pub body_timeout: Duration,
-    /// How long an answer that is no stream may take to be taken.
+    /// The timeout of a client that takes a response, streams excepted.
     pub answer_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
-    /// How long a client may take nothing of what is sent to it, before its
-    /// connection ends.
+    /// How long a client may take no bytes that are sent to it before its
+    /// connection closes.
     pub stall: Duration,
-    /// Bytes that the kernel keeps for one client; 0 leaves it to the kernel.
+    /// The kernel's send buffer per connection; 0 for the system's default.
     pub send_buffer: usize,
-    /// Connections that wait to be accepted; the kernel may hold it to less.
+    /// Connections that wait to be accepted; the kernel may lower it.
     pub accept_queue: u32,
 }
 
@@ -222,12 +220,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Whether what is counted for each address is counted for this one.
+    /// Whether the limits by address apply to `address`.
     pub fn concerns(&self, address: IpAddr) -> bool {
         self.limit_loopback || !address.is_loopback()
     }
 
-    /// How many times an address's share a block of addresses gets.
+    /// The factor of a block of addresses.
     pub fn factor_of(&self, block: Block) -> NonZeroU32 {
         match block {
             Block::Address => NonZeroU32::MIN,
@@ -236,18 +234,18 @@ impl Limits {
         }
     }
 
-    /// What a block of addresses gets where one address gets `most`.
+    /// The limit of a block of addresses where one address has `most`.
     pub fn of_block(&self, block: Block, most: usize) -> usize {
         most.saturating_mul(self.factor_of(block).get() as usize)
     }
 
-    /// How much of [`Self::head_budget`] one address may draw: room for eight
-    /// addresses, and for one whole head at the least.
+    /// The part of [`Self::head_budget`] that one address may draw: an eighth, and
+    /// at least one whole head.
     pub fn head_share(&self) -> usize {
         (self.head_budget / HEAD_SHARES).max(self.max_head_bytes)
     }
 
-    /// Every setting with whether a server can run with it, and what would be right.
+    /// The flag of every limit, whether its value is valid, and what would be.
     pub(super) fn checks(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
         let at_least_one = [
             ("--max-connections", self.max_connections),
@@ -309,7 +307,7 @@ impl Limits {
     }
 
     fn head_checks(&self) -> [(&'static str, bool, &'static str); 2] {
-        // With less, a head that is allowed could never be read.
+        // With less, an allowed head could never be read.
         let of_one_head = self.max_head_bytes.saturating_sub(SMALL_HEAD_BYTES);
         [
             (
@@ -341,7 +339,7 @@ impl Limits {
         ]
     }
 
-    /// A wider block gets no less than one that it holds.
+    /// A block gets no less than a narrower one.
     fn factor_check(&self) -> (&'static str, bool, &'static str) {
         (
             "--ipv6-48-factor",
@@ -356,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_that_can_t_work_names_its_flag() {
+    fn an_invalid_limit_is_refused_with_its_flag() {
         let bad = |flag, spoil: fn(&mut Limits)| {
             let mut limits = Limits::default();
             assert!(limits.checks().all(|(_, holds, _)| holds));
@@ -427,7 +425,7 @@ mod tests {
             limits.checks().all(|(_, holds, _)| holds)
         };
         assert!(holds(64 * 1024, 80 * 1024) && !holds(64 * 1024, 80 * 1024 + 1));
-        // Small heads need none.
+        // Small heads need no budget.
         assert!(holds(0, SMALL_HEAD_BYTES) && holds(0, MIN_HEAD_BYTES));
     }
 
@@ -444,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_limited_only_when_asked() {
+    fn this_machine_is_limited_on_request() {
         let mut limits = Limits::default();
         let (here, there) = ("127.9.9.9".parse().unwrap(), "192.0.2.1".parse().unwrap());
         assert!(!limits.concerns(here) && limits.concerns(there));

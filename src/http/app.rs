@@ -1,48 +1,46 @@
-//! What all requests share. There is one of it a server, and nothing global,
-//! so two servers can run in one process.
+//! The state that all requests share: one per server and nothing global, so that
+//! two servers can run in one process.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Once};
 
 use super::counts::Counts;
 use super::draining::Draining;
-use super::guard::{Admission, Origins, Rates, Replays};
-use super::page::{Page, Settings};
-use super::room_pages::RoomPages;
+use super::guard::{Admission, Origins, Rates, ReplayBudgets};
+use super::page::{ChatPage, PageSettings};
+use super::room_list::RoomListCache;
 use crate::chat::{Hub, HubLimits};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
 
-/// One server's state.
+/// The state of one server.
 #[derive(Debug)]
 pub struct App {
-    /// What it was told at its start.
+    /// The settings.
     pub config: Arc<Config>,
-    /// Its rooms.
+    /// The rooms.
     pub hub: Arc<Hub>,
     /// The room of `/`, `send.php` and `sse.php`.
     pub default_room: RoomName,
-    /// Whether it is shutting down.
+    /// The state of the drain.
     pub draining: Draining,
-    /// How many readers were closed because they took nothing for the time of
-    /// `--stall`.
+    /// The readers that were closed because they took no bytes for `--stall`.
     pub stalled: AtomicU64,
-    /// Who is here.
+    /// The limits on connections and streams.
     pub admission: Arc<Admission>,
     pub(super) rates: Rates,
-    pub(super) replays: Replays,
-    /// The operator was told of a proxy that does not say whom it asks for, or
-    /// is not believed.
-    pub(super) mistaken_proxy: Once,
+    pub(super) replays: ReplayBudgets,
+    /// Whether the log has the warning about a misconfigured proxy.
+    pub(super) proxy_warning: Once,
     pub(super) origins: Origins,
-    /// What is counted of its requests.
+    /// Counters of requests.
     pub counts: Counts,
-    pub(super) page: Page,
-    pub(super) room_pages: RoomPages,
+    pub(super) page: ChatPage,
+    pub(super) room_list: RoomListCache,
 }
 
 impl App {
-    /// A server's state from its settings.
+    /// Makes the state of a server with these settings.
     ///
     /// # Errors
     ///
@@ -71,12 +69,12 @@ impl App {
             channel_slots: config.fanout_queue,
             channel_large: config.fanout_large,
         });
-        let settings = Settings {
+        let settings = PageSettings {
             default_room: default_room.as_str(),
             max_message_bytes: config.max_message_bytes,
         };
         let page =
-            Page::new(config.assets_dir.as_deref(), settings).map_err(|error| BadSetting {
+            ChatPage::new(config.assets_dir.as_deref(), settings).map_err(|error| BadSetting {
                 flag: "--assets-dir",
                 why: format!("can't read index.html in it: {error}").into(),
             })?;
@@ -84,10 +82,10 @@ impl App {
             page,
             admission: Admission::new(config.limits.clone()),
             rates: Rates::new(&config.limits),
-            replays: Replays::new(&config.limits),
-            mistaken_proxy: Once::new(),
+            replays: ReplayBudgets::new(&config.limits),
+            proxy_warning: Once::new(),
             origins: Origins::new(&config.access),
-            room_pages: RoomPages::default(),
+            room_list: RoomListCache::default(),
             draining: Draining::default(),
             stalled: AtomicU64::new(0),
             counts: Counts::default(),
@@ -98,7 +96,7 @@ impl App {
     }
 
     /// Each rate (`publish`, `room`, `stream`, `request`) with how often it
-    /// refused something.
+    /// refused a request.
     pub fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.rates.limited()
     }

@@ -1,5 +1,5 @@
-//! Refusals of a request's head that hyper can't read: problem details like
-//! every refusal, but written here to the last byte, since hyper writes none.
+//! Refusals of a request head that hyper can't read. hyper answers no such
+//! request, so the whole response is encoded here, as problem details.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -12,28 +12,27 @@ use super::body::Body;
 use super::code::Code;
 use super::problem::Problem;
 
-/// When a request with a large head is worth another try: such heads are read
-/// within seconds.
+/// `Retry-After` when the head budget is used up: heads are read within seconds.
 const HEADS_ARE_READ: Duration = Duration::from_secs(2);
-/// The number of header fields that hyper and httparse read at most.
+/// The number of header fields that hyper and httparse accept.
 pub const MAX_HEADER_FIELDS: usize = 100;
 
 /// Why a request's head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadHead {
-    /// It is not HTTP/1. The detail says what is wrong.
+    /// Not HTTP/1; the detail says why.
     Malformed(&'static str),
-    /// Its target is longer than a head may be, or than a URI can be.
+    /// The target is longer than `--max-head-bytes`, or than a URI can be.
     UriTooLong,
-    /// It has more bytes, or more header fields, than the server takes.
+    /// More bytes than `--max-head-bytes`, or more than [`MAX_HEADER_FIELDS`].
     TooLarge,
-    /// It is large, and the memory for large heads is used up.
+    /// A large head, and the head budget is used up.
     NoMemory,
 }
 
 impl BadHead {
-    /// Counts the refusal and returns the whole response, which is the last of
-    /// its connection. HEAD gets no body.
+    /// Counts the refusal and returns the whole response, after which the
+    /// connection closes. A HEAD request gets no body.
     pub fn respond(self, app: &App, is_head: bool) -> Vec<u8> {
         let problem = self.problem(app.config.limits.max_head_bytes);
         app.counts.refuse(problem.code());
@@ -51,7 +50,7 @@ impl BadHead {
             )),
             Self::NoMemory => Code::TooManyLargeHeads
                 .because(
-                    "too many requests with a large head at once; send it again in a moment, or \
+                    "too many requests with large heads at once; retry in a moment, or \
                      ask for fewer rooms",
                 )
                 .retry_after(HEADS_ARE_READ),
@@ -61,7 +60,7 @@ impl BadHead {
 
 fn encode(mut response: Response<Body>, is_head: bool) -> Vec<u8> {
     let Body::Whole(body) = std::mem::replace(response.body_mut(), Body::Whole("".into())) else {
-        unreachable!("a problem is whole")
+        unreachable!("a problem has a whole body")
     };
     let date = httpdate::fmt_http_date(SystemTime::now());
     let headers = response.headers_mut();
@@ -70,10 +69,10 @@ fn encode(mut response: Response<Body>, is_head: bool) -> Vec<u8> {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(DATE, HeaderValue::from_str(&date).expect("a date is ASCII"));
     let mut head = String::new();
-    // A `String` takes everything.
+    // Writing into a `String` never fails.
     let _ = write!(head, "HTTP/1.1 {}\r\n", response.status());
     for (name, value) in response.headers() {
-        let value = value.to_str().expect("it was made here, of ASCII");
+        let value = value.to_str().expect("set above, in ASCII");
         let _ = write!(head, "{name}: {value}\r\n");
     }
     head.push_str("\r\n");

@@ -1,5 +1,5 @@
-//! The body of a response: whole, or messages in pieces; the event stream that
-//! a response may have in place of one; and the most common responses.
+//! Response bodies: bytes at hand, or a history page encoded piece by piece; and
+//! the most common responses.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,66 +11,36 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::guard::RequestPermit;
-use super::handoff::StreamHandoff;
-use super::messages::Messages;
+use super::history_body::{HistoryBody, PIECE_BYTES};
 
-/// How much of a body is copied for one client at a time. What is larger and
-/// shared, such as one event, may come whole.
-pub const PIECE_BYTES: usize = 8 * 1024;
-
-/// What answers a request, beside the head of the response.
-#[derive(Debug)]
-pub enum Reply {
-    /// A body, for hyper to send.
-    Body(Body),
-    /// An event stream, for the server to give a transport.
-    Stream(Box<StreamHandoff>),
-}
-
-/// What a response carries.
+/// The body of a response.
 #[derive(Debug)]
 pub enum Body {
-    /// Bytes that may be shared by many responses; what was not taken yet.
+    /// Bytes, perhaps shared by many responses; the part not sent yet.
     Whole(Bytes),
-    /// The same, of which a client may take its time, with the place of its
-    /// request. Boxed, so that small answers cost no more for it.
-    Held(Box<Held>),
-    /// A page of history.
-    Messages(Box<Messages>),
+    /// The same with its request permit, which is held until the client has
+    /// taken the bytes. Boxed, so that small responses stay small.
+    Held(Box<HeldBody>),
+    /// A history page.
+    History(Box<HistoryBody>),
 }
 
-/// A body that is more than one piece, and keeps the place of its request.
+/// A body of more than one piece that holds its request permit.
 #[derive(Debug)]
-pub struct Held {
-    /// What was not taken yet.
+pub struct HeldBody {
+    /// The part not sent yet.
     bytes: Bytes,
     _permit: RequestPermit,
 }
 
-impl Reply {
-    /// Whether it is an event stream.
-    pub(super) fn is_stream(&self) -> bool {
-        matches!(self, Self::Stream(_))
-    }
-
-    /// [`Body::keep`]. Streams have places of their own.
-    pub(super) fn keep(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
-        match self {
-            Self::Body(body) => body.keep(permit),
-            Self::Stream(_) => Some(permit),
-        }
-    }
-}
-
 impl Body {
-    /// Keeps the place of a request until all of it is taken, if it has more
-    /// than one piece: those come only as the client takes them. Else gives it
-    /// back.
-    fn keep(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
+    /// Holds the permit until the whole body is sent, if it is longer than one
+    /// piece: the client decides how long that takes. Else returns the permit.
+    pub(super) fn hold(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
         match self {
-            Self::Messages(messages) => messages.keep(permit),
+            Self::History(page) => page.hold(permit),
             Self::Whole(bytes) if bytes.len() > PIECE_BYTES => {
-                *self = Self::Held(Box::new(Held {
+                *self = Self::Held(Box::new(HeldBody {
                     bytes: std::mem::take(bytes),
                     _permit: permit,
                 }));
@@ -87,9 +57,9 @@ impl From<Bytes> for Body {
     }
 }
 
-impl From<Messages> for Body {
-    fn from(messages: Messages) -> Self {
-        Self::Messages(Box::new(messages))
+impl From<HistoryBody> for Body {
+    fn from(page: HistoryBody) -> Self {
+        Self::History(Box::new(page))
     }
 }
 
@@ -106,8 +76,8 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Held(held) if held.bytes.is_empty() => Poll::Ready(None),
             Self::Held(held) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut held.bytes))))),
-            Self::Messages(messages) if messages.left() == 0 => Poll::Ready(None),
-            Self::Messages(messages) => Poll::Ready(Some(Ok(Frame::data(messages.next_piece())))),
+            Self::History(page) if page.left() == 0 => Poll::Ready(None),
+            Self::History(page) => Poll::Ready(Some(Ok(Frame::data(page.next_piece())))),
         }
     }
 
@@ -115,7 +85,7 @@ impl http_body::Body for Body {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Held(held) => held.bytes.is_empty(),
-            Self::Messages(messages) => messages.left() == 0,
+            Self::History(page) => page.left() == 0,
         }
     }
 
@@ -123,12 +93,12 @@ impl http_body::Body for Body {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Held(held) => SizeHint::with_exact(held.bytes.len() as u64),
-            Self::Messages(messages) => SizeHint::with_exact(messages.left() as u64),
+            Self::History(page) => SizeHint::with_exact(page.left() as u64),
         }
     }
 }
 
-/// An answer in JSON that no cache keeps.
+/// A JSON response that is not cached.
 pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -138,7 +108,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> 
     response
 }
 
-/// An answer that is an event stream, whatever is in it.
+/// The head of an event stream's response.
 pub(super) fn event_stream<B>(body: B) -> Response<B> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();

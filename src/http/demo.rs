@@ -1,5 +1,5 @@
-//! `send.php`: the original demo's way to send. Old names in, new calls out.
-//! (`sse.php` is a stream like every other: see `events`.)
+//! `send.php`, the publishing endpoint of the original demo. `sse.php` is a
+//! stream like every other: see `events`.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -13,21 +13,21 @@ use super::body::{Body, json};
 use super::format::check_content;
 use super::input::{Fields, Pairs, read_fields};
 use super::problem::Problem;
-use super::publish::say;
+use super::publish::publish_fields;
 use super::request_body::RequestBody;
 
 const SUCCESS: &[u8] = br#"{"code":0,"msg":"success"}"#;
 const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
 
 /// Publishes a message in the default room. The demo's clients know no status
-/// but 200: the body says whether it worked.
+/// but 200, so `code` in the body reports success.
 pub(super) async fn send(
     app: &App,
     client: IpAddr,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Response<Body> {
-    // HEAD is safe (RFC 9110, section 9.2.1): it answers, and says nothing.
+    // HEAD is safe (RFC 9110, section 9.2.1): it publishes nothing.
     let sent = match *request.method() {
         Method::HEAD => Ok(()),
         _ => try_send(app, client, request, body).await,
@@ -38,7 +38,7 @@ pub(super) async fn send(
     }
 }
 
-/// The answer to a request that is refused.
+/// The response to a refused request.
 pub(super) fn refuse(app: &App, problem: &Problem) -> Response<Body> {
     app.counts.refuse(problem.code());
     answer(FAIL)
@@ -63,7 +63,7 @@ async fn try_send(
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
     let headers = request.headers();
     let body = match request.method() == Method::POST && headers.contains_key(CONTENT_TYPE) {
-        true => read_fields(app, headers, body).await?,
+        true => read_fields(&app.config, headers, body).await?,
         false => {
             check_content(headers)?;
             Fields::default()
@@ -74,7 +74,7 @@ async fn try_send(
         message: query.message.or(body.message),
         client_id: query.client_id.or(body.client_id),
     };
-    say(app, client, &app.default_room, fields)?;
+    publish_fields(app, client, &app.default_room, fields)?;
     app.counts.publish_time.count(begun.elapsed());
     Ok(())
 }

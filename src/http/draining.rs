@@ -1,44 +1,71 @@
-//! Whether the server is shutting down, and how each stream learns when it is
-//! its turn to end. The server decides when; this is how the endpoints know.
+//! The state of the drain, and the health probes, `GET /healthz` and
+//! `GET /readyz`, which report it. The server starts the drain; endpoints and
+//! streams read it here.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::Response;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
-/// A shutdown, ahead or under way.
+use super::body::Body;
+use super::problem::Problem;
+
+/// The state of the drain.
 #[derive(Debug, Default)]
 pub struct Draining {
     begun: CancellationToken,
-    /// The same, for those who only look: the token takes a lock for that.
+    /// The same, lock-free: reading the token takes a lock.
     has_begun: AtomicBool,
-    /// The time over which streams end. Set before `begun`.
+    /// The time over which streams end. Set before `begun` is cancelled.
     spread: OnceLock<Duration>,
 }
 
 impl Draining {
-    /// Begins it: from now on no new request to say something is taken, and each stream ends at a
-    /// random time within `spread`.
+    /// Starts the drain: from now on publishing is refused, and each stream ends
+    /// at a random time within `spread`.
     pub fn begin(&self, spread: Duration) {
         self.spread.get_or_init(|| spread);
         self.has_begun.store(true, Ordering::Release);
         self.begun.cancel();
     }
 
-    /// Whether it has begun.
+    /// Whether the drain has begun.
     pub fn has_begun(&self) -> bool {
         self.has_begun.load(Ordering::Acquire)
     }
 
-    /// Waits until it begins.
+    /// Waits until the drain begins.
     pub async fn begins(&self) {
         self.begun.cancelled().await;
     }
 
-    /// One stream's turn to end: how long after the beginning.
+    /// Draws how long after the start of the drain one stream ends.
     pub fn draw_turn(&self) -> Duration {
         let spread = self.spread.get().copied().unwrap_or_default();
         spread.mul_f64(fastrand::f64())
+    }
+}
+
+/// `GET /healthz`
+pub(super) fn healthy() -> Response<Body> {
+    let mut response = Response::new(Body::Whole(Bytes::from_static(b"ok")));
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `GET /readyz`: refused during the drain.
+pub(super) fn ready(draining: &Draining) -> Result<Response<Body>, Problem> {
+    match draining.has_begun() {
+        true => Err(Problem::draining()),
+        false => Ok(healthy()),
     }
 }

@@ -1,5 +1,5 @@
-//! The endpoints of event streams: from a request to a `Subscription`. What is
-//! written then is in `stream`.
+//! The endpoints of event streams: from a request to a `Subscription`. Events
+//! are encoded in `stream`.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -9,59 +9,66 @@ use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Response};
 
 use super::app::App;
-use super::body::{Body, Reply, event_stream};
+use super::body::{Body, event_stream};
 use super::busy;
 use super::code::{Code, Reason};
-use super::guard::{Refused, TooFast};
+use super::guard::{RateExceeded, Refused};
 use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
+use super::reply::Reply;
 use crate::chat::{RoomList, StayGuard, SubscribeError, SubscribeOptions};
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, RoomName, UserName};
 
-/// Most messages of backlog that can be asked for by number.
+/// The most messages of `backlog`.
 const MAX_BACKLOG: usize = 500;
 
 /// `GET /rooms/{room}/events`
 pub(super) fn of_one_room(
     app: &App,
     room: RoomName,
-    asked: &Asked<'_>,
+    request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let options = asked.options(room.into(), Backlog::Last(0))?;
-    respond(app, asked, options)
+    let options = request.options(room.into(), Backlog::Last(0))?;
+    respond(app, request, options)
 }
 
 /// `GET /events?room=a&room=b`
-pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Reply>, Problem> {
-    let names = asked.query.all("room")?;
+pub(super) fn of_many_rooms(
+    app: &App,
+    request: &StreamRequest<'_>,
+) -> Result<Response<Reply>, Problem> {
+    let names = request.query.all("room")?;
     let rooms = names
         .into_iter()
         .map(RoomName::parse)
         .collect::<Result<Vec<_>, _>>()?;
     let rooms =
         RoomList::new(rooms).map_err(|error| Code::InvalidQuery.because(error.to_string()))?;
-    let options = asked.options(rooms, Backlog::Last(0))?;
-    respond(app, asked, options)
+    let options = request.options(rooms, Backlog::Last(0))?;
+    respond(app, request, options)
 }
 
-/// `GET /sse.php`: the default room, with all that was said.
-pub(super) fn of_the_demo(app: &App, asked: &Asked<'_>) -> Result<Response<Reply>, Problem> {
-    let options = asked.options(app.default_room.clone().into(), Backlog::All)?;
-    respond(app, asked, options)
+/// `GET /sse.php`: the default room with its whole history.
+pub(super) fn of_the_demo(
+    app: &App,
+    request: &StreamRequest<'_>,
+) -> Result<Response<Reply>, Problem> {
+    let options = request.options(app.default_room.clone().into(), Backlog::All)?;
+    respond(app, request, options)
 }
 
-/// What a request says about the stream it wants.
+/// The parts of a request that select a stream.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct StreamRequest<'a> {
     pub(super) client: IpAddr,
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Pairs<'a>,
 }
 
-impl Asked<'_> {
+impl StreamRequest<'_> {
     pub(super) fn options(
         &self,
         rooms: RoomList,
@@ -84,8 +91,8 @@ impl Asked<'_> {
 
     /// The header wins over the query: on a reconnect a browser sends the same
     /// URL again, and only the header is up to date. In the query the last value
-    /// wins: polyfills append theirs to the page's URL, so it is the newest.
-    /// An empty value is none (HTML standard, "last event ID string").
+    /// wins, since polyfills append theirs to the page's URL. An empty value
+    /// counts as none (HTML standard, "last event ID string").
     fn cursor(&self) -> Option<Cursor> {
         let headers = self.headers.get_all("last-event-id").iter();
         let header = headers
@@ -125,20 +132,20 @@ fn is_cursor_key(key: &[u8]) -> bool {
 
 fn respond(
     app: &App,
-    asked: &Asked<'_>,
+    request: &StreamRequest<'_>,
     options: SubscribeOptions,
 ) -> Result<Response<Reply>, Problem> {
-    if *asked.method == Method::HEAD {
-        // Takes no place, but is refused where GET is.
+    if *request.method == Method::HEAD {
+        // HEAD opens no stream, but is refused where GET is.
         app.hub.check_rooms(&options.rooms)?;
         return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
-    let permit = match app.rates.take_of_streams(asked.client) {
-        Ok(()) => app.admission.stream(asked.client, options.rooms.len()),
-        Err(TooFast { .. }) => Err(Refused::Address),
+    let permit = match app.rates.take_of_streams(request.client) {
+        Ok(()) => app.admission.stream(request.client, options.rooms.len()),
+        Err(RateExceeded { .. }) => Err(Refused::Address),
     };
     let Ok(mut permit) = permit else {
-        return Ok(busy::stream(app, asked.method, Reason::Address).map(Reply::Body));
+        return Ok(busy::stream(app, request.method, Reason::Address).map(Reply::Body));
     };
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
@@ -146,15 +153,15 @@ fn respond(
             if is_named && let Some(permit) = &mut permit {
                 subscription.guard_stay(StayGuard::holding(permit.split_rooms()));
             }
-            if let Some(budget) = app.replays.of(asked.client, Instant::now()) {
+            if let Some(budget) = app.replays.of(request.client, Instant::now()) {
                 subscription.pace(budget);
             }
-            let stream = StreamHandoff::new(app, subscription, permit);
+            let stream = StreamHandoff::new(&app.config, subscription, permit);
             Ok(event_stream(Reply::Stream(Box::new(stream))))
         }
         Err(SubscribeError::Rooms(error)) => Err(error.into()),
         Err(SubscribeError::Members) => {
-            Ok(busy::stream(app, asked.method, Reason::Members).map(Reply::Body))
+            Ok(busy::stream(app, request.method, Reason::Members).map(Reply::Body))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the headers of a request say about its body. A header that changes what
-//! the body means is obeyed or refused, never ignored.
+//! The format and coding of a request's body, by its headers. A header that
+//! changes the meaning of the body is honoured or refused, never ignored.
 
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
@@ -9,7 +9,7 @@ use super::code::Code;
 use super::problem::Problem;
 use super::request_body::is_plain_or_chunked;
 
-/// How a body is written.
+/// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
@@ -17,14 +17,14 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format that the headers announce. The body is whole, in UTF-8, and in
-    /// no coding but chunks.
+    /// The format that the headers declare. Refuses any charset but UTF-8, any
+    /// coding but chunked, and partial bodies.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let format = Self::of_content_type(headers)?;
         check_content(headers)?;
         if !is_plain_or_chunked(headers) {
             let detail = "send the body as it is or in chunks, in no other transfer coding";
-            return Err(format.wrong().because(detail));
+            return Err(format.malformed().because(detail));
         }
         Ok(format)
     }
@@ -50,8 +50,8 @@ impl Format {
         }
     }
 
-    /// What a body of this format is called that can't be read.
-    pub(super) fn wrong(self) -> Code {
+    /// The code for a malformed body of this format.
+    pub(super) fn malformed(self) -> Code {
         match self {
             Self::Json => Code::InvalidJson,
             Self::Form => Code::InvalidForm,
@@ -59,7 +59,7 @@ impl Format {
     }
 }
 
-/// Refuses a body that is compressed, or only a part of one.
+/// Refuses a compressed or partial body.
 pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
         return Err(Code::UnsupportedMediaType
@@ -73,7 +73,7 @@ pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `identity` is no coding, and neither is an empty list of them.
+/// An empty list, or `identity` alone.
 fn is_identity(codings: &HeaderValue) -> bool {
     let mut each = codings.as_bytes().split(|&byte| byte == b',');
     each.all(|coding| {
@@ -92,7 +92,7 @@ fn is_utf8_or_no_charset(parameter: &str) -> bool {
     }
 }
 
-/// The value of a header that stands there exactly once.
+/// The value of a header that is present exactly once.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -1,5 +1,5 @@
-//! An event stream as it leaves the service: what it begins with, where it goes
-//! on from, and what lives as long as it does. The server gives it a transport.
+//! An event stream as it leaves the service: its hello, its subscription and its
+//! guard. The server attaches a transport.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use hyper::StatusCode;
@@ -11,39 +11,40 @@ use super::app::App;
 use super::guard::StreamPermit;
 use super::stream::encode_hello;
 use crate::chat::Subscription;
+use crate::config::Config;
 use crate::sse;
 
-/// An event stream that begins, without its transport.
+/// A new event stream without a transport.
 #[derive(Debug)]
 pub struct StreamHandoff {
     /// The stream's first event.
     pub hello: sse::Encoded,
-    /// What comes after it.
+    /// Delivers everything after the hello.
     pub subscription: Subscription,
-    /// To be dropped when the stream ends.
+    /// Dropped when the stream ends.
     pub guard: StreamGuard,
 }
 
-/// Lives as long as a stream does. Its drop frees the stream's place and writes
-/// its line in the access log.
+/// Lives as long as its stream. The drop returns the stream's permit and writes
+/// the access log line.
 #[derive(Debug, Default)]
 pub struct StreamGuard {
-    /// Among the streams of the client's address.
+    /// Counts among the streams of the client's address.
     _permit: Option<StreamPermit>,
     access: Option<Box<AccessEntry>>,
 }
 
 impl StreamHandoff {
-    /// A stream whose hello was not sent yet.
+    /// A stream whose hello is not sent yet.
     pub(super) fn new(
-        app: &App,
+        config: &Config,
         mut subscription: Subscription,
         permit: Option<StreamPermit>,
     ) -> Self {
         let hello = subscription.take_hello();
-        let hello = hello.expect("a subscription that just began has its hello");
+        let hello = hello.expect("a new subscription has its hello");
         Self {
-            hello: encode_hello(&app.config, &hello),
+            hello: encode_hello(config, &hello),
             subscription,
             guard: StreamGuard {
                 _permit: permit,
@@ -52,17 +53,17 @@ impl StreamHandoff {
         }
     }
 
-    /// A stream that no request asked for, so no address counts it.
+    /// A stream without a request, which counts for no address.
     pub(crate) fn without_request(app: &App, subscription: Subscription) -> Self {
-        Self::new(app, subscription, None)
+        Self::new(&app.config, subscription, None)
     }
 
-    /// The end of the stream is to be logged.
+    /// Writes `access` to the log when the stream ends.
     pub(super) fn log_end(&mut self, access: Box<AccessEntry>) {
         self.guard.access = Some(access);
     }
 
-    /// The response's head and hello over HTTP/1.1, which leave in one write.
+    /// The response head and the hello for HTTP/1.1, in one write.
     pub fn first_bytes(&self, head: &response::Parts) -> Bytes {
         let mut bytes = encode_head(head);
         bytes.put(self.hello.chunk().clone());
@@ -72,7 +73,7 @@ impl StreamHandoff {
 
 /// The head of a chunked response (RFC 9112, section 4).
 fn encode_head(head: &response::Parts) -> BytesMut {
-    debug_assert_eq!(head.status, StatusCode::OK, "a stream always is");
+    debug_assert_eq!(head.status, StatusCode::OK, "streams are always 200");
     let mut bytes = BytesMut::with_capacity(1024);
     bytes.put_slice(b"HTTP/1.1 200 OK\r\n");
     let mut field = |name: &str, value: &[u8]| {
@@ -84,7 +85,7 @@ fn encode_head(head: &response::Parts) -> BytesMut {
     for (name, value) in &head.headers {
         field(name.as_str(), value.as_bytes());
     }
-    // No request after this one is answered: the server reads to discard only.
+    // The server discards further input, so no other request is answered.
     field(CONNECTION.as_str(), b"close");
     field(TRANSFER_ENCODING.as_str(), b"chunked");
     let now = httpdate::fmt_http_date(std::time::SystemTime::now());

@@ -1,4 +1,4 @@
-//! `GET /rooms/{room}/messages`: a part of a room's history.
+//! `GET /rooms/{room}/messages`: a page of a room's history.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -8,30 +8,31 @@ use hyper::{Method, Response, StatusCode};
 use super::app::App;
 use super::body::{Body, json};
 use super::code::Code;
-use super::events::Asked;
+use super::history_body::HistoryBody;
 use super::input::{Pairs, limit};
-use super::messages::Messages;
 use super::problem::Problem;
 use crate::chat::{HistoryPage, HistoryQuery};
 use crate::protocol::{Cursor, EventId, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
-/// How long before its turn a page is sent. Streams wait for their turns in a
-/// queue, and a page does not wait: without this, one stream that waits would
-/// keep all pages from its address.
+/// How far a page may overdraw the replay budget. Streams queue for their
+/// budget and pages do not: without it, one waiting stream would block all pages
+/// of its address.
 const EARLY: Duration = Duration::from_secs(1);
 
-/// A page is drawn from the budget for replay of its client, as streams are.
+/// A page draws on its client's replay budget, as streams do.
 pub(super) fn messages(
     app: &App,
+    client: IpAddr,
     room: &RoomName,
-    asked: &Asked<'_>,
+    method: &Method,
+    query: &Pairs<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let page = app.hub.page(room, page(&asked.query)?);
+    let page = app.hub.page(room, page(query)?);
     let messages = encode(room, page);
-    // Nothing is sent for HEAD but how long the page is.
-    if *asked.method != Method::HEAD {
-        draw(app, asked.client, messages.left())?;
+    // HEAD sends only the length of the page.
+    if *method != Method::HEAD {
+        draw(app, client, messages.left())?;
     }
     Ok(json(StatusCode::OK, messages))
 }
@@ -65,15 +66,15 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
     }
 }
 
-/// The messages' own JSON: it was made once, when they were said.
-fn encode(room: &RoomName, page: HistoryPage) -> Messages {
+/// Joins the messages' JSON, which was encoded when they were published.
+fn encode(room: &RoomName, page: HistoryPage) -> HistoryBody {
     let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
-    // A room's name has no character that JSON escapes.
+    // Room names have no character that JSON escapes.
     let start = format!("{{\"room\":\"{}\",\"messages\":[", room.as_str());
     let end = format!(
         "],\"oldest\":{},\"newest\":{}}}",
         id(page.oldest),
         id(page.newest)
     );
-    Messages::between(start, page.frames, end)
+    HistoryBody::between(start, page.frames, end)
 }

@@ -1,4 +1,4 @@
-//! What clients send, read strictly: queries, forms, JSON.
+//! Parsing of client input: queries, forms and JSON. All of it is untrusted.
 
 use std::borrow::Cow;
 
@@ -6,26 +6,26 @@ use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::app::App;
 use super::code::Code;
 use super::format::Format;
 use super::problem::Problem;
 use super::request_body::RequestBody;
 use crate::chat::Draft;
+use crate::config::Config;
 use crate::protocol::{ClientId, MessageText, RoomName, UserName};
 
-/// The most entries of a page.
+/// The most entries of one page.
 pub(super) const MAX_LIMIT: usize = 500;
 
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
-/// The pairs of a query or a form, percent-decoded to bytes. What they must be
-/// is decided by who reads them: a cursor may be anything, a name may not.
+/// The pairs of a query or a form, percent-decoded to bytes. The caller decides
+/// what a value may be: a cursor may be any bytes, a name may not.
 #[derive(Debug)]
 pub(super) struct Pairs<'a> {
     pairs: Vec<Pair<'a>>,
-    /// What a pair that can't be read is called.
-    wrong: Code,
+    /// The code for a malformed pair.
+    malformed: Code,
 }
 
 impl<'a> Pairs<'a> {
@@ -35,18 +35,18 @@ impl<'a> Pairs<'a> {
         Self::parse(query.unwrap_or_default(), Code::InvalidQuery)
     }
 
-    fn parse(text: &'a str, wrong: Code) -> Self {
+    fn parse(text: &'a str, malformed: Code) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(key), decode(value))
         });
         Self {
             pairs: pairs.collect(),
-            wrong,
+            malformed,
         }
     }
 
-    /// The value of `key`, which may stand there once.
+    /// The value of `key`, which may occur once.
     pub(super) fn one(&self, key: &str) -> Result<Option<&str>, Problem> {
         let mut values = self.values(key);
         let Some(value) = values.next() else {
@@ -54,26 +54,25 @@ impl<'a> Pairs<'a> {
         };
         if values.next().is_some() {
             return Err(self
-                .wrong
+                .malformed
                 .because(format!("{key} is given twice; give it once")));
         }
         self.utf8(key, value).map(Some)
     }
 
-    /// The values of `key`, which may stand there any number of times.
+    /// The values of `key`, which may occur any number of times.
     pub(super) fn all(&self, key: &str) -> Result<Vec<&str>, Problem> {
         self.values(key)
             .map(|value| self.utf8(key, value))
             .collect()
     }
 
-    /// Whether there is a `key`, whatever its value.
+    /// Whether `key` occurs.
     pub(super) fn has(&self, key: &str) -> bool {
         self.values(key).next().is_some()
     }
 
-    /// The last value that is not empty under a key that `is_key` accepts,
-    /// whatever bytes it is.
+    /// The last non-empty value whose key `is_key` accepts, as bytes.
     pub(super) fn last_bytes(&self, is_key: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
         let mut pairs = self.pairs.iter().rev();
         pairs
@@ -89,7 +88,8 @@ impl<'a> Pairs<'a> {
     }
 
     fn utf8<'b>(&self, key: &str, value: &'b [u8]) -> Result<&'b str, Problem> {
-        std::str::from_utf8(value).map_err(|_| self.wrong.because(format!("{key} is not UTF-8")))
+        std::str::from_utf8(value)
+            .map_err(|_| self.malformed.because(format!("{key} is not UTF-8")))
     }
 }
 
@@ -100,7 +100,7 @@ fn decode(part: &str) -> Cow<'_, [u8]> {
     }
 }
 
-/// The query's `limit`: how many entries a page has at most.
+/// The query's `limit`: the most entries of the page.
 pub(super) fn limit(query: &Pairs<'_>) -> Result<Option<usize>, Problem> {
     let Some(limit) = query.one("limit")? else {
         return Ok(None);
@@ -112,7 +112,7 @@ pub(super) fn limit(query: &Pairs<'_>) -> Result<Option<usize>, Problem> {
     }
 }
 
-/// A room as it stands in a path: percent-encoded UTF-8.
+/// A room in a path: percent-encoded UTF-8.
 pub(super) fn room_of_path(segment: &str) -> Result<RoomName, Problem> {
     let name = percent_decode_str(segment)
         .decode_utf8()
@@ -120,7 +120,7 @@ pub(super) fn room_of_path(segment: &str) -> Result<RoomName, Problem> {
     Ok(RoomName::parse(&name)?)
 }
 
-/// The fields of a message, not checked yet.
+/// The fields of a message, unchecked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -133,7 +133,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Checks them, in the order of the fields.
+    /// Checks the fields in their order.
     pub(super) fn into_draft(self, max_message_bytes: usize) -> Result<Draft, Problem> {
         let name = self
             .name
@@ -149,7 +149,7 @@ impl Fields {
     }
 
     pub(super) fn of_json(body: &[u8]) -> Result<Self, Problem> {
-        // serde would take an array for a struct; the protocol says one object.
+        // serde accepts an array for a struct; the protocol wants one object.
         if !begins_as_object(body) {
             return Err(Code::InvalidJson.because(
                 "the body is not one JSON object like {\"name\":\"Alice\",\"message\":\"hi\"}; a form \
@@ -162,7 +162,7 @@ impl Fields {
     pub(super) fn of_form(body: &[u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(body)
             .map_err(|_| Code::InvalidForm.because("the form is not UTF-8"))?;
-        // curl calls every body a form, unless it is told otherwise.
+        // curl declares every body a form by default.
         if begins_as_object(body) {
             return Err(Code::InvalidForm.because(
                 "the body looks like JSON, but was sent as a form; send it with the header \
@@ -179,7 +179,7 @@ impl Fields {
         Self::of_pairs(&form)
     }
 
-    /// Takes what it knows, and passes over the rest.
+    /// Takes the known fields and ignores the rest.
     pub(super) fn of_pairs(pairs: &Pairs<'_>) -> Result<Self, Problem> {
         let field = |key| pairs.one(key).map(|value| value.map(str::to_owned));
         Ok(Self {
@@ -194,14 +194,14 @@ fn begins_as_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// Reads the fields of a message from a request's body.
+/// Reads the fields of a message from the request's body.
 pub(super) async fn read_fields(
-    app: &App,
+    config: &Config,
     headers: &HeaderMap,
     body: &mut RequestBody,
 ) -> Result<Fields, Problem> {
     let format = Format::of(headers)?;
-    let body = body.read(app, format.wrong()).await?;
+    let body = body.read(config, format.malformed()).await?;
     match format {
         Format::Json => Fields::of_json(&body),
         Format::Form => Fields::of_form(&body),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_the_other_format_is_told_which_header_to_send() {
+    fn a_body_of_the_other_format_gets_the_header_to_send() {
         let json = r#" {"name":"a","message":"b"}"#;
         let problem = Fields::of_form(json.as_bytes()).unwrap_err();
         assert!(problem.detail().contains("Content-Type: application/json"));

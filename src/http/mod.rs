@@ -1,7 +1,7 @@
 //! The hyper service: a request in, a response out. It never touches a socket.
 //!
-//! [`answer`] is the one list of what happens to a request; the other files
-//! are its endpoints and what they read and write.
+//! [`answer`] lists what happens to a request; the other files are its endpoints
+//! and the types that they read and write.
 
 mod access_log;
 mod app;
@@ -19,34 +19,34 @@ mod guard;
 mod handoff;
 mod histogram;
 mod history;
+mod history_body;
 mod input;
-mod members;
-mod messages;
 mod page;
 mod problem;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
 mod publish;
 mod quality;
+mod reply;
 mod request_body;
-mod robots;
-mod room_pages;
+mod room_list;
 mod route;
 mod service;
-mod status;
 mod stream;
 
-pub use access_log::{ACCESS_LOG, AccessEntry};
+pub use access_log::ACCESS_LOG;
 pub use app::App;
 pub use bad_head::{BadHead, MAX_HEADER_FIELDS};
-pub use body::{Body, PIECE_BYTES, Reply};
+pub use body::Body;
 pub use counts::Counts;
 pub use draining::Draining;
 pub use guard::{
     Admission, Caller, ConnectionPermit, HeadShare, Refused, StreamPermit, is_allowed,
 };
 pub use handoff::{StreamGuard, StreamHandoff};
+pub use history_body::PIECE_BYTES;
 pub use histogram::{BUCKETS, Histogram, Times};
+pub use reply::Reply;
 pub use request_body::{BodyLeft, RequestBody};
 pub use service::answer;
 pub use stream::{MAX_WRITE_BYTES, bye};

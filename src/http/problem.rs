@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::code::Code;
-use super::guard::{TooFast, Whose};
+use super::guard::{RateExceeded, RateKind};
 use crate::chat::{PublishError, TooManyRooms};
 use crate::protocol::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName};
 
@@ -145,13 +145,13 @@ fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-impl From<TooFast> for Problem {
-    fn from(error: TooFast) -> Self {
-        let detail = match error.whose {
-            Whose::Address => "too many messages from your address; send it again later",
-            Whose::Room => "too many messages in this room; send it again later",
-            Whose::Streams => "too many new streams from your address; come back later",
-            Whose::Requests => "too many requests from your address; send it again later",
+impl From<RateExceeded> for Problem {
+    fn from(error: RateExceeded) -> Self {
+        let detail = match error.kind {
+            RateKind::Address => "too many messages from your address; send it again later",
+            RateKind::Room => "too many messages in this room; send it again later",
+            RateKind::Streams => "too many new streams from your address; come back later",
+            RateKind::Requests => "too many requests from your address; send it again later",
         };
         Code::RateLimited.because(detail).retry_after(error.after)
     }

@@ -1,4 +1,4 @@
-//! What holds for requests, whatever is asked and sent.
+//! Properties that hold for any request input, for fuzzing and tests.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 pub use super::guard::properties::{forwarded, host, origin};
 
-use super::events::Asked;
+use super::events::StreamRequest;
 use super::history;
 use super::input::{Fields, Pairs, room_of_path};
 use super::problem::Problem;
@@ -23,8 +23,8 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",
 ];
 
-/// A request's target: the route of a path is that path and no other, it takes
-/// the methods that its `Allow` lists, and its room can be written back.
+/// A request target: a route's path is written back as it was read, it takes the
+/// methods of its `Allow`, and its room can be written back.
 pub fn target(bytes: &[u8]) {
     let Ok(uri) = Uri::try_from(bytes) else {
         return;
@@ -46,13 +46,14 @@ pub fn target(bytes: &[u8]) {
     let switched = matches!(route, Route::Rooms | Route::SendPhp | Route::SsePhp);
     assert_eq!(Route::of(uri.path(), &closed).is_none(), switched);
     if route != Route::Server {
-        takes_what_it_allows(route);
+        takes_the_methods_of_its_allow(route);
     }
     room.into_iter().for_each(a_room_can_be_written_back);
 }
 
-/// For `*` it lists what any path takes (RFC 9110, section 9.3.7).
-fn takes_what_it_allows(route: Route<'_>) {
+/// Not for `*`, whose `Allow` lists the methods of all paths (RFC 9110, section
+/// 9.3.7).
+fn takes_the_methods_of_its_allow(route: Route<'_>) {
     for method in METHODS.map(|name| Method::from_bytes(name.as_bytes()).expect("a method")) {
         let listed = route.allow().split(", ").any(|name| name == method);
         assert_eq!(route.takes(&method), listed, "{route:?} {method}");
@@ -90,15 +91,15 @@ fn a_room_can_be_written_back(segment: &str) {
     }
 }
 
-/// What is refused is refused as the client's fault.
+/// Refusals of input are client errors.
 fn is_the_client_s(problem: Problem) {
     let response = problem.into_response();
     assert!(response.status().is_client_error(), "{response:?}");
 }
 
-/// A query is read as the URL standard says, and what it asks for of streams
-/// and pages is within its bounds or refused. What a client saw last is never
-/// refused. The first line is the header `Last-Event-ID`, the rest the query.
+/// A query is parsed as in the URL standard; the parameters of streams and pages
+/// are within their bounds or refused. A cursor is never refused. The first line
+/// is the header `Last-Event-ID`, the rest the query.
 pub fn query(bytes: &[u8]) {
     let (header, query) = match bytes.iter().position(|&byte| byte == b'\n') {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
@@ -115,7 +116,7 @@ pub fn query(bytes: &[u8]) {
     }
 }
 
-/// URL standard, section 5.1, in its plainest form.
+/// URL standard, section 5.1, in its simplest form.
 fn pairs_are_those_of_the_standard(text: &str) {
     let pairs = Pairs::of_query(Some(text));
     let standard: Vec<(Vec<u8>, Vec<u8>)> = text
@@ -164,7 +165,7 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
     if let Some(id) = last_event_id {
         headers.insert("last-event-id", id.clone());
     }
-    let asked = |text| Asked {
+    let request = |text| StreamRequest {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         method: &Method::GET,
         headers: &headers,
@@ -174,11 +175,11 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
         .filter(|id| !id.is_empty())
         .map(|id| Cursor::parse(id.as_bytes()));
     let room = || RoomName::parse("lobby").expect("a room");
-    let bare = asked(None)
+    let bare = request(None)
         .options(room().into(), Backlog::All)
-        .expect("nothing is wrong");
+        .expect("a request without parameters is valid");
     assert_eq!((bare.cursor, bare.backlog), (sent, Backlog::All));
-    match asked(Some(text)).options(room().into(), Backlog::Last(0)) {
+    match request(Some(text)).options(room().into(), Backlog::Last(0)) {
         Ok(options) => {
             assert!(sent.is_none() || options.cursor == sent);
             assert!(!matches!(options.backlog, Backlog::Last(501..)));
@@ -188,9 +189,8 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
     }
 }
 
-/// A body is one JSON object, or one form, or is refused; what was taken means
-/// the same written in either way; and what can be said of it is said the same
-/// when it is sent again.
+/// A body is one JSON object, one form, or refused. The fields have the same
+/// meaning in both formats, and a draft made of them is accepted again unchanged.
 pub fn body(bytes: &[u8]) {
     let (json, form) = (Fields::of_json(bytes), Fields::of_form(bytes));
     if json.is_ok() {

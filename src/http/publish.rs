@@ -1,5 +1,4 @@
-//! `POST /rooms/{room}/messages`: a request becomes a draft, and a draft a
-//! message.
+//! `POST /rooms/{room}/messages`: from a request to a message in its room.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -23,14 +22,14 @@ pub(super) async fn publish(
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let begun = Instant::now();
-    // Asked before the body is read: a request that was on its way when the
-    // shutdown began still finishes.
+    // Checked before the body is read: a request that had arrived when the drain
+    // began still finishes.
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
     app.rates.take_of_address(client)?;
-    let fields = read_fields(app, request.headers(), body).await?;
-    let answer = match say(app, client, &room, fields)? {
+    let fields = read_fields(&app.config, request.headers(), body).await?;
+    let answer = match publish_fields(app, client, &room, fields)? {
         Published::Said(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
         Published::Repeated(first) => json(StatusCode::OK, first.json_for_sender()),
     };
@@ -38,8 +37,8 @@ pub(super) async fn publish(
     Ok(answer)
 }
 
-/// The one way from fields to a message, for every endpoint that has fields.
-pub(super) fn say(
+/// Publishes the fields of a message, for every endpoint that has them.
+pub(super) fn publish_fields(
     app: &App,
     client: IpAddr,
     room: &RoomName,

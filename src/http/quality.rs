@@ -1,33 +1,36 @@
-//! Lists of wishes with weights, as in `Accept` and `Accept-Encoding` (RFC 9110,
+//! Lists with quality values, as in `Accept` and `Accept-Encoding` (RFC 9110,
 //! section 12.4.2).
 
 use hyper::header::{HeaderMap, HeaderName};
 
-/// One item of such a list.
+/// One item of a list.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Wish<'a> {
-    /// What stands before the first `;`.
+pub(super) struct Preference<'a> {
+    /// The text before the first `;`.
     pub(super) name: &'a str,
     /// From 0, not acceptable, to 1.
     pub(super) weight: f32,
-    /// Whether it has parameters other than its weight.
+    /// Whether it has parameters other than `q`.
     pub(super) has_parameters: bool,
 }
 
-/// The wishes of all header fields of that name. Malformed ones are left out.
-pub(super) fn wishes(headers: &HeaderMap, field: HeaderName) -> impl Iterator<Item = Wish<'_>> {
+/// The items of all header fields named `field`. Malformed ones are skipped.
+pub(super) fn preferences(
+    headers: &HeaderMap,
+    field: HeaderName,
+) -> impl Iterator<Item = Preference<'_>> {
     let lists = headers.get_all(field).into_iter();
     lists
         .filter_map(|list| list.to_str().ok())
         .flat_map(|list| list.split(','))
-        .filter_map(wish)
+        .filter_map(preference)
 }
 
 /// `gzip`, `gzip;q=0.5` or `text/html;level=1;q=0.5`.
-fn wish(item: &str) -> Option<Wish<'_>> {
+fn preference(item: &str) -> Option<Preference<'_>> {
     let mut parts = item.split(';').map(str::trim);
     let name = parts.next().filter(|name| !name.is_empty())?;
-    let mut wish = Wish {
+    let mut preference = Preference {
         name,
         weight: 1.0,
         has_parameters: false,
@@ -35,11 +38,11 @@ fn wish(item: &str) -> Option<Wish<'_>> {
     for part in parts {
         let (key, value) = part.split_once('=')?;
         match key.trim().eq_ignore_ascii_case("q") {
-            true => wish.weight = weight(value)?,
-            false => wish.has_parameters = true,
+            true => preference.weight = weight(value)?,
+            false => preference.has_parameters = true,
         }
     }
-    Some(wish)
+    Some(preference)
 }
 
 fn weight(value: &str) -> Option<f32> {

@@ -1,6 +1,6 @@
-//! A request's body: read by whoever wants it, within its limits of bytes and
-//! time. What nobody read is passed over if it is small, so that the connection
-//! serves the next request; else the answer says that it is the last.
+//! A request's body, read within limits of bytes and time. A small unread body is
+//! discarded, so that the connection serves the next request; after a larger one
+//! the connection closes.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,18 +14,18 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 
-use super::app::App;
 use super::code::Code;
 use super::guard::RequestPermit;
 use super::problem::Problem;
+use crate::config::Config;
 
-/// How much is passed over: many a client sends its body apart from the head,
-/// and is still sending what is refused by the head alone.
-const SMALL: usize = 4096;
-/// How long that may take.
-const PASSING: Duration = Duration::from_secs(1);
+/// The most bytes that are discarded. Many clients send the body apart from the
+/// head, and are still sending when the head alone is refused.
+const MAX_DISCARDED_BYTES: usize = 4096;
+/// The time that discarding may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Marks an answer whose request's body was left where it was.
+/// A response extension: the request's body was not read to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLeft;
 
@@ -37,9 +37,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct RequestBody {
     /// `None` once it was read, or if there is none.
     incoming: Option<Source>,
-    /// A part of it was read, or will not be.
+    /// It was read in part, or is left unread.
     is_left: bool,
-    /// The place of its request, for as long as the rest of it is waited for.
+    /// Held while the rest of the body is awaited.
     _permit: Option<RequestPermit>,
 }
 
@@ -76,32 +76,40 @@ impl RequestBody {
         }
     }
 
-    /// The request is under way until its body is dropped.
-    pub(super) fn keep(&mut self, permit: Option<RequestPermit>) {
+    /// Holds the permit until the body is dropped.
+    pub(super) fn hold(&mut self, permit: Option<RequestPermit>) {
         self._permit = permit;
     }
 
-    /// All of it. `wrong` is what a body is called that can't be read.
-    pub(super) async fn read(&mut self, app: &App, wrong: Code) -> Result<Bytes, Problem> {
+    /// Reads the whole body; `malformed` is the code for a broken one.
+    pub(super) async fn read(
+        &mut self,
+        config: &Config,
+        malformed: Code,
+    ) -> Result<Bytes, Problem> {
         let Some(incoming) = self.incoming.take() else {
             return Ok(Bytes::new());
         };
-        let body = read(app, incoming, wrong).await;
+        let body = read(config, incoming, malformed).await;
         self.is_left = body.is_err();
         body
     }
 
-    /// Passes over what nobody has read. Whether something was left.
-    pub(super) async fn pass_over(&mut self, headers: &HeaderMap) -> bool {
+    /// Discards an unread body. Returns whether some of it is left unread.
+    pub(super) async fn discard(&mut self, headers: &HeaderMap) -> bool {
         let Some(incoming) = self.incoming.take() else {
             return self.is_left;
         };
-        // Who waits for `100 Continue` is not asked for what nobody wants.
+        // A client that awaits `100 Continue` has sent nothing to discard.
         let waits = headers.contains_key(EXPECT);
-        if waits || !is_plain_or_chunked(headers) || incoming.size_hint().lower() > SMALL as u64 {
+        if waits
+            || !is_plain_or_chunked(headers)
+            || incoming.size_hint().lower() > MAX_DISCARDED_BYTES as u64
+        {
             return true;
         }
-        let passed = tokio::time::timeout(PASSING, collect(incoming, SMALL)).await;
+        let discard = collect(incoming, MAX_DISCARDED_BYTES);
+        let passed = tokio::time::timeout(DISCARD_TIMEOUT, discard).await;
         !matches!(passed, Ok(Ok(_)))
     }
 }
@@ -135,37 +143,37 @@ impl Body for Source {
     }
 }
 
-async fn read(app: &App, body: Source, wrong: Code) -> Result<Bytes, Problem> {
-    let most = app.config.max_body_bytes();
+async fn read(config: &Config, body: Source, malformed: Code) -> Result<Bytes, Problem> {
+    let most = config.max_body_bytes();
     let too_large =
         || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
-    // Said beforehand, it is refused before a byte of it is read, and before
-    // `100 Continue` asks for it.
+    // An announced length is refused before a byte is read, and before hyper
+    // sends `100 Continue`.
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
     let mut collected = pin!(collect(body, most));
-    // hyper hands a body over once it was asked for it, and mostly has it: no
-    // timer for that.
+    // hyper provides a body once it is polled, and mostly has it at hand: that
+    // needs no timer.
     let read = match poll_twice(collected.as_mut()).await {
         Some(read) => Ok(read),
-        None => tokio::time::timeout(app.config.limits.body_timeout, collected).await,
+        None => tokio::time::timeout(config.limits.body_timeout, collected).await,
     };
     match read {
         Err(_) => Err(Code::RequestTimeout.because(format!(
             "the body took longer than {} s",
-            app.config.limits.body_timeout.as_secs_f32()
+            config.limits.body_timeout.as_secs_f32()
         ))),
         Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
         Ok(Err(Unreadable::Broken)) => {
             let detail = "the body ended early, or its chunks are malformed";
-            Err(wrong.because(detail))
+            Err(malformed.because(detail))
         }
         Ok(Ok(body)) => Ok(body),
     }
 }
 
-/// What `future` has at once, or when it is asked once more.
+/// The output of `future` if it is ready within two polls.
 async fn poll_twice<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut asked = false;
     poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -184,12 +192,12 @@ enum Unreadable {
     Broken,
 }
 
-/// The whole body. Most come in one piece, which is not copied.
+/// Collects the body. Most arrive in one piece, which is not copied.
 async fn collect(mut body: Source, most: usize) -> Result<Bytes, Unreadable> {
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
-            // Trailers say nothing here.
+            // Trailers are ignored.
             continue;
         };
         if first.len().max(joined.len()) + piece.len() > most {
@@ -210,8 +218,8 @@ async fn collect(mut body: Source, most: usize) -> Result<Bytes, Unreadable> {
     }
 }
 
-/// hyper undoes the chunks, and would pass over a coding below them as if it
-/// were not there (RFC 9112, section 6.1).
+/// hyper decodes chunks, and ignores any coding below them (RFC 9112, section
+/// 6.1).
 pub(super) fn is_plain_or_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {

@@ -1,18 +1,18 @@
-//! Which path is what, and which methods it takes.
+//! The paths of the server and their methods.
 
 use hyper::Method;
 
 use crate::config::Config;
 
-/// A path that there is. Rooms stand as they were sent; whether they are
-/// names is decided after the method.
+/// A path of the server. Rooms stand as they were sent; their names are checked
+/// after the method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     /// `/`
     Home,
     /// `/r/{room}`
     RoomPage(&'a str),
-    /// `/r/{room}/`, as people type it
+    /// `/r/{room}/`, which people type
     RoomPageWithSlash(&'a str),
     /// `/assets/{path}`
     Asset(&'a str),
@@ -34,7 +34,7 @@ pub(super) enum Route<'a> {
     SendPhp,
     /// `/sse.php`
     SsePhp,
-    /// `*`, which only OPTIONS has
+    /// `*`, only for OPTIONS
     Server,
 }
 
@@ -77,15 +77,14 @@ impl<'a> Route<'a> {
         })
     }
 
-    /// Whether it asks how the server is.
+    /// Whether it is a health probe.
     pub(super) fn is_probe(self) -> bool {
         matches!(self, Self::Health | Self::Ready)
     }
 
-    /// Whether a request spends the rate of requests. Publishing and streams
-    /// spend rates of their own, so that raising those is enough. The page and
-    /// its files spend none: a browser that opens the page for the first time
-    /// asks for forty files at once.
+    /// Whether a request counts against the request rate. Publishing and streams
+    /// have rates of their own, so that raising those is enough. The page and its
+    /// files have none: a browser loads forty files at once on a first visit.
     pub(super) fn spends_request_rate(self, method: &Method) -> bool {
         match self {
             Self::Members(_) | Self::Rooms => true,
@@ -108,7 +107,8 @@ impl<'a> Route<'a> {
         matches!(self, Self::Events(_) | Self::ManyEvents | Self::SsePhp)
     }
 
-    /// The methods it takes, as `Allow` lists them.
+    /// The value of `Allow`; for `*` the methods of all paths together (RFC 9110,
+    /// section 9.3.7).
     pub(super) fn allow(self) -> &'static str {
         match self {
             Self::Messages(_) | Self::SendPhp | Self::Server => READ_AND_WRITE,
@@ -116,7 +116,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The methods that it itself takes: `*` is asked about all others.
+    /// The methods of the route itself.
     pub(super) fn takes_only(self) -> &'static str {
         match self {
             Self::Server => "OPTIONS",

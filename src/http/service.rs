@@ -1,30 +1,38 @@
-//! The one list of what happens to a request: the checks in their order, then
-//! the endpoint, then what every response has.
+//! What happens to a request, in order: the checks, the endpoint, and the headers
+//! of every response.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::access_log::AccessEntry;
 use super::app::App;
-use super::body::{Body, Reply};
+use super::body::{Body, json};
 use super::code::Reason;
-use super::events::Asked;
-use super::guard::{Caller, Grant, check_host, is_allowed};
+use super::events::StreamRequest;
+use super::guard::{Caller, CorsGrant, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
 use super::problem::Problem;
+use super::reply::{self, Reply};
 use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
-use super::{busy, demo, error_page, events, history, members, page, publish, robots, status};
+use super::{busy, demo, draining, error_page, events, history, page, publish};
 
-/// Answers one request. It never fails: a refusal is an answer.
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// Answers one request, and logs it if there is an access log. It never fails: a
+/// refusal is an answer.
 pub async fn answer(
     app: &Arc<App>,
     caller: Caller,
     request: Request<impl Into<RequestBody>>,
 ) -> Response<Reply> {
+    let entry = AccessEntry::new(&app.config, &request, caller);
     let (head, body) = request.into_parts();
     let (request, mut body) = (Request::from_parts(head, ()), body.into());
     let grant = app.origins.grant(request.headers());
@@ -35,13 +43,13 @@ pub async fn answer(
             error_page::answer(app, &request, problem).map(Reply::Body)
         }
     };
-    robots::keep_out(&request, &mut response);
+    forbid_indexing(&request, &mut response);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    grant.tell(headers);
-    // hyper closes where a body was left, but does not say so: a proxy would
-    // put its next request into the connection.
-    let is_left = !response.body().is_stream() && body.pass_over(request.headers()).await;
+    grant.apply(headers);
+    // hyper closes the connection after an unread body without announcing it: a
+    // proxy would send its next request into the connection.
+    let is_left = !response.body().is_stream() && body.discard(request.headers()).await;
     if is_left {
         response.extensions_mut().insert(BodyLeft);
     }
@@ -49,14 +57,17 @@ pub async fn answer(
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }
+    if let Some(entry) = entry {
+        reply::log(entry, &mut response);
+    }
     response
 }
 
-/// Host, path, method and place; what is checked whatever the endpoint is.
+/// The checks that all endpoints share: host, path, method, origin, limits.
 async fn check_and_dispatch(
     app: &Arc<App>,
     caller: Caller,
-    grant: &Grant,
+    grant: &CorsGrant,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<Response<Reply>, Problem> {
@@ -66,7 +77,7 @@ async fn check_and_dispatch(
     if !route.takes(request.method()) {
         return Err(Problem::method_not_allowed(route.takes_only()));
     }
-    // A probe asks by an address, and its answer tells nothing else.
+    // Health probes skip these checks: they use an IP address and expose nothing.
     if !route.is_probe() {
         if !is_allowed(&caller, request, &app.config.access) {
             return Err(Problem::not_this_host());
@@ -83,11 +94,11 @@ async fn check_and_dispatch(
     }
     let client = client_of(app, caller, request.headers());
     if route.spends_request_rate(request.method())
-        && let Err(too_fast) = app.rates.take_of_requests(client)
+        && let Err(exceeded) = app.rates.take_of_requests(client)
     {
         return match route.is_stream() {
             true => Ok(whole(busy::stream(app, request.method(), Reason::Address))),
-            false => refuse(app, route, too_fast.into()).map(whole),
+            false => refuse(app, route, exceeded.into()).map(whole),
         };
     }
     let permit = match caller.is_trusted(&app.config.access) && !route.is_probe() {
@@ -101,18 +112,18 @@ async fn check_and_dispatch(
         }
     };
     let mut answered = dispatch(app, client, route, grant, request, body).await;
-    // A request is under way until its answer is taken, or at most one piece of
-    // it is left. It is for no less time than its body is waited for.
+    // The permit is held until at most one piece of the answer is left to send,
+    // and for as long as the request's body is awaited.
     let permit = match (answered.as_mut(), permit) {
-        (Ok(response), Some(permit)) => response.body_mut().keep(permit),
+        (Ok(response), Some(permit)) => response.body_mut().hold(permit),
         (_, permit) => permit,
     };
-    body.keep(permit);
+    body.hold(permit);
     answered
 }
 
-/// The page that the request comes from, before anything is taken or counted.
-/// Pages of every origin may link to the chat page and load its files.
+/// Checks the page that sent the request, before it is charged to a limit. Any
+/// page may link to the chat page and load its files.
 fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<(), Problem> {
     let (method, headers) = (request.method(), request.headers());
     if method == Method::OPTIONS {
@@ -137,7 +148,7 @@ fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<()
     }
 }
 
-/// The refusal, in the form that the route's clients know.
+/// The refusal in the format of the route's clients.
 fn refuse(app: &App, route: Route<'_>, problem: Problem) -> Result<Response<Body>, Problem> {
     match route {
         Route::SendPhp => Ok(demo::refuse(app, &problem)),
@@ -149,36 +160,42 @@ fn whole(response: Response<Body>) -> Response<Reply> {
     response.map(Reply::Body)
 }
 
-/// Room, and then what the endpoint itself asks for.
+/// Parses the room and calls the endpoint.
 async fn dispatch(
     app: &Arc<App>,
     client: IpAddr,
     route: Route<'_>,
-    grant: &Grant,
+    grant: &CorsGrant,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<Response<Reply>, Problem> {
     let query = || Pairs::of_query(request.uri().query());
-    let asked = || Asked {
+    let request_for = || StreamRequest {
         client,
         method: request.method(),
         headers: request.headers(),
         query: query(),
     };
     let response = match route {
-        Route::Events(room) => return events::of_one_room(app, room_of_path(room)?, &asked()),
-        Route::ManyEvents => return events::of_many_rooms(app, &asked()),
-        Route::SsePhp => return events::of_the_demo(app, &asked()),
-        // Boxed, because hyper keeps room for this function's future as long as
-        // the connection lives, and a stream would pay 2 KiB for what it never is.
+        Route::Events(room) => {
+            return events::of_one_room(app, room_of_path(room)?, &request_for());
+        }
+        Route::ManyEvents => return events::of_many_rooms(app, &request_for()),
+        Route::SsePhp => return events::of_the_demo(app, &request_for()),
+        // Boxed, because hyper holds this function's future as long as the
+        // connection lives, and each stream would pay 2 KiB for it.
         Route::Messages(room) if request.method() == Method::POST => {
             let room = room_of_path(room)?;
             Box::pin(publish::publish(app, client, room, request, body)).await
         }
         Route::SendPhp => Ok(Box::pin(demo::send(app, client, request, body)).await),
-        Route::Messages(room) => history::messages(app, &room_of_path(room)?, &asked()),
-        Route::Members(room) => Ok(members::members(app, &room_of_path(room)?)),
-        Route::Rooms => members::rooms(app, &query()),
+        Route::Messages(room) => {
+            let room = room_of_path(room)?;
+            history::messages(app, client, &room, request.method(), &query())
+        }
+        // Encoded once per change, not per request.
+        Route::Members(room) => Ok(json(StatusCode::OK, app.hub.members(&room_of_path(room)?))),
+        Route::Rooms => app.room_list.respond(&app.hub, &query()),
         Route::Home => Box::pin(app.page.home(request.headers())).await,
         Route::RoomPage(room) => {
             room_of_path(room)?;
@@ -188,26 +205,47 @@ async fn dispatch(
             Ok(page::redirect(&room_of_path(room)?, request.uri().query()))
         }
         Route::Asset(path) => Box::pin(app.page.asset(path, request.headers())).await,
-        Route::Health => Ok(status::healthy()),
-        Route::Ready => status::ready(app),
+        Route::Health => Ok(draining::healthy()),
+        Route::Ready => draining::ready(&app.draining),
         Route::Server => Ok(allowed(route, grant, request.headers())),
     };
     response.map(whole)
 }
 
-/// Whom the caller asks for. The operator is told once if that can't be known.
+/// The client's address. Warns the operator once if a proxy hides it.
 fn client_of(app: &App, caller: Caller, headers: &HeaderMap) -> IpAddr {
-    if let Some(why) = caller.mistake(headers, &app.config.access) {
-        app.mistaken_proxy.call_once(|| tracing::warn!("{why}"));
+    if let Some(why) = caller.misconfigured_proxy(headers, &app.config.access) {
+        app.proxy_warning.call_once(|| tracing::warn!("{why}"));
     }
     caller.client(headers, &app.config.access)
 }
 
-fn allowed(route: Route<'_>, grant: &Grant, request: &HeaderMap) -> Response<Body> {
+fn allowed(route: Route<'_>, grant: &CorsGrant, request: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::Whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static(route.allow()));
-    grant.tell_preflight(request, route.allow(), headers);
+    grant.apply_preflight(request, route.allow(), headers);
     response
+}
+
+/// Tells search engines not to list refusals, and pages with a room's name in the
+/// address, since a room's name is its secret. Engines only GET, and list no event
+/// streams.
+///
+/// There is deliberately no robots.txt. An engine that may not fetch a page never
+/// sees this header, and may list an address that it found in a link.
+fn forbid_indexing(request: &Request<()>, response: &mut Response<Reply>) {
+    let path = request.uri().path();
+    let has_a_room = path.starts_with("/r/") || path.starts_with("/rooms");
+    let status = response.status();
+    let is_refused = status.is_client_error() || status.is_server_error();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let headers = response.headers_mut();
+    let is_stream = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == "text/event-stream");
+    if is_read && !is_stream && (has_a_room || is_refused) {
+        headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+    }
 }

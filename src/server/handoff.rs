@@ -16,7 +16,7 @@ use hyper::{Request, Response, Version};
 use super::Shared;
 use super::gate::{Gate, Gated, Source};
 use super::timeouts::Timeouts;
-use crate::http::{AccessEntry, BodyLeft, Caller, Reply, StreamHandoff, answer};
+use crate::http::{BodyLeft, Caller, Reply, StreamHandoff, answer};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
@@ -49,12 +49,8 @@ impl HandoffSlot {
         timeouts: &Timeouts,
         gate: &Arc<Gate>,
     ) -> Result<Response<Gated>, Infallible> {
-        let access = AccessEntry::begin(&shared.app, &request, caller);
         let has_chunks = request.version() == Version::HTTP_11;
-        let mut response = answer(&shared.app, caller, request).await;
-        if let Some(access) = access {
-            response = access.answered(response);
-        }
+        let response = answer(&shared.app, caller, request).await;
         let left = response.extensions().get::<BodyLeft>().is_some();
         self.left.store(left, Ordering::Relaxed);
         let (head, reply) = response.into_parts();

@@ -1,7 +1,7 @@
-//! A refusal for people: a small page without a script, where the request
-//! prefers HTML; for all others the JSON of `problem`.
+//! Refusals for browsers: a small page without script where the request prefers
+//! HTML, else the problem details of `problem`.
 
-mod words;
+mod language;
 
 use bytes::Bytes;
 use hyper::header::{
@@ -9,19 +9,19 @@ use hyper::header::{
 };
 use hyper::{Request, Response};
 
-use self::words::Language;
+use self::language::Language;
 use super::app::App;
 use super::body::Body;
 use super::code::Code;
 use super::page::POLICY;
 use super::problem::Problem;
-use super::quality::{Wish, wishes};
+use super::quality::{Preference, preferences};
 
-/// Deeper paths than any of ours get links that begin at the server's root, so
-/// that a path of nothing but slashes does not become a page many times as long.
+/// Deeper paths get links from the server's root, so that a path of many slashes
+/// does not make the page many times as long.
 const MAX_STEPS: usize = 8;
 
-/// Answers a refused request in the form that it prefers.
+/// Answers a refused request in the format that it prefers.
 pub(super) fn answer(app: &App, request: &Request<()>, problem: Problem) -> Response<Body> {
     let headers = request.headers();
     let (mut response, varies) = match prefers_html(headers) {
@@ -46,34 +46,34 @@ fn page_response(problem: &Problem, html: String) -> Response<Body> {
     response
 }
 
-/// Whether HTML is liked better than JSON (RFC 9110, section 12.5.1). Browsers
-/// say so when they open an address; `*/*` alone, as programs and `fetch` send
-/// it, likes both the same.
+/// Whether the request prefers HTML to JSON (RFC 9110, section 12.5.1). Browsers
+/// do when they open an address; `*/*` alone, from programs and `fetch`, prefers
+/// neither.
 fn prefers_html(headers: &HeaderMap) -> bool {
-    let wishes: Vec<Wish<'_>> = wishes(headers, ACCEPT).collect();
+    let accepted: Vec<Preference<'_>> = preferences(headers, ACCEPT).collect();
     let weight = |subtype: &str, r#type: &str| {
         let exact = format!("{type}/{subtype}");
         let ranges = [&exact, &format!("{type}/*"), "*/*"];
         // The most specific range counts, wherever it stands.
         let found = ranges.iter().find_map(|range| {
-            let is_it = |options: &&Wish<'_>| options.name.eq_ignore_ascii_case(range);
-            wishes.iter().find(is_it)
+            let is_it = |item: &&Preference<'_>| item.name.eq_ignore_ascii_case(range);
+            accepted.iter().find(is_it)
         });
-        found.map_or(0.0, |options| options.weight)
+        found.map_or(0.0, |item| item.weight)
     };
     let json = weight("problem+json", "application").max(weight("json", "application"));
     weight("html", "text") > json
 }
 
-/// The language that is liked best of those there are; English if none is.
+/// The preferred language; English by default.
 fn language(headers: &HeaderMap) -> Language {
     let weight = |language: &str| {
-        let is_it = |options: &Wish<'_>| {
-            let primary = options.name.split('-').next().unwrap_or_default();
+        let is_it = |item: &Preference<'_>| {
+            let primary = item.name.split('-').next().unwrap_or_default();
             primary.eq_ignore_ascii_case(language)
         };
-        let liked = wishes(headers, ACCEPT_LANGUAGE).filter(is_it);
-        liked.map(|options| options.weight).fold(0.0, f32::max)
+        let accepted = preferences(headers, ACCEPT_LANGUAGE).filter(is_it);
+        accepted.map(|item| item.weight).fold(0.0, f32::max)
     };
     match weight("zh") > weight("en") {
         true => Language::Chinese,
@@ -81,8 +81,8 @@ fn language(headers: &HeaderMap) -> Language {
     }
 }
 
-/// The way from `path` to the server's root, relative, so that it is right
-/// behind a proxy that strips a prefix.
+/// The relative path from `path` to the server's root, which works behind a proxy
+/// that strips a prefix.
 fn root_from(path: &str) -> String {
     match path.matches('/').count().saturating_sub(1) {
         0 => "./".to_owned(),
@@ -96,15 +96,15 @@ fn page(problem: &Problem, language: Language, root: &str, default_room: &str) -
     let (title, text) = language.refusal(code);
     let mut links = String::new();
     if let Some(seconds) = problem.retry_after_seconds() {
-        // An empty reference is this very address.
+        // An empty reference is the address of this page.
         links.push_str(&link("", &language.try_again(seconds)));
     }
-    // Under a name that the server does not know, the room is refused as well.
+    // On a host or origin that is not allowed, the room is refused as well.
     if !matches!(code, Code::CrossOrigin | Code::InvalidHost) {
         links.push_str(&link(root, &language.go_to(default_room)));
     }
-    // The detail may hold what was sent, so it is filled in last: nothing in it
-    // is taken for a mark.
+    // The detail may contain client input, so it is filled in last: nothing in it
+    // is replaced.
     include_str!("page.html")
         .replace("{{language}}", language.tag())
         .replace("{{title}}", title)
@@ -120,7 +120,7 @@ fn link(to: &str, text: &str) -> String {
     format!("  <p><a href=\"{to}\">{}</a></p>\n", escaped(text))
 }
 
-/// Text as it stands in HTML.
+/// Escapes text for HTML.
 fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn html_is_for_requests_that_prefer_it() {
         for (accept, html) in [
-            // What Chromium, Firefox and Safari send when they open an address.
+            // Chromium, Firefox and Safari, for an address that is opened.
             (
                 "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
                 true,
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_the_one_that_is_liked_best() {
+    fn the_language_is_the_preferred_one() {
         use Language::{Chinese, English};
         for (accept, language_of_it) in [
             ("zh-CN,zh;q=0.9,en;q=0.8", Chinese),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_was_sent_is_only_text() {
+    fn client_input_is_escaped() {
         let detail = "<script>alert('x')</script> & \"{{links}}\" {{root}}";
         let problem = Code::InvalidJson.because(detail);
         let html = page(&problem, Language::English, "./", "a&b");
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_words_for_every_code_and_no_mark_left() {
+    fn every_code_has_texts_and_no_placeholder_is_left() {
         for code in Code::ALL {
             for language in [Language::English, Language::Chinese] {
                 let html = page(&code.because("why"), language, "../", "lobby");

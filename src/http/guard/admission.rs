@@ -1,76 +1,73 @@
-//! How many connections and streams there are, in all and of each address. A
-//! new one over a limit is refused, an old one is never thrown out.
+//! Limits on connections, requests, streams and rooms, in all and by address. A
+//! new one over a limit is refused; an old one is never closed for it.
 //!
-//! A few connections over the limit are accepted all the same, and only get the
-//! answer that the server is full: a stream must learn when to come back, since
-//! a browser takes every status but 200 for the end. Beyond those few,
-//! connections are closed without an answer.
+//! A few connections over the limit are accepted only to answer that the server
+//! is full: a stream must get a time to reconnect after, since a status other
+//! than 200 ends a browser's EventSource for good. Beyond those few, connections
+//! are closed without an answer.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::held::{Held, Table};
 use super::network::Network;
+use super::usage::{AddressUsage, UsageTable};
 use crate::config::{Access, Block, Limits};
 
-/// Connections beyond the limit that get an answer, in all and of one address.
-const TOLD: usize = 64;
-const TOLD_PER_ADDRESS: usize = 4;
-/// How many more there may be from this machine, so that its health checks get
-/// an answer.
-const TOLD_HERE: usize = 16;
+/// Connections over the limit that get an answer, in all and per address.
+const MAX_REFUSED: usize = 64;
+const MAX_REFUSED_PER_ADDRESS: usize = 4;
+/// More of them for this machine, so that its health checks get an answer.
+const MAX_REFUSED_LOOPBACK: usize = 16;
 
 /// Why a connection, a request or a stream is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// The server has as many connections as it may have.
+    /// The server has `--max-connections`.
     Full,
-    /// The address has as many connections as one may have.
+    /// The address would exceed one of its limits.
     Address,
 }
 
-/// All connections, streams and rooms, counted by address.
+/// The counts of connections, and of streams and rooms by address.
 #[derive(Debug)]
 pub struct Admission {
     pub(super) limits: Limits,
     /// Connections that are served.
     admitted: AtomicUsize,
     /// Connections that only get the answer that the server is full.
-    told: AtomicUsize,
-    held: Mutex<Table>,
+    refused: AtomicUsize,
+    usage: Mutex<UsageTable>,
 }
 
-/// A connection's place; given back when it is dropped.
+/// Counts a connection until it is dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     admission: Arc<Admission>,
-    /// `None` where nothing is counted for the address.
+    /// `None` for an address without limits.
     network: Option<Network>,
-    /// It only gets the answer that it is one too many.
+    /// Set if the connection is only open for the answer that it is refused.
     pub refused: Option<Refused>,
 }
 
-/// The place of a request that a trusted proxy brought; given back when it is
-/// dropped.
+/// Counts a request from a trusted proxy for its client until it is dropped.
 #[derive(Debug)]
 pub(in super::super) struct RequestPermit {
     admission: Arc<Admission>,
     network: Network,
 }
 
-/// A stream's place, and that of its rooms; given back when it is dropped.
+/// Counts a stream and its rooms until it is dropped.
 #[derive(Debug)]
 pub struct StreamPermit {
     admission: Arc<Admission>,
     network: Network,
-    /// 0 once a [`RoomsPermit`] has them.
+    /// 0 once a [`RoomsPermit`] counts them.
     rooms: usize,
 }
 
-/// The place of the rooms of a stream that has a name; given back when it is
-/// dropped. The name stays in the rooms for a while after the stream, and so
-/// must this.
+/// Counts the rooms of a named stream until it is dropped. The name stays in the
+/// rooms for a while after the stream, and so must their count.
 #[derive(Debug)]
 pub(in super::super) struct RoomsPermit {
     admission: Arc<Admission>,
@@ -79,27 +76,27 @@ pub(in super::super) struct RoomsPermit {
 }
 
 impl Admission {
-    /// Without connections.
+    /// Counts no connections yet.
     pub(in super::super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
             admitted: AtomicUsize::new(0),
-            told: AtomicUsize::new(0),
-            held: Mutex::default(),
+            refused: AtomicUsize::new(0),
+            usage: Mutex::default(),
         })
     }
 
-    /// How many connections there are.
+    /// The number of open connections.
     pub fn connections(&self) -> usize {
-        self.admitted.load(Ordering::Relaxed) + self.told.load(Ordering::Relaxed)
+        self.admitted.load(Ordering::Relaxed) + self.refused.load(Ordering::Relaxed)
     }
 
-    /// A connection comes. What a trusted proxy has is not counted for its
-    /// address: it has as many connections as it has clients.
+    /// Admits a connection. One from a trusted proxy does not count for the
+    /// proxy's address, which has a connection for each of its clients.
     ///
     /// # Errors
     ///
-    /// [`Refused`] when there is not even a place to be told so.
+    /// [`Refused`] when the connection is to be closed without an answer.
     pub fn connect(
         self: &Arc<Self>,
         peer: IpAddr,
@@ -108,7 +105,7 @@ impl Admission {
         let peer = peer.to_canonical();
         let is_counted = self.limits.concerns(peer) && !access.trusts(peer);
         let refused = self.take_place(peer.is_loopback())?;
-        // From here on its drop gives the place back.
+        // From here on its drop returns the place.
         let mut permit = ConnectionPermit {
             admission: Arc::clone(self),
             network: None,
@@ -123,14 +120,17 @@ impl Admission {
         Ok(permit)
     }
 
-    /// A place among the connections that are served, or else among those that
-    /// only get an answer.
-    fn take_place(&self, is_here: bool) -> Result<Option<Refused>, Refused> {
+    /// Counts a connection among those that are served, else among those that only
+    /// get an answer.
+    fn take_place(&self, is_loopback: bool) -> Result<Option<Refused>, Refused> {
         if take_one(&self.admitted, self.limits.max_connections) {
             return Ok(None);
         }
-        let told = if is_here { TOLD + TOLD_HERE } else { TOLD };
-        match take_one(&self.told, told) {
+        let most = match is_loopback {
+            true => MAX_REFUSED + MAX_REFUSED_LOOPBACK,
+            false => MAX_REFUSED,
+        };
+        match take_one(&self.refused, most) {
             true => Ok(Some(Refused::Full)),
             false => Err(Refused::Full),
         }
@@ -139,32 +139,33 @@ impl Admission {
     fn connect_from(&self, network: Network, is_full: bool) -> Result<Option<Refused>, Refused> {
         let limits = &self.limits;
         let most = |block| limits.of_block(block, limits.max_connections_per_address);
-        let most_told = |block| limits.of_block(block, TOLD_PER_ADDRESS);
+        let most_refused = |block| limits.of_block(block, MAX_REFUSED_PER_ADDRESS);
         let mut all = self.lock();
-        let gets_an_answer =
-            |block, held: Held| held.connections < most(block).saturating_add(most_told(block));
+        let gets_an_answer = |block, usage: AddressUsage| {
+            usage.connections < most(block).saturating_add(most_refused(block))
+        };
         if !all.all(network, gets_an_answer) {
             return Err(Refused::Address);
         }
-        if is_full && !all.all(network, |block, held| held.told < most_told(block)) {
+        if is_full && !all.all(network, |block, usage| usage.refused < most_refused(block)) {
             return Err(Refused::Full);
         }
-        let fits = all.all(network, |block, held| held.connections < most(block));
-        all.take(network, |held| {
-            held.connections += 1;
-            held.told += usize::from(is_full);
+        let fits = all.all(network, |block, usage| usage.connections < most(block));
+        all.charge(network, |usage| {
+            usage.connections += 1;
+            usage.refused += usize::from(is_full);
         });
         Ok((!fits).then_some(Refused::Address))
     }
 
-    /// A trusted proxy asks for `client`. As many requests of one address may be
-    /// under way as it may have connections of its own: each is one to here,
-    /// and lasts as long as the client lets its proxy wait. `None` where nothing
-    /// is counted for the address.
+    /// Admits a request that a trusted proxy sends for `client`, up to
+    /// `--max-connections-per-address` at a time: each stands for a connection, and
+    /// lasts as long as the client makes its proxy wait. `None` for an address
+    /// without limits.
     ///
     /// # Errors
     ///
-    /// [`Refused::Address`] when it has as many.
+    /// [`Refused::Address`] when the address has the most.
     pub(in super::super) fn request(
         self: &Arc<Self>,
         client: IpAddr,
@@ -177,10 +178,10 @@ impl Admission {
             let most = self.limits.max_connections_per_address;
             self.limits.of_block(block, most)
         };
-        self.take(
+        self.charge(
             network,
-            |block, held| held.requests < most(block),
-            |held| held.requests += 1,
+            |block, usage| usage.requests < most(block),
+            |usage| usage.requests += 1,
         )?;
         Ok(Some(RequestPermit {
             admission: Arc::clone(self),
@@ -188,12 +189,12 @@ impl Admission {
         }))
     }
 
-    /// A stream begins. `None` where nothing is counted for the address.
+    /// Admits a stream in `rooms` rooms. `None` for an address without limits.
     ///
     /// # Errors
     ///
-    /// [`Refused::Address`] when the address has as many as one may have, or
-    /// they are in as many rooms.
+    /// [`Refused::Address`] when the address would have too many streams, or its
+    /// streams too many rooms.
     pub(in super::super) fn stream(
         self: &Arc<Self>,
         client: IpAddr,
@@ -204,13 +205,13 @@ impl Admission {
         }
         let network = Network::of(client);
         let limits = &self.limits;
-        let fits = |block, held: Held| {
-            held.streams < limits.of_block(block, limits.max_streams_per_address)
-                && held.rooms + rooms <= limits.of_block(block, limits.max_rooms_per_address)
+        let fits = |block, usage: AddressUsage| {
+            usage.streams < limits.of_block(block, limits.max_streams_per_address)
+                && usage.rooms + rooms <= limits.of_block(block, limits.max_rooms_per_address)
         };
-        self.take(network, fits, |held| {
-            held.streams += 1;
-            held.rooms += rooms;
+        self.charge(network, fits, |usage| {
+            usage.streams += 1;
+            usage.rooms += rooms;
         })?;
         Ok(Some(StreamPermit {
             admission: Arc::clone(self),
@@ -219,32 +220,32 @@ impl Admission {
         }))
     }
 
-    /// Takes of the address and of each block around it, if it fits into all.
-    pub(super) fn take(
+    /// Charges the address and each block around it, if `fits` accepts them all.
+    pub(super) fn charge(
         &self,
         network: Network,
-        fits: impl Fn(Block, Held) -> bool,
-        take: impl Fn(&mut Held),
+        fits: impl Fn(Block, AddressUsage) -> bool,
+        add: impl Fn(&mut AddressUsage),
     ) -> Result<(), Refused> {
         let mut all = self.lock();
         if !all.all(network, fits) {
             return Err(Refused::Address);
         }
-        all.take(network, take);
+        all.charge(network, add);
         Ok(())
     }
 
-    pub(super) fn give_back(&self, network: Network, give: impl Fn(&mut Held)) {
-        self.lock().give_back(network, give);
+    pub(super) fn release(&self, network: Network, subtract: impl Fn(&mut AddressUsage)) {
+        self.lock().release(network, subtract);
     }
 
-    /// A panic under the lock can only come from a bug; the others go on.
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic under the lock can only come from a bug; other clients go on.
+    fn lock(&self) -> MutexGuard<'_, UsageTable> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One more, if there are fewer than `most`.
+/// Adds one, if `count` is less than `most`.
 fn take_one(count: &AtomicUsize, most: usize) -> bool {
     let more = |count| (count < most).then_some(count + 1);
     count
@@ -253,7 +254,7 @@ fn take_one(count: &AtomicUsize, most: usize) -> bool {
 }
 
 impl StreamPermit {
-    /// Takes out the place of the rooms, for as long as a name stays in them.
+    /// Splits off the count of the rooms, for as long as the name stays in them.
     pub(in super::super) fn split_rooms(&mut self) -> RoomsPermit {
         RoomsPermit {
             admission: Arc::clone(&self.admission),
@@ -265,16 +266,16 @@ impl StreamPermit {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let is_told = self.refused == Some(Refused::Full);
-        match is_told {
-            true => self.admission.told.fetch_sub(1, Ordering::Relaxed),
+        let is_full = self.refused == Some(Refused::Full);
+        match is_full {
+            true => self.admission.refused.fetch_sub(1, Ordering::Relaxed),
             false => self.admission.admitted.fetch_sub(1, Ordering::Relaxed),
         };
         if let Some(network) = self.network {
-            let told = usize::from(is_told);
-            self.admission.give_back(network, |held| {
-                held.connections -= 1;
-                held.told -= told;
+            let refused = usize::from(is_full);
+            self.admission.release(network, |usage| {
+                usage.connections -= 1;
+                usage.refused -= refused;
             });
         }
     }
@@ -283,16 +284,16 @@ impl Drop for ConnectionPermit {
 impl Drop for RequestPermit {
     fn drop(&mut self) {
         self.admission
-            .give_back(self.network, |held| held.requests -= 1);
+            .release(self.network, |usage| usage.requests -= 1);
     }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
         let rooms = self.rooms;
-        self.admission.give_back(self.network, |held| {
-            held.streams -= 1;
-            held.rooms -= rooms;
+        self.admission.release(self.network, |usage| {
+            usage.streams -= 1;
+            usage.rooms -= rooms;
         });
     }
 }
@@ -301,7 +302,7 @@ impl Drop for RoomsPermit {
     fn drop(&mut self) {
         let rooms = self.rooms;
         self.admission
-            .give_back(self.network, |held| held.rooms -= rooms);
+            .release(self.network, |usage| usage.rooms -= rooms);
     }
 }
 

@@ -1,6 +1,6 @@
-//! The chain of addresses that proxies write down. Each proxy adds, at the
-//! right, whom it was asked by; so only what trusted ones wrote is true, and it
-//! is read from the right.
+//! The chain of client addresses in `X-Forwarded-For` or `Forwarded`. Each proxy
+//! appends the address of its own client, so only the entries of trusted proxies
+//! count, and the chain is read from the right.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -9,14 +9,14 @@ use hyper::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use crate::config::{Access, ForwardedHeader};
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// A chain of more proxies than this is none that anybody has.
+/// The most entries that are read; no real chain is longer.
 const MAX_HOPS: usize = 32;
 
-/// Whom `peer` asks for: the first address from the right that is no trusted
-/// proxy's. Where the chain breaks off, or can't be read, it is whoever was
-/// found last; but one that can't be read never makes a client of this machine,
-/// which is not limited. Nor can a proxy elsewhere have been asked by it: what it
-/// calls so is itself.
+/// The client address behind `peer`: the first address from the right that is no
+/// trusted proxy's. Where the chain ends or is malformed, it is the last address
+/// read. But a malformed chain never makes a client of this machine, which is not
+/// limited. Nor does a loopback address that a remote proxy wrote: it means the
+/// proxy itself.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access) -> IpAddr {
     let mut client = peer;
     for hop in hops(headers, access.forwarded_header).take(MAX_HOPS) {
@@ -35,7 +35,7 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, access: &Access)
     client
 }
 
-/// What the header is called.
+/// The name of the header.
 pub(super) fn name_of(header: ForwardedHeader) -> HeaderName {
     match header {
         ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
@@ -43,8 +43,8 @@ pub(super) fn name_of(header: ForwardedHeader) -> HeaderName {
     }
 }
 
-/// The chain from the right, over all lines of the header; `None` for what is
-/// no address.
+/// The chain from the right, over all lines of the header; `None` for an entry
+/// that is no address.
 fn hops(
     headers: &HeaderMap,
     header: ForwardedHeader,
@@ -55,8 +55,8 @@ fn hops(
     };
     let lines: Vec<&HeaderValue> = headers.get_all(name_of(header)).iter().collect();
     lines.into_iter().rev().flat_map(move |line| {
-        // As bytes: what the client wrote may be anything, and is not to hide
-        // what a proxy wrote behind it.
+        // As bytes: a client's entry may not be UTF-8, and must not hide those of
+        // the proxies after it.
         let hops = line.as_bytes().rsplit(|&byte| byte == b',');
         hops.map(move |hop| read(std::str::from_utf8(hop).ok()?.trim()))
     })
@@ -65,10 +65,9 @@ fn hops(
 /// The `for` of one element of `Forwarded`: `for=192.0.2.1;proto=http` or
 /// `for="[2001:db8::1]:4711"` (RFC 7239, section 4).
 ///
-/// A proxy may quote what its client sent, such as the host. What stands in
-/// quotes is never taken for a pair; and since a comma in them has split the
-/// element, one in which a quote is not closed can't be read, nor one that
-/// escapes something or says two things.
+/// A proxy may quote client input, such as the host, so quoted text is never read
+/// as a pair. A comma within quotes has split the element, so an element with an
+/// open quote is malformed, and so is one with an escape or with two `for`s.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let mut is_quoted = false;
     let mut found = None;
@@ -91,7 +90,7 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     address_of(bare.unwrap_or(value))
 }
 
-/// An address, with a port or without.
+/// An address, with or without a port.
 fn address_of(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')
@@ -136,24 +135,24 @@ mod tests {
     fn the_chain_is_read_from_the_right_through_trusted_proxies() {
         let of = |peer, lines: &[&str]| client(peer, ForwardedHeader::XForwardedFor, lines);
         for (peer, lines, found) in [
-            // Nobody in front, or nobody who is trusted: it may say what it likes.
+            // No proxy, or an untrusted one, whose header is ignored.
             ("192.0.2.9", &[][..], "192.0.2.9"),
             ("192.0.2.9", &["1.2.3.4"], "192.0.2.9"),
             ("10.0.0.1", &[], "10.0.0.1"),
             ("10.0.0.1", &["1.2.3.4"], "1.2.3.4"),
             ("::ffff:10.0.0.1", &["1.2.3.4"], "1.2.3.4"),
-            // What stands left of the first stranger is what the stranger said.
+            // The header as the client sent it stands left of the client's address.
             ("10.0.0.1", &["6.6.6.6, 1.2.3.4"], "1.2.3.4"),
             ("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"], "1.2.3.4"),
             ("10.0.0.1", &["6.6.6.6", "1.2.3.4"], "1.2.3.4"),
             ("10.0.0.1", &["6.6.6.6,1.2.3.4,2001:db8:ff::1"], "1.2.3.4"),
-            // All are trusted: the farthest.
+            // Every entry is a trusted proxy: the leftmost.
             ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
             ("10.0.0.1", &["1.2.3.4:5678"], "1.2.3.4"),
             ("10.0.0.1", &["[2001:db8::1]:80"], "2001:db8::1"),
             ("10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
             ("10.0.0.1", &["::ffff:1.2.3.4"], "1.2.3.4"),
-            // What can't be read ends the chain.
+            // A malformed entry ends the chain.
             ("10.0.0.1", &[""], "10.0.0.1"),
             ("10.0.0.1", &["unknown"], "10.0.0.1"),
             ("10.0.0.1", &["1.2.3.4, garbage"], "10.0.0.1"),
@@ -161,7 +160,7 @@ mod tests {
             ("10.0.0.1", &["1.2.3.4, garbage, 10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["1.2.3.4,"], "10.0.0.1"),
             ("10.0.0.1", &["1.2.3.4\u{e9}"], "10.0.0.1"),
-            // Nobody on this machine has asked a proxy on another one.
+            // A remote proxy has no client on this machine.
             ("10.0.0.1", &["127.0.0.1"], "10.0.0.1"),
             ("10.0.0.1", &["::ffff:127.0.0.1, 10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["1.2.3.4, 127.0.0.1"], "10.0.0.1"),
@@ -185,7 +184,7 @@ mod tests {
             (&["for=_hidden, for=10.0.0.2"], "10.0.0.2"),
             (&["for=\"a,b\""], "10.0.0.1"),
             (&["proto=http"], "10.0.0.1"),
-            // What a client says of itself within what its proxy quotes.
+            // A client's input in a string that its proxy quotes.
             (
                 &["proto=http;host=\"a;for=6.6.6.6;x\";for=1.2.3.4"],
                 "1.2.3.4",
@@ -197,7 +196,7 @@ mod tests {
             (&["for=\"6.6.6.6"], "10.0.0.1"),
             (&["for=6.6.6.6;for=1.2.3.4"], "10.0.0.1"),
             (&["for=1.2.3.4;host=\"a\\\",for=6.6.6.6\""], "10.0.0.1"),
-            // A quote that the client left open hides nothing of its proxy's.
+            // A quote that the client left open hides no entry of its proxy.
             (&["host=\"a, for=1.2.3.4"], "1.2.3.4"),
         ] {
             assert_eq!(of(lines), found, "{lines:?}");
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn who_can_t_be_read_is_no_client_of_this_machine() {
+    fn a_malformed_chain_is_no_client_of_this_machine() {
         let of = |peer: &str, lines: &[&str]| {
             let access = Access {
                 trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
@@ -219,7 +218,7 @@ mod tests {
         };
         assert_eq!(of("127.0.0.1", &["unknown"]), "0.0.0.0");
         assert_eq!(of("127.0.0.1", &["x, 127.0.0.2"]), "0.0.0.0");
-        // Nobody is in front of whoever says nothing.
+        // Without the header the peer itself is the client.
         assert_eq!(of("127.0.0.1", &[]), "127.0.0.1");
         assert_eq!(of("127.0.0.1", &["127.0.0.2"]), "127.0.0.2");
     }

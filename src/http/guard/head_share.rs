@@ -1,6 +1,6 @@
-//! How much of the memory for large heads (`--head-budget`) one address may
-//! have. Without a share of its own, one address could hold all of it for as
-//! long as it likes, with streams that stay with hyper or heads that do not end.
+//! The share of the head budget (`--head-budget`) of one address. Without it one
+//! address could hold the whole budget for any time, with streams that stay with
+//! hyper or with heads that do not end.
 
 use std::sync::Arc;
 
@@ -9,31 +9,31 @@ use super::admission::{Admission, Refused};
 use super::network::Network;
 use crate::config::Access;
 
-/// What a connection has drawn of the share of its address; given back when it
-/// is dropped.
+/// The bytes that a connection has drawn from the share of its address, returned
+/// when it is dropped.
 #[derive(Debug, Default)]
 pub struct HeadShare {
-    /// `None` where nothing is counted for the address.
+    /// `None` for an address without limits.
     of: Option<(Arc<Admission>, Network)>,
     bytes: usize,
 }
 
 impl HeadShare {
-    /// Draws `bytes` more.
+    /// Draws `bytes` more for the connection.
     ///
     /// # Errors
     ///
-    /// [`Refused::Address`] when the address, or a block around it, would have
-    /// more than its share.
+    /// [`Refused::Address`] when the address, or a block around it, would exceed
+    /// its share.
     pub fn draw(&mut self, bytes: usize) -> Result<(), Refused> {
         let Some((admission, network)) = &self.of else {
             return Ok(());
         };
         let limits = &admission.limits;
-        admission.take(
+        admission.charge(
             *network,
-            |block, held| held.head_bytes + bytes <= limits.of_block(block, limits.head_share()),
-            |held| held.head_bytes += bytes,
+            |block, usage| usage.head_bytes + bytes <= limits.of_block(block, limits.head_share()),
+            |usage| usage.head_bytes += bytes,
         )?;
         self.bytes += bytes;
         Ok(())
@@ -46,15 +46,14 @@ impl Drop for HeadShare {
         if let Some((admission, network)) = self.of.take()
             && bytes > 0
         {
-            admission.give_back(network, |held| held.head_bytes -= bytes);
+            admission.release(network, |usage| usage.head_bytes -= bytes);
         }
     }
 }
 
 impl Admission {
-    /// The share of `caller`, of which its connection has drawn nothing yet. A
-    /// trusted proxy has none: the head that would say for whom it asks is not
-    /// read yet.
+    /// An unused share of `caller`. A trusted proxy has no limit: its client is
+    /// known only when the head has been read.
     pub fn head_share(self: &Arc<Self>, caller: &Caller, access: &Access) -> HeadShare {
         let is_counted = self.limits.concerns(caller.peer) && !caller.is_trusted(access);
         let of = is_counted.then(|| (Arc::clone(self), Network::of(caller.peer)));
@@ -71,7 +70,7 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// One of 80 KiB for each address, of a budget of 256 KiB.
+    /// A budget of 256 KiB, with a share of 80 KiB for each address.
     fn admission(limit_loopback: bool) -> Arc<Admission> {
         Admission::new(Limits {
             head_budget: 256 * KIB,
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_one_share_and_gets_back_what_its_heads_held() {
+    fn an_address_has_one_share_and_dropped_heads_return_theirs() {
         let admission = admission(false);
         let mut shares = [
             share(&admission, "192.0.2.1"),

@@ -1,4 +1,4 @@
-//! Which host a request is for, and whether that is this server.
+//! The host of a request, and whether it names this server.
 
 use hyper::header::HOST;
 use hyper::http::uri::Authority;
@@ -24,9 +24,9 @@ pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), Proble
     }
 }
 
-/// Whether the server answers to the name that it was called by. A page of
-/// another site can make its own name mean this machine (DNS rebinding), and a
-/// browser would take it for the same origin; the name gives it away.
+/// Whether the host is a name of this server. By DNS rebinding a page of another
+/// site can point its own name at this machine, and a browser takes it for the
+/// same origin; only the name differs.
 pub fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> bool {
     if !caller.is_local && access.allowed_hosts.is_empty() {
         return true;
@@ -44,7 +44,7 @@ pub fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> 
         let host = host_of(host.as_bytes());
         host.is_some_and(|host| is_known(host.host()))
     });
-    // An absolute target names the host once more; either has to be right.
+    // An absolute target names the host again; both must be allowed.
     let in_target = request.uri().authority().map(Authority::host);
     in_headers && in_target.is_none_or(is_known)
 }
@@ -56,12 +56,12 @@ fn is_this_machine(host: &str) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// A host, and perhaps a port.
+/// Parses a host with an optional port.
 pub(super) fn host_of(text: &[u8]) -> Option<Authority> {
     let authority = Authority::try_from(text).ok()?;
     let host = authority.host();
-    // What stands beside the host is a colon and a port, which may be empty
-    // (RFC 3986, section 3.2.3), or nothing; never a user.
+    // After the host there may be a colon and a port, which may be empty (RFC
+    // 3986, section 3.2.3); before it no user.
     let rest = authority.as_str().strip_prefix(host)?;
     let is_alone = match rest.strip_prefix(':') {
         Some(port) => port.is_empty() || is_port(port),
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_stands_alone_or_with_a_colon_and_a_port() {
+    fn a_host_is_a_name_with_an_optional_port() {
         for host in ["a", "a:", "a:80", "[::1]", "[::1]:80", "a,b"] {
             assert!(host_of(host.as_bytes()).is_some(), "{host}");
         }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_names_of_its_own() {
+    fn localhost_and_loopback_addresses_are_this_machine() {
         for host in [
             "localhost",
             "chat.localhost",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_in_listen_is_answered_to_at_loopback_addresses() {
+    fn the_name_in_listen_is_accepted_at_loopback_addresses() {
         let access = Access {
             local_names: vec!["chat.test".to_owned()],
             allowed_hosts: vec!["chat.example".to_owned()],
@@ -131,7 +131,7 @@ mod tests {
             }
             assert!(!allowed(local, "evil.example"), "{local}");
         }
-        // Elsewhere the list of --allowed-host alone decides.
+        // At other addresses --allowed-host alone decides.
         assert!(allowed("192.0.2.1:80", "chat.example"));
         assert!(!allowed("192.0.2.1:80", "chat.test"));
     }

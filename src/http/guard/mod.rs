@@ -1,11 +1,10 @@
-//! The checks of a request before it is answered: its address, host, origin,
-//! and the limits by address. None of it touches a socket.
+//! The checks before a request is answered: client address, host, origin, and
+//! the limits by address. None of them touches a socket.
 
 mod admission;
 mod caller;
 mod forwarded;
 mod head_share;
-mod held;
 mod host;
 mod network;
 mod origin;
@@ -13,6 +12,7 @@ mod origin;
 pub(super) mod properties;
 mod rates;
 mod replays;
+mod usage;
 
 pub(super) use self::admission::RequestPermit;
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
@@ -20,6 +20,6 @@ pub use self::caller::Caller;
 pub use self::head_share::HeadShare;
 pub(super) use self::host::check_host;
 pub use self::host::is_allowed;
-pub(super) use self::origin::{Grant, Origins};
-pub(super) use self::rates::{Rates, TooFast, Whose};
-pub(super) use self::replays::Replays;
+pub(super) use self::origin::{CorsGrant, Origins};
+pub(super) use self::rates::{RateExceeded, RateKind, Rates};
+pub(super) use self::replays::ReplayBudgets;

@@ -1,40 +1,39 @@
-//! What counts as one address, and the blocks of IPv6 that it lies in.
+//! Client addresses as limits count them, and the IPv6 blocks around them.
 //!
-//! A customer of IPv6 has more than one address, and mostly more than one /64:
-//! providers are asked to give each site a /56 or a /48 (RFC 6177, RIPE-690),
-//! and some give a /64 to each phone or each server. No single prefix is "one
-//! customer", so every limit by address holds for the /64, and a multiple of it
-//! for the /56 and the /48 around it (`Limits::of_block`).
+//! A customer with IPv6 has many addresses, and mostly more than one /64:
+//! providers are asked to give each site a /56 or a /48 (RFC 6177, RIPE-690), and
+//! some give a /64 to each phone or server. As no prefix length is "one
+//! customer", each limit by address applies to the /64, and a multiple of it to
+//! the /56 and the /48 around it (`Limits::of_block`).
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 
 use crate::config::Block;
 
-/// One address of IPv4, or one /64 of IPv6. Each reader has two of them, and one
-/// with a name three, so it is no larger than it must be, and `None` takes no
-/// place.
+/// One IPv4 address, or one IPv6 /64. Each reader holds two of them, a member
+/// three, so `Option<Network>` has 8 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Network(NonZeroU64);
 
-/// Where addresses of IPv4 are among the /64s: in a part of multicast, from
-/// which no connection can come (RFC 4291, section 2.7).
+/// The /64s that stand for IPv4 addresses: a part of multicast, from which no
+/// connection can come (RFC 4291, section 2.7).
 const IPV4: u64 = 0xffff_ffff_0000_0000;
-const NOBODY: NonZeroU64 = NonZeroU64::new(IPV4).expect("it is not zero");
+const UNSPECIFIED: NonZeroU64 = NonZeroU64::new(IPV4).expect("it is not zero");
 
 impl Network {
-    /// The one that `address` is of. An IPv4-mapped address is that of IPv4.
+    /// The network of `address`. An IPv4-mapped address counts as IPv4.
     pub(super) fn of(address: IpAddr) -> Self {
         let bits = match address.to_canonical() {
             IpAddr::V4(ip) => IPV4 | u64::from(ip.to_bits()),
             IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
         };
-        // ::/64 is this machine (::1) and nobody else; so is 0.0.0.0.
-        Self(NonZeroU64::new(bits).unwrap_or(NOBODY))
+        // ::/64 holds only ::1 and the unspecified address.
+        Self(NonZeroU64::new(bits).unwrap_or(UNSPECIFIED))
     }
 
-    /// The blocks that it lies in, the narrowest first, each with its own first
-    /// bits. An address of IPv4 lies in none but its own.
+    /// The blocks around it, the narrowest first, each with its prefix. An IPv4
+    /// address has only its own.
     pub(super) fn blocks(self) -> impl Iterator<Item = (Block, u64)> {
         let bits = self.0.get();
         let is_ipv4 = bits >= IPV4;
@@ -77,7 +76,7 @@ mod tests {
         assert_eq!(address, (Block::Address, 0x2001_0db8_0001_2345));
         assert_eq!(site, (Block::Slash56, 0x2001_0db8_0001_2300));
         assert_eq!(wide, (Block::Slash48, 0x2001_0db8_0001_0000));
-        // The /64 that is the first of both is no other one.
+        // The first /64 of both blocks shares their bits, but not their kind.
         let first = blocks("2001:db8:1::");
         assert_eq!(first[2], wide);
         assert!(blocks("2001:db8:1:23ff::1")[1] == site && blocks("2001:db8:1:2400::")[1] != site);

@@ -1,11 +1,9 @@
-//! The origin of the page that sent a request. A request that reads rooms,
-//! opens a stream or publishes must come from a page of this server, from an
-//! allowed origin, or from no page at all. CORS alone does not protect these
-//! requests: it hides the response from a foreign page, but an image or
+//! The origin of the page that sent a request. A request that reads rooms, opens
+//! a stream or publishes must come from a page of this server, from an allowed
+//! origin, or from no page at all. CORS alone does not protect these requests: it
+//! hides the response from a foreign page, but an image or
 //! `fetch(…, {mode: 'no-cors'})` still makes a visitor's browser send them, and
-//! they take the visitor's streams, names and rates.
-//!
-//! The response to an allowed origin says so (Fetch standard, "CORS protocol").
+//! they use up the visitor's streams, names and rates.
 
 use hyper::Uri;
 use hyper::header::{
@@ -20,39 +18,40 @@ use super::super::problem::Problem;
 use super::host::host_of;
 use crate::config::{Access, Origin};
 
-/// Headers that a page needs to set, and that are none of those it always may.
+/// Request headers that a page needs beyond the CORS-safelisted ones.
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("content-type, last-event-id, cache-control");
-/// Headers that a page needs to see, and that are none of those it always may.
+/// Response headers that a page needs beyond the CORS-safelisted ones.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after");
-/// Two hours, which is the longest that Chromium keeps it.
+/// Two hours: the longest time that Chromium caches a preflight.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 const READ: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-/// The origins that may do what.
+/// The origins that may read, write and open streams.
 #[derive(Debug)]
 pub(in super::super) struct Origins {
-    /// Each with the answer that names it: not the request's own bytes, which
-    /// would keep its head alive as long as a stream.
+    /// Each with its header value. Echoing the request's own bytes would keep
+    /// the request's head in memory as long as a stream.
     allowed: Vec<(Origin, HeaderValue)>,
     any_reads: bool,
 }
 
-/// What an answer says to the page that asked.
+/// The CORS headers of a response (Fetch standard, "CORS protocol").
 #[derive(Debug, Clone)]
-pub(in super::super) struct Grant {
-    reading: Reading,
-    /// The answer depends on who asks, so caches must not mix them up.
+pub(in super::super) struct CorsGrant {
+    readers: CorsReaders,
+    /// Whether the response depends on the origin, for caches.
     varies: bool,
 }
 
+/// The pages that may read a response.
 #[derive(Debug, Clone)]
-enum Reading {
-    /// Nothing: only pages of this server may read it.
+enum CorsReaders {
+    /// Pages of this server.
     Own,
     /// Any page, without credentials.
     Any,
-    /// This origin's pages.
+    /// Pages of this origin.
     Of(HeaderValue),
 }
 
@@ -78,7 +77,7 @@ impl Origins {
         }
     }
 
-    /// Checks a GET that publishes. Any page can make a browser send one: by an
+    /// Checks a GET that publishes. Any page can make a browser send one by an
     /// image, a link or a prefetch.
     pub(in super::super) fn check_write_by_get(&self, headers: &HeaderMap) -> Result<(), Problem> {
         check_no_prefetch(headers)?;
@@ -96,8 +95,8 @@ impl Origins {
         }
     }
 
-    /// Checks a request for an event stream. A stream with a name makes a
-    /// member of its visitor, so reading for everybody does not cover it.
+    /// Checks a request for an event stream. A named stream makes a member of
+    /// its visitor, which `--allow-origin *` does not permit.
     pub(in super::super) fn check_stream(
         &self,
         headers: &HeaderMap,
@@ -118,15 +117,15 @@ impl Origins {
         self.allowed(headers).is_none() && !is_own_or_none(headers)
     }
 
-    /// What the answer to a request says.
-    pub(in super::super) fn grant(&self, headers: &HeaderMap) -> Grant {
-        let reading = match self.allowed(headers) {
-            Some(origin) => Reading::Of(origin),
-            None if self.any_reads => Reading::Any,
-            None => Reading::Own,
+    /// The CORS headers of the response.
+    pub(in super::super) fn grant(&self, headers: &HeaderMap) -> CorsGrant {
+        let readers = match self.allowed(headers) {
+            Some(origin) => CorsReaders::Of(origin),
+            None if self.any_reads => CorsReaders::Any,
+            None => CorsReaders::Own,
         };
-        Grant {
-            reading,
+        CorsGrant {
+            readers,
             varies: !self.allowed.is_empty(),
         }
     }
@@ -147,18 +146,18 @@ impl Origins {
     }
 }
 
-impl Grant {
-    /// Says it to whoever reads the answer.
-    pub(in super::super) fn tell(&self, headers: &mut HeaderMap) {
+impl CorsGrant {
+    /// Adds them to a response.
+    pub(in super::super) fn apply(&self, headers: &mut HeaderMap) {
         if self.varies {
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
-        match &self.reading {
-            Reading::Own => return,
-            Reading::Any => {
+        match &self.readers {
+            CorsReaders::Own => return,
+            CorsReaders::Any => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
-            Reading::Of(origin) => {
+            CorsReaders::Of(origin) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 headers.insert(
                     ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -169,9 +168,8 @@ impl Grant {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
 
-    /// Answers a preflight: what such a page may send. `allow` is what the
-    /// path takes.
-    pub(in super::super) fn tell_preflight(
+    /// Adds what a preflight asks for; `allow` lists the methods of the path.
+    pub(in super::super) fn apply_preflight(
         &self,
         request: &HeaderMap,
         allow: &'static str,
@@ -180,11 +178,11 @@ impl Grant {
         if !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return;
         }
-        let methods = match &self.reading {
-            Reading::Own => return,
-            // Reading is all that is given to everybody.
-            Reading::Any => READ,
-            Reading::Of(_) => HeaderValue::from_static(allow),
+        let methods = match &self.readers {
+            CorsReaders::Own => return,
+            // `--allow-origin *` permits reading only.
+            CorsReaders::Any => READ,
+            CorsReaders::Of(_) => HeaderValue::from_static(allow),
         };
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
@@ -195,13 +193,13 @@ impl Grant {
 /// Whether a request comes from a page of this server, or from no page at all.
 ///
 /// Sec-Fetch-Site decides where a browser sends it: over https, and on this
-/// machine (W3C Fetch Metadata). `none` is a person who typed the address, or
-/// a bookmark. Without it the Origin decides, which browsers send with POST and
-/// with CORS requests. An image or a link has neither; then a Referer of
-/// another host is a page of another origin. A request with none of the three
-/// counts as a program's. So over plain http, and in browsers before
-/// Sec-Fetch-Site (Safari before 16.4), a page that hides its Referer can
-/// still make a visitor's browser send a GET.
+/// machine (W3C Fetch Metadata). Its value `none` is a typed address or a
+/// bookmark. Without it the Origin decides, which browsers send with POST and
+/// with CORS requests. An image or a link has neither; then a Referer of another
+/// host is a page of another origin. A request with none of the three counts as
+/// a program's. So over plain http, and in browsers without Sec-Fetch-Site
+/// (Safari before 16.4), a page that hides its Referer can still make a
+/// visitor's browser send a GET.
 fn is_own_or_none(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
     if sites.peek().is_some() {
@@ -214,8 +212,8 @@ fn is_own_or_none(headers: &HeaderMap) -> bool {
     pages.all(|page| is_of(page, headers))
 }
 
-/// Whether a page is of the host that was asked. The scheme is not known here:
-/// a proxy in front may have taken https off.
+/// Whether a page has the host of the request. The scheme is not compared: a
+/// proxy may terminate TLS.
 fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
     let Ok(page) = Uri::try_from(page.as_bytes()) else {
         return false;
@@ -225,7 +223,7 @@ fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
         Some("https") => 443,
         _ => return false,
     };
-    // As strictly as the Host: `http` takes `a:443.b` for `a` without a port.
+    // As strict as for Host: `http` reads `a:443.b` as `a` without a port.
     let page = page.authority().map(|page| page.as_str().as_bytes());
     let host = headers.get(HOST).map(HeaderValue::as_bytes);
     let (Some(page), Some(host)) = (page.and_then(host_of), host.and_then(host_of)) else {
@@ -235,8 +233,8 @@ fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
     page.host().eq_ignore_ascii_case(host.host()) && port(&page) == port(&host)
 }
 
-/// A prefetch takes no stream, joins no room and publishes nothing: nobody has
-/// opened the page yet. The browser asks again when somebody does.
+/// A prefetch opens no stream, joins no room and publishes nothing, since the
+/// page may never be opened. The browser sends the request again if it is.
 fn check_no_prefetch(headers: &HeaderMap) -> Result<(), Problem> {
     match is_prefetch(headers) {
         true => Err(Code::CrossOrigin.because("a prefetch can't do this; send the request itself")),
@@ -244,7 +242,7 @@ fn check_no_prefetch(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Whether a browser fetches it only in case somebody will open it.
+/// Whether a browser fetches a page that is not opened yet.
 fn is_prefetch(headers: &HeaderMap) -> bool {
     let says = |name: &str, word: &str| {
         headers
@@ -272,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_page_of_this_server_or_no_page_writes() {
+    fn only_pages_of_this_server_and_programs_write() {
         let none = Origins::new(&Access::default());
         for (fields, writes) in [
             (&[][..], true),
@@ -293,7 +291,7 @@ mod tests {
             ),
             (&[("origin", "null")], false),
             (&[("origin", "")], false),
-            // What a browser says of itself is more than an origin that looks right.
+            // Sec-Fetch-Site outweighs an Origin that looks right.
             (
                 &[
                     ("sec-fetch-site", "cross-site"),
@@ -320,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_is_allowed_writes_and_one_that_only_reads_does_not() {
+    fn an_allowed_origin_writes_and_a_reading_one_does_not() {
         let origins = Origins::new(&Access {
             allowed_origins: vec![Origin::parse("https://app.example").unwrap()],
             any_origin_reads: true,
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn every_origin_may_read_by_a_star_but_not_join_under_a_name() {
+    fn a_star_lets_every_origin_read_but_not_join_under_a_name() {
         let origins = Origins::new(&Access {
             allowed_origins: vec![Origin::parse("https://app.example").unwrap()],
             any_origin_reads: true,
@@ -354,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_and_streams_are_held_to_the_rule_of_writing() {
+    fn reading_and_streams_follow_the_rule_of_writing() {
         let none = Origins::new(&Access::default());
         for fields in [
             &[("sec-fetch-site", "cross-site")][..],
@@ -380,7 +378,7 @@ mod tests {
         }
         for fields in [
             &[][..],
-            // An address that somebody typed.
+            // A typed address.
             &[
                 ("sec-fetch-site", "none"),
                 ("sec-fetch-mode", "navigate"),

@@ -1,4 +1,4 @@
-//! What holds for who asks, whatever the headers say.
+//! Properties of the address, host and origin checks for any headers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,9 +10,9 @@ use super::host::{check_host, is_allowed};
 use super::origin::Origins;
 use crate::config::{Access, ForwardedHeader, Origin};
 
-/// The right-most address that is no trusted proxy's is who asks, whatever
-/// stands to the left of it, and whatever the other header says. The first
-/// byte chooses the header and the peer, and each line is one of the header's.
+/// The client is the rightmost address that is no trusted proxy's, whatever
+/// stands left of it and in the other header. The first byte selects the header
+/// and the peer; each line is one of the header's.
 pub fn forwarded(bytes: &[u8]) {
     let Some(chain) = Chain::of(bytes) else {
         return;
@@ -22,7 +22,7 @@ pub fn forwarded(bytes: &[u8]) {
     assert_eq!(client, client.to_canonical());
     assert_eq!(chain.client("", "", "6.6.6.6, for=6.6.6.6"), client);
     if !is_trusted(peer) {
-        assert_eq!(client, peer, "a stranger was believed");
+        assert_eq!(client, peer, "an untrusted address was believed");
         return;
     }
     if !is_trusted(client) {
@@ -30,17 +30,21 @@ pub fn forwarded(bytes: &[u8]) {
         assert_eq!(
             chain.client(&forged, "", ""),
             client,
-            "a stranger was believed"
+            "an untrusted address was believed"
         );
     }
-    let stranger = chain.client("", &chain.hop("1.2.3.4"), "");
-    assert_eq!(stranger, address("1.2.3.4"), "a stranger was believed");
+    let appended = chain.client("", &chain.hop("1.2.3.4"), "");
+    assert_eq!(
+        appended,
+        address("1.2.3.4"),
+        "an untrusted address was believed"
+    );
     if client != peer && chain.hops() < 30 {
         assert_eq!(chain.client("", &chain.hop("10.0.0.2"), ""), client);
     }
 }
 
-/// What proxies wrote down, or somebody who wants to be taken for one.
+/// The header of a chain of proxies, or a forged one.
 struct Chain<'a> {
     header: ForwardedHeader,
     peer: IpAddr,
@@ -61,8 +65,8 @@ impl<'a> Chain<'a> {
         })
     }
 
-    /// Who asks, with a line before the others, one after, and the header that
-    /// is not read.
+    /// The client address with one line before the others, one after, and a line
+    /// of the header that is not read.
     fn client(&self, before: &str, after: &str, other: &str) -> IpAddr {
         let (read, unread) = match self.header {
             ForwardedHeader::XForwardedFor => ("x-forwarded-for", "forwarded"),
@@ -90,7 +94,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// What a proxy adds that was asked by `address`.
+    /// The entry that a proxy appends for its client `address`.
     fn hop(&self, address: &str) -> String {
         match self.header {
             ForwardedHeader::XForwardedFor => address.to_owned(),
@@ -98,7 +102,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// More hops than these are not in it.
+    /// An upper bound of the hops in it.
     fn hops(&self) -> usize {
         let commas = |line: &&[u8]| line.iter().filter(|&&byte| byte == b',').count();
         self.lines.len() + self.lines.iter().map(commas).sum::<usize>()
@@ -109,7 +113,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// The same networks as above, as text.
+/// Whether it is in the trusted networks above.
 fn is_trusted(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) => ip.octets()[0] == 10,
@@ -117,9 +121,9 @@ fn is_trusted(address: IpAddr) -> bool {
     }
 }
 
-/// A `Host` that is taken is a host and perhaps a port, and on a listener that
-/// only this machine reaches, it is this machine's or one that was allowed. The
-/// first line is the target, the second the header.
+/// An accepted `Host` is a host with an optional port. On a loopback listener it
+/// is a name of this machine or an allowed one. The first line is the target, the
+/// second the header.
 pub fn host(bytes: &[u8]) {
     let mut lines = bytes.splitn(2, |&byte| byte == b'\n');
     let (Some(target), Some(host)) = (lines.next(), lines.next()) else {
@@ -153,7 +157,7 @@ pub fn host(bytes: &[u8]) {
     }
 }
 
-/// A port is what stands behind a colon that is in no brackets.
+/// Splits at a colon outside of brackets.
 fn name_and_port(host: &str) -> (&str, &str) {
     match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port),
@@ -171,9 +175,9 @@ fn is_known(name: &str) -> bool {
     ["localhost", "chat.example"].contains(&name) || name.ends_with(".localhost") || is_loopback
 }
 
-/// A page that may write, read or open a stream is of the host that was asked,
-/// or of an allowed origin, and no other origin is ever named in an answer. The
-/// first line is the `Host`, each other one an `Origin`.
+/// A page that may write, read or open a stream has the request's host or an
+/// allowed origin, and a response names no other origin. The first line is the
+/// `Host`, each other one an `Origin`.
 pub fn origin(bytes: &[u8]) {
     let mut lines = bytes.split(|&byte| byte == b'\n');
     let mut headers = HeaderMap::new();
@@ -199,14 +203,14 @@ pub fn origin(bytes: &[u8]) {
     assert_eq!(origins.check_read(&headers).is_ok(), may_write);
     assert_eq!(origins.check_stream(&headers, || true).is_ok(), may_write);
     let mut answer = HeaderMap::new();
-    origins.grant(&headers).tell(&mut answer);
+    origins.grant(&headers).apply(&mut answer);
     let named = answer.get("access-control-allow-origin");
     assert_eq!(named.is_some(), is_allowed);
     assert!(named.is_none_or(|named| named == allowed.as_str()));
 }
 
-/// Scheme aside, an origin is written as the host is, but for case and for a
-/// port that needs no saying.
+/// Whether origin and host are equal, but for the scheme, case and a default
+/// port.
 fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
     let (page, host) = (text(page), headers.get(HOST).map(text).unwrap_or_default());

@@ -1,12 +1,11 @@
-//! How fast an address may publish, open streams and send other requests, and
-//! how fast a room may be published to: a token bucket for each (GCRA, by the crate
+//! The rates of publishing, opening streams and sending other requests, by address,
+//! and of publishing by room: a token bucket for each (GCRA, by the crate
 //! governor).
 //!
-//! The tables of buckets are bounded by their keys: an address, a block of
-//! addresses or a room is one of 65,536 slots, or of 16,384 for the blocks
-//! wider than an address, by a hash that nobody outside knows. Two that meet in
-//! a slot share it, and no number of addresses makes a table larger, or makes
-//! anybody search it.
+//! The tables of buckets are bounded by their keys: an address, a block or a room
+//! is one of 65,536 slots, a block wider than an address one of 16,384, by a hash
+//! with a secret key. Keys with the same slot share a bucket, and no number of
+//! addresses makes a table larger or slower.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
@@ -23,38 +22,38 @@ use super::network::Network;
 use crate::config::{Block, Limits, Rate};
 use crate::protocol::RoomName;
 
-/// Making a room costs as much as this many messages.
+/// The first message of a room costs this many messages more.
 const ROOM_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// The slots of blocks wider than an address, of which there are fewer: 2^14.
 const WIDE_SLOTS: u16 = (1 << 14) - 1;
 
-/// A bucket is empty.
+/// A rate is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct TooFast {
-    /// When it is worth trying again.
+pub(in super::super) struct RateExceeded {
+    /// The time until a retry can succeed.
     pub(in super::super) after: Duration,
-    /// Whose bucket is empty.
-    pub(in super::super) whose: Whose,
+    /// The rate that is exceeded.
+    pub(in super::super) kind: RateKind,
 }
 
-/// Whose bucket it is, and of what.
+/// The rates of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Whose {
+pub(in super::super) enum RateKind {
     /// Messages of an address.
     Address,
     /// Messages in a room.
     Room,
     /// Streams that an address opens.
     Streams,
-    /// Requests of an address.
+    /// Other requests of an address.
     Requests,
 }
 
-impl Whose {
+impl RateKind {
     /// All of them, in their order.
     const ALL: [Self; 4] = [Self::Address, Self::Room, Self::Streams, Self::Requests];
 
-    /// The name of the rate in metrics.
+    /// The `rate` label in metrics.
     fn as_str(self) -> &'static str {
         match self {
             Self::Address => "publish",
@@ -65,7 +64,7 @@ impl Whose {
     }
 }
 
-/// All buckets of a server.
+/// The token buckets of a server.
 #[derive(Debug)]
 pub(in super::super) struct Rates<C: Clock = DefaultClock> {
     limits: Limits,
@@ -74,15 +73,15 @@ pub(in super::super) struct Rates<C: Clock = DefaultClock> {
     requests: PerAddress<C>,
     addresses: PerAddress<C>,
     streams: PerAddress<C>,
-    rooms: Option<Buckets<C>>,
-    /// How often a bucket of each rate was empty.
-    limited: [AtomicU64; Whose::ALL.len()],
+    rooms: Option<BucketTable<C>>,
+    /// How often each rate refused a request.
+    limited: [AtomicU64; RateKind::ALL.len()],
 }
 
-/// A table for each width of block; `None` where there is no limit.
-type PerAddress<C> = [Option<Buckets<C>>; Block::ALL.len()];
+/// A table for each width of block; `None` without a limit.
+type PerAddress<C> = [Option<BucketTable<C>>; Block::ALL.len()];
 
-type Buckets<C> =
+type BucketTable<C> =
     RateLimiter<u16, HashMapStateStore<u16>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 impl Rates {
@@ -112,39 +111,42 @@ impl<C: Clock + Clone> Rates<C> {
         }
     }
 
-    /// Each rate with how often it refused something.
+    /// Each rate with how often it refused a request.
     pub(in super::super) fn limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let named = Whose::ALL.iter().zip(&self.limited);
-        named.map(|(whose, count)| (whose.as_str(), count.load(Ordering::Relaxed)))
+        let named = RateKind::ALL.iter().zip(&self.limited);
+        named.map(|(kind, count)| (kind.as_str(), count.load(Ordering::Relaxed)))
     }
 
     /// A request of `client` that neither publishes nor opens a stream.
-    pub(in super::super) fn take_of_requests(&self, client: IpAddr) -> Result<(), TooFast> {
-        self.take_of(&self.requests, client, NonZeroU32::MIN, Whose::Requests)
+    pub(in super::super) fn take_of_requests(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        self.take_of(&self.requests, client, NonZeroU32::MIN, RateKind::Requests)
     }
 
     /// `client` publishes.
-    pub(in super::super) fn take_of_address(&self, client: IpAddr) -> Result<(), TooFast> {
-        self.take_of(&self.addresses, client, NonZeroU32::MIN, Whose::Address)
+    pub(in super::super) fn take_of_address(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        self.take_of(&self.addresses, client, NonZeroU32::MIN, RateKind::Address)
     }
 
-    /// `client` publishes the first message of a room: from then on the room is
-    /// kept, for longer than it would take one address to fill the server with
-    /// such rooms.
-    pub(in super::super) fn take_for_a_room(&self, client: IpAddr) -> Result<(), TooFast> {
-        // The message itself is paid for. What does not fit into the bucket
-        // beside it would never be let through.
+    /// `client` publishes the first message of a room. The room is then kept for
+    /// a while, and the cost stops one address from filling the server with such
+    /// rooms.
+    pub(in super::super) fn take_for_a_room(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        // The message itself is paid already. A cost above the burst less one
+        // could never be paid.
         match NonZeroU32::new(self.limits.publish_burst.get() - 1) {
-            Some(most) => {
-                self.take_of(&self.addresses, client, ROOM_COST.min(most), Whose::Address)
-            }
+            Some(most) => self.take_of(
+                &self.addresses,
+                client,
+                ROOM_COST.min(most),
+                RateKind::Address,
+            ),
             None => Ok(()),
         }
     }
 
     /// `client` opens a stream.
-    pub(in super::super) fn take_of_streams(&self, client: IpAddr) -> Result<(), TooFast> {
-        self.take_of(&self.streams, client, NonZeroU32::MIN, Whose::Streams)
+    pub(in super::super) fn take_of_streams(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        self.take_of(&self.streams, client, NonZeroU32::MIN, RateKind::Streams)
     }
 
     /// `client` publishes in `room`.
@@ -152,24 +154,24 @@ impl<C: Clock + Clone> Rates<C> {
         &self,
         room: &RoomName,
         client: IpAddr,
-    ) -> Result<(), TooFast> {
+    ) -> Result<(), RateExceeded> {
         match (&self.rooms, self.limits.concerns(client)) {
             (Some(buckets), true) => {
-                self.take(buckets, self.slot(room), NonZeroU32::MIN, Whose::Room)
+                self.take(buckets, self.slot(room), NonZeroU32::MIN, RateKind::Room)
             }
             _ => Ok(()),
         }
     }
 
-    /// Takes of the address first, then of the blocks around it: an address that
-    /// is too fast costs its neighbours nothing beyond its own share.
+    /// Charges the address first, then the blocks around it: an address over its
+    /// rate costs its neighbours nothing beyond its own share.
     fn take_of(
         &self,
         buckets: &PerAddress<C>,
         client: IpAddr,
         count: NonZeroU32,
-        whose: Whose,
-    ) -> Result<(), TooFast> {
+        kind: RateKind,
+    ) -> Result<(), RateExceeded> {
         if !self.limits.concerns(client) {
             return Ok(());
         }
@@ -181,27 +183,27 @@ impl<C: Clock + Clone> Rates<C> {
                 Block::Address => self.slot(&bits),
                 Block::Slash56 | Block::Slash48 => self.slot(&bits) & WIDE_SLOTS,
             };
-            self.take(buckets, slot, count, whose)?;
+            self.take(buckets, slot, count, kind)?;
         }
         Ok(())
     }
 
     fn take(
         &self,
-        buckets: &Buckets<C>,
+        buckets: &BucketTable<C>,
         slot: u16,
         count: NonZeroU32,
-        whose: Whose,
-    ) -> Result<(), TooFast> {
+        kind: RateKind,
+    ) -> Result<(), RateExceeded> {
         match buckets.check_key_n(&slot, count) {
             Ok(Err(not_until)) => {
-                self.limited[whose as usize].fetch_add(1, Ordering::Relaxed);
-                Err(TooFast {
+                self.limited[kind as usize].fetch_add(1, Ordering::Relaxed);
+                Err(RateExceeded {
                     after: not_until.wait_time_from(self.clock.now()),
-                    whose,
+                    kind,
                 })
             }
-            // More than a bucket holds is never asked for.
+            // The count never exceeds the burst.
             Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
@@ -211,7 +213,7 @@ impl<C: Clock + Clone> Rates<C> {
     }
 }
 
-/// `None` for a rate that is beyond what a clock can tell.
+/// `None` for a rate beyond a clock's resolution.
 fn quota(rate: Rate, burst: NonZeroU32, factor: NonZeroU32) -> Option<Quota> {
     let count = rate.count.saturating_mul(factor);
     let burst = burst.saturating_mul(factor);
@@ -243,25 +245,25 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_let_through_and_then_the_rate_holds() {
+    fn a_burst_passes_and_then_the_rate_holds() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |_| {});
         let say = || rates.take_of_address("192.0.2.1".parse().unwrap());
         assert!((0..3).all(|_| say().is_ok()));
         let half = Duration::from_millis(500);
-        let too_fast = TooFast {
+        let exceeded = RateExceeded {
             after: half,
-            whose: Whose::Address,
+            kind: RateKind::Address,
         };
-        assert_eq!(say(), Err(too_fast));
+        assert_eq!(say(), Err(exceeded));
         clock.advance(half);
-        assert_eq!((say(), say()), (Ok(()), Err(too_fast)));
+        assert_eq!((say(), say()), (Ok(()), Err(exceeded)));
         assert!(rates.take_of_address("192.0.2.2".parse().unwrap()).is_ok());
         assert!((0..99).all(|_| rates.take_of_address("::1".parse().unwrap()).is_ok()));
     }
 
     #[test]
-    fn making_a_room_costs_more_and_never_more_than_a_bucket_holds() {
+    fn the_first_message_of_a_room_costs_more_but_never_more_than_the_burst() {
         let clock = FakeRelativeClock::default();
         let client = "192.0.2.1".parse().unwrap();
         let many = rates(&clock, |limits| limits.publish_burst = count(25));
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_one_bucket_for_all_who_are_limited() {
+    fn a_room_has_one_bucket_for_all_limited_clients() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |limits| {
             limits.room_rate = Some(Rate::per_second(count(1)));
@@ -286,23 +288,23 @@ mod tests {
             rates.take_of_room(&RoomName::parse(room).unwrap(), client.parse().unwrap())
         };
         assert!(say("a", "192.0.2.1").is_ok() && say("a", "192.0.2.2").is_ok());
-        assert_eq!(say("a", "192.0.2.3").unwrap_err().whose, Whose::Room);
+        assert_eq!(say("a", "192.0.2.3").unwrap_err().kind, RateKind::Room);
         assert!(say("b", "192.0.2.3").is_ok() && say("a", "127.0.0.1").is_ok());
     }
 
     #[test]
-    fn a_million_addresses_make_no_larger_table() {
+    fn a_million_addresses_do_not_grow_the_table() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |_| {});
         for address in 0..1_000_000u32 {
-            // Whether one of them shares a slot with others does not matter here.
+            // Two of them may share a slot.
             let _ = rates.take_of_address(IpAddr::from((0x0B00_0000 + address).to_be_bytes()));
         }
         assert!(rates.addresses[0].as_ref().unwrap().len() <= 1 << 16);
     }
 
     #[test]
-    fn a_million_slash_48s_make_no_larger_table() {
+    fn a_million_slash_48s_do_not_grow_the_table() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |_| {});
         for block in 0..1_000_000u128 {
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_one_address_leaves_its_neighbours_their_share() {
+    fn a_flood_from_one_address_leaves_its_neighbours_their_share() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |_| {});
         let publish = |address: &str| rates.take_of_address(address.parse().unwrap());
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_a_bucket_of_their_own() {
+    fn requests_have_a_bucket_of_their_own() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |limits| {
             limits.request_rate = Some(Rate::per_second(count(1)));
@@ -358,7 +360,7 @@ mod tests {
         let client = "192.0.2.1".parse().unwrap();
         let ask = || rates.take_of_requests(client);
         assert!(ask().is_ok() && ask().is_ok());
-        assert_eq!(ask().unwrap_err().whose, Whose::Requests);
+        assert_eq!(ask().unwrap_err().kind, RateKind::Requests);
         assert!(
             rates
                 .limited()

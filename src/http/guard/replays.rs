@@ -1,9 +1,9 @@
-//! The budget of each address for replay: bytes out of history, on streams and
-//! on pages.
+//! The replay budget of each address: bytes out of history, on streams and on
+//! history pages.
 //!
 //! The table is bounded like those of [`super::rates`]: an address, and each
-//! block of IPv6 around it, is one of 65,536 slots of its kind, by a hash with a
-//! secret key.
+//! block around it, is one of 65,536 slots of its kind, by a hash with a secret
+//! key.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,27 +16,27 @@ use super::network::Network;
 use crate::chat::{ReplayBucket, ReplayBudget};
 use crate::config::{Block, Limits};
 
-/// The table is looked through only when it has more buckets than this, and
-/// twice as many as the last time.
-const FEW: usize = 64;
+/// Full buckets are dropped only when the table has more buckets than this, and
+/// twice as many as after the last time.
+const MIN_SWEEP: usize = 64;
 
 /// The replay budgets of all addresses.
 #[derive(Debug)]
-pub(in super::super) struct Replays {
+pub(in super::super) struct ReplayBudgets {
     limits: Limits,
     hasher: RandomState,
-    buckets: Mutex<Buckets>,
+    buckets: Mutex<ReplayBuckets>,
 }
 
-/// Buckets that somebody draws on, or that are not full again.
+/// ReplayBuckets that a stream draws on, or that are not full again.
 #[derive(Debug, Default)]
-struct Buckets {
+struct ReplayBuckets {
     by_slot: HashMap<(Block, u16), Arc<ReplayBucket>>,
-    /// How many of them were kept when the table was looked through last.
-    kept: usize,
+    /// The buckets that were left when full ones were last dropped.
+    left: usize,
 }
 
-impl Replays {
+impl ReplayBudgets {
     pub(in super::super) fn new(limits: &Limits) -> Self {
         Self {
             limits: limits.clone(),
@@ -45,16 +45,16 @@ impl Replays {
         }
     }
 
-    /// What `client` may draw, together with the blocks of addresses around it;
-    /// `None` for any number of bytes.
+    /// The budget of `client`, charged to its address and the blocks around it;
+    /// `None` without a limit.
     pub(in super::super) fn of(&self, client: IpAddr, now: Instant) -> Option<ReplayBudget> {
         let rate = self.limits.replay_rate?;
         if !self.limits.concerns(client) {
             return None;
         }
-        // A panic under the lock can only come from a bug; the others go on.
+        // A panic under the lock can only come from a bug; other clients go on.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.forget_full(now);
+        buckets.drop_full(now);
         let drawn = Network::of(client).blocks().map(|(block, bits)| {
             let slot = self.hasher.hash_one(bits) as u16;
             let rate = self.limits.of_block(block, rate.get());
@@ -67,16 +67,16 @@ impl Replays {
     }
 }
 
-impl Buckets {
-    fn forget_full(&mut self, now: Instant) {
-        if self.by_slot.len() < 2 * self.kept.max(FEW / 2) {
+impl ReplayBuckets {
+    fn drop_full(&mut self, now: Instant) {
+        if self.by_slot.len() < 2 * self.left.max(MIN_SWEEP / 2) {
             return;
         }
         let is_used = |bucket: &Arc<ReplayBucket>| Arc::strong_count(bucket) > 1;
         self.by_slot
             .retain(|_, bucket| is_used(bucket) || !bucket.is_full(now));
-        self.by_slot.shrink_to(FEW);
-        self.kept = self.by_slot.len();
+        self.by_slot.shrink_to(MIN_SWEEP);
+        self.left = self.by_slot.len();
     }
 }
 
@@ -86,23 +86,23 @@ mod tests {
 
     use super::*;
 
-    fn replays(change: impl FnOnce(&mut Limits)) -> Replays {
+    fn replays(change: impl FnOnce(&mut Limits)) -> ReplayBudgets {
         let mut limits = Limits {
             replay_rate: NonZeroUsize::new(1024),
             replay_burst: 4096,
             ..Limits::default()
         };
         change(&mut limits);
-        Replays::new(&limits)
+        ReplayBudgets::new(&limits)
     }
 
-    fn draw(replays: &Replays, client: &str, bytes: usize, now: Instant) -> bool {
+    fn draw(replays: &ReplayBudgets, client: &str, bytes: usize, now: Instant) -> bool {
         let budget = replays.of(client.parse().unwrap(), now);
         budget.is_none_or(|budget| budget.draw_now(bytes, Duration::ZERO, now).is_ok())
     }
 
     #[test]
-    fn an_address_has_one_budget_however_often_it_comes() {
+    fn an_address_has_one_budget_over_all_its_connections() {
         let (replays, now) = (replays(|_| {}), Instant::now());
         assert!(draw(&replays, "2001:db8::1", 5000, now));
         assert!(!draw(&replays, "2001:db8::2", 1, now), "the same /64");

@@ -1,64 +1,63 @@
-//! The page that is in the binary: its files as the build script made them.
+//! The embedded page: its files as the build script encoded them.
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 
+use super::asset_response::{AssetResponse, Freshness, content_type};
 use super::encoding::Encoding;
-use super::marks::Place;
-use super::reply::{Keep, Reply};
+use super::template::PagePath;
 
-/// A file, plain and compressed.
+/// A file with its encodings.
 #[derive(Debug)]
 pub(super) struct Embedded {
     /// Below `/assets/`.
     path: &'static str,
-    content_type: &'static str,
     /// A hash of its name and content.
     tag: &'static str,
     plain: &'static [u8],
-    /// Compressed forms are there where they save something.
+    /// `None` where compression saves nothing.
     gzip: Option<&'static [u8]>,
     brotli: Option<&'static [u8]>,
 }
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The page itself, which is asked for anew each time: it names the files' version.
-pub(super) fn page(at: Place, request: &HeaderMap) -> Reply {
+/// The page itself. Clients revalidate it, since it names the files' version.
+pub(super) fn page(at: PagePath, request: &HeaderMap) -> AssetResponse {
     let file = match at {
-        Place::Home => &HOME,
-        Place::Room => &ROOM,
+        PagePath::Home => &HOME,
+        PagePath::Room => &ROOM,
     };
-    file.reply(request, Keep::UntilAsked)
+    file.response(request, Freshness::Revalidate)
 }
 
-/// `path` is `NAME` or `VERSION/NAME`. A page of another version of this
-/// program gets the files that there are: that is better than none.
-pub(super) fn asset(path: &str, request: &HeaderMap) -> Option<Reply> {
+/// `path` is `NAME` or `VERSION/NAME`. A page of another version of the program
+/// gets the present files, which is better than none.
+pub(super) fn asset(path: &str, request: &HeaderMap) -> Option<AssetResponse> {
     let (version, name) = super::split_version(path);
     let file = FILES.iter().find(|file| file.path == name)?;
-    let keep = match version {
-        Some(VERSION) => Keep::ForEver,
-        _ => Keep::UntilAsked,
+    let freshness = match version {
+        Some(VERSION) => Freshness::Immutable,
+        _ => Freshness::Revalidate,
     };
-    Some(file.reply(request, keep))
+    Some(file.response(request, freshness))
 }
 
 impl Embedded {
-    fn reply(&self, request: &HeaderMap, keep: Keep) -> Reply {
-        let form = |encoding| match encoding {
+    fn response(&self, request: &HeaderMap, freshness: Freshness) -> AssetResponse {
+        let encoded = |encoding| match encoding {
             Encoding::Brotli => self.brotli,
             Encoding::Gzip => self.gzip,
             Encoding::Identity => Some(self.plain),
         };
-        let encoding = Encoding::chosen(request, |encoding| form(encoding).is_some());
-        Reply {
-            content_type: self.content_type,
+        let encoding = Encoding::choose(request, |encoding| encoded(encoding).is_some());
+        AssetResponse {
+            content_type: content_type(self.path),
             tag: self.tag.to_owned(),
             encoding,
             varies: self.gzip.is_some() || self.brotli.is_some(),
-            keep,
-            bytes: Bytes::from_static(form(encoding).unwrap_or(self.plain)),
+            freshness,
+            bytes: Bytes::from_static(encoded(encoding).unwrap_or(self.plain)),
         }
     }
 }
@@ -67,12 +66,12 @@ impl Embedded {
 mod tests {
     use super::*;
 
-    /// The bytes of a first visit over a slow line, as docs/page.md promises them.
+    /// The bytes of a first visit, as promised in docs/page.md.
     const BUDGET: usize = 56 << 10;
 
     #[test]
-    fn the_whole_page_is_small() {
-        // A first visit does not ask for the style of an error page.
+    fn a_first_visit_is_within_its_budget() {
+        // A first visit does not load the style of an error page.
         let is_counted = |file: &&Embedded| {
             file.path.ends_with(".js") || file.path.ends_with(".css") && file.path != "error.css"
         };
@@ -82,17 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn the_page_asks_for_all_of_its_scripts_at_once() {
+    fn the_page_preloads_all_of_its_scripts() {
         let html = std::str::from_utf8(ROOM.plain).unwrap();
         for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
-            // The worker has modules of its own, and is asked for by the page's.
+            // The worker loads its own modules, and the page's modules load it.
             let named = html.contains(&format!("/{}\"", file.path));
             assert_eq!(named, file.path != "worker.js", "{}", file.path);
         }
     }
 
     #[test]
-    fn no_comment_is_sent() {
+    fn scripts_are_sent_without_comments() {
         for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
             let text = std::str::from_utf8(file.plain).unwrap();
             let found = text

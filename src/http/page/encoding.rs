@@ -1,11 +1,10 @@
-//! Which form of a file a client takes: `Accept-Encoding` (RFC 9110, section
-//! 12.5.3).
+//! The choice of a file's encoding by `Accept-Encoding` (RFC 9110, section 12.5.3).
 
 use hyper::header::{ACCEPT_ENCODING, HeaderMap};
 
-use crate::http::quality::{Wish, wishes};
+use crate::http::quality::{Preference, preferences};
 
-/// How a body is encoded.
+/// The encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Brotli,
@@ -14,10 +13,10 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// All of them, the best first.
+    /// All encodings, the best first.
     const ALL: [Self; 3] = [Self::Brotli, Self::Gzip, Self::Identity];
 
-    /// As `Content-Encoding` names it.
+    /// The name in `Content-Encoding`.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -26,21 +25,20 @@ impl Encoding {
         }
     }
 
-    /// The best form that the client takes of those there are. Identity, where
-    /// it takes none: a browser that can't be pleased is better off with a page
-    /// than with a 406.
-    pub(super) fn chosen(headers: &HeaderMap, is_there: impl Fn(Self) -> bool) -> Self {
-        let wishes: Vec<Wish<'_>> = wishes(headers, ACCEPT_ENCODING)
-            .filter(|options| !options.has_parameters)
+    /// The best available encoding that the client accepts. Identity if it accepts
+    /// none: a page serves a browser better than a 406.
+    pub(super) fn choose(headers: &HeaderMap, is_available: impl Fn(Self) -> bool) -> Self {
+        let accepted: Vec<Preference<'_>> = preferences(headers, ACCEPT_ENCODING)
+            .filter(|item| !item.has_parameters)
             .collect();
         let weight = |encoding: Self| {
             let of = |name: &str| {
-                let found = wishes
+                let found = accepted
                     .iter()
-                    .find(|options| options.name.eq_ignore_ascii_case(name));
-                found.map(|options| options.weight)
+                    .find(|item| item.name.eq_ignore_ascii_case(name));
+                found.map(|item| item.weight)
             };
-            // What is not named is not taken, but for identity, which is last.
+            // An encoding that is not listed is not accepted, except identity, last.
             let unnamed = if encoding == Self::Identity {
                 f32::MIN_POSITIVE
             } else {
@@ -50,7 +48,10 @@ impl Encoding {
         };
         let mut best = Self::Identity;
         let mut best_weight = 0.0;
-        for encoding in Self::ALL.into_iter().filter(|&encoding| is_there(encoding)) {
+        for encoding in Self::ALL
+            .into_iter()
+            .filter(|&encoding| is_available(encoding))
+        {
             if weight(encoding) > best_weight {
                 (best, best_weight) = (encoding, weight(encoding));
             }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_form_that_a_client_takes_is_chosen() {
+    fn the_best_accepted_encoding_is_chosen() {
         use Encoding::{Brotli, Gzip, Identity};
         for (accepted, chosen) in [
             ("gzip, deflate, br, zstd", Brotli),
@@ -91,17 +92,17 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
-            assert_eq!(Encoding::chosen(&headers, |_| true), chosen, "{accepted}");
+            assert_eq!(Encoding::choose(&headers, |_| true), chosen, "{accepted}");
         }
-        assert_eq!(Encoding::chosen(&HeaderMap::new(), |_| true), Identity);
+        assert_eq!(Encoding::choose(&HeaderMap::new(), |_| true), Identity);
     }
 
     #[test]
-    fn a_form_that_is_not_there_is_not_chosen() {
+    fn an_encoding_that_is_not_available_is_not_chosen() {
         let mut headers = HeaderMap::new();
         headers.append(ACCEPT_ENCODING, HeaderValue::from_static("br"));
         headers.append(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let there = |missing| Encoding::chosen(&headers, |encoding| encoding != missing);
+        let there = |missing| Encoding::choose(&headers, |encoding| encoding != missing);
         assert_eq!(there(Encoding::Brotli), Encoding::Gzip);
         assert_eq!(there(Encoding::Gzip), Encoding::Brotli);
     }

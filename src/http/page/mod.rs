@@ -1,59 +1,64 @@
-//! The chat page and its files: those in the binary, or a folder of somebody's
-//! own.
+//! The chat page and its files: embedded in the binary, or the operator's folder.
 
-mod content_type;
+mod asset_response;
 mod embedded;
 mod encoding;
 mod folder;
-mod marks;
-mod redirect;
-mod reply;
+mod template;
 
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use hyper::Response;
-use hyper::header::HeaderMap;
+use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION, REFERRER_POLICY};
+use hyper::{Response, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use serde::Serialize;
 
-use self::content_type::content_type;
+pub(super) use self::asset_response::POLICY;
+use self::asset_response::{AssetResponse, Freshness, content_type};
 use self::encoding::Encoding;
 use self::folder::Folder;
-use self::marks::Place;
-pub(super) use self::redirect::redirect;
-pub(super) use self::reply::POLICY;
-use self::reply::{Keep, Reply};
+use self::template::PagePath;
 use super::body::Body;
 use super::problem::Problem;
+use crate::protocol::RoomName;
 
-/// Stands where the embedded files have a hash.
+/// The version in the paths of a folder's files, in place of a hash.
 const VERSION_OF_A_FOLDER: &str = "live";
-/// Made from the server's settings, so that all other files are the same everywhere.
+/// Encoded from the server's settings, so that all other files are the same
+/// everywhere.
 const SETTINGS: &str = "settings.json";
 
-/// What the page has to know of the server.
+/// All but the unreserved characters of RFC 3986, section 2.3.
+const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The settings that the page needs.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Settings<'a> {
+pub(super) struct PageSettings<'a> {
     pub(super) default_room: &'a str,
     pub(super) max_message_bytes: usize,
 }
 
-/// The page of this server.
+/// The page of one server.
 #[derive(Debug)]
-pub(super) struct Page {
-    /// In place of the embedded files.
+pub(super) struct ChatPage {
+    /// Replaces the embedded files.
     folder: Option<Folder>,
     settings: Bytes,
-    /// Of the settings.
+    /// The ETag of the settings.
     tag: String,
 }
 
-impl Page {
+impl ChatPage {
     /// # Errors
     ///
-    /// If `folder` has no page in it.
-    pub(super) fn new(folder: Option<&Path>, settings: Settings<'_>) -> io::Result<Self> {
+    /// If `folder` has no `index.html`.
+    pub(super) fn new(folder: Option<&Path>, settings: PageSettings<'_>) -> io::Result<Self> {
         let settings = serde_json::to_vec(&settings).map_err(io::Error::other)?;
         Ok(Self {
             folder: folder.map(Folder::open).transpose()?,
@@ -64,12 +69,12 @@ impl Page {
 
     /// `GET /`
     pub(super) async fn home(&self, request: &HeaderMap) -> Result<Response<Body>, Problem> {
-        self.page(Place::Home, request).await
+        self.page(PagePath::Home, request).await
     }
 
     /// `GET /r/{room}`
     pub(super) async fn room(&self, request: &HeaderMap) -> Result<Response<Body>, Problem> {
-        self.page(Place::Room, request).await
+        self.page(PagePath::Room, request).await
     }
 
     /// `GET /assets/{path}`
@@ -86,41 +91,60 @@ impl Page {
                 .map_err(|error| unreadable(path, &error))?,
         };
         let settings = || (split_version(path).1 == SETTINGS).then(|| self.settings());
-        let reply = found.or_else(settings).ok_or_else(Problem::not_found)?;
-        Ok(reply.respond(request))
+        let response = found.or_else(settings).ok_or_else(Problem::not_found)?;
+        Ok(response.respond(request))
     }
 
-    async fn page(&self, at: Place, request: &HeaderMap) -> Result<Response<Body>, Problem> {
-        let reply = match &self.folder {
+    async fn page(&self, at: PagePath, request: &HeaderMap) -> Result<Response<Body>, Problem> {
+        let response = match &self.folder {
             None => embedded::page(at, request),
             Some(folder) => folder
                 .page(at)
                 .await
                 .map_err(|error| unreadable("index.html", &error))?,
         };
-        Ok(reply.respond(request))
+        Ok(response.respond(request))
     }
 
-    fn settings(&self) -> Reply {
-        Reply {
+    fn settings(&self) -> AssetResponse {
+        AssetResponse {
             content_type: content_type(SETTINGS),
             tag: self.tag.clone(),
             encoding: Encoding::Identity,
             varies: false,
-            keep: Keep::UntilAsked,
+            freshness: Freshness::Revalidate,
             bytes: self.settings.clone(),
         }
     }
 }
 
-/// For who asked there is nothing; the page's owner is told why.
+/// A redirect to the page of `room`, with the query of the request. The location
+/// is relative, so that it works behind a proxy that strips a prefix.
+pub(super) fn redirect(room: &RoomName, query: Option<&str>) -> Response<Body> {
+    let name = percent_encode(room.as_str().as_bytes(), IN_A_PATH);
+    let mut location = format!("../{name}");
+    if let Some(query) = query {
+        location.push('?');
+        location.extend(percent_encode(query.as_bytes(), CONTROLS));
+    }
+    let location = HeaderValue::from_str(&location).expect("percent-encoded, so ASCII");
+    let mut response = Response::new(Body::Whole(Bytes::new()));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, location);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The client gets 404; the operator a log line.
 fn unreadable(path: &str, error: &io::Error) -> Problem {
     tracing::warn!(path, %error, "can't read a file of --assets-dir");
     Problem::not_found()
 }
 
-/// A path below `/assets/`, without the version it may begin with: the hash of
-/// embedded files, or what stands for it in a folder.
+/// Splits a path below `/assets/` into its version, if any, and the name. A
+/// version is the hash of the embedded files, or [`VERSION_OF_A_FOLDER`].
 fn split_version(path: &str) -> (Option<&str>, &str) {
     let is_version = |segment: &str| {
         segment == VERSION_OF_A_FOLDER

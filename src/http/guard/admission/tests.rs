@@ -17,22 +17,22 @@ fn refused(permit: &Result<ConnectionPermit, Refused>) -> Option<Refused> {
 }
 
 #[test]
-fn beyond_the_limit_a_few_are_told_and_the_rest_is_closed() {
+fn beyond_the_limit_a_few_connections_get_an_answer_and_others_are_closed() {
     let admission = admission(|limits| limits.max_connections = 2);
     let access = Access::default();
     let connect = |last| admission.connect(address(last), &access);
     let mut here: Vec<_> = (0..2).map(connect).collect();
     assert!(here.iter().all(|permit| refused(permit).is_none()));
-    here.extend((0..TOLD).map(|last| connect(last as u8 + 2)));
+    here.extend((0..MAX_REFUSED).map(|last| connect(last as u8 + 2)));
     assert!(
         here[2..]
             .iter()
             .all(|permit| refused(permit) == Some(Refused::Full))
     );
     assert_eq!(connect(99).unwrap_err(), Refused::Full);
-    assert_eq!(admission.connections(), 2 + TOLD);
-    // The next connection gets a place that is given back, even while refused
-    // connections are still open.
+    assert_eq!(admission.connections(), 2 + MAX_REFUSED);
+    // A freed place goes to the next connection, even while refused connections
+    // are still open.
     drop(here.remove(0));
     assert_eq!(refused(&connect(99)), None);
     drop(here);
@@ -41,14 +41,14 @@ fn beyond_the_limit_a_few_are_told_and_the_rest_is_closed() {
 }
 
 #[test]
-fn an_address_has_its_share_and_no_more() {
+fn an_address_has_its_share_of_connections_and_no_more() {
     let admission = admission(|limits| limits.max_connections_per_address = 1);
     let access = Access {
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
         ..Access::default()
     };
     let connect = |peer: IpAddr| admission.connect(peer, &access);
-    let mut here: Vec<_> = (0..=TOLD_PER_ADDRESS)
+    let mut here: Vec<_> = (0..=MAX_REFUSED_PER_ADDRESS)
         .map(|_| connect(address(1)))
         .collect();
     assert_eq!(refused(&here[0]), None);
@@ -59,7 +59,7 @@ fn an_address_has_its_share_and_no_more() {
     );
     assert_eq!(connect(address(1)).unwrap_err(), Refused::Address);
     assert_eq!(refused(&connect(address(2))), None);
-    // This machine and a trusted proxy have as many as they like.
+    // This machine and a trusted proxy have no limit.
     for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1"] {
         here.extend((0..9).map(|_| connect(peer.parse().unwrap())));
     }
@@ -69,17 +69,17 @@ fn an_address_has_its_share_and_no_more() {
 }
 
 #[test]
-fn one_address_takes_no_more_than_a_few_of_the_places_to_be_told() {
+fn one_address_takes_only_a_few_of_the_refused_connections() {
     let admission = admission(|limits| limits.max_connections = 1);
     let access = Access::default();
     let connect = |peer: &str| admission.connect(peer.parse().unwrap(), &access);
     let mut here = vec![connect("192.0.2.1").unwrap()];
-    for _ in 0..TOLD_PER_ADDRESS {
+    for _ in 0..MAX_REFUSED_PER_ADDRESS {
         here.push(connect("192.0.2.1").unwrap());
     }
     assert_eq!(connect("192.0.2.1").unwrap_err(), Refused::Full);
     assert_eq!(refused(&connect("192.0.2.2")), Some(Refused::Full));
-    // This machine finds a place where nobody else does.
+    // Some refused connections are reserved for this machine.
     for host in 2..62u8 {
         here.push(connect(&format!("198.51.100.{host}")).unwrap());
     }
@@ -90,7 +90,7 @@ fn one_address_takes_no_more_than_a_few_of_the_places_to_be_told() {
 }
 
 #[test]
-fn an_address_is_in_so_many_rooms() {
+fn the_rooms_of_an_address_are_limited_over_its_streams() {
     let admission = admission(|limits| limits.max_rooms_per_address = 100);
     let begin = |rooms| admission.stream(address(1), rooms);
     let most = begin(60).unwrap();
@@ -104,7 +104,7 @@ fn an_address_is_in_so_many_rooms() {
 }
 
 #[test]
-fn requests_through_proxies_are_as_many_as_connections_would_be() {
+fn requests_through_proxies_are_limited_like_connections() {
     let admission = admission(|limits| limits.max_connections_per_address = 2);
     let ask = |client: &str| admission.request(client.parse().unwrap());
     let first = ask("192.0.2.1").unwrap();
@@ -131,7 +131,7 @@ fn streams_are_counted_apart_from_connections() {
     assert!((0..9).all(|_| begin("127.0.0.1").unwrap().is_none()));
 }
 
-/// A /56 has twice, and a /48 three times what an address has.
+/// Limits with a factor of 2 for a /56, and 3 for a /48.
 fn nested(change: impl FnOnce(&mut Limits)) -> Arc<Admission> {
     admission(|limits| {
         limits.ipv6_56_factor = NonZeroU32::new(2).unwrap();
@@ -140,7 +140,7 @@ fn nested(change: impl FnOnce(&mut Limits)) -> Arc<Admission> {
     })
 }
 
-/// How many of five get a place from each of these: an address, two others of
+/// How many of five tries succeed from each of these: an address, two others of
 /// its /56, two others of its /48, and one elsewhere.
 fn places<P>(mut place: impl FnMut(IpAddr) -> Option<P>) -> (Vec<usize>, Vec<P>) {
     let addresses = [
@@ -205,7 +205,7 @@ fn by_default_one_slash_56_leaves_most_connections_to_others() {
 }
 
 #[test]
-fn an_address_of_a_slash_56_that_is_full_takes_nothing_of_its_slash_48() {
+fn an_address_of_a_full_slash_56_charges_nothing_to_its_slash_48() {
     let admission = nested(|limits| limits.max_streams_per_address = 1);
     let begin = |client: &str| admission.stream(client.parse().unwrap(), 1);
     let here = [begin("2001:db8:1:2300::1"), begin("2001:db8:1:2301::1")];

@@ -1,4 +1,4 @@
-//! What an error page says, in each language of the chat page.
+//! The texts of error pages, in each language of the chat page.
 
 use super::super::code::Code;
 
@@ -10,7 +10,7 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// As HTML names it.
+    /// The value of HTML's `lang`.
     pub(super) fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -18,7 +18,7 @@ impl Language {
         }
     }
 
-    /// A title and a sentence for a refusal.
+    /// The title and the text of an error page.
     pub(super) fn refusal(self, code: Code) -> (&'static str, &'static str) {
         match self {
             Self::English => english(code),

@@ -1,4 +1,4 @@
-//! A file as a response: its headers, and whether the client has it already.
+//! A file of the page as a response: its headers, ETag and 304.
 
 use bytes::Bytes;
 use hyper::header::{
@@ -10,34 +10,34 @@ use hyper::{Response, StatusCode};
 use super::encoding::Encoding;
 use crate::http::body::Body;
 
-/// Nothing but our own files, and no script in the page itself.
+/// Allows only files of this server, and no inline script.
 pub(in crate::http) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; font-src 'self'; media-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// How long a client may use a file without asking again.
+/// How long a client may use a file without revalidating it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// Its address changes when it does (RFC 8246).
-    ForEver,
-    /// It asks each time whether the file is still the same.
-    UntilAsked,
+pub(super) enum Freshness {
+    /// For ever: the path changes with the content (RFC 8246).
+    Immutable,
+    /// Not at all.
+    Revalidate,
 }
 
-/// A file, in the form that is sent.
+/// A file in the encoding that is sent.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct AssetResponse {
     pub(super) content_type: &'static str,
-    /// Without quotes; of the file, not of its form.
+    /// The ETag without quotes; the same for all encodings.
     pub(super) tag: String,
     pub(super) encoding: Encoding,
-    /// Whether there are other forms of it.
+    /// Whether the file has other encodings.
     pub(super) varies: bool,
-    pub(super) keep: Keep,
+    pub(super) freshness: Freshness,
     pub(super) bytes: Bytes,
 }
 
-impl Reply {
+impl AssetResponse {
     pub(super) fn respond(self, request: &HeaderMap) -> Response<Body> {
         let tag = match self.encoding {
             Encoding::Identity => format!("\"{}\"", self.tag),
@@ -52,16 +52,16 @@ impl Reply {
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
-        let keep = match self.keep {
-            Keep::ForEver => "public, max-age=31536000, immutable",
-            Keep::UntilAsked => "no-cache",
+        let cache_control = match self.freshness {
+            Freshness::Immutable => "public, max-age=31536000, immutable",
+            Freshness::Revalidate => "no-cache",
         };
         let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        let tag = HeaderValue::from_str(&tag).expect("hex digits in quotes are a header's value");
+        let tag = HeaderValue::from_str(&tag).expect("hex digits in quotes are ASCII");
         headers.insert(ETAG, tag);
         if self.varies {
             headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
@@ -86,4 +86,27 @@ fn is_known(tag: &str, request: &HeaderMap) -> bool {
         .flat_map(|list| list.split(','))
         .map(str::trim)
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+/// The `Content-Type` of a file of the page, by its extension.
+pub(super) fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "txt" => "text/plain; charset=utf-8",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "avif" => "image/avif",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "mp3" => "audio/mpeg",
+        "ogg" => "audio/ogg",
+        _ => "application/octet-stream",
+    }
 }

@@ -1,33 +1,36 @@
-//! The body of a page of history, made while it is taken.
+//! The body of a history page, encoded while it is sent.
 //!
-//! The messages are those that history holds, not copies. A page may have
-//! megabytes, and whoever takes it in drops would keep all of them from others;
-//! a piece and a list is what such a client costs.
+//! It shares the messages with history instead of copying them. A page may have
+//! megabytes, and a client that reads slowly would hold a copy for as long; this
+//! way it costs one piece and a list of references.
 
 use std::vec;
 
 use bytes::Bytes;
 
-use super::body::PIECE_BYTES;
 use super::guard::RequestPermit;
 use crate::chat::Frame;
 
+/// The most bytes that are copied for one client at a time. A larger message
+/// that is shared, such as one event, is sent whole.
+pub const PIECE_BYTES: usize = 8 * 1024;
+
 /// A JSON object with a list of messages in it.
 #[derive(Debug)]
-pub struct Messages {
-    /// What stands before the rest, and was not taken yet.
+pub struct HistoryBody {
+    /// JSON before the next message, not sent yet.
     start: String,
     frames: vec::IntoIter<Frame>,
-    /// What stands after the last message.
+    /// JSON after the last message.
     end: String,
-    /// Bytes that were not taken yet.
+    /// Bytes not sent yet.
     left: usize,
-    /// The place of the request for it.
+    /// The permit of its request.
     _permit: Option<RequestPermit>,
 }
 
-impl Messages {
-    /// The messages between what stands before the first and after the last.
+impl HistoryBody {
+    /// Puts `frames` between `start` and `end`, separated by commas.
     pub(super) fn between(start: String, frames: Vec<Frame>, end: String) -> Self {
         let messages: usize = frames.iter().map(|frame| frame.json().len()).sum();
         let commas = frames.len().saturating_sub(1);
@@ -40,8 +43,8 @@ impl Messages {
         }
     }
 
-    /// The request is under way until all of it is taken.
-    pub(super) fn keep(&mut self, permit: RequestPermit) {
+    /// Holds the permit until the whole page is sent.
+    pub(super) fn hold(&mut self, permit: RequestPermit) {
         self._permit = Some(permit);
     }
 
@@ -49,8 +52,8 @@ impl Messages {
         self.left
     }
 
-    /// The next piece; nothing after the last. A message that is as large as a
-    /// piece is one of its own, and not copied.
+    /// The next piece, empty after the last. A message as large as a piece is a
+    /// piece of its own and is not copied.
     pub(super) fn next_piece(&mut self) -> Bytes {
         let mut piece = std::mem::take(&mut self.start).into_bytes();
         while let Some(frame) = self.frames.as_slice().first() {
@@ -85,8 +88,8 @@ mod tests {
     use crate::http::App;
     use crate::protocol::{MessageText, RoomName, UserName};
 
-    /// The last messages of a room in which so many were said of so many bytes.
-    fn said(count: usize, bytes: usize) -> Vec<Frame> {
+    /// The frames of a room after `count` messages of `bytes` bytes each.
+    fn published(count: usize, bytes: usize) -> Vec<Frame> {
         let app = App::new(Config::default()).unwrap();
         let room = RoomName::parse("lobby").unwrap();
         for _ in 0..count {
@@ -106,9 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn all_comes_in_small_pieces_as_long_as_was_said_before() {
+    fn a_page_is_sent_in_small_pieces_of_the_announced_length() {
         for (count, bytes) in [(0, 1), (1, 1), (2, 1), (500, 1), (500, 4000), (3, 20_000)] {
-            let mut messages = Messages::between("[".into(), said(count, bytes), "]".into());
+            let mut messages =
+                HistoryBody::between("[".into(), published(count, bytes), "]".into());
             let (length, mut all) = (messages.left(), Vec::new());
             while messages.left() > 0 {
                 let piece = messages.next_piece();

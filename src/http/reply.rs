@@ -1,0 +1,45 @@
+//! The answer to a request: a body, or an event stream that takes its place.
+
+use http_body::Body as _;
+use hyper::Response;
+
+use super::access_log::AccessEntry;
+use super::body::Body;
+use super::guard::RequestPermit;
+use super::handoff::StreamHandoff;
+
+/// The answer to a request, beside the head of the response.
+#[derive(Debug)]
+pub enum Reply {
+    /// A body, for hyper to send.
+    Body(Body),
+    /// An event stream, to which the server attaches a transport.
+    Stream(Box<StreamHandoff>),
+}
+
+impl Reply {
+    /// Whether it is an event stream.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// [`Body::hold`]; a stream has a permit of its own, so it returns this one.
+    pub(super) fn hold(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
+        match self {
+            Self::Body(body) => body.hold(permit),
+            Self::Stream(_) => Some(permit),
+        }
+    }
+}
+
+/// Completes the access log entry with the response. A stream takes it along.
+pub(super) fn log(mut entry: Box<AccessEntry>, response: &mut Response<Reply>) {
+    let status = response.status();
+    match response.body_mut() {
+        Reply::Stream(stream) => {
+            entry.set_response(status, None);
+            stream.log_end(entry);
+        }
+        Reply::Body(body) => entry.set_response(status, body.size_hint().exact()),
+    }
+}

@@ -1,0 +1,173 @@
+//! `GET /rooms`: the list of rooms, in pages from a cache.
+//!
+//! Encoding a page takes the hub's lock, and every message changes it. So pages
+//! are cached, and encoded at a bounded rate: below that rate every response is
+//! up to date. Above it a cached page is up to a second old, and a request for a
+//! page that is not cached is refused until the rate allows one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::{Response, StatusCode};
+
+use super::body::{Body, json};
+use super::code::Code;
+use super::input::{Pairs, limit};
+use super::problem::Problem;
+use crate::chat::{Hub, RoomSummary};
+use crate::protocol::RoomName;
+
+/// The most bytes of a page, since a slow client holds it in memory. A page is
+/// cut before the room that exceeds this, but has at least one room.
+const MAX_PAGE_BYTES: usize = 8 * 1024;
+/// The shortest line of a room, which bounds the rooms of a page.
+const SHORTEST_LINE: &str = r#"{"room":"a","members":0,"messages":0,"newest":null}"#;
+const MAX_ROOMS: usize = MAX_PAGE_BYTES / SHORTEST_LINE.len();
+/// An older page is encoded anew whatever the rate: at most [`MAX_PAGES`] per
+/// second.
+const MAX_AGE: Duration = Duration::from_secs(1);
+/// The rate is one page per this time: 200 per second, four times what one
+/// address may request by default. A page takes a fraction of a millisecond.
+const ENCODE_INTERVAL: Duration = Duration::from_millis(5);
+/// The burst of the rate: 200 pages, and one more.
+const ENCODE_BURST: Duration = Duration::from_secs(1);
+/// The most cached pages, at most 2 MiB: all pages of as many rooms as there may
+/// be by default.
+const MAX_PAGES: usize = 256;
+const DEFAULT_LIMIT: usize = 100;
+
+/// The query of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct PageKey {
+    /// The room before the first one on the page.
+    after: Option<RoomName>,
+    /// The most rooms.
+    limit: usize,
+}
+
+/// The pages of rooms that were encoded last.
+#[derive(Debug, Default)]
+pub(super) struct RoomListCache {
+    cached: Mutex<CachedPages>,
+}
+
+#[derive(Debug, Default)]
+struct CachedPages {
+    pages: HashMap<PageKey, (Instant, Bytes)>,
+    /// When the rate has paid for all pages encoded so far.
+    paid_at: Option<Instant>,
+}
+
+impl RoomListCache {
+    /// Answers a request by its query.
+    pub(super) fn respond(
+        &self,
+        hub: &Arc<Hub>,
+        query: &Pairs<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        let after = query.one("after")?.map(RoomName::parse).transpose();
+        let after = after.map_err(|_| Code::InvalidQuery.because("after is the name of a room"))?;
+        let key = PageKey {
+            after,
+            limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
+        };
+        let page = self.get(hub, key).map_err(Problem::too_many_pages)?;
+        Ok(json(StatusCode::OK, page))
+    }
+
+    /// The page as JSON: `{"rooms":[…]}`, with `next` if there are more rooms.
+    ///
+    /// # Errors
+    ///
+    /// The time to wait, if the page is not cached and the rate is used up.
+    fn get(&self, hub: &Arc<Hub>, key: PageKey) -> Result<Bytes, Duration> {
+        self.get_at(hub, key, Instant::now())
+    }
+
+    fn get_at(&self, hub: &Arc<Hub>, key: PageKey, now: Instant) -> Result<Bytes, Duration> {
+        if let Some(page) = self.lock().fresh(&key, now)? {
+            return Ok(page);
+        }
+        let page = encode(hub, &key);
+        Ok(self.lock().insert(key, now, page))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, CachedPages> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CachedPages {
+    /// The cached page, or `None` if the caller is to encode the page, which this
+    /// has charged to the rate.
+    ///
+    /// # Errors
+    ///
+    /// The time to wait, if the page is not cached and the rate is used up.
+    fn fresh(&mut self, key: &PageKey, now: Instant) -> Result<Option<Bytes>, Duration> {
+        let paid_at = self.paid_at.map_or(now, |at| at.max(now));
+        let wait = paid_at.saturating_duration_since(now + ENCODE_BURST);
+        if !wait.is_zero() {
+            let (made, page) = self.pages.get(key).ok_or(wait)?;
+            if now.duration_since(*made) < MAX_AGE {
+                return Ok(Some(page.clone()));
+            }
+        }
+        // Capped, since refreshing old pages exceeds the rate.
+        self.paid_at = Some((paid_at + ENCODE_INTERVAL).min(now + ENCODE_BURST + ENCODE_INTERVAL));
+        Ok(None)
+    }
+
+    /// Caches a page and returns it, or the cached bytes if they are equal, so
+    /// that slow clients share one copy.
+    fn insert(&mut self, key: PageKey, now: Instant, page: Bytes) -> Bytes {
+        if let Some((made, cached)) = self.pages.get_mut(&key)
+            && *cached == page
+        {
+            *made = now;
+            return cached.clone();
+        }
+        if self.pages.len() >= MAX_PAGES && !self.pages.contains_key(&key) {
+            let oldest = self.pages.iter().min_by_key(|(_, (made, _))| *made);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                self.pages.remove(&oldest);
+            }
+        }
+        self.pages.insert(key, (now, page.clone()));
+        page
+    }
+}
+
+fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
+    // One more than the limit shows whether there is a next page.
+    let rooms = hub.rooms(key.after.as_ref(), key.limit.min(MAX_ROOMS) + 1);
+    let mut json = Vec::with_capacity(1024);
+    json.extend_from_slice(b"{\"rooms\":[");
+    let mut last: Option<&RoomSummary> = None;
+    let mut is_whole = true;
+    for (index, room) in rooms.iter().enumerate() {
+        let line = serde_json::to_vec(room).expect("a summary has a JSON form");
+        if index == key.limit || (last.is_some() && json.len() + line.len() > MAX_PAGE_BYTES) {
+            is_whole = false;
+            break;
+        }
+        if last.is_some() {
+            json.push(b',');
+        }
+        json.extend_from_slice(&line);
+        last = Some(room);
+    }
+    json.push(b']');
+    if let Some(last) = last.filter(|_| !is_whole) {
+        // Room names have no character that JSON escapes.
+        json.extend_from_slice(format!(",\"next\":\"{}\"", last.room.as_str()).as_bytes());
+    }
+    json.push(b'}');
+    json.shrink_to_fit();
+    json.into()
+}
+
+#[cfg(test)]
+mod tests;

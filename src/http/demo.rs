@@ -58,7 +58,7 @@ async fn try_send(
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
-    app.rates.take_of_address(client)?;
+    app.rates.take_message(client)?;
     let query = Fields::of_pairs(&Pairs::of_query(request.uri().query()))?;
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
     let headers = request.headers();

@@ -140,7 +140,7 @@ fn respond(
         app.hub.check_rooms(&options.rooms)?;
         return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
-    let permit = match app.rates.take_of_streams(request.client) {
+    let permit = match app.rates.take_stream(request.client) {
         Ok(()) => app.admission.stream(request.client, options.rooms.len()),
         Err(RateExceeded { .. }) => Err(Refused::Address),
     };

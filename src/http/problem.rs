@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::code::Code;
-use super::guard::{RateExceeded, RateKind};
+use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
 use crate::chat::{PublishError, TooManyRooms};
 use crate::protocol::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName};
 
@@ -143,6 +143,18 @@ impl Problem {
 /// `Retry-After` knows seconds; one too early would be refused again.
 fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+impl From<InvalidHost> for Problem {
+    fn from(error: InvalidHost) -> Self {
+        Code::InvalidHost.because(error.0)
+    }
+}
+
+impl From<CrossOrigin> for Problem {
+    fn from(error: CrossOrigin) -> Self {
+        Code::CrossOrigin.because(error.0)
+    }
 }
 
 impl From<RateExceeded> for Problem {

@@ -27,7 +27,7 @@ pub(super) async fn publish(
     if app.draining.has_begun() {
         return Err(Problem::draining());
     }
-    app.rates.take_of_address(client)?;
+    app.rates.take_message(client)?;
     let fields = read_fields(&app.config, request.headers(), body).await?;
     let answer = match publish_fields(app, client, &room, fields)? {
         Published::Said(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
@@ -46,8 +46,8 @@ pub(super) fn publish_fields(
 ) -> Result<Published, Problem> {
     let draft = fields.into_draft(app.config.max_message_bytes)?;
     if app.config.limits.concerns(client) && !app.hub.has_talk(room) {
-        app.rates.take_for_a_room(client)?;
+        app.rates.take_room_creation(client)?;
     }
-    app.rates.take_of_room(room, client)?;
+    app.rates.take_room_message(room, client)?;
     Ok(app.hub.publish(room, draft)?)
 }

@@ -15,7 +15,7 @@ use super::app::App;
 use super::body::{Body, json};
 use super::code::Reason;
 use super::events::StreamRequest;
-use super::guard::{Caller, CorsGrant, check_host, is_allowed};
+use super::guard::{Caller, CorsGrant, CrossOrigin, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
 use super::problem::Problem;
 use super::reply::{self, Reply};
@@ -82,8 +82,8 @@ async fn check_and_dispatch(
         if !is_allowed(&caller, request, &app.config.access) {
             return Err(Problem::not_this_host());
         }
-        if let Err(problem) = check_origin(app, route, request) {
-            return refuse(app, route, problem).map(whole);
+        if let Err(error) = check_origin(app, route, request) {
+            return refuse(app, route, error.into()).map(whole);
         }
         if let Some(refused) = caller.refused {
             return busy::instead(app, route, refused, request.method()).map(whole);
@@ -94,7 +94,7 @@ async fn check_and_dispatch(
     }
     let client = client_of(app, caller, request.headers());
     if route.spends_request_rate(request.method())
-        && let Err(exceeded) = app.rates.take_of_requests(client)
+        && let Err(exceeded) = app.rates.take_request(client)
     {
         return match route.is_stream() {
             true => Ok(whole(busy::stream(app, request.method(), Reason::Address))),
@@ -124,7 +124,7 @@ async fn check_and_dispatch(
 
 /// Checks the page that sent the request, before it is charged to a limit. Any
 /// page may link to the chat page and load its files.
-fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<(), Problem> {
+fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<(), CrossOrigin> {
     let (method, headers) = (request.method(), request.headers());
     if method == Method::OPTIONS {
         return Ok(());

@@ -2,7 +2,9 @@
 //! the limits by address. None of them touches a socket.
 
 mod admission;
+mod buckets;
 mod caller;
+mod cors;
 mod forwarded;
 mod head_share;
 mod host;
@@ -17,9 +19,10 @@ mod usage;
 pub(super) use self::admission::RequestPermit;
 pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
 pub use self::caller::Caller;
+pub(super) use self::cors::CorsGrant;
 pub use self::head_share::HeadShare;
-pub(super) use self::host::check_host;
 pub use self::host::is_allowed;
-pub(super) use self::origin::{CorsGrant, Origins};
+pub(super) use self::host::{InvalidHost, check_host};
+pub(super) use self::origin::{CrossOrigin, Origins};
 pub(super) use self::rates::{RateExceeded, RateKind, Rates};
 pub(super) use self::replays::ReplayBudgets;

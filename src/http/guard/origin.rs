@@ -6,26 +6,16 @@
 //! they use up the visitor's streams, names and rates.
 
 use hyper::Uri;
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderValue, ORIGIN, REFERER, VARY,
-};
+use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN, REFERER};
 use hyper::http::uri::Authority;
 
-use super::super::code::Code;
-use super::super::problem::Problem;
+use super::cors::{CorsGrant, CorsReaders};
 use super::host::host_of;
 use crate::config::{Access, Origin};
 
-/// Request headers that a page needs beyond the CORS-safelisted ones.
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("content-type, last-event-id, cache-control");
-/// Response headers that a page needs beyond the CORS-safelisted ones.
-const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after");
-/// Two hours: the longest time that Chromium caches a preflight.
-const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
-const READ: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// The page that sent the request may not do this, as the text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct CrossOrigin(pub(in super::super) &'static str);
 
 /// The origins that may read, write and open streams.
 #[derive(Debug)]
@@ -34,25 +24,6 @@ pub(in super::super) struct Origins {
     /// the request's head in memory as long as a stream.
     allowed: Vec<(Origin, HeaderValue)>,
     any_reads: bool,
-}
-
-/// The CORS headers of a response (Fetch standard, "CORS protocol").
-#[derive(Debug, Clone)]
-pub(in super::super) struct CorsGrant {
-    readers: CorsReaders,
-    /// Whether the response depends on the origin, for caches.
-    varies: bool,
-}
-
-/// The pages that may read a response.
-#[derive(Debug, Clone)]
-enum CorsReaders {
-    /// Pages of this server.
-    Own,
-    /// Any page, without credentials.
-    Any,
-    /// Pages of this origin.
-    Of(HeaderValue),
 }
 
 impl Origins {
@@ -68,10 +39,10 @@ impl Origins {
     }
 
     /// Checks a request that publishes.
-    pub(in super::super) fn check_write(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(in super::super) fn check_write(&self, headers: &HeaderMap) -> Result<(), CrossOrigin> {
         match self.is_foreign(headers) {
             false => Ok(()),
-            true => Err(Code::CrossOrigin.because(
+            true => Err(CrossOrigin(
                 "a page of another origin may not write here; --allow-origin names those that may",
             )),
         }
@@ -79,16 +50,19 @@ impl Origins {
 
     /// Checks a GET that publishes. Any page can make a browser send one by an
     /// image, a link or a prefetch.
-    pub(in super::super) fn check_write_by_get(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(in super::super) fn check_write_by_get(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<(), CrossOrigin> {
         check_no_prefetch(headers)?;
         self.check_write(headers)
     }
 
     /// Checks a request that reads a room or the list of rooms.
-    pub(in super::super) fn check_read(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(in super::super) fn check_read(&self, headers: &HeaderMap) -> Result<(), CrossOrigin> {
         match self.any_reads || !self.is_foreign(headers) {
             true => Ok(()),
-            false => Err(Code::CrossOrigin.because(
+            false => Err(CrossOrigin(
                 "a page of another origin may not read here; --allow-origin names those that may. \
                  To open it by hand, type the address: a link on another site does not work",
             )),
@@ -101,10 +75,10 @@ impl Origins {
         &self,
         headers: &HeaderMap,
         has_name: impl FnOnce() -> bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CrossOrigin> {
         check_no_prefetch(headers)?;
         if self.any_reads && self.is_foreign(headers) && has_name() {
-            return Err(Code::CrossOrigin.because(
+            return Err(CrossOrigin(
                 "a page of another origin may not join a room under a name here; \
                  --allow-origin * is for reading, so name the origins that may",
             ));
@@ -124,10 +98,7 @@ impl Origins {
             None if self.any_reads => CorsReaders::Any,
             None => CorsReaders::Own,
         };
-        CorsGrant {
-            readers,
-            varies: !self.allowed.is_empty(),
-        }
+        CorsGrant::new(readers, !self.allowed.is_empty())
     }
 
     fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
@@ -143,50 +114,6 @@ impl Origins {
             .iter()
             .find(known)
             .map(|(_, answer)| answer.clone())
-    }
-}
-
-impl CorsGrant {
-    /// Adds them to a response.
-    pub(in super::super) fn apply(&self, headers: &mut HeaderMap) {
-        if self.varies {
-            headers.append(VARY, HeaderValue::from_static("origin"));
-        }
-        match &self.readers {
-            CorsReaders::Own => return,
-            CorsReaders::Any => {
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            }
-            CorsReaders::Of(origin) => {
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-                headers.insert(
-                    ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                    HeaderValue::from_static("true"),
-                );
-            }
-        }
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
-    }
-
-    /// Adds what a preflight asks for; `allow` lists the methods of the path.
-    pub(in super::super) fn apply_preflight(
-        &self,
-        request: &HeaderMap,
-        allow: &'static str,
-        headers: &mut HeaderMap,
-    ) {
-        if !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-            return;
-        }
-        let methods = match &self.readers {
-            CorsReaders::Own => return,
-            // `--allow-origin *` permits reading only.
-            CorsReaders::Any => READ,
-            CorsReaders::Of(_) => HeaderValue::from_static(allow),
-        };
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
-        headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
     }
 }
 
@@ -235,9 +162,11 @@ fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
 
 /// A prefetch opens no stream, joins no room and publishes nothing, since the
 /// page may never be opened. The browser sends the request again if it is.
-fn check_no_prefetch(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_no_prefetch(headers: &HeaderMap) -> Result<(), CrossOrigin> {
     match is_prefetch(headers) {
-        true => Err(Code::CrossOrigin.because("a prefetch can't do this; send the request itself")),
+        true => Err(CrossOrigin(
+            "a prefetch can't do this; send the request itself",
+        )),
         false => Ok(()),
     }
 }

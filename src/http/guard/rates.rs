@@ -1,31 +1,19 @@
 //! The rates of publishing, opening streams and sending other requests, by address,
-//! and of publishing by room: a token bucket for each (GCRA, by the crate
-//! governor).
-//!
-//! The tables of buckets are bounded by their keys: an address, a block or a room
-//! is one of 65,536 slots, a block wider than an address one of 16,384, by a hash
-//! with a secret key. Keys with the same slot share a bucket, and no number of
-//! addresses makes a table larger or slower.
+//! and of publishing by room. The token buckets are in `buckets`.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 
-use super::network::Network;
-use crate::config::{Block, Limits, Rate};
+use super::buckets::{AddressBuckets, BucketTable};
+use crate::config::Limits;
 use crate::protocol::RoomName;
 
 /// The first message of a room costs this many messages more.
 const ROOM_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
-/// The slots of blocks wider than an address, of which there are fewer: 2^14.
-const WIDE_SLOTS: u16 = (1 << 14) - 1;
 
 /// A rate is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,50 +52,35 @@ impl RateKind {
     }
 }
 
-/// The token buckets of a server.
+/// The rates of a server.
 #[derive(Debug)]
 pub(in super::super) struct Rates<C: Clock = DefaultClock> {
     limits: Limits,
-    clock: C,
-    hasher: RandomState,
-    requests: PerAddress<C>,
-    addresses: PerAddress<C>,
-    streams: PerAddress<C>,
+    requests: AddressBuckets<C>,
+    messages: AddressBuckets<C>,
+    streams: AddressBuckets<C>,
     rooms: Option<BucketTable<C>>,
     /// How often each rate refused a request.
     limited: [AtomicU64; RateKind::ALL.len()],
 }
 
-/// A table for each width of block; `None` without a limit.
-type PerAddress<C> = [Option<BucketTable<C>>; Block::ALL.len()];
-
-type BucketTable<C> =
-    RateLimiter<u16, HashMapStateStore<u16>, C, NoOpMiddleware<<C as Clock>::Instant>>;
-
 impl Rates {
     pub(in super::super) fn new(limits: &Limits) -> Self {
-        Self::by(DefaultClock::default(), limits)
+        Self::by(&DefaultClock::default(), limits)
     }
 }
 
 impl<C: Clock + Clone> Rates<C> {
-    fn by(clock: C, limits: &Limits) -> Self {
-        let buckets = |rate: Option<Rate>, burst, factor| {
-            let quota = quota(rate?, burst, factor)?;
-            let store = HashMapStateStore::default();
-            Some(RateLimiter::new(quota, store, clock.clone()))
-        };
-        let per_address =
-            |rate, burst| Block::ALL.map(|block| buckets(rate, burst, limits.factor_of(block)));
+    fn by(clock: &C, limits: &Limits) -> Self {
+        let by_address = |rate, burst| AddressBuckets::new(rate, burst, limits, clock);
+        let by_room = |rate| BucketTable::new(rate, limits.room_burst, clock);
         Self {
-            requests: per_address(limits.request_rate, limits.request_burst),
-            addresses: per_address(limits.publish_rate, limits.publish_burst),
-            streams: per_address(limits.stream_rate, limits.stream_burst),
-            rooms: buckets(limits.room_rate, limits.room_burst, NonZeroU32::MIN),
+            requests: by_address(limits.request_rate, limits.request_burst),
+            messages: by_address(limits.publish_rate, limits.publish_burst),
+            streams: by_address(limits.stream_rate, limits.stream_burst),
+            rooms: limits.room_rate.and_then(by_room),
             limits: limits.clone(),
-            hasher: RandomState::new(),
             limited: Default::default(),
-            clock,
         }
     }
 
@@ -118,24 +91,24 @@ impl<C: Clock + Clone> Rates<C> {
     }
 
     /// A request of `client` that neither publishes nor opens a stream.
-    pub(in super::super) fn take_of_requests(&self, client: IpAddr) -> Result<(), RateExceeded> {
-        self.take_of(&self.requests, client, NonZeroU32::MIN, RateKind::Requests)
+    pub(in super::super) fn take_request(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        self.take(&self.requests, client, NonZeroU32::MIN, RateKind::Requests)
     }
 
     /// `client` publishes.
-    pub(in super::super) fn take_of_address(&self, client: IpAddr) -> Result<(), RateExceeded> {
-        self.take_of(&self.addresses, client, NonZeroU32::MIN, RateKind::Address)
+    pub(in super::super) fn take_message(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        self.take(&self.messages, client, NonZeroU32::MIN, RateKind::Address)
     }
 
     /// `client` publishes the first message of a room. The room is then kept for
     /// a while, and the cost stops one address from filling the server with such
     /// rooms.
-    pub(in super::super) fn take_for_a_room(&self, client: IpAddr) -> Result<(), RateExceeded> {
+    pub(in super::super) fn take_room_creation(&self, client: IpAddr) -> Result<(), RateExceeded> {
         // The message itself is paid already. A cost above the burst less one
         // could never be paid.
         match NonZeroU32::new(self.limits.publish_burst.get() - 1) {
-            Some(most) => self.take_of(
-                &self.addresses,
+            Some(most) => self.take(
+                &self.messages,
                 client,
                 ROOM_COST.min(most),
                 RateKind::Address,
@@ -145,29 +118,28 @@ impl<C: Clock + Clone> Rates<C> {
     }
 
     /// `client` opens a stream.
-    pub(in super::super) fn take_of_streams(&self, client: IpAddr) -> Result<(), RateExceeded> {
-        self.take_of(&self.streams, client, NonZeroU32::MIN, RateKind::Streams)
+    pub(in super::super) fn take_stream(&self, client: IpAddr) -> Result<(), RateExceeded> {
+        self.take(&self.streams, client, NonZeroU32::MIN, RateKind::Streams)
     }
 
     /// `client` publishes in `room`.
-    pub(in super::super) fn take_of_room(
+    pub(in super::super) fn take_room_message(
         &self,
         room: &RoomName,
         client: IpAddr,
     ) -> Result<(), RateExceeded> {
         match (&self.rooms, self.limits.concerns(client)) {
-            (Some(buckets), true) => {
-                self.take(buckets, self.slot(room), NonZeroU32::MIN, RateKind::Room)
+            (Some(table), true) => {
+                let taken = table.take(room, NonZeroU32::MIN);
+                taken.map_err(|after| self.exceeded(after, RateKind::Room))
             }
             _ => Ok(()),
         }
     }
 
-    /// Charges the address first, then the blocks around it: an address over its
-    /// rate costs its neighbours nothing beyond its own share.
-    fn take_of(
+    fn take(
         &self,
-        buckets: &PerAddress<C>,
+        buckets: &AddressBuckets<C>,
         client: IpAddr,
         count: NonZeroU32,
         kind: RateKind,
@@ -175,49 +147,14 @@ impl<C: Clock + Clone> Rates<C> {
         if !self.limits.concerns(client) {
             return Ok(());
         }
-        for (block, bits) in Network::of(client).blocks() {
-            let Some(buckets) = &buckets[block as usize] else {
-                continue;
-            };
-            let slot = match block {
-                Block::Address => self.slot(&bits),
-                Block::Slash56 | Block::Slash48 => self.slot(&bits) & WIDE_SLOTS,
-            };
-            self.take(buckets, slot, count, kind)?;
-        }
-        Ok(())
+        let taken = buckets.take(client, count);
+        taken.map_err(|after| self.exceeded(after, kind))
     }
 
-    fn take(
-        &self,
-        buckets: &BucketTable<C>,
-        slot: u16,
-        count: NonZeroU32,
-        kind: RateKind,
-    ) -> Result<(), RateExceeded> {
-        match buckets.check_key_n(&slot, count) {
-            Ok(Err(not_until)) => {
-                self.limited[kind as usize].fetch_add(1, Ordering::Relaxed);
-                Err(RateExceeded {
-                    after: not_until.wait_time_from(self.clock.now()),
-                    kind,
-                })
-            }
-            // The count never exceeds the burst.
-            Ok(Ok(())) | Err(_) => Ok(()),
-        }
+    fn exceeded(&self, after: Duration, kind: RateKind) -> RateExceeded {
+        self.limited[kind as usize].fetch_add(1, Ordering::Relaxed);
+        RateExceeded { after, kind }
     }
-
-    fn slot(&self, key: &impl Hash) -> u16 {
-        self.hasher.hash_one(key) as u16
-    }
-}
-
-/// `None` for a rate beyond a clock's resolution.
-fn quota(rate: Rate, burst: NonZeroU32, factor: NonZeroU32) -> Option<Quota> {
-    let count = rate.count.saturating_mul(factor);
-    let burst = burst.saturating_mul(factor);
-    Some(Quota::with_period(rate.per / count.get())?.allow_burst(burst))
 }
 
 #[cfg(test)]
@@ -225,6 +162,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
+    use crate::config::{Block, Rate};
 
     fn count(count: u32) -> NonZeroU32 {
         NonZeroU32::new(count).unwrap()
@@ -241,14 +179,14 @@ mod tests {
             ..Limits::default()
         };
         change(&mut limits);
-        Rates::by(clock.clone(), &limits)
+        Rates::by(clock, &limits)
     }
 
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |_| {});
-        let say = || rates.take_of_address("192.0.2.1".parse().unwrap());
+        let say = || rates.take_message("192.0.2.1".parse().unwrap());
         assert!((0..3).all(|_| say().is_ok()));
         let half = Duration::from_millis(500);
         let exceeded = RateExceeded {
@@ -258,8 +196,8 @@ mod tests {
         assert_eq!(say(), Err(exceeded));
         clock.advance(half);
         assert_eq!((say(), say()), (Ok(()), Err(exceeded)));
-        assert!(rates.take_of_address("192.0.2.2".parse().unwrap()).is_ok());
-        assert!((0..99).all(|_| rates.take_of_address("::1".parse().unwrap()).is_ok()));
+        assert!(rates.take_message("192.0.2.2".parse().unwrap()).is_ok());
+        assert!((0..99).all(|_| rates.take_message("::1".parse().unwrap()).is_ok()));
     }
 
     #[test]
@@ -267,14 +205,14 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let client = "192.0.2.1".parse().unwrap();
         let many = rates(&clock, |limits| limits.publish_burst = count(25));
-        assert!((0..2).all(|_| many.take_for_a_room(client).is_ok()));
-        let after = many.take_for_a_room(client).unwrap_err().after;
+        assert!((0..2).all(|_| many.take_room_creation(client).is_ok()));
+        let after = many.take_room_creation(client).unwrap_err().after;
         assert_eq!(after, Duration::from_millis(2500));
         let few = rates(&clock, |limits| limits.publish_burst = count(3));
-        assert!(few.take_of_address(client).is_ok() && few.take_for_a_room(client).is_ok());
-        assert!(few.take_for_a_room(client).is_err());
+        assert!(few.take_message(client).is_ok() && few.take_room_creation(client).is_ok());
+        assert!(few.take_room_creation(client).is_err());
         let one = rates(&clock, |limits| limits.publish_burst = count(1));
-        assert!(one.take_of_address(client).is_ok() && one.take_for_a_room(client).is_ok());
+        assert!(one.take_message(client).is_ok() && one.take_room_creation(client).is_ok());
     }
 
     #[test]
@@ -285,7 +223,7 @@ mod tests {
             limits.room_burst = count(2);
         });
         let say = |room: &str, client: &str| {
-            rates.take_of_room(&RoomName::parse(room).unwrap(), client.parse().unwrap())
+            rates.take_room_message(&RoomName::parse(room).unwrap(), client.parse().unwrap())
         };
         assert!(say("a", "192.0.2.1").is_ok() && say("a", "192.0.2.2").is_ok());
         assert_eq!(say("a", "192.0.2.3").unwrap_err().kind, RateKind::Room);
@@ -298,9 +236,9 @@ mod tests {
         let rates = rates(&clock, |_| {});
         for address in 0..1_000_000u32 {
             // Two of them may share a slot.
-            let _ = rates.take_of_address(IpAddr::from((0x0B00_0000 + address).to_be_bytes()));
+            let _ = rates.take_message(IpAddr::from((0x0B00_0000 + address).to_be_bytes()));
         }
-        assert!(rates.addresses[0].as_ref().unwrap().len() <= 1 << 16);
+        assert!(rates.messages.len(Block::Address) <= 1 << 16);
     }
 
     #[test]
@@ -309,9 +247,9 @@ mod tests {
         let rates = rates(&clock, |_| {});
         for block in 0..1_000_000u128 {
             let address = (0x2000_u128 << 112) + (block << 80);
-            let _ = rates.take_of_address(IpAddr::from(address.to_be_bytes()));
+            let _ = rates.take_message(IpAddr::from(address.to_be_bytes()));
         }
-        let len = |block: Block| rates.addresses[block as usize].as_ref().unwrap().len();
+        let len = |block| rates.messages.len(block);
         assert!(len(Block::Address) <= 1 << 16);
         assert!(len(Block::Slash56) <= 1 << 14 && len(Block::Slash48) <= 1 << 14);
     }
@@ -323,7 +261,7 @@ mod tests {
             limits.ipv6_56_factor = count(2);
             limits.ipv6_48_factor = count(3);
         });
-        let publish = |address: &str| rates.take_of_address(address.parse().unwrap());
+        let publish = |address: &str| rates.take_message(address.parse().unwrap());
         let burst = |address: &str| (0..9).take_while(|_| publish(address).is_ok()).count();
         // The burst of an address is 3. The /56 of both gives 6 in all.
         assert_eq!(burst("2001:db8:1:2300::1"), 3);
@@ -343,7 +281,7 @@ mod tests {
     fn a_flood_from_one_address_leaves_its_neighbours_their_share() {
         let clock = FakeRelativeClock::default();
         let rates = rates(&clock, |_| {});
-        let publish = |address: &str| rates.take_of_address(address.parse().unwrap());
+        let publish = |address: &str| rates.take_message(address.parse().unwrap());
         for _ in 0..1000 {
             let _ = publish("2001:db8:1:2300::1");
         }
@@ -358,7 +296,7 @@ mod tests {
             limits.request_burst = count(2);
         });
         let client = "192.0.2.1".parse().unwrap();
-        let ask = || rates.take_of_requests(client);
+        let ask = || rates.take_request(client);
         assert!(ask().is_ok() && ask().is_ok());
         assert_eq!(ask().unwrap_err().kind, RateKind::Requests);
         assert!(
@@ -366,7 +304,7 @@ mod tests {
                 .limited()
                 .eq([("publish", 0), ("room", 0), ("stream", 0), ("request", 1)])
         );
-        assert!(rates.take_of_address(client).is_ok());
-        assert!((0..9).all(|_| rates.take_of_requests("::1".parse().unwrap()).is_ok()));
+        assert!(rates.take_message(client).is_ok());
+        assert!((0..9).all(|_| rates.take_request("::1".parse().unwrap()).is_ok()));
     }
 }

@@ -162,7 +162,7 @@ fn places<P>(mut place: impl FnMut(IpAddr) -> Option<P>) -> (Vec<usize>, Vec<P>)
 }
 
 #[test]
-fn a_slash_56_and_a_slash_48_have_a_multiple_of_what_an_address_has() {
+fn a_slash_56_and_a_slash_48_have_a_multiple_of_an_address_s_share() {
     let expected = [2, 2, 0, 2, 0, 2];
     let access = Access::default();
 

@@ -1,5 +1,5 @@
-//! Who may ask: hosts, origins, proxies. The numbers are cases of the list of
-//! bad inputs.
+//! Access rules: hosts, origins, proxies. The numbers are cases of
+//! tests/cases.md.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn ask(server: &TestServer, host: &str, path: &str) -> Response {
 
 // 23
 #[tokio::test]
-async fn on_this_machine_the_server_answers_to_no_foreign_name() {
+async fn at_loopback_the_server_refuses_foreign_host_names() {
     let server = TestServer::start_with(|config| {
         config.access.allowed_hosts = vec!["chat.example".to_owned()];
     });
@@ -67,9 +67,9 @@ async fn on_this_machine_the_server_answers_to_no_foreign_name() {
     ] {
         assert_eq!(ask(&server, host, MESSAGES).await.status, 200, "{host}");
     }
-    // A probe asks by whatever name it has.
+    // Health probes may use any name.
     assert_eq!(ask(&server, "10.1.2.3:8080", "/healthz").await.text(), "ok");
-    // 24: a target that names the host itself is held to the same.
+    // 24: the host of an absolute target is checked as well.
     let target = format!("http://evil.example{MESSAGES}");
     ask(&server, "localhost", &target)
         .await
@@ -112,7 +112,7 @@ async fn a_page_of_another_origin_writes_nothing() {
 
 // 38
 #[tokio::test]
-async fn this_server_s_own_page_and_programs_write() {
+async fn pages_of_this_server_and_programs_may_write() {
     let server = TestServer::start();
     let own = format!("http://{}", server.address());
     let fields: [&[(&str, &str)]; 4] = [
@@ -134,7 +134,7 @@ async fn this_server_s_own_page_and_programs_write() {
 }
 
 fn cors(answer: &Response) -> Vec<(&str, &str)> {
-    // A refusal varies by `Accept` as well, which is no matter of origins.
+    // A refusal also varies by `Accept`, which has nothing to do with origins.
     let of_cors = |name: &str, value: &str| {
         name.starts_with("access-control-") || name == "vary" && value != "accept"
     };
@@ -150,7 +150,7 @@ fn cors(answer: &Response) -> Vec<(&str, &str)> {
 
 // 39, 40
 #[tokio::test]
-async fn another_origin_reads_only_where_it_is_allowed() {
+async fn another_origin_reads_only_if_it_is_allowed() {
     let server = TestServer::start_with(|config| {
         config.access.allowed_origins = vec![Origin::parse("https://app.example").unwrap()];
     });
@@ -178,16 +178,16 @@ async fn another_origin_reads_only_where_it_is_allowed() {
     }
     let answer = server.request("GET", MESSAGES, &[], "").await;
     assert_eq!(cors(&answer), [("vary", "origin")]);
-    // It writes, too.
+    // It may write as well.
     let mut fields = from("https://app.example").to_vec();
     fields.push(JSON);
-    let said = server.request("POST", MESSAGES, &fields, HI).await;
-    assert_eq!(said.status, 201);
-    assert_eq!(reader.expect("update").await.data, said.json());
+    let published = server.request("POST", MESSAGES, &fields, HI).await;
+    assert_eq!(published.status, 201);
+    assert_eq!(reader.expect("update").await.data, published.json());
 }
 
 #[tokio::test]
-async fn a_preflight_says_what_may_be_sent() {
+async fn a_preflight_lists_the_allowed_methods_and_headers() {
     let server = TestServer::start_with(|config| {
         config.access.allowed_origins = vec![Origin::parse("https://app.example").unwrap()];
         config.access.any_origin_reads = true;
@@ -215,7 +215,7 @@ async fn a_preflight_says_what_may_be_sent() {
     let headers = field(&answer, "access-control-allow-headers").unwrap();
     assert!(headers.contains("last-event-id") && headers.contains("content-type"));
     assert_eq!(answer.header("access-control-max-age"), Some("7200"));
-    // Everybody may read, and nobody else write.
+    // Every origin may read; this one may write as well.
     let answer = preflight("https://other.example", MESSAGES).await;
     assert_eq!(
         field(&answer, methods).as_deref(),
@@ -235,7 +235,7 @@ async fn a_preflight_says_what_may_be_sent() {
 
 // 73, 74
 #[tokio::test]
-async fn only_a_trusted_proxy_is_believed_when_it_says_whom_it_asks_for() {
+async fn only_a_trusted_proxy_may_forward_client_addresses() {
     let one_each = |config: &mut sse_chat::config::Config| {
         config.limits.publish_burst = NonZeroU32::MIN;
         config.limits.publish_rate = Some(Rate {
@@ -244,15 +244,15 @@ async fn only_a_trusted_proxy_is_believed_when_it_says_whom_it_asks_for() {
         });
         config.limits.limit_loopback = true;
     };
-    let say = async |server: &TestServer, name: &str, value: &str| {
+    let publish = async |server: &TestServer, name: &str, value: &str| {
         let fields = [JSON, (name, value)];
         server.request("POST", MESSAGES, &fields, HI).await.status
     };
 
-    // Nobody is trusted: all of these are this machine.
+    // No proxy is trusted: all of these count as this machine.
     let server = TestServer::start_with(one_each);
-    assert_eq!(say(&server, "x-forwarded-for", "192.0.2.1").await, 201);
-    assert_eq!(say(&server, "x-forwarded-for", "192.0.2.2").await, 429);
+    assert_eq!(publish(&server, "x-forwarded-for", "192.0.2.1").await, 201);
+    assert_eq!(publish(&server, "x-forwarded-for", "192.0.2.2").await, 429);
 
     let server = TestServer::start_with(|config| {
         one_each(config);
@@ -262,37 +262,37 @@ async fn only_a_trusted_proxy_is_believed_when_it_says_whom_it_asks_for() {
     for (value, status) in [
         ("192.0.2.1", 201),
         ("192.0.2.1", 429),
-        // The left is what the client itself wrote.
+        // The client itself wrote the left part.
         ("203.0.113.7, 192.0.2.1", 429),
         ("192.0.2.1, 127.0.0.1", 429),
         ("192.0.2.2", 201),
-        // What can't be read is nobody, all together.
+        // All malformed addresses share one limit.
         ("garbage", 201),
         ("192.0.2.3, garbage", 429),
         ("192.0.2.3%eth0", 429),
         (&long, 429),
     ] {
         assert_eq!(
-            say(&server, "x-forwarded-for", value).await,
+            publish(&server, "x-forwarded-for", value).await,
             status,
             "{value}"
         );
     }
-    // The other header is the client's to write: this is the proxy itself.
-    assert_eq!(say(&server, "forwarded", "for=192.0.2.77").await, 201);
-    assert_eq!(say(&server, "forwarded", "for=192.0.2.78").await, 429);
+    // The client may write the other header: this counts as the proxy.
+    assert_eq!(publish(&server, "forwarded", "for=192.0.2.77").await, 201);
+    assert_eq!(publish(&server, "forwarded", "for=192.0.2.78").await, 429);
 
     let server = TestServer::start_with(|config| {
         one_each(config);
         config.access.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         config.access.forwarded_header = ForwardedHeader::Forwarded;
     });
-    assert_eq!(say(&server, "forwarded", "for=192.0.2.1").await, 201);
+    assert_eq!(publish(&server, "forwarded", "for=192.0.2.1").await, 201);
     assert_eq!(
-        say(&server, "forwarded", "for=\"192.0.2.1:80\";proto=https").await,
+        publish(&server, "forwarded", "for=\"192.0.2.1:80\";proto=https").await,
         429
     );
-    assert_eq!(say(&server, "forwarded", "for=192.0.2.2").await, 201);
-    assert_eq!(say(&server, "x-forwarded-for", "192.0.2.77").await, 201);
-    assert_eq!(say(&server, "x-forwarded-for", "192.0.2.78").await, 429);
+    assert_eq!(publish(&server, "forwarded", "for=192.0.2.2").await, 201);
+    assert_eq!(publish(&server, "x-forwarded-for", "192.0.2.77").await, 201);
+    assert_eq!(publish(&server, "x-forwarded-for", "192.0.2.78").await, 429);
 }

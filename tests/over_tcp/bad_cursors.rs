@@ -1,6 +1,5 @@
-//! Whatever a client says about where it was, a stream is the answer: never an
-//! error, and never a message lost without a word. The numbers are cases of
-//! the list of bad inputs.
+//! A stream answers any cursor: it is never an error, and no message is lost
+//! without a gap. The numbers are cases of tests/cases.md.
 
 use serde_json::{Value, json};
 
@@ -9,18 +8,23 @@ use super::witness::seq;
 
 const STREAM: &str = "/rooms/lobby/events";
 
-/// A reader whose cursor can't be understood: a gap without a count, all that
-/// history holds, and then what is said.
-async fn assert_unknown(server: &TestServer, mut reader: EventReader, said: &[Value], case: &str) {
+/// A reader with an unknown cursor: a gap without a count, the whole history,
+/// then live messages.
+async fn assert_unknown(
+    server: &TestServer,
+    mut reader: EventReader,
+    published: &[Value],
+    case: &str,
+) {
     reader.expect("hello").await;
     let gap = reader.expect("gap").await;
-    let next = &said[0]["number"];
+    let next = &published[0]["number"];
     let expected = json!({"room": "lobby", "reason": "unknown", "lost": null, "next": next});
     assert_eq!(gap.data, expected, "{case}");
-    for message in said {
+    for message in published {
         assert_eq!(&reader.expect("update").await.data, message, "{case}");
     }
-    let live = server.say("lobby", "live").await;
+    let live = server.publish("lobby", "live").await;
     let update = reader.expect("update").await;
     assert_eq!(
         (&update.data, update.id.as_str()),
@@ -34,11 +38,11 @@ fn percent(bytes: &[u8]) -> String {
 }
 
 async fn three(server: &TestServer) -> Vec<Value> {
-    let mut said = Vec::new();
+    let mut published = Vec::new();
     for text in ["one", "two", "three"] {
-        said.push(server.say("lobby", text).await);
+        published.push(server.publish("lobby", text).await);
     }
-    said
+    published
 }
 
 fn id(message: &Value) -> &str {
@@ -48,9 +52,9 @@ fn id(message: &Value) -> &str {
 // 41, 42
 async fn a_cursor_in_history_gives_what_came_after_it_and_no_more(http: Http) {
     let server = http.start();
-    let said = three(&server).await;
+    let published = three(&server).await;
     for have in 1..=3 {
-        let have_id = id(&said[have - 1]);
+        let have_id = id(&published[have - 1]);
         let mut by_header = server
             .events_with(STREAM, &[("last-event-id", have_id)])
             .await;
@@ -59,18 +63,18 @@ async fn a_cursor_in_history_gives_what_came_after_it_and_no_more(http: Http) {
             .await;
         for reader in [&mut by_header, &mut by_query] {
             assert_eq!(reader.expect("hello").await.data["cursor"], have_id);
-            for message in &said[have..] {
+            for message in &published[have..] {
                 assert_eq!(&reader.expect("update").await.data, message);
             }
         }
-        let aside = server.say("other", "not here").await;
+        let aside = server.publish("other", "not here").await;
         assert!(seq(&aside) > 0);
     }
     let mut reader = server
-        .events_with(STREAM, &[("last-event-id", id(&said[2]))])
+        .events_with(STREAM, &[("last-event-id", id(&published[2]))])
         .await;
-    assert_eq!(reader.expect("hello").await.id, id(&said[2]));
-    let live = server.say("lobby", "live").await;
+    assert_eq!(reader.expect("hello").await.id, id(&published[2]));
+    let live = server.publish("lobby", "live").await;
     assert_eq!(
         reader.expect("update").await.data,
         live,
@@ -81,8 +85,8 @@ async fn a_cursor_in_history_gives_what_came_after_it_and_no_more(http: Http) {
 // 43
 async fn a_cursor_older_than_history_gives_a_gap_and_what_is_left(http: Http) {
     let server = http.start_with(|config| config.history = 2);
-    let first = server.say("lobby", "zero").await;
-    let said = three(&server).await;
+    let first = server.publish("lobby", "zero").await;
+    let published = three(&server).await;
     let mut reader = server
         .events_with(STREAM, &[("last-event-id", id(&first))])
         .await;
@@ -92,8 +96,8 @@ async fn a_cursor_older_than_history_gives_a_gap_and_what_is_left(http: Http) {
         gap.data,
         json!({"room": "lobby", "reason": "evicted", "lost": 1, "next": 3})
     );
-    assert_eq!(gap.id, id(&said[0]), "the last that was lost");
-    for message in &said[1..] {
+    assert_eq!(gap.id, id(&published[0]), "the last that was lost");
+    for message in &published[1..] {
         assert_eq!(&reader.expect("update").await.data, message);
     }
 }
@@ -101,7 +105,7 @@ async fn a_cursor_older_than_history_gives_a_gap_and_what_is_left(http: Http) {
 // 44
 async fn a_cursor_that_is_none_is_unknown_and_never_an_error(http: Http) {
     let server = http.start();
-    let mut said = three(&server).await;
+    let mut published = three(&server).await;
     let epoch = server.app().hub.epoch();
     let (long, digits) = ("x".repeat(10_000), "9".repeat(60));
     let texts = [
@@ -138,12 +142,12 @@ async fn a_cursor_that_is_none_is_unknown_and_never_an_error(http: Http) {
     ];
     for text in &texts {
         let reader = server.events_with(STREAM, &[("last-event-id", text)]).await;
-        assert_unknown(&server, reader, &said, text).await;
-        said = history(&server).await;
+        assert_unknown(&server, reader, &published, text).await;
+        published = history(&server).await;
         let path = format!("{STREAM}?last_event_id={}", percent(text.as_bytes()));
         if path.len() < 15_000 {
-            assert_unknown(&server, server.events(&path).await, &said, text).await;
-            said = history(&server).await;
+            assert_unknown(&server, server.events(&path).await, &published, text).await;
+            published = history(&server).await;
         }
     }
 }
@@ -153,21 +157,21 @@ async fn history(server: &TestServer) -> Vec<Value> {
     page["messages"].as_array().unwrap().clone()
 }
 
-// 44: bytes that no text has.
+// 44: bytes that are not UTF-8.
 async fn a_cursor_may_be_any_bytes(http: Http) {
     let server = http.start();
-    server.say("lobby", "one").await;
+    server.publish("lobby", "one").await;
     for bytes in [&b"\xFF"[..], b"e-\xFF", b"\xC3\xA9-1", b"\x80\x81", b"a\tb"] {
-        let said = history(&server).await;
+        let published = history(&server).await;
         let mut request = http.ask(STREAM);
         request.truncate(request.len() - 2);
         request.extend(b"last-event-id: ");
         request.extend(bytes);
         request.extend(b"\r\n\r\n");
         let reader = EventReader::open(server.connect().await, &request).await;
-        assert_unknown(&server, reader, &said, &format!("{bytes:?}")).await;
+        assert_unknown(&server, reader, &published, &format!("{bytes:?}")).await;
     }
-    // In a query there is more that can be said.
+    // A query can carry bytes that a header can't.
     for bytes in [
         &b"\0"[..],
         b"a-1\0",
@@ -177,16 +181,16 @@ async fn a_cursor_may_be_any_bytes(http: Http) {
         b" ",
         b"&=#?",
     ] {
-        let said = history(&server).await;
+        let published = history(&server).await;
         let path = format!("{STREAM}?last_event_id={}", percent(bytes));
-        assert_unknown(&server, server.events(&path).await, &said, &path).await;
+        assert_unknown(&server, server.events(&path).await, &published, &path).await;
     }
 }
 
 // 44: another epoch.
-async fn a_cursor_of_another_life_of_the_server_says_restart(http: Http) {
+async fn a_cursor_of_another_epoch_gets_a_gap_with_restart(http: Http) {
     let server = http.start();
-    let said = three(&server).await;
+    let published = three(&server).await;
     for cursor in [
         "mfz3k1q8-1042",
         "a-0",
@@ -203,7 +207,7 @@ async fn a_cursor_of_another_life_of_the_server_says_restart(http: Http) {
             json!({"room": "lobby", "reason": "restart", "lost": null, "next": 1}),
             "{cursor}"
         );
-        for message in &said {
+        for message in &published {
             assert_eq!(&reader.expect("update").await.data, message);
         }
     }
@@ -212,31 +216,34 @@ async fn a_cursor_of_another_life_of_the_server_says_restart(http: Http) {
 // 45: on a reconnect a browser sends the old URL and the new header.
 async fn the_header_wins_over_the_query(http: Http) {
     let server = http.start();
-    let said = three(&server).await;
-    let stale = format!("{STREAM}?last_event_id={}", id(&said[0]));
+    let published = three(&server).await;
+    let stale = format!("{STREAM}?last_event_id={}", id(&published[0]));
     let mut reader = server
-        .events_with(&stale, &[("Last-Event-ID", id(&said[1]))])
+        .events_with(&stale, &[("Last-Event-ID", id(&published[1]))])
         .await;
-    assert_eq!(reader.expect("hello").await.data["cursor"], said[1]["id"]);
-    assert_eq!(reader.expect("update").await.data, said[2]);
+    assert_eq!(
+        reader.expect("hello").await.data["cursor"],
+        published[1]["id"]
+    );
+    assert_eq!(reader.expect("update").await.data, published[2]);
 
-    // Even one that says nothing: the query is still older.
+    // Even an unknown one: the query is still older.
     let reader = server
         .events_with(&stale, &[("last-event-id", "garbage")])
         .await;
-    assert_unknown(&server, reader, &said, "a header that is none").await;
-    // And a cursor wins over a backlog.
-    let path = format!("{STREAM}?backlog=all&last_event_id={}", id(&said[2]));
+    assert_unknown(&server, reader, &published, "a header that is none").await;
+    // A cursor wins over a backlog.
+    let path = format!("{STREAM}?backlog=all&last_event_id={}", id(&published[2]));
     let mut reader = server.events(&path).await;
     reader.expect("hello").await;
     assert_eq!(reader.expect("update").await.data["message"], "live");
 }
 
-// 46: whichever of them counts, nothing is lost without a word.
+// 46: whichever one counts, nothing is lost without a gap.
 async fn two_cursors_are_no_error_and_lose_nothing(http: Http) {
     let server = http.start();
-    let said = three(&server).await;
-    let (first, second) = (id(&said[0]), id(&said[1]));
+    let published = three(&server).await;
+    let (first, second) = (id(&published[0]), id(&published[1]));
     for headers in [
         [first, second],
         [second, first],
@@ -253,16 +260,16 @@ async fn two_cursors_are_no_error_and_lose_nothing(http: Http) {
             }
             let known = event.event == "gap" && event.data["lost"].is_null();
             assert!(
-                known || said.contains(&event.data),
+                known || published.contains(&event.data),
                 "{headers:?}: {event:?}"
             );
         };
-        assert_eq!(third.data, said[2], "{headers:?}");
+        assert_eq!(third.data, published[2], "{headers:?}");
     }
 }
 
 // 47, 48, 49
-async fn a_stream_is_a_stream_whatever_else_is_asked(http: Http) {
+async fn a_stream_ignores_conditional_and_negotiation_headers(http: Http) {
     let server = http.start();
     for header in [
         ("accept", "text/html"),
@@ -288,8 +295,8 @@ async fn a_stream_is_a_stream_whatever_else_is_asked(http: Http) {
             assert_eq!(reader.head.header(absent), None, "{header:?}");
         }
         reader.expect("hello").await;
-        let said = server.say("lobby", "hi").await;
-        assert_eq!(reader.expect("update").await.data, said, "{header:?}");
+        let published = server.publish("lobby", "hi").await;
+        assert_eq!(reader.expect("update").await.data, published, "{header:?}");
     }
 }
 
@@ -298,8 +305,8 @@ over_both! {
     a_cursor_older_than_history_gives_a_gap_and_what_is_left
     a_cursor_that_is_none_is_unknown_and_never_an_error
     a_cursor_may_be_any_bytes
-    a_cursor_of_another_life_of_the_server_says_restart
+    a_cursor_of_another_epoch_gets_a_gap_with_restart
     the_header_wins_over_the_query
     two_cursors_are_no_error_and_lose_nothing
-    a_stream_is_a_stream_whatever_else_is_asked
+    a_stream_ignores_conditional_and_negotiation_headers
 }

@@ -1,6 +1,5 @@
-//! What is no HTTP/1.1, or more of it than the server takes: refused, without
-//! effect, and the server goes on. The numbers are cases of the list of bad
-//! inputs that the server was built against.
+//! Requests that are not HTTP/1.1, or exceed a limit of the head or body: refused
+//! without effect. The numbers are cases of tests/cases.md.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -11,12 +10,12 @@ const GOOD: &str = r#"{"name":"Alice","message":"hi"}"#;
 const START: &str = "POST /rooms/lobby/messages HTTP/1.1\r\n";
 const FIELDS: &str = "host: a\r\ncontent-type: application/json\r\n";
 
-/// A message that would be said, but for these fields.
+/// A valid message, except for these fields.
 fn post_with(fields: &str) -> String {
     post(START, &format!("host: a\r\n{fields}"))
 }
 
-/// A message that would be said, but for this start and these fields.
+/// A valid message, except for this start line and these fields.
 fn post(start: &str, fields: &str) -> String {
     let length = GOOD.len();
     format!(
@@ -24,29 +23,29 @@ fn post(start: &str, fields: &str) -> String {
     )
 }
 
-/// A message in one chunk, without what a chunked body has around it.
+/// A message in one chunk, without the last chunk.
 fn chunked(body: &str) -> String {
     format!("{START}{FIELDS}transfer-encoding: chunked\r\n\r\n{body}")
 }
 
-/// Sends `bytes` and nothing after; returns all that comes back.
+/// Sends `bytes`, closes its half, and returns the response.
 async fn send_and_finish(server: &TestServer, bytes: &[u8]) -> Vec<u8> {
     let mut stream = server.connect().await;
-    // The server may have answered and closed before it has read everything.
+    // The server may answer and close before it has read everything.
     let _ = within(stream.write_all(bytes)).await;
     let _ = within(stream.shutdown()).await;
     super::support::read_to_close(&mut stream).await
 }
 
 #[tokio::test]
-async fn the_requests_of_this_file_would_be_good_ones() {
+async fn the_unchanged_requests_are_valid() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let one_chunk = chunked(&format!("{:x}\r\n{GOOD}\r\n0\r\n\r\n", GOOD.len()));
     for request in [post_with(""), post_with(&"a: b\r\n".repeat(96)), one_chunk] {
         let answer = Response::parse(&send_and_finish(&server, request.as_bytes()).await);
         assert_eq!(answer.status, 201, "{answer:?}");
-        witness.heard(&answer.json()).await;
+        witness.received(&answer.json()).await;
     }
 }
 
@@ -98,9 +97,9 @@ async fn a_head_that_is_malformed_is_refused() {
     }
 }
 
-// 26. RFC 9112, section 2.2, lets a server take LF alone for the end of a
-// line, and hyper does. What may not be is that it is a part of the value: a
-// proxy that sees two fields and a server that sees one can be played off.
+// 26. RFC 9112, section 2.2, lets a server accept LF alone as a line end, and
+// hyper does. It must not become part of the value: a proxy may see two fields
+// where the server sees one.
 #[tokio::test]
 async fn a_line_feed_alone_is_never_a_part_of_a_value() {
     let server = TestServer::start();
@@ -197,10 +196,10 @@ async fn a_body_of_unclear_length_is_refused() {
     }
 }
 
-// 20. RFC 9112, section 6.1: a coding that is not understood must not be
-// passed over, since the body is not what it seems to be.
+// 20. RFC 9112, section 6.1: a body in an unknown coding must not be read as if
+// the coding were not there.
 #[tokio::test]
-async fn a_body_in_a_transfer_coding_that_is_not_understood_is_refused() {
+async fn a_body_in_an_unknown_transfer_coding_is_refused() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     for codings in [
@@ -218,10 +217,10 @@ async fn a_body_in_a_transfer_coding_that_is_not_understood_is_refused() {
     }
 }
 
-// 19. RFC 9112, section 6.3: chunks win over a length, and since somebody on
-// the way may have believed the length, the connection ends.
+// 19. RFC 9112, section 6.3: chunks win over a length. A proxy may have used the
+// length, so the connection closes.
 #[tokio::test]
-async fn chunks_win_over_a_length_and_nothing_hides_behind_them() {
+async fn chunks_win_over_a_length_and_no_request_is_smuggled() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let hidden = post_with("");
@@ -233,8 +232,8 @@ async fn chunks_win_over_a_length_and_nothing_hides_behind_them() {
         let request = format!("{START}{FIELDS}{fields}\r\n\r\n{chunks}");
         let answer = server.raw(request.as_bytes()).await;
         assert_eq!(statuses(&answer), [201], "{fields}");
-        let said = server.get("/rooms/lobby/messages?limit=1").await.json();
-        witness.heard(&said["messages"][0]).await;
+        let published = server.get("/rooms/lobby/messages?limit=1").await.json();
+        witness.received(&published["messages"][0]).await;
         witness.saw_nothing(fields).await;
     }
 }
@@ -300,7 +299,7 @@ async fn chunks_that_are_malformed_are_refused() {
 async fn a_body_that_ends_early_is_refused() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
-    // What came is valid, but it is not what was announced.
+    // The part that arrived is valid, but shorter than announced.
     let request = format!(
         "{START}{FIELDS}content-length: {}\r\n\r\n{GOOD}",
         GOOD.len() + 1
@@ -324,7 +323,7 @@ async fn a_body_without_an_end_is_cut_at_the_limit() {
         }
     });
     let mut answer = Vec::new();
-    // Ends in a reset: there is always more on its way.
+    // May end in a reset, since more bytes are on their way.
     let _ = within(from.read_to_end(&mut answer)).await;
     Response::parse(&answer).assert_problem(413, "body_too_large");
     within(sender).await.unwrap();
@@ -333,7 +332,7 @@ async fn a_body_without_an_end_is_cut_at_the_limit() {
 
 // 18
 #[tokio::test]
-async fn a_body_that_is_too_large_is_not_asked_for() {
+async fn a_body_that_is_too_large_gets_no_100_continue() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     for length in [28_673, 1_000_000, 99_999_999_999_u64] {
@@ -348,7 +347,7 @@ async fn a_body_that_is_too_large_is_not_asked_for() {
 
 // 62
 #[tokio::test]
-async fn what_is_not_http_is_refused_or_closed() {
+async fn input_that_is_not_http_is_refused_or_closed() {
     let server = TestServer::start();
     let mut tls = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec();
     tls.extend((0..=255).cycle().take(506));

@@ -1,5 +1,5 @@
-//! Bodies, names and texts that are none: refused by their code, without
-//! effect. The numbers are cases of the list of bad inputs.
+//! Invalid bodies, names and texts: refused by their code, without effect. The
+//! numbers are cases of tests/cases.md.
 
 use std::io::Write as _;
 
@@ -12,7 +12,7 @@ const GOOD: &str = r#"{"name":"Alice","message":"hi"}"#;
 const PATH: &str = "/rooms/lobby/messages";
 
 #[tokio::test]
-async fn a_body_is_json_or_a_form_and_says_so() {
+async fn a_body_is_json_or_a_form_as_declared() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     // 7, 9
@@ -50,7 +50,7 @@ async fn a_body_is_json_or_a_form_and_says_so() {
             .request("POST", PATH, &[("content-type", content_type)], GOOD)
             .await;
         assert_eq!(response.status, 201, "{content_type}: {response:?}");
-        witness.heard(&response.json()).await;
+        witness.received(&response.json()).await;
     }
 }
 
@@ -185,7 +185,7 @@ async fn a_body_that_is_not_utf_8_is_refused() {
     }
 }
 
-/// A message on `path` with these fields in its head.
+/// Posts a message to `path` with these header fields.
 async fn send(server: &TestServer, path: &str, fields: &str, body: &[u8]) -> Response {
     let length = body.len();
     let head = format!(
@@ -224,13 +224,13 @@ async fn a_body_in_a_content_coding_is_refused_whatever_is_in_it() {
         witness.saw_nothing(coding).await;
     }
     let identity = "content-type: application/json\r\ncontent-encoding: Identity\r\n";
-    let said = send(&server, PATH, identity, GOOD.as_bytes()).await;
-    assert_eq!(said.status, 201);
-    witness.heard(&said.json()).await;
+    let published = send(&server, PATH, identity, GOOD.as_bytes()).await;
+    assert_eq!(published.status, 201);
+    witness.received(&published.json()).await;
 }
 
 #[tokio::test]
-async fn other_headers_that_change_what_a_body_means_are_refused() {
+async fn headers_that_change_the_meaning_of_a_body_are_refused() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let json = "content-type: application/json\r\n";
@@ -264,7 +264,7 @@ async fn other_headers_that_change_what_a_body_means_are_refused() {
 }
 
 #[tokio::test]
-async fn json_without_its_content_type_is_told_which_header_to_send() {
+async fn json_sent_as_a_form_gets_the_header_to_send() {
     let server = TestServer::start();
     let form = ("content-type", "application/x-www-form-urlencoded");
     for body in [GOOD, &format!(" \r\n{GOOD}")] {
@@ -354,17 +354,20 @@ async fn a_name_that_hides_or_turns_text_is_refused_here_and_on_a_stream() {
     assert_eq!(server.app().hub.readers(), 1, "only the witness");
 }
 
-// 31: nobody is anybody here, so that no name means more than another.
+// 31: there are no accounts, so no name is special.
 #[tokio::test]
-async fn no_name_is_kept_for_somebody() {
+async fn no_name_is_reserved() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     for name in ["admin", "system", "sse-chat", "\u{430}dmin"] {
-        let said = server
+        let published = server
             .post("lobby", &json!({"name": name, "message": "hi"}))
             .await;
-        assert_eq!((said.status, &said.json()["name"]), (201, &json!(name)));
-        witness.heard(&said.json()).await;
+        assert_eq!(
+            (published.status, &published.json()["name"]),
+            (201, &json!(name))
+        );
+        witness.received(&published.json()).await;
     }
 }
 
@@ -382,24 +385,24 @@ async fn a_name_is_trimmed_folded_and_composed() {
         ),
         ("\u{1F469}\u{200d}\u{1F680}", "\u{1F469}\u{200d}\u{1F680}"),
     ] {
-        let said = server
+        let published = server
             .post("lobby", &json!({"name": sent, "message": "hi"}))
             .await;
         assert_eq!(
-            (said.status, said.json()["name"].as_str()),
+            (published.status, published.json()["name"].as_str()),
             (201, Some(name))
         );
     }
     let longest = "\u{5b57}".repeat(32);
-    let said = server
+    let published = server
         .post("lobby", &json!({"name": longest, "message": "hi"}))
         .await;
-    assert_eq!(said.json()["name"], longest);
+    assert_eq!(published.json()["name"], longest);
 }
 
 // 32
 #[tokio::test]
-async fn a_message_that_can_not_be_said_is_refused() {
+async fn an_invalid_message_is_refused() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let (long, wide) = ("x".repeat(4097), "\u{e9}".repeat(2049));
@@ -435,17 +438,17 @@ async fn a_message_that_can_not_be_said_is_refused() {
 async fn a_message_may_have_as_many_bytes_as_the_limit_however_it_is_escaped() {
     let server = TestServer::start();
     let text = "\u{e9}".repeat(2048);
-    assert_eq!(server.say("lobby", &text).await["message"], text);
+    assert_eq!(server.publish("lobby", &text).await["message"], text);
     assert_eq!(
-        server.say("lobby", &format!("{text} \r\n")).await["message"],
+        server.publish("lobby", &format!("{text} \r\n")).await["message"],
         text
     );
-    // Every byte as `\u00XX`: the body is six times as long.
+    // Every byte as `\u00XX` makes the body six times as long.
     let escaped = format!(
         r#"{{"name":"Alice","message":"{}"}}"#,
         r"\u0041".repeat(4096)
     );
-    let said = server
+    let published = server
         .request(
             "POST",
             PATH,
@@ -453,10 +456,10 @@ async fn a_message_may_have_as_many_bytes_as_the_limit_however_it_is_escaped() {
             &escaped,
         )
         .await;
-    assert_eq!(said.status, 201, "{said:?}");
-    assert_eq!(said.json()["message"], "A".repeat(4096));
+    assert_eq!(published.status, 201, "{published:?}");
+    assert_eq!(published.json()["message"], "A".repeat(4096));
     let small = TestServer::start_with(|config| config.max_message_bytes = 3);
-    small.say("lobby", "abc").await;
+    small.publish("lobby", "abc").await;
     small
         .post("lobby", &json!({"name": "Alice", "message": "abcd"}))
         .await

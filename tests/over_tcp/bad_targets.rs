@@ -1,12 +1,12 @@
-//! Hosts, targets, paths and queries that are none: refused, and nothing is
-//! reached or changed. The numbers are cases of the list of bad inputs.
+//! Invalid hosts, targets, paths and queries: refused, without effect. The numbers
+//! are cases of tests/cases.md.
 
 use super::support::{Response, TestServer};
 use super::witness::{Witness, alive, statuses};
 
 const GOOD: &str = r#"{"name":"Alice","message":"hi"}"#;
 
-/// Asks by this target, with these fields.
+/// Sends a request for this target with these fields.
 async fn ask(server: &TestServer, target: &str, fields: &str) -> Vec<u8> {
     let request = format!("GET {target} HTTP/1.1\r\n{fields}connection: close\r\n\r\n");
     server.raw(request.as_bytes()).await
@@ -56,7 +56,7 @@ async fn a_port_is_a_number() {
 }
 
 #[tokio::test]
-async fn hosts_that_are_fine() {
+async fn valid_hosts_are_accepted() {
     let server = TestServer::start();
     for host in [
         "a",
@@ -70,14 +70,14 @@ async fn hosts_that_are_fine() {
         let answer = ask(&server, "/healthz", &format!("host: {host}\r\n")).await;
         assert_eq!(statuses(&answer), [200], "{host}");
     }
-    // HTTP/1.0 has no Host.
+    // HTTP/1.0 needs no Host.
     assert_eq!(
         statuses(&server.raw(b"GET /healthz HTTP/1.0\r\n\r\n").await),
         [200]
     );
 }
 
-// 24. The server has one site, so an authority decides nothing: the path does.
+// 24. The server has one site, so the path alone decides.
 #[tokio::test]
 async fn an_absolute_target_is_answered_by_its_path() {
     let server = TestServer::start();
@@ -120,7 +120,7 @@ async fn other_forms_of_a_target_reach_nothing() {
 
 // 6, 27
 #[tokio::test]
-async fn a_path_that_is_none_leads_nowhere() {
+async fn an_unknown_path_is_not_found() {
     let server = TestServer::start();
     for path in [
         "/nope",
@@ -165,7 +165,7 @@ async fn a_path_that_is_none_leads_nowhere() {
 
 // 28
 #[tokio::test]
-async fn a_room_that_is_none_is_refused_wherever_it_stands() {
+async fn an_invalid_room_is_refused_in_every_path_and_query() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let long = "a".repeat(65);
@@ -208,7 +208,7 @@ async fn a_room_that_is_none_is_refused_wherever_it_stands() {
         post.assert_problem(400, "invalid_room");
         let many = server.get(&format!("/events?room=lobby&room={room}")).await;
         let code = many.json()["code"].clone();
-        // In a query, what is no UTF-8 is the query's fault.
+        // In a query, bytes that are not UTF-8 are an invalid query.
         assert!(
             many.status == 400 && (code == "invalid_room" || code == "invalid_query"),
             "{room}: {many:?}"
@@ -218,7 +218,7 @@ async fn a_room_that_is_none_is_refused_wherever_it_stands() {
     assert_eq!(server.app().hub.readers(), 1, "only the witness");
 }
 
-// 28: and é is a letter.
+// 28: é counts as a letter.
 #[tokio::test]
 async fn a_room_may_have_letters_of_any_script_and_64_of_them() {
     let server = TestServer::start_with(|config| config.list_rooms = true);
@@ -232,7 +232,7 @@ async fn a_room_may_have_letters_of_any_script_and_64_of_them() {
         ("a-b.c", "a-b.c"),
         (&long, &long),
     ] {
-        assert_eq!(server.say(sent, "hi").await["room"], room);
+        assert_eq!(server.publish(sent, "hi").await["room"], room);
         let mut reader = server.events(&format!("/events?room={sent}")).await;
         assert_eq!(reader.expect("hello").await.data["rooms"][0]["room"], room);
     }
@@ -244,7 +244,7 @@ async fn a_room_may_have_letters_of_any_script_and_64_of_them() {
     );
 }
 
-// 29: a room may stand there more than once; that is what `/events` is for.
+// 29: `/events` takes several rooms.
 #[tokio::test]
 async fn a_stream_s_query_is_checked() {
     let server = TestServer::start();

@@ -1,6 +1,5 @@
-//! The protocol: a body is bounded in bytes and in time, and who sends one that
-//! nobody reads still gets the answer. The numbers are cases of the list of bad
-//! inputs.
+//! Request bodies have limits of bytes and time, and a client whose body is not
+//! read still gets its answer. The numbers are cases of tests/cases.md.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const GOOD: &str = r#"{"name":"Alice","message":"hi"}"#;
 
 // 17
 #[tokio::test]
-async fn a_body_that_does_not_come_is_given_up() {
+async fn a_body_that_does_not_arrive_times_out() {
     let server =
         TestServer::start_with(|config| config.limits.body_timeout = Duration::from_millis(50));
     let mut witness = Witness::of(&server, "lobby").await;
@@ -33,9 +32,9 @@ async fn a_body_that_does_not_come_is_given_up() {
     }
 }
 
-// 17: nor does a body buy time by its bytes.
+// 17: nor do more bytes extend the time.
 #[tokio::test]
-async fn a_body_that_trickles_in_has_no_more_time_than_another() {
+async fn a_trickling_body_has_the_same_timeout() {
     let server =
         TestServer::start_with(|config| config.limits.body_timeout = Duration::from_millis(300));
     let mut witness = Witness::of(&server, "lobby").await;
@@ -44,7 +43,7 @@ async fn a_body_that_trickles_in_has_no_more_time_than_another() {
     for (start, more) in [
         ("content-length: 10000\r\n\r\n", " "),
         ("transfer-encoding: chunked\r\n\r\n", "1\r\n \r\n"),
-        // An extension of a chunk's size, and trailers.
+        // A chunk extension, and trailers.
         ("transfer-encoding: chunked\r\n\r\n1;", "x"),
         ("transfer-encoding: chunked\r\n\r\n0\r\n", "a: b\r\n"),
     ] {
@@ -59,7 +58,7 @@ async fn a_body_that_trickles_in_has_no_more_time_than_another() {
             }
         });
         let mut answer = Vec::new();
-        // It may end in a reset: there is always more on its way.
+        // May end in a reset, since more bytes are on their way.
         let _ = within(from.read_to_end(&mut answer)).await;
         assert_refused(&Response::parse(&answer), 408, "request_timeout");
         within(trickle).await.unwrap();
@@ -74,15 +73,15 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
     let mut witness = Witness::of(&server, "lobby").await;
     let limit = server.app().config.max_body_bytes();
     let padded = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
-    let said = server.request(POST.0, POST.1, JSON, &padded(limit)).await;
-    assert_eq!(said.status, 201, "{said:?}");
-    witness.heard(&said.json()).await;
+    let published = server.request(POST.0, POST.1, JSON, &padded(limit)).await;
+    assert_eq!(published.status, 201, "{published:?}");
+    witness.received(&published.json()).await;
     let refused = server
         .request(POST.0, POST.1, JSON, &padded(limit + 1))
         .await;
     assert_refused(&refused, 413, "body_too_large");
     witness.saw_nothing("a byte too many").await;
-    // The same in chunks, which announce nothing.
+    // The same in chunks, without an announced length.
     for (length, status) in [(limit, 201), (limit + 1, 413)] {
         let request = format!(
             "POST {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{}\r\n0\r\n\r\n",
@@ -92,12 +91,12 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
         let answer = Response::parse(&server.raw(request.as_bytes()).await);
         assert_eq!(answer.status, status, "{answer:?}");
         match status {
-            201 => witness.heard(&answer.json()).await,
+            201 => witness.received(&answer.json()).await,
             _ => assert_refused(&answer, 413, "body_too_large"),
         }
     }
     witness.saw_nothing("a byte too many, in chunks").await;
-    // Refused by what is announced, before any of it comes.
+    // Refused by the announced length, before any of it arrives.
     let head = format!(
         "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         limit + 1
@@ -107,7 +106,7 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
 }
 
 #[tokio::test]
-async fn who_is_refused_while_still_sending_may_finish_and_is_not_reset() {
+async fn a_client_refused_while_sending_may_finish_and_is_not_reset() {
     let server = TestServer::start();
     let body = vec![b' '; 512 << 10];
     let mut connection = Connection::to(&server).await;
@@ -120,7 +119,7 @@ async fn who_is_refused_while_still_sending_may_finish_and_is_not_reset() {
     let answer = connection.answer().await;
     assert_refused(&answer, 413, "body_too_large");
     assert_eq!(answer.header("connection"), Some("close"));
-    // A proxy that has begun to send does not look at the answer before it is done.
+    // A proxy may send its whole request before it reads the answer.
     for piece in body.chunks(64 << 10) {
         connection.send(piece).await;
     }
@@ -128,9 +127,9 @@ async fn who_is_refused_while_still_sending_may_finish_and_is_not_reset() {
     assert!(connection.rest().await.is_empty());
 }
 
-/// Many a client sends the head and the body apart, and is refused by the head.
+/// Many clients send the body apart from the head, and are refused by the head.
 #[tokio::test]
-async fn a_small_body_that_comes_after_its_head_is_passed_over() {
+async fn a_small_unread_body_is_discarded() {
     let server = TestServer::start();
     let mut connection = Connection::to(&server).await;
     for _ in 0..20 {
@@ -152,7 +151,7 @@ async fn a_small_body_that_comes_after_its_head_is_passed_over() {
 }
 
 #[tokio::test]
-async fn an_answer_that_leaves_a_body_says_that_it_is_the_last() {
+async fn an_answer_with_an_unread_body_announces_the_close() {
     let server = TestServer::start();
     for request in [
         "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 900000\r\n\r\n",

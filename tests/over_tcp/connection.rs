@@ -1,4 +1,4 @@
-//! One connection with request after request on it, read answer by answer.
+//! A connection that carries several requests, read answer by answer.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -8,7 +8,7 @@ use super::support::{Response, TestServer, read_to_close, within};
 
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// Received, and no answer's yet.
+    /// Received bytes that belong to no answer yet.
     received: Vec<u8>,
 }
 
@@ -24,12 +24,12 @@ impl Connection {
         within(self.stream.write_all(bytes.as_ref())).await.unwrap();
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending half.
     pub(crate) async fn finish(&mut self) {
         within(self.stream.shutdown()).await.unwrap();
     }
 
-    /// The next answer, with as much body as it announces.
+    /// The next answer with its announced body.
     pub(crate) async fn answer(&mut self) -> Response {
         let mut answer = self.answer_to_head().await;
         let length = match (answer.status, answer.header("content-length")) {
@@ -44,7 +44,7 @@ impl Connection {
         answer
     }
 
-    /// The next answer as HEAD has it: without a body, whatever it announces.
+    /// The next answer to a HEAD request: without a body, whatever it announces.
     pub(crate) async fn answer_to_head(&mut self) -> Response {
         let end = loop {
             if let Some(end) = end_of_head(&self.received) {
@@ -56,12 +56,12 @@ impl Connection {
         Response::parse(&head)
     }
 
-    /// The event stream that was asked for last.
+    /// Reads the connection as the event stream that was requested last.
     pub(crate) async fn events(self) -> EventReader {
         EventReader::begin(self.stream, self.received).await
     }
 
-    /// All that is left until the server closes.
+    /// All bytes until the server closes.
     pub(crate) async fn rest(mut self) -> Vec<u8> {
         let more = read_to_close(&mut self.stream).await;
         self.received.extend(more);

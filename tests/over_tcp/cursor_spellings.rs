@@ -1,5 +1,5 @@
-//! The cursor in a URL, in each spelling that a client in use sends. The list
-//! with its sources is in docs/protocol.md, "How clients send the cursor".
+//! The cursor in a URL, in each spelling that clients use. The list with its
+//! sources is in docs/protocol.md, "How clients send the cursor".
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ const SPELLINGS: [&str; 7] = [
 async fn publish_three(server: &TestServer) -> Vec<Value> {
     let mut messages = Vec::new();
     for text in ["one", "two", "three"] {
-        messages.push(server.say("lobby", text).await);
+        messages.push(server.publish("lobby", text).await);
     }
     messages
 }
@@ -63,7 +63,7 @@ async fn an_empty_cursor_is_no_cursor() {
         for path in [
             format!("{STREAM}?{key}="),
             format!("{STREAM}?{key}"),
-            // Old releases of Yaffle's polyfill open the first stream so.
+            // Old releases of Yaffle's polyfill open the first stream this way.
             format!("{STREAM}?{key}=&r=123456789"),
         ] {
             let reader = server.events(&path).await;
@@ -92,8 +92,8 @@ async fn the_header_wins_over_every_spelling_and_an_empty_header_does_not() {
     }
 }
 
-/// A page opens `?last_event_id=A`, and its polyfill appends what it has seen
-/// since: from A on, the reader would get messages a second time.
+/// A page opens `?last_event_id=A`, and its polyfill appends the newer cursor.
+/// Resuming from A would deliver messages twice.
 #[tokio::test]
 async fn of_several_cursors_in_a_query_the_last_that_is_not_empty_wins() {
     let server = TestServer::start();

@@ -1,5 +1,5 @@
-//! A shutdown loses nobody: every stream gets its bye, requests in flight
-//! finish, and it is over within the grace.
+//! The drain: every stream gets its bye, requests in flight finish, and it ends
+//! within the grace.
 
 use std::time::{Duration, Instant};
 
@@ -25,11 +25,11 @@ async fn a_stream_gets_bye_and_a_clean_end(http: Http) {
 
 async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry(http: Http) {
     const READERS: usize = 1000;
-    // Of a grace that no machine needs, turns are drawn from 20 ms a reader.
+    // A longer grace than any machine needs; turns are drawn from 20 ms a reader.
     let spread = Duration::from_millis(20) * READERS as u32;
     let server = http.start_with(|config| {
         config.grace = Duration::from_secs(60);
-        // Bye is what comes next.
+        // Bye comes next.
         config.ping = Duration::from_secs(3600);
     });
     let mut readers: Vec<EventReader> = Vec::new();
@@ -55,7 +55,7 @@ async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry(http
     }
     assert_eq!(server.stopped().await, Drained::Whole);
     times.sort_unstable();
-    // Drawn evenly, and a slow machine only makes them later.
+    // Drawn evenly; a slow machine only delays them.
     for (part, least) in [(1, 0.15), (2, 0.35), (3, 0.6)] {
         let time = times[READERS * part / 4];
         assert!(time > spread.mul_f64(least), "{part} of 4 after {time:?}");
@@ -63,7 +63,7 @@ async fn a_thousand_streams_end_one_after_the_other_each_with_its_own_retry(http
     assert!(retries.len() > 100, "{} different times", retries.len());
 }
 
-async fn a_single_stream_does_not_hold_up_the_shutdown_for_the_grace(http: Http) {
+async fn a_single_stream_does_not_delay_the_shutdown_by_the_grace(http: Http) {
     let server = http.start_with(|config| config.grace = Duration::from_secs(3600));
     let mut reader = server.events("/rooms/lobby/events").await;
     server.begin_stop();
@@ -81,7 +81,7 @@ async fn a_request_in_flight_finishes() {
         body.len()
     );
     sender.write_all(head.as_bytes()).await.unwrap();
-    // `100 Continue` says that the request is being answered.
+    // `100 Continue` shows that the request is being answered.
     let mut hundred = [0; 25];
     within(tokio::io::AsyncReadExt::read_exact(
         &mut sender,
@@ -98,7 +98,7 @@ async fn a_request_in_flight_finishes() {
 }
 
 #[tokio::test]
-async fn nobody_new_is_accepted() {
+async fn a_draining_server_accepts_no_connection() {
     let server = TestServer::start();
     let address = server.address();
     server.begin_stop();
@@ -107,7 +107,7 @@ async fn nobody_new_is_accepted() {
 }
 
 #[tokio::test]
-async fn connections_that_ask_nothing_do_not_hold_up_the_shutdown() {
+async fn idle_connections_do_not_delay_the_shutdown() {
     let server = TestServer::start_with(|config| config.grace = Duration::from_secs(3600));
     let mut silent = server.connect().await;
     let mut idle = server.connect().await;
@@ -125,7 +125,7 @@ async fn connections_that_ask_nothing_do_not_hold_up_the_shutdown() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_by_itself_is_cut_when_the_grace_is_over() {
+async fn connections_that_outlast_the_grace_are_cut() {
     let server = TestServer::start_with(|config| config.grace = Duration::from_millis(200));
     let mut stuck = server.connect().await;
     let head = b"POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
@@ -142,5 +142,5 @@ async fn what_does_not_end_by_itself_is_cut_when_the_grace_is_over() {
 over_both! {
     a_stream_gets_bye_and_a_clean_end
     a_thousand_streams_end_one_after_the_other_each_with_its_own_retry
-    a_single_stream_does_not_hold_up_the_shutdown_for_the_grace
+    a_single_stream_does_not_delay_the_shutdown_by_the_grace
 }

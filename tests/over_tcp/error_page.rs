@@ -1,4 +1,4 @@
-//! What people see in place of a refusal for programs, and where they are led.
+//! Refusals as pages for browsers, and the links on them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sse_chat::config::Rate;
 use super::support::{Response, TestServer};
 use super::witness::assert_nosniff;
 
-/// As Chromium opens an address.
+/// The headers of Chromium when it opens an address.
 const BROWSER: (&str, &str) = (
     "accept",
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -18,7 +18,7 @@ async fn open(server: &TestServer, path: &str) -> Response {
     server.request("GET", path, &[BROWSER], "").await
 }
 
-/// Checks that it is a page for people that says this code; returns its text.
+/// Checks that it is an error page with this code; returns its text.
 #[track_caller]
 fn assert_page(answer: &Response, status: u16, code: &str) -> String {
     assert_eq!(answer.status, status, "{answer:?}");
@@ -139,7 +139,7 @@ async fn other_refusals_that_a_browser_meets_are_pages() {
     assert_page(&answer, 405, "method_not_allowed");
     assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
 
-    // A form of somebody's own, sent by a browser.
+    // A form on a page of another origin.
     let form = [
         BROWSER,
         ("content-type", "application/x-www-form-urlencoded"),
@@ -191,9 +191,9 @@ async fn a_room_s_address_with_a_slash_at_its_end_leads_to_the_room() {
 }
 
 #[tokio::test]
-async fn what_has_a_room_s_name_in_its_address_is_not_listed() {
+async fn addresses_with_a_room_name_are_not_indexed() {
     let server = TestServer::start();
-    server.say("secret", "hi").await;
+    server.publish("secret", "hi").await;
     for path in [
         "/r/secret",
         "/r/secret/",
@@ -215,7 +215,7 @@ async fn what_has_a_room_s_name_in_its_address_is_not_listed() {
     let known = server.request("GET", "/r/secret", &[tag], "").await;
     assert_eq!(known.status, 304);
     assert_eq!(known.header("x-robots-tag"), Some("noindex"));
-    // A crawler that must not fetch a page never sees that it must not list it.
+    // A crawler that may not fetch a page never sees that it must not list it.
     server
         .get("/robots.txt")
         .await
@@ -230,7 +230,7 @@ async fn what_has_a_room_s_name_in_its_address_is_not_listed() {
 }
 
 #[tokio::test]
-async fn no_page_tells_another_site_which_room_it_is() {
+async fn no_page_leaks_its_room_to_another_site() {
     let server = TestServer::start();
     for path in ["/", "/r/secret", "/r/secret/", "/r/a%20b", "/nothing"] {
         let answer = open(&server, path).await;

@@ -1,4 +1,4 @@
-//! A client of an event stream over a raw socket: chunks undone, events decoded.
+//! A client of an event stream over a raw socket: dechunked and decoded.
 
 use std::collections::VecDeque;
 use std::io;
@@ -42,7 +42,7 @@ impl EventReader {
         Self::begin(stream, Vec::new()).await
     }
 
-    /// Reads the head of a stream that was asked for already.
+    /// Reads the head of a stream that was requested already.
     pub(crate) async fn begin(mut stream: TcpStream, mut wire: Vec<u8>) -> Self {
         let end = loop {
             if let Some(end) = find(&wire, b"\r\n\r\n") {
@@ -74,7 +74,7 @@ impl EventReader {
         reader
     }
 
-    /// The next event, whatever it is; `None` at a clean end.
+    /// The next event of any name; `None` at a clean end.
     pub(crate) async fn next_or_end(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -104,9 +104,9 @@ impl EventReader {
         event
     }
 
-    /// The next event of this name; others are passed over.
+    /// The next event of this name; others are skipped.
     pub(crate) async fn find(&mut self, name: &str) -> Event {
-        // Pings would put off the deadline of each event for ever.
+        // Pings would extend the deadline of each event for ever.
         within(async {
             loop {
                 let event = self.next().await;
@@ -128,7 +128,7 @@ impl EventReader {
         messages
     }
 
-    /// The connection, to do something unusual with.
+    /// The connection, for unusual requests.
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream
     }
@@ -161,7 +161,7 @@ impl EventReader {
     }
 }
 
-/// Takes one whole chunk off the front, if there is one.
+/// Removes one whole chunk from the front, if there is one.
 fn take_chunk(wire: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
     let Some(line) = find(wire, b"\r\n") else {
         return Ok(None);

@@ -67,7 +67,7 @@ async fn a_page_of_another_origin_opens_no_stream_and_takes_nothing() {
     let answer = server.request("GET", EVENTS, &ahead, "").await;
     answer.assert_problem(403, "cross_origin");
     assert_eq!(server.app().hub.room_count(), 0);
-    // The one stream of this hour is still there, for an address that was typed.
+    // The one stream of this hour is still available, for a typed address.
     let typed = [
         ("sec-fetch-site", "none"),
         ("sec-fetch-mode", "navigate"),

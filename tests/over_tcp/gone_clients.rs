@@ -1,7 +1,7 @@
-//! Clients that leave without a word, or only half: their streams end, their
-//! names go, and nobody else notices. The numbers are cases of the list of bad
-//! inputs. (52, a client whose machine vanishes, can't be played over loopback,
-//! where no packet gets lost: tests/real/vanished.sh has it.)
+//! Clients that disconnect without notice or by halves: their streams end, their
+//! names leave, and other clients are not affected. The numbers are cases of
+//! tests/cases.md. (52, a machine that vanishes, needs packet loss, which loopback
+//! has not: see tests/real/vanished.sh.)
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ async fn a_client_that_hangs_up_after_its_request_is_no_reader(http: Http) {
     until_readers(&server, 1).await;
 }
 
-// 53: a client that ends its half has ended its request; there is no more to read.
+// 53: a client that closes its half has ended its request.
 async fn a_stream_of_which_the_client_closed_its_half_is_closed(http: Http) {
     let server = http.start();
     let mut at_once = server.connect().await;
@@ -45,7 +45,7 @@ async fn a_stream_of_which_the_client_closed_its_half_is_closed(http: Http) {
 }
 
 // 51
-async fn a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody(http: Http) {
+async fn a_reader_that_disconnects_within_an_event_affects_no_other(http: Http) {
     let server = http.start();
     let mut others = server.events("/rooms/lobby/events").await;
     others.expect("hello").await;
@@ -53,20 +53,20 @@ async fn a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody(http
     broken.expect("hello").await;
     until_readers(&server, 2).await;
     let text = "x".repeat(4000);
-    let first = server.say("lobby", &text).await;
+    let first = server.publish("lobby", &text).await;
     let mut broken = broken.into_stream();
     within(broken.read_exact(&mut [0; 100])).await.unwrap();
     // Closing now sends a reset, with most of the event unread.
     broken.set_zero_linger().unwrap();
     drop(broken);
     until_readers(&server, 1).await;
-    let second = server.say("lobby", "still here").await;
+    let second = server.publish("lobby", "still here").await;
     assert_eq!(others.expect("update").await.data, first);
     assert_eq!(others.expect("update").await.data, second);
     alive(&server).await;
 }
 
-// 50, 51: the others are told.
+// 50, 51: the other readers get presence.
 async fn a_name_leaves_with_its_last_stream_however_that_ends(http: Http) {
     let server = http.start();
     let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
@@ -107,7 +107,7 @@ async fn a_name_leaves_with_its_last_stream_however_that_ends(http: Http) {
     assert_eq!(server.app().hub.readers(), 1, "the watcher");
 }
 
-/// A time that a test waits for.
+/// A timeout that a test waits for.
 const SHORT: Duration = Duration::from_millis(100);
 
 // 57, 58, 59
@@ -134,9 +134,10 @@ async fn a_connection_that_waits_too_long_for_a_request_is_closed() {
     alive(&server).await;
 }
 
-// 57, 58: the time of a head counts from its first byte, and no other buys any.
+// 57, 58: the timeout of a head runs from its first byte; more bytes do not
+// extend it.
 #[tokio::test]
-async fn a_head_that_trickles_in_has_no_more_time_than_another() {
+async fn a_trickling_head_has_the_same_timeout() {
     let server = TestServer::start_with(|config| {
         config.limits.first_byte_timeout = super::support::DEADLINE * 2;
         config.limits.head_timeout = 5 * SHORT;
@@ -159,14 +160,14 @@ async fn a_head_that_trickles_in_has_no_more_time_than_another() {
         }
     });
     let mut answer = Vec::new();
-    // It may end in a reset, since there is always more on its way.
+    // May end in a reset, since more bytes are on their way.
     let _ = within(from.read_to_end(&mut answer)).await;
     assert!(answer.is_empty() && begun.elapsed() >= 5 * SHORT);
     within(trickle).await.unwrap();
     alive(&server).await;
 }
 
-// 59: a stream waits for nothing, so that time does not end it.
+// 59: the timeouts of requests do not apply to a stream.
 async fn a_stream_lives_longer_than_a_request_may_take(http: Http) {
     let server = http.start_with(|config| {
         config.limits.head_timeout = Duration::from_millis(50);
@@ -184,7 +185,7 @@ async fn a_stream_lives_longer_than_a_request_may_take(http: Http) {
 over_both! {
     a_client_that_hangs_up_after_its_request_is_no_reader
     a_stream_of_which_the_client_closed_its_half_is_closed
-    a_reader_that_breaks_off_in_the_middle_of_an_event_disturbs_nobody
+    a_reader_that_disconnects_within_an_event_affects_no_other
     a_name_leaves_with_its_last_stream_however_that_ends
     a_stream_lives_longer_than_a_request_may_take
 }

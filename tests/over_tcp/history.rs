@@ -1,20 +1,19 @@
-//! `GET /rooms/{room}/messages` and `/members`: a part of what was said, and
-//! who is here.
+//! `GET /rooms/{room}/messages` and `/members`: history pages and members.
 
 use serde_json::{Value, json};
 
 use super::support::TestServer;
 
-/// Says `count` messages, "1", "2" and so on; returns them.
-async fn talk(server: &TestServer, count: usize) -> Vec<Value> {
-    let mut said = Vec::new();
+/// Publishes `count` messages, "1", "2" and so on; returns them.
+async fn publish_count(server: &TestServer, count: usize) -> Vec<Value> {
+    let mut published = Vec::new();
     for number in 1..=count {
-        said.push(server.say("lobby", &number.to_string()).await);
+        published.push(server.publish("lobby", &number.to_string()).await);
     }
-    said
+    published
 }
 
-/// The texts of the messages that `query` gives.
+/// The texts of the messages that `query` returns.
 async fn texts(server: &TestServer, query: &str) -> Vec<String> {
     let page = server.get(&format!("/rooms/lobby/messages{query}")).await;
     assert_eq!(page.status, 200, "{query}: {page:?}");
@@ -31,24 +30,24 @@ fn numbers(range: std::ops::RangeInclusive<usize>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn history_is_what_was_said_oldest_first() {
+async fn history_is_all_messages_oldest_first() {
     let server = TestServer::start();
-    let said = talk(&server, 3).await;
-    server.say("other", "elsewhere").await;
+    let published = publish_count(&server, 3).await;
+    server.publish("other", "elsewhere").await;
     let response = server.get("/rooms/lobby/messages").await;
     assert_eq!(response.status, 200);
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(response.header("cache-control"), Some("no-store"));
     assert_eq!(
         response.json(),
-        json!({"room": "lobby", "messages": said, "oldest": said[0]["id"], "newest": said[2]["id"]})
+        json!({"room": "lobby", "messages": published, "oldest": published[0]["id"], "newest": published[2]["id"]})
     );
 }
 
 #[tokio::test]
-async fn a_page_has_fifty_messages_unless_asked_otherwise() {
+async fn a_page_has_fifty_messages_by_default() {
     let server = TestServer::start();
-    talk(&server, 60).await;
+    publish_count(&server, 60).await;
     assert_eq!(texts(&server, "").await, numbers(11..=60));
     assert_eq!(texts(&server, "?limit=1").await, numbers(60..=60));
     assert_eq!(texts(&server, "?limit=500").await, numbers(1..=60));
@@ -98,8 +97,8 @@ async fn a_limit_is_a_number_from_1_to_500() {
 #[tokio::test]
 async fn before_and_after_cut_a_part_out_of_history() {
     let server = TestServer::start();
-    let said = talk(&server, 10).await;
-    let id = |number: usize| said[number - 1]["id"].as_str().unwrap().to_owned();
+    let published = publish_count(&server, 10).await;
+    let id = |number: usize| published[number - 1]["id"].as_str().unwrap().to_owned();
     let epoch = server.app().hub.epoch();
     for (query, expected) in [
         (format!("?before={}&limit=3", id(8)), numbers(5..=7)),
@@ -118,7 +117,7 @@ async fn before_and_after_cut_a_part_out_of_history() {
             numbers(4..=5),
         ),
         (format!("?after={}&before={}", id(7), id(3)), vec![]),
-        // An id of another life of the server lies before all of this one.
+        // An id of another epoch lies before all of this one.
         ("?after=abc-5&limit=2".into(), numbers(1..=2)),
         ("?before=abc-5".into(), vec![]),
     ] {
@@ -127,9 +126,9 @@ async fn before_and_after_cut_a_part_out_of_history() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_none_is_refused() {
+async fn an_invalid_id_is_refused() {
     let server = TestServer::start();
-    server.say("lobby", "hi").await;
+    server.publish("lobby", "hi").await;
     for id in [
         "",
         "x",
@@ -159,15 +158,18 @@ async fn an_id_that_is_none_is_refused() {
 #[tokio::test]
 async fn oldest_and_newest_are_of_the_room_not_of_the_page() {
     let server = TestServer::start_with(|config| config.history = 5);
-    let said = talk(&server, 8).await;
+    let published = publish_count(&server, 8).await;
     let page = server.get("/rooms/lobby/messages?limit=1").await.json();
-    assert_eq!(page["messages"], json!([said[7]]));
-    assert_eq!(page["oldest"], said[3]["id"], "the first three are gone");
-    assert_eq!(page["newest"], said[7]["id"]);
+    assert_eq!(page["messages"], json!([published[7]]));
+    assert_eq!(
+        page["oldest"], published[3]["id"],
+        "the first three are gone"
+    );
+    assert_eq!(page["newest"], published[7]["id"]);
     assert_eq!(
         texts(
             &server,
-            &format!("?after={}", said[0]["id"].as_str().unwrap())
+            &format!("?after={}", published[0]["id"].as_str().unwrap())
         )
         .await,
         numbers(4..=8)
@@ -175,10 +177,10 @@ async fn oldest_and_newest_are_of_the_room_not_of_the_page() {
 }
 
 #[tokio::test]
-async fn to_ask_about_a_room_does_not_make_it() {
+async fn reading_a_room_does_not_make_it() {
     let server = TestServer::start_with(|config| config.list_rooms = true);
-    // Rooms that were made for nothing are forgotten within a second: so often
-    // that this can't hide one.
+    // Empty rooms are forgotten within a second, so ask often enough to see a new
+    // one.
     for _ in 0..20 {
         assert_eq!(
             server.get("/rooms/nowhere/messages").await.json(),
@@ -197,9 +199,9 @@ async fn to_ask_about_a_room_does_not_make_it() {
 }
 
 #[tokio::test]
-async fn a_room_says_its_name_in_its_one_form() {
+async fn a_room_is_named_in_its_normalized_form() {
     let server = TestServer::start();
-    server.say("Caf%C3%A9", "hi").await;
+    server.publish("Caf%C3%A9", "hi").await;
     let page = server.get("/rooms/Cafe%CC%81/messages").await.json();
     assert_eq!(page["room"], "Caf\u{e9}");
     assert_eq!(page["messages"][0]["room"], "Caf\u{e9}");

@@ -1,4 +1,4 @@
-//! Names and messages of which something, or nothing, can be seen.
+//! Invisible characters in names and messages.
 
 use serde_json::json;
 
@@ -70,7 +70,7 @@ async fn a_name_keeps_the_invisible_characters_that_its_script_or_an_emoji_needs
 }
 
 #[tokio::test]
-async fn a_message_of_which_nothing_is_visible_is_refused() {
+async fn a_message_without_visible_characters_is_refused() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     for text in [
@@ -89,8 +89,8 @@ async fn a_message_of_which_nothing_is_visible_is_refused() {
         answer.assert_problem(400, "invalid_message");
         witness.saw_nothing(text).await;
     }
-    // One visible character is enough, and nothing is taken away.
+    // One visible character is enough, and none is removed.
     for text in ["\u{200B}.", "a\u{AD}b", "\u{3164}\u{3164}x", "\u{202E}abc"] {
-        assert_eq!(server.say("lobby", text).await["message"], text);
+        assert_eq!(server.publish("lobby", text).await["message"], text);
     }
 }

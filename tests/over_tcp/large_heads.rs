@@ -1,5 +1,5 @@
-//! Heads over 16 KiB: every legal request fits, what is larger is refused with
-//! a problem, and all of them together have one bound.
+//! Heads over 16 KiB: every legal request fits, a larger head is refused with a
+//! problem, and all large heads share one budget.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::witness::{Witness, alive};
 
 const KIB: usize = 1024;
 
-/// As much of `text` as an URL can make of it: each byte is three.
+/// Percent-encodes each byte, for three bytes per byte.
 fn escaped(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
@@ -32,7 +32,7 @@ fn events_of(count: u32, length: usize, first: char) -> (String, Vec<String>) {
     (format!("/events?{}", query.join("&")), rooms)
 }
 
-/// A request with a head of exactly so many bytes, mostly in one field.
+/// A request with a head of exactly `bytes` bytes, mostly in one field.
 fn padded(method: &str, bytes: usize) -> String {
     let start = format!("{method} /healthz HTTP/1.1\r\nhost: a\r\nx: ");
     let end = "\r\n\r\n";
@@ -66,11 +66,11 @@ async fn the_longest_legal_request_for_a_stream_is_served() {
         );
         // It is a stream like every other.
         let last = rooms.last().unwrap();
-        let said = server.say(&escaped(last), "hi").await;
+        let published = server.publish(&escaped(last), "hi").await;
         loop {
             let event = reader.next().await;
             if event.event == "update" {
-                assert_eq!(event.data, said);
+                assert_eq!(event.data, published);
                 break;
             }
         }
@@ -80,22 +80,22 @@ async fn the_longest_legal_request_for_a_stream_is_served() {
 }
 
 #[tokio::test]
-async fn what_a_large_head_asks_for_is_done_as_for_a_small_one() {
+async fn a_large_head_is_served_like_a_small_one() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let padding = ("x-padding", &*"x".repeat(60 * KIB));
     let json = ("content-type", "application/json");
     let body = json!({"name": "Alice", "message": "hi"}).to_string();
-    let said = server
+    let published = server
         .request("POST", "/rooms/lobby/messages", &[json, padding], &body)
         .await;
-    assert_eq!(said.status, 201);
-    witness.heard(&said.json()).await;
+    assert_eq!(published.status, 201);
+    witness.received(&published.json()).await;
     let page = server
         .request("GET", "/rooms/lobby/messages?limit=1", &[padding], "")
         .await;
-    assert_eq!(page.json()["newest"], said.json()["id"]);
-    // Names that are none are refused by the same rules.
+    assert_eq!(page.json()["newest"], published.json()["id"]);
+    // Invalid names are refused as in small heads.
     let (path, _) = events_of(100, 65, '\u{4E00}');
     server.get(&path).await.assert_problem(400, "invalid_room");
     let (path, _) = events_of(101, 64, '\u{4E00}');
@@ -144,7 +144,7 @@ async fn requests_before_a_large_head_are_answered_first() {
     for place in 0..3 {
         let answer = connection.answer().await;
         assert_eq!(answer.text(), "ok", "{place}");
-        // Large buffers do not stay: the request is the last.
+        // Large buffers are not kept: the request is the last of its connection.
         let closes = answer.header("connection") == Some("close");
         assert_eq!(closes, place == 2);
     }
@@ -174,13 +174,13 @@ async fn empty_lines_before_a_large_head_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_on_is_not_reset_after_a_large_head() {
+async fn a_pipelining_client_is_not_reset_after_a_large_head() {
     let server = TestServer::start();
     let mut connection = Connection::to(&server).await;
     let further = padded("GET", 16 * KIB);
     connection.send(padded("GET", 64 * KIB) + &further).await;
     assert_eq!(connection.answer().await.text(), "ok");
-    // A client that pipelines does not look at the answer before it is done.
+    // A client that pipelines sends everything before it reads the answer.
     for _ in 0..32 {
         connection.send(&further).await;
     }
@@ -188,7 +188,7 @@ async fn a_client_that_asks_on_is_not_reset_after_a_large_head() {
     assert!(connection.rest().await.is_empty());
 }
 
-/// A connection with the beginning of a large head.
+/// A connection that sent the start of a large head.
 async fn half_a_head(server: &TestServer) -> TcpStream {
     let mut stream = server.connect().await;
     let head = padded("GET", 64 * KIB);
@@ -203,7 +203,7 @@ async fn large_status(server: &TestServer) -> Response {
 }
 
 #[tokio::test]
-async fn large_heads_share_a_budget_and_give_it_back() {
+async fn large_heads_share_a_budget_and_return_it() {
     let server = TestServer::start_with(|config| {
         config.limits.max_head_bytes = 64 * KIB;
         config.limits.head_budget = 48 * KIB;
@@ -230,8 +230,7 @@ async fn large_heads_share_a_budget_and_give_it_back() {
     within(async { while large_status(&server).await.status != 200 {} }).await;
 }
 
-/// The whole answer to `request` of a client at `address`, which is this
-/// machine's, too.
+/// The whole answer to a request from the loopback address `address`.
 async fn answer_from(server: &TestServer, address: &str, request: &str) -> Response {
     let socket = TcpSocket::new_v4().unwrap();
     socket
@@ -251,8 +250,7 @@ fn with_shares() -> TestServer {
     })
 }
 
-/// Waits until this address has no room for another large head, which a second
-/// address still has.
+/// Waits until this address can't send another large head, but a second one can.
 async fn until_share_is_spent(server: &TestServer) {
     let large = padded("GET", 64 * KIB);
     let refused = within(async {
@@ -307,7 +305,7 @@ async fn a_stream_keeps_nothing_of_the_budget() {
 }
 
 #[tokio::test]
-async fn a_large_head_that_does_not_come_ends_and_gives_its_budget_back() {
+async fn an_unfinished_large_head_times_out_and_returns_its_budget() {
     let server = TestServer::start_with(|config| {
         config.limits.max_head_bytes = 64 * KIB;
         config.limits.head_budget = 48 * KIB;

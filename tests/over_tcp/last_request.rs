@@ -1,5 +1,5 @@
-//! A request for an event stream is a connection's last. What came before it
-//! is answered in full, and what comes after it is nobody's business.
+//! A request for an event stream is the last of its connection. Requests before it
+//! are answered in full, and bytes after it are discarded.
 
 use super::connection::Connection;
 use super::support::{TestServer, within};
@@ -8,11 +8,11 @@ use tokio::io::AsyncWriteExt as _;
 
 const STREAM: &str = "GET /rooms/lobby/events HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// The stream that was asked for last begins, and tells what is said.
+/// Checks that the requested stream begins, and delivers live messages.
 async fn is_live(server: &TestServer, connection: Connection) {
     let mut reader = connection.events().await;
     reader.expect("hello").await;
-    server.say("lobby", "live").await;
+    server.publish("lobby", "live").await;
     assert_eq!(reader.messages(1).await, ["live"]);
 }
 
@@ -31,7 +31,7 @@ async fn a_stream_may_follow_other_requests_on_its_connection() {
 }
 
 #[tokio::test]
-async fn a_question_about_the_head_of_a_stream_leaves_the_connection_open() {
+async fn a_head_request_for_a_stream_leaves_the_connection_open() {
     let server = TestServer::start();
     let mut connection = Connection::to(&server).await;
     for _ in 0..2 {
@@ -44,14 +44,14 @@ async fn a_question_about_the_head_of_a_stream_leaves_the_connection_open() {
     connection.events().await.expect("hello").await;
 }
 
-/// More than the sockets hold: when the stream is asked for, the answers before
-/// it are still on their way.
+/// More than the sockets hold: when the stream is requested, the answers before it
+/// are still being sent.
 #[tokio::test]
 async fn large_answers_before_a_stream_come_whole_before_it_begins() {
     let server = TestServer::start_with(|config| config.history_bytes = 64 << 20);
     let text = "x".repeat(4000);
     for _ in 0..500 {
-        server.say("lobby", &text).await;
+        server.publish("lobby", &text).await;
     }
     let mut connection = Connection::to(&server).await;
     let page = "GET /rooms/lobby/messages?limit=500 HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -67,7 +67,7 @@ async fn large_answers_before_a_stream_come_whole_before_it_begins() {
 }
 
 #[tokio::test]
-async fn what_a_client_sends_after_its_request_for_a_stream_is_dropped() {
+async fn input_after_a_request_for_a_stream_is_discarded() {
     let server = TestServer::start();
     let mut connection = Connection::to(&server).await;
     let more = "POST /rooms/lobby/messages HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -77,13 +77,13 @@ async fn what_a_client_sends_after_its_request_for_a_stream_is_dropped() {
     within(reader.stream().write_all(more.as_bytes()))
         .await
         .unwrap();
-    server.say("lobby", "only this").await;
+    server.publish("lobby", "only this").await;
     assert_eq!(reader.messages(1).await, ["only this"]);
     until_readers(&server, 1).await;
 }
 
 #[tokio::test]
-async fn a_body_that_comes_with_a_request_for_a_stream_is_dropped() {
+async fn the_body_of_a_request_for_a_stream_is_discarded() {
     let server = TestServer::start();
     let mut connection = Connection::to(&server).await;
     let head = STREAM.trim_end();

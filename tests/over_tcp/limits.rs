@@ -1,6 +1,6 @@
-//! Limits of connections, streams, members and rates: the new one is refused
-//! with a word about when to come back, the old ones notice nothing. The
-//! numbers are cases of the list of bad inputs.
+//! Limits of connections, streams, members and rates: new ones are refused with a
+//! time to retry after, old ones are not affected. The numbers are cases of
+//! tests/cases.md.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::support::{EventReader, Response, TestServer, within};
 use super::witness::until_readers;
 
-/// A proxy on this machine, which tests stand in for.
+/// Trusts a proxy on this machine, which the test plays.
 pub(crate) fn behind_a_proxy(config: &mut Config) {
     config.access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
@@ -31,7 +31,7 @@ const MESSAGES: &str = "/rooms/lobby/messages";
 const PAGE: &str = "/rooms/lobby/messages?limit=500";
 const EVENTS: &str = "/rooms/lobby/events";
 
-/// Checks that an answer is a stream that says to come back later, and ended.
+/// Checks that the answer is a whole `busy` stream.
 #[track_caller]
 pub(crate) fn assert_busy(answer: &Response, reason: &str) {
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -53,7 +53,7 @@ pub(crate) fn retry_after(answer: &Response) -> u64 {
     answer.header("retry-after").unwrap().parse().unwrap()
 }
 
-/// Connections that have been accepted.
+/// Opens connections, and waits until they are accepted.
 async fn open(server: &TestServer, count: usize) -> Vec<Connection> {
     let mut all = Vec::new();
     for _ in 0..count {
@@ -67,7 +67,7 @@ async fn open(server: &TestServer, count: usize) -> Vec<Connection> {
     all
 }
 
-/// Waits until no more connections than these have a place.
+/// Waits until at most this many connections count.
 async fn until_connections(server: &TestServer, most: usize) {
     within(async {
         while server.app().admission.connections() > most {
@@ -78,7 +78,7 @@ async fn until_connections(server: &TestServer, most: usize) {
 }
 
 #[tokio::test]
-async fn a_full_server_tells_streams_to_come_back_and_refuses_the_rest() {
+async fn a_full_server_sends_streams_busy_and_refuses_other_requests() {
     let server = TestServer::start_with(|config| config.limits.max_connections = 3);
     let mut reader = server.events(EVENTS).await;
     reader.expect("hello").await;
@@ -98,7 +98,7 @@ async fn a_full_server_tells_streams_to_come_back_and_refuses_the_rest() {
     assert_eq!(server.get("/healthz").await.text(), "ok");
     assert_eq!(server.get("/readyz").await.text(), "ok");
 
-    // Those who are here notice nothing.
+    // Admitted clients are not affected.
     others[0]
         .send(format!(
             "POST {MESSAGES} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{HI}",
@@ -108,18 +108,18 @@ async fn a_full_server_tells_streams_to_come_back_and_refuses_the_rest() {
     assert_eq!(others[0].answer().await.status, 201);
     assert_eq!(reader.expect("update").await.data["number"], 1);
 
-    // A place that is given back is had by the next.
+    // A freed place goes to the next client.
     drop(reader);
     until_connections(&server, 2).await;
     server.events(EVENTS).await.expect("hello").await;
 }
 
 #[tokio::test]
-async fn beyond_those_who_are_told_connections_are_closed() {
+async fn beyond_the_refused_connections_others_are_closed() {
     let server = TestServer::start_with(|config| config.limits.max_connections = 1);
     let mut silent = Vec::new();
     within(async {
-        // Those who are only told have little time, so more of them come.
+        // Refused connections have a short timeout, so more of them come.
         let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
         while server.raw(request).await != b"" {
             for _ in 0..81 {
@@ -133,7 +133,7 @@ async fn beyond_those_who_are_told_connections_are_closed() {
 
 // 57
 #[tokio::test]
-async fn who_is_only_told_to_come_back_does_not_hold_a_place_for_long() {
+async fn a_refused_connection_is_closed_soon() {
     let server = TestServer::start_with(|config| {
         config.limits.max_connections = 1;
         config.limits.first_byte_timeout = Duration::from_secs(3600);
@@ -145,7 +145,7 @@ async fn who_is_only_told_to_come_back_does_not_hold_a_place_for_long() {
 
 // 72
 #[tokio::test]
-async fn an_address_has_so_many_connections_and_a_slot_comes_back() {
+async fn an_address_has_a_limit_of_connections_and_gets_slots_back() {
     let server = TestServer::start_with(|config| {
         config.limits.limit_loopback = true;
         config.limits.max_connections_per_address = 2;
@@ -155,7 +155,7 @@ async fn an_address_has_so_many_connections_and_a_slot_comes_back() {
     let refused = server.get(MESSAGES).await;
     refused.assert_problem(429, "rate_limited");
     assert!(retry_after(&refused) >= 30);
-    // Another address is not concerned.
+    // Another address is not affected.
     let elsewhere = tokio::net::TcpSocket::new_v4().unwrap();
     elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let stream = within(elsewhere.connect(server.address())).await.unwrap();
@@ -174,11 +174,11 @@ async fn an_address_has_so_many_connections_and_a_slot_comes_back() {
 
 // 72
 #[tokio::test]
-async fn the_101st_stream_of_an_address_is_told_to_come_back() {
+async fn the_101st_stream_of_an_address_gets_busy() {
     let server = TestServer::start_with(behind_a_proxy);
     let mut streams = Vec::new();
     for host in 0..100 {
-        // Whichever address of its network it takes.
+        // Any address of the same network counts.
         let address = format!("2001:db8::{host:x}");
         streams.push(server.events_with(EVENTS, &of(&address)).await);
     }
@@ -201,7 +201,7 @@ async fn the_101st_stream_of_an_address_is_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn the_streams_of_an_address_are_in_so_many_rooms() {
+async fn the_streams_of_an_address_have_a_limit_of_rooms() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.max_rooms_per_address = 3;
@@ -238,7 +238,7 @@ async fn an_address_begins_streams_at_a_rate() {
 }
 
 #[tokio::test]
-async fn making_rooms_costs_an_address_more_than_talking_in_them() {
+async fn the_first_message_of_a_room_costs_an_address_more() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.publish_rate = Some(Rate {
@@ -247,25 +247,25 @@ async fn making_rooms_costs_an_address_more_than_talking_in_them() {
         });
         config.limits.publish_burst = NonZeroU32::new(30).unwrap();
     });
-    let say = async |room: &str| {
+    let publish = async |room: &str| {
         let path = format!("/rooms/{room}/messages");
         let fields = of("192.0.2.1");
         server.request("POST", &path, &fields, HI).await.status
     };
-    // Two rooms are twenty-two messages, and eight are left. That somebody
-    // entered one before makes it no cheaper: it is what is said that keeps it.
+    // Two rooms cost 22 messages, which leaves 8. A reader in the room does not make
+    // it cheaper: the room is kept because of its message.
     let mut entered = server.events("/events?room=b&room=c").await;
     entered.expect("hello").await;
-    assert_eq!((say("a").await, say("b").await), (201, 201));
-    assert_eq!(say("c").await, 429);
+    assert_eq!((publish("a").await, publish("b").await), (201, 201));
+    assert_eq!(publish("c").await, 429);
     for _ in 0..7 {
-        assert_eq!(say("a").await, 201);
+        assert_eq!(publish("a").await, 201);
     }
-    assert_eq!(say("a").await, 429);
+    assert_eq!(publish("a").await, 429);
 }
 
 #[tokio::test]
-async fn members_have_a_bound_and_whoever_is_in_may_come_again() {
+async fn members_are_limited_and_present_ones_may_reconnect() {
     let server = TestServer::start_with(|config| config.limits.max_members = 2);
     let mut both = server.events("/events?room=a&room=b&name=Ann").await;
     both.expect("hello").await;
@@ -281,7 +281,7 @@ async fn members_have_a_bound_and_whoever_is_in_may_come_again() {
 
 // 75
 #[tokio::test]
-async fn a_burst_is_said_and_more_than_that_is_told_when_to_come_back() {
+async fn a_burst_is_published_and_more_gets_429_with_retry_after() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.publish_rate = Some(Rate {
@@ -290,28 +290,31 @@ async fn a_burst_is_said_and_more_than_that_is_told_when_to_come_back() {
         });
         config.limits.publish_burst = NonZeroU32::new(3).unwrap();
     });
-    // The first message of a room would cost more.
-    server.say("lobby", "from here").await;
+    // The first message of a room costs more.
+    server.publish("lobby", "from here").await;
     let mut reader = server.events(EVENTS).await;
     reader.expect("hello").await;
-    let say = async |address: &str| server.request("POST", MESSAGES, &of(address), HI).await;
+    let publish = async |address: &str| server.request("POST", MESSAGES, &of(address), HI).await;
     for number in 2..=4 {
-        let said = say("192.0.2.1").await;
-        assert_eq!((said.status, &said.json()["number"]), (201, &json!(number)));
+        let accepted = publish("192.0.2.1").await;
+        assert_eq!(
+            (accepted.status, &accepted.json()["number"]),
+            (201, &json!(number))
+        );
     }
-    let refused = say("192.0.2.1").await;
+    let refused = publish("192.0.2.1").await;
     refused.assert_problem(429, "rate_limited");
     let seconds = retry_after(&refused);
     assert!((3500..=3600).contains(&seconds), "{seconds}");
-    // The demo's way to say it, which knows one status.
+    // The demo's endpoint, which knows one status.
     let demo = server
         .request("GET", "/send.php?name=a&message=b", &of("192.0.2.1"), "")
         .await;
     assert_eq!(demo.json(), json!({"code": -1, "msg": "fail"}));
-    // Who is refused has said nothing, and nobody else is concerned.
-    assert_eq!(say("192.0.2.2").await.json()["number"], 5);
+    // A refused message is not published, and other addresses are not affected.
+    assert_eq!(publish("192.0.2.2").await.json()["number"], 5);
     for _ in 0..9 {
-        assert_eq!(server.say("lobby", "from here").await["name"], "Alice");
+        assert_eq!(server.publish("lobby", "from here").await["name"], "Alice");
     }
     for number in 2..=5 {
         assert_eq!(reader.expect("update").await.data["number"], number);
@@ -320,7 +323,7 @@ async fn a_burst_is_said_and_more_than_that_is_told_when_to_come_back() {
 
 // 75
 #[tokio::test]
-async fn a_room_has_a_rate_for_all_who_are_limited_together() {
+async fn a_room_has_one_rate_for_all_limited_clients() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.room_rate = Some(Rate {
@@ -329,16 +332,16 @@ async fn a_room_has_a_rate_for_all_who_are_limited_together() {
         });
         config.limits.room_burst = NonZeroU32::new(2).unwrap();
     });
-    let say = async |room: &str, address: &str| {
+    let publish = async |room: &str, address: &str| {
         let path = format!("/rooms/{room}/messages");
         server.request("POST", &path, &of(address), HI).await
     };
-    assert_eq!(say("a", "192.0.2.1").await.status, 201);
-    assert_eq!(say("a", "192.0.2.2").await.status, 201);
-    let refused = say("a", "192.0.2.3").await;
+    assert_eq!(publish("a", "192.0.2.1").await.status, 201);
+    assert_eq!(publish("a", "192.0.2.2").await.status, 201);
+    let refused = publish("a", "192.0.2.3").await;
     refused.assert_problem(429, "rate_limited");
     assert!(retry_after(&refused) > 0);
-    assert_eq!(say("b", "192.0.2.3").await.status, 201);
+    assert_eq!(publish("b", "192.0.2.3").await.status, 201);
 }
 
 #[tokio::test]
@@ -349,14 +352,14 @@ async fn a_rate_may_be_none() {
         config.limits.room_rate = None;
     });
     for _ in 0..300 {
-        let said = server.request("POST", MESSAGES, &of("192.0.2.1"), HI).await;
-        assert_eq!(said.status, 201);
+        let accepted = server.request("POST", MESSAGES, &of("192.0.2.1"), HI).await;
+        assert_eq!(accepted.status, 201);
     }
 }
 
 // 76
 #[tokio::test]
-async fn twenty_thousand_names_are_no_more_rooms_than_there_may_be() {
+async fn twenty_thousand_names_do_not_exceed_the_limit_of_rooms() {
     const BATCH: usize = 100;
     let server = TestServer::start_with(|config| {
         config.max_rooms = 100;
@@ -368,7 +371,7 @@ async fn twenty_thousand_names_are_no_more_rooms_than_there_may_be() {
         "content-type: application/json\r\ncontent-length: {}\r\n\r\n{HI}",
         HI.len()
     );
-    let mut said = 0;
+    let mut accepted = 0;
     for first in (0..20_000).step_by(BATCH) {
         let ask = |number: usize| {
             let path = format!("/rooms/r{number}/messages");
@@ -378,17 +381,20 @@ async fn twenty_thousand_names_are_no_more_rooms_than_there_may_be() {
             .send((first..first + BATCH).map(ask).collect::<String>())
             .await;
         for _ in 0..BATCH {
-            let (asked, told) = (connection.answer().await, connection.answer().await);
+            let (asked, answer) = (connection.answer().await, connection.answer().await);
             assert_eq!(asked.json()["newest"], json!(null));
-            match told.status {
-                201 => said += 1,
-                _ => told.assert_problem(503, "too_many_rooms"),
+            match answer.status {
+                201 => accepted += 1,
+                _ => answer.assert_problem(503, "too_many_rooms"),
             }
         }
     }
     let rooms = server.get("/rooms").await.json();
-    // One place is the default room's.
-    assert_eq!((said, rooms["rooms"].as_array().unwrap().len()), (99, 99));
+    // One slot is reserved for the default room.
+    assert_eq!(
+        (accepted, rooms["rooms"].as_array().unwrap().len()),
+        (99, 99)
+    );
 }
 
 // 15, 25
@@ -408,22 +414,22 @@ async fn heads_and_bodies_have_bounds_of_their_own() {
     }
     let fields = [("content-type", "application/json")];
     let fits = format!("{HI:<64}");
-    let said = server.request("POST", MESSAGES, &fields, &fits).await;
-    assert_eq!(said.status, 201);
+    let accepted = server.request("POST", MESSAGES, &fields, &fits).await;
+    assert_eq!(accepted.status, 201);
     let large = format!("{HI:<65}");
     let refused = server.request("POST", MESSAGES, &fields, &large).await;
     refused.assert_problem(413, "body_too_large");
 }
 
-/// Says so much that a page of it is 2 MB.
+/// Publishes messages until a history page is 2 MB long.
 async fn fill(server: &TestServer) {
     let text = "x".repeat(4000);
     for _ in 0..500 {
-        server.say("lobby", &text).await;
+        server.publish("lobby", &text).await;
     }
 }
 
-/// A client that has asked for `path`, and takes a byte of the answer.
+/// A client that has requested `path`, and reads one byte of the answer.
 pub(crate) async fn takes_a_byte(server: &TestServer, path: &str, fields: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -434,7 +440,7 @@ pub(crate) async fn takes_a_byte(server: &TestServer, path: &str, fields: &str) 
     slow
 }
 
-/// Of a room that keeps nothing it is still the first message alone that costs.
+/// Even in a room without history, only the first message costs more.
 #[tokio::test]
 async fn a_room_without_history_is_paid_for_once() {
     let server = TestServer::start_with(|config| {
@@ -448,16 +454,16 @@ async fn a_room_without_history_is_paid_for_once() {
     });
     let mut reader = server.events(EVENTS).await;
     reader.expect("hello").await;
-    let say = async || server.request("POST", MESSAGES, &of("192.0.2.1"), HI).await;
+    let publish = async || server.request("POST", MESSAGES, &of("192.0.2.1"), HI).await;
     for _ in 0..10 {
-        assert_eq!(say().await.status, 201);
+        assert_eq!(publish().await.status, 201);
     }
-    assert_eq!(say().await.status, 429);
+    assert_eq!(publish().await.status, 429);
 }
 
-/// A proxy that does not buffer waits as long as its client does.
+/// A proxy without buffers waits as long as its client does.
 #[tokio::test]
-async fn an_address_has_so_many_requests_under_way_through_a_proxy() {
+async fn an_address_has_a_limit_of_requests_in_flight_through_a_proxy() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.max_connections_per_address = 2;
@@ -477,12 +483,12 @@ async fn an_address_has_so_many_requests_under_way_through_a_proxy() {
     refused.assert_problem(429, "rate_limited");
     assert!((30..=60).contains(&retry_after(&refused)));
     assert_busy(&ask(EVENTS, "192.0.2.1").await, "address");
-    // Whoever asks how the server is, and everybody else, notices nothing.
+    // Health probes and other clients are not affected.
     assert_eq!(ask("/healthz", "192.0.2.1").await.status, 200);
     assert_eq!(ask(MESSAGES, "192.0.2.2").await.status, 200);
     drop(slow);
     within(async { while ask(MESSAGES, "192.0.2.1").await.status != 200 {} }).await;
-    // A stream is none of them once it has begun.
+    // A stream does not count once it has begun.
     let mut streams = Vec::new();
     for _ in 0..4 {
         let mut connection = Connection::to(&server).await;
@@ -493,9 +499,9 @@ async fn an_address_has_so_many_requests_under_way_through_a_proxy() {
     until_readers(&server, 4).await;
 }
 
-/// A proxy that is believed and names nobody asks for itself, many times at once.
+/// A trusted proxy that forwards no address counts as the client.
 #[tokio::test]
-async fn a_proxy_that_names_nobody_has_so_many_requests_under_way() {
+async fn a_proxy_that_forwards_no_address_has_a_limit_of_requests_in_flight() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.limit_loopback = true;
@@ -514,9 +520,9 @@ async fn a_proxy_that_names_nobody_has_so_many_requests_under_way() {
     within(async { while server.get(MESSAGES).await.status != 200 {} }).await;
 }
 
-/// Case 55 for what is no stream: a client that takes an answer in drops.
+/// Case 55 for a response: a client that reads it slowly.
 #[tokio::test]
-async fn an_answer_that_is_not_taken_in_time_is_cut() {
+async fn an_answer_that_is_not_read_in_time_is_cut() {
     let server = TestServer::start_with(|config| {
         config.limits.answer_timeout = Duration::from_millis(300);
         config.limits.send_buffer = 4096;
@@ -524,7 +530,7 @@ async fn an_answer_that_is_not_taken_in_time_is_cut() {
     fill(&server).await;
     let begun = Instant::now();
     let mut slow = takes_a_byte(&server, PAGE, "").await;
-    // Its place is given back, with 2 MB on their way.
+    // Its place is freed, although 2 MB were not sent.
     until_connections(&server, 0).await;
     assert!(begun.elapsed() >= Duration::from_millis(300));
     let mut rest = Vec::new();

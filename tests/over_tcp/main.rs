@@ -6,11 +6,11 @@
 )]
 #![allow(
     clippy::unwrap_used,
-    reason = "a test that panics has failed, which is its way to say so"
+    reason = "a test that panics has failed, as intended"
 )]
 
-/// Runs tests of event streams over both kinds of transport: once over sockets
-/// of the fan-out, once over bodies of hyper's.
+/// Runs tests of event streams over both transports: the sockets of the fan-out,
+/// and hyper's bodies.
 macro_rules! over_both {
     ($($test:ident)*) => {
         mod over_http_1_1 {

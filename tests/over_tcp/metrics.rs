@@ -1,4 +1,4 @@
-//! `GET /metrics`: each series moves when what it counts happens, by as much.
+//! `GET /metrics`: each series changes by exactly the events that it counts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,14 +12,14 @@ use tokio::net::TcpStream;
 use super::scrape::{Scrape, ask, ask_by, start_with};
 use super::support::{EventReader, TestServer, read_to_close, within};
 
-/// A stream that stays with hyper.
+/// A reader over HTTP/1.0, whose stream stays with hyper.
 async fn old_reader(server: &TestServer) -> EventReader {
     let request = b"GET /rooms/lobby/events HTTP/1.0\r\n\r\n";
     EventReader::open(server.connect().await, request).await
 }
 
 #[tokio::test]
-async fn messages_and_deliveries_count_exactly_whoever_writes() {
+async fn messages_and_deliveries_are_counted_exactly_on_every_transport() {
     let server = start_with(|_| {});
     let mut readers = vec![old_reader(&server).await];
     for _ in 0..4 {
@@ -33,7 +33,7 @@ async fn messages_and_deliveries_count_exactly_whoever_writes() {
     })
     .await;
     for text in ["one", "two", "three"] {
-        server.say("lobby", text).await;
+        server.publish("lobby", text).await;
     }
     for reader in &mut readers {
         assert_eq!(reader.messages(3).await, ["one", "two", "three"]);
@@ -95,7 +95,7 @@ async fn resumes_count_what_was_replayed_and_each_gap_by_its_reason() {
     let mut last = String::new();
     let mut first = String::new();
     for text in ["one", "two", "three", "four"] {
-        last = server.say("lobby", text).await["id"]
+        last = server.publish("lobby", text).await["id"]
             .as_str()
             .unwrap()
             .to_owned();
@@ -136,12 +136,12 @@ async fn resumes_count_what_was_replayed_and_each_gap_by_its_reason() {
         let scrape = Scrape::when(&server, |scrape| gaps(scrape) == expected).await;
         assert_eq!(gaps(&scrape), expected, "{cursor}");
     }
-    // A first visit that asks for the past is no resume.
+    // A first visit with a backlog is not a resume.
     let mut new = server.events("/rooms/lobby/events?backlog=1").await;
     assert_eq!(new.messages(1).await, ["four"]);
     let replayed = "sse_chat_replayed_messages_total";
     let given = "sse_chat_deliveries_total";
-    // They are read one after the other, while they are counted.
+    // The values are read one after the other, while they change.
     let both = |scrape: &Scrape| [given, replayed].map(|name| scrape.get(name));
     let scrape = Scrape::when(&server, |scrape| both(scrape).iter().all(|&n| n >= 7.0)).await;
     assert_eq!(both(&scrape), [7.0, 7.0]);
@@ -170,9 +170,9 @@ async fn refusals_count_by_their_code_and_every_code_is_there_from_the_start() {
         .get("/rooms/%20/messages")
         .await
         .assert_problem(400, "invalid_room");
-    // The demo's clients are told with 200.
+    // The demo's clients get 200.
     assert_eq!(server.get("/send.php?name=a").await.status, 200);
-    // No HTTP at all: the handshake of TLS, of SSH, and a head without an end.
+    // Not HTTP: the handshakes of TLS and SSH, and a head without an end.
     for bytes in [
         &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..],
         b"SSH-2.0-x\r\n\r\n",
@@ -194,13 +194,13 @@ async fn refusals_count_by_their_code_and_every_code_is_there_from_the_start() {
     assert_eq!(after.get("sse_chat_publish_seconds_count"), 0.0);
 }
 
-/// Says large messages in the lobby until `holds`.
-async fn say_until(server: &TestServer, holds: impl Fn(&Scrape) -> bool) -> Scrape {
+/// Publishes large messages in the lobby until `holds`.
+async fn publish_until(server: &TestServer, holds: impl Fn(&Scrape) -> bool) -> Scrape {
     let large = "x".repeat(4000);
     within(async {
         loop {
             for _ in 0..100 {
-                server.say("lobby", &large).await;
+                server.publish("lobby", &large).await;
             }
             let scrape = Scrape::of(server).await;
             if holds(&scrape) {
@@ -216,7 +216,7 @@ async fn a_reader_that_takes_nothing_counts_as_stalled() {
     let server = start_with(|config| config.limits.stall = Duration::from_millis(500));
     let mut stopped = server.events("/rooms/lobby/events").await;
     stopped.expect("hello").await;
-    let scrape = say_until(&server, |scrape| scrape.get("sse_chat_readers") == 0.0).await;
+    let scrape = publish_until(&server, |scrape| scrape.get("sse_chat_readers") == 0.0).await;
     assert_eq!(scrape.get("sse_chat_stalls_total"), 1.0);
 }
 
@@ -229,18 +229,18 @@ async fn a_reader_whose_socket_is_full_counts_as_lagging_and_what_it_lost_as_a_g
     let mut slow = server.events("/rooms/lobby/events").await;
     slow.expect("hello").await;
     let lags = "sse_chat_lags_total{who=\"reader\"}";
-    say_until(&server, |scrape| scrape.get(lags) > 0.0).await;
+    publish_until(&server, |scrape| scrape.get(lags) > 0.0).await;
     let gaps = "sse_chat_gaps_total{reason=\"lagged\"}";
-    // So many that none is left of what it needs.
+    // More messages than history holds.
     for _ in 0..20 {
-        server.say("lobby", "more").await;
+        server.publish("lobby", "more").await;
     }
     slow.find("gap").await;
     Scrape::when(&server, |scrape| scrape.get(gaps) > 0.0).await;
 }
 
 #[tokio::test]
-async fn it_answers_while_the_server_drains() {
+async fn metrics_are_served_while_the_server_drains() {
     let server = start_with(|config| config.grace = Duration::from_secs(3600));
     assert_eq!(Scrape::of(&server).await.get("sse_chat_draining"), 0.0);
     let mut last = server.connect().await;
@@ -263,7 +263,7 @@ async fn it_answers_while_the_server_drains() {
 }
 
 #[tokio::test]
-async fn it_has_one_page_for_those_who_read() {
+async fn the_listener_serves_metrics_only() {
     let server = start_with(|_| {});
     let page = ask(&server, "GET /metrics").await;
     assert_eq!(page.status, 200);
@@ -289,14 +289,14 @@ async fn it_has_one_page_for_those_who_read() {
 }
 
 #[tokio::test]
-async fn a_scraper_that_does_not_ask_is_not_kept() {
+async fn an_idle_scraper_is_closed() {
     let server = start_with(|config| config.limits.head_timeout = Duration::from_millis(200));
     for sent in ["", "GET /metrics HT"] {
         let mut stream = TcpStream::connect(server.metrics_address()).await.unwrap();
         stream.write_all(sent.as_bytes()).await.unwrap();
         read_to_close(&mut stream).await;
     }
-    // And a crowd of them keeps nobody out for longer than that.
+    // A crowd of them blocks other scrapers no longer than that.
     let mut crowd = Vec::new();
     for _ in 0..50 {
         crowd.push(TcpStream::connect(server.metrics_address()).await.unwrap());
@@ -307,19 +307,19 @@ async fn a_scraper_that_does_not_ask_is_not_kept() {
 #[tokio::test]
 async fn two_servers_in_one_process_count_apart() {
     let (one, other) = (start_with(|_| {}), start_with(|_| {}));
-    one.say("lobby", "hello").await;
+    one.publish("lobby", "hello").await;
     assert_eq!(Scrape::of(&one).await.get("sse_chat_messages_total"), 1.0);
     assert_eq!(Scrape::of(&other).await.get("sse_chat_messages_total"), 0.0);
 }
 
 #[tokio::test]
-async fn no_label_is_what_somebody_chose() {
+async fn no_label_contains_client_input() {
     let server = start_with(|_| {});
     let mut reader = server
         .events("/rooms/secret-place/events?name=Mallory")
         .await;
     reader.expect("hello").await;
-    server.say("secret-place", "a secret text").await;
+    server.publish("secret-place", "a secret text").await;
     server.get("/no-such-path").await;
     let text = ask(&server, "GET /metrics").await.text();
     for secret in ["secret", "Mallory", "Alice", "no-such", "127.0.0.1"] {
@@ -344,7 +344,7 @@ async fn no_label_is_what_somebody_chose() {
     assert_eq!(labels, BTreeSet::from(known));
 }
 
-/// The names of series in a text: what begins like one, to its end.
+/// The names of series in a text, by their prefix.
 fn names_in(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.split(|c| !is_part(c))
@@ -352,7 +352,7 @@ fn names_in(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The names of the families of these series, a histogram's as one.
+/// The families of these series; the series of a histogram are one.
 fn families<'a>(names: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
     let family = |name: &'a str| {
         let parts = ["_bucket", "_sum", "_count"];
@@ -373,7 +373,7 @@ async fn the_docs_name_every_series_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_dashboard_asks_for_what_there_is() {
+async fn the_dashboard_queries_existing_series() {
     let server = start_with(|_| {});
     let scrape = Scrape::of(&server).await;
     let text = fs::read_to_string("docs/grafana.json").unwrap();
@@ -393,7 +393,7 @@ async fn the_dashboard_asks_for_what_there_is() {
 }
 
 #[tokio::test]
-async fn whoever_is_one_too_many_is_counted_by_why() {
+async fn refused_clients_are_counted_by_reason() {
     let server = start_with(|config| config.limits.max_connections = 1);
     let _reader = server.events("/rooms/lobby/events").await;
     server.get("/rooms/lobby/events").await;
@@ -421,7 +421,7 @@ async fn whoever_is_one_too_many_is_counted_by_why() {
 }
 
 #[tokio::test]
-async fn what_comes_too_fast_is_counted_by_the_rate_that_it_meets() {
+async fn rate_limited_requests_are_counted_by_rate() {
     let server = start_with(|config| {
         let limits = &mut config.limits;
         limits.limit_loopback = true;
@@ -459,7 +459,7 @@ async fn what_comes_too_fast_is_counted_by_the_rate_that_it_meets() {
 }
 
 #[tokio::test]
-async fn by_a_foreign_name_this_machine_s_metrics_are_not_told() {
+async fn metrics_on_loopback_are_refused_under_a_foreign_host() {
     let server = start_with(|config| config.access.allowed_hosts = vec!["chat".to_owned()]);
     for (host, status) in [
         ("127.0.0.1:9464", 200),
@@ -474,16 +474,16 @@ async fn by_a_foreign_name_this_machine_s_metrics_are_not_told() {
     }
 }
 
-/// It is `--stall` that ends it, being shorter; but it is no reader.
+/// `--stall` is shorter, so it ends the response; but it is no reader.
 #[tokio::test]
-async fn a_page_that_nobody_takes_counts_as_an_answer_and_not_as_a_reader() {
+async fn a_page_that_is_not_read_counts_as_an_answer_and_not_as_a_reader() {
     let server = start_with(|config| {
         config.limits.stall = Duration::from_millis(300);
         config.limits.send_buffer = 4096;
     });
     let text = "x".repeat(4000);
     for _ in 0..500 {
-        server.say("lobby", &text).await;
+        server.publish("lobby", &text).await;
     }
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -496,7 +496,7 @@ async fn a_page_that_nobody_takes_counts_as_an_answer_and_not_as_a_reader() {
 }
 
 #[tokio::test]
-async fn clients_that_let_the_server_wait_are_counted_by_what_for() {
+async fn timeouts_are_counted_by_phase() {
     let server = start_with(|config| {
         config.limits.first_byte_timeout = Duration::from_millis(50);
         config.limits.head_timeout = Duration::from_millis(50);

@@ -1,5 +1,5 @@
-//! Replay is drawn from a budget for each address: nothing of it is lost, and it
-//! is nobody else's.
+//! Replay is paced by a budget for each address: it loses nothing, and does not
+//! slow down other addresses.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::support::{EventReader, Http, TestServer};
 const FROM_THE_START: &str = "/rooms/lobby/events?backlog=all";
 const PAGE: &str = "/rooms/lobby/messages?limit=500";
 
-/// Clients come through a proxy on this machine, which the tests stand in for.
+/// A proxy on this machine, which the test plays.
 fn with_rate(rate: usize) -> impl FnOnce(&mut Config) {
     move |config| {
         config.access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -21,12 +21,12 @@ fn with_rate(rate: usize) -> impl FnOnce(&mut Config) {
     }
 }
 
-/// A server whose lobby holds so many messages of 4,000 bytes.
+/// A server whose lobby holds `messages` messages of 4,000 bytes.
 async fn filled(http: Http, messages: usize, change: impl FnOnce(&mut Config)) -> TestServer {
     let server = http.start_with(change);
     for number in 1..=messages {
         let text = format!("{number} {}", "x".repeat(4000));
-        server.say("lobby", &text).await;
+        server.publish("lobby", &text).await;
     }
     server
 }
@@ -38,7 +38,7 @@ async fn reader(server: &TestServer, client: &str) -> EventReader {
     reader
 }
 
-/// Reads all messages, whatever comes between them.
+/// Reads `messages` messages, and skips other events.
 async fn read_all(reader: &mut EventReader, messages: usize) {
     for number in 1..=messages {
         let update = reader.find("update").await;
@@ -61,7 +61,7 @@ async fn an_address_that_draws_too_much_waits_and_gets_everything(http: Http) {
     let least = (3 * 100 * 4000 - 2 * 64 * 1024) as f64 / rate as f64;
     let took = begun.elapsed().as_secs_f64();
     assert!(took >= least, "{took} s, where {least} are the least");
-    server.say("lobby", "live").await;
+    server.publish("lobby", "live").await;
     for reader in &mut readers {
         assert_eq!(reader.find("update").await.data["message"], "live");
     }

@@ -3,7 +3,7 @@
 use super::support::{Response, TestServer};
 use super::witness::assert_nosniff;
 
-/// Some of its files, one of each kind, and what each is.
+/// A file of each kind with its content type.
 const FILES: [(&str, &str); 4] = [
     ("chat.js", "text/javascript; charset=utf-8"),
     ("chat.css", "text/css; charset=utf-8"),
@@ -11,7 +11,7 @@ const FILES: [(&str, &str); 4] = [
     ("manifest.webmanifest", "application/manifest+json"),
 ];
 
-/// Where the page's files are: `/assets/{version}/`.
+/// The path of the page's files: `/assets/{version}/`.
 async fn versioned(server: &TestServer) -> String {
     let page = server.get("/").await.text();
     let at = page.find("./assets/").expect("the page names its files") + 1;
@@ -73,7 +73,7 @@ async fn the_settings_are_the_servers() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_none_has_no_page() {
+async fn an_invalid_room_has_no_page() {
     let server = TestServer::start();
     let long = format!("/r/{}", "a".repeat(65));
     for path in [
@@ -95,7 +95,7 @@ async fn a_room_that_is_none_has_no_page() {
 }
 
 #[tokio::test]
-async fn the_files_of_the_page_are_served_as_what_they_are() {
+async fn the_files_of_the_page_have_their_content_types() {
     let server = TestServer::start();
     let folder = versioned(&server).await;
     for (name, content_type) in FILES {
@@ -134,7 +134,7 @@ async fn the_files_of_the_page_are_served_as_what_they_are() {
 }
 
 #[tokio::test]
-async fn what_has_its_hash_in_its_address_is_asked_for_once() {
+async fn a_file_below_its_hash_is_immutable() {
     let server = TestServer::start();
     let folder = versioned(&server).await;
     for (name, _) in FILES {
@@ -144,7 +144,7 @@ async fn what_has_its_hash_in_its_address_is_asked_for_once() {
                 "public, max-age=31536000, immutable",
             ),
             (format!("/assets/{name}"), "no-cache"),
-            // A page of another version of this program gets what there is.
+            // A page of another version of the program gets the present files.
             (format!("/assets/0123456789abcdef/{name}"), "no-cache"),
         ] {
             let file = server.get(&path).await;
@@ -158,7 +158,7 @@ async fn what_has_its_hash_in_its_address_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn each_form_of_a_file_is_the_same_file() {
+async fn each_encoding_of_a_file_has_the_same_content() {
     let server = TestServer::start();
     let folder = versioned(&server).await;
     for path in [
@@ -207,7 +207,7 @@ fn unbrotli(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_page_asks_for_nothing_but_what_is_there() {
+async fn the_page_requests_only_existing_files() {
     let server = TestServer::start();
     for (page, steps) in [("/", "./"), ("/r/lobby", "../")] {
         let html = server.get(page).await.text();
@@ -248,7 +248,7 @@ async fn no_script_runs_but_our_own_file() {
         );
         assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     }
-    // The policy would stop these, and the page would not work.
+    // The policy would block these, and the page would not work.
     let page = server.get("/").await.text();
     for script in page.split("<script").skip(1) {
         assert!(

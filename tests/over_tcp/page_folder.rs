@@ -1,4 +1,4 @@
-//! A page of somebody's own, from a folder.
+//! The operator's own page, from `--assets-dir`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use sse_chat::config::Config;
 use super::limits::{behind_a_proxy, of, takes_a_byte};
 use super::support::{TestServer, within};
 
-/// A folder that is gone with the test.
+/// A folder that is removed with the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -43,7 +43,7 @@ impl Drop for Folder {
 }
 
 #[tokio::test]
-async fn its_files_are_served_in_place_of_the_built_in_ones() {
+async fn its_files_replace_the_embedded_ones() {
     let folder = Folder::new("own-page");
     folder.write(
         "index.html",
@@ -75,7 +75,7 @@ async fn its_files_are_served_in_place_of_the_built_in_ones() {
         (font.status, font.header("content-type")),
         (200, Some("font/woff2"))
     );
-    // None of the built-in files, but the settings, which are the server's.
+    // None of the embedded files, except the settings.
     server
         .get("/assets/chat.js")
         .await
@@ -120,7 +120,7 @@ async fn nothing_but_its_files_is_reached() {
     folder.write("index.html", "page");
     folder.write(".hidden", "hidden");
     folder.write("sub/file", "file");
-    // A bound that no file of a page comes near to.
+    // A limit far above the files of a page.
     fs::File::create(folder.0.join("huge"))
         .unwrap()
         .set_len((16 << 20) + 1)
@@ -148,10 +148,10 @@ async fn nothing_but_its_files_is_reached() {
     assert_eq!(server.get("/assets/sub/file").await.text(), "file");
 }
 
-/// A file is larger than what the kernel keeps, so its request is under way
-/// until the client has taken it.
+/// The file is larger than a socket's buffers, so its request is in flight until
+/// the client has read it.
 #[tokio::test]
-async fn an_address_takes_so_many_files_at_once_through_a_proxy() {
+async fn an_address_has_a_limit_of_files_in_flight_through_a_proxy() {
     let folder = Folder::new("slow-files");
     folder.write("index.html", "");
     folder.write("large.txt", &"x".repeat(4 << 20));

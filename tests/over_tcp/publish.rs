@@ -1,4 +1,4 @@
-//! Saying something, by every way there is, and hearing it as it was said.
+//! Publishing by every endpoint and format, and delivery of the same message.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn with_id(text: &str, client_id: &str) -> Value {
     json!({"name": "Alice", "message": text, "client_id": client_id})
 }
 
-/// A message has these fields and no others.
+/// Checks that a message has these fields and no others.
 fn assert_fields(message: &Value, expected: &[&str]) {
     let mut fields: Vec<_> = message.as_object().unwrap().keys().collect();
     fields.sort();
@@ -24,7 +24,7 @@ fn assert_fields(message: &Value, expected: &[&str]) {
 
 // 1
 #[tokio::test]
-async fn what_is_said_is_answered_and_heard_once() {
+async fn a_message_is_answered_and_delivered_once() {
     let server = TestServer::start();
     let mut reader = server.events("/rooms/lobby/events").await;
     let hello = reader.expect("hello").await;
@@ -36,28 +36,32 @@ async fn what_is_said_is_answered_and_heard_once() {
         (201, Some("application/json"))
     );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let said = answer.json();
+    let published = answer.json();
     assert_fields(
-        &said,
+        &published,
         &["created_at", "id", "message", "name", "number", "room"],
     );
     assert_eq!(
-        (&said["room"], &said["name"], &said["message"]),
+        (
+            &published["room"],
+            &published["name"],
+            &published["message"]
+        ),
         (&json!("lobby"), &json!("Alice"), &json!("hi"))
     );
-    assert_eq!(said["number"], hello.data["rooms"][0]["next"]);
-    assert_eq!(said["id"], format!("{}-1", server.app().hub.epoch()));
+    assert_eq!(published["number"], hello.data["rooms"][0]["next"]);
+    assert_eq!(published["id"], format!("{}-1", server.app().hub.epoch()));
     let update = reader.expect("update").await;
     assert_eq!(
         (&update.data, update.id.as_str()),
-        (&said, said["id"].as_str().unwrap())
+        (&published, published["id"].as_str().unwrap())
     );
-    let next = server.say("lobby", "next").await;
+    let next = server.publish("lobby", "next").await;
     assert_eq!(reader.expect("update").await.data, next);
 }
 
 #[tokio::test]
-async fn a_form_says_the_same_as_json() {
+async fn a_form_publishes_the_same_as_json() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     for form in [
@@ -68,13 +72,13 @@ async fn a_form_says_the_same_as_json() {
             .request("POST", "/rooms/lobby/messages", &[FORM], form)
             .await;
         assert_eq!(answer.status, 201, "{answer:?}");
-        let said = answer.json();
+        let published = answer.json();
         assert_eq!(
-            (said["name"].as_str(), said["message"].as_str()),
+            (published["name"].as_str(), published["message"].as_str()),
             (Some("Am\u{e9}lie B"), Some("1 + 1\n&"))
         );
         assert_fields(
-            &said,
+            &published,
             &[
                 "client_id",
                 "created_at",
@@ -85,7 +89,7 @@ async fn a_form_says_the_same_as_json() {
                 "room",
             ],
         );
-        witness.heard(&said).await;
+        witness.received(&published).await;
     }
 }
 
@@ -94,29 +98,29 @@ async fn ids_rise_over_all_rooms_and_numbers_in_each() {
     let server = TestServer::start();
     let mut expected = std::collections::HashMap::new();
     for (index, room) in ["a", "b", "a", "a", "c", "b"].into_iter().enumerate() {
-        let said = server.say(room, "hi").await;
+        let published = server.publish(room, "hi").await;
         let number = expected.entry(room).or_insert(0_u64);
         *number += 1;
         assert_eq!(
-            (seq(&said), said["number"].as_u64()),
+            (seq(&published), published["number"].as_u64()),
             (index as u64 + 1, Some(*number)),
-            "{said}"
+            "{published}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_message_knows_when_it_was_taken() {
+async fn a_message_has_its_time_of_arrival() {
     let server = TestServer::start();
     let before = jiff::Timestamp::now();
-    let said = server.say("lobby", "hi").await;
-    let text = said["created_at"].as_str().unwrap();
+    let published = server.publish("lobby", "hi").await;
+    let text = published["created_at"].as_str().unwrap();
     assert!(
         text.len() == "2026-01-02T03:04:05.678Z".len() && text.ends_with('Z'),
         "{text}"
     );
     let at: jiff::Timestamp = text.parse().unwrap();
-    // It has milliseconds, so up to one is cut off.
+    // It is in milliseconds, so up to one is cut off.
     let earliest = before.as_millisecond();
     assert!(
         (earliest..=jiff::Timestamp::now().as_millisecond()).contains(&at.as_millisecond()),
@@ -126,7 +130,7 @@ async fn a_message_knows_when_it_was_taken() {
 
 // 33, 34, 35, 36
 #[tokio::test]
-async fn a_text_reaches_a_reader_as_it_was_said() {
+async fn a_text_is_delivered_unchanged() {
     let server = TestServer::start();
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
@@ -163,13 +167,13 @@ async fn a_text_reaches_a_reader_as_it_was_said() {
         &family,
         &zalgo,
     ] {
-        let said = server.say("lobby", text).await;
-        assert_eq!(said["message"], text);
+        let published = server.publish("lobby", text).await;
+        assert_eq!(published["message"], text);
         let update = reader.expect("update").await;
-        assert_eq!(update.data, said);
+        assert_eq!(update.data, published);
         assert_eq!(
             update.id,
-            said["id"].as_str().unwrap(),
+            published["id"].as_str().unwrap(),
             "no text forges a field"
         );
     }
@@ -185,9 +189,9 @@ async fn line_ends_become_line_feeds_and_white_space_at_the_end_goes() {
         ("a\r\n\r\nevent: x\r\ndata: y", "a\n\nevent: x\ndata: y"),
         ("a\n\r\n \t\u{3000}", "a"),
     ] {
-        let said = server.say("lobby", sent).await;
-        assert_eq!(said["message"], text);
-        witness.heard(&said).await;
+        let published = server.publish("lobby", sent).await;
+        assert_eq!(published["message"], text);
+        witness.received(&published).await;
     }
 }
 
@@ -200,7 +204,7 @@ async fn a_message_that_is_sent_again_is_published_once() {
         (first.status, first.json()["client_id"].as_str()),
         (201, Some("c1"))
     );
-    witness.heard(&first.json()).await;
+    witness.received(&first.json()).await;
     let again = server.post("lobby", &with_id("first\r\n", "c1")).await;
     assert_eq!((again.status, &again.body), (200, &first.body));
     assert_eq!(again.header("content-type"), Some("application/json"));
@@ -209,12 +213,12 @@ async fn a_message_that_is_sent_again_is_published_once() {
         .request("POST", "/rooms/lobby/messages", &[FORM], form)
         .await;
     assert_eq!((again.status, &again.body), (200, &first.body));
-    // A wrong one is wrong all the same.
+    // An invalid retry is still invalid.
     server
         .post("lobby", &with_id(" ", "c1"))
         .await
         .assert_problem(400, "invalid_message");
-    // Only the very same id is the same, and only in the same room.
+    // Only the same id in the same room is a retry.
     for (room, client_id) in [("lobby", "C1"), ("lobby", "c1_"), ("other", "c1")] {
         let other = server.post(room, &with_id("x", client_id)).await;
         assert_eq!(other.status, 201, "{room} {client_id}");
@@ -225,12 +229,12 @@ async fn a_message_that_is_sent_again_is_published_once() {
 }
 
 #[tokio::test]
-async fn another_request_under_a_client_id_is_refused_and_swallows_nothing() {
+async fn a_reused_client_id_is_refused_and_loses_no_message() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let first = server.post("lobby", &with_id("first", "1")).await;
     assert_eq!(first.status, 201);
-    witness.heard(&first.json()).await;
+    witness.received(&first.json()).await;
     for other in [
         json!({"name": "Alice", "message": "another", "client_id": "1"}),
         json!({"name": "Bob", "message": "first", "client_id": "1"}),
@@ -258,8 +262,8 @@ async fn only_the_sender_gets_the_client_id() {
     live.expect("hello").await;
     let answer = server.post("lobby", &with_id("hi", "my-id")).await;
     assert_eq!(answer.json()["client_id"], "my-id");
-    let said = as_shown(&answer.json());
-    assert_eq!(live.expect("update").await.data, said);
+    let published = as_shown(&answer.json());
+    assert_eq!(live.expect("update").await.data, published);
     for path in [
         "/rooms/lobby/events?backlog=1",
         "/events?room=lobby&backlog=all",
@@ -267,17 +271,17 @@ async fn only_the_sender_gets_the_client_id() {
     ] {
         let mut reader = server.events(path).await;
         reader.expect("hello").await;
-        assert_eq!(reader.expect("update").await.data, said, "{path}");
+        assert_eq!(reader.expect("update").await.data, published, "{path}");
     }
     let page = server.get("/rooms/lobby/messages").await;
-    assert_eq!(page.json()["messages"], json!([said]));
-    // A repeated request is answered to its sender, too.
+    assert_eq!(page.json()["messages"], json!([published]));
+    // A repeated request is answered with it as well.
     let again = server.post("lobby", &with_id("hi", "my-id")).await;
     assert_eq!((again.status, again.body), (200, answer.body));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_message_sent_sixteen_times_at_once_is_said_once() {
+async fn a_message_sent_sixteen_times_at_once_is_published_once() {
     let server = Arc::new(TestServer::start());
     for round in 0..10 {
         let client_id = format!("round-{round}");
@@ -291,30 +295,30 @@ async fn a_message_sent_sixteen_times_at_once_is_said_once() {
         for task in tasks {
             answers.push(task.await.unwrap());
         }
-        let said = answers.iter().filter(|answer| answer.status == 201).count();
+        let published = answers.iter().filter(|answer| answer.status == 201).count();
         let repeated = answers.iter().filter(|answer| answer.status == 200).count();
-        assert_eq!((said, repeated), (1, 15));
+        assert_eq!((published, repeated), (1, 15));
         assert!(answers.iter().all(|answer| answer.body == answers[0].body));
         assert_eq!(answers[0].json()["number"], round + 1);
     }
 }
 
 #[tokio::test]
-async fn a_message_that_history_lost_can_be_said_again() {
+async fn a_message_that_left_history_can_be_published_again() {
     let server = TestServer::start_with(|config| config.history = 1);
     let first = server.post("lobby", &with_id("one", "c1")).await;
     assert_eq!(
         server.post("lobby", &with_id("one", "c1")).await.status,
         200
     );
-    server.say("lobby", "two").await;
+    server.publish("lobby", "two").await;
     let again = server.post("lobby", &with_id("one", "c1")).await;
     assert_eq!((first.status, again.status), (201, 201));
     assert_eq!(again.json()["number"], 3);
 }
 
 #[tokio::test]
-async fn the_demo_s_way_to_send_says_it_in_the_default_room() {
+async fn send_php_publishes_in_the_default_room() {
     let server = TestServer::start_with(|config| config.default_room = "hall".to_owned());
     let mut witness = Witness::of(&server, "hall").await;
     let query = "/send.php?name=Alice&message=This_is+%C3%A9";
@@ -350,18 +354,18 @@ async fn the_demo_s_way_to_send_says_it_in_the_default_room() {
         );
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let page = server.get("/rooms/hall/messages?limit=1").await.json();
-        let said = &page["messages"][0];
+        let published = &page["messages"][0];
         assert_eq!(
-            (said["name"].as_str(), said["message"].as_str()),
+            (published["name"].as_str(), published["message"].as_str()),
             (Some("Alice"), Some("This_is \u{e9}"))
         );
-        witness.heard(said).await;
+        witness.received(published).await;
     }
 }
 
-// 2: GET says something here, since the original did; HEAD does not.
+// 2: GET publishes here, as in the original demo; HEAD does not.
 #[tokio::test]
-async fn the_demo_s_way_to_send_tells_what_is_wrong_in_the_body() {
+async fn send_php_reports_errors_in_its_body() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let long = format!("/send.php?name=Alice&message={}", "x".repeat(4097));
@@ -413,23 +417,23 @@ async fn the_demo_s_way_to_send_tells_what_is_wrong_in_the_body() {
 }
 
 #[tokio::test]
-async fn the_demo_s_stream_is_all_that_was_said_and_then_what_is_said() {
+async fn sse_php_replays_all_history_and_goes_live() {
     let server = TestServer::start_with(|config| config.default_room = "hall".to_owned());
-    let mut said = Vec::new();
+    let mut published = Vec::new();
     for number in 1..=600 {
-        said.push(server.say("hall", &number.to_string()).await);
+        published.push(server.publish("hall", &number.to_string()).await);
     }
-    server.say("other", "elsewhere").await;
+    server.publish("other", "elsewhere").await;
     let mut reader = server.events("/sse.php").await;
     let hello = reader.expect("hello").await;
     assert_eq!(hello.data["rooms"][0]["room"], "hall");
-    for message in &said {
+    for message in &published {
         assert_eq!(&reader.expect("update").await.data, message);
     }
-    let live = server.say("hall", "live").await;
+    let live = server.publish("hall", "live").await;
     assert_eq!(reader.expect("update").await.data, live);
-    // A reader that comes back gets only what it missed.
-    let cursor = said[598]["id"].as_str().unwrap();
+    // A reader that resumes gets only what it missed.
+    let cursor = published[598]["id"].as_str().unwrap();
     let mut returning = server
         .events_with("/sse.php", &[("last-event-id", cursor)])
         .await;

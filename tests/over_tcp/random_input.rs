@@ -1,5 +1,5 @@
-//! Any bytes at all, and requests with anything in the wrong place: answered
-//! or closed, never for ever, never as an error of the server.
+//! Random bytes, and requests with random changes: answered or closed, never
+//! hanging, never a server error.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ const PIECES: [&str; 18] = [
     "HTTP/1.0",
 ];
 
-/// What is sent, readable when a test fails.
+/// The input, readable when a test fails.
 #[derive(Clone)]
 struct Input(Vec<u8>);
 
@@ -105,10 +105,9 @@ fn changed_request() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What comes until the server closes, or until it has begun a stream. One that
-/// has more bytes behind its request may go on although the client closed its
-/// half: hyper looks for the end behind the bytes only once it reads them. It
-/// ends when a ping finds the client gone.
+/// All bytes until the server closes or begins a stream. A stream with more bytes
+/// after its request may go on although the client closed its half: hyper sees
+/// the end only once it has read those bytes. The next ping ends it.
 async fn answers(stream: &mut TcpStream) -> Vec<u8> {
     const STREAM: &[u8] = b"\r\ncontent-type: text/event-stream\r\n";
     let mut bytes = Vec::new();
@@ -121,8 +120,8 @@ async fn answers(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// Sends what `inputs` makes, each on a connection of its own, and then
-/// nothing more: the server has to answer or to close.
+/// Sends each of the inputs on a connection of its own, and closes the half: the
+/// server has to answer or to close.
 fn play(cases: u32, inputs: impl Strategy<Value = Vec<u8>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -151,7 +150,7 @@ fn play(cases: u32, inputs: impl Strategy<Value = Vec<u8>>) {
     }
     runtime.block_on(async {
         until_readers(&server, 0).await;
-        server.say("lobby", "still here").await;
+        server.publish("lobby", "still here").await;
     });
 }
 

@@ -1,6 +1,5 @@
-//! HTTP/1.1 and HTTP/1.0 as they stand on the wire: pipelining, keep-alive,
-//! HEAD, OPTIONS, and the head of a stream. The numbers are cases
-//! of the list of bad inputs.
+//! HTTP/1.1 and HTTP/1.0 on the wire: pipelining, keep-alive, HEAD, OPTIONS, and
+//! the head of a stream. The numbers are cases of tests/cases.md.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::connection::Connection;
 use super::support::{EventReader, Response, TestServer};
 use super::witness::{assert_nosniff, statuses, until_readers};
 
-/// Every route that GET has, with a query where it needs one.
+/// Every route with GET, with a query where it needs one.
 const GET_ROUTES: [&str; 12] = [
     "/",
     "/r/lobby",
@@ -41,8 +40,7 @@ fn server() -> TestServer {
     TestServer::start_with(|config| config.list_rooms = true)
 }
 
-/// The fields of an answer without those that say how its body is framed, or
-/// when it was made.
+/// The fields of an answer, except for framing and Date.
 fn fields(answer: &Response) -> Vec<(String, String)> {
     let mut fields = answer.headers.clone();
     fields.retain(|(name, _)| {
@@ -59,22 +57,21 @@ async fn a_request_behind_a_stream_waits_for_its_end_and_leaves_nothing_behind()
     let request = format!("{}{}", ask("GET", "/rooms/lobby/events"), post("behind"));
     let mut reader = EventReader::open(server.connect().await, request.as_bytes()).await;
     reader.expect("hello").await;
-    let said = server.say("lobby", "before").await;
+    let published = server.publish("lobby", "before").await;
     assert_eq!(
         reader.find("update").await.data,
-        said,
-        "the first that is said here"
+        published,
+        "the first message here"
     );
     reader.expect("ping").await;
     until_readers(&server, 1).await;
-    // hyper sees no hang-up behind bytes that wait to be read, so it is the
-    // next ping that finds it.
+    // hyper sees no hang-up behind unread bytes, so the next ping finds it.
     drop(reader);
     until_readers(&server, 0).await;
     let page = server.get("/rooms/lobby/messages").await.json();
     assert_eq!(
         page["messages"],
-        serde_json::json!([said]),
+        serde_json::json!([published]),
         "the second request was never served"
     );
 }
@@ -122,7 +119,7 @@ async fn a_connection_serves_request_after_request() {
     for number in 1..=100 {
         connection.send(post("hi")).await;
         assert_eq!(connection.answer().await.json()["number"], number);
-        // A refusal whose body was read is no reason to part.
+        // A refusal whose body was read does not end the connection.
         connection.send(post(" ")).await;
         connection
             .answer()
@@ -154,9 +151,9 @@ async fn http_1_0_ends_with_its_answer() {
         "one answer and no more"
     );
     let post = post("hi").replace("HTTP/1.1", "HTTP/1.0");
-    let said = Response::parse(&server.raw(post.as_bytes()).await);
+    let published = Response::parse(&server.raw(post.as_bytes()).await);
     assert_eq!(
-        (said.status, said.json()["message"].as_str()),
+        (published.status, published.json()["message"].as_str()),
         (201, Some("hi"))
     );
 }
@@ -177,8 +174,8 @@ async fn an_http_1_0_stream_flows_and_ends_with_the_connection() {
         assert_eq!(reader.head.header("connection"), Some("close"));
         reader.expect("hello").await;
         for text in ["now", "and then"] {
-            let said = server.say("lobby", text).await;
-            while reader.expect("update").await.data != said {}
+            let published = server.publish("lobby", text).await;
+            while reader.expect("update").await.data != published {}
         }
     }
     let mut reader = EventReader::open(
@@ -196,12 +193,12 @@ async fn an_http_1_0_stream_flows_and_ends_with_the_connection() {
 #[tokio::test]
 async fn head_is_get_without_the_body_and_the_connection_goes_on() {
     let server = server();
-    server.say("lobby", "hi").await;
+    server.publish("lobby", "hi").await;
     for (index, path) in GET_ROUTES.into_iter().enumerate() {
         let mut connection = Connection::to(&server).await;
         connection.send(ask("HEAD", path)).await;
         let head = connection.answer_to_head().await;
-        // Whatever came behind the head would be taken for this answer.
+        // Bytes after the head would be read as this answer.
         connection.send(ask("GET", "/healthz")).await;
         let next = connection.answer().await;
         assert_eq!((next.status, &*next.text()), (200, "ok"), "{path}");
@@ -211,7 +208,7 @@ async fn head_is_get_without_the_body_and_the_connection_goes_on() {
         };
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(fields(&head), fields(&get), "{path}");
-        // What `send.php` would answer depends on what it would say.
+        // The answer of `send.php` depends on what it publishes.
         if let Some(length) = head.header("content-length")
             && path != "/send.php"
         {
@@ -222,7 +219,7 @@ async fn head_is_get_without_the_body_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn head_enters_no_room_and_says_nothing() {
+async fn head_joins_no_room_and_publishes_nothing() {
     let server = server();
     for path in [
         "/rooms/lobby/events?name=Alice",
@@ -242,7 +239,7 @@ async fn head_enters_no_room_and_says_nothing() {
 
 // 5
 #[tokio::test]
-async fn options_tells_what_is_allowed_and_allows_no_other_site() {
+async fn options_lists_the_methods_and_allows_no_other_origin() {
     let server = server();
     let mut connection = Connection::to(&server).await;
     for path in GET_ROUTES.into_iter().chain([
@@ -292,7 +289,7 @@ async fn options_tells_what_is_allowed_and_allows_no_other_site() {
 }
 
 #[tokio::test]
-async fn the_head_of_a_stream_is_what_the_protocol_says() {
+async fn the_head_of_a_stream_is_as_in_the_protocol() {
     let server = server();
     for path in &GET_ROUTES[STREAMS] {
         let reader = server.events(path).await;
@@ -319,7 +316,7 @@ async fn the_head_of_a_stream_is_what_the_protocol_says() {
 }
 
 #[tokio::test]
-async fn every_answer_keeps_browsers_from_guessing() {
+async fn every_answer_forbids_content_sniffing() {
     let server = server();
     for path in GET_ROUTES.into_iter().chain([
         "/nope",

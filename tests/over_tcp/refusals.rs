@@ -1,6 +1,5 @@
-//! The protocol: every refusal has its status and its code, says what
-//! would be right, and changes nothing. The numbers are cases of the list of
-//! bad inputs.
+//! Every refusal has its status and code, a detail that says what would be right,
+//! and no effect. The numbers are cases of tests/cases.md.
 
 use super::connection::Connection;
 use super::refused::assert_refused;
@@ -131,7 +130,7 @@ async fn each_code_comes_with_its_status_and_without_effect() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
+async fn a_wrong_method_gets_405_with_allow() {
     let server = TestServer::start_with(|config| config.list_rooms = true);
     let mut witness = Witness::of(&server, "lobby").await;
     let (read, write) = ("GET, HEAD, OPTIONS", "GET, HEAD, POST, OPTIONS");
@@ -164,7 +163,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn there_are_no_more_rooms_than_there_may_be() {
+async fn rooms_are_limited_in_number() {
     let server = TestServer::start_with(|config| {
         config.max_rooms = 1;
         config.list_rooms = true;
@@ -184,20 +183,20 @@ async fn there_are_no_more_rooms_than_there_may_be() {
         assert_eq!(rooms["rooms"].as_array().unwrap().len(), 1, "{rooms}");
         assert_eq!(rooms["rooms"][0]["members"], 0, "nobody entered: {rooms}");
     }
-    // HEAD is refused where GET is, and takes no place where GET is not.
+    // HEAD is refused where GET is, and makes no room.
     let refused = server
         .request("HEAD", "/rooms/second/events", &[], "")
         .await;
     assert_eq!(refused.status, 503);
     let answered = server.request("HEAD", "/rooms/lobby/events", &[], "").await;
     assert_eq!(answered.status, 200);
-    // To ask what is in a room is not to use it.
+    // Reading a room's history does not make the room.
     assert_eq!(server.get("/rooms/second/messages").await.status, 200);
     assert_eq!(server.get("/rooms/second/members").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_default_room_has_a_place_whoever_has_made_all_others() {
+async fn one_slot_is_reserved_for_the_default_room() {
     let server = TestServer::start_with(|config| config.max_rooms = 3);
     for (room, status) in [("a", 201), ("b", 201), ("c", 503)] {
         let path = format!("/rooms/{room}/messages");
@@ -206,20 +205,20 @@ async fn the_default_room_has_a_place_whoever_has_made_all_others() {
     }
     let response = server.get("/events?room=lobby&room=c").await;
     assert_refused(&response, 503, "too_many_rooms");
-    server.say("lobby", "here").await;
-    // It has taken its own place, not another one's.
+    server.publish("lobby", "here").await;
+    // It has used its own slot.
     let response = server
         .request("POST", "/rooms/c/messages", JSON, GOOD)
         .await;
     assert_refused(&response, 503, "too_many_rooms");
-    server.say("a", "still here").await;
+    server.publish("a", "still here").await;
 }
 
 #[tokio::test]
-async fn a_server_that_drains_refuses_what_is_new_and_lives_until_the_end() {
+async fn a_draining_server_refuses_new_requests_and_stays_healthy() {
     let server = TestServer::start();
-    server.say("lobby", "before").await;
-    // Heads that are on their way when the shutdown begins.
+    server.publish("lobby", "before").await;
+    // Heads that are in flight when the drain begins.
     let mut halves = Vec::new();
     for (start, rest) in [
         (
@@ -248,12 +247,12 @@ async fn a_server_that_drains_refuses_what_is_new_and_lives_until_the_end() {
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /rooms/lobby/ev")
         .await
         .unwrap();
-    // Connections that came later are served: so these were looked at before.
+    // Connections that came later are served: so these were accepted before.
     alive(&server).await;
     alive(&server).await;
     server.begin_stop();
 
-    // All at once: who has not asked yet has half a second.
+    // All at once: idle connections have half a second.
     let mut asked = Vec::new();
     for (mut connection, rest) in halves {
         connection.send(rest).await;
@@ -276,7 +275,7 @@ async fn a_server_that_drains_refuses_what_is_new_and_lives_until_the_end() {
     assert_eq!(
         history.json()["messages"].as_array().unwrap().len(),
         1,
-        "nothing was said"
+        "nothing was published"
     );
 
     reader.expect("hello").await;
@@ -287,9 +286,9 @@ async fn a_server_that_drains_refuses_what_is_new_and_lives_until_the_end() {
 }
 
 #[tokio::test]
-async fn the_list_of_rooms_is_not_there_unless_it_is_wanted() {
+async fn the_list_of_rooms_is_off_by_default() {
     let silent = TestServer::start();
-    silent.say("secret", "hi").await;
+    silent.publish("secret", "hi").await;
     assert_refused(&silent.get("/rooms").await, 404, "not_found");
 
     let server = TestServer::start_with(|config| config.list_rooms = true);
@@ -297,7 +296,7 @@ async fn the_list_of_rooms_is_not_there_unless_it_is_wanted() {
         server.get("/rooms").await.json(),
         serde_json::json!({"rooms": []})
     );
-    let said = server.say("b", "hi").await;
+    let published = server.publish("b", "hi").await;
     let mut reader = server.events("/rooms/a/events?name=Bob").await;
     reader.expect("hello").await;
     let response = server.get("/rooms").await;
@@ -306,7 +305,7 @@ async fn the_list_of_rooms_is_not_there_unless_it_is_wanted() {
         response.json(),
         serde_json::json!({"rooms": [
             {"room": "a", "members": 1, "messages": 0, "newest": null},
-            {"room": "b", "members": 0, "messages": 1, "newest": said["id"]},
+            {"room": "b", "members": 0, "messages": 1, "newest": published["id"]},
         ]})
     );
 }
@@ -315,7 +314,7 @@ async fn the_list_of_rooms_is_not_there_unless_it_is_wanted() {
 async fn the_list_of_rooms_comes_in_pages() {
     let server = TestServer::start_with(|config| config.list_rooms = true);
     for room in ["c", "a", "%C3%A9", "b"] {
-        server.say(room, "hi").await;
+        server.publish(room, "hi").await;
     }
     for (query, expected) in [
         ("", serde_json::json!([["a", "b", "c", "\u{e9}"], null])),
@@ -367,7 +366,7 @@ async fn the_demo_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_put_what_was_sent_into_a_header() {
+async fn a_refusal_puts_no_client_input_into_a_header() {
     let server = TestServer::start();
     for path in [
         "/zebra%0d%0azebra:%20zebra",
@@ -378,8 +377,8 @@ async fn a_refusal_does_not_put_what_was_sent_into_a_header() {
     ] {
         let response = server.request("GET", path, &[("zebra", "zebra")], "").await;
         assert!(matches!(response.status, 400 | 404), "{path}: {response:?}");
-        let told =
+        let echoes =
             |(name, value): &(String, String)| name.contains("zebra") || value.contains("zebra");
-        assert!(!response.headers.iter().any(told), "{path}: {response:?}");
+        assert!(!response.headers.iter().any(echoes), "{path}: {response:?}");
     }
 }

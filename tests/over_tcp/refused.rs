@@ -1,4 +1,4 @@
-//! What every refusal has in common.
+//! The assertions for every refusal.
 
 use super::support::Response;
 use super::witness::assert_nosniff;

@@ -1,15 +1,15 @@
-//! The protocol: where a stream goes on.
+//! Where a stream resumes.
 
 use serde_json::{Value, json};
 
 use super::support::{Event, EventReader, Http, TestServer};
 
-/// Says 1 to `count` in a room; returns the ids.
-async fn say(server: &TestServer, room: &str, count: usize) -> Vec<String> {
+/// Publishes 1 to `count` in a room; returns the ids.
+async fn publish(server: &TestServer, room: &str, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 1..=count {
-        let said = server.say(room, &number.to_string()).await;
-        ids.push(said["id"].as_str().unwrap().to_owned());
+        let published = server.publish(room, &number.to_string()).await;
+        ids.push(published["id"].as_str().unwrap().to_owned());
     }
     ids
 }
@@ -29,9 +29,9 @@ fn gap(event: &Event) -> (&str, &Value, &Value) {
     )
 }
 
-async fn a_new_reader_gets_what_is_said_from_now_on(http: Http) {
+async fn a_new_reader_gets_live_messages_only(http: Http) {
     let server = http.start();
-    let ids = say(&server, "lobby", 2).await;
+    let ids = publish(&server, "lobby", 2).await;
     let mut reader = server.events("/rooms/lobby/events").await;
     let hello = reader.expect("hello").await;
     assert_eq!(
@@ -41,17 +41,20 @@ async fn a_new_reader_gets_what_is_said_from_now_on(http: Http) {
     let room =
         json!({"room": "lobby", "members": 0, "oldest": ids[0], "newest": ids[1], "next": 3});
     assert_eq!(hello.data["rooms"], json!([room]));
-    let said = server.say("lobby", "after").await;
+    let published = server.publish("lobby", "after").await;
     let update = reader.expect("update").await;
     assert_eq!(
         (update.data, update.id),
-        (said.clone(), said["id"].as_str().unwrap().to_owned())
+        (
+            published.clone(),
+            published["id"].as_str().unwrap().to_owned()
+        )
     );
 }
 
 async fn a_new_reader_gets_the_backlog_it_asks_for(http: Http) {
     let server = http.start_with(|config| config.history = 3);
-    say(&server, "lobby", 5).await;
+    publish(&server, "lobby", 5).await;
     for (backlog, expected) in [
         ("0", &[][..]),
         ("2", &["4", "5"]),
@@ -70,7 +73,7 @@ async fn a_new_reader_gets_the_backlog_it_asks_for(http: Http) {
 
 async fn a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog(http: Http) {
     let server = http.start();
-    say(&server, "lobby", 5).await;
+    publish(&server, "lobby", 5).await;
     let hello = server
         .events("/rooms/lobby/events?backlog=2")
         .await
@@ -82,22 +85,22 @@ async fn a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog(http: Ht
 
 async fn a_returning_reader_gets_exactly_what_it_missed(http: Http) {
     let server = http.start();
-    let ids = say(&server, "lobby", 5).await;
+    let ids = publish(&server, "lobby", 5).await;
     let mut reader = resume(&server, &ids[2]).await;
     assert_eq!(reader.expect("hello").await.id, ids[2]);
     for text in ["4", "5"] {
         assert_eq!(reader.expect("update").await.data["message"], text);
     }
-    server.say("lobby", "6").await;
+    server.publish("lobby", "6").await;
     assert_eq!(reader.expect("update").await.data["message"], "6");
 }
 
 async fn a_reader_that_missed_nothing_gets_nothing(http: Http) {
     let server = http.start();
-    let ids = say(&server, "lobby", 5).await;
+    let ids = publish(&server, "lobby", 5).await;
     let mut reader = resume(&server, &ids[4]).await;
     reader.expect("hello").await;
-    server.say("lobby", "6").await;
+    server.publish("lobby", "6").await;
     assert_eq!(reader.expect("update").await.data["message"], "6");
 }
 
@@ -109,7 +112,7 @@ async fn a_cursor_from_before_the_first_message_gets_everything(http: Http) {
         .expect("hello")
         .await;
     assert!(hello.id.ends_with("-0"), "{hello:?}");
-    say(&server, "lobby", 3).await;
+    publish(&server, "lobby", 3).await;
     let mut reader = resume(&server, &hello.id).await;
     reader.expect("hello").await;
     assert_eq!(reader.expect("update").await.data["number"], 1);
@@ -117,7 +120,7 @@ async fn a_cursor_from_before_the_first_message_gets_everything(http: Http) {
 
 async fn a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is(http: Http) {
     let server = http.start_with(|config| config.history = 2);
-    let ids = say(&server, "lobby", 6).await;
+    let ids = publish(&server, "lobby", 6).await;
     let mut reader = resume(&server, &ids[0]).await;
     assert_eq!(
         reader.expect("hello").await.id,
@@ -131,23 +134,23 @@ async fn a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is(http:
     assert_eq!(reader.expect("update").await.data["number"], 5);
     assert_eq!(reader.expect("update").await.data["number"], 6);
 
-    let mut told = resume(&server, &event.id).await;
-    told.expect("hello").await;
+    let mut again = resume(&server, &event.id).await;
+    again.expect("hello").await;
     assert_eq!(
-        told.expect("update").await.data["number"],
+        again.expect("update").await.data["number"],
         5,
-        "a gap is told once"
+        "a gap is announced once"
     );
 }
 
-async fn a_reader_of_another_life_of_the_server_is_told_of_the_restart(http: Http) {
+async fn a_reader_from_another_epoch_gets_a_gap_with_restart(http: Http) {
     let server = http.start();
-    say(&server, "lobby", 2).await;
+    publish(&server, "lobby", 2).await;
     let mut reader = resume(&server, "another1-7").await;
     assert_eq!(
         reader.expect("hello").await.id,
         "another1-7",
-        "until the gap is told"
+        "until the gap is announced"
     );
     let event = reader.next().await;
     assert_eq!(gap(&event), ("restart", &Value::Null, &json!(1)));
@@ -158,7 +161,7 @@ async fn a_reader_of_another_life_of_the_server_is_told_of_the_restart(http: Htt
     assert_eq!(reader.messages(2).await, ["1", "2"]);
 }
 
-async fn a_restart_is_told_even_in_a_room_where_nothing_was_said_since(http: Http) {
+async fn a_restart_is_announced_even_in_a_room_without_messages(http: Http) {
     let server = http.start();
     let mut reader = resume(&server, "another1-7").await;
     reader.expect("hello").await;
@@ -166,13 +169,13 @@ async fn a_restart_is_told_even_in_a_room_where_nothing_was_said_since(http: Htt
         gap(&reader.next().await),
         ("restart", &Value::Null, &json!(1))
     );
-    server.say("lobby", "first").await;
+    server.publish("lobby", "first").await;
     assert_eq!(reader.expect("update").await.data["number"], 1);
 }
 
-async fn a_cursor_that_can_t_be_is_unknown(http: Http) {
+async fn an_impossible_cursor_is_unknown(http: Http) {
     let server = http.start();
-    let ids = say(&server, "lobby", 2).await;
+    let ids = publish(&server, "lobby", 2).await;
     let beyond = ids[1].replace("-2", "-3");
     for cursor in ["garbage", &beyond] {
         let mut reader = resume(&server, cursor).await;
@@ -182,7 +185,7 @@ async fn a_cursor_that_can_t_be_is_unknown(http: Http) {
             ("unknown", &Value::Null, &json!(1))
         );
         assert_eq!(reader.messages(2).await, ["1", "2"]);
-        // Cut off before the gap, it is told again.
+        // If the stream is cut before the gap, the gap comes again.
         let mut again = resume(&server, &hello.id).await;
         again.expect("hello").await;
         assert_eq!(gap(&again.next().await).0, "unknown");
@@ -193,7 +196,7 @@ async fn one_cursor_resumes_many_rooms_in_id_order(http: Http) {
     let server = http.start();
     let mut texts = Vec::new();
     for (index, room) in ["a", "b", "c", "a", "b", "a"].into_iter().enumerate() {
-        server.say(room, &index.to_string()).await;
+        server.publish(room, &index.to_string()).await;
         texts.push(index.to_string());
     }
     let mut reader = server
@@ -222,12 +225,12 @@ async fn one_cursor_resumes_many_rooms_in_id_order(http: Http) {
     assert_eq!(again.messages(3).await, texts[3..]);
 }
 
-async fn every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two(http: Http) {
+async fn every_room_of_an_unknown_cursor_gets_its_gap(http: Http) {
     let server = http.start();
-    server.say("a", "1").await;
-    server.say("b", "2").await;
+    server.publish("a", "1").await;
+    server.publish("b", "2").await;
     let mut cursor = "another1-7".to_owned();
-    // Cut off after each event of the start in turn: all gaps come first.
+    // Cut after each of the first events in turn: all gaps come first.
     for cut in 1..=3 {
         let mut reader = server
             .events_with("/events?room=a&room=b", &[("Last-Event-ID", &cursor)])
@@ -253,9 +256,9 @@ async fn every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two(http
     assert_eq!(reader.expect("update").await.data["message"], "2");
 }
 
-async fn a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double(http: Http) {
+async fn a_stream_cut_at_any_byte_resumes_without_loss_or_duplicate(http: Http) {
     let server = http.start_with(|config| config.history = 3);
-    say(&server, "lobby", 8).await;
+    publish(&server, "lobby", 8).await;
     let whole = {
         let mut reader = server
             .events("/rooms/lobby/events?last_event_id=another1-7")
@@ -265,12 +268,12 @@ async fn a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double(http: Http)
     };
     for cut in 0..=whole.len() {
         let mut decoder = sse_chat::sse::Decoder::default();
-        let (mut numbers, mut told) = (Vec::new(), false);
+        let (mut numbers, mut has_gap) = (Vec::new(), false);
         decoder
             .feed(&whole[..cut], |item| {
                 if let sse_chat::sse::Item::Event(event) = item {
                     let data: Value = serde_json::from_str(&event.data).unwrap();
-                    told |= event.event == "gap";
+                    has_gap |= event.event == "gap";
                     numbers.extend(data["number"].as_u64());
                 }
             })
@@ -282,26 +285,26 @@ async fn a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double(http: Http)
         let mut reader = resume(&server, &cursor).await;
         while numbers.len() < 3 {
             let event = reader.next().await;
-            told |= event.event == "gap";
+            has_gap |= event.event == "gap";
             numbers.extend(event.data["number"].as_u64());
         }
         assert_eq!(numbers, [6, 7, 8], "cut at byte {cut}");
-        assert!(told, "the gap was not told when cut at byte {cut}");
+        assert!(has_gap, "the gap was not announced when cut at byte {cut}");
     }
 }
 
 over_both! {
-    a_new_reader_gets_what_is_said_from_now_on
+    a_new_reader_gets_live_messages_only
     a_new_reader_gets_the_backlog_it_asks_for
     a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog
     a_returning_reader_gets_exactly_what_it_missed
     a_reader_that_missed_nothing_gets_nothing
     a_cursor_from_before_the_first_message_gets_everything
     a_reader_away_for_longer_than_history_gets_a_gap_and_all_there_is
-    a_reader_of_another_life_of_the_server_is_told_of_the_restart
-    a_restart_is_told_even_in_a_room_where_nothing_was_said_since
-    a_cursor_that_can_t_be_is_unknown
+    a_reader_from_another_epoch_gets_a_gap_with_restart
+    a_restart_is_announced_even_in_a_room_without_messages
+    an_impossible_cursor_is_unknown
     one_cursor_resumes_many_rooms_in_id_order
-    every_room_of_a_stranger_gets_its_gap_and_none_is_lost_between_two
-    a_stream_cut_at_any_byte_goes_on_without_a_loss_or_a_double
+    every_room_of_an_unknown_cursor_gets_its_gap
+    a_stream_cut_at_any_byte_resumes_without_loss_or_duplicate
 }

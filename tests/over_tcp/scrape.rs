@@ -1,4 +1,4 @@
-//! A server that is scraped, and what a scrape says.
+//! A server with metrics, and its series.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub(crate) async fn ask(server: &TestServer, request: &str) -> Response {
     ask_by(server, request, "localhost").await
 }
 
-/// The same by another name of the host.
+/// The same with another Host.
 pub(crate) async fn ask_by(server: &TestServer, request: &str, host: &str) -> Response {
     let mut stream = within(TcpStream::connect(server.metrics_address()))
         .await
@@ -31,7 +31,7 @@ pub(crate) async fn ask_by(server: &TestServer, request: &str, host: &str) -> Re
     Response::parse(&read_to_close(&mut stream).await)
 }
 
-/// The series of a scrape, each under its name with its labels.
+/// The series of a scrape, each by name and labels.
 pub(crate) struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {
@@ -39,7 +39,7 @@ impl Scrape {
         Self::parse(&ask(server, "GET /metrics").await.text())
     }
 
-    /// Scrapes until `holds`: what a worker wrote is counted after the write.
+    /// Scrapes until `holds`: a worker counts after its write.
     pub(crate) async fn when(server: &TestServer, holds: impl Fn(&Self) -> bool) -> Self {
         within(async {
             loop {
@@ -69,7 +69,7 @@ impl Scrape {
             .unwrap_or_else(|| panic!("no {name} in {:#?}", self.0))
     }
 
-    /// The names of all families, as docs and queries know them.
+    /// The names of all families, as docs and queries use them.
     pub(crate) fn names(&self) -> BTreeSet<&str> {
         let name = |series: &'_ str| series.split('{').next().unwrap().len();
         self.0

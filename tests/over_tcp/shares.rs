@@ -1,5 +1,5 @@
-//! What one address gets, and the blocks of IPv6 around it: requests at a rate,
-//! and places that are held for as long as what they are for.
+//! The shares of an address and of the IPv6 blocks around it: requests at a rate,
+//! and places that are held as long as their cause.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -31,16 +31,16 @@ async fn a_name_that_stays_after_its_stream_counts_for_its_address() {
     assert_busy(&more, "address");
     let mut other = server.events_with(others, &of("192.0.2.2")).await;
     other.expect("hello").await;
-    // Within the grace, and a tick of the server's, the places come back.
+    // The places come back within the grace and one tick of the server.
     within(async { while server.get("/rooms/a/members").await.json()["count"] != 0 {} }).await;
     let mut more = server.events_with(others, &of("192.0.2.1")).await;
     more.expect("hello").await;
 }
 
-/// Through a proxy a request is under way as long as the server waits for the
-/// rest of a body that it does not want.
+/// Through a proxy a request is in flight as long as the server discards the rest
+/// of its body.
 #[tokio::test]
-async fn a_body_that_is_passed_over_is_still_a_request_under_way() {
+async fn a_request_is_in_flight_while_its_body_is_discarded() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.max_connections_per_address = 1;
@@ -50,8 +50,8 @@ async fn a_body_that_is_passed_over_is_still_a_request_under_way() {
         "POST {MESSAGES} HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 192.0.2.1\r\n\
          content-type: text/html\r\ncontent-length: 10\r\n\r\n"
     );
-    // Three in a row are no chance meeting of two requests. The server waits for
-    // a second, and a busy machine may take longer to ask three times.
+    // Three times in a row are no coincidence of two requests. The server discards
+    // for a second, and a busy machine may take longer to ask three times.
     within(async {
         let mut in_a_row = 0;
         while in_a_row < 3 {
@@ -71,7 +71,7 @@ async fn a_body_that_is_passed_over_is_still_a_request_under_way() {
 }
 
 #[tokio::test]
-async fn rooms_that_are_left_at_once_keep_nobody_from_making_one() {
+async fn rooms_left_at_once_do_not_use_up_the_limit_of_rooms() {
     let server = TestServer::start_with(|config| config.max_rooms = 3);
     for round in 0..20 {
         let path = format!("/events?room=a{round}&room=b{round}");
@@ -84,7 +84,7 @@ async fn rooms_that_are_left_at_once_keep_nobody_from_making_one() {
 }
 
 #[tokio::test]
-async fn a_slash_56_has_a_multiple_of_what_an_address_has() {
+async fn a_slash_56_has_a_multiple_of_an_address_s_share() {
     let server = TestServer::start_with(|config| {
         behind_a_proxy(config);
         config.limits.max_streams_per_address = 1;
@@ -127,7 +127,7 @@ async fn an_address_sends_requests_about_rooms_at_a_rate() {
         let body = if method == "POST" { HI } else { "" };
         server.request(method, path, &of(address), body).await
     };
-    // A page of another site can't spend it.
+    // A page of another origin can't spend it.
     let mut foreign = of("192.0.2.1").to_vec();
     foreign.push(("sec-fetch-site", "cross-site"));
     for path in [MESSAGES, MEMBERS, "/rooms"] {
@@ -145,7 +145,7 @@ async fn an_address_sends_requests_about_rooms_at_a_rate() {
         assert!((3500..=3600).contains(&retry_after(&refused)));
         assert_eq!(ask("HEAD", path, "192.0.2.1").await.status, 429, "{path}");
     }
-    // The page, its files and probes do not count, nor does this machine.
+    // The page, its files, probes and this machine do not count.
     for path in ["/", "/r/lobby", "/assets/chat.css", "/healthz"] {
         assert_eq!(ask("GET", path, "192.0.2.1").await.status, 200, "{path}");
     }

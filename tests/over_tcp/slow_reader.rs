@@ -1,15 +1,15 @@
-//! One slow reader changes nothing for another, and loses nothing that history
-//! still holds.
+//! A slow reader does not affect others, and loses nothing that history still
+//! holds.
 
 use std::time::Duration;
 
 use super::support::{EventReader, Http, TestServer};
 
-/// No machine is so slow that a reader which only pauses is taken for gone. And
-/// more than the 24 days that a kernel can count.
+/// Longer than any pause of a slow machine, and than the 24 days that a kernel can
+/// count.
 const LONG: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Large, so that few of them fill a socket that nobody reads.
+/// Large, so that few messages fill an unread socket.
 fn large(number: usize) -> String {
     format!("{number} {}", "x".repeat(4000))
 }
@@ -25,10 +25,10 @@ async fn two_readers(server: &TestServer) -> (EventReader, EventReader) {
     readers
 }
 
-/// Says so many large messages that `reader` reads, and nobody else.
-async fn say_past(server: &TestServer, reader: &mut EventReader, count: usize) {
+/// Publishes `count` large messages, which only `reader` reads.
+async fn publish_past(server: &TestServer, reader: &mut EventReader, count: usize) {
     for number in 1..=count {
-        server.say("lobby", &large(number)).await;
+        server.publish("lobby", &large(number)).await;
         assert_eq!(
             reader.messages(1).await,
             [large(number)],
@@ -37,7 +37,7 @@ async fn say_past(server: &TestServer, reader: &mut EventReader, count: usize) {
     }
 }
 
-async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history(http: Http) {
+async fn a_reader_that_stops_reading_delays_no_other_and_catches_up_from_history(http: Http) {
     let server = http.start_with(|config| {
         config.history = 100_000;
         config.history_bytes = 1 << 30;
@@ -46,22 +46,22 @@ async fn a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
     });
     let (mut stopped, mut reader) = two_readers(&server).await;
     // More than the sockets hold, and far more than a pipe.
-    say_past(&server, &mut reader, 3000).await;
+    publish_past(&server, &mut reader, 3000).await;
     for number in 1..=3000 {
         let update = stopped.expect("update").await;
         assert_eq!(update.data["number"], number);
     }
-    server.say("lobby", "live again").await;
+    server.publish("lobby", "live again").await;
     assert_eq!(stopped.messages(1).await, ["live again"]);
 }
 
-async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost(http: Http) {
+async fn a_reader_slower_than_history_gets_a_gap_with_the_lost_count(http: Http) {
     let server = http.start_with(|config| {
         config.history = 10;
         config.limits.stall = LONG;
     });
     let (mut stopped, mut reader) = two_readers(&server).await;
-    say_past(&server, &mut reader, 3000).await;
+    publish_past(&server, &mut reader, 3000).await;
     let (mut next, mut gaps) = (1, 0);
     while next <= 3000 {
         let event = stopped.next().await;
@@ -81,26 +81,26 @@ async fn a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost(http
     assert!(gaps > 0, "the reader was not slow enough for this test");
 }
 
-// 52 and 54: what stops reading for good is not kept for good.
-async fn a_reader_that_takes_nothing_for_too_long_is_let_go(http: Http) {
+// 52 and 54: a reader that stops reading for good is closed.
+async fn a_reader_that_reads_nothing_for_too_long_is_closed(http: Http) {
     let server = http.start_with(|config| config.limits.stall = Duration::from_millis(500));
     let bob = "/events?room=lobby&room=quiet&name=Bob";
     let mut stopped = server.events(bob).await;
     stopped.expect("hello").await;
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
-    // Where nothing is said, so that it is told in time however long that takes.
+    // In a room without messages, so that the presence event arrives in time.
     let mut watcher = server.events("/rooms/quiet/events?presence=1").await;
     watcher.expect("hello").await;
-    say_past(&server, &mut reader, 3000).await;
-    // The kernel finds out by its own probes, and others are told.
+    publish_past(&server, &mut reader, 3000).await;
+    // The kernel detects it by its own probes, and others get presence.
     loop {
         let change = watcher.find("presence").await;
         if change.data["left"][0]["name"] == "Bob" {
             break;
         }
     }
-    server.say("lobby", "still here").await;
+    server.publish("lobby", "still here").await;
     assert_eq!(reader.messages(1).await, ["still here"]);
     assert_eq!(server.app().hub.readers(), 2);
     let stalled = &server.app().stalled;
@@ -113,7 +113,7 @@ async fn a_reader_of_one_byte_at_a_time_gets_everything(http: Http) {
     let server = http.start();
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
-    server.say("lobby", "slowly").await;
+    server.publish("lobby", "slowly").await;
     let mut stream = reader.into_stream();
     let mut text = Vec::new();
     while !text.ends_with(b"}\n\n") {
@@ -123,8 +123,8 @@ async fn a_reader_of_one_byte_at_a_time_gets_everything(http: Http) {
 }
 
 over_both! {
-    a_reader_that_stops_reading_holds_up_nobody_and_catches_up_from_history
-    a_reader_slower_than_history_gets_a_gap_that_says_how_much_it_lost
-    a_reader_that_takes_nothing_for_too_long_is_let_go
+    a_reader_that_stops_reading_delays_no_other_and_catches_up_from_history
+    a_reader_slower_than_history_gets_a_gap_with_the_lost_count
+    a_reader_that_reads_nothing_for_too_long_is_closed
     a_reader_of_one_byte_at_a_time_gets_everything
 }

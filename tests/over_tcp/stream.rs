@@ -1,5 +1,4 @@
-//! The protocol: what a stream is made of, to the byte, and what its
-//! other events do.
+//! The bytes of a stream, and its events beside messages.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ async fn events_are_the_bytes_of_the_protocol(http: Http) {
     });
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
-    let said = server.say("lobby", "hi").await;
+    let published = server.publish("lobby", "hi").await;
     let update = reader.find("update").await;
     reader.find("ping").await;
     let text = String::from_utf8(reader.text.clone()).unwrap();
@@ -21,7 +20,7 @@ async fn events_are_the_bytes_of_the_protocol(http: Http) {
         "retry: 2500\nevent: hello\nid: {epoch}-0\ndata: {{\"cursor\":\"{epoch}-0\",\"ping_ms\":1,\"rooms\":[{{\"room\":\"lobby\",\"members\":0,\"oldest\":null,\"newest\":null,\"next\":1}}]}}\n\n"
     );
     assert!(text.starts_with(&hello), "{text}");
-    let created_at = said["created_at"].as_str().unwrap();
+    let created_at = published["created_at"].as_str().unwrap();
     let update = format!(
         "id: {epoch}-1\nevent: update\ndata: {{\"id\":\"{epoch}-1\",\"room\":\"lobby\",\"number\":1,\"name\":\"Alice\",\"message\":\"hi\",\"created_at\":\"{created_at}\"}}\n\n"
     );
@@ -47,7 +46,7 @@ async fn only_hello_update_and_gap_carry_an_id(http: Http) {
         .events("/rooms/lobby/events?name=Bob&last_event_id=x")
         .await;
     reader.find("ping").await;
-    server.say("lobby", "hi").await;
+    server.publish("lobby", "hi").await;
     reader.find("update").await;
     reader.find("ping").await;
     server.begin_stop();
@@ -94,12 +93,12 @@ async fn a_busy_stream_gets_no_ping(http: Http) {
     let mut reader = server.events("/rooms/lobby/events").await;
     assert_eq!(reader.expect("hello").await.data["ping_ms"], 3_600_000);
     for text in ["1", "2", "3"] {
-        server.say("lobby", text).await;
+        server.publish("lobby", text).await;
         assert_eq!(reader.expect("update").await.data["message"], text);
     }
 }
 
-async fn a_named_stream_joins_its_rooms_and_others_are_told(http: Http) {
+async fn a_named_stream_joins_its_rooms_and_others_get_presence(http: Http) {
     let server = http.start();
     let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
     let first = watcher.find("presence").await;
@@ -126,14 +125,14 @@ async fn a_named_stream_joins_its_rooms_and_others_are_told(http: Http) {
     );
 }
 
-async fn a_stream_without_presence_is_not_told_who_comes(http: Http) {
+async fn a_stream_without_presence_gets_no_presence(http: Http) {
     let server = http.start();
     let mut plain = server.events("/rooms/lobby/events").await;
     let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
     watcher.find("presence").await;
     let _bob = server.events("/rooms/lobby/events?name=Bob").await;
     watcher.find("presence").await;
-    server.say("lobby", "hi").await;
+    server.publish("lobby", "hi").await;
     plain.expect("hello").await;
     plain.expect("update").await;
 }
@@ -145,24 +144,24 @@ async fn a_thousand_readers_of_a_room_all_get_every_message(http: Http) {
         readers.push(server.events("/rooms/lobby/events").await);
     }
     for number in 0..5 {
-        server.say("lobby", &number.to_string()).await;
+        server.publish("lobby", &number.to_string()).await;
     }
     for reader in &mut readers {
         assert_eq!(reader.messages(5).await, ["0", "1", "2", "3", "4"]);
     }
 }
 
-async fn two_servers_in_one_process_know_nothing_of_each_other(http: Http) {
+async fn two_servers_in_one_process_are_independent(http: Http) {
     let (one, two) = (http.start(), http.start());
     let mut reader = two.events("/rooms/lobby/events").await;
-    one.say("lobby", "in one").await;
-    let said = two.say("lobby", "in two").await;
-    assert_eq!(said["number"], 1);
+    one.publish("lobby", "in one").await;
+    let published = two.publish("lobby", "in two").await;
+    assert_eq!(published["number"], 1);
     reader.expect("hello").await;
     assert_eq!(reader.expect("update").await.data["message"], "in two");
     one.begin_stop();
     within(one.stopped()).await;
-    two.say("lobby", "still").await;
+    two.publish("lobby", "still").await;
     assert_eq!(reader.expect("update").await.data["message"], "still");
 }
 
@@ -172,8 +171,8 @@ over_both! {
     only_hello_update_and_gap_carry_an_id
     retry_is_drawn_for_each_connection
     a_busy_stream_gets_no_ping
-    a_named_stream_joins_its_rooms_and_others_are_told
-    a_stream_without_presence_is_not_told_who_comes
+    a_named_stream_joins_its_rooms_and_others_get_presence
+    a_stream_without_presence_gets_no_presence
     a_thousand_readers_of_a_room_all_get_every_message
-    two_servers_in_one_process_know_nothing_of_each_other
+    two_servers_in_one_process_are_independent
 }

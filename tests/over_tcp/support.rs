@@ -1,5 +1,5 @@
-//! A server to test against, and what tests it with whole requests and raw
-//! bytes. Everything waits under a deadline.
+//! A server under test, and clients with whole requests and raw bytes. Everything
+//! waits under a deadline.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use crate::deadline::{DEADLINE, within};
 pub(crate) use crate::event_reader::{Event, EventReader};
 
-/// The version in which a test asks for streams. It decides their transport:
-/// the socket itself, or a body of hyper's.
+/// The HTTP version of a stream's request, which decides its transport: the socket
+/// itself, or a body of hyper's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Http {
     V1_0,
@@ -30,14 +30,14 @@ impl Http {
         self.start_with(|_| {})
     }
 
-    /// A server whose streams are asked for in this version.
+    /// A server whose streams are requested in this version.
     pub(crate) fn start_with(self, change: impl FnOnce(&mut Config)) -> TestServer {
         let mut server = TestServer::start_with(change);
         server.http = self;
         server
     }
 
-    /// A request.
+    /// The bytes of a GET request.
     pub(crate) fn ask(self, path: &str) -> Vec<u8> {
         format!("GET {path} {}\r\nhost: a\r\n\r\n", self.name()).into()
     }
@@ -68,11 +68,11 @@ impl TestServer {
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            // More than one, so that they share.
+            // More than one, so that readers are spread.
             workers: NonZeroUsize::new(2).unwrap(),
             ..Config::default()
         };
-        // What requests that are written by hand call it.
+        // The Host of requests that are written by hand.
         config.access.allowed_hosts = vec!["a".to_owned()];
         change(&mut config);
         // A thousand readers are two thousand open files here.
@@ -93,7 +93,7 @@ impl TestServer {
         self.address
     }
 
-    /// Where it answers scrapes, if it was told to.
+    /// The address of its metrics, if it has them.
     pub(crate) fn metrics_address(&self) -> SocketAddr {
         self.metrics.expect("it was started with metrics")
     }
@@ -102,12 +102,12 @@ impl TestServer {
         &self.app
     }
 
-    /// Begins the shutdown.
+    /// Begins the drain.
     pub(crate) fn begin_stop(&self) {
         self.stop.cancel();
     }
 
-    /// Waits for the end of the shutdown.
+    /// Waits for the end of the drain.
     pub(crate) async fn stopped(mut self) -> Drained {
         within(&mut self.running).await.unwrap()
     }
@@ -116,7 +116,7 @@ impl TestServer {
         self.request("GET", path, &[], "").await
     }
 
-    /// One request on a connection of its own, and the whole answer.
+    /// One request on a connection of its own, with the whole answer.
     pub(crate) async fn request(
         &self,
         method: &str,
@@ -139,7 +139,7 @@ impl TestServer {
         Response::parse(&self.raw(text.as_bytes()).await)
     }
 
-    /// Sends `bytes`, and returns all that comes until the server closes.
+    /// Sends `bytes`, and returns all bytes until the server closes.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = self.connect().await;
         // The server may close before it has read everything: that is an answer too.
@@ -151,8 +151,8 @@ impl TestServer {
         within(TcpStream::connect(self.address)).await.unwrap()
     }
 
-    /// Says `message` in `room`; returns the message as the server answered.
-    pub(crate) async fn say(&self, room: &str, message: &str) -> Value {
+    /// Publishes `message` in `room`; returns the message of the answer.
+    pub(crate) async fn publish(&self, room: &str, message: &str) -> Value {
         let response = self
             .post(
                 room,

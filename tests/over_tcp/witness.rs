@@ -1,22 +1,22 @@
-//! Shows that something had no effect: nothing was said in any room, a live
-//! reader noticed nothing, and the server still answers.
+//! Checks that a request had no effect: no message in any room, no event at a live
+//! reader, and the server still answers.
 
 use serde_json::Value;
 
 use super::support::{EventReader, Response, TestServer, within};
 
-/// Reads along in a room.
+/// A live reader of a room.
 pub(crate) struct Witness<'a> {
     server: &'a TestServer,
     room: &'static str,
     reader: EventReader,
-    /// The last message that was said.
+    /// The last message that was published.
     last: Value,
 }
 
 impl<'a> Witness<'a> {
     pub(crate) async fn of(server: &'a TestServer, room: &'static str) -> Self {
-        let last = server.say(room, "the first").await;
+        let last = server.publish(room, "the first").await;
         let mut reader = server.events(&format!("/rooms/{room}/events")).await;
         reader.expect("hello").await;
         Self {
@@ -27,8 +27,8 @@ impl<'a> Witness<'a> {
         }
     }
 
-    /// Checks that since the last look nobody said anything anywhere: the next
-    /// message has the next number of its room, and the next id of all rooms.
+    /// Checks that nothing was published since the last check: the next message has
+    /// the next number of its room, and the next id of all rooms.
     pub(crate) async fn saw_nothing(&mut self, after: &str) {
         let path = format!("/rooms/{}/messages", self.room);
         let history = self.server.get(&path).await.json();
@@ -39,24 +39,24 @@ impl<'a> Witness<'a> {
         );
         assert_eq!(history["newest"], self.last["id"], "{after}");
 
-        let said = self.server.say(self.room, "the next").await;
-        let before = std::mem::replace(&mut self.last, said);
-        self.hears(after).await;
+        let published = self.server.publish(self.room, "the next").await;
+        let before = std::mem::replace(&mut self.last, published);
+        self.receives(after).await;
         let number = |message: &Value| message["number"].as_u64().unwrap();
         assert_eq!(number(&self.last), number(&before) + 1, "{after}");
         assert_eq!(seq(&self.last), seq(&before) + 1, "{after}");
         alive(self.server).await;
     }
 
-    /// Checks that `message` was published since the last look, and only that.
-    /// The stream must not have the `client_id` that its sender was answered.
-    pub(crate) async fn heard(&mut self, message: &Value) {
+    /// Checks that only `message` was published since the last check. The stream must
+    /// not have the `client_id` of the sender's answer.
+    pub(crate) async fn received(&mut self, message: &Value) {
         let before = std::mem::replace(&mut self.last, as_shown(message));
-        self.hears("what was said").await;
+        self.receives("the message").await;
         assert_eq!(seq(&self.last), seq(&before) + 1);
     }
 
-    async fn hears(&mut self, after: &str) {
+    async fn receives(&mut self, after: &str) {
         let event = loop {
             let event = self.reader.next().await;
             if event.event != "ping" {
@@ -71,14 +71,14 @@ impl<'a> Witness<'a> {
     }
 }
 
-/// A message as everybody but its sender sees it.
+/// A message as all but its sender receive it.
 pub(crate) fn as_shown(message: &Value) -> Value {
     let mut shown = message.clone();
     shown.as_object_mut().unwrap().remove("client_id");
     shown
 }
 
-/// The place of a message among all that this server was told.
+/// The seq of a message, over all rooms of the server.
 pub(crate) fn seq(message: &Value) -> u64 {
     let id = message["id"].as_str().unwrap();
     id.rsplit_once('-').unwrap().1.parse().unwrap()
@@ -90,8 +90,7 @@ pub(crate) async fn alive(server: &TestServer) {
     assert_eq!((health.status, &*health.text()), (200, "ok"));
 }
 
-/// The status of each answer in what came over a connection. No answer ever
-/// says that the server failed.
+/// The status of each answer on a connection. None may be a server error.
 #[track_caller]
 pub(crate) fn statuses(bytes: &[u8]) -> Vec<u16> {
     let shown = String::from_utf8_lossy(bytes);
@@ -109,7 +108,7 @@ pub(crate) fn statuses(bytes: &[u8]) -> Vec<u16> {
     statuses
 }
 
-/// Checks that an answer is one, and that it keeps browsers from guessing.
+/// Checks that the answer has `X-Content-Type-Options: nosniff`.
 #[track_caller]
 pub(crate) fn assert_nosniff(response: &Response) {
     assert_eq!(

@@ -1,4 +1,4 @@
-//! From [`Endpoint`]s to sockets that listen. Accepting is `listen`'s part.
+//! Binds the listening sockets of an [`Endpoint`]. Accepting is in `listen`.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
@@ -9,16 +9,16 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::config::{Endpoint, Limits};
 
-/// How often a common port is looked for where several addresses ask for a free
-/// one. Each try fails only if another process has the port at one of the others.
+/// Attempts to find one free port for all addresses of an endpoint. One fails only
+/// if another process has the port at some of the addresses.
 const COMMON_PORT_TRIES: usize = 16;
 
-/// Listens at an endpoint that may have several addresses. An address that this
-/// machine does not have, such as all of IPv6, is left out if another one works.
-/// Addresses that ask for a free port get a common one, if there is one.
+/// Listens at all addresses of `endpoint`. An address that this machine does not
+/// have, such as all of IPv6, is skipped if another one works. Port 0 becomes the
+/// same free port at all addresses, if there is one.
 ///
-/// `all` are the endpoints of this server. Addresses that another endpoint names
-/// are skipped.
+/// `all` are the endpoints of this server. Addresses that are endpoints of their
+/// own are skipped.
 pub(super) fn bind(
     endpoint: &Endpoint,
     all: &[Endpoint],
@@ -76,15 +76,15 @@ fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ports {
-    /// The first free port is asked for at all other addresses.
+    /// The port of the first address is used for all others.
     Common,
     AsGiven,
 }
 
-/// How sockets are made.
+/// Options of the listening sockets.
 struct Sockets<'a> {
     limits: &'a Limits,
-    /// `[::]` leaves IPv4 to the socket of `0.0.0.0`.
+    /// `[::]` takes no IPv4: `0.0.0.0` has a socket of its own.
     ipv6_alone: bool,
 }
 
@@ -100,7 +100,7 @@ impl Sockets<'_> {
                 Ok(listener) => bound.push(listener),
                 Err(error) if addresses.len() == 1 => return Err(error),
                 Err(error) if is_missing(&error) => {
-                    tracing::info!(%address, %error, "not listening at an address that is not here");
+                    tracing::info!(%address, %error, "address skipped: this machine does not have it");
                     missing = Some(error);
                 }
                 Err(error) => {
@@ -120,8 +120,8 @@ impl Sockets<'_> {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        // A server that was restarted takes its port again at once, while its
-        // old connections are still in TIME_WAIT. It does not share a port.
+        // A restarted server can bind while its old connections are still in
+        // TIME_WAIT. On Linux this shares no port between listeners.
         socket.set_reuseaddr(true)?;
         if address.ip() == Ipv6Addr::UNSPECIFIED && self.ipv6_alone {
             SockRef::from(&socket).set_only_v6(true)?;
@@ -186,8 +186,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_is_not_here_is_left_out_if_another_one_works() {
-        // TEST-NET-1 (RFC 5737) is nobody's.
+    async fn an_address_that_this_machine_does_not_have_is_skipped_if_another_one_works() {
+        // TEST-NET-1 (RFC 5737) is assigned to no machine.
         let absent: SocketAddr = "192.0.2.1:0".parse().unwrap();
         let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let limits = Limits::default();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_that_is_taken_at_one_address_of_a_name_fails_and_says_where() {
+    async fn a_port_that_is_in_use_at_one_address_of_a_name_fails_with_that_address() {
         let taken = bind(&endpoint("127.0.0.1:0"), &[], &Limits::default()).unwrap();
         let taken = taken[0].local_addr().unwrap();
         let name = Endpoint::Name("localhost".to_owned(), taken.port());
@@ -214,12 +214,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_is_named_apart_is_bound_once() {
+    async fn an_address_that_is_an_endpoint_of_its_own_is_bound_once() {
         let mut both = bind(&endpoint("localhost:0"), &[], &Limits::default()).unwrap();
         let ipv6 = both.pop().unwrap().local_addr().unwrap();
         let ipv4 = both[0].local_addr().unwrap();
         let name = Endpoint::Name("localhost".to_owned(), ipv4.port());
-        // IPv4 is still taken, so this works only without it.
+        // IPv4 is still in use, so this works only without it.
         let bound = addresses(&name, &[name.clone(), ipv4.into()]).unwrap();
         assert_eq!(bound, [ipv6]);
     }

@@ -1,30 +1,30 @@
-//! hyper's own refusals. hyper answers a head that it can't read by itself,
-//! without a body and without a hook; its answer is recognised on its way to
-//! the socket, so that the server's own is sent in its place.
+//! Refusals that hyper writes itself. hyper answers a head that it can't parse
+//! without a body and without a hook; that answer is recognised on its way to the
+//! socket, so that the server's own problem is sent instead.
 
 use hyper::StatusCode;
 use memchr::memmem;
 
 use crate::http::{BadHead, MAX_HEADER_FIELDS};
 
-/// More bytes than any refusal of hyper's has.
-const LONGEST: usize = 256;
-/// The end of every response of hyper's without a body.
+/// More bytes than any refusal of hyper has.
+const MAX_BYTES: usize = 256;
+/// The end of every response of hyper without a body.
 const END: &[u8] = b" GMT\r\n\r\n";
 
-/// hyper's refusal at the end of what it writes: its status and its length.
-/// hyper writes nothing after it, and offers it whole: its buffer is flat.
+/// hyper's refusal at the end of `bytes`: its status and its length. hyper writes
+/// nothing after it, and offers it whole, since its buffer is flat.
 pub(super) fn at_end(bytes: &[u8]) -> Option<(StatusCode, usize)> {
-    // Nearly all that is written ends at this comparison.
+    // This decides for nearly all writes.
     if !bytes.ends_with(END) {
         return None;
     }
-    let tail = &bytes[bytes.len().saturating_sub(LONGEST)..];
+    let tail = &bytes[bytes.len().saturating_sub(MAX_BYTES)..];
     let tail = &tail[memmem::rfind(tail, b"HTTP/1.")?..];
     let text = std::str::from_utf8(tail).ok()?;
     let mut lines = text.strip_suffix("\r\n\r\n")?.split("\r\n");
     let status = status_of(lines.next()?)?;
-    // Each response of the server itself has further fields.
+    // The server's own responses have further fields.
     lines.all(is_of_hyper).then_some((status, tail.len()))
 }
 
@@ -44,7 +44,7 @@ fn is_of_hyper(field: &str) -> bool {
     matches!(field, "connection: close" | "content-length: 0") || field.starts_with("date: ")
 }
 
-/// Why hyper refused a head with `status`, from what it left of it.
+/// Why hyper refused `head` with `status`, as far as its buffer shows.
 pub(super) fn reason(status: StatusCode, head: &[u8]) -> BadHead {
     match status {
         StatusCode::URI_TOO_LONG => BadHead::UriTooLong,
@@ -53,9 +53,9 @@ pub(super) fn reason(status: StatusCode, head: &[u8]) -> BadHead {
     }
 }
 
-/// The reason for a head that is over its bound: the part that took the room.
+/// The reason for a head over its limit: its request line, or its fields.
 pub(super) fn too_large(head: &[u8]) -> BadHead {
-    // Nothing is left of a head of empty lines alone.
+    // hyper drops empty lines: nothing is left of a head of these alone.
     match head.is_empty() || head.contains(&b'\n') {
         true => BadHead::TooLarge,
         false => BadHead::UriTooLong,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_detail_names_what_is_wrong() {
+    fn the_detail_names_the_mistake() {
         let wrong = |head: &str| detail(head.as_bytes());
         assert!(wrong("G(T / HTTP/1.1\r\n\r\n").contains("method"));
         assert!(wrong("GET / HTTP/3.0\r\n\r\n").contains("HTTP/1.1"));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_is_too_large_is_blamed_on_its_larger_part() {
+    fn a_head_that_is_too_large_is_refused_for_its_larger_part() {
         assert_eq!(too_large(b"GET /xxxxxxxx"), BadHead::UriTooLong);
         assert_eq!(too_large(b"GET / HTTP/1.1\r\na: b"), BadHead::TooLarge);
         assert_eq!(too_large(b""), BadHead::TooLarge);

@@ -1,6 +1,6 @@
-//! A request's head that is larger than hyper is allowed to buffer. It is read
-//! here, within a budget that all connections share, and hyper gets it whole
-//! and shorter. All other heads never come here.
+//! Reads a request's head that is larger than hyper's buffer, within a memory
+//! budget that all connections share; hyper then gets it whole, with a shortened
+//! query. Other heads are read by hyper alone.
 
 use std::io;
 use std::sync::Arc;
@@ -13,36 +13,36 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::hyper_refusal::too_large;
 use crate::http::{BadHead, HeadShare};
 
-/// The budget is drawn in pieces of this size.
+/// The budget is taken in pieces of this size.
 const STEP: usize = 16 * 1024;
-/// Bytes that are read at one time.
+/// Bytes of one read.
 const READ: usize = 4096;
 
-/// The memory for what is large of all heads. A permit is a byte.
+/// The memory for all large heads. A permit of the semaphore is a byte.
 #[derive(Debug, Clone)]
 pub(super) struct HeadBudget(Arc<Semaphore>);
 
 /// A head that was read to its end.
 #[derive(Debug)]
 pub(super) struct LargeHead {
-    /// The head, and perhaps the beginning of what follows it.
+    /// The head, and perhaps the first bytes after it.
     pub(super) bytes: Bytes,
-    /// Its part of the budget, as long as anything is made of the head.
+    /// Its part of the budget, to be held as long as the head is in use.
     pub(super) permit: HeadPermit,
 }
 
-/// A connection's part of the budget, and of its address's share of it; given
-/// back when it is dropped.
+/// A connection's part of the budget, and of the share of its address; returned
+/// when dropped.
 #[derive(Debug, Default)]
 pub(super) struct HeadPermit {
     drawn: Option<OwnedSemaphorePermit>,
     share: HeadShare,
 }
 
-/// Why a head is not read to its end.
+/// Why a head was not read to its end.
 #[derive(Debug)]
 pub(super) enum NoHead {
-    /// It is refused.
+    /// The head is refused.
     Bad(BadHead),
     /// The client went away.
     Gone(io::Error),
@@ -67,9 +67,9 @@ impl HeadBudget {
     }
 }
 
-/// Reads the rest of a head of at most `most` bytes that begins with `begun`.
-/// Its memory is drawn from `budget`, and from the `share` of its address. The
-/// caller bounds the time.
+/// Reads the rest of a head of at most `most` bytes that begins with `begun`. Its
+/// memory is taken from `budget`, and from the `share` of its address. The caller
+/// sets the timeout.
 pub(super) async fn read(
     stream: &TcpStream,
     mut begun: Bytes,
@@ -80,12 +80,12 @@ pub(super) async fn read(
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let empty_lines = begun.iter().take_while(|byte| is_line_end(byte)).count();
     begun.advance(empty_lines);
-    // hyper found it complete, and with too many fields.
+    // It is complete: hyper refused it for its number of fields.
     if has_end(&begun, 0) {
         return Err(NoHead::Bad(BadHead::TooLarge));
     }
     let (mut room, mut searched) = (begun.len(), begun.len());
-    // hyper's own buffer: nothing is copied.
+    // Reuses hyper's buffer without a copy.
     let mut head = Vec::from(begun);
     let mut permit = HeadPermit { drawn: None, share };
     while !has_end(&head, searched) {
@@ -125,17 +125,17 @@ async fn read_some(stream: &TcpStream, head: &mut Vec<u8>, free: usize) -> Resul
     }
 }
 
-/// Whether a head ends in `bytes`, of which the first `searched` have no end.
-/// hyper takes LF alone for the end of a line, too.
+/// Whether a head ends in `bytes`; the first `searched` bytes contain no end. Like
+/// hyper, it accepts a bare LF as a line end.
 fn has_end(bytes: &[u8], searched: usize) -> bool {
     let new = &bytes[searched.saturating_sub(2)..];
     memmem::find(new, b"\n\r\n").is_some() || memmem::find(new, b"\n\n").is_some()
 }
 
-/// Writes percent-encoded characters of the query as the UTF-8 that they stand
-/// for, a third of the length: `http::Uri` holds 65,534 bytes, and the longest
-/// legal query is longer. Escapes of ASCII stay, since they may stand for a
-/// delimiter, and so do those that are not UTF-8.
+/// Decodes percent-encoded UTF-8 beyond ASCII in the query, to a third of its
+/// length: `http::Uri` holds 65,534 bytes, and the longest legal query is longer.
+/// Escapes of ASCII stay, since they may encode a delimiter, and so do escapes
+/// that are not UTF-8.
 fn shorten_query(head: &mut Vec<u8>) {
     let line_end = memchr(b'\n', head).unwrap_or(head.len());
     let Some(query) = memchr(b'?', &head[..line_end]) else {
@@ -155,7 +155,7 @@ fn shorten_query(head: &mut Vec<u8>) {
     head.drain(to..line_end);
 }
 
-/// The character beyond ASCII that stands percent-encoded at the start of `text`.
+/// The character beyond ASCII that is percent-encoded at the start of `text`.
 fn escaped_character(text: &[u8]) -> Option<char> {
     let mut bytes = [0; 4];
     bytes[0] = escaped_byte(text, 0)?;
@@ -172,7 +172,7 @@ fn escaped_character(text: &[u8]) -> Option<char> {
     character.chars().next()
 }
 
-/// The byte that the escape `index` of a row of them stands for.
+/// The byte of the escape at `index` in a sequence of escapes.
 fn escaped_byte(text: &[u8], index: usize) -> Option<u8> {
     let &[b'%', high, low] = text.get(3 * index..3 * index + 3)? else {
         return None;
@@ -224,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_query_means_the_same_once_it_is_shortened(
+        fn a_shortened_query_has_the_same_meaning(
             parts in vec(
                 select(&["a", "&", "=", "+", "?", "%", "%2", "%26", "%C3", "%A9", "%e6%97%a5",
                     "%F0%9D%94%98", "%ED%A0%80", "%FF", "%C0%80", "é"][..]),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_given_back() {
+    fn a_dropped_permit_returns_its_part_of_the_budget() {
         let budget = HeadBudget::new(3 * STEP);
         let mut permits = [HeadPermit::default(), HeadPermit::default()];
         budget.draw(&mut permits[0], STEP).unwrap();

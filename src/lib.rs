@@ -79,6 +79,8 @@
 pub mod chat;
 pub mod cli;
 pub mod config;
+#[cfg(test)]
+mod counting_waker;
 pub mod http;
 #[cfg(test)]
 mod promises;

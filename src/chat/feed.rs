@@ -252,19 +252,11 @@ async fn receive(mut receiver: Receiver<Envelope>) -> Received {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
-    use std::task::{Wake, Waker};
+    use std::task::Waker;
     use std::time::Duration;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::counting_waker::CountingWaker;
 
     fn send(channel: &mut Channel) {
         let event = sse::Event::with_capacity(0).json(&1);
@@ -335,13 +327,13 @@ mod tests {
     fn a_receiver_that_sleeps_is_woken_once() {
         let mut channel = Channel::new(16, 1 << 20);
         let mut feed = channel.feed();
-        let wakes = Arc::new(Wakes::default());
+        let wakes = Arc::new(CountingWaker::default());
         let waker = Waker::from(Arc::clone(&wakes));
         let mut cx = Context::from_waker(&waker);
         assert!(feed.poll_next(&mut cx).is_pending());
         assert!(feed.poll_next(&mut cx).is_pending());
         (0..3).for_each(|_| send(&mut channel));
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(wakes.count(), 1);
         assert!(feed.poll_next(&mut cx).is_ready());
     }
 

@@ -1,26 +1,15 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
-
 use http_body::Body as _;
 use mio::{Poll as MioPoll, Token};
 
 use super::*;
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
+use crate::counting_waker::CountingWaker;
 
 /// Both halves of a pipe whose reader has token 7, and what they wake.
 struct PipeHalves {
     writer: PipeWriter,
     body: PipeBody,
     worker: Arc<WorkerWaker>,
-    wakes: Arc<Wakes>,
+    wakes: Arc<CountingWaker>,
     _poll: MioPoll,
 }
 
@@ -62,7 +51,7 @@ impl PipeHalves {
     }
 
     fn woken(&self) -> usize {
-        self.wakes.0.load(Ordering::Relaxed)
+        self.wakes.count()
     }
 }
 

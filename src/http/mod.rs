@@ -44,8 +44,8 @@ pub use guard::{
     Admission, Caller, ConnectionPermit, HeadShare, Refused, StreamPermit, is_allowed,
 };
 pub use handoff::{StreamGuard, StreamHandoff};
-pub use history_body::PIECE_BYTES;
 pub use histogram::{BUCKETS, Histogram, Times};
+pub use history_body::PIECE_BYTES;
 pub use reply::Reply;
 pub use request_body::{BodyLeft, RequestBody};
 pub use service::answer;

@@ -1,15 +1,13 @@
-//! One connection: hyper reads requests, the service answers them, and a
-//! shutdown ends it between two of them. A request for an event stream over
-//! HTTP/1.1 is its last: the socket leaves hyper and goes to the fan-out.
-//! A client that lets the server wait for too long ends it, too.
-
-mod ending;
+//! One connection while hyper has it: hyper reads requests, the service answers
+//! them, and timeouts and a shutdown end it. How it ends after that is in
+//! `connection_end`. A request for an event stream over HTTP/1.1 is its last: the
+//! socket leaves hyper and goes to the fan-out.
 
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,131 +18,144 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use self::ending::end_late;
-use super::Shared;
-use super::gate::Gate;
+use super::body_gate::BodyGate;
+use super::connection_end;
+use super::context::ServerContext;
 use super::handoff::{Handoff, HandoffSlot};
+use super::hyper_refusal;
 use super::large_head::{self, LargeHead, NoHead};
 use super::timeouts::{TimeoutTimer, Timeouts};
 use super::tracked_io::TrackedIo;
 use crate::config::SMALL_HEAD_BYTES;
 use crate::http::{Caller, ConnectionPermit};
 
-/// How long a connection that never sent a request may hold up a shutdown:
-/// browsers open such connections on a guess and leave them.
-const FIRST_REQUEST_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a connection that never sent a request may delay a shutdown: browsers
+/// open connections in advance and may leave them unused.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_millis(500);
 
-/// A connection, who has it, and its place.
-#[derive(Debug)]
-pub(super) struct Accepted {
-    pub(super) stream: TcpStream,
-    pub(super) caller: Caller,
-    pub(super) permit: ConnectionPermit,
-}
-
-pub(super) async fn serve(accepted: Accepted, shared: Shared) {
-    let Accepted {
-        stream,
-        caller,
-        permit,
-    } = accepted;
-    let limits = &shared.app.config.limits;
-    let connection = Connection {
-        shared: &shared,
-        caller,
-        timeouts: Timeouts::of(&caller, limits),
-        asked: AtomicBool::new(false),
-        flushed: AtomicBool::new(true),
-        gate: Arc::new(Gate::default()),
-        slot: HandoffSlot::default(),
-    };
-    let small = limits.max_head_bytes.min(SMALL_HEAD_BYTES);
-    let Some(ended) = connection.run(stream, Bytes::new(), small).await else {
-        return;
-    };
-    if small < limits.max_head_bytes && ended.is_of_large_head(small) {
-        // Boxed, because every connection would keep room for it.
-        Box::pin(connection.serve_large_head(ended, permit)).await;
-    } else {
-        connection.finish(ended, permit).await;
-    }
-}
-
-/// What belongs to one connection while hyper has it.
-struct Connection<'a> {
-    shared: &'a Shared,
+/// A connection while hyper has it. The atomics and locks are used by its one
+/// task only, and order nothing.
+pub(super) struct Connection {
+    context: ServerContext,
     caller: Caller,
     timeouts: Timeouts,
-    /// There was a request.
-    asked: AtomicBool,
-    flushed: AtomicBool,
-    gate: Arc<Gate>,
+    has_request: AtomicBool,
+    /// hyper's buffer is empty: everything that it wrote is with the kernel.
+    is_flushed: AtomicBool,
+    gate: Arc<BodyGate>,
     slot: HandoffSlot,
 }
 
+/// Why hyper stopped.
+enum HyperEnd {
+    /// It served the connection to its end.
+    Served(hyper::Result<()>),
+    /// The client was too slow.
+    TimedOut,
+    /// An event stream begins, which does not need hyper.
+    Stream(Box<Handoff>),
+}
+
 /// What hyper leaves of a connection.
-struct Ended {
-    end: End,
+struct AfterHyper {
+    end: HyperEnd,
     stream: TcpStream,
-    /// What was read, and is no part of a request that was answered.
+    /// Bytes that were read and belong to no request that was answered.
     read: Bytes,
-    /// The status that hyper refused a head with.
+    /// The status with which hyper refused a head.
     refused: Option<StatusCode>,
 }
 
-impl Ended {
-    /// Whether hyper may have stopped only since the head is over `small` bytes.
-    /// Less than that is left where empty lines stood before the head, which hyper
-    /// drops (RFC 9112, section 2.2).
-    fn is_of_large_head(&self, small: usize) -> bool {
+impl AfterHyper {
+    /// Whether the head that hyper refused may only be larger than `small` bytes.
+    /// Less than that remains if empty lines preceded the head, which hyper drops
+    /// (RFC 9112, section 2.2).
+    fn has_large_head(&self, small: usize) -> bool {
         self.refused == Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             && self.read.len() >= small / 2
     }
 }
 
-impl Connection<'_> {
-    /// Lets hyper serve requests with heads of up to `head_bytes`, the first of
-    /// which may begin with `ahead`. `None` when a shutdown cuts it.
-    async fn run(&self, stream: TcpStream, ahead: Bytes, head_bytes: usize) -> Option<Ended> {
-        let shared = self.shared;
+impl Connection {
+    pub(super) fn new(context: ServerContext, caller: Caller) -> Self {
+        Self {
+            timeouts: Timeouts::of(&caller, &context.app.config.limits),
+            context,
+            caller,
+            has_request: AtomicBool::new(false),
+            is_flushed: AtomicBool::new(true),
+            gate: Arc::default(),
+            slot: HandoffSlot::default(),
+        }
+    }
+
+    /// Serves the connection until it ends or is handed over.
+    pub(super) async fn serve(self, stream: TcpStream, permit: ConnectionPermit) {
+        tracing::debug!(is_refused = self.caller.is_refused(), "connection accepted");
+        let max_head_bytes = self.context.app.config.limits.max_head_bytes;
+        let small = max_head_bytes.min(SMALL_HEAD_BYTES);
+        let Some(after) = self.run_hyper(stream, Bytes::new(), small).await else {
+            return;
+        };
+        if small < max_head_bytes && after.has_large_head(small) {
+            // Boxed, because every connection would have room for it.
+            Box::pin(self.serve_large_head(after, permit)).await;
+        } else {
+            self.finish(after, permit).await;
+        }
+    }
+
+    /// Lets hyper serve requests with heads of up to `head_bytes`; `ahead` was
+    /// read of the first one before. `None` when a shutdown cuts the connection.
+    async fn run_hyper(
+        &self,
+        stream: TcpStream,
+        ahead: Bytes,
+        head_bytes: usize,
+    ) -> Option<AfterHyper> {
         let service = service_fn(|request: Request<Incoming>| {
-            self.asked.store(true, Ordering::Relaxed);
+            self.has_request.store(true, Ordering::Relaxed);
             self.timeouts.asked();
-            self.slot
-                .answer(shared, self.caller, request, &self.timeouts, &self.gate)
+            self.slot.answer(
+                &self.context,
+                self.caller,
+                request,
+                &self.timeouts,
+                &self.gate,
+            )
         });
         let io = TrackedIo {
             stream,
-            waits: true,
-            flushed: &self.flushed,
+            is_deferred: true,
+            flushed: &self.is_flushed,
             gate: &self.gate,
             timeouts: &self.timeouts,
             ahead,
             refused: None,
         };
-        let mut connection = hyper_for(head_bytes).serve_connection(TokioIo::new(io), service);
-        let mut watch = Watch {
-            slot: &self.slot,
-            flushed: &self.flushed,
-            timeouts: &self.timeouts,
-            alarm: TimeoutTimer::new(&self.timeouts),
-        };
+        let mut hyper = hyper_for(head_bytes).serve_connection(TokioIo::new(io), service);
+        let mut timer = TimeoutTimer::new(&self.timeouts);
+        let context = &self.context;
         let end = tokio::select! {
             biased;
-            end = end_of(&mut connection, &mut watch) => end,
-            () = shared.cut.cancelled() => return None,
-            () = shared.app.draining.begins() => {
-                Pin::new(&mut connection).graceful_shutdown();
+            end = self.drive(&mut hyper, &mut timer) => Some(end),
+            () = context.cut.cancelled() => None,
+            () = context.app.draining.begins() => {
+                Pin::new(&mut hyper).graceful_shutdown();
                 tokio::select! {
-                    end = end_of(&mut connection, &mut watch) => end,
-                    () = shared.cut.cancelled() => return None,
-                    () = no_request(&self.asked) => return None,
+                    end = self.drive(&mut hyper, &mut timer) => Some(end),
+                    () = context.cut.cancelled() => None,
+                    () = self.no_first_request() => None,
                 }
             }
         };
-        let parts = connection.into_parts();
+        let Some(end) = end else {
+            tracing::debug!("connection closed by the shutdown");
+            return None;
+        };
+        let parts = hyper.into_parts();
         let io = parts.io.into_inner();
-        Some(Ended {
+        Some(AfterHyper {
             end,
             stream: io.stream,
             read: parts.read_buf,
@@ -152,23 +163,53 @@ impl Connection<'_> {
         })
     }
 
+    /// Polls hyper until one of its ends.
+    ///
+    /// hyper is polled as a future that also closes the socket. It does that only
+    /// when the requests end: when a stream begins, the answer that hyper waits
+    /// for never comes.
+    async fn drive<C>(&self, hyper: &mut C, timer: &mut TimeoutTimer) -> HyperEnd
+    where
+        C: Future<Output = hyper::Result<()>> + Unpin,
+    {
+        poll_fn(|cx| self.poll_end(Pin::new(&mut *hyper), timer, cx)).await
+    }
+
+    fn poll_end(
+        &self,
+        hyper: Pin<&mut impl Future<Output = hyper::Result<()>>>,
+        timer: &mut TimeoutTimer,
+        cx: &mut Context<'_>,
+    ) -> Poll<HyperEnd> {
+        if let Poll::Ready(served) = hyper.poll(cx) {
+            return Poll::Ready(HyperEnd::Served(served));
+        }
+        // hyper reads a request while earlier answers may still be in its buffer,
+        // where they must not be left.
+        if self.is_flushed.load(Ordering::Relaxed)
+            && let Some(handoff) = self.slot.take()
+        {
+            return Poll::Ready(HyperEnd::Stream(handoff));
+        }
+        timer.poll(&self.timeouts, cx).map(|()| HyperEnd::TimedOut)
+    }
+
+    /// Ends if no request comes within a grace period; never, if there was one.
+    async fn no_first_request(&self) {
+        tokio::time::sleep(FIRST_REQUEST_GRACE).await;
+        if self.has_request.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    }
+
     /// Reads the rest of a large head, and lets hyper serve that one request.
-    async fn serve_large_head(&self, ended: Ended, permit: ConnectionPermit) {
-        let Ended { stream, read, .. } = ended;
-        let (shared, limits) = (self.shared, &self.shared.app.config.limits);
-        // It may have come in one packet with an earlier request.
+    async fn serve_large_head(&self, after: AfterHyper, permit: ConnectionPermit) {
+        let AfterHyper { stream, read, .. } = after;
+        // The head may have come in one packet with an earlier request.
         self.timeouts.received();
-        let mut alarm = TimeoutTimer::new(&self.timeouts);
         let is_head = is_head(&read);
-        let most = limits.max_head_bytes;
-        let (admission, access) = (&shared.app.admission, &shared.app.config.access);
-        let share = admission.head_share(&self.caller, access);
-        let head = tokio::select! {
-            head = large_head::read(&stream, read, most, &shared.heads, share) => head,
-            () = poll_fn(|cx| alarm.poll(&self.timeouts, cx)) => {
-                return end_late(&stream, &self.timeouts, shared);
-            }
-            () = shared.cut.cancelled() => return,
+        let Some(head) = self.read_large_head(&stream, read).await else {
+            return;
         };
         match head {
             Ok(LargeHead {
@@ -177,13 +218,66 @@ impl Connection<'_> {
             }) => {
                 self.slot.close_after_next();
                 let head_bytes = bytes.len().max(SMALL_HEAD_BYTES);
-                if let Some(ended) = self.run(stream, bytes, head_bytes).await {
+                if let Some(after) = self.run_hyper(stream, bytes, head_bytes).await {
                     drop(memory);
-                    self.finish(ended, permit).await;
+                    self.finish(after, permit).await;
                 }
             }
-            Err(NoHead::Bad(bad)) => self.refuse(stream, is_head, bad).await,
-            Err(NoHead::Gone(error)) => tracing::debug!(%error, "a connection ended early"),
+            Err(NoHead::Bad(bad)) => {
+                connection_end::refuse(&self.context, stream, bad, is_head).await;
+            }
+            Err(NoHead::Gone(error)) => tracing::debug!(%error, "connection closed early"),
+        }
+    }
+
+    /// Reads the rest of the head that begins with `read`. `None` if the connection
+    /// timed out or is cut.
+    async fn read_large_head(
+        &self,
+        stream: &TcpStream,
+        read: Bytes,
+    ) -> Option<Result<LargeHead, NoHead>> {
+        let (app, heads) = (&self.context.app, &self.context.heads);
+        let max_head_bytes = app.config.limits.max_head_bytes;
+        let share = app.admission.head_share(&self.caller, &app.config.access);
+        let mut timer = TimeoutTimer::new(&self.timeouts);
+        tokio::select! {
+            head = large_head::read(stream, read, max_head_bytes, heads, share) => Some(head),
+            () = poll_fn(|cx| timer.poll(&self.timeouts, cx)) => {
+                connection_end::time_out(&self.context, stream, &self.timeouts);
+                None
+            }
+            () = self.context.cut.cancelled() => None,
+        }
+    }
+
+    /// Ends the connection, or hands it over.
+    async fn finish(&self, after: AfterHyper, permit: ConnectionPermit) {
+        let AfterHyper {
+            end,
+            stream,
+            read,
+            refused,
+        } = after;
+        let context = &self.context;
+        if let (HyperEnd::Served(Err(_)), Some(status)) = (&end, refused) {
+            let (bad, is_head) = (hyper_refusal::reason(status, &read), is_head(&read));
+            drop(read);
+            return connection_end::refuse(context, stream, bad, is_head).await;
+        }
+        drop(read);
+        match end {
+            HyperEnd::Served(Ok(())) if self.slot.client_may_still_send() => {
+                connection_end::close_lingering(context, stream).await;
+            }
+            HyperEnd::Served(Ok(())) => tracing::debug!("connection closed"),
+            HyperEnd::Served(Err(error)) => {
+                connection_end::fail(context, &stream, &self.timeouts, &error);
+            }
+            HyperEnd::TimedOut => connection_end::time_out(context, &stream, &self.timeouts),
+            HyperEnd::Stream(handoff) => {
+                connection_end::hand_over(context, stream, *handoff, permit);
+            }
         }
     }
 }
@@ -193,66 +287,15 @@ fn hyper_for(head_bytes: usize) -> http1::Builder {
     builder
         // Ours tells the head from the wait before it.
         .header_read_timeout(None)
-        // It bounds the head, and what is buffered in each direction.
+        // The bound of a head, and of what is buffered in each direction.
         .max_buf_size(head_bytes)
-        // Answers are small: copied into one piece they are out sooner than
-        // head and body are as two.
+        // Answers are small: one write of head and body together is faster than a
+        // vectored one.
         .writev(false);
     builder
-}
-
-/// How hyper's part of a connection ends.
-enum End {
-    /// It is over.
-    Served(hyper::Result<()>),
-    /// The client let the server wait for too long.
-    Late,
-    /// An event stream begins, and goes on without hyper.
-    Stream(Box<Handoff>),
-}
-
-/// What is looked at after each turn of hyper's.
-struct Watch<'a> {
-    slot: &'a HandoffSlot,
-    flushed: &'a AtomicBool,
-    timeouts: &'a Timeouts,
-    alarm: TimeoutTimer,
-}
-
-/// Lets hyper work until either end.
-///
-/// The connection is polled as what it is, a future that also closes the
-/// socket. That is hyper's to do when requests end; when a stream begins, the
-/// answer that hyper waits for never comes, so that it does not get so far.
-async fn end_of<C>(connection: &mut C, watch: &mut Watch<'_>) -> End
-where
-    C: Future<Output = hyper::Result<()>> + Unpin,
-{
-    poll_fn(|cx| {
-        if let Poll::Ready(served) = Pin::new(&mut *connection).poll(cx) {
-            return Poll::Ready(End::Served(served));
-        }
-        // hyper reads a request while answers to earlier ones may still be on
-        // their way; they must not stay behind in its buffer.
-        if watch.flushed.load(Ordering::Relaxed)
-            && let Some(handoff) = watch.slot.take()
-        {
-            return Poll::Ready(End::Stream(handoff));
-        }
-        watch.alarm.poll(watch.timeouts, cx).map(|()| End::Late)
-    })
-    .await
 }
 
 /// Whether a request's method is HEAD, whose response has no body.
 fn is_head(request: &[u8]) -> bool {
     request.starts_with(b"HEAD ")
-}
-
-/// Ends when no request comes; never, if there was one.
-async fn no_request(asked: &AtomicBool) {
-    tokio::time::sleep(FIRST_REQUEST_PATIENCE).await;
-    if asked.load(Ordering::Relaxed) {
-        pending::<()>().await;
-    }
 }

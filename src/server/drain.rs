@@ -1,6 +1,6 @@
-//! The end of a server, in order: it is not ready any more, nobody is accepted,
-//! each stream gets its bye in its turn, requests in flight finish; and when
-//! the grace is over what is left is cut.
+//! The graceful shutdown, in this order: `/ready` fails, no connection is
+//! accepted, streams end with `bye` one after the other, requests in flight
+//! finish; when the grace period is over, open connections are cut.
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,19 @@ use tokio_util::task::TaskTracker;
 use super::fanout::Fanout;
 use crate::http::App;
 
-/// Of the grace, the part over which streams end. The rest is for the last of
-/// them, and for requests.
+/// The part of the grace period over which streams end. The rest is for the last
+/// of them, and for requests.
 const SPREAD: f64 = 0.8;
-/// How far apart streams end on average if the grace leaves time for it: a
-/// full house goes over all of the grace, and a single reader does not make
-/// anybody wait.
-const APART: Duration = Duration::from_millis(20);
+/// The average time between the ends of two streams, if the grace period allows:
+/// with many streams the drain uses all of it, with one it takes no time.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a shutdown went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
-    /// Every connection ended by itself.
+    /// Every connection ended within the grace period.
     Whole,
-    /// The grace was over while this many connections were open.
+    /// This many connections were open at its end, and were cut.
     Cut(usize),
 }
 
@@ -50,7 +49,11 @@ pub(super) async fn drain(
     match drained {
         Drained::Whole => tracing::info!(?took, "drained"),
         Drained::Cut(connections) => {
-            tracing::warn!(?took, connections, "the grace is over; cut what was left")
+            tracing::warn!(
+                ?took,
+                connections,
+                "the grace period is over; open connections are cut"
+            )
         }
     }
     drained
@@ -58,7 +61,7 @@ pub(super) async fn drain(
 
 fn spread(grace: Duration, readers: usize) -> Duration {
     let readers = u32::try_from(readers).unwrap_or(u32::MAX);
-    APART.saturating_mul(readers).min(grace.mul_f64(SPREAD))
+    INTERVAL.saturating_mul(readers).min(grace.mul_f64(SPREAD))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::drain::{self, Drained};
 use super::fanout::{Fanout, PipeBody};
-use super::{StartError, StreamCut, refusals, tick};
+use super::{StartError, StreamCut, maintain_rooms, refusals, spawn};
 use crate::chat::{Hub, SubscribeError, SubscribeOptions};
 use crate::config::Config;
 use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
@@ -94,13 +94,15 @@ impl Embedded {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let app = Arc::new(App::new(config)?);
         let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
-        let ticks = tokio::spawn(tick(Arc::clone(&app)));
-        let refusals = tokio::spawn(refusals::tell_now_and_then(Arc::clone(&app)));
+        let housekeeping = [
+            spawn(maintain_rooms(Arc::clone(&app))),
+            spawn(refusals::log_periodically(Arc::clone(&app))),
+        ];
         Ok(Self(Arc::new(Inner {
             app,
             fanout: Arc::new(fanout),
             streams: TaskTracker::new(),
-            _housekeeping: [ticks, refusals].map(AbortOnDropHandle::new),
+            _housekeeping: housekeeping,
         })))
     }
 

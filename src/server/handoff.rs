@@ -1,6 +1,6 @@
 //! The answers to a connection's requests. An event stream over HTTP/1.1 is its
-//! last: its response is not hyper's to send, and waits in a slot until the
-//! connection gives its socket to the fan-out. Over HTTP/1.0, which has no
+//! last: hyper does not send the response, which waits in a slot until the
+//! connection hands its socket over to the fan-out. Over HTTP/1.0, which has no
 //! chunks, the connection stays with hyper, and the fan-out writes into the body.
 
 use std::convert::Infallible;
@@ -11,54 +11,61 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
-use hyper::{Request, Response, Version};
+use hyper::{Method, Request, Response, Version};
 
-use super::Shared;
-use super::gate::{Gate, Gated, Source};
+use super::body_gate::{BodyGate, BodySource, GatedBody};
+use super::context::ServerContext;
 use super::timeouts::Timeouts;
 use crate::http::{BodyLeft, Caller, Reply, StreamHandoff, answer};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
+/// Characters of a method or a path that are logged.
+const MAX_LOGGED: usize = 256;
 
 /// An event stream that waits for the connection's socket.
 #[derive(Debug)]
 pub(super) struct Handoff {
-    /// The response's head, and the stream's first event: what of them is not
+    /// The response's head and the stream's first event, as far as they are not
     /// written yet.
     pub(super) first: Bytes,
     pub(super) stream: StreamHandoff,
 }
 
-/// Where a connection's event stream waits, and what is known of its answers.
+/// Where a connection's event stream waits, and whether its client may still be
+/// sending after an answer.
 #[derive(Debug, Default)]
 pub(super) struct HandoffSlot {
     handoff: Mutex<Option<Box<Handoff>>>,
-    /// The last answer came while its request's body was still on the way.
-    left: AtomicBool,
+    /// The last answer was made before its request's body had arrived.
+    has_body_left: AtomicBool,
     /// The next answer is the last of the connection.
     is_last: AtomicBool,
 }
 
 impl HandoffSlot {
-    /// Answers a request, or keeps its stream: then the answer never comes.
+    /// Answers a request, or keeps its stream: then this is pending for ever.
     pub(super) async fn answer(
         &self,
-        shared: &Shared,
+        context: &ServerContext,
         caller: Caller,
         request: Request<Incoming>,
         timeouts: &Timeouts,
-        gate: &Arc<Gate>,
-    ) -> Result<Response<Gated>, Infallible> {
+        gate: &Arc<BodyGate>,
+    ) -> Result<Response<GatedBody>, Infallible> {
+        let line = RequestLine::begin(&request);
         let has_chunks = request.version() == Version::HTTP_11;
-        let response = answer(&shared.app, caller, request).await;
-        let left = response.extensions().get::<BodyLeft>().is_some();
-        self.left.store(left, Ordering::Relaxed);
+        let response = answer(&context.app, caller, request).await;
+        if let Some(line) = line {
+            line.log(&response);
+        }
+        let has_body_left = response.extensions().get::<BodyLeft>().is_some();
+        self.has_body_left.store(has_body_left, Ordering::Relaxed);
         let (head, reply) = response.into_parts();
-        let gated = |head, source| Ok(Response::from_parts(head, Gated::new(source, gate)));
+        let gated = |head, source| Ok(Response::from_parts(head, GatedBody::new(source, gate)));
         match reply {
             Reply::Body(body) => {
                 timeouts.answered();
-                let mut response = gated(head, Source::Answer(body))?;
+                let mut response = gated(head, BodySource::Answer(body))?;
                 if self.is_last.load(Ordering::Relaxed) {
                     response.headers_mut().insert(CONNECTION, CLOSE);
                 }
@@ -77,22 +84,22 @@ impl HandoffSlot {
                 let mut head = head;
                 head.version = Version::HTTP_10;
                 head.headers.insert(CONNECTION, CLOSE);
-                let body = shared.fanout.add_body(*stream);
-                gated(head, Source::Stream(body))
+                let body = context.fanout.add_body(*stream);
+                gated(head, BodySource::Stream(body))
             }
         }
     }
 
-    /// The next answer is to be the last, and to say so.
+    /// Makes the next answer the last one, with `Connection: close`.
     pub(super) fn close_after_next(&self) {
         self.is_last.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client may still be sending when the server closes after its
-    /// answer: the rest of a body, or a further request before it was told that
-    /// there would be none.
+    /// Whether the client may still be sending when the server closes after an
+    /// answer: the rest of a body, or a request that it sent before it read that
+    /// this answer is the last.
     pub(super) fn client_may_still_send(&self) -> bool {
-        self.left.load(Ordering::Relaxed) || self.is_last.load(Ordering::Relaxed)
+        self.has_body_left.load(Ordering::Relaxed) || self.is_last.load(Ordering::Relaxed)
     }
 
     fn put(&self, handoff: Handoff) {
@@ -105,5 +112,29 @@ impl HandoffSlot {
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Handoff>>> {
         self.handoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request as the debug log shows it: no query, which may hold a token or a
+/// message.
+#[derive(Debug)]
+struct RequestLine {
+    method: Method,
+    path: String,
+}
+
+impl RequestLine {
+    /// `None` unless the debug log is on.
+    fn begin<B>(request: &Request<B>) -> Option<Self> {
+        tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
+            method: request.method().clone(),
+            path: request.uri().path().chars().take(MAX_LOGGED).collect(),
+        })
+    }
+
+    fn log<B>(&self, response: &Response<B>) {
+        let status = response.status().as_u16();
+        let method: String = self.method.as_str().chars().take(MAX_LOGGED).collect();
+        tracing::debug!(method, path = self.path, status, "request answered");
     }
 }

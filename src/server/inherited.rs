@@ -1,7 +1,7 @@
-//! Sockets that a service manager has opened and hands to this process as
-//! descriptors: sd_listen_fds(3). It keeps them over a restart, so connections
-//! that arrive meanwhile wait in their queue and are not refused. An empty
-//! variable counts as unset.
+//! Socket activation: sockets that a service manager opened and passes to this
+//! process as descriptors, by sd_listen_fds(3). They stay open over a restart, so
+//! connections that arrive meanwhile wait in their queue and are not refused. An
+//! empty variable counts as unset.
 
 use std::io;
 use std::net::TcpListener;
@@ -10,20 +10,20 @@ use std::os::fd::AsRawFd as _;
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use super::StartError;
+use super::start_error::StartError;
 
-/// Addresses that one server listens on, many times over.
-const MOST: usize = 1024;
+/// More sockets than any server listens on.
+const MAX_SOCKETS: usize = 1024;
 
-/// The sockets that were handed over; none if nobody did, or if `LISTEN_PID` is
-/// another process.
+/// The sockets that were passed to this process; none if `LISTEN_FDS` is unset or
+/// `LISTEN_PID` is another process.
 ///
-/// Call it before a thread starts: it takes `LISTEN_FDS` and `LISTEN_PID` out of
-/// the environment, so that no child takes them for its own.
+/// Call it before any thread starts: it removes `LISTEN_FDS` and `LISTEN_PID` from
+/// the environment, so that child processes do not use them.
 ///
 /// # Errors
 ///
-/// [`StartError::Inherited`] at the first that is not a TCP listener.
+/// [`StartError::Inherited`] at the first socket that is not a TCP listener.
 pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
     let variable = |name| std::env::var(name).ok();
     let is_ours = |id: String| id.is_empty() || id.parse() == Ok(std::process::id());
@@ -38,13 +38,17 @@ pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
         .collect()
 }
 
-/// Each of them would be taken for a socket.
+/// Checks `LISTEN_FDS`: each descriptor of this number would be used as a socket.
 fn check_count(count: Option<&str>) -> io::Result<()> {
-    let is_fine = |count: &str| count.parse::<usize>().is_ok_and(|count| count <= MOST);
+    let is_fine = |count: &str| {
+        count
+            .parse::<usize>()
+            .is_ok_and(|count| count <= MAX_SOCKETS)
+    };
     match count.is_none_or(is_fine) {
         true => Ok(()),
         false => Err(io::Error::other(format!(
-            "it is to say how many sockets there are, at most {MOST}"
+            "expected the number of sockets, at most {MAX_SOCKETS}"
         ))),
     }
 }
@@ -67,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_sockets_as_nobody_has_are_a_mistake() {
+    fn an_implausible_number_of_sockets_is_refused() {
         for fine in [None, Some("0"), Some("1"), Some("1024")] {
             assert!(check_count(fine).is_ok(), "{fine:?}");
         }

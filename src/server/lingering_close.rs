@@ -1,7 +1,7 @@
-//! The end of a connection on which a request was answered while its body, or a
-//! further request, was still on the way. Closed over bytes that nobody read, a socket resets the
+//! Lingering close (RFC 9112, section 9.6): the end of a connection whose client
+//! may still be sending. A socket that is closed with unread data resets the
 //! connection, and a client or a proxy that is still writing may never see the
-//! answer (RFC 9112, section 9.6).
+//! answer.
 
 use std::io;
 use std::net::Shutdown;
@@ -10,21 +10,21 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// How long the client has to finish writing and to read its answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes that it may still send.
-const MOST: usize = 1 << 20;
+/// Time for the client to finish sending and to read its answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes that the client may still send.
+const MAX_DISCARDED: usize = 1 << 20;
 
-/// Drops what still comes, until the client closes, too. Our side of `stream`
-/// is closed.
+/// Discards incoming data until the client closes, too. The server's side of
+/// `stream` is closed already.
 pub(super) async fn linger(stream: TcpStream) {
-    // However it ends, this was only for the client's sake.
-    let _ = tokio::time::timeout(PATIENCE, drop_what_comes(&stream)).await;
+    // It serves only the client: errors and the timeout do not matter.
+    let _ = tokio::time::timeout(TIMEOUT, discard(&stream)).await;
 }
 
-/// Writes a response that is the last, closes our side, and lingers.
-pub(super) async fn last_words(stream: TcpStream, response: &[u8]) {
-    let written = tokio::time::timeout(PATIENCE, write_and_close(&stream, response));
+/// Writes the last response, closes the server's side, and lingers.
+pub(super) async fn write_and_linger(stream: TcpStream, response: &[u8]) {
+    let written = tokio::time::timeout(TIMEOUT, write_and_close(&stream, response));
     if let Ok(Ok(())) = written.await {
         linger(stream).await;
     }
@@ -42,14 +42,14 @@ async fn write_and_close(stream: &TcpStream, mut response: &[u8]) -> io::Result<
     SockRef::from(stream).shutdown(Shutdown::Write)
 }
 
-async fn drop_what_comes(stream: &TcpStream) -> io::Result<()> {
-    let mut dropped = 0;
-    while dropped < MOST {
+async fn discard(stream: &TcpStream) -> io::Result<()> {
+    let mut discarded = 0;
+    while discarded < MAX_DISCARDED {
         stream.readable().await?;
-        // No buffer is kept while nothing comes.
+        // On the stack: no buffer is held while nothing arrives.
         match stream.try_read(&mut [0; 4096]) {
             Ok(0) => break,
-            Ok(count) => dropped += count,
+            Ok(count) => discarded += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

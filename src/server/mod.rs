@@ -1,15 +1,18 @@
-//! Sockets: listening, connections, and a shutdown that loses nobody.
+//! Sockets: listening, connections, the fan-out, a graceful shutdown, metrics.
+//! What a request means is in `http`.
 //!
-//! [`Server::bind`] takes the addresses, or [`Server::inherit`] the sockets that
-//! are there; [`Server::run`] serves until it is told to stop and has drained.
+//! [`Server::bind`] listens at addresses, [`Server::inherit`] takes sockets that
+//! listen already; [`Server::run`] serves until it is told to stop, and drains.
 
 mod bind;
+mod body_gate;
 mod connection;
-mod connections;
+mod connection_counters;
+mod connection_end;
+mod context;
 mod drain;
 mod embedded;
 mod fanout;
-mod gate;
 mod handoff;
 mod hyper_refusal;
 mod inherited;
@@ -18,75 +21,38 @@ mod lingering_close;
 mod listen;
 mod metrics;
 mod refusals;
+mod start_error;
 #[cfg(test)]
 mod tests;
 mod timeouts;
 mod tracked_io;
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::chat::Due;
-use crate::config::{BadSetting, Config, Endpoint};
+use crate::config::{Config, Endpoint};
 use crate::http::App;
-use connections::Connections;
+use context::ServerContext;
 pub use drain::Drained;
 pub use embedded::{Embedded, EventBody, ResponseBody};
 use fanout::Fanout;
 pub use fanout::StreamCut;
 pub use inherited::inherited;
-use large_head::HeadBudget;
+use metrics::MetricSources;
+pub use start_error::StartError;
 
-/// How often rooms are looked after: presence told, idle rooms forgotten.
+/// How often rooms are maintained: presence flushed, idle rooms forgotten.
 const TICK: Duration = Duration::from_secs(1);
 /// How long presence waits for workers that have much to read.
-const WORKERS_READ: Duration = Duration::from_millis(5);
-
-/// What stops a start.
-#[derive(Debug)]
-pub enum StartError {
-    /// A setting that no server can run with.
-    Setting(BadSetting),
-    /// An endpoint that can't be listened at.
-    Listen(Endpoint, io::Error),
-    /// A socket from the service manager that can't be served on.
-    Inherited(io::Error),
-    /// The endpoint for metrics can't be listened at.
-    Metrics(Endpoint, io::Error),
-    /// The threads that write to readers can't be started.
-    Workers(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setting(setting) => setting.fmt(f),
-            Self::Listen(endpoint, error) => write!(f, "--listen {endpoint}: {error}"),
-            Self::Inherited(error) => {
-                write!(f, "LISTEN_FDS: no TCP sockets that listen: {error}")
-            }
-            Self::Metrics(endpoint, error) => write!(f, "--metrics {endpoint}: {error}"),
-            Self::Workers(error) => write!(f, "--workers: they can't be started: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<BadSetting> for StartError {
-    fn from(setting: BadSetting) -> Self {
-        Self::Setting(setting)
-    }
-}
+const PRESENCE_RETRY: Duration = Duration::from_millis(5);
 
 /// A server that listens, and serves once it runs.
 #[derive(Debug)]
@@ -100,25 +66,12 @@ pub struct Server {
     dropped_log_lines: Arc<AtomicU64>,
 }
 
-/// What all connections of a server share.
-#[derive(Debug, Clone)]
-struct Shared {
-    app: Arc<App>,
-    fanout: Arc<Fanout>,
-    /// Every task, and every reader of the fan-out, that a shutdown waits for.
-    tasks: TaskTracker,
-    /// The grace is over: connections end as they are.
-    cut: CancellationToken,
-    connections: Arc<Connections>,
-    heads: HeadBudget,
-}
-
 impl Server {
-    /// Takes all addresses of `config`, or none.
+    /// Listens at all addresses of `config`, or at none.
     ///
     /// # Errors
     ///
-    /// [`StartError`] names the flag that is wrong.
+    /// [`StartError`] names the flag to change.
     ///
     /// # Panics
     ///
@@ -130,15 +83,15 @@ impl Server {
             let bound = bind::bind(endpoint, &app.config.listen, &app.config.limits);
             listeners.extend(bound.map_err(|error| StartError::Listen(endpoint.clone(), error))?);
         }
-        Self::over(app, listeners)
+        Self::new(app, listeners)
     }
 
-    /// Takes sockets that listen and don't block, in place of the addresses of
+    /// Uses `sockets`, which listen and don't block, instead of the addresses of
     /// `config`.
     ///
     /// # Errors
     ///
-    /// [`StartError`] names the flag that is wrong, or the socket.
+    /// [`StartError`] names the flag to change, or the socket.
     ///
     /// # Panics
     ///
@@ -158,92 +111,80 @@ impl Server {
             .map(TcpListener::from_std)
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
-        Self::over(app, listeners)
+        Self::new(app, listeners)
     }
 
-    fn over(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
+    fn new(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
         let addresses = local_addresses(&listeners).map_err(StartError::Inherited)?;
         let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
-        let workers = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
+        let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
             listeners,
             addresses,
             metrics,
             metrics_addresses,
-            fanout: Arc::new(workers),
+            fanout: Arc::new(fanout),
             dropped_log_lines: Arc::default(),
         })
     }
 
-    /// Shows this count as `sse_chat_log_lines_dropped_total`: the log belongs to
-    /// the process, and so does what it drops.
+    /// Exposes this count as `sse_chat_log_lines_dropped_total`: the log belongs
+    /// to the process, not to the server.
     #[must_use]
     pub fn with_dropped_log_lines(mut self, count: Arc<AtomicU64>) -> Self {
         self.dropped_log_lines = count;
         self
     }
 
-    /// Where it listens, with the ports that were taken for port 0.
+    /// The addresses that it listens at, with actual ports in place of 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Where `GET /metrics` is answered, if anywhere.
+    /// The addresses of `GET /metrics`; empty without `--metrics`.
     pub fn metrics_addresses(&self) -> &[SocketAddr] {
         &self.metrics_addresses
     }
 
-    /// What its requests share.
+    /// The state that its requests share.
     pub fn app(&self) -> &Arc<App> {
         &self.app
     }
 
-    /// Serves until `shutdown`, then drains within the grace.
+    /// Serves until `shutdown` is ready, then drains within the grace period.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let shared = Shared {
-            heads: HeadBudget::new(self.app.config.limits.head_budget),
-            app: self.app,
-            fanout: self.fanout,
-            tasks: TaskTracker::new(),
-            cut: CancellationToken::new(),
-            connections: Arc::default(),
-        };
-        // Dropped with this future, so that nothing outlives a server that is.
-        let _cut = shared.cut.clone().drop_guard();
-        let _stop = StopOnDrop(Arc::clone(&shared.fanout));
-        let _ticker = AbortOnDropHandle::new(tokio::spawn(tick(Arc::clone(&shared.app))));
-        let refusals = refusals::tell_now_and_then(Arc::clone(&shared.app));
-        let _refusals = AbortOnDropHandle::new(tokio::spawn(refusals));
-        // No task that the drain waits for: it answers to the end.
-        let sources = shared.sources(self.dropped_log_lines);
+        let context = ServerContext::new(self.app, self.fanout);
+        // Dropped with this future, so that nothing outlives it.
+        let _cut = context.cut.clone().drop_guard();
+        let _stop = StopOnDrop(Arc::clone(&context.fanout));
+        let _maintenance = spawn(maintain_rooms(Arc::clone(&context.app)));
+        let _refusals = spawn(refusals::log_periodically(Arc::clone(&context.app)));
+        // Not among the tasks that a drain waits for: it answers to the end.
+        let sources = MetricSources::new(&context, self.dropped_log_lines);
         let serve_metrics = |listener| {
-            let metrics = metrics::serve(listener, sources.clone(), shared.app.config.clone());
-            AbortOnDropHandle::new(tokio::spawn(metrics))
+            spawn(metrics::serve(
+                listener,
+                sources.clone(),
+                context.app.config.clone(),
+            ))
         };
         let _metrics: Vec<_> = self.metrics.into_iter().map(serve_metrics).collect();
         for listener in self.listeners {
-            shared
+            context
                 .tasks
-                .spawn(listen::accept_all(listener, shared.clone()));
+                .spawn(listen::accept_all(listener, context.clone()));
         }
         shutdown.await;
-        let drained = drain::drain(&shared.app, &shared.fanout, &shared.tasks, &shared.cut).await;
-        refusals::tell(&shared.app.counts);
+        let drained =
+            drain::drain(&context.app, &context.fanout, &context.tasks, &context.cut).await;
+        refusals::log_new(&context.app.counts);
         drained
     }
 }
 
-impl Shared {
-    fn sources(&self, dropped_log_lines: Arc<AtomicU64>) -> metrics::Sources {
-        metrics::Sources {
-            dropped_log_lines,
-            app: Arc::clone(&self.app),
-            fanout: Arc::clone(&self.fanout),
-            connections: Arc::clone(&self.connections),
-            started: SystemTime::now(),
-        }
-    }
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
 }
 
 fn bind_metrics(config: &Config) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
@@ -261,7 +202,7 @@ fn local_addresses(listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
     listeners.iter().map(TcpListener::local_addr).collect()
 }
 
-/// Connections hold the fan-out too, so its own drop may come late.
+/// Connections hold the fan-out too, so its own drop may be late.
 struct StopOnDrop(Arc<Fanout>);
 
 impl Drop for StopOnDrop {
@@ -270,20 +211,20 @@ impl Drop for StopOnDrop {
     }
 }
 
-async fn tick(app: Arc<App>) {
+async fn maintain_rooms(app: Arc<App>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let now = Instant::now();
-        // In parts, so that requests are answered in between.
+        // In slices, so that requests are answered in between.
         loop {
             match app.hub.look_after_some(now) {
                 Due::Nothing => break,
                 Due::More => tokio::task::yield_now().await,
                 // The rest is due at the next tick, too.
                 Due::Presence if now.elapsed() >= TICK => break,
-                Due::Presence => tokio::time::sleep(WORKERS_READ).await,
+                Due::Presence => tokio::time::sleep(PRESENCE_RETRY).await,
             }
         }
     }

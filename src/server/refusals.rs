@@ -1,4 +1,5 @@
-//! Refusals in the log: in bulk, since an attack is not to fill the disk too.
+//! Refused requests in the log: one line per code and interval, so that an
+//! attack does not fill the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,21 +8,21 @@ use tokio::time::MissedTickBehavior;
 
 use crate::http::{App, Counts};
 
-/// How often the log is told of each code that was refused.
-const EVERY: Duration = Duration::from_secs(10);
+/// How often the refusals of each code are logged.
+const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tells the log now and then, for as long as it is polled.
-pub(super) async fn tell_now_and_then(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(EVERY);
+/// Logs new refusals at each interval, for as long as it is polled.
+pub(super) async fn log_periodically(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        tell(&app.counts);
+        log_new(&app.counts);
     }
 }
 
-/// One line for each code that was refused since the last time.
-pub(super) fn tell(counts: &Counts) {
+/// Logs one line for each code that was refused since the last call.
+pub(super) fn log_new(counts: &Counts) {
     for (code, count) in counts.take_new_refusals() {
         tracing::info!(code, count, "refused");
     }

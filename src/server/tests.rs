@@ -14,8 +14,9 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
 };
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
-use super::gate::{Gate, Gated, Source};
+use super::body_gate::{BodyGate, BodySource, GatedBody};
 use super::*;
 use crate::chat::{Draft, SubscribeOptions};
 use crate::http::StreamHandoff;
@@ -147,8 +148,8 @@ async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
         };
         let subscription = server.app().hub.subscribe(options).unwrap();
         let stream = StreamHandoff::without_request(server.app(), subscription);
-        let body = Source::Stream(server.fanout.add_body(stream));
-        let gated = Gated::new(body, &Arc::new(Gate::default()));
+        let body = BodySource::Stream(server.fanout.add_body(stream));
+        let gated = GatedBody::new(body, &Arc::new(BodyGate::default()));
         Ok::<_, std::convert::Infallible>(Response::new(gated))
     });
     let serve = http1::Builder::new()

@@ -1,6 +1,6 @@
-//! The socket as hyper sees it, and what is seen of it on the way: whether
-//! everything is flushed, whether the other side sends and takes anything, and
-//! whether hyper refuses a head, which the server then does itself.
+//! The socket that hyper reads and writes. It observes what passes: whether
+//! everything is flushed, whether the client sends and reads anything, and whether
+//! hyper refuses a head, which the server then does itself.
 
 use std::io;
 use std::pin::Pin;
@@ -12,23 +12,23 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::gate::Gate;
+use super::body_gate::BodyGate;
 use super::hyper_refusal;
 use super::timeouts::Timeouts;
 
-/// A stream that knows whether hyper has handed everything to the kernel: hyper
-/// flushes after its last write.
+/// A TCP stream whose state is tracked. hyper flushes after its last write, so a
+/// flush means that the kernel has everything.
 pub(super) struct TrackedIo<'a> {
     pub(super) stream: TcpStream,
-    /// The next write waits until the runtime has gone round once.
-    pub(super) waits: bool,
+    /// The next write is deferred by one turn of the runtime.
+    pub(super) is_deferred: bool,
     pub(super) flushed: &'a AtomicBool,
     /// Opens when everything is flushed.
-    pub(super) gate: &'a Gate,
+    pub(super) gate: &'a BodyGate,
     pub(super) timeouts: &'a Timeouts,
-    /// What was read of the socket before, and hyper reads first.
+    /// Bytes that were read from the socket before; hyper reads them first.
     pub(super) ahead: Bytes,
-    /// The status that hyper refused a head with. Its response is not written.
+    /// The status with which hyper refused a head. Its response is not written.
     pub(super) refused: Option<StatusCode>,
 }
 
@@ -64,16 +64,16 @@ impl AsyncWrite for TrackedIo<'_> {
                 self.refused = Some(status);
                 return Poll::Ready(Ok(length));
             }
-            // An earlier response goes first.
+            // An earlier response is written first.
             Some((_, length)) => &bytes[..bytes.len() - length],
             None => bytes,
         };
         self.flushed.store(false, Ordering::Relaxed);
         self.timeouts.writes();
-        if std::mem::take(&mut self.waits) {
-            // Others whose requests are here are answered in the same go: many
-            // small writes in a row wake a client that has many connections
-            // once, and not once for each.
+        if std::mem::take(&mut self.is_deferred) {
+            // Other requests that have arrived are answered in the same turn: a
+            // client with many connections is woken once for many small writes,
+            // not once for each.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -85,9 +85,9 @@ impl AsyncWrite for TrackedIo<'_> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.flushed.store(true, Ordering::Relaxed);
-        // The next piece of the same body does not wait: the gate has cost it a
-        // turn of the runtime already.
-        self.waits = !self.gate.open(cx);
+        // The next piece of the same body is not deferred again: the gate has
+        // cost it a turn already.
+        self.is_deferred = !self.gate.open(cx);
         self.timeouts.flushed();
         Poll::Ready(Ok(()))
     }

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use serde_json::Value;
 
-use super::server_process::{ServerProcess, assert_fails, run};
+use super::server_process::{ServerProcess, assert_fails, read_until, run};
 
 /// The log of a server that has answered `requests`, until its shutdown.
 fn log_of(flags: &[&str], requests: &[(&str, &str)]) -> String {
@@ -129,6 +129,84 @@ fn the_json_log_escapes_all_unprintable_characters() {
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["fields"]["path"], "/\u{9b}31m\u{202e}\u{2028}");
     assert_eq!(line["fields"]["user_agent"], "\u{85}\u{2066}\u{200b}a");
+}
+
+/// What a server at `--log-level debug` logged of the connection from `peer`: the
+/// message of each line, with a request's method, path and status.
+fn connection_story(log: &str, peer: &str) -> Vec<String> {
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let own = lines.filter(|line| line["span"]["peer"] == peer);
+    own.map(|line| {
+        assert_eq!(line["span"]["name"], "connection");
+        assert!(line["span"]["number"].as_u64().unwrap() > 0);
+        let fields = &line["fields"];
+        let message = fields["message"].as_str().unwrap();
+        match fields["method"].as_str() {
+            Some(method) => format!(
+                "{message}: {method} {} {}",
+                fields["path"].as_str().unwrap(),
+                fields["status"]
+            ),
+            None => message.to_owned(),
+        }
+    })
+    .collect()
+}
+
+#[test]
+fn the_debug_log_tells_the_story_of_a_connection_and_no_secret() {
+    let server = ServerProcess::start(&[
+        "--listen=127.0.0.1:0",
+        "--log-level=debug",
+        "--log-format=json",
+    ]);
+    let post = format!(
+        "{} HTTP/1.1\r\nhost: localhost\r\nauthorization: hidden\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{}",
+        PUBLISH.0,
+        PUBLISH.1.len(),
+        PUBLISH.1
+    );
+    let get = |rest: &str| format!("GET {rest} HTTP/1.1\r\nhost: localhost\r\n");
+    let mut reader = server.connect();
+    let stream = get("/rooms/lobby/events?name=hidden&backlog=all");
+    reader
+        .write_all(format!("{post}{stream}\r\n").as_bytes())
+        .unwrap();
+    read_until(&mut reader, "a secret text\",");
+    let mut other = server.connect();
+    let last = get("/nowhere?token=hidden");
+    other
+        .write_all(format!("{last}connection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    other.read_to_end(&mut Vec::new()).unwrap();
+    let [reader_address, other_address] =
+        [&reader, &other].map(|stream| stream.local_addr().unwrap().to_string());
+    server.signal("TERM");
+    let log = server.wait().1;
+    assert_eq!(
+        connection_story(&log, &reader_address),
+        [
+            "connection accepted",
+            "request answered: POST /rooms/lobby/messages 201",
+            "request answered: GET /rooms/lobby/events 200",
+            "connection handed over to a worker",
+            "stream ended with bye",
+        ],
+        "{log}"
+    );
+    assert_eq!(
+        connection_story(&log, &other_address),
+        [
+            "connection accepted",
+            "request answered: GET /nowhere 404",
+            "connection closed",
+        ],
+        "{log}"
+    );
+    assert!(!log.contains("hidden") && !log.contains("secret"), "{log}");
 }
 
 #[test]

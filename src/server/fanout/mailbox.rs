@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Span;
 
 use super::super::handoff::Handoff;
 use super::counters::WorkerCounters;
@@ -47,7 +48,7 @@ pub(super) struct NewReader {
 #[derive(Debug)]
 pub(super) struct ReaderPermit {
     /// `None` for a pipe: the connection stays with hyper and keeps its guard.
-    _connection: Option<ConnectionGuard>,
+    connection: Option<ConnectionGuard>,
     load: Arc<AtomicUsize>,
 }
 
@@ -58,6 +59,8 @@ pub(super) struct ConnectionGuard {
     _task: TaskTrackerToken,
     /// Its place among all connections; `None` only in tests.
     _permit: Option<ConnectionPermit>,
+    /// The connection's span; `None` unless it is enabled.
+    span: Option<Box<Span>>,
 }
 
 impl Mailbox {
@@ -144,8 +147,17 @@ impl ReaderPermit {
     pub(super) fn new(load: &Arc<AtomicUsize>, connection: Option<ConnectionGuard>) -> Self {
         load.fetch_add(1, Ordering::Relaxed);
         Self {
-            _connection: connection,
+            connection,
             load: Arc::clone(load),
+        }
+    }
+
+    /// Runs `log` in the span of the reader's connection.
+    pub(super) fn in_span(&self, log: impl FnOnce()) {
+        let connection = self.connection.as_ref();
+        match connection.and_then(|connection| connection.span.as_ref()) {
+            Some(span) => span.in_scope(log),
+            None => log(),
         }
     }
 }
@@ -157,10 +169,13 @@ impl Drop for ReaderPermit {
 }
 
 impl ConnectionGuard {
+    /// The guard of the connection whose span is entered.
     pub(super) fn new(tasks: &TaskTracker, permit: Option<ConnectionPermit>) -> Self {
+        let span = Span::current();
         Self {
             _task: tasks.token(),
             _permit: permit,
+            span: (!span.is_none()).then(|| Box::new(span)),
         }
     }
 }

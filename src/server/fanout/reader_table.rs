@@ -42,7 +42,7 @@ pub(super) struct ReaderSlot<S> {
     /// Bytes that the client sent after its request.
     junk: usize,
     /// Dropped last: a shutdown that waits for it ends the process.
-    _permit: ReaderPermit,
+    permit: ReaderPermit,
 }
 
 /// What a reader costs in addition to its entry in a group.
@@ -124,7 +124,7 @@ impl<S: Socket> ReaderTable<S> {
         let token = self.slots.insert(ReaderSlot {
             state: ReaderState::CatchingUp(Box::new(reader)),
             junk: 0,
-            _permit: permit,
+            permit,
             guard,
         });
         self.queue(token);
@@ -244,7 +244,7 @@ impl<S: Socket> ReaderTable<S> {
             guard,
             state: ReaderState::CatchingUp(reader),
             junk,
-            ..
+            permit,
         }) = self.slots.get_mut(token)
         {
             drop(std::mem::take(guard));
@@ -252,13 +252,16 @@ impl<S: Socket> ReaderTable<S> {
             // Unread bytes would make the kernel reset the connection, and its
             // client lose the end of the stream.
             let _ = read_junk(&mut reader.socket, junk);
+            permit.in_span(|| tracing::debug!("stream ended with bye"));
         }
         self.remove(token);
     }
 
     /// Removes a reader whose connection is gone or is given up.
     pub(super) fn fail(&mut self, token: usize, error: &io::Error) {
-        tracing::debug!(%error, "a stream was cut");
+        self.slots[token]
+            .permit
+            .in_span(|| tracing::debug!(%error, "stream cut"));
         // By the worker's clock, or by the kernel's user timeout.
         if error.kind() == ErrorKind::TimedOut {
             self.app.stalled.fetch_add(1, Ordering::Relaxed);

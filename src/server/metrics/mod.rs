@@ -26,7 +26,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-pub(super) use self::series::Sources;
+pub(super) use self::series::MetricSources;
 use super::listen;
 use crate::config::{Access, Config};
 use crate::http::{Body, Caller, is_allowed};
@@ -37,7 +37,7 @@ const MOST_CONNECTIONS: usize = 16;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers scrapes for as long as it is polled.
-pub(super) async fn serve(listener: TcpListener, sources: Sources, config: Arc<Config>) {
+pub(super) async fn serve(listener: TcpListener, sources: MetricSources, config: Arc<Config>) {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(sources));
     let registry = Arc::new(registry);

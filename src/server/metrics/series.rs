@@ -14,20 +14,21 @@ use super::page::Page;
 use super::process;
 use crate::chat::{GapReason, Totals};
 use crate::http::{App, Times};
-use crate::server::connections::Connections;
+use crate::server::connection_counters::ConnectionCounters;
+use crate::server::context::ServerContext;
 use crate::server::fanout::{Fanout, WorkerCounters};
 
 /// Where the numbers come from.
 #[derive(Debug, Clone)]
-pub(in crate::server) struct Sources {
-    pub(in crate::server) app: Arc<App>,
-    pub(in crate::server) fanout: Arc<Fanout>,
-    pub(in crate::server) connections: Arc<Connections>,
-    pub(in crate::server) started: SystemTime,
-    pub(in crate::server) dropped_log_lines: Arc<AtomicU64>,
+pub(in crate::server) struct MetricSources {
+    app: Arc<App>,
+    fanout: Arc<Fanout>,
+    connections: Arc<ConnectionCounters>,
+    started: SystemTime,
+    dropped_log_lines: Arc<AtomicU64>,
 }
 
-impl Collector for Sources {
+impl Collector for MetricSources {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(encoder);
         let totals = self.app.hub.totals();
@@ -41,7 +42,20 @@ impl Collector for Sources {
     }
 }
 
-impl Sources {
+impl MetricSources {
+    pub(in crate::server) fn new(
+        context: &ServerContext,
+        dropped_log_lines: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            app: Arc::clone(&context.app),
+            fanout: Arc::clone(&context.fanout),
+            connections: Arc::clone(&context.connections),
+            started: SystemTime::now(),
+            dropped_log_lines,
+        }
+    }
+
     fn presence(&self, page: &mut Page<'_>, totals: &Totals) -> fmt::Result {
         page.gauge(
             "sse_chat_readers",
@@ -176,13 +190,13 @@ impl Sources {
         page.counter(
             "sse_chat_unheard_connections",
             "Connections that were closed without a word, since too many wait to be refused",
-            self.connections.unheard(),
+            self.connections.unanswered(),
         )?;
         page.counters(
             "sse_chat_timeouts",
             "Connections that were closed because their client let the server wait",
             "waiting_for",
-            self.connections.late(),
+            self.connections.timed_out(),
         )?;
         page.counter(
             "sse_chat_malformed_requests",

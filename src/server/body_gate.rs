@@ -1,11 +1,10 @@
-//! How much of an answer hyper holds for a client that takes nothing.
+//! Bounds the memory of a response whose client does not read.
 //!
-//! hyper asks a body for more until it has as much as a request's head may
-//! have, copies all of it, and only then writes. A gate between the two lets
-//! one piece pass, and the next one only when the socket has taken it: whatever
-//! was asked for, and whatever hyper's bounds are, one piece is what a client
-//! costs. What is behind the gate is shared, as the events in a pipe are, or made
-//! when it is asked for.
+//! hyper polls a body until its buffer, which is as large as a head may be, is
+//! full, copies everything, and only then writes. A gate between body and hyper
+//! lets one piece pass, and the next one only when the socket has taken it: each
+//! client costs one piece, whatever it requested. The data behind the gate is
+//! shared, like the events in a pipe, or made when it is polled.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,19 +17,19 @@ use http_body::{Body as _, Frame, SizeHint};
 use super::fanout::{PipeBody, StreamCut};
 use crate::http::{Body, PIECE_BYTES};
 
-/// Between the bodies of one connection and its socket. Both are polled by the
-/// connection's one task, so the atomics order nothing.
+/// The gate between the bodies of one connection and its socket. Both are polled
+/// by the connection's one task, so the atomics order nothing.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
-    /// A piece was let through, and is not with the kernel yet.
+pub(super) struct BodyGate {
+    /// A piece has passed, and is not with the kernel yet.
     is_shut: AtomicBool,
-    /// hyper asked for more meanwhile, and has to be told to ask again.
+    /// hyper polled the body meanwhile, and has to be woken.
     is_wanted: AtomicBool,
 }
 
-impl Gate {
-    /// Everything that hyper had is with the kernel. Whether hyper wants more of
-    /// the same body; then the task is woken for it.
+impl BodyGate {
+    /// Opens the gate: everything that hyper had is with the kernel. Returns
+    /// whether hyper waits for more of the body; then its task is woken.
     pub(super) fn open(&self, cx: &Context<'_>) -> bool {
         self.is_shut.store(false, Ordering::Relaxed);
         let is_wanted = self.is_wanted.swap(false, Ordering::Relaxed);
@@ -40,7 +39,7 @@ impl Gate {
         is_wanted
     }
 
-    /// Whether a piece may pass. If not, the task is woken when one may.
+    /// Whether a piece may pass. If not, the task is woken once it may.
     fn lets_pass(&self) -> bool {
         let is_shut = self.is_shut.load(Ordering::Relaxed);
         self.is_wanted.fetch_or(is_shut, Ordering::Relaxed);
@@ -52,25 +51,24 @@ impl Gate {
     }
 }
 
-/// What comes through a gate.
+/// A body behind a gate.
 #[derive(Debug)]
-pub(super) enum Source {
-    /// An answer.
+pub(super) enum BodySource {
     Answer(Body),
     /// An event stream of a connection that stays with hyper.
     Stream(PipeBody),
 }
 
-/// A body that comes through a gate.
+/// A body whose pieces pass through a gate.
 #[derive(Debug)]
-pub(super) struct Gated {
-    source: Source,
-    /// What the body gave and did not pass yet.
+pub(super) struct GatedBody {
+    source: BodySource,
+    /// Data of the source that has not passed yet.
     rest: Bytes,
-    gate: Arc<Gate>,
+    gate: Arc<BodyGate>,
 }
 
-impl Source {
+impl BodySource {
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -90,7 +88,7 @@ impl Source {
         }
     }
 
-    /// How many bytes it has left, if that is known.
+    /// The number of bytes that are left, if it is known.
     fn exact_size(&self) -> Option<u64> {
         match self {
             Self::Answer(body) => body.size_hint().exact(),
@@ -99,8 +97,8 @@ impl Source {
     }
 }
 
-impl Gated {
-    pub(super) fn new(source: Source, gate: &Arc<Gate>) -> Self {
+impl GatedBody {
+    pub(super) fn new(source: BodySource, gate: &Arc<BodyGate>) -> Self {
         Self {
             source,
             rest: Bytes::new(),
@@ -109,7 +107,7 @@ impl Gated {
     }
 }
 
-impl http_body::Body for Gated {
+impl http_body::Body for GatedBody {
     type Data = Bytes;
     type Error = StreamCut;
 
@@ -147,56 +145,47 @@ impl http_body::Body for Gated {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-    use std::task::{Wake, Waker};
+    use std::task::Waker;
 
     use super::*;
+    use crate::counting_waker::CountingWaker;
 
-    #[derive(Default)]
-    struct Rings(AtomicUsize);
-
-    impl Wake for Rings {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn next(body: &mut Gated, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+    fn next(body: &mut GatedBody, cx: &mut Context<'_>) -> Poll<Option<usize>> {
         let frame = Pin::new(body).poll_frame(cx);
         frame.map(|frame| frame.map(|frame| frame.unwrap().into_data().unwrap().len()))
     }
 
     #[test]
     fn one_piece_passes_until_the_socket_has_taken_it() {
-        let rings = Arc::new(Rings::default());
-        let waker = Waker::from(Arc::clone(&rings));
+        let wakes = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&wakes));
         let mut cx = Context::from_waker(&waker);
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(BodyGate::default());
         let whole = Bytes::from(vec![b'x'; 2 * PIECE_BYTES + 1]);
-        let mut body = Gated::new(Source::Answer(whole.into()), &gate);
+        let mut body = GatedBody::new(BodySource::Answer(whole.into()), &gate);
         for (size, left) in [(PIECE_BYTES, PIECE_BYTES + 1), (PIECE_BYTES, 1), (1, 0)] {
             assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(size)));
             assert_eq!(body.size_hint().exact(), Some(left as u64));
             assert_eq!(body.is_end_stream(), left == 0);
-            let rung = rings.0.load(Ordering::Relaxed);
+            let woken = wakes.count();
             assert_eq!(next(&mut body, &mut cx), Poll::Pending);
-            assert!(gate.open(&cx), "hyper asked for more");
-            assert!(!gate.open(&cx), "it was told once");
-            assert_eq!(rings.0.load(Ordering::Relaxed), rung + 1, "woken once");
+            assert!(gate.open(&cx), "hyper polled for more");
+            assert!(!gate.open(&cx), "it was woken once");
+            assert_eq!(wakes.count(), woken + 1);
         }
         assert_eq!(next(&mut body, &mut cx), Poll::Ready(None));
     }
 
     #[test]
-    fn a_body_that_was_given_whole_wakes_nobody() {
-        let rings = Arc::new(Rings::default());
-        let waker = Waker::from(Arc::clone(&rings));
+    fn a_body_that_passed_whole_causes_no_wake_up() {
+        let wakes = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&wakes));
         let mut cx = Context::from_waker(&waker);
-        let gate = Arc::new(Gate::default());
-        let mut body = Gated::new(Source::Answer(Bytes::from_static(b"ok").into()), &gate);
+        let gate = Arc::new(BodyGate::default());
+        let mut body = GatedBody::new(BodySource::Answer(Bytes::from_static(b"ok").into()), &gate);
         assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(2)));
         assert!(body.is_end_stream());
         assert!(!gate.open(&cx));
-        assert_eq!(rings.0.load(Ordering::Relaxed), 0);
+        assert_eq!(wakes.count(), 0);
     }
 }

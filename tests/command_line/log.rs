@@ -175,7 +175,7 @@ fn the_debug_log_tells_the_story_of_a_connection_and_no_secret() {
     reader
         .write_all(format!("{post}{stream}\r\n").as_bytes())
         .unwrap();
-    read_until(&mut reader, "a secret text\",");
+    read_until(&mut reader, "event: update");
     let mut other = server.connect();
     let last = get("/nowhere?token=hidden");
     other

@@ -67,7 +67,7 @@
 //! # What is counted
 //!
 //! Each floor counts where things happen, in plain numbers: [`chat::Totals`],
-//! [`http::Counts`], and each worker in `server/fanout/counters.rs`.
+//! [`http::RequestCounters`], and each worker in `server/fanout/counters.rs`.
 //! `server/metrics` gathers them for a scrape.
 //!
 //! # The other side of it

@@ -4,10 +4,10 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Once};
 
-use super::counts::Counts;
 use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates, ReplayBudgets};
 use super::page::{ChatPage, PageSettings};
+use super::request_counters::RequestCounters;
 use super::room_list::RoomListCache;
 use crate::chat::{Hub, HubLimits};
 use crate::config::{BadSetting, Config};
@@ -34,7 +34,7 @@ pub struct App {
     pub(super) proxy_warning: Once,
     pub(super) origins: Origins,
     /// Counters of requests.
-    pub counts: Counts,
+    pub counts: RequestCounters,
     pub(super) page: ChatPage,
     pub(super) room_list: RoomListCache,
 }
@@ -88,7 +88,7 @@ impl App {
             room_list: RoomListCache::default(),
             draining: Draining::default(),
             stalled: AtomicU64::new(0),
-            counts: Counts::default(),
+            counts: RequestCounters::default(),
             config: Arc::new(config),
             hub,
             default_room,

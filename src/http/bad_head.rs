@@ -126,7 +126,10 @@ mod tests {
             }
             let problem: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(problem["code"], code);
-            assert!(app.counts.refusals().any(|refusal| refusal == (code, 1)));
+            assert_eq!(
+                app.counts.refusals.get_or_create(&[("code", code)]).get(),
+                1
+            );
             let busy = bad == BadHead::NoMemory;
             assert_eq!(head.contains("retry-after: 2"), busy, "{text}");
         }

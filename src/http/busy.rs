@@ -45,7 +45,7 @@ pub(super) fn stream(app: &App, method: &Method, reason: Reason) -> Response<Bod
         reason: &'static str,
         retry_ms: u128,
     }
-    app.counts.tell_busy(reason);
+    app.counts.send_busy(reason);
     let retry = draw(&app.config.limits.busy_retry);
     let event = sse::Event::with_capacity(96)
         .retry(retry)

@@ -75,6 +75,8 @@ async fn try_send(
         client_id: query.client_id.or(body.client_id),
     };
     publish_fields(app, client, &app.default_room, fields)?;
-    app.counts.publish_time.count(begun.elapsed());
+    app.counts
+        .publish_time
+        .observe(begun.elapsed().as_secs_f64());
     Ok(())
 }

@@ -33,7 +33,9 @@ pub(super) async fn publish(
         Published::Said(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
         Published::Repeated(first) => json(StatusCode::OK, first.json_for_sender()),
     };
-    app.counts.publish_time.count(begun.elapsed());
+    app.counts
+        .publish_time
+        .observe(begun.elapsed().as_secs_f64());
     Ok(answer)
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn refuse(
     is_head: bool,
 ) {
     if bad != BadHead::NoMemory {
-        context.connections.reject_malformed();
+        context.connections.malformed.inc();
     }
     tracing::debug!(reason = ?bad, "connection closed: the request's head is refused");
     let response = bad.respond(&context.app, is_head);
@@ -95,7 +95,7 @@ pub(super) fn fail(
     }
     // The client went away or did not send HTTP: no error of the server.
     if error.is_parse() {
-        context.connections.reject_malformed();
+        context.connections.malformed.inc();
     }
     tracing::debug!(%error, "connection closed early");
 }

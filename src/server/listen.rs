@@ -53,10 +53,10 @@ async fn accept_each(listener: &TcpListener, context: &ServerContext) {
 }
 
 fn start(stream: TcpStream, peer: SocketAddr, context: &ServerContext) {
-    let number = context.connections.accept();
+    let number = context.connections.accepted.inc() + 1;
     let config = &context.app.config;
     let Ok(permit) = context.app.admission.connect(peer.ip(), &config.access) else {
-        context.connections.close_unanswered();
+        context.connections.unanswered.inc();
         return;
     };
     let set_up = set_up(&stream, &config.limits).and_then(|()| stream.local_addr());

@@ -46,7 +46,6 @@ pub use embedded::{Embedded, EventBody, ResponseBody};
 use fanout::Fanout;
 pub use fanout::StreamCut;
 pub use inherited::inherited;
-use metrics::MetricSources;
 pub use start_error::StartError;
 
 /// How often rooms are maintained: presence flushed, idle rooms forgotten.
@@ -161,12 +160,13 @@ impl Server {
         let _maintenance = spawn(maintain_rooms(Arc::clone(&context.app)));
         let _refusals = spawn(refusals::log_periodically(Arc::clone(&context.app)));
         // Not among the tasks that a drain waits for: it answers to the end.
-        let sources = MetricSources::new(&context, self.dropped_log_lines);
+        let registry = metrics::registry(&context, self.dropped_log_lines);
+        let config = &context.app.config;
         let serve_metrics = |listener| {
             spawn(metrics::serve(
                 listener,
-                sources.clone(),
-                context.app.config.clone(),
+                Arc::clone(&registry),
+                Arc::clone(config),
             ))
         };
         let _metrics: Vec<_> = self.metrics.into_iter().map(serve_metrics).collect();

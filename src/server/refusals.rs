@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use crate::http::{App, Counts};
+use crate::http::{App, RequestCounters};
 
 /// How often the refusals of each code are logged.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -22,8 +22,8 @@ pub(super) async fn log_periodically(app: Arc<App>) {
 }
 
 /// Logs one line for each code that was refused since the last call.
-pub(super) fn log_new(counts: &Counts) {
-    for (code, count) in counts.take_new_refusals() {
+pub(super) fn log_new(counters: &RequestCounters) {
+    for (code, count) in counters.take_new_refusals() {
         tracing::info!(code, count, "refused");
     }
 }

@@ -1,40 +1,85 @@
-//! What a worker counts: the deliveries of a turn, its writes in a row, and the
-//! sums that `/metrics` reads. Nothing here knows readers or sockets.
+//! What workers count: the deliveries of a turn, the writes in a row, and the
+//! counters that `/metrics` shows. Nothing here knows readers or sockets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::http::Histogram;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+
+use crate::http::{LATENCY_BUCKETS, LabeledCounters, labeled};
 
 /// Writes after which a worker yields its core, about a third of a millisecond:
 /// a request must not wait until all readers are written to.
 const WRITES_IN_A_ROW: usize = 64;
 
-/// The sums of one worker. The worker adds to them once a turn, so that a
-/// delivery to a reader touches no shared memory.
-#[derive(Debug, Default)]
-pub(in crate::server) struct WorkerCounters {
+/// The counters of a fan-out. Workers share them, and add to them once a turn: a
+/// delivery to a reader touches no shared memory. The histogram takes a lock for
+/// each message and worker, as the broadcast channel does.
+#[derive(Debug)]
+pub(in crate::server) struct FanoutCounters {
     /// Messages of which a reader's socket took at least a part.
-    pub(in crate::server) deliveries: AtomicU64,
+    pub(in crate::server) deliveries: Counter,
     /// All bytes that sockets took.
-    pub(in crate::server) delivered_bytes: AtomicU64,
-    /// Time not spent waiting in the poll, in nanoseconds.
-    pub(in crate::server) busy: AtomicU64,
-    /// Readers that left their group because their socket was full.
-    pub(in crate::server) reader_lags: AtomicU64,
-    /// How often the worker itself missed events, so that readers went back to
-    /// history.
-    pub(in crate::server) worker_lags: AtomicU64,
-    /// Of each message, the time from its publication to the end of the turn in
-    /// which its last reader was written to.
+    pub(in crate::server) delivered_bytes: Counter,
+    /// Lags, by `who`: a `reader` or a `worker`.
+    pub(in crate::server) lags: LabeledCounters,
+    /// Of each message and worker, the time from its publication to the end of the
+    /// turn in which the worker's last reader of it was written to.
     pub(in crate::server) fan_out_time: Histogram,
-    /// The position up to which the worker has read the channel.
-    pub(in crate::server) position: AtomicU64,
+    /// Seconds in which a worker did not wait in its poll, by `worker`.
+    pub(in crate::server) busy: Family<[(&'static str, usize); 1], Counter<f64>>,
+}
+
+impl Default for FanoutCounters {
+    fn default() -> Self {
+        Self {
+            deliveries: Counter::default(),
+            delivered_bytes: Counter::default(),
+            lags: labeled("who", ["reader", "worker"]),
+            fan_out_time: Histogram::new(LATENCY_BUCKETS),
+            busy: Family::default(),
+        }
+    }
+}
+
+/// One worker's handles to the counters of its fan-out.
+#[derive(Debug)]
+pub(in crate::server) struct WorkerCounters {
+    pub(super) deliveries: Counter,
+    pub(super) delivered_bytes: Counter,
+    /// Readers that left their group because their socket was full.
+    pub(super) reader_lags: Counter,
+    /// How often a worker missed events, so that readers went back to history.
+    pub(super) worker_lags: Counter,
+    fan_out_time: Histogram,
+    busy: Counter<f64>,
+    /// The position up to which this worker has read the channel.
+    position: AtomicU64,
 }
 
 impl WorkerCounters {
-    /// Sets the position up to which the worker has read the channel.
+    /// The counters of the worker with this number.
+    pub(super) fn new(fanout: &FanoutCounters, number: usize) -> Self {
+        let lags = |who| fanout.lags.get_or_create_owned(&[("who", who)]);
+        Self {
+            deliveries: fanout.deliveries.clone(),
+            delivered_bytes: fanout.delivered_bytes.clone(),
+            reader_lags: lags("reader"),
+            worker_lags: lags("worker"),
+            fan_out_time: fanout.fan_out_time.clone(),
+            busy: fanout.busy.get_or_create_owned(&[("worker", number)]),
+            position: AtomicU64::new(0),
+        }
+    }
+
+    /// The position up to which the worker has read the channel.
+    pub(in crate::server) fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_position(&self, position: u64) {
         self.position.store(position, Ordering::Relaxed);
     }
@@ -42,17 +87,19 @@ impl WorkerCounters {
     /// Adds the deliveries of a turn.
     pub(super) fn add_delivered(&self, delivered: Delivered) {
         if delivered.bytes > 0 {
-            self.deliveries
-                .fetch_add(delivered.messages, Ordering::Relaxed);
-            self.delivered_bytes
-                .fetch_add(delivered.bytes, Ordering::Relaxed);
+            self.deliveries.inc_by(delivered.messages);
+            self.delivered_bytes.inc_by(delivered.bytes);
         }
+    }
+
+    /// Counts a message that was written to the worker's last reader of it.
+    pub(super) fn add_fan_out_time(&self, time: Duration) {
+        self.fan_out_time.observe(time.as_secs_f64());
     }
 
     /// Adds time in which the worker did not wait.
     pub(super) fn add_busy(&self, time: Duration) {
-        let nanoseconds = time.as_nanos().try_into().unwrap_or(u64::MAX);
-        self.busy.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.busy.inc_by(time.as_secs_f64());
     }
 }
 

@@ -66,7 +66,11 @@ pub(super) struct ConnectionGuard {
 impl Mailbox {
     /// The mailbox of a worker whose poll has `registry`; its wake-ups are
     /// reported as `token`.
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+    pub(super) fn new(
+        registry: &Registry,
+        token: Token,
+        counters: WorkerCounters,
+    ) -> io::Result<Self> {
         Ok(Self {
             new_readers: Mutex::default(),
             load: Arc::default(),
@@ -74,7 +78,7 @@ impl Mailbox {
             #[cfg(test)]
             panics_next: AtomicBool::new(false),
             waker: Arc::new(WorkerWaker::new(registry, token)?),
-            counters: Arc::default(),
+            counters: Arc::new(counters),
         })
     }
 

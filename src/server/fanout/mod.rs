@@ -95,7 +95,7 @@ use mio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
 use self::counters::Delivered;
-pub(super) use self::counters::WorkerCounters;
+pub(super) use self::counters::{FanoutCounters, WorkerCounters};
 use self::mailbox::{ConnectionGuard, Mailbox, NewReader, Transport};
 pub(super) use self::pipe::PipeBody;
 pub use self::pipe::StreamCut;
@@ -106,6 +106,7 @@ use crate::http::{App, ConnectionPermit, StreamHandoff};
 #[derive(Debug)]
 pub(super) struct Fanout {
     mailboxes: Vec<Arc<Mailbox>>,
+    counters: FanoutCounters,
 }
 
 impl Fanout {
@@ -114,9 +115,10 @@ impl Fanout {
         // If one can't be started, the drop stops the others.
         let mut fanout = Self {
             mailboxes: Vec::with_capacity(workers.get()),
+            counters: FanoutCounters::default(),
         };
         for number in 0..workers.get() {
-            let mailbox = worker::start(Arc::clone(app), number)?;
+            let mailbox = worker::start(Arc::clone(app), &fanout.counters, number)?;
             fanout.mailboxes.push(mailbox);
         }
         Ok(fanout)
@@ -163,6 +165,11 @@ impl Fanout {
         let mailboxes = self.mailboxes.iter();
         let least = mailboxes.min_by_key(|mailbox| mailbox.load());
         least.expect("a fan-out has at least one worker")
+    }
+
+    /// The counters of all workers.
+    pub(super) fn counters(&self) -> &FanoutCounters {
+        &self.counters
     }
 
     /// The number of readers, and the counters, of each worker.

@@ -4,7 +4,6 @@
 //! alone is in `clock`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -147,7 +146,7 @@ impl<S: Socket> Readers<S> {
     }
 
     fn send_to_history(&mut self, lost: LostEvents, now: Instant) {
-        self.counters.worker_lags.fetch_add(1, Ordering::Relaxed);
+        self.counters.worker_lags.inc();
         match lost {
             LostEvents::OfRoom(room) => self.table.send_room_to_history(room, now),
             LostEvents::OfAnyRoom => self.table.send_all_to_history(now),
@@ -158,9 +157,7 @@ impl<S: Socket> Readers<S> {
     pub(super) fn settle(&mut self, group: usize, now: Instant) {
         let lagging = self.table.settle(group, &mut self.exits, now);
         if lagging > 0 {
-            self.counters
-                .reader_lags
-                .fetch_add(lagging, Ordering::Relaxed);
+            self.counters.reader_lags.inc_by(lagging);
         }
     }
 
@@ -204,7 +201,7 @@ impl<S: Socket> Readers<S> {
         let now = Instant::now();
         for published in self.published.drain(..) {
             let time = now.saturating_duration_since(published.into_std());
-            self.counters.fan_out_time.count(time);
+            self.counters.add_fan_out_time(time);
         }
         self.published.shrink_to(MIN_CAPACITY);
     }

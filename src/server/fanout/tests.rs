@@ -34,18 +34,22 @@ struct TestWorker<S: Socket = FakeSocket> {
     tasks: TaskTracker,
     load: Arc<AtomicUsize>,
     counters: Arc<WorkerCounters>,
+    fanout_counters: FanoutCounters,
     now: Instant,
 }
 
 impl<S: Socket> TestWorker<S> {
     fn of(app: &Arc<App>) -> Self {
-        let (counters, now) = (Arc::<WorkerCounters>::default(), Instant::now());
+        let fanout_counters = FanoutCounters::default();
+        let counters = Arc::new(WorkerCounters::new(&fanout_counters, 0));
+        let now = Instant::now();
         Self {
             app: Arc::clone(app),
             readers: Readers::new(Arc::clone(app), Arc::clone(&counters), now),
             tasks: TaskTracker::new(),
             load: Arc::default(),
             counters,
+            fanout_counters,
             now,
         }
     }

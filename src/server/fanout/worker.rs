@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::clock::tick_interval;
+use super::counters::{FanoutCounters, WorkerCounters};
 use super::mailbox::{Mailbox, NewReader, Transport};
 use super::readers::Readers;
 use crate::http::App;
@@ -25,9 +26,14 @@ const MAX_ENDS: usize = 64;
 const MAX_POLL_EVENTS: usize = 1024;
 
 /// Starts a worker's thread.
-pub(super) fn start(app: Arc<App>, number: usize) -> io::Result<Arc<Mailbox>> {
+pub(super) fn start(
+    app: Arc<App>,
+    counters: &FanoutCounters,
+    number: usize,
+) -> io::Result<Arc<Mailbox>> {
     let mut poll = Poll::new()?;
-    let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER)?);
+    let counters = WorkerCounters::new(counters, number);
+    let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER, counters)?);
     let shared = Arc::clone(&mailbox);
     thread::Builder::new()
         .name(format!("fanout-{number}"))
@@ -192,7 +198,8 @@ mod tests {
     fn a_worker_does_not_wait_before_it_has_ended_the_streams_that_are_due() {
         let app = Arc::new(App::new(Config::default()).unwrap());
         let mut poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER).unwrap());
+        let counters = WorkerCounters::new(&FanoutCounters::default(), 0);
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER, counters).unwrap());
         let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
         let (_client, socket) = connected();
         mailbox.post(NewReader {
@@ -214,7 +221,8 @@ mod tests {
         let long = "x".repeat(1000);
         (0..200).for_each(|_| publish(&app, "a", &long));
         let mut poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER).unwrap());
+        let counters = WorkerCounters::new(&FanoutCounters::default(), 0);
+        let mailbox = Arc::new(Mailbox::new(poll.registry(), WAKER, counters).unwrap());
         let mut worker = Worker::new(Arc::clone(&app), &mailbox, &mut poll);
         let (_client, socket) = connected();
         let rate = NonZeroUsize::new(1024).unwrap();

@@ -1,17 +1,19 @@
-//! `GET /metrics` for Prometheus, on a listener of its own: it is for whoever
-//! runs the server and for nobody else, and it answers while the server drains.
+//! `GET /metrics` for Prometheus, on a listener of its own: it is for the operator
+//! only, and answers while the server drains.
 //!
-//! What is counted is counted elsewhere, where it happens; [`series`] gathers
-//! it for each scrape.
+//! Events are counted where they happen, most of them in prometheus-client's types,
+//! which [`registered`] names; [`collected`] reads the rest at each scrape.
 
-mod page;
+mod collected;
+mod encoder;
 mod process;
-mod series;
+mod registered;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,31 +28,41 @@ use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-pub(super) use self::series::MetricSources;
+use self::collected::CollectedMetrics;
+use super::context::ServerContext;
 use super::listen;
 use crate::config::{Access, Config};
 use crate::http::{Body, Caller, is_allowed};
 
-/// Connections at one time. Who scrapes needs one.
-const MOST_CONNECTIONS: usize = 16;
-/// How long accepting rests after an error.
+/// Connections at one time. A scraper needs one.
+const MAX_CONNECTIONS: usize = 16;
+/// The pause after an accept error.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers scrapes for as long as it is polled.
-pub(super) async fn serve(listener: TcpListener, sources: MetricSources, config: Arc<Config>) {
+/// All metrics of a server.
+pub(super) fn registry(
+    context: &ServerContext,
+    dropped_log_lines: Arc<AtomicU64>,
+) -> Arc<Registry> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(sources));
-    let registry = Arc::new(registry);
+    registered::register(&mut registry, context);
+    let collected = CollectedMetrics::new(context, dropped_log_lines);
+    registry.register_collector(Box::new(collected));
+    Arc::new(registry)
+}
+
+/// Answers scrapes for as long as it is polled.
+pub(super) async fn serve(listener: TcpListener, registry: Arc<Registry>, config: Arc<Config>) {
     let mut connections = JoinSet::new();
     loop {
-        if connections.len() >= MOST_CONNECTIONS {
+        if connections.len() >= MAX_CONNECTIONS {
             connections.join_next().await;
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let (registry, config) = (Arc::clone(&registry), Arc::clone(&config));
-                    connections.spawn(answer_all(stream, peer, registry, config));
+                    connections.spawn(serve_connection(stream, peer, registry, config));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
@@ -59,8 +71,8 @@ pub(super) async fn serve(listener: TcpListener, sources: MetricSources, config:
     }
 }
 
-/// One connection.
-async fn answer_all(
+/// Serves one connection.
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     registry: Arc<Registry>,
@@ -81,7 +93,7 @@ async fn answer_all(
             service_fn(|request| answer(&registry, &config.access, caller, request)),
         );
     if let Err(error) = served.await {
-        tracing::debug!(%error, "a scrape ended early");
+        tracing::debug!(%error, "a connection for metrics closed early");
     }
 }
 
@@ -91,8 +103,8 @@ async fn answer(
     caller: Caller,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    // No page of another site reads this machine's by a name of its own; whom
-    // else it is for is decided by the address that it listens on.
+    // On this machine, DNS rebinding must not let a web page read it; elsewhere the
+    // listening address decides who can.
     if caller.is_local() && !is_allowed(&caller, &request, access) {
         return Ok(refusal(StatusCode::FORBIDDEN, "not this host\n"));
     }
@@ -105,11 +117,14 @@ async fn answer(
         return Ok(response);
     }
     let registry = Arc::clone(registry);
-    // It looks at all rooms, and at files of the kernel: not among requests.
+    // It reads all rooms, and files of the kernel: not on a thread of the runtime.
     let text = tokio::task::spawn_blocking(move || encode(&registry)).await;
     Ok(match text {
-        Ok(Ok(text)) => page(text),
-        _ => refusal(StatusCode::INTERNAL_SERVER_ERROR, "it can't be told\n"),
+        Ok(Ok(text)) => success(text),
+        _ => refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics can't be encoded\n",
+        ),
     })
 }
 
@@ -119,7 +134,7 @@ fn encode(registry: &Registry) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-fn page(text: String) -> Response<Body> {
+fn success(text: String) -> Response<Body> {
     let mut response = Response::new(Body::Whole(Bytes::from(text)));
     set(&mut response, CONTENT_TYPE, prometheus_text::CONTENT_TYPE);
     set(&mut response, CACHE_CONTROL, "no-store");

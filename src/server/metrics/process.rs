@@ -1,41 +1,42 @@
-//! What the process uses, as the kernel counts it. The names are those that
-//! every client library of Prometheus gives, so that dashboards know them.
+//! The resource usage of this process, as the kernel counts it. The metrics have
+//! the names of Prometheus' client libraries, which dashboards know.
 
 use std::fs;
 
 use procfs::process::Process as Proc;
 
-/// What the process uses.
+/// The resource usage of a process.
 #[derive(Debug)]
-pub(super) struct Usage {
-    /// Processor time in seconds, the kernel's for it included.
+pub(super) struct ProcessUsage {
+    /// User and system CPU time in seconds.
     pub(super) cpu_seconds: f64,
-    /// Bytes of memory that are not swapped out.
+    /// Resident memory in bytes.
     pub(super) resident_bytes: u64,
-    /// Open files, sockets among them.
+    /// Open file descriptors, sockets included.
     pub(super) open_files: u64,
-    /// How many it may have; `None` for any number.
-    pub(super) most_open_files: Option<u64>,
+    /// The limit on open file descriptors; `None` if there is none.
+    pub(super) max_open_files: Option<u64>,
 }
 
-/// What this process uses; nothing where the kernel does not say.
-pub(super) fn usage() -> Option<Usage> {
+/// The usage of this process; `None` where the kernel does not tell it.
+pub(super) fn usage() -> Option<ProcessUsage> {
     let process = Proc::myself().ok()?;
     let stat = process.stat().ok()?;
     let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
-    let most = process.limits().ok()?.max_open_files.soft_limit;
-    Some(Usage {
+    let max = process.limits().ok()?.max_open_files.soft_limit;
+    Some(ProcessUsage {
         cpu_seconds: seconds(stat.utime + stat.stime),
         resident_bytes: stat.rss * procfs::page_size(),
         open_files: open_files(&process)?,
-        most_open_files: match most {
-            procfs::process::LimitValue::Value(most) => Some(most),
+        max_open_files: match max {
+            procfs::process::LimitValue::Value(max) => Some(max),
             procfs::process::LimitValue::Unlimited => None,
         },
     })
 }
 
-/// Since Linux 6.2 the folder of them knows its size; before, each is looked at.
+/// Since Linux 6.2 the size of the directory is the number of its entries; before
+/// that they are counted.
 fn open_files(process: &Proc) -> Option<u64> {
     match fs::metadata("/proc/self/fd").ok()?.len() {
         0 => process.fd_count().ok()?.try_into().ok(),

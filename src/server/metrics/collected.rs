@@ -1,0 +1,208 @@
+//! Metrics whose values are read at each scrape: from the hub, the limits, the
+//! workers and the kernel. No label is the name of a room or of a person, and none
+//! takes an unbounded number of values; docs/metrics.md explains each metric.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::encoder::MetricEncoder;
+use super::process;
+use crate::chat::{GapReason, Totals};
+use crate::http::App;
+use crate::server::context::ServerContext;
+use crate::server::fanout::{Fanout, WorkerCounters};
+
+/// Reads its values at each scrape.
+#[derive(Debug)]
+pub(super) struct CollectedMetrics {
+    app: Arc<App>,
+    fanout: Arc<Fanout>,
+    started: SystemTime,
+    dropped_log_lines: Arc<AtomicU64>,
+}
+
+impl Collector for CollectedMetrics {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut metrics = MetricEncoder(encoder);
+        let totals = self.app.hub.totals();
+        self.presence(&mut metrics, &totals)?;
+        self.messages(&mut metrics, &totals)?;
+        self.resume(&mut metrics, &totals)?;
+        self.limits(&mut metrics)?;
+        self.workers(&mut metrics, &totals)?;
+        self.process(&mut metrics)
+    }
+}
+
+impl CollectedMetrics {
+    pub(super) fn new(context: &ServerContext, dropped_log_lines: Arc<AtomicU64>) -> Self {
+        Self {
+            app: Arc::clone(&context.app),
+            fanout: Arc::clone(&context.fanout),
+            started: SystemTime::now(),
+            dropped_log_lines,
+        }
+    }
+
+    fn presence(&self, metrics: &mut MetricEncoder<'_>, totals: &Totals) -> fmt::Result {
+        metrics.gauge("sse_chat_readers", "Open event streams", totals.readers)?;
+        metrics.gauge("sse_chat_rooms", "Rooms", totals.rooms)?;
+        metrics.gauge(
+            "sse_chat_members",
+            "Members: named readers, once for each room, two streams of one name as one",
+            totals.members,
+        )?;
+        metrics.gauge(
+            "sse_chat_connections",
+            "Open connections, those of readers included",
+            self.app.admission.connections(),
+        )?;
+        metrics.gauge(
+            "sse_chat_max_connections",
+            "Maximum of open connections: --max-connections, or what the limit on open files allows",
+            self.app.config.limits.max_connections,
+        )
+    }
+
+    fn messages(&self, metrics: &mut MetricEncoder<'_>, totals: &Totals) -> fmt::Result {
+        metrics.counter("sse_chat_messages", "Published messages", totals.messages)?;
+        metrics.counter(
+            "sse_chat_message_bytes",
+            "Bytes of the texts of published messages",
+            totals.message_bytes,
+        )?;
+        metrics.counter(
+            "sse_chat_presence_bytes",
+            "Bytes of presence events, once for each reader that gets them",
+            totals.presence_bytes,
+        )?;
+        metrics.gauge(
+            "sse_chat_history_messages",
+            "Messages in the history of all rooms",
+            totals.history_messages,
+        )?;
+        metrics.gauge(
+            "sse_chat_history_bytes",
+            "Bytes in the history of all rooms, as --history-budget counts them",
+            totals.history_bytes,
+        )
+    }
+
+    fn resume(&self, metrics: &mut MetricEncoder<'_>, totals: &Totals) -> fmt::Result {
+        metrics.counter(
+            "sse_chat_replays",
+            "Streams that resumed from an event id",
+            totals.resumes,
+        )?;
+        metrics.counter(
+            "sse_chat_replayed_messages",
+            "Messages that readers got from history",
+            totals.replayed,
+        )?;
+        metrics.counter(
+            "sse_chat_replayed_bytes",
+            "Bytes of the messages that readers got from history",
+            totals.replayed_bytes,
+        )?;
+        metrics.gauge(
+            "sse_chat_replays_waiting",
+            "Streams whose replay waits for the budget of --replay-rate",
+            totals.replays_waiting,
+        )?;
+        let reasons = GapReason::ALL.map(GapReason::as_str);
+        metrics.counters(
+            "sse_chat_gaps",
+            "Gaps announced to readers",
+            "reason",
+            reasons.into_iter().zip(totals.gaps),
+        )
+    }
+
+    fn limits(&self, metrics: &mut MetricEncoder<'_>) -> fmt::Result {
+        metrics.counter(
+            "sse_chat_stalls",
+            "Readers closed because they read nothing for --stall",
+            self.app.stalled.load(Ordering::Relaxed),
+        )?;
+        metrics.counters(
+            "sse_chat_rate_limited",
+            "Messages, streams and requests over a rate limit, by the limit",
+            "rate",
+            self.app.rate_limited(),
+        )?;
+        metrics.counter(
+            "sse_chat_log_lines_dropped",
+            "Log lines dropped because standard error was blocked or a write to it failed",
+            self.dropped_log_lines.load(Ordering::Relaxed),
+        )
+    }
+
+    fn workers(&self, metrics: &mut MetricEncoder<'_>, totals: &Totals) -> fmt::Result {
+        let workers = || self.fanout.workers().enumerate();
+        let waiting =
+            |counters: &WorkerCounters| totals.sent_events.saturating_sub(counters.position());
+        metrics.gauges(
+            "sse_chat_worker_readers",
+            "Readers of each worker",
+            "worker",
+            workers().map(|(number, (readers, _))| (number, readers as u64)),
+        )?;
+        metrics.gauges(
+            "sse_chat_worker_waiting_events",
+            "Events that each worker has not read yet",
+            "worker",
+            workers().map(|(number, (_, counters))| (number, waiting(counters))),
+        )
+    }
+
+    fn process(&self, metrics: &mut MetricEncoder<'_>) -> fmt::Result {
+        metrics.gauges(
+            "sse_chat_build_info",
+            "The version that runs; always 1",
+            "version",
+            [(env!("CARGO_PKG_VERSION"), 1)],
+        )?;
+        metrics.gauge(
+            "sse_chat_draining",
+            "1 while the server shuts down, else 0",
+            usize::from(self.app.draining.has_begun()),
+        )?;
+        // Not from the kernel: a service manager may hide when the machine booted.
+        let started = self.started.duration_since(SystemTime::UNIX_EPOCH);
+        metrics.gauge(
+            "process_start_time_seconds",
+            "Start time of the process, in seconds since 1970",
+            started.map_or(0.0, |since| since.as_secs_f64()),
+        )?;
+        let Some(usage) = process::usage() else {
+            return Ok(());
+        };
+        metrics.counter(
+            "process_cpu_seconds",
+            "User and system CPU time, in seconds",
+            usage.cpu_seconds,
+        )?;
+        metrics.gauge(
+            "process_resident_memory_bytes",
+            "Resident memory, in bytes",
+            usage.resident_bytes,
+        )?;
+        metrics.gauge(
+            "process_open_fds",
+            "Open file descriptors, sockets included",
+            usage.open_files,
+        )?;
+        metrics.gauge(
+            "process_max_fds",
+            "Maximum of open file descriptors",
+            usage
+                .max_open_files
+                .map_or(f64::INFINITY, |files| files as f64),
+        )
+    }
+}

@@ -55,9 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             bytes: fill_in(&index, at, &version).into_bytes(),
         };
         let entry = embed(&out, &file)?;
-        writeln!(tables, "pub(super) static {name}: Embedded = {entry};")?;
+        writeln!(tables, "pub(super) static {name}: EmbeddedFile = {entry};")?;
     }
-    tables.push_str("pub(super) static FILES: &[Embedded] = &[\n");
+    tables.push_str("pub(super) static FILES: &[EmbeddedFile] = &[\n");
     for file in &files {
         writeln!(tables, "    {},", embed(&out, file)?)?;
     }
@@ -144,7 +144,7 @@ fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
         });
     }
     Ok(format!(
-        "Embedded {{ path: {:?}, tag: {tag:?}, plain: {}, gzip: {}, brotli: {} }}",
+        "EmbeddedFile {{ path: {:?}, tag: {tag:?}, plain: {}, gzip: {}, brotli: {} }}",
         file.path, forms[0], forms[1], forms[2],
     ))
 }

@@ -6,6 +6,11 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
+#[path = "house/source.rs"]
+mod source;
+#[path = "house/words.rs"]
+mod words;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -227,7 +232,7 @@ fn every_limit_is_explained_to_the_operator() {
 }
 
 #[test]
-fn what_is_said_to_hold_a_promise_is_there() {
+fn every_test_that_a_document_names_exists() {
     let folders = LAYERS.iter();
     let code = folders
         .flat_map(|(folder, _)| sources(Path::new(folder)))

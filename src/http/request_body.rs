@@ -36,7 +36,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub struct RequestBody {
     /// `None` once it was read, or if there is none.
-    incoming: Option<Source>,
+    incoming: Option<BodySource>,
     /// It was read in part, or is left unread.
     is_left: bool,
     /// Held while the rest of the body is awaited.
@@ -45,7 +45,7 @@ pub struct RequestBody {
 
 /// Where the bytes of a body come from.
 #[derive(Debug)]
-enum Source {
+enum BodySource {
     /// The connection of this server.
     Hyper(Incoming),
     /// A program that embeds the routes, and reads requests by itself.
@@ -54,7 +54,7 @@ enum Source {
 
 impl From<Incoming> for RequestBody {
     fn from(incoming: Incoming) -> Self {
-        Self::new(Source::Hyper(incoming))
+        Self::new(BodySource::Hyper(incoming))
     }
 }
 
@@ -65,10 +65,10 @@ impl RequestBody {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let boxed = body.map_err(Into::into).boxed_unsync();
-        Self::new(Source::Embedding(boxed))
+        Self::new(BodySource::Embedding(boxed))
     }
 
-    fn new(incoming: Source) -> Self {
+    fn new(incoming: BodySource) -> Self {
         Self {
             incoming: (!incoming.is_end_stream()).then_some(incoming),
             is_left: false,
@@ -114,7 +114,7 @@ impl RequestBody {
     }
 }
 
-impl Body for Source {
+impl Body for BodySource {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -143,7 +143,7 @@ impl Body for Source {
     }
 }
 
-async fn read(config: &Config, body: Source, malformed: Code) -> Result<Bytes, Problem> {
+async fn read(config: &Config, body: BodySource, malformed: Code) -> Result<Bytes, Problem> {
     let most = config.max_body_bytes();
     let too_large =
         || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
@@ -193,7 +193,7 @@ enum Unreadable {
 }
 
 /// Collects the body. Most arrive in one piece, which is not copied.
-async fn collect(mut body: Source, most: usize) -> Result<Bytes, Unreadable> {
+async fn collect(mut body: BodySource, most: usize) -> Result<Bytes, Unreadable> {
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {

@@ -92,7 +92,7 @@ async fn a_slash_56_has_a_multiple_of_an_address_s_share() {
         config.limits.ipv6_48_factor = NonZeroU32::new(3).unwrap();
     });
     let mut readers = Vec::new();
-    for (address, is_let_in) in [
+    for (address, is_admitted) in [
         ("2001:db8:1:2300::1", true),
         ("2001:db8:1:2300::2", false),
         ("2001:db8:1:2301::1", true),
@@ -101,7 +101,7 @@ async fn a_slash_56_has_a_multiple_of_an_address_s_share() {
         ("2001:db8:1:6700::1", false),
         ("2001:db8:2::1", true),
     ] {
-        if is_let_in {
+        if is_admitted {
             let mut reader = server.events_with(EVENTS, &of(address)).await;
             reader.expect("hello").await;
             readers.push(reader);

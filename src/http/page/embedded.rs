@@ -9,7 +9,7 @@ use super::template::PagePath;
 
 /// A file with its encodings.
 #[derive(Debug)]
-pub(super) struct Embedded {
+pub(super) struct EmbeddedFile {
     /// Below `/assets/`.
     path: &'static str,
     /// A hash of its name and content.
@@ -43,7 +43,7 @@ pub(super) fn asset(path: &str, request: &HeaderMap) -> Option<AssetResponse> {
     Some(file.response(request, freshness))
 }
 
-impl Embedded {
+impl EmbeddedFile {
     fn response(&self, request: &HeaderMap, freshness: Freshness) -> AssetResponse {
         let encoded = |encoding| match encoding {
             Encoding::Brotli => self.brotli,
@@ -72,10 +72,10 @@ mod tests {
     #[test]
     fn a_first_visit_is_within_its_budget() {
         // A first visit does not load the style of an error page.
-        let is_counted = |file: &&Embedded| {
+        let is_counted = |file: &&EmbeddedFile| {
             file.path.ends_with(".js") || file.path.ends_with(".css") && file.path != "error.css"
         };
-        let size = |file: &Embedded| file.gzip.unwrap_or(file.plain).len();
+        let size = |file: &EmbeddedFile| file.gzip.unwrap_or(file.plain).len();
         let total: usize = FILES.iter().filter(is_counted).map(size).sum::<usize>() + size(&ROOM);
         assert!(total <= BUDGET, "{total} bytes gzipped");
     }

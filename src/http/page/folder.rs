@@ -41,21 +41,21 @@ pub(super) struct Folder {
 struct CachedFile {
     version: FileVersion,
     /// Dropped when the last client has received it.
-    content: Weak<Content>,
+    content: Weak<AssetContent>,
 }
 
 /// A file's bytes as they are sent.
 #[derive(Debug)]
-struct Content {
+struct AssetContent {
     tag: String,
     bytes: Vec<u8>,
 }
 
 /// Lends a content's bytes to a response body, and keeps the content alive.
 #[derive(Debug)]
-struct ContentBytes(Arc<Content>);
+struct AssetBytes(Arc<AssetContent>);
 
-impl AsRef<[u8]> for ContentBytes {
+impl AsRef<[u8]> for AssetBytes {
     fn as_ref(&self) -> &[u8] {
         &self.0.bytes
     }
@@ -125,7 +125,7 @@ impl Folder {
         key: &str,
         name: &str,
         make: impl FnOnce(Vec<u8>) -> io::Result<Vec<u8>>,
-    ) -> io::Result<Arc<Content>> {
+    ) -> io::Result<Arc<AssetContent>> {
         let path = self.path.join(name);
         let mut cached = self.cached.lock().await;
         let version = FileVersion::of(&servable(&path).await?);
@@ -134,7 +134,7 @@ impl Folder {
             return Ok(content);
         }
         let bytes = make(fs::read(path).await?)?;
-        let content = Arc::new(Content {
+        let content = Arc::new(AssetContent {
             tag: tag(&bytes),
             bytes,
         });
@@ -194,14 +194,14 @@ pub(super) fn tag(bytes: &[u8]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-fn response(name: &str, content: Arc<Content>) -> AssetResponse {
+fn response(name: &str, content: Arc<AssetContent>) -> AssetResponse {
     AssetResponse {
         content_type: content_type(name),
         tag: content.tag.clone(),
         encoding: Encoding::Identity,
         varies: false,
         freshness: Freshness::Revalidate,
-        bytes: Bytes::from_owner(ContentBytes(content)),
+        bytes: Bytes::from_owner(AssetBytes(content)),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Servers that lose, double, break, refuse, or are none: a clear word for
-//! each, never a panic and never a hang.
+//! Servers that lose or duplicate messages, break streams, refuse, or are no
+//! sse-chat: each is a clear event or error, without a panic or a hang.
 
 use sse_chat::client::{Error, Patience, Subscribe, Told};
 use tokio::net::TcpListener;
 
-use crate::servers::{Answer, Fake, hello, stream, update, whole};
-use crate::{client, error, next_told, told, within};
+use crate::servers::{Answer, FakeServer, hello, stream, update, whole};
+use crate::{client, error, next_event, next_events, within};
 
 async fn first_error(answer: Answer) -> (Error, String) {
-    let fake = Fake::start(vec![answer]).await;
+    let fake = FakeServer::start(vec![answer]).await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
     let error = error(&mut subscription).await;
     let line = error.to_string();
@@ -17,35 +17,35 @@ async fn first_error(answer: Answer) -> (Error, String) {
 }
 
 #[tokio::test]
-async fn doubled_messages_are_lifted_and_counted() {
+async fn duplicated_messages_are_dropped_and_counted() {
     let events = hello(0, 60_000, 1)
         + &update(1, 1)
         + &update(1, 1)
         + &update(2, 2)
         + &update(1, 1)
         + &update(3, 3);
-    let fake = Fake::start(vec![Answer::held(stream(&events))]).await;
+    let fake = FakeServer::start(vec![Answer::held(stream(&events))]).await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
     assert_eq!(
-        next_told(&mut subscription, 4).await,
+        next_events(&mut subscription, 4).await,
         ["hello", "a 1", "a 2", "a 3"]
     );
     assert_eq!(subscription.doubles(), 2);
 }
 
 #[tokio::test]
-async fn lost_messages_are_told() {
+async fn lost_messages_are_reported() {
     let events = hello(0, 60_000, 1) + &update(1, 1) + &update(5, 5) + &update(6, 6);
-    let fake = Fake::start(vec![Answer::held(stream(&events))]).await;
+    let fake = FakeServer::start(vec![Answer::held(stream(&events))]).await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
     assert_eq!(
-        next_told(&mut subscription, 5).await,
+        next_events(&mut subscription, 5).await,
         ["hello", "a 1", "missing a 1 5", "a 5", "a 6"]
     );
 }
 
 #[tokio::test]
-async fn what_is_no_event_stream_is_no_sse_chat() {
+async fn a_response_that_is_no_event_stream_is_no_sse_chat() {
     let (error, line) = first_error(Answer::held(whole(
         "200 OK",
         "text/html; charset=utf-8",
@@ -65,7 +65,7 @@ async fn what_is_no_event_stream_is_no_sse_chat() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_none_of_ours_is_no_sse_chat() {
+async fn a_foreign_event_stream_is_no_sse_chat() {
     let long = ":".to_owned() + &"x".repeat(3 << 20);
     for (events, word) in [
         ("", "the server ended the stream"),
@@ -81,7 +81,7 @@ async fn a_stream_that_is_none_of_ours_is_no_sse_chat() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_after_hello_is_cut_and_tried_again() {
+async fn a_stream_that_breaks_after_hello_is_cut_and_retried() {
     let long = "data: ".to_owned() + &"x".repeat(3 << 20);
     let broken = [
         "event: update\ndata: {\n\n",
@@ -93,9 +93,9 @@ async fn a_stream_that_breaks_after_hello_is_cut_and_tried_again() {
         .map(|events| Answer::held(stream(&(hello(0, 60_000, 1) + events))))
         .collect();
     answers.push(Answer::held(stream(&(hello(0, 60_000, 1) + &update(1, 1)))));
-    let fake = Fake::start(answers).await;
+    let fake = FakeServer::start(answers).await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
-    let all = next_told(&mut subscription, 8).await;
+    let all = next_events(&mut subscription, 8).await;
     for (index, word) in [(1, "broken update"), (3, "broken gap"), (5, "longer than")] {
         assert!(all[index].starts_with("cut: "), "{all:?}");
         assert!(all[index].contains(word), "{all:?}");
@@ -104,7 +104,7 @@ async fn a_stream_that_breaks_after_hello_is_cut_and_tried_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_with_its_code_and_ends_it() {
+async fn a_refusal_ends_the_subscription_with_its_code() {
     let problem = r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"a room's name is \u001b[2J short","code":"invalid_room"}"#;
     let (error, line) = first_error(Answer::closed(whole(
         "400 Bad Request",
@@ -131,10 +131,10 @@ async fn a_refusal_is_told_with_its_code_and_ends_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_may_pass_is_waited_out_once_connected() {
+async fn a_temporary_refusal_is_retried_once_connected() {
     let full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
     let gone = whole("404 Not Found", "text/plain", "no more");
-    let fake = Fake::start(vec![
+    let fake = FakeServer::start(vec![
         Answer::closed(stream(&hello(0, 60_000, 1))),
         Answer::closed(full),
         Answer::closed(whole("200 OK", "text/html", "<p>starting")),
@@ -142,7 +142,7 @@ async fn a_refusal_that_may_pass_is_waited_out_once_connected() {
     ])
     .await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
-    let all = next_told(&mut subscription, 4).await;
+    let all = next_events(&mut subscription, 4).await;
     assert!(all[2].ends_with("503 service unavailable"), "{all:?}");
     assert!(all[3].contains("text/html"), "{all:?}");
     let end = error(&mut subscription).await.to_string();
@@ -150,15 +150,15 @@ async fn a_refusal_that_may_pass_is_waited_out_once_connected() {
     assert!(within(subscription.next()).await.unwrap().is_none());
 }
 
-/// An address where nobody listens.
-async fn nobody() -> std::net::SocketAddr {
+/// An address without a listener.
+async fn unused_address() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
 }
 
 #[tokio::test]
-async fn where_nobody_listens_the_first_attempt_fails_unless_one_waits() {
-    let address = nobody().await;
+async fn without_a_listener_the_first_attempt_fails_unless_retries_are_enabled() {
+    let address = unused_address().await;
     let mut subscription = client(address).subscribe(Subscribe::to("a"));
     assert_eq!(
         error(&mut subscription).await,
@@ -168,5 +168,5 @@ async fn where_nobody_listens_the_first_attempt_fails_unless_one_waits() {
         patience: Patience::Always,
         ..Subscribe::to("a")
     });
-    assert!(matches!(told(&mut patient).await, Told::Cut { .. }));
+    assert!(matches!(next_event(&mut patient).await, Told::Cut { .. }));
 }

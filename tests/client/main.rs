@@ -1,5 +1,5 @@
-//! The client library over TCP: against the real server, and against small
-//! servers that cheat, stall and break.
+//! The client library over TCP: against the real server, and against fake
+//! servers that misbehave, stall and fail.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,14 +21,14 @@ fn client(address: std::net::SocketAddr) -> Client {
     Client::new(format!("http://{address}").parse().unwrap()).unwrap()
 }
 
-/// The next thing that is told.
+/// The next event.
 #[track_caller]
-fn told(subscription: &mut Subscription) -> impl Future<Output = Told> {
+fn next_event(subscription: &mut Subscription) -> impl Future<Output = Told> {
     let next = within(subscription.next());
-    async move { next.await.unwrap().expect("it goes on") }
+    async move { next.await.unwrap().expect("the subscription continues") }
 }
 
-/// The error that a subscription ends with.
+/// The error that ends a subscription.
 #[track_caller]
 fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
     within(async move {
@@ -40,14 +40,14 @@ fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
     })
 }
 
-/// The next `count` things that are told, in its words.
+/// The next `count` events as text.
 #[track_caller]
-fn next_told(subscription: &mut Subscription, count: usize) -> impl Future<Output = Vec<String>> {
+fn next_events(subscription: &mut Subscription, count: usize) -> impl Future<Output = Vec<String>> {
     within(async move {
         let mut all = Vec::new();
         while all.len() < count {
             let told = subscription.next().await.unwrap();
-            all.push(told.expect("it goes on").to_string());
+            all.push(told.expect("the subscription continues").to_string());
         }
         all
     })

@@ -1,12 +1,12 @@
-//! Saying something, and asking for health.
+//! Publishing and health checks.
 
 use std::time::Duration;
 
 use sse_chat::client::{Client, Error, Say, Subscribe, Told};
 use tokio::net::TcpListener;
 
-use crate::servers::{Answer, Fake, Real, message, whole};
-use crate::{client, told, within};
+use crate::servers::{Answer, FakeServer, RealServer, message, whole};
+use crate::{client, next_event, within};
 
 const HI: Say<'_> = Say {
     name: "Alice",
@@ -15,15 +15,15 @@ const HI: Say<'_> = Say {
 };
 
 async fn publish_error(answer: Answer) -> Error {
-    let fake = Fake::start(vec![answer]).await;
+    let fake = FakeServer::start(vec![answer]).await;
     within(client(fake.address).publish("a", &HI))
         .await
         .unwrap_err()
 }
 
 #[tokio::test]
-async fn the_same_client_id_says_it_once() {
-    let server = Real::start().await;
+async fn retries_with_the_same_client_id_are_deduplicated() {
+    let server = RealServer::start().await;
     let client = client(server.address);
     let first = within(client.publish("größe", &HI)).await.unwrap();
     let again = within(client.publish("größe", &HI)).await.unwrap();
@@ -34,7 +34,7 @@ async fn the_same_client_id_says_it_once() {
 
 #[tokio::test]
 async fn another_message_under_a_client_id_is_refused() {
-    let server = Real::start().await;
+    let server = RealServer::start().await;
     let client = client(server.address);
     let first = within(client.publish("a", &HI)).await.unwrap();
     assert_eq!(first.message.client_id.as_deref(), Some("c-1"));
@@ -54,15 +54,18 @@ async fn another_message_under_a_client_id_is_refused() {
 }
 
 #[tokio::test]
-async fn the_largest_message_of_the_largest_limit_is_answered_and_delivered() {
-    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| {
+async fn the_largest_message_of_the_largest_limit_is_acknowledged_and_delivered() {
+    let server = RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| {
         config.max_message_bytes = 1 << 20;
     })
     .await;
     let client = client(server.address);
     let mut subscription = client.subscribe(Subscribe::to("a"));
-    assert!(matches!(told(&mut subscription).await, Told::Hello(_)));
-    // In JSON each of them is two bytes.
+    assert!(matches!(
+        next_event(&mut subscription).await,
+        Told::Hello(_)
+    ));
+    // Each of them has two bytes in JSON.
     let text = "\"".repeat(1 << 20);
     let say = Say {
         message: &text,
@@ -70,15 +73,15 @@ async fn the_largest_message_of_the_largest_limit_is_answered_and_delivered() {
     };
     let said = within(client.publish("a", &say)).await.unwrap();
     assert_eq!(said.message.message, text);
-    match told(&mut subscription).await {
+    match next_event(&mut subscription).await {
         Told::Message { message, .. } => assert_eq!(message.id, said.message.id),
         other => panic!("{other}"),
     }
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_was_wrong() {
-    let server = Real::start().await;
+async fn a_refusal_has_its_reason() {
+    let server = RealServer::start().await;
     let say = Say { message: "", ..HI };
     let error = within(client(server.address).publish("a", &say))
         .await
@@ -90,7 +93,7 @@ async fn a_refusal_says_what_was_wrong() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_no_sse_chat() {
+async fn a_response_that_is_no_message_is_no_sse_chat() {
     for answer in [
         whole("200 OK", "text/html", "<p>hi"),
         whole("201 Created", "application/json", "{}"),
@@ -109,7 +112,7 @@ async fn what_is_no_message_is_no_sse_chat() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_is_not_waited_for() {
+async fn a_missing_response_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(listener.local_addr().unwrap()).with_deadline(Duration::from_millis(50));
     let error = within(client.publish("a", &HI)).await.unwrap_err();
@@ -117,8 +120,8 @@ async fn an_answer_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn health_is_ok_and_nothing_else() {
-    let server = Real::start().await;
+async fn only_ok_is_healthy() {
+    let server = RealServer::start().await;
     for ready in [false, true] {
         within(client(server.address).ready(ready)).await.unwrap();
     }
@@ -127,14 +130,14 @@ async fn health_is_ok_and_nothing_else() {
         whole("503 Service Unavailable", "text/plain", "draining"),
         whole("204 No Content", "text/plain", ""),
     ] {
-        let fake = Fake::start(vec![Answer::closed(answer)]).await;
+        let fake = FakeServer::start(vec![Answer::closed(answer)]).await;
         within(client(fake.address).ready(true)).await.unwrap_err();
     }
 }
 
 #[test]
 fn https_needs_certificates_only_when_it_is_used() {
-    // Whether there are any is the machine's affair; it must not panic.
+    // Fails on a machine without certificates, but must not panic.
     let _ = Client::new("https://chat.example".parse().unwrap());
     Client::new("http://chat.example".parse().unwrap()).unwrap();
 }

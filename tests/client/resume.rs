@@ -1,16 +1,16 @@
-//! A subscription over cuts, silence, shutdowns and restarts.
+//! A subscription across cuts, silence, shutdowns and restarts.
 
 use std::time::Duration;
 
 use sse_chat::client::{Client, Patience, Say, Subscribe, Told};
 
-use crate::servers::{Answer, CuttingProxy, Fake, Real, hello, stream, update};
-use crate::{client, next_told, told, within};
+use crate::servers::{Answer, CuttingProxy, FakeServer, RealServer, hello, stream, update};
+use crate::{client, next_event, next_events, within};
 
 const FAST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_millis(1);
 
-async fn say(client: &Client, room: &str, message: &str) {
+async fn publish(client: &Client, room: &str, message: &str) {
     let say = Say {
         name: "Alice",
         message,
@@ -20,13 +20,16 @@ async fn say(client: &Client, room: &str, message: &str) {
 }
 
 #[tokio::test]
-async fn what_is_said_is_told_typed_and_as_it_was_sent() {
-    let server = Real::start().await;
+async fn messages_are_delivered_typed_and_as_sent_json() {
+    let server = RealServer::start().await;
     let client = client(server.address);
     let mut subscription = client.subscribe(Subscribe::to("größe"));
-    assert!(matches!(told(&mut subscription).await, Told::Hello(_)));
-    say(&client, "größe", "a\nb").await;
-    let Told::Message { message, json } = told(&mut subscription).await else {
+    assert!(matches!(
+        next_event(&mut subscription).await,
+        Told::Hello(_)
+    ));
+    publish(&client, "größe", "a\nb").await;
+    let Told::Message { message, json } = next_event(&mut subscription).await else {
         panic!("no message");
     };
     assert_eq!((&*message.message, message.number), ("a\nb", 1));
@@ -38,20 +41,21 @@ async fn what_is_said_is_told_typed_and_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn cut_at_any_byte_it_gives_every_message_once_and_in_order() {
+async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
     const MESSAGES: u64 = 300;
-    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
+    let server =
+        RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let proxy = CuttingProxy::start(server.address, 11).await;
     let mut subscription = client(proxy.address).subscribe(Subscribe {
         patience: Patience::Always,
         ..Subscribe::to("a")
     });
-    // From the first hello on nothing may be missed.
-    while told(&mut subscription).await.to_string() != "hello" {}
+    // No message may be missing after the first hello.
+    while next_event(&mut subscription).await.to_string() != "hello" {}
     let sender = client(server.address);
     let saying = async {
         for number in 1..=MESSAGES {
-            say(&sender, "a", &format!("message {number}")).await;
+            publish(&sender, "a", &format!("message {number}")).await;
         }
     };
     let reading = within(async {
@@ -73,67 +77,72 @@ async fn cut_at_any_byte_it_gives_every_message_once_and_in_order() {
 
 #[tokio::test]
 async fn a_restart_on_the_same_port_is_a_gap() {
-    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
+    let server =
+        RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let address = server.address;
     let client = client(address);
     let mut subscription = client.subscribe(Subscribe::to("a"));
-    assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
-    say(&client, "a", "before").await;
-    assert_eq!(next_told(&mut subscription, 1).await, ["a 1"]);
+    assert_eq!(next_events(&mut subscription, 1).await, ["hello"]);
+    publish(&client, "a", "before").await;
+    assert_eq!(next_events(&mut subscription, 1).await, ["a 1"]);
     server.kill().await;
-    assert!(matches!(told(&mut subscription).await, Told::Cut { .. }));
-    let _server = Real::start_at(address, |_| {}).await;
-    say(&client, "a", "after").await;
-    let mut all = next_told(&mut subscription, 3).await;
+    assert!(matches!(
+        next_event(&mut subscription).await,
+        Told::Cut { .. }
+    ));
+    let _server = RealServer::start_at(address, |_| {}).await;
+    publish(&client, "a", "after").await;
+    let mut all = next_events(&mut subscription, 3).await;
     while all.iter().any(|told| told.starts_with("cut")) {
         all.retain(|told| !told.starts_with("cut"));
-        all.extend(next_told(&mut subscription, 1).await);
+        all.extend(next_events(&mut subscription, 1).await);
     }
     assert_eq!(
         all[..2],
         ["hello", "gap a restart lost ? after 1 counted ?"]
     );
     if all.len() == 2 {
-        all.extend(next_told(&mut subscription, 1).await);
+        all.extend(next_events(&mut subscription, 1).await);
     }
     assert_eq!(all[2], "a 1");
 }
 
 #[tokio::test]
-async fn a_shutdown_is_said_and_come_back_from() {
-    let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
+async fn a_subscription_reconnects_after_a_shutdown() {
+    let server =
+        RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let mut subscription = client(server.address).subscribe(Subscribe::to("a"));
-    assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
+    assert_eq!(next_events(&mut subscription, 1).await, ["hello"]);
     server.stop().await;
     assert_eq!(
-        next_told(&mut subscription, 1).await,
+        next_events(&mut subscription, 1).await,
         ["cut: the server is shutting down"]
     );
 }
 
 #[tokio::test]
-async fn a_name_joins_its_room_and_is_told_who_is_here() {
-    let server = Real::start().await;
+async fn a_name_joins_its_room_and_gets_the_presence() {
+    let server = RealServer::start().await;
     let mut subscription = client(server.address).subscribe(Subscribe {
         name: Some("Bob B".into()),
         ..Subscribe::to("a")
     });
     assert_eq!(
-        next_told(&mut subscription, 2).await,
+        next_events(&mut subscription, 2).await,
         ["hello", "presence a 1"]
     );
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_is_left() {
-    let mut fake = Fake::start(vec![
+async fn a_silent_stream_is_closed() {
+    let mut fake = FakeServer::start(vec![
         Answer::held(stream(&(hello(0, 40, 1) + &update(1, 1)))),
         Answer::held(stream(&(hello(1, 60_000, 2) + &update(2, 2)))),
     ])
     .await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
     assert_eq!(
-        next_told(&mut subscription, 5).await,
+        next_events(&mut subscription, 5).await,
         ["hello", "a 1", "cut: silent for 0.1 s", "hello", "a 2"]
     );
     assert!(!fake.request().await.contains("last-event-id"));
@@ -141,12 +150,12 @@ async fn a_stream_that_falls_silent_is_left() {
 }
 
 #[tokio::test]
-async fn waits_stay_within_a_bound_that_doubles() {
-    let fake = Fake::start(vec![Answer::closed(stream(&hello(0, 60_000, 1)))]).await;
+async fn backoff_stays_within_a_bound_that_doubles() {
+    let fake = FakeServer::start(vec![Answer::closed(stream(&hello(0, 60_000, 1)))]).await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
     let mut waits = Vec::new();
     while waits.len() < 5 {
-        if let Told::Cut { wait, .. } = told(&mut subscription).await {
+        if let Told::Cut { wait, .. } = next_event(&mut subscription).await {
             waits.push(wait);
         }
     }
@@ -159,25 +168,25 @@ async fn waits_stay_within_a_bound_that_doubles() {
 #[tokio::test]
 async fn close_ends_a_subscription_for_good() {
     let end = "event: close\ndata: {\"reason\":\"over\"}\n\n";
-    let fake = Fake::start(vec![Answer::held(stream(&(hello(0, 60_000, 1) + end)))]).await;
+    let fake = FakeServer::start(vec![Answer::held(stream(&(hello(0, 60_000, 1) + end)))]).await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
-    assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
+    assert_eq!(next_events(&mut subscription, 1).await, ["hello"]);
     for _ in 0..2 {
         assert!(within(subscription.next()).await.unwrap().is_none());
     }
 }
 
 #[tokio::test]
-async fn a_busy_server_is_come_back_to_even_at_first() {
+async fn a_busy_server_is_retried_even_at_the_first_attempt() {
     let busy = "retry: 60\nevent: busy\ndata: {\"reason\":\"readers\",\"retry_ms\":60}\n\n";
-    let fake = Fake::start(vec![
+    let fake = FakeServer::start(vec![
         Answer::closed(stream(busy)),
         Answer::held(stream(&hello(0, 60_000, 1))),
     ])
     .await;
     let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
     assert_eq!(
-        next_told(&mut subscription, 2).await,
+        next_events(&mut subscription, 2).await,
         ["cut: the server is busy: readers", "hello"]
     );
 }

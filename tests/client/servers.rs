@@ -1,5 +1,5 @@
-//! What the client is tested against: the real server, a proxy that cuts, and
-//! servers that say what a test tells them to.
+//! Servers for tests of the client: the real server, a proxy that cuts
+//! connections, and fake servers with scripted responses.
 
 use std::net::SocketAddr;
 
@@ -14,19 +14,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::within;
 
-/// The real server. It dies when it is dropped.
-pub(crate) struct Real {
+/// The real server, killed on drop.
+pub(crate) struct RealServer {
     pub(crate) address: SocketAddr,
     stop: CancellationToken,
     running: JoinHandle<Drained>,
 }
 
-impl Real {
+impl RealServer {
     pub(crate) async fn start() -> Self {
         Self::start_at("127.0.0.1:0".parse().unwrap(), |_| {}).await
     }
 
-    /// Starts on a port that a server which died may still be leaving.
+    /// Starts at an address that a killed server may not have released yet.
     pub(crate) async fn start_at(address: SocketAddr, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: vec![address.into()],
@@ -50,26 +50,26 @@ impl Real {
         }
     }
 
-    /// Dies at once, as by `kill -9`.
+    /// Ends at once, as by `kill -9`.
     pub(crate) async fn kill(mut self) {
         self.running.abort();
         let _ = within(&mut self.running).await;
     }
 
-    /// Drains.
+    /// Drains and ends.
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         within(&mut self.running).await.unwrap();
     }
 }
 
-impl Drop for Real {
+impl Drop for RealServer {
     fn drop(&mut self) {
         self.running.abort();
     }
 }
 
-/// What a fake server answers, and whether it then closes.
+/// The response of a fake server, and whether it closes afterwards.
 #[derive(Clone)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
@@ -77,7 +77,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// These bytes, then the end of the connection.
+    /// Sends these bytes and closes the connection.
     pub(crate) fn closed(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             bytes: bytes.into(),
@@ -85,7 +85,7 @@ impl Answer {
         }
     }
 
-    /// These bytes, then silence.
+    /// Sends these bytes and keeps the connection open.
     pub(crate) fn held(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             closes: false,
@@ -99,7 +99,7 @@ pub(crate) fn stream(events: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{events}")
 }
 
-/// A whole answer with a body.
+/// A complete response with a body.
 pub(crate) fn whole(status: &str, kind: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
@@ -127,15 +127,15 @@ pub(crate) fn message(seq: u64, number: u64) -> String {
     )
 }
 
-/// A server that gives each connection the next answer, and the last of them
-/// to all that follow.
-pub(crate) struct Fake {
+/// A server that answers each connection with the next response, and all further
+/// ones with the last.
+pub(crate) struct FakeServer {
     pub(crate) address: SocketAddr,
     requests: mpsc::UnboundedReceiver<String>,
     _running: AbortOnDropHandle<()>,
 }
 
-impl Fake {
+impl FakeServer {
     pub(crate) async fn start(answers: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -146,7 +146,7 @@ impl Fake {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 let _ = tell.send(read_head(&mut socket).await);
                 let answer = &answers[number.min(answers.len() - 1)];
-                // The client may have seen enough before the end.
+                // Fails if the client has closed the connection.
                 let _ = socket.write_all(&answer.bytes).await;
                 if answer.closes {
                     let _ = socket.shutdown().await;
@@ -168,7 +168,7 @@ impl Fake {
     }
 }
 
-/// The head of a request, and its body if it is small and came along.
+/// Reads the head of a request, and its body if it arrives with the head.
 async fn read_head(socket: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut bytes = [0; 4096];
@@ -181,7 +181,7 @@ async fn read_head(socket: &mut TcpStream) -> String {
     String::from_utf8_lossy(&head).to_lowercase()
 }
 
-/// A proxy that cuts each connection after a random number of answered bytes.
+/// A proxy that cuts each connection after a random number of response bytes.
 pub(crate) struct CuttingProxy {
     pub(crate) address: SocketAddr,
     _running: AbortOnDropHandle<()>,

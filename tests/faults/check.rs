@@ -1,9 +1,8 @@
-//! The checker: a pure function from what was written down to what is wrong
-//! with it. It holds for any faults whatever, since it knows nothing of them.
+//! The checker: a pure function from a record to its violations of the protocol,
+//! independent of the faults.
 //!
-//! `ledger` holds against each other what was sent, answered and seen by
-//! anybody; `walk` goes along with one reader. It stands on the protocol
-//! alone, and shares no code with the server or its client.
+//! `ledger` compares sent, acknowledged and seen messages of all clients; `walk`
+//! follows one reader. It shares no code with the server or its client.
 
 mod ledger;
 #[cfg(test)]
@@ -14,50 +13,50 @@ use crate::record::{Id, Record};
 use ledger::Ledger;
 use walk::Walk;
 
-/// Something that may not be.
+/// A violation of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    /// A reader saw what no stream of ours has.
-    Odd { reader: String, what: String },
-    /// Nobody sent this message, or it was asked for by nobody.
+pub(crate) enum Violation {
+    /// Invalid data in a stream.
+    Invalid { reader: String, what: String },
+    /// A message that was not sent, or not subscribed to.
     Nowhere(Id),
-    /// It is not what was sent.
+    /// A message that differs from the sent one.
     Altered(Id),
-    /// Two messages have one id, or one message has two faces.
+    /// Two messages with one id, or two versions of one message.
     TwoFaces(Id),
-    /// Two messages of one life of the server have one number in their room.
+    /// Two messages of one epoch with the same number in their room.
     NumberTwice { room: String, number: u64 },
-    /// Numbers of a room do not go up with the ids.
+    /// Message numbers of a room that do not increase with the ids.
     NumberOrder { room: String, number: u64 },
-    /// One life of the server said it twice.
+    /// A message published twice in one epoch.
     SaidTwice { client_id: String },
-    /// A writer's messages stand in another order than it sent them.
+    /// Messages of a writer in another order than sent.
     WriterOrder { writer: String, n: u64 },
-    /// A message came after one that follows it in the same stream.
+    /// A message after a later one in the same stream.
     IdOrder { reader: String, id: String },
-    /// A reader got it again.
+    /// A message delivered again to one reader.
     Again { reader: String, id: Id },
-    /// Numbers go up by more than one, and no gap says so.
+    /// Missing numbers without a gap event.
     Hole { reader: String, id: Id, after: u64 },
-    /// The epoch is another one, and no gap says so.
+    /// A new epoch without a gap event.
     SilentRestart { reader: String, id: Id },
-    /// A gap that does not fit what came before and after it.
+    /// A gap event that does not match the messages around it.
     BadGap { reader: String, what: String },
-    /// A stream goes on from somewhere else than its reader had got to.
+    /// A stream resumed at another position than requested.
     BadHello { reader: String, cursor: String },
-    /// It was answered, and a reader neither saw it nor was told of a gap.
+    /// An acknowledged message that a reader neither saw nor got a gap event for.
     Lost { reader: String, id: Id },
-    /// A reader that stayed does not know the last words.
+    /// A staying reader that has not seen the final messages.
     NotThere { reader: String, room: String },
 }
 
-/// All that is wrong with a record.
-pub(crate) fn check(record: &Record) -> Vec<Wrong> {
+/// All violations in a record.
+pub(crate) fn check(record: &Record) -> Vec<Violation> {
     let ledger = Ledger::of(record);
-    let mut wrongs = ledger.wrongs();
+    let mut violations = ledger.violations();
     for reading in &record.readings {
         let walk = Walk::along(reading);
-        wrongs.extend(walk.wrongs(reading, &ledger, &record.last_words));
+        violations.extend(walk.violations(reading, &ledger, &record.final_messages));
     }
-    wrongs
+    violations
 }

@@ -1,6 +1,6 @@
-//! Readers that come and go all the time, while idle rooms are forgotten and
-//! history drops what it can't hold. A room that comes back goes on where it
-//! was, and those who had been there know what they missed.
+//! Readers connect and disconnect all the time, while idle rooms are removed and
+//! history evicts messages. A room that returns continues its numbers, and returning
+//! readers learn what they missed.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::{random, rounds, within};
 
 pub(crate) const ROOMS: &[&str] = &["a", "b", "c", "d"];
 const VISITORS: usize = 8;
-/// A pause between two looks at the list of rooms.
+/// Interval of polling the list of rooms.
 const LOOK: Duration = Duration::from_millis(50);
 
 // 87
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_that_come_and_go_know_what_they_missed() {
+async fn readers_that_reconnect_learn_what_they_missed() {
     let mut random = random("churn");
     let history = random.choice(["0", "1", "5", "50"]).unwrap();
     println!("history: {history}");
@@ -40,7 +40,7 @@ async fn readers_that_come_and_go_know_what_they_missed() {
             visit(visitor, &mut random).await;
         }
         scene.until_left(0).await;
-        // Nobody says anything, and only one reader is there.
+        // No messages, and only one reader.
         until_only_one_room(&server).await;
     }
     server.assert_runs();
@@ -53,7 +53,7 @@ async fn readers_that_come_and_go_know_what_they_missed() {
     assert!(gaps > 0, "nobody missed anything");
 }
 
-/// Somebody who reads some rooms now and then.
+/// A reader that reads some rooms from time to time.
 pub(crate) fn visitor(
     number: usize,
     scene: &Scene,
@@ -74,13 +74,13 @@ pub(crate) fn visitor(
     reader
 }
 
-/// Reads on, and leaves after so many events, in the middle of whatever it is.
+/// Resumes reading and disconnects after a random number of events.
 pub(crate) async fn visit(visitor: &mut PlainReader, random: &mut fastrand::Rng) {
     let begin = visitor.page.look(|reading| reading.seen.len());
     let events = random.usize(1..40);
     let page = visitor.page.clone();
     let enough = page.until(move |reading| {
-        // Where nothing is said there is a ping in time.
+        // Without messages there are pings.
         reading.seen.len() >= begin + events || reading.seen[begin..].contains(&Seen::Ping)
     });
     tokio::select! {
@@ -89,7 +89,7 @@ pub(crate) async fn visit(visitor: &mut PlainReader, random: &mut fastrand::Rng)
     }
 }
 
-/// Waits until the server knows only the room that somebody is in.
+/// Waits until only the room with a reader is left.
 async fn until_only_one_room(server: &Running) {
     within(async {
         loop {

@@ -1,5 +1,5 @@
-//! A reader by our own client library: what it makes of a stream is held to the
-//! same as the stream itself.
+//! A reader with the client library, whose events are checked like those of a plain
+//! stream.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ pub(crate) fn client(address: SocketAddr) -> Client {
     Client::new(format!("http://{address}").parse().unwrap()).unwrap()
 }
 
-/// Reads for as long as it lives.
+/// Reads forever.
 pub(crate) async fn follow(address: SocketAddr, page: Page) {
     let mut subscription = client(address).subscribe(Subscribe {
         rooms: page.look(|reading| reading.rooms.clone()),
@@ -24,11 +24,11 @@ pub(crate) async fn follow(address: SocketAddr, page: Page) {
     loop {
         let told = match subscription.next().await {
             Ok(Some(told)) => told,
-            end => return page.saw(Seen::Odd(format!("it ended: {end:?}"))),
+            end => return page.saw(Seen::Invalid(format!("it ended: {end:?}"))),
         };
         if subscription.doubles() > doubles {
             doubles = subscription.doubles();
-            page.saw(Seen::Odd(format!("before this a double: {told}")));
+            page.saw(Seen::Invalid(format!("before this a double: {told}")));
         }
         if let Some(seen) = seen(told) {
             page.saw(seen);
@@ -46,7 +46,7 @@ fn seen(told: Told) -> Option<Seen> {
                 .map(|room| (room.room, room.next))
                 .collect(),
         },
-        Told::Message { json, .. } => Seen::update(&json).unwrap_or_else(Seen::Odd),
+        Told::Message { json, .. } => Seen::update(&json).unwrap_or_else(Seen::Invalid),
         Told::Gap(hole) => Seen::Gap(Gap {
             cursor: String::new(),
             room: hole.room,
@@ -54,7 +54,7 @@ fn seen(told: Told) -> Option<Seen> {
             lost: hole.lost,
             next: hole.next,
         }),
-        Told::Missing { .. } => Seen::Odd(told.to_string()),
+        Told::Missing { .. } => Seen::Invalid(told.to_string()),
         Told::Cut { .. } => Seen::Cut,
         Told::Presence(_) => return None,
     })

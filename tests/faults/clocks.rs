@@ -1,5 +1,4 @@
-//! The clock on the wall jumps. Ids go on, and whatever waits for a time waits
-//! for as long as before.
+//! The wall clock jumps. Ids stay in order and timeouts keep their length.
 
 use std::path::Path;
 
@@ -11,16 +10,16 @@ use crate::scene::Scene;
 use crate::{random, rounds};
 
 const HOUR: i64 = 3600;
-/// Pings to wait for, one in a second: in that time idle rooms are looked for.
+/// Pings to wait for, one per second: time enough to remove idle rooms.
 const PINGS: usize = 3;
 
 // 82
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs libfaketime, which tests/run.sh installs"]
-async fn jumps_of_the_clock_change_no_order_and_no_wait() {
+async fn clock_jumps_change_no_order_and_no_timeout() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clock");
     std::fs::write(&file, "+0").unwrap();
-    // In "idle" there is no reader, and it is kept for less than a jump.
+    // "idle" has no reader, and its idle time is shorter than a jump.
     let flags = ["--room-idle", "30m", "--ping", "1s"];
     let mut server = Running::start_with_clock(&file, &flags).await;
     let mut scene = Scene::new(&["a", "idle"], random("clocks"));
@@ -29,7 +28,7 @@ async fn jumps_of_the_clock_change_no_order_and_no_wait() {
     }
     scene.client("client", &["a"], server.address());
     let plain = scene.plain("plain", &["a"], server.address());
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     for _ in 0..rounds(1) {
         for hours in [1, 0, -1, 1, -24] {
             scene.say(40).await;
@@ -51,7 +50,7 @@ async fn jumps_of_the_clock_change_no_order_and_no_wait() {
     }
 }
 
-/// The newest message is of so many hours from now.
+/// Asserts that the newest message is from `hours` hours from now.
 async fn assert_jumped(server: &Running, hours: i64) {
     let mut newest = None;
     for room in ["a", "idle"] {

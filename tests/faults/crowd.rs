@@ -1,5 +1,4 @@
-//! Everybody at once: as many connects in one moment as open files allow, and
-//! as many that leave.
+//! As many clients as open files allow connect at once and disconnect at once.
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -10,15 +9,14 @@ use crate::scene::Scene;
 use crate::wire::{Item, Pace, Wire};
 use crate::{random, within};
 
-/// Clients at most. The case has 10,000, which is more than the machines bear
-/// that these tests have to run on.
+/// The most clients. The case has 10,000, which is too much for test machines.
 const CROWD: u64 = 2000;
-/// Open files that are needed for all else.
+/// Open files for everything else.
 const OTHERS: u64 = 200;
 
 // 78
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_that_comes_and_goes_at_once_is_served_and_leaves_nothing() {
+async fn a_crowd_that_connects_and_disconnects_at_once_is_served_and_leaves_nothing() {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let crowd = CROWD.min(files - OTHERS);
     println!("{crowd} clients");
@@ -26,7 +24,7 @@ async fn a_crowd_that_comes_and_goes_at_once_is_served_and_leaves_nothing() {
     let mut scene = Scene::new(&["a"], random("crowd"));
     scene.writer("Ada", server.address());
     scene.plain("plain", &["a"], server.address());
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     scene.say(1).await;
     let before = server.open_files();
     let mut coming = JoinSet::new();
@@ -52,21 +50,21 @@ async fn a_crowd_that_comes_and_goes_at_once_is_served_and_leaves_nothing() {
     assert_eq!(record.readings[0].cuts(), 0);
 }
 
-/// Comes into the room, and is welcomed.
+/// Opens a stream and reads its hello.
 async fn come(address: std::net::SocketAddr) -> Wire {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let ask = b"GET /rooms/a/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
     socket.write_all(ask).await.unwrap();
     let mut wire = Wire::new(socket, Pace::Free);
-    // All of them are served at once, on whatever machine this is.
+    // All are served at the same time, so a slow machine needs long.
     wire.silence = crate::DEADLINE;
     assert!(wire.head().await.unwrap().starts_with("HTTP/1.1 200 "));
     expect(&mut wire, "hello").await;
     wire
 }
 
-/// The next event, which must be this. Where so many come, there may be a ping
-/// before it.
+/// Asserts the kind of the next event. Pings may precede it while many clients
+/// connect.
 async fn expect(wire: &mut Wire, kind: &str) {
     loop {
         match wire.next().await.unwrap() {

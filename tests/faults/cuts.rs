@@ -1,5 +1,5 @@
-//! Between the server and its clients everything is cut, held up and swallowed,
-//! at any byte of heads, bodies and streams, in both directions.
+//! Connections are cut, delayed and silently dropped at any byte of heads, bodies and
+//! streams, in both directions.
 
 use crate::proxy::Proxy;
 use crate::record::Reading;
@@ -11,9 +11,9 @@ const ROOMS: &[&str] = &["a", "b", "c"];
 
 // 50, 51 and 53, over and over
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn through_a_bad_network_all_comes_once_and_in_order() {
+async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
     let mut random = random("cuts");
-    // Nothing is evicted, so that what is sent again is known again.
+    // Nothing is evicted, so that retries are deduplicated.
     let mut server = Running::start(&["--history", "100000"]).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
     let mut scene = Scene::new(ROOMS, random);
@@ -28,10 +28,10 @@ async fn through_a_bad_network_all_comes_once_and_in_order() {
     for number in 0..4 {
         scene.plain(&format!("plain {number} of all"), ROOMS, proxy.address);
     }
-    scene.all_are_there().await;
-    proxy.be_bad();
+    scene.until_all_connected().await;
+    proxy.enable_faults();
     scene.say(3000 * rounds(1)).await;
-    proxy.be_kind();
+    proxy.disable_faults();
     let ended = proxy.ended();
     server.assert_runs();
     let record = scene.finish(server.address()).await;

@@ -1,5 +1,5 @@
-//! The server has no file descriptor left. It accepts nobody, and is otherwise
-//! what it was.
+//! Without free file descriptors the server accepts no connections, but serves the
+//! open ones.
 
 use std::time::Instant;
 
@@ -15,25 +15,25 @@ const FILES: usize = 64;
 
 // 77
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_descriptors_it_serves_those_who_are_there_and_recovers() {
+async fn without_descriptors_open_connections_are_served_and_the_server_recovers() {
     let mut server = Running::start_with_files(FILES, &["--ping", "2s"]).await;
     let mut scene = Scene::new(&["a"], random("descriptors"));
     scene.client("client", &["a"], server.address());
     let plain = scene.plain("plain", &["a"], server.address());
-    // A writer keeps its connection; but its pool may try a second one, which
-    // nobody accepts.
+    // A writer keeps its connection, but its pool may open a second one, which is
+    // not accepted.
     scene.expect_silence();
     for name in ["Ada", "Bob"] {
         scene.writer(name, server.address());
     }
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     scene.say(20).await;
     for round in 1..=rounds(2) {
         let mut crowd = Vec::new();
         for _ in 0..2 * FILES {
             crowd.push(within(TcpStream::connect(server.address())).await.unwrap());
         }
-        server.until_it_says("can't accept", round as usize).await;
+        server.until_logged("can't accept", round as usize).await;
         scene.say(200).await;
         let busy = busy_share(&server, &plain).await;
         assert!(busy < 0.5, "it spins: {busy}");
@@ -50,8 +50,7 @@ async fn without_descriptors_it_serves_those_who_are_there_and_recovers() {
     }
 }
 
-/// The share of one core that the server uses while nothing happens, over some
-/// of its pings.
+/// The share of one core that the idle server uses, measured over some pings.
 pub(crate) async fn busy_share(server: &Running, reader: &Page) -> f64 {
     const PINGS: usize = 2;
     let begin = reader.look(|reading| reading.pings());

@@ -1,5 +1,5 @@
-//! Clients that go at each moment at which one can, in each way. What they held
-//! is given back, and no other reader notices.
+//! Clients that disconnect at any moment and in any way. The server frees their
+//! resources, and other readers are not affected.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -11,21 +11,21 @@ use crate::{random, rounds, within};
 
 const ASK: &[u8] = b"GET /rooms/a/events?name=Zoe HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// How a client goes.
+/// The way a client disconnects.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    /// Closes, which sends a reset where bytes were not read.
+    /// Closes, which sends a reset if there are unread bytes.
     Close,
     Reset,
-    /// Ends its own half and waits for the server to end the other.
+    /// Shuts down its own half and waits for the server.
     HalfClose,
     /// Sends more, then closes.
     SendOn,
 }
 
-// 50, 51, 53, and as much of 52 as one machine can play
+// 50, 51, 53, and the part of 52 that is possible on one machine
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_go_in_any_way_leave_nothing_behind() {
+async fn clients_that_disconnect_in_any_way_leave_nothing_behind() {
     let mut random = random("gone");
     let mut server = Running::start(&["--ping", "2s"]).await;
     let mut scene = Scene::new(&["a"], random.fork());
@@ -34,7 +34,7 @@ async fn clients_that_go_in_any_way_leave_nothing_behind() {
     }
     let plain = scene.plain("plain", &["a"], server.address());
     scene.client("client", &["a"], server.address());
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     scene.say(20).await;
     let files = server.open_files();
     for _ in 0..rounds(10) {
@@ -56,7 +56,7 @@ async fn clients_that_go_in_any_way_leave_nothing_behind() {
     }
 }
 
-/// Sends a part of a request or all of it, reads a part of the answer, and goes.
+/// Sends all or part of a request, reads part of the response, and disconnects.
 async fn go(server: &Running, way: Way, random: &mut fastrand::Rng) {
     let mut client = TcpStream::connect(server.address()).await.unwrap();
     let is_whole = random.bool();
@@ -67,7 +67,7 @@ async fn go(server: &Running, way: Way, random: &mut fastrand::Rng) {
     };
     client.write_all(&ASK[..sent]).await.unwrap();
     if is_whole {
-        // The head and hello have more than this.
+        // The head and hello are longer than this.
         let mut bytes = vec![0; random.usize(0..300)];
         client.read_exact(&mut bytes).await.unwrap();
     }
@@ -76,7 +76,7 @@ async fn go(server: &Running, way: Way, random: &mut fastrand::Rng) {
         Way::Reset => client.set_zero_linger().unwrap(),
         Way::HalfClose => {
             client.shutdown().await.unwrap();
-            // However it ends, it ends.
+            // A reset is as good as an orderly close.
             let _ = client.read_to_end(&mut Vec::new()).await;
         }
         Way::SendOn => client.write_all(b"and another thing").await.unwrap(),

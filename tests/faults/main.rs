@@ -1,16 +1,14 @@
-//! Faults, and a checker of what is left after them: the server is a process of
-//! its own that is killed, stopped, starved of descriptors and cut off, while
-//! writers write down what it answered, and readers everything they saw. Then
-//! `check` holds the one against the other.
+//! Fault injection: the server process is killed, stopped, started without free
+//! descriptors and disconnected, while writers record its responses and readers
+//! all events. Then `check` compares both.
 //!
-//! The numbers in the tests are cases of the list of bad inputs and faults.
-//! Left out is 52 where the client's machine vanishes: on one machine no packet
-//! gets lost. `clocks` needs libfaketime, so that only `-- --ignored` runs it,
-//! as tests/run.sh does.
+//! The numbers at the tests are cases of tests/cases.md. Case 52, a client machine
+//! that vanishes, is missing: on one machine no packet is lost. `clocks` needs
+//! libfaketime, so it runs only with `-- --ignored`, as in tests/run.sh.
 //!
-//! For a longer soak by hand: `SSE_CHAT_FAULT_ROUNDS=20` does each fault twenty
-//! times as often. Each test prints the seed of what it does at random;
-//! `SSE_CHAT_FAULT_SEED` does the same again, as far as processes do.
+//! For a longer soak, `SSE_CHAT_FAULT_ROUNDS=20` repeats each fault twenty times as
+//! often. Each test prints its random seed; `SSE_CHAT_FAULT_SEED` reuses one, as far
+//! as processes are deterministic.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,12 +43,12 @@ mod together;
 
 use deadline::{DEADLINE, within};
 
-/// So many, or as many times more as the environment asks for.
+/// `count`, multiplied by `SSE_CHAT_FAULT_ROUNDS`.
 fn rounds(count: u64) -> u64 {
     count * variable("SSE_CHAT_FAULT_ROUNDS").unwrap_or(1)
 }
 
-/// A new source of chance, whose seed is printed.
+/// A random generator whose seed is printed.
 fn random(test: &str) -> fastrand::Rng {
     let seed = variable("SSE_CHAT_FAULT_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("{test}: SSE_CHAT_FAULT_SEED={seed}");

@@ -1,5 +1,4 @@
-//! Where everybody of a test writes down what happens, and the test waits for
-//! it to have happened.
+//! The shared record of a running test, and waiting for its contents.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::record::{Begins, Reading, Record, Seen, Sent, Shown};
 use crate::within;
 
-/// The record of a test that runs. Clones share it.
+/// The record of a running test. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Notes {
     record: Arc<Mutex<Record>>,
-    /// How many messages were answered.
+    /// The number of acknowledged messages.
     answered: watch::Sender<usize>,
     changed: watch::Sender<()>,
     /// The faults are over.
@@ -31,7 +30,7 @@ impl Notes {
         }
     }
 
-    /// Somebody is about to send something; returns what it is called here.
+    /// Adds a message before it is sent. Returns its index.
     pub(crate) fn sending(&self, sent: Sent) -> usize {
         let mut record = self.record();
         record.sent.push(sent);
@@ -44,7 +43,7 @@ impl Notes {
         self.changed.send_replace(());
     }
 
-    /// A reader begins; returns where it writes.
+    /// Adds a reader. Returns its page of the record.
     pub(crate) fn reader(&self, reader: &str, rooms: &[&str], begins: Begins) -> Page {
         let mut record = self.record();
         record.readings.push(Reading {
@@ -60,31 +59,32 @@ impl Notes {
         }
     }
 
-    /// A clock that goes on by one with each message that is answered.
+    /// A counter that increases with each acknowledged message.
     pub(crate) fn clock(&self) -> watch::Receiver<usize> {
         self.answered.subscribe()
     }
 
-    /// Looks at what is written so far.
+    /// The record so far.
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until every reader that stays has heard the last words of its
-    /// rooms, for as long as that takes.
-    pub(crate) fn until_all_heard(&self) -> impl Future<Output = ()> {
-        // Who has heard them has heard them for good.
+    /// Waits, without a deadline, until every staying reader has seen the final
+    /// messages of its rooms.
+    pub(crate) fn until_all_have_final(&self) -> impl Future<Output = ()> {
+        // A reader that has seen them need not be checked again.
         let first = Cell::new(0);
         self.wait(move |record| {
             let rest = &record.readings[first.get()..];
-            let has_heard =
-                |reading: &&Reading| !reading.stayed || reading.has_heard(&record.last_words);
-            first.set(first.get() + rest.iter().take_while(has_heard).count());
+            let has_seen_final = |reading: &&Reading| {
+                !reading.stayed || reading.has_seen_final(&record.final_messages)
+            };
+            first.set(first.get() + rest.iter().take_while(has_seen_final).count());
             first.get() == record.readings.len()
         })
     }
 
-    /// Waits until this can be said of the record, under the deadline.
+    /// Waits under the deadline until `is` holds for the record.
     #[track_caller]
     pub(crate) fn until(&self, is: impl Fn(&Record) -> bool) -> impl Future<Output = ()> {
         within(self.wait(is))
@@ -100,7 +100,7 @@ impl Notes {
     }
 }
 
-/// Where one reader writes down what it sees.
+/// The part of the record that one reader writes.
 #[derive(Clone)]
 pub(crate) struct Page {
     notes: Notes,
@@ -117,14 +117,14 @@ impl Page {
         self.notes.changed.send_replace(());
     }
 
-    /// Waits until this can be said of what it saw.
+    /// Waits until `is` holds for this reader.
     #[track_caller]
     pub(crate) fn until(&self, is: impl Fn(&Reading) -> bool) -> impl Future<Output = ()> {
         self.notes
             .until(move |record| is(&record.readings[self.index]))
     }
 
-    /// A look at what it saw.
+    /// Reads from what it saw.
     pub(crate) fn look<T>(&self, at: impl FnOnce(&Reading) -> T) -> T {
         at(&self.notes.record().readings[self.index])
     }

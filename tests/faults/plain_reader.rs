@@ -1,5 +1,5 @@
-//! A reader as a browser's EventSource is one: it comes back with the id of the
-//! last event that had one, and knows nothing else. It trusts no code of ours.
+//! A reader that behaves like a browser's EventSource: it reconnects with the last
+//! event id. It shares no code with the server or its client.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use crate::notes::{Notes, Page};
 use crate::record::{Gap, Seen};
 use crate::wire::{Event, Item, Pace, Wire};
 
-/// A reader who is not patient gives up a stream without a byte for so many
-/// pings. A browser would wait for longer.
+/// Ping intervals without a byte after which an impatient reader reconnects. A
+/// browser would wait longer.
 const SILENT_PINGS: u32 = 5;
-/// What the kernel is asked to keep of a slow reader: as little as it can.
+/// The receive buffer of a slow reader: the smallest one.
 const SMALL: u32 = 2048;
 
 pub(crate) struct PlainReader {
@@ -25,7 +25,7 @@ pub(crate) struct PlainReader {
     pub(crate) page: Page,
     /// Path and query of its stream.
     pub(crate) path: String,
-    /// What it sends on a reconnect; empty for nothing.
+    /// The Last-Event-ID of a reconnect; empty for none.
     pub(crate) cursor: String,
     retry: Duration,
     is_patient: bool,
@@ -67,21 +67,20 @@ impl PlainReader {
         }
     }
 
-    /// Gives up a stream for its silence: where bytes are swallowed, or the
-    /// server stands still. Elsewhere only a slow machine is silent.
+    /// Reconnects after silence: for tests that drop bytes or stop the server.
+    /// Otherwise silence means a slow machine.
     pub(crate) fn impatient(mut self) -> Self {
         self.is_patient = false;
         self
     }
 
-    /// Reads a byte with each message that is answered, until the faults are
-    /// over.
+    /// Reads one byte per acknowledged message until the faults are over.
     pub(crate) fn sipping(mut self, notes: &Notes) -> Self {
         self.sips = Some(notes.clone());
         self
     }
 
-    /// Reads for as long as it lives.
+    /// Reads and reconnects forever.
     pub(crate) async fn follow(mut self) {
         loop {
             self.read_one_stream().await;
@@ -89,7 +88,7 @@ impl PlainReader {
         }
     }
 
-    /// Reads one stream to its end, whatever that is.
+    /// Reads one stream to its end or error.
     pub(crate) async fn read_one_stream(&mut self) {
         let Ok(mut wire) = self.open().await else {
             return;
@@ -100,7 +99,7 @@ impl PlainReader {
                 Ok(Item::Retry(retry)) => self.retry = retry,
                 Ok(Item::End) => break Seen::Ended,
                 Err(error) if error.kind() == io::ErrorKind::Other => {
-                    self.page.saw(Seen::Odd(error.to_string()));
+                    self.page.saw(Seen::Invalid(error.to_string()));
                     break Seen::Cut;
                 }
                 Err(_) => break Seen::Cut,
@@ -109,8 +108,8 @@ impl PlainReader {
         self.page.saw(end);
     }
 
-    /// Asks for the stream, and reads the head. An error is what a browser
-    /// would come back from.
+    /// Opens the stream and reads the head. An error means that a browser would
+    /// reconnect.
     async fn open(&self) -> io::Result<Wire> {
         let mut socket = self.connect().await?;
         let mut request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.address);
@@ -127,10 +126,10 @@ impl PlainReader {
             && head.contains("\r\ntransfer-encoding: chunked");
         match is_stream {
             true => Ok(wire),
-            // While nobody listens a connection may lead back to itself.
+            // Without a listener a connection may be to itself.
             false if head.starts_with("get ") => Err(io::ErrorKind::ConnectionRefused.into()),
             false => {
-                self.page.saw(Seen::Odd(head));
+                self.page.saw(Seen::Invalid(head));
                 Err(io::ErrorKind::InvalidData.into())
             }
         }
@@ -147,7 +146,7 @@ impl PlainReader {
     fn take(&mut self, event: Event, wire: &mut Wire) {
         let seen = match self.seen(&event, wire) {
             Ok(seen) => seen,
-            Err(why) => Some(Seen::Odd(format!("{why}: {event:?}"))),
+            Err(why) => Some(Seen::Invalid(format!("{why}: {event:?}"))),
         };
         if let Some(id) = event.id {
             self.cursor = id;

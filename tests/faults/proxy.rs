@@ -1,5 +1,5 @@
-//! A proxy that does to connections what networks do: each gets a fate by
-//! chance, and with it the bytes after which that comes, in the head or later.
+//! A proxy with network faults: each connection gets a random fault and the number
+//! of bytes after which it happens, within the head or later.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,44 +12,43 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How long a delayed piece waits.
+/// The delay of a delayed chunk.
 const DELAY: Duration = Duration::from_millis(2);
 
-/// What happens to a connection, in each direction.
+/// The faults of a connection in each direction.
 #[derive(Debug, Clone, Copy)]
-struct Fate {
+struct ConnectionFaults {
     up: Way,
     down: Way,
 }
 
-/// How one direction of a connection goes.
+/// The fault of one direction of a connection.
 #[derive(Debug, Clone, Copy)]
 struct Way {
-    /// How many bytes come through.
+    /// Bytes that are forwarded.
     most: usize,
-    /// What happens then: the connection is cut, or nothing comes ever again
-    /// and nobody is told.
+    /// Afterwards the connection is cut; otherwise all bytes are dropped silently.
     is_cut: bool,
-    /// The size of the pieces, if they come late.
+    /// The size of chunks that are delayed.
     piece: Option<usize>,
 }
 
-/// What fates there are.
+/// The severity of the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
-    /// Everybody gets through the hello of a stream, and is cut some time after.
+enum Severity {
+    /// Cuts some time after the hello of a stream.
     Mild,
-    /// Any.
+    /// All faults.
     Bad,
-    /// All goes well.
+    /// No faults.
     Kind,
 }
 
-/// A proxy, mild at first. It ends when it is dropped, with all its connections.
+/// A proxy, mild at first. Dropping it closes all its connections.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     ended: Arc<AtomicUsize>,
-    mood: watch::Sender<Mood>,
+    severity: watch::Sender<Severity>,
     _running: AbortOnDropHandle<()>,
 }
 
@@ -57,29 +56,35 @@ impl Proxy {
     pub(crate) async fn start(to: SocketAddr, random: fastrand::Rng) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (mood, ended) = (watch::Sender::new(Mood::Mild), Arc::default());
-        let accepting = accept_all(listener, to, random, mood.subscribe(), Arc::clone(&ended));
+        let (severity, ended) = (watch::Sender::new(Severity::Mild), Arc::default());
+        let accepting = accept_all(
+            listener,
+            to,
+            random,
+            severity.subscribe(),
+            Arc::clone(&ended),
+        );
         Self {
             address,
             ended,
-            mood,
+            severity,
             _running: AbortOnDropHandle::new(tokio::spawn(accepting)),
         }
     }
 
-    /// How many connections were cut, or given up by one side.
+    /// The number of connections that were cut or closed by one side.
     pub(crate) fn ended(&self) -> usize {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// From now on anything may happen.
-    pub(crate) fn be_bad(&self) {
-        self.mood.send_replace(Mood::Bad);
+    /// Enables all faults.
+    pub(crate) fn enable_faults(&self) {
+        self.severity.send_replace(Severity::Bad);
     }
 
-    /// From now on all goes well. What does not is cut, and can come again.
-    pub(crate) fn be_kind(&self) {
-        self.mood.send_replace(Mood::Kind);
+    /// Disables faults, and cuts connections that have one.
+    pub(crate) fn disable_faults(&self) {
+        self.severity.send_replace(Severity::Kind);
     }
 }
 
@@ -87,53 +92,63 @@ async fn accept_all(
     listener: TcpListener,
     to: SocketAddr,
     mut random: fastrand::Rng,
-    mood: watch::Receiver<Mood>,
+    severity: watch::Receiver<Severity>,
     ended: Arc<AtomicUsize>,
 ) {
     let mut open = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        let now = *mood.borrow();
-        let forwarded = forward(client, to, Fate::drawn(now, &mut random), random.bool());
-        let (mut mood, ended) = (mood.clone(), Arc::clone(&ended));
+        let now = *severity.borrow();
+        let forwarded = forward(
+            client,
+            to,
+            ConnectionFaults::drawn(now, &mut random),
+            random.bool(),
+        );
+        let (mut severity, ended) = (severity.clone(), Arc::clone(&ended));
         open.spawn(async move {
-            let kind = async { mood.wait_for(|mood| *mood == Mood::Kind).await.is_ok() };
+            let kind = async {
+                severity
+                    .wait_for(|severity| *severity == Severity::Kind)
+                    .await
+                    .is_ok()
+            };
             tokio::select! {
                 () = forwarded => drop(ended.fetch_add(1, Ordering::Relaxed)),
-                true = kind, if now != Mood::Kind => {}
+                true = kind, if now != Severity::Kind => {}
             }
         });
     }
 }
 
-impl Fate {
+impl ConnectionFaults {
     const GOOD: Self = Self {
         up: Way::FREE,
         down: Way::FREE,
     };
 
-    /// A head is of some 100 to 300 bytes, a message in a stream of as many.
-    fn drawn(mood: Mood, random: &mut fastrand::Rng) -> Self {
-        // None but the best lasts, so that everybody meets many.
-        let mut fate = Self {
+    /// A head has 100 to 300 bytes, as has a message in a stream.
+    fn drawn(severity: Severity, random: &mut fastrand::Rng) -> Self {
+        // All but the mildest end, so that each client sees many.
+        let mut faults = Self {
             down: Way::cut_after(random.usize(2000..10_000)),
             ..Self::GOOD
         };
         let most = if random.bool() { 300 } else { 6000 };
         let bytes = random.usize(0..most);
-        match (mood, random.u8(0..20)) {
-            (Mood::Kind, _) => return Self::GOOD,
-            (Mood::Mild, _) => {}
-            (Mood::Bad, 0..=4) => fate.up = Way::cut_after(bytes),
-            (Mood::Bad, 5..=15) => fate.down = Way::cut_after(bytes),
-            (Mood::Bad, 16) => fate.up = Way::swallow_after(bytes),
-            (Mood::Bad, 17) => fate.down = Way::swallow_after(bytes),
-            (Mood::Bad, _) => {
+        match (severity, random.u8(0..20)) {
+            (Severity::Kind, _) => return Self::GOOD,
+            (Severity::Mild, _) => {}
+            (Severity::Bad, 0..=4) => faults.up = Way::cut_after(bytes),
+            (Severity::Bad, 5..=15) => faults.down = Way::cut_after(bytes),
+            (Severity::Bad, 16) => faults.up = Way::swallow_after(bytes),
+            (Severity::Bad, 17) => faults.down = Way::swallow_after(bytes),
+            (Severity::Bad, _) => {
                 let piece = Some(random.usize(1..200));
-                (fate.up.piece, fate.down.piece) = (piece, piece);
+                (faults.up.piece, faults.down.piece) = (piece, piece);
             }
         }
-        fate
+        faults
     }
 }
 
@@ -156,7 +171,7 @@ impl Way {
     }
 }
 
-async fn forward(mut client: TcpStream, to: SocketAddr, fate: Fate, has_reset: bool) {
+async fn forward(mut client: TcpStream, to: SocketAddr, faults: ConnectionFaults, has_reset: bool) {
     let Ok(mut server) = TcpStream::connect(to).await else {
         return;
     };
@@ -164,8 +179,8 @@ async fn forward(mut client: TcpStream, to: SocketAddr, fate: Fate, has_reset: b
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
         tokio::select! {
-            () = copy(&mut from_client, &mut to_server, fate.up) => {}
-            () = copy(&mut from_server, &mut to_client, fate.down) => {}
+            () = copy(&mut from_client, &mut to_server, faults.up) => {}
+            () = copy(&mut from_server, &mut to_client, faults.down) => {}
         }
     }
     if has_reset {
@@ -174,7 +189,7 @@ async fn forward(mut client: TcpStream, to: SocketAddr, fate: Fate, has_reset: b
     }
 }
 
-/// Copies until the end, or until it is cut.
+/// Copies until the end or the cut.
 async fn copy(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),

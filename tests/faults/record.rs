@@ -1,38 +1,36 @@
-//! What is written down while faults happen: the messages that writers sent
-//! with what was answered, and all that each reader saw. Plain data, made by
-//! the clients of a test and held together by `check`.
+//! The record of a test: messages that writers sent, their responses, and all events
+//! of each reader. Plain data, written by the clients and compared by `check`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// How many events may come after the last words: those of other rooms, and a
-/// few cuts.
+/// The most events after the final messages: those of other rooms, and a few cuts.
 const LAST: usize = 100;
 
-/// Everything that is known of one test.
+/// The record of one test.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
     pub(crate) sent: Vec<Sent>,
     pub(crate) readings: Vec<Reading>,
-    /// The last message of each room, said when the faults were over.
-    pub(crate) last_words: Vec<Shown>,
+    /// The final message of each room, published after the faults.
+    pub(crate) final_messages: Vec<Shown>,
 }
 
-/// A message that somebody wanted to say. It was sent until it was answered.
+/// A message of a writer, which is sent until it is acknowledged.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) room: String,
     pub(crate) writer: String,
-    /// The writer's own count, from 1. A writer sends one after the other.
+    /// The writer's counter, from 1. A writer sends one message after the other.
     pub(crate) n: u64,
     pub(crate) client_id: String,
     pub(crate) text: String,
     pub(crate) answer: Option<Shown>,
 }
 
-/// A message as the server shows it, in an answer or in an event.
+/// A message in a response or an event of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Shown {
     pub(crate) id: Id,
@@ -41,35 +39,35 @@ pub(crate) struct Shown {
     pub(crate) name: String,
     #[serde(rename = "message")]
     pub(crate) text: String,
-    /// The first word of the text: writers put their client id there, since
-    /// readers do not see the id itself.
+    /// The first word of the text: the client id, which readers do not see
+    /// otherwise.
     #[serde(skip)]
     pub(crate) client_id: String,
 }
 
-/// What one reader saw, over all of its connections.
+/// The events of one reader over all its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     pub(crate) reader: String,
     pub(crate) rooms: Vec<String>,
     pub(crate) begins: Begins,
     pub(crate) seen: Vec<Seen>,
-    /// It was there until the end, and has to know the last words.
+    /// Whether it reads until the end and must see the final messages.
     pub(crate) stayed: bool,
 }
 
-/// Which message of each room a reader has to see first.
+/// The first message of each room that a reader must see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begins {
     /// The next one after its first hello.
     Now,
-    /// Some message of the past, or that.
+    /// That, or an earlier message.
     Past,
-    /// The very first, whether it sees a hello or not.
+    /// The first one of the room, with or without a hello.
     AtOne,
 }
 
-/// Something that a reader saw.
+/// An observation of a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     Hello {
@@ -80,22 +78,22 @@ pub(crate) enum Seen {
     Update(Shown),
     Gap(Gap),
     Ping,
-    /// The server said that it shuts down, and when to come back.
+    /// The server shuts down; with the reconnection time.
     Bye {
         retry_ms: u64,
     },
-    /// The stream ended as a stream should.
+    /// The stream ended properly.
     Ended,
-    /// It ended in the middle, or was given up for its silence.
+    /// The stream was cut, or given up after silence.
     Cut,
-    /// What no stream of ours has, or what a client of ours complains of.
-    Odd(String),
+    /// Invalid data in a stream, or an error of the client.
+    Invalid(String),
 }
 
-/// An announced hole.
+/// A gap event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
-    /// The event's id; empty where the client does not show it.
+    /// The event's id; empty if the client does not expose it.
     pub(crate) cursor: String,
     pub(crate) room: String,
     pub(crate) reason: String,
@@ -103,8 +101,8 @@ pub(crate) struct Gap {
     pub(crate) next: u64,
 }
 
-/// An event id. The tests read it themselves, so that a fault in the server's
-/// own reading of it is not theirs too.
+/// An event id. The tests have their own parser, so that a bug of the server's parser
+/// is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Id {
@@ -149,7 +147,7 @@ impl Shown {
 }
 
 impl Seen {
-    /// A message that a reader saw. Only the answer to its sender may have the
+    /// Parses a message of a stream. Only the response to its sender may have the
     /// client id.
     pub(crate) fn update(json: &str) -> Result<Self, String> {
         match json.contains("\"client_id\":") {
@@ -160,7 +158,7 @@ impl Seen {
 }
 
 impl Record {
-    /// How many messages were answered.
+    /// The number of acknowledged messages.
     pub(crate) fn answered(&self) -> usize {
         self.sent
             .iter()
@@ -186,12 +184,12 @@ impl Reading {
         self.count(|seen| *seen == Seen::Cut)
     }
 
-    /// How many streams ended as they should.
+    /// The number of streams that ended properly.
     pub(crate) fn ends(&self) -> usize {
         self.count(|seen| *seen == Seen::Ended)
     }
 
-    /// Whether it has a stream now.
+    /// Whether it has an open stream.
     pub(crate) fn is_connected(&self) -> bool {
         let state = |seen: &Seen| match seen {
             Seen::Hello { .. } => Some(true),
@@ -201,19 +199,19 @@ impl Reading {
         self.seen.iter().rev().find_map(state).unwrap_or(false)
     }
 
-    /// How often it was told of a gap for this reason.
+    /// The number of gap events with this reason.
     pub(crate) fn gaps(&self, reason: &str) -> usize {
         self.count(|seen| matches!(seen, Seen::Gap(gap) if gap.reason == reason))
     }
 
-    /// It had one stream, and that was never cut.
+    /// Asserts that it had one stream without a cut.
     #[track_caller]
     pub(crate) fn assert_undisturbed(&self) {
         let disturbed = (self.hellos(), self.cuts());
         assert_eq!(disturbed, (1, 0), "{}", self.reader);
     }
 
-    /// The waits that it was told with each bye, in milliseconds.
+    /// The reconnection time of each bye, in milliseconds.
     pub(crate) fn byes(&self) -> Vec<u64> {
         let retry = |seen: &Seen| match seen {
             Seen::Bye { retry_ms } => Some(*retry_ms),
@@ -222,11 +220,11 @@ impl Reading {
         self.seen.iter().filter_map(retry).collect()
     }
 
-    /// Whether the last words of its rooms are among the last that it saw, or
-    /// in a gap of which it was told.
-    pub(crate) fn has_heard(&self, last_words: &[Shown]) -> bool {
+    /// Whether the final messages of its rooms are among its last events, or in an
+    /// announced gap.
+    pub(crate) fn has_seen_final(&self, final_messages: &[Shown]) -> bool {
         let recent = || self.seen.iter().rev().take(LAST);
-        let mut theirs = last_words
+        let mut theirs = final_messages
             .iter()
             .filter(|last| self.rooms.contains(&last.room));
         theirs.all(|last| {

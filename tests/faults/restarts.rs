@@ -1,5 +1,5 @@
-//! The server dies, ends and comes again, on the same port. What it held is
-//! gone with its epoch, and everybody is told.
+//! The server is killed or terminated, and restarted on the same port. Its messages
+//! are lost with the epoch, and all readers get gap events.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::{random, rounds};
 
 const ROOMS: &[&str] = &["a", "b"];
 
-/// Three writers, and readers of each kind, of one room and of both.
-fn people(scene: &mut Scene, server: &Running) {
+/// Adds three writers, and readers of each kind to one room and to both.
+fn add_clients(scene: &mut Scene, server: &Running) {
     let address = server.address();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, address);
@@ -22,7 +22,7 @@ fn people(scene: &mut Scene, server: &Running) {
     scene.plain("plain of both", ROOMS, address);
 }
 
-/// How many epochs the readers saw at most.
+/// The most epochs that a reader has seen.
 fn epochs(record: &Record) -> usize {
     let of = |reading: &Reading| {
         let updates = reading.seen.iter().filter_map(|seen| match seen {
@@ -36,11 +36,11 @@ fn epochs(record: &Record) -> usize {
 
 // 80
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_and_started_again_it_tells_of_a_new_epoch_and_doubles_nothing() {
+async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates() {
     let mut server = Running::start(&[]).await;
     let mut scene = Scene::new(ROOMS, random("kill"));
-    people(&mut scene, &server);
-    scene.all_are_there().await;
+    add_clients(&mut scene, &server);
+    scene.until_all_connected().await;
     for _ in 0..rounds(4) {
         scene.until_all(Reading::is_connected).await;
         scene.allow(200);
@@ -60,17 +60,17 @@ async fn killed_and_started_again_it_tells_of_a_new_epoch_and_doubles_nothing() 
     assert!(epochs(&record) > 2);
 }
 
-// 79, with the streams that one machine bears in passing
+// 79, with as many streams as a test machine allows
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn asked_to_end_it_says_bye_to_each_stream_and_ends_it_well() {
-    // Nobody comes back while the old one may still accept.
+async fn on_termination_each_stream_gets_bye_and_ends_properly() {
+    // Clients return only after the old server has stopped accepting.
     let mut server = Running::start(&["--grace", "60s", "--retry", "2s..3s"]).await;
     let mut scene = Scene::new(ROOMS, random("terminate"));
-    people(&mut scene, &server);
+    add_clients(&mut scene, &server);
     for number in 0..100 {
         scene.plain(&format!("plain {number}"), &["a"], server.address());
     }
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     let turns = rounds(2);
     for _ in 0..turns {
         scene.until_all(Reading::is_connected).await;
@@ -83,7 +83,7 @@ async fn asked_to_end_it_says_bye_to_each_stream_and_ends_it_well() {
     let record = scene.finish(server.address()).await;
     for reading in &record.readings {
         let (byes, ends) = (reading.byes(), reading.ends());
-        // Our own client does not show them.
+        // The client library does not expose them.
         let turns = if is_plain(reading) { turns as usize } else { 0 };
         assert_eq!((byes.len(), ends), (turns, turns), "{}", reading.reader);
         let is_in_range = |retry: &u64| (2000..=3000).contains(retry);
@@ -95,16 +95,16 @@ fn is_plain(reading: &Reading) -> bool {
     reading.reader.starts_with("plain")
 }
 
-// 81: a storm of restarts. Everybody comes back, and not in step.
+// 81: a series of restarts. All clients reconnect, at different times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_restarts_loses_nobody() {
+async fn all_clients_survive_a_series_of_restarts() {
     let mut server = Running::start(&["--grace", "500ms"]).await;
     let mut scene = Scene::new(ROOMS, random("storm"));
-    people(&mut scene, &server);
+    add_clients(&mut scene, &server);
     for number in 0..200 {
         scene.plain(&format!("plain {number}"), &["a"], server.address());
     }
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     for round in 0..rounds(4) {
         match round % 2 {
             0 => server.terminate().await,

@@ -1,5 +1,5 @@
-//! The server as a process of its own: started, killed, stopped, told to end,
-//! started again on the same port, and looked at from outside.
+//! The server as a process: start, kill, stop, terminate, restart on the same
+//! port, and its memory, files and CPU time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,23 +18,23 @@ use tokio::sync::watch;
 
 use crate::within;
 
-/// A pause between two looks at what says by itself of no change.
+/// Interval of polling.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
-/// Files that may be open once more: a writer's pool may have two connections.
+/// Additional open files: the pool of a writer may have two connections.
 pub(crate) const WRITERS: usize = 4;
 
-/// How the server is started.
+/// The way to start the server.
 #[derive(Debug, Clone)]
 enum Start {
     Plainly,
-    /// With so many file descriptors at most.
+    /// With at most this many file descriptors.
     WithFiles(usize),
-    /// With a clock that goes as this file says.
+    /// With a clock whose offset is in this file.
     WithClock(PathBuf),
 }
 
-/// A running server. It is killed when it is dropped.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
@@ -43,7 +43,7 @@ pub(crate) struct Running {
     log: Log,
 }
 
-/// All that a process wrote to standard error.
+/// The standard error of a process.
 #[derive(Clone)]
 struct Log {
     lines: Arc<Mutex<Vec<String>>>,
@@ -51,18 +51,17 @@ struct Log {
 }
 
 impl Running {
-    /// On a free port. Readers come back soon, and hear from it often.
+    /// On a free port, with a short reconnection time and frequent pings.
     pub(crate) async fn start(flags: &[&str]) -> Self {
         Self::start_as(Start::Plainly, flags).await
     }
 
-    /// With so many file descriptors at most.
+    /// With at most this many file descriptors.
     pub(crate) async fn start_with_files(files: usize, flags: &[&str]) -> Self {
         Self::start_as(Start::WithFiles(files), flags).await
     }
 
-    /// With a clock of its own: the file holds how far that is from ours, in
-    /// seconds.
+    /// With a fake clock: the file holds its offset in seconds.
     pub(crate) async fn start_with_clock(offset: &Path, flags: &[&str]) -> Self {
         Self::start_as(Start::WithClock(offset.to_owned()), flags).await
     }
@@ -82,10 +81,10 @@ impl Running {
         }
     }
 
-    /// Starts it again, on the port that it had before.
+    /// Restarts it on its previous port.
     pub(crate) async fn start_again(&mut self) {
-        // A client that knocks while nobody listens may have got this very
-        // port for its own side, and keep it for a moment.
+        // A client that connects while there is no listener may have got this
+        // port as its local one, and keep it for a moment.
         let started = within(async {
             loop {
                 match run(self.start.command(), self.address, &self.flags, &self.log).await {
@@ -109,7 +108,7 @@ impl Running {
         within(self.child.kill()).await.unwrap();
     }
 
-    /// Asks it to end, and waits until it has. It must say that all went well.
+    /// Terminates it and waits for exit code 0.
     pub(crate) async fn terminate(&mut self) {
         self.signal("TERM").await;
         let status = within(self.child.wait()).await.unwrap();
@@ -120,7 +119,7 @@ impl Running {
         send_signal(&self.child, name).await;
     }
 
-    /// It runs, or has ended with this.
+    /// Asserts that it runs; otherwise shows how it ended.
     #[track_caller]
     pub(crate) fn assert_runs(&mut self) {
         let ended = self.child.try_wait().unwrap();
@@ -130,8 +129,8 @@ impl Running {
         assert_eq!(lines.iter().find(is_bad), None);
     }
 
-    /// Waits until its log has said this so many times.
-    pub(crate) async fn until_it_says(&self, words: &str, times: usize) {
+    /// Waits until its log contains `words` at least `times` times.
+    pub(crate) async fn until_logged(&self, words: &str, times: usize) {
         let mut count = self.log.count.subscribe();
         within(async {
             while self.log.count_of(words) < times {
@@ -141,14 +140,14 @@ impl Running {
         .await;
     }
 
-    /// One request, and the whole answer.
+    /// Sends one GET request and returns the whole response.
     pub(crate) async fn get(&self, path: &str) -> String {
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         self.ask(&format!("{head}\r\n")).await
     }
 
-    /// One request as it is sent, which asks for the end of its connection, and
-    /// the whole answer.
+    /// Sends a request with `connection: close` as it is and returns the whole
+    /// response.
     pub(crate) async fn ask(&self, request: &str) -> String {
         let asked = async {
             let mut client = TcpStream::connect(self.address).await?;
@@ -160,20 +159,20 @@ impl Running {
         within(asked).await.unwrap()
     }
 
-    /// The time for which it has kept a core busy.
+    /// Its CPU time.
     pub(crate) fn cpu_time(&self) -> Duration {
         let stat = self.process().stat().unwrap();
         let ticks = (stat.utime + stat.stime) as f64;
         Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64)
     }
 
-    /// The most memory that it ever used, in bytes.
+    /// Its peak memory, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = self.process().status().unwrap();
         status.vmhwm.expect("Linux tells it") * 1024
     }
 
-    /// The memory that it uses, in bytes.
+    /// Its current memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = self.process().status().unwrap();
         status.vmrss.expect("Linux tells it") * 1024
@@ -183,7 +182,7 @@ impl Running {
         self.process().fd_count().unwrap()
     }
 
-    /// Waits until it has no more open files than this.
+    /// Waits until it has at most `most` open files.
     pub(crate) async fn until_open_files(&self, most: usize) {
         within(async {
             while self.open_files() > most {
@@ -209,7 +208,7 @@ impl Start {
                 let limit = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
                 shell
                     .args(["-c", &limit, program])
-                    // No limit of its own comes before that one.
+                    // So that its own limit is not the lower one.
                     .env("SSE_CHAT_MAX_CONNECTIONS", "10000");
                 shell
             }
@@ -219,7 +218,7 @@ impl Start {
                     .env("LD_PRELOAD", faketime())
                     .env("FAKETIME_TIMESTAMP_FILE", offset)
                     .env("FAKETIME_NO_CACHE", "1")
-                    // No kernel lets that one jump.
+                    // The monotonic clock never jumps.
                     .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
                 command
             }
@@ -227,7 +226,7 @@ impl Start {
     }
 }
 
-/// The library that fakes the time, where Debian puts it.
+/// The path of libfaketime on Debian.
 fn faketime() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap();
     let libraries = folders.map(|folder| {
@@ -238,8 +237,8 @@ fn faketime() -> PathBuf {
     found.next().expect("libfaketime is installed")
 }
 
-/// Runs `command` and waits for its one line with the address; none if it ends
-/// without.
+/// Starts `command` and waits for the line with its address; `None` if it ends
+/// without one.
 async fn run(
     mut command: Command,
     address: SocketAddr,
@@ -250,7 +249,7 @@ async fn run(
         .arg("serve")
         .args(["--listen", &address.to_string()])
         .args(flags)
-        // Flags win over these.
+        // Flags take precedence over these.
         .env("SSE_CHAT_RETRY", "50ms..100ms")
         .env("SSE_CHAT_PING", "200ms")
         .stdin(Stdio::null())

@@ -1,5 +1,5 @@
-//! The people of a test: writers that say as many messages as they are told to,
-//! readers of each kind, and the end, at which everything is checked.
+//! The clients of a test: writers with a number of messages to send, readers of each
+//! kind, and the final check.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::record::{Begins, Reading, Record};
 use crate::tail_reader::TailReader;
 use crate::writer::Writer;
 
-/// How long the last words may take to everybody: a client of ours may wait
-/// for half a minute after many cuts in a row.
+/// Time limit of the final messages. After many cuts the client library may wait for
+/// half a minute.
 const HEARING: Duration = Duration::from_secs(45);
 
-/// Writers and readers. They end when it is dropped.
+/// Writers and readers. Dropping it ends them.
 pub(crate) struct Scene {
     pub(crate) notes: Notes,
     rooms: &'static [&'static str],
     allowed: Arc<Semaphore>,
-    /// How many messages were allowed.
+    /// The number of messages allowed so far.
     asked: usize,
     random: fastrand::Rng,
-    /// Whoever comes gives nothing up for its silence.
+    /// New clients wait however long the server is silent.
     is_patient: bool,
     people: JoinSet<()>,
 }
@@ -46,18 +46,17 @@ impl Scene {
         }
     }
 
-    /// Whoever comes from now on has to do with a server or a network that may
-    /// fall silent.
+    /// New clients time out on silence: the server or the network may stop.
     pub(crate) fn expect_silence(&mut self) {
         self.is_patient = false;
     }
 
-    /// Somebody who writes in all rooms, in one or the other.
+    /// Adds a writer to all rooms.
     pub(crate) fn writer(&mut self, name: &str, address: SocketAddr) {
         self.writer_of(name, address, 0);
     }
 
-    /// The same, with texts of about so many bytes.
+    /// Adds a writer with texts of about `bytes` bytes.
     pub(crate) fn writer_of(&mut self, name: &str, address: SocketAddr, bytes: usize) {
         let random = self.random.fork();
         let writer = Writer::new(address, self.notes.clone(), name, self.rooms, random);
@@ -68,7 +67,7 @@ impl Scene {
         self.people.spawn(writer.write(Arc::clone(&self.allowed)));
     }
 
-    /// A reader by our own client.
+    /// Adds a reader with the client library.
     pub(crate) fn client(&mut self, name: &str, rooms: &[&str], address: SocketAddr) -> Page {
         let page = self.notes.reader(name, rooms, Begins::Now);
         self.people
@@ -76,7 +75,7 @@ impl Scene {
         page
     }
 
-    /// A reader as a browser is one.
+    /// Adds a reader that behaves like a browser.
     pub(crate) fn plain(&mut self, name: &str, rooms: &[&str], address: SocketAddr) -> Page {
         let page = self.notes.reader(name, rooms, Begins::Now);
         let reader = self.plain_reader(address, page.clone());
@@ -84,7 +83,7 @@ impl Scene {
         page
     }
 
-    /// The same, a byte at a time, until [`Scene::finish`].
+    /// Adds one that reads a byte at a time until [`Scene::finish`].
     pub(crate) fn sipping(&mut self, name: &str, rooms: &[&str], address: SocketAddr) -> Page {
         let page = self.notes.reader(name, rooms, Begins::Now);
         let reader = self.plain_reader(address, page.clone());
@@ -92,7 +91,7 @@ impl Scene {
         page
     }
 
-    /// A reader who is as patient as all are, and does nothing yet.
+    /// A reader that is not started yet.
     pub(crate) fn plain_reader(&self, address: SocketAddr, page: Page) -> PlainReader {
         let reader = PlainReader::new(address, page);
         match self.is_patient {
@@ -101,40 +100,39 @@ impl Scene {
         }
     }
 
-    /// A reader that is a process.
+    /// Adds a reader process.
     pub(crate) fn tail(&mut self, name: &str, rooms: &[&str], url: &str) -> (TailReader, Page) {
         let page = self.notes.reader(name, rooms, Begins::AtOne);
         (TailReader::start(url, &page), page)
     }
 
-    /// Somebody who was there now and then, and stays from now on.
+    /// Starts a reader that stays until the end.
     pub(crate) fn stay(&mut self, reader: PlainReader) {
         self.people.spawn(reader.follow());
     }
 
-    /// Waits until every reader has a stream. One that is a process says
-    /// nothing of it.
-    pub(crate) async fn all_are_there(&self) {
+    /// Waits until every reader except processes has a stream.
+    pub(crate) async fn until_all_connected(&self) {
         self.until_all(|reading| reading.hellos() > 0 || reading.begins == Begins::AtOne)
             .await;
     }
 
-    /// Waits until this can be said of all readers at one time.
+    /// Waits until `is` holds for all readers at the same time.
     #[track_caller]
     pub(crate) fn until_all(&self, is: impl Fn(&Reading) -> bool) -> impl Future<Output = ()> {
         self.notes
             .until(move |record| record.readings.iter().all(&is))
     }
 
-    /// Lets the writers say so many more messages.
+    /// Lets the writers send `count` more messages.
     pub(crate) fn allow(&mut self, count: u64) {
         let count = usize::try_from(count).unwrap();
         self.allowed.add_permits(count);
         self.asked += count;
     }
 
-    /// Waits until all but so many of them were answered. Each answer has a
-    /// deadline of its own, since they may be many.
+    /// Waits until all but `left` of them are acknowledged. The deadline is per
+    /// message, since there may be many.
     pub(crate) async fn until_left(&self, left: u64) {
         let answered = self.asked - usize::try_from(left).unwrap();
         let mut clock = self.notes.clock();
@@ -143,14 +141,14 @@ impl Scene {
         }
     }
 
-    /// Lets them say so many, and waits until all are answered.
+    /// Lets the writers send `count` messages and waits until all are acknowledged.
     pub(crate) async fn say(&mut self, count: u64) {
         self.allow(count);
         self.until_left(0).await;
     }
 
-    /// The faults are over: the last words are said in each room of the server
-    /// at `address`, everybody hears them, and nothing may be wrong.
+    /// Ends the faults: publishes a final message to each room at `address`, waits
+    /// until all readers have seen them, and checks the record.
     pub(crate) async fn finish(mut self, address: SocketAddr) -> Record {
         self.until_left(0).await;
         self.allowed.close();
@@ -158,11 +156,11 @@ impl Scene {
         let mut last = Writer::new(address, self.notes.clone(), "Last", self.rooms, random);
         for room in self.rooms {
             let words = crate::within(last.say(room)).await;
-            self.notes.record().last_words.push(words);
+            self.notes.record().final_messages.push(words);
         }
         self.notes.over.cancel();
-        let heard = tokio::time::timeout(HEARING, self.notes.until_all_heard());
-        // Who did not hear them is found by the checker, and named.
+        let heard = tokio::time::timeout(HEARING, self.notes.until_all_have_final());
+        // The checker names readers that did not see them.
         let _ = heard.await;
         while let Some(ended) = self.people.try_join_next() {
             ended.unwrap();
@@ -174,7 +172,7 @@ impl Scene {
 }
 
 fn assert_sound(record: &Record) {
-    let wrongs = check(record);
+    let violations = check(record);
     for reading in &record.readings {
         let gaps: usize = ["evicted", "lagged", "restart"]
             .map(|reason| reading.gaps(reason))
@@ -188,7 +186,11 @@ fn assert_sound(record: &Record) {
             reading.cuts()
         );
     }
-    let first: Vec<_> = wrongs.iter().take(20).collect();
-    assert!(wrongs.is_empty(), "{} wrongs: {first:#?}", wrongs.len());
+    let first: Vec<_> = violations.iter().take(20).collect();
+    assert!(
+        violations.is_empty(),
+        "{} violations: {first:#?}",
+        violations.len()
+    );
     assert_eq!(record.answered(), record.sent.len(), "all are answered");
 }

@@ -1,17 +1,17 @@
-//! Readers that take next to nothing, beside readers that take everything.
+//! Readers that read almost nothing, beside normal readers.
 
 use crate::record::{Reading, Record};
 use crate::running::Running;
 use crate::scene::Scene;
 use crate::{random, rounds};
 
-/// What the server may use at most: a good part of what was said, if it were
-/// kept for each slow reader, would be more.
+/// The most memory of the server: less than a part of the messages per slow reader
+/// would need.
 const MEMORY: u64 = 64 << 20;
 
-// 54 and 55: the slow are told what they lost, and nobody else notices.
+// 54 and 55: slow readers get gap events, and others are not affected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_of_a_byte_at_a_time_are_told_what_they_lost() {
+async fn readers_of_a_byte_at_a_time_learn_what_they_lost() {
     let mut server = Running::start(&["--history", "50", "--stall", "1h", "--ping", "10s"]).await;
     let mut scene = Scene::new(&["a"], random("slow"));
     for name in ["Ada", "Bob", "Cyd"] {
@@ -27,7 +27,7 @@ async fn readers_of_a_byte_at_a_time_are_told_what_they_lost() {
         fast.all(Reading::is_connected)
     };
     scene.notes.until(fast_are_there).await;
-    // More than the kernel takes for a reader.
+    // More than the kernel buffers for a reader.
     scene.say(2500 * rounds(1)).await;
     server.assert_runs();
     let memory = server.peak_memory();

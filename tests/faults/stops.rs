@@ -1,4 +1,4 @@
-//! Processes that stand still for a while: readers, and the server itself.
+//! Processes that are stopped for a while: readers and the server.
 
 use crate::record::Reading;
 use crate::running::Running;
@@ -9,7 +9,7 @@ const ROOMS: &[&str] = &["a", "b"];
 
 // 56
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_that_are_stopped_and_go_on_miss_nothing_that_history_holds() {
+async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
     let mut random = random("stopped readers");
     let mut server = Running::start(&["--history", "100000", "--history-bytes", "1GiB"]).await;
     let mut scene = Scene::new(ROOMS, random.fork());
@@ -21,13 +21,13 @@ async fn readers_that_are_stopped_and_go_on_miss_nothing_that_history_holds() {
     for (name, rooms) in [("of a", &["a"][..]), ("of b", &["b"]), ("of both", ROOMS)] {
         tails.push(scene.tail(name, rooms, &server.url()));
     }
-    scene.all_are_there().await;
+    scene.until_all_connected().await;
     scene.say(20).await;
     for (_, page) in &tails {
         page.until(|reading| reading.updates() > 0).await;
     }
     for _ in 0..rounds(3) {
-        // One of them always goes on.
+        // One of them always continues.
         let spared = random.usize(0..tails.len());
         let stopped = || tails.iter().enumerate().filter(|(at, _)| *at != spared);
         for (_, (tail, _)) in stopped() {
@@ -43,9 +43,9 @@ async fn readers_that_are_stopped_and_go_on_miss_nothing_that_history_holds() {
     scene.finish(server.address()).await;
 }
 
-// As a machine that is suspended: to its clients it has vanished.
+// Like a suspended machine, which vanishes for its clients.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_stopped_and_goes_on_loses_nobody() {
+async fn a_stopped_and_continued_server_loses_no_client() {
     let mut server = Running::start(&["--history", "100000"]).await;
     let mut scene = Scene::new(ROOMS, random("stopped server"));
     scene.expect_silence();
@@ -61,7 +61,7 @@ async fn a_server_that_is_stopped_and_goes_on_loses_nobody() {
         scene.allow(200);
         scene.until_left(100).await;
         server.signal("STOP").await;
-        // Until everybody has given it up.
+        // Until all clients have given up.
         scene.until_all(|reading| !reading.is_connected()).await;
         server.signal("CONT").await;
         scene.until_left(0).await;

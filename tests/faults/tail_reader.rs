@@ -1,5 +1,5 @@
-//! A reader that is a process: `sse-chat tail --json`. It shows no hello, so it
-//! reads from the very first message on.
+//! A reader process: `sse-chat tail --json`. It prints no hello, so it reads from
+//! the first message on.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use crate::notes::Page;
 use crate::record::Seen;
 use crate::running::send_signal;
 
-/// A running `sse-chat tail`. It is killed when it is dropped.
+/// A running `sse-chat tail`. Dropping it kills the process.
 pub(crate) struct TailReader {
     child: Child,
 }
@@ -30,13 +30,13 @@ impl TailReader {
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut talk = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut notices = BufReader::new(child.stderr.take().unwrap()).lines();
         let page = page.clone();
         tokio::spawn(async move {
             loop {
                 let seen = tokio::select! {
-                    Ok(Some(line)) = out.next_line() => Some(Seen::update(&line).unwrap_or_else(Seen::Odd)),
-                    Ok(Some(line)) = talk.next_line() => talked(&line),
+                    Ok(Some(line)) = out.next_line() => Some(Seen::update(&line).unwrap_or_else(Seen::Invalid)),
+                    Ok(Some(line)) = notices.next_line() => parse_notice(&line),
                     else => return,
                 };
                 if let Some(seen) = seen {
@@ -52,11 +52,12 @@ impl TailReader {
     }
 }
 
-/// It tells of a loss only when there was one; these tests let it lose nothing.
-fn talked(line: &str) -> Option<Seen> {
+/// Parses a notice. Only a loss of the connection is expected: these tests lose no
+/// messages.
+fn parse_notice(line: &str) -> Option<Seen> {
     match line.trim_start_matches("sse-chat: ") {
         line if line.starts_with("disconnected: ") => Some(Seen::Cut),
         "reconnected" => None,
-        odd => Some(Seen::Odd(odd.to_owned())),
+        odd => Some(Seen::Invalid(odd.to_owned())),
     }
 }

@@ -1,5 +1,5 @@
-//! Clients that ask and take nothing: of each the server keeps a bounded part of
-//! what it asked for, whatever that was.
+//! Clients that send a request and never read: the server holds a bounded part of
+//! each response.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use crate::running::{LOOK, Running};
 use crate::{DEADLINE, within};
 
-/// As many at one time; what a server needs once is a small part for each.
+/// Clients at the same time: many, so that fixed costs are small per client.
 const CLIENTS: usize = 400;
-/// What the server may keep of its own for one of them.
+/// The most memory of the server per client.
 const MOST: u64 = 32 << 10;
-/// What the kernel is asked to keep for a socket: as little as it can.
+/// The receive buffer of a socket: the smallest one.
 const SMALL: u32 = 4096;
 
-/// A server with a full room, for which no client is ever late.
+/// A server with a full room and no timeouts for slow clients.
 async fn full(more: &[&str]) -> Running {
     let flags = ["--stall", "1h", "--answer-timeout", "1h", "--ping", "1h"];
     let flags = [&flags[..], &["--send-buffer", "4096"], more].concat();
@@ -39,11 +39,11 @@ async fn publish(server: &Running, room: &str, text: &str) {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
 }
 
-/// Fills a page of `/rooms`, and the list of the lobby's members. These stay for
-/// as long as their streams are held.
+/// Fills a page of `/rooms` and the list of the lobby's members, for as long as the
+/// returned streams are open.
 async fn add_rooms_and_members(server: &Running) -> Vec<TcpStream> {
     for number in 0..150 {
-        // 64 characters, of which each takes 12 bytes in a path.
+        // 64 characters, each of 12 bytes in a path.
         let room = format!("{}{number:03}", "%F0%A0%80%80".repeat(61));
         publish(server, &room, "hi").await;
     }
@@ -52,14 +52,14 @@ async fn add_rooms_and_members(server: &Running) -> Vec<TcpStream> {
         let name = format!("{}{number:03}", "%F0%A0%80%80".repeat(29));
         let request =
             format!("GET /rooms/lobby/events?name={name} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        streams.push(ask_and_take_nothing(server.address(), request).await);
+        streams.push(send_and_never_read(server.address(), request).await);
     }
     streams
 }
 
-/// Asks, and waits for the first byte of the answer, which it leaves there: by
-/// then the server has made all that it makes in advance.
-async fn ask_and_take_nothing(server: std::net::SocketAddr, request: String) -> TcpStream {
+/// Sends a request and waits until the response begins, without reading it. By then
+/// the server has prepared all that it prepares in advance.
+async fn send_and_never_read(server: std::net::SocketAddr, request: String) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(SMALL).unwrap();
     let mut client = socket.connect(server).await.unwrap();
@@ -68,14 +68,13 @@ async fn ask_and_take_nothing(server: std::net::SocketAddr, request: String) -> 
     client
 }
 
-/// How much more memory a server keeps for each of many clients that have asked
-/// the same and take nothing of the answer. It has as long as a test has to give
-/// back what was only needed to make the answers.
+/// The memory of the server per client that does not read its response. It has the
+/// test's deadline to free what it needed only to make the responses.
 async fn cost_of_a_client(server: &mut Running, request: &str) -> u64 {
     let before = server.memory();
     let mut asking = JoinSet::new();
     for _ in 0..CLIENTS {
-        asking.spawn(ask_and_take_nothing(server.address(), request.to_owned()));
+        asking.spawn(send_and_never_read(server.address(), request.to_owned()));
     }
     let _clients = within(asking.join_all()).await;
     server.get("/healthz").await;
@@ -86,13 +85,13 @@ async fn cost_of_a_client(server: &mut Running, request: &str) -> u64 {
             tokio::time::sleep(LOOK).await;
         }
     };
-    // Too much at the end is told together with what other requests cost.
+    // The caller reports a value over the limit with those of other requests.
     let _ = tokio::time::timeout(DEADLINE, falls).await;
     cost()
 }
 
-/// A server of its own for each request: what others left in the allocator is not
-/// what these clients cost.
+/// Starts a server per request, so that memory that the allocator has kept does not
+/// count.
 async fn assert_cheap(flags: &[&str], requests: &[&str]) {
     let mut dear = Vec::new();
     for request in requests {
@@ -111,7 +110,7 @@ async fn assert_cheap(flags: &[&str], requests: &[&str]) {
     assert!(dear.is_empty(), "{dear:?}");
 }
 
-/// A folder with a page, and a file that no socket holds.
+/// A folder with a page and a file larger than a socket buffer.
 fn page_with_a_large_file() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("sse-chat-takers-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -121,7 +120,7 @@ fn page_with_a_large_file() -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_takes_nothing_costs_a_bounded_piece_of_what_it_asked_for() {
+async fn a_client_that_never_reads_costs_a_bounded_part_of_its_response() {
     assert_cheap(
         &[],
         &[
@@ -138,7 +137,7 @@ async fn a_client_that_takes_nothing_costs_a_bounded_piece_of_what_it_asked_for(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_takes_no_list_costs_a_bounded_piece_of_it() {
+async fn a_client_that_never_reads_a_list_costs_a_bounded_part_of_it() {
     assert_cheap(
         &["--list-rooms"],
         &[
@@ -150,7 +149,7 @@ async fn a_client_that_takes_no_list_costs_a_bounded_piece_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_costs_no_more_when_files_are_from_a_folder() {
+async fn a_client_costs_no_more_with_files_from_a_folder() {
     let folder = page_with_a_large_file();
     let path: &Path = &folder;
     let flags = ["--assets-dir", path.to_str().unwrap()];

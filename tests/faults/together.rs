@@ -1,5 +1,5 @@
-//! All faults at once, in an order that chance makes: the network is bad, and
-//! the server is killed, stopped and told to end, while readers come and go.
+//! All faults at once in random order: a bad network, and a server that is killed,
+//! stopped and terminated, while readers connect and disconnect.
 
 use crate::churn::{ROOMS, visit, visitor};
 use crate::proxy::Proxy;
@@ -11,7 +11,7 @@ use crate::{random, rounds};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_faults_at_once() {
     let mut random = random("together");
-    // Nothing is evicted in one life, so that what is sent again is known again.
+    // Nothing is evicted within an epoch, so that retries are deduplicated.
     let flags = ["--history", "100000", "--grace", "500ms"];
     let mut server = Running::start(&flags).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
@@ -25,8 +25,8 @@ async fn all_faults_at_once() {
     scene.client("direct client", ROOMS, server.address());
     scene.plain("plain", ROOMS, proxy.address);
     let direct = scene.plain("direct plain", &["a", "b"], server.address());
-    scene.all_are_there().await;
-    proxy.be_bad();
+    scene.until_all_connected().await;
+    proxy.enable_faults();
     let mut visitors: Vec<_> = (0..4)
         .map(|number| visitor(number, &scene, proxy.address, &mut random))
         .collect();
@@ -56,7 +56,7 @@ async fn all_faults_at_once() {
         }
         scene.until_left(0).await;
     }
-    proxy.be_kind();
+    proxy.disable_faults();
     server.assert_runs();
     for visitor in visitors {
         scene.stay(visitor);

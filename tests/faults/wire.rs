@@ -1,6 +1,6 @@
-//! An event stream, read off a socket by the letter of RFC 9112 and the HTML
-//! standard: head, chunks, lines, fields. Written for these tests alone, so
-//! that a fault in our own decoder is not theirs too.
+//! Reads an event stream from a socket by RFC 9112 and the HTML standard: head, chunks,
+//! lines, fields. A decoder for these tests only, so that a bug of the client's decoder
+//! is not repeated.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -13,14 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::notes::Notes;
 
-/// How long a connection may be silent before a stream has said how often it
-/// speaks.
+/// Timeout of a silent connection until hello has the ping interval.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Most bytes of one read.
+/// The most bytes of one read.
 const MOST: usize = 4096;
 
-/// One event, or the end of the stream as it should be.
+/// One event, or the proper end of the stream.
 #[derive(Debug)]
 pub(crate) enum Item {
     Event(Event),
@@ -31,17 +30,16 @@ pub(crate) enum Item {
 #[derive(Debug, Default)]
 pub(crate) struct Event {
     pub(crate) kind: String,
-    /// The id that the event brought with it; that of an earlier one is not its own.
+    /// The id in this event, not that of an earlier one.
     pub(crate) id: Option<String>,
     pub(crate) data: String,
 }
 
-/// How fast somebody reads.
+/// The speed of a reader.
 pub(crate) enum Pace {
-    /// As fast as it comes.
+    /// As fast as possible.
     Free,
-    /// A byte each time that a message was answered; when the faults are over,
-    /// as fast as it comes.
+    /// A byte per acknowledged message; as fast as possible after the faults.
     Sips {
         clock: watch::Receiver<usize>,
         over: CancellationToken,
@@ -56,7 +54,7 @@ impl Pace {
         }
     }
 
-    /// Waits for its time; returns how much may be read then.
+    /// Waits until it may read. Returns the number of bytes.
     async fn most(&mut self) -> usize {
         match self {
             Self::Free => MOST,
@@ -72,11 +70,11 @@ impl Pace {
 pub(crate) struct Wire {
     socket: TcpStream,
     pace: Pace,
-    /// How long it may be silent.
+    /// Timeout of silence.
     pub(crate) silence: Duration,
-    /// What came and was not understood yet.
+    /// Received bytes that are not parsed yet.
     bytes: Vec<u8>,
-    /// What is left of the chunk that is being read.
+    /// Remaining bytes of the current chunk.
     chunk: usize,
     line: Vec<u8>,
     event: Event,
@@ -97,12 +95,12 @@ impl Wire {
         }
     }
 
-    /// The head of the answer.
+    /// Reads the head of the response.
     pub(crate) async fn head(&mut self) -> io::Result<String> {
         self.until(b"\r\n\r\n").await
     }
 
-    /// What comes next on the stream. An error is a cut.
+    /// The next item of the stream. An error is a cut.
     pub(crate) async fn next(&mut self) -> io::Result<Item> {
         loop {
             if let Some(item) = self.items.pop_front() {
@@ -129,7 +127,8 @@ impl Wire {
         }
     }
 
-    /// After the last chunk the connection is closed, with no event left open.
+    /// Checks that after the last chunk the connection is closed without an
+    /// incomplete event.
     async fn end(&mut self) -> io::Result<Item> {
         match self.more().await {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
@@ -142,7 +141,7 @@ impl Wire {
         }
     }
 
-    /// Takes what comes before `mark`, and the mark.
+    /// Reads up to and including `mark`; returns the part before it.
     async fn until(&mut self, mark: &[u8]) -> io::Result<String> {
         loop {
             let found = self

@@ -1,5 +1,5 @@
-//! A writer: it sends one message after the other, each under a client id until
-//! it is answered, and writes down what it sent and what was answered.
+//! A writer: sends one message after the other, each with a client id until it is
+//! acknowledged, and records messages and responses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,10 +12,9 @@ use crate::client_reader::client;
 use crate::notes::Notes;
 use crate::record::{Sent, Shown};
 
-/// How long an answer may take before a writer who is not patient sends the
-/// message again.
+/// Timeout of a response before an impatient writer retries.
 const ANSWER: Duration = Duration::from_secs(1);
-/// A pause before it is sent again.
+/// The wait before a retry.
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) struct Writer {
@@ -23,7 +22,7 @@ pub(crate) struct Writer {
     notes: Notes,
     name: String,
     rooms: Vec<String>,
-    /// How long each text is, in bytes, beside what names it.
+    /// Bytes of each text in addition to its identification.
     filler: usize,
     n: u64,
     random: fastrand::Rng,
@@ -48,21 +47,21 @@ impl Writer {
         }
     }
 
-    /// Sends again what is not answered soon: where answers are swallowed.
-    /// Elsewhere only a slow machine takes so long, and what history has lost
-    /// meanwhile would be said twice.
+    /// Retries after a timeout: for tests that drop responses. Otherwise a timeout
+    /// means a slow machine, and a message that history has evicted meanwhile would
+    /// be published twice.
     pub(crate) fn impatient(mut self) -> Self {
         self.client = self.client.with_deadline(ANSWER);
         self
     }
 
-    /// The same, with texts of about so many bytes.
+    /// Makes each text about `bytes` bytes longer.
     pub(crate) fn with_filler(mut self, bytes: usize) -> Self {
         self.filler = bytes;
         self
     }
 
-    /// Says a message for each permit, until there will be no more.
+    /// Sends a message per permit until the semaphore is closed.
     pub(crate) async fn write(mut self, allowed: Arc<Semaphore>) {
         while let Ok(permit) = allowed.acquire().await {
             permit.forget();
@@ -71,7 +70,7 @@ impl Writer {
         }
     }
 
-    /// Says one message in a room, and returns it as it was answered.
+    /// Sends one message to a room and returns the response.
     pub(crate) async fn say(&mut self, room: &str) -> Shown {
         self.n += 1;
         let client_id = format!("{}-{}", self.name, self.n);

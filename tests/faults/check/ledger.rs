@@ -1,17 +1,17 @@
-//! All messages that anybody knows of, by id: from the answers to writers and
-//! from what readers saw. What is wrong with them whoever saw them.
+//! All messages by id, from responses to writers and from events of readers, and the
+//! violations that do not depend on the reader.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::Wrong;
+use super::Violation;
 use crate::record::{Id, Record, Seen, Sent, Shown};
 
 pub(super) struct Ledger<'a> {
     sent: HashMap<&'a str, &'a Sent>,
-    /// Epochs sort as texts, which has no meaning and does no harm.
+    /// Sorted by epoch as text, which has no meaning.
     known: BTreeMap<&'a Id, &'a Shown>,
     answers: Vec<&'a Shown>,
-    two_faces: Vec<Wrong>,
+    two_faces: Vec<Violation>,
 }
 
 impl<'a> Ledger<'a> {
@@ -29,7 +29,7 @@ impl<'a> Ledger<'a> {
         let (mut known, mut two_faces) = (BTreeMap::new(), Vec::new());
         for shown in answers.iter().copied().chain(updates) {
             if *known.entry(&shown.id).or_insert(shown) != shown {
-                two_faces.push(Wrong::TwoFaces(shown.id.clone()));
+                two_faces.push(Violation::TwoFaces(shown.id.clone()));
             }
         }
         let sent = record.sent.iter();
@@ -41,44 +41,44 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The messages that were answered.
+    /// The acknowledged messages.
     pub(super) fn answers(&self) -> &[&'a Shown] {
         &self.answers
     }
 
-    pub(super) fn wrongs(&self) -> Vec<Wrong> {
-        let mut wrongs = self.two_faces.clone();
-        wrongs.extend(self.known.values().filter_map(|shown| self.origin(shown)));
-        wrongs.extend(self.said_twice());
-        wrongs.extend(self.orders());
-        wrongs
+    pub(super) fn violations(&self) -> Vec<Violation> {
+        let mut violations = self.two_faces.clone();
+        violations.extend(self.known.values().filter_map(|shown| self.origin(shown)));
+        violations.extend(self.published_twice());
+        violations.extend(self.orders());
+        violations
     }
 
-    /// Whether it is what somebody sent.
-    fn origin(&self, shown: &Shown) -> Option<Wrong> {
+    /// Checks that the message was sent as it is.
+    fn origin(&self, shown: &Shown) -> Option<Violation> {
         let Some(sent) = self.sent.get(&*shown.client_id) else {
-            return Some(Wrong::Nowhere(shown.id.clone()));
+            return Some(Violation::Nowhere(shown.id.clone()));
         };
         let is_sent =
             (&shown.room, &shown.name, &shown.text) == (&sent.room, &sent.writer, &sent.text);
-        (!is_sent).then(|| Wrong::Altered(shown.id.clone()))
+        (!is_sent).then(|| Violation::Altered(shown.id.clone()))
     }
 
-    fn said_twice(&self) -> Vec<Wrong> {
+    fn published_twice(&self) -> Vec<Violation> {
         let mut said = HashSet::new();
         let all = self.known.values().copied();
         let again = all.filter(|shown| !said.insert((&shown.id.epoch, &shown.client_id)));
         again
-            .map(|shown| Wrong::SaidTwice {
+            .map(|shown| Violation::SaidTwice {
                 client_id: shown.client_id.clone(),
             })
             .collect()
     }
 
-    /// In the order of their ids, numbers of a room go up, and so do a
-    /// writer's own counts.
-    fn orders(&self) -> Vec<Wrong> {
-        let mut wrongs = Vec::new();
+    /// In the order of ids, the numbers of a room and the counters of a writer
+    /// increase.
+    fn orders(&self) -> Vec<Violation> {
+        let mut violations = Vec::new();
         let (mut numbers, mut counts) = (HashMap::new(), HashMap::new());
         for shown in self.known.values() {
             let room = (&shown.id.epoch, &shown.room);
@@ -86,11 +86,11 @@ impl<'a> Ledger<'a> {
             let number = (shown.room.clone(), shown.number);
             match shown.number.cmp(&before) {
                 std::cmp::Ordering::Greater => {}
-                std::cmp::Ordering::Equal => wrongs.push(Wrong::NumberTwice {
+                std::cmp::Ordering::Equal => violations.push(Violation::NumberTwice {
                     room: number.0,
                     number: number.1,
                 }),
-                std::cmp::Ordering::Less => wrongs.push(Wrong::NumberOrder {
+                std::cmp::Ordering::Less => violations.push(Violation::NumberOrder {
                     room: number.0,
                     number: number.1,
                 }),
@@ -99,14 +99,14 @@ impl<'a> Ledger<'a> {
                 continue;
             };
             let writer = (&shown.id.epoch, &sent.writer);
-            // The same count again is the same message, said twice.
+            // The same counter is the same message, published twice.
             if counts.insert(writer, sent.n).unwrap_or(0) > sent.n {
-                wrongs.push(Wrong::WriterOrder {
+                violations.push(Violation::WriterOrder {
                     writer: sent.writer.clone(),
                     n: sent.n,
                 });
             }
         }
-        wrongs
+        violations
     }
 }

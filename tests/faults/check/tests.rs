@@ -1,6 +1,6 @@
-//! The checker finds what is planted, and nothing else.
+//! The checker reports exactly the planted violations.
 
-use super::{Wrong, check};
+use super::{Violation, check};
 use crate::record::{Begins, Gap, Id, Reading, Record, Seen, Sent, Shown};
 
 /// Message `seq` of the room `a`, with the same number, in the epoch `e`.
@@ -48,14 +48,14 @@ fn update(seq: u64) -> Seen {
     Seen::Update(shown(seq))
 }
 
-/// What Ada said.
+/// The messages of Ada.
 fn six() -> Vec<Shown> {
     (1..=6).map(shown).collect()
 }
 
-/// What Bob saw, and what is wrong with it, where Ada said six messages in one
-/// life of the server and all were answered.
-fn wrongs(seen: Vec<Seen>) -> Vec<Wrong> {
+/// The violations in the events of Bob, when Ada has published six acknowledged
+/// messages in one epoch.
+fn violations(seen: Vec<Seen>) -> Vec<Violation> {
     check(&record(seen, &six()))
 }
 
@@ -70,7 +70,7 @@ fn record(seen: Vec<Seen>, answers: &[Shown]) -> Record {
     };
     Record {
         sent: answers.iter().map(sent).collect(),
-        last_words: answers.last().cloned().into_iter().collect(),
+        final_messages: answers.last().cloned().into_iter().collect(),
         readings: vec![Reading {
             reader: "Bob".into(),
             rooms: vec!["a".into()],
@@ -92,18 +92,18 @@ fn bob() -> String {
 }
 
 #[test]
-fn a_sound_record_has_nothing_wrong() {
-    assert_eq!(wrongs(sees(&[1, 2, 3, 4, 5, 6])), []);
+fn a_valid_record_has_no_violations() {
+    assert_eq!(violations(sees(&[1, 2, 3, 4, 5, 6])), []);
     let mut cut = sees(&[1, 2]);
     cut.extend([Seen::Cut, hello("e-2", 4), update(3), update(4)]);
     cut.extend([Seen::Bye { retry_ms: 1 }, Seen::Ended, hello("e-4", 7)]);
     cut.extend([gap("e-5", "evicted", Some(1), 6), update(6)]);
-    assert_eq!(wrongs(cut), []);
+    assert_eq!(violations(cut), []);
 }
 
 #[test]
-fn a_restart_that_is_announced_is_sound() {
-    // Message 2 was answered, and died with its epoch.
+fn an_announced_restart_is_valid() {
+    // Message 2 was acknowledged and lost with its epoch.
     let answers = vec![shown(1), shown(2), in_epoch("f", 1, 1, 3)];
     let mut seen = sees(&[1]);
     seen.extend([Seen::Cut, hello("e-1", 1), gap("f-0", "restart", None, 1)]);
@@ -112,7 +112,7 @@ fn a_restart_that_is_announced_is_sound() {
 }
 
 #[test]
-fn a_message_that_died_with_its_epoch_may_be_said_in_the_next() {
+fn a_message_lost_with_its_epoch_may_be_published_in_the_next() {
     let again = in_epoch("f", 1, 1, 2);
     let mut seen = sees(&[1, 2]);
     seen.extend([Seen::Cut, hello("e-2", 1), gap("f-0", "restart", None, 1)]);
@@ -122,14 +122,14 @@ fn a_message_that_died_with_its_epoch_may_be_said_in_the_next() {
 
 #[test]
 fn a_loss_is_found() {
-    // In the middle the numbers show it too.
-    let wrong = wrongs(sees(&[1, 2, 4, 5, 6]));
-    let hole = Wrong::Hole {
+    // In the middle the numbers show it, too.
+    let wrong = violations(sees(&[1, 2, 4, 5, 6]));
+    let hole = Violation::Hole {
         reader: bob(),
         id: id("e", 4),
         after: 2,
     };
-    let lost = Wrong::Lost {
+    let lost = Violation::Lost {
         reader: bob(),
         id: id("e", 3),
     };
@@ -138,17 +138,17 @@ fn a_loss_is_found() {
 
 #[test]
 fn a_loss_at_the_end_is_found() {
-    let wrong = Wrong::NotThere {
+    let wrong = Violation::NotThere {
         reader: bob(),
         room: "a".into(),
     };
-    assert_eq!(wrongs(sees(&[1, 2, 3, 4, 5])), [wrong]);
+    assert_eq!(violations(sees(&[1, 2, 3, 4, 5])), [wrong]);
 }
 
 #[test]
 fn a_loss_at_the_beginning_is_found() {
-    let wrong = wrongs(sees(&[2, 3, 4, 5, 6]));
-    let lost = Wrong::Lost {
+    let wrong = violations(sees(&[2, 3, 4, 5, 6]));
+    let lost = Violation::Lost {
         reader: bob(),
         id: id("e", 1),
     };
@@ -156,12 +156,12 @@ fn a_loss_at_the_beginning_is_found() {
 }
 
 #[test]
-fn an_answered_message_that_nobody_ever_saw_is_found() {
-    // The numbers have no hole: two messages were given the same one.
+fn an_acknowledged_message_that_no_reader_saw_is_found() {
+    // The numbers have no gap: two messages have the same one.
     let mut answers = six();
     answers.insert(3, in_epoch("e", 100, 3, 9));
     let wrong = check(&record(sees(&[1, 2, 3, 4, 5, 6]), &answers));
-    let lost = Wrong::Lost {
+    let lost = Violation::Lost {
         reader: bob(),
         id: id("e", 100),
     };
@@ -172,7 +172,7 @@ fn an_answered_message_that_nobody_ever_saw_is_found() {
 fn two_messages_with_one_number_are_found() {
     let answers = vec![shown(1), shown(2), in_epoch("e", 3, 2, 3)];
     let wrong = check(&record(sees(&[1, 2]), &answers));
-    let twice = Wrong::NumberTwice {
+    let twice = Violation::NumberTwice {
         room: "a".into(),
         number: 2,
     };
@@ -184,21 +184,21 @@ fn a_duplicate_is_found() {
     let mut again = sees(&[1, 2, 3]);
     again.extend([Seen::Cut, hello("e-3", 4), update(3), update(4)]);
     again.extend([update(5), update(6)]);
-    let twice = Wrong::Again {
+    let twice = Violation::Again {
         reader: bob(),
         id: id("e", 3),
     };
-    let order = Wrong::IdOrder {
+    let order = Violation::IdOrder {
         reader: bob(),
         id: "e-3".into(),
     };
-    assert_eq!(wrongs(again), [order, twice]);
+    assert_eq!(violations(again), [order, twice]);
 }
 
 #[test]
-fn another_order_is_found() {
-    let wrong = wrongs(sees(&[1, 3, 2, 4, 5, 6]));
-    let order = Wrong::IdOrder {
+fn a_wrong_order_is_found() {
+    let wrong = violations(sees(&[1, 3, 2, 4, 5, 6]));
+    let order = Violation::IdOrder {
         reader: bob(),
         id: "e-2".into(),
     };
@@ -206,10 +206,10 @@ fn another_order_is_found() {
 }
 
 #[test]
-fn a_message_from_nowhere_is_found() {
+fn a_message_that_was_not_sent_is_found() {
     let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
     seen.push(Seen::Update(in_epoch("e", 7, 7, 7)));
-    assert_eq!(wrongs(seen), [Wrong::Nowhere(id("e", 7))]);
+    assert_eq!(violations(seen), [Violation::Nowhere(id("e", 7))]);
 }
 
 #[test]
@@ -217,20 +217,20 @@ fn a_changed_text_is_found() {
     let mut answers = six();
     answers[3].text.push('!');
     let mut record = record(sees(&[1, 2, 3, 4, 5, 6]), &answers);
-    assert_eq!(check(&record), [Wrong::TwoFaces(id("e", 4))]);
+    assert_eq!(check(&record), [Violation::TwoFaces(id("e", 4))]);
     record.readings[0].seen[4] = Seen::Update(record.sent[3].answer.clone().unwrap());
     record.sent[3].text = "text 4".into();
-    assert_eq!(check(&record), [Wrong::Altered(id("e", 4))]);
+    assert_eq!(check(&record), [Violation::Altered(id("e", 4))]);
 }
 
 #[test]
-fn a_message_that_is_said_twice_is_found() {
+fn a_message_published_twice_is_found() {
     let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
     seen.push(Seen::Update(in_epoch("e", 7, 7, 6)));
-    let twice = Wrong::SaidTwice {
+    let twice = Violation::SaidTwice {
         client_id: "Ada-6".into(),
     };
-    assert_eq!(wrongs(seen), [twice]);
+    assert_eq!(violations(seen), [twice]);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_writer_s_broken_order_is_found() {
     let answers = vec![shown(1), in_epoch("e", 2, 2, 3), in_epoch("e", 3, 3, 2)];
     let mut seen = vec![hello("e-0", 1)];
     seen.extend(answers.iter().cloned().map(Seen::Update));
-    let order = Wrong::WriterOrder {
+    let order = Violation::WriterOrder {
         writer: "Ada".into(),
         n: 2,
     };
@@ -246,7 +246,7 @@ fn a_writer_s_broken_order_is_found() {
 }
 
 #[test]
-fn a_gap_that_counts_wrong_is_found() {
+fn a_gap_with_a_wrong_count_is_found() {
     for bad in [
         gap("e-3", "evicted", Some(3), 4),
         gap("e-3", "lagged", Some(1), 4),
@@ -255,22 +255,22 @@ fn a_gap_that_counts_wrong_is_found() {
     ] {
         let mut seen = sees(&[1]);
         seen.extend([bad.clone(), update(4), update(5), update(6)]);
-        let wrong = wrongs(seen);
-        let is_bad = |wrong: &Wrong| matches!(wrong, Wrong::BadGap { .. });
+        let wrong = violations(seen);
+        let is_bad = |wrong: &Violation| matches!(wrong, Violation::BadGap { .. });
         assert!(wrong.iter().any(is_bad), "{bad:?}: {wrong:?}");
     }
 }
 
 #[test]
-fn a_gap_that_hides_too_little_is_found() {
+fn a_gap_that_is_too_small_is_found() {
     let mut seen = sees(&[1]);
     seen.extend([gap("e-2", "evicted", Some(1), 3), update(4)]);
     seen.extend([update(5), update(6)]);
-    let lost = Wrong::Lost {
+    let lost = Violation::Lost {
         reader: bob(),
         id: id("e", 3),
     };
-    assert!(wrongs(seen).contains(&lost));
+    assert!(violations(seen).contains(&lost));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_restart_without_a_gap_is_found() {
     let mut seen = sees(&[1]);
     seen.extend([Seen::Cut, hello("e-1", 1)]);
     seen.push(Seen::Update(answers[1].clone()));
-    let silent = Wrong::SilentRestart {
+    let silent = Violation::SilentRestart {
         reader: bob(),
         id: id("f", 1),
     };
@@ -287,34 +287,37 @@ fn a_restart_without_a_gap_is_found() {
 }
 
 #[test]
-fn a_restart_that_was_none_is_found() {
+fn a_gap_of_a_restart_without_a_restart_is_found() {
     let mut seen = sees(&[1, 2]);
     seen.extend([Seen::Cut, hello("e-2", 3), gap("e-2", "restart", None, 3)]);
     seen.extend([3, 4, 5, 6].map(update));
-    let wrong = wrongs(seen);
-    assert!(matches!(&wrong[..], [Wrong::BadGap { .. }]), "{wrong:?}");
+    let wrong = violations(seen);
+    assert!(
+        matches!(&wrong[..], [Violation::BadGap { .. }]),
+        "{wrong:?}"
+    );
 }
 
 #[test]
-fn a_stream_that_goes_on_elsewhere_is_found() {
+fn a_stream_resumed_elsewhere_is_found() {
     let mut seen = sees(&[1, 2, 3]);
     seen.extend([Seen::Cut, hello("e-2", 4)]);
     seen.extend([4, 5, 6].map(update));
-    let wrong = Wrong::BadHello {
+    let wrong = Violation::BadHello {
         reader: bob(),
         cursor: "e-2".into(),
     };
-    assert_eq!(wrongs(seen), [wrong]);
+    assert_eq!(violations(seen), [wrong]);
 }
 
 #[test]
-fn what_no_stream_has_is_found() {
+fn invalid_data_is_found() {
     let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
-    seen.push(Seen::Odd("a moose".into()));
+    seen.push(Seen::Invalid("a moose".into()));
     seen.extend([Seen::Bye { retry_ms: 1 }, hello("e-6", 7)]);
-    let wrong = wrongs(seen);
+    let wrong = violations(seen);
     assert_eq!(wrong.len(), 2, "{wrong:?}");
-    let is_odd = |wrong: &Wrong| matches!(wrong, Wrong::Odd { .. });
+    let is_odd = |wrong: &Violation| matches!(wrong, Violation::Invalid { .. });
     assert!(wrong.iter().all(is_odd), "{wrong:?}");
 }
 
@@ -340,7 +343,7 @@ fn a_reader_without_hello_begins_at_one() {
 }
 
 #[test]
-fn a_reader_that_left_is_owed_nothing_after_that() {
+fn a_reader_that_left_need_not_see_later_messages() {
     let mut record = record(sees(&[1, 2]), &six());
     record.readings[0].stayed = false;
     assert_eq!(check(&record), []);

@@ -1,10 +1,10 @@
-//! Goes along with one reader, event by event, and remembers of each room what
-//! it was given and what it was told it would not get.
+//! Follows one reader, event by event, and keeps per room which messages it got and
+//! which ones gap events excused.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
-use super::Wrong;
+use super::Violation;
 use super::ledger::Ledger;
 use crate::record::{Begins, Gap, Id, Reading, Seen, Shown};
 
@@ -14,25 +14,25 @@ pub(super) struct Walk {
     rooms: HashMap<String, Place>,
     /// The id of the last event of this stream that had one.
     last_of_stream: Option<Id>,
-    /// What a reconnect sends; `None` where that is not known.
+    /// The Last-Event-ID of a reconnect; `None` if unknown.
     cursor: Option<String>,
     was_told_bye: bool,
     given: HashSet<Id>,
-    wrongs: Vec<Wrong>,
+    violations: Vec<Violation>,
 }
 
-/// Where the reader is in one room.
+/// The reader's position in one room.
 #[derive(Default)]
 struct Place {
-    /// Unknown after a restart, until the first message shows it.
+    /// Unknown after a restart until the first message.
     epoch: Option<String>,
-    /// The epoch that a restart ended.
+    /// The previous epoch, ended by a restart.
     left: Option<String>,
     next: Next,
-    /// What is accounted for, by epoch: from the first number that the reader
-    /// had to see up to where it was when it was last heard of.
+    /// Accounts by epoch: from the first number that the reader must see to its last
+    /// known position.
     accounts: HashMap<String, Account>,
-    /// Where the next account begins; it has no epoch yet.
+    /// The start of the next account, whose epoch is unknown yet.
     begins: Option<u64>,
 }
 
@@ -86,7 +86,7 @@ impl Walk {
             Seen::Ended | Seen::Cut => {
                 (self.last_of_stream, self.was_told_bye) = (None, false);
             }
-            Seen::Odd(what) => self.odd(what.clone()),
+            Seen::Invalid(what) => self.odd(what.clone()),
         }
     }
 
@@ -97,7 +97,7 @@ impl Walk {
             .as_ref()
             .is_some_and(|known| !known.is_empty() && known != cursor)
         {
-            self.wrongs.push(Wrong::BadHello {
+            self.violations.push(Violation::BadHello {
                 reader: self.reader.clone(),
                 cursor: cursor.to_owned(),
             });
@@ -132,26 +132,26 @@ impl Walk {
         };
         let is_same = place.epoch.as_ref().is_none_or(|epoch| *epoch == id.epoch);
         let wrong = match place.next {
-            _ if !is_same => Some(Wrong::SilentRestart {
+            _ if !is_same => Some(Violation::SilentRestart {
                 reader: self.reader.clone(),
                 id: id.clone(),
             }),
-            _ if place.left.take().as_ref() == Some(&id.epoch) => Some(Wrong::BadGap {
+            _ if place.left.take().as_ref() == Some(&id.epoch) => Some(Violation::BadGap {
                 reader: self.reader.clone(),
                 what: format!("{id} is of an epoch that ended"),
             }),
-            Next::Is(next) if shown.number < next => Some(Wrong::Again {
+            Next::Is(next) if shown.number < next => Some(Violation::Again {
                 reader: self.reader.clone(),
                 id: id.clone(),
             }),
-            Next::Is(next) | Next::AtMost(next) if shown.number > next => Some(Wrong::Hole {
+            Next::Is(next) | Next::AtMost(next) if shown.number > next => Some(Violation::Hole {
                 reader: self.reader.clone(),
                 id: id.clone(),
                 after: next.saturating_sub(1),
             }),
             _ => None,
         };
-        self.wrongs.extend(wrong);
+        self.violations.extend(wrong);
         place.give(shown);
     }
 
@@ -180,7 +180,7 @@ impl Walk {
         };
         place.go_on_at(gap.next);
         if !fits {
-            self.wrongs.push(Wrong::BadGap {
+            self.violations.push(Violation::BadGap {
                 reader: self.reader.clone(),
                 what: format!("{gap:?}"),
             });
@@ -190,7 +190,7 @@ impl Walk {
     fn order(&mut self, id: &Id) {
         let last = self.last_of_stream.replace(id.clone());
         if last.is_some_and(|last| last.epoch == id.epoch && last.seq >= id.seq) {
-            self.wrongs.push(Wrong::IdOrder {
+            self.violations.push(Violation::IdOrder {
                 reader: self.reader.clone(),
                 id: id.to_string(),
             });
@@ -198,56 +198,56 @@ impl Walk {
     }
 
     fn again(&mut self, id: &Id) {
-        self.wrongs.push(Wrong::Again {
+        self.violations.push(Violation::Again {
             reader: self.reader.clone(),
             id: id.clone(),
         });
     }
 
     fn odd(&mut self, what: String) {
-        self.wrongs.push(Wrong::Odd {
+        self.violations.push(Violation::Invalid {
             reader: self.reader.clone(),
             what,
         });
     }
 
-    /// What was wrong on the way, and what the reader should have seen.
-    pub(super) fn wrongs(
+    /// The violations of this reader, including missing messages.
+    pub(super) fn violations(
         mut self,
         reading: &Reading,
         ledger: &Ledger<'_>,
-        last_words: &[Shown],
-    ) -> Vec<Wrong> {
+        final_messages: &[Shown],
+    ) -> Vec<Violation> {
         let mut lost = Vec::new();
         for shown in ledger.answers() {
             let is_due = |place: &Place| place.owes(shown) && !self.given.contains(&shown.id);
             if self.rooms.get(&shown.room).is_some_and(is_due) {
-                lost.push(Wrong::Lost {
+                lost.push(Violation::Lost {
                     reader: self.reader.clone(),
                     id: shown.id.clone(),
                 });
             }
         }
-        for last in last_words.iter().filter(|_| reading.stayed) {
+        for last in final_messages.iter().filter(|_| reading.stayed) {
             let is_there = |place: &Place| place.has_reached(last);
             if self
                 .rooms
                 .get(&last.room)
                 .is_some_and(|place| !is_there(place))
             {
-                lost.push(Wrong::NotThere {
+                lost.push(Violation::NotThere {
                     reader: self.reader.clone(),
                     room: last.room.clone(),
                 });
             }
         }
-        self.wrongs.extend(lost);
-        self.wrongs
+        self.violations.extend(lost);
+        self.violations
     }
 }
 
 impl Place {
-    /// The next message has this number.
+    /// Sets the number of the next message.
     fn go_on_at(&mut self, number: u64) {
         self.next = Next::Is(number);
         if self.epoch.is_none() {
@@ -257,7 +257,7 @@ impl Place {
         }
     }
 
-    /// The epoch ends here: what was said in it after this is in the gap.
+    /// Ends the epoch: its later messages are in the gap.
     fn leave(&mut self) {
         self.left = self.epoch.take().or(self.left.take());
     }
@@ -280,7 +280,7 @@ impl Place {
         self.next = Next::Is(number + 1);
     }
 
-    /// The account of this epoch, which begins here if it is new.
+    /// The account of this epoch, started here if it is new.
     fn account_from(&mut self, from: u64) -> &mut Account {
         let epoch = self.epoch.clone().unwrap_or_default();
         let new = Account {
@@ -291,7 +291,7 @@ impl Place {
         self.accounts.entry(epoch).or_insert(new)
     }
 
-    /// Whether the reader had to get this message, by all it knows.
+    /// Whether the reader must have got this message.
     fn owes(&self, shown: &Shown) -> bool {
         let number = shown.number;
         self.accounts.get(&shown.id.epoch).is_some_and(|account| {

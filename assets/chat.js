@@ -58,7 +58,7 @@ class Chat {
     changed: (room) => {
       if (room === this.#room) this.#schedule();
     },
-    coming: (room, what, name) => {
+    presenceChanged: (room, what, name) => {
       if (isOn('comings') && name !== me.name) this.#roomView.addPresence(room, what, name);
     },
     ask: (room) => server.members(room).catch(() => null),
@@ -221,9 +221,9 @@ class Chat {
   /** Checks messages that arrived while this browser was closed for mentions. @param {string[]} rooms */
   async #checkMissed(rooms) {
     for (const room of rooms) {
-      const kept = this.#rooms.get(room);
-      if (!kept?.read || unread(kept) === 0 || room === this.#room) continue;
-      const page = await server.messages(room, { after: kept.read.id, limit: MAX_CHECKED }).catch(() => null);
+      const known = this.#rooms.get(room);
+      if (!known?.read || unread(known) === 0 || room === this.#room) continue;
+      const page = await server.messages(room, { after: known.read.id, limit: MAX_CHECKED }).catch(() => null);
       page?.messages.forEach((message) => this.#checkMention(message, false));
     }
   }

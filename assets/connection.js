@@ -59,7 +59,7 @@ export class Connection {
   /** @type {Refusal | null} */
   #refusal = null;
   #pingMs = DEFAULT_PING_MS;
-  #heardAt = 0;
+  #lastEventAt = 0;
   #failures = 0;
   #closed = false;
   /** @type {Record<'retry' | 'watchdog' | 'stable' | 'wake', ReturnType<typeof setTimeout> | undefined>} */
@@ -88,13 +88,13 @@ export class Connection {
     clearTimeout(this.#timers.wake);
     this.#timers.wake = setTimeout(() => {
       const dead = !this.#source || this.#source.readyState === EventSource.CLOSED;
-      if (dead || Date.now() - this.#heardAt > this.#pingMs + 5_000) this.#open();
+      if (dead || Date.now() - this.#lastEventAt > this.#pingMs + 5_000) this.#open();
     }, WAKE_MS);
   }
 
   /** The network is back, perhaps another one: an open stream may be dead. */
   online() {
-    if (Date.now() - this.#heardAt > ONLINE_MS) this.retryNow();
+    if (Date.now() - this.#lastEventAt > ONLINE_MS) this.retryNow();
   }
 
   /** A request timed out: the stream may be dead, too. Ignored while offline. */
@@ -112,7 +112,7 @@ export class Connection {
   offline() {
     if (this.#closed) return;
     this.stop();
-    this.#heardAt = 0;
+    this.#lastEventAt = 0;
     this.#setState('waiting', null, 'offline');
   }
 
@@ -127,14 +127,14 @@ export class Connection {
     const source = new EventSource(this.#url());
     this.#source = source;
     // So that repeated calls of `wake` do not abort the attempt.
-    this.#heardAt = Date.now();
+    this.#lastEventAt = Date.now();
     this.#setState('connecting');
     this.#watch(this.#timeout);
     this.#listen(source, 'hello', (hello, id) => {
       const resumed = this.#cursor !== '';
       this.#cursor = id;
       this.#pingMs = hello.ping_ms;
-      this.#heard();
+      this.#received();
       clearTimeout(this.#timers.stable);
       this.#timers.stable = setTimeout(() => { this.#failures = 0; }, STABLE_MS);
       this.#refusal = null;
@@ -165,7 +165,7 @@ export class Connection {
   #listen(source, type, handle) {
     source.addEventListener(type, (event) => {
       if (source !== this.#source) return;
-      this.#heard();
+      this.#received();
       handle(event.data ? JSON.parse(event.data) : null, event.lastEventId);
     });
   }
@@ -190,8 +190,8 @@ export class Connection {
     return url;
   }
 
-  #heard() {
-    this.#heardAt = Date.now();
+  #received() {
+    this.#lastEventAt = Date.now();
     this.#watch(this.#pingMs * MISSED_PINGS);
   }
 

@@ -15,11 +15,11 @@ const MAX_COPIES = 5;
 const page = makeId();
 
 /** Drafts that sessionStorage did not accept. @type {Map<string, string>} */
-const kept = new Map();
+const unstored = new Map();
 
 /** @param {string} room @returns {string | null} null if this tab has not been in the room */
 function ofTab(room) {
-  const text = kept.get(room);
+  const text = unstored.get(room);
   if (text !== undefined) return text;
   try {
     return sessionStorage.getItem(SESSION + room);
@@ -32,9 +32,9 @@ function ofTab(room) {
 function keepInTab(room, text) {
   try {
     sessionStorage.setItem(SESSION + room, text);
-    kept.delete(room);
+    unstored.delete(room);
   } catch {
-    kept.set(room, text);
+    unstored.set(room, text);
   }
 }
 

@@ -29,9 +29,9 @@ export function formatDate(date, options) {
  * @param {Word} word @param {Record<string, string | number>} [parts]
  */
 export function translate(word, parts = {}) {
-  const said = words[language()][word];
-  const form = typeof said === 'string' ? said
-    : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? said.one : said.other;
+  const text = words[language()][word];
+  const form = typeof text === 'string' ? text
+    : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? text.one : text.other;
   return form.replace(/\{(\w+)\}/g, (_, part) => {
     const value = parts[part] ?? '';
     return typeof value === 'number' ? value.toLocaleString(language()) : value;
@@ -56,7 +56,7 @@ export function fillWords(root) {
 }
 
 /** @param {Language} chosen */
-export function speak(chosen) {
+export function setLanguage(chosen) {
   document.documentElement.lang = chosen;
   memory.set('language', chosen);
   fillWords(document);

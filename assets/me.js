@@ -20,7 +20,7 @@ export const me = {
   },
 
   /** Adds the id of a sent message. @param {string} id */
-  wrote(id) {
+  addOwn(id) {
     own.add(id);
     memory.set('own', [...own].slice(-MAX_OWN));
   },

@@ -4,7 +4,7 @@
 const PREFIX = 'sse-chat.';
 
 /** @type {Map<string, string | null>} values that storage did not accept */
-const kept = new Map();
+const unstored = new Map();
 
 /** @param {unknown} value */
 const kindOf = (value) => (Array.isArray(value) ? 'array' : value === null ? 'object' : typeof value);
@@ -18,7 +18,7 @@ export const memory = {
    * @returns {T}
    */
   get(key, absent) {
-    let text = kept.get(key);
+    let text = unstored.get(key);
     try {
       if (text === undefined) text = localStorage.getItem(PREFIX + key);
       const value = text == null ? absent : JSON.parse(text);
@@ -34,19 +34,19 @@ export const memory = {
     try {
       if (text === null) localStorage.removeItem(PREFIX + key);
       else localStorage.setItem(PREFIX + key, text);
-      kept.delete(key);
+      unstored.delete(key);
     } catch {
-      kept.set(key, text);
+      unstored.set(key, text);
     }
   },
 
   /** @param {string} start @returns {string[]} the keys that begin with it */
   keys(start) {
-    const keys = new Set([...kept.keys()]);
+    const keys = new Set([...unstored.keys()]);
     try {
       for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) keys.add(key.slice(PREFIX.length));
     } catch {
-      // Storage is unavailable: only the keys in `kept`.
+      // Storage is unavailable: only the keys in `unstored`.
     }
     return [...keys].filter((key) => key.startsWith(start));
   },

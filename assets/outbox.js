@@ -235,7 +235,7 @@ export class Outbox {
   #answered(entry, message) {
     this.#failures = 0;
     this.#lastFailure = null;
-    me.wrote(message.id);
+    me.addOwn(message.id);
     entry.state = 'sent';
     entry.message = message;
     // An echo of another epoch is the same message from before a restart.

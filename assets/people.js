@@ -32,7 +32,7 @@ export class People {
   #on;
 
   /**
-   * @param {{changed(room: string): void, coming(room: string, what: 'joined' | 'left', name: string): void,
+   * @param {{changed(room: string): void, presenceChanged(room: string, what: 'joined' | 'left', name: string): void,
    *          ask(room: string): Promise<{count: number, members: import('./protocol.js').Member[]} | null>}} on
    *   `ask`: requests the list of a room
    */
@@ -113,10 +113,10 @@ export class People {
     this.#leaving.delete(who);
     const isBack = leaving !== undefined || this.#seen.has(who) || this.#retired.has(name);
     if (isBack) return;
-    if (afterMs === 0) return this.#on.coming(room, 'joined', name);
+    if (afterMs === 0) return this.#on.presenceChanged(room, 'joined', name);
     this.#arriving.set(who, setTimeout(() => {
       this.#arriving.delete(who);
-      this.#on.coming(room, 'joined', name);
+      this.#on.presenceChanged(room, 'joined', name);
     }, afterMs));
   }
 
@@ -132,7 +132,7 @@ export class People {
     if (arriving !== undefined) return;
     this.#leaving.set(who, setTimeout(() => {
       this.#leaving.delete(who);
-      this.#on.coming(room, 'left', name);
+      this.#on.presenceChanged(room, 'left', name);
     }, LEAVE_MS));
   }
 }

@@ -110,7 +110,7 @@ export class RoomLog {
 
   /** Adds a join or leave to the line about presence, which ends with the next message. @param {'joined' | 'left'} what @param {string} name */
   addPresence(what, name) {
-    const tail = this.#comings();
+    const tail = this.#presenceLine();
     if (!tail) return;
     const other = what === 'joined' ? tail.left : tail.joined;
     // Leaving and joining again cancel each other.
@@ -121,7 +121,7 @@ export class RoomLog {
 
   /** Adds a renaming. @param {Renaming} renaming */
   addRenaming({ before, name }) {
-    const tail = this.#comings();
+    const tail = this.#presenceLine();
     if (!tail) return;
     const first = tail.renamed?.before ?? before;
     tail.renamed = first === name ? null : { before: first, name };
@@ -129,7 +129,7 @@ export class RoomLog {
   }
 
   /** The presence line at the end, or a new one. @returns {PresenceLine | undefined} */
-  #comings() {
+  #presenceLine() {
     if (!this.loaded || !this.atEnd) return undefined;
     const tail = this.items.at(-1);
     if (tail?.kind === 'people') return tail;

@@ -97,7 +97,7 @@ export class RoomView {
   add(message) {
     const known = this.#rooms.get(message.room);
     const wasRead = known && unread(known) === 0 ? known.read?.id ?? null : null;
-    this.#rooms.at(message.room, message.id, message.number + 1);
+    this.#rooms.setNewest(message.room, message.id, message.number + 1);
     const log = this.#logs.get(message.room);
     if (!log) return;
     const isOpen = message.room === this.#room;
@@ -174,7 +174,7 @@ export class RoomView {
   #move({ room, newest, next }) {
     const known = this.#rooms.get(room);
     const wasRead = known && unread(known) === 0 ? known.read : null;
-    this.#rooms.at(room, newest, next);
+    this.#rooms.setNewest(room, newest, next);
     if (room === this.#room && wasRead && !this.#nothingIsNew) this.#unreadAfter = wasRead.id;
   }
 
@@ -365,7 +365,7 @@ export class RoomView {
     const limit = Math.min(MAX_FIRST, Math.max(PAGE, known ? unread(known) + 20 : 0));
     const page = await this.#load(log, room, { limit });
     if (!page) return;
-    this.#rooms.at(room, page.newest, (page.messages.at(-1)?.number ?? 0) + 1);
+    this.#rooms.setNewest(room, page.newest, (page.messages.at(-1)?.number ?? 0) + 1);
     const isShort = page.messages.length === limit && known && unread(known) >= limit;
     if (!isShort || this.#wantsEnd) log.reset(page.messages, limit);
     else if (!await this.#loadUnread(log, known)) return;

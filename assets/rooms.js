@@ -6,9 +6,9 @@ import { isSameEpoch, isUpTo, readRoom } from './protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark
- * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string}} Kept
+ * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string}} StoredRoom
  *   `since`: when it was joined, by Date.now(); `counted`: the last message that was checked for mentions
- * @typedef {Kept & {newest: string | null, next: number}} Room
+ * @typedef {StoredRoom & {newest: string | null, next: number}} Room
  */
 
 /** A stream may have 100 rooms; the side list is limited to fewer. */
@@ -81,7 +81,7 @@ export class Rooms {
   }
 
   /** Sets the newest message of a room. @param {string} name @param {string | null} newest @param {number} next */
-  at(name, newest, next) {
+  setNewest(name, newest, next) {
     const room = this.get(name);
     if (!room) return;
     if (room.newest && newest && isUpTo(newest, room.newest) && newest !== room.newest) return;
@@ -148,32 +148,32 @@ export class Rooms {
     const left = leftIn(memory.get('left', {}));
     for (const [name, at] of left) this.#left.set(name, Math.max(at, this.#left.get(name) ?? 0));
     for (const [name, at] of this.#left) if (at < Date.now() - LEFT_MS) this.#left.delete(name);
-    /** @param {Kept} room */
+    /** @param {StoredRoom} room */
     const isIn = ({ name, since }) => since > (this.#left.get(name) ?? -1);
-    const kept = memory.get('rooms', /** @type {Kept[]} */ ([])).flatMap(readKept);
-    const theirs = kept.filter(isIn).map((room) => merged(room, before.find(({ name }) => name === room.name)));
+    const stored = memory.get('rooms', /** @type {StoredRoom[]} */ ([])).flatMap(readStored);
+    const theirs = stored.filter(isIn).map((room) => merged(room, before.find(({ name }) => name === room.name)));
     const mine = before.filter((room) => isIn(room) && !theirs.some(({ name }) => name === room.name));
     this.list = [...theirs, ...mine];
-    return mine.length > 0 || theirs.length < kept.length || [...this.#left.keys()].some((name) => !left.has(name));
+    return mine.length > 0 || theirs.length < stored.length || [...this.#left.keys()].some((name) => !left.has(name));
   }
 }
 
-/** Stored data is untrusted. @param {any} kept @returns {Kept[]} */
-function readKept(kept) {
-  if (typeof kept?.name !== 'string' || readRoom(kept.name) !== kept.name) return [];
-  const { name, since, read, mentions, counted } = kept;
+/** Stored data is untrusted. @param {any} stored @returns {StoredRoom[]} */
+function readStored(stored) {
+  if (typeof stored?.name !== 'string' || readRoom(stored.name) !== stored.name) return [];
+  const { name, since, read, mentions, counted } = stored;
   return [{ name, since: Number(since) || 0, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? '') }];
 }
 
-/** @param {any} kept @returns {Map<string, number>} */
-const leftIn = (kept) => new Map(Object.entries(kept ?? {}).map(([name, at]) => [name, Number(at) || 0]));
+/** @param {any} stored @returns {Map<string, number>} */
+const leftIn = (stored) => new Map(Object.entries(stored ?? {}).map(([name, at]) => [name, Number(at) || 0]));
 
-/** Merges a stored room with that of this tab. @param {Kept} kept @param {Room | undefined} mine @returns {Room} */
-function merged(kept, mine) {
-  if (!mine) return { ...kept, newest: null, next: 1 };
-  const since = Math.max(kept.since, mine.since);
+/** Merges a stored room with that of this tab. @param {StoredRoom} stored @param {Room | undefined} mine @returns {Room} */
+function merged(stored, mine) {
+  if (!mine) return { ...stored, newest: null, next: 1 };
+  const since = Math.max(stored.since, mine.since);
   // The later mark of two tabs counts.
-  return isBehind(kept.read, mine) ? Object.assign(mine, { since }) : { ...kept, since, newest: mine.newest, next: mine.next };
+  return isBehind(stored.read, mine) ? Object.assign(mine, { since }) : { ...stored, since, newest: mine.newest, next: mine.next };
 }
 
 /** Stored data is untrusted. @param {any} mark */

@@ -2,7 +2,7 @@
 
 import { allowNotifications, chime, whyNoNotifications } from './alerts.js';
 import { byId } from './dom.js';
-import { language, speak } from './language.js';
+import { language, setLanguage } from './language.js';
 import { memory } from './memory.js';
 
 /** @typedef {'sound' | 'notify' | 'comings'} Switch */
@@ -21,10 +21,10 @@ export function watchSettings(changed) {
   memory.watch('theme', paint);
   paint();
 
-  const tongue = /** @type {HTMLSelectElement} */ (byId('language'));
-  tongue.value = language();
-  tongue.addEventListener('change', () => {
-    speak(/** @type {import('./language.js').Language} */ (tongue.value));
+  const languageSelect = /** @type {HTMLSelectElement} */ (byId('language'));
+  languageSelect.value = language();
+  languageSelect.addEventListener('change', () => {
+    setLanguage(/** @type {import('./language.js').Language} */ (languageSelect.value));
     changed();
   });
 

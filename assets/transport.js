@@ -21,9 +21,9 @@ class SharedStream {
   #failed;
   /** @type {ReturnType<typeof setTimeout> | undefined} runs while a message of the worker is due */
   #due = undefined;
-  #heardAt = Date.now();
+  #lastMessageAt = Date.now();
   #watch = setInterval(() => {
-    if (Date.now() - this.#heardAt > SILENCE_MS) this.wake();
+    if (Date.now() - this.#lastMessageAt > SILENCE_MS) this.wake();
   }, SILENCE_MS);
 
   /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker is unavailable */
@@ -35,7 +35,7 @@ class SharedStream {
     worker.addEventListener('error', () => this.#giveUp());
     this.#port.onmessage = ({ data }) => {
       clearTimeout(this.#due);
-      this.#heardAt = Date.now();
+      this.#lastMessageAt = Date.now();
       const event = /** @type {import('./worker.js').ToTab} */ (data);
       if (event.type === 'ping') this.#post({ type: 'pong' });
       else if (event.type === 'full') this.#giveUp();

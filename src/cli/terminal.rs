@@ -1,4 +1,4 @@
-//! What a terminal shows: colours, and JSON without characters that could
+//! Output for a terminal: colours, and JSON without characters that could
 //! control the terminal, forge a line or change the direction of text.
 
 use std::fmt::Write as _;

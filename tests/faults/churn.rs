@@ -50,7 +50,7 @@ async fn readers_that_reconnect_learn_what_they_missed() {
     let record = scene.finish(server.address()).await;
     let gaps = |reading: &Reading| reading.gaps("evicted");
     let gaps: usize = record.readings.iter().map(gaps).sum();
-    assert!(gaps > 0, "nobody missed anything");
+    assert!(gaps > 0, "no reader missed a message");
 }
 
 /// A reader that reads some rooms from time to time.

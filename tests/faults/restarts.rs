@@ -118,6 +118,6 @@ async fn all_clients_survive_a_series_of_restarts() {
     let waits: BTreeSet<u64> = byes.collect();
     assert!(
         waits.len() > 20,
-        "all were told to wait for the same time: {waits:?}"
+        "all have the same reconnection time: {waits:?}"
     );
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::plain_reader::PlainReader;
 use crate::record::{Begins, Reading, Seen};
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds, within};
 
 pub(crate) const ROOMS: &[&str] = &["a", "b", "c", "d"];
@@ -23,7 +23,7 @@ async fn readers_that_reconnect_learn_what_they_missed() {
     let history = random.choice(["0", "1", "5", "50"]).unwrap();
     println!("history: {history}");
     let flags = ["--history", history, "--room-idle", "1s", "--list-rooms"];
-    let mut server = Running::start(&flags).await;
+    let mut server = ServerProcess::start(&flags).await;
     let mut scene = Scene::new(ROOMS, random.fork());
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, server.address());
@@ -90,7 +90,7 @@ pub(crate) async fn visit(visitor: &mut PlainReader, random: &mut fastrand::Rng)
 }
 
 /// Waits until only the room with a reader is left.
-async fn until_only_one_room(server: &Running) {
+async fn until_only_one_room(server: &ServerProcess) {
     within(async {
         loop {
             let list = server.get("/rooms").await;

@@ -5,8 +5,8 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds};
 
 const HOUR: i64 = 3600;
@@ -21,7 +21,7 @@ async fn clock_jumps_change_no_order_and_no_timeout() {
     std::fs::write(&file, "+0").unwrap();
     // "idle" has no reader, and its idle time is shorter than a jump.
     let flags = ["--room-idle", "30m", "--ping", "1s"];
-    let mut server = Running::start_with_clock(&file, &flags).await;
+    let mut server = ServerProcess::start_with_clock(&file, &flags).await;
     let mut scene = Scene::new(&["a", "idle"], random("clocks"));
     for name in ["Ada", "Bob"] {
         scene.writer(name, server.address());
@@ -31,7 +31,7 @@ async fn clock_jumps_change_no_order_and_no_timeout() {
     scene.until_all_connected().await;
     for _ in 0..rounds(1) {
         for hours in [1, 0, -1, 1, -24] {
-            scene.say(40).await;
+            scene.publish(40).await;
             std::fs::write(&file, format!("{:+}", hours * HOUR)).unwrap();
             let pings = plain.look(|reading| reading.pings());
             plain
@@ -39,7 +39,7 @@ async fn clock_jumps_change_no_order_and_no_timeout() {
                 .await;
             let idle = server.get("/rooms/idle/messages?limit=500").await;
             assert!(idle.contains("\"number\":1,"), "the room was forgotten");
-            scene.say(1).await;
+            scene.publish(1).await;
             assert_jumped(&server, hours).await;
         }
     }
@@ -51,7 +51,7 @@ async fn clock_jumps_change_no_order_and_no_timeout() {
 }
 
 /// Asserts that the newest message is from `hours` hours from now.
-async fn assert_jumped(server: &Running, hours: i64) {
+async fn assert_jumped(server: &ServerProcess, hours: i64) {
     let mut newest = None;
     for room in ["a", "idle"] {
         let answer = server.get(&format!("/rooms/{room}/messages?limit=1")).await;

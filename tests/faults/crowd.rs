@@ -4,8 +4,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::running::{Running, WRITERS};
 use crate::scene::Scene;
+use crate::server_process::{ServerProcess, WRITERS};
 use crate::wire::{Item, Pace, Wire};
 use crate::{random, within};
 
@@ -20,19 +20,19 @@ async fn a_crowd_that_connects_and_disconnects_at_once_is_served_and_leaves_noth
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let crowd = CROWD.min(files - OTHERS);
     println!("{crowd} clients");
-    let mut server = Running::start(&["--ping", "10s"]).await;
+    let mut server = ServerProcess::start(&["--ping", "10s"]).await;
     let mut scene = Scene::new(&["a"], random("crowd"));
     scene.writer("Ada", server.address());
     scene.plain("plain", &["a"], server.address());
     scene.until_all_connected().await;
-    scene.say(1).await;
+    scene.publish(1).await;
     let before = server.open_files();
     let mut coming = JoinSet::new();
     for _ in 0..crowd {
         coming.spawn(come(server.address()));
     }
     let mut there = within(coming.join_all()).await;
-    scene.say(1).await;
+    scene.publish(1).await;
     let mut hearing = JoinSet::new();
     for mut wire in there.drain(..) {
         hearing.spawn(async move {
@@ -44,7 +44,7 @@ async fn a_crowd_that_connects_and_disconnects_at_once_is_served_and_leaves_noth
     assert!(server.open_files() as u64 >= crowd);
     drop(there);
     server.until_open_files(before + WRITERS).await;
-    scene.say(20).await;
+    scene.publish(20).await;
     server.assert_runs();
     let record = scene.finish(server.address()).await;
     assert_eq!(record.readings[0].cuts(), 0);

@@ -3,8 +3,8 @@
 
 use crate::proxy::Proxy;
 use crate::record::Reading;
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds};
 
 const ROOMS: &[&str] = &["a", "b", "c"];
@@ -14,7 +14,7 @@ const ROOMS: &[&str] = &["a", "b", "c"];
 async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
     let mut random = random("cuts");
     // Nothing is evicted, so that retries are deduplicated.
-    let mut server = Running::start(&["--history", "100000"]).await;
+    let mut server = ServerProcess::start(&["--history", "100000"]).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
     let mut scene = Scene::new(ROOMS, random);
     scene.writer("Gus", server.address());
@@ -30,7 +30,7 @@ async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
     }
     scene.until_all_connected().await;
     proxy.enable_faults();
-    scene.say(3000 * rounds(1)).await;
+    scene.publish(3000 * rounds(1)).await;
     proxy.disable_faults();
     let ended = proxy.ended();
     server.assert_runs();

@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 
 use crate::client_reader::client;
 use crate::notes::Page;
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds, within};
 
 const FILES: usize = 64;
@@ -16,7 +16,7 @@ const FILES: usize = 64;
 // 77
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_descriptors_open_connections_are_served_and_the_server_recovers() {
-    let mut server = Running::start_with_files(FILES, &["--ping", "2s"]).await;
+    let mut server = ServerProcess::start_with_files(FILES, &["--ping", "2s"]).await;
     let mut scene = Scene::new(&["a"], random("descriptors"));
     scene.client("client", &["a"], server.address());
     let plain = scene.plain("plain", &["a"], server.address());
@@ -27,21 +27,21 @@ async fn without_descriptors_open_connections_are_served_and_the_server_recovers
         scene.writer(name, server.address());
     }
     scene.until_all_connected().await;
-    scene.say(20).await;
+    scene.publish(20).await;
     for round in 1..=rounds(2) {
         let mut crowd = Vec::new();
         for _ in 0..2 * FILES {
             crowd.push(within(TcpStream::connect(server.address())).await.unwrap());
         }
         server.until_logged("can't accept", round as usize).await;
-        scene.say(200).await;
+        scene.publish(200).await;
         let busy = busy_share(&server, &plain).await;
         assert!(busy < 0.5, "it spins: {busy}");
         drop(crowd);
         within(client(server.address()).ready(true)).await.unwrap();
         let late = scene.plain("late", &["a"], server.address());
         late.until(|reading| reading.hellos() == 1).await;
-        scene.say(20).await;
+        scene.publish(20).await;
     }
     server.assert_runs();
     let record = scene.finish(server.address()).await;
@@ -51,7 +51,7 @@ async fn without_descriptors_open_connections_are_served_and_the_server_recovers
 }
 
 /// The share of one core that the idle server uses, measured over some pings.
-pub(crate) async fn busy_share(server: &Running, reader: &Page) -> f64 {
+pub(crate) async fn busy_share(server: &ServerProcess, reader: &Page) -> f64 {
     const PINGS: usize = 2;
     let begin = reader.look(|reading| reading.pings());
     let (wall, cpu) = (Instant::now(), server.cpu_time());

@@ -5,8 +5,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::descriptors::busy_share;
-use crate::running::{Running, WRITERS};
 use crate::scene::Scene;
+use crate::server_process::{ServerProcess, WRITERS};
 use crate::{random, rounds, within};
 
 const ASK: &[u8] = b"GET /rooms/a/events?name=Zoe HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -27,7 +27,7 @@ enum Way {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_disconnect_in_any_way_leave_nothing_behind() {
     let mut random = random("gone");
-    let mut server = Running::start(&["--ping", "2s"]).await;
+    let mut server = ServerProcess::start(&["--ping", "2s"]).await;
     let mut scene = Scene::new(&["a"], random.fork());
     for name in ["Ada", "Bob"] {
         scene.writer(name, server.address());
@@ -35,7 +35,7 @@ async fn clients_that_disconnect_in_any_way_leave_nothing_behind() {
     let plain = scene.plain("plain", &["a"], server.address());
     scene.client("client", &["a"], server.address());
     scene.until_all_connected().await;
-    scene.say(20).await;
+    scene.publish(20).await;
     let files = server.open_files();
     for _ in 0..rounds(10) {
         scene.allow(20);
@@ -57,7 +57,7 @@ async fn clients_that_disconnect_in_any_way_leave_nothing_behind() {
 }
 
 /// Sends all or part of a request, reads part of the response, and disconnects.
-async fn go(server: &Running, way: Way, random: &mut fastrand::Rng) {
+async fn go(server: &ServerProcess, way: Way, random: &mut fastrand::Rng) {
     let mut client = TcpStream::connect(server.address()).await.unwrap();
     let is_whole = random.bool();
     let sent = if is_whole {

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use crate::record::{Reading, Record, Seen};
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds};
 
 const ROOMS: &[&str] = &["a", "b"];
 
 /// Adds three writers, and readers of each kind to one room and to both.
-fn add_clients(scene: &mut Scene, server: &Running) {
+fn add_clients(scene: &mut Scene, server: &ServerProcess) {
     let address = server.address();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, address);
@@ -37,7 +37,7 @@ fn epochs(record: &Record) -> usize {
 // 80
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates() {
-    let mut server = Running::start(&[]).await;
+    let mut server = ServerProcess::start(&[]).await;
     let mut scene = Scene::new(ROOMS, random("kill"));
     add_clients(&mut scene, &server);
     scene.until_all_connected().await;
@@ -64,7 +64,7 @@ async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_termination_each_stream_gets_bye_and_ends_properly() {
     // Clients return only after the old server has stopped accepting.
-    let mut server = Running::start(&["--grace", "60s", "--retry", "2s..3s"]).await;
+    let mut server = ServerProcess::start(&["--grace", "60s", "--retry", "2s..3s"]).await;
     let mut scene = Scene::new(ROOMS, random("terminate"));
     add_clients(&mut scene, &server);
     for number in 0..100 {
@@ -98,7 +98,7 @@ fn is_plain(reading: &Reading) -> bool {
 // 81: a series of restarts. All clients reconnect, at different times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_clients_survive_a_series_of_restarts() {
-    let mut server = Running::start(&["--grace", "500ms"]).await;
+    let mut server = ServerProcess::start(&["--grace", "500ms"]).await;
     let mut scene = Scene::new(ROOMS, random("storm"));
     add_clients(&mut scene, &server);
     for number in 0..200 {
@@ -111,7 +111,7 @@ async fn all_clients_survive_a_series_of_restarts() {
             _ => server.kill().await,
         }
         server.start_again().await;
-        scene.say(20).await;
+        scene.publish(20).await;
     }
     let record = scene.finish(server.address()).await;
     let byes = record.readings.iter().flat_map(Reading::byes);

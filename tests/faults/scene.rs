@@ -142,7 +142,7 @@ impl Scene {
     }
 
     /// Lets the writers send `count` messages and waits until all are acknowledged.
-    pub(crate) async fn say(&mut self, count: u64) {
+    pub(crate) async fn publish(&mut self, count: u64) {
         self.allow(count);
         self.until_left(0).await;
     }
@@ -155,7 +155,7 @@ impl Scene {
         let random = self.random.fork();
         let mut last = Writer::new(address, self.notes.clone(), "Last", self.rooms, random);
         for room in self.rooms {
-            let words = crate::within(last.say(room)).await;
+            let words = crate::within(last.publish(room)).await;
             self.notes.record().final_messages.push(words);
         }
         self.notes.over.cancel();

@@ -1,8 +1,8 @@
 //! Readers that read almost nothing, beside normal readers.
 
 use crate::record::{Reading, Record};
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds};
 
 /// The most memory of the server: less than a part of the messages per slow reader
@@ -12,7 +12,8 @@ const MEMORY: u64 = 64 << 20;
 // 54 and 55: slow readers get gap events, and others are not affected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_a_byte_at_a_time_learn_what_they_lost() {
-    let mut server = Running::start(&["--history", "50", "--stall", "1h", "--ping", "10s"]).await;
+    let mut server =
+        ServerProcess::start(&["--history", "50", "--stall", "1h", "--ping", "10s"]).await;
     let mut scene = Scene::new(&["a"], random("slow"));
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer_of(name, server.address(), 4000);
@@ -28,7 +29,7 @@ async fn readers_of_a_byte_at_a_time_learn_what_they_lost() {
     };
     scene.notes.until(fast_are_there).await;
     // More than the kernel buffers for a reader.
-    scene.say(2500 * rounds(1)).await;
+    scene.publish(2500 * rounds(1)).await;
     server.assert_runs();
     let memory = server.peak_memory();
     assert!(memory < MEMORY, "{memory} bytes");

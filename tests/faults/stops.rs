@@ -1,8 +1,8 @@
 //! Processes that are stopped for a while: readers and the server.
 
 use crate::record::Reading;
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds};
 
 const ROOMS: &[&str] = &["a", "b"];
@@ -11,7 +11,8 @@ const ROOMS: &[&str] = &["a", "b"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
     let mut random = random("stopped readers");
-    let mut server = Running::start(&["--history", "100000", "--history-bytes", "1GiB"]).await;
+    let mut server =
+        ServerProcess::start(&["--history", "100000", "--history-bytes", "1GiB"]).await;
     let mut scene = Scene::new(ROOMS, random.fork());
     for name in ["Ada", "Bob"] {
         scene.writer_of(name, server.address(), 1000);
@@ -22,7 +23,7 @@ async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
         tails.push(scene.tail(name, rooms, &server.url()));
     }
     scene.until_all_connected().await;
-    scene.say(20).await;
+    scene.publish(20).await;
     for (_, page) in &tails {
         page.until(|reading| reading.updates() > 0).await;
     }
@@ -33,11 +34,11 @@ async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
         for (_, (tail, _)) in stopped() {
             tail.signal("STOP").await;
         }
-        scene.say(400).await;
+        scene.publish(400).await;
         for (_, (tail, _)) in stopped() {
             tail.signal("CONT").await;
         }
-        scene.say(20).await;
+        scene.publish(20).await;
     }
     server.assert_runs();
     scene.finish(server.address()).await;
@@ -46,7 +47,7 @@ async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
 // Like a suspended machine, which vanishes for its clients.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_and_continued_server_loses_no_client() {
-    let mut server = Running::start(&["--history", "100000"]).await;
+    let mut server = ServerProcess::start(&["--history", "100000"]).await;
     let mut scene = Scene::new(ROOMS, random("stopped server"));
     scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd"] {

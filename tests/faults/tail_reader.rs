@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 use crate::notes::Page;
 use crate::record::Seen;
-use crate::running::send_signal;
+use crate::server_process::send_signal;
 
 /// A running `sse-chat tail`. Dropping it kills the process.
 pub(crate) struct TailReader {

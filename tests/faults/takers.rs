@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::running::{LOOK, Running};
+use crate::server_process::{LOOK, ServerProcess};
 use crate::{DEADLINE, within};
 
 /// Clients at the same time: many, so that fixed costs are small per client.
@@ -18,17 +18,17 @@ const MOST: u64 = 32 << 10;
 const SMALL: u32 = 4096;
 
 /// A server with a full room and no timeouts for slow clients.
-async fn full(more: &[&str]) -> Running {
+async fn full(more: &[&str]) -> ServerProcess {
     let flags = ["--stall", "1h", "--answer-timeout", "1h", "--ping", "1h"];
     let flags = [&flags[..], &["--send-buffer", "4096"], more].concat();
-    let server = Running::start(&flags).await;
+    let server = ServerProcess::start(&flags).await;
     for _ in 0..100 {
         publish(&server, "lobby", &"x".repeat(4000)).await;
     }
     server
 }
 
-async fn publish(server: &Running, room: &str, text: &str) {
+async fn publish(server: &ServerProcess, room: &str, text: &str) {
     let body = format!(r#"{{"name":"Ada","message":"{text}"}}"#);
     let post = format!(
         "POST /rooms/{room}/messages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -41,7 +41,7 @@ async fn publish(server: &Running, room: &str, text: &str) {
 
 /// Fills a page of `/rooms` and the list of the lobby's members, for as long as the
 /// returned streams are open.
-async fn add_rooms_and_members(server: &Running) -> Vec<TcpStream> {
+async fn add_rooms_and_members(server: &ServerProcess) -> Vec<TcpStream> {
     for number in 0..150 {
         // 64 characters, each of 12 bytes in a path.
         let room = format!("{}{number:03}", "%F0%A0%80%80".repeat(61));
@@ -70,7 +70,7 @@ async fn send_and_never_read(server: std::net::SocketAddr, request: String) -> T
 
 /// The memory of the server per client that does not read its response. It has the
 /// test's deadline to free what it needed only to make the responses.
-async fn cost_of_a_client(server: &mut Running, request: &str) -> u64 {
+async fn cost_of_a_client(server: &mut ServerProcess, request: &str) -> u64 {
     let before = server.memory();
     let mut asking = JoinSet::new();
     for _ in 0..CLIENTS {

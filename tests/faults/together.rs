@@ -4,8 +4,8 @@
 use crate::churn::{ROOMS, visit, visitor};
 use crate::proxy::Proxy;
 use crate::record::Reading;
-use crate::running::Running;
 use crate::scene::Scene;
+use crate::server_process::ServerProcess;
 use crate::{random, rounds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -13,7 +13,7 @@ async fn all_faults_at_once() {
     let mut random = random("together");
     // Nothing is evicted within an epoch, so that retries are deduplicated.
     let flags = ["--history", "100000", "--grace", "500ms"];
-    let mut server = Running::start(&flags).await;
+    let mut server = ServerProcess::start(&flags).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
     let mut scene = Scene::new(ROOMS, random.fork());
     scene.expect_silence();

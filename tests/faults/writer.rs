@@ -66,12 +66,12 @@ impl Writer {
         while let Ok(permit) = allowed.acquire().await {
             permit.forget();
             let room = self.random.choice(&self.rooms).cloned().unwrap();
-            self.say(&room).await;
+            self.publish(&room).await;
         }
     }
 
     /// Sends one message to a room and returns the response.
-    pub(crate) async fn say(&mut self, room: &str) -> Shown {
+    pub(crate) async fn publish(&mut self, room: &str) -> Shown {
         self.n += 1;
         let client_id = format!("{}-{}", self.name, self.n);
         let text = format!("{client_id} {}", "x".repeat(self.filler));

@@ -35,7 +35,7 @@ enum Start {
 }
 
 /// A running server. Dropping it kills the process.
-pub(crate) struct Running {
+pub(crate) struct ServerProcess {
     child: Child,
     address: SocketAddr,
     start: Start,
@@ -50,7 +50,7 @@ struct Log {
     count: watch::Sender<usize>,
 }
 
-impl Running {
+impl ServerProcess {
     /// On a free port, with a short reconnection time and frequent pings.
     pub(crate) async fn start(flags: &[&str]) -> Self {
         Self::start_as(Start::Plainly, flags).await

@@ -70,9 +70,9 @@ fn resume(c: &mut Criterion) {
                     let mut subscription = hub.subscribe(options).expect("a room");
                     let mut seen = 0;
                     while !matches!(subscription.catch_up(Instant::now()), Progress::Live(_)) {
-                        seen += std::iter::from_fn(|| subscription.hand_out()).count() as u64;
+                        seen += std::iter::from_fn(|| subscription.pop_ready()).count() as u64;
                     }
-                    seen += std::iter::from_fn(|| subscription.hand_out()).count() as u64;
+                    seen += std::iter::from_fn(|| subscription.pop_ready()).count() as u64;
                     assert_eq!(seen, missed);
                 });
             },

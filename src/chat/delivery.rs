@@ -31,21 +31,19 @@ pub struct HelloRoom {
     pub next: u64,
 }
 
-/// One thing that a reader is told after that.
+/// An event of a subscription after `hello`.
 #[derive(Debug, Clone)]
 pub enum Delivery {
     /// A message.
     Update(Frame),
-    /// A hole.
+    /// Lost messages.
     Gap(Gap),
-    /// Who is here: the first `presence` event of a room.
+    /// The members of a room: its first `presence` event.
     Members(Snapshot),
-    /// Who came and left: each further one.
-    Presence(sse::Encoded),
 }
 
 impl Delivery {
-    /// The event as it goes over the wire.
+    /// The event, ready for the wire.
     pub fn event(&self) -> sse::Encoded {
         match self {
             Self::Update(frame) => frame.event().clone(),
@@ -54,17 +52,15 @@ impl Delivery {
                 .id(gap.cursor)
                 .json(&gap),
             Self::Members(snapshot) => snapshot.event.clone(),
-            Self::Presence(event) => event.clone(),
         }
     }
 
-    /// About how many bytes that is.
+    /// The approximate size of the event in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Update(frame) => frame.event().text_len(),
             Self::Gap(gap) => gap.room.as_str().len() + 128,
             Self::Members(snapshot) => snapshot.event.text_len(),
-            Self::Presence(event) => event.text_len(),
         }
     }
 }

@@ -1,19 +1,20 @@
-//! What is left of a room that was forgotten: where its ids and its numbers
-//! tombstone, so that a reader who comes back later is told what it missed, and no
-//! reader of a room that never was is told of a loss.
+//! The tombstones of forgotten rooms: where their ids and numbers ended. With
+//! them a returning reader gets a gap for the messages it missed, and a reader of
+//! a new room gets none.
 //!
-//! Bounded: beyond its capacity it forgets the oldest of these as well, and
-//! then knows only that some room lost messages up to some id.
+//! Bounded: beyond its capacity the oldest tombstone is dropped. From then on any
+//! room may have lost messages up to some id.
 
-use crate::protocol::RoomName;
 use std::collections::{BTreeMap, HashMap};
 
-/// Where a forgotten room tombstone.
+use crate::protocol::RoomName;
+
+/// Where the ids and numbers of a forgotten room ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RoomTombstone {
-    /// Every message of the room up to this seq is gone.
+    /// All messages of the room up to this seq are gone.
     pub(super) through: u64,
-    /// The number that the room's next message will have.
+    /// The number of the room's next message.
     pub(super) next_number: u64,
 }
 
@@ -21,11 +22,11 @@ pub(super) struct RoomTombstone {
 pub(super) struct ForgottenRooms {
     capacity: usize,
     rooms: HashMap<RoomName, (u64, RoomTombstone)>,
-    /// The same rooms in the order in which they were forgotten.
+    /// The same rooms, oldest tombstone first.
     order: BTreeMap<u64, RoomName>,
     next_key: u64,
-    /// The highest seq at which an entry was given up.
-    unnamed_through: u64,
+    /// The highest seq at which a tombstone was dropped.
+    dropped_through: u64,
 }
 
 impl ForgottenRooms {
@@ -35,38 +36,38 @@ impl ForgottenRooms {
             rooms: HashMap::new(),
             order: BTreeMap::new(),
             next_key: 0,
-            unnamed_through: 0,
+            dropped_through: 0,
         }
     }
 
-    /// Whether the next room that is noted pushes out another.
+    /// Whether the next insert drops a tombstone.
     pub(super) fn is_full(&self) -> bool {
         self.rooms.len() == self.capacity
     }
 
-    /// Notes that `room` is forgotten. `newest` is above every cursor that a
-    /// reader of a room that this pushes out may have.
+    /// Adds the tombstone of `room`. If that drops another one, `newest` is above
+    /// every cursor that a reader of that room can have.
     pub(super) fn insert(&mut self, room: RoomName, tombstone: RoomTombstone, newest: u64) {
         if self.is_full()
             && let Some((_, oldest)) = self.order.pop_first()
         {
             self.rooms.remove(&oldest);
-            self.unnamed_through = newest;
+            self.dropped_through = newest;
         }
         self.order.insert(self.next_key, room.clone());
         self.rooms.insert(room, (self.next_key, tombstone));
         self.next_key += 1;
     }
 
-    /// Where the room that is made now goes on, if there may have been one of
-    /// its name before.
+    /// Takes the tombstone for a new room of this name, if there may have been a
+    /// room of this name before.
     pub(super) fn take(&mut self, room: &RoomName) -> Option<RoomTombstone> {
         if let Some((key, tombstone)) = self.rooms.remove(room) {
             self.order.remove(&key);
             return Some(tombstone);
         }
-        (self.unnamed_through > 0).then_some(RoomTombstone {
-            through: self.unnamed_through,
+        (self.dropped_through > 0).then_some(RoomTombstone {
+            through: self.dropped_through,
             next_number: 1,
         })
     }
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_goes_on_where_it_ended_and_a_new_one_at_the_start() {
+    fn only_a_forgotten_room_has_a_tombstone() {
         let tombstone = RoomTombstone {
             through: 7,
             next_number: 4,
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_its_capacity_any_room_may_have_lost_something() {
+    fn beyond_the_capacity_every_room_has_a_tombstone() {
         let tombstone = RoomTombstone {
             through: 7,
             next_number: 4,
@@ -105,11 +106,11 @@ mod tests {
         }
         assert_eq!(forgotten.rooms.len(), 2);
         assert_eq!(forgotten.order.len(), 2);
-        let unnamed = Some(RoomTombstone {
+        let dropped = Some(RoomTombstone {
             through: 9,
             next_number: 1,
         });
-        assert_eq!(forgotten.take(&room("a")), unnamed);
+        assert_eq!(forgotten.take(&room("a")), dropped);
         assert_eq!(forgotten.take(&room("c")), Some(tombstone));
     }
 }

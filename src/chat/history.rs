@@ -1,8 +1,8 @@
 //! The last messages of a room: a ring bounded by count and by bytes.
 //!
-//! It knows what it holds, and as far as it can what it no longer holds, so
-//! that a hole can be announced with its size. When to evict for the sake of
-//! other rooms is the hub's decision.
+//! It remembers the ids of recently evicted messages, so that a gap can announce
+//! how many messages it covers. Eviction for the budget of all rooms is in
+//! `rooms`.
 
 use std::collections::{HashMap, VecDeque, vec_deque};
 
@@ -10,11 +10,11 @@ use super::message::Frame;
 use super::request_hash::RequestHash;
 use crate::protocol::ClientId;
 
-/// How many ids of evicted messages a room remembers at most, 8 bytes each:
-/// the far end of what a gap can count.
-const MAX_REMEMBERED: usize = 1000;
+/// Most ids of evicted messages that a room remembers, 8 bytes each. A gap can
+/// count no more messages than these.
+const MAX_EVICTED_IDS: usize = 1000;
 
-/// How much a room keeps.
+/// Bounds on one room's history.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HistoryLimits {
     pub(super) count: usize,
@@ -24,42 +24,42 @@ pub(super) struct HistoryLimits {
 #[derive(Debug)]
 pub(super) struct History {
     limits: HistoryLimits,
-    /// Held messages: numbers go up by one, and the last is the room's newest,
-    /// unless even that was evicted.
+    /// Consecutive numbers. The last is the room's newest message, unless that
+    /// was evicted.
     frames: VecDeque<Frame>,
     bytes: usize,
-    /// Where each held message with a client id is: exactly those.
+    /// The seq of each held message that has a client id.
     by_client_id: HashMap<ClientId, u64>,
-    evicted: Evicted,
+    evicted: EvictedIds,
     /// The number of the room's next message.
     next_number: u64,
-    /// Numbers began at 1 with the first message ever said here. Not so for a
-    /// room of which even the numbers were forgotten.
+    /// Number 1 is the first message ever published in the room. False if the
+    /// room existed before and its tombstone was dropped.
     counted_from_start: bool,
 }
 
-/// What a room no longer holds.
+/// The messages that a room no longer holds.
 #[derive(Debug, Default)]
-struct Evicted {
+struct EvictedIds {
     /// The seqs of the last evicted messages, the newest last.
     seqs: VecDeque<u64>,
-    /// The newest evicted message of which the seq is no longer known.
+    /// The seq of the newest evicted message that is not in `seqs`.
     uncounted_through: u64,
 }
 
-impl Evicted {
+impl EvictedIds {
     fn through(&self) -> u64 {
         self.seqs.back().copied().unwrap_or(self.uncounted_through)
     }
 
     fn push(&mut self, seq: u64) {
-        if self.seqs.len() == MAX_REMEMBERED {
+        if self.seqs.len() == MAX_EVICTED_IDS {
             self.uncounted_through = self.seqs.pop_front().unwrap_or(self.uncounted_through);
         }
         self.seqs.push_back(seq);
     }
 
-    /// How many were evicted after `seq`, if that is still known.
+    /// How many messages after `seq` were evicted, if still known.
     fn count_after(&self, seq: u64) -> Option<u64> {
         let known = seq >= self.uncounted_through;
         known.then(|| {
@@ -75,17 +75,17 @@ impl History {
             frames: VecDeque::new(),
             bytes: 0,
             by_client_id: HashMap::new(),
-            evicted: Evicted::default(),
+            evicted: EvictedIds::default(),
             next_number: 1,
             counted_from_start: true,
         }
     }
 
-    /// A room's history that was forgotten: it held messages up to `through`,
-    /// and goes on with number `next_number`.
+    /// The history of a room that was forgotten: it held messages up to seq
+    /// `through` and continues with number `next_number`.
     pub(super) fn after(limits: HistoryLimits, through: u64, next_number: u64) -> Self {
         Self {
-            evicted: Evicted {
+            evicted: EvictedIds {
                 seqs: VecDeque::new(),
                 uncounted_through: through,
             },
@@ -95,9 +95,9 @@ impl History {
         }
     }
 
-    /// Adds the room's next message, and evicts what is over the limits.
+    /// Adds the room's next message and evicts down to the limits.
     pub(super) fn push(&mut self, frame: Frame) {
-        debug_assert_eq!(frame.number(), self.next_number, "numbers have no hole");
+        debug_assert_eq!(frame.number(), self.next_number, "numbers are consecutive");
         self.next_number += 1;
         self.bytes += frame.cost();
         if let Some(id) = frame.client_id() {
@@ -109,13 +109,13 @@ impl History {
         }
     }
 
-    /// For how many messages there is room without asking for memory.
+    /// The capacity of all collections.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.frames.capacity() + self.by_client_id.capacity() + self.evicted.seqs.capacity()
     }
 
-    /// Gives up the oldest message, if there is one.
+    /// Evicts the oldest message, if there is one.
     pub(super) fn evict_oldest(&mut self) {
         let Some(frame) = self.frames.pop_front() else {
             return;
@@ -125,37 +125,36 @@ impl History {
         if let Some(id) = frame.client_id() {
             self.by_client_id.remove(id);
         }
-        // A room that was loud once must not stay large for it.
+        // A room that was busy once gives its memory back.
         if self.frames.capacity() > 64 && self.frames.len() < self.frames.capacity() / 4 {
             self.frames.shrink_to(2 * self.frames.len());
             self.by_client_id.shrink_to(2 * self.by_client_id.len());
         }
     }
 
-    /// The held messages after `seq`, oldest first.
+    /// Held messages after `seq`, oldest first.
     pub(super) fn since(&self, seq: u64) -> vec_deque::Iter<'_, Frame> {
         let start = self.frames.partition_point(|frame| frame.seq() <= seq);
         self.frames.range(start..)
     }
 
-    /// The held messages before `seq`, oldest first.
+    /// Held messages before `seq`, oldest first.
     pub(super) fn until(&self, seq: u64) -> vec_deque::Iter<'_, Frame> {
         let end = self.frames.partition_point(|frame| frame.seq() < seq);
         self.frames.range(..end)
     }
 
-    /// The last `most` held messages, oldest first.
-    pub(super) fn last(&self, most: usize) -> vec_deque::Iter<'_, Frame> {
-        self.frames.range(self.frames.len().saturating_sub(most)..)
+    /// The last `count` held messages, oldest first.
+    pub(super) fn last(&self, count: usize) -> vec_deque::Iter<'_, Frame> {
+        self.frames.range(self.frames.len().saturating_sub(count)..)
     }
 
-    /// The newest message that is no longer held; 0 if none ever was evicted.
+    /// The seq of the newest evicted message; 0 if none was evicted.
     pub(super) fn evicted_through(&self) -> u64 {
         self.evicted.through()
     }
 
-    /// The number of the first message after `seq`, held or not, if that is
-    /// still known.
+    /// The number of the first message after `seq`, held or not, if still known.
     pub(super) fn number_after(&self, seq: u64) -> Option<u64> {
         if seq == 0 && self.counted_from_start {
             return Some(1);
@@ -167,7 +166,8 @@ impl History {
             .checked_sub(self.evicted.count_after(seq)?)
     }
 
-    /// The number of the oldest held message, or of the next if none is held.
+    /// The number of the oldest held message, or of the next message if none is
+    /// held.
     pub(super) fn first_number(&self) -> u64 {
         self.next_number - self.frames.len() as u64
     }
@@ -177,8 +177,7 @@ impl History {
         self.next_number
     }
 
-    /// The held message that was sent with this client id, and the hash of its
-    /// request.
+    /// The held message with this client id, and the hash of its request.
     pub(super) fn sent_as(&self, id: &ClientId) -> Option<(&Frame, RequestHash)> {
         let seq = *self.by_client_id.get(id)?;
         let frame = self.since(seq - 1).next()?;

@@ -1,10 +1,11 @@
-//! The hub: all rooms behind one lock, with one sequence.
+//! The hub: all rooms behind one lock, with one sequence of ids.
 //!
-//! One sequence makes one cursor enough for a stream of many rooms. One lock
-//! makes the order of ids, of history and of the channel the same thing: a
-//! message is in what a `Subscription` finds in history, or in what it receives
-//! after, never in both, never in neither. What happens under it is small:
-//! no I/O, no await.
+//! With one sequence, one cursor is enough for a stream of many rooms. With one
+//! lock, ids, history and the channel have the same order: a subscription finds a
+//! message in history or receives it from the channel, never both, never neither.
+//! The lock is held for short, bounded work without I/O or await.
+
+mod subscribe;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,167 +14,129 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::errors::{PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
-use super::membership::Attendance;
+use super::history_page::{HistoryPage, HistoryQuery};
 use super::message::{Draft, Frame, SentAs};
 use super::presence::members_json;
-use super::resume::RoomList;
-use super::rooms::{Due, HubLimits, PublishError, Published, Rooms, SubscribeError, TooManyRooms};
-use super::totals::{Counts, Totals};
-use crate::protocol::{Cursor, Epoch, EventId, RoomName};
+use super::reader_profile::ReaderProfile;
+use super::rooms::{HubLimits, Published, RemainingWork, Rooms};
+use super::subscribe_options::RoomList;
+use super::totals::{HubCounters, Totals};
+use crate::protocol::{Epoch, EventId, RoomName};
 use crate::sse;
 
-/// Which part of a room's history is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct HistoryQuery {
-    /// Only messages after this one.
-    pub after: Option<Cursor>,
-    /// Only messages before this one.
-    pub before: Option<Cursor>,
-    /// At most this many: the first of them if `after` is given, else the last.
-    pub limit: usize,
-}
-
-/// A part of a room's history.
-#[derive(Debug, Clone, Default)]
-pub struct HistoryPage {
-    /// The messages asked for, oldest first.
-    pub frames: Vec<Frame>,
-    /// The oldest message that the room holds.
-    pub oldest: Option<EventId>,
-    /// The newest message that the room holds.
-    pub newest: Option<EventId>,
-}
-
-/// A line of the list of rooms.
+/// An entry in the list of rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoomSummary {
-    /// The room.
+    /// The room's name.
     pub room: RoomName,
-    /// How many members are in it.
+    /// The number of members.
     pub members: usize,
-    /// How many messages its history holds.
+    /// The number of messages in the room's history.
     pub messages: usize,
-    /// The newest of them.
+    /// The newest of these messages.
     pub newest: Option<EventId>,
 }
 
-/// All rooms of a server. [`Hub::publish`] is the only way in. A
-/// [`Subscription`](super::Subscription) gives what was published until it is live,
-/// a [`Feed`] what is published from then on.
+/// All rooms of a server.
+///
+/// [`Hub::publish`] adds messages. [`Hub::page`] reads history, [`Hub::subscribe`]
+/// begins a stream. A room is created by its first message or stream. The server
+/// does the hub's housekeeping once a second: it sends presence events, removes
+/// members after their grace period, and forgets idle rooms.
+///
+/// ```
+/// use sse_chat::chat::{Draft, HistoryQuery, Hub, HubLimits, Published};
+/// use sse_chat::protocol::{MessageText, RoomName, UserName};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::new(HubLimits::default());
+/// let lobby = RoomName::parse("lobby")?;
+/// let draft = Draft {
+///     name: UserName::parse("Alice")?,
+///     text: MessageText::parse("hello", 4096)?,
+///     client_id: None,
+/// };
+/// let Published::New(frame) = hub.publish(&lobby, draft)? else {
+///     unreachable!("only a retry with a client id is a duplicate");
+/// };
+/// assert_eq!(frame.number(), 1);
+///
+/// let last_ten = HistoryQuery { after: None, before: None, limit: 10 };
+/// let page = hub.page(&lobby, last_ten);
+/// assert_eq!(page.frames.len(), 1);
+/// assert_eq!(page.frames[0].json(), frame.json());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Hub {
     epoch: Epoch,
     rooms: Mutex<Rooms>,
     readers: AtomicUsize,
-    pub(super) counts: Counts,
+    pub(super) counters: HubCounters,
 }
 
 impl Hub {
-    /// A hub without rooms, in an epoch of its own.
+    /// A hub without rooms, in a new epoch.
     pub fn new(limits: HubLimits) -> Arc<Self> {
         let epoch = Epoch::new();
         Arc::new(Self {
             epoch,
             rooms: Mutex::new(Rooms::new(epoch, limits)),
             readers: AtomicUsize::new(0),
-            counts: Counts::default(),
+            counters: HubCounters::default(),
         })
     }
 
-    /// What this life of the server is called.
+    /// The epoch of all event ids of this hub.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// How many subscriptions there are.
+    /// The number of subscriptions.
     pub fn readers(&self) -> usize {
         self.readers.load(Ordering::Relaxed)
     }
 
-    /// What there is, and what was done since the start.
+    /// The number of rooms.
+    pub fn room_count(&self) -> usize {
+        self.lock().count()
+    }
+
+    /// The hub's state in numbers, and counters since the start.
     pub fn totals(&self) -> Totals {
         let mut totals = self.lock().totals();
         totals.readers = self.readers();
-        self.counts.add_to(&mut totals);
+        self.counters.write_to(&mut totals);
         totals
     }
 
-    /// Whether something was said in this room since it was made: such a room is
-    /// kept for a while, even if everybody leaves it.
-    pub fn has_talk(&self, room: &RoomName) -> bool {
-        self.lock().get(room).is_some_and(|room| room.has_talk)
-    }
-
-    /// Publishes `draft` in `room`. It waits for no reader.
+    /// Publishes `draft` in `room`, and creates the room as needed. It waits for
+    /// no reader.
     ///
     /// # Errors
     ///
-    /// [`PublishError`] when the room would be one too many, or when the client
-    /// id stands for another request; nothing is published.
+    /// [`PublishError`] if the room can't be created, or if its history holds a
+    /// different request with the draft's client id. Nothing is published then.
     pub fn publish(&self, room: &RoomName, mut draft: Draft) -> Result<Published, PublishError> {
         // The hash is computed before the lock is taken.
         let sent_as = SentAs::take(&mut draft);
         self.lock().publish(room, &draft, sent_as)
     }
 
-    /// A receiver of everything that happens in rooms with readers from now on.
-    /// A fan-out worker has one for its life.
-    pub fn feed(&self) -> Feed {
-        self.lock().channel.feed()
-    }
-
-    /// The message of `room` with this seq, unless history has lost it.
-    pub fn entry(&self, room: &RoomName, seq: u64) -> Option<Frame> {
+    /// A part of the history of `room`. Empty if there is no such room.
+    pub fn page(&self, room: &RoomName, query: HistoryQuery) -> HistoryPage {
         let rooms = self.lock();
-        let mut since = rooms.get(room)?.history.since(seq.saturating_sub(1));
-        since.next().filter(|frame| frame.seq() == seq).cloned()
-    }
-
-    /// A presence event with the members of `room` as they are now, if there is
-    /// such a room. Changes that it has may be announced once more.
-    pub fn presence_event(&self, room: &RoomName) -> Option<sse::Encoded> {
-        let mut rooms = self.lock();
-        let room = rooms.get_mut(room)?;
-        Some(room.presence.snapshot(&room.name).event)
-    }
-
-    /// A part of the history of `room`. Asking does not make the room.
-    pub fn page(&self, room: &RoomName, page: HistoryQuery) -> HistoryPage {
-        let rooms = self.lock();
-        let Some(room) = rooms.get(room) else {
-            return HistoryPage::default();
-        };
-        // Ids of another epoch lie before all of this one.
-        let seq_of = |cursor| match cursor {
-            Cursor::Id(id) if id.epoch == self.epoch => id.seq,
-            _ => 0,
-        };
-        let before = page.before.map_or(u64::MAX, seq_of);
-        let frames: Vec<Frame> = match page.after.map(seq_of) {
-            Some(after) => {
-                let since = room.history.since(after);
-                since
-                    .take_while(|frame| frame.seq() < before)
-                    .take(page.limit)
-                    .cloned()
-                    .collect()
-            }
-            None => {
-                let until = room.history.until(before);
-                let skip = until.len().saturating_sub(page.limit);
-                until.skip(skip).cloned().collect()
-            }
-        };
-        HistoryPage {
-            frames,
-            oldest: room.history.oldest().map(|frame| rooms.id(frame.seq())),
-            newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
+        match rooms.get(room) {
+            Some(room) => HistoryPage::read(&rooms, room, &query),
+            None => HistoryPage::default(),
         }
     }
 
-    /// The members of `room` as JSON, `{"room","count","members"}`: encoded once
-    /// for all requests between two changes. Asking does not make the room.
+    /// The members of `room` as JSON, `{"room","count","members"}`. `members` has
+    /// at most 200 of them. Encoded once for all calls between two changes.
     pub fn members(&self, room: &RoomName) -> Bytes {
         match self.lock().get_mut(room) {
             Some(room) => room.presence.json(&room.name),
@@ -181,13 +144,10 @@ impl Hub {
         }
     }
 
-    /// How many rooms there are.
-    pub fn room_count(&self) -> usize {
-        self.lock().count()
-    }
-
-    /// At most `limit` rooms after `after`, or the first ones, by name.
+    /// At most `limit` rooms, ordered by name: those after `after`, or the first
+    /// ones.
     pub fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Vec<RoomSummary> {
+        // Allocated before the lock is taken.
         let mut summaries = Vec::with_capacity(limit);
         let rooms = self.lock();
         summaries.extend(rooms.after(after).take(limit).map(|room| RoomSummary {
@@ -199,59 +159,87 @@ impl Hub {
         summaries
     }
 
-    /// Does what is due now: [`Hub::look_after_some`] until nothing is left but
-    /// presence that waits for the workers.
-    pub fn tick(&self) {
-        let now = Instant::now();
-        while self.look_after_some(now) == Due::More {}
+    /// Whether a message was published in `room` since it was created.
+    pub(crate) fn has_messages(&self, room: &RoomName) -> bool {
+        self.lock().get(room).is_some_and(|room| room.has_messages)
     }
 
-    /// Does a part of what is due once a second: ends graces, sends presence
-    /// events, forgets idle rooms. Returns whether more is due at `now`, so
-    /// that a caller can let others run in between. All parts of a tick have the
-    /// same `now`: a room gets at most one presence event from them.
-    pub fn look_after_some(&self, now: Instant) -> Due {
+    /// Whether a stream of `rooms` would stay within the limit on rooms.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomLimitReached`] if not.
+    pub(crate) fn check_rooms(&self, rooms: &RoomList) -> Result<(), RoomLimitReached> {
+        self.lock().check_rooms(rooms.as_slice())
+    }
+
+    /// A receiver of all events of rooms with readers from now on. A fan-out
+    /// worker has one for its life.
+    #[doc(hidden)]
+    pub fn feed(&self) -> Feed {
+        self.lock().channel.feed()
+    }
+
+    /// The message of `room` with this seq, unless it was evicted.
+    pub(crate) fn message(&self, room: &RoomName, seq: u64) -> Option<Frame> {
+        let rooms = self.lock();
+        let mut since = rooms.get(room)?.history.since(seq.saturating_sub(1));
+        since.next().filter(|frame| frame.seq() == seq).cloned()
+    }
+
+    /// A presence event with the current members of `room`, if there is such a
+    /// room. Its changes can be announced once more.
+    pub(crate) fn presence_event(&self, room: &RoomName) -> Option<sse::Encoded> {
+        let mut rooms = self.lock();
+        let room = rooms.get_mut(room)?;
+        Some(room.presence.snapshot(&room.name).event)
+    }
+
+    /// Does a bounded part of the housekeeping that is due at `now`. The server
+    /// calls this once a second until no work remains, and lets other tasks run in
+    /// between. All passes of one tick have the same `now`: they send at most one
+    /// presence event per room.
+    pub(crate) fn housekeeping_pass(&self, now: Instant) -> RemainingWork {
         let mut forgotten = Vec::new();
         let mut rooms = self.lock();
-        let due = rooms.look_after_some(now, &mut forgotten);
-        // Before the histories of these rooms are freed.
+        let remaining = rooms.housekeeping_pass(now, &mut forgotten);
+        // Unlock before the histories of the forgotten rooms are freed.
         drop(rooms);
-        due
+        remaining
     }
 
-    /// A panic under the lock can only come from a bug; the others go on.
+    /// Does all housekeeping that is due, except for presence events that wait for
+    /// the workers.
+    #[cfg(test)]
+    pub(crate) fn tick(&self) {
+        let now = Instant::now();
+        while self.housekeeping_pass(now) == RemainingWork::Ready {}
+    }
+
+    /// A panic under the lock is a bug; other requests continue.
     pub(super) fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a stream of these rooms would find place for all of them.
-    ///
-    /// # Errors
-    ///
-    /// [`TooManyRooms`] when it would have to make one room too many.
-    pub fn check_rooms(&self, rooms: &RoomList) -> Result<(), TooManyRooms> {
-        self.lock().check_rooms(rooms.as_slice())
-    }
-
-    /// A stream enters all of its rooms, or none.
+    /// Adds a reader to all of the rooms, or to none.
     pub(super) fn enter(
         &self,
         rooms: &mut Rooms,
         names: &[RoomName],
-        attendance: &Attendance,
+        profile: &ReaderProfile,
     ) -> Result<(), SubscribeError> {
-        rooms.enter(names, attendance)?;
+        rooms.enter(names, profile)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// A stream leaves its rooms.
+    /// Removes a reader from its rooms.
     pub(super) fn leave<'a>(
         &self,
         names: impl Iterator<Item = &'a RoomName>,
-        attendance: &Attendance,
+        profile: &ReaderProfile,
     ) {
-        self.lock().leave(names, attendance);
+        self.lock().leave(names, profile);
         self.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }

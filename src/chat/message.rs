@@ -1,6 +1,5 @@
-//! A message on its way: a [`Draft`] whose parts are valid, then a [`Frame`]
-//! that is encoded once and shared by every reader, and a [`Message`] as it is
-//! read back from the frame's JSON.
+//! A message before and after publishing: a [`Draft`], then a [`Frame`] that is
+//! encoded once and shared by all readers. Its JSON is a [`Message`].
 
 use std::fmt;
 use std::ops::Range;
@@ -12,35 +11,37 @@ use super::request_hash::{HASH_BYTES, RequestHash};
 use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse;
 
-/// What a frame costs beside its event: its own fields, its places in the
-/// history and in the index of client ids. An estimate on the high side.
+/// The memory of a frame beside its event: its fields, its entries in history and
+/// in the index of client ids. A high estimate.
 const FRAME_OVERHEAD_BYTES: usize = 200;
 
-/// What somebody wants to say.
+/// A message to be published. Its parts are valid by type.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Who says it.
+    /// The sender's name.
     pub name: UserName,
-    /// What is said.
+    /// The message's text.
     pub text: MessageText,
-    /// The sender's own id for it.
+    /// The sender's id for the request. Retries with the same id are
+    /// deduplicated while the room's history holds the message.
     pub client_id: Option<ClientId>,
 }
 
-/// A message encoded for the wire, once. A clone is a reference count.
+/// A published message, encoded once for all readers. Cloning copies a
+/// reference.
 #[derive(Clone)]
-pub struct Frame(Arc<Encoded>);
+pub struct Frame(Arc<EncodedMessage>);
 
-struct Encoded {
+struct EncodedMessage {
     seq: u64,
     number: u64,
     sent_as: Option<SentAs>,
     event: sse::Encoded,
-    /// Where in the event's text the message is.
+    /// The message's place in the event's text.
     json: Range<usize>,
 }
 
-/// What identifies a retry: the sender's id and the hash of its request.
+/// Identifies a retry: the sender's client id and the hash of its request.
 #[derive(Debug, Clone)]
 pub(super) struct SentAs {
     pub(super) client_id: ClientId,
@@ -48,7 +49,7 @@ pub(super) struct SentAs {
 }
 
 impl SentAs {
-    /// Takes the client id out of `draft`; `None` if it has none.
+    /// Takes the client id out of `draft`. `None` if it has no client id.
     pub(super) fn take(draft: &mut Draft) -> Option<Self> {
         let client_id = draft.client_id.take()?;
         Some(Self {
@@ -57,15 +58,15 @@ impl SentAs {
         })
     }
 
-    /// The bytes that history counts for it.
+    /// The bytes that count against the history's limit.
     fn cost(&self) -> usize {
         self.client_id.as_str().len() + HASH_BYTES
     }
 }
 
 impl Frame {
-    /// Encodes what `draft` says as message `number` of `room`. `sent_as` is
-    /// made of the same draft, before the hub is locked.
+    /// Encodes `draft` as message `number` of `room`. `sent_as` belongs to the
+    /// same draft and is computed before the hub is locked.
     pub(super) fn encode(
         id: EventId,
         room: &RoomName,
@@ -82,16 +83,17 @@ impl Frame {
             name: draft.name.as_str().into(),
             message: draft.text.as_str().into(),
             created_at: created_at.into(),
-            // An id that readers saw could be used against its sender.
+            // Readers could use the id against its sender.
             client_id: None,
         });
-        // The id and the event's name hold no brace, so the first is the JSON's.
+        // The id and the event's name contain no brace, so the first one begins
+        // the JSON.
         let start = event
             .text()
             .iter()
             .position(|&byte| byte == b'{')
             .unwrap_or_default();
-        Self(Arc::new(Encoded {
+        Self(Arc::new(EncodedMessage {
             seq: id.seq,
             number,
             sent_as,
@@ -100,28 +102,27 @@ impl Frame {
         }))
     }
 
-    /// The message's place among all messages of this life of the server.
+    /// The message's place among all messages of the epoch, from 1 on.
     pub fn seq(&self) -> u64 {
         self.0.seq
     }
 
-    /// The message's place in its room.
+    /// The message's place in its room, from 1 on.
     pub fn number(&self) -> u64 {
         self.0.number
     }
 
-    /// The whole event as it goes over the wire.
+    /// The `update` event, ready for the wire.
     pub fn event(&self) -> &sse::Encoded {
         &self.0.event
     }
 
-    /// The message alone, as JSON: a slice of the event, not a copy.
+    /// The message as JSON: a slice of the event, not a copy.
     pub fn json(&self) -> Bytes {
         self.0.event.slice(self.0.json.clone())
     }
 
-    /// The message for its sender alone: the same JSON, with the `client_id`
-    /// that it was sent with.
+    /// The same JSON with the `client_id` of the request. For the sender only.
     pub fn json_for_sender(&self) -> Bytes {
         let Some(client_id) = self.client_id() else {
             return self.json();
@@ -130,7 +131,7 @@ impl Frame {
         let Some(open) = json.strip_suffix(b"}") else {
             return json;
         };
-        // A client id has no character that JSON escapes.
+        // A client id contains no character that JSON escapes.
         [
             open,
             b",\"client_id\":\"",
@@ -141,17 +142,17 @@ impl Frame {
         .into()
     }
 
-    /// The sender's own id for the message.
+    /// The client id of the request.
     pub(super) fn client_id(&self) -> Option<&ClientId> {
         self.sent_as().map(|sent_as| &sent_as.client_id)
     }
 
-    /// The sender's own id and the hash of its request.
+    /// The client id and the hash of the request.
     pub(super) fn sent_as(&self) -> Option<&SentAs> {
         self.0.sent_as.as_ref()
     }
 
-    /// What history counts for it.
+    /// The bytes that count against the history's limits.
     pub(super) fn cost(&self) -> usize {
         let sent_as = self.sent_as().map_or(0, SentAs::cost);
         self.0.event.chunk().len() + sent_as + FRAME_OVERHEAD_BYTES
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_the_event_to_the_byte_and_its_json_a_part_of_it() {
+    fn a_frame_is_the_exact_event_and_its_json_is_a_slice_of_it() {
         let frame = frame(Some("c1"));
         let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z"}"#;
         assert_eq!(frame.json(), json);

@@ -1,40 +1,61 @@
-//! The product: rooms, messages, history, and streams that go on where they
-//! were. No HTTP, no sockets, no command line.
+//! The product: rooms, messages, history, and streams that resume. No HTTP, no
+//! sockets, no command line.
 //!
-//! [`Hub::publish`] is the only way in. [`Subscription`] and [`Feed`] are the way
-//! out: history first, then what happens live.
+//! [`Hub::publish`] adds messages. A [`Subscription`] delivers history until its
+//! reader is live; from then on the fan-out workers deliver events of the hub's
+//! channel.
 
+mod channel;
 mod delivery;
+mod errors;
 mod feed;
 mod forgotten_rooms;
 mod history;
+mod history_page;
 mod hub;
 mod membership;
 mod message;
 mod presence;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
+mod reader_profile;
+mod ready_queue;
 mod replay;
 mod replay_budget;
 mod request_hash;
 mod resume;
 mod room;
+mod room_event;
 mod room_key;
 mod rooms;
+mod subscribe_options;
 mod subscription;
 #[cfg(test)]
 mod test_reader;
 mod totals;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
-pub use feed::{Envelope, Feed, Lagged, Large, MAX_INLINE_BYTES, Marker, RoomEvent};
-pub use hub::{HistoryPage, HistoryQuery, Hub, RoomSummary};
-pub use membership::{Membership, StayGuard};
+pub use errors::{PublishError, RoomLimitReached, SubscribeError};
+pub use history_page::{HistoryPage, HistoryQuery};
+pub use hub::{Hub, RoomSummary};
 pub use message::{Draft, Frame};
-pub use presence::{MAX_LISTED_MEMBERS, Member, Snapshot};
-pub use replay_budget::{ReplayBucket, ReplayBudget};
-pub use resume::{InvalidRoomList, RoomList, SubscribeOptions};
-pub use room_key::RoomKey;
-pub use rooms::{Due, HubLimits, PublishError, Published, SubscribeError, TooManyRooms};
+pub use presence::{Member, Snapshot};
+pub use rooms::{HubLimits, Published};
+pub use subscribe_options::{InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;
+
+// Public for benches/publish.rs only.
+#[doc(hidden)]
+pub use feed::{Feed, Lagged};
+#[doc(hidden)]
+pub use room_event::Envelope;
+
+pub(crate) use membership::Membership;
+pub(crate) use reader_profile::MemberGuard;
+pub(crate) use replay_budget::{ReplayBucket, ReplayBudget};
+#[cfg(test)]
+pub(crate) use room_event::MAX_INLINE_BYTES;
+pub(crate) use room_event::RoomEvent;
+pub(crate) use room_key::RoomKey;
+pub(crate) use rooms::RemainingWork;

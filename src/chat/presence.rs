@@ -1,9 +1,10 @@
-//! The members of a room. A name is a member from its first named stream until
-//! a grace after its last one ends, so that a page that reloads does not leave.
+//! The members of a room. A name is a member from the start of its first stream
+//! until a grace period after the end of its last one, so that a page reload is
+//! not a leave.
 //!
-//! Every operation costs O(log members), or at most one list of 200 members:
-//! all of them run under the hub's lock. Which event the readers get, and how
-//! often, is decided in `pending`; when to ask for it, by the hub.
+//! All operations run under the hub's lock. They cost O(log members), or one list
+//! of at most 200 members. `pending` decides the form and the rate of presence
+//! events, `rooms/housekeeping` when they are sent.
 
 mod pending;
 
@@ -15,15 +16,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::pending::{Form, Pending};
-use super::feed::MAX_INLINE_BYTES;
-use super::membership::StayGuard;
+pub(crate) use self::pending::MAX_LISTED_MEMBERS;
+pub(super) use self::pending::PresenceBudget;
+use self::pending::{Pending, PresenceForm};
+use super::reader_profile::MemberGuard;
+use super::room_event::MAX_INLINE_BYTES;
 use crate::protocol::{RoomName, UserName};
 use crate::sse;
 
-/// How many members are listed at most; beyond that only their count is sent.
-pub const MAX_LISTED_MEMBERS: usize = 200;
-/// How long a name stays after its last stream ended.
+/// How long a name stays a member after its last stream has ended.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// One member of a room.
@@ -36,108 +37,98 @@ pub struct Member {
     pub since: Timestamp,
 }
 
-/// The members at one moment, as a `presence` event.
+/// The members of a room at one moment, as a `presence` event.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) event: sse::Encoded,
-    /// Of the room's membership. A reader that has this snapshot and every
-    /// change since needs no other.
+    /// The version of the room's members. A reader with this version and all
+    /// later changes needs no other snapshot.
     pub(super) version: u64,
-}
-
-/// What the presence events of a room may cost, in bytes times readers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PresenceBudget {
-    /// Streams of the room that get presence events.
-    pub(super) readers: usize,
-    /// Bytes per second that the room's presence may cost over all readers.
-    pub(super) rate: usize,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    here: BTreeMap<UserName, Stay>,
-    /// The members in the order in which they are listed.
+    members: BTreeMap<UserName, MemberEntry>,
+    /// The members in the order of the list.
     order: BTreeSet<(Timestamp, UserName)>,
-    /// Members without a stream, by when the last one ended.
+    /// Members without a stream, by the end of their last stream.
     leaving: BTreeSet<(Instant, UserName)>,
     pending: Pending,
-    /// How often a member joined or left.
+    /// The number of joins and leaves.
     version: u64,
-    /// The first event of a new stream, until the next change.
+    /// The first event of new streams, until the next change.
     snapshot: Option<sse::Encoded>,
-    /// The JSON of the members, until the next change.
+    /// The response of the members endpoint, until the next change.
     json: Option<Bytes>,
 }
 
 #[derive(Debug)]
-struct Stay {
+struct MemberEntry {
     since: Timestamp,
     streams: usize,
-    /// When the last stream ended. Set exactly while `streams` is 0, and then
+    /// The end of the last stream. `Some` exactly while `streams` is 0, and then
     /// in `leaving`.
     left_at: Option<Instant>,
-    /// Of the last stream; only while `streams` is 0.
-    guard: Option<StayGuard>,
+    /// The guard of the last stream; only while `streams` is 0.
+    guard: Option<MemberGuard>,
 }
 
 impl Presence {
-    /// A stream under this name begins.
+    /// A stream of this name begins.
     pub(super) fn join(&mut self, name: &UserName) {
-        if let Some(stay) = self.here.get_mut(name) {
-            stay.streams += 1;
-            stay.guard = None;
-            if let Some(at) = stay.left_at.take() {
+        if let Some(entry) = self.members.get_mut(name) {
+            entry.streams += 1;
+            entry.guard = None;
+            if let Some(at) = entry.left_at.take() {
                 self.leaving.remove(&(at, name.clone()));
             }
             return;
         }
         let since = Timestamp::now();
-        let stay = Stay {
+        let entry = MemberEntry {
             since,
             streams: 1,
             left_at: None,
             guard: None,
         };
-        self.here.insert(name.clone(), stay);
+        self.members.insert(name.clone(), entry);
         self.order.insert((since, name.clone()));
-        self.pending.joined(name);
+        self.pending.add_joined(name);
         self.changed();
     }
 
-    /// A stream under this name ends. If it was the last one, the name stays for
-    /// a grace, and so does `guard`.
-    pub(super) fn leave(&mut self, name: &UserName, guard: Option<&StayGuard>, now: Instant) {
-        let Some(stay) = self.here.get_mut(name) else {
-            debug_assert!(false, "{name:?} leaves but never joined");
+    /// A stream of this name ends. After the last one, the name and `guard` are
+    /// kept for the grace period.
+    pub(super) fn leave(&mut self, name: &UserName, guard: Option<&MemberGuard>, now: Instant) {
+        let Some(entry) = self.members.get_mut(name) else {
+            debug_assert!(false, "{name:?} leaves but is no member");
             return;
         };
-        stay.streams -= 1;
-        if stay.streams == 0 {
-            stay.left_at = Some(now);
-            stay.guard = guard.cloned();
+        entry.streams -= 1;
+        if entry.streams == 0 {
+            entry.left_at = Some(now);
+            entry.guard = guard.cloned();
             self.leaving.insert((now, name.clone()));
         }
     }
 
-    /// Ends at most `most` of the stays whose grace is over, the longest over
-    /// first. Returns how many it ended.
-    pub(super) fn end_stays(&mut self, now: Instant, most: usize) -> usize {
+    /// Removes at most `limit` members whose grace period is over, earliest end
+    /// first. Returns how many it removed.
+    pub(super) fn remove_expired(&mut self, now: Instant, limit: usize) -> usize {
         let before = self.count();
-        for _ in 0..most {
+        for _ in 0..limit {
             if self.grace_end().is_none_or(|end| end > now) {
                 break;
             }
             let Some((_, name)) = self.leaving.pop_first() else {
                 break;
             };
-            let Some(stay) = self.here.remove(&name) else {
-                debug_assert!(false, "{name:?} leaves but is not here");
+            let Some(MemberEntry { since, .. }) = self.members.remove(&name) else {
+                debug_assert!(false, "{name:?} leaves but is no member");
                 continue;
             };
-            self.order.remove(&(stay.since, name.clone()));
-            let since = stay.since;
-            self.pending.left(Member { name, since });
+            self.order.remove(&(since, name.clone()));
+            self.pending.add_left(Member { name, since });
             self.changed();
         }
         before - self.count()
@@ -151,31 +142,31 @@ impl Presence {
 
     /// Whether this name is a member.
     pub(super) fn has(&self, name: &UserName) -> bool {
-        self.here.contains_key(name)
+        self.members.contains_key(name)
     }
 
-    /// How often a member joined or left: [`Snapshot::version`].
+    /// The number of joins and leaves: [`Snapshot::version`].
     pub(super) fn version(&self) -> u64 {
         self.version
     }
 
-    /// How many members there are.
+    /// The number of members.
     pub(super) fn count(&self) -> usize {
-        self.here.len()
+        self.members.len()
     }
 
-    /// When there is something to do next: a grace that ends, or an event.
+    /// When a grace period ends or an event can be sent, whichever is first.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let grace = self.grace_end();
         grace.into_iter().chain(self.pending.due(now)).min()
     }
 
-    /// When the next grace ends.
+    /// When the next grace period ends.
     pub(super) fn grace_end(&self) -> Option<Instant> {
         self.leaving.first().map(|(at, _)| *at + GRACE)
     }
 
-    /// Whether a flush makes an event now.
+    /// Whether a flush would return an event now.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
         self.pending.due(now).is_some_and(|due| due <= now)
     }
@@ -196,19 +187,19 @@ impl Presence {
         }
         let count = self.count();
         let event = match self.pending.form(count) {
-            // A large one would be a list when it is written, so it costs as much.
-            Form::Difference => match self.difference(room) {
+            // The channel replaces a large event by a list, which costs as much.
+            PresenceForm::Difference => match self.difference(room) {
                 Some(event) if event.chunk().len() > MAX_INLINE_BYTES => self.list(room),
                 event => event,
             },
-            Form::List => self.list(room),
-            Form::Count => None,
+            PresenceForm::List => self.list(room),
+            PresenceForm::Count => None,
         };
-        // A room whose list costs too much goes on with its count alone.
-        let event = event.filter(|event| self.pending.affords(event.text_len(), budget));
+        // If an event with names costs too much, the count alone is sent.
+        let event = event.filter(|event| self.pending.permits(event.text_len(), budget));
         let is_count = event.is_none();
         let event = event.unwrap_or_else(|| Change::count(room, count).encode());
-        self.pending.sent(event.text_len(), is_count, budget, now);
+        self.pending.reset(event.text_len(), is_count, budget, now);
         Some(event)
     }
 
@@ -217,7 +208,7 @@ impl Presence {
             .pending
             .joined_names()
             .filter_map(|name| {
-                let since = self.here.get(name)?.since;
+                let since = self.members.get(name)?.since;
                 let name = name.clone();
                 Some(Member { name, since })
             })
@@ -231,7 +222,7 @@ impl Presence {
         Some(change.encode())
     }
 
-    /// All members, unless they are too many for a list.
+    /// All members, or `None` if they are too many for a list.
     fn list(&self, room: &RoomName) -> Option<sse::Encoded> {
         let count = self.count();
         if count > MAX_LISTED_MEMBERS {
@@ -244,7 +235,7 @@ impl Presence {
         Some(change.encode())
     }
 
-    /// The members; of many, those who joined first.
+    /// The first [`MAX_LISTED_MEMBERS`] members, in the order in which they joined.
     fn listed(&self) -> Vec<Member> {
         let first = self.order.iter().take(MAX_LISTED_MEMBERS);
         let member = |(since, name): &(Timestamp, UserName)| Member {
@@ -254,29 +245,29 @@ impl Presence {
         first.map(member).collect()
     }
 
-    /// The first presence event of a new stream. Members that no flush has
-    /// announced yet are in it and come once more in `joined`. Encoded once for
-    /// all streams that begin before the next change.
+    /// The first presence event of a new stream. It contains members that no
+    /// flush has announced yet; these also follow in `joined`. Encoded once for all
+    /// streams that begin before the next change.
     pub(super) fn snapshot(&mut self, room: &RoomName) -> Snapshot {
-        self.pending.shown(self.count());
+        self.pending.note_snapshot(self.count());
         if self.snapshot.is_none() {
             let list = self.list(room);
             self.snapshot = list.or_else(|| Some(Change::count(room, self.count()).encode()));
         }
         let event = self.snapshot.clone();
         Snapshot {
-            event: event.expect("it was made just now"),
+            event: event.expect("set above"),
             version: self.version,
         }
     }
 
-    /// The members as the JSON of `GET /rooms/{room}/members`: encoded once for
-    /// all requests before the next change.
+    /// The response of `GET /rooms/{room}/members`, encoded once for all requests
+    /// before the next change.
     pub(super) fn json(&mut self, room: &RoomName) -> Bytes {
         if self.json.is_none() {
             self.json = Some(members_json(room, self.count(), self.listed()));
         }
-        self.json.clone().expect("it was made just now")
+        self.json.clone().expect("set above")
     }
 }
 

@@ -1,13 +1,13 @@
-//! What holds for a message on its way from a draft to an event.
+//! Properties of a message from its draft to its event, for any input.
 
 use super::message::SentAs;
 use super::{Draft, Frame};
 use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
-/// A valid message is one event of the stream, and that event's data is the
-/// message, to the letter, without its client id. The sender's JSON has it.
-/// Room, name, text and client id are divided by NUL, which stands in none.
+/// A valid message is one event of the stream. Its data is exactly the message
+/// without the client id; only the sender's JSON has the client id. In the input,
+/// room, name, text and client id are separated by NUL, which none can contain.
 pub fn message(bytes: &[u8]) {
     let Some((room, draft)) = room_and_draft(bytes) else {
         return;
@@ -32,7 +32,7 @@ pub fn message(bytes: &[u8]) {
     assert_eq!((back.id, &*back.room), (id, room.as_str()));
     assert_eq!(back.name, draft.name.as_str());
     assert_eq!(back.message, draft.text.as_str());
-    assert_eq!(back.client_id, None, "readers never see it");
+    assert_eq!(back.client_id, None, "readers get no client id");
     let json = frame.json_for_sender();
     let answered: Message<'_> = serde_json::from_slice(&json).expect("a message");
     let client_id = draft.client_id.as_ref().map(ClientId::as_str);

@@ -1,9 +1,9 @@
-//! Looks into history for one stream: what it has not got yet, in id order
-//! across its rooms, a hole announced where it lies.
+//! Reads from history for one stream: the messages that it has not got yet, in
+//! the order of ids across its rooms, with a gap where messages were lost.
 //!
-//! A gap takes the id of the last message lost in it. So ids strictly increase
-//! over gaps too, and one cursor is enough: whoever has seen the gap resumes
-//! after it, whoever has not is told of it again.
+//! A gap has the id of its last lost message. So ids strictly increase over gaps
+//! too, and one cursor is enough: a reader that got the gap resumes after it, any
+//! other reader gets it again.
 
 use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
@@ -14,96 +14,126 @@ use super::room::Room;
 use super::rooms::Rooms;
 use crate::protocol::{Cursor, RoomName};
 
-/// How many bytes one look takes. What a socket does not take of them is looked
-/// for again.
+/// The approximate size of a batch in bytes. Events of it that the socket does
+/// not take are read again.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
-/// One room of a stream.
+/// One stream's position in one room.
 #[derive(Debug)]
 pub(super) struct RoomCursor {
     pub(super) room: RoomName,
-    /// Messages up to this seq are not for this stream: before its backlog, or
-    /// covered by a gap that it was told of at its start.
+    /// Messages up to this seq are not delivered: they are before the backlog, or
+    /// covered by a gap at the start of the stream.
     pub(super) skip_through: u64,
-    /// The number of the next message in this stream, where it is known.
+    /// The number of the next message, where known.
     pub(super) next: Option<u64>,
-    /// What a hole would be called that is found now.
-    pub(super) hole: GapReason,
-    /// The version of the members that the reader was told of, if it was.
-    pub(super) members: Option<u64>,
+    /// The reason of the next gap.
+    pub(super) gap_reason: GapReason,
+    /// The version of the members that the reader has, if any.
+    pub(super) members_version: Option<u64>,
 }
 
-/// What one look found.
+impl RoomCursor {
+    /// Moves the cursor past a delivery of this room.
+    pub(super) fn advance(&mut self, delivery: &Delivery) {
+        let next = match delivery {
+            Delivery::Update(frame) => {
+                debug_assert!(
+                    self.next.is_none_or(|next| next == frame.number()),
+                    "no missing numbers without a gap"
+                );
+                frame.number() + 1
+            }
+            Delivery::Gap(gap) => gap.next,
+            Delivery::Members(snapshot) => {
+                self.members_version = Some(snapshot.version);
+                return;
+            }
+        };
+        self.next = Some(next);
+        self.gap_reason = GapReason::Lagged;
+    }
+}
+
+/// Consecutive deliveries from history.
 #[derive(Debug)]
-pub(super) struct Found {
-    /// With the room_cursors that they are for.
+pub(super) struct Batch {
+    /// Each with the index of its room cursor.
     pub(super) deliveries: VecDeque<(usize, Delivery)>,
-    /// There is no more: the stream may go live.
-    pub(super) all: bool,
+    /// History has no more after these.
+    pub(super) is_last: bool,
 }
 
-/// What history has for these room_cursors after `cursor`, up to about `most` bytes.
-pub(super) fn look(rooms: &Rooms, room_cursors: &[RoomCursor], cursor: u64, most: usize) -> Found {
-    let mut sources: Vec<Source<'_>> = room_cursors
+/// The deliveries that follow `cursor` in history, about `max_bytes` of them.
+pub(super) fn read_batch(
+    rooms: &Rooms,
+    room_cursors: &[RoomCursor],
+    cursor: u64,
+    max_bytes: usize,
+) -> Batch {
+    let mut replays: Vec<RoomReplay<'_>> = room_cursors
         .iter()
         .enumerate()
-        .filter_map(|(index, room_cursor)| Source::of(rooms, index, room_cursor, cursor))
+        .filter_map(|(index, room_cursor)| RoomReplay::new(rooms, index, room_cursor, cursor))
         .collect();
-    let mut found = Found {
+    let mut batch = Batch {
         deliveries: VecDeque::new(),
-        all: false,
+        is_last: false,
     };
     let mut bytes = 0;
-    while bytes < most {
-        let next = sources
+    while bytes < max_bytes {
+        let next = replays
             .iter_mut()
-            .filter_map(|source| Some((source.position()?, source)))
+            .filter_map(|replay| Some((replay.position()?, replay)))
             .min_by_key(|(seq, _)| *seq);
-        let Some((_, source)) = next else {
-            found.all = true;
-            return found;
+        let Some((_, replay)) = next else {
+            batch.is_last = true;
+            return batch;
         };
-        let delivery = source.take(&room_cursors[source.room_cursor], rooms);
+        let delivery = replay.take(&room_cursors[replay.index], rooms);
         bytes += delivery.bytes();
-        found.deliveries.push_back((source.room_cursor, delivery));
+        batch.deliveries.push_back((replay.index, delivery));
     }
-    found
+    batch
 }
 
-/// What one room has for a stream: a gap, perhaps, then what it holds.
-struct Source<'a> {
-    room_cursor: usize,
+/// The deliveries of one room: at most one gap, then held messages.
+struct RoomReplay<'a> {
+    /// Of its room cursor.
+    index: usize,
     room: &'a Room,
+    /// The seq of the last lost message.
     gap: Option<u64>,
     frames: Peekable<vec_deque::Iter<'a, Frame>>,
 }
 
-impl<'a> Source<'a> {
-    fn of(rooms: &'a Rooms, index: usize, room_cursor: &RoomCursor, cursor: u64) -> Option<Self> {
+impl<'a> RoomReplay<'a> {
+    fn new(rooms: &'a Rooms, index: usize, room_cursor: &RoomCursor, cursor: u64) -> Option<Self> {
         let room = rooms.get(&room_cursor.room)?;
         let after = cursor.max(room_cursor.skip_through);
         let lost = room.history.evicted_through();
         Some(Self {
-            room_cursor: index,
+            index,
             room,
             gap: (lost > after).then_some(lost),
             frames: room.history.since(after).peekable(),
         })
     }
 
+    /// The seq of the next delivery.
     fn position(&mut self) -> Option<u64> {
         self.gap
             .or_else(|| self.frames.peek().map(|frame| frame.seq()))
     }
 
-    /// Takes what stands at this source's position. A gap comes first, so
-    /// `room_cursor` is then as it was when the look began.
+    /// Takes the delivery at `position`. A gap comes first, so `room_cursor` is
+    /// still unchanged when it counts the lost messages.
     fn take(&mut self, room_cursor: &RoomCursor, rooms: &Rooms) -> Delivery {
         if let Some(seq) = self.gap.take() {
             let next = self.room.history.first_number();
             return Delivery::Gap(Gap {
                 room: room_cursor.room.clone(),
-                reason: room_cursor.hole,
+                reason: room_cursor.gap_reason,
                 lost: room_cursor
                     .next
                     .and_then(|expected| next.checked_sub(expected)),

@@ -1,37 +1,37 @@
-//! How many bytes of replay may be drawn: a rate with a burst, shared by all
-//! streams and pages that draw on the same bucket.
+//! Rate limits on bytes of replay: a rate with a burst, shared by all streams and
+//! history pages that draw from the same bucket.
 //!
-//! A bucket is a queue in time (GCRA): each draw reserves the time that its
-//! bytes take at the rate, after all draws before it, and learns when its own
-//! begins. So waiting readers are served in the order in which they came, each
-//! wakes up once for each of its draws, and a bucket is one number for any number
-//! of readers. The caller decides which readers share a bucket.
+//! A bucket is a GCRA: each draw reserves the time that its bytes take at the
+//! rate, after all earlier draws, and gets the start of that time. So waiting
+//! readers are served in their order of arrival, each wakes up once per draw, and
+//! a bucket is one number for any number of readers. The caller decides which
+//! readers share a bucket.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Bytes of replay that may be drawn: a rate, and a burst before it holds.
+/// A rate of bytes of replay, with a burst.
 #[derive(Debug)]
-pub struct ReplayBucket {
-    /// Bytes a second.
+pub(crate) struct ReplayBucket {
+    /// Bytes per second.
     rate: NonZeroUsize,
-    /// The time in which the burst is refilled, in nanoseconds.
+    /// The time to refill the burst, in nanoseconds.
     burst: i64,
-    /// Where the bucket's clock begins.
+    /// The start of the bucket's clock.
     origin: Instant,
-    /// Until when the rate is reserved, in nanoseconds after `origin`.
+    /// The end of the reserved time, in nanoseconds after `origin`.
     reserved: AtomicI64,
 }
 
-/// What one stream or page may draw: it has to fit into every bucket.
+/// The buckets that one stream or page draws from. A draw has to fit into all.
 #[derive(Debug, Clone)]
-pub struct ReplayBudget(Arc<[Arc<ReplayBucket>]>);
+pub(crate) struct ReplayBudget(Arc<[Arc<ReplayBucket>]>);
 
 impl ReplayBucket {
-    /// A full bucket of `burst` bytes, refilled with `rate` bytes a second.
-    pub fn new(rate: NonZeroUsize, burst: usize, now: Instant) -> Self {
+    /// A full bucket of `burst` bytes, refilled with `rate` bytes per second.
+    pub(crate) fn new(rate: NonZeroUsize, burst: usize, now: Instant) -> Self {
         Self {
             rate,
             burst: nanoseconds(rate, burst),
@@ -40,18 +40,18 @@ impl ReplayBucket {
         }
     }
 
-    /// Whether nothing is missing from the burst: a new bucket would be the same.
-    pub fn is_full(&self, now: Instant) -> bool {
+    /// Whether the whole burst is available, as in a new bucket.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
         self.reserved.load(Ordering::Relaxed) <= self.since_origin(now).saturating_sub(self.burst)
     }
 
-    /// Reserves `bytes`. Returns the time from which they may be sent, in
-    /// nanoseconds after `now`; 0 or less for at once.
+    /// Reserves `bytes`. Returns when they may be sent, in nanoseconds after `now`;
+    /// 0 or less is at once.
     fn reserve(&self, bytes: usize, now: Instant) -> i64 {
         let (now, cost) = (self.since_origin(now), nanoseconds(self.rate, bytes));
         let begins = |reserved: i64| reserved.max(now.saturating_sub(self.burst));
         let reserve = |reserved| Some(begins(reserved).saturating_add(cost));
-        // A number and no more: it orders nothing else.
+        // Relaxed: no other memory depends on this number.
         let before = self
             .reserved
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve)
@@ -59,7 +59,7 @@ impl ReplayBucket {
         begins(before).saturating_sub(now)
     }
 
-    fn give_back(&self, bytes: usize) {
+    fn refund(&self, bytes: usize) {
         let cost = nanoseconds(self.rate, bytes);
         self.reserved.fetch_sub(cost, Ordering::Relaxed);
     }
@@ -70,31 +70,36 @@ impl ReplayBucket {
     }
 }
 
-/// How long `bytes` take at a rate.
+/// How long `bytes` take at `rate`.
 fn nanoseconds(rate: NonZeroUsize, bytes: usize) -> i64 {
     let nanoseconds = bytes as u128 * 1_000_000_000 / rate.get() as u128;
-    // A year at most, so that the sum of any draws at one time fits into an i64.
+    // At most a year, so that sums of draws fit into an i64.
     nanoseconds.min(365 * 86_400 * 1_000_000_000) as i64
 }
 
 impl ReplayBudget {
-    /// A budget that draws on all of these buckets.
-    pub fn new(buckets: impl IntoIterator<Item = Arc<ReplayBucket>>) -> Self {
+    /// A budget that draws from all of `buckets`.
+    pub(crate) fn new(buckets: impl IntoIterator<Item = Arc<ReplayBucket>>) -> Self {
         Self(buckets.into_iter().collect())
     }
 
-    /// Draws `bytes` at once, up to `early` before their turn, or nothing. What
-    /// is drawn early is paid for by the draws after it.
+    /// Draws `bytes` if they may be sent within `early` from now, else nothing.
+    /// Later draws wait accordingly longer.
     ///
     /// # Errors
     ///
-    /// How long there is nothing to be drawn.
-    pub fn draw_now(&self, bytes: usize, early: Duration, now: Instant) -> Result<(), Duration> {
+    /// How long to wait until the draw succeeds.
+    pub(crate) fn draw_now(
+        &self,
+        bytes: usize,
+        early: Duration,
+        now: Instant,
+    ) -> Result<(), Duration> {
         let wait = self.reserve(bytes, now).saturating_duration_since(now);
         if wait <= early {
             return Ok(());
         }
-        self.give_back(bytes);
+        self.refund(bytes);
         Err(wait - early)
     }
 
@@ -105,23 +110,23 @@ impl ReplayBudget {
         now + Duration::from_nanos(wait.unsigned_abs())
     }
 
-    fn give_back(&self, bytes: usize) {
-        self.0.iter().for_each(|bucket| bucket.give_back(bytes));
+    fn refund(&self, bytes: usize) {
+        self.0.iter().for_each(|bucket| bucket.refund(bytes));
     }
 }
 
-/// How one stream draws on its budget. What it reserved and did not use is
-/// given back when this is dropped.
+/// One stream's draws from its budget, with at most one reservation at a time. An
+/// unused reservation is refunded on drop.
 #[derive(Debug)]
-pub(super) struct Draws {
+pub(super) struct BudgetReservation {
     budget: ReplayBudget,
-    /// How many streams wait for their budget, over all of the hub.
+    /// The number of waiting streams of the hub.
     waiting: Arc<AtomicUsize>,
-    /// What was reserved and may not be sent yet, with when it may be.
+    /// The reserved bytes, and when they may be sent.
     reserved: Option<(usize, Instant)>,
 }
 
-impl Draws {
+impl BudgetReservation {
     pub(super) fn new(budget: ReplayBudget, waiting: &Arc<AtomicUsize>) -> Self {
         Self {
             budget,
@@ -130,22 +135,23 @@ impl Draws {
         }
     }
 
-    /// Until when the stream has to wait, if it has to.
+    /// When the reserved bytes may be sent, if that is after `now`.
     pub(super) fn waits_until(&self, now: Instant) -> Option<Instant> {
         let (_, at) = self.reserved?;
         (at > now).then_some(at)
     }
 
-    /// Draws `bytes`: what was waited for first.
+    /// Draws `bytes`, or reserves them if they have to wait. After the wait the
+    /// next draw succeeds at once.
     ///
     /// # Errors
     ///
-    /// Until when the stream has to wait before it asks again.
+    /// When to call this again.
     pub(super) fn draw(&mut self, bytes: usize, now: Instant) -> Result<(), Instant> {
-        if self.give_up() {
-            // It has waited, so what it finds now is sent at once. This may be
-            // more than it waited for, where members have joined meanwhile: by
-            // at most one look, 64 KiB.
+        if self.cancel() {
+            // The stream has waited, so its batch is sent at once. It can be
+            // larger than the reservation, if members have joined meanwhile: by
+            // at most one batch of 64 KiB.
             self.budget.reserve(bytes, now);
             return Ok(());
         }
@@ -158,25 +164,25 @@ impl Draws {
         Err(at)
     }
 
-    /// Gives back `bytes` that were drawn and not sent.
-    pub(super) fn give_back(&self, bytes: usize) {
-        self.budget.give_back(bytes);
+    /// Refunds `bytes` that were drawn and not sent.
+    pub(super) fn refund(&self, bytes: usize) {
+        self.budget.refund(bytes);
     }
 
-    /// Gives back what is reserved. Whether something was.
-    fn give_up(&mut self) -> bool {
+    /// Refunds the reservation. Returns whether there was one.
+    fn cancel(&mut self) -> bool {
         let Some((bytes, _)) = self.reserved.take() else {
             return false;
         };
-        self.budget.give_back(bytes);
+        self.budget.refund(bytes);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         true
     }
 }
 
-impl Drop for Draws {
+impl Drop for BudgetReservation {
     fn drop(&mut self) {
-        self.give_up();
+        self.cancel();
     }
 }
 
@@ -191,16 +197,16 @@ mod tests {
         Arc::new(ReplayBucket::new(rate, burst, now))
     }
 
-    fn draws(budget: &ReplayBudget) -> Draws {
-        Draws::new(budget.clone(), &Arc::default())
+    fn reservation(budget: &ReplayBudget) -> BudgetReservation {
+        BudgetReservation::new(budget.clone(), &Arc::default())
     }
 
     #[test]
-    fn a_burst_is_drawn_at_once_and_then_the_rate_holds() {
+    fn a_burst_is_drawn_at_once_and_then_the_rate_applies() {
         let now = Instant::now();
         let budget = ReplayBudget::new([bucket(1000, 5000, now)]);
         let drawn = (0..100).take_while(|_| budget.draw_now(500, Duration::ZERO, now).is_ok());
-        // The last one begins when the burst is spent to the byte.
+        // The last draw starts when the burst is used up exactly.
         assert_eq!(drawn.count(), 11);
         assert_eq!(budget.draw_now(500, Duration::ZERO, now), Err(SECOND / 2));
         let mut drawn = 0;
@@ -212,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn streams_wait_in_the_order_in_which_they_came() {
+    fn streams_wait_in_their_order_of_arrival() {
         let now = Instant::now();
         let budget = ReplayBudget::new([bucket(1000, 0, now)]);
-        let mut streams: Vec<Draws> = (0..4).map(|_| draws(&budget)).collect();
+        let mut streams: Vec<BudgetReservation> = (0..4).map(|_| reservation(&budget)).collect();
         let drawn: Vec<_> = streams.iter_mut().map(|s| s.draw(1000, now)).collect();
         let at = |secs: u32| Err(now + SECOND * secs);
         assert_eq!(drawn, [Ok(()), at(1), at(2), at(3)]);
@@ -225,13 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_that_is_not_used_is_given_back() {
+    fn an_unused_reservation_is_refunded() {
         let now = Instant::now();
         let bucket = bucket(1000, 0, now);
         let budget = ReplayBudget::new([Arc::clone(&bucket)]);
         let waiting = Arc::new(AtomicUsize::new(0));
-        assert_eq!(draws(&budget).draw(1000, now), Ok(()));
-        let mut stream = Draws::new(budget.clone(), &waiting);
+        assert_eq!(reservation(&budget).draw(1000, now), Ok(()));
+        let mut stream = BudgetReservation::new(budget.clone(), &waiting);
         assert_eq!(stream.draw(9000, now), Err(now + SECOND));
         assert_eq!(waiting.load(Ordering::Relaxed), 1);
         drop(stream);
@@ -241,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_that_may_be_early_is_not_starved_by_streams_that_wait() {
+    fn an_early_draw_is_not_starved_by_waiting_streams() {
         let now = Instant::now();
         let budget = ReplayBudget::new([bucket(1000, 0, now)]);
-        let mut streams = [draws(&budget), draws(&budget)];
+        let mut streams = [reservation(&budget), reservation(&budget)];
         assert_eq!(streams[0].draw(500, now), Ok(()));
         let mut drawn = 0;
-        // There is always a stream that waits, so nothing is ever due at once.
+        // There is always a waiting stream, so no draw succeeds at once.
         for half in 0..20 {
             let now = now + SECOND / 2 * half;
             for stream in &mut streams {
@@ -258,14 +264,14 @@ mod tests {
             assert!(budget.draw_now(1, Duration::ZERO, now).is_err());
             drawn += 500 * usize::from(budget.draw_now(500, SECOND, now).is_ok());
         }
-        // It has a part of the rate, and is accounted for.
+        // Early draws get a share of the rate and count against it.
         assert!((1000..=10_000).contains(&drawn), "{drawn}");
         let wait = budget.draw_now(1, Duration::ZERO, now).unwrap_err();
         assert_eq!(budget.draw_now(1, SECOND, now), Err(wait - SECOND));
     }
 
     #[test]
-    fn all_buckets_of_a_budget_have_to_hold_it() {
+    fn a_draw_has_to_fit_into_all_buckets() {
         let now = Instant::now();
         let (small, large) = (bucket(1000, 0, now), bucket(4000, 0, now));
         let one = ReplayBudget::new([Arc::clone(&small), Arc::clone(&large)]);
@@ -276,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_draws_at_the_smallest_rate_overflow_nothing() {
+    fn the_largest_draws_at_the_smallest_rate_do_not_overflow() {
         let now = Instant::now();
         let budget = ReplayBudget::new([bucket(1, usize::MAX, now)]);
         for _ in 0..9 {
             budget.reserve(usize::MAX, now);
         }
-        (0..9).for_each(|_| budget.give_back(usize::MAX));
+        (0..9).for_each(|_| budget.refund(usize::MAX));
         assert!(budget.draw_now(1, Duration::ZERO, now).is_ok());
     }
 }

@@ -11,18 +11,18 @@ use sha2::{Digest, Sha256};
 
 use super::message::Draft;
 
-/// Bytes that are kept of the SHA-256: enough that nobody finds a second
-/// request with the same hash on purpose.
+/// Bytes of the truncated SHA-256: enough to make a deliberate collision
+/// infeasible.
 pub(super) const HASH_BYTES: usize = 16;
 
 /// The first bytes of the SHA-256 of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestHash([u8; HASH_BYTES]);
 
-/// What is published. The value is hashed: never change it.
+/// The kind of the request. The value is hashed: never change it.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
-enum Kind {
+enum RequestKind {
     Message = 1,
 }
 
@@ -30,7 +30,7 @@ enum Kind {
 /// `reply_to`, `edit_key` and author get the tags from 4 on.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
-enum Field {
+enum HashedField {
     Kind = 1,
     Name = 2,
     /// A message's text, or an event's payload.
@@ -38,21 +38,21 @@ enum Field {
 }
 
 impl RequestHash {
-    /// The hash of what `draft` asks for, apart from its `client_id`. The room
-    /// is no part of it, since a `client_id` holds within one room.
+    /// The hash of `draft` without its `client_id`. The room is not hashed, since
+    /// a `client_id` is valid in one room.
     pub(super) fn of(draft: &Draft) -> Self {
         let mut hash = Sha256::new();
-        add(&mut hash, Field::Kind, &[Kind::Message as u8]);
-        add(&mut hash, Field::Name, draft.name.as_str().as_bytes());
-        add(&mut hash, Field::Text, draft.text.as_str().as_bytes());
+        add(&mut hash, HashedField::Kind, &[RequestKind::Message as u8]);
+        add(&mut hash, HashedField::Name, draft.name.as_str().as_bytes());
+        add(&mut hash, HashedField::Text, draft.text.as_str().as_bytes());
         let whole = hash.finalize();
-        let mut kept = [0; HASH_BYTES];
-        kept.copy_from_slice(&whole[..HASH_BYTES]);
-        Self(kept)
+        let mut truncated = [0; HASH_BYTES];
+        truncated.copy_from_slice(&whole[..HASH_BYTES]);
+        Self(truncated)
     }
 }
 
-fn add(hash: &mut Sha256, field: Field, value: &[u8]) {
+fn add(hash: &mut Sha256, field: HashedField, value: &[u8]) {
     hash.update([field as u8]);
     hash.update((value.len() as u64).to_le_bytes());
     hash.update(value);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn another_name_another_text_and_another_border_between_them_change_the_hash() {
+    fn a_different_name_text_or_boundary_between_them_changes_the_hash() {
         let all = [
             hash("Alice", "hi", None),
             hash("Bob", "hi", None),
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    // Hashes are going to be stored and compared by later versions.
+    // Later versions will store hashes and compare them.
     #[test]
     fn the_layout_of_the_hash_is_fixed() {
         let bytes =

@@ -1,98 +1,24 @@
-//! Where a stream goes on from: what a reader asks for, held against what the
-//! rooms are. The table of cursors in docs/protocol.md is this file.
+//! Where a stream starts: the reader's options applied to the state of the rooms.
+//! Implements the table of cursors in docs/protocol.md.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
 use super::history::History;
 use super::replay::RoomCursor;
 use super::rooms::Rooms;
-use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
+use super::subscribe_options::SubscribeOptions;
+use crate::protocol::{Backlog, Cursor, EventId, RoomName};
 
-/// What a reader asks for.
-#[derive(Debug, Clone)]
-pub struct SubscribeOptions {
-    /// Its rooms.
-    pub rooms: RoomList,
-    /// Where it was, if it was here before.
-    pub cursor: Option<Cursor>,
-    /// What it gets of the past if it was not.
-    pub backlog: Backlog,
-    /// The name under which it is a member of its rooms.
-    pub name: Option<UserName>,
-    /// Whether it is told who comes and leaves.
-    pub presence: bool,
-}
-
-/// The rooms of one stream: 1 to 100, each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomList(Vec<RoomName>);
-
-/// There is no room in the list, or more than 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidRoomList;
-
-impl RoomList {
-    /// Most rooms of one stream.
-    pub const MAX: usize = 100;
-
-    /// Takes the rooms in their order, repeated ones once.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidRoomList`] for none, and for more than [`RoomList::MAX`].
-    pub fn new(rooms: impl IntoIterator<Item = RoomName>) -> Result<Self, InvalidRoomList> {
-        let mut list = Vec::new();
-        for room in rooms {
-            if !list.contains(&room) {
-                list.push(room);
-            }
-            if list.len() > Self::MAX {
-                return Err(InvalidRoomList);
-            }
-        }
-        match list.is_empty() {
-            true => Err(InvalidRoomList),
-            false => Ok(Self(list)),
-        }
-    }
-
-    /// How many there are: at least one.
-    #[expect(clippy::len_without_is_empty, reason = "it never is")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn as_slice(&self) -> &[RoomName] {
-        &self.0
-    }
-}
-
-impl From<RoomName> for RoomList {
-    fn from(room: RoomName) -> Self {
-        Self(vec![room])
-    }
-}
-
-impl fmt::Display for InvalidRoomList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a stream has 1 to {} rooms, as in /events?room=lobby",
-            RoomList::MAX
-        )
-    }
-}
-
-impl std::error::Error for InvalidRoomList {}
-
-/// Where a stream goes on from.
+/// Where a stream starts.
 pub(super) struct StreamStart {
     pub(super) room_cursors: Vec<RoomCursor>,
+    /// The cursor of `hello`.
     pub(super) hello: Cursor,
+    /// The seq after which replay starts.
     pub(super) cursor: u64,
-    /// Gaps that have no place in this epoch's order, so they come first.
+    /// Gaps without a place in the order of this epoch's ids. They are delivered
+    /// first.
     pub(super) gaps: VecDeque<Delivery>,
 }
 
@@ -101,10 +27,10 @@ impl StreamStart {
         match options.cursor {
             None => Self::new_reader(rooms, options),
             Some(Cursor::Id(id)) if id.epoch != rooms.epoch() => {
-                Self::stranger(rooms, options, GapReason::Restart, Cursor::Id(id))
+                Self::foreign_cursor(rooms, options, GapReason::Restart, Cursor::Id(id))
             }
             Some(Cursor::Id(id)) if id.seq <= rooms.newest() => Self::returning(rooms, options, id),
-            Some(_) => Self::stranger(rooms, options, GapReason::Unknown, Cursor::Unknown),
+            Some(_) => Self::foreign_cursor(rooms, options, GapReason::Unknown, Cursor::Unknown),
         }
     }
 
@@ -112,7 +38,7 @@ impl StreamStart {
         let room_cursors = room_cursors(rooms, options, |history| {
             let first = match options.backlog {
                 Backlog::All => history.oldest(),
-                Backlog::Last(most) => history.last(most).next(),
+                Backlog::Last(count) => history.last(count).next(),
             };
             RoomStart::after(
                 history,
@@ -129,15 +55,15 @@ impl StreamStart {
     }
 
     fn returning(rooms: &Rooms, options: &SubscribeOptions, id: EventId) -> Self {
-        let alone = options.rooms.as_slice().len() == 1;
+        let has_one_room = options.rooms.len() == 1;
         let room_cursors = room_cursors(rooms, options, |history| {
-            // A reader of several rooms may have been cut off between messages
-            // of one and the gap of another, whose messages it then lost before
-            // its cursor too. A count from the cursor would be too low.
-            let counts = alone || id.seq >= history.evicted_through();
+            // A reader of several rooms may have been disconnected between the
+            // messages of one room and the gap of another. Then it also lost
+            // messages before its cursor, and a count from the cursor is too low.
+            let can_count = has_one_room || id.seq >= history.evicted_through();
             let next = history
                 .number_after(id.seq)
-                .filter(|&next| counts || next == 1);
+                .filter(|&next| can_count || next == 1);
             RoomStart {
                 skip_through: 0,
                 next,
@@ -151,11 +77,12 @@ impl StreamStart {
         }
     }
 
-    /// The reader was somewhere else: a gap for each room, then all there is.
+    /// The cursor has no place in this epoch: a gap for each room, then all of
+    /// history.
     ///
-    /// The stream's cursor stays foreign until the last of the gaps, so that a
-    /// reader cut off before it is told of all of them again.
-    fn stranger(
+    /// The ids of the gaps are the foreign cursor except in the last one, so that a
+    /// reader that is disconnected before it gets all of them again.
+    fn foreign_cursor(
         rooms: &Rooms,
         options: &SubscribeOptions,
         reason: GapReason,
@@ -189,7 +116,7 @@ impl StreamStart {
     }
 }
 
-/// Where one room of a stream goes on from.
+/// Where one room of a stream starts.
 struct RoomStart {
     skip_through: u64,
     next: Option<u64>,
@@ -215,8 +142,8 @@ fn room_cursors(
             room: name.clone(),
             skip_through,
             next,
-            hole: GapReason::Evicted,
-            members: None,
+            gap_reason: GapReason::Evicted,
+            members_version: None,
         })
     };
     options
@@ -235,7 +162,7 @@ fn lowest(room_cursors: &[RoomCursor]) -> u64 {
         .unwrap_or(0)
 }
 
-/// A room as hello tells of it.
+/// The room's entry in `hello`.
 pub(super) fn hello_room(rooms: &Rooms, name: &RoomName) -> Option<HelloRoom> {
     let room = rooms.get(name)?;
     Some(HelloRoom {

@@ -1,7 +1,7 @@
-//! One room: its numbers, its history, its readers, its members.
+//! One room: its history, the number of its readers, its members.
 //!
-//! A room costs little until it is used: what it has of each is made when it is
-//! first needed, and goes when it is not needed any more.
+//! An empty room costs less than 1 KiB: its collections allocate when they are
+//! first used and free memory when they shrink.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio::time::Instant;
 
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
-use super::membership::Attendance;
 use super::message::{Draft, Frame, SentAs};
 use super::presence::{Presence, PresenceBudget};
+use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
 use crate::protocol::{EventId, RoomName};
 use crate::sse;
 
-/// RFC 3339 in UTC. Half the cost of `format!`, on the way of every message.
+/// RFC 3339 in UTC, for `created_at`. Half the cost of `format!`.
 const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 #[derive(Debug)]
@@ -28,22 +28,23 @@ pub(super) struct Room {
     pub(super) presence: Presence,
     /// Subscriptions to this room that get presence events.
     presence_readers: usize,
-    /// When the hub is to look at this room next: its place in the schedule.
+    /// When the room's next housekeeping is due: its place in the queue.
     pub(super) due: Option<Instant>,
-    /// A presence event is ready and waits for the hub to send it.
+    /// The room is queued to send a presence event.
     pub(super) is_waiting: bool,
-    /// The class under which the hub finds this room when it must evict.
+    /// The room's class in the size index.
     pub(super) size_class: u16,
-    /// Subscriptions to this room. While there is one the room is kept.
+    /// Subscriptions to this room. A room with readers is kept.
     readers: usize,
-    /// Whether something was said here since the room was made. From then on it
-    /// is kept for a while, even if everybody leaves it.
-    pub(super) has_talk: bool,
+    /// Whether a message was published since the room was created. Such a room is
+    /// kept for [`HubLimits::room_idle`](super::HubLimits::room_idle) after its
+    /// last use.
+    pub(super) has_messages: bool,
     last_used: Instant,
 }
 
 impl Room {
-    /// A room that is used for the first time, or again after it was forgotten.
+    /// A new room, or one that continues after its tombstone.
     pub(super) fn new(
         key: RoomKey,
         name: RoomName,
@@ -65,13 +66,13 @@ impl Room {
             is_waiting: false,
             size_class: 0,
             readers: 0,
-            has_talk: false,
+            has_messages: false,
             last_used: now,
         }
     }
 
-    /// Adds `draft` to the room's history.
-    pub(super) fn say(
+    /// Adds `draft` to the room's history as a message.
+    pub(super) fn append(
         &mut self,
         id: EventId,
         draft: &Draft,
@@ -79,7 +80,7 @@ impl Room {
         now: Instant,
     ) -> Frame {
         let mut created_at = String::with_capacity(32);
-        // A `String` takes everything.
+        // Writing to a `String` can't fail.
         let _ = MILLISECONDS.print_timestamp(&jiff::Timestamp::now(), &mut created_at);
         let frame = Frame::encode(
             id,
@@ -90,18 +91,17 @@ impl Room {
             &created_at,
         );
         self.history.push(frame.clone());
-        self.has_talk = true;
+        self.has_messages = true;
         self.last_used = now;
         frame
     }
 
-    /// Whether there is somebody to send events to.
     pub(super) fn has_readers(&self) -> bool {
         self.readers > 0
     }
 
-    /// One presence event for all changes since the last one, and what it costs:
-    /// its bytes, times the readers that get it.
+    /// One presence event for all changes since the last one, and its cost: bytes
+    /// times the readers that get it.
     pub(super) fn flush_presence(
         &mut self,
         rate: usize,
@@ -117,42 +117,42 @@ impl Room {
     }
 
     /// A subscription begins.
-    pub(super) fn enter(&mut self, attendance: &Attendance) {
+    pub(super) fn enter(&mut self, profile: &ReaderProfile) {
         self.readers += 1;
-        self.presence_readers += usize::from(attendance.presence);
-        if let Some(name) = attendance.name() {
+        self.presence_readers += usize::from(profile.presence);
+        if let Some(name) = profile.name() {
             self.presence.join(name);
         }
     }
 
     /// A subscription ends.
-    pub(super) fn leave(&mut self, attendance: &Attendance, now: Instant) {
+    pub(super) fn leave(&mut self, profile: &ReaderProfile, now: Instant) {
         self.readers -= 1;
-        self.presence_readers -= usize::from(attendance.presence);
+        self.presence_readers -= usize::from(profile.presence);
         self.last_used = now;
-        if let Some(name) = attendance.name() {
-            self.presence.leave(name, attendance.guard(), now);
+        if let Some(name) = profile.name() {
+            self.presence.leave(name, profile.guard(), now);
         }
     }
 
-    /// Whether the room can be forgotten: no reader and no member, and nothing
-    /// was said in it, or not for the time of `idle`.
+    /// Whether the room can be forgotten: it has no reader and no member, and it
+    /// never had a message or was not used for `idle`.
     pub(super) fn is_idle(&self, now: Instant, idle: Duration) -> bool {
         self.idle_at(now, idle).is_some_and(|at| at <= now)
     }
 
-    /// When the room can be forgotten if nothing happens until then.
+    /// When the room can be forgotten if it is not used until then.
     fn idle_at(&self, now: Instant, idle: Duration) -> Option<Instant> {
         let is_empty = self.readers == 0 && self.presence.count() == 0;
-        let at = match self.has_talk {
-            // No clock reaches a time that can't be represented.
+        let at = match self.has_messages {
+            // `None` is a time that the clock never reaches.
             true => self.last_used.checked_add(idle)?,
             false => now,
         };
         is_empty.then_some(at)
     }
 
-    /// When there is something to do in this room if nothing happens until then.
+    /// When housekeeping is due if the room does not change until then.
     pub(super) fn next_due(&self, now: Instant, idle: Duration) -> Option<Instant> {
         let presence = match self.is_waiting {
             true => self.presence.grace_end(),
@@ -161,8 +161,8 @@ impl Room {
         presence.into_iter().chain(self.idle_at(now, idle)).min()
     }
 
-    /// What must be remembered of this room when it is forgotten; nothing for
-    /// one in which nothing was ever said, as far as anybody remembers.
+    /// The tombstone of the room when it is forgotten. `None` if it never had a
+    /// message.
     pub(super) fn tombstone(&self) -> Option<RoomTombstone> {
         let newest = self.history.newest().map_or(0, Frame::seq);
         let (through, next_number) = (
@@ -189,8 +189,8 @@ mod tests {
         let name = RoomName::parse(&"x".repeat(64)).unwrap();
         let room = Room::new(RoomKey(1), name, limits, None, Instant::now());
         assert_eq!(room.history.capacity(), 0);
-        // Its name once, and its place in a table that is half empty.
-        // Room for its name in three tables, two of which are half empty.
+        // The name, the allocation's header, the room, and entries in three
+        // tables, two of which are half empty.
         let bytes = 64 + 16 + size_of::<Room>() + 5 * size_of::<(RoomName, Instant)>();
         assert!(bytes < 1024, "{bytes} bytes");
     }

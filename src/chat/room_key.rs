@@ -1,6 +1,6 @@
-//! The short name of a room, for those who hear from many.
+//! A short key for a room, for workers that handle many rooms.
 
-/// What a room is called between the hub and those who read from it: short, and
-/// never given to another room, not even to a later one of the same name.
+/// Identifies a room between the hub and the fan-out workers. It is never used
+/// again, not even for a later room of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct RoomKey(pub(super) u64);
+pub(crate) struct RoomKey(pub(super) u64);

@@ -1,137 +1,80 @@
-//! All rooms, and what they may cost: what the hub's one lock protects.
+//! All rooms and the indexes over them: the data behind the hub's lock. The
+//! operations on them are in `publish`, `readers` and `housekeeping`.
 //!
-//! Nothing here looks at all rooms or at all members of one: every operation
-//! costs about the logarithm of their number. `upkeep` does what time brings,
-//! `by_size` finds the rooms from which history is evicted.
+//! No operation visits all rooms or all members of a room: each costs about the
+//! logarithm of their number.
 
-mod by_size;
-mod upkeep;
+mod housekeeping;
+mod housekeeping_queue;
+mod publish;
+mod readers;
+mod size_index;
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::ops::Bound;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::by_size::BySize;
-pub use self::upkeep::Due;
-use self::upkeep::Upkeep;
-use super::feed::Channel;
+use self::housekeeping_queue::HousekeepingQueue;
+pub(crate) use self::housekeeping_queue::RemainingWork;
+pub use self::publish::Published;
+use self::size_index::SizeIndex;
+use super::channel::Channel;
+use super::errors::RoomLimitReached;
 use super::forgotten_rooms::ForgottenRooms;
 use super::history::HistoryLimits;
-use super::membership::Attendance;
-use super::message::{Draft, Frame, SentAs};
 use super::room::Room;
 use super::room_key::RoomKey;
 use super::totals::Totals;
-use crate::protocol::{Epoch, EventId, RoomName, UserName};
+use crate::config;
+use crate::protocol::{Epoch, EventId, RoomName};
 
-/// What bounds the rooms' memory.
+/// Bounds on the memory of a hub. The default is the server's default.
 #[derive(Debug, Clone)]
 pub struct HubLimits {
-    /// Most messages of history a room.
+    /// Most messages in the history of a room.
     pub history: usize,
-    /// Most bytes of history a room.
+    /// Most bytes in the history of a room.
     pub history_bytes: usize,
-    /// Most bytes of history over all rooms.
+    /// Most bytes in the histories of all rooms together.
     pub history_budget: usize,
     /// Most rooms at one time.
     pub max_rooms: usize,
-    /// One of these places is kept for this room: who names none finds it,
-    /// whoever has made all others.
+    /// One slot of `max_rooms` stays reserved for this room.
     pub default_room: RoomName,
-    /// Most members over all rooms.
+    /// Most members of all rooms together. A name in two rooms counts twice.
     pub max_members: usize,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
-    /// Bytes per second that the presence events of one room may cost, each
-    /// counted once for each reader that gets it.
+    /// Most bytes per second of one room's presence events. An event counts once
+    /// for each reader that receives it.
     pub presence_rate: usize,
     /// The same for the presence events of all rooms together.
     pub presence_rate_total: usize,
-    /// Events that may wait for a worker: a power of two, or the next one.
+    /// Capacity of the channel to the fan-out workers, in events. Rounded up to
+    /// a power of two.
     pub channel_slots: usize,
-    /// Bytes of large messages that may wait for a worker.
+    /// Most bytes in the channel that belong to messages over 8 KiB. Beyond it
+    /// workers read such messages from history.
     pub channel_large: usize,
 }
 
-/// What became of a draft.
-#[derive(Debug, Clone)]
-pub enum Published {
-    /// It was said now.
-    Said(Frame),
-    /// The same request was published before under its client id: this is the
-    /// first message.
-    Repeated(Frame),
-}
-
-/// Why a draft is not published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublishError {
-    /// Its room would be one too many.
-    Rooms(TooManyRooms),
-    /// History holds another request under its client id.
-    ClientIdReused,
-}
-
-impl From<TooManyRooms> for PublishError {
-    fn from(error: TooManyRooms) -> Self {
-        Self::Rooms(error)
-    }
-}
-
-impl fmt::Display for PublishError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rooms(error) => error.fmt(f),
-            Self::ClientIdReused => f.write_str(
-                "this client_id stands for another message of the room; send this one with a new \
-                 client_id",
-            ),
+impl Default for HubLimits {
+    fn default() -> Self {
+        Self {
+            history: config::DEFAULT_HISTORY,
+            history_bytes: config::DEFAULT_HISTORY_BYTES,
+            history_budget: config::DEFAULT_HISTORY_BUDGET,
+            max_rooms: config::DEFAULT_MAX_ROOMS,
+            default_room: RoomName::parse(config::DEFAULT_ROOM).expect("a valid room name"),
+            max_members: config::DEFAULT_MAX_MEMBERS,
+            room_idle: config::DEFAULT_ROOM_IDLE,
+            presence_rate: config::DEFAULT_PRESENCE_RATE,
+            presence_rate_total: config::DEFAULT_PRESENCE_RATE_TOTAL,
+            channel_slots: config::DEFAULT_FANOUT_QUEUE,
+            channel_large: config::DEFAULT_FANOUT_LARGE,
         }
-    }
-}
-
-impl std::error::Error for PublishError {}
-
-/// There are as many rooms as there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooManyRooms;
-
-impl fmt::Display for TooManyRooms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the server has as many rooms as it may have; use one of them, or come back later",
-        )
-    }
-}
-
-impl std::error::Error for TooManyRooms {}
-
-/// Why a stream can't begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubscribeError {
-    /// One of its rooms would be one too many.
-    Rooms(TooManyRooms),
-    /// It would be one member too many.
-    Members,
-}
-
-impl fmt::Display for SubscribeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rooms(error) => error.fmt(f),
-            Self::Members => f.write_str("the server has as many members as it may have"),
-        }
-    }
-}
-
-impl std::error::Error for SubscribeError {}
-
-impl From<TooManyRooms> for SubscribeError {
-    fn from(error: TooManyRooms) -> Self {
-        Self::Rooms(error)
     }
 }
 
@@ -140,23 +83,26 @@ pub(super) struct Rooms {
     pub(super) channel: Channel,
     epoch: Epoch,
     limits: HubLimits,
-    /// Boxed, so that a table that grows moves pointers.
+    /// Boxed, so that growing the table moves pointers.
     by_name: HashMap<RoomName, Box<Room>>,
-    /// The same rooms in the order of their names.
+    /// The same rooms ordered by name.
     names: BTreeSet<RoomName>,
-    by_size: BySize,
-    upkeep: Upkeep,
-    /// The seq of the newest message of all.
+    by_size: SizeIndex,
+    housekeeping: HousekeepingQueue,
+    /// The seq of the newest message of all rooms.
     seq: u64,
     /// The key of the newest room.
     key: RoomKey,
     forgotten: ForgottenRooms,
-    /// The sums of what all histories hold.
-    bytes: usize,
-    held: usize,
-    /// Messages since the start, and bytes of their texts.
-    said: (u64, u64),
-    /// The sum of the members of all rooms.
+    /// Bytes in all histories.
+    history_bytes: usize,
+    /// Messages in all histories.
+    history_messages: usize,
+    /// Messages published since the start.
+    published_messages: u64,
+    /// Bytes of their texts.
+    published_bytes: u64,
+    /// Members of all rooms.
     members: usize,
 }
 
@@ -167,20 +113,21 @@ impl Rooms {
             epoch,
             by_name: HashMap::new(),
             names: BTreeSet::new(),
-            by_size: BySize::default(),
-            upkeep: Upkeep::default(),
+            by_size: SizeIndex::default(),
+            housekeeping: HousekeepingQueue::default(),
             seq: 0,
             key: RoomKey::default(),
             forgotten: ForgottenRooms::with_capacity(limits.max_rooms),
-            bytes: 0,
-            held: 0,
-            said: (0, 0),
+            history_bytes: 0,
+            history_messages: 0,
+            published_messages: 0,
+            published_bytes: 0,
             members: 0,
             limits,
         }
     }
 
-    /// The seq of the newest message of all.
+    /// The seq of the newest message of all rooms.
     pub(super) fn newest(&self) -> u64 {
         self.seq
     }
@@ -204,162 +151,62 @@ impl Rooms {
         self.by_name.get_mut(name).map(|room| &mut **room)
     }
 
-    /// How many rooms there are.
+    /// The number of rooms.
     pub(super) fn count(&self) -> usize {
         self.by_name.len()
     }
 
-    /// The rooms after `after`, or all, in the order of their names.
+    /// The rooms whose names follow `after`, or all rooms, ordered by name.
     pub(super) fn after(&self, after: Option<&RoomName>) -> impl Iterator<Item = &Room> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let names = self.names.range((from, Bound::Unbounded));
         names.filter_map(|name| self.get(name))
     }
 
-    /// Of its totals, those that need the lock.
+    /// The totals that are kept under the lock; the others are 0.
     pub(super) fn totals(&self) -> Totals {
         Totals {
             rooms: self.count(),
             members: self.members,
-            history_messages: self.held,
-            history_bytes: self.bytes,
-            messages: self.said.0,
-            message_bytes: self.said.1,
-            presence_bytes: self.upkeep.presence_bytes(),
+            history_messages: self.history_messages,
+            history_bytes: self.history_bytes,
+            messages: self.published_messages,
+            message_bytes: self.published_bytes,
+            presence_bytes: self.housekeeping.presence_bytes(),
             sent_events: self.channel.position(),
             ..Totals::default()
         }
     }
 
-    /// Publishes `draft`, unless it is a retry of what history holds: into the
-    /// room's history, then into the channel.
-    pub(super) fn publish(
-        &mut self,
-        name: &RoomName,
-        draft: &Draft,
-        sent_as: Option<SentAs>,
-    ) -> Result<Published, PublishError> {
-        let now = Instant::now();
-        let id = self.id(self.seq + 1);
-        self.make_if_new(name, now)?;
-        let room = self.by_name.get_mut(name).expect("it is there now");
-        if let Some(sent_as) = &sent_as
-            && let Some((first, request)) = room.history.sent_as(&sent_as.client_id)
-        {
-            return match request == sent_as.request {
-                true => Ok(Published::Repeated(first.clone())),
-                false => Err(PublishError::ClientIdReused),
-            };
-        }
-        let before = (room.history.bytes(), room.history.len());
-        let text_bytes = draft.text.as_str().len() as u64;
-        let frame = room.say(id, draft, sent_as, now);
-        if room.has_readers() {
-            let event = self.channel.update(name, &frame);
-            self.channel.send(room.key, event, now);
-        }
-        let after = (room.history.bytes(), room.history.len());
-        let has_grown = BySize::class(after.0) > room.size_class;
-        self.bytes = self.bytes - before.0 + after.0;
-        self.held = self.held - before.1 + after.1;
-        if has_grown && let Some(room) = self.by_name.get_mut(name) {
-            self.by_size.sort_again(room);
-        }
-        self.seq = id.seq;
-        self.said = (self.said.0 + 1, self.said.1 + text_bytes);
-        self.keep_budget();
-        Ok(Published::Said(frame))
-    }
-
-    /// A stream enters all of its rooms, or none.
-    pub(super) fn enter(
-        &mut self,
-        names: &[RoomName],
-        attendance: &Attendance,
-    ) -> Result<(), SubscribeError> {
-        // Counted first: a stream that is refused must not have made a room.
-        self.check_rooms(names)?;
-        self.make_sure_of_places(names, attendance.name())?;
-        let now = Instant::now();
-        for name in names {
-            self.make_if_new(name, now)?;
-            let room = self.by_name.get_mut(name).expect("it is there now");
-            let members = room.presence.count();
-            room.enter(attendance);
-            let joined = room.presence.count() - members;
-            self.members += joined;
-            self.schedule(name, now);
-        }
-        Ok(())
-    }
-
-    /// Whether those of `names` that are no rooms yet may become rooms.
-    pub(super) fn check_rooms(&self, names: &[RoomName]) -> Result<(), TooManyRooms> {
+    /// Whether all of `names` exist or can be created together.
+    pub(super) fn check_rooms(&self, names: &[RoomName]) -> Result<(), RoomLimitReached> {
         let is_new = |name: &&RoomName| !self.by_name.contains_key(*name);
-        self.make_sure_of_rooms(names.iter().filter(is_new))
+        self.check_new_rooms(names.iter().filter(is_new))
     }
 
-    fn make_sure_of_rooms<'a>(
+    fn check_new_rooms<'a>(
         &self,
         new: impl Iterator<Item = &'a RoomName>,
-    ) -> Result<(), TooManyRooms> {
+    ) -> Result<(), RoomLimitReached> {
         let default = &self.limits.default_room;
-        let kept = usize::from(!self.by_name.contains_key(default));
+        let reserved = usize::from(!self.by_name.contains_key(default));
         let others = new.filter(|&name| name != default).count();
-        match self.by_name.len() + kept + others > self.limits.max_rooms {
-            true => Err(TooManyRooms),
+        match self.by_name.len() + reserved + others > self.limits.max_rooms {
+            true => Err(RoomLimitReached),
             false => Ok(()),
         }
     }
 
-    /// Who is a member already comes in with any number of streams.
-    fn make_sure_of_places(
-        &self,
-        names: &[RoomName],
-        member: Option<&UserName>,
-    ) -> Result<(), SubscribeError> {
-        let Some(member) = member else {
-            return Ok(());
-        };
-        let is_in = |name: &RoomName| self.get(name).is_some_and(|room| room.presence.has(member));
-        let new = names.iter().filter(|&name| !is_in(name));
-        match self.members + new.count() > self.limits.max_members {
-            true => Err(SubscribeError::Members),
-            false => Ok(()),
-        }
-    }
-
-    /// A stream leaves its rooms. A room that is empty then, and was never
-    /// published to, is forgotten at once: it would count against the rooms that
-    /// there may be.
-    pub(super) fn leave<'a>(
-        &mut self,
-        names: impl Iterator<Item = &'a RoomName>,
-        attendance: &Attendance,
-    ) {
-        let now = Instant::now();
-        for name in names {
-            let Some(room) = self.by_name.get_mut(name) else {
-                continue;
-            };
-            room.leave(attendance, now);
-            match !room.has_talk && room.is_idle(now, self.limits.room_idle) {
-                // It has no history that would take time to free.
-                true => drop(self.forget(name)),
-                false => self.schedule(name, now),
-            }
-        }
-    }
-
-    fn make_if_new(&mut self, name: &RoomName, now: Instant) -> Result<(), TooManyRooms> {
+    /// Creates the room unless it exists.
+    fn ensure(&mut self, name: &RoomName, now: Instant) -> Result<(), RoomLimitReached> {
         if !self.by_name.contains_key(name) {
-            self.make_sure_of_rooms(std::iter::once(name))?;
-            self.make(name, now);
+            self.check_new_rooms(std::iter::once(name))?;
+            self.create(name, now);
         }
         Ok(())
     }
 
-    fn make(&mut self, name: &RoomName, now: Instant) {
+    fn create(&mut self, name: &RoomName, now: Instant) {
         let limits = HistoryLimits {
             count: self.limits.history,
             bytes: self.limits.history_bytes,
@@ -371,26 +218,53 @@ impl Rooms {
         self.names.insert(name.clone());
         self.schedule(name, now);
     }
+
+    /// Schedules the room's next housekeeping.
+    fn schedule(&mut self, name: &RoomName, now: Instant) {
+        if let Some(room) = self.by_name.get_mut(name) {
+            let due = room.next_due(now, self.limits.room_idle);
+            self.housekeeping.reschedule(room, due);
+        }
+    }
+
+    /// Removes a room and keeps its tombstone. Returns the room, so that its
+    /// history can be freed without the lock.
+    fn forget(&mut self, name: &RoomName) -> Option<Room> {
+        let mut room = self.by_name.remove(name)?;
+        self.housekeeping.reschedule(&mut room, None);
+        self.names.remove(name);
+        self.by_size.remove(&room);
+        self.history_bytes -= room.history.bytes();
+        self.history_messages -= room.history.len();
+        if let Some(tombstone) = room.tombstone() {
+            // If this drops another tombstone, the numbers of that room start at
+            // 1 again. Then even a reader with the newest message must get a gap,
+            // so a seq is skipped that no message has.
+            self.seq += u64::from(self.forgotten.is_full());
+            self.forgotten.insert(name.clone(), tombstone, self.seq);
+        }
+        if self.by_name.len() < self.by_name.capacity() / 4 {
+            self.by_name.shrink_to_fit();
+        }
+        Some(*room)
+    }
 }
 
 #[cfg(test)]
 impl Rooms {
-    /// The members of all rooms, counted anew, and as it is kept.
+    /// The members of all rooms: summed up, and as counted.
     pub(super) fn members(&self) -> (usize, usize) {
-        (
-            self.all().map(|room| room.presence.count()).sum(),
-            self.members,
-        )
+        let summed = self.after(None).map(|room| room.presence.count()).sum();
+        (summed, self.members)
     }
 
-    /// Bytes and messages of all histories, added up anew, and as they are kept.
+    /// Bytes and messages of all histories: summed up, and as counted.
     pub(super) fn held(&self) -> [(usize, usize); 2] {
-        let bytes = self.all().map(|room| room.history.bytes()).sum();
-        let held = self.all().map(|room| room.history.len()).sum();
-        [(bytes, held), (self.bytes, self.held)]
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Room> {
-        self.after(None)
+        let bytes = self.after(None).map(|room| room.history.bytes()).sum();
+        let messages = self.after(None).map(|room| room.history.len()).sum();
+        [
+            (bytes, messages),
+            (self.history_bytes, self.history_messages),
+        ]
     }
 }

@@ -1,23 +1,59 @@
-//! For tests: a reader of the hub without a transport. It does what a fan-out
-//! worker does for each of its readers, for one.
+//! For tests: a reader of the hub without a transport. It does for one reader what
+//! a fan-out worker does for many.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use super::delivery::Delivery;
-use super::feed::{Envelope, Feed, Lagged, RoomEvent};
+use super::delivery::{Delivery, Gap};
+use super::feed::{Feed, Lagged};
 use super::hub::Hub;
+use super::message::Frame;
+use super::presence::Snapshot;
+use super::room_event::{Envelope, RoomEvent};
 use super::subscription::{LiveFrom, Progress, Subscription};
+use crate::sse;
 
-/// A subscription that is followed into the channel.
+/// A subscription and, once it is live, the channel.
 #[derive(Debug)]
 pub(super) struct TestReader {
     hub: Arc<Hub>,
     feed: Feed,
-    /// `None` only while it is taken apart.
+    /// `None` only within `restart_replay`.
     subscription: Option<Subscription>,
     live: Option<LiveFrom>,
+}
+
+/// An event that a test reader received, from history or live.
+#[derive(Debug)]
+pub(super) enum TestDelivery {
+    Update(Frame),
+    Gap(Gap),
+    Members(Snapshot),
+    /// A live presence event.
+    Presence(sse::Encoded),
+}
+
+impl TestDelivery {
+    /// The event, ready for the wire.
+    pub(super) fn event(&self) -> sse::Encoded {
+        match self {
+            Self::Update(frame) => frame.event().clone(),
+            Self::Gap(gap) => Delivery::Gap(gap.clone()).event(),
+            Self::Members(snapshot) => snapshot.event.clone(),
+            Self::Presence(event) => event.clone(),
+        }
+    }
+}
+
+impl From<Delivery> for TestDelivery {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Update(frame) => Self::Update(frame),
+            Delivery::Gap(gap) => Self::Gap(gap),
+            Delivery::Members(snapshot) => Self::Members(snapshot),
+        }
+    }
 }
 
 impl TestReader {
@@ -31,25 +67,25 @@ impl TestReader {
     }
 
     pub(super) fn subscription(&mut self) -> &mut Subscription {
-        self.subscription.as_mut().expect("it is there")
+        self.subscription.as_mut().expect("a subscription")
     }
 
-    /// What comes next, if it is there.
-    pub(super) fn now(&mut self) -> Option<Delivery> {
+    /// The next event, if there is one now.
+    pub(super) fn now(&mut self) -> Option<TestDelivery> {
         match self.poll_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(delivery) => Some(delivery),
             Poll::Pending => None,
         }
     }
 
-    pub(super) async fn next(&mut self) -> Delivery {
+    pub(super) async fn next(&mut self) -> TestDelivery {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Delivery> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<TestDelivery> {
         loop {
-            if let Some(delivery) = self.subscription().hand_out() {
-                return Poll::Ready(delivery);
+            if let Some(delivery) = self.subscription().pop_ready() {
+                return Poll::Ready(delivery.into());
             }
             let Some(live) = &mut self.live else {
                 match self.subscription().catch_up(Instant::now()) {
@@ -65,43 +101,44 @@ impl TestReader {
                         .subscription
                         .as_ref()
                         .is_some_and(Subscription::wants_presence);
-                    if let Some(delivery) = of_envelope(&self.hub, envelope, live, presence) {
+                    if let Some(delivery) = deliver(&self.hub, envelope, live, presence) {
                         return Poll::Ready(delivery);
                     }
                 }
-                Err(Lagged) => self.go_back(),
+                Err(Lagged) => self.restart_replay(),
             }
         }
     }
 
-    fn go_back(&mut self) {
+    fn restart_replay(&mut self) {
         let (subscription, live) = (self.subscription.take(), self.live.take());
-        let (subscription, live) = subscription.zip(live).expect("it was live");
+        let (subscription, live) = subscription.zip(live).expect("the reader was live");
         let presence = subscription.wants_presence();
         let membership = subscription.into_membership();
         self.subscription = Some(Subscription::resume(membership, presence, live.cursor));
     }
 }
 
-fn of_envelope(
+/// `None` if the event is not for the reader.
+fn deliver(
     hub: &Hub,
     envelope: Envelope,
     live: &mut LiveFrom,
     presence: bool,
-) -> Option<Delivery> {
+) -> Option<TestDelivery> {
     if envelope.position < live.position || !live.rooms.contains(&envelope.room) {
         return None;
     }
-    let presence = |event| presence.then_some(Delivery::Presence(event));
+    let presence = |event| presence.then_some(TestDelivery::Presence(event));
     let frame = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
         RoomEvent::Update(frame) => frame,
         RoomEvent::LargeUpdate(large) => large.frame().clone(),
         RoomEvent::Marker(marker) => hub
-            .entry(&marker.room, marker.seq)
-            .expect("history has it in these tests"),
+            .message(&marker.room, marker.seq)
+            .expect("history holds it in these tests"),
     };
     live.cursor = frame.seq();
-    Some(Delivery::Update(frame))
+    Some(TestDelivery::Update(frame))
 }

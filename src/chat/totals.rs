@@ -1,70 +1,72 @@
-//! What is counted of the rooms and their streams. Plain numbers: who shows
-//! them, and how, is not known here.
+//! Counters of the rooms and their streams, as plain numbers. Their names and
+//! types as metrics are in `server::metrics`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::delivery::GapReason;
 
-/// What all rooms of a server are, and what was done in them since its start.
+/// The state of a hub in numbers. "Since the start" means since the hub was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Rooms that there are.
+    /// Rooms.
     pub rooms: usize,
-    /// Members of all rooms; who is in two counts twice.
+    /// Members of all rooms. A name in two rooms counts twice.
     pub members: usize,
-    /// Subscriptions that there are.
+    /// Subscriptions.
     pub readers: usize,
-    /// Messages that all histories hold.
+    /// Messages in all histories.
     pub history_messages: usize,
-    /// Bytes that all histories hold, as their budget counts them.
+    /// Bytes in all histories, as counted against
+    /// [`HubLimits::history_budget`](super::HubLimits::history_budget).
     pub history_bytes: usize,
-    /// Messages that were said.
+    /// Messages published since the start.
     pub messages: u64,
     /// Bytes of their texts.
     pub message_bytes: u64,
-    /// What presence events have cost: their bytes, once for each reader.
+    /// Bytes of presence events since the start, once for each reader.
     pub presence_bytes: u64,
-    /// Streams that began with a cursor.
+    /// Streams since the start that began with a cursor.
     pub resumes: u64,
-    /// Messages that streams were given from history.
+    /// Messages delivered from history since the start.
     pub replayed: u64,
-    /// Bytes of these messages.
+    /// Bytes of their events.
     pub replayed_bytes: u64,
-    /// Streams whose replay waits for its budget.
+    /// Streams that wait for their replay budget.
     pub replays_waiting: usize,
-    /// Gaps that streams were told of, in the order of [`GapReason::ALL`].
+    /// Gaps delivered since the start, in the order of [`GapReason::ALL`].
     pub gaps: [u64; GapReason::ALL.len()],
-    /// Events that were sent to the fan-out workers.
+    /// Events sent to the fan-out workers since the start.
     pub sent_events: u64,
 }
 
-/// What is counted without the hub's lock.
+/// Counters outside the hub's lock.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) resumes: AtomicU64,
-    pub(super) replayed: AtomicU64,
-    pub(super) replayed_bytes: AtomicU64,
+pub(super) struct HubCounters {
+    resumes: AtomicU64,
+    replayed: AtomicU64,
+    replayed_bytes: AtomicU64,
+    /// Streams that wait for their replay budget.
     pub(super) replays_waiting: Arc<AtomicUsize>,
-    pub(super) gaps: [AtomicU64; GapReason::ALL.len()],
+    gaps: [AtomicU64; GapReason::ALL.len()],
 }
 
-impl Counts {
-    pub(super) fn resumed(&self) {
+impl HubCounters {
+    pub(super) fn count_resume(&self) {
         self.resumes.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn replayed(&self, messages: u64, bytes: u64) {
+    pub(super) fn count_replayed(&self, messages: u64, bytes: u64) {
         self.replayed.fetch_add(messages, Ordering::Relaxed);
         self.replayed_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn told_of_gap(&self, reason: GapReason) {
+    pub(super) fn count_gap(&self, reason: GapReason) {
         self.gaps[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Puts what was counted here into `totals`.
-    pub(super) fn add_to(&self, totals: &mut Totals) {
+    /// Sets the totals that are counted here.
+    pub(super) fn write_to(&self, totals: &mut Totals) {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         totals.resumes = get(&self.resumes);
         totals.replayed = get(&self.replayed);

@@ -17,7 +17,7 @@ use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::chat::{RoomList, StayGuard, SubscribeError, SubscribeOptions};
+use crate::chat::{MemberGuard, RoomList, SubscribeError, SubscribeOptions};
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, RoomName, UserName};
 
@@ -151,16 +151,16 @@ fn respond(
     match app.hub.subscribe(options) {
         Ok(mut subscription) => {
             if is_named && let Some(permit) = &mut permit {
-                subscription.guard_stay(StayGuard::holding(permit.split_rooms()));
+                subscription.set_member_guard(MemberGuard::holding(permit.split_rooms()));
             }
             if let Some(budget) = app.replays.of(request.client, Instant::now()) {
-                subscription.pace(budget);
+                subscription.limit_replay(budget);
             }
             let stream = StreamHandoff::new(&app.config, subscription, permit);
             Ok(event_stream(Reply::Stream(Box::new(stream))))
         }
-        Err(SubscribeError::Rooms(error)) => Err(error.into()),
-        Err(SubscribeError::Members) => {
+        Err(SubscribeError::RoomLimit(error)) => Err(error.into()),
+        Err(SubscribeError::MemberLimit) => {
             Ok(busy::stream(app, request.method, Reason::Members).map(Reply::Body))
         }
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::body::Body;
 use super::code::Code;
 use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
-use crate::chat::{PublishError, TooManyRooms};
+use crate::chat::{PublishError, RoomLimitReached};
 use crate::protocol::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName};
 
 /// How long a server that restarts is away.
@@ -202,14 +202,14 @@ impl From<InvalidClientId> for Problem {
 impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Rooms(error) => error.into(),
+            PublishError::RoomLimit(error) => error.into(),
             PublishError::ClientIdReused => Code::ClientIdReused.because(error.to_string()),
         }
     }
 }
 
-impl From<TooManyRooms> for Problem {
-    fn from(error: TooManyRooms) -> Self {
+impl From<RoomLimitReached> for Problem {
+    fn from(error: RoomLimitReached) -> Self {
         Code::TooManyRooms
             .because(error.to_string())
             .retry_after(ROOMS_ARE_FORGOTTEN)

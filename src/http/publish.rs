@@ -30,8 +30,8 @@ pub(super) async fn publish(
     app.rates.take_message(client)?;
     let fields = read_fields(&app.config, request.headers(), body).await?;
     let answer = match publish_fields(app, client, &room, fields)? {
-        Published::Said(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
-        Published::Repeated(first) => json(StatusCode::OK, first.json_for_sender()),
+        Published::New(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
+        Published::Duplicate(first) => json(StatusCode::OK, first.json_for_sender()),
     };
     app.counts
         .publish_time
@@ -47,7 +47,7 @@ pub(super) fn publish_fields(
     fields: Fields,
 ) -> Result<Published, Problem> {
     let draft = fields.into_draft(app.config.max_message_bytes)?;
-    if app.config.limits.concerns(client) && !app.hub.has_talk(room) {
+    if app.config.limits.concerns(client) && !app.hub.has_messages(room) {
         app.rates.take_room_creation(client)?;
     }
     app.rates.take_room_message(room, client)?;

@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::chat::Due;
+use crate::chat::RemainingWork;
 use crate::config::{Config, Endpoint};
 use crate::http::App;
 use context::ServerContext;
@@ -219,12 +219,12 @@ async fn maintain_rooms(app: Arc<App>) {
         let now = Instant::now();
         // In slices, so that requests are answered in between.
         loop {
-            match app.hub.look_after_some(now) {
-                Due::Nothing => break,
-                Due::More => tokio::task::yield_now().await,
+            match app.hub.housekeeping_pass(now) {
+                RemainingWork::None => break,
+                RemainingWork::Ready => tokio::task::yield_now().await,
                 // The rest is due at the next tick, too.
-                Due::Presence if now.elapsed() >= TICK => break,
-                Due::Presence => tokio::time::sleep(PRESENCE_RETRY).await,
+                RemainingWork::BlockedPresence if now.elapsed() >= TICK => break,
+                RemainingWork::BlockedPresence => tokio::time::sleep(PRESENCE_RETRY).await,
             }
         }
     }

@@ -1,43 +1,53 @@
-//! Changes of a room's members that its readers do not know yet: which event
-//! announces them, and when the next one may follow.
+//! Changes of a room's members that are not announced yet: the form of the event
+//! that announces them, and its earliest time.
 //!
-//! A presence event goes to every reader, so its cost is its bytes times the
-//! readers. Three rules bound it:
+//! A presence event goes to all readers, so its cost is its bytes times the
+//! readers. Three rules bound the cost:
 //!
-//! - The room's rate ([`PresenceBudget::rate`]). After each event the room waits until
-//!   the rate has paid for it, so a larger room sends fewer events.
-//! - An event that the rate would have to pay for longer than [`MAX_PAY_TIME`]
-//!   is replaced by the count alone, which voids the readers' lists.
-//! - A reader whose list is void gets a new one only when the changes since have
-//!   paid for it, [`CHANGE_BYTES`] each, and only well below the largest list.
-//!   So a join or a leave costs each reader at most [`CHANGE_BYTES`], also in a
-//!   room whose size goes up and down around the border.
+//! - The room's rate ([`PresenceBudget::rate`]). After an event the room waits for
+//!   as long as the rate takes to cover it, so a larger room sends fewer events.
+//! - An event that would take the rate longer than [`MAX_COST_TIME`] is replaced
+//!   by the count alone. Readers then have no valid list.
+//! - Readers without a valid list get a new one only if the changes since have
+//!   earned enough credit, [`CHANGE_BYTES`] each, and only well below the largest
+//!   list. So a join or a leave costs each reader at most [`CHANGE_BYTES`], also in
+//!   a room whose size oscillates around the largest list.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{MAX_LISTED_MEMBERS, Member, PresenceBudget};
+use super::Member;
 use crate::protocol::UserName;
 
-/// What one join or leave may cost each reader.
+/// Most members in a list. In a larger room only their count is sent.
+pub(crate) const MAX_LISTED_MEMBERS: usize = 200;
+/// Most bytes that one join or leave costs each reader.
 pub(super) const CHANGE_BYTES: usize = 2048;
-/// A void list comes again at this size: a room must lose 40 members after it
-/// was too large for a list.
+/// Most members at which an invalid list is replaced: 40 below the largest list.
 pub(super) const LIST_AGAIN_MEMBERS: usize = MAX_LISTED_MEMBERS / 5 * 4;
-/// For how long the room's rate may pay for one list or difference.
-pub(super) const MAX_PAY_TIME: Duration = Duration::from_secs(10);
-/// The longest wait between two events, whatever they cost.
+/// The longest time that the room's rate may take for one event with names.
+const MAX_COST_TIME: Duration = Duration::from_secs(10);
+/// The longest wait after an event, whatever its cost.
 const MAX_WAIT: Duration = Duration::from_secs(600);
-/// The most credit that a void list can have.
+/// Most bytes of credit towards a new list.
 const MAX_CREDIT: usize = 1 << 20;
-/// Changes that are kept by name. Beyond them the next event is the count.
+/// Most changes that are kept by name. Beyond it the next event is the count.
 const MAX_NAMED_CHANGES: usize = 2 * MAX_LISTED_MEMBERS;
 
-/// How the next event is to announce the changes.
+/// Bounds on the cost of a room's presence events.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::chat) struct PresenceBudget {
+    /// Streams of the room that get presence events.
+    pub(in crate::chat) readers: usize,
+    /// Bytes per second, summed over these streams.
+    pub(in crate::chat) rate: usize,
+}
+
+/// The form of a presence event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum PresenceForm {
     Difference,
     List,
     Count,
@@ -45,61 +55,62 @@ pub(super) enum Form {
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    /// Names that joined and are still members.
+    /// New members that are still members.
     joined: BTreeSet<UserName>,
     left: Vec<Member>,
-    /// Joins and leaves since the last event, whether kept by name or not.
+    /// All joins and leaves since the last event, kept by name or not.
     changes: usize,
-    /// A new stream got a snapshot since the last event: it may have names in
-    /// it that are only in `joined`.
-    is_shown: bool,
-    /// Some readers have no list, or will have none after the next event.
-    is_void: bool,
-    /// Bytes for each reader that the changes since the list became void have
-    /// paid for and no event has used.
+    /// A new stream got a snapshot since the last event. The snapshot may contain
+    /// names of `joined`.
+    has_snapshot: bool,
+    /// Some readers have no valid list, or will have none after the next event.
+    list_invalid: bool,
+    /// Bytes for each reader that the changes since the list became invalid have
+    /// earned and no event has used.
     credit: usize,
-    /// Before this the rate has not paid for the last event.
-    paid_at: Option<Instant>,
+    /// Until when the last event uses up the room's rate.
+    rate_used_until: Option<Instant>,
 }
 
 impl Pending {
-    pub(super) fn joined(&mut self, name: &UserName) {
+    pub(super) fn add_joined(&mut self, name: &UserName) {
         self.changes += 1;
-        if self.has_room() {
+        if self.keeps_names() {
             self.joined.insert(name.clone());
         }
     }
 
-    pub(super) fn left(&mut self, member: Member) {
+    pub(super) fn add_left(&mut self, member: Member) {
         self.changes += 1;
-        let is_unknown = self.joined.remove(&member.name) && !self.is_shown;
-        if !is_unknown && self.has_room() {
+        let is_unknown = self.joined.remove(&member.name) && !self.has_snapshot;
+        if !is_unknown && self.keeps_names() {
             self.left.push(member);
         }
     }
 
-    /// Whether one more change is kept by name.
-    fn has_room(&mut self) -> bool {
+    /// Whether one more change is kept by name. If there are too many, the list
+    /// becomes invalid.
+    fn keeps_names(&mut self) -> bool {
         if self.joined.len() + self.left.len() >= MAX_NAMED_CHANGES {
-            self.void();
+            self.invalidate_list();
         }
-        !self.is_void
+        !self.list_invalid
     }
 
-    fn void(&mut self) {
-        if !std::mem::replace(&mut self.is_void, true) {
+    fn invalidate_list(&mut self) {
+        if !std::mem::replace(&mut self.list_invalid, true) {
             self.credit = 0;
         }
         self.joined = BTreeSet::new();
         self.left = Vec::new();
     }
 
-    /// A new stream gets a snapshot of `count` members. If they are too many
-    /// for a list it has none, and a difference would be of no use to it.
-    pub(super) fn shown(&mut self, count: usize) {
-        self.is_shown = true;
+    /// A new stream gets a snapshot of `count` members. If that has no list, the
+    /// stream can't use a difference.
+    pub(super) fn note_snapshot(&mut self, count: usize) {
+        self.has_snapshot = true;
         if count > MAX_LISTED_MEMBERS {
-            self.void();
+            self.invalidate_list();
         }
     }
 
@@ -111,34 +122,34 @@ impl Pending {
         &self.left
     }
 
-    /// When the next event may be sent, if there is something to send.
+    /// When the next event can be sent, if there is anything to announce.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let is_news = self.is_void || !self.joined.is_empty() || !self.left.is_empty();
-        (self.changes > 0 && is_news).then(|| self.paid_at.unwrap_or(now))
+        let has_news = self.list_invalid || !self.joined.is_empty() || !self.left.is_empty();
+        (self.changes > 0 && has_news).then(|| self.rate_used_until.unwrap_or(now))
     }
 
-    /// How the next event is to announce the changes in a room of `count`.
-    pub(super) fn form(&self, count: usize) -> Form {
-        match self.is_void {
-            _ if count > MAX_LISTED_MEMBERS => Form::Count,
-            false => Form::Difference,
-            true if count <= LIST_AGAIN_MEMBERS => Form::List,
-            true => Form::Count,
+    /// The form of the next event in a room of `count` members.
+    pub(super) fn form(&self, count: usize) -> PresenceForm {
+        match self.list_invalid {
+            _ if count > MAX_LISTED_MEMBERS => PresenceForm::Count,
+            false => PresenceForm::Difference,
+            true if count <= LIST_AGAIN_MEMBERS => PresenceForm::List,
+            true => PresenceForm::Count,
         }
     }
 
-    /// Whether an event with names in it may be sent.
-    pub(super) fn affords(&self, bytes: usize, budget: PresenceBudget) -> bool {
-        let is_paid = !self.is_void || bytes <= self.credit();
-        is_paid && pay_time(bytes, budget) <= MAX_PAY_TIME
+    /// Whether an event of `bytes` with names may be sent.
+    pub(super) fn permits(&self, bytes: usize, budget: PresenceBudget) -> bool {
+        let has_credit = !self.list_invalid || bytes <= self.credit();
+        has_credit && cost_time(bytes, budget) <= MAX_COST_TIME
     }
 
     fn credit(&self) -> usize {
         self.credit + self.changes.saturating_mul(CHANGE_BYTES)
     }
 
-    /// An event of so many bytes was sent: all changes are announced.
-    pub(super) fn sent(
+    /// An event of `bytes` that announced all changes was sent.
+    pub(super) fn reset(
         &mut self,
         bytes: usize,
         is_count: bool,
@@ -147,24 +158,24 @@ impl Pending {
     ) {
         match is_count {
             true => {
-                self.void();
+                self.invalidate_list();
                 self.credit = self.credit().saturating_sub(bytes).min(MAX_CREDIT);
             }
             false => {
-                self.is_void = false;
+                self.list_invalid = false;
                 self.credit = 0;
             }
         }
         self.joined = BTreeSet::new();
         self.left = Vec::new();
         self.changes = 0;
-        self.is_shown = false;
-        self.paid_at = Some(now + pay_time(bytes, budget));
+        self.has_snapshot = false;
+        self.rate_used_until = Some(now + cost_time(bytes, budget));
     }
 }
 
-/// How long the room's rate pays for an event of so many bytes.
-fn pay_time(bytes: usize, budget: PresenceBudget) -> Duration {
+/// How long an event of `bytes` uses up the room's rate.
+fn cost_time(bytes: usize, budget: PresenceBudget) -> Duration {
     let cost = bytes as f64 * budget.readers as f64;
     let seconds = cost / budget.rate.max(1) as f64;
     Duration::from_secs_f64(seconds.min(MAX_WAIT.as_secs_f64()))

@@ -114,7 +114,7 @@ impl<S: Socket> CatchingUp<S> {
     /// delays that.
     pub(super) fn end(&mut self) {
         self.is_ending = true;
-        self.subscription.end_pacing();
+        self.subscription.unlimit_replay();
     }
 
     /// Ends its pause. The pause does not count as a stall: nothing was written.
@@ -228,7 +228,7 @@ impl<S: Socket> CatchingUp<S> {
     /// Moves the cursor over at most `most` of the ready deliveries. Returns how
     /// many of them are messages.
     fn advance(&mut self, most: usize) -> usize {
-        let taken = std::iter::from_fn(|| self.subscription.hand_out());
+        let taken = std::iter::from_fn(|| self.subscription.pop_ready());
         taken
             .take(most)
             .filter(|delivery| matches!(delivery, Delivery::Update(_)))

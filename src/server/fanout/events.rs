@@ -98,7 +98,7 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
         RoomEvent::Update(frame) => Some(of_frame(&frame)),
         RoomEvent::LargeUpdate(large) => Some(of_frame(large.frame())),
         RoomEvent::Presence(event) => Some((event, None)),
-        RoomEvent::Marker(marker) => hub.entry(&marker.room, marker.seq).as_ref().map(of_frame),
+        RoomEvent::Marker(marker) => hub.message(&marker.room, marker.seq).as_ref().map(of_frame),
         RoomEvent::LargePresence(room) => hub.presence_event(&room).map(|event| (event, None)),
     };
     match found {

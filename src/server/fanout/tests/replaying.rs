@@ -31,7 +31,7 @@ fn returning(worker: &mut TestWorker, budget: &ReplayBudget) -> (usize, FakeClie
 /// A subscription to all that was published in room `a`, which draws on `budget`.
 pub(in super::super) fn paced(app: &App, budget: &ReplayBudget) -> Subscription {
     let mut subscription = from_the_start(app);
-    subscription.pace(budget.clone());
+    subscription.limit_replay(budget.clone());
     subscription
 }
 
@@ -135,7 +135,7 @@ fn a_reader_without_anything_to_replay_does_not_wait() {
     worker.work();
     assert_eq!(waiting(&worker), 1);
     let mut subscription = worker.subscribe(&["a"], None);
-    subscription.pace(budget);
+    subscription.limit_replay(budget);
     let (_, mut client) = worker.add(subscription);
     client.wire.borrow_mut().room = usize::MAX;
     worker.work();

@@ -1,0 +1,75 @@
+//! Why the hub refuses to publish a message or to begin a stream. HTTP status
+//! codes and problem details are in `http`.
+
+use std::error::Error;
+use std::fmt;
+
+/// The server has reached [`HubLimits::max_rooms`](super::HubLimits::max_rooms).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomLimitReached;
+
+impl fmt::Display for RoomLimitReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the server has as many rooms as it may have; use one of them, or come back later",
+        )
+    }
+}
+
+impl Error for RoomLimitReached {}
+
+/// Why a draft was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishError {
+    /// The message needs a new room, and there can be no more.
+    RoomLimit(RoomLimitReached),
+    /// The room's history holds a different request with the same client id.
+    ClientIdReused,
+}
+
+impl From<RoomLimitReached> for PublishError {
+    fn from(error: RoomLimitReached) -> Self {
+        Self::RoomLimit(error)
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RoomLimit(error) => error.fmt(f),
+            Self::ClientIdReused => f.write_str(
+                "this client_id stands for another message of the room; send this one with a new \
+                 client_id",
+            ),
+        }
+    }
+}
+
+impl Error for PublishError {}
+
+/// Why a stream was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscribeError {
+    /// The stream needs a new room, and there can be no more.
+    RoomLimit(RoomLimitReached),
+    /// The stream would add a member beyond
+    /// [`HubLimits::max_members`](super::HubLimits::max_members).
+    MemberLimit,
+}
+
+impl From<RoomLimitReached> for SubscribeError {
+    fn from(error: RoomLimitReached) -> Self {
+        Self::RoomLimit(error)
+    }
+}
+
+impl fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RoomLimit(error) => error.fmt(f),
+            Self::MemberLimit => f.write_str("the server has as many members as it may have"),
+        }
+    }
+}
+
+impl Error for SubscribeError {}

@@ -1,0 +1,99 @@
+//! Events of rooms on their way to the fan-out workers. The channel that carries
+//! them is in `channel`, its receiver in `feed`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::Instant;
+
+use super::message::Frame;
+use super::room_key::RoomKey;
+use crate::protocol::RoomName;
+use crate::sse;
+
+/// The largest event, in bytes, that the channel always carries itself: at most
+/// one for each slot.
+pub(crate) const MAX_INLINE_BYTES: usize = 8 * 1024;
+
+/// An event with its position, its room and its time.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// The number of events sent before it: the first event has 0.
+    pub(crate) position: u64,
+    pub(crate) room: RoomKey,
+    pub(crate) event: RoomEvent,
+    /// When the event was sent.
+    pub(crate) at: Instant,
+}
+
+/// An event of a room.
+#[derive(Debug, Clone)]
+pub(crate) enum RoomEvent {
+    /// A message.
+    Update(Frame),
+    /// Members joined or left; only for readers that get presence events.
+    Presence(sse::Encoded),
+    /// A message of more than [`MAX_INLINE_BYTES`].
+    LargeUpdate(Arc<LargeMessage>),
+    /// A large message to be read from history:
+    /// [`Hub::message`](super::Hub::message).
+    Marker(Box<HistoryMarker>),
+    /// A presence event of more than [`MAX_INLINE_BYTES`]:
+    /// [`Hub::presence_event`](super::Hub::presence_event) replaces it.
+    LargePresence(RoomName),
+}
+
+impl RoomEvent {
+    /// Whether only readers that get presence events receive it.
+    pub(crate) fn is_presence(&self) -> bool {
+        matches!(self, Self::Presence(_) | Self::LargePresence(_))
+    }
+
+    /// A presence event, or its replacement if it is large.
+    pub(super) fn presence(room: &RoomName, event: sse::Encoded) -> Self {
+        match event.chunk().len() <= MAX_INLINE_BYTES {
+            true => Self::Presence(event),
+            false => Self::LargePresence(room.clone()),
+        }
+    }
+}
+
+/// A large message. It counts against the channel's bytes of large messages
+/// until it is dropped.
+#[derive(Debug)]
+pub(crate) struct LargeMessage {
+    frame: Frame,
+    bytes: usize,
+    /// Bytes of all large messages in the channel.
+    total: Arc<AtomicUsize>,
+}
+
+impl LargeMessage {
+    pub(super) fn new(frame: Frame, total: &Arc<AtomicUsize>) -> Self {
+        let bytes = frame.event().chunk().len();
+        total.fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            frame,
+            bytes,
+            total: Arc::clone(total),
+        }
+    }
+
+    /// The message.
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+impl Drop for LargeMessage {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The place of a message in history.
+#[derive(Debug, Clone)]
+pub(crate) struct HistoryMarker {
+    pub(crate) room: RoomName,
+    pub(crate) seq: u64,
+}

@@ -1,0 +1,88 @@
+//! Publishing: a draft becomes a message in its room's history and in the
+//! channel to the fan-out workers. Old messages are evicted to keep the budget
+//! of all histories.
+
+use tokio::time::Instant;
+
+use super::Rooms;
+use super::size_index::SizeIndex;
+use crate::chat::errors::PublishError;
+use crate::chat::message::{Draft, Frame, SentAs};
+use crate::protocol::RoomName;
+
+/// The result of publishing a draft.
+#[derive(Debug, Clone)]
+pub enum Published {
+    /// A new message.
+    New(Frame),
+    /// The draft repeats a request of the room's history, with the same client
+    /// id. This is the message of the first request.
+    Duplicate(Frame),
+}
+
+impl Rooms {
+    /// Publishes `draft` into the room's history, then into the channel, unless
+    /// it repeats a request in history.
+    pub(in crate::chat) fn publish(
+        &mut self,
+        name: &RoomName,
+        draft: &Draft,
+        sent_as: Option<SentAs>,
+    ) -> Result<Published, PublishError> {
+        let now = Instant::now();
+        let id = self.id(self.seq + 1);
+        self.ensure(name, now)?;
+        let room = self.by_name.get_mut(name).expect("the room exists");
+        if let Some(sent_as) = &sent_as
+            && let Some((first, request)) = room.history.sent_as(&sent_as.client_id)
+        {
+            return match request == sent_as.request {
+                true => Ok(Published::Duplicate(first.clone())),
+                false => Err(PublishError::ClientIdReused),
+            };
+        }
+        let before = (room.history.bytes(), room.history.len());
+        let frame = room.append(id, draft, sent_as, now);
+        if room.has_readers() {
+            let event = self.channel.update(name, &frame);
+            self.channel.send(room.key, event, now);
+        }
+        let after = (room.history.bytes(), room.history.len());
+        if SizeIndex::class(after.0) > room.size_class {
+            self.by_size.update(room);
+        }
+        self.history_bytes = self.history_bytes - before.0 + after.0;
+        self.history_messages = self.history_messages - before.1 + after.1;
+        self.seq = id.seq;
+        self.published_messages += 1;
+        self.published_bytes += draft.text.as_str().len() as u64;
+        self.evict_to_budget();
+        Ok(Published::New(frame))
+    }
+
+    /// Evicts until all histories together are within the budget, from the
+    /// rooms with the most bytes, so that a busy room costs a quiet one nothing.
+    fn evict_to_budget(&mut self) {
+        let budget = self.limits.history_budget;
+        if self.history_bytes <= budget {
+            return;
+        }
+        // A little more than needed, so that not every message evicts.
+        let target = budget - budget / 4096;
+        while self.history_bytes > target
+            && let Some((class, name)) = self.by_size.pop_largest()
+        {
+            let Some(room) = self.by_name.get_mut(&name) else {
+                debug_assert!(false, "{name:?} has a size but does not exist");
+                continue;
+            };
+            while self.history_bytes > target && SizeIndex::class(room.history.bytes()) == class {
+                let before = room.history.bytes();
+                room.history.evict_oldest();
+                self.history_bytes -= before - room.history.bytes();
+                self.history_messages -= 1;
+            }
+            self.by_size.insert(room);
+        }
+    }
+}

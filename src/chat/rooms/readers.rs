@@ -1,0 +1,71 @@
+//! Readers enter and leave rooms. The limits on rooms and members are checked
+//! before anything changes.
+
+use tokio::time::Instant;
+
+use super::Rooms;
+use crate::chat::errors::SubscribeError;
+use crate::chat::reader_profile::ReaderProfile;
+use crate::protocol::{RoomName, UserName};
+
+impl Rooms {
+    /// Adds a reader to all of the rooms, or to none.
+    pub(in crate::chat) fn enter(
+        &mut self,
+        names: &[RoomName],
+        profile: &ReaderProfile,
+    ) -> Result<(), SubscribeError> {
+        // Before the loop: a refused stream must not create a room.
+        self.check_rooms(names)?;
+        self.check_members(names, profile.name())?;
+        let now = Instant::now();
+        for name in names {
+            self.ensure(name, now)?;
+            let room = self.by_name.get_mut(name).expect("the room exists");
+            let members = room.presence.count();
+            room.enter(profile);
+            let joined = room.presence.count() - members;
+            self.members += joined;
+            self.schedule(name, now);
+        }
+        Ok(())
+    }
+
+    /// A name that is already a member of a room needs no new place there.
+    fn check_members(
+        &self,
+        names: &[RoomName],
+        member: Option<&UserName>,
+    ) -> Result<(), SubscribeError> {
+        let Some(member) = member else {
+            return Ok(());
+        };
+        let is_in = |name: &RoomName| self.get(name).is_some_and(|room| room.presence.has(member));
+        let new = names.iter().filter(|&name| !is_in(name));
+        match self.members + new.count() > self.limits.max_members {
+            true => Err(SubscribeError::MemberLimit),
+            false => Ok(()),
+        }
+    }
+
+    /// Removes a reader from its rooms. A room that is then empty and never had
+    /// a message is forgotten at once, so that it does not use up the room limit.
+    pub(in crate::chat) fn leave<'a>(
+        &mut self,
+        names: impl Iterator<Item = &'a RoomName>,
+        profile: &ReaderProfile,
+    ) {
+        let now = Instant::now();
+        for name in names {
+            let Some(room) = self.by_name.get_mut(name) else {
+                continue;
+            };
+            room.leave(profile, now);
+            match !room.has_messages && room.is_idle(now, self.limits.room_idle) {
+                // Its history is empty, so freeing it under the lock is cheap.
+                true => drop(self.forget(name)),
+                false => self.schedule(name, now),
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The options of a stream. Parsing them from a request is in `http`.
+
+use std::fmt;
+
+use crate::protocol::{Backlog, Cursor, RoomName, UserName};
+
+/// The options of a stream.
+#[derive(Debug, Clone)]
+pub struct SubscribeOptions {
+    /// The rooms of the stream.
+    pub rooms: RoomList,
+    /// The last message that the reader has, from an earlier stream.
+    pub cursor: Option<Cursor>,
+    /// The messages that a reader without a cursor gets first.
+    pub backlog: Backlog,
+    /// The name under which the reader is a member of the rooms.
+    pub name: Option<UserName>,
+    /// Whether the reader gets presence events.
+    pub presence: bool,
+}
+
+/// The rooms of one stream: 1 to [`RoomList::MAX`], without duplicates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomList(Vec<RoomName>);
+
+/// A list of rooms is empty or has more than [`RoomList::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidRoomList;
+
+impl RoomList {
+    /// Most rooms of one stream.
+    pub const MAX: usize = 100;
+
+    /// Keeps the order of `rooms` and drops duplicates.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRoomList`] for no room, and for more than [`RoomList::MAX`].
+    pub fn new(rooms: impl IntoIterator<Item = RoomName>) -> Result<Self, InvalidRoomList> {
+        let mut list = Vec::new();
+        for room in rooms {
+            if !list.contains(&room) {
+                list.push(room);
+            }
+            if list.len() > Self::MAX {
+                return Err(InvalidRoomList);
+            }
+        }
+        match list.is_empty() {
+            true => Err(InvalidRoomList),
+            false => Ok(Self(list)),
+        }
+    }
+
+    /// The number of rooms, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a list is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn as_slice(&self) -> &[RoomName] {
+        &self.0
+    }
+}
+
+impl From<RoomName> for RoomList {
+    fn from(room: RoomName) -> Self {
+        Self(vec![room])
+    }
+}
+
+impl fmt::Display for InvalidRoomList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a stream has 1 to {} rooms, as in /events?room=lobby",
+            RoomList::MAX
+        )
+    }
+}
+
+impl std::error::Error for InvalidRoomList {}

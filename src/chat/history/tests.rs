@@ -8,7 +8,7 @@ const ROOMY: HistoryLimits = HistoryLimits {
     bytes: 1 << 20,
 };
 
-/// Message `number` with seq `10 * number`, so that other rooms lie between.
+/// Message `number` with seq `10 * number`, as if other rooms had messages in between.
 fn frame(number: u64, client_id: Option<&str>) -> Frame {
     let mut draft = Draft {
         name: UserName::parse("Alice").unwrap(),
@@ -42,7 +42,7 @@ fn numbers<'a>(frames: impl Iterator<Item = &'a Frame>) -> Vec<u64> {
 }
 
 #[test]
-fn it_gives_what_lies_after_or_before_a_seq() {
+fn since_and_until_return_the_messages_after_and_before_a_seq() {
     let history = filled(ROOMY, 1..=3);
     assert_eq!(numbers(history.since(0)), [1, 2, 3]);
     assert_eq!(numbers(history.since(10)), [2, 3]);
@@ -53,14 +53,14 @@ fn it_gives_what_lies_after_or_before_a_seq() {
 }
 
 #[test]
-fn it_is_bounded_by_count() {
+fn history_is_bounded_by_count() {
     let history = filled(HistoryLimits { count: 2, ..ROOMY }, 1..=5);
     assert_eq!(numbers(history.since(0)), [4, 5]);
     assert_eq!((history.evicted_through(), history.first_number()), (30, 4));
 }
 
 #[test]
-fn it_is_bounded_by_bytes() {
+fn history_is_bounded_by_bytes() {
     let bytes = 3 * frame(1, None).cost();
     let history = filled(HistoryLimits { bytes, ..ROOMY }, 1..=5);
     assert_eq!(numbers(history.since(0)), [3, 4, 5]);
@@ -68,7 +68,7 @@ fn it_is_bounded_by_bytes() {
 }
 
 #[test]
-fn a_limit_of_nothing_keeps_nothing_and_still_counts() {
+fn a_limit_of_0_holds_no_message_and_still_counts_them() {
     let history = filled(HistoryLimits { count: 0, ..ROOMY }, 1..=5);
     assert_eq!(
         (history.len(), history.bytes(), history.next_number()),
@@ -78,13 +78,13 @@ fn a_limit_of_nothing_keeps_nothing_and_still_counts() {
 }
 
 #[test]
-fn it_knows_the_number_after_any_seq_as_far_as_it_remembers() {
+fn the_number_after_a_seq_is_known_while_its_id_is_remembered() {
     let limits = HistoryLimits { count: 2, ..ROOMY };
     let history = filled(limits, 1..=5);
     for (seq, number) in [(0, 1), (5, 1), (10, 2), (29, 3), (30, 4), (45, 5), (50, 6)] {
         assert_eq!(history.number_after(seq), Some(number), "after {seq}");
     }
-    let last = MAX_REMEMBERED as u64 + 10;
+    let last = MAX_EVICTED_IDS as u64 + 10;
     let long = filled(limits, 1..=last);
     assert_eq!(long.number_after(10), None);
     assert_eq!(long.number_after(79), None);
@@ -92,7 +92,7 @@ fn it_knows_the_number_after_any_seq_as_far_as_it_remembers() {
     assert_eq!(
         long.number_after(0),
         Some(1),
-        "before the first is always known"
+        "the first number is always known"
     );
 }
 
@@ -109,7 +109,7 @@ fn a_client_id_is_known_while_its_message_is_held() {
 }
 
 #[test]
-fn a_forgotten_history_goes_on_with_its_numbers_and_can_t_count_what_it_lost() {
+fn a_history_after_a_tombstone_continues_its_numbers_and_counts_no_lost_messages() {
     let history = History::after(ROOMY, 30, 4);
     assert_eq!((history.evicted_through(), history.first_number()), (30, 4));
     assert_eq!(history.number_after(10), None);
@@ -117,7 +117,7 @@ fn a_forgotten_history_goes_on_with_its_numbers_and_can_t_count_what_it_lost() {
 }
 
 #[test]
-fn what_was_evicted_takes_no_room() {
+fn eviction_frees_memory() {
     let mut history = History::new(ROOMY);
     (1..=1000).for_each(|number| history.push(frame(number, Some(&format!("c{number}")))));
     let full = history.capacity();

@@ -4,7 +4,7 @@ use super::*;
 
 use super::pending::{CHANGE_BYTES, LIST_AGAIN_MEMBERS};
 
-/// A room's presence on a clock that the test moves.
+/// A room's presence with a clock that the test advances.
 struct Clock {
     presence: Presence,
     room: RoomName,
@@ -25,7 +25,7 @@ impl Clock {
         }
     }
 
-    /// A room with so many members, of which all readers know.
+    /// A room of `members` members that are all announced.
     fn with_members(members: usize) -> Self {
         let mut clock = Self::new();
         (0..members).for_each(|number| clock.join(&long_name(number)));
@@ -46,17 +46,17 @@ impl Clock {
         self.now += Duration::from_secs(seconds);
     }
 
-    /// The next event, if there is one, after a wait that any rate pays for.
+    /// The next event, if there is one, after a wait that covers any rate.
     fn event(&mut self) -> Option<Bytes> {
         self.wait(2);
-        self.presence.end_stays(self.now, usize::MAX);
+        self.presence.remove_expired(self.now, usize::MAX);
         let event = self.presence.flush(&self.room, self.budget, self.now);
         event.map(|event| event.text())
     }
 
     /// The data of the next event, without the times.
     fn flush(&mut self) -> Value {
-        self.presence.end_stays(self.now, usize::MAX);
+        self.presence.remove_expired(self.now, usize::MAX);
         let event = self.presence.flush(&self.room, self.budget, self.now);
         event.map_or(Value::Null, |event| names_only(&event.text()))
     }
@@ -66,7 +66,7 @@ impl Clock {
     }
 }
 
-/// A name of the most bytes.
+/// A name of the maximal length in bytes.
 fn long_name(number: usize) -> String {
     format!("{number:05}{}", "\u{20000}".repeat(27))
 }
@@ -93,7 +93,7 @@ fn names_only(event: &[u8]) -> Value {
 }
 
 #[test]
-fn who_came_and_who_left_since_the_last_flush_is_one_event() {
+fn one_event_announces_all_joins_and_leaves_since_the_last_flush() {
     let mut clock = Clock::new();
     clock.join("Alice");
     clock.join("Bob");
@@ -113,14 +113,17 @@ fn who_came_and_who_left_since_the_last_flush_is_one_event() {
 }
 
 #[test]
-fn a_reload_does_not_flap() {
+fn a_page_reload_sends_no_event() {
     let mut clock = Clock::new();
     clock.join("Alice");
     clock.flush();
     clock.leave("Alice");
     clock.wait(4);
     assert_eq!(clock.flush(), Value::Null);
-    assert!(clock.presence.due(clock.now).is_some(), "she may leave yet");
+    assert!(
+        clock.presence.due(clock.now).is_some(),
+        "the grace period has yet to end"
+    );
     clock.join("Alice");
     clock.wait(60);
     assert_eq!(clock.flush(), Value::Null);
@@ -145,7 +148,7 @@ fn two_streams_under_one_name_are_one_member() {
 }
 
 #[test]
-fn a_new_stream_is_told_of_everybody_at_once() {
+fn a_new_stream_gets_a_snapshot_of_all_members() {
     let mut clock = Clock::new();
     clock.join("Alice");
     assert_eq!(
@@ -165,7 +168,11 @@ fn two_hundred_members_of_the_longest_names_are_one_list() {
     let one_more = long_name(MAX_LISTED_MEMBERS);
     clock.join(&one_more);
     let count = json!({"room": "lobby", "count": 201});
-    assert_eq!(clock.flush(), Value::Null, "the last event is not paid for");
+    assert_eq!(
+        clock.flush(),
+        Value::Null,
+        "the last event uses up the rate"
+    );
     clock.wait(60);
     assert_eq!(clock.flush(), count);
     assert_eq!(clock.snapshot(), count);
@@ -179,8 +186,9 @@ fn listed(clock: &mut Clock) -> usize {
     members["members"].as_array().unwrap().len()
 }
 
-/// Bytes that one reader gets while the room is led from one size to the next.
-/// Each join and each leave has the time for an event of its own.
+/// Changes the room to each of `sizes`, one member and one event at a time.
+/// Returns the bytes that each reader gets, the changes, and the lists among the
+/// events.
 fn walk(clock: &mut Clock, sizes: &[usize]) -> (usize, usize, usize) {
     let (mut bytes, mut changes, mut lists) = (0, 0, 0);
     for &size in sizes {
@@ -205,7 +213,7 @@ fn walk(clock: &mut Clock, sizes: &[usize]) -> (usize, usize, usize) {
 }
 
 #[test]
-fn a_join_or_a_leave_costs_each_reader_at_most_two_kibibytes_across_the_border() {
+fn a_join_or_a_leave_costs_each_reader_at_most_two_kibibytes_around_the_largest_list() {
     for readers in [1, 200, 10_000] {
         let mut clock = Clock::with_members(MAX_LISTED_MEMBERS - 1);
         clock.budget.readers = readers;
@@ -215,15 +223,15 @@ fn a_join_or_a_leave_costs_each_reader_at_most_two_kibibytes_across_the_border()
 
         let mut clock = Clock::with_members(MAX_LISTED_MEMBERS);
         clock.budget.readers = readers;
-        let swings = [201, 200].repeat(100);
-        let (bytes, changes, lists) = walk(&mut clock, &swings);
+        let oscillation = [201, 200].repeat(100);
+        let (bytes, changes, lists) = walk(&mut clock, &oscillation);
         assert_eq!((changes, lists), (200, 0), "{readers}");
         assert!(bytes <= 200 * 128, "{bytes}");
     }
 }
 
 #[test]
-fn the_list_comes_again_when_the_room_is_well_below_the_border() {
+fn the_list_is_sent_again_when_the_room_is_well_below_the_largest_list() {
     let mut clock = Clock::with_members(MAX_LISTED_MEMBERS);
     let (.., lists) = walk(&mut clock, &[201, LIST_AGAIN_MEMBERS + 1, 180]);
     assert_eq!(lists, 0);
@@ -249,8 +257,8 @@ fn the_wait_between_events_grows_with_the_readers_and_the_bytes() {
         clock.join("Bob");
         let due = clock.presence.due(clock.now).unwrap();
         let wait = due.saturating_duration_since(clock.now);
-        let paid = Duration::from_secs_f64((bytes * readers) as f64 / f64::from(1 << 20));
-        assert_eq!(wait, paid, "{readers}");
+        let expected = Duration::from_secs_f64((bytes * readers) as f64 / f64::from(1 << 20));
+        assert_eq!(wait, expected, "{readers}");
         clock.now = due - Duration::from_millis(1);
         assert_eq!(clock.flush(), Value::Null);
         clock.now = due;
@@ -264,7 +272,7 @@ fn the_wait_between_events_grows_with_the_readers_and_the_bytes() {
 }
 
 #[test]
-fn a_storm_of_names_in_a_room_of_very_many_readers_costs_its_rate_and_is_told_by_count() {
+fn many_joins_and_leaves_in_a_room_of_very_many_readers_stay_within_the_rate_as_counts() {
     let mut clock = Clock::new();
     clock.budget.readers = 8_200;
     let (mut cost, mut counts) = (0, 0);
@@ -281,19 +289,20 @@ fn a_storm_of_names_in_a_room_of_very_many_readers_costs_its_rate_and_is_told_by
             event => event.to_string().len() * clock.budget.readers,
         };
     }
-    // Times are not counted here, and one event may be paid for afterwards.
+    // The times of members are not counted here, and the last event may exceed
+    // the rate.
     assert!(cost <= 130 * clock.budget.rate, "{cost}");
     assert!(counts > 10, "{counts}");
 }
 
 #[test]
-fn changes_by_name_are_bounded_however_long_the_wait() {
+fn changes_kept_by_name_are_bounded_however_long_the_wait() {
     let mut clock = Clock::with_members(100);
     for number in 1000..9000 {
         clock.join(&long_name(number));
         clock.leave(&long_name(number));
         clock.wait(1);
-        clock.presence.end_stays(clock.now, usize::MAX);
+        clock.presence.remove_expired(clock.now, usize::MAX);
     }
     assert!(clock.presence.pending.joined_names().count() <= 400);
     assert!(clock.presence.pending.left_members().len() <= 400);
@@ -303,8 +312,8 @@ fn changes_by_name_are_bounded_however_long_the_wait() {
 }
 
 #[test]
-fn a_member_that_joins_and_leaves_between_two_events_leaves_those_who_saw_it() {
-    for (is_shown, expected) in [
+fn a_join_and_leave_between_two_events_is_announced_only_after_a_snapshot() {
+    for (has_snapshot, expected) in [
         (false, Value::Null),
         (
             true,
@@ -315,7 +324,7 @@ fn a_member_that_joins_and_leaves_between_two_events_leaves_those_who_saw_it() {
         clock.join("Alice");
         clock.flush();
         clock.join("Bob");
-        if is_shown {
+        if has_snapshot {
             clock.snapshot();
         }
         clock.leave("Bob");
@@ -325,7 +334,7 @@ fn a_member_that_joins_and_leaves_between_two_events_leaves_those_who_saw_it() {
 }
 
 #[test]
-fn a_reader_that_began_with_the_count_alone_gets_a_list_once_there_is_one() {
+fn a_reader_that_began_with_the_count_alone_gets_a_list_later() {
     for has_readers in [true, false] {
         let mut clock = Clock::with_members(MAX_LISTED_MEMBERS);
         clock.leave(&long_name(0));
@@ -338,7 +347,7 @@ fn a_reader_that_began_with_the_count_alone_gets_a_list_once_there_is_one() {
         }
         let snapshot = clock.snapshot();
         assert_eq!(snapshot, json!({"room": "lobby", "count": 201}));
-        // A grace ends before the next event, so that a list has room again.
+        // A grace period ends before the next event, so that a list is possible.
         clock.wait(1);
         assert_eq!(clock.flush(), json!({"room": "lobby", "count": 200}));
         (1..=40).for_each(|number| clock.leave(&long_name(number)));
@@ -350,13 +359,13 @@ fn a_reader_that_began_with_the_count_alone_gets_a_list_once_there_is_one() {
 }
 
 #[test]
-fn a_member_that_leaves_and_joins_between_two_events_is_left_first() {
+fn a_leave_and_join_between_two_events_is_announced_as_both() {
     let mut clock = Clock::new();
     clock.join("Alice");
     clock.flush();
     clock.leave("Alice");
     clock.wait(60);
-    clock.presence.end_stays(clock.now, usize::MAX);
+    clock.presence.remove_expired(clock.now, usize::MAX);
     clock.join("Alice");
     assert_eq!(
         clock.flush(),
@@ -365,7 +374,7 @@ fn a_member_that_leaves_and_joins_between_two_events_is_left_first() {
 }
 
 #[test]
-fn a_room_without_readers_of_presence_owes_nobody_an_event() {
+fn a_room_without_presence_readers_sends_no_event() {
     let mut clock = Clock::new();
     clock.budget.readers = 0;
     clock.join("Alice");
@@ -376,7 +385,7 @@ fn a_room_without_readers_of_presence_owes_nobody_an_event() {
 }
 
 #[test]
-fn members_are_encoded_once_for_all_requests_until_one_joins_or_leaves() {
+fn members_are_encoded_once_for_all_requests_until_the_next_change() {
     let mut clock = Clock::new();
     clock.join("Alice");
     let room = clock.room.clone();
@@ -385,14 +394,14 @@ fn members_are_encoded_once_for_all_requests_until_one_joins_or_leaves() {
     clock.join("Bob");
     assert_eq!(listed(&mut clock), 2);
     clock.leave("Bob");
-    assert_eq!(listed(&mut clock), 2, "the grace is not over");
+    assert_eq!(listed(&mut clock), 2, "the grace period is not over");
     clock.wait(5);
-    clock.presence.end_stays(clock.now, usize::MAX);
+    clock.presence.remove_expired(clock.now, usize::MAX);
     assert_eq!(listed(&mut clock), 1);
 }
 
 #[test]
-fn a_member_has_the_time_since_which_it_is_here() {
+fn a_member_has_the_time_of_its_join() {
     let mut clock = Clock::new();
     clock.join("Alice");
     let members: Value = serde_json::from_slice(&clock.presence.json(&clock.room)).unwrap();

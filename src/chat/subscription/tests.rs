@@ -1,8 +1,7 @@
 use super::*;
-use crate::chat::test_reader::TestReader;
+use crate::chat::test_reader::{TestDelivery, TestReader};
 use crate::chat::{Draft, Gap, HubLimits, Published, RoomList};
-use crate::protocol::Backlog;
-use crate::protocol::{Cursor, EventId, MessageText, RoomName, UserName};
+use crate::protocol::{Backlog, EventId, MessageText, RoomName, UserName};
 
 fn hub(history: usize) -> Arc<Hub> {
     Hub::new(HubLimits {
@@ -48,19 +47,19 @@ fn subscribe(
     .unwrap()
 }
 
-fn say(hub: &Hub, name: &str) -> u64 {
-    say_text(hub, name, "x")
+fn publish(hub: &Hub, name: &str) -> u64 {
+    publish_text(hub, name, "x")
 }
 
-fn say_text(hub: &Hub, name: &str, text: &str) -> u64 {
+fn publish_text(hub: &Hub, name: &str, text: &str) -> u64 {
     let draft = Draft {
         name: UserName::parse("Alice").unwrap(),
         text: MessageText::parse(text, usize::MAX).unwrap(),
         client_id: None,
     };
     match hub.publish(&RoomName::parse(name).unwrap(), draft).unwrap() {
-        Published::Said(frame) => frame.seq(),
-        Published::Repeated(frame) => panic!("{frame:?}"),
+        Published::New(frame) => frame.seq(),
+        Published::Duplicate(frame) => panic!("{frame:?}"),
     }
 }
 
@@ -68,7 +67,7 @@ async fn seqs(reader: &mut TestReader, count: usize) -> Vec<u64> {
     let mut seqs = Vec::new();
     for _ in 0..count {
         match reader.next().await {
-            Delivery::Update(frame) => seqs.push(frame.seq()),
+            TestDelivery::Update(frame) => seqs.push(frame.seq()),
             other => panic!("{other:?}"),
         }
     }
@@ -80,10 +79,10 @@ fn has_nothing(reader: &mut TestReader) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_said_between_the_start_and_the_first_poll_is_not_lost() {
+async fn messages_between_the_start_and_the_first_poll_are_not_lost() {
     let hub = hub(1000);
     let mut reader = reader(&hub, &["a"], None, Backlog::Last(0));
-    let seq = say(&hub, "a");
+    let seq = publish(&hub, "a");
     assert_eq!(seqs(&mut reader, 1).await, [seq]);
     assert!(has_nothing(&mut reader));
 }
@@ -92,56 +91,59 @@ async fn what_is_said_between_the_start_and_the_first_poll_is_not_lost() {
 async fn a_backlog_is_the_last_messages_of_each_room_in_id_order() {
     let hub = hub(1000);
     for name in ["a", "b", "a", "a", "b", "c"] {
-        say(&hub, name);
+        publish(&hub, name);
     }
     let mut reader = reader(&hub, &["a", "b"], None, Backlog::Last(2));
     let hello = reader.subscription().take_hello().unwrap();
     assert_eq!(
         hello.cursor,
         Cursor::Id(id(&hub, 1)),
-        "a reader cut off now gets the same again"
+        "a reader that is disconnected now gets the same again"
     );
     assert_eq!(seqs(&mut reader, 4).await, [2, 3, 4, 5]);
     assert!(has_nothing(&mut reader));
 }
 
 #[tokio::test]
-async fn a_large_replay_comes_in_batches_and_what_is_said_meanwhile_after_it() {
+async fn a_large_replay_comes_in_batches_and_later_messages_follow() {
     let hub = hub(1000);
     let text = "x".repeat(10_000);
     (0..50).for_each(|_| {
-        say_text(&hub, "a", &text);
+        publish_text(&hub, "a", &text);
     });
     let mut reader = reader(&hub, &["a"], None, Backlog::All);
     assert_eq!(seqs(&mut reader, 1).await, [1]);
-    assert!(reader.subscription().queue.len() < 10, "a batch is bounded");
-    say(&hub, "a");
+    assert!(
+        reader.subscription().ready().count() < 10,
+        "a batch is bounded"
+    );
+    publish(&hub, "a");
     assert_eq!(seqs(&mut reader, 50).await, (2..=51).collect::<Vec<_>>());
     assert!(has_nothing(&mut reader));
 }
 
 #[tokio::test]
-async fn a_reader_that_lags_is_served_from_history_without_a_gap() {
+async fn a_lagging_reader_is_served_from_history_without_a_gap() {
     let hub = hub(1000);
     let mut reader = reader(&hub, &["a"], None, Backlog::Last(0));
     assert!(has_nothing(&mut reader));
     (0..500).for_each(|_| {
-        say(&hub, "a");
+        publish(&hub, "a");
     });
     assert_eq!(seqs(&mut reader, 500).await, (1..=500).collect::<Vec<_>>());
-    say(&hub, "a");
+    publish(&hub, "a");
     assert_eq!(seqs(&mut reader, 1).await, [501]);
 }
 
 #[tokio::test]
-async fn a_reader_that_lags_behind_history_gets_a_gap_that_counts() {
+async fn a_reader_that_lags_behind_history_gets_a_gap_with_a_count() {
     let hub = hub(10);
     let mut reader = reader(&hub, &["a"], None, Backlog::Last(0));
     assert!(has_nothing(&mut reader));
     (0..500).for_each(|_| {
-        say(&hub, "a");
+        publish(&hub, "a");
     });
-    let Delivery::Gap(gap) = reader.next().await else {
+    let TestDelivery::Gap(gap) = reader.next().await else {
         panic!("no gap")
     };
     let cursor = Cursor::Id(id(&hub, 490));
@@ -160,11 +162,11 @@ async fn a_reader_that_lags_behind_history_gets_a_gap_that_counts() {
 }
 
 #[test]
-fn a_gap_that_was_not_told_yet_keeps_its_reason() {
+fn a_gap_that_was_not_delivered_keeps_its_reason() {
     let hub = hub(1);
-    let first = say(&hub, "a");
-    say(&hub, "b");
-    say(&hub, "b");
+    let first = publish(&hub, "a");
+    publish(&hub, "b");
+    publish(&hub, "b");
     let cursor = EventId {
         epoch: hub.epoch(),
         seq: first - 1,
@@ -180,37 +182,37 @@ fn a_gap_that_was_not_told_yet_keeps_its_reason() {
             _ => None,
         });
         assert_eq!(gap, Some(GapReason::Evicted));
-        // The socket took the first message, and not the gap.
-        reader.hand_out().unwrap();
+        // The socket took the first message and not the gap.
+        reader.pop_ready().unwrap();
         reader.rewind();
     }
 }
 
 #[tokio::test]
-async fn many_rooms_keep_their_order_live_and_from_history() {
+async fn many_rooms_keep_the_order_of_ids_live_and_from_history() {
     let hub = hub(1000);
     let names = ["a", "b", "c", "d"];
     let mut reader = reader(&hub, &names, None, Backlog::Last(0));
     assert!(has_nothing(&mut reader));
     (0..480).for_each(|n| {
-        say(&hub, names[n % 4]);
+        publish(&hub, names[n % 4]);
     });
     assert_eq!(seqs(&mut reader, 480).await, (1..=480).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn many_rooms_that_lag_are_served_from_history() {
+async fn a_lagging_reader_of_many_rooms_is_served_from_history() {
     let hub = hub(1000);
     let mut reader = reader(&hub, &["a", "b"], None, Backlog::Last(0));
     assert!(has_nothing(&mut reader));
     let text = "x".repeat(10_000);
     (0..60).for_each(|n| {
-        say_text(&hub, ["a", "b"][n % 2], &text);
+        publish_text(&hub, ["a", "b"][n % 2], &text);
     });
     assert_eq!(seqs(&mut reader, 1).await, [1]);
     assert!(
-        reader.subscription().queue.len() < 10,
-        "a reader's pending bytes are bounded"
+        reader.subscription().ready().count() < 10,
+        "the ready bytes of a reader are bounded"
     );
     assert_eq!(seqs(&mut reader, 59).await, (2..=60).collect::<Vec<_>>());
 }
@@ -228,8 +230,8 @@ fn messages_of_many_threads_arrive_in_id_order_over_many_rooms() {
             let hub = &hub;
             scope.spawn(move || {
                 for _ in 0..5000 {
-                    say(hub, name);
-                    // Leaves the reader time to be live, where the race is.
+                    publish(hub, name);
+                    // Gives the reader time to go live, where the race is.
                     (0..200).for_each(|_| std::hint::spin_loop());
                 }
             });
@@ -262,7 +264,7 @@ fn id(hub: &Hub, seq: u64) -> EventId {
 }
 
 #[tokio::test]
-async fn members_of_many_rooms_come_in_looks_of_a_bounded_size() {
+async fn members_of_many_rooms_come_in_batches_of_a_bounded_size() {
     let hub = hub(10);
     let names: Vec<String> = (0..100).map(|number| format!("room{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -280,14 +282,14 @@ async fn members_of_many_rooms_come_in_looks_of_a_bounded_size() {
     let _members: Vec<_> = members.collect();
     let mut reader = TestReader::of(&hub, enter(None));
     let one = match reader.next().await {
-        told @ Delivery::Members(_) => told.bytes(),
+        members @ TestDelivery::Members(_) => members.event().text_len(),
         other => panic!("{other:?}"),
     };
-    for told in 2..=names.len() {
+    for room in 2..=names.len() {
         let ready: usize = reader.subscription().ready().map(Delivery::bytes).sum();
         assert!(ready < BATCH_BYTES + 2 * one, "{ready} bytes are ready");
         let next = reader.next().await;
-        assert!(matches!(next, Delivery::Members(_)), "{told}: {next:?}");
+        assert!(matches!(next, TestDelivery::Members(_)), "{room}: {next:?}");
     }
     assert!(has_nothing(&mut reader));
 }

@@ -1,55 +1,66 @@
-//! A client that follows the protocol, and holds the server to it.
+//! A client that follows the protocol and checks its stream against the model.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Said, Wish};
+use super::inputs::ReaderOptions;
 use crate::chat::{RoomList, SubscribeError, SubscribeOptions, Subscription};
 use crate::http::App;
-use crate::protocol::Backlog;
-use crate::protocol::{Cursor, EventId, RoomName, UserName};
+use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
-/// A client that follows the protocol, and holds the server to it.
+/// A message of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PublishedMessage {
+    pub(super) id: EventId,
+    pub(super) number: u64,
+    pub(super) text: String,
+    pub(super) client_id: Option<u8>,
+}
+
+/// The model: all messages ever published, by room.
+pub(super) type PublishedByRoom = BTreeMap<&'static str, Vec<PublishedMessage>>;
+
+/// A client that follows the protocol and checks its stream.
 pub(super) struct Reader {
     rooms: Vec<&'static str>,
     backlog: Backlog,
     name: Option<UserName>,
     pub(super) is_connected: bool,
-    /// The stream's last event, if it was this.
-    pub(super) was_told_bye: bool,
+    /// The stream has ended with `bye`.
+    pub(super) has_bye: bool,
     decoder: Decoder,
     /// The id that a reconnect sends.
     last_event_id: String,
-    /// By room, how many of the messages said it is done with.
+    /// By room, how many published messages the reader is past.
     done: BTreeMap<&'static str, usize>,
-    /// By room, how many messages the gaps since its last message took, where
-    /// all of them said so.
+    /// By room, how many messages were lost in the gaps since its last message, if
+    /// all of the gaps have a count.
     lost: BTreeMap<&'static str, Option<u64>>,
     /// By room, the number of the next message in this stream.
     next: BTreeMap<&'static str, u64>,
-    /// The id of the last event in this stream that had one.
+    /// The last id of an event in this stream.
     last_id: Option<EventId>,
-    /// The rooms of a stream without a cursor of which the backlog has not
-    /// begun yet: it begins where history or its own limit says.
-    /// And how many messages had been said there when it connected.
+    /// The rooms of a stream without a cursor whose backlog has not begun yet, with
+    /// the number of messages published there when the stream began. History and
+    /// the requested backlog decide where the backlog begins.
     before_backlog: BTreeMap<&'static str, usize>,
-    /// By room, how many of the messages that a gap took may have been a
-    /// backlog, which that gap counts if there was one.
+    /// By room, how many messages of a gap may have been backlog. A gap counts these
+    /// only if the backlog had begun.
     backlog_lost: BTreeMap<&'static str, u64>,
 }
 
 impl Reader {
-    pub(super) fn new(options: Wish, number: usize) -> Self {
+    pub(super) fn new(options: ReaderOptions, number: usize) -> Self {
         let name = UserName::parse(&format!("reader {number}")).unwrap();
         Self {
             rooms: options.rooms,
             backlog: options.backlog,
             name: options.named.then_some(name),
             is_connected: false,
-            was_told_bye: false,
+            has_bye: false,
             decoder: Decoder::default(),
             last_event_id: String::new(),
             done: BTreeMap::new(),
@@ -64,7 +75,7 @@ impl Reader {
     pub(super) fn connect(
         &mut self,
         app: &Arc<App>,
-        said: &BTreeMap<&'static str, Vec<Said>>,
+        published: &PublishedByRoom,
     ) -> Result<Subscription, SubscribeError> {
         let cursor =
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
@@ -81,13 +92,13 @@ impl Reader {
             self.done = self
                 .rooms
                 .iter()
-                .map(|&room| (room, self.unwanted(said[room].len())))
+                .map(|&room| (room, self.before_backlog_at_least(published[room].len())))
                 .collect();
             if self.backlog != Backlog::Last(0) {
                 self.before_backlog = self
                     .rooms
                     .iter()
-                    .map(|&room| (room, said[room].len()))
+                    .map(|&room| (room, published[room].len()))
                     .collect();
             }
         }
@@ -95,35 +106,35 @@ impl Reader {
         Ok(subscription)
     }
 
-    /// Of so many messages, how many a new reader does not ask for at least.
-    fn unwanted(&self, said: usize) -> usize {
+    /// Of `published` messages, the least number that lies before the backlog.
+    fn before_backlog_at_least(&self, published: usize) -> usize {
         match self.backlog {
-            Backlog::Last(most) => said.saturating_sub(most),
+            Backlog::Last(count) => published.saturating_sub(count),
             Backlog::All => 0,
         }
     }
 
-    /// The connection is gone, and with it what was not a whole event.
-    pub(super) fn hang_up(&mut self, said: &BTreeMap<&'static str, Vec<Said>>) {
-        // Of a backlog that did not begin before the cut, what lay before it is
-        // past: the stream went on beyond.
+    /// The connection is closed. An incomplete event is dropped.
+    pub(super) fn disconnect(&mut self, published: &PublishedByRoom) {
+        // If a backlog has not begun, the reader is past all messages up to its
+        // cursor.
         for room in std::mem::take(&mut self.before_backlog).into_keys() {
             let until = self
                 .last_event_id
                 .parse()
-                .map_or(0, |cursor| said_until(&said[room], cursor));
+                .map_or(0, |cursor| count_through(&published[room], cursor));
             self.done
                 .entry(room)
                 .and_modify(|done| *done = until.max(*done));
         }
         self.is_connected = false;
-        self.was_told_bye = false;
+        self.has_bye = false;
         self.decoder = Decoder::default();
         self.last_id = None;
         self.next.clear();
     }
 
-    pub(super) fn receive(&mut self, bytes: &[u8], said: &BTreeMap<&'static str, Vec<Said>>) {
+    pub(super) fn receive(&mut self, bytes: &[u8], published: &PublishedByRoom) {
         let mut events = Vec::new();
         let each = |item: Item<'_>| {
             if let Item::Event(event) = item {
@@ -136,28 +147,28 @@ impl Reader {
         };
         self.decoder.feed(bytes, each).unwrap();
         for (event, id, data) in events {
-            assert!(!self.was_told_bye, "{event} after bye");
+            assert!(!self.has_bye, "{event} after bye");
             let data = serde_json::from_str(&data).unwrap_or(Value::Null);
             match event.as_str() {
-                "hello" => self.take_hello(&id, &data, said),
-                "update" => self.take_update(&id, &data, said),
-                "gap" => self.take_gap(&id, &data),
+                "hello" => self.check_hello(&id, &data, published),
+                "update" => self.check_update(&id, &data, published),
+                "gap" => self.check_gap(&id, &data),
                 "ping" => continue,
                 "bye" => {
-                    self.was_told_bye = true;
+                    self.has_bye = true;
                     continue;
                 }
                 "presence" if self.name.is_some() => {
                     assert_eq!(id, self.last_event_id, "presence has no id");
                     continue;
                 }
-                other => panic!("an event that nobody sent: {other}"),
+                other => panic!("unexpected event: {other}"),
             }
             self.last_event_id = id;
         }
     }
 
-    fn take_hello(&mut self, id: &str, data: &Value, said: &BTreeMap<&'static str, Vec<Said>>) {
+    fn check_hello(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
         assert_eq!(data["cursor"], id);
         let names: Vec<&str> = data["rooms"]
             .as_array()
@@ -167,35 +178,35 @@ impl Reader {
             .collect();
         assert_eq!(names, self.rooms);
         self.last_id = id.parse().ok();
-        // Where a new reader that is cut off now comes back to.
+        // A new reader that is disconnected now resumes after this cursor.
         let Some(cursor) = self.last_id.filter(|_| self.last_event_id.is_empty()) else {
             return;
         };
         for (room, done) in &mut self.done {
-            *done = said_until(&said[room], cursor);
+            *done = count_through(&published[room], cursor);
         }
     }
 
-    fn take_gap(&mut self, id: &str, gap: &Value) {
+    fn check_gap(&mut self, id: &str, gap: &Value) {
         self.check_id(id, gap["reason"].as_str().unwrap());
         let room = self.room_of(gap);
         self.next.insert(room, gap["next"].as_u64().unwrap());
-        if let Some(said) = self.before_backlog.remove(room) {
-            // There was no backlog, or it was lost before it was sent.
-            let backlog = said.saturating_sub(self.done[room]);
+        if let Some(published) = self.before_backlog.remove(room) {
+            // There was no backlog, or it was evicted before it was sent.
+            let backlog = published.saturating_sub(self.done[room]);
             self.backlog_lost.insert(room, backlog as u64);
         }
         let before = self.lost.get(room).copied().unwrap_or(Some(0));
         let lost = gap["lost"].as_u64();
         assert!(
             lost != Some(0) || gap["lost"].is_null(),
-            "a gap that lost nothing: {gap}"
+            "a gap without lost messages: {gap}"
         );
         self.lost
             .insert(room, before.zip(lost).map(|(before, lost)| before + lost));
     }
 
-    fn take_update(&mut self, id: &str, data: &Value, said: &BTreeMap<&'static str, Vec<Said>>) {
+    fn check_update(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
         self.check_id(id, "update");
         let (room, number) = (self.room_of(data), data["number"].as_u64().unwrap());
         let expected = self.next.insert(room, number + 1);
@@ -203,22 +214,22 @@ impl Reader {
             expected.is_none_or(|expected| expected == number),
             "number {number} in {room}"
         );
-        let index = said[room]
+        let index = published[room]
             .iter()
-            .position(|said| said.id.to_string() == id)
-            .expect("somebody said it");
-        let message = &said[room][index];
+            .position(|message| message.id.to_string() == id)
+            .expect("a published message");
+        let message = &published[room][index];
         assert_eq!(
             (number, data["message"].as_str()),
             (message.number, Some(message.text.as_str()))
         );
         let done = self.done.insert(room, index + 1).unwrap();
-        assert!(index >= done, "{id} in {room} came twice");
+        assert!(index >= done, "{id} in {room} was received twice");
         let backlog_begins = self.before_backlog.remove(room).is_some();
         match self.lost.remove(room) {
             None => assert!(
                 index == done || backlog_begins,
-                "a silent hole before {id} in {room}: {done} to {index}"
+                "missing messages without a gap before {id} in {room}: {done} to {index}"
             ),
             Some(None) => {}
             Some(Some(lost)) => {
@@ -236,48 +247,50 @@ impl Reader {
         self.rooms
             .iter()
             .find(|room| data["room"] == **room)
-            .expect("a room that was asked for")
+            .expect("a requested room")
     }
 
-    /// Ids strictly increase within an epoch. A foreign one stands still until
-    /// the last of the gaps that a stranger is told of.
+    /// Ids strictly increase within an epoch. Only a foreign cursor is repeated, in
+    /// the initial gaps except the last.
     fn check_id(&mut self, id: &str, event: &str) {
         let Ok(id) = id.parse::<EventId>() else {
-            panic!("{id} is no id")
+            panic!("{id} is no event id")
         };
         if let Some(last) = self.last_id {
-            let stands = last == id && matches!(event, "restart" | "unknown");
+            let is_repeated = last == id && matches!(event, "restart" | "unknown");
             assert!(
-                last.epoch != id.epoch || id.seq > last.seq || stands,
+                last.epoch != id.epoch || id.seq > last.seq || is_repeated,
                 "{id} after {last}"
             );
         }
         self.last_id = Some(id);
     }
 
-    pub(super) fn check_complete(&self, said: &BTreeMap<&'static str, Vec<Said>>) {
+    pub(super) fn check_complete(&self, published: &PublishedByRoom) {
         if !self.is_connected {
             return;
         }
         for (room, done) in &self.done {
             let lost = self.lost.get(room).copied().unwrap_or(Some(0));
-            let missing = (said[room].len() - done) as u64;
-            // No backlog began, and nothing was said since: there is nothing to miss.
-            let nothing_yet = self.before_backlog.get(room) == Some(&said[room].len());
+            let missing = (published[room].len() - done) as u64;
+            // No backlog began and no message followed: none can be missing.
+            let nothing_yet = self.before_backlog.get(room) == Some(&published[room].len());
             let least = missing.saturating_sub(self.backlog_lost.get(room).copied().unwrap_or(0));
-            let told = lost.is_none_or(|lost| (least..=missing).contains(&lost)) || nothing_yet;
+            let is_complete =
+                lost.is_none_or(|lost| (least..=missing).contains(&lost)) || nothing_yet;
             assert!(
-                told,
-                "{room}: {missing} of {} missing, told of {lost:?}",
-                said[room].len()
+                is_complete,
+                "{room}: {missing} of {} missing, {lost:?} announced as lost",
+                published[room].len()
             );
         }
     }
 }
 
-/// How many of a room's messages were said before this cursor, or at it.
-fn said_until(said: &[Said], cursor: EventId) -> usize {
-    said.iter()
-        .filter(|said| said.id.epoch != cursor.epoch || said.id.seq <= cursor.seq)
-        .count()
+/// How many of a room's messages are at or before `cursor`.
+fn count_through(published: &[PublishedMessage], cursor: EventId) -> usize {
+    let is_through = |message: &&PublishedMessage| {
+        message.id.epoch != cursor.epoch || message.id.seq <= cursor.seq
+    };
+    published.iter().filter(is_through).count()
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::pipes::{Pipes, take};
 use super::*;
-use crate::promises::{Transport, config, play, steps, wishes};
+use crate::promises::{TestTransport, config, play, reader_options, steps};
 
 /// What a socket takes for a reader that does not read.
 const BUFFERED: usize = 500;
@@ -32,7 +32,7 @@ impl Workers {
     }
 }
 
-impl Transport for Workers {
+impl TestTransport for Workers {
     fn of(app: &Arc<App>) -> Self {
         Self {
             worker: TestWorker::of(app),
@@ -110,7 +110,7 @@ impl Bodies {
     }
 }
 
-impl Transport for Bodies {
+impl TestTransport for Bodies {
     fn of(app: &Arc<App>) -> Self {
         Self {
             pipes: Pipes::of(app),
@@ -162,12 +162,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_message_is_seen_once_in_order_or_lies_in_a_gap(config in config(), wishes in wishes(), steps in steps()) {
-        play::<Workers>(config, wishes, &steps);
+    fn every_message_is_seen_once_in_order_or_lies_in_a_gap(config in config(), options in reader_options(), steps in steps()) {
+        play::<Workers>(config, options, &steps);
     }
 
     #[test]
-    fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_pipes(config in config(), wishes in wishes(), steps in steps()) {
-        play::<Bodies>(config, wishes, &steps);
+    fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_pipes(config in config(), options in reader_options(), steps in steps()) {
+        play::<Bodies>(config, options, &steps);
     }
 }

@@ -1,0 +1,129 @@
+//! Random inputs of a simulation: the server's configuration, the options of the
+//! readers, and the steps.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::chat::MAX_INLINE_BYTES;
+use crate::config::{Config, Limits};
+use crate::protocol::Backlog;
+
+pub(super) const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
+pub(super) const READERS: usize = 3;
+
+/// A step of a simulation.
+#[derive(Debug, Clone)]
+pub(crate) enum SimulationStep {
+    /// Publish `count` messages in a room.
+    Publish { room: usize, count: usize },
+    /// Publish a message over the channel's inline limit.
+    PublishLarge { room: usize },
+    /// Publish one of two texts with a client id that may have been used before.
+    PublishWithId {
+        room: usize,
+        client_id: u8,
+        text: u8,
+    },
+    /// The server does one round of work.
+    Work,
+    /// A reader reads all available bytes, `times` times.
+    Read { reader: usize, times: usize },
+    /// A reader reads a few bytes.
+    ReadSome { reader: usize, bytes: usize },
+    /// A reader reads once and is disconnected after a byte of it.
+    Disconnect {
+        reader: usize,
+        byte: prop::sample::Index,
+    },
+    /// Readers are disconnected for so long that idle rooms are forgotten.
+    Idle { gone: [bool; READERS] },
+    /// A reader sends something after its request.
+    SendJunk { reader: usize },
+    /// Time passes: pings are due, and stalled readers are disconnected.
+    AdvanceTime { seconds: u64 },
+    /// The server crashes and starts again.
+    Restart,
+    /// The server drains: all streams end with `bye`. Then it starts again.
+    Drain,
+}
+
+/// Random steps.
+pub(crate) fn steps() -> impl Strategy<Value = Vec<SimulationStep>> {
+    let step = prop_oneof![
+        6 => (0..ROOMS.len(), prop_oneof![4 => 1..4usize, 1 => 100..200usize]).prop_map(|(room, count)| SimulationStep::Publish { room, count }),
+        1 => (0..ROOMS.len(), 0..3u8, 0..2u8).prop_map(|(room, client_id, text)| SimulationStep::PublishWithId { room, client_id, text }),
+        1 => (0..ROOMS.len()).prop_map(|room| SimulationStep::PublishLarge { room }),
+        3 => Just(SimulationStep::Work),
+        5 => (0..READERS, 1..4usize).prop_map(|(reader, times)| SimulationStep::Read { reader, times }),
+        5 => (0..READERS, prop_oneof![0..300usize, 0..5000usize]).prop_map(|(reader, bytes)| SimulationStep::ReadSome { reader, bytes }),
+        4 => (0..READERS, any::<prop::sample::Index>()).prop_map(|(reader, byte)| SimulationStep::Disconnect { reader, byte }),
+        1 => any::<[bool; READERS]>().prop_map(|gone| SimulationStep::Idle { gone }),
+        1 => (0..READERS).prop_map(|reader| SimulationStep::SendJunk { reader }),
+        2 => (1..15u64).prop_map(|seconds| SimulationStep::AdvanceTime { seconds }),
+        1 => Just(SimulationStep::Restart),
+        1 => Just(SimulationStep::Drain),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// Servers with a large, small or no history, with and without a replay rate.
+pub(crate) fn config() -> impl Strategy<Value = Config> {
+    (
+        prop_oneof![Just(0usize), Just(1), Just(5), Just(300)],
+        prop_oneof![Just(900usize), Just(1 << 20)],
+        2..5usize,
+        prop_oneof![Just(None), Just(NonZeroUsize::new(200_000))],
+    )
+        .prop_map(|(history, history_budget, max_rooms, replay_rate)| Config {
+            history,
+            history_budget,
+            max_rooms,
+            room_idle: Duration::from_secs(60),
+            // Small, so that workers lag sometimes.
+            fanout_queue: 16,
+            fanout_large: MAX_INLINE_BYTES * 3 / 2,
+            limits: Limits {
+                replay_rate,
+                ..Limits::default()
+            },
+            ..Config::default()
+        })
+}
+
+/// The options of one reader's streams.
+#[derive(Debug, Clone)]
+pub(crate) struct ReaderOptions {
+    pub(super) rooms: Vec<&'static str>,
+    pub(super) backlog: Backlog,
+    /// Whether the reader has a name and gets presence events.
+    pub(super) named: bool,
+}
+
+/// The options of all readers.
+pub(crate) fn reader_options() -> impl Strategy<Value = Vec<ReaderOptions>> {
+    let rooms = prop::sample::subsequence(ROOMS.to_vec(), 1..=3).prop_shuffle();
+    let backlog = prop_oneof![
+        Just(Backlog::Last(0)),
+        Just(Backlog::Last(2)),
+        Just(Backlog::All)
+    ];
+    let options =
+        (rooms, backlog, any::<bool>()).prop_map(|(rooms, backlog, named)| ReaderOptions {
+            rooms,
+            backlog,
+            named,
+        });
+    let all = prop::collection::vec(options, READERS);
+    // Workers write to readers of the same rooms as a group.
+    (all, any::<bool>()).prop_map(|(mut all, share_rooms)| {
+        if share_rooms {
+            all[1] = ReaderOptions {
+                backlog: all[1].backlog,
+                ..all[0].clone()
+            };
+        }
+        all
+    })
+}

@@ -1,0 +1,285 @@
+//! Plays steps on a server and on the model. The check of each stream against the
+//! model is in `reader`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::inputs::{READERS, ROOMS, ReaderOptions, SimulationStep};
+use super::reader::{PublishedByRoom, PublishedMessage, Reader};
+use crate::chat::{
+    Draft, MAX_INLINE_BYTES, PublishError, Published, ReplayBucket, ReplayBudget, SubscribeError,
+    Subscription,
+};
+use crate::config::Config;
+use crate::http::App;
+use crate::protocol::{ClientId, EventId, MessageText, RoomName, UserName};
+
+/// Delivers streams to their readers.
+pub(crate) trait TestTransport {
+    /// The transport of a server that has just started.
+    fn of(app: &Arc<App>) -> Self;
+
+    /// A reader's stream begins.
+    fn open(&mut self, reader: usize, subscription: Subscription);
+
+    /// A reader closes its connection.
+    fn close(&mut self, reader: usize);
+
+    /// A reader sends something after its request.
+    fn send_junk(&mut self, _reader: usize) {}
+
+    /// The server does one round of work.
+    fn work(&mut self);
+
+    /// `time` has passed; the runtime's clock has already advanced.
+    fn pass(&mut self, _time: Duration) {}
+
+    /// Whether the server has ended a reader's stream.
+    fn has_ended(&self, reader: usize) -> bool;
+
+    /// The reader's socket takes about `max_bytes` more. Returns the text of the
+    /// stream since the last call, or a part of it.
+    fn read(&mut self, reader: usize, max_bytes: usize) -> Vec<u8>;
+}
+
+/// Plays `steps`, then lets all readers read everything: every message must have
+/// been received once, in order, or be in a gap.
+pub(crate) fn play<T: TestTransport>(
+    config: Config,
+    options: Vec<ReaderOptions>,
+    steps: &[SimulationStep],
+) {
+    let mut simulation = Simulation::<T>::new(config, options);
+    for step in steps {
+        simulation.play(step);
+    }
+    simulation.finish();
+}
+
+struct Simulation<T> {
+    runtime: Runtime,
+    config: Config,
+    app: Arc<App>,
+    transport: T,
+    published: PublishedByRoom,
+    readers: Vec<Reader>,
+    /// The replay budget of all readers, if replay is limited.
+    budget: Option<ReplayBudget>,
+}
+
+fn full_budget(config: &Config) -> Option<ReplayBudget> {
+    let rate = config.limits.replay_rate?;
+    let bucket = ReplayBucket::new(rate, 1000, std::time::Instant::now());
+    Some(ReplayBudget::new([Arc::new(bucket)]))
+}
+
+impl<T: TestTransport> Simulation<T> {
+    fn new(config: Config, options: Vec<ReaderOptions>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let reader = |(number, options)| Reader::new(options, number);
+        let readers = options.into_iter().enumerate().map(reader).collect();
+        let app = Arc::new(App::new(config.clone()).unwrap());
+        Self {
+            runtime,
+            budget: full_budget(&config),
+            config,
+            transport: T::of(&app),
+            app,
+            published: ROOMS.map(|room| (room, Vec::new())).into(),
+            readers,
+        }
+    }
+
+    fn play(&mut self, step: &SimulationStep) {
+        match *step {
+            SimulationStep::Publish { room, count } => {
+                for _ in 0..count {
+                    self.publish_next(room, "");
+                }
+            }
+            SimulationStep::PublishLarge { room } => {
+                self.publish_next(room, &"x".repeat(MAX_INLINE_BYTES))
+            }
+            SimulationStep::PublishWithId {
+                room,
+                client_id,
+                text,
+            } => self.publish(ROOMS[room], format!("once {text}"), Some(client_id)),
+            SimulationStep::Work => self.within(|transport| transport.work()),
+            SimulationStep::Read { reader, times } => {
+                for _ in 0..times {
+                    let bytes = self.read(reader, usize::MAX);
+                    self.readers[reader].receive(&bytes, &self.published);
+                }
+            }
+            SimulationStep::ReadSome { reader, bytes } => {
+                let bytes = self.read(reader, bytes);
+                self.readers[reader].receive(&bytes, &self.published);
+            }
+            SimulationStep::Disconnect { reader, ref byte } => {
+                let bytes = self.read(reader, usize::MAX);
+                let whole = &bytes[..byte.index(bytes.len() + 1)];
+                self.readers[reader].receive(whole, &self.published);
+                self.disconnect(reader);
+            }
+            SimulationStep::Idle { gone } => {
+                (0..READERS)
+                    .filter(|reader| gone[*reader])
+                    .for_each(|reader| self.disconnect(reader));
+                self.runtime
+                    .block_on(tokio::time::advance(Duration::from_secs(100)));
+                self.app.hub.tick();
+            }
+            SimulationStep::SendJunk { reader } => {
+                if self.readers[reader].is_connected {
+                    self.within(|transport| transport.send_junk(reader));
+                }
+            }
+            SimulationStep::AdvanceTime { seconds } => {
+                self.advance(Duration::from_secs(seconds));
+                for reader in 0..READERS {
+                    if self.readers[reader].is_connected && self.transport.has_ended(reader) {
+                        self.disconnect(reader);
+                    }
+                }
+            }
+            SimulationStep::Restart => self.restart(),
+            SimulationStep::Drain => {
+                self.app.draining.begin(Duration::ZERO);
+                self.advance(Duration::from_millis(10));
+                for reader in 0..READERS {
+                    self.read_to_end(reader);
+                }
+                self.restart();
+            }
+        }
+    }
+
+    fn advance(&mut self, time: Duration) {
+        self.runtime.block_on(tokio::time::advance(time));
+        self.within(|transport| transport.pass(time));
+    }
+
+    /// The server ends a stream with `bye`.
+    fn read_to_end(&mut self, reader: usize) {
+        if !self.readers[reader].is_connected {
+            return;
+        }
+        let mut has_ended = false;
+        while !has_ended {
+            // Bytes from before the end are still to be read.
+            has_ended = self.transport.has_ended(reader);
+            let bytes = self.read(reader, usize::MAX);
+            self.readers[reader].receive(&bytes, &self.published);
+        }
+        assert!(self.readers[reader].has_bye, "the last event is bye");
+    }
+
+    fn restart(&mut self) {
+        (0..READERS).for_each(|reader| self.disconnect(reader));
+        self.app = Arc::new(App::new(self.config.clone()).unwrap());
+        self.transport = T::of(&self.app);
+        self.budget = full_budget(&self.config);
+    }
+
+    /// All readers connect and read everything: now no message may be missing.
+    fn finish(&mut self) {
+        for reader in 0..READERS {
+            let mut idle_reads = 0;
+            loop {
+                let bytes = self.read(reader, usize::MAX);
+                self.readers[reader].receive(&bytes, &self.published);
+                if !bytes.is_empty() {
+                    continue;
+                }
+                // Ten waits are enough for the replay of all readers.
+                idle_reads += 1;
+                if self.budget.is_none() || !self.readers[reader].is_connected || idle_reads > 10 {
+                    break;
+                }
+                self.advance(Duration::from_millis(200));
+                if self.readers[reader].is_connected && self.transport.has_ended(reader) {
+                    self.disconnect(reader);
+                }
+            }
+            self.readers[reader].check_complete(&self.published);
+        }
+    }
+
+    /// Publishes a text that no other message has.
+    fn publish_next(&mut self, room: usize, more: &str) {
+        let number = self.published[ROOMS[room]].len();
+        self.publish(ROOMS[room], format!("{} {number}{more}", ROOMS[room]), None);
+    }
+
+    fn publish(&mut self, room: &'static str, text: String, client_id: Option<u8>) {
+        let messages = self.published.get_mut(room).unwrap();
+        let draft = Draft {
+            name: UserName::parse("Alice").unwrap(),
+            text: MessageText::parse(&text, 1 << 20).unwrap(),
+            client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
+        };
+        let result = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);
+        let epoch = self.app.hub.epoch();
+        // The last message with the same client id.
+        let same_id = |message: &&PublishedMessage| message.client_id == client_id;
+        let first = messages.iter().rfind(same_id);
+        match result {
+            Ok(Published::New(frame)) => messages.push(PublishedMessage {
+                id: EventId {
+                    epoch,
+                    seq: frame.seq(),
+                },
+                number: frame.number(),
+                text,
+                client_id,
+            }),
+            Ok(Published::Duplicate(frame)) => {
+                let first = first.unwrap();
+                assert_eq!((first.id.epoch, first.id.seq), (epoch, frame.seq()));
+                assert_eq!(first.text, text);
+            }
+            Err(PublishError::RoomLimit(_)) => {}
+            Err(PublishError::ClientIdReused) => {
+                let first = first.unwrap();
+                assert_eq!(first.id.epoch, epoch);
+                assert_ne!(first.text, text);
+            }
+        }
+    }
+
+    /// The reader reads from its stream, and connects first if it has to.
+    fn read(&mut self, number: usize, max_bytes: usize) -> Vec<u8> {
+        let _context = self.runtime.enter();
+        let reader = &mut self.readers[number];
+        if !reader.is_connected {
+            match reader.connect(&self.app, &self.published) {
+                Ok(mut subscription) => {
+                    if let Some(budget) = &self.budget {
+                        subscription.limit_replay(budget.clone());
+                    }
+                    self.transport.open(number, subscription);
+                }
+                Err(SubscribeError::RoomLimit(_)) => return Vec::new(),
+                Err(SubscribeError::MemberLimit) => unreachable!("the limit is far above READERS"),
+            }
+        }
+        self.transport.read(number, max_bytes)
+    }
+
+    fn disconnect(&mut self, reader: usize) {
+        self.readers[reader].disconnect(&self.published);
+        self.within(|transport| transport.close(reader));
+    }
+
+    fn within(&mut self, act: impl FnOnce(&mut T)) {
+        let _context = self.runtime.enter();
+        act(&mut self.transport);
+    }
+}

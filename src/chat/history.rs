@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, VecDeque, vec_deque};
 
+use super::draft::RequestHash;
 use super::message::Frame;
-use super::request_hash::RequestHash;
 use crate::protocol::ClientId;
 
 /// Most ids of evicted messages that a room remembers, 8 bytes each. A gap can
@@ -178,10 +178,10 @@ impl History {
     }
 
     /// The held message with this client id, and the hash of its request.
-    pub(super) fn sent_as(&self, id: &ClientId) -> Option<(&Frame, RequestHash)> {
+    pub(super) fn find(&self, id: &ClientId) -> Option<(&Frame, RequestHash)> {
         let seq = *self.by_client_id.get(id)?;
         let frame = self.since(seq - 1).next()?;
-        Some((frame, frame.sent_as()?.request))
+        Some((frame, frame.retry_key()?.request))
     }
 
     pub(super) fn oldest(&self) -> Option<&Frame> {

@@ -14,10 +14,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::draft::{Draft, RetryKey};
 use super::errors::{PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
 use super::history_page::{HistoryPage, HistoryQuery};
-use super::message::{Draft, Frame, SentAs};
+use super::message::Frame;
 use super::presence::members_json;
 use super::reader_profile::ReaderProfile;
 use super::rooms::{HubLimits, Published, RemainingWork, Rooms};
@@ -122,8 +123,8 @@ impl Hub {
     /// different request with the draft's client id. Nothing is published then.
     pub fn publish(&self, room: &RoomName, mut draft: Draft) -> Result<Published, PublishError> {
         // The hash is computed before the lock is taken.
-        let sent_as = SentAs::take(&mut draft);
-        self.lock().publish(room, &draft, sent_as)
+        let retry_key = RetryKey::take(&mut draft);
+        self.lock().publish(room, &draft, retry_key)
     }
 
     /// A part of the history of `room`. Empty if there is no such room.

@@ -1,5 +1,5 @@
-//! A message before and after publishing: a [`Draft`], then a [`Frame`] that is
-//! encoded once and shared by all readers. Its JSON is a [`Message`].
+//! A published message: a [`Frame`], encoded once and shared by all readers. Its
+//! JSON is a [`Message`]; before publishing it is a [`Draft`].
 
 use std::fmt;
 use std::ops::Range;
@@ -7,25 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::request_hash::{HASH_BYTES, RequestHash};
-use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
+use super::draft::{Draft, RetryKey};
+use crate::protocol::{ClientId, EventId, Message, RoomName};
 use crate::sse;
 
 /// The memory of a frame beside its event: its fields, its entries in history and
 /// in the index of client ids. A high estimate.
 const FRAME_OVERHEAD_BYTES: usize = 200;
-
-/// A message to be published. Its parts are valid by type.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// The sender's name.
-    pub name: UserName,
-    /// The message's text.
-    pub text: MessageText,
-    /// The sender's id for the request. Retries with the same id are
-    /// deduplicated while the room's history holds the message.
-    pub client_id: Option<ClientId>,
-}
 
 /// A published message, encoded once for all readers. Cloning copies a
 /// reference.
@@ -35,44 +23,21 @@ pub struct Frame(Arc<EncodedMessage>);
 struct EncodedMessage {
     seq: u64,
     number: u64,
-    sent_as: Option<SentAs>,
+    retry_key: Option<RetryKey>,
     event: sse::Encoded,
     /// The message's place in the event's text.
     json: Range<usize>,
 }
 
-/// Identifies a retry: the sender's client id and the hash of its request.
-#[derive(Debug, Clone)]
-pub(super) struct SentAs {
-    pub(super) client_id: ClientId,
-    pub(super) request: RequestHash,
-}
-
-impl SentAs {
-    /// Takes the client id out of `draft`. `None` if it has no client id.
-    pub(super) fn take(draft: &mut Draft) -> Option<Self> {
-        let client_id = draft.client_id.take()?;
-        Some(Self {
-            client_id,
-            request: RequestHash::of(draft),
-        })
-    }
-
-    /// The bytes that count against the history's limit.
-    fn cost(&self) -> usize {
-        self.client_id.as_str().len() + HASH_BYTES
-    }
-}
-
 impl Frame {
-    /// Encodes `draft` as message `number` of `room`. `sent_as` belongs to the
+    /// Encodes `draft` as message `number` of `room`. `retry_key` belongs to the
     /// same draft and is computed before the hub is locked.
     pub(super) fn encode(
         id: EventId,
         room: &RoomName,
         number: u64,
         draft: &Draft,
-        sent_as: Option<SentAs>,
+        retry_key: Option<RetryKey>,
         created_at: &str,
     ) -> Self {
         let head = sse::Event::with_capacity(draft.text.as_str().len() + 256);
@@ -96,7 +61,7 @@ impl Frame {
         Self(Arc::new(EncodedMessage {
             seq: id.seq,
             number,
-            sent_as,
+            retry_key,
             json: start..event.text_len() - 2,
             event,
         }))
@@ -144,18 +109,18 @@ impl Frame {
 
     /// The client id of the request.
     pub(super) fn client_id(&self) -> Option<&ClientId> {
-        self.sent_as().map(|sent_as| &sent_as.client_id)
+        self.retry_key().map(|retry_key| &retry_key.client_id)
     }
 
     /// The client id and the hash of the request.
-    pub(super) fn sent_as(&self) -> Option<&SentAs> {
-        self.0.sent_as.as_ref()
+    pub(super) fn retry_key(&self) -> Option<&RetryKey> {
+        self.0.retry_key.as_ref()
     }
 
     /// The bytes that count against the history's limits.
     pub(super) fn cost(&self) -> usize {
-        let sent_as = self.sent_as().map_or(0, SentAs::cost);
-        self.0.event.chunk().len() + sent_as + FRAME_OVERHEAD_BYTES
+        let retry_key = self.retry_key().map_or(0, RetryKey::cost);
+        self.0.event.chunk().len() + retry_key + FRAME_OVERHEAD_BYTES
     }
 }
 
@@ -168,6 +133,8 @@ impl fmt::Debug for Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::draft::HASH_BYTES;
+    use crate::protocol::{MessageText, UserName};
 
     fn frame(client_id: Option<&str>) -> Frame {
         let mut draft = Draft {
@@ -176,8 +143,8 @@ mod tests {
             client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
         };
         let (id, room) = ("e-7".parse().unwrap(), RoomName::parse("lobby").unwrap());
-        let sent_as = SentAs::take(&mut draft);
-        Frame::encode(id, &room, 3, &draft, sent_as, "2026-11-23T01:02:03.004Z")
+        let retry_key = RetryKey::take(&mut draft);
+        Frame::encode(id, &room, 3, &draft, retry_key, "2026-11-23T01:02:03.004Z")
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod channel;
 mod delivery;
+mod draft;
 mod errors;
 mod feed;
 mod forgotten_rooms;
@@ -22,7 +23,6 @@ mod reader_profile;
 mod ready_queue;
 mod replay;
 mod replay_budget;
-mod request_hash;
 mod resume;
 mod room;
 mod room_event;
@@ -35,10 +35,11 @@ mod test_reader;
 mod totals;
 
 pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
+pub use draft::Draft;
 pub use errors::{PublishError, RoomLimitReached, SubscribeError};
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
-pub use message::{Draft, Frame};
+pub use message::Frame;
 pub use presence::{Member, Snapshot};
 pub use rooms::{HubLimits, Published};
 pub use subscribe_options::{InvalidRoomList, RoomList, SubscribeOptions};

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::pending::MAX_LISTED_MEMBERS;
 pub(super) use self::pending::PresenceBudget;
-use self::pending::{Pending, PresenceForm};
+use self::pending::{PendingChanges, PresenceForm};
 use super::reader_profile::MemberGuard;
 use super::room_event::MAX_INLINE_BYTES;
 use crate::protocol::{RoomName, UserName};
@@ -53,7 +53,7 @@ pub(super) struct Presence {
     order: BTreeSet<(Timestamp, UserName)>,
     /// Members without a stream, by the end of their last stream.
     leaving: BTreeSet<(Instant, UserName)>,
-    pending: Pending,
+    pending: PendingChanges,
     /// The number of joins and leaves.
     version: u64,
     /// The first event of new streams, until the next change.
@@ -182,7 +182,7 @@ impl Presence {
             return None;
         }
         if budget.readers == 0 {
-            self.pending = Pending::default();
+            self.pending = PendingChanges::default();
             return None;
         }
         let count = self.count();

@@ -1,7 +1,7 @@
 //! Properties of a message from its draft to its event, for any input.
 
-use super::message::SentAs;
-use super::{Draft, Frame};
+use super::draft::{Draft, RetryKey};
+use super::message::Frame;
 use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
@@ -14,8 +14,8 @@ pub fn message(bytes: &[u8]) {
     };
     let id: EventId = "e-7".parse().expect("an id");
     let mut unsent = draft.clone();
-    let sent_as = SentAs::take(&mut unsent);
-    let frame = Frame::encode(id, &room, 3, &unsent, sent_as, "2026-11-23T01:02:03.004Z");
+    let retry_key = RetryKey::take(&mut unsent);
+    let frame = Frame::encode(id, &room, 3, &unsent, retry_key, "2026-11-23T01:02:03.004Z");
     let mut events = 0;
     let each = |item: Item<'_>| {
         let Item::Event(event) = item else {

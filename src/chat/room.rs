@@ -8,9 +8,10 @@ use std::time::Duration;
 use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
+use super::draft::{Draft, RetryKey};
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
-use super::message::{Draft, Frame, SentAs};
+use super::message::Frame;
 use super::presence::{Presence, PresenceBudget};
 use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
@@ -76,7 +77,7 @@ impl Room {
         &mut self,
         id: EventId,
         draft: &Draft,
-        sent_as: Option<SentAs>,
+        retry_key: Option<RetryKey>,
         now: Instant,
     ) -> Frame {
         let mut created_at = String::with_capacity(32);
@@ -87,7 +88,7 @@ impl Room {
             &self.name,
             self.history.next_number(),
             draft,
-            sent_as,
+            retry_key,
             &created_at,
         );
         self.history.push(frame.clone());

@@ -1,6 +1,5 @@
 use super::*;
-use crate::chat::Draft;
-use crate::chat::message::SentAs;
+use crate::chat::draft::{Draft, RetryKey};
 use crate::protocol::{Epoch, EventId, MessageText, RoomName, UserName};
 
 const ROOMY: HistoryLimits = HistoryLimits {
@@ -15,7 +14,7 @@ fn frame(number: u64, client_id: Option<&str>) -> Frame {
         text: MessageText::parse("hello", 100).unwrap(),
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
     };
-    let sent_as = SentAs::take(&mut draft);
+    let retry_key = RetryKey::take(&mut draft);
     let epoch: Epoch = "e".parse().unwrap();
     let id = EventId {
         epoch,
@@ -26,7 +25,7 @@ fn frame(number: u64, client_id: Option<&str>) -> Frame {
         &RoomName::parse("lobby").unwrap(),
         number,
         &draft,
-        sent_as,
+        retry_key,
         "2026-11-23T00:00:00.000Z",
     )
 }
@@ -101,10 +100,10 @@ fn a_client_id_is_known_while_its_message_is_held() {
     let mut history = History::new(HistoryLimits { count: 1, ..ROOMY });
     history.push(frame(1, Some("a")));
     let id = ClientId::parse("a").unwrap();
-    let held = history.sent_as(&id).map(|(first, _)| first.number());
+    let held = history.find(&id).map(|(first, _)| first.number());
     assert_eq!(held, Some(1));
     history.push(frame(2, Some("b")));
-    assert!(history.sent_as(&id).is_none());
+    assert!(history.find(&id).is_none());
     assert_eq!(history.by_client_id.len(), 1);
 }
 

@@ -54,7 +54,7 @@ pub(super) enum PresenceForm {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct PendingChanges {
     /// New members that are still members.
     joined: BTreeSet<UserName>,
     left: Vec<Member>,
@@ -72,7 +72,7 @@ pub(super) struct Pending {
     rate_used_until: Option<Instant>,
 }
 
-impl Pending {
+impl PendingChanges {
     pub(super) fn add_joined(&mut self, name: &UserName) {
         self.changes += 1;
         if self.keeps_names() {

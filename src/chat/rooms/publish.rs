@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::Rooms;
 use super::size_index::SizeIndex;
+use crate::chat::draft::{Draft, RetryKey};
 use crate::chat::errors::PublishError;
-use crate::chat::message::{Draft, Frame, SentAs};
+use crate::chat::message::Frame;
 use crate::protocol::RoomName;
 
 /// The result of publishing a draft.
@@ -27,22 +28,22 @@ impl Rooms {
         &mut self,
         name: &RoomName,
         draft: &Draft,
-        sent_as: Option<SentAs>,
+        retry_key: Option<RetryKey>,
     ) -> Result<Published, PublishError> {
         let now = Instant::now();
         let id = self.id(self.seq + 1);
         self.ensure(name, now)?;
         let room = self.by_name.get_mut(name).expect("the room exists");
-        if let Some(sent_as) = &sent_as
-            && let Some((first, request)) = room.history.sent_as(&sent_as.client_id)
+        if let Some(retry_key) = &retry_key
+            && let Some((first, request)) = room.history.find(&retry_key.client_id)
         {
-            return match request == sent_as.request {
+            return match request == retry_key.request {
                 true => Ok(Published::Duplicate(first.clone())),
                 false => Err(PublishError::ClientIdReused),
             };
         }
         let before = (room.history.bytes(), room.history.len());
-        let frame = room.append(id, draft, sent_as, now);
+        let frame = room.append(id, draft, retry_key, now);
         if room.has_readers() {
             let event = self.channel.update(name, &frame);
             self.channel.send(room.key, event, now);

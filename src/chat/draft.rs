@@ -1,5 +1,6 @@
-//! The hash of a request to publish, as validated. A repeated `client_id` with
-//! the same hash is a retry; with another hash it is an error.
+//! A message before publishing, and what identifies its request. A repeated
+//! `client_id` with the same request hash is a retry; with another hash it is an
+//! error.
 //!
 //! Fields are hashed with a tag and a length, in the order of their tags, and
 //! absent fields are left out. So a new optional field gets the next tag, and
@@ -9,11 +10,46 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::message::Draft;
+use crate::protocol::{ClientId, MessageText, UserName};
 
 /// Bytes of the truncated SHA-256: enough to make a deliberate collision
 /// infeasible.
 pub(super) const HASH_BYTES: usize = 16;
+
+/// A message to be published. Its parts are valid by type.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The sender's name.
+    pub name: UserName,
+    /// The message's text.
+    pub text: MessageText,
+    /// The sender's id for the request. Retries with the same id are
+    /// deduplicated while the room's history holds the message.
+    pub client_id: Option<ClientId>,
+}
+
+/// Identifies a retry: the sender's client id and the hash of its request.
+#[derive(Debug, Clone)]
+pub(super) struct RetryKey {
+    pub(super) client_id: ClientId,
+    pub(super) request: RequestHash,
+}
+
+impl RetryKey {
+    /// Takes the client id out of `draft`. `None` if it has no client id.
+    pub(super) fn take(draft: &mut Draft) -> Option<Self> {
+        let client_id = draft.client_id.take()?;
+        Some(Self {
+            client_id,
+            request: RequestHash::of(draft),
+        })
+    }
+
+    /// The bytes that count against the history's limit.
+    pub(super) fn cost(&self) -> usize {
+        self.client_id.as_str().len() + HASH_BYTES
+    }
+}
 
 /// The first bytes of the SHA-256 of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +105,6 @@ impl fmt::Debug for RequestHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{ClientId, MessageText, UserName};
 
     fn hash(name: &str, text: &str, client_id: Option<&str>) -> RequestHash {
         RequestHash::of(&Draft {

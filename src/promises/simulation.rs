@@ -104,7 +104,7 @@ impl<T: TestTransport> Simulation<T> {
                 }
             }
             SimulationStep::PublishLarge { room } => {
-                self.publish_next(room, &"x".repeat(MAX_INLINE_BYTES))
+                self.publish_next(room, &"x".repeat(MAX_INLINE_BYTES));
             }
             SimulationStep::PublishWithId {
                 room,
@@ -114,28 +114,19 @@ impl<T: TestTransport> Simulation<T> {
             SimulationStep::Work => self.within(|transport| transport.work()),
             SimulationStep::Read { reader, times } => {
                 for _ in 0..times {
-                    let bytes = self.read(reader, usize::MAX);
-                    self.readers[reader].receive(&bytes, &self.published);
+                    self.receive(reader, usize::MAX);
                 }
             }
             SimulationStep::ReadSome { reader, bytes } => {
-                let bytes = self.read(reader, bytes);
-                self.readers[reader].receive(&bytes, &self.published);
+                self.receive(reader, bytes);
             }
             SimulationStep::Disconnect { reader, ref byte } => {
                 let bytes = self.read(reader, usize::MAX);
-                let whole = &bytes[..byte.index(bytes.len() + 1)];
-                self.readers[reader].receive(whole, &self.published);
+                let received = &bytes[..byte.index(bytes.len() + 1)];
+                self.readers[reader].receive(received, &self.published);
                 self.disconnect(reader);
             }
-            SimulationStep::Idle { gone } => {
-                (0..READERS)
-                    .filter(|reader| gone[*reader])
-                    .for_each(|reader| self.disconnect(reader));
-                self.runtime
-                    .block_on(tokio::time::advance(Duration::from_secs(100)));
-                self.app.hub.tick();
-            }
+            SimulationStep::Idle { gone } => self.idle(gone),
             SimulationStep::SendJunk { reader } => {
                 if self.readers[reader].is_connected {
                     self.within(|transport| transport.send_junk(reader));
@@ -143,22 +134,26 @@ impl<T: TestTransport> Simulation<T> {
             }
             SimulationStep::AdvanceTime { seconds } => {
                 self.advance(Duration::from_secs(seconds));
-                for reader in 0..READERS {
-                    if self.readers[reader].is_connected && self.transport.has_ended(reader) {
-                        self.disconnect(reader);
-                    }
-                }
+                (0..READERS).for_each(|reader| self.disconnect_if_ended(reader));
             }
             SimulationStep::Restart => self.restart(),
-            SimulationStep::Drain => {
-                self.app.draining.begin(Duration::ZERO);
-                self.advance(Duration::from_millis(10));
-                for reader in 0..READERS {
-                    self.read_to_end(reader);
-                }
-                self.restart();
-            }
+            SimulationStep::Drain => self.drain(),
         }
+    }
+
+    fn idle(&mut self, gone: [bool; READERS]) {
+        let gone = (0..READERS).filter(|&reader| gone[reader]);
+        gone.for_each(|reader| self.disconnect(reader));
+        let time = tokio::time::advance(Duration::from_secs(100));
+        self.runtime.block_on(time);
+        self.app.hub.tick();
+    }
+
+    fn drain(&mut self) {
+        self.app.draining.begin(Duration::ZERO);
+        self.advance(Duration::from_millis(10));
+        (0..READERS).for_each(|reader| self.read_to_end(reader));
+        self.restart();
     }
 
     fn advance(&mut self, time: Duration) {
@@ -175,8 +170,7 @@ impl<T: TestTransport> Simulation<T> {
         while !has_ended {
             // Bytes from before the end are still to be read.
             has_ended = self.transport.has_ended(reader);
-            let bytes = self.read(reader, usize::MAX);
-            self.readers[reader].receive(&bytes, &self.published);
+            self.receive(reader, usize::MAX);
         }
         assert!(self.readers[reader].has_bye, "the last event is bye");
     }
@@ -193,20 +187,17 @@ impl<T: TestTransport> Simulation<T> {
         for reader in 0..READERS {
             let mut idle_reads = 0;
             loop {
-                let bytes = self.read(reader, usize::MAX);
-                self.readers[reader].receive(&bytes, &self.published);
-                if !bytes.is_empty() {
+                if self.receive(reader, usize::MAX) > 0 {
                     continue;
                 }
                 // Ten waits are enough for the replay of all readers.
                 idle_reads += 1;
-                if self.budget.is_none() || !self.readers[reader].is_connected || idle_reads > 10 {
+                let is_connected = self.readers[reader].is_connected;
+                if self.budget.is_none() || !is_connected || idle_reads > 10 {
                     break;
                 }
                 self.advance(Duration::from_millis(200));
-                if self.readers[reader].is_connected && self.transport.has_ended(reader) {
-                    self.disconnect(reader);
-                }
+                self.disconnect_if_ended(reader);
             }
             self.readers[reader].check_complete(&self.published);
         }
@@ -271,6 +262,19 @@ impl<T: TestTransport> Simulation<T> {
             }
         }
         self.transport.read(number, max_bytes)
+    }
+
+    /// The reader reads and checks its stream. Returns the number of bytes.
+    fn receive(&mut self, reader: usize, max_bytes: usize) -> usize {
+        let bytes = self.read(reader, max_bytes);
+        self.readers[reader].receive(&bytes, &self.published);
+        bytes.len()
+    }
+
+    fn disconnect_if_ended(&mut self, reader: usize) {
+        if self.readers[reader].is_connected && self.transport.has_ended(reader) {
+            self.disconnect(reader);
+        }
     }
 
     fn disconnect(&mut self, reader: usize) {

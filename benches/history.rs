@@ -1,6 +1,6 @@
-//! What history costs, through the hub and so with its lock: a push into a
-//! ring that is full, a page of what lies after a cursor, and a subscription
-//! that resumes from it until it is live. Not measured: HTTP and sockets.
+//! The cost of history through the hub, including its lock: a push into a full
+//! history, a page after a cursor, and a subscription that resumes from a cursor
+//! until it is live. Not measured: HTTP and sockets.
 
 mod support;
 
@@ -8,8 +8,7 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sse_chat::chat::{HistoryQuery, Progress, SubscribeOptions};
-use sse_chat::protocol::Backlog;
-use sse_chat::protocol::{Cursor, EventId};
+use sse_chat::protocol::{Backlog, Cursor, EventId};
 
 fn push(c: &mut Criterion) {
     let (hub, lobby, draft) = (support::hub(), support::lobby(), support::draft());

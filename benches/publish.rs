@@ -1,5 +1,5 @@
-//! What publishing costs in process with 0, 1, 2 and 8 workers that each take
-//! the event out of the channel. Not measured: HTTP and sockets, which cost more.
+//! The cost of publishing in process, with 0, 1, 2 and 8 workers that each receive
+//! the event from the channel. Not measured: HTTP and sockets, which cost more.
 
 mod support;
 
@@ -21,7 +21,7 @@ fn publish(c: &mut Criterion) {
             name: None,
             presence: false,
         };
-        // Nothing is sent for a room without readers.
+        // Events are sent only for rooms with readers.
         let _reader = (workers > 0).then(|| hub.subscribe(options).expect("a room"));
         let mut feeds: Vec<Feed> = (0..workers).map(|_| hub.feed()).collect();
         group.bench_function(BenchmarkId::from_parameter(workers), |b| {
@@ -29,7 +29,7 @@ fn publish(c: &mut Criterion) {
                 hub.publish(&lobby, draft.clone()).expect("a room");
                 for feed in &mut feeds {
                     assert!(poll(feed).is_ready());
-                    // As a worker does: it looks again before it sleeps.
+                    // As a worker does before it sleeps.
                     assert!(poll(feed).is_pending());
                 }
             });

@@ -41,9 +41,9 @@
 //! 3. `http/publish.rs` with `http/input.rs`: JSON or a form becomes a
 //!    [`chat::Draft`], whose parts are valid by type.
 //! 4. `chat/hub.rs`: [`chat::Hub::publish`] takes the one lock. Under it
-//!    `chat/rooms.rs` gives the message its seq, `chat/room.rs` its number;
+//!    `chat/rooms/publish.rs` gives the message its seq, `chat/room.rs` its number;
 //!    [`chat::Frame`] is encoded once, goes into history, and, if the room has
-//!    readers, into the channel of `chat/feed.rs`. The sender gets 201; it waited
+//!    readers, into the channel of `chat/channel.rs`. The sender gets 201; it waited
 //!    for no reader.
 //! 5. `server/fanout/readers.rs`: each worker takes it out of the channel, and
 //!    writes the same bytes to each of its readers of the room.
@@ -61,8 +61,8 @@
 //!    lock that publishing takes: a message is in history or in the channel for
 //!    it, never in both, never in neither.
 //! 5. It lags? Back to 4 with the cursor it has reached.
-//! 6. Its end, however it comes, is a drop: its [`chat::Membership`] leaves the
-//!    rooms.
+//! 6. Its end, however it comes, is a drop: its membership
+//!    (`chat/membership.rs`) leaves the rooms.
 //!
 //! # What is counted
 //!

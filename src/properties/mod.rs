@@ -1,9 +1,8 @@
-//! What holds whatever a client sends. Each property takes any bytes at all,
-//! and panics where it does not hold; it is written where what it is about is.
+//! Properties that hold for any client input. Each takes arbitrary bytes and panics
+//! if it does not hold. A property is defined in the module that it tests.
 //!
-//! `cargo test` plays each against its corpus (fuzz/corpus) and against random
-//! changes of it. fuzz/run.sh plays them for as long as it is told to, and
-//! looks for bytes that nobody has thought of.
+//! `cargo test` runs each on its corpus (fuzz/corpus) and on random changes of it.
+//! fuzz/run.sh fuzzes them for a given time.
 
 pub use crate::chat::properties::message;
 pub use crate::http::properties::{body, forwarded, host, origin, query, target};

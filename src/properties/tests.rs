@@ -5,23 +5,23 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Random inputs of each property.
+/// Random inputs for each property.
 const CASES: u32 = 2000;
 
-/// Plays everything in the corpus of `name`, and returns it.
-fn play_corpus(name: &str, property: fn(&[u8])) -> Vec<Vec<u8>> {
+/// Runs the property on each input of the corpus of `name`. Returns the inputs.
+fn run_corpus(name: &str, property: fn(&[u8])) -> Vec<Vec<u8>> {
     let folder = fuzz().join("corpus").join(name);
     let mut files = entries(&folder);
     files.sort();
     assert!(!files.is_empty(), "{} is empty", folder.display());
-    let play = |file: PathBuf| {
-        // Shown if it fails: the last one is the one.
+    let run = |file: PathBuf| {
+        // If the test fails, the last printed file is the failing input.
         println!("{}", file.display());
         let bytes = fs::read(file).unwrap();
         property(&bytes);
         bytes
     };
-    files.into_iter().map(play).collect()
+    files.into_iter().map(run).collect()
 }
 
 fn fuzz() -> PathBuf {
@@ -35,7 +35,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Bytes, readable when a test fails.
+/// Bytes with a readable `Debug`.
 #[derive(Clone)]
 struct Input(Vec<u8>);
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Input {
     }
 }
 
-/// One of `corpus`, with bytes of another in it, and some bytes changed.
+/// An input of `corpus` with a part of another spliced in and some bytes changed.
 fn changed(corpus: &[Vec<u8>]) -> impl Strategy<Value = Input> {
     let one = || prop::sample::select(corpus.to_vec());
     let cuts = any::<[Index; 4]>();
@@ -65,8 +65,8 @@ fn changed(corpus: &[Vec<u8>]) -> impl Strategy<Value = Input> {
     })
 }
 
-fn play(name: &str, property: fn(&[u8])) {
-    let corpus = play_corpus(name, property);
+fn check(name: &str, property: fn(&[u8])) {
+    let corpus = run_corpus(name, property);
     let config = Config {
         cases: CASES,
         failure_persistence: None,
@@ -74,23 +74,23 @@ fn play(name: &str, property: fn(&[u8])) {
     };
     let any_bytes = prop::collection::vec(any::<u8>(), 0..200).prop_map(Input);
     let inputs = prop_oneof![3 => changed(&corpus), 1 => any_bytes];
-    let played = TestRunner::new(config).run(&inputs, |Input(bytes)| {
+    let result = TestRunner::new(config).run(&inputs, |Input(bytes)| {
         property(&bytes);
         Ok(())
     });
-    if let Err(error) = played {
+    if let Err(error) = result {
         panic!("{name}: {error}");
     }
 }
 
-/// A test for each property, and the list of their names.
+/// Defines a test for each property, and the list of their names.
 macro_rules! properties {
     ($($name:ident)*) => {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
         $(
             #[test]
             fn $name() {
-                play(stringify!($name), super::$name);
+                check(stringify!($name), super::$name);
             }
         )*
     };
@@ -101,7 +101,7 @@ properties! {
 }
 
 #[test]
-fn each_property_is_a_target_and_each_corpus_has_a_property() {
+fn each_property_has_a_fuzz_target_and_a_corpus() {
     for folder in ["corpus", "fuzz_targets"] {
         let mut found: Vec<String> = entries(&fuzz().join(folder))
             .iter()

@@ -16,9 +16,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-pub(crate) use self::pending::MAX_LISTED_MEMBERS;
 pub(super) use self::pending::PresenceBudget;
-use self::pending::{PendingChanges, PresenceForm};
+use self::pending::{MAX_LISTED_MEMBERS, PendingChanges, PresenceForm};
 use super::reader_profile::MemberGuard;
 use super::room_event::MAX_INLINE_BYTES;
 use crate::protocol::{RoomName, UserName};

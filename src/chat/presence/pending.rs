@@ -22,7 +22,7 @@ use super::Member;
 use crate::protocol::UserName;
 
 /// Most members in a list. In a larger room only their count is sent.
-pub(crate) const MAX_LISTED_MEMBERS: usize = 200;
+pub(super) const MAX_LISTED_MEMBERS: usize = 200;
 /// Most bytes that one join or leave costs each reader.
 pub(super) const CHANGE_BYTES: usize = 2048;
 /// Most members at which an invalid list is replaced: 40 below the largest list.

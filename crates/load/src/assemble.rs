@@ -1,65 +1,66 @@
-//! From what was found to a report: sums over the workers, rates, and what casts
-//! doubt on the figures.
+//! Makes the report of a run from its raw results: sums over the workers, rates,
+//! and warnings.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::found::{Found, ServerLooks, seconds};
 use crate::plan::Mode;
-use crate::published::Published;
-use crate::report::{Connect, Delivery, Generator, Latency, Publish, Resume, Run, ServerUse, Slow};
+use crate::report::{
+    Connect, Delivery, Generator, Latency, Publish, Resume, Run, ServerUse, SlowDelivery,
+};
+use crate::run_data::{PublishTotals, RunData, ServerUsage, seconds};
 use crate::tally::Tally;
 
-/// A thread that is busy for a larger share of the time may be the limit.
+/// Above this CPU share the busiest thread may be the bottleneck.
 const BUSY: f64 = 0.9;
-/// A schedule that is later than this by its own fault spoils the figures.
+/// Above this lag the delivery times are distorted.
 const LATE: Duration = Duration::from_millis(10);
 
 /// The report of one run.
-pub(super) fn run(found: Found, interrupted: bool) -> Run {
-    let sums = sums(&found.tallies);
-    let mode = found.shared.plan.mode;
-    let measured = measured_seconds(&found, &sums);
+pub(crate) fn run(data: RunData, interrupted: bool) -> Run {
+    let sums = sums(&data.tallies);
+    let mode = data.shared.plan.mode;
+    let measured = measured_seconds(&data, &sums);
     let mut run = Run {
-        subscribers: found.subscribers,
+        subscribers: data.subscribers,
         seconds: measured,
         interrupted,
-        connect: connect(&found, &sums),
+        connect: connect(&data, &sums),
         publish: None,
         delivery: None,
-        slow: slow(&found, &sums),
-        resume: (mode == Mode::Resume).then(|| resume(&found, &sums)),
+        slow: slow(&data, &sums),
+        resume: (mode == Mode::Resume).then(|| resume(&data, &sums)),
         server: None,
-        generator: generator(&found),
+        generator: generator(&data),
         series: Vec::new(),
         warnings: Vec::new(),
     };
-    if let Some(published) = &found.published {
+    if let Some(published) = &data.published {
         run.publish = Some(publish(published, measured));
-        if found.subscribers > 0 {
-            run.delivery = Some(delivery(&found, &sums, measured));
+        if data.subscribers > 0 {
+            run.delivery = Some(delivery(&data, &sums, measured));
         }
     }
     let opened = run.connect.ok;
     let published =
         (mode == Mode::Publish).then(|| run.publish.as_ref().map_or(0, |all| all.accepted));
-    let lost = found.server.as_ref().and_then(|looks| looks.lost.clone());
-    run.server = found
+    let error = data.server.as_ref().and_then(|server| server.error.clone());
+    run.server = data
         .server
         .as_ref()
-        .filter(|looks| looks.lost.is_none())
-        .map(|looks| server(looks, opened, sums.measured_of_all, published));
-    run.series = found.series.finish(&found.shared);
+        .filter(|server| server.error.is_none())
+        .map(|server| server_use(server, opened, sums.measured_of_all, published));
+    run.series = data.timeline.finish(&data.shared);
     run.warnings = warnings(&run);
     run.warnings
-        .extend(lost.map(|why| format!("the server's use was not measured: {why}")));
+        .extend(error.map(|why| format!("the server's use was not measured: {why}")));
     if let (Mode::Idle, Some(server)) = (mode, &mut run.server)
         && run.connect.ok > 0
         && measured > 0.0
     {
         let each = server.cpu_seconds * 1e6 / measured / run.connect.ok as f64;
         server.cpu_us_per_subscriber_second = Some(each);
-        // By then what connecting took for a moment is given back.
+        // By the end, memory that only connecting needed is returned.
         let grown = server.memory_after as f64 - server.memory_before as f64;
         server.memory_per_subscriber = Some(grown / run.connect.ok as f64);
     }
@@ -76,36 +77,36 @@ fn sums(tallies: &[Tally]) -> Tally {
     all
 }
 
-/// The length of the measured part: to the last delivery or answer, not to the
-/// end of the time that was left for it.
-fn measured_seconds(found: &Found, sums: &Tally) -> f64 {
-    let (began_ns, ended_ns) = found.measured_ns;
-    let last_answer_ns = found.published.as_ref().map_or(0, |all| all.last_answer_ns);
-    let ended_ns = match (found.shared.plan.mode, sums.last_ns.max(last_answer_ns)) {
+/// The length of the measured part: to the last delivery or answer, without the
+/// rest of the drain.
+fn measured_seconds(data: &RunData, sums: &Tally) -> f64 {
+    let (began_ns, ended_ns) = data.measured_ns;
+    let last_answer_ns = data.published.as_ref().map_or(0, |all| all.last_answer_ns);
+    let ended_ns = match (data.shared.plan.mode, sums.last_ns.max(last_answer_ns)) {
         (Mode::Fanout | Mode::Publish, last_ns) if last_ns > began_ns => last_ns,
         _ => ended_ns,
     };
     seconds(ended_ns.saturating_sub(began_ns))
 }
 
-fn connect(found: &Found, sums: &Tally) -> Connect {
-    let counters = &found.shared.counters;
+fn connect(data: &RunData, sums: &Tally) -> Connect {
+    let counters = &data.shared.counters;
     Connect {
         ok: counters.opened.load(Relaxed),
         failed: counters.failed.load(Relaxed),
-        first_failure: found
+        first_failure: data
             .shared
             .first_failure()
             .as_ref()
-            .map(|trouble| trouble.why().to_owned()),
-        seconds: found.connect_seconds,
+            .map(|error| error.reason().to_owned()),
+        seconds: data.connect_seconds,
         tcp: sums.tcp.clone(),
         answered: sums.answered.clone(),
         first_event: sums.first_event.clone(),
     }
 }
 
-fn publish(published: &Published, measured: f64) -> Publish {
+fn publish(published: &PublishTotals, measured: f64) -> Publish {
     Publish {
         due: published.due,
         sent: published.measured_sent,
@@ -118,10 +119,10 @@ fn publish(published: &Published, measured: f64) -> Publish {
     }
 }
 
-fn delivery(found: &Found, sums: &Tally, measured: f64) -> Delivery {
-    let messages = found.shared.messages();
+fn delivery(data: &RunData, sums: &Tally, measured: f64) -> Delivery {
+    let messages = data.shared.messages();
     Delivery {
-        // What is neither here nor announced is lost, so this is all there was.
+        // Every message is received, announced as lost, or lost.
         expected: sums.received + sums.lost + sums.announced_lost,
         received: sums.received,
         lost: sums.lost,
@@ -139,10 +140,10 @@ fn delivery(found: &Found, sums: &Tally, measured: f64) -> Delivery {
     }
 }
 
-fn slow(found: &Found, sums: &Tally) -> Option<Slow> {
-    found.shared.plan.slow?;
-    Some(Slow {
-        subscribers: found.shared.plan.slow_of(found.subscribers),
+fn slow(data: &RunData, sums: &Tally) -> Option<SlowDelivery> {
+    data.shared.plan.slow?;
+    Some(SlowDelivery {
+        subscribers: data.shared.plan.slow_of(data.subscribers),
         received: sums.slow_received,
         lost: sums.slow_lost,
         announced_lost: sums.slow_announced_lost,
@@ -150,55 +151,55 @@ fn slow(found: &Found, sums: &Tally) -> Option<Slow> {
     })
 }
 
-fn resume(found: &Found, sums: &Tally) -> Resume {
-    let last_ns = sums.resumed_last_ns.saturating_sub(found.return_ns);
+fn resume(data: &RunData, sums: &Tally) -> Resume {
+    let last_ns = sums.resumed_last_ns.saturating_sub(data.reconnect_ns);
     Resume {
-        missed: found.shared.plan.missed,
-        whole: found.shared.counters.whole.load(Relaxed),
+        missed: data.shared.plan.missed,
+        whole: data.shared.counters.resumed.load(Relaxed),
         each: sums.resumed.clone(),
         all_seconds: seconds(last_ns),
     }
 }
 
-fn server(
-    looks: &ServerLooks,
+fn server_use(
+    server: &ServerUsage,
     subscribers: u64,
     deliveries: u64,
     published: Option<u64>,
 ) -> ServerUse {
-    let cpu_seconds = looks.end.cpu_seconds - looks.begin.cpu_seconds;
+    let cpu_seconds = server.end.cpu_seconds - server.begin.cpu_seconds;
     let each = |count: u64| (count > 0).then(|| cpu_seconds * 1e6 / count as f64);
-    let grown = looks.connected.memory as f64 - looks.before.memory as f64;
+    let grown = server.connected.memory as f64 - server.before.memory as f64;
     ServerUse {
-        pids: looks.pids.clone(),
+        pids: server.pids.clone(),
         cpu_seconds,
         cpu_us_per_delivery: each(deliveries),
         cpu_us_per_publish: published.and_then(each),
         cpu_us_per_subscriber_second: None,
-        memory_before: looks.before.memory,
-        memory_connected: looks.connected.memory,
-        memory_after: looks.end.memory,
-        memory_left: looks.left.map(|left| left.memory),
-        memory_per_subscriber: (subscribers > 0 && looks.connected.memory > 0)
+        memory_before: server.before.memory,
+        memory_connected: server.connected.memory,
+        memory_after: server.end.memory,
+        memory_left: server.left.map(|left| left.memory),
+        memory_per_subscriber: (subscribers > 0 && server.connected.memory > 0)
             .then(|| grown / subscribers as f64),
-        threads: looks.end.threads,
+        threads: server.end.threads,
     }
 }
 
-fn generator(found: &Found) -> Generator {
-    let (before, after) = &found.own_threads;
-    // The publishing thread has ended by now, so it tells its time itself.
-    let publishing = found.published.as_ref().map_or(0.0, |all| all.cpu_seconds);
+fn generator(data: &RunData) -> Generator {
+    let (before, after) = &data.own_threads;
+    // The publishing thread has ended, so it has measured its time itself.
+    let publishing = data.published.as_ref().map_or(0.0, |all| all.cpu_seconds);
     let busiest = after.busiest_since(before).max(publishing);
-    let all = found.own_cpu.1 - found.own_cpu.0;
-    let (began_ns, ended_ns) = found.measured_ns;
+    let all = data.own_cpu.1 - data.own_cpu.0;
+    let (began_ns, ended_ns) = data.measured_ns;
     let time = seconds(ended_ns.saturating_sub(began_ns)).max(f64::MIN_POSITIVE);
     Generator {
-        threads: found.tallies.len(),
+        threads: data.tallies.len(),
         cpu_cores: all / time,
-        // The system counts it in hundredths of a second.
+        // The kernel counts it in hundredths of a second.
         busiest_thread: (busiest / time).min(1.0),
-        lag: match &found.published {
+        lag: match &data.published {
             Some(published) => published.lag.clone(),
             None => Latency::default(),
         },
@@ -212,7 +213,8 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     }
 }
 
-/// Streams that ended where nothing is delivered, and so no other figure has them.
+/// A warning of ended streams in modes without deliveries, where no figure counts
+/// them.
 fn ended_streams(run: &Run, sums: &Tally) -> Option<String> {
     let ended = sums.disconnected;
     (run.delivery.is_none() && ended > 0)

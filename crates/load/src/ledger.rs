@@ -1,58 +1,59 @@
-//! What one subscriber has seen, and what it should have: loss, doubles and
-//! order, for any server, from the places that messages carry with them.
+//! The ledger of one subscriber: losses, duplicates and order, for any server, from
+//! the positions that payloads carry.
 //!
-//! A publisher sends one message after the other, each when the one before it
-//! was answered. So its messages in one room, its lane, have an order that the
-//! server must keep, while messages of two publishers may overtake each other.
+//! A publisher sends each message after the answer to the one before. So the server
+//! must keep the order of its messages in one room, its lane. Messages of two
+//! publishers may overtake each other.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// A message's place in the lane of its publisher.
+/// A message's position in the lane of its publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    /// Which publisher, from 0.
-    pub(super) publisher: u16,
-    /// Which of its messages in the room, from 0.
-    pub(super) seq: u32,
+pub(crate) struct LanePosition {
+    /// The publisher's index.
+    pub(crate) publisher: u16,
+    /// The index of the message among those of the publisher in the room.
+    pub(crate) seq: u32,
 }
 
-/// What a delivery is to its subscriber.
+/// The kind of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arrival {
-    /// It has not seen it before.
+pub(crate) enum Arrival {
+    /// The first delivery of the message, in order.
     New,
-    /// It has not seen it before, and has seen a later one of its lane.
+    /// The first delivery of the message, after a later one of its lane.
     Late,
-    /// It has seen it before.
-    Again,
+    /// The message was delivered before.
+    Duplicate,
 }
 
-/// What one subscriber has seen of its room.
+/// The messages that one subscriber has received.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(crate) struct Ledger {
     lanes: Box<[Lane]>,
-    /// How many messages it has seen, each counted once.
-    pub(super) messages: u64,
+    /// Received messages, each counted once.
+    pub(crate) messages: u64,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Lane {
-    /// Where the next message of the lane should be; none until a subscriber
-    /// that came in the middle has seen one.
+    /// The next position of the lane; none until the first message, if the
+    /// subscriber connected in the middle of the run.
     next: Option<u32>,
-    /// Holes below `next`. Nearly always empty.
+    /// Holes below `next`; nearly always empty.
     missing: Vec<Range<u32>>,
 }
 
-impl Seen {
-    /// Of a subscriber that is there before the first message.
-    pub(super) fn from_the_start(publishers: usize) -> Self {
+impl Ledger {
+    /// Of a subscriber that expects every message of the run.
+    pub(crate) fn from_the_start(publishers: usize) -> Self {
         Self::with(publishers, Some(0))
     }
 
-    /// Of a subscriber that comes in the middle: what was before is not its.
-    pub(super) fn from_now_on(publishers: usize) -> Self {
+    /// Of a subscriber that connects in the middle of the run, and expects nothing
+    /// from before its first message.
+    pub(crate) fn from_now_on(publishers: usize) -> Self {
         Self::with(publishers, None)
     }
 
@@ -67,37 +68,37 @@ impl Seen {
         }
     }
 
-    /// A message has come.
-    pub(super) fn take(&mut self, place: Place) -> Arrival {
-        let Some(lane) = self.lanes.get_mut(usize::from(place.publisher)) else {
-            return Arrival::Again;
+    /// Records a delivery. A position of an unknown publisher is a duplicate.
+    pub(crate) fn record(&mut self, position: LanePosition) -> Arrival {
+        let Some(lane) = self.lanes.get_mut(usize::from(position.publisher)) else {
+            return Arrival::Duplicate;
         };
-        let arrival = lane.take(place.seq);
-        self.messages += u64::from(arrival != Arrival::Again);
+        let arrival = lane.record(position.seq);
+        self.messages += u64::from(arrival != Arrival::Duplicate);
         arrival
     }
 
-    /// Whether messages are missing between those that it has seen.
-    pub(super) fn has_holes(&self) -> bool {
+    /// Whether messages between the received ones are missing.
+    pub(crate) fn has_holes(&self) -> bool {
         self.lanes.iter().any(|lane| !lane.missing.is_empty())
     }
 
-    /// How many messages are missing between those that it has seen, without
-    /// those that were never accepted.
-    pub(super) fn holes(&self, room: usize, sent: &Sent) -> u64 {
+    /// How many accepted messages between the received ones are missing.
+    pub(crate) fn holes(&self, room: usize, sent: &SentLog) -> u64 {
         self.missing(|_| 0, room, sent)
     }
 
-    /// How many messages are missing of all that were sent and accepted.
-    pub(super) fn lost(&self, room: usize, sent: &Sent) -> u64 {
+    /// How many of all accepted messages are missing.
+    pub(crate) fn lost(&self, room: usize, sent: &SentLog) -> u64 {
         self.missing(|publisher| sent.in_lane(publisher, room), room, sent)
     }
 
-    /// Counts holes, and what is missing at the end of lanes that are `long`.
-    fn missing(&self, long: impl Fn(usize) -> u32, room: usize, sent: &Sent) -> u64 {
+    /// Counts the holes, and what is missing at the end of each lane, whose length
+    /// is `length`.
+    fn missing(&self, length: impl Fn(usize) -> u32, room: usize, sent: &SentLog) -> u64 {
         let mut count = 0;
         for (publisher, lane) in self.lanes.iter().enumerate() {
-            let end = lane.next.unwrap_or(u32::MAX)..long(publisher);
+            let end = lane.next.unwrap_or(u32::MAX)..length(publisher);
             for hole in lane.missing.iter().chain([&end]) {
                 let not_accepted = sent.refused_in(publisher, room, hole);
                 count += (hole.len() as u64).saturating_sub(not_accepted);
@@ -108,7 +109,7 @@ impl Seen {
 }
 
 impl Lane {
-    fn take(&mut self, seq: u32) -> Arrival {
+    fn record(&mut self, seq: u32) -> Arrival {
         let next = *self.next.get_or_insert(seq);
         if seq >= next {
             if seq > next {
@@ -118,7 +119,7 @@ impl Lane {
             return Arrival::New;
         }
         match self.missing.iter().position(|hole| hole.contains(&seq)) {
-            None => Arrival::Again,
+            None => Arrival::Duplicate,
             Some(at) => {
                 let hole = self.missing.swap_remove(at);
                 let parts = [hole.start..seq, seq + 1..hole.end];
@@ -130,18 +131,19 @@ impl Lane {
     }
 }
 
-/// What was sent: how long each lane is, and what of it was not accepted.
+/// What was sent: the length of each lane, and which messages were not accepted.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(crate) struct SentLog {
     rooms: usize,
     lanes: Vec<u32>,
-    /// Refused or not answered, so that nobody can expect it: by lane and place.
+    /// Messages refused or not answered, which no subscriber can expect: by lane and
+    /// sequence number.
     not_accepted: HashSet<(usize, u32)>,
 }
 
-impl Sent {
-    /// Nothing yet.
-    pub(super) fn new(publishers: usize, rooms: usize) -> Self {
+impl SentLog {
+    /// An empty log.
+    pub(crate) fn new(publishers: usize, rooms: usize) -> Self {
         Self {
             rooms,
             lanes: vec![0; publishers * rooms],
@@ -149,25 +151,25 @@ impl Sent {
         }
     }
 
-    /// The place of the next message of `publisher` in `room`.
-    pub(super) fn next(&mut self, publisher: usize, room: usize) -> Place {
+    /// Adds a message of `publisher` in `room`, and returns its position.
+    pub(crate) fn next(&mut self, publisher: usize, room: usize) -> LanePosition {
         let lane = &mut self.lanes[publisher * self.rooms + room];
         let seq = *lane;
         *lane += 1;
-        Place {
+        LanePosition {
             publisher: publisher as u16,
             seq,
         }
     }
 
-    /// The server has not said that it took this message.
-    pub(super) fn not_accepted(&mut self, room: usize, place: Place) {
-        let lane = usize::from(place.publisher) * self.rooms + room;
-        self.not_accepted.insert((lane, place.seq));
+    /// Marks a message as not accepted by the server.
+    pub(crate) fn not_accepted(&mut self, room: usize, position: LanePosition) {
+        let lane = usize::from(position.publisher) * self.rooms + room;
+        self.not_accepted.insert((lane, position.seq));
     }
 
     /// How many messages of `room` were accepted.
-    pub(super) fn accepted(&self, room: usize) -> u64 {
+    pub(crate) fn accepted(&self, room: usize) -> u64 {
         let sent: u64 = (0..self.publishers())
             .map(|publisher| u64::from(self.in_lane(publisher, room)))
             .sum();
@@ -179,7 +181,7 @@ impl Sent {
     }
 
     /// How many messages were accepted in all rooms.
-    pub(super) fn accepted_in_all(&self) -> u64 {
+    pub(crate) fn accepted_in_all(&self) -> u64 {
         (0..self.rooms).map(|room| self.accepted(room)).sum()
     }
 
@@ -207,12 +209,12 @@ mod tests {
 
     use super::*;
 
-    fn place(publisher: u16, seq: u32) -> Place {
-        Place { publisher, seq }
+    fn position(publisher: u16, seq: u32) -> LanePosition {
+        LanePosition { publisher, seq }
     }
 
-    fn sent(lanes: &[u32]) -> Sent {
-        let mut sent = Sent::new(lanes.len(), 1);
+    fn sent(lanes: &[u32]) -> SentLog {
+        let mut sent = SentLog::new(lanes.len(), 1);
         for (publisher, messages) in lanes.iter().enumerate() {
             for _ in 0..*messages {
                 sent.next(publisher, 0);
@@ -223,70 +225,73 @@ mod tests {
 
     #[test]
     fn two_publishers_may_overtake_each_other() {
-        let mut seen = Seen::from_the_start(2);
+        let mut ledger = Ledger::from_the_start(2);
         for (publisher, seq) in [(0, 0), (1, 0), (1, 1), (0, 1)] {
-            assert_eq!(seen.take(place(publisher, seq)), Arrival::New);
+            assert_eq!(ledger.record(position(publisher, seq)), Arrival::New);
         }
-        assert_eq!(seen.lost(0, &sent(&[2, 2])), 0);
+        assert_eq!(ledger.lost(0, &sent(&[2, 2])), 0);
     }
 
     #[test]
     fn a_hole_is_a_loss_until_it_is_filled() {
-        let mut seen = Seen::from_the_start(1);
+        let mut ledger = Ledger::from_the_start(1);
         for seq in [0, 3] {
-            assert_eq!(seen.take(place(0, seq)), Arrival::New);
+            assert_eq!(ledger.record(position(0, seq)), Arrival::New);
         }
-        assert_eq!(seen.lost(0, &sent(&[5])), 3);
-        assert_eq!(seen.holes(0, &sent(&[5])), 2);
-        assert_eq!(seen.take(place(0, 1)), Arrival::Late);
-        assert_eq!(seen.take(place(0, 1)), Arrival::Again);
-        assert_eq!(seen.lost(0, &sent(&[5])), 2);
+        assert_eq!(ledger.lost(0, &sent(&[5])), 3);
+        assert_eq!(ledger.holes(0, &sent(&[5])), 2);
+        assert_eq!(ledger.record(position(0, 1)), Arrival::Late);
+        assert_eq!(ledger.record(position(0, 1)), Arrival::Duplicate);
+        assert_eq!(ledger.lost(0, &sent(&[5])), 2);
     }
 
     #[test]
-    fn what_was_not_accepted_is_not_lost() {
+    fn a_message_that_was_not_accepted_is_not_lost() {
         let mut sent = sent(&[4]);
         for seq in [1, 3] {
-            sent.not_accepted(0, place(0, seq));
+            sent.not_accepted(0, position(0, seq));
         }
-        let mut seen = Seen::from_the_start(1);
-        seen.take(place(0, 0));
-        seen.take(place(0, 2));
-        assert_eq!((seen.lost(0, &sent), sent.accepted(0)), (0, 2));
+        let mut ledger = Ledger::from_the_start(1);
+        ledger.record(position(0, 0));
+        ledger.record(position(0, 2));
+        assert_eq!((ledger.lost(0, &sent), sent.accepted(0)), (0, 2));
     }
 
     #[test]
-    fn who_comes_in_the_middle_misses_nothing_of_before() {
-        let mut seen = Seen::from_now_on(2);
+    fn a_late_subscriber_misses_nothing_from_before() {
+        let mut ledger = Ledger::from_now_on(2);
         for seq in [7, 8, 10] {
-            seen.take(place(0, seq));
+            ledger.record(position(0, seq));
         }
-        assert_eq!(seen.holes(0, &sent(&[20, 20])), 1);
+        assert_eq!(ledger.holes(0, &sent(&[20, 20])), 1);
     }
 
     #[test]
-    fn a_publisher_that_is_none_of_ours_is_nothing_new() {
-        assert_eq!(Seen::from_the_start(1).take(place(9, 0)), Arrival::Again);
+    fn an_unknown_publisher_is_a_duplicate() {
+        assert_eq!(
+            Ledger::from_the_start(1).record(position(9, 0)),
+            Arrival::Duplicate
+        );
     }
 
     proptest! {
-        /// Against a plain list of what came.
+        /// Compared with a plain list of deliveries.
         #[test]
-        fn it_counts_as_a_plain_list_would(came in prop::collection::vec(0_u32..20, 0..60)) {
-            let mut seen = Seen::from_the_start(1);
+        fn the_ledger_counts_as_a_plain_list_does(came in prop::collection::vec(0_u32..20, 0..60)) {
+            let mut ledger = Ledger::from_the_start(1);
             let mut list: Vec<u32> = Vec::new();
             for seq in came {
                 let expected = match (list.contains(&seq), list.iter().any(|other| *other > seq)) {
-                    (true, _) => Arrival::Again,
+                    (true, _) => Arrival::Duplicate,
                     (false, true) => Arrival::Late,
                     (false, false) => Arrival::New,
                 };
-                prop_assert_eq!(seen.take(place(0, seq)), expected);
+                prop_assert_eq!(ledger.record(position(0, seq)), expected);
                 list.push(seq);
             }
             let lost = (0..20).filter(|seq| !list.contains(seq)).count() as u64;
-            prop_assert_eq!(seen.lost(0, &sent(&[20])), lost);
-            prop_assert_eq!(seen.messages, 20 - lost);
+            prop_assert_eq!(ledger.lost(0, &sent(&[20])), lost);
+            prop_assert_eq!(ledger.messages, 20 - lost);
         }
     }
 }

@@ -1,27 +1,27 @@
-//! Whether this machine can carry the load at all: open files and ports. Looked
-//! at before anything is started, so that a run does not fail in its middle.
+//! The limits of this machine: open files and ports. They are checked before a run,
+//! so that it does not fail halfway.
 
 use std::fmt;
 
+use crate::error::{LoadError, LoadErrorKind};
 use crate::plan::Plan;
 
-/// Files that are open beside the connections: the program's own, its polls,
-/// its output.
+/// Open files beside the connections: standard streams, polls, reports.
 const OWN_FILES: u64 = 64;
 
-/// Why the load does not fit, and what to do about it.
+/// A limit that is too low for the load. `Display` says how to raise it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum TooMuch {
-    /// Each connection is an open file.
+pub enum LimitExceeded {
+    /// Open files: each connection is one.
     Files {
         /// How many are needed.
         needed: u64,
-        /// How many may be open, after the soft limit was raised.
+        /// The limit, after the soft limit was raised.
         limit: u64,
     },
-    /// Each connection from one address to another has a port of its own.
+    /// Ports: each connection between two addresses needs its own.
     Ports {
-        /// How many connections there are from one address.
+        /// How many connections one address has.
         needed: usize,
         /// How many ports there are.
         ports: usize,
@@ -30,14 +30,13 @@ pub enum TooMuch {
     },
 }
 
-/// Raises the limit on open files as far as it goes, and looks whether `plan`
-/// fits into it. The limit.
+/// Raises the limit on open files as far as possible, and returns it.
 ///
 /// # Errors
 ///
-/// [`TooMuch`] says in words what is too low, and how to raise it.
-pub fn make_room(plan: &Plan) -> Result<u64, TooMuch> {
-    // Where it can't be raised it stays as it is, and is looked at all the same.
+/// When `plan` needs more open files or ports.
+pub fn raise_limits(plan: &Plan) -> Result<u64, LimitExceeded> {
+    // If it can't be raised, it is checked as it is.
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|_| {
         rlimit::Resource::NOFILE
             .get()
@@ -47,15 +46,15 @@ pub fn make_room(plan: &Plan) -> Result<u64, TooMuch> {
     Ok(limit)
 }
 
-fn check(plan: &Plan, limit: u64, ports: usize) -> Result<(), TooMuch> {
+fn check(plan: &Plan, limit: u64, ports: usize) -> Result<(), LimitExceeded> {
     let connections = plan.connections();
     let needed = connections as u64 + OWN_FILES;
     if needed > limit {
-        return Err(TooMuch::Files { needed, limit });
+        return Err(LimitExceeded::Files { needed, limit });
     }
     let from_one = connections.div_ceil(plan.sources.len().max(1));
     if from_one > ports {
-        return Err(TooMuch::Ports {
+        return Err(LimitExceeded::Ports {
             needed: from_one,
             ports,
             addresses: connections.div_ceil(ports),
@@ -64,7 +63,7 @@ fn check(plan: &Plan, limit: u64, ports: usize) -> Result<(), TooMuch> {
     Ok(())
 }
 
-/// How many ports the system gives to connections from one address.
+/// How many ports one address has for outgoing connections.
 fn ephemeral_ports() -> usize {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
     let range = range.unwrap_or_default();
@@ -73,12 +72,20 @@ fn ephemeral_ports() -> usize {
         .map_while(|end| end.parse::<usize>().ok());
     match (ends.next(), ends.next()) {
         (Some(first), Some(last)) if first <= last => last - first + 1,
-        // What Linux has unless somebody changed it.
+        // The default of Linux.
         _ => 28_232,
     }
 }
 
-impl fmt::Display for TooMuch {
+impl std::error::Error for LimitExceeded {}
+
+impl From<LimitExceeded> for LoadError {
+    fn from(limit: LimitExceeded) -> Self {
+        LoadErrorKind::Failed.because(limit)
+    }
+}
+
+impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Files { needed, limit } => write!(
@@ -104,11 +111,18 @@ impl fmt::Display for TooMuch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::plan::Plan;
+
+    fn plan(subscribers: usize) -> Plan {
+        Plan {
+            subscribers: vec![subscribers],
+            ..Plan::default()
+        }
+    }
 
     #[test]
     fn too_many_files_say_what_to_do() {
-        let plan = sample::plan(1000);
+        let plan = plan(1000);
         let needed = plan.connections() as u64 + OWN_FILES;
         assert_eq!(check(&plan, needed, 28_232), Ok(()));
         let error = check(&plan, needed - 1, 28_232).unwrap_err().to_string();
@@ -118,7 +132,7 @@ mod tests {
 
     #[test]
     fn too_many_ports_say_how_many_addresses_it_takes() {
-        let mut plan = sample::plan(50_000);
+        let mut plan = plan(50_000);
         let error = check(&plan, u64::MAX, 28_232).unwrap_err().to_string();
         assert!(error.contains("2 addresses"), "{error}");
         plan.sources = vec![[127, 0, 0, 2].into(), [127, 0, 0, 3].into()];

@@ -1,5 +1,4 @@
-//! What a benchmark is to do: checked, complete, and without a word of how it
-//! was typed.
+//! The plan of a benchmark: load, timeouts, and the requests to send.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -25,7 +24,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Its name, as it is typed and reported.
+    /// Its name in flags and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fanout => "fanout",
@@ -37,18 +36,19 @@ impl Mode {
     }
 }
 
-/// When the next message is sent.
+/// When messages are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Load {
-    /// Open loop: so many a second, whatever the server does.
+pub enum Pacing {
+    /// Open loop: at this rate per second, whatever the server does.
     Rate(f64),
-    /// Closed loop: when fewer than so many have not reached every subscriber.
+    /// Closed loop: while fewer than this many messages are not delivered to every
+    /// subscriber.
     InFlight(usize),
-    /// Closed loop: when a publisher has its answer.
+    /// Closed loop: each publisher sends after the answer to its last message.
     Answered,
 }
 
-/// How long the measured part is.
+/// The length of the measured part.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Length {
     /// A time.
@@ -59,52 +59,80 @@ pub enum Length {
 
 /// Subscribers that read slowly.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SlowShare {
-    /// How many of all subscribers, from 0 to 1.
+pub struct SlowReaders {
+    /// Their share of all subscribers, from 0 to 1.
     pub share: f64,
-    /// How fast each of them reads.
+    /// The speed at which each reads.
     pub bytes_per_second: usize,
 }
 
-/// One benchmark.
+/// What a benchmark does. The default is a fan-out of 100 messages per second to
+/// 100 subscribers for ten seconds.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// What is measured.
     pub mode: Mode,
-    /// A run for each of these numbers of subscribers.
+    /// The numbers of subscribers; each is a run of its own. Mode `publish` has
+    /// runs with 0.
     pub subscribers: Vec<usize>,
-    /// When the next message is sent.
-    pub load: Load,
-    /// Connections that publish.
+    /// When messages are sent.
+    pub pacing: Pacing,
+    /// Connections that publish; 1 to 65,536.
     pub publishers: usize,
-    /// Bytes of a payload, drawn for each message.
+    /// Bytes of a payload, drawn for each message; at least
+    /// [`MIN_PAYLOAD_BYTES`](crate::MIN_PAYLOAD_BYTES).
     pub size: RangeInclusive<usize>,
-    /// Rooms that subscribers and messages are spread over.
+    /// Rooms that subscribers and messages are spread over; at least 1.
     pub rooms: usize,
-    /// How long the measured part is.
+    /// The length of the measured part.
     pub length: Length,
-    /// How long the load runs before it is measured.
+    /// How long the load runs before the measured part.
     pub warmup: Duration,
-    /// How long a message may take to reach everybody.
+    /// How long a message may take to reach every subscriber.
     pub drain: Duration,
-    /// Connections a second; none for as fast as it goes.
+    /// Connects per second; none for no limit.
     pub connect_rate: Option<f64>,
-    /// Connections that are being opened at one time.
+    /// Connections that may be connecting at one time; at least 1.
     pub connect_concurrency: usize,
-    /// How long opening a stream, or the answer to a message, may take.
+    /// Timeout of opening a stream, and of the answer to a message.
     pub timeout: Duration,
-    /// Addresses that connections come from; empty for the system's choice.
+    /// Local addresses to connect from; empty for the system's choice.
     pub sources: Vec<IpAddr>,
-    /// Threads that read streams.
+    /// Threads that read streams; at least 1.
     pub threads: usize,
     /// Messages that each subscriber misses in mode `resume`.
     pub missed: u64,
     /// Subscribers that read slowly.
-    pub slow: Option<SlowShare>,
-    /// Further subscribers that come each second and stay for one.
+    pub slow: Option<SlowReaders>,
+    /// Transient subscribers: this many connect each second and leave after one.
     pub churn: usize,
-    /// What is asked of the server.
+    /// How to subscribe and to publish.
     pub target: Target,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Fanout,
+            subscribers: vec![100],
+            pacing: Pacing::Rate(100.0),
+            publishers: 4,
+            size: 128..=128,
+            rooms: 1,
+            length: Length::Time(Duration::from_secs(10)),
+            warmup: Duration::from_secs(1),
+            drain: Duration::from_secs(5),
+            connect_rate: None,
+            connect_concurrency: 256,
+            timeout: Duration::from_secs(10),
+            sources: Vec::new(),
+            threads: 1,
+            missed: 100,
+            slow: None,
+            churn: 0,
+            target: Target::default(),
+        }
+    }
 }
 
 impl Plan {
@@ -114,7 +142,7 @@ impl Plan {
             .map_or(0, |slow| (slow.share * subscribers as f64).round() as usize)
     }
 
-    /// The load in words for a person.
+    /// A description of the load for the report.
     pub fn describe(&self) -> String {
         let publishers = match self.publishers {
             1 => "1 publisher".to_owned(),
@@ -128,10 +156,10 @@ impl Plan {
             }],
             Mode::Resume => vec![format!("{} messages missed", self.missed)],
             Mode::Fanout | Mode::Publish => vec![
-                match self.load {
-                    Load::Rate(rate) => format!("{} messages/s", number(rate)),
-                    Load::InFlight(messages) => format!("{messages} in flight"),
-                    Load::Answered => "each after the answer to the one before".to_owned(),
+                match self.pacing {
+                    Pacing::Rate(rate) => format!("{} messages/s", number(rate)),
+                    Pacing::InFlight(messages) => format!("{messages} in flight"),
+                    Pacing::Answered => "each after the answer to the one before".to_owned(),
                 },
                 publishers,
             ],
@@ -156,14 +184,14 @@ impl Plan {
         words.join(", ")
     }
 
-    /// The largest number of connections at one time.
+    /// The maximum number of connections at one time.
     pub(crate) fn connections(&self) -> usize {
         let subscribers = self.subscribers.iter().copied().max().unwrap_or(0);
-        // For a moment those that leave and those that come are both there.
+        // Leaving and new transient subscribers overlap.
         subscribers + self.publishers + 2 * self.churn
     }
 
-    /// Where connection number `index` comes from.
+    /// The local address of connection number `index`.
     pub(crate) fn source(&self, index: usize) -> Option<IpAddr> {
         let at = index.checked_rem(self.sources.len())?;
         Some(self.sources[at])

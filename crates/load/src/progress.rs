@@ -1,20 +1,26 @@
-//! What is going on, on a terminal only: one line on standard error.
+//! The progress line on standard error, if that is a terminal.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use crate::found::Found;
+use crate::run_data::RunData;
 
-/// The line, or nothing where standard error is no terminal.
+/// A progress line on standard error; nothing if that is no terminal.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Progress {
-    /// A line that is not there yet.
+    /// An empty line.
     pub fn new() -> Self {
         let style = ProgressStyle::with_template("{spinner} {wide_msg}");
         let bar = ProgressBar::new_spinner()
@@ -25,34 +31,34 @@ impl Progress {
         Self { bar }
     }
 
-    /// Shows how far a run is.
-    pub(super) fn show(&self, phase: &str, found: &Found) {
+    /// Shows the phase and the counters of a run.
+    pub(crate) fn show(&self, phase: &str, data: &RunData) {
         if self.bar.is_hidden() {
             return;
         }
-        let counters = &found.shared.counters;
-        let mut line = format!("{phase}: {} s", found.shared.now_ns() / 1_000_000_000);
-        if found.subscribers > 0 {
+        let counters = &data.shared.counters;
+        let mut line = format!("{phase}: {} s", data.shared.now_ns() / 1_000_000_000);
+        if data.subscribers > 0 {
             line.push_str(&format!(
                 ", {} of {} connected",
                 HumanCount(counters.connected.load(Relaxed)),
-                HumanCount(found.subscribers as u64)
+                HumanCount(data.subscribers as u64)
             ));
         }
-        for (count, what) in [
+        for (count, name) in [
             (&counters.sent, "sent"),
             (&counters.delivered, "delivered"),
             (&counters.failed, "failed"),
         ] {
             match count.load(Relaxed) {
                 0 => {}
-                count => line.push_str(&format!(", {} {what}", HumanCount(count))),
+                count => line.push_str(&format!(", {} {name}", HumanCount(count))),
             }
         }
         self.bar.set_message(line);
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }

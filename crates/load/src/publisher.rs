@@ -1,12 +1,11 @@
-//! The thread that publishes: some connections, each with one request at a time,
-//! and a schedule. A message that is due while all connections wait for their
-//! answers is sent when one is free, and its time counts from when it was due:
-//! a server that pauses can't make the load pause with it (no coordinated
-//! omission).
+//! The publishing thread: a schedule, and connections with one request at a time
+//! each. A message that is due while no connection is free is sent when one is, and
+//! its delivery time counts from its due time: a server that pauses can't pause the
+//! measurement (coordinated omission).
 
-mod alarm;
-mod sender;
-mod senders;
+mod connection;
+mod connections;
+mod timer;
 
 use std::io;
 use std::sync::Arc;
@@ -16,40 +15,39 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 
-use self::alarm::Alarm;
-use self::sender::Sending;
-use self::senders::{Outcome, Senders};
-use crate::ledger::Sent;
-use crate::mark::Mark;
-use crate::published::Published;
-use crate::report::Latency;
+use self::connection::PendingPublish;
+use self::connections::{PublishConnections, PublishOutcome};
+use self::timer::Timer;
+use crate::ledger::SentLog;
+use crate::payload::Mark;
+use crate::run_data::PublishTotals;
 use crate::schedule::Schedule;
 use crate::shared::Shared;
 use crate::usage::thread_cpu_seconds;
 
 const WAKER: Token = Token(usize::MAX);
-const ALARM: Token = Token(usize::MAX - 1);
-/// How often there is something to do when no socket has something.
+const TIMER: Token = Token(usize::MAX - 1);
+/// The longest wait for an event: timeouts are checked this often.
 const TURN: Duration = Duration::from_millis(10);
-/// After so many failures of each connection with no answer between them, the
-/// server is taken for gone. A number of messages would never be reached.
-const MOST_FAILURES: usize = 20;
+/// After this many failures per connection without an answer the server counts as
+/// gone, and a run with a number of messages ends.
+const MAX_FAILURES: usize = 20;
 
-/// Who waits for each message: the workers that have subscribers of its room.
-pub(super) type Listeners = Vec<usize>;
+/// How many workers wait for a message of each room.
+pub(crate) type WorkersPerRoom = Vec<usize>;
 
-/// Starts the thread. What it sends goes on where `sent` ended.
-pub(super) fn start(
+/// Starts the thread, which appends its messages to `sent`.
+pub(crate) fn start(
     shared: &Arc<Shared>,
     schedule: Schedule,
-    listeners: Listeners,
-    sent: Sent,
-) -> io::Result<JoinHandle<io::Result<Published>>> {
+    workers_per_room: WorkersPerRoom,
+    sent: SentLog,
+) -> io::Result<JoinHandle<io::Result<PublishTotals>>> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKER)?;
     let shared = Arc::clone(shared);
     shared.set_publisher(waker);
-    let publisher = Publisher::new(shared, schedule, listeners, sent, poll)?;
+    let publisher = Publisher::new(shared, schedule, workers_per_room, sent, poll)?;
     std::thread::Builder::new()
         .name("bench-publish".to_owned())
         .spawn(move || publisher.run())
@@ -59,94 +57,83 @@ pub(super) fn start(
 struct Publisher {
     shared: Arc<Shared>,
     schedule: Schedule,
-    listeners: Listeners,
+    workers_per_room: WorkersPerRoom,
     poll: Poll,
-    alarm: Alarm,
-    senders: Senders,
+    timer: Timer,
+    connections: PublishConnections,
     request: Vec<u8>,
-    /// Cuts since the last answer.
+    /// Failures since the last answer.
     failures: usize,
-    /// What this thread had used of the processor at the first measured message.
-    measured_from: Option<f64>,
-    done: Published,
+    /// CPU time of this thread at the first measured message, in seconds.
+    cpu_before: Option<f64>,
+    totals: PublishTotals,
 }
 
 impl Publisher {
     fn new(
         shared: Arc<Shared>,
         schedule: Schedule,
-        listeners: Listeners,
-        sent: Sent,
+        workers_per_room: WorkersPerRoom,
+        sent: SentLog,
         poll: Poll,
     ) -> io::Result<Self> {
-        let alarm = Alarm::new(poll.registry(), ALARM)?;
-        let senders = Senders::new(Arc::clone(&shared), poll.registry().try_clone()?);
+        let timer = Timer::new(poll.registry(), TIMER)?;
+        let connections =
+            PublishConnections::new(Arc::clone(&shared), poll.registry().try_clone()?);
         Ok(Self {
-            done: Published {
-                sent,
-                due: 0,
-                measured_sent: 0,
-                accepted: 0,
-                last_answer_ns: 0,
-                refused: 0,
-                unanswered: 0,
-                first_failure: None,
-                answer: Latency::default(),
-                lag: Latency::default(),
-                cpu_seconds: 0.0,
-            },
-            measured_from: None,
+            totals: PublishTotals::new(sent),
+            cpu_before: None,
             shared,
             schedule,
-            listeners,
+            workers_per_room,
             poll,
-            alarm,
-            senders,
+            timer,
+            connections,
             request: Vec::new(),
             failures: 0,
         })
     }
 
-    fn run(mut self) -> io::Result<Published> {
+    fn run(mut self) -> io::Result<PublishTotals> {
         let mut events = Events::with_capacity(256);
         loop {
-            self.senders.turn(self.shared.now_ns());
+            self.connections.check_timeouts(self.shared.now_ns());
             self.note_outcomes();
             self.send_due();
             self.note_outcomes();
             if self.is_over() {
                 return Ok(self.finish());
             }
-            self.set_alarm()?;
+            self.set_timer()?;
             match self.poll.poll(&mut events, Some(TURN)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             for event in &events {
                 match event.token() {
-                    WAKER | ALARM => {}
-                    Token(index) => self.senders.on_event(index, event),
+                    WAKER | TIMER => {}
+                    Token(index) => self.connections.on_event(index, event),
                 }
             }
         }
     }
 
-    /// Wakes the poll when the next message is due and can be sent.
-    fn set_alarm(&self) -> io::Result<()> {
+    /// Sets the timer to the next due time, if a connection is free.
+    fn set_timer(&self) -> io::Result<()> {
         match self.schedule.next_due_ns() {
-            Some(due_ns) if self.senders.first_idle().is_some() => {
-                self.alarm.set(due_ns.saturating_sub(self.shared.now_ns()))
+            Some(due_ns) if self.connections.first_idle().is_some() => {
+                self.timer.set(due_ns.saturating_sub(self.shared.now_ns()))
             }
             _ => Ok(()),
         }
     }
 
-    /// Sends what is due, as long as a connection is free.
+    /// Sends the due messages while a connection is free.
     fn send_due(&mut self) {
         if self.shared.stop.load(Relaxed) {
             return;
         }
-        while let Some(index) = self.senders.first_idle() {
+        while let Some(index) = self.connections.first_idle() {
             let now_ns = self.shared.now_ns();
             let open = self.open_messages(now_ns);
             let Some(due_ns) = self.schedule.take(now_ns, open) else {
@@ -154,16 +141,17 @@ impl Publisher {
             };
             self.send(index, due_ns, now_ns);
         }
-        self.schedule.nobody_is_free();
+        self.schedule.no_connection_free();
     }
 
-    /// How many messages have not reached everybody, if that matters.
+    /// How many messages are not delivered to every subscriber; 0 where the schedule
+    /// does not depend on it.
     fn open_messages(&self, now_ns: u64) -> usize {
-        match self.schedule.waits_for_arrivals() {
+        match self.schedule.waits_for_deliveries() {
             false => 0,
             true => {
                 let mut messages = self.shared.messages();
-                messages.outstanding.give_up(now_ns);
+                messages.outstanding.expire(now_ns);
                 messages.outstanding.open()
             }
         }
@@ -172,12 +160,12 @@ impl Publisher {
     fn send(&mut self, index: usize, due_ns: u64, now_ns: u64) {
         let shared = &self.shared;
         let room = (self.schedule.taken() - 1) as usize % shared.plan.rooms;
-        let place = self.done.sent.next(index, room);
-        let listeners = self.listeners[room];
-        let message = shared.messages().outstanding.send(now_ns, listeners);
+        let position = self.totals.sent.next(index, room);
+        let workers_per_room = self.workers_per_room[room];
+        let message = shared.messages().outstanding.push(now_ns, workers_per_room);
         let mark = Mark {
             message,
-            place,
+            position,
             due_ns,
             late_ns: now_ns - due_ns.min(now_ns),
         };
@@ -185,66 +173,70 @@ impl Publisher {
         shared.requests.publish(room, mark, size, &mut self.request);
         let measured = self.schedule.is_measured(due_ns);
         if measured {
-            self.measured_from.get_or_insert_with(thread_cpu_seconds);
+            self.cpu_before.get_or_insert_with(thread_cpu_seconds);
         }
         shared.counters.sent.fetch_add(1, Relaxed);
-        self.done.measured_sent += u64::from(measured);
-        let sending = Sending {
+        self.totals.measured_sent += u64::from(measured);
+        let pending = PendingPublish {
             message,
             room,
-            place,
+            position,
             sent_ns: now_ns,
             measured,
         };
-        self.senders.send(index, sending, &self.request);
+        self.connections.send(index, pending, &self.request);
     }
 
-    /// Counts what became of the messages.
+    /// Counts the outcomes since the last call.
     fn note_outcomes(&mut self) {
-        while let Some(outcome) = self.senders.next_outcome() {
+        while let Some(outcome) = self.connections.next_outcome() {
             match outcome {
-                Outcome::Answered {
-                    sending,
+                PublishOutcome::Answered {
+                    pending,
                     status,
                     at_ns,
-                } => self.on_answer(sending, status, at_ns),
-                Outcome::Cut { sending, why } => self.on_cut(sending, why),
+                } => self.on_answer(pending, status, at_ns),
+                PublishOutcome::Failed { pending, why } => self.on_failure(pending, why),
             }
         }
     }
 
-    fn on_answer(&mut self, sending: Sending, status: u16, at_ns: u64) {
+    fn on_answer(&mut self, pending: PendingPublish, status: u16, at_ns: u64) {
         self.failures = 0;
         if (200..300).contains(&status) {
             self.shared.counters.accepted.fetch_add(1, Relaxed);
-            if sending.measured {
-                self.done.accepted += 1;
-                self.done.last_answer_ns = at_ns;
-                self.done.answer.record_ns(at_ns - sending.sent_ns);
+            if pending.measured {
+                self.totals.accepted += 1;
+                self.totals.last_answer_ns = at_ns;
+                self.totals.answer.record_ns(at_ns - pending.sent_ns);
             }
             return;
         }
-        self.done.refused += 1;
-        self.done.sent.not_accepted(sending.room, sending.place);
-        self.shared.messages().outstanding.withdraw(sending.message);
-        self.done
+        self.totals.refused += 1;
+        self.totals
+            .sent
+            .not_accepted(pending.room, pending.position);
+        self.shared.messages().outstanding.withdraw(pending.message);
+        self.totals
             .first_failure
             .get_or_insert_with(|| format!("the server answered {status}"));
     }
 
-    fn on_cut(&mut self, sending: Option<Sending>, why: String) {
+    fn on_failure(&mut self, pending: Option<PendingPublish>, why: String) {
         self.failures += 1;
-        if self.schedule.has_no_end() && self.failures > MOST_FAILURES * self.senders.len() {
+        if self.schedule.has_no_end() && self.failures > MAX_FAILURES * self.connections.len() {
             self.schedule.end(self.shared.now_ns());
         }
-        if let Some(sending) = sending {
-            self.done.unanswered += 1;
-            self.done.sent.not_accepted(sending.room, sending.place);
+        if let Some(pending) = pending {
+            self.totals.unanswered += 1;
+            self.totals
+                .sent
+                .not_accepted(pending.room, pending.position);
         }
-        self.done.first_failure.get_or_insert(why);
+        self.totals.first_failure.get_or_insert(why);
     }
 
-    /// Everything was sent and answered, or there is no time left for it.
+    /// Whether everything is sent and answered, or the time for it is over.
     fn is_over(&mut self) -> bool {
         let now_ns = self.shared.now_ns();
         let is_stopped = self.shared.stop.load(Relaxed);
@@ -255,22 +247,22 @@ impl Publisher {
             return false;
         };
         let waits = !(is_stopped || self.schedule.is_used_up(now_ns))
-            || self.senders.unanswered().next().is_some();
-        let patience_ns = self.shared.plan.drain.as_nanos() as u64;
-        !waits || now_ns.saturating_sub(ended_ns) > patience_ns
+            || self.connections.unanswered().next().is_some();
+        let drain_ns = self.shared.plan.drain.as_nanos() as u64;
+        !waits || now_ns.saturating_sub(ended_ns) > drain_ns
     }
 
-    fn finish(mut self) -> Published {
-        for sending in self.senders.unanswered() {
-            self.done.unanswered += 1;
-            self.done.sent.not_accepted(sending.room, sending.place);
+    fn finish(mut self) -> PublishTotals {
+        for pending in self.connections.unanswered() {
+            self.totals.unanswered += 1;
+            self.totals
+                .sent
+                .not_accepted(pending.room, pending.position);
         }
-        self.done.due = self.schedule.due(self.shared.now_ns());
-        let used = self
-            .measured_from
-            .map(|before| thread_cpu_seconds() - before);
-        self.done.cpu_seconds = used.unwrap_or(0.0);
-        self.done.lag = self.schedule.into_lag();
-        self.done
+        self.totals.due = self.schedule.due(self.shared.now_ns());
+        let used = self.cpu_before.map(|before| thread_cpu_seconds() - before);
+        self.totals.cpu_seconds = used.unwrap_or(0.0);
+        self.totals.lag = self.schedule.into_lag();
+        self.totals
     }
 }

@@ -1,5 +1,5 @@
-//! Quantities as a person reads them: three digits that matter, a fitting unit,
-//! thousands apart.
+//! Quantities formatted for people: three significant digits, a fitting unit, and
+//! thousands separators.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A number with three digits that matter: `0.125`, `12.5`, `125`, `12,500`.
+/// A number with three significant digits: `0.125`, `12.5`, `125`, `12,500`.
 pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() {
         return "?".to_owned();
     }
     match value.abs() {
         0.0 => "0".to_owned(),
-        // One that rounds up to the next power of ten has a digit less behind
-        // its point: 9.996 is 10.0.
+        // A number that rounds up to a power of ten has one decimal fewer: 9.996 is
+        // 10.0.
         size if size < 0.000_999_5 => format!("{value:.1e}"),
         size if size < 0.9995 => format!("{value:.3}"),
         size if size < 9.995 => format!("{value:.2}"),
@@ -36,7 +36,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// The same without zeros that say nothing: `0.1`, `5`, for ticks of an axis.
+/// The same without trailing zeros: `0.1`, `5`, for ticks of an axis.
 pub(crate) fn round_number(value: f64) -> String {
     let text = number(value);
     match text.contains('.') && !text.contains('e') {
@@ -50,7 +50,7 @@ pub(crate) fn time(time: Duration) -> String {
     seconds(time.as_secs_f64())
 }
 
-/// The same, from seconds.
+/// The same of seconds.
 pub(crate) fn seconds(seconds: f64) -> String {
     // 999.6 µs is not 1,000 µs but 1.00 ms.
     match seconds {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_have_their_thousands_apart() {
+    fn whole_numbers_have_thousands_separators() {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_000), "1,000");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_show_the_three_digits_that_matter() {
+    fn numbers_have_three_significant_digits() {
         for (value, text) in [
             (0.0, "0"),
             (0.000_012, "1.2e-5"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn round_numbers_have_no_zeros_behind_their_point() {
+    fn round_numbers_have_no_trailing_zeros() {
         for (value, text) in [
             (0.1, "0.1"),
             (5.0, "5"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_the_unit_that_fits() {
+    fn times_have_a_fitting_unit() {
         for (nanoseconds, text) in [
             (0, "0 s"),
             (1_000, "1.00 µs"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_have_the_unit_that_fits() {
+    fn bytes_have_a_fitting_unit() {
         for (value, text) in [
             (0.0, "0 B"),
             (512.4, "512 B"),

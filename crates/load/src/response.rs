@@ -1,9 +1,9 @@
-//! Reads an HTTP/1.1 response as it comes, without keeping or copying its body:
-//! the head with httparse, then the body by its length, by chunks, or until the
+//! An incremental parser of HTTP/1.1 responses that neither keeps nor copies the
+//! body: the head with httparse, then the body by length, by chunks, or until the
 //! connection ends (RFC 9112, sections 6 and 7).
 //!
-//! The benchmark reads a million responses' worth of bytes on one thread, so
-//! this is no client library's job: see `client/` for the comfortable way.
+//! One thread reads thousands of streams, so this is no full client; that is
+//! `sse-chat-client`.
 
 use std::fmt;
 
@@ -11,26 +11,26 @@ use std::fmt;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// A response that is being read.
+/// The parser of one response.
 #[derive(Debug)]
-pub(super) struct Response {
-    state: State,
-    /// The head as far as it has come.
+pub(crate) struct Response {
+    state: ReadState,
+    /// The bytes of a head that is incomplete.
     head: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
-    Head,
+enum ReadState {
+    ResponseHead,
     Length(u64),
     UntilClose,
-    Chunk(Chunk),
+    Chunk(ChunkState),
     Done,
 }
 
-/// Where in the chunked coding it is.
+/// The position within the chunked coding.
 #[derive(Debug, Clone, Copy)]
-enum Chunk {
+enum ChunkState {
     /// In the digits of a size, `digits` of them so far.
     Size { size: u64, digits: u8 },
     /// After the digits, before the line's end.
@@ -43,33 +43,33 @@ enum Chunk {
     Trailer { empty: bool },
 }
 
-/// What of a response matters to the benchmark.
+/// The fields of a head that matter here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct ResponseHead {
     /// The status code.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Whether the content type is `text/event-stream`.
-    pub(super) event_stream: bool,
+    pub(crate) event_stream: bool,
     /// Whether another request may follow on the same connection.
-    pub(super) keep_alive: bool,
+    pub(crate) keep_alive: bool,
 }
 
-/// The next thing of a response.
+/// A part of a response.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part<'a> {
-    /// The head is whole.
-    Head(Head),
+pub(crate) enum ResponsePart<'a> {
+    /// The head.
+    Head(ResponseHead),
     /// A piece of the body.
     Body(&'a [u8]),
-    /// The body is whole.
+    /// The body is complete.
     End,
-    /// The input is used up and there is more to come.
+    /// The input is used up, and the response is incomplete.
     Wait,
 }
 
-/// What came is no HTTP/1.1 response; why.
+/// The bytes are not an HTTP/1.1 response, for this reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotHttp(&'static str);
+pub(crate) struct NotHttp(&'static str);
 
 impl fmt::Display for NotHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,58 +78,58 @@ impl fmt::Display for NotHttp {
 }
 
 impl Response {
-    /// At the start of a response.
-    pub(super) fn new() -> Self {
+    /// A parser at the start of a response.
+    pub(crate) fn new() -> Self {
         Self {
-            state: State::Head,
+            state: ReadState::ResponseHead,
             head: Vec::new(),
         }
     }
 
-    /// Takes the next part off the front of `input`.
+    /// Takes the next part from the front of `input`.
     ///
     /// # Errors
     ///
-    /// [`NotHttp`] when the bytes are no response. It must not be read further.
-    pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Part<'a>, NotHttp> {
+    /// [`NotHttp`] when the bytes are no response. It must not be called again.
+    pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<ResponsePart<'a>, NotHttp> {
         loop {
             match self.state {
-                State::Head => {
+                ReadState::ResponseHead => {
                     if let Some(part) = self.take_head(input)? {
                         return Ok(part);
                     }
                 }
-                State::Done | State::Length(0) => {
-                    self.state = State::Done;
-                    return Ok(Part::End);
+                ReadState::Done | ReadState::Length(0) => {
+                    self.state = ReadState::Done;
+                    return Ok(ResponsePart::End);
                 }
-                _ if input.is_empty() => return Ok(Part::Wait),
-                State::UntilClose => return Ok(Part::Body(std::mem::take(input))),
-                State::Length(left) => {
+                _ if input.is_empty() => return Ok(ResponsePart::Wait),
+                ReadState::UntilClose => return Ok(ResponsePart::Body(std::mem::take(input))),
+                ReadState::Length(left) => {
                     let (body, left) = split(input, left);
-                    self.state = State::Length(left);
-                    return Ok(Part::Body(body));
+                    self.state = ReadState::Length(left);
+                    return Ok(ResponsePart::Body(body));
                 }
-                State::Chunk(Chunk::Data { left }) => {
+                ReadState::Chunk(ChunkState::Data { left }) => {
                     let (body, left) = split(input, left);
-                    self.state = State::Chunk(match left {
-                        0 => Chunk::AfterData,
-                        left => Chunk::Data { left },
+                    self.state = ReadState::Chunk(match left {
+                        0 => ChunkState::AfterData,
+                        left => ChunkState::Data { left },
                     });
-                    return Ok(Part::Body(body));
+                    return Ok(ResponsePart::Body(body));
                 }
-                State::Chunk(chunk) => self.state = chunk.take(input)?,
+                ReadState::Chunk(chunk) => self.state = chunk.take(input)?,
             }
         }
     }
 
-    /// Whether its body is whole when the connection ends.
-    pub(super) fn ends_with_its_connection(&self) -> bool {
-        matches!(self.state, State::UntilClose)
+    /// Whether the end of the connection completes the body.
+    pub(crate) fn ends_with_its_connection(&self) -> bool {
+        matches!(self.state, ReadState::UntilClose)
     }
 
-    /// None after a head that only comes before the response itself.
-    fn take_head<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, NotHttp> {
+    /// None after the head of an interim response.
+    fn take_head<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<ResponsePart<'a>>, NotHttp> {
         let before = self.head.len();
         self.head.extend_from_slice(input);
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -142,20 +142,20 @@ impl Response {
             }
             httparse::Status::Partial => {
                 *input = &[];
-                return Ok(Some(Part::Wait));
+                return Ok(Some(ResponsePart::Wait));
             }
         };
         let status = response.code.unwrap_or_default();
         let (head, state) = read_headers(status, response.version, response.headers)?;
         *input = &input[length - before..];
-        // A thousand subscribers keep no heads.
+        // Thousands of subscribers should not keep their heads.
         self.head = Vec::new();
         if status < 200 {
-            // 100 to 199 come before the response itself.
+            // An interim response, before the final one.
             return Ok(None);
         }
         self.state = state;
-        Ok(Some(Part::Head(head)))
+        Ok(Some(ResponsePart::Head(head)))
     }
 }
 
@@ -163,13 +163,13 @@ fn read_headers(
     status: u16,
     version: Option<u8>,
     headers: &[httparse::Header<'_>],
-) -> Result<(Head, State), NotHttp> {
-    let mut head = Head {
+) -> Result<(ResponseHead, ReadState), NotHttp> {
+    let mut head = ResponseHead {
         status,
         event_stream: false,
         keep_alive: version == Some(1),
     };
-    let mut state = State::UntilClose;
+    let mut state = ReadState::UntilClose;
     for header in headers {
         let value = header.value;
         if header.name.eq_ignore_ascii_case("content-type") {
@@ -177,17 +177,17 @@ fn read_headers(
         } else if header.name.eq_ignore_ascii_case("connection") {
             head.keep_alive &= !starts_with(value, b"close");
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            state = State::Chunk(Chunk::size());
+            state = ReadState::Chunk(ChunkState::size());
         } else if header.name.eq_ignore_ascii_case("content-length")
-            && matches!(state, State::UntilClose)
+            && matches!(state, ReadState::UntilClose)
         {
-            state = State::Length(length(value)?);
+            state = ReadState::Length(length(value)?);
         }
     }
     if status == 204 || status == 304 {
-        state = State::Length(0);
+        state = ReadState::Length(0);
     }
-    head.keep_alive &= !matches!(state, State::UntilClose);
+    head.keep_alive &= !matches!(state, ReadState::UntilClose);
     Ok((head, state))
 }
 
@@ -204,7 +204,7 @@ fn length(value: &[u8]) -> Result<u64, NotHttp> {
         .ok_or(NotHttp("its content-length is no number"))
 }
 
-/// At most `left` bytes off the front, and how many are left then.
+/// Takes at most `left` bytes from the front, and returns how many are left then.
 fn split<'a>(input: &mut &'a [u8], left: u64) -> (&'a [u8], u64) {
     let take = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
     let (body, rest) = input.split_at(take);
@@ -212,15 +212,15 @@ fn split<'a>(input: &mut &'a [u8], left: u64) -> (&'a [u8], u64) {
     (body, left - take as u64)
 }
 
-impl Chunk {
+impl ChunkState {
     fn size() -> Self {
         Self::Size { size: 0, digits: 0 }
     }
 
-    /// Takes one byte of the coding itself.
-    fn take(self, input: &mut &[u8]) -> Result<State, NotHttp> {
+    /// Takes one byte of the coding.
+    fn take(self, input: &mut &[u8]) -> Result<ReadState, NotHttp> {
         let Some((&byte, rest)) = input.split_first() else {
-            return Ok(State::Chunk(self));
+            return Ok(ReadState::Chunk(self));
         };
         *input = rest;
         let next = match (self, byte) {
@@ -251,13 +251,13 @@ impl Chunk {
             (Self::AfterData, b'\r') => self,
             (Self::AfterData, b'\n') => Self::size(),
             (Self::Trailer { .. }, b'\r') => self,
-            (Self::Trailer { empty: true }, b'\n') => return Ok(State::Done),
+            (Self::Trailer { empty: true }, b'\n') => return Ok(ReadState::Done),
             (Self::Trailer { .. }, byte) => Self::Trailer {
                 empty: byte == b'\n',
             },
             _ => return Err(NotHttp("its chunks are malformed")),
         };
-        Ok(State::Chunk(next))
+        Ok(ReadState::Chunk(next))
     }
 }
 
@@ -265,26 +265,25 @@ impl Chunk {
 mod tests {
     use super::*;
 
-    /// Reads `bytes` in pieces of `size`; what the head was, the body, whether
-    /// it ended, and what was left of the input.
-    fn read(bytes: &[u8], size: usize) -> Result<(Option<Head>, Vec<u8>, bool), NotHttp> {
+    /// Parses `bytes` in pieces of `size`: the head, the body, whether it ended.
+    fn read(bytes: &[u8], size: usize) -> Result<(Option<ResponseHead>, Vec<u8>, bool), NotHttp> {
         let mut response = Response::new();
         let (mut head, mut body) = (None, Vec::new());
         for mut piece in bytes.chunks(size) {
             loop {
                 match response.next(&mut piece)? {
-                    Part::Head(found) => head = Some(found),
-                    Part::Body(part) => body.extend_from_slice(part),
-                    Part::End => {
+                    ResponsePart::Head(found) => head = Some(found),
+                    ResponsePart::Body(part) => body.extend_from_slice(part),
+                    ResponsePart::End => {
                         assert!(piece.is_empty(), "nothing was left over");
                         return Ok((head, body, true));
                     }
-                    Part::Wait => break,
+                    ResponsePart::Wait => break,
                 }
             }
         }
-        // A body of length 0 ends without another byte.
-        let ended = response.next(&mut &[][..])? == Part::End;
+        // An empty body ends without another byte.
+        let ended = response.next(&mut &[][..])? == ResponsePart::End;
         Ok((head, body, ended))
     }
 
@@ -328,16 +327,16 @@ mod tests {
     }
 
     #[test]
-    fn the_head_says_what_follows() {
+    fn the_head_gives_the_type_and_whether_the_connection_stays() {
         let stream = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let head = Head {
+        let head = ResponseHead {
             status: 200,
             event_stream: true,
             keep_alive: true,
         };
         assert_eq!(read(stream, 9).unwrap().0, Some(head));
         let closing = b"HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 1\r\n\r\n";
-        let head = Head {
+        let head = ResponseHead {
             status: 503,
             event_stream: false,
             keep_alive: false,
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_says_why() {
+    fn bytes_that_are_no_response_are_an_error_with_a_reason() {
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         for text in [
             "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
@@ -362,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_heads_before_the_response_is_read() {
+    fn any_number_of_interim_responses_is_skipped() {
         let mut text = "HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000);
         text.push_str("HTTP/1.1 204 No Content\r\n\r\n");
         let (head, _, ended) = read(text.as_bytes(), text.len()).unwrap();

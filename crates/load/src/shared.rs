@@ -1,5 +1,5 @@
-//! What the threads of one run share: the clock, the requests, the messages
-//! that are on their way, and the counters that are read while it runs.
+//! The state that the threads of one run share: its clock, its requests, the
+//! messages in flight, and the live counters.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,127 +7,123 @@ use std::time::Instant;
 
 use mio::Waker;
 
+use crate::address::Address;
 use crate::outstanding::Outstanding;
-use crate::plan::{Load, Plan};
+use crate::plan::{Pacing, Plan};
 use crate::report::Latency;
-use crate::target::{Place, Requests};
+use crate::target::Requests;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// What the threads of one run share.
+/// The state that the threads of one run share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    /// What to do.
-    pub(super) plan: Plan,
-    /// Where the server is.
-    pub(super) place: Place,
-    /// What is sent to it.
-    pub(super) requests: Requests,
-    /// Counters for everybody to see.
-    pub(super) counters: Counters,
+pub(crate) struct Shared {
+    pub(crate) plan: Plan,
+    pub(crate) address: Address,
+    pub(crate) requests: Requests,
+    pub(crate) counters: Counters,
     /// Messages due at or after this time are measured.
-    pub(super) measured_from_ns: AtomicU64,
-    /// Nothing new is to be begun.
-    pub(super) stop: AtomicBool,
-    /// The oldest message that is waited for.
-    pub(super) first_outstanding: AtomicU64,
-    /// Wakes the thread that publishes now.
+    pub(crate) measured_from_ns: AtomicU64,
+    /// No further message is sent.
+    pub(crate) stop: AtomicBool,
+    /// The oldest message that is not delivered to every subscriber.
+    pub(crate) first_outstanding: AtomicU64,
+    /// Wakes the publishing thread, if there is one.
     publisher: Mutex<Option<Waker>>,
     began: Instant,
-    messages: Mutex<Messages>,
-    first_failure: Mutex<Option<Trouble>>,
-    /// Each worker's good subscribers, by room.
+    messages: Mutex<InFlightMessages>,
+    first_failure: Mutex<Option<StreamError>>,
+    /// The fast subscribers of each worker, by room.
     audiences: Mutex<Vec<Vec<u32>>>,
 }
 
-/// The messages that are on their way, and how long the last of their
-/// deliveries took.
+/// The messages in flight, and the time to the last delivery of those before.
 #[derive(Debug)]
-pub(super) struct Messages {
-    /// Those that have not reached everybody.
-    pub(super) outstanding: Outstanding,
-    /// From the intended time of sending until the last subscriber had it.
-    pub(super) last: Latency,
+pub(crate) struct InFlightMessages {
+    /// Messages that are not delivered to every subscriber.
+    pub(crate) outstanding: Outstanding,
+    /// From the intended time of sending to the last delivery.
+    pub(crate) last: Latency,
 }
 
-/// Counts of what has happened so far, in all threads.
+/// Live counters of all threads.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     /// Streams that are open now.
-    pub(super) connected: AtomicU64,
-    /// Streams of lasting subscribers that were opened for the first time.
-    pub(super) opened: AtomicU64,
+    pub(crate) connected: AtomicU64,
+    /// Streams that were opened for the first time, without transient subscribers.
+    pub(crate) opened: AtomicU64,
     /// Streams that could not be opened.
-    pub(super) failed: AtomicU64,
+    pub(crate) failed: AtomicU64,
     /// Messages sent.
-    pub(super) sent: AtomicU64,
+    pub(crate) sent: AtomicU64,
     /// Deliveries, each counted once.
-    pub(super) delivered: AtomicU64,
-    /// Deliveries to good subscribers, told within a turn of a worker.
-    pub(super) received: AtomicU64,
-    /// Bytes that came in.
-    pub(super) bytes: AtomicU64,
+    pub(crate) delivered: AtomicU64,
+    /// Deliveries to fast subscribers, at most one turn of a worker old.
+    pub(crate) received: AtomicU64,
+    /// Bytes received.
+    pub(crate) bytes: AtomicU64,
     /// Messages that the server accepted.
-    pub(super) accepted: AtomicU64,
-    /// Subscribers that came back and have all they missed.
-    pub(super) whole: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    /// Subscribers that have reconnected and have every message they missed.
+    pub(crate) resumed: AtomicU64,
 }
 
 /// Why a stream could not be opened.
 #[derive(Debug, Clone)]
-pub(super) enum Trouble {
-    /// Nobody answered, or not as a server does.
+pub(crate) enum StreamError {
+    /// There was no answer, or not one of an event stream.
     Unreachable(String),
-    /// The answer was a refusal.
+    /// The answer had another status than 200.
     Refused(String),
 }
 
 impl Shared {
-    /// For a run of `plan` against the server at `place`.
-    pub(super) fn new(plan: Plan, place: Place) -> Self {
+    /// For a run of `plan` against the server at `address`.
+    pub(crate) fn new(plan: Plan, address: Address) -> Self {
         Self {
-            requests: Requests::new(&plan.target, &place, plan.rooms),
+            requests: Requests::new(&plan.target, &address, plan.rooms),
             counters: Counters::default(),
             measured_from_ns: AtomicU64::new(u64::MAX),
             stop: AtomicBool::new(false),
             first_outstanding: AtomicU64::new(0),
             publisher: Mutex::new(None),
             began: Instant::now(),
-            messages: Mutex::new(Messages {
+            messages: Mutex::new(InFlightMessages {
                 outstanding: Outstanding::new(plan.drain),
                 last: Latency::default(),
             }),
             first_failure: Mutex::new(None),
             audiences: Mutex::new(Vec::new()),
             plan,
-            place,
+            address,
         }
     }
 
     /// The run's clock: nanoseconds since it began, never backwards.
-    pub(super) fn now_ns(&self) -> u64 {
+    pub(crate) fn now_ns(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
     }
 
-    /// Which second of the run a time is in. The measured part begins with a
-    /// second of its own.
-    pub(super) fn second_of(&self, now_ns: u64) -> u64 {
+    /// The second of the run that a time is in. The measured part begins on a
+    /// second's boundary.
+    pub(crate) fn second_of(&self, now_ns: u64) -> u64 {
         match self.measured_from_ns.load(Relaxed) {
             u64::MAX => now_ns / SECOND_NS,
-            // One more, so that no second comes again when its bounds move.
+            // One is added, so that no second repeats when the boundaries move.
             from_ns => (now_ns + 2 * SECOND_NS - from_ns % SECOND_NS) / SECOND_NS,
         }
     }
 
-    /// The messages that are on their way.
-    pub(super) fn messages(&self) -> MutexGuard<'_, Messages> {
+    pub(crate) fn messages(&self) -> MutexGuard<'_, InFlightMessages> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All subscribers of a worker have `message`, which was due at `due_ns`.
-    pub(super) fn reached(&self, message: u64, due_ns: u64, now_ns: u64) {
+    /// Records that all fast subscribers of one worker have `message`, which was due
+    /// at `due_ns`.
+    pub(crate) fn delivered(&self, message: u64, due_ns: u64, now_ns: u64) {
         let mut messages = self.messages();
-        if !messages.outstanding.reached(message) {
+        if !messages.outstanding.delivered(message) {
             return;
         }
         self.first_outstanding
@@ -136,21 +132,21 @@ impl Shared {
             messages.last.record_ns(now_ns.saturating_sub(due_ns));
         }
         drop(messages);
-        if matches!(self.plan.load, Load::InFlight(_)) {
+        if matches!(self.plan.pacing, Pacing::InFlight(_)) {
             self.wake_publisher();
         }
     }
 
-    /// Lets the publishing thread look at what has changed.
-    pub(super) fn wake_publisher(&self) {
+    /// Wakes the publishing thread to check what has changed.
+    pub(crate) fn wake_publisher(&self) {
         if let Some(waker) = &*self.publisher() {
-            // It fails only when the thread's poll is gone.
+            // It fails only after the thread's poll was dropped.
             let _ = waker.wake();
         }
     }
 
-    /// From now on this wakes the thread that publishes.
-    pub(super) fn set_publisher(&self, waker: Waker) {
+    /// Sets the waker of the publishing thread.
+    pub(crate) fn set_publisher(&self, waker: Waker) {
         *self.publisher() = Some(waker);
     }
 
@@ -160,38 +156,38 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the load.
-    pub(super) fn stop(&self) {
+    /// Stops publishing.
+    pub(crate) fn stop(&self) {
         self.stop.store(true, Relaxed);
         self.wake_publisher();
     }
 
-    /// A stream could not be opened. The first reason is kept.
-    pub(super) fn fail(&self, trouble: Trouble) {
+    /// Counts a stream that could not be opened, and keeps the first reason.
+    pub(crate) fn fail(&self, error: StreamError) {
         self.counters.failed.fetch_add(1, Relaxed);
-        self.first_failure().get_or_insert(trouble);
+        self.first_failure().get_or_insert(error);
     }
 
-    /// How many good subscribers of each room each worker has.
-    pub(super) fn audiences(&self) -> MutexGuard<'_, Vec<Vec<u32>>> {
+    /// The fast subscribers of each worker, by room.
+    pub(crate) fn audiences(&self) -> MutexGuard<'_, Vec<Vec<u32>>> {
         self.audiences
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why the first stream that could not be opened could not.
-    pub(super) fn first_failure(&self) -> MutexGuard<'_, Option<Trouble>> {
+    /// The first reason why a stream could not be opened.
+    pub(crate) fn first_failure(&self) -> MutexGuard<'_, Option<StreamError>> {
         self.first_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Trouble {
-    /// The reason in words.
-    pub(super) fn why(&self) -> &str {
+impl StreamError {
+    /// The reason in one line.
+    pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Unreachable(why) | Self::Refused(why) => why,
+            Self::Unreachable(reason) | Self::Refused(reason) => reason,
         }
     }
 }

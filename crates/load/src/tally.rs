@@ -1,39 +1,39 @@
-//! What one worker counts: it alone writes here, so nothing is locked on the
-//! way of a delivery. Once a second it hands over what has come since.
+//! The sums of one reader thread. Only the thread writes them, so a delivery takes
+//! no lock. Once a second it sends an interval to the timeline.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 
 use crate::ledger::Arrival;
-use crate::mark::Mark;
-use crate::numbers::Numbers;
-use crate::outstanding::Remaining;
+use crate::outstanding::RemainingReaders;
+use crate::payload::Mark;
 use crate::report::Latency;
+use crate::room_numbers::RoomNumbers;
 use crate::shared::Shared;
 
-/// What a subscriber is for.
+/// The kinds of subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum ReaderKind {
     /// It reads as fast as it can.
-    Good,
-    /// It reads only so many bytes a second.
+    Fast,
+    /// It reads a limited number of bytes a second.
     Slow,
-    /// It comes in the middle, and leaves again.
-    Passing,
+    /// It connects in the middle of the run, and leaves after a second.
+    Transient,
 }
 
-/// What came to one worker within one second of the run's clock.
+/// The deliveries of one worker within one second of the run's clock.
 #[derive(Debug)]
-pub(super) struct Interval {
-    /// Which second.
-    pub(super) second: u64,
+pub(crate) struct Interval {
+    /// The second, counted from 0.
+    pub(crate) second: u64,
     /// Deliveries, each counted once.
-    pub(super) delivered: u64,
+    pub(crate) delivered: u64,
     /// Bytes.
-    pub(super) bytes: u64,
-    /// How long the measured ones of them took.
-    pub(super) latency: Latency,
+    pub(crate) bytes: u64,
+    /// The delivery times of the measured ones.
+    pub(crate) latency: Latency,
 }
 
 impl Interval {
@@ -47,56 +47,56 @@ impl Interval {
     }
 }
 
-/// The sums of one worker.
+/// The sums of one worker over the run.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// Of good subscribers: deliveries, each counted once.
-    pub(super) received: u64,
+pub(crate) struct Tally {
+    /// Deliveries to fast subscribers, each counted once.
+    pub(crate) received: u64,
     /// Measured deliveries to subscribers of all kinds.
-    pub(super) measured_of_all: u64,
-    /// When the last measured one came.
-    pub(super) last_ns: u64,
+    pub(crate) measured_of_all: u64,
+    /// When the last measured delivery came.
+    pub(crate) last_ns: u64,
     /// Bytes in the measured part.
-    pub(super) measured_bytes: u64,
+    pub(crate) measured_bytes: u64,
     /// Deliveries that came again, to any subscriber.
-    pub(super) doubled: u64,
+    pub(crate) doubled: u64,
     /// Deliveries that came after a later one of their lane.
-    pub(super) out_of_order: u64,
-    /// Lost by good subscribers, and by those that only passed by.
-    pub(super) lost: u64,
-    /// What the server said it could not give them.
-    pub(super) announced_lost: u64,
+    pub(crate) out_of_order: u64,
+    /// Messages lost by fast and transient subscribers.
+    pub(crate) lost: u64,
+    /// Messages that the server announced as lost to them.
+    pub(crate) announced_lost: u64,
     /// Holes in a room's `number`.
-    pub(super) number_holes: u64,
-    /// Streams of lasting subscribers that ended.
-    pub(super) disconnected: u64,
-    /// Of slow subscribers: deliveries.
-    pub(super) slow_received: u64,
-    /// Holes in what they had.
-    pub(super) slow_lost: u64,
-    /// What the server said it could not give them.
-    pub(super) slow_announced_lost: u64,
-    /// How many times one of them was disconnected.
-    pub(super) slow_disconnected: u64,
-    /// From the intended time of sending.
-    pub(super) each: Latency,
-    /// From the actual time of sending.
-    pub(super) from_sending: Latency,
-    /// Until a connection stood.
-    pub(super) tcp: Latency,
-    /// Until the head of the answer was there.
-    pub(super) answered: Latency,
-    /// Until the first event was there.
-    pub(super) first_event: Latency,
-    /// Until who came back had all it missed.
-    pub(super) resumed: Latency,
-    /// When the last of them had.
-    pub(super) resumed_last_ns: u64,
+    pub(crate) number_holes: u64,
+    /// Streams of fast subscribers that ended.
+    pub(crate) disconnected: u64,
+    /// Deliveries to slow subscribers.
+    pub(crate) slow_received: u64,
+    /// Messages lost by slow subscribers.
+    pub(crate) slow_lost: u64,
+    /// Messages that the server announced as lost to them.
+    pub(crate) slow_announced_lost: u64,
+    /// Streams of slow subscribers that ended.
+    pub(crate) slow_disconnected: u64,
+    /// From the intended time of sending to the delivery.
+    pub(crate) each: Latency,
+    /// From the actual time of sending to the delivery.
+    pub(crate) from_sending: Latency,
+    /// Until a connection was established.
+    pub(crate) tcp: Latency,
+    /// Until the head of the response arrived.
+    pub(crate) answered: Latency,
+    /// Until the first event arrived.
+    pub(crate) first_event: Latency,
+    /// From reconnecting until a subscriber had every message it missed.
+    pub(crate) resumed: Latency,
+    /// When the last subscriber had.
+    pub(crate) resumed_last_ns: u64,
 }
 
 impl Tally {
     /// Adds the sums of another worker.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         for (sum, more) in [
             (&mut self.received, other.received),
             (&mut self.measured_of_all, other.measured_of_all),
@@ -129,27 +129,27 @@ impl Tally {
     }
 }
 
-/// Where a worker's subscribers report what comes to them.
+/// Records the deliveries of a worker's subscribers.
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) shared: Arc<Shared>,
-    pub(super) tally: Tally,
-    /// Good subscribers of this worker, by room.
-    pub(super) audience: Vec<u32>,
-    /// In mode `resume`, once all were cut: what each room's subscribers should
-    /// have in the end.
-    pub(super) whole_at: Option<Vec<u64>>,
-    remaining: Remaining,
+pub(crate) struct Recorder {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tally: Tally,
+    /// Fast subscribers of this worker, by room.
+    pub(crate) audience: Vec<u32>,
+    /// In mode `resume`, from the reconnect on: how many messages each room's
+    /// subscribers should have.
+    pub(crate) expected_per_room: Option<Vec<u64>>,
+    remaining: RemainingReaders,
     interval: Interval,
     intervals: Sender<Interval>,
     measured_from_ns: u64,
-    /// Deliveries to good subscribers that the shared counter has.
-    told: u64,
+    /// Deliveries to fast subscribers that the shared counter includes.
+    published: u64,
 }
 
-impl Desk {
-    /// Of one worker; it hands over its seconds through `intervals`.
-    pub(super) fn new(
+impl Recorder {
+    /// A recorder that sends its intervals to `intervals`.
+    pub(crate) fn new(
         shared: Arc<Shared>,
         audience: Vec<u32>,
         intervals: Sender<Interval>,
@@ -159,54 +159,54 @@ impl Desk {
             shared,
             tally: Tally::default(),
             audience,
-            whole_at: None,
-            remaining: Remaining::default(),
+            expected_per_room: None,
+            remaining: RemainingReaders::default(),
             intervals,
             measured_from_ns: u64::MAX,
-            told: 0,
+            published: 0,
         }
     }
 
-    /// Before a batch of events: what other threads have changed, and whether a
-    /// second is over.
-    pub(super) fn turn(&mut self, now_ns: u64) {
+    /// Synchronizes with other threads before a batch of events, and sends the
+    /// interval if its second is over.
+    pub(crate) fn begin_turn(&mut self, now_ns: u64) {
         self.measured_from_ns = self.shared.measured_from_ns.load(Relaxed);
         self.shared
             .counters
             .received
-            .fetch_add(self.tally.received - self.told, Relaxed);
-        self.told = self.tally.received;
+            .fetch_add(self.tally.received - self.published, Relaxed);
+        self.published = self.tally.received;
         let first = self.shared.first_outstanding.load(Relaxed);
-        self.remaining.forget_before(first);
+        self.remaining.remove_before(first);
         if self.shared.second_of(now_ns) != self.interval.second {
-            self.hand_over(now_ns);
+            self.send_interval(now_ns);
         }
     }
 
-    /// Hands over the second that is over.
-    pub(super) fn hand_over(&mut self, now_ns: u64) {
+    /// Sends the current interval, and starts the next.
+    pub(crate) fn send_interval(&mut self, now_ns: u64) {
         let next = Interval::of(self.shared.second_of(now_ns));
         let over = std::mem::replace(&mut self.interval, next);
         self.tally.each.add(&over.latency);
         let counters = &self.shared.counters;
         counters.delivered.fetch_add(over.delivered, Relaxed);
         counters.bytes.fetch_add(over.bytes, Relaxed);
-        // Nobody listens any more when the run was broken off.
+        // The receiver is gone if the run was dropped.
         let _ = self.intervals.send(over);
     }
 
-    /// So many bytes have come over TCP.
-    pub(super) fn bytes(&mut self, bytes: usize, now_ns: u64) {
+    /// Counts bytes received over TCP.
+    pub(crate) fn add_bytes(&mut self, bytes: usize, now_ns: u64) {
         self.interval.bytes += bytes as u64;
         if now_ns >= self.measured_from_ns {
             self.tally.measured_bytes += bytes as u64;
         }
     }
 
-    /// A message has come to a subscriber.
-    pub(super) fn deliver(
+    /// Records a delivery to a subscriber.
+    pub(crate) fn deliver(
         &mut self,
-        kind: Kind,
+        kind: ReaderKind,
         room: usize,
         mark: Mark,
         arrival: Arrival,
@@ -215,7 +215,7 @@ impl Desk {
         match arrival {
             Arrival::New => {}
             Arrival::Late => self.tally.out_of_order += 1,
-            Arrival::Again => {
+            Arrival::Duplicate => {
                 self.tally.doubled += 1;
                 return;
             }
@@ -223,13 +223,13 @@ impl Desk {
         self.interval.delivered += 1;
         self.tally.measured_of_all += u64::from(mark.due_ns >= self.measured_from_ns);
         match kind {
-            Kind::Good => self.deliver_good(room, mark, now_ns),
-            Kind::Slow => self.tally.slow_received += 1,
-            Kind::Passing => {}
+            ReaderKind::Fast => self.deliver_fast(room, mark, now_ns),
+            ReaderKind::Slow => self.tally.slow_received += 1,
+            ReaderKind::Transient => {}
         }
     }
 
-    fn deliver_good(&mut self, room: usize, mark: Mark, now_ns: u64) {
+    fn deliver_fast(&mut self, room: usize, mark: Mark, now_ns: u64) {
         self.tally.received += 1;
         if mark.due_ns >= self.measured_from_ns {
             let took = now_ns.saturating_sub(mark.due_ns);
@@ -238,37 +238,37 @@ impl Desk {
             self.tally.from_sending.record_ns(from_sending);
             self.tally.last_ns = now_ns;
         }
-        if self.remaining.reached(mark.message, self.audience[room]) {
-            self.shared.reached(mark.message, mark.due_ns, now_ns);
+        if self.remaining.delivered(mark.message, self.audience[room]) {
+            self.shared.delivered(mark.message, mark.due_ns, now_ns);
         }
     }
 
-    /// A good subscriber of worker `at` could not come.
-    pub(super) fn one_less(&mut self, at: usize, room: usize) {
+    /// Removes a fast subscriber of worker `at`, which could not connect.
+    pub(crate) fn reader_failed(&mut self, at: usize, room: usize) {
         self.audience[room] -= 1;
         self.shared.audiences()[at][room] -= 1;
     }
 
-    /// A stream of a lasting subscriber has ended while it should not.
-    pub(super) fn disconnected(&mut self, kind: Kind) {
+    /// Counts a stream that ended unexpectedly.
+    pub(crate) fn disconnected(&mut self, kind: ReaderKind) {
         match kind {
-            Kind::Good => self.tally.disconnected += 1,
-            Kind::Slow => self.tally.slow_disconnected += 1,
-            Kind::Passing => {}
+            ReaderKind::Fast => self.tally.disconnected += 1,
+            ReaderKind::Slow => self.tally.slow_disconnected += 1,
+            ReaderKind::Transient => {}
         }
     }
 
-    /// The books of a subscriber are closed: so many messages are missing.
-    pub(super) fn close(&mut self, kind: Kind, missing: u64, numbers: &Numbers) {
+    /// Adds the `missing` messages of a subscriber at the end of the run.
+    pub(crate) fn add_losses(&mut self, kind: ReaderKind, missing: u64, numbers: &RoomNumbers) {
         let lost = numbers.not_announced(missing);
         let tally = &mut self.tally;
         tally.number_holes = tally.number_holes.saturating_add(numbers.holes);
         match kind {
-            Kind::Slow => {
+            ReaderKind::Slow => {
                 tally.slow_lost += lost;
                 tally.slow_announced_lost += missing - lost;
             }
-            Kind::Good | Kind::Passing => {
+            ReaderKind::Fast | ReaderKind::Transient => {
                 tally.lost += lost;
                 tally.announced_lost += missing - lost;
             }

@@ -1,71 +1,72 @@
-//! The requests that are sent: paths, headers and bodies for this server or any
-//! other, written once and filled in for each message.
+//! The requests of a run: paths, headers and bodies for any server, rendered once
+//! and completed for each message.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 
-use crate::mark::{Mark, Marks};
+use crate::address::Address;
+use crate::payload::{Mark, PayloadCodec};
 
-/// What stands in a path for the room's name.
+/// The placeholder of the room's name in a path.
 pub const ROOM: &str = "{room}";
-/// What stands in a body or path for the payload.
+/// The placeholder of the payload in a body.
 pub const PAYLOAD: &str = "{payload}";
 
-/// The address that all connections of a run go to.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// Where the sockets connect to.
-    pub(super) address: SocketAddr,
-    /// What the `Host` header says.
-    pub(super) host: String,
-    /// What stands before every path.
-    pub(super) prefix: String,
-}
-
-/// How a server is subscribed to and published on.
+/// How to subscribe to a server, and how to publish on it. The default is sse-chat.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The path of a room's event stream.
+    /// The path of a room's event stream, with [`ROOM`]; it begins with `/`.
     pub subscribe_path: String,
-    /// The path that messages are posted to.
+    /// The path that messages are posted to, with [`ROOM`]; it begins with `/`.
     pub publish_path: String,
-    /// The body of such a request.
+    /// The body of a message, with [`PAYLOAD`] once.
     pub publish_body: String,
     /// Its content type.
     pub content_type: String,
-    /// Further headers of every request, whole lines.
+    /// Further headers of every request, as `Name: value`.
     pub headers: Vec<String>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            subscribe_path: "/rooms/{room}/events".to_owned(),
+            publish_path: "/rooms/{room}/messages".to_owned(),
+            publish_body: r#"{"name":"bench","message":"{payload}"}"#.to_owned(),
+            content_type: "application/json".to_owned(),
+            headers: Vec::new(),
+        }
+    }
 }
 
 /// The requests of one run.
 #[derive(Debug)]
-pub(super) struct Requests {
-    rooms: Vec<Room>,
+pub(crate) struct Requests {
+    rooms: Vec<RoomRequests>,
     /// The body, before and after the payload.
     body: (String, String),
-    /// All lines of a subscription's head after the first.
+    /// The header lines of a subscription.
     subscribe_lines: String,
-    marks: Marks,
+    payloads: PayloadCodec,
 }
 
-/// What is different in each room.
+/// The parts of the requests that differ by room.
 #[derive(Debug)]
-struct Room {
-    /// The first line of a subscription.
+struct RoomRequests {
+    /// The request line of a subscription.
     subscribe: String,
-    /// The whole head of a publish, but for the length's value.
+    /// The head of a publish up to the value of `Content-Length`.
     publish: String,
 }
 
 impl Requests {
-    /// For `rooms` rooms of the server at `place`.
-    pub(super) fn new(target: &Target, place: &Place, rooms: usize) -> Self {
+    /// For `rooms` rooms of the server at `address`.
+    pub(crate) fn new(target: &Target, address: &Address, rooms: usize) -> Self {
         let more: String = target
             .headers
             .iter()
             .map(|line| format!("{line}\r\n"))
             .collect();
-        let host = &place.host;
+        let host = &address.host;
         let (before, after) = target
             .publish_body
             .split_once(PAYLOAD)
@@ -73,9 +74,9 @@ impl Requests {
         let room = |room: usize| {
             let path = |path: &str| {
                 let path = path.replace(ROOM, &format!("bench-{room}"));
-                format!("{}{path}", place.prefix)
+                format!("{}{path}", address.prefix)
             };
-            Room {
+            RoomRequests {
                 subscribe: format!("GET {} HTTP/1.1\r\n", path(&target.subscribe_path)),
                 publish: format!(
                     "POST {} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {}\r\n{more}Content-Length: ",
@@ -88,17 +89,18 @@ impl Requests {
             rooms: (0..rooms).map(room).collect(),
             body: (before.to_owned(), after.to_owned()),
             subscribe_lines: format!("Host: {host}\r\nAccept: text/event-stream\r\n{more}"),
-            marks: Marks::new(),
+            payloads: PayloadCodec::new(),
         }
     }
 
-    /// The marks of the payloads.
-    pub(super) fn marks(&self) -> &Marks {
-        &self.marks
+    /// Finds the run's payloads in events.
+    pub(crate) fn payloads(&self) -> &PayloadCodec {
+        &self.payloads
     }
 
-    /// The request for the stream of `room`, from `last_event_id` on.
-    pub(super) fn subscribe(&self, room: usize, last_event_id: &str) -> Vec<u8> {
+    /// The request for the stream of `room`, resumed after `last_event_id` unless
+    /// that is empty.
+    pub(crate) fn subscribe(&self, room: usize, last_event_id: &str) -> Vec<u8> {
         let mut text = format!("{}{}", self.rooms[room].subscribe, self.subscribe_lines);
         if !last_event_id.is_empty() {
             text.push_str(&format!("Last-Event-ID: {last_event_id}\r\n"));
@@ -107,14 +109,14 @@ impl Requests {
         text.into_bytes()
     }
 
-    /// Writes the request that says a message of `size` bytes in `room`.
-    pub(super) fn publish(&self, room: usize, mark: Mark, size: usize, out: &mut Vec<u8>) {
+    /// Writes the request that publishes a payload of `size` bytes in `room`.
+    pub(crate) fn publish(&self, room: usize, mark: Mark, size: usize, out: &mut Vec<u8>) {
         let (before, after) = &self.body;
         out.clear();
         out.extend_from_slice(self.rooms[room].publish.as_bytes());
         let length = before.len() + size + after.len();
-        write!(out, "{length}\r\n\r\n{before}").expect("a Vec takes every byte");
-        self.marks.write(mark, size, out);
+        write!(out, "{length}\r\n\r\n{before}").expect("writing to a Vec never fails");
+        self.payloads.write(mark, size, out);
         out.extend_from_slice(after.as_bytes());
     }
 }
@@ -123,7 +125,7 @@ impl Requests {
 mod tests {
     use super::*;
     use crate::ledger;
-    use crate::response::{Part, Response};
+    use crate::response::{Response, ResponsePart};
 
     fn requests() -> Requests {
         let target = Target {
@@ -133,12 +135,12 @@ mod tests {
             content_type: "text/plain".into(),
             headers: vec!["X-Key: 1".into()],
         };
-        let place = Place {
-            address: "127.0.0.1:1".parse().unwrap(),
+        let address = Address {
+            socket: "127.0.0.1:1".parse().unwrap(),
             host: "example:1".into(),
             prefix: "/chat".into(),
         };
-        Requests::new(&target, &place, 2)
+        Requests::new(&target, &address, 2)
     }
 
     #[test]
@@ -157,7 +159,7 @@ mod tests {
         let requests = requests();
         let mark = Mark {
             message: 3,
-            place: ledger::Place {
+            position: ledger::LanePosition {
                 publisher: 1,
                 seq: 2,
             },
@@ -174,17 +176,17 @@ mod tests {
         );
         assert!(head.contains("\r\nX-Key: 1\r\n"), "{head}");
         assert_eq!(body.len(), 102);
-        assert_eq!(requests.marks().find(body.as_bytes()), Some(mark));
-        // The head's length is the body's: read as an answer it ends with it.
+        assert_eq!(requests.payloads().find(body.as_bytes()), Some(mark));
+        // Read as a response, the body ends where Content-Length says.
         let answer = text.replace(head.lines().next().unwrap(), "HTTP/1.1 200 OK");
         let (mut response, mut input) = (Response::new(), answer.as_bytes());
         let mut body = Vec::new();
         loop {
             match response.next(&mut input).unwrap() {
-                Part::Head(_) => {}
-                Part::Body(part) => body.extend_from_slice(part),
-                Part::End => break,
-                Part::Wait => panic!("the length is too large"),
+                ResponsePart::Head(_) => {}
+                ResponsePart::Body(part) => body.extend_from_slice(part),
+                ResponsePart::End => break,
+                ResponsePart::Wait => panic!("the length is too large"),
             }
         }
         assert_eq!((body.len(), input.len()), (102, 0));

@@ -1,5 +1,5 @@
-//! What processes use, from /proc: processor time, memory as the system shares
-//! it out (Pss), threads. Of the server's processes and of this one.
+//! Resource usage from /proc: CPU time, memory (Pss: shared pages count in part),
+//! threads. Of the server's processes and of this one.
 
 use std::collections::HashMap;
 use std::io;
@@ -7,24 +7,24 @@ use std::io;
 use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the server's processes used up to a moment.
+/// The usage of processes up to now.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
-    /// Processor time in seconds.
-    pub(super) cpu_seconds: f64,
+pub(crate) struct ProcessUsage {
+    /// CPU time in seconds.
+    pub(crate) cpu_seconds: f64,
     /// Memory (Pss) in bytes.
-    pub(super) memory: u64,
+    pub(crate) memory: u64,
     /// Threads.
-    pub(super) threads: u64,
+    pub(crate) threads: u64,
 }
 
-/// Looks at `pids`, all together.
+/// The usage of all `pids` together.
 ///
 /// # Errors
 ///
-/// When one of them is no more, or may not be looked at.
-pub(super) fn of(pids: &[i32]) -> io::Result<Usage> {
-    let mut sum = Usage::default();
+/// When one of them has ended, or may not be read.
+pub(crate) fn of(pids: &[i32]) -> io::Result<ProcessUsage> {
+    let mut sum = ProcessUsage::default();
     for pid in pids {
         let one =
             of_one(*pid).map_err(|error| io::Error::other(format!("process {pid}: {error}")))?;
@@ -35,7 +35,7 @@ pub(super) fn of(pids: &[i32]) -> io::Result<Usage> {
     Ok(sum)
 }
 
-fn of_one(pid: i32) -> procfs::ProcResult<Usage> {
+fn of_one(pid: i32) -> procfs::ProcResult<ProcessUsage> {
     let process = Process::new(pid)?;
     let stat = process.stat()?;
     let rollup = process.smaps_rollup()?;
@@ -44,22 +44,22 @@ fn of_one(pid: i32) -> procfs::ProcResult<Usage> {
         .iter()
         .filter_map(|map| map.extension.map.get("Pss"))
         .sum();
-    Ok(Usage {
+    Ok(ProcessUsage {
         cpu_seconds: seconds(stat.utime + stat.stime),
         memory,
         threads: u64::try_from(stat.num_threads).unwrap_or(0),
     })
 }
 
-/// Processor time of this process's threads up to a moment, by their ids.
+/// The CPU time of each thread of this process, by thread id.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OwnThreads {
+pub(crate) struct OwnThreadTimes {
     seconds: HashMap<i32, f64>,
 }
 
-impl OwnThreads {
-    /// As it is now.
-    pub(super) fn now() -> Self {
+impl OwnThreadTimes {
+    /// The times now.
+    pub(crate) fn now() -> Self {
         let tasks = Process::myself().and_then(|me| me.tasks());
         let seconds = tasks.into_iter().flatten().flatten().filter_map(|task| {
             let stat = task.stat().ok()?;
@@ -70,8 +70,8 @@ impl OwnThreads {
         }
     }
 
-    /// What the busiest thread used since `before`.
-    pub(super) fn busiest_since(&self, before: &Self) -> f64 {
+    /// The CPU time of the busiest thread since `before`, in seconds.
+    pub(crate) fn busiest_since(&self, before: &Self) -> f64 {
         let used = self.seconds.iter().map(|(id, seconds)| {
             let before = before.seconds.get(id).copied().unwrap_or(0.0);
             seconds - before
@@ -80,14 +80,13 @@ impl OwnThreads {
     }
 }
 
-/// Processor time of this process, in seconds: of all its threads, those that
-/// have ended among them.
-pub(super) fn own_cpu_seconds() -> f64 {
+/// CPU time of this process in seconds, with the threads that have ended.
+pub(crate) fn own_cpu_seconds() -> f64 {
     clock_seconds(ClockId::ProcessCPUTime)
 }
 
-/// Processor time of the calling thread, in seconds.
-pub(super) fn thread_cpu_seconds() -> f64 {
+/// CPU time of the calling thread in seconds.
+pub(crate) fn thread_cpu_seconds() -> f64 {
     clock_seconds(ClockId::ThreadCPUTime)
 }
 
@@ -110,13 +109,13 @@ mod tests {
         let usage = of(&[me]).unwrap();
         assert!(usage.memory > 0 && usage.threads > 0);
         assert!(usage.cpu_seconds >= 0.0);
-        let threads = OwnThreads::now();
-        assert!(threads.busiest_since(&OwnThreads::default()) >= 0.0);
+        let threads = OwnThreadTimes::now();
+        assert!(threads.busiest_since(&OwnThreadTimes::default()) >= 0.0);
         assert!(own_cpu_seconds() >= thread_cpu_seconds());
     }
 
     #[test]
-    fn a_process_that_is_none_is_named() {
+    fn a_process_that_does_not_exist_is_named() {
         let error = of(&[i32::MAX]).unwrap_err().to_string();
         assert!(error.contains(&i32::MAX.to_string()), "{error}");
     }

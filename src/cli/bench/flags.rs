@@ -1,4 +1,4 @@
-//! The flags of `sse-chat bench`, and how they become a plan.
+//! The flags of `sse-chat bench`, and the plan that they make.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use sse_chat_load::report::gate::{self, Condition};
-use sse_chat_load::{Length, Load, Mode, Plan, SlowShare, Target};
+use sse_chat_load::{Length, Mode, Pacing, Plan, SlowReaders, Target};
 
 use super::typed::{
     Churn, Sizes, parse_body, parse_churn, parse_count, parse_header, parse_line, parse_path,
@@ -16,8 +16,8 @@ use crate::cli::exit::{CommandError, ExitKind};
 use crate::cli::values::{Time, parse_time};
 use crate::client::ServerUrl;
 
-/// So many publishers at most stand behind --in-flight.
-const DEFAULT_MOST_PUBLISHERS: usize = 64;
+/// The most publishers that --in-flight implies.
+const MAX_DEFAULT_PUBLISHERS: usize = 64;
 const EXAMPLES: &str = "\
 Examples:
   sse-chat bench --spawn                                1 server, 100 subscribers, 100 messages/s
@@ -136,7 +136,7 @@ pub(in crate::cli) struct Bench {
 
     /// Let a share of the subscribers read slowly, as in 5%:1KiB/s
     #[arg(long, value_name = "SHARE:BYTES/s", value_parser = parse_slow, help_heading = "Load")]
-    slow: Option<SlowShare>,
+    slow: Option<SlowReaders>,
 
     /// Further subscribers that come each second, and leave after one
     #[arg(long, value_name = "COUNT/s", value_parser = parse_churn, default_value = "0/s", help_heading = "Load")]
@@ -188,23 +188,23 @@ pub(in crate::cli) struct Bench {
 }
 
 impl Bench {
-    /// What is to be done.
+    /// The plan.
     ///
     /// # Errors
     ///
-    /// When flags do not go together.
+    /// When flags contradict each other.
     pub(super) fn plan(&self) -> Result<Plan, CommandError> {
         self.check()?;
-        let load = match (self.mode, self.rate, self.in_flight) {
-            (_, Some(rate), _) => Load::Rate(rate),
-            (_, _, Some(messages)) => Load::InFlight(messages),
-            (Mode::Publish, ..) => Load::Answered,
-            _ => Load::Rate(100.0),
+        let pacing = match (self.mode, self.rate, self.in_flight) {
+            (_, Some(rate), _) => Pacing::Rate(rate),
+            (_, _, Some(messages)) => Pacing::InFlight(messages),
+            (Mode::Publish, ..) => Pacing::Answered,
+            _ => Pacing::Rate(100.0),
         };
-        let publishers = match load {
-            Load::InFlight(messages) => messages.min(DEFAULT_MOST_PUBLISHERS),
-            Load::Answered => 32,
-            Load::Rate(_) => 4,
+        let publishers = match pacing {
+            Pacing::InFlight(messages) => messages.min(MAX_DEFAULT_PUBLISHERS),
+            Pacing::Answered => 32,
+            Pacing::Rate(_) => 4,
         };
         Ok(Plan {
             mode: self.mode,
@@ -212,7 +212,7 @@ impl Bench {
                 Mode::Publish => vec![0],
                 _ => self.subscribers.clone(),
             },
-            load,
+            pacing,
             publishers: self.publishers.unwrap_or(publishers),
             size: self.size.0.clone(),
             rooms: self.rooms,

@@ -1,5 +1,5 @@
-//! `sse-chat bench`: flags, signals and files around the load generator, which is
-//! crates/load.
+//! `sse-chat bench`: the flags, signals and output files of the load generator. The
+//! generator itself is crates/load.
 
 mod flags;
 mod interrupts;
@@ -19,12 +19,12 @@ use super::exit::{CommandError, CommandResult, ExitKind};
 use crate::client::ServerUrl;
 
 impl Bench {
-    /// Runs it all: the load, the report, the gates.
+    /// Runs the load, writes the report, and checks the conditions.
     pub(super) async fn run(self) -> CommandResult {
         let plan = self.plan()?;
         let outputs = Outputs::open(&self)?;
         let open_files =
-            load::make_room(&plan).map_err(|why| ExitKind::Failed.with_message(why))?;
+            load::raise_limits(&plan).map_err(|why| ExitKind::Failed.with_message(why))?;
         let mut report = Report::new(&plan, command_line(), env!("CARGO_PKG_VERSION"), open_files);
         report.url = self.url.to_string();
         let mut interrupts = Interrupts::new()?;
@@ -48,7 +48,7 @@ impl Bench {
         }
         progress.clear();
         if let Some(failure) = failed {
-            // What the runs before it found is not thrown away.
+            // The results of earlier runs are kept.
             if !report.runs.is_empty() {
                 outputs.write(&report)?;
             }
@@ -58,7 +58,7 @@ impl Bench {
         report.gates = self
             .fail_if
             .iter()
-            .map(|gate| gate.judge(&report))
+            .map(|condition| condition.judge(&report))
             .collect();
         outputs.write(&report)?;
         ending(&report)
@@ -104,7 +104,7 @@ fn failure(error: &LoadError) -> CommandError {
     end.with_message(error)
 }
 
-/// The command line, without the path of the program.
+/// The command line without the path of the program, for the report.
 fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| {
         let word = word.to_string_lossy().into_owned();
@@ -119,7 +119,7 @@ fn command_line() -> String {
     format!("sse-chat {}", words.join(" "))
 }
 
-/// A report is for others to see, and what a header says may not be.
+/// Masks the values of headers: they may be secrets, and reports are shared.
 fn mask_headers(words: &mut [String]) {
     let mut is_value = false;
     for word in words {
@@ -132,7 +132,7 @@ fn mask_headers(words: &mut [String]) {
     }
 }
 
-/// The exit code that a report ends with.
+/// The exit code of a report.
 fn ending(report: &Report) -> CommandResult {
     if report.interrupted {
         return Err(ExitKind::Interrupted.without_message());

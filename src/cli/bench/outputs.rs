@@ -10,8 +10,8 @@ use super::Bench;
 use crate::cli::exit::{CommandError, CommandResult, ExitKind};
 use crate::cli::terminal::is_colour_allowed;
 
-/// The files that the report goes to, opened before the load begins: it would be
-/// a pity to find out afterwards.
+/// The outputs of the report, opened before the load, so that a path that can't be
+/// written fails at once.
 pub(super) struct Outputs {
     json: Option<Output>,
     csv: Option<Output>,
@@ -72,7 +72,7 @@ impl Output {
         matches!(self, Self::File(..))
     }
 
-    /// Renders it whole, and then writes it.
+    /// Renders the whole output, then writes it.
     fn write(self, render: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> CommandResult {
         let mut bytes = Vec::new();
         let rendered = render(&mut bytes);
@@ -85,7 +85,7 @@ impl Output {
             Self::File(mut file, name) => (name, file.write_all(&bytes)),
         };
         match rendered.and(written) {
-            // Who closed it has seen enough.
+            // The reader of a closed pipe needs no more.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => {
                 Err(ExitKind::Failed.with_message(format_args!("can't write {name}: {error}")))

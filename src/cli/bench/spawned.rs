@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use crate::cli::exit::{CommandError, ExitKind};
 use crate::client::ServerUrl;
 
-/// A server of this very program. It is killed when it is dropped.
+/// A server process of this executable. It is killed on drop.
 #[derive(Debug)]
 pub(super) struct Spawned {
     child: Child,
@@ -15,7 +15,7 @@ pub(super) struct Spawned {
 }
 
 impl Spawned {
-    /// Starts `sse-chat serve` with `flags`, and waits until it says where it is.
+    /// Starts `sse-chat serve` with `flags`, and waits until it prints its address.
     pub(super) fn start(flags: &[String]) -> Result<Self, CommandError> {
         let failed =
             |error| ExitKind::Failed.with_message(format_args!("can't start a server: {error}"));
@@ -26,9 +26,9 @@ impl Spawned {
             // Flags win over these.
             .env("SSE_CHAT_LISTEN", "127.0.0.1:0")
             .env("SSE_CHAT_LOG_LEVEL", "warn")
-            // What a service manager is told, the benchmark would tell it.
+            // A service manager must not take this server for the benchmark.
             .env_remove("NOTIFY_SOCKET")
-            // Ctrl-C is for the benchmark, which then stops the server itself.
+            // Ctrl-C must not reach the server: the benchmark stops it.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -46,18 +46,18 @@ impl Spawned {
             Some(url) => Ok(Self { child, url }),
             None => {
                 let _ = child.wait();
-                // Where something is wrong, its own line has said what.
+                // The server has printed the reason itself.
                 Err(ExitKind::Failed.with_message("the server that --spawn starts did not start"))
             }
         }
     }
 
-    /// Where it is.
+    /// Its address.
     pub(super) fn url(&self) -> &ServerUrl {
         &self.url
     }
 
-    /// Its process.
+    /// Its process id.
     pub(super) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap_or(i32::MAX)
     }

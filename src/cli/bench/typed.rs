@@ -1,33 +1,33 @@
-//! Values as they are typed for the benchmark: counts, rates, sizes, shares, and
-//! the parts of a request. One that is none says what one looks like.
+//! The values of the benchmark's flags: counts, rates, sizes, shares, and the parts
+//! of a request. The error of an invalid value has an example of a valid one.
 
 use std::ops::RangeInclusive;
 
-use sse_chat_load::{MARK_BYTES, PAYLOAD, SlowShare};
+use sse_chat_load::{MIN_PAYLOAD_BYTES, PAYLOAD, SlowReaders};
 
 use crate::cli::values::parse_size;
 
-/// More publishers than these have no use.
-pub(super) const MOST_PUBLISHERS: usize = 4096;
+/// More publishers would have no use.
+pub(super) const MAX_PUBLISHERS: usize = 4096;
 
-/// What a subscriber's decoder takes has room for this and all around it.
-const MOST_PAYLOAD_BYTES: usize = 512 * 1024;
-/// Each room has requests of its own, written before the run.
-const MOST_ROOMS: usize = 100_000;
-/// Slower is a message in a quarter of an hour.
-const LEAST_RATE: f64 = 0.001;
-/// Faster than any clock here can tell.
-const MOST_RATE: f64 = 1e9;
+/// The decoder of a subscriber takes an event with this payload.
+const MAX_PAYLOAD_BYTES: usize = 512 * 1024;
+/// The requests of each room are rendered before the run.
+const MAX_ROOMS: usize = 100_000;
+/// A message in about a quarter of an hour.
+const MIN_RATE: f64 = 0.001;
+/// The resolution of the clock.
+const MAX_RATE: f64 = 1e9;
 
 /// Bytes of a payload.
 #[derive(Debug, Clone)]
 pub(super) struct Sizes(pub(super) RangeInclusive<usize>);
 
-/// Subscribers that come each second.
+/// Transient subscribers per second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Churn(pub(super) usize);
 
-/// A number, perhaps with k or m at its end.
+/// A number with an optional suffix k or m.
 fn parse_number(text: &str) -> Option<f64> {
     let text = text.trim();
     let (digits, factor) = match text.chars().last()?.to_ascii_lowercase() {
@@ -41,7 +41,7 @@ fn parse_number(text: &str) -> Option<f64> {
 
 pub(super) fn parse_count(text: &str) -> Result<usize, String> {
     match parse_number(text) {
-        // 16.1k is not quite 16,100 in binary.
+        // 16.1k is not exactly 16,100 in binary.
         Some(number) if (number - number.round()).abs() < 1e-6 && number <= 1e9 => {
             Ok(number.round() as usize)
         }
@@ -58,21 +58,21 @@ pub(super) fn parse_some(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_rooms(text: &str) -> Result<usize, String> {
     match parse_some(text)? {
-        count if count > MOST_ROOMS => Err(format!("it is at most {MOST_ROOMS}")),
+        count if count > MAX_ROOMS => Err(format!("it is at most {MAX_ROOMS}")),
         count => Ok(count),
     }
 }
 
 pub(super) fn parse_publishers(text: &str) -> Result<usize, String> {
     match parse_some(text)? {
-        count if count > MOST_PUBLISHERS => Err(format!("it is at most {MOST_PUBLISHERS}")),
+        count if count > MAX_PUBLISHERS => Err(format!("it is at most {MAX_PUBLISHERS}")),
         count => Ok(count),
     }
 }
 
 pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
     match parse_number(text.trim_end_matches("/s")) {
-        Some(rate) if (LEAST_RATE..=MOST_RATE).contains(&rate) => Ok(rate),
+        Some(rate) if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(rate),
         _ => Err("not a rate a second, over 0, like 0.5, 100 or 10k (0.001 to 1000m)".to_owned()),
     }
 }
@@ -86,13 +86,13 @@ pub(super) fn parse_churn(text: &str) -> Result<Churn, String> {
 pub(super) fn parse_sizes(text: &str) -> Result<Sizes, String> {
     let (from, to) = text.split_once("..").unwrap_or((text, text));
     let (from, to) = (parse_size(from)?.0, parse_size(to)?.0);
-    if from < MARK_BYTES {
+    if from < MIN_PAYLOAD_BYTES {
         return Err(format!(
-            "a payload has at least {MARK_BYTES} bytes: it says which message it is, and when it was due"
+            "a payload has at least {MIN_PAYLOAD_BYTES} bytes: it says which message it is, and when it was due"
         ));
     }
-    if to > MOST_PAYLOAD_BYTES {
-        return Err(format!("a payload has at most {MOST_PAYLOAD_BYTES} bytes"));
+    if to > MAX_PAYLOAD_BYTES {
+        return Err(format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes"));
     }
     match from <= to {
         true => Ok(Sizes(from..=to)),
@@ -100,11 +100,11 @@ pub(super) fn parse_sizes(text: &str) -> Result<Sizes, String> {
     }
 }
 
-pub(super) fn parse_slow(text: &str) -> Result<SlowShare, String> {
+pub(super) fn parse_slow(text: &str) -> Result<SlowReaders, String> {
     let slow = text.split_once(':').and_then(|(share, speed)| {
         let share = share.trim().strip_suffix('%')?.parse::<f64>().ok()?;
         let speed = parse_size(speed.trim_end_matches("/s")).ok()?.0;
-        ((0.0..=100.0).contains(&share) && speed > 0).then_some(SlowShare {
+        ((0.0..=100.0).contains(&share) && speed > 0).then_some(SlowReaders {
             share: share / 100.0,
             bytes_per_second: speed,
         })
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_rates_are_read_as_people_write_them() {
+    fn counts_and_rates_are_parsed() {
         assert_eq!(parse_count("10k"), Ok(10_000));
         assert_eq!(parse_count("1.5M"), Ok(1_500_000));
         assert_eq!(parse_rate("0.5/s"), Ok(0.5));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_break_a_request_is_none() {
+    fn values_that_would_break_a_request_are_refused() {
         assert!(parse_path("/a{room}?x=1").is_ok());
         for text in ["a", "/a b", "/a\r\nX: y", ""] {
             assert!(parse_path(text).is_err(), "{text:?}");

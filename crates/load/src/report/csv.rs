@@ -1,8 +1,7 @@
-//! The course of the runs as CSV: a row a second, all runs after each other.
+//! The timeline of the runs as CSV: a row per second, one run after the other.
 //!
-//! Only numbers, so nothing is ever quoted; what was not measured is empty.
-//! Lines end as on Unix, which every reader of CSV takes, and `cut` and `awk` do
-//! not take the other.
+//! All fields are numbers, so nothing is quoted. A figure that was not measured is
+//! empty. Lines end with LF: `cut` and `awk` do not take CR LF.
 
 use std::io;
 
@@ -36,7 +35,7 @@ fn row(run: &Run, second: &Second) -> String {
     )
 }
 
-/// Three digits behind the point: of microseconds that is all there is.
+/// Three decimals: the times have nanoseconds.
 fn decimal(value: Option<f64>) -> String {
     let value = value.filter(|value| value.is_finite());
     value.map_or_else(String::new, |value| format!("{value:.3}"))
@@ -55,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_row_a_second_under_a_head() {
+    fn a_head_is_followed_by_a_row_per_second() {
         let rows = csv(&sample::fanout());
         assert_eq!(rows[0], HEAD);
         assert_eq!(rows.len(), 1 + 30);

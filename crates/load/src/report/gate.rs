@@ -1,16 +1,16 @@
-//! Conditions under which a call of `bench` fails: `p99>50ms`, `lost>0`.
+//! Conditions under which a benchmark fails: `p99>50ms`, `lost>0`.
 //!
-//! A condition that can't be judged, because its figure was not measured, fails
-//! too: a gate must not be open because nobody looked.
+//! A condition whose figure was not measured fails, too: a gate must not pass
+//! unchecked.
 
 mod metric;
 
 use std::str::FromStr;
 
-use super::{Gate, Report};
+use super::{GateResult, Report};
 use metric::Metric;
 
-/// What may stand in a condition, for the help of the command line.
+/// The syntax of a condition, for the help of the command line.
 pub const HELP: &str = "\
 METRIC OP VALUE, where OP is one of > >= < <= == != and METRIC is one of
   p50 p90 p99 p99.9 max mean   time until a subscriber has a message; in mode
@@ -30,7 +30,7 @@ METRIC OP VALUE, where OP is one of > >= < <= == != and METRIC is one of
   cpu_us                       the server's, for a delivery or a publish
   memory                       the server's for a subscriber, e.g. memory>13KiB";
 
-/// One `--fail-if`: the call fails if it holds in any run.
+/// A condition: the benchmark fails if it holds in any run. Parse it from text.
 #[derive(Debug, Clone)]
 pub struct Condition {
     /// As it was typed.
@@ -52,7 +52,7 @@ enum Relation {
 }
 
 impl Relation {
-    /// Those of two characters first, so that `>=` is not `>`.
+    /// The longer signs first, so that `>=` is not taken for `>`.
     const ALL: [(&'static str, Self); 6] = [
         (">=", Self::AtLeast),
         ("<=", Self::AtMost),
@@ -102,9 +102,9 @@ impl FromStr for Condition {
 }
 
 impl Condition {
-    /// What has become of it. Shows the figure of the run that is nearest to
-    /// failing, or farthest gone.
-    pub fn judge(&self, report: &Report) -> Gate {
+    /// Evaluates it. The result has the figure of the run that is worst by this
+    /// condition.
+    pub fn judge(&self, report: &Report) -> GateResult {
         let runs = report.runs.iter();
         let figures: Option<Vec<(usize, f64)>> = runs
             .map(|run| Some((run.subscribers, self.metric.measure(report.mode, run)?)))
@@ -136,8 +136,8 @@ impl Condition {
         }
     }
 
-    fn gate(&self, measured: String, failed: bool) -> Gate {
-        Gate {
+    fn gate(&self, measured: String, failed: bool) -> GateResult {
+        GateResult {
             condition: self.text.clone(),
             measured,
             failed,

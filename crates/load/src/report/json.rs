@@ -1,18 +1,18 @@
-//! The report as JSON, for programs and for later.
+//! The report as JSON.
 //!
 //! One object, its fields those of [`Report`]: `{"schema":1, "version",
 //! "started_at", "command", "machine":{..}, "url", "mode", "load",
 //! "runs":[{"subscribers", "seconds", "interrupted", "connect":{..},
 //! "publish", "delivery", "slow", "resume", "server", "generator":{..},
 //! "series":[..], "warnings":[..]}], "gates":[{"condition", "measured",
-//! "failed"}], "interrupted"}`. What was not measured is null. Times that end
+//! "failed"}], "interrupted"}`. A figure that was not measured is null. Times that end
 //! in `_us` are microseconds, memory is bytes, the rest is as named.
 
 use std::io;
 
 use super::Report;
 
-/// Writes the report, with a line end behind it. Errors: those of `out`.
+/// Writes the report and a line feed. Errors: those of `out`.
 pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     out.write_all(b"\n")
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_null() {
+    fn a_figure_that_was_not_measured_is_null() {
         let report = json(&sample::idle());
         let run = &report["runs"][0];
         for part in ["publish", "delivery", "slow", "resume", "server"] {
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_no_number_is_null_and_not_broken_json() {
+    fn a_figure_that_is_no_number_is_null() {
         let mut report = sample::idle();
         report.runs[0].generator.cpu_cores = f64::NAN;
         assert!(json(&report)["runs"][0]["generator"]["cpu_cores"].is_null());

@@ -1,4 +1,4 @@
-//! Times from 1 µs to 120 s in a histogram of three digits.
+//! Times from 1 µs to 120 s in a histogram with three significant digits.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use hdrhistogram::Histogram;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-/// A longer time counts as this one: cut, never left out, for the longest times
-/// are the ones that matter.
+/// A longer time is recorded as this one, never dropped: the longest times matter
+/// most.
 const LONGEST_NS: u64 = 120_000_000_000;
 
-/// The percentiles that every report shows, with their names.
+/// The percentiles of every report, with their names.
 pub(crate) const PERCENTILES: [(&str, f64); 4] =
     [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9)];
 
-/// How long something took, many times.
+/// A distribution of times.
 #[derive(Debug, Clone)]
 pub struct Latency {
     /// In nanoseconds.
@@ -31,56 +31,56 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// One more.
+    /// Records a time.
     #[cfg(test)]
     pub(crate) fn record(&mut self, took: Duration) {
         self.record_ns(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// One more, in nanoseconds.
+    /// Records a time in nanoseconds.
     pub(crate) fn record_ns(&mut self, took: u64) {
         self.histogram.saturating_record(took);
     }
 
-    /// All that `other` holds, too.
+    /// Adds all times of `other`.
     pub(crate) fn add(&mut self, other: &Self) {
         self.histogram
             .add(&other.histogram)
             .expect("all histograms have the same bounds");
     }
 
-    /// How many there are.
+    /// The number of times.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// The time that `percentile` percent of them are within; none if there is
-    /// nothing.
+    /// The time within which `percentile` percent are, from 0 to 100; none without
+    /// times.
     pub fn percentile(&self, percentile: f64) -> Option<Duration> {
         (self.count() > 0)
             .then(|| Duration::from_nanos(self.histogram.value_at_percentile(percentile)))
     }
 
-    /// The largest; none if there is nothing.
+    /// The longest; none without times.
     pub fn max(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_nanos(self.histogram.max()))
     }
 
-    /// The mean; none if there is nothing.
+    /// The mean; none without times.
     pub fn mean(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_nanos(self.histogram.mean() as u64))
     }
 
-    /// How many are no longer than `limit`, as exactly as three digits tell.
+    /// How many are at most `limit`, to three digits.
     pub(super) fn count_within(&self, limit: Duration) -> u64 {
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         self.histogram.count_between(0, limit)
     }
 
-    /// How the time grows with the percentile, as a line to draw: pairs of a
-    /// percentile's number of nines (0 is the shortest, 1 is 90 %, 2 is 99 %)
-    /// and its time, up to the number of nines that the count can tell, at
-    /// which the longest is. Empty if there is nothing.
+    /// The times by percentile, as points of a curve: a percentile's number of nines
+    /// (0 is the shortest, 1 is 90 %, 2 is 99 %) and its time. The last point is the
+    /// longest time, at the number of nines that the count resolves. Empty without
+    /// times.
     pub(super) fn curve(&self) -> Vec<(f64, Duration)> {
         const STEPS_A_NINE: f64 = 25.0;
         let Some(max) = self.max() else {
@@ -98,14 +98,14 @@ impl Latency {
     }
 }
 
-/// In microseconds, because that is what they are read in.
+/// A time in microseconds.
 pub(crate) fn micros(time: Duration) -> f64 {
     time.as_nanos() as f64 / 1_000.0
 }
 
 impl Serialize for Latency {
     /// `{"count","mean_us","p50_us","p90_us","p99_us","p99_9_us","max_us"}`,
-    /// the times null if there is nothing.
+    /// with null times if there are none.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Latency", 7)?;
         fields.serialize_field("count", &self.count())?;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_times_and_no_curve() {
+    fn an_empty_distribution_has_no_times_and_no_curve() {
         let latency = Latency::default();
         assert_eq!(latency.percentile(50.0), None);
         assert_eq!(latency.max(), None);

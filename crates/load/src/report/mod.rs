@@ -1,5 +1,5 @@
-//! What a benchmark found: plain data, whole before anything is shown. How it
-//! looks as text, JSON, CSV or a plot is in the files beside this one.
+//! The report of a benchmark as plain data, complete before any of it is written.
+//! The modules write it as text, JSON, CSV and SVG.
 
 pub mod csv;
 pub mod gate;
@@ -17,38 +17,38 @@ use serde::Serialize;
 use crate::plan::Plan;
 pub use latency::Latency;
 
-/// All that one call of `sse-chat bench` found. Its JSON form is the file that
-/// `--json` writes; `schema` says which fields to expect.
+/// The report of a benchmark. Its JSON form is what `sse-chat bench --json` writes.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// 1; higher when a field changes its meaning or goes.
+    /// The version of the JSON fields: 1, and higher once one changes its meaning or
+    /// is removed.
     pub schema: u32,
-    /// The version of this program.
+    /// The version of the calling program.
     pub version: &'static str,
-    /// When it began: RFC 3339, UTC.
+    /// The start: RFC 3339, UTC.
     pub started_at: String,
     /// The command line, as it was typed.
     pub command: String,
-    /// Where it ran.
+    /// The machine that generated the load.
     pub machine: Machine,
-    /// The server's address; of the last run if each had a server of its own.
+    /// The server's URL; that of the last run if each had its own server.
     pub url: String,
     /// `fanout`, `idle`, `connect`, `resume` or `publish`.
     pub(crate) mode: &'static str,
-    /// What was asked for, in words for a person, e.g. `100 msg/s`.
+    /// A description of the load, such as `100 messages/s, 4 publishers, 128 bytes`.
     pub load: String,
     /// One for each number of subscribers.
     pub runs: Vec<Run>,
-    /// What `--fail-if` asked.
-    pub gates: Vec<Gate>,
-    /// It was stopped by a signal: the figures are of the part that ran.
+    /// The results of all conditions.
+    pub gates: Vec<GateResult>,
+    /// The run was cancelled: the figures cover the part that ran.
     pub interrupted: bool,
 }
 
 impl Report {
-    /// A report without runs, of the load in `plan`, begun now. `command` is the
-    /// call as it was typed, `version` that of the calling program, and
-    /// `open_files` the limit on open files.
+    /// A report without runs that begins now. `command` is the command line, and
+    /// `version` the version, of the calling program; `open_files` is the limit that
+    /// [`raise_limits`](crate::raise_limits) returned.
     pub fn new(plan: &Plan, command: String, version: &'static str, open_files: u64) -> Self {
         Self {
             schema: 1,
@@ -66,21 +66,20 @@ impl Report {
     }
 }
 
-/// The machine that the load was made on.
+/// The machine that generated the load.
 #[derive(Debug, Serialize)]
 pub struct Machine {
     /// Its system and version, e.g. `Linux 6.1.0`.
     pub system: String,
-    /// Its processor, as the system calls it.
+    /// The name of its processor.
     pub processor: String,
-    /// How many processors the load may use.
+    /// How many processors the process may use.
     pub processors: usize,
-    /// How many files may be open.
+    /// The limit on open files.
     pub open_files: u64,
 }
 
 impl Machine {
-    /// This machine.
     fn this(open_files: u64) -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let processors = read("/proc/cpuinfo");
@@ -97,39 +96,38 @@ impl Machine {
     }
 }
 
-/// What was found with one number of subscribers.
+/// The results with one number of subscribers.
 #[derive(Debug, Serialize)]
 pub struct Run {
-    /// How many subscribers were asked for.
+    /// The number of subscribers in the plan.
     pub subscribers: usize,
-    /// The length of the measured part.
+    /// The length of the measured part in seconds.
     pub seconds: f64,
-    /// It was stopped by a signal.
+    /// It was cancelled.
     pub interrupted: bool,
-    /// How the subscribers came.
+    /// How the subscribers connected.
     pub connect: Connect,
-    /// What was published; none where nothing is.
+    /// What was published; none in modes that publish nothing.
     pub publish: Option<Publish>,
-    /// What arrived; none where nothing is published to subscribers.
+    /// What was delivered; none in modes without deliveries.
     pub delivery: Option<Delivery>,
-    /// What the slow subscribers got; none without `--slow`.
-    pub slow: Option<Slow>,
-    /// How subscribers came back; only in mode `resume`.
+    /// Deliveries to slow subscribers; none if there are none.
+    pub slow: Option<SlowDelivery>,
+    /// How subscribers resumed; only in mode `resume`.
     pub resume: Option<Resume>,
-    /// What the server used; none without `--spawn` or `--pid`.
+    /// What the server's processes used; none if they are not known.
     pub server: Option<ServerUse>,
-    /// How the load generator itself did.
+    /// What the load generator itself used, and its lag.
     pub generator: Generator,
     /// A row for each second of the run.
     pub series: Vec<Second>,
-    /// What casts doubt on the figures, each a sentence for a person.
+    /// Doubts about the figures, each a sentence.
     pub warnings: Vec<String>,
 }
 
 impl Run {
-    /// The times that a run in this mode is about: delivery to each subscriber,
-    /// the answer to a publish, the return of a subscriber, or how long a
-    /// stream took to be answered. None where that was not measured.
+    /// The main times of a mode: of delivery to each subscriber, of the answer to a
+    /// publish, of resuming, or of opening a stream. None if they were not measured.
     fn main_latency(&self, mode: &str) -> Option<&Latency> {
         let latency = match mode {
             "publish" => self.publish.as_ref().map(|publish| &publish.answer),
@@ -141,30 +139,30 @@ impl Run {
     }
 }
 
-/// How the subscribers came.
+/// How the subscribers connected.
 #[derive(Debug, Default, Serialize)]
 pub struct Connect {
     /// Streams that were opened.
     pub ok: u64,
     /// Streams that could not be opened.
     pub failed: u64,
-    /// Why, of the first that could not.
+    /// The reason of the first failure.
     pub first_failure: Option<String>,
-    /// From the first attempt to the last answer.
+    /// From the first attempt to the last answer, in seconds.
     pub seconds: f64,
-    /// From the start of the TCP connection until it stood.
+    /// From the start of the TCP connection until it was established.
     pub tcp: Latency,
-    /// From the same start until the head of the answer was there.
+    /// From the same start until the head of the response arrived.
     pub answered: Latency,
-    /// From the same start until the first event was there.
+    /// From the same start until the first event arrived.
     pub first_event: Latency,
 }
 
-/// What was published. `refused` and `unanswered` are of the whole run, its
-/// warm-up included; the rest is of the measured part.
+/// What was published. `refused` and `unanswered` cover the whole run with its
+/// warm-up; the rest covers the measured part.
 #[derive(Debug, Default, Serialize)]
 pub struct Publish {
-    /// Messages that the schedule asked for.
+    /// Messages that were due.
     pub due: u64,
     /// Messages that were sent.
     pub sent: u64,
@@ -172,75 +170,75 @@ pub struct Publish {
     pub accepted: u64,
     /// Answered with another status.
     pub refused: u64,
-    /// Not answered: the connection was cut, or the end came first.
+    /// Not answered: the connection failed, or the run ended first.
     pub unanswered: u64,
-    /// What the first refusal or cut was.
+    /// The first refusal or connection error.
     pub first_failure: Option<String>,
     /// Accepted messages a second.
     pub per_second: f64,
-    /// From sending until the answer.
+    /// From sending to the answer.
     pub answer: Latency,
 }
 
-/// What the good subscribers got. The counts are of the whole run, its warm-up
-/// and its end included; rates and times are of the measured part.
+/// Deliveries to the subscribers that read as fast as they can. The counts cover the
+/// whole run with its warm-up and its drain; rates and times cover the measured part.
 #[derive(Debug, Default, Serialize)]
 pub struct Delivery {
-    /// How many deliveries the accepted messages make.
+    /// Deliveries that the accepted messages should make.
     pub expected: u64,
-    /// How many of them came, each counted once.
+    /// Deliveries of them, each counted once.
     pub received: u64,
-    /// How many did not, and were not announced.
+    /// Missing deliveries that no `gap` event announced.
     pub lost: u64,
-    /// How many came again.
+    /// Deliveries of a message that was delivered before.
     pub doubled: u64,
-    /// How many came after a later message of the same publisher.
+    /// Deliveries after a later message of the same publisher.
     pub out_of_order: u64,
-    /// How many the server said it could not give, in `gap` events.
+    /// Missing deliveries that the server announced in `gap` events.
     pub announced_lost: u64,
-    /// Holes in a room's `number` that no gap announced.
+    /// Holes in a room's `number` that no `gap` event announced.
     pub number_holes: u64,
-    /// Streams that ended while they should not.
+    /// Streams that ended unexpectedly.
     pub disconnected: u64,
     /// Messages that did not reach every subscriber in time.
     pub incomplete: u64,
     /// Deliveries a second.
     pub per_second: f64,
-    /// Bytes a second, as they came over TCP.
+    /// Bytes a second received over TCP.
     pub bytes_per_second: f64,
-    /// From the intended time of sending until a subscriber had it.
+    /// From the intended time of sending to each delivery.
     pub each: Latency,
-    /// From the intended time of sending until the last subscriber had it.
+    /// From the intended time of sending to the last delivery.
     pub last: Latency,
-    /// From the actual time of sending until a subscriber had it.
+    /// From the actual time of sending to each delivery.
     pub from_sending: Latency,
 }
 
-/// What the subscribers that read slowly got.
+/// Deliveries to the subscribers that read slowly.
 #[derive(Debug, Default, Serialize)]
-pub struct Slow {
-    /// How many they were.
+pub struct SlowDelivery {
+    /// The number of slow subscribers.
     pub subscribers: usize,
-    /// How many deliveries they had.
+    /// Deliveries to them.
     pub received: u64,
-    /// Holes in what they had that nothing announced.
+    /// Missing messages between received ones that no `gap` event announced.
     pub lost: u64,
-    /// How many the server said it could not give.
+    /// Missing messages that the server announced.
     pub announced_lost: u64,
-    /// How many times one of them was disconnected.
+    /// Streams that ended.
     pub disconnected: u64,
 }
 
-/// How subscribers that were cut came back.
+/// How disconnected subscribers resumed.
 #[derive(Debug, Default, Serialize)]
 pub struct Resume {
-    /// Messages that each of them had missed.
+    /// Messages that each of them missed.
     pub missed: u64,
-    /// Subscribers that got all they had missed.
+    /// Subscribers that received every message they missed.
     pub whole: u64,
-    /// From the start of the connection until a subscriber had all it missed.
+    /// From connecting until a subscriber had every message it missed.
     pub each: Latency,
-    /// From the first connection until the last subscriber was whole again.
+    /// From the first connect until the last subscriber had, in seconds.
     pub all_seconds: f64,
 }
 
@@ -249,7 +247,7 @@ pub struct Resume {
 pub struct ServerUse {
     /// Their ids.
     pub pids: Vec<i32>,
-    /// Processor time in the measured part.
+    /// CPU time in the measured part, in seconds.
     pub cpu_seconds: f64,
     /// The same for one delivery, in microseconds; none without deliveries.
     pub cpu_us_per_delivery: Option<f64>,
@@ -264,36 +262,35 @@ pub struct ServerUse {
     pub memory_connected: u64,
     /// Memory (Pss) at the end of the measured part.
     pub memory_after: u64,
-    /// Memory (Pss) after all subscribers had left, and three seconds more; only
-    /// in mode `idle`.
+    /// Memory (Pss) three seconds after all subscribers have left; only in mode
+    /// `idle`.
     pub memory_left: Option<u64>,
-    /// What an idle subscriber took, in bytes; none without subscribers. In mode
+    /// Memory of an idle subscriber in bytes; none without subscribers. In mode
     /// `idle` at the end of the measured part, else half a second after the last
-    /// one connected.
+    /// connect.
     pub memory_per_subscriber: Option<f64>,
     /// Threads at the end of the measured part.
     pub threads: u64,
 }
 
-/// How the load generator itself did.
+/// What the load generator itself used, and its lag.
 #[derive(Debug, Default, Serialize)]
 pub struct Generator {
     /// Threads that read streams.
     pub threads: usize,
-    /// Processor time of the whole program in the measured part, as a share of
-    /// one processor.
+    /// CPU time of the process in the measured part, as a share of one core.
     pub cpu_cores: f64,
-    /// The same of its busiest thread: at 1.0 it is the limit.
+    /// The same of its busiest thread: at 1.0 it is the bottleneck.
     pub busiest_thread: f64,
-    /// From the intended time of sending until the generator saw that it was
-    /// due: what it was late by its own fault.
+    /// From the intended time of sending until the schedule was polled: the delay
+    /// that is the generator's fault.
     pub lag: Latency,
 }
 
 /// One second of a run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Second {
-    /// Seconds since the measured part began; negative in the warm-up.
+    /// Seconds since the start of the measured part; negative in the warm-up.
     pub t: f64,
     /// Streams that are open.
     pub connected: u64,
@@ -301,23 +298,24 @@ pub struct Second {
     pub sent: u64,
     /// Deliveries in this second.
     pub delivered: u64,
-    /// Bytes that came in this second.
+    /// Bytes received in this second.
     pub bytes: u64,
-    /// Delivery times of this second, in microseconds; none if nothing came.
+    /// The median delivery time of this second in microseconds; none without
+    /// deliveries.
     pub p50_us: Option<f64>,
-    /// The same, 99th percentile.
+    /// The 99th percentile.
     pub p99_us: Option<f64>,
-    /// The same, the largest.
+    /// The maximum.
     pub max_us: Option<f64>,
 }
 
-/// A condition under which the call fails, and what became of it.
+/// The result of a condition.
 #[derive(Debug, Clone, Serialize)]
-pub struct Gate {
+pub struct GateResult {
     /// As it was typed: `p99>50ms`.
     pub condition: String,
-    /// What was measured, in words: `41.7 ms`.
+    /// The measured figure: `41.7 ms`.
     pub measured: String,
-    /// Whether the condition held in any run, so that the call fails.
+    /// Whether the condition held in any run, so that the benchmark fails.
     pub failed: bool,
 }

@@ -1,23 +1,23 @@
-//! A page of text for a person: labelled lines whose parts go on below each
-//! other where 80 columns are not enough, tables, and colour where it is wanted.
+//! A page of text: labelled lines that wrap at 80 columns, table rows, and colours
+//! if they are wanted.
 
 use std::io;
 
-/// Where a line goes on below.
+/// Where a line wraps.
 const WIDTH: usize = 80;
-/// Where the text behind a label begins.
+/// The column of the text after a label.
 const INDENT: usize = 13;
 
-/// How a part of a line is meant.
+/// The emphasis of a part of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     Plain,
-    /// What the line is about: bold.
+    /// The subject of the line: bold.
     Strong,
-    /// It casts doubt: yellow.
-    Doubt,
-    /// It should not be: red.
-    Alarm,
+    /// A doubt about the figures: yellow.
+    Warning,
+    /// A loss or a failure: red.
+    Error,
 }
 
 impl Tone {
@@ -25,33 +25,33 @@ impl Tone {
         match self {
             Self::Plain => None,
             Self::Strong => Some(1),
-            Self::Doubt => Some(33),
-            Self::Alarm => Some(31),
+            Self::Warning => Some(33),
+            Self::Error => Some(31),
         }
     }
 }
 
-/// A piece of a line that is not broken.
+/// A part of a line within which it does not wrap.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct TextPart {
     text: String,
     tone: Tone,
 }
 
 /// A plain part.
-pub(super) fn part(text: impl Into<String>) -> Part {
+pub(super) fn part(text: impl Into<String>) -> TextPart {
     toned(Tone::Plain, text)
 }
 
 /// A part with a tone.
-pub(super) fn toned(tone: Tone, text: impl Into<String>) -> Part {
-    // An error's text comes from outside: it must not steer a terminal.
+pub(super) fn toned(tone: Tone, text: impl Into<String>) -> TextPart {
+    // The text of an error may come from the server: it must not control a terminal.
     let text = text.into().replace(char::is_control, "\u{fffd}");
-    Part { text, tone }
+    TextPart { text, tone }
 }
 
-/// The parts that a sentence may be broken into.
-pub(super) fn words(tone: Tone, sentence: &str) -> Vec<Part> {
+/// The words of a sentence, between which it may wrap.
+pub(super) fn words(tone: Tone, sentence: &str) -> Vec<TextPart> {
     let words = sentence.split_whitespace();
     words.map(|word| toned(tone, word)).collect()
 }
@@ -71,29 +71,29 @@ impl<'a, W: io::Write> Page<'a, W> {
         writeln!(self.out)
     }
 
-    /// A label, and figures two blanks apart.
-    pub(super) fn figures(&mut self, label: &str, parts: &[Part]) -> io::Result<()> {
+    /// A label, and figures separated by two spaces.
+    pub(super) fn figures(&mut self, label: &str, parts: &[TextPart]) -> io::Result<()> {
         self.parts(label, parts, 2)
     }
 
-    /// A label, and words one blank apart.
+    /// A label, and words separated by a space.
     pub(super) fn sentence(&mut self, label: &str, tone: Tone, text: &str) -> io::Result<()> {
         self.parts(label, &words(tone, text), 1)
     }
 
-    /// A line as it is, whatever its width.
+    /// A line that does not wrap.
     pub(super) fn line(&mut self, tone: Tone, text: &str) -> io::Result<()> {
         self.put(&toned(tone, text))?;
         self.blank()
     }
 
-    fn parts(&mut self, label: &str, parts: &[Part], gap: usize) -> io::Result<()> {
+    fn parts(&mut self, label: &str, parts: &[TextPart], gap: usize) -> io::Result<()> {
         write!(self.out, "{label:<INDENT$}")?;
         let mut column = INDENT;
         for part in parts {
             let width = part.text.chars().count();
             if column == INDENT {
-                // The first of its line, however wide it is.
+                // The first of a line never wraps.
             } else if column + gap + width > WIDTH {
                 write!(self.out, "\n{:INDENT$}", "")?;
                 column = INDENT;
@@ -107,7 +107,7 @@ impl<'a, W: io::Write> Page<'a, W> {
         self.blank()
     }
 
-    fn put(&mut self, part: &Part) -> io::Result<()> {
+    fn put(&mut self, part: &TextPart) -> io::Result<()> {
         match part.tone.code().filter(|_| self.paint) {
             Some(code) => write!(self.out, "\x1b[{code}m{}\x1b[0m", part.text),
             None => write!(self.out, "{}", part.text),
@@ -126,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_goes_on_below_and_colours_take_no_room() {
-        let parts = || (0..20).map(|at| toned(Tone::Alarm, format!("figure {at:>2}")));
+    fn a_line_wraps_and_colours_take_no_room() {
+        let parts = || (0..20).map(|at| toned(Tone::Error, format!("figure {at:>2}")));
         let plain = page(false, |page| {
             page.figures("Label", &parts().collect::<Vec<_>>())
         });
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_can_not_steer_a_terminal() {
+    fn foreign_text_can_not_control_a_terminal() {
         let text = page(true, |page| page.figures("", &[part("a\x1b[2Jb")]));
         assert!(!text.contains('\x1b'));
     }

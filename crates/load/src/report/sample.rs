@@ -1,4 +1,4 @@
-//! Reports as the tests of this folder need them.
+//! Sample reports for tests.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use super::{
     Connect, Delivery, Generator, Latency, Machine, Publish, Report, Resume, Run, Second, ServerUse,
 };
 
-/// 1,000 times, from 10 µs times `scale` to 10 ms times `scale`, evenly, and
-/// the last one ten times as long.
+/// 1,000 times, evenly from 10 µs to 10 ms, with the last one ten times as long, all
+/// multiplied by `scale`.
 pub(super) fn latency(scale: u64) -> Latency {
     let mut latency = Latency::default();
     for step in 1..1_000 {
@@ -17,7 +17,7 @@ pub(super) fn latency(scale: u64) -> Latency {
     latency
 }
 
-/// A report of nothing, in mode `fanout`.
+/// A report without runs, in mode `fanout`.
 pub(super) fn empty() -> Report {
     Report {
         schema: 1,
@@ -39,7 +39,7 @@ pub(super) fn empty() -> Report {
     }
 }
 
-/// A run in which subscribers came and nothing else was.
+/// A run in which subscribers connect and nothing is published.
 pub(super) fn idle_run(subscribers: usize) -> Run {
     Run {
         subscribers,

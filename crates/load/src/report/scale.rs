@@ -1,13 +1,13 @@
-//! How values lie along an axis of a plot, and where its ticks are.
+//! The scale of a plot's axis, and its ticks.
 //!
-//! Everything is turned into plain positions here, so that a plot has one kind of
-//! axis whether it is even or logarithmic.
+//! Values are mapped to positions here, so that linear and logarithmic axes have the
+//! same type.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
-/// An axis with its ticks, all in positions.
+/// An axis and its ticks, in positions.
 #[derive(Debug, Clone)]
 pub(super) struct Scale {
     log: bool,
@@ -16,27 +16,27 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// From 0 to the largest value or a little more.
+    /// From 0 to a little more than the largest value.
     pub(super) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let max = values.filter(|it| it.is_finite()).fold(0.0, f64::max);
         let max = if max > 0.0 { max } else { 1.0 };
-        Self::even(0.0, max, 5.0)
+        Self::linear(0.0, max, 5.0)
     }
 
-    /// Just what the values need, and at least a width of one.
+    /// The range of the values, at least one wide.
     pub(super) fn around(values: impl Iterator<Item = f64> + Clone) -> Self {
         let values = values.filter(|it| it.is_finite());
         let min = values.clone().fold(f64::INFINITY, f64::min);
         let max = values.fold(f64::NEG_INFINITY, f64::max);
         match max - min {
-            width if width.is_nan() || width < 0.0 => Self::even(0.0, 1.0, 5.0),
-            width if width < 1.0 => Self::even(min - 0.5, max + 0.5, 2.0),
-            _ => Self::even(min, max, 10.0),
+            width if width.is_nan() || width < 0.0 => Self::linear(0.0, 1.0, 5.0),
+            width if width < 1.0 => Self::linear(min - 0.5, max + 0.5, 2.0),
+            _ => Self::linear(min, max, 10.0),
         }
     }
 
-    /// Even if the values are near each other, logarithmic if the largest is
-    /// more than 20 times the smallest. Values are not below 0.
+    /// Logarithmic if the largest value is more than 20 times the smallest, else
+    /// linear from 0. Values are not negative.
     pub(super) fn fitting(values: impl Iterator<Item = f64> + Clone) -> Self {
         let positive = values.clone().filter(|it| it.is_finite() && *it > 0.0);
         let min = positive.clone().fold(f64::INFINITY, f64::min);
@@ -61,7 +61,7 @@ impl Scale {
         }
     }
 
-    fn even(from: f64, to: f64, parts: f64) -> Self {
+    fn linear(from: f64, to: f64, parts: f64) -> Self {
         let rough = (to - from) / parts;
         let power = 10_f64.powf(rough.log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|it| it * power);
@@ -79,7 +79,7 @@ impl Scale {
 
     fn logarithmic(min: f64, max: f64) -> Self {
         let (first, last) = (min.log10().floor() as i32, max.log10().ceil() as i32);
-        // Less than three powers of ten have room for ticks between.
+        // Up to three powers of ten leave room for ticks between them.
         let digits: &[f64] = match last - first {
             ..=3 => &[1.0, 2.0, 5.0],
             _ => &[1.0],
@@ -95,17 +95,17 @@ impl Scale {
         }
     }
 
-    /// Where a value lies; none for one that has no place on this axis.
+    /// The position of a value; none for one that is not finite.
     pub(super) fn position(&self, value: f64) -> Option<f64> {
         match self.log {
             false => value.is_finite().then_some(value),
-            // What took less than can be told lies on the lower end.
+            // Zero has no logarithm: it is drawn at the lower end.
             true if value <= 0.0 => Some(self.range.start),
             true => Some(value.log10()).filter(|at| at.is_finite()),
         }
     }
 
-    /// The value that lies at a position.
+    /// The value at a position.
     pub(super) fn value(&self, position: f64) -> f64 {
         match self.log {
             true => 10_f64.powf(position),
@@ -114,7 +114,7 @@ impl Scale {
     }
 }
 
-/// As an axis of a plot: it maps positions, not values.
+/// The axis maps positions, not values.
 impl Ranged for Scale {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers() {
-        let even = Scale::from_zero([3.0, 47.0].into_iter());
-        assert_eq!(ticks(&even), [0.0, 10.0, 20.0, 30.0, 40.0]);
+        let linear = Scale::from_zero([3.0, 47.0].into_iter());
+        assert_eq!(ticks(&linear), [0.0, 10.0, 20.0, 30.0, 40.0]);
         let wide = Scale::fitting([0.3, 9.0].into_iter());
         assert_eq!(ticks(&wide), [0.5, 1.0, 2.0, 5.0, 10.0]);
         let wider = Scale::fitting([0.001, 1_000.0].into_iter());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_a_logarithm_do_no_harm() {
+    fn values_without_a_logarithm_have_a_position_or_none() {
         let scale = Scale::fitting([0.0, 0.1, 100.0].into_iter());
         assert_eq!(scale.position(0.0), Some(scale.range().start));
         assert_eq!(scale.position(10.0), Some(1.0));

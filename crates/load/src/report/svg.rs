@@ -1,6 +1,6 @@
-//! The report as a plot: times by percentile, and the course of the runs.
+//! The report as a plot: times by percentile, and the timeline of the runs.
 //!
-//! Text stays text in the file, so no font is needed here; a viewer uses its own.
+//! Text is kept as text, so no font is needed here; the viewer's is used.
 
 mod chart;
 
@@ -37,7 +37,7 @@ fn draw(report: &Report, text: &mut String) -> Result<(), String> {
     let body = root.margin(8, 0, 0, 0);
     let body = body.titled(&head, style).map_err(|it| failed(&it))?;
     let parts = body.split_evenly((2, 1));
-    for (chart, area) in [times(report), course(report)].iter().zip(&parts) {
+    for (chart, area) in [times(report), timeline(report)].iter().zip(&parts) {
         chart.draw(area).map_err(|it| failed(&it))?;
     }
     root.present().map_err(|it| failed(&it))
@@ -108,10 +108,10 @@ fn points(latency: &Latency) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// What happened in each second, a line for each run.
-fn course(report: &Report) -> Chart {
-    type Course = (&'static str, &'static str, fn(&Second) -> u64);
-    let (title, y_name, value): Course = match report.mode {
+/// The timeline, a line for each run.
+fn timeline(report: &Report) -> Chart {
+    type Curve = (&'static str, &'static str, fn(&Second) -> u64);
+    let (title, y_name, value): Curve = match report.mode {
         "publish" => ("Messages sent over time", "messages/s", |it| it.sent),
         "connect" | "idle" | "resume" => ("Open streams over time", "streams", |it| it.connected),
         _ => ("Deliveries over time", "deliveries/s", |it| it.delivered),
@@ -140,8 +140,7 @@ fn course(report: &Report) -> Chart {
     }
 }
 
-/// What a line is called: of which run it is, if there are several, and what it
-/// shows of it.
+/// The name of a line: its run, if there are several, and its kind of time.
 fn run_name(report: &Report, run: &Run, name: &str) -> String {
     let subscribers = format!("{} subscribers", count(run.subscribers as u64));
     match (report.runs.len(), name) {

@@ -1,15 +1,14 @@
-//! The report as a page of text: what a person sees at the end of a run.
+//! The report as a page of text.
 //!
-//! Only lines that apply to the mode are there. What should not be (a loss, a
-//! cut) is red where it is more than none.
+//! It has the lines that apply to the mode. Losses and failures are red.
 
 mod sweep;
 mod times;
 
 use std::io;
 
-use super::page::{Page, Part, Tone, part, toned};
-use super::{Connect, Delivery, Generator, Publish, Report, Resume, Run, ServerUse, Slow};
+use super::page::{Page, TextPart, Tone, part, toned};
+use super::{Connect, Delivery, Generator, Publish, Report, Resume, Run, ServerUse, SlowDelivery};
 use crate::quantity::{bytes, count, number, seconds, time};
 
 const INTERRUPTED: &str = "INTERRUPTED: these figures are only of the part that ran.";
@@ -29,14 +28,14 @@ pub fn write(report: &Report, out: &mut impl io::Write, paint: bool) -> io::Resu
     gates(page, report)?;
     if report.interrupted {
         page.blank()?;
-        page.line(Tone::Alarm, INTERRUPTED)?;
+        page.line(Tone::Error, INTERRUPTED)?;
     }
     Ok(())
 }
 
 fn header(page: &mut Page<'_, impl io::Write>, report: &Report) -> io::Result<()> {
     if report.interrupted {
-        page.line(Tone::Alarm, INTERRUPTED)?;
+        page.line(Tone::Error, INTERRUPTED)?;
         page.blank()?;
     }
     let Report {
@@ -76,7 +75,7 @@ fn write_run(page: &mut Page<'_, impl io::Write>, mode: &str, run: &Run) -> io::
     generator(page, &run.generator)?;
     run.warnings
         .iter()
-        .try_for_each(|warning| page.sentence("Warning", Tone::Doubt, warning))
+        .try_for_each(|warning| page.sentence("Warning", Tone::Warning, warning))
 }
 
 fn title(page: &mut Page<'_, impl io::Write>, run: &Run) -> io::Result<()> {
@@ -87,7 +86,7 @@ fn title(page: &mut Page<'_, impl io::Write>, run: &Run) -> io::Result<()> {
     }
     parts.push(part(format!("{} measured", seconds(run.seconds))));
     if run.interrupted {
-        parts.push(toned(Tone::Alarm, "interrupted"));
+        parts.push(toned(Tone::Error, "interrupted"));
     }
     page.figures("Run", &parts)
 }
@@ -102,7 +101,7 @@ fn connect(page: &mut Page<'_, impl io::Write>, connect: &Connect) -> io::Result
     }
     let parts = [
         part(format!("{} ok", count(connect.ok))),
-        alarm(connect.failed, "failed"),
+        bad_count(connect.failed, "failed"),
         part(took),
     ];
     page.figures("Connect", &parts)?;
@@ -112,7 +111,7 @@ fn connect(page: &mut Page<'_, impl io::Write>, connect: &Connect) -> io::Result
 fn publish(page: &mut Page<'_, impl io::Write>, publish: &Publish) -> io::Result<()> {
     let sent = match publish.due > publish.sent {
         true => toned(
-            Tone::Doubt,
+            Tone::Warning,
             format!("{} of {} due sent", count(publish.sent), count(publish.due)),
         ),
         false => part(format!("{} sent", count(publish.sent))),
@@ -120,8 +119,8 @@ fn publish(page: &mut Page<'_, impl io::Write>, publish: &Publish) -> io::Result
     let parts = [
         sent,
         part(format!("{} accepted", count(publish.accepted))),
-        alarm(publish.refused, "refused"),
-        alarm(publish.unanswered, "unanswered"),
+        bad_count(publish.refused, "refused"),
+        bad_count(publish.unanswered, "unanswered"),
         part(format!("{}/s", number(publish.per_second))),
     ];
     page.figures("Published", &parts)?;
@@ -135,13 +134,13 @@ fn delivery(page: &mut Page<'_, impl io::Write>, delivery: &Delivery) -> io::Res
             count(delivery.received),
             count(delivery.expected)
         )),
-        alarm(delivery.lost, "lost"),
-        alarm(delivery.doubled, "doubled"),
-        alarm(delivery.out_of_order, "out of order"),
-        alarm(delivery.announced_lost, "announced lost"),
-        alarm(delivery.number_holes, "number holes"),
-        alarm(delivery.disconnected, "disconnected"),
-        alarm(delivery.incomplete, "incomplete"),
+        bad_count(delivery.lost, "lost"),
+        bad_count(delivery.doubled, "doubled"),
+        bad_count(delivery.out_of_order, "out of order"),
+        bad_count(delivery.announced_lost, "announced lost"),
+        bad_count(delivery.number_holes, "number holes"),
+        bad_count(delivery.disconnected, "disconnected"),
+        bad_count(delivery.incomplete, "incomplete"),
     ];
     page.figures("Delivered", &parts)?;
     let parts = [
@@ -151,11 +150,11 @@ fn delivery(page: &mut Page<'_, impl io::Write>, delivery: &Delivery) -> io::Res
     page.figures("Throughput", &parts)
 }
 
-fn slow(page: &mut Page<'_, impl io::Write>, slow: &Slow) -> io::Result<()> {
+fn slow(page: &mut Page<'_, impl io::Write>, slow: &SlowDelivery) -> io::Result<()> {
     let parts = [
         part(counted(slow.subscribers as u64, "subscriber")),
         part(format!("{} received", count(slow.received))),
-        alarm(slow.lost, "lost"),
+        bad_count(slow.lost, "lost"),
         part(format!("{} announced lost", count(slow.announced_lost))),
         part(format!("{} disconnected", count(slow.disconnected))),
     ];
@@ -164,7 +163,7 @@ fn slow(page: &mut Page<'_, impl io::Write>, slow: &Slow) -> io::Result<()> {
 
 fn resume(page: &mut Page<'_, impl io::Write>, resume: &Resume, asked: u64) -> io::Result<()> {
     let tone = match resume.whole < asked {
-        true => Tone::Alarm,
+        true => Tone::Error,
         false => Tone::Plain,
     };
     let whole = format!("{} of {} whole again", count(resume.whole), count(asked));
@@ -212,7 +211,7 @@ fn generator(page: &mut Page<'_, impl io::Write>, generator: &Generator) -> io::
         .percentile(99.0)
         .zip(lag.max())
         .map(|(p99, max)| part(format!("lag p99 {}, max {}", time(p99), time(max))));
-    let mut parts: Vec<Part> = lag.into_iter().collect();
+    let mut parts: Vec<TextPart> = lag.into_iter().collect();
     parts.extend([
         part(format!("CPU {} cores", number(generator.cpu_cores))),
         part(format!(
@@ -230,7 +229,7 @@ fn gates(page: &mut Page<'_, impl io::Write>, report: &Report) -> io::Result<()>
     }
     for gate in &report.gates {
         let verdict = match gate.failed {
-            true => toned(Tone::Alarm, "FAILED"),
+            true => toned(Tone::Error, "FAILED"),
             false => part("passed"),
         };
         let condition = part(format!("not {}", gate.condition));
@@ -246,11 +245,11 @@ fn first_failure(page: &mut Page<'_, impl io::Write>, why: Option<&str>) -> io::
     })
 }
 
-/// A count of what should not be.
-fn alarm(number: u64, name: &str) -> Part {
+/// A count that should be 0.
+fn bad_count(number: u64, name: &str) -> TextPart {
     let tone = match number {
         0 => Tone::Plain,
-        _ => Tone::Alarm,
+        _ => Tone::Error,
     };
     toned(tone, format!("{} {name}", count(number)))
 }

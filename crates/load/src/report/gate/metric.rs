@@ -1,5 +1,4 @@
-//! The figures that a condition may ask for: their names, their units, and where
-//! they are in a run.
+//! The metrics of conditions: names, units, and their values in a run.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,14 +10,14 @@ use crate::quantity::{bytes, count, number, seconds};
 use crate::report::latency::PERCENTILES;
 use crate::report::{Delivery, Latency, Run};
 
-/// A figure that a condition asks for.
+/// The metric of a condition.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Metric {
-    Time(Span, Statistic),
+    Time(TimeKind, Statistic),
     Figure(&'static Figure),
 }
 
-/// How a figure is typed and shown.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// In seconds.
@@ -28,12 +27,12 @@ pub(super) enum Unit {
     Plain,
 }
 
-/// From when to when.
+/// The start and end of a time.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Span {
-    /// What the mode is about.
+pub(super) enum TimeKind {
+    /// The main times of the mode.
     Main,
-    /// The same until the last subscriber.
+    /// The same to the last subscriber.
     All,
     Answer,
     Connect,
@@ -92,7 +91,7 @@ static FIGURES: [Figure; 14] = [
 ];
 
 fn of_delivery(run: &Run, field: fn(&Delivery) -> u64) -> Option<f64> {
-    // Where nothing was to be delivered, nothing can have been found.
+    // Without expected deliveries nothing was checked.
     let delivery = run.delivery.as_ref().filter(|it| it.expected > 0);
     delivery.map(|it| field(it) as f64)
 }
@@ -119,22 +118,22 @@ impl FromStr for Metric {
 }
 
 fn a_time(name: &str) -> Option<Metric> {
-    const SPANS: [(&str, Span); 4] = [
-        ("all.", Span::All),
-        ("answer.", Span::Answer),
-        ("connect.", Span::Connect),
-        ("lag.", Span::Lag),
+    const KINDS: [(&str, TimeKind); 4] = [
+        ("all.", TimeKind::All),
+        ("answer.", TimeKind::Answer),
+        ("connect.", TimeKind::Connect),
+        ("lag.", TimeKind::Lag),
     ];
-    let mut spans = SPANS.into_iter();
-    let prefixed = spans.find_map(|(prefix, span)| Some((span, name.strip_prefix(prefix)?)));
-    let (span, name) = prefixed.unwrap_or((Span::Main, name));
+    let mut kinds = KINDS.into_iter();
+    let prefixed = kinds.find_map(|(prefix, kind)| Some((kind, name.strip_prefix(prefix)?)));
+    let (kind, name) = prefixed.unwrap_or((TimeKind::Main, name));
     let mut percentiles = PERCENTILES.into_iter();
     let statistic = match name {
         "max" => Statistic::Max,
         "mean" => Statistic::Mean,
         _ => Statistic::Percentile(percentiles.find(|(known, _)| *known == name)?.1),
     };
-    Some(Metric::Time(span, statistic))
+    Some(Metric::Time(kind, statistic))
 }
 
 fn unknown(name: &str) -> String {
@@ -153,16 +152,15 @@ impl Metric {
         }
     }
 
-    /// The figure of a run in this mode, in its unit; none if it was not
-    /// measured.
+    /// Its value in a run of this mode; none if it was not measured.
     pub(super) fn measure(self, mode: &str, run: &Run) -> Option<f64> {
         let value = match self {
             Self::Figure(figure) => (figure.measure)(run),
-            Self::Time(Span::All, _) if mode == "resume" => {
+            Self::Time(TimeKind::All, _) if mode == "resume" => {
                 run.resume.as_ref().map(|it| it.all_seconds)
             }
-            Self::Time(span, statistic) => {
-                let latency = span.of(mode, run);
+            Self::Time(kind, statistic) => {
+                let latency = kind.of(mode, run);
                 latency
                     .and_then(|it| statistic.of(it))
                     .map(|it| it.as_secs_f64())
@@ -172,7 +170,7 @@ impl Metric {
     }
 }
 
-impl Span {
+impl TimeKind {
     fn of<'a>(self, mode: &str, run: &'a Run) -> Option<&'a Latency> {
         match self {
             Self::Main => run.main_latency(mode),
@@ -195,7 +193,7 @@ impl Statistic {
 }
 
 impl Unit {
-    /// A value as it is typed.
+    /// Parses a value.
     pub(super) fn parse(self, text: &str) -> Result<f64, String> {
         match self {
             Self::Time => parse_time(text)
@@ -210,7 +208,7 @@ impl Unit {
         }
     }
 
-    /// A value for a person.
+    /// Formats a value.
     pub(super) fn show(self, value: f64) -> String {
         match self {
             Self::Time => seconds(value),

@@ -1,10 +1,10 @@
-//! Conditions: which ones there are, when they hold, and what can't be judged.
+//! Conditions: their metrics, when they hold, and figures that were not measured.
 
 use super::*;
 use crate::report::sample;
 
 #[track_caller]
-fn judge(condition: &str, report: &Report) -> Gate {
+fn judge(condition: &str, report: &Report) -> GateResult {
     condition.parse::<Condition>().unwrap().judge(report)
 }
 
@@ -44,7 +44,7 @@ fn a_call_fails_when_its_condition_holds() {
 }
 
 #[test]
-fn every_count_is_looked_at_where_it_is() {
+fn every_count_has_its_own_metric() {
     let mut report = sample::fanout();
     let run = &mut report.runs[0];
     let delivery = run.delivery.as_mut().unwrap();
@@ -77,7 +77,7 @@ fn every_count_is_looked_at_where_it_is() {
 }
 
 #[test]
-fn what_was_not_measured_does_not_pass() {
+fn a_figure_that_was_not_measured_fails() {
     for (condition, report) in [
         ("p99>50ms", sample::empty()),
         ("lost>0", sample::idle()),
@@ -94,14 +94,14 @@ fn what_was_not_measured_does_not_pass() {
 }
 
 #[test]
-fn a_figure_that_one_run_of_a_sweep_lacks_does_not_pass() {
+fn a_figure_that_one_run_of_a_sweep_lacks_fails() {
     let mut report = sample::sweep();
     report.runs[1].server = None;
     assert_eq!(judge("memory>1GiB", &report).measured, "not measured");
 }
 
 #[test]
-fn the_plain_times_are_those_that_the_mode_is_about() {
+fn the_plain_times_are_the_main_times_of_the_mode() {
     let measured = |report: &Report| judge("p50>1s", report).measured;
     assert_eq!(measured(&sample::publish_only()), "5.00 ms");
     assert_eq!(measured(&sample::idle()), "10.0 ms");
@@ -128,7 +128,7 @@ fn any_run_of_a_sweep_can_fail_and_the_worst_is_shown() {
 }
 
 #[test]
-fn what_is_no_condition_says_in_one_line_what_one_looks_like() {
+fn an_invalid_condition_is_refused_with_an_example_in_one_line() {
     for (text, why) in [
         ("", "like p99>50ms"),
         ("p99", "like p99>50ms"),

@@ -1,4 +1,4 @@
-//! A chart: two axes, lines, and beside them what the lines are.
+//! A chart: two axes, lines, and a legend.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
@@ -15,7 +15,7 @@ use crate::report::scale::Scale;
 pub(super) const FONT: &str = "system-ui, sans-serif";
 pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(225, 225, 225);
-/// Told apart by those who see fewer colours, too (Okabe and Ito).
+/// Distinct with colour blindness, too (Okabe and Ito).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -25,14 +25,14 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(90, 90, 90),
 ];
-/// The width of the names of the lines, and the height of each.
-const NAMES: i32 = 280;
+/// The width of the legend, and the height of a name.
+const LEGEND: i32 = 280;
 const NAME_HEIGHT: i32 = 22;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
-/// What is on the axes of a chart, and its lines.
+/// A chart.
 pub(super) struct Chart {
     pub(super) title: String,
     pub(super) x_name: &'static str,
@@ -46,29 +46,28 @@ pub(super) struct Chart {
 /// A line of a chart.
 pub(super) struct Line {
     pub(super) name: String,
-    /// Which of the colours it has; they begin anew when all are used.
+    /// The index of its colour; colours repeat.
     pub(super) colour: usize,
-    /// It goes with another one of the same colour.
+    /// For a second line of the same colour.
     pub(super) dashed: bool,
     pub(super) points: Vec<(f64, f64)>,
 }
 
 impl Chart {
-    /// Draws itself on all of `area`, its lines' names to the right if there is
-    /// more than one.
+    /// Draws it on `area`, with a legend if there is more than one line.
     pub(super) fn draw<'a>(&self, area: &Area<'a>) -> Drawn<'a> {
         let width = area.dim_in_pixel().0 as i32;
         let (plot, names) = match self.lines.len() {
             0 | 1 => (area.clone(), None),
             _ => {
-                let (plot, names) = area.split_horizontally(width - NAMES);
+                let (plot, names) = area.split_horizontally(width - LEGEND);
                 (plot, Some(names))
             }
         };
         self.draw_plot(&plot)?;
         match names {
             _ if self.lines.is_empty() => nothing(&plot),
-            Some(names) => self.draw_names(&names),
+            Some(names) => self.draw_legend(&names),
             None => Ok(()),
         }
     }
@@ -111,9 +110,9 @@ impl Chart {
         points.filter_map(position).collect()
     }
 
-    fn draw_names<'a>(&self, area: &Area<'a>) -> Drawn<'a> {
+    fn draw_legend<'a>(&self, area: &Area<'a>) -> Drawn<'a> {
         let height = area.dim_in_pixel().1 as i32;
-        // Below the title; names that have no room are left out.
+        // Below the title; names without room are left out.
         let places = (52..height - NAME_HEIGHT).step_by(NAME_HEIGHT as usize);
         for (line, y) in self.lines.iter().zip(places) {
             let ends: &[[(i32, i32); 2]] = match line.dashed {

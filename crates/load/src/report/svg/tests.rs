@@ -1,4 +1,4 @@
-//! The plot of each mode is a sound file that says what it shows.
+//! The plot of each mode is well-formed, with titles and lines.
 
 use super::*;
 use crate::report::sample;
@@ -9,9 +9,9 @@ fn svg(report: &Report) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// Every element that begins ends, in order; no `&` or `<` stands alone.
+/// Checks that it is well-formed: elements are closed in order, `&` and `<` escaped.
 #[track_caller]
-fn assert_sound(svg: &str) {
+fn assert_well_formed(svg: &str) {
     let mut open = Vec::new();
     for tag in svg.split('<').skip(1) {
         let (tag, text) = tag.split_once('>').expect("a tag ends");
@@ -47,7 +47,7 @@ fn all_modes() -> [Report; 6] {
 fn the_plot_of_every_mode_is_sound_and_has_titles_and_lines() {
     for report in all_modes() {
         let svg = svg(&report);
-        assert_sound(&svg);
+        assert_well_formed(&svg);
         for text in ["by percentile", "over time", "milliseconds", report.mode] {
             assert!(svg.contains(text), "{text} of {}", report.mode);
         }
@@ -69,7 +69,7 @@ fn a_sweep_has_a_line_for_each_number_of_subscribers() {
 }
 
 #[test]
-fn where_there_is_nothing_to_draw_the_plot_says_so() {
+fn a_plot_without_data_says_so() {
     for mut report in all_modes() {
         for run in &mut report.runs {
             run.series.clear();
@@ -79,10 +79,10 @@ fn where_there_is_nothing_to_draw_the_plot_says_so() {
             run.resume = None;
         }
         let empty = svg(&report);
-        assert_sound(&empty);
+        assert_well_formed(&empty);
         assert_eq!(empty.matches("no data").count(), 2);
     }
-    assert_sound(&svg(&sample::empty()));
+    assert_well_formed(&svg(&sample::empty()));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_second_and_a_single_time_are_enough_to_draw() {
     delivery.last = Latency::default();
     delivery.last.record_ns(u64::MAX);
     let svg = svg(&report);
-    assert_sound(&svg);
+    assert_well_formed(&svg);
     assert!(svg.contains("<circle"));
 }
 
@@ -106,5 +106,5 @@ fn strange_figures_and_names_do_not_break_the_file() {
     report.load = "<b> & \"quotes\"".to_owned();
     report.runs[0].series[0].t = f64::NAN;
     report.runs[0].series[1].delivered = u64::MAX;
-    assert_sound(&svg(&report));
+    assert_well_formed(&svg(&report));
 }

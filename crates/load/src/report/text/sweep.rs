@@ -1,5 +1,5 @@
-//! The table at the end of a sweep: a row for each number of subscribers. A
-//! column in which nothing was measured is left out.
+//! The table at the end of a sweep: a row for each number of subscribers. Columns
+//! without a measured figure are left out.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::quantity::{bytes, count, number, seconds, time};
 use crate::report::page::{Page, Tone};
 use crate::report::{Report, Run};
 
-/// A column: its head, and what it shows of a run.
+/// A column: its head, and its cell for a run.
 type Column = (&'static str, fn(&str, &Run) -> Option<String>);
 
 const COLUMNS: [Column; 9] = [
@@ -53,7 +53,7 @@ pub(super) fn write(page: &mut Page<'_, impl io::Write>, report: &Report) -> io:
     Ok(())
 }
 
-/// Its head and its cells, all as wide as the widest of them.
+/// The head and the cells of a column, padded to the same width.
 fn column(report: &Report, (head, show): &Column) -> Option<Vec<String>> {
     let cells = report.runs.iter().map(|run| show(report.mode, run));
     let cells: Vec<Option<String>> = cells.collect();

@@ -1,7 +1,7 @@
-//! What the page says, in each mode.
+//! The page of each mode.
 
 use super::*;
-use crate::report::{Gate, sample};
+use crate::report::{GateResult, sample};
 
 fn text(report: &Report) -> String {
     painted(report, false)
@@ -21,7 +21,7 @@ fn has(text: &str, lines: &[&str]) {
 }
 
 #[test]
-fn a_fan_out_is_told_in_full() {
+fn the_page_of_a_fan_out_is_complete() {
     let text = text(&sample::fanout());
     has(
         &text,
@@ -86,7 +86,7 @@ fn a_sweep_ends_with_a_row_for_each_number_of_subscribers() {
 }
 
 #[test]
-fn only_what_should_not_be_is_red_and_only_if_paint_is_wanted() {
+fn only_losses_and_failures_are_red_and_only_if_colours_are_wanted() {
     let mut report = sample::fanout();
     assert!(!painted(&report, true).contains("\x1b[31m"));
     let delivery = report.runs[0].delivery.as_mut().unwrap();
@@ -116,7 +116,7 @@ fn warnings_gates_and_the_first_failure_are_there() {
     report.runs[0].warnings = vec!["a word ".repeat(30)];
     report.runs[0].connect.failed = 1;
     report.runs[0].connect.first_failure = Some("connection\nrefused".to_owned());
-    report.gates = vec![Gate {
+    report.gates = vec![GateResult {
         condition: "p99>50ms".to_owned(),
         measured: "41.7 ms".to_owned(),
         failed: false,
@@ -133,15 +133,15 @@ fn warnings_gates_and_the_first_failure_are_there() {
 }
 
 #[test]
-fn a_report_of_nothing_is_a_header() {
+fn a_report_without_runs_is_a_header() {
     assert_eq!(text(&sample::empty()).lines().count(), 4);
 }
 
 #[test]
-fn slow_subscribers_and_a_schedule_that_was_not_kept_are_told() {
+fn slow_subscribers_and_unsent_messages_are_shown() {
     let mut report = sample::fanout();
     report.runs[0].publish.as_mut().unwrap().due = 2_000;
-    report.runs[0].slow = Some(Slow {
+    report.runs[0].slow = Some(SlowDelivery {
         subscribers: 500,
         received: 12_345,
         lost: 0,

@@ -1,4 +1,4 @@
-//! The table of times of one run, and under it bars that show how they spread.
+//! The table of times of one run, and a histogram of the main ones.
 
 use std::io;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::report::latency::PERCENTILES;
 use crate::report::page::{Page, Tone};
 use crate::report::{Latency, Run};
 
-/// How wide the longest bar is.
+/// The width of the longest bar.
 const BAR: f64 = 40.0;
-/// How many bars there are at most.
-const BARS: usize = 8;
+/// The maximum number of bars.
+const MAX_BARS: usize = 8;
 
 /// A row for each kind of time that was measured.
 pub(super) fn write(page: &mut Page<'_, impl io::Write>, mode: &str, run: &Run) -> io::Result<()> {
@@ -109,7 +109,7 @@ fn bars(page: &mut Page<'_, impl io::Write>, latency: &Latency) -> io::Result<()
     Ok(())
 }
 
-/// In percent; what is not none does not look like none.
+/// A share in percent; one that is not 0 is not shown as 0.
 fn share(count: u64, all: u64) -> String {
     match count as f64 / all as f64 * 100.0 {
         0.0 => "0 %".to_owned(),
@@ -118,7 +118,7 @@ fn share(count: u64, all: u64) -> String {
     }
 }
 
-/// A time that is whole in its unit.
+/// Formats a limit, which is whole in its unit.
 fn round_time(time: Duration) -> String {
     match u64::try_from(time.as_micros()).unwrap_or(u64::MAX) {
         micros if micros < 1_000 => format!("{micros} µs"),
@@ -127,15 +127,15 @@ fn round_time(time: Duration) -> String {
     }
 }
 
-/// Where bars end: 1, 2 and 5 of each power of ten, so that all times are within
-/// the last one. Of a wide spread the shortest share the first bar.
+/// The upper limits of the bars: 1, 2 and 5 of each power of ten, up to one that no
+/// time exceeds. If there are too many, the shortest times share the first bar.
 fn limits(latency: &Latency) -> Vec<Duration> {
     let steps = (0..9).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_u64.pow(power)));
     let limits: Vec<Duration> = steps.map(Duration::from_micros).collect();
     let first = limits.partition_point(|limit| latency.count_within(*limit) == 0);
     let last = limits.partition_point(|limit| latency.count_within(*limit) < latency.count());
     let end = limits.len().min(last + 1);
-    limits[first.max(end.saturating_sub(BARS)).min(end)..end].to_vec()
+    limits[first.max(end.saturating_sub(MAX_BARS)).min(end)..end].to_vec()
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
         }
         for latency in [sample::latency(1), sample::latency(1_000), wide] {
             let limits = limits(&latency);
-            assert!((1..=BARS).contains(&limits.len()), "{limits:?}");
+            assert!((1..=MAX_BARS).contains(&limits.len()), "{limits:?}");
             let last = *limits.last().unwrap();
             assert_eq!(latency.count_within(last), latency.count());
         }

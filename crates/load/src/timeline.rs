@@ -1,5 +1,5 @@
-//! The run second by second: what the workers hand over, merged, and what the
-//! counters say at the end of each second.
+//! The timeline of a run: a row per second, merged from the intervals of the
+//! workers and the counters at the end of each second.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,60 +10,60 @@ use crate::report::{Latency, Second};
 use crate::shared::Shared;
 use crate::tally::Interval;
 
-/// A worker that has much to do hands its second over late. After so many more
-/// it counts as whole.
-const LATEST: u64 = 3;
+/// A busy worker sends its interval late. A row is closed after this many further
+/// seconds.
+const MAX_DELAY: u64 = 3;
 
-/// The seconds of one run.
+/// The rows of one run.
 #[derive(Debug)]
-pub(super) struct Series {
+pub(crate) struct Timeline {
     intervals: Receiver<Interval>,
-    /// Seconds that may still grow.
-    open: BTreeMap<u64, Open>,
+    /// Rows that may still change.
+    open: BTreeMap<u64, OpenSecond>,
     rows: Vec<(u64, Second)>,
     second: u64,
     sent: u64,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenSecond {
     row: Second,
     latency: Latency,
 }
 
-impl Series {
-    /// No second yet; where workers hand theirs over.
-    pub(super) fn new() -> (Self, Sender<Interval>) {
+impl Timeline {
+    /// An empty timeline, and where workers send their intervals.
+    pub(crate) fn new() -> (Self, Sender<Interval>) {
         let (sender, intervals) = channel();
-        let series = Self {
+        let timeline = Self {
             intervals,
             open: BTreeMap::new(),
             rows: Vec::new(),
             second: 0,
             sent: 0,
         };
-        (series, sender)
+        (timeline, sender)
     }
 
-    /// Takes what has been handed over, and what the counters say.
-    pub(super) fn tick(&mut self, shared: &Shared) {
+    /// Collects intervals, and reads the counters at the end of a second.
+    pub(crate) fn tick(&mut self, shared: &Shared) {
         let second = shared.second_of(shared.now_ns());
         if second != self.second {
-            self.note(shared);
+            self.read_counters(shared);
             self.second = second;
         }
         self.collect();
         while let Some(first) = self.open.first_entry()
-            && *first.key() + LATEST < second
+            && *first.key() + MAX_DELAY < second
         {
             let (second, open) = first.remove_entry();
             self.rows.push((second, open.row()));
         }
     }
 
-    /// All rows, their times counted from the second that is measured first.
-    pub(super) fn finish(mut self, shared: &Shared) -> Vec<Second> {
-        self.note(shared);
+    /// All rows, with times relative to the first measured second.
+    pub(crate) fn finish(mut self, shared: &Shared) -> Vec<Second> {
+        self.read_counters(shared);
         self.collect();
         let open = std::mem::take(&mut self.open);
         self.rows
@@ -82,8 +82,8 @@ impl Series {
             .collect()
     }
 
-    /// What the counters say at the end of a second.
-    fn note(&mut self, shared: &Shared) {
+    /// Reads the counters into the row of the second that ends.
+    fn read_counters(&mut self, shared: &Shared) {
         let sent = shared.counters.sent.load(Relaxed);
         let row = &mut self.open.entry(self.second).or_default().row;
         row.connected = shared.counters.connected.load(Relaxed);
@@ -101,7 +101,7 @@ impl Series {
     }
 }
 
-impl Open {
+impl OpenSecond {
     fn row(self) -> Second {
         Second {
             p50_us: self.latency.percentile(50.0).map(micros),
@@ -115,18 +115,18 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
-    use crate::target::Place;
+    use crate::address::Address;
+    use crate::plan::Plan;
 
     #[test]
-    fn what_workers_hand_over_for_a_second_is_one_row() {
-        let place = Place {
-            address: "127.0.0.1:1".parse().unwrap(),
+    fn the_intervals_of_a_second_are_one_row() {
+        let address = Address {
+            socket: "127.0.0.1:1".parse().unwrap(),
             host: String::new(),
             prefix: String::new(),
         };
-        let shared = Shared::new(sample::plan(1), place);
-        let (series, sender) = Series::new();
+        let shared = Shared::new(Plan::default(), address);
+        let (timeline, sender) = Timeline::new();
         for micros in [1_000, 3_000] {
             let mut latency = Latency::default();
             latency.record_ns(micros * 1_000);
@@ -140,7 +140,7 @@ mod tests {
                 .unwrap();
         }
         shared.counters.sent.fetch_add(7, Relaxed);
-        let rows = series.finish(&shared);
+        let rows = timeline.finish(&shared);
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].delivered, rows[0].bytes, rows[0].sent), (2, 20, 7));
         assert!(rows[0].max_us.unwrap() > rows[0].p50_us.unwrap());

@@ -1,42 +1,42 @@
-//! The payload of a message: a mark that says which message it is and when it
-//! was due, filled up to its size. It has no character that JSON, a form or an
-//! address would have to escape, so that it survives any server, and a
-//! subscriber finds it in an event without parsing anything.
+//! The payload of a message: a mark with its number and its due time, padded to
+//! the message's size. No character of it needs escaping in JSON, in a form or in
+//! a URL, so any server passes it on unchanged, and a subscriber finds it in an
+//! event without parsing.
 //!
 //! `bench-` and the run (6 hex digits), `-`, then in hex the message (8 digits),
-//! its publisher (4), its place in the lane (8), the time that it was due (12)
-//! and how much later it was sent (10), both in nanoseconds, and `-`.
+//! its publisher (4), its position in the lane (8), its due time (12) and how
+//! much later it was sent (10), both in nanoseconds, and `-`.
 
 use memchr::memmem::Finder;
 
-use crate::ledger::Place;
+use crate::ledger::LanePosition;
 
-/// The shortest payload: the mark alone.
-pub const MARK_BYTES: usize = START_BYTES + FIELDS_BYTES + 1;
+/// The shortest payload in bytes: the mark alone.
+pub const MIN_PAYLOAD_BYTES: usize = START_BYTES + FIELDS_BYTES + 1;
 
 const START_BYTES: usize = 13;
 const WIDTHS: [usize; 5] = [8, 4, 8, 12, 10];
 const FIELDS_BYTES: usize = 42;
 
-/// What a payload says of its message.
+/// The mark of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// Its place among all messages of the run.
-    pub(super) message: u64,
-    /// Its place among those of its publisher in its room.
-    pub(super) place: Place,
-    /// When it should have been sent: nanoseconds of the run's clock.
-    pub(super) due_ns: u64,
+pub(crate) struct Mark {
+    /// The number of the message in the run, from 0.
+    pub(crate) message: u64,
+    /// Its position in the lane of its publisher.
+    pub(crate) position: LanePosition,
+    /// When it was due: nanoseconds of the run's clock.
+    pub(crate) due_ns: u64,
     /// How much later it was sent, in nanoseconds.
-    pub(super) late_ns: u64,
+    pub(crate) late_ns: u64,
 }
 
 impl Mark {
     fn fields(self) -> [u64; 5] {
         [
             self.message,
-            u64::from(self.place.publisher),
-            u64::from(self.place.seq),
+            u64::from(self.position.publisher),
+            u64::from(self.position.seq),
             self.due_ns,
             self.late_ns,
         ]
@@ -45,7 +45,7 @@ impl Mark {
     fn of_fields([message, publisher, seq, due_ns, late_ns]: [u64; 5]) -> Self {
         Self {
             message,
-            place: Place {
+            position: LanePosition {
                 publisher: publisher as u16,
                 seq: seq as u32,
             },
@@ -55,17 +55,17 @@ impl Mark {
     }
 }
 
-/// Writes and finds the marks of one run, and of no other: what an earlier run
-/// left in a server's history is not counted.
+/// Writes and finds the payloads of one run. Those of earlier runs, which a server
+/// may have in its history, are not found.
 #[derive(Debug, Clone)]
-pub(super) struct Marks {
+pub(crate) struct PayloadCodec {
     start: [u8; START_BYTES],
     finder: Finder<'static>,
 }
 
-impl Marks {
-    /// The marks of a new run.
-    pub(super) fn new() -> Self {
+impl PayloadCodec {
+    /// The payloads of a new run, which a random number tells apart.
+    pub(crate) fn new() -> Self {
         let text = format!("bench-{:06x}-", fastrand::u32(..1 << 24));
         let mut start = [0; START_BYTES];
         start.copy_from_slice(text.as_bytes());
@@ -75,9 +75,9 @@ impl Marks {
         }
     }
 
-    /// Adds a payload of `size` bytes to `out`.
-    pub(super) fn write(&self, mark: Mark, size: usize, out: &mut Vec<u8>) {
-        let end = out.len() + size.max(MARK_BYTES);
+    /// Appends a payload of `size` bytes to `out`.
+    pub(crate) fn write(&self, mark: Mark, size: usize, out: &mut Vec<u8>) {
+        let end = out.len() + size.max(MIN_PAYLOAD_BYTES);
         out.extend_from_slice(&self.start);
         for (value, width) in mark.fields().into_iter().zip(WIDTHS) {
             write_hex(value, width, out);
@@ -86,8 +86,8 @@ impl Marks {
         out.resize(end, b'x');
     }
 
-    /// The mark in an event's data, if there is one.
-    pub(super) fn find(&self, data: &[u8]) -> Option<Mark> {
+    /// Finds the mark in an event's data.
+    pub(crate) fn find(&self, data: &[u8]) -> Option<Mark> {
         let start = self.finder.find(data)? + START_BYTES;
         let mut rest = data.get(start..start + FIELDS_BYTES)?;
         let mut fields = [0; 5];
@@ -100,7 +100,7 @@ impl Marks {
     }
 }
 
-/// A value too large for its digits is written as the largest that fits.
+/// A value that is too large is written as the largest that fits.
 fn write_hex(value: u64, width: usize, out: &mut Vec<u8>) {
     let value = value.min((1 << (4 * width)) - 1);
     for digit in (0..width).rev() {
@@ -125,7 +125,7 @@ mod tests {
 
     const MARK: Mark = Mark {
         message: 70_000,
-        place: Place {
+        position: LanePosition {
             publisher: 63,
             seq: 1_000,
         },
@@ -134,8 +134,8 @@ mod tests {
     };
 
     #[test]
-    fn a_mark_is_found_wherever_it_stands() {
-        let marks = Marks::new();
+    fn a_mark_is_found_anywhere() {
+        let marks = PayloadCodec::new();
         let mut data = b"{\"message\":\"".to_vec();
         marks.write(MARK, 128, &mut data);
         assert_eq!(data.len(), 12 + 128);
@@ -145,18 +145,18 @@ mod tests {
 
     #[test]
     fn a_mark_alone_has_the_smallest_size() {
-        let marks = Marks::new();
+        let marks = PayloadCodec::new();
         let mut data = Vec::new();
         marks.write(MARK, 0, &mut data);
-        assert_eq!(data.len(), MARK_BYTES);
+        assert_eq!(data.len(), MIN_PAYLOAD_BYTES);
         assert_eq!(marks.find(&data), Some(MARK));
     }
 
     #[test]
-    fn what_is_cut_broken_or_of_another_run_is_no_mark() {
-        let (marks, mut others) = (Marks::new(), Marks::new());
+    fn truncated_broken_and_foreign_marks_are_not_found() {
+        let (marks, mut others) = (PayloadCodec::new(), PayloadCodec::new());
         while others.start == marks.start {
-            others = Marks::new();
+            others = PayloadCodec::new();
         }
         let mut data = Vec::new();
         marks.write(MARK, 0, &mut data);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_time_too_large_is_the_largest_and_moves_nothing_else() {
-        let marks = Marks::new();
+        let marks = PayloadCodec::new();
         let mut data = Vec::new();
         let late_ns = u64::MAX;
         marks.write(Mark { late_ns, ..MARK }, 0, &mut data);

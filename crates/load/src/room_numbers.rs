@@ -1,39 +1,40 @@
-//! The check that only this server allows: a room's `number` has no hole that a
-//! `gap` did not announce.
+//! A further check for sse-chat servers: a room's `number` has no hole that no
+//! `gap` announced.
 
 use memchr::memmem;
 use serde::Deserialize;
 
 use sse_chat_client::sse::Decoded;
 
-/// A room's `number`s, which this server counts without a hole, and the gaps
-/// that it announces. Of another server nothing is expected.
+/// The `number`s of a room, which sse-chat counts without a hole, and the gaps that
+/// were announced. Nothing is expected of another server.
 #[derive(Debug, Default)]
-pub(super) struct Numbers {
-    /// The stream began with `hello`, so the server is one of ours.
-    ours: bool,
+pub(crate) struct RoomNumbers {
+    /// The stream began with `hello`, so the server is sse-chat.
+    is_sse_chat: bool,
     /// The next number; none before the first message.
     next: Option<u64>,
-    /// Messages that were left out, and no gap said so.
-    pub(super) holes: u64,
+    /// Messages that are missing, and no gap announced them.
+    pub(crate) holes: u64,
     announced: u64,
-    /// A gap could not say how many were lost.
+    /// A gap announced an unknown number of lost messages.
     announced_unknown: bool,
 }
 
 #[derive(Deserialize)]
-struct Gap {
+struct GapData {
     lost: Option<u64>,
     next: u64,
 }
 
-impl Numbers {
-    pub(super) fn take(&mut self, event: &Decoded<'_>) {
+impl RoomNumbers {
+    /// Records an event of the stream.
+    pub(crate) fn observe(&mut self, event: &Decoded<'_>) {
         match &*event.event {
-            "hello" => self.ours = true,
-            "update" if self.ours => self.take_update(event.data.as_bytes()),
-            "gap" if self.ours => {
-                if let Ok(gap) = serde_json::from_str::<Gap>(&event.data) {
+            "hello" => self.is_sse_chat = true,
+            "update" if self.is_sse_chat => self.observe_update(event.data.as_bytes()),
+            "gap" if self.is_sse_chat => {
+                if let Ok(gap) = serde_json::from_str::<GapData>(&event.data) {
                     self.announced = self.announced.saturating_add(gap.lost.unwrap_or(0));
                     self.announced_unknown |= gap.lost.is_none();
                     self.next = Some(gap.next);
@@ -43,12 +44,12 @@ impl Numbers {
         }
     }
 
-    fn take_update(&mut self, data: &[u8]) {
+    fn observe_update(&mut self, data: &[u8]) {
         let Some(number) = find_number(data) else {
             return;
         };
         let next = self.next.unwrap_or(number);
-        // A message that comes again is counted as doubled, by its mark.
+        // A duplicate is counted by its mark, not here.
         if number >= next {
             self.holes = self.holes.saturating_add(number - next);
             self.next = Some(number.saturating_add(1));
@@ -56,7 +57,7 @@ impl Numbers {
     }
 
     /// How many of `missing` messages no gap announced.
-    pub(super) fn not_announced(&self, missing: u64) -> u64 {
+    pub(crate) fn not_announced(&self, missing: u64) -> u64 {
         match self.announced_unknown {
             true => 0,
             false => missing.saturating_sub(self.announced),
@@ -64,8 +65,8 @@ impl Numbers {
     }
 }
 
-/// The value of the first `"number"` of an object: before the message's text,
-/// so that no text can be taken for it.
+/// The value of the first `"number"` of an object. It stands before the message's
+/// text, so no text can be taken for it.
 fn find_number(data: &[u8]) -> Option<u64> {
     let start = memmem::find(data, b"\"number\":")? + 9;
     let digits = &data[start..];
@@ -80,10 +81,10 @@ fn find_number(data: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn read(events: &[(&str, &str)]) -> Numbers {
-        let mut numbers = Numbers::default();
+    fn read(events: &[(&str, &str)]) -> RoomNumbers {
+        let mut numbers = RoomNumbers::default();
         for (event, data) in events {
-            numbers.take(&Decoded {
+            numbers.observe(&Decoded {
                 event: (*event).into(),
                 data: (*data).into(),
                 id: "".into(),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_in_the_numbers_is_seen_and_an_announced_one_is_not_held_against_it() {
+    fn a_hole_is_counted_unless_a_gap_announced_it() {
         let holes = [
             ("hello", "{}"),
             ("update", r#"{"number":7}"#),

@@ -1,4 +1,4 @@
-//! An alarm that wakes a poll to the microsecond.
+//! A timer that wakes a poll with microsecond precision.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -10,21 +10,21 @@ use rustix::time::{
     timerfd_settime,
 };
 
-/// A timer of the system that a poll waits for. A poll's own time is in whole
-/// milliseconds, which would make every message late.
-pub(super) struct Alarm(OwnedFd);
+/// A timerfd. A poll's own timeout is in whole milliseconds, which would make every
+/// message late.
+pub(super) struct Timer(OwnedFd);
 
-impl Alarm {
-    /// An alarm that is not set, and rings as `token`.
+impl Timer {
+    /// A timer that is not set, and is polled as `token`.
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), token, Interest::READABLE)?;
         Ok(Self(timer))
     }
 
-    /// Rings once, `wait_ns` from now; what was set before is forgotten.
+    /// Sets it to expire once, `wait_ns` from now, in place of an earlier time.
     pub(super) fn set(&self, wait_ns: u64) -> io::Result<()> {
-        // Zero would switch it off.
+        // Zero would disarm it.
         let wait_ns = wait_ns.max(1);
         let once = Itimerspec {
             it_interval: Timespec::default(),

@@ -1,51 +1,51 @@
-//! One connection that publishes: a request at a time, and the answer to it.
+//! One publishing connection: a request at a time, and its response.
 
 use std::io::{self, Write as _};
 
 use mio::net::TcpStream;
 
-use crate::ledger::Place;
-use crate::response::{Part, Response};
+use crate::ledger::LanePosition;
+use crate::response::{Response, ResponsePart};
 
-/// One connection.
+/// One publishing connection.
 #[derive(Default)]
-pub(super) struct Sender {
+pub(super) struct PublishConnection {
     pub(super) socket: Option<TcpStream>,
     pub(super) connected: bool,
     response: Option<Response>,
     pub(super) status: u16,
     pub(super) keep_alive: bool,
-    /// What of the request was not taken by the system.
+    /// The part of the request that the kernel has not taken.
     unsent: Vec<u8>,
-    pub(super) sending: Option<Sending>,
+    pub(super) pending: Option<PendingPublish>,
     /// When to open it again.
-    pub(super) return_at_ns: u64,
+    pub(super) reopen_at_ns: u64,
 }
 
-/// A message that is not answered.
+/// A message that waits for its answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sending {
+pub(super) struct PendingPublish {
     pub(super) message: u64,
     pub(super) room: usize,
-    pub(super) place: Place,
+    pub(super) position: LanePosition,
     pub(super) sent_ns: u64,
     pub(super) measured: bool,
 }
 
-impl Sender {
-    /// Whether it is connected and waits for a message.
+impl PublishConnection {
+    /// Whether it is connected and free.
     pub(super) fn is_idle(&self) -> bool {
-        self.connected && self.sending.is_none()
+        self.connected && self.pending.is_none()
     }
 
-    /// Sends a message, whose answer is waited for.
-    pub(super) fn send(&mut self, sending: Sending, request: &[u8]) -> io::Result<()> {
+    /// Sends a message.
+    pub(super) fn send(&mut self, pending: PendingPublish, request: &[u8]) -> io::Result<()> {
         self.response = Some(Response::new());
-        self.sending = Some(sending);
+        self.pending = Some(pending);
         self.write(request)
     }
 
-    /// Sends what was left over and `request`, as far as the system takes it.
+    /// Writes the unsent bytes and `request`, as far as the kernel takes them.
     pub(super) fn write(&mut self, request: &[u8]) -> io::Result<()> {
         let Some(socket) = &mut self.socket else {
             return Ok(());
@@ -62,8 +62,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Takes a piece of the answer. Whether it is whole.
-    pub(super) fn take(&mut self, mut piece: &[u8]) -> Result<bool, String> {
+    /// Parses a piece of the response. Returns whether the response is complete.
+    pub(super) fn parse(&mut self, mut piece: &[u8]) -> Result<bool, String> {
         let Some(response) = &mut self.response else {
             return Err("the server answered what was not asked".to_owned());
         };
@@ -72,13 +72,13 @@ impl Sender {
                 .next(&mut piece)
                 .map_err(|error| error.to_string())?
             {
-                Part::Head(head) => {
+                ResponsePart::Head(head) => {
                     self.status = head.status;
                     self.keep_alive = head.keep_alive;
                 }
-                Part::Body(_) => {}
-                Part::Wait => return Ok(false),
-                Part::End => {
+                ResponsePart::Body(_) => {}
+                ResponsePart::Wait => return Ok(false),
+                ResponsePart::End => {
                     self.response = None;
                     return Ok(true);
                 }
@@ -86,17 +86,17 @@ impl Sender {
         }
     }
 
-    /// The connection has ended. Whether that makes the answer whole.
-    pub(super) fn take_end(&mut self) -> bool {
+    /// Records the end of the connection. Returns whether it completes the response.
+    pub(super) fn end(&mut self) -> bool {
         let response = self.response.take();
         response.is_some_and(|response| response.ends_with_its_connection())
     }
 
-    /// Closes the connection, which is to be opened again at a time.
-    pub(super) fn close(&mut self, return_at_ns: u64) {
+    /// Closes the connection, to be opened again at `reopen_at_ns`.
+    pub(super) fn close(&mut self, reopen_at_ns: u64) {
         self.socket = None;
         self.connected = false;
         self.unsent.clear();
-        self.return_at_ns = return_at_ns;
+        self.reopen_at_ns = reopen_at_ns;
     }
 }

@@ -298,20 +298,20 @@ impl<'a> Driver<'a> {
         }
         match &self.data.published {
             Some(published) if published.first_failure.is_some() => {
-                accepted_some(published, self.stop)?;
+                check_accepted(published, self.stop)?;
             }
             _ => {}
         }
         Ok(self.data)
     }
 
-    /// The error of a run in which no message was accepted.
-    pub(crate) fn accepted_some(&self, published: &PublishTotals) -> Result<(), LoadError> {
-        accepted_some(published, self.stop)
+    /// Fails if no message was accepted.
+    pub(crate) fn check_accepted(&self, published: &PublishTotals) -> Result<(), LoadError> {
+        check_accepted(published, self.stop)
     }
 }
 
-fn accepted_some(published: &PublishTotals, stop: &CancellationToken) -> Result<(), LoadError> {
+fn check_accepted(published: &PublishTotals, stop: &CancellationToken) -> Result<(), LoadError> {
     if published.sent.accepted_in_all() > 0 {
         return Ok(());
     }

@@ -148,7 +148,7 @@ impl Driver<'_> {
         };
         let schedule = Schedule::new(Pacing::Answered, bounds);
         let published = self.publish(schedule, workers_per_room, sent, None).await?;
-        self.accepted_some(&published)?;
+        self.check_accepted(&published)?;
         Ok(published)
     }
 }

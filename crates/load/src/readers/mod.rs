@@ -1,9 +1,12 @@
 //! The threads that read streams, as the driver sees them: commands in, sums out.
 //!
 //! `event_loop` waits for sockets and commands, `timers` does what is due by time,
-//! `streams` opens, reads and closes connections, `subscriber` reads one of them.
+//! `streams` opens, reads and closes connections, `subscriber` reads one of them and
+//! keeps its ledger.
 
+mod connection;
 mod event_loop;
+mod share;
 mod streams;
 mod subscriber;
 mod timers;
@@ -17,7 +20,7 @@ use mio::{Poll, Waker};
 
 pub(crate) use self::event_loop::Command;
 use self::event_loop::{EventLoop, WAKER};
-pub(crate) use self::streams::Share;
+pub(crate) use self::share::Share;
 use self::streams::Streams;
 use crate::shared::Shared;
 use crate::tally::{Interval, Tally};

@@ -9,7 +9,9 @@ use std::sync::mpsc::Sender;
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
 
-use super::subscriber::{Connection, ConnectionEnd, Link, Subscriber};
+use super::connection::{Connection, ConnectionEnd};
+use super::share::{Share, is_slow};
+use super::subscriber::{Link, Subscriber};
 use crate::address::connect;
 use crate::ledger::SentLog;
 use crate::pace::Pace;
@@ -22,20 +24,6 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const BYTES_A_TURN: usize = 512 * 1024;
 /// The wait before a reconnect, drawn at random.
 const RECONNECT_AFTER_NS: std::ops::Range<u64> = 100_000_000..1_000_000_000;
-
-/// The subscribers of one thread: every `of`th, from `at` on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
-    pub(crate) at: usize,
-    pub(crate) of: usize,
-    pub(crate) subscribers: usize,
-}
-
-impl Share {
-    fn indices(self) -> impl Iterator<Item = usize> {
-        (self.at..self.subscribers).step_by(self.of)
-    }
-}
 
 /// The streams of one reader thread. A subscriber's index is its token.
 pub(super) struct Streams {
@@ -328,42 +316,5 @@ impl Streams {
     /// The sums so far, without the losses.
     pub(super) fn into_tally(self) -> Tally {
         self.recorder.tally
-    }
-}
-
-/// Spreads `slow` subscribers evenly over all.
-fn is_slow(index: usize, slow: usize, all: usize) -> bool {
-    (index + 1) * slow / all != index * slow / all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slow_subscribers_are_spread_evenly() {
-        for (slow, all) in [(0, 10), (1, 10), (3, 10), (10, 10), (50, 1000)] {
-            let marked: Vec<usize> = (0..all)
-                .filter(|index| is_slow(*index, slow, all))
-                .collect();
-            assert_eq!(marked.len(), slow);
-        }
-        assert!(is_slow(19, 50, 1000) && !is_slow(20, 50, 1000));
-    }
-
-    #[test]
-    fn every_subscriber_has_one_thread() {
-        let mut all: Vec<usize> = (0..3)
-            .flat_map(|at| {
-                let share = Share {
-                    at,
-                    of: 3,
-                    subscribers: 10,
-                };
-                share.indices().collect::<Vec<_>>()
-            })
-            .collect();
-        all.sort_unstable();
-        assert_eq!(all, (0..10).collect::<Vec<_>>());
     }
 }

@@ -4,15 +4,14 @@
 //! decoded in place, its mark found. Nothing is allocated and no JSON is parsed,
 //! except in a `gap`, which is rare.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::sync::atomic::Ordering::Relaxed;
 
-use mio::net::TcpStream;
+use sse_chat_client::sse::Item;
 
-use sse_chat_client::sse::{Decoder, Item};
-
+use super::connection::{Connection, ConnectionEnd, ConnectionStep, is_not_ready, no_stream};
 use crate::ledger::{Ledger, SentLog};
-use crate::response::{Response, ResponsePart};
+use crate::response::ResponsePart;
 use crate::room_numbers::RoomNumbers;
 use crate::shared::StreamError;
 use crate::tally::{ReaderKind, Recorder};
@@ -38,99 +37,6 @@ pub(super) struct Subscriber {
 pub(super) enum Link {
     Closed,
     Open(Box<Connection>),
-}
-
-/// An open connection, or one that is being opened.
-#[derive(Debug)]
-pub(super) struct Connection {
-    socket: TcpStream,
-    /// When connecting began.
-    since_ns: u64,
-    step: ConnectionStep,
-    /// The server has closed its side: no event announces the end again.
-    ends: bool,
-    response: Response,
-    decoder: Decoder,
-}
-
-/// The progress of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ConnectionStep {
-    Connecting,
-    Requested,
-    Answered,
-    Streaming,
-}
-
-/// How a connection ended.
-#[derive(Debug)]
-pub(super) enum ConnectionEnd {
-    /// The stream was open, and ended or was cut.
-    StreamEnded,
-    /// No stream was opened.
-    NotOpened(StreamError),
-}
-
-impl Connection {
-    /// A connection that was started at `since_ns`.
-    pub(super) fn new(socket: TcpStream, since_ns: u64) -> Self {
-        Self {
-            socket,
-            since_ns,
-            step: ConnectionStep::Connecting,
-            ends: false,
-            response: Response::new(),
-            decoder: Decoder::default(),
-        }
-    }
-
-    /// When connecting began.
-    pub(super) fn since_ns(&self) -> u64 {
-        self.since_ns
-    }
-
-    /// Whether the response has not arrived yet.
-    pub(super) fn is_opening(&self) -> bool {
-        matches!(
-            self.step,
-            ConnectionStep::Connecting | ConnectionStep::Requested
-        )
-    }
-
-    /// The socket, to register it.
-    pub(super) fn socket(&mut self) -> &mut TcpStream {
-        &mut self.socket
-    }
-
-    /// The id of the last event.
-    fn last_event_id(&self) -> String {
-        self.decoder.last_event_id().into_owned()
-    }
-
-    /// Sends the request once the connection is established.
-    fn send_request(&mut self, request: &[u8]) -> io::Result<()> {
-        if let Some(error) = self.socket.take_error()? {
-            return Err(error);
-        }
-        match self.socket.write(request) {
-            // A request fits into the empty buffer of a new socket.
-            Ok(written) if written == request.len() => {
-                self.step = ConnectionStep::Requested;
-                Ok(())
-            }
-            Ok(_) => Err(io::Error::other("the request was not taken whole")),
-            Err(error) if is_not_ready(&error) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// The connection is not established yet, or has nothing to read.
-fn is_not_ready(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected
-    )
 }
 
 impl Subscriber {
@@ -296,26 +202,6 @@ impl Subscriber {
         self.is_complete |= is_new;
         is_new
     }
-}
-
-impl Connection {
-    fn closed(&self, why: impl std::fmt::Display) -> ConnectionEnd {
-        match self.is_opening() {
-            true => no_stream(why),
-            false => ConnectionEnd::StreamEnded,
-        }
-    }
-
-    fn first_event(&mut self, events: usize, now_ns: u64, recorder: &mut Recorder) {
-        if events > 0 && self.step == ConnectionStep::Answered {
-            self.step = ConnectionStep::Streaming;
-            recorder.tally.first_event.record_ns(now_ns - self.since_ns);
-        }
-    }
-}
-
-fn no_stream(why: impl std::fmt::Display) -> ConnectionEnd {
-    ConnectionEnd::NotOpened(StreamError::Unreachable(why.to_string()))
 }
 
 /// Records the events of one piece of a subscriber's stream.

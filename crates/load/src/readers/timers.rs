@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
+use super::connection::ConnectionEnd;
 use super::streams::Streams;
-use super::subscriber::{ConnectionEnd, Link, Subscriber};
+use super::subscriber::{Link, Subscriber};
 use crate::shared::StreamError;
 use crate::tally::ReaderKind;
 

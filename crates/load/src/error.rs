@@ -12,6 +12,8 @@ pub struct LoadError {
 /// The kinds of [`LoadError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadErrorKind {
+    /// A field of the plan is out of its range.
+    InvalidPlan,
     /// This machine can't carry the load, or the server's processes can't be read.
     Failed,
     /// The server can't be reached, or its answers are not HTTP.

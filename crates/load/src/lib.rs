@@ -64,7 +64,7 @@ pub struct Server {
 ///
 /// # Errors
 ///
-/// When nothing could be measured.
+/// When the plan is invalid, or nothing could be measured.
 pub async fn measure(
     plan: &Plan,
     server: Server,
@@ -72,6 +72,7 @@ pub async fn measure(
     stop: &CancellationToken,
     progress: &Progress,
 ) -> Result<Run, LoadError> {
+    plan.check()?;
     let address = Address::reach(&server.url)?;
     let plan = plan.clone();
     let driver = Driver::start(plan, address, subscribers, server.pids, stop, progress)?;

@@ -4,8 +4,13 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::error::{LoadError, LoadErrorKind};
+use crate::payload::MIN_PAYLOAD_BYTES;
 use crate::quantity::{bytes, number};
-use crate::target::Target;
+use crate::target::{PAYLOAD, Target};
+
+/// A mark has four hex digits for the publisher.
+const MAX_PUBLISHERS: usize = 1 << 16;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +141,22 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// Whether its fields are within their ranges.
+    pub(crate) fn check(&self) -> Result<(), LoadError> {
+        let wrong = if self.rooms == 0 || self.threads == 0 || self.connect_concurrency == 0 {
+            "rooms, threads and connect_concurrency are at least 1"
+        } else if !(1..=MAX_PUBLISHERS).contains(&self.publishers) {
+            "publishers are 1 to 65,536"
+        } else if self.size.is_empty() || *self.size.start() < MIN_PAYLOAD_BYTES {
+            "size is a range from at least MIN_PAYLOAD_BYTES"
+        } else if self.target.publish_body.matches(PAYLOAD).count() != 1 {
+            "publish_body has {payload} once"
+        } else {
+            return Ok(());
+        };
+        Err(LoadErrorKind::InvalidPlan.because(format_args!("the plan is invalid: {wrong}")))
+    }
+
     /// How many of `subscribers` read slowly.
     pub(crate) fn slow_of(&self, subscribers: usize) -> usize {
         self.slow
@@ -195,5 +216,29 @@ impl Plan {
     pub(crate) fn source(&self, index: usize) -> Option<IpAddr> {
         let at = index.checked_rem(self.sources.len())?;
         Some(self.sources[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_out_of_its_range_is_refused() {
+        assert!(Plan::default().check().is_ok());
+        let wrong: [fn(&mut Plan); 6] = [
+            |plan| plan.rooms = 0,
+            |plan| plan.threads = 0,
+            |plan| plan.publishers = 0,
+            |plan| plan.publishers = MAX_PUBLISHERS + 1,
+            |plan| plan.size = 1..=128,
+            |plan| plan.target.publish_body.clear(),
+        ];
+        for make_wrong in wrong {
+            let mut plan = Plan::default();
+            make_wrong(&mut plan);
+            let error = plan.check().unwrap_err();
+            assert_eq!(error.kind(), LoadErrorKind::InvalidPlan, "{plan:?}");
+        }
     }
 }

@@ -96,6 +96,7 @@ impl Bench {
 
 fn failure(error: &LoadError) -> CommandError {
     let end = match error.kind() {
+        LoadErrorKind::InvalidPlan => ExitKind::Usage,
         LoadErrorKind::Failed => ExitKind::Failed,
         LoadErrorKind::Unreachable => ExitKind::Unreachable,
         LoadErrorKind::Refused => ExitKind::Refused,

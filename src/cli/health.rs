@@ -42,7 +42,13 @@ impl Health {
             .remote
             .client()
             .map_err(|failure| failure.ending_in(End::Failed))?;
-        match tokio::time::timeout(DEADLINE, client.ready(self.ready)).await {
+        let probe = async {
+            match self.ready {
+                true => client.readiness().await,
+                false => client.health().await,
+            }
+        };
+        match tokio::time::timeout(DEADLINE, probe).await {
             Ok(Ok(())) => {
                 // A health check reads the exit code; the line is for people.
                 let _ = writeln!(std::io::stdout(), "{asked}: ok");

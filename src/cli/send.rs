@@ -13,7 +13,7 @@ use super::escape::escape_json;
 use super::exit::{End, Outcome};
 use super::remote::{Remote, end_of, failure};
 use super::signals::or_interrupted;
-use crate::client::{Client, Error, Said, Say};
+use crate::client::{Client, Error, PublishRequest, PublishResponse};
 use crate::protocol::{RoomName, UserName};
 
 /// How long a message is tried again once the server has answered before.
@@ -116,7 +116,7 @@ impl Sender {
     }
 
     /// Says something once, however often it takes to get through.
-    async fn say(&mut self, message: &str) -> Result<Said, Error> {
+    async fn say(&mut self, message: &str) -> Result<PublishResponse, Error> {
         let client_id = new_client_id();
         let begun = Instant::now();
         let mut wait = FIRST_WAIT;
@@ -127,7 +127,7 @@ impl Sender {
             };
             let patience = match (&error, self.was_there) {
                 (Error::Cut(_) | Error::Unreachable(_), true) => PATIENCE,
-                (Error::Refused(refusal), true) if refusal.may_pass() => PATIENCE,
+                (Error::Refused(refusal), true) if refusal.is_transient() => PATIENCE,
                 (Error::Cut(_), false) => FIRST_PATIENCE,
                 _ => return Err(error),
             };
@@ -140,8 +140,12 @@ impl Sender {
     }
 
     /// Tries once; `client_id` tells a message that is sent again.
-    pub(super) async fn attempt(&mut self, message: &str, client_id: &str) -> Result<Said, Error> {
-        let say = Say {
+    pub(super) async fn attempt(
+        &mut self,
+        message: &str,
+        client_id: &str,
+    ) -> Result<PublishResponse, Error> {
+        let say = PublishRequest {
             name: &self.name,
             message,
             client_id: Some(client_id),
@@ -213,7 +217,7 @@ fn unreadable(error: &io::Error) -> String {
 /// Prints the answer. A closed standard output is no failure: the message is
 /// published all the same. It prints on a thread of its own, so that a blocked
 /// pipe delays no signal.
-async fn print(said: Said, json: bool) -> Outcome {
+async fn print(said: PublishResponse, json: bool) -> Outcome {
     let printing = tokio::task::spawn_blocking(move || {
         let mut out = io::stdout().lock();
         match json {

@@ -1,7 +1,7 @@
 //! Servers that lose, double, break, refuse, or are none: a clear word for
 //! each, never a panic and never a hang.
 
-use sse_chat::client::{Error, Patience, Subscribe, Told};
+use sse_chat::client::{ClientEvent, Error, RetryPolicy, SubscribeRequest};
 use tokio::net::TcpListener;
 
 use crate::servers::{Answer, Fake, hello, stream, update, whole};
@@ -9,7 +9,7 @@ use crate::{client, error, next_told, told, within};
 
 async fn first_error(answer: Answer) -> (Error, String) {
     let fake = Fake::start(vec![answer]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let error = error(&mut subscription).await;
     let line = error.to_string();
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -25,19 +25,19 @@ async fn doubled_messages_are_lifted_and_counted() {
         + &update(1, 1)
         + &update(3, 3);
     let fake = Fake::start(vec![Answer::held(stream(&events))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_told(&mut subscription, 4).await,
         ["hello", "a 1", "a 2", "a 3"]
     );
-    assert_eq!(subscription.doubles(), 2);
+    assert_eq!(subscription.duplicates(), 2);
 }
 
 #[tokio::test]
 async fn lost_messages_are_told() {
     let events = hello(0, 60_000, 1) + &update(1, 1) + &update(5, 5) + &update(6, 6);
     let fake = Fake::start(vec![Answer::held(stream(&events))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_told(&mut subscription, 5).await,
         ["hello", "a 1", "missing a 1 5", "a 5", "a 6"]
@@ -94,7 +94,7 @@ async fn a_stream_that_breaks_after_hello_is_cut_and_tried_again() {
         .collect();
     answers.push(Answer::held(stream(&(hello(0, 60_000, 1) + &update(1, 1)))));
     let fake = Fake::start(answers).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let all = next_told(&mut subscription, 8).await;
     for (index, word) in [(1, "broken update"), (3, "broken gap"), (5, "longer than")] {
         assert!(all[index].starts_with("cut: "), "{all:?}");
@@ -141,7 +141,7 @@ async fn a_refusal_that_may_pass_is_waited_out_once_connected() {
         Answer::closed(gone),
     ])
     .await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let all = next_told(&mut subscription, 4).await;
     assert!(all[2].ends_with("503 service unavailable"), "{all:?}");
     assert!(all[3].contains("text/html"), "{all:?}");
@@ -159,14 +159,14 @@ async fn nobody() -> std::net::SocketAddr {
 #[tokio::test]
 async fn where_nobody_listens_the_first_attempt_fails_unless_one_waits() {
     let address = nobody().await;
-    let mut subscription = client(address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         error(&mut subscription).await,
         Error::Unreachable(format!("can't reach http://{address}: connection refused"))
     );
-    let mut patient = client(address).subscribe(Subscribe {
-        patience: Patience::Always,
-        ..Subscribe::to("a")
+    let mut patient = client(address).subscribe(SubscribeRequest {
+        retry: RetryPolicy::Always,
+        ..SubscribeRequest::to("a")
     });
-    assert!(matches!(told(&mut patient).await, Told::Cut { .. }));
+    assert!(matches!(told(&mut patient).await, ClientEvent::Cut { .. }));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_chat::client::{Client, Patience, Say, Subscribe, Told};
+use sse_chat::client::{Client, ClientEvent, PublishRequest, RetryPolicy, SubscribeRequest};
 
 use crate::servers::{Answer, CuttingProxy, Fake, Real, hello, stream, update};
 use crate::{client, next_told, told, within};
@@ -11,7 +11,7 @@ const FAST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_millis(1);
 
 async fn say(client: &Client, room: &str, message: &str) {
-    let say = Say {
+    let say = PublishRequest {
         name: "Alice",
         message,
         client_id: None,
@@ -23,10 +23,13 @@ async fn say(client: &Client, room: &str, message: &str) {
 async fn what_is_said_is_told_typed_and_as_it_was_sent() {
     let server = Real::start().await;
     let client = client(server.address);
-    let mut subscription = client.subscribe(Subscribe::to("größe"));
-    assert!(matches!(told(&mut subscription).await, Told::Hello(_)));
+    let mut subscription = client.subscribe(SubscribeRequest::to("größe"));
+    assert!(matches!(
+        told(&mut subscription).await,
+        ClientEvent::Hello(_)
+    ));
     say(&client, "größe", "a\nb").await;
-    let Told::Message { message, json } = told(&mut subscription).await else {
+    let ClientEvent::Message { message, json } = told(&mut subscription).await else {
         panic!("no message");
     };
     assert_eq!((&*message.message, message.number), ("a\nb", 1));
@@ -42,9 +45,9 @@ async fn cut_at_any_byte_it_gives_every_message_once_and_in_order() {
     const MESSAGES: u64 = 300;
     let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let proxy = CuttingProxy::start(server.address, 11).await;
-    let mut subscription = client(proxy.address).subscribe(Subscribe {
-        patience: Patience::Always,
-        ..Subscribe::to("a")
+    let mut subscription = client(proxy.address).subscribe(SubscribeRequest {
+        retry: RetryPolicy::Always,
+        ..SubscribeRequest::to("a")
     });
     // From the first hello on nothing may be missed.
     while told(&mut subscription).await.to_string() != "hello" {}
@@ -58,9 +61,9 @@ async fn cut_at_any_byte_it_gives_every_message_once_and_in_order() {
         let (mut seen, mut cuts) = (Vec::new(), 0);
         while seen.len() < MESSAGES as usize {
             match subscription.next().await.unwrap().unwrap() {
-                Told::Message { message, .. } => seen.push(message.number),
-                Told::Cut { .. } => cuts += 1,
-                Told::Hello(_) => {}
+                ClientEvent::Message { message, .. } => seen.push(message.number),
+                ClientEvent::Cut { .. } => cuts += 1,
+                ClientEvent::Hello(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -76,12 +79,15 @@ async fn a_restart_on_the_same_port_is_a_gap() {
     let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let address = server.address;
     let client = client(address);
-    let mut subscription = client.subscribe(Subscribe::to("a"));
+    let mut subscription = client.subscribe(SubscribeRequest::to("a"));
     assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
     say(&client, "a", "before").await;
     assert_eq!(next_told(&mut subscription, 1).await, ["a 1"]);
     server.kill().await;
-    assert!(matches!(told(&mut subscription).await, Told::Cut { .. }));
+    assert!(matches!(
+        told(&mut subscription).await,
+        ClientEvent::Cut { .. }
+    ));
     let _server = Real::start_at(address, |_| {}).await;
     say(&client, "a", "after").await;
     let mut all = next_told(&mut subscription, 3).await;
@@ -102,7 +108,7 @@ async fn a_restart_on_the_same_port_is_a_gap() {
 #[tokio::test]
 async fn a_shutdown_is_said_and_come_back_from() {
     let server = Real::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
-    let mut subscription = client(server.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(server.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
     server.stop().await;
     assert_eq!(
@@ -114,9 +120,9 @@ async fn a_shutdown_is_said_and_come_back_from() {
 #[tokio::test]
 async fn a_name_joins_its_room_and_is_told_who_is_here() {
     let server = Real::start().await;
-    let mut subscription = client(server.address).subscribe(Subscribe {
+    let mut subscription = client(server.address).subscribe(SubscribeRequest {
         name: Some("Bob B".into()),
-        ..Subscribe::to("a")
+        ..SubscribeRequest::to("a")
     });
     assert_eq!(
         next_told(&mut subscription, 2).await,
@@ -131,7 +137,7 @@ async fn a_stream_that_falls_silent_is_left() {
         Answer::held(stream(&(hello(1, 60_000, 2) + &update(2, 2)))),
     ])
     .await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_told(&mut subscription, 5).await,
         ["hello", "a 1", "cut: silent for 0.1 s", "hello", "a 2"]
@@ -143,10 +149,10 @@ async fn a_stream_that_falls_silent_is_left() {
 #[tokio::test]
 async fn waits_stay_within_a_bound_that_doubles() {
     let fake = Fake::start(vec![Answer::closed(stream(&hello(0, 60_000, 1)))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let mut waits = Vec::new();
     while waits.len() < 5 {
-        if let Told::Cut { wait, .. } = told(&mut subscription).await {
+        if let ClientEvent::Cut { wait, .. } = told(&mut subscription).await {
             waits.push(wait);
         }
     }
@@ -160,7 +166,7 @@ async fn waits_stay_within_a_bound_that_doubles() {
 async fn close_ends_a_subscription_for_good() {
     let end = "event: close\ndata: {\"reason\":\"over\"}\n\n";
     let fake = Fake::start(vec![Answer::held(stream(&(hello(0, 60_000, 1) + end)))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(next_told(&mut subscription, 1).await, ["hello"]);
     for _ in 0..2 {
         assert!(within(subscription.next()).await.unwrap().is_none());
@@ -175,7 +181,7 @@ async fn a_busy_server_is_come_back_to_even_at_first() {
         Answer::held(stream(&hello(0, 60_000, 1))),
     ])
     .await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_told(&mut subscription, 2).await,
         ["cut: the server is busy: readers", "hello"]

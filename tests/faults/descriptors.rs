@@ -38,7 +38,7 @@ async fn without_descriptors_it_serves_those_who_are_there_and_recovers() {
         let busy = busy_share(&server, &plain).await;
         assert!(busy < 0.5, "it spins: {busy}");
         drop(crowd);
-        within(client(server.address()).ready(true)).await.unwrap();
+        within(client(server.address()).readiness()).await.unwrap();
         let late = scene.plain("late", &["a"], server.address());
         late.until(|reading| reading.hellos() == 1).await;
         scene.say(20).await;

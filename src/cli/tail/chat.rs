@@ -164,7 +164,7 @@ async fn say_one(sender: &mut Sender, line: &str, out: &Out) -> Outcome {
     loop {
         match sender.attempt(line, &client_id).await {
             Ok(_) => return Ok(()),
-            Err(Error::Refused(refusal)) if !refusal.may_pass() => {
+            Err(Error::Refused(refusal)) if !refusal.is_transient() => {
                 out.talk(&format!("not said: {refusal}")).await;
                 return Ok(());
             }

@@ -16,7 +16,7 @@ use super::remote::{Remote, failure};
 use super::send::Sender;
 use super::signals::or_interrupted;
 use crate::chat::RoomList;
-use crate::client::{Patience, Subscribe, Subscription, Told};
+use crate::client::{ClientEvent, EventStream, RetryPolicy, SubscribeRequest};
 use crate::protocol::Backlog;
 use crate::protocol::{EventId, RoomName, UserName};
 use chat::Chat;
@@ -99,8 +99,8 @@ impl Tail {
         }
     }
 
-    fn subscribe(&self) -> Subscribe {
-        Subscribe {
+    fn subscribe(&self) -> SubscribeRequest {
+        SubscribeRequest {
             rooms: self
                 .rooms
                 .iter()
@@ -110,14 +110,14 @@ impl Tail {
             backlog: self.backlog,
             name: self.name.as_ref().map(|name| name.as_str().to_owned()),
             presence: false,
-            patience: Patience::OnceThere,
+            retry: RetryPolicy::AfterFirstConnect,
         }
     }
 }
 
 /// Somebody who follows.
 struct Tailing {
-    subscription: Subscription,
+    subscription: EventStream,
     style: Style,
     talk: Talk,
     json: bool,
@@ -126,7 +126,7 @@ struct Tailing {
 }
 
 impl Tailing {
-    fn new(options: &Tail, subscription: Subscription) -> Self {
+    fn new(options: &Tail, subscription: EventStream) -> Self {
         Self {
             subscription,
             style: Style::of_stdout(options.rooms.len() > 1),
@@ -151,7 +151,7 @@ impl Tailing {
         // Nobody is asked to type while nobody hears.
         loop {
             match self.next().await? {
-                Some(Told::Hello(_)) => break,
+                Some(ClientEvent::Hello(_)) => break,
                 Some(told) => self.talk.about(&told).iter().for_each(|line| say(line)),
                 None => return closed(),
             }
@@ -170,8 +170,8 @@ impl Tailing {
                 return closed();
             };
             let line = match &told {
-                Told::Message { json, .. } if self.json => self.style.show_json(json),
-                Told::Message { message, .. } => self.style.show(message),
+                ClientEvent::Message { json, .. } if self.json => self.style.show_json(json),
+                ClientEvent::Message { message, .. } => self.style.show(message),
                 told => {
                     for line in self.talk.about(told) {
                         out.talk(&line).await;
@@ -185,7 +185,7 @@ impl Tailing {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Option<Told>, Failure> {
+    async fn next(&mut self) -> Result<Option<ClientEvent>, Failure> {
         let next = self.subscription.next().await;
         next.map_err(|error| failure(&error))
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::client::{Here, HereMember, Hole, Told};
+use crate::client::{ClientEvent, Here, HereMember, Hole};
 
 /// Most names of one line.
 const MAX_NAMES: usize = 20;
@@ -18,24 +18,27 @@ pub(super) struct Talk {
 
 impl Talk {
     /// The lines for something that was told; none for most.
-    pub(super) fn about(&mut self, told: &Told) -> Vec<String> {
+    pub(super) fn about(&mut self, told: &ClientEvent) -> Vec<String> {
         match told {
-            Told::Message { .. } => Vec::new(),
-            Told::Hello(_) => match std::mem::take(&mut self.cut) {
+            ClientEvent::Message { .. } => Vec::new(),
+            ClientEvent::Hello(_) => match std::mem::take(&mut self.cut) {
                 true => vec!["connected again".to_owned()],
                 false => Vec::new(),
             },
-            Told::Cut { why, wait } => {
+            ClientEvent::Cut { reason, wait } => {
                 self.cut = true;
-                vec![format!("cut: {why}; again in {:.1} s", wait.as_secs_f64())]
+                vec![format!(
+                    "cut: {reason}; again in {:.1} s",
+                    wait.as_secs_f64()
+                )]
             }
-            Told::Gap(hole) => gap(hole).into_iter().collect(),
-            Told::Missing {
+            ClientEvent::Gap(hole) => gap(hole).into_iter().collect(),
+            ClientEvent::Missing {
                 room,
                 after,
                 before,
             } => vec![missing(room, *after, *before)],
-            Told::Presence(here) => self.presence(here),
+            ClientEvent::Presence(here) => self.presence(here),
         }
     }
 
@@ -140,7 +143,7 @@ mod tests {
             after: Some(12),
             counted,
         };
-        Talk::default().about(&Told::Gap(hole)).join("|")
+        Talk::default().about(&ClientEvent::Gap(hole)).join("|")
     }
 
     #[test]
@@ -175,11 +178,11 @@ mod tests {
     #[test]
     fn a_cut_is_told_and_its_end_too() {
         let hello = serde_json::from_str(r#"{"cursor":"e-0","ping_ms":1}"#).unwrap();
-        let hello = Told::Hello(hello);
+        let hello = ClientEvent::Hello(hello);
         let mut talk = Talk::default();
         assert!(talk.about(&hello).is_empty());
-        let cut = Told::Cut {
-            why: "the stream ended".into(),
+        let cut = ClientEvent::Cut {
+            reason: "the stream ended".into(),
             wait: Duration::from_millis(1234),
         };
         assert_eq!(talk.about(&cut), ["cut: the stream ended; again in 1.2 s"]);
@@ -191,7 +194,7 @@ mod tests {
         let mut talk = Talk::default();
         let mut about = |event: &str| {
             let here: Here = serde_json::from_str(event).unwrap();
-            talk.about(&Told::Presence(here)).join("|")
+            talk.about(&ClientEvent::Presence(here)).join("|")
         };
         let ada = r#"[{"name":"Ada"}]"#;
         let first = about(&format!(r#"{{"room":"a","count":1,"members":{ada}}}"#));
@@ -208,7 +211,7 @@ mod tests {
         let mut talk = Talk::default();
         let mut about = |event: &str| {
             let here: Here = serde_json::from_str(event).unwrap();
-            talk.about(&Told::Presence(here)).join("|")
+            talk.about(&ClientEvent::Presence(here)).join("|")
         };
         let ada = r#"[{"name":"Ada"}]"#;
         let list = format!(r#"{{"room":"a","count":1,"members":{ada}}}"#);
@@ -238,7 +241,7 @@ mod tests {
             (r#"{"room":"a","count":250}"#, "250 in a"),
         ] {
             let here: Here = serde_json::from_str(event).unwrap();
-            assert_eq!(Talk::default().about(&Told::Presence(here)), [line]);
+            assert_eq!(Talk::default().about(&ClientEvent::Presence(here)), [line]);
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn one_line(text: &str) -> String {
 impl Refusal {
     /// Whether the server may take later what it refuses now: it is full, too
     /// busy, or on its way down.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         self.status >= 500 || matches!(self.status, 408 | 429)
     }
 }

@@ -2,18 +2,18 @@
 //! to a server with. It knows the protocol and nothing of the server's code.
 //!
 //! [`Client::publish`] says something, [`Client::subscribe`] follows rooms and
-//! resumes by itself, [`Client::ready`] asks for the server's health.
+//! resumes by itself, [`Client::health`] and [`Client::readiness`] probe the server.
 
-mod answer;
 mod backoff;
 mod connector;
 mod error;
-mod follow;
+mod event;
+mod event_stream;
+mod open_stream;
 mod publish;
-mod stream;
+mod response;
+mod resume;
 mod subscribe;
-mod subscription;
-mod told;
 mod url;
 
 use std::sync::Arc;
@@ -22,18 +22,18 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 pub use error::{Error, Refusal};
-pub use publish::{Said, Say};
-pub use subscribe::{Patience, Subscribe};
-pub use subscription::Subscription;
-pub use told::{Here, HereMember, HereRoom, Hole, Told, Welcome};
+pub use event::{ClientEvent, Here, HereMember, HereRoom, Hole, Welcome};
+pub use event_stream::EventStream;
+pub use publish::{PublishRequest, PublishResponse};
+pub use subscribe::{RetryPolicy, SubscribeRequest};
 pub use url::{InvalidUrl, ServerUrl};
 
-use answer::Answer;
 use connector::Connector;
+use response::FullResponse;
 
 /// How long an answer may take, from the first byte of the request to the last
 /// of the answer.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Somebody who talks to one server. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -54,13 +54,13 @@ impl Client {
         Ok(Self {
             url,
             connector: Arc::new(connector),
-            deadline: ANSWER_DEADLINE,
+            deadline: RESPONSE_TIMEOUT,
         })
     }
 
     /// The same, with another time that an answer may take.
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+    pub fn with_timeout(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
@@ -70,13 +70,25 @@ impl Client {
         &self.url
     }
 
-    /// Asks whether the server lives, or with `ready` whether it wants more work.
+    /// Checks that the server is alive: `GET /healthz`.
     ///
     /// # Errors
     ///
-    /// Whatever is not its `ok`.
-    pub async fn ready(&self, ready: bool) -> Result<(), Error> {
-        let path = if ready { "/readyz" } else { "/healthz" };
+    /// [`Error`] for every response but its `ok`.
+    pub async fn health(&self) -> Result<(), Error> {
+        self.probe("/healthz").await
+    }
+
+    /// Checks that the server takes requests and is not shutting down: `GET /readyz`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] for every response but its `ok`.
+    pub async fn readiness(&self) -> Result<(), Error> {
+        self.probe("/readyz").await
+    }
+
+    async fn probe(&self, path: &str) -> Result<(), Error> {
         let answer = self.ask(self.get(path)?).await?;
         match answer.status == StatusCode::OK && *answer.body.trim_ascii() == *b"ok" {
             true => Ok(()),
@@ -85,10 +97,10 @@ impl Client {
     }
 
     /// One request and its whole answer, under the deadline.
-    async fn ask(&self, request: connector::Request) -> Result<Answer, Error> {
+    async fn ask(&self, request: connector::Request) -> Result<FullResponse, Error> {
         let whole = async {
             let response = self.connector.send(request).await?;
-            Answer::read(&self.url, response).await
+            FullResponse::read(&self.url, response).await
         };
         let late = || Error::TimedOut {
             url: self.url.to_string(),

@@ -11,7 +11,7 @@ use crate::protocol::Message;
 
 /// What somebody wants to say.
 #[derive(Debug, Clone, Serialize)]
-pub struct Say<'a> {
+pub struct PublishRequest<'a> {
     /// Who says it.
     pub name: &'a str,
     /// What is said.
@@ -24,13 +24,13 @@ pub struct Say<'a> {
 
 /// What the server said to it.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct PublishResponse {
     /// The message, with its id and number.
     pub message: Message<'static>,
     /// The message exactly as it was answered.
     pub json: Bytes,
     /// The same message had been published before, under its client id.
-    pub again: bool,
+    pub is_duplicate: bool,
 }
 
 impl Client {
@@ -41,7 +41,11 @@ impl Client {
     ///
     /// [`Error`]; after [`Error::Cut`] and [`Error::TimedOut`] nobody knows
     /// whether it was said.
-    pub async fn publish(&self, room: &str, say: &Say<'_>) -> Result<Said, Error> {
+    pub async fn publish(
+        &self,
+        room: &str,
+        say: &PublishRequest<'_>,
+    ) -> Result<PublishResponse, Error> {
         let path = format!("/rooms/{}/messages", encoded(room));
         let mut request = connector::request(&self.url, Method::POST, &path)?;
         let body = serde_json::to_vec(say).expect("strings become JSON");
@@ -51,9 +55,9 @@ impl Client {
         let answer = self.ask(request).await?;
         let said = matches!(answer.status, StatusCode::OK | StatusCode::CREATED);
         match serde_json::from_slice(&answer.body) {
-            Ok(message) if said => Ok(Said {
+            Ok(message) if said => Ok(PublishResponse {
                 message,
-                again: answer.status == StatusCode::OK,
+                is_duplicate: answer.status == StatusCode::OK,
                 json: answer.body,
             }),
             _ => Err(answer.into_error("which is no message")),

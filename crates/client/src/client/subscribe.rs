@@ -5,7 +5,7 @@ use crate::protocol::Backlog;
 
 /// What somebody wants to follow.
 #[derive(Debug, Clone)]
-pub struct Subscribe {
+pub struct SubscribeRequest {
     /// The rooms; the server takes 1 to 100.
     pub rooms: Vec<String>,
     /// The id of the last message that the reader has.
@@ -17,19 +17,19 @@ pub struct Subscribe {
     /// Whether it is told who comes and leaves; a name implies it.
     pub presence: bool,
     /// What happens when the server can't be reached.
-    pub patience: Patience,
+    pub retry: RetryPolicy,
 }
 
 /// When an attempt that fails is followed by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum RetryPolicy {
     /// The first attempt has to succeed; after it every loss is made good.
-    OnceThere,
+    AfterFirstConnect,
     /// From the beginning.
     Always,
 }
 
-impl Subscribe {
+impl SubscribeRequest {
     /// All that is said in one room from now on.
     pub fn to(room: impl Into<String>) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Subscribe {
             backlog: Backlog::Last(0),
             name: None,
             presence: false,
-            patience: Patience::OnceThere,
+            retry: RetryPolicy::AfterFirstConnect,
         }
     }
 
@@ -77,22 +77,22 @@ mod tests {
 
     #[test]
     fn it_asks_in_the_words_of_the_protocol() {
-        assert_eq!(Subscribe::to("lobby").path(), "/rooms/lobby/events");
-        let wish = Subscribe {
+        assert_eq!(SubscribeRequest::to("lobby").path(), "/rooms/lobby/events");
+        let request = SubscribeRequest {
             backlog: Backlog::All,
             name: Some("A & B".into()),
-            ..Subscribe::to("Größe.1")
+            ..SubscribeRequest::to("Größe.1")
         };
         assert_eq!(
-            wish.path(),
+            request.path(),
             "/rooms/Gr%C3%B6%C3%9Fe.1/events?backlog=all&name=A%20%26%20B"
         );
-        let wish = Subscribe {
+        let request = SubscribeRequest {
             rooms: vec!["a".into(), "b".into()],
             backlog: Backlog::Last(7),
             presence: true,
-            ..Subscribe::to("")
+            ..SubscribeRequest::to("")
         };
-        assert_eq!(wish.path(), "/events?room=a&room=b&backlog=7&presence=1");
+        assert_eq!(request.path(), "/events?room=a&room=b&backlog=7&presence=1");
     }
 }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::error::{Error, root_cause};
-use super::follow::{Follow, Next};
-use super::told::Told;
+use super::event::ClientEvent;
+use super::resume::{Effect, ResumeState};
 use crate::sse::{Decoded, Decoder, Item};
 
 /// How long a stream may take until it says hello.
@@ -23,7 +23,7 @@ const SILENT_PINGS: f64 = 2.5;
 const SILENCE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct OpenStream {
     url: String,
     body: Incoming,
     decoder: Decoder,
@@ -37,16 +37,16 @@ pub(super) struct Stream {
 
 /// How a stream ends.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum StreamEnd {
     /// The server said why, and when to come back.
-    ComeBack(String),
+    Reconnect(String),
     /// The server said not to come back.
     Close,
     /// It is lost.
     Lost(Error),
 }
 
-impl Stream {
+impl OpenStream {
     pub(super) fn new(url: String, body: Incoming) -> Self {
         let now = Instant::now();
         Self {
@@ -74,16 +74,16 @@ impl Stream {
     /// dropped has taken nothing.
     pub(super) async fn turn(
         &mut self,
-        follow: &mut Follow,
+        resume: &mut ResumeState,
         backoff: &mut Backoff,
-        told: &mut VecDeque<Told>,
-    ) -> Result<(), End> {
-        let piece = self.read().await.map_err(End::Lost)?;
+        events: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), StreamEnd> {
+        let piece = self.read().await.map_err(StreamEnd::Lost)?;
         self.last_byte = Instant::now();
-        let before = told.len();
-        let taken = self.feed(&piece, follow, backoff, told);
-        let message = |told: &Told| matches!(told, Told::Message { .. });
-        self.news |= told.iter().skip(before).any(message);
+        let before = events.len();
+        let taken = self.feed(&piece, resume, backoff, events);
+        let message = |events: &ClientEvent| matches!(events, ClientEvent::Message { .. });
+        self.news |= events.iter().skip(before).any(message);
         taken
     }
 
@@ -113,10 +113,10 @@ impl Stream {
     fn feed(
         &mut self,
         piece: &[u8],
-        follow: &mut Follow,
+        resume: &mut ResumeState,
         backoff: &mut Backoff,
-        told: &mut VecDeque<Told>,
-    ) -> Result<(), End> {
+        events: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), StreamEnd> {
         let (mut silence, mut end) = (self.silence, Ok(()));
         let mut broken = None;
         let fed = self.decoder.feed(piece, |item| match item {
@@ -126,24 +126,24 @@ impl Stream {
             Item::Event(event) if silence.is_none() && follows_hello(&event) => {
                 broken = Some(format!("the server sent {} before hello", event.event));
             }
-            Item::Event(event) => match follow.take(&event, told) {
-                Ok(Next::Go) => {}
-                Ok(Next::Begun { ping }) => {
+            Item::Event(event) => match resume.take(&event, events) {
+                Ok(Effect::Continue) => {}
+                Ok(Effect::Opened { ping }) => {
                     let most = ping.min(*SILENCE.end()).mul_f64(SILENT_PINGS);
                     silence = Some(most.clamp(*SILENCE.start(), *SILENCE.end()));
                 }
-                Ok(Next::ComeBack { why, retry }) => {
+                Ok(Effect::Reconnect { reason, retry }) => {
                     backoff.set_retry(retry);
-                    end = Err(End::ComeBack(why));
+                    end = Err(StreamEnd::Reconnect(reason));
                 }
-                Ok(Next::Close) => end = Err(End::Close),
+                Ok(Effect::Close) => end = Err(StreamEnd::Close),
                 Err(why) => broken = Some(why),
             },
         });
         self.silence = silence;
         let broken = broken.or_else(|| fed.err().map(|error| error.to_string()));
         match broken {
-            Some(why) if end.is_ok() => Err(End::Lost(self.lost(why))),
+            Some(why) if end.is_ok() => Err(StreamEnd::Lost(self.lost(why))),
             _ => end,
         }
     }

@@ -7,24 +7,24 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::told::{Here, Hole, Told, Welcome};
+use super::event::{ClientEvent, Here, Hole, Welcome};
 use crate::protocol::{EventId, Message};
 use crate::sse::Decoded;
 
 /// What an event means for the stream that it came on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum Effect {
     /// It goes on.
-    Go,
+    Continue,
     /// It has begun; a stream as silent as this is dead.
-    Begun {
+    Opened {
         /// How often the server sends at least something.
         ping: Duration,
     },
     /// It ends; come back.
-    ComeBack {
+    Reconnect {
         /// Why, in one line.
-        why: String,
+        reason: String,
         /// After how long.
         retry: Duration,
     },
@@ -34,7 +34,7 @@ pub(super) enum Next {
 
 /// Where the client is, over all streams of a subscription.
 #[derive(Debug, Default)]
-pub(super) struct Follow {
+pub(super) struct ResumeState {
     /// What a reconnect sends as `Last-Event-ID`.
     cursor: Option<String>,
     /// The last message that was given.
@@ -44,7 +44,7 @@ pub(super) struct Follow {
     from_now: bool,
     /// The number that the next message of each room has to have.
     next: HashMap<String, u64>,
-    doubles: u64,
+    duplicates: u64,
     /// Nothing was given yet, and `given` is what the caller asked to go on from.
     only_asked: bool,
 }
@@ -56,7 +56,7 @@ struct Farewell {
     retry_ms: u64,
 }
 
-impl Follow {
+impl ResumeState {
     /// Follows from `cursor`; `live_only` when neither that nor a backlog was
     /// asked for.
     pub(super) fn new(cursor: Option<String>, live_only: bool) -> Self {
@@ -75,8 +75,8 @@ impl Follow {
     }
 
     /// How many messages came that had been given before.
-    pub(super) fn doubles(&self) -> u64 {
-        self.doubles
+    pub(super) fn duplicates(&self) -> u64 {
+        self.duplicates
     }
 
     /// Takes an event, and puts what there is to tell into `told`.
@@ -85,22 +85,26 @@ impl Follow {
     pub(super) fn take(
         &mut self,
         event: &Decoded<'_>,
-        told: &mut VecDeque<Told>,
-    ) -> Result<Next, String> {
+        told: &mut VecDeque<ClientEvent>,
+    ) -> Result<Effect, String> {
         match &*event.event {
             "hello" => return self.hello(event, told),
             "update" => self.update(event, told)?,
             "gap" => self.gap(event, told)?,
-            "presence" => told.push_back(Told::Presence(parse::<Here>(event)?)),
+            "presence" => told.push_back(ClientEvent::Presence(parse::<Here>(event)?)),
             "busy" | "bye" => return farewell(event),
-            "close" => return Ok(Next::Close),
+            "close" => return Ok(Effect::Close),
             // There will be more kinds one day.
             _ => {}
         }
-        Ok(Next::Go)
+        Ok(Effect::Continue)
     }
 
-    fn hello(&mut self, event: &Decoded<'_>, told: &mut VecDeque<Told>) -> Result<Next, String> {
+    fn hello(
+        &mut self,
+        event: &Decoded<'_>,
+        told: &mut VecDeque<ClientEvent>,
+    ) -> Result<Effect, String> {
         let hello: Welcome = parse(event)?;
         self.cursor = Some(hello.cursor.clone());
         if std::mem::take(&mut self.from_now) {
@@ -111,16 +115,20 @@ impl Follow {
             self.next.extend(numbers);
         }
         let ping = Duration::from_millis(hello.ping_ms);
-        told.push_back(Told::Hello(hello));
-        Ok(Next::Begun { ping })
+        told.push_back(ClientEvent::Hello(hello));
+        Ok(Effect::Opened { ping })
     }
 
-    fn update(&mut self, event: &Decoded<'_>, told: &mut VecDeque<Told>) -> Result<(), String> {
+    fn update(
+        &mut self,
+        event: &Decoded<'_>,
+        told: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), String> {
         let message: Message<'static> = parse(event)?;
         let (id, number) = (message.id, message.number);
         let expected = self.next.get(&*message.room).copied();
         if self.was_given(id) {
-            self.doubles += 1;
+            self.duplicates += 1;
             // After a gap the history may begin with what the client has.
             if expected.is_some_and(|next| number >= next) {
                 self.stand(&message.room, number);
@@ -128,7 +136,7 @@ impl Follow {
             return Ok(());
         }
         if let Some(next) = expected.filter(|&next| next != number) {
-            told.push_back(Told::Missing {
+            told.push_back(ClientEvent::Missing {
                 room: message.room.clone().into_owned(),
                 after: next.saturating_sub(1),
                 before: number,
@@ -138,7 +146,7 @@ impl Follow {
         self.given = Some(id);
         self.only_asked = false;
         self.cursor = Some(id.to_string());
-        told.push_back(Told::Message {
+        told.push_back(ClientEvent::Message {
             message,
             json: event.data.clone().into_owned(),
         });
@@ -159,7 +167,7 @@ impl Follow {
         }
     }
 
-    fn gap(&mut self, event: &Decoded<'_>, told: &mut VecDeque<Told>) -> Result<(), String> {
+    fn gap(&mut self, event: &Decoded<'_>, told: &mut VecDeque<ClientEvent>) -> Result<(), String> {
         let mut hole: Hole = parse(event)?;
         let before = self.next.insert(hole.room.clone(), hole.next);
         hole.after = before
@@ -177,21 +185,21 @@ impl Follow {
         if !event.id.is_empty() {
             self.cursor = Some(event.id.clone().into_owned());
         }
-        told.push_back(Told::Gap(hole));
+        told.push_back(ClientEvent::Gap(hole));
         Ok(())
     }
 }
 
-fn farewell(event: &Decoded<'_>) -> Result<Next, String> {
+fn farewell(event: &Decoded<'_>) -> Result<Effect, String> {
     let Farewell { reason, retry_ms } = parse(event)?;
     let reason = super::error::one_line(&reason);
-    let why = match &*event.event {
+    let reason_text = match &*event.event {
         "bye" if reason == "shutdown" => "the server is shutting down".to_owned(),
         "bye" => format!("the server said bye: {reason}"),
         _ => format!("the server is busy: {reason}"),
     };
-    Ok(Next::ComeBack {
-        why,
+    Ok(Effect::Reconnect {
+        reason: reason_text,
         retry: Duration::from_millis(retry_ms),
     })
 }

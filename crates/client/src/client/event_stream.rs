@@ -1,5 +1,5 @@
 //! A subscription: one stream after another, as if it were one. What the events
-//! mean is in `follow`, how long to wait in `backoff`.
+//! mean is in `resume`, how long to wait in `backoff`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use hyper::header::{ACCEPT, HeaderValue};
 use tokio::time::Instant;
 
 use super::Client;
-use super::answer::{Answer, content_type};
 use super::backoff::{Backoff, MAX_WAIT};
 use super::error::Error;
-use super::follow::Follow;
-use super::stream::{End, Stream};
-use super::subscribe::{Patience, Subscribe};
-use super::told::Told;
+use super::event::ClientEvent;
+use super::open_stream::{OpenStream, StreamEnd};
+use super::response::{FullResponse, content_type};
+use super::resume::ResumeState;
+use super::subscribe::{RetryPolicy, SubscribeRequest};
 use crate::protocol::Backlog;
 
 /// How long a connect, and then a stream's head, may take.
@@ -22,45 +22,45 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is said in some rooms, over any number of streams.
 #[derive(Debug)]
-pub struct Subscription {
+pub struct EventStream {
     client: Client,
-    wish: Subscribe,
-    follow: Follow,
+    request: SubscribeRequest,
+    resume: ResumeState,
     backoff: Backoff,
     state: State,
     /// What has come and was not asked for yet.
-    told: VecDeque<Told>,
+    events: VecDeque<ClientEvent>,
     /// A stream has said hello.
-    was_there: bool,
+    was_connected: bool,
 }
 
 #[derive(Debug)]
 enum State {
     /// No stream; the next attempt is due then.
     Away(Instant),
-    Open(Box<Stream>),
+    Open(Box<OpenStream>),
     /// The server said not to come back.
     Closed,
 }
 
 impl Client {
     /// Follows rooms. The first connection is made by the first call of
-    /// [`Subscription::next`].
-    pub fn subscribe(&self, wish: Subscribe) -> Subscription {
-        let live_only = wish.backlog == Backlog::Last(0);
-        Subscription {
+    /// [`EventStream::next`].
+    pub fn subscribe(&self, request: SubscribeRequest) -> EventStream {
+        let live_only = request.backlog == Backlog::Last(0);
+        EventStream {
             client: self.clone(),
-            follow: Follow::new(wish.cursor.clone(), live_only),
+            resume: ResumeState::new(request.cursor.clone(), live_only),
             backoff: Backoff::new(fastrand::Rng::new()),
             state: State::Away(Instant::now()),
-            told: VecDeque::new(),
-            was_there: false,
-            wish,
+            events: VecDeque::new(),
+            was_connected: false,
+            request,
         }
     }
 }
 
-impl Subscription {
+impl EventStream {
     /// The next thing that happened; `None` when the server has closed the
     /// subscription for good.
     ///
@@ -70,11 +70,11 @@ impl Subscription {
     /// # Errors
     ///
     /// [`Error::Refused`] when the server does not want the subscription, and
-    /// what the first attempt met with where [`Patience`] says so.
-    pub async fn next(&mut self) -> Result<Option<Told>, Error> {
+    /// what the first attempt met with where [`RetryPolicy`] says so.
+    pub async fn next(&mut self) -> Result<Option<ClientEvent>, Error> {
         loop {
-            if let Some(told) = self.told.pop_front() {
-                return Ok(Some(told));
+            if let Some(events) = self.events.pop_front() {
+                return Ok(Some(events));
             }
             match &mut self.state {
                 State::Closed => return Ok(None),
@@ -86,9 +86,9 @@ impl Subscription {
                     }
                 }
                 State::Open(stream) => {
-                    let turn = stream.turn(&mut self.follow, &mut self.backoff, &mut self.told);
+                    let turn = stream.turn(&mut self.resume, &mut self.backoff, &mut self.events);
                     let ended = turn.await.err();
-                    self.was_there |= stream.has_said_hello();
+                    self.was_connected |= stream.has_said_hello();
                     if let Some(end) = ended {
                         self.end(end)?;
                     }
@@ -99,20 +99,20 @@ impl Subscription {
 
     /// The id of the last message, which another subscription can go on from.
     pub fn cursor(&self) -> Option<&str> {
-        self.follow.cursor()
+        self.resume.cursor()
     }
 
     /// How many messages came that had been given before, and were lifted.
-    pub fn doubles(&self) -> u64 {
-        self.follow.doubles()
+    pub fn duplicates(&self) -> u64 {
+        self.resume.duplicates()
     }
 
-    async fn open(&self) -> Result<Stream, Error> {
+    async fn open(&self) -> Result<OpenStream, Error> {
         let url = &self.client.url;
-        let mut request = self.client.get(&self.wish.path())?;
+        let mut request = self.client.get(&self.request.path())?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        if let Some(cursor) = self.follow.cursor() {
+        if let Some(cursor) = self.resume.cursor() {
             // What no header can hold is a cursor that no server knows.
             let cursor = HeaderValue::from_str(cursor)
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown-0"));
@@ -122,12 +122,14 @@ impl Subscription {
             let response = self.client.connector.send(request).await?;
             let kind = content_type(response.headers());
             if response.status() == 200 && kind == "text/event-stream" {
-                return Ok(Stream::new(url.to_string(), response.into_body()));
+                return Ok(OpenStream::new(url.to_string(), response.into_body()));
             }
             if response.status() == 200 {
-                return Err(Answer::of_head(url, &response).into_error("which is no event stream"));
+                return Err(
+                    FullResponse::of_head(url, &response).into_error("which is no event stream")
+                );
             }
-            let answer = Answer::read(url, response).await?;
+            let answer = FullResponse::read(url, response).await?;
             Err(answer.into_error("which is no event stream"))
         };
         let late = |_| Error::TimedOut {
@@ -140,28 +142,28 @@ impl Subscription {
     }
 
     /// The stream ended.
-    fn end(&mut self, end: End) -> Result<(), Error> {
+    fn end(&mut self, end: StreamEnd) -> Result<(), Error> {
         if let State::Open(stream) = &self.state
             && stream.is_sound(self.backoff.retry())
         {
             self.backoff.reset();
         }
         match end {
-            End::Close => self.state = State::Closed,
-            End::ComeBack(why) => {
+            StreamEnd::Close => self.state = State::Closed,
+            StreamEnd::Reconnect(reason) => {
                 // It is an sse-chat, so it is worth coming back to.
-                self.was_there = true;
-                self.lose(why, None);
+                self.was_connected = true;
+                self.lose(reason, None);
             }
-            End::Lost(error) => self.lose_attempt(error)?,
+            StreamEnd::Lost(error) => self.lose_attempt(error)?,
         }
         Ok(())
     }
 
     /// An attempt failed, or its stream did: another one, or the end.
     fn lose_attempt(&mut self, error: Error) -> Result<(), Error> {
-        let final_refusal = matches!(&error, Error::Refused(refusal) if !refusal.may_pass());
-        let impatient = self.wish.patience == Patience::OnceThere && !self.was_there;
+        let final_refusal = matches!(&error, Error::Refused(refusal) if !refusal.is_transient());
+        let impatient = self.request.retry == RetryPolicy::AfterFirstConnect && !self.was_connected;
         if final_refusal || impatient {
             self.state = State::Closed;
             return Err(error);
@@ -174,12 +176,12 @@ impl Subscription {
         Ok(())
     }
 
-    fn lose(&mut self, why: String, asked: Option<Duration>) {
+    fn lose(&mut self, reason: String, asked: Option<Duration>) {
         let mut wait = self.backoff.next_wait();
         if let Some(asked) = asked {
             wait = wait.max(asked).min(MAX_WAIT);
         }
         self.state = State::Away(Instant::now() + wait);
-        self.told.push_back(Told::Cut { why, wait });
+        self.events.push_back(ClientEvent::Cut { reason, wait });
     }
 }

@@ -11,7 +11,7 @@ use crate::protocol::Message;
 
 /// One thing that happened in the rooms that are followed.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum ClientEvent {
     /// A stream has begun; again after each cut.
     Hello(Welcome),
     /// Somebody said something.
@@ -38,7 +38,7 @@ pub enum Told {
     /// The stream was lost; another attempt follows after `wait`.
     Cut {
         /// Why, in one line.
-        why: String,
+        reason: String,
         /// How long until the next attempt.
         wait: Duration,
     },
@@ -47,7 +47,7 @@ pub enum Told {
 /// In a few words, one line for a log: without the text of a message, and
 /// without times. A number that nobody knows is a `?`. Names come from a server
 /// that may be anybody's: what could drive a terminal is left out.
-impl fmt::Display for Told {
+impl fmt::Display for ClientEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hello(_) => f.write_str("hello"),
@@ -71,7 +71,7 @@ impl fmt::Display for Told {
             Self::Presence(here) => {
                 write!(f, "presence {} {}", one_line(&here.room), here.count)
             }
-            Self::Cut { why, .. } => write!(f, "cut: {}", one_line(why)),
+            Self::Cut { reason, .. } => write!(f, "cut: {}", one_line(reason)),
         }
     }
 }
@@ -183,16 +183,16 @@ mod tests {
         );
         let message: Message<'static> = serde_json::from_str(&json).unwrap();
         let all = [
-            Told::Message { message, json },
-            Told::Gap(serde_json::from_str(&hole).unwrap()),
-            Told::Missing {
+            ClientEvent::Message { message, json },
+            ClientEvent::Gap(serde_json::from_str(&hole).unwrap()),
+            ClientEvent::Missing {
                 room: bad.to_owned(),
                 after: 1,
                 before: 3,
             },
-            Told::Presence(serde_json::from_str(&here).unwrap()),
-            Told::Cut {
-                why: bad.to_owned(),
+            ClientEvent::Presence(serde_json::from_str(&here).unwrap()),
+            ClientEvent::Cut {
+                reason: bad.to_owned(),
                 wait: Duration::ZERO,
             },
         ];

@@ -19,7 +19,7 @@ const MAX_MESSAGE_BYTES: usize = DEFAULT_MAX_EVENT_BYTES;
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct FullResponse {
     url: String,
     pub(super) status: StatusCode,
     content_type: String,
@@ -29,13 +29,13 @@ pub(super) struct Answer {
 }
 
 #[derive(Deserialize)]
-struct Problem {
+struct ProblemMembers {
     code: Option<String>,
     detail: Option<String>,
     title: Option<String>,
 }
 
-impl Answer {
+impl FullResponse {
     /// An answer whose body does not matter, and may never end.
     pub(super) fn of_head(url: &ServerUrl, response: &Response<Incoming>) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Answer {
     }
 
     fn into_refusal(self) -> Refusal {
-        let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
+        let problem: Option<ProblemMembers> = serde_json::from_slice(&self.body).ok();
         let (code, detail) = match problem {
             Some(problem) => (problem.code, problem.detail.or(problem.title)),
             None => (None, None),

@@ -3,19 +3,19 @@ use super::*;
 /// Follows, and says what it was told in short words.
 #[derive(Default)]
 struct Reader {
-    follow: Follow,
-    told: VecDeque<Told>,
+    follow: ResumeState,
+    told: VecDeque<ClientEvent>,
 }
 
 impl Reader {
     fn of(cursor: Option<&str>, live_only: bool) -> Self {
         Self {
-            follow: Follow::new(cursor.map(str::to_owned), live_only),
+            follow: ResumeState::new(cursor.map(str::to_owned), live_only),
             told: VecDeque::new(),
         }
     }
 
-    fn take(&mut self, event: &str, id: &str, data: &str) -> Result<Next, String> {
+    fn take(&mut self, event: &str, id: &str, data: &str) -> Result<Effect, String> {
         let event = Decoded {
             event: event.into(),
             data: data.into(),
@@ -35,13 +35,13 @@ impl Reader {
         let data = format!(
             r#"{{"id":"{id}","room":"{room}","number":{number},"name":"A","message":"m","created_at":"2026-11-23T01:02:03.004Z"}}"#
         );
-        assert_eq!(self.take("update", id, &data), Ok(Next::Go));
+        assert_eq!(self.take("update", id, &data), Ok(Effect::Continue));
     }
 
     fn gap(&mut self, id: &str, room: &str, reason: &str, lost: &str, next: u64) {
         let data =
             format!(r#"{{"room":"{room}","reason":"{reason}","lost":{lost},"next":{next}}}"#);
-        assert_eq!(self.take("gap", id, &data), Ok(Next::Go));
+        assert_eq!(self.take("gap", id, &data), Ok(Effect::Continue));
     }
 
     fn told(&mut self) -> Vec<String> {
@@ -69,7 +69,7 @@ fn what_was_given_is_lifted_and_counted() {
     }
     reader.update("e-3", "a", 3);
     assert_eq!(reader.told(), ["hello", "a 1", "a 2", "a 3"]);
-    assert_eq!(reader.follow.doubles(), 2);
+    assert_eq!(reader.follow.duplicates(), 2);
     assert_eq!(reader.follow.cursor(), Some("e-3"));
 }
 
@@ -90,7 +90,7 @@ fn a_cursor_that_the_server_never_gave_hides_nothing() {
     reader.update("e-1", "a", 1);
     reader.update("e-2", "a", 2);
     assert_eq!(reader.told()[2..], ["a 1", "a 2"]);
-    assert_eq!(reader.follow.doubles(), 0);
+    assert_eq!(reader.follow.duplicates(), 0);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn after_a_restart_ids_and_numbers_begin_anew() {
             "a 2"
         ]
     );
-    assert_eq!(reader.follow.doubles(), 1);
+    assert_eq!(reader.follow.duplicates(), 1);
 }
 
 #[test]
@@ -221,26 +221,26 @@ fn ends_say_whether_to_come_back() {
     let mut reader = Reader::default();
     assert_eq!(
         reader.take("bye", "", r#"{"reason":"shutdown","retry_ms":7}"#),
-        Ok(Next::ComeBack {
-            why: "the server is shutting down".into(),
+        Ok(Effect::Reconnect {
+            reason: "the server is shutting down".into(),
             retry: Duration::from_millis(7)
         })
     );
     assert_eq!(
         reader.take("busy", "", r#"{"reason":"readers","retry_ms":9}"#),
-        Ok(Next::ComeBack {
-            why: "the server is busy: readers".into(),
+        Ok(Effect::Reconnect {
+            reason: "the server is busy: readers".into(),
             retry: Duration::from_millis(9)
         })
     );
-    assert_eq!(reader.take("close", "", "{}"), Ok(Next::Close));
+    assert_eq!(reader.take("close", "", "{}"), Ok(Effect::Close));
 }
 
 #[test]
 fn unknown_events_are_ignored_and_broken_ones_are_errors() {
     let mut reader = Reader::default();
-    assert_eq!(reader.take("typing", "", "whatever"), Ok(Next::Go));
-    assert_eq!(reader.take("ping", "", ""), Ok(Next::Go));
+    assert_eq!(reader.take("typing", "", "whatever"), Ok(Effect::Continue));
+    assert_eq!(reader.take("ping", "", ""), Ok(Effect::Continue));
     assert!(reader.told().is_empty());
     for event in ["hello", "update", "gap", "presence", "bye", "busy"] {
         for data in ["", "null", "[]", "{}", "{", r#"{"room":7}"#] {

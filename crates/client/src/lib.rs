@@ -3,7 +3,7 @@
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "properties")]
+#[cfg(any(feature = "properties", test))]
 #[doc(hidden)]
 pub mod properties;
 pub mod protocol;

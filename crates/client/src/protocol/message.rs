@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::EventName;
 use super::event_id::EventId;
 use super::visible::is_visible;
+use crate::sse::{Encoded, Event};
 
 /// A message's text: UTF-8 with LF as its only line end, no white space at its
 /// end, with something visible in it, no C0 control but LF and TAB.
@@ -136,9 +139,46 @@ pub struct Message<'a> {
     pub client_id: Option<Cow<'a, str>>,
 }
 
+impl Message<'_> {
+    /// The `update` event, and the place of the message's JSON in its text.
+    pub fn encode(&self) -> (Encoded, Range<usize>) {
+        let event = Event::with_capacity(self.message.len() + 256)
+            .id(self.id)
+            .event(EventName::Update.as_str())
+            .json(self);
+        // The id and the event's name hold no brace, so the first is the JSON's.
+        let start = event.text().iter().position(|&byte| byte == b'{');
+        let json = start.unwrap_or_default()..event.text_len() - 2;
+        (event, json)
+    }
+
+    /// Adds `client_id` to the JSON of a message: the response to its sender.
+    pub fn json_for_sender(json: &[u8], client_id: &ClientId) -> Vec<u8> {
+        let open = json.strip_suffix(b"}").unwrap_or(json);
+        // A client id has no character that JSON escapes.
+        let client_id = client_id.as_str().as_bytes();
+        [open, b",\"client_id\":\"", client_id, b"\"}"].concat()
+    }
+}
+
+/// The body of a request that publishes a message:
+/// `POST /rooms/{room}/messages`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PublishRequest<'a> {
+    /// The sender's name.
+    pub name: &'a str,
+    /// The text.
+    pub message: &'a str,
+    /// The sender's own id for the message. Retries with the same id are
+    /// deduplicated; the same id with another name or text is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<&'a str>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{ServerEvent, decode_one};
 
     fn text(text: &str) -> Result<String, InvalidText> {
         MessageText::parse(text, 16).map(|text| text.as_str().to_owned())
@@ -180,6 +220,35 @@ mod tests {
         for something in ["\u{3164}a", "a\u{AD}b", "\u{200B}.", "\u{301}", "👍"] {
             assert_eq!(text(something), Ok(something.into()));
         }
+    }
+
+    #[test]
+    fn a_message_is_decoded_as_it_was_encoded() {
+        let message = Message {
+            id: "e-7".parse().unwrap(),
+            room: "größe".into(),
+            number: 3,
+            name: "{Ada}".into(),
+            message: "a\n{}\r\"".into(),
+            created_at: "2026-11-23T01:02:03.004Z".into(),
+            client_id: None,
+        };
+        let (event, json) = message.encode();
+        assert_eq!(
+            decode_one(&event),
+            Some(ServerEvent::Update(message.clone()))
+        );
+        let json = event.slice(json);
+        assert_eq!(json, serde_json::to_vec(&message).unwrap());
+        let client_id = ClientId::parse("c-1").unwrap();
+        let for_sender = Message::json_for_sender(&json, &client_id);
+        let with_client_id = Message {
+            client_id: Some("c-1".into()),
+            ..message
+        };
+        assert_eq!(for_sender, serde_json::to_vec(&with_client_id).unwrap());
+        let decoded: Message<'_> = serde_json::from_slice(&for_sender).unwrap();
+        assert_eq!(decoded, with_client_id);
     }
 
     #[test]

@@ -9,5 +9,5 @@ mod encode;
 pub use decode::{DEFAULT_MAX_EVENT_BYTES, Decoded, Decoder, Item, TooLong};
 pub use encode::{Encoded, Event, LAST_CHUNK};
 
-#[cfg(feature = "properties")]
+#[cfg(any(feature = "properties", test))]
 pub(crate) use decode::properties;

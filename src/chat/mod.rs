@@ -26,7 +26,7 @@ mod subscription;
 mod test_reader;
 mod totals;
 
-pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
+pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use feed::{Envelope, Feed, Lagged, Large, MAX_INLINE_BYTES, Marker, RoomEvent};
 pub use hub::{HistoryPage, HistoryQuery, Hub, RoomSummary};
 pub use membership::{Membership, StayGuard};

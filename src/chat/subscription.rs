@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::delivery::{Delivery, GapReason, Hello};
+use super::delivery::{Delivery, GapReason, StreamHello};
 use super::hub::Hub;
 use super::membership::{Attendance, Membership, StayGuard};
 use super::replay::{BATCH_BYTES, RoomCursor, look};
@@ -28,7 +28,7 @@ pub struct Subscription {
     /// In the order in which the rooms were asked for.
     room_cursors: Vec<RoomCursor>,
     presence: bool,
-    hello: Option<Hello>,
+    hello: Option<StreamHello>,
     /// Gaps that stand in no history, so they come first.
     gaps: VecDeque<Delivery>,
     /// What is ready to be handed out, with the room_cursors that it is for.
@@ -116,7 +116,7 @@ impl Subscription {
             membership: Membership::new(hub, names, attendance),
             room_cursors: start.room_cursors,
             presence: options.presence,
-            hello: Some(Hello {
+            hello: Some(StreamHello {
                 cursor: start.hello,
                 rooms,
             }),
@@ -168,7 +168,7 @@ impl Subscription {
     }
 
     /// The first thing to tell the reader: there once, then gone.
-    pub fn take_hello(&mut self) -> Option<Hello> {
+    pub fn take_hello(&mut self) -> Option<StreamHello> {
         self.hello.take()
     }
 

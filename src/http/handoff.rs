@@ -43,7 +43,7 @@ impl StreamHandoff {
         let hello = subscription.take_hello();
         let hello = hello.expect("a subscription that just began has its hello");
         Self {
-            hello: encode_hello(&app.config, &hello),
+            hello: encode_hello(&app.config, hello),
             subscription,
             guard: StreamGuard {
                 _permit: permit,

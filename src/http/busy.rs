@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 use hyper::{Method, Response};
-use serde::Serialize;
 
 use super::app::App;
 use super::body::{Body, event_stream};
@@ -13,7 +12,7 @@ use super::guard::Refused;
 use super::problem::Problem;
 use super::route::Route;
 use super::stream::draw;
-use crate::sse;
+use crate::protocol::Busy;
 
 /// The answer on a connection that is one too many.
 pub(super) fn instead(
@@ -40,23 +39,11 @@ pub(super) fn instead(
 
 /// A stream that says when to come back, and ends.
 pub(super) fn stream(app: &App, method: &Method, reason: Reason) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Data {
-        reason: &'static str,
-        retry_ms: u128,
-    }
     app.counts.tell_busy(reason);
     let retry = draw(&app.config.limits.busy_retry);
-    let event = sse::Event::with_capacity(96)
-        .retry(retry)
-        .event("busy")
-        .json(&Data {
-            reason: reason.as_str(),
-            retry_ms: retry.as_millis(),
-        });
     let body = match *method {
         Method::HEAD => Bytes::new(),
-        _ => event.text(),
+        _ => Busy::new(reason, retry).encode().text(),
     };
     event_stream(Body::Whole(body))
 }

@@ -3,6 +3,8 @@
 
 use hyper::StatusCode;
 
+pub(super) use crate::protocol::BusyReason as Reason;
+
 /// The stable names of all refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
@@ -115,30 +117,6 @@ impl Code {
             Self::TooManyRooms => "too_many_rooms",
             Self::TooManyConnections => "too_many_connections",
             Self::TooManyLargeHeads => "too_many_large_heads",
-        }
-    }
-}
-
-/// Why a stream is to come back later.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reason {
-    /// The server has as many connections as it may have.
-    Connections,
-    /// The address has as many connections or streams as one may have.
-    Address,
-    /// The server has as many members as it may have.
-    Members,
-}
-
-impl Reason {
-    /// All of them, in their order.
-    pub(super) const ALL: [Self; 3] = [Self::Connections, Self::Address, Self::Members];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::Address => "address",
-            Self::Members => "members",
         }
     }
 }

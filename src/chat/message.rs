@@ -74,8 +74,7 @@ impl Frame {
         sent_as: Option<SentAs>,
         created_at: &str,
     ) -> Self {
-        let head = sse::Event::with_capacity(draft.text.as_str().len() + 256);
-        let event = head.id(id).event("update").json(&Message {
+        let message = Message {
             id,
             room: room.as_str().into(),
             number,
@@ -84,19 +83,14 @@ impl Frame {
             created_at: created_at.into(),
             // An id that readers saw could be used against its sender.
             client_id: None,
-        });
-        // The id and the event's name hold no brace, so the first is the JSON's.
-        let start = event
-            .text()
-            .iter()
-            .position(|&byte| byte == b'{')
-            .unwrap_or_default();
+        };
+        let (event, json) = message.encode();
         Self(Arc::new(Encoded {
             seq: id.seq,
             number,
             sent_as,
-            json: start..event.text_len() - 2,
             event,
+            json,
         }))
     }
 
@@ -126,19 +120,7 @@ impl Frame {
         let Some(client_id) = self.client_id() else {
             return self.json();
         };
-        let json = self.json();
-        let Some(open) = json.strip_suffix(b"}") else {
-            return json;
-        };
-        // A client id has no character that JSON escapes.
-        [
-            open,
-            b",\"client_id\":\"",
-            client_id.as_str().as_bytes(),
-            b"\"}",
-        ]
-        .concat()
-        .into()
+        Message::json_for_sender(&self.json(), client_id).into()
     }
 
     /// The sender's own id for the message.

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::feed::Feed;
@@ -20,7 +19,7 @@ use super::presence::members_json;
 use super::resume::RoomList;
 use super::rooms::{Due, HubLimits, PublishError, Published, Rooms, SubscribeError, TooManyRooms};
 use super::totals::{Counts, Totals};
-use crate::protocol::{Cursor, Epoch, EventId, RoomName};
+use crate::protocol::{self, Cursor, Epoch, EventId, RoomName};
 use crate::sse;
 
 /// Which part of a room's history is wanted.
@@ -45,18 +44,8 @@ pub struct HistoryPage {
     pub newest: Option<EventId>,
 }
 
-/// A line of the list of rooms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RoomSummary {
-    /// The room.
-    pub room: RoomName,
-    /// How many members are in it.
-    pub members: usize,
-    /// How many messages its history holds.
-    pub messages: usize,
-    /// The newest of them.
-    pub newest: Option<EventId>,
-}
+/// A room in the list of rooms.
+pub type RoomSummary = protocol::RoomSummary<RoomName>;
 
 /// All rooms of a server. [`Hub::publish`] is the only way in. A
 /// [`Subscription`](super::Subscription) gives what was published until it is live,
@@ -192,8 +181,8 @@ impl Hub {
         let rooms = self.lock();
         summaries.extend(rooms.after(after).take(limit).map(|room| RoomSummary {
             room: room.name.clone(),
-            members: room.presence.count(),
-            messages: room.history.len(),
+            members: room.presence.count() as u64,
+            messages: room.history.len() as u64,
             newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
         }));
         summaries

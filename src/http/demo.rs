@@ -15,9 +15,7 @@ use super::input::{Fields, Pairs, read_fields};
 use super::problem::Problem;
 use super::publish::say;
 use super::request_body::RequestBody;
-
-const SUCCESS: &[u8] = br#"{"code":0,"msg":"success"}"#;
-const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
+use crate::protocol::{DEMO_FAILURE, DEMO_SUCCESS};
 
 /// Publishes a message in the default room. The demo's clients know no status
 /// but 200: the body says whether it worked.
@@ -33,7 +31,7 @@ pub(super) async fn send(
         _ => try_send(app, client, request, body).await,
     };
     match sent {
-        Ok(()) => answer(SUCCESS),
+        Ok(()) => answer(DEMO_SUCCESS),
         Err(problem) => refuse(app, &problem),
     }
 }
@@ -41,11 +39,11 @@ pub(super) async fn send(
 /// The answer to a request that is refused.
 pub(super) fn refuse(app: &App, problem: &Problem) -> Response<Body> {
     app.counts.refuse(problem.code());
-    answer(FAIL)
+    answer(DEMO_FAILURE)
 }
 
-fn answer(body: &'static [u8]) -> Response<Body> {
-    json(StatusCode::OK, Bytes::from_static(body))
+fn answer(body: &'static str) -> Response<Body> {
+    json(StatusCode::OK, Bytes::from_static(body.as_bytes()))
 }
 
 async fn try_send(

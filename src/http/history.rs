@@ -13,7 +13,7 @@ use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
 use crate::chat::{HistoryPage, HistoryQuery};
-use crate::protocol::{Cursor, EventId, RoomName};
+use crate::protocol::{Cursor, MessagePage, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
 /// How long before its turn a page is sent. Streams wait for their turns in a
@@ -65,15 +65,8 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
     }
 }
 
-/// The messages' own JSON: it was made once, when they were said.
+/// Joins the messages' own JSON, which was encoded once, when they were published.
 fn encode(room: &RoomName, page: HistoryPage) -> Messages {
-    let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
-    // A room's name has no character that JSON escapes.
-    let start = format!("{{\"room\":\"{}\",\"messages\":[", room.as_str());
-    let end = format!(
-        "],\"oldest\":{},\"newest\":{}}}",
-        id(page.oldest),
-        id(page.newest)
-    );
+    let (start, end) = MessagePage::around(room, page.oldest, page.newest);
     Messages::between(start, page.frames, end)
 }

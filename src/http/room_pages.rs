@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::chat::{Hub, RoomSummary};
-use crate::protocol::RoomName;
+use crate::protocol::{RoomName, RoomPage};
 
 /// The most bytes of a page: it is held while a client takes nothing. A longer
 /// page is cut before the room that exceeds this, but has at least one room.
@@ -123,7 +123,7 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
     // One more than wanted says whether there is a next page.
     let rooms = hub.rooms(key.after.as_ref(), key.limit.min(MAX_ROOMS) + 1);
     let mut json = Vec::with_capacity(1024);
-    json.extend_from_slice(b"{\"rooms\":[");
+    json.extend_from_slice(RoomPage::<&RoomName>::around(None).0.as_bytes());
     let mut last: Option<&RoomSummary> = None;
     let mut is_whole = true;
     for (index, room) in rooms.iter().enumerate() {
@@ -138,12 +138,8 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
         json.extend_from_slice(&line);
         last = Some(room);
     }
-    json.push(b']');
-    if let Some(last) = last.filter(|_| !is_whole) {
-        // A room's name has no character that JSON escapes.
-        json.extend_from_slice(format!(",\"next\":\"{}\"", last.room.as_str()).as_bytes());
-    }
-    json.push(b'}');
+    let next = last.filter(|_| !is_whole).map(|last| &last.room);
+    json.extend_from_slice(RoomPage::around(next).1.as_bytes());
     json.shrink_to_fit();
     json.into()
 }

@@ -13,6 +13,7 @@ use hyper::{Response, StatusCode};
 use super::guard::RequestPermit;
 use super::handoff::StreamHandoff;
 use super::messages::Messages;
+use crate::protocol::EVENT_STREAM;
 
 /// How much of a body is copied for one client at a time. What is larger and
 /// shared, such as one event, may come whole.
@@ -142,7 +143,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> 
 pub(super) fn event_stream<B>(body: B) -> Response<B> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::from_static("no-cache, no-store, no-transform"),

@@ -17,11 +17,8 @@ use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
 use crate::chat::{RoomList, StayGuard, SubscribeError, SubscribeOptions};
-use crate::protocol::Backlog;
-use crate::protocol::{Cursor, RoomName, UserName};
-
-/// Most messages of backlog that can be asked for by number.
-const MAX_BACKLOG: usize = 500;
+use crate::protocol::{BACKLOG_KEY, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY};
+use crate::protocol::{Backlog, Cursor, RoomName, UserName};
 
 /// `GET /rooms/{room}/events`
 pub(super) fn of_one_room(
@@ -35,7 +32,7 @@ pub(super) fn of_one_room(
 
 /// `GET /events?room=a&room=b`
 pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Reply>, Problem> {
-    let names = asked.query.all("room")?;
+    let names = asked.query.all(ROOM_KEY)?;
     let rooms = names
         .into_iter()
         .map(RoomName::parse)
@@ -67,8 +64,8 @@ impl Asked<'_> {
         rooms: RoomList,
         backlog: Backlog,
     ) -> Result<SubscribeOptions, Problem> {
-        let name = self.query.one("name")?.map(UserName::parse).transpose()?;
-        let presence = match self.query.one("presence")? {
+        let name = self.query.one(NAME_KEY)?.map(UserName::parse).transpose()?;
+        let presence = match self.query.one(PRESENCE_KEY)? {
             None | Some("0") => false,
             Some("1") => true,
             Some(_) => return Err(Code::InvalidQuery.because("presence is 0 or 1")),
@@ -87,7 +84,7 @@ impl Asked<'_> {
     /// wins: polyfills append theirs to the page's URL, so it is the newest.
     /// An empty value is none (HTML standard, "last event ID string").
     fn cursor(&self) -> Option<Cursor> {
-        let headers = self.headers.get_all("last-event-id").iter();
+        let headers = self.headers.get_all(LAST_EVENT_ID).iter();
         let header = headers
             .map(HeaderValue::as_bytes)
             .find(|value| !value.is_empty());
@@ -96,18 +93,9 @@ impl Asked<'_> {
     }
 
     fn backlog(&self) -> Result<Option<Backlog>, Problem> {
-        let wrong = || Code::InvalidQuery.because("backlog is a number from 0 to 500, or all");
-        let Some(backlog) = self.query.one("backlog")? else {
-            return Ok(None);
-        };
-        if backlog == "all" {
-            return Ok(Some(Backlog::All));
-        }
-        let digits = backlog.bytes().all(|byte| byte.is_ascii_digit());
-        match backlog.parse() {
-            Ok(most) if digits && most <= MAX_BACKLOG => Ok(Some(Backlog::Last(most))),
-            _ => Err(wrong()),
-        }
+        let backlog = self.query.one(BACKLOG_KEY)?;
+        let backlog = backlog.map(str::parse).transpose();
+        backlog.map_err(|_| Code::InvalidQuery.because("backlog is a number from 0 to 500, or all"))
     }
 }
 

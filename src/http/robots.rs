@@ -8,6 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
 
 use super::body::Reply;
+use crate::protocol::EVENT_STREAM;
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
@@ -22,7 +23,7 @@ pub(super) fn keep_out(request: &Request<()>, response: &mut Response<Reply>) {
     let headers = response.headers_mut();
     let is_stream = headers
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind == "text/event-stream");
+        .is_some_and(|kind| kind == EVENT_STREAM);
     if is_read && !is_stream && (has_a_room || is_refused) {
         headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
     }

@@ -17,8 +17,7 @@ use super::send::Sender;
 use super::signals::or_interrupted;
 use crate::chat::RoomList;
 use crate::client::{ClientEvent, EventStream, RetryPolicy, SubscribeRequest};
-use crate::protocol::Backlog;
-use crate::protocol::{EventId, RoomName, UserName};
+use crate::protocol::{Backlog, EventId, RoomName, UserName};
 use chat::Chat;
 use line::Style;
 use out::Out;
@@ -72,11 +71,8 @@ pub(super) struct Tail {
 
 /// As the server takes it; what it does not take is a wrong use.
 fn parse_backlog(text: &str) -> Result<Backlog, &'static str> {
-    match (text, text.parse()) {
-        ("all", _) => Ok(Backlog::All),
-        (_, Ok(most @ 0..=500)) => Ok(Backlog::Last(most)),
-        _ => Err("not a number from 0 to 500, nor `all`"),
-    }
+    text.parse()
+        .map_err(|_| "not a number from 0 to 500, nor `all`")
 }
 
 fn parse_count(text: &str) -> Result<NonZeroU64, &'static str> {

@@ -2,6 +2,7 @@
 //! each, never a panic and never a hang.
 
 use sse_chat::client::{ClientEvent, Error, RetryPolicy, SubscribeRequest};
+use sse_chat::protocol::ProblemCode;
 use tokio::net::TcpListener;
 
 use crate::servers::{Answer, Fake, hello, stream, update, whole};
@@ -116,8 +117,8 @@ async fn a_refusal_is_told_with_its_code_and_ends_it() {
         panic!("{error:?}");
     };
     assert_eq!(
-        (refusal.status, refusal.code.as_deref()),
-        (400, Some("invalid_room"))
+        (refusal.status, refusal.code),
+        (400, Some(ProblemCode::InvalidRoom.into()))
     );
     assert_eq!(
         line,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sse_chat::client::{Client, ClientEvent, Error, PublishRequest, SubscribeRequest};
+use sse_chat::protocol::ProblemCode;
 use tokio::net::TcpListener;
 
 use crate::servers::{Answer, Fake, Real, message, whole};
@@ -47,7 +48,7 @@ async fn another_message_under_a_client_id_is_refused() {
     ] {
         let error = within(client.publish("a", &other)).await.unwrap_err();
         assert!(
-            matches!(&error, Error::Refused(refusal) if refusal.code.as_deref() == Some("client_id_reused") && !refusal.is_transient()),
+            matches!(&error, Error::Refused(refusal) if refusal.code == Some(ProblemCode::ClientIdReused.into()) && !refusal.is_transient()),
             "{error:?}"
         );
     }
@@ -87,7 +88,7 @@ async fn a_refusal_says_what_was_wrong() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, Error::Refused(refusal) if refusal.code.as_deref() == Some("invalid_message")),
+        matches!(&error, Error::Refused(refusal) if refusal.code == Some(ProblemCode::InvalidMessage.into())),
         "{error:?}"
     );
 }

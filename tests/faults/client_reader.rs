@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use sse_chat::client::{Client, ClientEvent, RetryPolicy, SubscribeRequest};
+use sse_chat::client::{Client, ClientEvent, ObservedGap, RetryPolicy, SubscribeRequest};
 
 use crate::notes::Page;
 use crate::record::{Gap, Seen};
@@ -47,12 +47,12 @@ fn seen(told: ClientEvent) -> Option<Seen> {
                 .collect(),
         },
         ClientEvent::Message { json, .. } => Seen::update(&json).unwrap_or_else(Seen::Odd),
-        ClientEvent::Gap(hole) => Seen::Gap(Gap {
+        ClientEvent::Gap(ObservedGap { gap, .. }) => Seen::Gap(Gap {
             cursor: String::new(),
-            room: hole.room,
-            reason: hole.reason,
-            lost: hole.lost,
-            next: hole.next,
+            room: gap.room,
+            reason: gap.reason.to_string(),
+            lost: gap.lost,
+            next: gap.next,
         }),
         ClientEvent::Missing { .. } => Seen::Odd(told.to_string()),
         ClientEvent::Cut { .. } => Seen::Cut,

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::client::{ClientEvent, Here, HereMember, Hole};
+use crate::client::{ClientEvent, ObservedGap};
+use crate::protocol::{GapReason, Member, OpenEnum, PresenceEvent};
 
 /// Most names of one line.
 const MAX_NAMES: usize = 20;
@@ -32,31 +33,33 @@ impl Talk {
                     wait.as_secs_f64()
                 )]
             }
-            ClientEvent::Gap(hole) => gap(hole).into_iter().collect(),
+            ClientEvent::Gap(observed) => gap(observed).into_iter().collect(),
             ClientEvent::Missing {
                 room,
                 after,
                 before,
             } => vec![missing(room, *after, *before)],
-            ClientEvent::Presence(here) => self.presence(here),
+            ClientEvent::Presence(presence) => self.presence(presence),
         }
     }
 
-    fn presence(&mut self, change: &Here) -> Vec<String> {
+    fn presence(&mut self, change: &PresenceEvent) -> Vec<String> {
         let room = clean(&change.room);
         let here = self.here.entry(change.room.clone()).or_default();
         if let Some(members) = &change.members {
             *here = members.iter().map(|member| clean(&member.name)).collect();
             return vec![format!("{} in {room}: {}", change.count, names(here))];
         }
-        let is_count = change.joined.is_empty() && change.left.is_empty();
+        let left = change.left.as_deref().unwrap_or_default();
+        let joined = change.joined.as_deref().unwrap_or_default();
+        let is_count = joined.is_empty() && left.is_empty();
         if is_count {
             // The count alone voids the list.
             here.clear();
         }
         // A name may have left and joined again between two events.
-        let left = names_of(&change.left, |name| here.remove(name));
-        let joined = names_of(&change.joined, |name| here.insert(name.to_owned()));
+        let left = names_of(left, |name| here.remove(name));
+        let joined = names_of(joined, |name| here.insert(name.to_owned()));
         let mut lines = Vec::new();
         if !joined.is_empty() {
             lines.push(format!("came to {room}: {}", names(&joined)));
@@ -71,29 +74,31 @@ impl Talk {
     }
 }
 
-fn gap(hole: &Hole) -> Option<String> {
-    let room = clean(&hole.room);
-    let since = hole.after.map_or_else(
+fn gap(observed: &ObservedGap) -> Option<String> {
+    let gap = &observed.gap;
+    let room = clean(&gap.room);
+    let since = observed.after.map_or_else(
         || "until now".to_owned(),
         |number| format!("after message {number}"),
     );
-    if hole.reason == "restart" {
+    if gap.reason == GapReason::Restart {
         return Some(format!(
             "the server was restarted: whatever was said in {room} {since} is lost"
         ));
     }
-    let lost = match hole.lost.or(hole.counted) {
+    let lost = match gap.lost.or(observed.counted) {
         Some(0) => return None,
         Some(1) => format!("1 message of {room} is lost"),
         Some(lost) => format!("{lost} messages of {room} are lost"),
         None => format!("messages of {room} may be lost"),
     };
-    Some(match &*hole.reason {
-        "evicted" => format!("{lost}: the server no longer has them"),
-        "lagged" => format!("{lost}: they came faster than they could be taken"),
-        "unknown" => format!("{lost}: the server does not know the message to go on from"),
-        other => format!("{lost}: {}", clean(other)),
-    })
+    let why = match &gap.reason {
+        OpenEnum::Known(GapReason::Evicted) => "the server no longer has them",
+        OpenEnum::Known(GapReason::Lagged) => "they came faster than they could be taken",
+        OpenEnum::Known(GapReason::Unknown) => "the server does not know the message to go on from",
+        other => &clean(&other.to_string()),
+    };
+    Some(format!("{lost}: {why}"))
 }
 
 fn missing(room: &str, after: u64, before: u64) -> String {
@@ -110,7 +115,7 @@ fn missing(room: &str, after: u64, before: u64) -> String {
 }
 
 /// Those names that are news.
-fn names_of(members: &[HereMember], mut is_news: impl FnMut(&str) -> bool) -> BTreeSet<String> {
+fn names_of(members: &[Member], mut is_news: impl FnMut(&str) -> bool) -> BTreeSet<String> {
     let names = members.iter().map(|member| clean(&member.name));
     names.filter(|name| is_news(name)).collect()
 }
@@ -135,15 +140,13 @@ mod tests {
     use super::*;
 
     fn about_gap(reason: &str, lost: Option<u64>, counted: Option<u64>) -> String {
-        let hole = Hole {
-            room: "lobby".into(),
-            reason: reason.into(),
-            lost,
-            next: 1,
+        let gap = serde_json::json!({"room": "lobby", "reason": reason, "lost": lost, "next": 1});
+        let observed = ObservedGap {
+            gap: serde_json::from_value(gap).unwrap(),
             after: Some(12),
             counted,
         };
-        Talk::default().about(&ClientEvent::Gap(hole)).join("|")
+        Talk::default().about(&ClientEvent::Gap(observed)).join("|")
     }
 
     #[test]
@@ -161,6 +164,10 @@ mod tests {
             "1 message of lobby is lost: they came faster than they could be taken"
         );
         assert!(about_gap("unknown", None, None).starts_with("messages of lobby may be lost"));
+        assert_eq!(
+            about_gap("new\u{1b}er", Some(2), None),
+            "2 messages of lobby are lost: newer"
+        );
         assert_eq!(about_gap("evicted", Some(0), None), "");
     }
 
@@ -193,8 +200,8 @@ mod tests {
     fn who_is_told_of_twice_is_said_once() {
         let mut talk = Talk::default();
         let mut about = |event: &str| {
-            let here: Here = serde_json::from_str(event).unwrap();
-            talk.about(&ClientEvent::Presence(here)).join("|")
+            let presence: PresenceEvent = serde_json::from_str(event).unwrap();
+            talk.about(&ClientEvent::Presence(presence)).join("|")
         };
         let ada = r#"[{"name":"Ada"}]"#;
         let first = about(&format!(r#"{{"room":"a","count":1,"members":{ada}}}"#));
@@ -210,8 +217,8 @@ mod tests {
     fn a_count_alone_voids_the_list_and_a_name_may_leave_and_join_in_one_event() {
         let mut talk = Talk::default();
         let mut about = |event: &str| {
-            let here: Here = serde_json::from_str(event).unwrap();
-            talk.about(&ClientEvent::Presence(here)).join("|")
+            let presence: PresenceEvent = serde_json::from_str(event).unwrap();
+            talk.about(&ClientEvent::Presence(presence)).join("|")
         };
         let ada = r#"[{"name":"Ada"}]"#;
         let list = format!(r#"{{"room":"a","count":1,"members":{ada}}}"#);
@@ -240,8 +247,11 @@ mod tests {
             ),
             (r#"{"room":"a","count":250}"#, "250 in a"),
         ] {
-            let here: Here = serde_json::from_str(event).unwrap();
-            assert_eq!(Talk::default().about(&ClientEvent::Presence(here)), [line]);
+            let presence: PresenceEvent = serde_json::from_str(event).unwrap();
+            assert_eq!(
+                Talk::default().about(&ClientEvent::Presence(presence)),
+                [line]
+            );
         }
     }
 }

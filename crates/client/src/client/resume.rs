@@ -1,69 +1,61 @@
-//! Where a subscription is: cursor, duplicates, numbers, gaps. No sockets and
-//! no clock: events in, what they mean out.
+//! The state of a subscription over all of its streams: the cursor, duplicates,
+//! numbers, gaps. No sockets and no clock: protocol events in, client events out.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-use super::event::{ClientEvent, Here, Hole, Welcome};
-use crate::protocol::{EventId, Message};
+use super::error::one_line;
+use super::event::{ClientEvent, ObservedGap};
+use crate::protocol::{
+    Busy, Bye, ByeReason, EventId, Gap, GapReason, Hello, Message, OpenEnum, ServerEvent,
+};
 use crate::sse::Decoded;
 
-/// What an event means for the stream that it came on.
+/// The effect of an event on the stream that it came on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It goes on.
+    /// The stream continues.
     Continue,
-    /// It has begun; a stream as silent as this is dead.
+    /// The stream has begun.
     Opened {
-        /// How often the server sends at least something.
+        /// The longest silence that the server announced.
         ping: Duration,
     },
-    /// It ends; come back.
+    /// The stream ends; the client is to reconnect.
     Reconnect {
-        /// Why, in one line.
+        /// The reason, in one line.
         reason: String,
-        /// After how long.
+        /// The time until then that the server asks for.
         retry: Duration,
     },
-    /// It ends for good.
+    /// The stream ends; the client must not reconnect.
     Close,
 }
 
-/// Where the client is, over all streams of a subscription.
+/// The state that a reconnect continues from.
 #[derive(Debug, Default)]
 pub(super) struct ResumeState {
-    /// What a reconnect sends as `Last-Event-ID`.
+    /// Sent as `Last-Event-ID`.
     cursor: Option<String>,
-    /// The last message that was given.
-    given: Option<EventId>,
-    /// The numbers of the next messages are those that hello tells, since no
-    /// backlog was asked for.
-    from_now: bool,
-    /// The number that the next message of each room has to have.
+    /// The id of the last message that was delivered.
+    delivered: Option<EventId>,
+    /// `delivered` is the caller's cursor: no message was delivered yet.
+    is_caller_cursor: bool,
+    /// The first hello tells the numbers of the next messages: the subscription
+    /// has neither a cursor nor a backlog.
+    is_live_only: bool,
+    /// By room, the number that its next message has to have.
     next: HashMap<String, u64>,
     duplicates: u64,
-    /// Nothing was given yet, and `given` is what the caller asked to go on from.
-    only_asked: bool,
-}
-
-#[derive(Deserialize)]
-struct Farewell {
-    #[serde(default)]
-    reason: String,
-    retry_ms: u64,
 }
 
 impl ResumeState {
-    /// Follows from `cursor`; `live_only` when neither that nor a backlog was
-    /// asked for.
+    /// Begins at `cursor`. `live_only`: without a cursor, no backlog is asked for.
     pub(super) fn new(cursor: Option<String>, live_only: bool) -> Self {
         Self {
-            from_now: live_only && cursor.is_none(),
-            given: cursor.as_deref().and_then(|cursor| cursor.parse().ok()),
-            only_asked: true,
+            is_live_only: live_only && cursor.is_none(),
+            delivered: cursor.as_deref().and_then(|cursor| cursor.parse().ok()),
+            is_caller_cursor: true,
             cursor,
             ..Self::default()
         }
@@ -74,92 +66,91 @@ impl ResumeState {
         self.cursor.as_deref()
     }
 
-    /// How many messages came that had been given before.
+    /// The number of messages that were received again and dropped.
     pub(super) fn duplicates(&self) -> u64 {
         self.duplicates
     }
 
-    /// Takes an event, and puts what there is to tell into `told`.
+    /// Takes an event of a stream and appends what follows from it to `events`.
     ///
-    /// An error is an event that no sse-chat sends, as a line that says so.
+    /// # Errors
+    ///
+    /// A line about an event that no sse-chat sends.
     pub(super) fn take(
         &mut self,
         event: &Decoded<'_>,
-        told: &mut VecDeque<ClientEvent>,
+        events: &mut VecDeque<ClientEvent>,
     ) -> Result<Effect, String> {
-        match &*event.event {
-            "hello" => return self.hello(event, told),
-            "update" => self.update(event, told)?,
-            "gap" => self.gap(event, told)?,
-            "presence" => told.push_back(ClientEvent::Presence(parse::<Here>(event)?)),
-            "busy" | "bye" => return farewell(event),
-            "close" => return Ok(Effect::Close),
-            // There will be more kinds one day.
-            _ => {}
+        let decoded = ServerEvent::decode(event);
+        let decoded = decoded.map_err(|error| format!("the server sent {error}"))?;
+        match decoded {
+            Some(ServerEvent::Hello(hello)) => return Ok(self.hello(hello, events)),
+            Some(ServerEvent::Update(message)) => self.update(message, &event.data, events),
+            Some(ServerEvent::Gap(gap)) => self.gap(gap, events),
+            Some(ServerEvent::Presence(presence)) => {
+                events.push_back(ClientEvent::Presence(presence));
+            }
+            Some(ServerEvent::Busy(busy)) => return Ok(busy.into()),
+            Some(ServerEvent::Bye(bye)) => return Ok(bye.into()),
+            Some(ServerEvent::Close) => return Ok(Effect::Close),
+            // Unknown events are ignored: later versions add some.
+            Some(ServerEvent::Ping) | None => {}
         }
         Ok(Effect::Continue)
     }
 
-    fn hello(
-        &mut self,
-        event: &Decoded<'_>,
-        told: &mut VecDeque<ClientEvent>,
-    ) -> Result<Effect, String> {
-        let hello: Welcome = parse(event)?;
+    fn hello(&mut self, hello: Hello, events: &mut VecDeque<ClientEvent>) -> Effect {
         self.cursor = Some(hello.cursor.clone());
-        if std::mem::take(&mut self.from_now) {
-            let numbers = hello
-                .rooms
-                .iter()
-                .map(|room| (room.room.clone(), room.next));
-            self.next.extend(numbers);
+        if std::mem::take(&mut self.is_live_only) {
+            let rooms = hello.rooms.iter();
+            self.next
+                .extend(rooms.map(|room| (room.room.clone(), room.next)));
         }
         let ping = Duration::from_millis(hello.ping_ms);
-        told.push_back(ClientEvent::Hello(hello));
-        Ok(Effect::Opened { ping })
+        events.push_back(ClientEvent::Hello(hello));
+        Effect::Opened { ping }
     }
 
     fn update(
         &mut self,
-        event: &Decoded<'_>,
-        told: &mut VecDeque<ClientEvent>,
-    ) -> Result<(), String> {
-        let message: Message<'static> = parse(event)?;
+        message: Message<'static>,
+        json: &str,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
         let (id, number) = (message.id, message.number);
         let expected = self.next.get(&*message.room).copied();
-        if self.was_given(id) {
+        if self.was_delivered(id) {
             self.duplicates += 1;
-            // After a gap the history may begin with what the client has.
+            // After a gap the history may begin with messages that were delivered.
             if expected.is_some_and(|next| number >= next) {
-                self.stand(&message.room, number);
+                self.set_last(&message.room, number);
             }
-            return Ok(());
+            return;
         }
         if let Some(next) = expected.filter(|&next| next != number) {
-            told.push_back(ClientEvent::Missing {
+            events.push_back(ClientEvent::Missing {
                 room: message.room.clone().into_owned(),
                 after: next.saturating_sub(1),
                 before: number,
             });
         }
-        self.stand(&message.room, number);
-        self.given = Some(id);
-        self.only_asked = false;
+        self.set_last(&message.room, number);
+        self.delivered = Some(id);
+        self.is_caller_cursor = false;
         self.cursor = Some(id.to_string());
-        told.push_back(ClientEvent::Message {
+        events.push_back(ClientEvent::Message {
             message,
-            json: event.data.clone().into_owned(),
+            json: json.to_owned(),
         });
-        Ok(())
     }
 
-    fn was_given(&self, id: EventId) -> bool {
-        self.given
-            .is_some_and(|given| given.epoch == id.epoch && id.seq <= given.seq)
+    fn was_delivered(&self, id: EventId) -> bool {
+        self.delivered
+            .is_some_and(|last| last.epoch == id.epoch && id.seq <= last.seq)
     }
 
-    /// The client has message `number` of a room.
-    fn stand(&mut self, room: &str, number: u64) {
+    /// `number` is the room's last message.
+    fn set_last(&mut self, room: &str, number: u64) {
         let next = number.saturating_add(1);
         match self.next.get_mut(room) {
             Some(known) => *known = next,
@@ -167,46 +158,50 @@ impl ResumeState {
         }
     }
 
-    fn gap(&mut self, event: &Decoded<'_>, told: &mut VecDeque<ClientEvent>) -> Result<(), String> {
-        let mut hole: Hole = parse(event)?;
-        let before = self.next.insert(hole.room.clone(), hole.next);
-        hole.after = before
-            .and_then(|next| next.checked_sub(1))
-            .filter(|&number| number > 0);
-        // Where the numbers begin anew they can't be compared.
-        hole.counted = before
-            .filter(|_| hole.reason != "restart")
-            .and_then(|next| hole.next.checked_sub(next));
-        if hole.reason == "unknown" && self.only_asked {
-            // The server never gave the id that was asked for, so nothing is
-            // known to be given: what it has counts as new.
-            self.given = None;
+    fn gap(&mut self, gap: Gap, events: &mut VecDeque<ClientEvent>) {
+        let next = self.next.insert(gap.room.clone(), gap.next);
+        let after = next.and_then(|next| next.checked_sub(1));
+        // After a restart the numbers begin anew and can't be compared.
+        let counted = next
+            .filter(|_| gap.reason != GapReason::Restart)
+            .and_then(|next| gap.next.checked_sub(next));
+        if gap.reason == GapReason::Unknown && self.is_caller_cursor {
+            // The server did not issue the caller's cursor, so no message of
+            // this server was delivered.
+            self.delivered = None;
         }
-        if !event.id.is_empty() {
-            self.cursor = Some(event.id.clone().into_owned());
+        if !gap.cursor.is_empty() {
+            self.cursor = Some(gap.cursor.clone());
         }
-        told.push_back(ClientEvent::Gap(hole));
-        Ok(())
+        events.push_back(ClientEvent::Gap(ObservedGap {
+            gap,
+            after: after.filter(|&number| number > 0),
+            counted,
+        }));
     }
 }
 
-fn farewell(event: &Decoded<'_>) -> Result<Effect, String> {
-    let Farewell { reason, retry_ms } = parse(event)?;
-    let reason = super::error::one_line(&reason);
-    let reason_text = match &*event.event {
-        "bye" if reason == "shutdown" => "the server is shutting down".to_owned(),
-        "bye" => format!("the server said bye: {reason}"),
-        _ => format!("the server is busy: {reason}"),
-    };
-    Ok(Effect::Reconnect {
-        reason: reason_text,
-        retry: Duration::from_millis(retry_ms),
-    })
+impl From<Busy> for Effect {
+    fn from(busy: Busy) -> Self {
+        let reason = one_line(&busy.reason.to_string());
+        Self::Reconnect {
+            reason: format!("the server is busy: {reason}"),
+            retry: Duration::from_millis(busy.retry_ms),
+        }
+    }
 }
 
-fn parse<T: DeserializeOwned>(event: &Decoded<'_>) -> Result<T, String> {
-    serde_json::from_str(&event.data)
-        .map_err(|error| format!("the server sent a broken {} event: {error}", event.event))
+impl From<Bye> for Effect {
+    fn from(bye: Bye) -> Self {
+        let reason = match bye.reason {
+            OpenEnum::Known(ByeReason::Shutdown) => "the server is shutting down".to_owned(),
+            OpenEnum::Unknown(reason) => format!("the server said bye: {}", one_line(&reason)),
+        };
+        Self::Reconnect {
+            reason,
+            retry: Duration::from_millis(bye.retry_ms),
+        }
+    }
 }
 
 #[cfg(test)]

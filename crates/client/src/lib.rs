@@ -1,5 +1,7 @@
-//! The wire of sse-chat: the format of an event stream ([`sse`]), the protocol
-//! that both sides of it speak ([`protocol`]), and a client ([`client`]).
+//! A client of sse-chat, the protocol that it speaks as types, and the format of
+//! event streams.
+//!
+#![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
 
 #[cfg(feature = "client")]
 pub mod client;

@@ -1,20 +1,18 @@
-//! What somebody gets who is one too many: a stream is told when to come back,
-//! in a stream, since a browser takes every status but 200 for the end of it;
-//! everything else is refused.
+//! Responses over a limit. A stream gets 200 and the `busy` event, since any other
+//! status ends a browser's EventSource for good; other requests are refused.
 
 use bytes::Bytes;
 use hyper::{Method, Response};
 
 use super::app::App;
 use super::body::{Body, event_stream};
-use super::code::{Code, Reason};
 use super::guard::Refused;
 use super::problem::Problem;
 use super::route::Route;
 use super::stream::draw;
-use crate::protocol::Busy;
+use crate::protocol::{Busy, BusyReason, ProblemCode};
 
-/// The answer on a connection that is one too many.
+/// The response on a connection over a limit.
 pub(super) fn instead(
     app: &App,
     route: Route<'_>,
@@ -23,22 +21,26 @@ pub(super) fn instead(
 ) -> Result<Response<Body>, Problem> {
     if route.is_stream() && [Method::GET, Method::HEAD].contains(method) {
         let reason = match refused {
-            Refused::Full => Reason::Connections,
-            Refused::Address => Reason::Address,
+            Refused::Full => BusyReason::Connections,
+            Refused::Address => BusyReason::Address,
         };
         return Ok(stream(app, method, reason));
     }
     let problem = match refused {
-        Refused::Full => Code::TooManyConnections
-            .because("the server has as many connections as it may have; come back later"),
-        Refused::Address => Code::RateLimited
-            .because("your address has as many connections as one may have; close one of them"),
+        Refused::Full => Problem::new(
+            ProblemCode::TooManyConnections,
+            "the server has as many connections as it may have; come back later",
+        ),
+        Refused::Address => Problem::new(
+            ProblemCode::RateLimited,
+            "your address has as many connections as one may have; close one of them",
+        ),
     };
     Err(problem.retry_after(draw(&app.config.limits.busy_retry)))
 }
 
-/// A stream that says when to come back, and ends.
-pub(super) fn stream(app: &App, method: &Method, reason: Reason) -> Response<Body> {
+/// A stream that is only the `busy` event.
+pub(super) fn stream(app: &App, method: &Method, reason: BusyReason) -> Response<Body> {
     app.counts.tell_busy(reason);
     let retry = draw(&app.config.limits.busy_retry);
     let body = match *method {

@@ -3,14 +3,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::code::{Code, Reason};
 use super::histogram::Histogram;
+use crate::protocol::{BusyReason, ProblemCode};
 
 /// What is counted of a server's requests.
 #[derive(Debug, Default)]
 pub struct Counts {
-    refusals: [Refusals; Code::ALL.len()],
-    busy: [AtomicU64; Reason::ALL.len()],
+    refusals: [Refusals; ProblemCode::ALL.len()],
+    busy: [AtomicU64; BusyReason::ALL.len()],
     /// From a request's head to its answer, of messages that were said.
     pub publish_time: Histogram,
 }
@@ -25,26 +25,26 @@ struct Refusals {
 
 impl Counts {
     /// A request is refused, however it is told so.
-    pub(super) fn refuse(&self, code: Code) {
+    pub(super) fn refuse(&self, code: ProblemCode) {
         self.refusals[code as usize]
             .total
             .fetch_add(1, Ordering::Relaxed);
     }
 
     /// A stream is told to come back later.
-    pub(super) fn tell_busy(&self, reason: Reason) {
+    pub(super) fn tell_busy(&self, reason: BusyReason) {
         self.busy[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Every reason for that with the streams that had it.
     pub fn busy(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let named = Reason::ALL.iter().zip(&self.busy);
+        let named = BusyReason::ALL.iter().zip(&self.busy);
         named.map(|(reason, count)| (reason.as_str(), count.load(Ordering::Relaxed)))
     }
 
     /// Every code with the refusals that had it.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Code::ALL
+        ProblemCode::ALL
             .iter()
             .zip(&self.refusals)
             .map(|(code, refusals)| (code.as_str(), refusals.total.load(Ordering::Relaxed)))
@@ -56,7 +56,7 @@ impl Counts {
             let total = refusals.total.load(Ordering::Relaxed);
             total.saturating_sub(refusals.told.fetch_max(total, Ordering::Relaxed))
         };
-        Code::ALL
+        ProblemCode::ALL
             .iter()
             .zip(&self.refusals)
             .map(move |(code, refusals)| (code.as_str(), new(refusals)))
@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn every_code_has_its_place() {
-        for (place, code) in Code::ALL.into_iter().enumerate() {
+        for (place, code) in ProblemCode::ALL.into_iter().enumerate() {
             assert_eq!(code as usize, place, "{code:?}");
         }
-        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+        for (place, reason) in BusyReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, place, "{reason:?}");
         }
     }
@@ -82,11 +82,11 @@ mod tests {
     fn the_log_is_told_of_each_refusal_once() {
         let counts = Counts::default();
         let new = || counts.take_new_refusals().collect::<Vec<_>>();
-        (0..3).for_each(|_| counts.refuse(Code::NotFound));
-        counts.refuse(Code::InvalidRoom);
+        (0..3).for_each(|_| counts.refuse(ProblemCode::NotFound));
+        counts.refuse(ProblemCode::InvalidRoom);
         assert_eq!(new(), [("invalid_room", 1), ("not_found", 3)]);
         assert_eq!(new(), []);
-        counts.refuse(Code::NotFound);
+        counts.refuse(ProblemCode::NotFound);
         assert_eq!(new(), [("not_found", 1)]);
         assert!(counts.refusals().any(|refusal| refusal == ("not_found", 4)));
     }

@@ -11,14 +11,15 @@ use hyper::{Method, Response};
 use super::app::App;
 use super::body::{Body, Reply, event_stream};
 use super::busy;
-use super::code::{Code, Reason};
 use super::guard::{Refused, TooFast};
 use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
 use crate::chat::{RoomList, StayGuard, SubscribeError, SubscribeOptions};
-use crate::protocol::{BACKLOG_KEY, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY};
-use crate::protocol::{Backlog, Cursor, RoomName, UserName};
+use crate::protocol::{
+    BACKLOG_KEY, Backlog, BusyReason, Cursor, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ProblemCode,
+    ROOM_KEY, RoomName, UserName,
+};
 
 /// `GET /rooms/{room}/events`
 pub(super) fn of_one_room(
@@ -37,8 +38,8 @@ pub(super) fn of_many_rooms(app: &App, asked: &Asked<'_>) -> Result<Response<Rep
         .into_iter()
         .map(RoomName::parse)
         .collect::<Result<Vec<_>, _>>()?;
-    let rooms =
-        RoomList::new(rooms).map_err(|error| Code::InvalidQuery.because(error.to_string()))?;
+    let rooms = RoomList::new(rooms)
+        .map_err(|error| Problem::new(ProblemCode::InvalidQuery, error.to_string()))?;
     let options = asked.options(rooms, Backlog::Last(0))?;
     respond(app, asked, options)
 }
@@ -68,7 +69,12 @@ impl Asked<'_> {
         let presence = match self.query.one(PRESENCE_KEY)? {
             None | Some("0") => false,
             Some("1") => true,
-            Some(_) => return Err(Code::InvalidQuery.because("presence is 0 or 1")),
+            Some(_) => {
+                return Err(Problem::new(
+                    ProblemCode::InvalidQuery,
+                    "presence is 0 or 1",
+                ));
+            }
         };
         Ok(SubscribeOptions {
             rooms,
@@ -95,7 +101,12 @@ impl Asked<'_> {
     fn backlog(&self) -> Result<Option<Backlog>, Problem> {
         let backlog = self.query.one(BACKLOG_KEY)?;
         let backlog = backlog.map(str::parse).transpose();
-        backlog.map_err(|_| Code::InvalidQuery.because("backlog is a number from 0 to 500, or all"))
+        backlog.map_err(|_| {
+            Problem::new(
+                ProblemCode::InvalidQuery,
+                "backlog is a number from 0 to 500, or all",
+            )
+        })
     }
 }
 
@@ -126,7 +137,7 @@ fn respond(
         Err(TooFast { .. }) => Err(Refused::Address),
     };
     let Ok(mut permit) = permit else {
-        return Ok(busy::stream(app, asked.method, Reason::Address).map(Reply::Body));
+        return Ok(busy::stream(app, asked.method, BusyReason::Address).map(Reply::Body));
     };
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
@@ -142,7 +153,7 @@ fn respond(
         }
         Err(SubscribeError::Rooms(error)) => Err(error.into()),
         Err(SubscribeError::Members) => {
-            Ok(busy::stream(app, asked.method, Reason::Members).map(Reply::Body))
+            Ok(busy::stream(app, asked.method, BusyReason::Members).map(Reply::Body))
         }
     }
 }

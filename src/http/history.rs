@@ -7,21 +7,20 @@ use hyper::{Method, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
-use super::code::Code;
 use super::events::Asked;
 use super::input::{Pairs, limit};
 use super::messages::Messages;
 use super::problem::Problem;
 use crate::chat::{HistoryPage, HistoryQuery};
-use crate::protocol::{Cursor, MessagePage, RoomName};
+use crate::protocol::{Cursor, MessagePage, ProblemCode, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
-/// How long before its turn a page is sent. Streams wait for their turns in a
-/// queue, and a page does not wait: without this, one stream that waits would
-/// keep all pages from its address.
+/// A page is sent this long before the budget has paid for it. Streams wait for
+/// the budget in a queue, pages do not wait: without this, one waiting stream
+/// would block all pages for its address.
 const EARLY: Duration = Duration::from_secs(1);
 
-/// A page is drawn from the budget for replay of its client, as streams are.
+/// Draws the page from the client's replay budget, like a stream.
 pub(super) fn messages(
     app: &App,
     room: &RoomName,
@@ -29,7 +28,7 @@ pub(super) fn messages(
 ) -> Result<Response<Body>, Problem> {
     let page = app.hub.page(room, page(&asked.query)?);
     let messages = encode(room, page);
-    // Nothing is sent for HEAD but how long the page is.
+    // The response to HEAD has only the length of the page.
     if *asked.method != Method::HEAD {
         draw(app, asked.client, messages.left())?;
     }
@@ -58,9 +57,10 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
         return Ok(None);
     };
     match Cursor::parse(id.as_bytes()) {
-        Cursor::Unknown => {
-            Err(Code::InvalidQuery.because(format!("{key} is an event id like mfz3k1q8x04z-1042")))
-        }
+        Cursor::Unknown => Err(Problem::new(
+            ProblemCode::InvalidQuery,
+            format!("{key} is an event id like mfz3k1q8x04z-1042"),
+        )),
         cursor => Ok(Some(cursor)),
     }
 }

@@ -1,17 +1,16 @@
-//! `GET /rooms/{room}/members` and `GET /rooms`: who is here, and where.
+//! `GET /rooms/{room}/members` and `GET /rooms`.
 //!
-//! Neither is encoded for each request: the members once for each change, the
-//! pages of rooms at a bounded rate. All requests share the same bytes.
+//! Neither is encoded per request: members are encoded once per change, pages of
+//! rooms at a bounded rate. All requests share the same bytes.
 
 use hyper::{Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
-use super::code::Code;
 use super::input::{Pairs, limit};
 use super::problem::Problem;
 use super::room_pages::PageKey;
-use crate::protocol::RoomName;
+use crate::protocol::{ProblemCode, RoomName};
 
 const DEFAULT_LIMIT: usize = 100;
 
@@ -21,7 +20,8 @@ pub(super) fn members(app: &App, room: &RoomName) -> Response<Body> {
 
 pub(super) fn rooms(app: &App, query: &Pairs<'_>) -> Result<Response<Body>, Problem> {
     let after = query.one("after")?.map(RoomName::parse).transpose();
-    let after = after.map_err(|_| Code::InvalidQuery.because("after is the name of a room"))?;
+    let after = after
+        .map_err(|_| Problem::new(ProblemCode::InvalidQuery, "after is the name of a room"))?;
     let key = PageKey {
         after,
         limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),

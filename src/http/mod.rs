@@ -8,7 +8,6 @@ mod app;
 mod bad_head;
 mod body;
 mod busy;
-mod code;
 mod counts;
 mod demo;
 mod draining;

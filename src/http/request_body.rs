@@ -15,9 +15,9 @@ use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 
 use super::app::App;
-use super::code::Code;
 use super::guard::RequestPermit;
 use super::problem::Problem;
+use crate::protocol::ProblemCode;
 
 /// How much is passed over: many a client sends its body apart from the head,
 /// and is still sending what is refused by the head alone.
@@ -82,7 +82,7 @@ impl RequestBody {
     }
 
     /// All of it. `wrong` is what a body is called that can't be read.
-    pub(super) async fn read(&mut self, app: &App, wrong: Code) -> Result<Bytes, Problem> {
+    pub(super) async fn read(&mut self, app: &App, wrong: ProblemCode) -> Result<Bytes, Problem> {
         let Some(incoming) = self.incoming.take() else {
             return Ok(Bytes::new());
         };
@@ -135,10 +135,14 @@ impl Body for Source {
     }
 }
 
-async fn read(app: &App, body: Source, wrong: Code) -> Result<Bytes, Problem> {
+async fn read(app: &App, body: Source, wrong: ProblemCode) -> Result<Bytes, Problem> {
     let most = app.config.max_body_bytes();
-    let too_large =
-        || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
+    let too_large = || {
+        Problem::new(
+            ProblemCode::BodyTooLarge,
+            format!("a request's body is at most {most} bytes"),
+        )
+    };
     // Said beforehand, it is refused before a byte of it is read, and before
     // `100 Continue` asks for it.
     if body.size_hint().lower() > most as u64 {
@@ -152,14 +156,17 @@ async fn read(app: &App, body: Source, wrong: Code) -> Result<Bytes, Problem> {
         None => tokio::time::timeout(app.config.limits.body_timeout, collected).await,
     };
     match read {
-        Err(_) => Err(Code::RequestTimeout.because(format!(
-            "the body took longer than {} s",
-            app.config.limits.body_timeout.as_secs_f32()
-        ))),
+        Err(_) => Err(Problem::new(
+            ProblemCode::RequestTimeout,
+            format!(
+                "the body took longer than {} s",
+                app.config.limits.body_timeout.as_secs_f32()
+            ),
+        )),
         Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
         Ok(Err(Unreadable::Broken)) => {
             let detail = "the body ended early, or its chunks are malformed";
-            Err(wrong.because(detail))
+            Err(Problem::new(wrong, detail))
         }
         Ok(Ok(body)) => Ok(body),
     }

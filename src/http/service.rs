@@ -10,7 +10,6 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, Reply};
-use super::code::Reason;
 use super::events::Asked;
 use super::guard::{Caller, Grant, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
@@ -18,6 +17,7 @@ use super::problem::Problem;
 use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
 use super::{busy, demo, error_page, events, history, members, page, publish, robots, status};
+use crate::protocol::BusyReason;
 
 /// Answers one request. It never fails: a refusal is an answer.
 pub async fn answer(
@@ -86,7 +86,11 @@ async fn check_and_dispatch(
         && let Err(too_fast) = app.rates.take_of_requests(client)
     {
         return match route.is_stream() {
-            true => Ok(whole(busy::stream(app, request.method(), Reason::Address))),
+            true => Ok(whole(busy::stream(
+                app,
+                request.method(),
+                BusyReason::Address,
+            ))),
             false => refuse(app, route, too_fast.into()).map(whole),
         };
     }

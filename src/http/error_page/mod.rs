@@ -12,10 +12,10 @@ use hyper::{Request, Response};
 use self::words::Language;
 use super::app::App;
 use super::body::Body;
-use super::code::Code;
 use super::page::POLICY;
 use super::problem::Problem;
 use super::quality::{Wish, wishes};
+use crate::protocol::ProblemCode;
 
 /// Deeper paths than any of ours get links that begin at the server's root, so
 /// that a path of nothing but slashes does not become a page many times as long.
@@ -100,7 +100,7 @@ fn page(problem: &Problem, language: Language, root: &str, default_room: &str) -
         links.push_str(&link("", &language.try_again(seconds)));
     }
     // Under a name that the server does not know, the room is refused as well.
-    if !matches!(code, Code::CrossOrigin | Code::InvalidHost) {
+    if !matches!(code, ProblemCode::CrossOrigin | ProblemCode::InvalidHost) {
         links.push_str(&link(root, &language.go_to(default_room)));
     }
     // The detail may hold what was sent, so it is filled in last: nothing in it
@@ -110,7 +110,7 @@ fn page(problem: &Problem, language: Language, root: &str, default_room: &str) -
         .replace("{{title}}", title)
         .replace("{{text}}", text)
         .replace("{{root}}", root)
-        .replace("{{status}}", code.status().as_str())
+        .replace("{{status}}", &code.status().to_string())
         .replace("{{code}}", code.as_str())
         .replace("{{links}}", &links)
         .replace("{{detail}}", &escaped(problem.detail()))
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn whatever_was_sent_is_only_text() {
         let detail = "<script>alert('x')</script> & \"{{links}}\" {{root}}";
-        let problem = Code::InvalidJson.because(detail);
+        let problem = Problem::new(ProblemCode::InvalidJson, detail);
         let html = page(&problem, Language::English, "./", "a&b");
         assert!(!html.contains("<script"), "{html}");
         assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; "));
@@ -247,9 +247,9 @@ mod tests {
 
     #[test]
     fn a_page_has_words_for_every_code_and_no_mark_left() {
-        for code in Code::ALL {
+        for code in ProblemCode::ALL {
             for language in [Language::English, Language::Chinese] {
-                let html = page(&code.because("why"), language, "../", "lobby");
+                let html = page(&Problem::new(code, "why"), language, "../", "lobby");
                 assert!(!html.contains("{{"), "{html}");
                 assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())));
                 assert!(html.contains(code.as_str()), "{html}");

@@ -4,15 +4,15 @@ use hyper::header::HOST;
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
-use super::super::code::Code;
 use super::super::problem::Problem;
 use super::caller::Caller;
 use crate::config::Access;
+use crate::protocol::ProblemCode;
 
 /// RFC 9112, section 3.2: HTTP/1.1 has exactly one Host, and it is a host.
 pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(HOST).iter();
-    let wrong = |detail: &'static str| Err(Code::InvalidHost.because(detail));
+    let wrong = |detail: &'static str| Err(Problem::new(ProblemCode::InvalidHost, detail));
     match (hosts.next(), hosts.next()) {
         (None, _) if request.version() == Version::HTTP_10 => Ok(()),
         (None, _) => wrong("the Host header is missing"),

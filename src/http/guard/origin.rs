@@ -15,10 +15,10 @@ use hyper::header::{
 };
 use hyper::http::uri::Authority;
 
-use super::super::code::Code;
 use super::super::problem::Problem;
 use super::host::host_of;
 use crate::config::{Access, Origin};
+use crate::protocol::ProblemCode;
 
 /// Headers that a page needs to set, and that are none of those it always may.
 const ALLOWED_HEADERS: HeaderValue =
@@ -72,7 +72,8 @@ impl Origins {
     pub(in super::super) fn check_write(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match self.is_foreign(headers) {
             false => Ok(()),
-            true => Err(Code::CrossOrigin.because(
+            true => Err(Problem::new(
+                ProblemCode::CrossOrigin,
                 "a page of another origin may not write here; --allow-origin names those that may",
             )),
         }
@@ -89,7 +90,8 @@ impl Origins {
     pub(in super::super) fn check_read(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match self.any_reads || !self.is_foreign(headers) {
             true => Ok(()),
-            false => Err(Code::CrossOrigin.because(
+            false => Err(Problem::new(
+                ProblemCode::CrossOrigin,
                 "a page of another origin may not read here; --allow-origin names those that may. \
                  To open it by hand, type the address: a link on another site does not work",
             )),
@@ -105,7 +107,8 @@ impl Origins {
     ) -> Result<(), Problem> {
         check_no_prefetch(headers)?;
         if self.any_reads && self.is_foreign(headers) && has_name() {
-            return Err(Code::CrossOrigin.because(
+            return Err(Problem::new(
+                ProblemCode::CrossOrigin,
                 "a page of another origin may not join a room under a name here; \
                  --allow-origin * is for reading, so name the origins that may",
             ));
@@ -239,7 +242,10 @@ fn is_of(page: &HeaderValue, headers: &HeaderMap) -> bool {
 /// opened the page yet. The browser asks again when somebody does.
 fn check_no_prefetch(headers: &HeaderMap) -> Result<(), Problem> {
     match is_prefetch(headers) {
-        true => Err(Code::CrossOrigin.because("a prefetch can't do this; send the request itself")),
+        true => Err(Problem::new(
+            ProblemCode::CrossOrigin,
+            "a prefetch can't do this; send the request itself",
+        )),
         false => Ok(()),
     }
 }

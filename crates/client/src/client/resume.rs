@@ -195,7 +195,9 @@ impl From<Bye> for Effect {
     fn from(bye: Bye) -> Self {
         let reason = match bye.reason {
             OpenEnum::Known(ByeReason::Shutdown) => "the server is shutting down".to_owned(),
-            OpenEnum::Unknown(reason) => format!("the server ended the stream: {}", one_line(&reason)),
+            OpenEnum::Unknown(reason) => {
+                format!("the server ended the stream: {}", one_line(&reason))
+            }
         };
         Self::Reconnect {
             reason,

@@ -1,10 +1,10 @@
 //! The pages of `GET /rooms`: encoded once for many requests.
 //!
-//! A page costs the hub's lock and an encoding for each of its rooms, and all of
-//! it changes with every message. So pages are kept, and made at a bounded rate:
-//! a server that is asked now and then answers with the present state. Under a
-//! flood of requests a kept page is up to a second old, and a request for a page
-//! that is not kept is refused until the rate has paid for it.
+//! A page costs the hub's lock and an encoding per room, and changes with every
+//! message. So pages are cached, and encoded at a bounded rate. Below the rate
+//! each response has the present state. Under a flood of requests a cached page is
+//! up to a second old, and a request for another page is refused until the rate
+//! has paid for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,25 +15,24 @@ use bytes::Bytes;
 use crate::chat::{Hub, RoomSummary};
 use crate::protocol::{RoomName, RoomPage};
 
-/// The most bytes of a page: it is held while a client takes nothing. A longer
-/// page is cut before the room that exceeds this, but has at least one room.
+/// The most bytes of a page: a client that does not read holds it. A longer page
+/// is cut before the room that exceeds this, but has at least one room.
 const MAX_PAGE_BYTES: usize = 8 * 1024;
-/// A line has at least these bytes, so no page has more rooms than fit.
+/// The shortest room; it bounds the number of rooms of a page.
 const SHORTEST_LINE: &str = r#"{"room":"a","members":0,"messages":0,"newest":null}"#;
 const MAX_ROOMS: usize = MAX_PAGE_BYTES / SHORTEST_LINE.len();
-/// A kept page that is older is made anew, whatever the rate: at most
+/// A cached page that is older is encoded again, even beyond the rate: at most
 /// `MAX_PAGES` a second.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// The rate makes one page in this time: 200 a second, four times as many as one
-/// address may ask for by default. A page takes a fraction of a millisecond.
+/// The rate is one page per this time: 200 a second, four times the default limit
+/// of one address. A page takes a fraction of a millisecond.
 const MAKE_EVERY: Duration = Duration::from_millis(5);
-/// The rate makes the pages of this time at once: 200 and one more.
+/// The burst is the pages of this time: 200 and one more.
 const MAKE_BURST: Duration = Duration::from_secs(1);
-/// Pages that are kept, at most 2 MiB: all pages of as many rooms as there may be
-/// by default.
+/// The most cached pages, at most 2 MiB: all pages of the default limit of rooms.
 const MAX_PAGES: usize = 256;
 
-/// Which page is wanted.
+/// Identifies a page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct PageKey {
     /// The room before the first one.
@@ -42,16 +41,16 @@ pub(super) struct PageKey {
     pub(super) limit: usize,
 }
 
-/// The pages of rooms that were made last.
+/// The latest pages.
 #[derive(Debug, Default)]
 pub(super) struct RoomPages {
-    kept: Mutex<Kept>,
+    cache: Mutex<Cache>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Cache {
     pages: HashMap<PageKey, (Instant, Bytes)>,
-    /// When the rate has paid for all pages made so far.
+    /// The time at which the rate has paid for all pages so far.
     paid_at: Option<Instant>,
 }
 
@@ -60,7 +59,7 @@ impl RoomPages {
     ///
     /// # Errors
     ///
-    /// How long the rate makes no page, if this one is not kept.
+    /// The time until the rate allows a page, if this one is not cached.
     pub(super) fn get(&self, hub: &Arc<Hub>, key: PageKey) -> Result<Bytes, Duration> {
         self.get_at(hub, key, Instant::now())
     }
@@ -70,21 +69,21 @@ impl RoomPages {
             return Ok(page);
         }
         let page = encode(hub, &key);
-        Ok(self.lock().keep(key, now, page))
+        Ok(self.lock().store(key, now, page))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
-    /// The kept page, or `None` if the page is to be made now: the rate has paid
-    /// for it then.
+impl Cache {
+    /// The cached page, or `None` if the page is to be encoded now; the rate has
+    /// paid for it then.
     ///
     /// # Errors
     ///
-    /// How long the rate makes no page, if this one is not kept.
+    /// The time until the rate allows a page, if this one is not cached.
     fn fresh(&mut self, key: &PageKey, now: Instant) -> Result<Option<Bytes>, Duration> {
         let paid_at = self.paid_at.map_or(now, |at| at.max(now));
         let wait = paid_at.saturating_duration_since(now + MAKE_BURST);
@@ -94,19 +93,19 @@ impl Kept {
                 return Ok(Some(page.clone()));
             }
         }
-        // Capped, since pages that are too old are made beyond the rate.
+        // Capped, since pages that are too old are encoded beyond the rate.
         self.paid_at = Some((paid_at + MAKE_EVERY).min(now + MAKE_BURST + MAKE_EVERY));
         Ok(None)
     }
 
-    /// Keeps a page, and returns it: the bytes that are kept already if these are
-    /// the same, so that clients that take nothing hold one copy.
-    fn keep(&mut self, key: PageKey, now: Instant, page: Bytes) -> Bytes {
-        if let Some((made, kept)) = self.pages.get_mut(&key)
-            && *kept == page
+    /// Caches a page and returns it. If the cached page is equal, its bytes are
+    /// returned, so that clients that do not read hold one copy.
+    fn store(&mut self, key: PageKey, now: Instant, page: Bytes) -> Bytes {
+        if let Some((made, cached)) = self.pages.get_mut(&key)
+            && *cached == page
         {
             *made = now;
-            return kept.clone();
+            return cached.clone();
         }
         if self.pages.len() >= MAX_PAGES && !self.pages.contains_key(&key) {
             let oldest = self.pages.iter().min_by_key(|(_, (made, _))| *made);
@@ -120,7 +119,7 @@ impl Kept {
 }
 
 fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
-    // One more than wanted says whether there is a next page.
+    // One more than the limit tells whether there is a next page.
     let rooms = hub.rooms(key.after.as_ref(), key.limit.min(MAX_ROOMS) + 1);
     let mut json = Vec::with_capacity(1024);
     json.extend_from_slice(RoomPage::<&RoomName>::around(None).0.as_bytes());
@@ -222,24 +221,24 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_requests_shares_one_page_and_a_second_later_it_is_made_anew() {
+    fn a_flood_of_requests_shares_a_page_for_one_second() {
         let app = with_rooms(["a".to_owned()]);
-        let (mut kept, start) = (Kept::default(), Instant::now());
-        kept.keep(first(9), start, encode(&app.hub, &first(9)));
-        let made = (0..10_000).filter(|_| kept.fresh(&first(9), start) == Ok(None));
+        let (mut cache, start) = (Cache::default(), Instant::now());
+        cache.store(first(9), start, encode(&app.hub, &first(9)));
+        let made = (0..10_000).filter(|_| cache.fresh(&first(9), start) == Ok(None));
         assert_eq!(made.count(), burst());
-        let mut again = || kept.fresh(&first(9), start).unwrap().unwrap();
+        let mut again = || cache.fresh(&first(9), start).unwrap().unwrap();
         assert_eq!(again().as_ptr(), again().as_ptr(), "not copied");
-        assert_eq!(kept.fresh(&first(9), start + MAX_AGE), Ok(None));
+        assert_eq!(cache.fresh(&first(9), start + MAX_AGE), Ok(None));
     }
 
-    /// How many pages the rate makes at once.
+    /// The number of pages of the burst.
     fn burst() -> usize {
         (MAKE_BURST.as_millis() / MAKE_EVERY.as_millis()) as usize + 1
     }
 
     #[test]
-    fn pages_that_are_not_kept_are_made_at_the_rate_and_the_others_are_told_when() {
+    fn pages_that_are_not_cached_are_encoded_at_the_rate() {
         let app = with_rooms(["a".to_owned()]);
         let start = Instant::now();
         let miss = |number: usize, now| {
@@ -253,30 +252,30 @@ mod tests {
         let made = (0..10_000).filter(|number| miss(*number, start).is_ok());
         assert_eq!(made.count(), burst());
         assert_eq!(miss(10_000, start), Err(MAKE_EVERY));
-        assert!(miss(0, start).is_ok(), "it is kept");
+        assert!(miss(0, start).is_ok(), "it is cached");
         assert!(miss(10_000, start + MAKE_EVERY).is_ok());
     }
 
     #[test]
-    fn pages_that_are_too_old_use_up_no_more_than_the_burst() {
+    fn pages_that_are_too_old_use_at_most_the_burst() {
         let app = with_rooms(["a".to_owned()]);
-        let (mut kept, start) = (Kept::default(), Instant::now());
+        let (mut cache, start) = (Cache::default(), Instant::now());
         let page = encode(&app.hub, &first(1));
         for second in 0..60 {
             let now = start + MAX_AGE * second;
             for limit in 1..=MAX_PAGES {
-                if let Ok(None) = kept.fresh(&first(limit), now) {
-                    kept.keep(first(limit), now, page.clone());
+                if let Ok(None) = cache.fresh(&first(limit), now) {
+                    cache.store(first(limit), now, page.clone());
                 }
             }
         }
         let last = start + MAX_AGE * 59;
-        assert_eq!(kept.fresh(&first(500), last), Err(MAKE_EVERY));
-        assert_eq!(kept.fresh(&first(500), last + MAKE_EVERY), Ok(None));
+        assert_eq!(cache.fresh(&first(500), last), Err(MAKE_EVERY));
+        assert_eq!(cache.fresh(&first(500), last + MAKE_EVERY), Ok(None));
     }
 
     #[test]
-    fn a_page_that_is_made_anew_and_is_the_same_is_held_once() {
+    fn equal_pages_share_their_bytes() {
         let app = with_rooms(["a".to_owned()]);
         let now = Instant::now();
         let get = || app.room_pages.get_at(&app.hub, first(10), now).unwrap();
@@ -287,21 +286,21 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_pages_are_kept() {
+    fn the_number_of_cached_pages_is_bounded() {
         let app = with_rooms(["a".to_owned()]);
-        let (mut kept, start) = (Kept::default(), Instant::now());
+        let (mut cache, start) = (Cache::default(), Instant::now());
         let page = encode(&app.hub, &first(1));
         for limit in 1..=500 {
             let now = start + MAKE_EVERY * limit as u32;
-            kept.keep(first(limit), now, page.clone());
+            cache.store(first(limit), now, page.clone());
         }
-        let mut limits: Vec<usize> = kept.pages.keys().map(|key| key.limit).collect();
+        let mut limits: Vec<usize> = cache.pages.keys().map(|key| key.limit).collect();
         limits.sort_unstable();
         assert!(limits.into_iter().eq(501 - MAX_PAGES..=500), "the newest");
     }
 
     #[test]
-    fn a_server_that_is_asked_now_and_then_answers_with_the_present_state() {
+    fn below_the_rate_pages_have_the_present_state() {
         let app = with_rooms(["a".to_owned()]);
         for messages in 2..20 {
             say(&app, "a");

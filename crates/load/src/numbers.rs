@@ -2,8 +2,7 @@
 //! `gap` did not announce.
 
 use memchr::memmem;
-use serde::Deserialize;
-
+use sse_chat_client::protocol::{EventName, Gap};
 use sse_chat_client::sse::Decoded;
 
 /// A room's `number`s, which this server counts without a hole, and the gaps
@@ -21,18 +20,12 @@ pub(super) struct Numbers {
     announced_unknown: bool,
 }
 
-#[derive(Deserialize)]
-struct Gap {
-    lost: Option<u64>,
-    next: u64,
-}
-
 impl Numbers {
     pub(super) fn take(&mut self, event: &Decoded<'_>) {
-        match &*event.event {
-            "hello" => self.ours = true,
-            "update" if self.ours => self.take_update(event.data.as_bytes()),
-            "gap" if self.ours => {
+        match event.event.parse() {
+            Ok(EventName::Hello) => self.ours = true,
+            Ok(EventName::Update) if self.ours => self.take_update(event.data.as_bytes()),
+            Ok(EventName::Gap) if self.ours => {
                 if let Ok(gap) = serde_json::from_str::<Gap>(&event.data) {
                     self.announced = self.announced.saturating_add(gap.lost.unwrap_or(0));
                     self.announced_unknown |= gap.lost.is_none();
@@ -104,12 +97,16 @@ mod tests {
         let announced = [
             ("hello", "{}"),
             ("update", r#"{"number":7}"#),
-            ("gap", r#"{"lost":2,"next":10}"#),
+            (
+                "gap",
+                r#"{"room":"a","reason":"evicted","lost":2,"next":10}"#,
+            ),
             ("update", r#"{"number":10}"#),
         ];
         let numbers = read(&announced);
         assert_eq!((numbers.holes, numbers.not_announced(5)), (0, 3));
-        let unknown = read(&[("hello", "{}"), ("gap", r#"{"lost":null,"next":1}"#)]);
+        let gap = r#"{"room":"a","reason":"restart","lost":null,"next":1}"#;
+        let unknown = read(&[("hello", "{}"), ("gap", gap)]);
         assert_eq!(unknown.not_announced(5), 0);
     }
 

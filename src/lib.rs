@@ -72,9 +72,9 @@
 //!
 //! # The other side of it
 //!
-//! In crates/client, `client/subscription.rs` opens one stream after another; `client/stream.rs`
-//! turns bytes into events and silence into an end; `client/follow.rs` knows
-//! what was given, and says what is missing.
+//! In crates/client, `client/event_stream.rs` opens one stream after another;
+//! `client/open_stream.rs` turns bytes into events and silence into an end;
+//! `client/resume.rs` keeps the cursor, drops duplicates and detects missing messages.
 
 pub mod chat;
 pub mod cli;

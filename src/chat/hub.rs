@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::draft::{Draft, RetryKey};
@@ -24,21 +23,11 @@ use super::reader_profile::ReaderProfile;
 use super::rooms::{HubLimits, Published, RemainingWork, Rooms};
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
-use crate::protocol::{Epoch, EventId, RoomName};
+use crate::protocol::{self, Epoch, RoomName};
 use crate::sse;
 
 /// An entry in the list of rooms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RoomSummary {
-    /// The room's name.
-    pub room: RoomName,
-    /// The number of members.
-    pub members: usize,
-    /// The number of messages in the room's history.
-    pub messages: usize,
-    /// The newest of these messages.
-    pub newest: Option<EventId>,
-}
+pub type RoomSummary = protocol::RoomSummary<RoomName>;
 
 /// All rooms of a server.
 ///
@@ -153,8 +142,8 @@ impl Hub {
         let rooms = self.lock();
         summaries.extend(rooms.after(after).take(limit).map(|room| RoomSummary {
             room: room.name.clone(),
-            members: room.presence.count(),
-            messages: room.history.len(),
+            members: room.presence.count() as u64,
+            messages: room.history.len() as u64,
             newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
         }));
         summaries

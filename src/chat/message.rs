@@ -40,8 +40,7 @@ impl Frame {
         retry_key: Option<RetryKey>,
         created_at: &str,
     ) -> Self {
-        let head = sse::Event::with_capacity(draft.text.as_str().len() + 256);
-        let event = head.id(id).event("update").json(&Message {
+        let message = Message {
             id,
             room: room.as_str().into(),
             number,
@@ -50,20 +49,14 @@ impl Frame {
             created_at: created_at.into(),
             // Readers could use the id against its sender.
             client_id: None,
-        });
-        // The id and the event's name contain no brace, so the first one begins
-        // the JSON.
-        let start = event
-            .text()
-            .iter()
-            .position(|&byte| byte == b'{')
-            .unwrap_or_default();
+        };
+        let (event, json) = message.encode();
         Self(Arc::new(EncodedMessage {
             seq: id.seq,
             number,
             retry_key,
-            json: start..event.text_len() - 2,
             event,
+            json,
         }))
     }
 
@@ -92,19 +85,7 @@ impl Frame {
         let Some(client_id) = self.client_id() else {
             return self.json();
         };
-        let json = self.json();
-        let Some(open) = json.strip_suffix(b"}") else {
-            return json;
-        };
-        // A client id contains no character that JSON escapes.
-        [
-            open,
-            b",\"client_id\":\"",
-            client_id.as_str().as_bytes(),
-            b"\"}",
-        ]
-        .concat()
-        .into()
+        Message::json_for_sender(&self.json(), client_id).into()
     }
 
     /// The client id of the request.

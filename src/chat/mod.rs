@@ -34,7 +34,7 @@ mod subscription;
 mod test_reader;
 mod totals;
 
-pub use delivery::{Delivery, Gap, GapReason, Hello, HelloRoom};
+pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::Draft;
 pub use errors::{PublishError, RoomLimitReached, SubscribeError};
 pub use history_page::{HistoryPage, HistoryQuery};

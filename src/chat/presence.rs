@@ -13,27 +13,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 pub(super) use self::pending::PresenceBudget;
 use self::pending::{MAX_LISTED_MEMBERS, PendingChanges, PresenceForm};
 use super::reader_profile::MemberGuard;
 use super::room_event::MAX_INLINE_BYTES;
-use crate::protocol::{RoomName, UserName};
+use crate::protocol::{self, MemberList, PresenceEvent, RoomName, UserName};
 use crate::sse;
 
 /// How long a name stays a member after its last stream has ended.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// One member of a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Member {
-    /// The name.
-    pub name: UserName,
-    /// Since when it has been here without a break: RFC 3339, UTC.
-    #[serde(serialize_with = "rfc3339")]
-    pub since: Timestamp,
+pub type Member = protocol::Member<UserName, Since>;
+
+/// The time at which a member joined. It is written as RFC 3339 in UTC, with
+/// milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Since(Timestamp);
+
+impl Serialize for Since {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
 }
 
 /// The members of a room at one moment, as a `presence` event.
@@ -127,6 +131,7 @@ impl Presence {
                 continue;
             };
             self.order.remove(&(since, name.clone()));
+            let since = Since(since);
             self.pending.add_left(Member { name, since });
             self.changed();
         }
@@ -197,7 +202,7 @@ impl Presence {
         // If an event with names costs too much, the count alone is sent.
         let event = event.filter(|event| self.pending.permits(event.text_len(), budget));
         let is_count = event.is_none();
-        let event = event.unwrap_or_else(|| Change::count(room, count).encode());
+        let event = event.unwrap_or_else(|| count_alone(room, count).encode());
         self.pending.reset(event.text_len(), is_count, budget, now);
         Some(event)
     }
@@ -207,16 +212,16 @@ impl Presence {
             .pending
             .joined_names()
             .filter_map(|name| {
-                let since = self.members.get(name)?.since;
+                let since = Since(self.members.get(name)?.since);
                 let name = name.clone();
                 Some(Member { name, since })
             })
             .collect();
         joined.sort_unstable_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
-        let change = Change {
-            joined: Some(joined),
+        let change = PresenceEvent {
+            joined: Some(&joined[..]),
             left: Some(self.pending.left_members()),
-            ..Change::count(room, self.count())
+            ..count_alone(room, self.count())
         };
         Some(change.encode())
     }
@@ -227,11 +232,11 @@ impl Presence {
         if count > MAX_LISTED_MEMBERS {
             return None;
         }
-        let change = Change {
-            members: Some(self.listed()),
-            ..Change::count(room, count)
+        let list = PresenceEvent {
+            members: Some(&self.listed()[..]),
+            ..count_alone(room, count)
         };
-        Some(change.encode())
+        Some(list.encode())
     }
 
     /// The first [`MAX_LISTED_MEMBERS`] members, in the order in which they joined.
@@ -239,7 +244,7 @@ impl Presence {
         let first = self.order.iter().take(MAX_LISTED_MEMBERS);
         let member = |(since, name): &(Timestamp, UserName)| Member {
             name: name.clone(),
-            since: *since,
+            since: Since(*since),
         };
         first.map(member).collect()
     }
@@ -251,7 +256,7 @@ impl Presence {
         self.pending.note_snapshot(self.count());
         if self.snapshot.is_none() {
             let list = self.list(room);
-            self.snapshot = list.or_else(|| Some(Change::count(room, self.count()).encode()));
+            self.snapshot = list.or_else(|| Some(count_alone(room, self.count()).encode()));
         }
         let event = self.snapshot.clone();
         Snapshot {
@@ -270,47 +275,20 @@ impl Presence {
     }
 }
 
-/// `{"room","count","members"}`
+/// The response to `GET /rooms/{room}/members`.
 pub(super) fn members_json(room: &RoomName, count: usize, members: Vec<Member>) -> Bytes {
-    let change = Change {
-        members: Some(members),
-        ..Change::count(room, count)
+    let list = MemberList {
+        room,
+        count: count as u64,
+        members,
     };
-    let json = serde_json::to_vec(&change).expect("members have a JSON form");
+    let json = serde_json::to_vec(&list).expect("members have a JSON form");
     json.into()
 }
 
-/// The `presence` event: the whole list, a difference, or the count alone.
-#[derive(Serialize)]
-struct Change<'a> {
-    room: &'a RoomName,
-    count: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    members: Option<Vec<Member>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    joined: Option<Vec<Member>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<&'a [Member]>,
-}
-
-impl<'a> Change<'a> {
-    fn count(room: &'a RoomName, count: usize) -> Self {
-        Self {
-            room,
-            count,
-            members: None,
-            joined: None,
-            left: None,
-        }
-    }
-
-    fn encode(&self) -> sse::Encoded {
-        sse::Event::with_capacity(256).event("presence").json(self)
-    }
-}
-
-fn rfc3339<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{time:.3}"))
+/// The `presence` event that voids the readers' lists.
+fn count_alone(room: &RoomName, count: usize) -> PresenceEvent<&RoomName, &[Member]> {
+    PresenceEvent::count(room, count as u64)
 }
 
 #[cfg(test)]

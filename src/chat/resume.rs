@@ -167,7 +167,7 @@ pub(super) fn hello_room(rooms: &Rooms, name: &RoomName) -> Option<HelloRoom> {
     let room = rooms.get(name)?;
     Some(HelloRoom {
         room: name.clone(),
-        members: room.presence.count(),
+        members: room.presence.count() as u64,
         oldest: room.history.oldest().map(|frame| rooms.id(frame.seq())),
         newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
         next: room.history.next_number(),

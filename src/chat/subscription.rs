@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::delivery::{Delivery, GapReason, Hello};
+use super::delivery::{Delivery, GapReason, StreamHello};
 use super::errors::SubscribeError;
 use super::hub::Hub;
 use super::membership::Membership;
@@ -29,7 +29,7 @@ pub struct Subscription {
     /// In the requested order of rooms.
     room_cursors: Vec<RoomCursor>,
     presence: bool,
-    hello: Option<Hello>,
+    hello: Option<StreamHello>,
     ready: ReadyQueue,
     /// Messages up to this seq were published before the stream began. They are
     /// replay and drawn from the budget.
@@ -93,7 +93,7 @@ impl Subscription {
             membership: Membership::new(hub, names, profile),
             room_cursors: start.room_cursors,
             presence: options.presence,
-            hello: Some(Hello {
+            hello: Some(StreamHello {
                 cursor: start.hello,
                 rooms: hello_rooms,
             }),
@@ -140,7 +140,7 @@ impl Subscription {
     }
 
     /// The first event of the stream. `None` after the first call.
-    pub fn take_hello(&mut self) -> Option<Hello> {
+    pub fn take_hello(&mut self) -> Option<StreamHello> {
         self.hello.take()
     }
 

@@ -43,7 +43,13 @@ impl HealthArgs {
             .remote
             .client()
             .map_err(|error| error.with_kind(ExitKind::Failed))?;
-        match tokio::time::timeout(DEADLINE, client.ready(self.ready)).await {
+        let probe = async {
+            match self.ready {
+                true => client.readiness().await,
+                false => client.health().await,
+            }
+        };
+        match tokio::time::timeout(DEADLINE, probe).await {
             Ok(Ok(())) => {
                 // Health checks read the exit code; a failed print changes nothing.
                 let _ = writeln!(std::io::stdout(), "{url}: ok");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::{Client, Error, Said, Say};
+use crate::client::{Client, Error, PublishRequest, PublishResponse};
 use crate::protocol::{RoomName, UserName};
 
 /// How long a message is retried after the server has answered at least once.
@@ -43,7 +43,7 @@ impl RoomPublisher {
     /// # Errors
     ///
     /// When the server refuses the message, or has not taken it in time.
-    pub(super) async fn publish(&mut self, message: &str) -> Result<Said, Error> {
+    pub(super) async fn publish(&mut self, message: &str) -> Result<PublishResponse, Error> {
         let client_id = new_client_id();
         let start = Instant::now();
         let mut wait = FIRST_WAIT;
@@ -54,7 +54,7 @@ impl RoomPublisher {
             };
             let timeout = match (&error, self.has_answered) {
                 (Error::Cut(_) | Error::Unreachable(_), true) => RETRY_TIMEOUT,
-                (Error::Refused(refusal), true) if refusal.may_pass() => RETRY_TIMEOUT,
+                (Error::Refused(refusal), true) if refusal.is_transient() => RETRY_TIMEOUT,
                 (Error::Cut(_), false) => FIRST_RETRY_TIMEOUT,
                 _ => return Err(error),
             };
@@ -71,8 +71,8 @@ impl RoomPublisher {
         &mut self,
         message: &str,
         client_id: &str,
-    ) -> Result<Said, Error> {
-        let request = Say {
+    ) -> Result<PublishResponse, Error> {
+        let request = PublishRequest {
             name: &self.name,
             message,
             client_id: Some(client_id),

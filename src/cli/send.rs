@@ -12,7 +12,7 @@ use super::publisher::RoomPublisher;
 use super::remote::{RemoteFlags, client_error, exit_kind};
 use super::signals::until_interrupted;
 use super::terminal::escape_json;
-use crate::client::Said;
+use crate::client::PublishResponse;
 use crate::protocol::{RoomName, UserName};
 
 /// The longest line that is read; every server refuses longer messages.
@@ -138,7 +138,7 @@ fn input_error(error: &io::Error) -> String {
 /// Prints the response. A closed pipe is no failure, because the message is
 /// published. Printing has its own thread, so that a blocked pipe does not delay
 /// signals.
-async fn print(response: Said, json: bool) -> CommandResult {
+async fn print(response: PublishResponse, json: bool) -> CommandResult {
     let printing = tokio::task::spawn_blocking(move || {
         let mut out = io::stdout().lock();
         match json {

@@ -9,8 +9,8 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, X_CONTENT_TYP
 
 use super::app::App;
 use super::body::Body;
-use super::code::Code;
 use super::problem::Problem;
+use crate::protocol::ProblemCode;
 
 /// `Retry-After` when the head budget is used up: heads are read within seconds.
 const HEADS_ARE_READ: Duration = Duration::from_secs(2);
@@ -41,19 +41,25 @@ impl BadHead {
 
     fn problem(self, max_head_bytes: usize) -> Problem {
         match self {
-            Self::Malformed(detail) => Code::InvalidRequest.because(detail),
-            Self::UriTooLong => Code::UriTooLong.because(format!(
-                "the request's target is too long; its whole head has at most {max_head_bytes} bytes"
-            )),
-            Self::TooLarge => Code::HeadersTooLarge.because(format!(
-                "a request's head has at most {max_head_bytes} bytes and {MAX_HEADER_FIELDS} fields"
-            )),
-            Self::NoMemory => Code::TooManyLargeHeads
-                .because(
-                    "too many requests with large heads at once; retry in a moment, or \
+            Self::Malformed(detail) => Problem::new(ProblemCode::InvalidRequest, detail),
+            Self::UriTooLong => Problem::new(
+                ProblemCode::UriTooLong,
+                format!(
+                    "the request's target is too long; its whole head has at most {max_head_bytes} bytes"
+                ),
+            ),
+            Self::TooLarge => Problem::new(
+                ProblemCode::HeadersTooLarge,
+                format!(
+                    "a request's head has at most {max_head_bytes} bytes and {MAX_HEADER_FIELDS} fields"
+                ),
+            ),
+            Self::NoMemory => Problem::new(
+                ProblemCode::TooManyLargeHeads,
+                "too many requests with large heads at once; retry in a moment, or \
                      ask for fewer rooms",
-                )
-                .retry_after(HEADS_ARE_READ),
+            )
+            .retry_after(HEADS_ARE_READ),
         }
     }
 }

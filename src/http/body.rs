@@ -12,6 +12,7 @@ use hyper::{Response, StatusCode};
 
 use super::guard::RequestPermit;
 use super::history_body::{HistoryBody, PIECE_BYTES};
+use crate::protocol::EVENT_STREAM;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> 
 pub(super) fn event_stream<B>(body: B) -> Response<B> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::from_static("no-cache, no-store, no-transform"),

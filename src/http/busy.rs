@@ -4,16 +4,14 @@
 
 use bytes::Bytes;
 use hyper::{Method, Response};
-use serde::Serialize;
 
 use super::app::App;
 use super::body::{Body, event_stream};
-use super::code::{Code, Reason};
 use super::guard::Refused;
 use super::problem::Problem;
 use super::route::Route;
 use super::stream::draw;
-use crate::sse;
+use crate::protocol::{Busy, BusyReason, ProblemCode};
 
 /// The answer on a connection that is one too many.
 pub(super) fn instead(
@@ -24,39 +22,31 @@ pub(super) fn instead(
 ) -> Result<Response<Body>, Problem> {
     if route.is_stream() && [Method::GET, Method::HEAD].contains(method) {
         let reason = match refused {
-            Refused::Full => Reason::Connections,
-            Refused::Address => Reason::Address,
+            Refused::Full => BusyReason::Connections,
+            Refused::Address => BusyReason::Address,
         };
         return Ok(stream(app, method, reason));
     }
     let problem = match refused {
-        Refused::Full => Code::TooManyConnections
-            .because("the server has as many connections as it may have; come back later"),
-        Refused::Address => Code::RateLimited
-            .because("your address has as many connections as one may have; close one of them"),
+        Refused::Full => Problem::new(
+            ProblemCode::TooManyConnections,
+            "the server has as many connections as it may have; come back later",
+        ),
+        Refused::Address => Problem::new(
+            ProblemCode::RateLimited,
+            "your address has as many connections as one may have; close one of them",
+        ),
     };
     Err(problem.retry_after(draw(&app.config.limits.busy_retry)))
 }
 
 /// A stream that says when to come back, and ends.
-pub(super) fn stream(app: &App, method: &Method, reason: Reason) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Data {
-        reason: &'static str,
-        retry_ms: u128,
-    }
+pub(super) fn stream(app: &App, method: &Method, reason: BusyReason) -> Response<Body> {
     app.counts.send_busy(reason);
     let retry = draw(&app.config.limits.busy_retry);
-    let event = sse::Event::with_capacity(96)
-        .retry(retry)
-        .event("busy")
-        .json(&Data {
-            reason: reason.as_str(),
-            retry_ms: retry.as_millis(),
-        });
     let body = match *method {
         Method::HEAD => Bytes::new(),
-        _ => event.text(),
+        _ => Busy::new(reason, retry).encode().text(),
     };
     event_stream(Body::Whole(body))
 }

@@ -11,18 +11,16 @@ use hyper::{Method, Response};
 use super::app::App;
 use super::body::{Body, event_stream};
 use super::busy;
-use super::code::{Code, Reason};
 use super::guard::{RateExceeded, Refused};
 use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
 use super::reply::Reply;
 use crate::chat::{MemberGuard, RoomList, SubscribeError, SubscribeOptions};
-use crate::protocol::Backlog;
-use crate::protocol::{Cursor, RoomName, UserName};
-
-/// The most messages of `backlog`.
-const MAX_BACKLOG: usize = 500;
+use crate::protocol::{
+    BACKLOG_KEY, Backlog, BusyReason, Cursor, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ProblemCode,
+    ROOM_KEY, RoomName, UserName,
+};
 
 /// `GET /rooms/{room}/events`
 pub(super) fn of_one_room(
@@ -39,13 +37,13 @@ pub(super) fn of_many_rooms(
     app: &App,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let names = request.query.all("room")?;
+    let names = request.query.all(ROOM_KEY)?;
     let rooms = names
         .into_iter()
         .map(RoomName::parse)
         .collect::<Result<Vec<_>, _>>()?;
-    let rooms =
-        RoomList::new(rooms).map_err(|error| Code::InvalidQuery.because(error.to_string()))?;
+    let rooms = RoomList::new(rooms)
+        .map_err(|error| Problem::new(ProblemCode::InvalidQuery, error.to_string()))?;
     let options = request.options(rooms, Backlog::Last(0))?;
     respond(app, request, options)
 }
@@ -74,11 +72,16 @@ impl StreamRequest<'_> {
         rooms: RoomList,
         backlog: Backlog,
     ) -> Result<SubscribeOptions, Problem> {
-        let name = self.query.one("name")?.map(UserName::parse).transpose()?;
-        let presence = match self.query.one("presence")? {
+        let name = self.query.one(NAME_KEY)?.map(UserName::parse).transpose()?;
+        let presence = match self.query.one(PRESENCE_KEY)? {
             None | Some("0") => false,
             Some("1") => true,
-            Some(_) => return Err(Code::InvalidQuery.because("presence is 0 or 1")),
+            Some(_) => {
+                return Err(Problem::new(
+                    ProblemCode::InvalidQuery,
+                    "presence is 0 or 1",
+                ));
+            }
         };
         Ok(SubscribeOptions {
             rooms,
@@ -94,7 +97,7 @@ impl StreamRequest<'_> {
     /// wins, since polyfills append theirs to the page's URL. An empty value
     /// counts as none (HTML standard, "last event ID string").
     fn cursor(&self) -> Option<Cursor> {
-        let headers = self.headers.get_all("last-event-id").iter();
+        let headers = self.headers.get_all(LAST_EVENT_ID).iter();
         let header = headers
             .map(HeaderValue::as_bytes)
             .find(|value| !value.is_empty());
@@ -103,18 +106,14 @@ impl StreamRequest<'_> {
     }
 
     fn backlog(&self) -> Result<Option<Backlog>, Problem> {
-        let wrong = || Code::InvalidQuery.because("backlog is a number from 0 to 500, or all");
-        let Some(backlog) = self.query.one("backlog")? else {
-            return Ok(None);
-        };
-        if backlog == "all" {
-            return Ok(Some(Backlog::All));
-        }
-        let digits = backlog.bytes().all(|byte| byte.is_ascii_digit());
-        match backlog.parse() {
-            Ok(most) if digits && most <= MAX_BACKLOG => Ok(Some(Backlog::Last(most))),
-            _ => Err(wrong()),
-        }
+        let backlog = self.query.one(BACKLOG_KEY)?;
+        let backlog = backlog.map(str::parse).transpose();
+        backlog.map_err(|_| {
+            Problem::new(
+                ProblemCode::InvalidQuery,
+                "backlog is a number from 0 to 500, or all",
+            )
+        })
     }
 }
 
@@ -145,7 +144,7 @@ fn respond(
         Err(RateExceeded { .. }) => Err(Refused::Address),
     };
     let Ok(mut permit) = permit else {
-        return Ok(busy::stream(app, request.method, Reason::Address).map(Reply::Body));
+        return Ok(busy::stream(app, request.method, BusyReason::Address).map(Reply::Body));
     };
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
@@ -161,7 +160,7 @@ fn respond(
         }
         Err(SubscribeError::RoomLimit(error)) => Err(error.into()),
         Err(SubscribeError::MemberLimit) => {
-            Ok(busy::stream(app, request.method, Reason::Members).map(Reply::Body))
+            Ok(busy::stream(app, request.method, BusyReason::Members).map(Reply::Body))
         }
     }
 }

@@ -5,9 +5,9 @@ use hyper::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 
-use super::code::Code;
 use super::problem::Problem;
 use super::request_body::is_plain_or_chunked;
+use crate::protocol::ProblemCode;
 
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,14 +24,15 @@ impl Format {
         check_content(headers)?;
         if !is_plain_or_chunked(headers) {
             let detail = "send the body as it is or in chunks, in no other transfer coding";
-            return Err(format.malformed().because(detail));
+            return Err(Problem::new(format.malformed(), detail));
         }
         Ok(format)
     }
 
     fn of_content_type(headers: &HeaderMap) -> Result<Self, Problem> {
         let wrong = || {
-            Code::UnsupportedMediaType.because(
+            Problem::new(
+                ProblemCode::UnsupportedMediaType,
                 "send one Content-Type, application/json or application/x-www-form-urlencoded, \
                  in UTF-8",
             )
@@ -51,10 +52,10 @@ impl Format {
     }
 
     /// The code for a malformed body of this format.
-    pub(super) fn malformed(self) -> Code {
+    pub(super) fn malformed(self) -> ProblemCode {
         match self {
-            Self::Json => Code::InvalidJson,
-            Self::Form => Code::InvalidForm,
+            Self::Json => ProblemCode::InvalidJson,
+            Self::Form => ProblemCode::InvalidForm,
         }
     }
 }
@@ -62,13 +63,17 @@ impl Format {
 /// Refuses a compressed or partial body.
 pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
-        return Err(Code::UnsupportedMediaType
-            .because("send the body as it is, without Content-Encoding: nothing is decompressed"));
+        return Err(Problem::new(
+            ProblemCode::UnsupportedMediaType,
+            "send the body as it is, without Content-Encoding: nothing is decompressed",
+        ));
     }
     // RFC 9110, section 14.5, asks for 400.
     if headers.contains_key(CONTENT_RANGE) {
-        return Err(Code::InvalidRequest
-            .because("send the whole body, without Content-Range: no part of one is taken"));
+        return Err(Problem::new(
+            ProblemCode::InvalidRequest,
+            "send the whole body, without Content-Range: no part of one is taken",
+        ));
     }
     Ok(())
 }
@@ -105,7 +110,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderVal
 mod tests {
     use super::*;
 
-    fn code_of(fields: &[(&'static str, &'static str)]) -> Option<Code> {
+    fn code_of(fields: &[(&'static str, &'static str)]) -> Option<ProblemCode> {
         let mut headers = HeaderMap::new();
         for &(name, value) in fields {
             let name = HeaderName::from_static(name);
@@ -133,11 +138,14 @@ mod tests {
             "application/x-www-form-urlencoded; charset=",
         ] {
             let code = code_of(&[("content-type", bad)]);
-            assert_eq!(code, Some(Code::UnsupportedMediaType), "{bad}");
+            assert_eq!(code, Some(ProblemCode::UnsupportedMediaType), "{bad}");
         }
         let json = ("content-type", "application/json");
-        assert_eq!(code_of(&[]), Some(Code::UnsupportedMediaType));
-        assert_eq!(code_of(&[json, json]), Some(Code::UnsupportedMediaType));
+        assert_eq!(code_of(&[]), Some(ProblemCode::UnsupportedMediaType));
+        assert_eq!(
+            code_of(&[json, json]),
+            Some(ProblemCode::UnsupportedMediaType)
+        );
     }
 
     #[test]
@@ -148,15 +156,15 @@ mod tests {
         }
         for coding in ["gzip", "identity, br", "zstd,identity", "x"] {
             let code = code_of(&[json, ("content-encoding", coding)]);
-            assert_eq!(code, Some(Code::UnsupportedMediaType), "{coding}");
+            assert_eq!(code, Some(ProblemCode::UnsupportedMediaType), "{coding}");
         }
         let twice = [
             json,
             ("content-encoding", "identity"),
             ("content-encoding", "deflate"),
         ];
-        assert_eq!(code_of(&twice), Some(Code::UnsupportedMediaType));
+        assert_eq!(code_of(&twice), Some(ProblemCode::UnsupportedMediaType));
         let part = [json, ("content-range", "bytes 0-9/10")];
-        assert_eq!(code_of(&part), Some(Code::InvalidRequest));
+        assert_eq!(code_of(&part), Some(ProblemCode::InvalidRequest));
     }
 }

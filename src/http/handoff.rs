@@ -44,7 +44,7 @@ impl StreamHandoff {
         let hello = subscription.take_hello();
         let hello = hello.expect("a new subscription has its hello");
         Self {
-            hello: encode_hello(config, &hello),
+            hello: encode_hello(config, hello),
             subscription,
             guard: StreamGuard {
                 _permit: permit,

@@ -7,12 +7,11 @@ use hyper::{Method, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json};
-use super::code::Code;
 use super::history_body::HistoryBody;
 use super::input::{Pairs, limit};
 use super::problem::Problem;
 use crate::chat::{HistoryPage, HistoryQuery};
-use crate::protocol::{Cursor, EventId, RoomName};
+use crate::protocol::{Cursor, MessagePage, ProblemCode, RoomName};
 
 const DEFAULT_LIMIT: usize = 50;
 /// How far a page may overdraw the replay budget. Streams queue for their
@@ -59,22 +58,16 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
         return Ok(None);
     };
     match Cursor::parse(id.as_bytes()) {
-        Cursor::Unknown => {
-            Err(Code::InvalidQuery.because(format!("{key} is an event id like mfz3k1q8x04z-1042")))
-        }
+        Cursor::Unknown => Err(Problem::new(
+            ProblemCode::InvalidQuery,
+            format!("{key} is an event id like mfz3k1q8x04z-1042"),
+        )),
         cursor => Ok(Some(cursor)),
     }
 }
 
 /// Joins the messages' JSON, which was encoded when they were published.
 fn encode(room: &RoomName, page: HistoryPage) -> HistoryBody {
-    let id = |id: Option<EventId>| id.map_or("null".to_owned(), |id| format!("\"{id}\""));
-    // Room names have no character that JSON escapes.
-    let start = format!("{{\"room\":\"{}\",\"messages\":[", room.as_str());
-    let end = format!(
-        "],\"oldest\":{},\"newest\":{}}}",
-        id(page.oldest),
-        id(page.newest)
-    );
+    let (start, end) = MessagePage::around(room, page.oldest, page.newest);
     HistoryBody::between(start, page.frames, end)
 }

@@ -6,12 +6,12 @@ use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::code::Code;
 use super::format::Format;
 use super::problem::Problem;
 use super::request_body::RequestBody;
 use crate::chat::Draft;
 use crate::config::Config;
+use crate::protocol::ProblemCode;
 use crate::protocol::{ClientId, MessageText, RoomName, UserName};
 
 /// The most entries of one page.
@@ -25,17 +25,17 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 pub(super) struct Pairs<'a> {
     pairs: Vec<Pair<'a>>,
     /// The code for a malformed pair.
-    malformed: Code,
+    malformed: ProblemCode,
 }
 
 impl<'a> Pairs<'a> {
     /// Reads `application/x-www-form-urlencoded` as the URL standard does: `+`
     /// is a space, and a `%` without two hex digits stands for itself.
     pub(super) fn of_query(query: Option<&'a str>) -> Self {
-        Self::parse(query.unwrap_or_default(), Code::InvalidQuery)
+        Self::parse(query.unwrap_or_default(), ProblemCode::InvalidQuery)
     }
 
-    fn parse(text: &'a str, malformed: Code) -> Self {
+    fn parse(text: &'a str, malformed: ProblemCode) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(key), decode(value))
@@ -53,9 +53,10 @@ impl<'a> Pairs<'a> {
             return Ok(None);
         };
         if values.next().is_some() {
-            return Err(self
-                .malformed
-                .because(format!("{key} is given twice; give it once")));
+            return Err(Problem::new(
+                self.malformed,
+                format!("{key} is given twice; give it once"),
+            ));
         }
         self.utf8(key, value).map(Some)
     }
@@ -89,7 +90,7 @@ impl<'a> Pairs<'a> {
 
     fn utf8<'b>(&self, key: &str, value: &'b [u8]) -> Result<&'b str, Problem> {
         std::str::from_utf8(value)
-            .map_err(|_| self.malformed.because(format!("{key} is not UTF-8")))
+            .map_err(|_| Problem::new(self.malformed, format!("{key} is not UTF-8")))
     }
 }
 
@@ -108,7 +109,10 @@ pub(super) fn limit(query: &Pairs<'_>) -> Result<Option<usize>, Problem> {
     let digits = limit.bytes().all(|byte| byte.is_ascii_digit());
     match limit.parse() {
         Ok(limit) if digits && (1..=MAX_LIMIT).contains(&limit) => Ok(Some(limit)),
-        _ => Err(Code::InvalidQuery.because("limit is a number from 1 to 500")),
+        _ => Err(Problem::new(
+            ProblemCode::InvalidQuery,
+            "limit is a number from 1 to 500",
+        )),
     }
 }
 
@@ -137,10 +141,10 @@ impl Fields {
     pub(super) fn into_draft(self, max_message_bytes: usize) -> Result<Draft, Problem> {
         let name = self
             .name
-            .ok_or_else(|| Code::InvalidName.because("name is missing"))?;
+            .ok_or_else(|| Problem::new(ProblemCode::InvalidName, "name is missing"))?;
         let message = self
             .message
-            .ok_or_else(|| Code::InvalidMessage.because("message is missing"))?;
+            .ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
         Ok(Draft {
             name: UserName::parse(&name)?,
             text: MessageText::parse(&message, max_message_bytes)?,
@@ -151,30 +155,35 @@ impl Fields {
     pub(super) fn of_json(body: &[u8]) -> Result<Self, Problem> {
         // serde accepts an array for a struct; the protocol wants one object.
         if !begins_as_object(body) {
-            return Err(Code::InvalidJson.because(
+            return Err(Problem::new(
+                ProblemCode::InvalidJson,
                 "the body is not one JSON object like {\"name\":\"Alice\",\"message\":\"hi\"}; a form \
                  has the header Content-Type: application/x-www-form-urlencoded",
             ));
         }
-        serde_json::from_slice(body).map_err(|error| Code::InvalidJson.because(error.to_string()))
+        serde_json::from_slice(body)
+            .map_err(|error| Problem::new(ProblemCode::InvalidJson, error.to_string()))
     }
 
     pub(super) fn of_form(body: &[u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(body)
-            .map_err(|_| Code::InvalidForm.because("the form is not UTF-8"))?;
+            .map_err(|_| Problem::new(ProblemCode::InvalidForm, "the form is not UTF-8"))?;
         // curl declares every body a form by default.
         if begins_as_object(body) {
-            return Err(Code::InvalidForm.because(
+            return Err(Problem::new(
+                ProblemCode::InvalidForm,
                 "the body looks like JSON, but was sent as a form; send it with the header \
                  Content-Type: application/json",
             ));
         }
-        let form = Pairs::parse(text, Code::InvalidForm);
+        let form = Pairs::parse(text, ProblemCode::InvalidForm);
         let known =
             |(key, _): &Pair<'_>| [&b"name"[..], b"message", b"client_id"].contains(&&**key);
         if !form.pairs.iter().all(known) {
-            return Err(Code::InvalidForm
-                .because("the form has a field other than name, message and client_id"));
+            return Err(Problem::new(
+                ProblemCode::InvalidForm,
+                "the form has a field other than name, message and client_id",
+            ));
         }
         Self::of_pairs(&form)
     }

@@ -8,7 +8,6 @@ mod app;
 mod bad_head;
 mod body;
 mod busy;
-mod code;
 mod demo;
 mod draining;
 mod error_page;

@@ -5,37 +5,26 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Response;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use serde::Serialize;
+use hyper::{Response, StatusCode};
 
 use super::body::Body;
-use super::code::Code;
 use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
 use crate::chat::{PublishError, RoomLimitReached};
-use crate::protocol::{InvalidClientId, InvalidRoom, InvalidText, InvalidUserName};
+use crate::protocol::{
+    InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, PROBLEM_JSON, ProblemCode,
+    ProblemDetails,
+};
 
 /// How long a server that restarts is away.
 const AFTER_A_RESTART: Duration = Duration::from_secs(5);
 /// How long it takes for some room to be forgotten.
 const ROOMS_ARE_FORGOTTEN: Duration = Duration::from_secs(60);
 
-impl Code {
-    /// A refusal; `detail` says what was wrong and what would be right.
-    pub(super) fn because(self, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem {
-            code: self,
-            detail: detail.into(),
-            allow: None,
-            retry_after: None,
-        }
-    }
-}
-
 /// A refusal.
 #[derive(Debug)]
 pub(super) struct Problem {
-    code: Code,
+    code: ProblemCode,
     detail: Cow<'static, str>,
     allow: Option<&'static str>,
     /// When it is worth trying again.
@@ -43,6 +32,16 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    /// A refusal; `detail` states what was wrong and what would be right.
+    pub(super) fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            allow: None,
+            retry_after: None,
+        }
+    }
+
     /// The same, with when it is worth trying again.
     pub(super) fn retry_after(self, after: Duration) -> Self {
         Self {
@@ -51,16 +50,19 @@ impl Problem {
         }
     }
 
-    pub(super) fn code(&self) -> Code {
+    pub(super) fn code(&self) -> ProblemCode {
         self.code
     }
 
     pub(super) fn not_found() -> Self {
-        Code::NotFound.because("there is nothing here; see / for the chat")
+        Self::new(
+            ProblemCode::NotFound,
+            "there is nothing here; see / for the chat",
+        )
     }
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
-        let problem = Code::MethodNotAllowed.because(format!("use one of {allow}"));
+        let problem = Self::new(ProblemCode::MethodNotAllowed, format!("use one of {allow}"));
         Self {
             allow: Some(allow),
             ..problem
@@ -68,25 +70,32 @@ impl Problem {
     }
 
     pub(super) fn draining() -> Self {
-        Code::Draining
-            .because("the server is shutting down; send it again in a moment")
-            .retry_after(AFTER_A_RESTART)
+        Self::new(
+            ProblemCode::Draining,
+            "the server is shutting down; send it again in a moment",
+        )
+        .retry_after(AFTER_A_RESTART)
     }
 
     pub(super) fn too_much_replay(after: Duration) -> Self {
-        Code::RateLimited
-            .because("your address has drawn too much history; ask again later")
-            .retry_after(after)
+        Self::new(
+            ProblemCode::RateLimited,
+            "your address has drawn too much history; ask again later",
+        )
+        .retry_after(after)
     }
 
     pub(super) fn too_many_pages(after: Duration) -> Self {
-        Code::RateLimited
-            .because("too many pages of the list of rooms are asked for; ask again later")
-            .retry_after(after)
+        Self::new(
+            ProblemCode::RateLimited,
+            "too many pages of the list of rooms are asked for; ask again later",
+        )
+        .retry_after(after)
     }
 
     pub(super) fn not_this_host() -> Self {
-        Code::CrossOrigin.because(
+        Self::new(
+            ProblemCode::CrossOrigin,
             "the server does not answer to this host name; --allowed-host names those it answers to",
         )
     }
@@ -103,30 +112,19 @@ impl Problem {
 
     /// The answer for programs.
     pub(super) fn into_response(self) -> Response<Body> {
-        #[derive(Serialize)]
-        struct Details<'a> {
-            r#type: &'static str,
-            title: &'static str,
-            status: u16,
-            detail: &'a str,
-            code: &'static str,
-        }
-        let status = self.code.status();
-        let details = serde_json::to_vec(&Details {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            detail: &self.detail,
-            code: self.code.as_str(),
-        });
-        let body = details.expect("strings and numbers have a JSON form");
-        self.respond("application/problem+json", Bytes::from(body))
+        let title = self.status().canonical_reason().unwrap_or_default();
+        let details = ProblemDetails::new(self.code, title, &self.detail);
+        self.respond(PROBLEM_JSON, Bytes::from(details.to_json()))
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).expect("the status of each code is valid")
     }
 
     /// An answer with what every refusal has, whatever its form.
     pub(super) fn respond(&self, content_type: &'static str, body: Bytes) -> Response<Body> {
         let mut response = Response::new(Body::Whole(body));
-        *response.status_mut() = self.code.status();
+        *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -147,13 +145,13 @@ fn whole_seconds(time: Duration) -> u64 {
 
 impl From<InvalidHost> for Problem {
     fn from(error: InvalidHost) -> Self {
-        Code::InvalidHost.because(error.0)
+        Self::new(ProblemCode::InvalidHost, error.0)
     }
 }
 
 impl From<CrossOrigin> for Problem {
     fn from(error: CrossOrigin) -> Self {
-        Code::CrossOrigin.because(error.0)
+        Self::new(ProblemCode::CrossOrigin, error.0)
     }
 }
 
@@ -165,37 +163,37 @@ impl From<RateExceeded> for Problem {
             RateKind::Streams => "too many new streams from your address; come back later",
             RateKind::Requests => "too many requests from your address; send it again later",
         };
-        Code::RateLimited.because(detail).retry_after(error.after)
+        Self::new(ProblemCode::RateLimited, detail).retry_after(error.after)
     }
 }
 
 impl From<InvalidRoom> for Problem {
     fn from(error: InvalidRoom) -> Self {
-        Code::InvalidRoom.because(error.to_string())
+        Self::new(ProblemCode::InvalidRoom, error.to_string())
     }
 }
 
 impl From<InvalidUserName> for Problem {
     fn from(error: InvalidUserName) -> Self {
-        Code::InvalidName.because(error.to_string())
+        Self::new(ProblemCode::InvalidName, error.to_string())
     }
 }
 
 impl From<InvalidText> for Problem {
     fn from(error: InvalidText) -> Self {
         let code = match error {
-            InvalidText::TooLarge { .. } => Code::MessageTooLarge,
+            InvalidText::TooLarge { .. } => ProblemCode::MessageTooLarge,
             InvalidText::Empty | InvalidText::Invisible | InvalidText::Control => {
-                Code::InvalidMessage
+                ProblemCode::InvalidMessage
             }
         };
-        code.because(error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<InvalidClientId> for Problem {
     fn from(error: InvalidClientId) -> Self {
-        Code::InvalidClientId.because(error.to_string())
+        Self::new(ProblemCode::InvalidClientId, error.to_string())
     }
 }
 
@@ -203,15 +201,15 @@ impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::RoomLimit(error) => error.into(),
-            PublishError::ClientIdReused => Code::ClientIdReused.because(error.to_string()),
+            PublishError::ClientIdReused => {
+                Self::new(ProblemCode::ClientIdReused, error.to_string())
+            }
         }
     }
 }
 
 impl From<RoomLimitReached> for Problem {
     fn from(error: RoomLimitReached) -> Self {
-        Code::TooManyRooms
-            .because(error.to_string())
-            .retry_after(ROOMS_ARE_FORGOTTEN)
+        Self::new(ProblemCode::TooManyRooms, error.to_string()).retry_after(ROOMS_ARE_FORGOTTEN)
     }
 }

@@ -14,10 +14,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 
-use super::code::Code;
 use super::guard::RequestPermit;
 use super::problem::Problem;
 use crate::config::Config;
+use crate::protocol::ProblemCode;
 
 /// The most bytes that are discarded. Many clients send the body apart from the
 /// head, and are still sending when the head alone is refused.
@@ -85,7 +85,7 @@ impl RequestBody {
     pub(super) async fn read(
         &mut self,
         config: &Config,
-        malformed: Code,
+        malformed: ProblemCode,
     ) -> Result<Bytes, Problem> {
         let Some(incoming) = self.incoming.take() else {
             return Ok(Bytes::new());
@@ -143,10 +143,14 @@ impl Body for BodySource {
     }
 }
 
-async fn read(config: &Config, body: BodySource, malformed: Code) -> Result<Bytes, Problem> {
+async fn read(config: &Config, body: BodySource, malformed: ProblemCode) -> Result<Bytes, Problem> {
     let most = config.max_body_bytes();
-    let too_large =
-        || Code::BodyTooLarge.because(format!("a request's body is at most {most} bytes"));
+    let too_large = || {
+        Problem::new(
+            ProblemCode::BodyTooLarge,
+            format!("a request's body is at most {most} bytes"),
+        )
+    };
     // An announced length is refused before a byte is read, and before hyper
     // sends `100 Continue`.
     if body.size_hint().lower() > most as u64 {
@@ -160,14 +164,17 @@ async fn read(config: &Config, body: BodySource, malformed: Code) -> Result<Byte
         None => tokio::time::timeout(config.limits.body_timeout, collected).await,
     };
     match read {
-        Err(_) => Err(Code::RequestTimeout.because(format!(
-            "the body took longer than {} s",
-            config.limits.body_timeout.as_secs_f32()
-        ))),
+        Err(_) => Err(Problem::new(
+            ProblemCode::RequestTimeout,
+            format!(
+                "the body took longer than {} s",
+                config.limits.body_timeout.as_secs_f32()
+            ),
+        )),
         Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
         Ok(Err(Unreadable::Broken)) => {
             let detail = "the body ended early, or its chunks are malformed";
-            Err(malformed.because(detail))
+            Err(Problem::new(malformed, detail))
         }
         Ok(Ok(body)) => Ok(body),
     }

@@ -8,7 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::code::{Code, Reason};
+use crate::protocol::{BusyReason, ProblemCode};
 
 /// The upper bounds of the buckets of latencies, in seconds. From 100 µs, in which
 /// an idle machine publishes a message, to 10 s, the default timeout of a body;
@@ -32,14 +32,14 @@ pub struct RequestCounters {
     /// From a request's head to its answer, of messages that were published.
     pub publish_time: Histogram,
     /// How many of the refusals of each code are in the log.
-    logged: [AtomicU64; Code::ALL.len()],
+    logged: [AtomicU64; ProblemCode::ALL.len()],
 }
 
 impl Default for RequestCounters {
     fn default() -> Self {
         Self {
-            refusals: labeled("code", Code::ALL.map(Code::as_str)),
-            busy: labeled("reason", Reason::ALL.map(Reason::as_str)),
+            refusals: labeled("code", ProblemCode::ALL.map(ProblemCode::as_str)),
+            busy: labeled("reason", BusyReason::ALL.map(BusyReason::as_str)),
             publish_time: Histogram::new(LATENCY_BUCKETS),
             logged: Default::default(),
         }
@@ -60,19 +60,19 @@ pub fn labeled(
 
 impl RequestCounters {
     /// Counts a refused request, whatever its answer looks like.
-    pub(super) fn refuse(&self, code: Code) {
+    pub(super) fn refuse(&self, code: ProblemCode) {
         self.of_code(code).inc();
     }
 
     /// Counts a stream that gets `busy`.
-    pub(super) fn send_busy(&self, reason: Reason) {
+    pub(super) fn send_busy(&self, reason: BusyReason) {
         let label = [("reason", reason.as_str())];
         self.busy.get_or_create(&label).inc();
     }
 
     /// The codes that were refused since the last call, with how often.
     pub fn take_new_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let codes = Code::ALL.into_iter().zip(&self.logged);
+        let codes = ProblemCode::ALL.into_iter().zip(&self.logged);
         codes
             .map(|(code, logged)| {
                 let total = self.of_code(code).get();
@@ -82,7 +82,7 @@ impl RequestCounters {
             .filter(|(_, count)| *count > 0)
     }
 
-    fn of_code(&self, code: Code) -> Counter {
+    fn of_code(&self, code: ProblemCode) -> Counter {
         self.refusals
             .get_or_create_owned(&[("code", code.as_str())])
     }
@@ -96,12 +96,12 @@ mod tests {
     fn each_refusal_is_new_once() {
         let counters = RequestCounters::default();
         let new = || counters.take_new_refusals().collect::<Vec<_>>();
-        (0..3).for_each(|_| counters.refuse(Code::NotFound));
-        counters.refuse(Code::InvalidRoom);
+        (0..3).for_each(|_| counters.refuse(ProblemCode::NotFound));
+        counters.refuse(ProblemCode::InvalidRoom);
         assert_eq!(new(), [("invalid_room", 1), ("not_found", 3)]);
         assert_eq!(new(), []);
-        counters.refuse(Code::NotFound);
+        counters.refuse(ProblemCode::NotFound);
         assert_eq!(new(), [("not_found", 1)]);
-        assert_eq!(counters.of_code(Code::NotFound).get(), 4);
+        assert_eq!(counters.of_code(ProblemCode::NotFound).get(), 4);
     }
 }

@@ -13,11 +13,10 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 
 use super::body::{Body, json};
-use super::code::Code;
 use super::input::{Pairs, limit};
 use super::problem::Problem;
 use crate::chat::{Hub, RoomSummary};
-use crate::protocol::RoomName;
+use crate::protocol::{ProblemCode, RoomName, RoomPage};
 
 /// The most bytes of a page, since a slow client holds it in memory. A page is
 /// cut before the room that exceeds this, but has at least one room.
@@ -68,7 +67,8 @@ impl RoomListCache {
         query: &Pairs<'_>,
     ) -> Result<Response<Body>, Problem> {
         let after = query.one("after")?.map(RoomName::parse).transpose();
-        let after = after.map_err(|_| Code::InvalidQuery.because("after is the name of a room"))?;
+        let after = after
+            .map_err(|_| Problem::new(ProblemCode::InvalidQuery, "after is the name of a room"))?;
         let key = PageKey {
             after,
             limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
@@ -144,7 +144,7 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
     // One more than the limit shows whether there is a next page.
     let rooms = hub.rooms(key.after.as_ref(), key.limit.min(MAX_ROOMS) + 1);
     let mut json = Vec::with_capacity(1024);
-    json.extend_from_slice(b"{\"rooms\":[");
+    json.extend_from_slice(RoomPage::<&RoomName>::around(None).0.as_bytes());
     let mut last: Option<&RoomSummary> = None;
     let mut is_whole = true;
     for (index, room) in rooms.iter().enumerate() {
@@ -159,12 +159,8 @@ fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
         json.extend_from_slice(&line);
         last = Some(room);
     }
-    json.push(b']');
-    if let Some(last) = last.filter(|_| !is_whole) {
-        // Room names have no character that JSON escapes.
-        json.extend_from_slice(format!(",\"next\":\"{}\"", last.room.as_str()).as_bytes());
-    }
-    json.push(b'}');
+    let next = last.filter(|_| !is_whole).map(|last| &last.room);
+    json.extend_from_slice(RoomPage::around(next).1.as_bytes());
     json.shrink_to_fit();
     json.into()
 }

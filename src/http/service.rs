@@ -13,7 +13,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::access_log::AccessEntry;
 use super::app::App;
 use super::body::{Body, json};
-use super::code::Reason;
 use super::events::StreamRequest;
 use super::guard::{Caller, CorsGrant, CrossOrigin, check_host, is_allowed};
 use super::input::{Pairs, room_of_path};
@@ -22,6 +21,7 @@ use super::reply::{self, Reply};
 use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
 use super::{busy, demo, draining, error_page, events, history, page, publish};
+use crate::protocol::{BusyReason, EVENT_STREAM};
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
@@ -97,7 +97,11 @@ async fn check_and_dispatch(
         && let Err(exceeded) = app.rates.take_request(client)
     {
         return match route.is_stream() {
-            true => Ok(whole(busy::stream(app, request.method(), Reason::Address))),
+            true => Ok(whole(busy::stream(
+                app,
+                request.method(),
+                BusyReason::Address,
+            ))),
             false => refuse(app, route, exceeded.into()).map(whole),
         };
     }
@@ -244,7 +248,7 @@ fn forbid_indexing(request: &Request<()>, response: &mut Response<Reply>) {
     let headers = response.headers_mut();
     let is_stream = headers
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind == "text/event-stream");
+        .is_some_and(|kind| kind == EVENT_STREAM);
     if is_read && !is_stream && (has_a_room || is_refused) {
         headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
     }

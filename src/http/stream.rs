@@ -1,56 +1,37 @@
-//! The events that open and close a stream, as they are encoded: hello and bye.
+//! The events that open and close a stream, with what the configuration decides
+//! of them. Their fields and encoding are in `protocol`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::chat::{Hello, HelloRoom};
+use crate::chat::StreamHello;
 use crate::config::Config;
-use crate::protocol::Cursor;
+use crate::protocol::{Bye, ByeReason, Hello};
 use crate::sse;
 
 /// How much is joined into one write to a reader. The worker keeps none of it.
 pub const MAX_WRITE_BYTES: usize = 64 * 1024;
 
-/// A time for one client to come back after, so that not all do so at once.
+/// A retry time for one client, drawn so that clients do not reconnect in step.
 pub(super) fn draw(range: &RangeInclusive<Duration>) -> Duration {
     let (from, to) = (range.start(), range.end());
-    let millis = |time: &Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
-    Duration::from_millis(fastrand::u64(millis(from)..=millis(to)))
+    Duration::from_millis(fastrand::u64(millis(*from)..=millis(*to)))
 }
 
-pub(super) fn encode_hello(config: &Config, hello: &Hello) -> sse::Encoded {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        cursor: &'a Cursor,
-        ping_ms: u128,
-        rooms: &'a [HelloRoom],
-    }
-    sse::Event::with_capacity(512)
-        .retry(draw(&config.retry))
-        .event("hello")
-        .id(hello.cursor)
-        .json(&Data {
-            cursor: &hello.cursor,
-            ping_ms: config.ping.as_millis(),
-            rooms: &hello.rooms,
-        })
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
-/// The `bye` of one stream, with a time of its own to come back after.
+pub(super) fn encode_hello(config: &Config, hello: StreamHello) -> sse::Encoded {
+    let hello = Hello {
+        cursor: hello.cursor,
+        ping_ms: millis(config.ping),
+        rooms: hello.rooms,
+    };
+    hello.encode(draw(&config.retry))
+}
+
+/// The `bye` of one stream, with its own retry time.
 pub fn bye(config: &Config) -> sse::Encoded {
-    #[derive(Serialize)]
-    struct Data {
-        reason: &'static str,
-        retry_ms: u128,
-    }
-    let retry = draw(&config.retry);
-    sse::Event::with_capacity(96)
-        .retry(retry)
-        .event("bye")
-        .json(&Data {
-            reason: "shutdown",
-            retry_ms: retry.as_millis(),
-        })
+    Bye::new(ByeReason::Shutdown, draw(&config.retry)).encode()
 }

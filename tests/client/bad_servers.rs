@@ -1,7 +1,8 @@
 //! Servers that lose or duplicate messages, break streams, refuse, or are no
 //! sse-chat: each is a clear event or error, without a panic or a hang.
 
-use sse_chat::client::{Error, Patience, Subscribe, Told};
+use sse_chat::client::{ClientEvent, Error, RetryPolicy, SubscribeRequest};
+use sse_chat::protocol::ProblemCode;
 use tokio::net::TcpListener;
 
 use crate::servers::{Answer, FakeServer, hello, stream, update, whole};
@@ -9,7 +10,7 @@ use crate::{client, error, next_event, next_events, within};
 
 async fn first_error(answer: Answer) -> (Error, String) {
     let fake = FakeServer::start(vec![answer]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let error = error(&mut subscription).await;
     let line = error.to_string();
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -25,19 +26,19 @@ async fn duplicated_messages_are_dropped_and_counted() {
         + &update(1, 1)
         + &update(3, 3);
     let fake = FakeServer::start(vec![Answer::held(stream(&events))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_events(&mut subscription, 4).await,
         ["hello", "a 1", "a 2", "a 3"]
     );
-    assert_eq!(subscription.doubles(), 2);
+    assert_eq!(subscription.duplicates(), 2);
 }
 
 #[tokio::test]
 async fn lost_messages_are_reported() {
     let events = hello(0, 60_000, 1) + &update(1, 1) + &update(5, 5) + &update(6, 6);
     let fake = FakeServer::start(vec![Answer::held(stream(&events))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_events(&mut subscription, 5).await,
         ["hello", "a 1", "missing a 1 5", "a 5", "a 6"]
@@ -94,7 +95,7 @@ async fn a_stream_that_breaks_after_hello_is_cut_and_retried() {
         .collect();
     answers.push(Answer::held(stream(&(hello(0, 60_000, 1) + &update(1, 1)))));
     let fake = FakeServer::start(answers).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let all = next_events(&mut subscription, 8).await;
     for (index, word) in [(1, "broken update"), (3, "broken gap"), (5, "longer than")] {
         assert!(all[index].starts_with("cut: "), "{all:?}");
@@ -116,8 +117,8 @@ async fn a_refusal_ends_the_subscription_with_its_code() {
         panic!("{error:?}");
     };
     assert_eq!(
-        (refusal.status, refusal.code.as_deref()),
-        (400, Some("invalid_room"))
+        (refusal.status, refusal.code),
+        (400, Some(ProblemCode::InvalidRoom.into()))
     );
     assert_eq!(
         line,
@@ -141,7 +142,7 @@ async fn a_temporary_refusal_is_retried_once_connected() {
         Answer::closed(gone),
     ])
     .await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let all = next_events(&mut subscription, 4).await;
     assert!(all[2].ends_with("503 service unavailable"), "{all:?}");
     assert!(all[3].contains("text/html"), "{all:?}");
@@ -159,14 +160,17 @@ async fn unused_address() -> std::net::SocketAddr {
 #[tokio::test]
 async fn without_a_listener_the_first_attempt_fails_unless_retries_are_enabled() {
     let address = unused_address().await;
-    let mut subscription = client(address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         error(&mut subscription).await,
         Error::Unreachable(format!("can't reach http://{address}: connection refused"))
     );
-    let mut patient = client(address).subscribe(Subscribe {
-        patience: Patience::Always,
-        ..Subscribe::to("a")
+    let mut patient = client(address).subscribe(SubscribeRequest {
+        retry: RetryPolicy::Always,
+        ..SubscribeRequest::to("a")
     });
-    assert!(matches!(next_event(&mut patient).await, Told::Cut { .. }));
+    assert!(matches!(
+        next_event(&mut patient).await,
+        ClientEvent::Cut { .. }
+    ));
 }

@@ -15,7 +15,7 @@ mod publish;
 mod resume;
 
 use deadline::within;
-use sse_chat::client::{Client, Error, Subscription, Told};
+use sse_chat::client::{Client, ClientEvent, Error, EventStream};
 
 fn client(address: std::net::SocketAddr) -> Client {
     Client::new(format!("http://{address}").parse().unwrap()).unwrap()
@@ -23,14 +23,14 @@ fn client(address: std::net::SocketAddr) -> Client {
 
 /// The next event.
 #[track_caller]
-fn next_event(subscription: &mut Subscription) -> impl Future<Output = Told> {
+fn next_event(subscription: &mut EventStream) -> impl Future<Output = ClientEvent> {
     let next = within(subscription.next());
     async move { next.await.unwrap().expect("the subscription continues") }
 }
 
 /// The error that ends a subscription.
 #[track_caller]
-fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
+fn error(subscription: &mut EventStream) -> impl Future<Output = Error> {
     within(async move {
         loop {
             if let Err(error) = subscription.next().await {
@@ -42,7 +42,7 @@ fn error(subscription: &mut Subscription) -> impl Future<Output = Error> {
 
 /// The next `count` events as text.
 #[track_caller]
-fn next_events(subscription: &mut Subscription, count: usize) -> impl Future<Output = Vec<String>> {
+fn next_events(subscription: &mut EventStream, count: usize) -> impl Future<Output = Vec<String>> {
     within(async move {
         let mut all = Vec::new();
         while all.len() < count {

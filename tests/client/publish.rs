@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use sse_chat::client::{Client, Error, Say, Subscribe, Told};
+use sse_chat::client::{Client, ClientEvent, Error, PublishRequest, SubscribeRequest};
+use sse_chat::protocol::ProblemCode;
 use tokio::net::TcpListener;
 
 use crate::servers::{Answer, FakeServer, RealServer, message, whole};
 use crate::{client, next_event, within};
 
-const HI: Say<'_> = Say {
+const HI: PublishRequest<'_> = PublishRequest {
     name: "Alice",
     message: "hi",
     client_id: Some("c-1"),
@@ -27,7 +28,7 @@ async fn retries_with_the_same_client_id_are_deduplicated() {
     let client = client(server.address);
     let first = within(client.publish("größe", &HI)).await.unwrap();
     let again = within(client.publish("größe", &HI)).await.unwrap();
-    assert!(!first.again && again.again);
+    assert!(!first.is_duplicate && again.is_duplicate);
     assert_eq!(first.json, again.json);
     assert_eq!((&*first.message.room, first.message.number), ("größe", 1));
 }
@@ -39,15 +40,15 @@ async fn another_message_under_a_client_id_is_refused() {
     let first = within(client.publish("a", &HI)).await.unwrap();
     assert_eq!(first.message.client_id.as_deref(), Some("c-1"));
     for other in [
-        Say { name: "Bob", ..HI },
-        Say {
+        PublishRequest { name: "Bob", ..HI },
+        PublishRequest {
             message: "ho",
             ..HI
         },
     ] {
         let error = within(client.publish("a", &other)).await.unwrap_err();
         assert!(
-            matches!(&error, Error::Refused(refusal) if refusal.code.as_deref() == Some("client_id_reused") && !refusal.may_pass()),
+            matches!(&error, Error::Refused(refusal) if refusal.code == Some(ProblemCode::ClientIdReused.into()) && !refusal.is_transient()),
             "{error:?}"
         );
     }
@@ -60,21 +61,21 @@ async fn the_largest_message_of_the_largest_limit_is_acknowledged_and_delivered(
     })
     .await;
     let client = client(server.address);
-    let mut subscription = client.subscribe(Subscribe::to("a"));
+    let mut subscription = client.subscribe(SubscribeRequest::to("a"));
     assert!(matches!(
         next_event(&mut subscription).await,
-        Told::Hello(_)
+        ClientEvent::Hello(_)
     ));
     // Each of them has two bytes in JSON.
     let text = "\"".repeat(1 << 20);
-    let say = Say {
+    let say = PublishRequest {
         message: &text,
         ..HI
     };
     let said = within(client.publish("a", &say)).await.unwrap();
     assert_eq!(said.message.message, text);
     match next_event(&mut subscription).await {
-        Told::Message { message, .. } => assert_eq!(message.id, said.message.id),
+        ClientEvent::Message { message, .. } => assert_eq!(message.id, said.message.id),
         other => panic!("{other}"),
     }
 }
@@ -82,12 +83,12 @@ async fn the_largest_message_of_the_largest_limit_is_acknowledged_and_delivered(
 #[tokio::test]
 async fn a_refusal_has_its_reason() {
     let server = RealServer::start().await;
-    let say = Say { message: "", ..HI };
+    let say = PublishRequest { message: "", ..HI };
     let error = within(client(server.address).publish("a", &say))
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, Error::Refused(refusal) if refusal.code.as_deref() == Some("invalid_message")),
+        matches!(&error, Error::Refused(refusal) if refusal.code == Some(ProblemCode::InvalidMessage.into())),
         "{error:?}"
     );
 }
@@ -114,7 +115,7 @@ async fn a_response_that_is_no_message_is_no_sse_chat() {
 #[tokio::test]
 async fn a_missing_response_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = client(listener.local_addr().unwrap()).with_deadline(Duration::from_millis(50));
+    let client = client(listener.local_addr().unwrap()).with_timeout(Duration::from_millis(50));
     let error = within(client.publish("a", &HI)).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
 }
@@ -122,16 +123,15 @@ async fn a_missing_response_times_out() {
 #[tokio::test]
 async fn only_ok_is_healthy() {
     let server = RealServer::start().await;
-    for ready in [false, true] {
-        within(client(server.address).ready(ready)).await.unwrap();
-    }
+    within(client(server.address).health()).await.unwrap();
+    within(client(server.address).readiness()).await.unwrap();
     for answer in [
         whole("200 OK", "text/html", "<p>ok"),
         whole("503 Service Unavailable", "text/plain", "draining"),
         whole("204 No Content", "text/plain", ""),
     ] {
         let fake = FakeServer::start(vec![Answer::closed(answer)]).await;
-        within(client(fake.address).ready(true)).await.unwrap_err();
+        within(client(fake.address).readiness()).await.unwrap_err();
     }
 }
 

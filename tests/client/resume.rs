@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_chat::client::{Client, Patience, Say, Subscribe, Told};
+use sse_chat::client::{Client, ClientEvent, PublishRequest, RetryPolicy, SubscribeRequest};
 
 use crate::servers::{Answer, CuttingProxy, FakeServer, RealServer, hello, stream, update};
 use crate::{client, next_event, next_events, within};
@@ -11,7 +11,7 @@ const FAST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_millis(1);
 
 async fn publish(client: &Client, room: &str, message: &str) {
-    let say = Say {
+    let say = PublishRequest {
         name: "Alice",
         message,
         client_id: None,
@@ -23,13 +23,13 @@ async fn publish(client: &Client, room: &str, message: &str) {
 async fn messages_are_delivered_typed_and_as_sent_json() {
     let server = RealServer::start().await;
     let client = client(server.address);
-    let mut subscription = client.subscribe(Subscribe::to("größe"));
+    let mut subscription = client.subscribe(SubscribeRequest::to("größe"));
     assert!(matches!(
         next_event(&mut subscription).await,
-        Told::Hello(_)
+        ClientEvent::Hello(_)
     ));
     publish(&client, "größe", "a\nb").await;
-    let Told::Message { message, json } = next_event(&mut subscription).await else {
+    let ClientEvent::Message { message, json } = next_event(&mut subscription).await else {
         panic!("no message");
     };
     assert_eq!((&*message.message, message.number), ("a\nb", 1));
@@ -46,9 +46,9 @@ async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
     let server =
         RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let proxy = CuttingProxy::start(server.address, 11).await;
-    let mut subscription = client(proxy.address).subscribe(Subscribe {
-        patience: Patience::Always,
-        ..Subscribe::to("a")
+    let mut subscription = client(proxy.address).subscribe(SubscribeRequest {
+        retry: RetryPolicy::Always,
+        ..SubscribeRequest::to("a")
     });
     // No message may be missing after the first hello.
     while next_event(&mut subscription).await.to_string() != "hello" {}
@@ -62,9 +62,9 @@ async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
         let (mut seen, mut cuts) = (Vec::new(), 0);
         while seen.len() < MESSAGES as usize {
             match subscription.next().await.unwrap().unwrap() {
-                Told::Message { message, .. } => seen.push(message.number),
-                Told::Cut { .. } => cuts += 1,
-                Told::Hello(_) => {}
+                ClientEvent::Message { message, .. } => seen.push(message.number),
+                ClientEvent::Cut { .. } => cuts += 1,
+                ClientEvent::Hello(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -81,14 +81,14 @@ async fn a_restart_on_the_same_port_is_a_gap() {
         RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
     let address = server.address;
     let client = client(address);
-    let mut subscription = client.subscribe(Subscribe::to("a"));
+    let mut subscription = client.subscribe(SubscribeRequest::to("a"));
     assert_eq!(next_events(&mut subscription, 1).await, ["hello"]);
     publish(&client, "a", "before").await;
     assert_eq!(next_events(&mut subscription, 1).await, ["a 1"]);
     server.kill().await;
     assert!(matches!(
         next_event(&mut subscription).await,
-        Told::Cut { .. }
+        ClientEvent::Cut { .. }
     ));
     let _server = RealServer::start_at(address, |_| {}).await;
     publish(&client, "a", "after").await;
@@ -111,7 +111,7 @@ async fn a_restart_on_the_same_port_is_a_gap() {
 async fn a_subscription_reconnects_after_a_shutdown() {
     let server =
         RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await;
-    let mut subscription = client(server.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(server.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(next_events(&mut subscription, 1).await, ["hello"]);
     server.stop().await;
     assert_eq!(
@@ -123,9 +123,9 @@ async fn a_subscription_reconnects_after_a_shutdown() {
 #[tokio::test]
 async fn a_name_joins_its_room_and_gets_the_presence() {
     let server = RealServer::start().await;
-    let mut subscription = client(server.address).subscribe(Subscribe {
+    let mut subscription = client(server.address).subscribe(SubscribeRequest {
         name: Some("Bob B".into()),
-        ..Subscribe::to("a")
+        ..SubscribeRequest::to("a")
     });
     assert_eq!(
         next_events(&mut subscription, 2).await,
@@ -140,7 +140,7 @@ async fn a_silent_stream_is_closed() {
         Answer::held(stream(&(hello(1, 60_000, 2) + &update(2, 2)))),
     ])
     .await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_events(&mut subscription, 5).await,
         ["hello", "a 1", "cut: silent for 0.1 s", "hello", "a 2"]
@@ -152,10 +152,10 @@ async fn a_silent_stream_is_closed() {
 #[tokio::test]
 async fn backoff_stays_within_a_bound_that_doubles() {
     let fake = FakeServer::start(vec![Answer::closed(stream(&hello(0, 60_000, 1)))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     let mut waits = Vec::new();
     while waits.len() < 5 {
-        if let Told::Cut { wait, .. } = next_event(&mut subscription).await {
+        if let ClientEvent::Cut { wait, .. } = next_event(&mut subscription).await {
             waits.push(wait);
         }
     }
@@ -169,7 +169,7 @@ async fn backoff_stays_within_a_bound_that_doubles() {
 async fn close_ends_a_subscription_for_good() {
     let end = "event: close\ndata: {\"reason\":\"over\"}\n\n";
     let fake = FakeServer::start(vec![Answer::held(stream(&(hello(0, 60_000, 1) + end)))]).await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(next_events(&mut subscription, 1).await, ["hello"]);
     for _ in 0..2 {
         assert!(within(subscription.next()).await.unwrap().is_none());
@@ -184,7 +184,7 @@ async fn a_busy_server_is_retried_even_at_the_first_attempt() {
         Answer::held(stream(&hello(0, 60_000, 1))),
     ])
     .await;
-    let mut subscription = client(fake.address).subscribe(Subscribe::to("a"));
+    let mut subscription = client(fake.address).subscribe(SubscribeRequest::to("a"));
     assert_eq!(
         next_events(&mut subscription, 2).await,
         ["cut: the server is busy: readers", "hello"]

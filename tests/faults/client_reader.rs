@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use sse_chat::client::{Client, Patience, Subscribe, Told};
+use sse_chat::client::{Client, ClientEvent, ObservedGap, RetryPolicy, SubscribeRequest};
 
 use crate::notes::Page;
 use crate::record::{Gap, Seen};
@@ -15,10 +15,10 @@ pub(crate) fn client(address: SocketAddr) -> Client {
 
 /// Reads forever.
 pub(crate) async fn follow(address: SocketAddr, page: Page) {
-    let mut subscription = client(address).subscribe(Subscribe {
+    let mut subscription = client(address).subscribe(SubscribeRequest {
         rooms: page.look(|reading| reading.rooms.clone()),
-        patience: Patience::Always,
-        ..Subscribe::to("")
+        retry: RetryPolicy::Always,
+        ..SubscribeRequest::to("")
     });
     let mut doubles = 0;
     loop {
@@ -26,8 +26,8 @@ pub(crate) async fn follow(address: SocketAddr, page: Page) {
             Ok(Some(told)) => told,
             end => return page.saw(Seen::Invalid(format!("it ended: {end:?}"))),
         };
-        if subscription.doubles() > doubles {
-            doubles = subscription.doubles();
+        if subscription.duplicates() > doubles {
+            doubles = subscription.duplicates();
             page.saw(Seen::Invalid(format!("before this a double: {told}")));
         }
         if let Some(seen) = seen(told) {
@@ -36,9 +36,9 @@ pub(crate) async fn follow(address: SocketAddr, page: Page) {
     }
 }
 
-fn seen(told: Told) -> Option<Seen> {
+fn seen(told: ClientEvent) -> Option<Seen> {
     Some(match told {
-        Told::Hello(hello) => Seen::Hello {
+        ClientEvent::Hello(hello) => Seen::Hello {
             cursor: hello.cursor,
             next: hello
                 .rooms
@@ -46,16 +46,16 @@ fn seen(told: Told) -> Option<Seen> {
                 .map(|room| (room.room, room.next))
                 .collect(),
         },
-        Told::Message { json, .. } => Seen::update(&json).unwrap_or_else(Seen::Invalid),
-        Told::Gap(hole) => Seen::Gap(Gap {
+        ClientEvent::Message { json, .. } => Seen::update(&json).unwrap_or_else(Seen::Invalid),
+        ClientEvent::Gap(ObservedGap { gap, .. }) => Seen::Gap(Gap {
             cursor: String::new(),
-            room: hole.room,
-            reason: hole.reason,
-            lost: hole.lost,
-            next: hole.next,
+            room: gap.room,
+            reason: gap.reason.to_string(),
+            lost: gap.lost,
+            next: gap.next,
         }),
-        Told::Missing { .. } => Seen::Invalid(told.to_string()),
-        Told::Cut { .. } => Seen::Cut,
-        Told::Presence(_) => return None,
+        ClientEvent::Missing { .. } => Seen::Invalid(told.to_string()),
+        ClientEvent::Cut { .. } => Seen::Cut,
+        ClientEvent::Presence(_) => return None,
     })
 }

@@ -38,7 +38,7 @@ async fn without_descriptors_open_connections_are_served_and_the_server_recovers
         let busy = busy_share(&server, &plain).await;
         assert!(busy < 0.5, "it spins: {busy}");
         drop(crowd);
-        within(client(server.address()).ready(true)).await.unwrap();
+        within(client(server.address()).readiness()).await.unwrap();
         let late = scene.plain("late", &["a"], server.address());
         late.until(|reading| reading.hellos() == 1).await;
         scene.publish(20).await;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sse_chat::client::{Client, Error, Say};
+use sse_chat::client::{Client, Error, PublishRequest};
 use tokio::sync::Semaphore;
 
 use crate::client_reader::client;
@@ -37,7 +37,7 @@ impl Writer {
         random: fastrand::Rng,
     ) -> Self {
         Self {
-            client: client(address).with_deadline(crate::DEADLINE),
+            client: client(address).with_timeout(crate::DEADLINE),
             notes,
             name: name.to_owned(),
             rooms: rooms.iter().map(|&room| room.to_owned()).collect(),
@@ -51,7 +51,7 @@ impl Writer {
     /// means a slow machine, and a message that history has evicted meanwhile would
     /// be published twice.
     pub(crate) fn impatient(mut self) -> Self {
-        self.client = self.client.with_deadline(ANSWER);
+        self.client = self.client.with_timeout(ANSWER);
         self
     }
 
@@ -84,7 +84,7 @@ impl Writer {
             text: text.clone(),
             answer: None,
         });
-        let say = Say {
+        let say = PublishRequest {
             name: &self.name,
             message: &text,
             client_id: Some(&client_id),
@@ -95,7 +95,7 @@ impl Writer {
                     assert_eq!(said.message.client_id.as_deref(), Some(&*client_id));
                     break Shown::parse(std::str::from_utf8(&said.json).unwrap()).unwrap();
                 }
-                Err(Error::Refused(refusal)) if !refusal.may_pass() => panic!("{refusal}"),
+                Err(Error::Refused(refusal)) if !refusal.is_transient() => panic!("{refusal}"),
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         };

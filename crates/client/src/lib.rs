@@ -1,9 +1,11 @@
-//! The wire of sse-chat: the format of an event stream ([`sse`]), the protocol
-//! that both sides of it speak ([`protocol`]), and a client ([`client`]).
+//! A client of sse-chat, the protocol that it speaks as types, and the format of
+//! event streams.
+//!
+#![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "properties")]
+#[cfg(any(feature = "properties", test))]
 #[doc(hidden)]
 pub mod properties;
 pub mod protocol;

@@ -2,8 +2,7 @@
 //! `gap` announced.
 
 use memchr::memmem;
-use serde::Deserialize;
-
+use sse_chat_client::protocol::{EventName, Gap};
 use sse_chat_client::sse::Decoded;
 
 /// The `number`s of a room, which sse-chat counts without a hole, and the gaps that
@@ -21,20 +20,16 @@ pub(crate) struct RoomNumbers {
     announced_unknown: bool,
 }
 
-#[derive(Deserialize)]
-struct GapData {
-    lost: Option<u64>,
-    next: u64,
-}
-
 impl RoomNumbers {
     /// Records an event of the stream.
     pub(crate) fn observe(&mut self, event: &Decoded<'_>) {
-        match &*event.event {
-            "hello" => self.is_sse_chat = true,
-            "update" if self.is_sse_chat => self.observe_update(event.data.as_bytes()),
-            "gap" if self.is_sse_chat => {
-                if let Ok(gap) = serde_json::from_str::<GapData>(&event.data) {
+        match event.event.parse() {
+            Ok(EventName::Hello) => self.is_sse_chat = true,
+            Ok(EventName::Update) if self.is_sse_chat => {
+                self.observe_update(event.data.as_bytes());
+            }
+            Ok(EventName::Gap) if self.is_sse_chat => {
+                if let Ok(gap) = serde_json::from_str::<Gap>(&event.data) {
                     self.announced = self.announced.saturating_add(gap.lost.unwrap_or(0));
                     self.announced_unknown |= gap.lost.is_none();
                     self.next = Some(gap.next);
@@ -105,12 +100,16 @@ mod tests {
         let announced = [
             ("hello", "{}"),
             ("update", r#"{"number":7}"#),
-            ("gap", r#"{"lost":2,"next":10}"#),
+            (
+                "gap",
+                r#"{"room":"a","reason":"evicted","lost":2,"next":10}"#,
+            ),
             ("update", r#"{"number":10}"#),
         ];
         let numbers = read(&announced);
         assert_eq!((numbers.holes, numbers.not_announced(5)), (0, 3));
-        let unknown = read(&[("hello", "{}"), ("gap", r#"{"lost":null,"next":1}"#)]);
+        let gap = r#"{"room":"a","reason":"restart","lost":null,"next":1}"#;
+        let unknown = read(&[("hello", "{}"), ("gap", gap)]);
         assert_eq!(unknown.not_announced(5), 0);
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::chat::test_reader::{TestDelivery, TestReader};
 use crate::chat::{GapReason, SubscribeOptions, Subscription};
-use crate::protocol::{Backlog, ClientId, Cursor, MessageText, UserName};
+use crate::protocol::{Backlog, ClientId, Cursor, EventId, MessageText, UserName};
 
 mod channel;
 mod history;

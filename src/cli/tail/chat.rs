@@ -165,7 +165,7 @@ async fn publish(publisher: &mut RoomPublisher, line: &str, out: &Output) -> Com
     loop {
         match publisher.publish_once(line, &client_id).await {
             Ok(_) => return Ok(()),
-            Err(Error::Refused(refusal)) if !refusal.may_pass() => {
+            Err(Error::Refused(refusal)) if !refusal.is_transient() => {
                 out.notice(&format!("not sent: {refusal}")).await;
                 return Ok(());
             }

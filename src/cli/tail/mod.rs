@@ -20,7 +20,7 @@ use super::publisher::RoomPublisher;
 use super::remote::{RemoteFlags, client_error};
 use super::signals::until_interrupted;
 use crate::chat::RoomList;
-use crate::client::{Patience, Subscribe, Subscription, Told};
+use crate::client::{ClientEvent, EventStream, RetryPolicy, SubscribeRequest};
 use crate::protocol::{Backlog, EventId, RoomName, UserName};
 
 const EXAMPLES: &str = "\
@@ -72,11 +72,8 @@ pub(super) struct TailArgs {
 
 /// Parses a backlog within the limit of the server.
 fn parse_backlog(text: &str) -> Result<Backlog, &'static str> {
-    match (text, text.parse()) {
-        ("all", _) => Ok(Backlog::All),
-        (_, Ok(most @ 0..=500)) => Ok(Backlog::Last(most)),
-        _ => Err("not a number from 0 to 500, or `all`"),
-    }
+    text.parse()
+        .map_err(|_| "not a number from 0 to 500, nor `all`")
 }
 
 fn parse_count(text: &str) -> Result<NonZeroU64, &'static str> {
@@ -99,8 +96,8 @@ impl TailArgs {
         }
     }
 
-    fn subscribe(&self) -> Subscribe {
-        Subscribe {
+    fn subscribe(&self) -> SubscribeRequest {
+        SubscribeRequest {
             rooms: self
                 .rooms
                 .iter()
@@ -110,14 +107,14 @@ impl TailArgs {
             backlog: self.backlog,
             name: self.name.as_ref().map(|name| name.as_str().to_owned()),
             presence: false,
-            patience: Patience::OnceThere,
+            retry: RetryPolicy::AfterFirstConnect,
         }
     }
 }
 
 /// A subscription whose messages and notices are printed.
 struct TailSession {
-    subscription: Subscription,
+    subscription: EventStream,
     format: MessageFormat,
     notices: Notices,
     json: bool,
@@ -126,7 +123,7 @@ struct TailSession {
 }
 
 impl TailSession {
-    fn new(options: &TailArgs, subscription: Subscription) -> Self {
+    fn new(options: &TailArgs, subscription: EventStream) -> Self {
         Self {
             subscription,
             format: MessageFormat::for_stdout(options.rooms.len() > 1),
@@ -151,7 +148,7 @@ impl TailSession {
         // The editor opens once the server has accepted the stream.
         loop {
             match self.next().await? {
-                Some(Told::Hello(_)) => break,
+                Some(ClientEvent::Hello(_)) => break,
                 Some(event) => {
                     let notices = self.notices.for_event(&event);
                     notices.iter().for_each(|notice| print_stderr(notice));
@@ -173,8 +170,8 @@ impl TailSession {
                 return closed();
             };
             let line = match &event {
-                Told::Message { json, .. } if self.json => self.format.json(json),
-                Told::Message { message, .. } => self.format.text(message),
+                ClientEvent::Message { json, .. } if self.json => self.format.json(json),
+                ClientEvent::Message { message, .. } => self.format.text(message),
                 event => {
                     for notice in self.notices.for_event(event) {
                         out.notice(&notice).await;
@@ -188,7 +185,7 @@ impl TailSession {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Option<Told>, CommandError> {
+    async fn next(&mut self) -> Result<Option<ClientEvent>, CommandError> {
         let next = self.subscription.next().await;
         next.map_err(|error| client_error(&error))
     }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::client::{Here, HereMember, Hole, Told};
+use crate::client::{ClientEvent, ObservedGap};
+use crate::protocol::{GapReason, Member, OpenEnum, PresenceEvent};
 
 /// The most names in one line.
 const MAX_NAMES: usize = 20;
@@ -19,43 +20,47 @@ pub(super) struct Notices {
 
 impl Notices {
     /// The notices for an event, which may be none.
-    pub(super) fn for_event(&mut self, event: &Told) -> Vec<String> {
+    pub(super) fn for_event(&mut self, event: &ClientEvent) -> Vec<String> {
         match event {
-            Told::Message { .. } => Vec::new(),
-            Told::Hello(_) => match std::mem::take(&mut self.disconnected) {
+            ClientEvent::Message { .. } => Vec::new(),
+            ClientEvent::Hello(_) => match std::mem::take(&mut self.disconnected) {
                 true => vec!["reconnected".to_owned()],
                 false => Vec::new(),
             },
-            Told::Cut { why, wait } => {
+            ClientEvent::Cut { reason, wait } => {
                 self.disconnected = true;
                 let wait = wait.as_secs_f64();
-                vec![format!("disconnected: {why}; next attempt in {wait:.1} s")]
+                vec![format!(
+                    "disconnected: {reason}; next attempt in {wait:.1} s"
+                )]
             }
-            Told::Gap(lost) => gap(lost).into_iter().collect(),
-            Told::Missing {
+            ClientEvent::Gap(lost) => gap(lost).into_iter().collect(),
+            ClientEvent::Missing {
                 room,
                 after,
                 before,
             } => vec![missing(room, *after, *before)],
-            Told::Presence(change) => self.presence(change),
+            ClientEvent::Presence(change) => self.presence(change),
         }
     }
 
-    fn presence(&mut self, change: &Here) -> Vec<String> {
+    fn presence(&mut self, change: &PresenceEvent) -> Vec<String> {
         let room = clean(&change.room);
         let known = self.members.entry(change.room.clone()).or_default();
         if let Some(members) = &change.members {
             *known = members.iter().map(|member| clean(&member.name)).collect();
             return vec![format!("{} in {room}: {}", change.count, join(known))];
         }
-        let is_count = change.joined.is_empty() && change.left.is_empty();
+        let left = change.left.as_deref().unwrap_or_default();
+        let joined = change.joined.as_deref().unwrap_or_default();
+        let is_count = joined.is_empty() && left.is_empty();
         if is_count {
             // A count without members invalidates the list.
             known.clear();
         }
         // `left` first: a name may have left and joined again since the last event.
-        let left = changed_names(&change.left, |name| known.remove(name));
-        let joined = changed_names(&change.joined, |name| known.insert(name.to_owned()));
+        let left = changed_names(left, |name| known.remove(name));
+        let joined = changed_names(joined, |name| known.insert(name.to_owned()));
         let mut lines = Vec::new();
         if !joined.is_empty() {
             lines.push(format!("joined {room}: {}", join(&joined)));
@@ -70,29 +75,33 @@ impl Notices {
     }
 }
 
-fn gap(gap: &Hole) -> Option<String> {
+fn gap(observed: &ObservedGap) -> Option<String> {
+    let gap = &observed.gap;
     let room = clean(&gap.room);
-    let since = gap.after.map_or_else(
+    let since = observed.after.map_or_else(
         || "until now".to_owned(),
         |number| format!("after message {number}"),
     );
-    if gap.reason == "restart" {
+    if gap.reason == GapReason::Restart {
         return Some(format!(
             "the server was restarted: messages of {room} {since} are lost"
         ));
     }
-    let lost = match gap.lost.or(gap.counted) {
+    let lost = match gap.lost.or(observed.counted) {
         Some(0) => return None,
         Some(1) => format!("1 message of {room} is lost"),
         Some(lost) => format!("{lost} messages of {room} are lost"),
         None => format!("messages of {room} may be lost"),
     };
-    Some(match &*gap.reason {
-        "evicted" => format!("{lost}: the server no longer has them"),
-        "lagged" => format!("{lost}: this client was too slow"),
-        "unknown" => format!("{lost}: the server does not know the message to resume from"),
-        other => format!("{lost}: {}", clean(other)),
-    })
+    let reason = match &gap.reason {
+        OpenEnum::Known(GapReason::Evicted) => "the server no longer has them",
+        OpenEnum::Known(GapReason::Lagged) => "this client was too slow",
+        OpenEnum::Known(GapReason::Unknown) => {
+            "the server does not know the message to resume from"
+        }
+        other => &clean(&other.to_string()),
+    };
+    Some(format!("{lost}: {reason}"))
 }
 
 fn missing(room: &str, after: u64, before: u64) -> String {
@@ -109,7 +118,7 @@ fn missing(room: &str, after: u64, before: u64) -> String {
 }
 
 /// The names for which `apply` changes the list of members.
-fn changed_names(members: &[HereMember], mut apply: impl FnMut(&str) -> bool) -> BTreeSet<String> {
+fn changed_names(members: &[Member], mut apply: impl FnMut(&str) -> bool) -> BTreeSet<String> {
     let names = members.iter().map(|member| clean(&member.name));
     names.filter(|name| apply(name)).collect()
 }
@@ -135,15 +144,15 @@ mod tests {
     use super::*;
 
     fn gap_notice(reason: &str, lost: Option<u64>, counted: Option<u64>) -> String {
-        let gap = Hole {
-            room: "lobby".into(),
-            reason: reason.into(),
-            lost,
-            next: 1,
+        let gap = serde_json::json!({"room": "lobby", "reason": reason, "lost": lost, "next": 1});
+        let observed = ObservedGap {
+            gap: serde_json::from_value(gap).unwrap(),
             after: Some(12),
             counted,
         };
-        Notices::default().for_event(&Told::Gap(gap)).join("|")
+        Notices::default()
+            .for_event(&ClientEvent::Gap(observed))
+            .join("|")
     }
 
     #[test]
@@ -161,6 +170,10 @@ mod tests {
             "1 message of lobby is lost: this client was too slow"
         );
         assert!(gap_notice("unknown", None, None).starts_with("messages of lobby may be lost"));
+        assert_eq!(
+            gap_notice("new\u{1b}er", Some(2), None),
+            "2 messages of lobby are lost: newer"
+        );
         assert_eq!(gap_notice("evicted", Some(0), None), "");
     }
 
@@ -178,11 +191,11 @@ mod tests {
     #[test]
     fn a_lost_connection_and_its_return_are_reported() {
         let hello = serde_json::from_str(r#"{"cursor":"e-0","ping_ms":1}"#).unwrap();
-        let hello = Told::Hello(hello);
+        let hello = ClientEvent::Hello(hello);
         let mut notices = Notices::default();
         assert!(notices.for_event(&hello).is_empty());
-        let cut = Told::Cut {
-            why: "the stream ended".into(),
+        let cut = ClientEvent::Cut {
+            reason: "the stream ended".into(),
             wait: Duration::from_millis(1234),
         };
         assert_eq!(
@@ -196,8 +209,8 @@ mod tests {
     fn a_member_that_is_announced_twice_makes_one_notice() {
         let mut notices = Notices::default();
         let mut notice = |event: &str| {
-            let change: Here = serde_json::from_str(event).unwrap();
-            notices.for_event(&Told::Presence(change)).join("|")
+            let change: PresenceEvent = serde_json::from_str(event).unwrap();
+            notices.for_event(&ClientEvent::Presence(change)).join("|")
         };
         let ada = r#"[{"name":"Ada"}]"#;
         let first = notice(&format!(r#"{{"room":"a","count":1,"members":{ada}}}"#));
@@ -213,8 +226,8 @@ mod tests {
     fn a_count_alone_invalidates_the_list_and_a_name_may_leave_and_join_in_one_event() {
         let mut notices = Notices::default();
         let mut notice = |event: &str| {
-            let change: Here = serde_json::from_str(event).unwrap();
-            notices.for_event(&Told::Presence(change)).join("|")
+            let change: PresenceEvent = serde_json::from_str(event).unwrap();
+            notices.for_event(&ClientEvent::Presence(change)).join("|")
         };
         let ada = r#"[{"name":"Ada"}]"#;
         let list = format!(r#"{{"room":"a","count":1,"members":{ada}}}"#);
@@ -243,9 +256,9 @@ mod tests {
             ),
             (r#"{"room":"a","count":250}"#, "250 in a"),
         ] {
-            let change: Here = serde_json::from_str(event).unwrap();
+            let change: PresenceEvent = serde_json::from_str(event).unwrap();
             assert_eq!(
-                Notices::default().for_event(&Told::Presence(change)),
+                Notices::default().for_event(&ClientEvent::Presence(change)),
                 [line]
             );
         }

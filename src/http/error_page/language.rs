@@ -1,6 +1,6 @@
 //! The texts of error pages, in each language of the chat page.
 
-use super::super::code::Code;
+use crate::protocol::ProblemCode;
 
 /// A language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Language {
     }
 
     /// The title and the text of an error page.
-    pub(super) fn refusal(self, code: Code) -> (&'static str, &'static str) {
+    pub(super) fn refusal(self, code: ProblemCode) -> (&'static str, &'static str) {
         match self {
             Self::English => english(code),
             Self::Chinese => chinese(code),
@@ -42,32 +42,32 @@ impl Language {
     }
 }
 
-fn english(code: Code) -> (&'static str, &'static str) {
+fn english(code: ProblemCode) -> (&'static str, &'static str) {
     match code {
-        Code::InvalidRoom => (
+        ProblemCode::InvalidRoom => (
             "This is not the name of a room",
             "A room’s name is 1 to 64 letters, digits, “-”, “_” or “.”, without spaces.",
         ),
-        Code::NotFound => (
+        ProblemCode::NotFound => (
             "There is no such page",
             "Check the address, or go to a room.",
         ),
-        Code::MethodNotAllowed => (
+        ProblemCode::MethodNotAllowed => (
             "This does not work here",
             "The address exists, but it takes another kind of request.",
         ),
-        Code::CrossOrigin | Code::InvalidHost => (
+        ProblemCode::CrossOrigin | ProblemCode::InvalidHost => (
             "The server does not answer here",
             "It does not know this host name, or does not take requests from this site.",
         ),
-        Code::RateLimited => (
+        ProblemCode::RateLimited => (
             "Too many requests",
             "Too much has come from your network in a short time.",
         ),
-        Code::TooManyRooms | Code::TooManyConnections => {
+        ProblemCode::TooManyRooms | ProblemCode::TooManyConnections => {
             ("The server is full", "It has as much to do as it can take.")
         }
-        Code::Draining => ("The server is restarting", "It will be back in a moment."),
+        ProblemCode::Draining => ("The server is restarting", "It will be back in a moment."),
         _ => (
             "The request was refused",
             "The server could not accept what was sent.",
@@ -75,23 +75,23 @@ fn english(code: Code) -> (&'static str, &'static str) {
     }
 }
 
-fn chinese(code: Code) -> (&'static str, &'static str) {
+fn chinese(code: ProblemCode) -> (&'static str, &'static str) {
     match code {
-        Code::InvalidRoom => (
+        ProblemCode::InvalidRoom => (
             "这不是聊天室名称",
             "名称须为 1 到 64 个文字、数字、“-”“_”或“.”，不能有空格。",
         ),
-        Code::NotFound => ("页面不存在", "请检查地址，或进入一个聊天室。"),
-        Code::MethodNotAllowed => ("此处不支持这种请求", "地址存在，但需要另一种请求方式。"),
-        Code::CrossOrigin | Code::InvalidHost => (
+        ProblemCode::NotFound => ("页面不存在", "请检查地址，或进入一个聊天室。"),
+        ProblemCode::MethodNotAllowed => ("此处不支持这种请求", "地址存在，但需要另一种请求方式。"),
+        ProblemCode::CrossOrigin | ProblemCode::InvalidHost => (
             "服务器不在此提供服务",
             "服务器不认识这个主机名，或不接受来自该网站的请求。",
         ),
-        Code::RateLimited => ("请求过多", "你的网络在短时间内发送了太多请求。"),
-        Code::TooManyRooms | Code::TooManyConnections => {
+        ProblemCode::RateLimited => ("请求过多", "你的网络在短时间内发送了太多请求。"),
+        ProblemCode::TooManyRooms | ProblemCode::TooManyConnections => {
             ("服务器已满", "服务器暂时无法处理更多请求。")
         }
-        Code::Draining => ("服务器正在重启", "很快就会恢复。"),
+        ProblemCode::Draining => ("服务器正在重启", "很快就会恢复。"),
         _ => ("请求被拒绝", "服务器无法接受所发送的内容。"),
     }
 }

@@ -12,10 +12,10 @@ use hyper::{Request, Response};
 use self::language::Language;
 use super::app::App;
 use super::body::Body;
-use super::code::Code;
 use super::page::POLICY;
 use super::problem::Problem;
 use super::quality::{Preference, preferences};
+use crate::protocol::ProblemCode;
 
 /// Deeper paths get links from the server's root, so that a path of many slashes
 /// does not make the page many times as long.
@@ -100,7 +100,7 @@ fn page(problem: &Problem, language: Language, root: &str, default_room: &str) -
         links.push_str(&link("", &language.try_again(seconds)));
     }
     // On a host or origin that is not allowed, the room is refused as well.
-    if !matches!(code, Code::CrossOrigin | Code::InvalidHost) {
+    if !matches!(code, ProblemCode::CrossOrigin | ProblemCode::InvalidHost) {
         links.push_str(&link(root, &language.go_to(default_room)));
     }
     // The detail may contain client input, so it is filled in last: nothing in it
@@ -110,7 +110,7 @@ fn page(problem: &Problem, language: Language, root: &str, default_room: &str) -
         .replace("{{title}}", title)
         .replace("{{text}}", text)
         .replace("{{root}}", root)
-        .replace("{{status}}", code.status().as_str())
+        .replace("{{status}}", &code.status().to_string())
         .replace("{{code}}", code.as_str())
         .replace("{{links}}", &links)
         .replace("{{detail}}", &escaped(problem.detail()))
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn client_input_is_escaped() {
         let detail = "<script>alert('x')</script> & \"{{links}}\" {{root}}";
-        let problem = Code::InvalidJson.because(detail);
+        let problem = Problem::new(ProblemCode::InvalidJson, detail);
         let html = page(&problem, Language::English, "./", "a&b");
         assert!(!html.contains("<script"), "{html}");
         assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; "));
@@ -247,9 +247,9 @@ mod tests {
 
     #[test]
     fn every_code_has_texts_and_no_placeholder_is_left() {
-        for code in Code::ALL {
+        for code in ProblemCode::ALL {
             for language in [Language::English, Language::Chinese] {
-                let html = page(&code.because("why"), language, "../", "lobby");
+                let html = page(&Problem::new(code, "why"), language, "../", "lobby");
                 assert!(!html.contains("{{"), "{html}");
                 assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())));
                 assert!(html.contains(code.as_str()), "{html}");

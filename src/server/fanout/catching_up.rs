@@ -12,6 +12,7 @@ use super::live::LiveReader;
 use super::socket::{Socket, Written, split_partial};
 use crate::chat::{Delivery, LiveFrom, Membership, Progress, Subscription};
 use crate::http::MAX_WRITE_BYTES;
+use crate::protocol::encode_ping;
 use crate::sse;
 
 /// A reader that does not have everything yet.
@@ -128,7 +129,7 @@ impl<S: Socket> CatchingUp<S> {
         if !matches!(self.pending, PendingWrite::None) {
             return CatchUpStep::Blocked;
         }
-        let ping = self.socket.framing().frame(&sse::Encoded::ping());
+        let ping = self.socket.framing().frame(&encode_ping());
         self.pending = PendingWrite::Rest(ping);
         self.send_pending(now, delivered)
     }

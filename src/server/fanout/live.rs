@@ -12,8 +12,7 @@ use super::events::{CoalescedEvents, QueuedEvent, count_messages};
 use super::socket::{Framing, Socket, Written, split_partial};
 use crate::chat::RoomKey;
 use crate::http::MAX_WRITE_BYTES;
-use crate::protocol::RoomName;
-use crate::sse;
+use crate::protocol::{RoomName, encode_ping};
 
 /// A reader that has everything.
 #[derive(Debug)]
@@ -193,7 +192,7 @@ impl<S: Socket> Group<S> {
     ) {
         let ping = QueuedEvent {
             position: u64::MAX,
-            bytes: self.audience.framing.frame(&sse::Encoded::ping()),
+            bytes: self.audience.framing.frame(&encode_ping()),
             seq: None,
         };
         self.write_to_each(budget, exits, |reader, delivered| {

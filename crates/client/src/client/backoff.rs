@@ -1,11 +1,11 @@
-//! How long to wait before the next attempt: full jitter, so that clients that
-//! were cut together do not come back together.
+//! The wait before the next attempt: exponential, with full jitter, so that
+//! clients that were cut together do not reconnect in step.
 
 use std::time::Duration;
 
-/// The wait until a server says otherwise.
+/// The retry time until a server sends one.
 const DEFAULT_RETRY: Duration = Duration::from_secs(3);
-/// The least that a server may ask for, so that no client spins.
+/// The shortest retry time, so that no server can make a client spin.
 const MIN_RETRY: Duration = Duration::from_millis(50);
 /// The longest wait.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -14,7 +14,7 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Backoff {
     retry: Duration,
-    /// Attempts since the last that brought something.
+    /// Attempts since the last sound stream.
     attempt: u32,
     random: fastrand::Rng,
 }
@@ -28,17 +28,17 @@ impl Backoff {
         }
     }
 
-    /// The server's wish for the time until a reconnect.
+    /// Sets the retry time that the server asks for.
     pub(super) fn set_retry(&mut self, retry: Duration) {
         self.retry = retry.clamp(MIN_RETRY, MAX_WAIT);
     }
 
-    /// How long a stream has to live to count as sound.
+    /// The retry time: a stream that lives as long as this is sound.
     pub(super) fn retry(&self) -> Duration {
         self.retry
     }
 
-    /// A stream was sound: the next wait is a short one again.
+    /// Starts over with short waits, after a sound stream.
     pub(super) fn reset(&mut self) {
         self.attempt = 0;
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wait_is_within_its_bound_and_the_bound_doubles_up_to_half_a_minute() {
+    fn the_bound_of_a_wait_doubles_up_to_30_seconds() {
         for seed in 0..200 {
             let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
             backoff.set_retry(Duration::from_secs(2));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_can_ask_for_no_spin_and_for_no_eternity() {
+    fn retry_times_are_clamped() {
         let longest = waits(Duration::ZERO, 30).into_iter().max().unwrap();
         assert!(longest > Duration::from_secs(1), "{longest:?}");
         let all = waits(Duration::MAX, 50);

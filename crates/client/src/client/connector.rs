@@ -1,5 +1,5 @@
-//! How requests leave: hyper's pooling client over TCP, or over TLS for
-//! `https`, whose certificates are loaded only when they are needed.
+//! Sends requests: hyper's pooling client over TCP, or over TLS for `https`. Root
+//! certificates are loaded only if they are needed.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::error::Error;
 use super::url::ServerUrl;
 
-/// How long a connection may take to come about.
+/// The timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request with its whole body.
@@ -58,7 +58,7 @@ impl Connector {
         })
     }
 
-    /// Sends a request; returns when the head of the answer is there.
+    /// Sends a request; returns the response when its head has arrived.
     pub(super) async fn send(&self, request: Request) -> Result<Response<Incoming>, Error> {
         let sent = match &self.http {
             Http::Plain(http) => http.request(request).await,

@@ -1,47 +1,48 @@
-//! What a client sees when it does not get what it asked for. Each is one line.
+//! The errors of the client. The text of each is one line.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::protocol::is_printable;
+use crate::protocol::{OpenEnum, ProblemCode, is_printable};
 
-/// Why there is no answer, or none that helps.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// No connection; the line says to where, and the root cause.
+    /// There is no connection. The line names the address and the root cause.
     Unreachable(String),
-    /// The connection broke before the answer was whole.
+    /// The connection broke before the response was complete.
     Cut(String),
-    /// What answers is no sse-chat; the line says what it answered instead.
+    /// The server is not an sse-chat. The line says what it answered.
     NotSseChat(String),
-    /// The server does not want it.
+    /// The server refused the request.
     Refused(Refusal),
-    /// The answer took too long.
+    /// The response was not complete in time.
     TimedOut {
         /// The server's address.
         url: String,
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
 }
 
-/// A refusal: a problem of RFC 9457, or as much of one as there was.
+/// A refusal: the problem details of the response (RFC 9457), as far as it has
+/// any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The status, 400 to 599.
     pub status: u16,
-    /// The stable code of the protocol; `None` if what refused is no sse-chat.
-    pub code: Option<String>,
-    /// What was wrong, in one line; what answered, if it is no sse-chat.
+    /// The stable code of the protocol; `None` if the server is not an sse-chat.
+    pub code: Option<OpenEnum<ProblemCode>>,
+    /// What was wrong, in one line. If the server is not an sse-chat, its status.
     pub detail: String,
-    /// When it may be tried again, as `Retry-After` said.
+    /// The time after which a retry may succeed, from `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
 impl Error {
-    /// An error of a request on its way.
+    /// The error of a request that got no response.
     pub(super) fn of_request(
         url: &super::ServerUrl,
         error: &hyper_util::client::legacy::Error,
@@ -57,7 +58,7 @@ impl Error {
     }
 }
 
-/// The innermost reason, which is the one that a person can do something about.
+/// The innermost cause, which is the one that a person can act on.
 pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {
@@ -70,7 +71,7 @@ pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
-/// `Connection refused (os error 111)` as a person says it.
+/// `Connection refused (os error 111)` without the number, in lower case.
 fn without_number(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
@@ -83,7 +84,7 @@ fn without_number(text: &str) -> String {
     }
 }
 
-/// A text of somebody else, made fit for one line of a terminal.
+/// Foreign text as one line that can't control a terminal.
 pub(super) fn one_line(text: &str) -> String {
     const MOST: usize = 300;
     let line = text.trim().lines().next().unwrap_or_default();
@@ -92,9 +93,8 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 impl Refusal {
-    /// Whether the server may take later what it refuses now: it is full, too
-    /// busy, or on its way down.
-    pub fn may_pass(&self) -> bool {
+    /// Whether a retry may succeed: the server is full, too busy, or shutting down.
+    pub fn is_transient(&self) -> bool {
         self.status >= 500 || matches!(self.status, 408 | 429)
     }
 }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_shown_as_a_person_says_it() {
+    fn a_cause_is_shown_without_its_number() {
         let refused = io::Error::from_raw_os_error(111);
         assert_eq!(root_cause(&refused), "connection refused");
         assert_eq!(without_number("DNS failed"), "DNS failed");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_somebody_else_is_one_line_that_drives_no_terminal() {
+    fn foreign_text_becomes_one_line_without_control_characters() {
         assert_eq!(
             one_line(" a\u{1b}[2J\u{9b}1m\u{202e}\u{2028}b\nc"),
             "a[2J1mb"

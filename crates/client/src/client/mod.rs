@@ -1,19 +1,19 @@
-//! The other side of the wire: what `send`, `tail`, `bench` and the tests talk
-//! to a server with. It knows the protocol and nothing of the server's code.
+//! The HTTP client. It knows the protocol and nothing of the server's code.
 //!
-//! [`Client::publish`] says something, [`Client::subscribe`] follows rooms and
-//! resumes by itself, [`Client::ready`] asks for the server's health.
+//! [`Client::publish`] publishes a message, [`Client::subscribe`] subscribes to
+//! rooms and resumes after each loss of the connection, [`Client::health`] and
+//! [`Client::readiness`] probe the server.
 
-mod answer;
 mod backoff;
 mod connector;
 mod error;
-mod follow;
+mod event;
+mod event_stream;
+mod open_stream;
 mod publish;
-mod stream;
+mod response;
+mod resume;
 mod subscribe;
-mod subscription;
-mod told;
 mod url;
 
 use std::sync::Arc;
@@ -21,30 +21,31 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+pub use crate::protocol::PublishRequest;
 pub use error::{Error, Refusal};
-pub use publish::{Said, Say};
-pub use subscribe::{Patience, Subscribe};
-pub use subscription::Subscription;
-pub use told::{Here, HereMember, HereRoom, Hole, Told, Welcome};
+pub use event::{ClientEvent, ObservedGap};
+pub use event_stream::EventStream;
+pub use publish::PublishResponse;
+pub use subscribe::{RetryPolicy, SubscribeRequest};
 pub use url::{InvalidUrl, ServerUrl};
 
-use answer::Answer;
 use connector::Connector;
+use response::FullResponse;
 
-/// How long an answer may take, from the first byte of the request to the last
-/// of the answer.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// The default timeout of a request: from its first byte to the last byte of the
+/// response. Event streams have timeouts of their own.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Somebody who talks to one server. Clones share its connections.
+/// A client of one server. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     url: ServerUrl,
     connector: Arc<Connector>,
-    deadline: Duration,
+    timeout: Duration,
 }
 
 impl Client {
-    /// A client of the server at `url`. Nothing is sent yet.
+    /// A client of the server at `url`. It does not connect yet.
     ///
     /// # Errors
     ///
@@ -54,14 +55,14 @@ impl Client {
         Ok(Self {
             url,
             connector: Arc::new(connector),
-            deadline: ANSWER_DEADLINE,
+            timeout: RESPONSE_TIMEOUT,
         })
     }
 
-    /// The same, with another time that an answer may take.
+    /// The same client with another timeout than [`RESPONSE_TIMEOUT`].
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -70,33 +71,41 @@ impl Client {
         &self.url
     }
 
-    /// Asks whether the server lives, or with `ready` whether it wants more work.
+    /// Checks that the server is alive: `GET /healthz`.
     ///
     /// # Errors
     ///
-    /// Whatever is not its `ok`.
-    pub async fn ready(&self, ready: bool) -> Result<(), Error> {
-        let path = if ready { "/readyz" } else { "/healthz" };
-        let answer = self.ask(self.get(path)?).await?;
-        match answer.status == StatusCode::OK && *answer.body.trim_ascii() == *b"ok" {
+    /// [`Error`] for every response but its `ok`.
+    pub async fn health(&self) -> Result<(), Error> {
+        self.probe("/healthz").await
+    }
+
+    /// Checks that the server takes requests and is not shutting down:
+    /// `GET /readyz`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] for every response but its `ok`.
+    pub async fn readiness(&self) -> Result<(), Error> {
+        self.probe("/readyz").await
+    }
+
+    async fn probe(&self, path: &str) -> Result<(), Error> {
+        let response = self.send(self.get(path)?).await?;
+        match response.status == StatusCode::OK && *response.body.trim_ascii() == *b"ok" {
             true => Ok(()),
-            false => Err(answer.into_error("which is not ok")),
+            false => Err(response.into_error("which is not ok")),
         }
     }
 
-    /// One request and its whole answer, under the deadline.
-    async fn ask(&self, request: connector::Request) -> Result<Answer, Error> {
-        let whole = async {
+    /// Sends a request and reads the whole response, under the timeout.
+    async fn send(&self, request: connector::Request) -> Result<FullResponse, Error> {
+        let exchange = async {
             let response = self.connector.send(request).await?;
-            Answer::read(&self.url, response).await
+            FullResponse::read(&self.url, response).await
         };
-        let late = || Error::TimedOut {
-            url: self.url.to_string(),
-            after: self.deadline,
-        };
-        tokio::time::timeout(self.deadline, whole)
-            .await
-            .map_err(|_| late())?
+        let exchanged = tokio::time::timeout(self.timeout, exchange).await;
+        exchanged.map_err(|_| late(&self.url, self.timeout))?
     }
 
     fn get(&self, path: &str) -> Result<connector::Request, Error> {
@@ -104,12 +113,19 @@ impl Client {
     }
 }
 
-/// A room's name as it stands in a path or a query.
+fn late(url: &ServerUrl, after: Duration) -> Error {
+    Error::TimedOut {
+        url: url.to_string(),
+        after,
+    }
+}
+
+/// Percent-encodes a part of a path or of a query.
 fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
-    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    const PLAIN: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'.')
         .remove(b'_')
         .remove(b'~');
-    percent_encoding::utf8_percent_encode(text, KEPT)
+    percent_encoding::utf8_percent_encode(text, PLAIN)
 }

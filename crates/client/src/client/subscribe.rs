@@ -1,36 +1,38 @@
-//! What a subscription asks for, as a path and a query of the protocol.
+//! The options of a subscription, and the request that they become.
 
 use super::encoded;
-use crate::protocol::Backlog;
+use crate::protocol::{BACKLOG_KEY, Backlog, NAME_KEY, PRESENCE_KEY, ROOM_KEY};
 
-/// What somebody wants to follow.
+/// A subscription to one or several rooms.
 #[derive(Debug, Clone)]
-pub struct Subscribe {
-    /// The rooms; the server takes 1 to 100.
+pub struct SubscribeRequest {
+    /// The rooms' names. The server accepts 1 to 100.
     pub rooms: Vec<String>,
-    /// The id of the last message that the reader has.
+    /// The id of the last message that was received; the stream continues after
+    /// it. It wins over `backlog`.
     pub cursor: Option<String>,
-    /// How many past messages of each room a reader without a cursor gets.
+    /// How many past messages of each room are delivered first.
     pub backlog: Backlog,
-    /// The name under which it is a member of the rooms.
+    /// The name under which the reader is a member of the rooms.
     pub name: Option<String>,
-    /// Whether it is told who comes and leaves; a name implies it.
+    /// Whether presence events are delivered. A name implies it.
     pub presence: bool,
     /// What happens when the server can't be reached.
-    pub patience: Patience,
+    pub retry: RetryPolicy,
 }
 
-/// When an attempt that fails is followed by another.
+/// Which failed attempts are followed by another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// The first attempt has to succeed; after it every loss is made good.
-    OnceThere,
-    /// From the beginning.
+pub enum RetryPolicy {
+    /// Those after the first stream has begun. If the first attempt fails, so
+    /// does the subscription.
+    AfterFirstConnect,
+    /// All of them.
     Always,
 }
 
-impl Subscribe {
-    /// All that is said in one room from now on.
+impl SubscribeRequest {
+    /// A subscription to one room from now on.
     pub fn to(room: impl Into<String>) -> Self {
         Self {
             rooms: vec![room.into()],
@@ -38,36 +40,32 @@ impl Subscribe {
             backlog: Backlog::Last(0),
             name: None,
             presence: false,
-            patience: Patience::OnceThere,
+            retry: RetryPolicy::AfterFirstConnect,
         }
     }
 
-    /// The path and query of its stream. The cursor goes in a header.
+    /// The path and query of a stream. The cursor goes in a header.
     pub(super) fn path(&self) -> String {
-        let (mut path, mut query) = match &self.rooms[..] {
+        let (path, mut query) = match &self.rooms[..] {
             [room] => (format!("/rooms/{}/events", encoded(room)), Vec::new()),
             rooms => {
-                let room = |room: &String| format!("room={}", encoded(room));
+                let room = |room: &String| format!("{ROOM_KEY}={}", encoded(room));
                 ("/events".to_owned(), rooms.iter().map(room).collect())
             }
         };
-        match self.backlog {
-            Backlog::Last(0) => {}
-            Backlog::Last(most) => query.push(format!("backlog={most}")),
-            Backlog::All => query.push("backlog=all".to_owned()),
+        if self.backlog != Backlog::Last(0) {
+            query.push(format!("{BACKLOG_KEY}={}", self.backlog));
         }
-        query.extend(
-            self.name
-                .iter()
-                .map(|name| format!("name={}", encoded(name))),
-        );
+        if let Some(name) = &self.name {
+            query.push(format!("{NAME_KEY}={}", encoded(name)));
+        }
         if self.presence {
-            query.push("presence=1".to_owned());
+            query.push(format!("{PRESENCE_KEY}=1"));
         }
-        if !query.is_empty() {
-            path = format!("{path}?{}", query.join("&"));
+        match query.is_empty() {
+            true => path,
+            false => format!("{path}?{}", query.join("&")),
         }
-        path
     }
 }
 
@@ -76,23 +74,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_asks_in_the_words_of_the_protocol() {
-        assert_eq!(Subscribe::to("lobby").path(), "/rooms/lobby/events");
-        let wish = Subscribe {
+    fn options_become_a_path_and_a_query() {
+        assert_eq!(SubscribeRequest::to("lobby").path(), "/rooms/lobby/events");
+        let request = SubscribeRequest {
             backlog: Backlog::All,
             name: Some("A & B".into()),
-            ..Subscribe::to("Größe.1")
+            ..SubscribeRequest::to("Größe.1")
         };
         assert_eq!(
-            wish.path(),
+            request.path(),
             "/rooms/Gr%C3%B6%C3%9Fe.1/events?backlog=all&name=A%20%26%20B"
         );
-        let wish = Subscribe {
+        let request = SubscribeRequest {
             rooms: vec!["a".into(), "b".into()],
             backlog: Backlog::Last(7),
             presence: true,
-            ..Subscribe::to("")
+            ..SubscribeRequest::to("")
         };
-        assert_eq!(wish.path(), "/events?room=a&room=b&backlog=7&presence=1");
+        assert_eq!(request.path(), "/events?room=a&room=b&backlog=7&presence=1");
     }
 }

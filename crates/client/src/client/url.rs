@@ -1,5 +1,5 @@
-//! Where a server is: `http://host:port`, with a path if it lives behind a
-//! proxy under one.
+//! The address of a server: `http://host:port`, with a path if a proxy serves it
+//! under one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ pub struct ServerUrl {
     base: Uri,
 }
 
-/// The text is no server's address. Its `Display` says what one looks like.
+/// The text is not a server's address. Its `Display` shows an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidUrl;
 
@@ -25,7 +25,7 @@ impl ServerUrl {
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The port, the scheme's own if the address named none.
+    /// The port, by default that of the scheme.
     pub fn port(&self) -> u16 {
         let default = if self.is_tls() { 443 } else { 80 };
         self.base.port_u16().unwrap_or(default)
@@ -38,7 +38,7 @@ impl ServerUrl {
             .map_or("", |authority| authority.as_str())
     }
 
-    /// Whether it is reached over TLS.
+    /// Whether it is `https`.
     pub fn is_tls(&self) -> bool {
         self.base.scheme() == Some(&Scheme::HTTPS)
     }
@@ -52,7 +52,7 @@ impl ServerUrl {
     ///
     /// # Errors
     ///
-    /// When `path` has characters that no address has.
+    /// If `path` has characters that a URI can't have.
     pub fn join(&self, path: &str) -> Result<Uri, InvalidUri> {
         let mut parts = self.base.clone().into_parts();
         parts.path_and_query = Some(self.path(path).parse::<PathAndQuery>()?);
@@ -63,8 +63,8 @@ impl ServerUrl {
 impl FromStr for ServerUrl {
     type Err = InvalidUrl;
 
-    /// `localhost:8080` and `:8080` are taken as `http://localhost:8080`. A number
-    /// alone is refused: as a host it would be an address of IPv4.
+    /// `localhost:8080` and `:8080` stand for `http://localhost:8080`. A number
+    /// alone is invalid: as a host it would be an IPv4 address.
     fn from_str(text: &str) -> Result<Self, InvalidUrl> {
         let text = text.trim();
         let whole = match text.contains("://") {
@@ -81,7 +81,7 @@ impl FromStr for ServerUrl {
         let has_host = base
             .host()
             .is_some_and(|host| !is_number(host) && host != "*");
-        // Hyper takes a port that is none as no port.
+        // hyper treats an invalid port like a missing one.
         let port = base
             .authority()
             .and_then(|name| name.as_str().rsplit_once(':'));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_shown_as_it_is_used() {
+    fn addresses_are_normalized() {
         for (text, shown, host, port) in [
             (
                 "http://127.0.0.1:8080",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_added_to_it() {
+    fn paths_are_appended() {
         let joined = url("http://a.example/chat").join("/rooms/b/events?backlog=all");
         assert_eq!(
             joined.unwrap(),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn other_texts_are_invalid() {
         for text in [
             "",
             "http://",

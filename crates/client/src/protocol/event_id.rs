@@ -1,8 +1,8 @@
 //! Event ids and cursors: `<epoch>-<seq>`, e.g. `mfz3k1q8x04z-1042`.
 //!
-//! An id says which message; a cursor says where a client is. The server's own
-//! ids are always valid; what a client sends may be anything, and the worst of
-//! it is a cursor that is unknown, never an error.
+//! An id identifies a message; a cursor is the place in the stream that a client
+//! continues from. Client input is untrusted: a malformed cursor is an unknown
+//! cursor, never an error.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const MAX_EPOCH_BYTES: usize = 16;
 const MAX_CURSOR_BYTES: usize = 64;
-/// The name that stands where an epoch would in the cursor of a stream that
-/// does not know where its client was. [`Epoch::new`] never makes it: its
+/// The reserved epoch of an unknown cursor. [`Epoch::new`] never returns it: its
 /// epochs are 12 characters long.
 const UNKNOWN: &str = "unknown";
 
-/// What one life of a server is called: 1 to 16 characters of `[a-z0-9]`.
+/// Names one unbroken history, which begins with each start of the server: 1 to
+/// 16 characters of `[a-z0-9]`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch {
     // Unused bytes are zero, so that equality is equality of the text.
@@ -26,11 +26,11 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// A new epoch: the time in milliseconds, and four random characters for
-    /// two servers that start in the same one.
+    /// A new epoch: the time in milliseconds, and four random characters in case
+    /// that two servers start in the same millisecond.
     #[expect(
         clippy::new_without_default,
-        reason = "no two are equal, so there is no default"
+        reason = "each call returns another value, so there is no default"
     )]
     pub fn new() -> Self {
         let millis = SystemTime::now()
@@ -41,7 +41,7 @@ impl Epoch {
         text.parse().expect("base 36 is [a-z0-9]")
     }
 
-    /// The epoch as it stands on the wire.
+    /// The epoch as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("an epoch is ASCII")
     }
@@ -86,12 +86,12 @@ impl fmt::Debug for Epoch {
     }
 }
 
-/// The id of a message, or with seq 0 the place before the first.
+/// The id of a message, or with seq 0 the place before the first message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
-    /// The life of the server that the message was said in.
+    /// The epoch in which the message was published.
     pub epoch: Epoch,
-    /// The message's place among all messages of that life, from 1.
+    /// The message's place among all messages of the epoch, from 1.
     pub seq: u64,
 }
 
@@ -108,14 +108,14 @@ impl fmt::Display for NotAnEventId {
 impl std::error::Error for NotAnEventId {}
 
 impl EventId {
-    /// As long as one can be: an epoch, a dash, and the digits of a `u64`.
+    /// The longest epoch, a dash, and the digits of a `u64`.
     const MAX_BYTES: usize = MAX_EPOCH_BYTES + 1 + 20;
 }
 
 impl FromStr for EventId {
     type Err = NotAnEventId;
 
-    /// Takes the one way in which the server writes an id, so no leading zeros.
+    /// Accepts only the form that the server writes, so no leading zeros.
     fn from_str(text: &str) -> Result<Self, NotAnEventId> {
         let (epoch, seq) = text.split_once('-').ok_or(NotAnEventId)?;
         let digits = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
@@ -139,7 +139,7 @@ impl fmt::Display for EventId {
 
 impl Serialize for EventId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // `collect_str` would go through the machinery of formatting.
+        // `collect_str` is slower: it goes through `fmt`.
         let mut text = [0; Self::MAX_BYTES];
         let mut rest = &mut text[..];
         for part in [
@@ -164,17 +164,18 @@ impl<'de> Deserialize<'de> for EventId {
     }
 }
 
-/// Where a client, or a stream, is.
+/// The place in a stream that a client continues from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cursor {
-    /// It has this message, and all before it.
+    /// After this message. The client has it and all messages before it.
     Id(EventId),
-    /// It has something, but nobody can say what. `unknown-0` on the wire.
+    /// The server did not issue the client's cursor. `unknown-0` on the wire.
     Unknown,
 }
 
 impl Cursor {
-    /// Reads whatever a client sent. It can't fail: what is no id is unknown.
+    /// Parses a cursor that a client sent. Any bytes that are not an id are
+    /// [`Cursor::Unknown`].
     pub fn parse(sent: &[u8]) -> Self {
         if sent.len() > MAX_CURSOR_BYTES {
             return Self::Unknown;
@@ -201,7 +202,10 @@ impl fmt::Display for Cursor {
 
 impl Serialize for Cursor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            Self::Id(id) => id.serialize(serializer),
+            Self::Unknown => serializer.collect_str(self),
+        }
     }
 }
 
@@ -212,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_is_new_each_time_and_never_the_word_for_unknown() {
+    fn epochs_are_unique_and_never_the_reserved_one() {
         let (a, b) = (Epoch::new(), Epoch::new());
         assert_ne!(a, b);
         assert_eq!(a.as_str().len(), 12);
@@ -220,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_reads_back_what_it_writes() {
+    fn an_id_is_parsed_as_it_was_written() {
         for text in [
             "mfz3k1q8-1042",
             "e-0",
@@ -231,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_unknown_cursor() {
+    fn malformed_ids_are_unknown_cursors() {
         let long = format!("e-{}", "1".repeat(63));
         let bad: &[&[u8]] = &[
             b"",
@@ -264,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_on_the_wire_reads_back_as_itself() {
+    fn a_cursor_is_parsed_as_it_was_written() {
         for cursor in [Cursor::Unknown, Cursor::Id("e-7".parse().unwrap())] {
             assert_eq!(Cursor::parse(cursor.to_string().as_bytes()), cursor);
         }
@@ -272,7 +276,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_cursor_makes_it_panic(sent in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn only_the_exact_text_of_an_id_is_an_id(sent in prop::collection::vec(any::<u8>(), 0..80)) {
             if let Cursor::Id(id) = Cursor::parse(&sent) {
                 let written = id.to_string();
                 prop_assert_eq!(written.as_bytes(), &sent[..]);

@@ -1,13 +1,17 @@
-//! A message as it goes over the wire, and the rules of its parts.
+//! Messages: the rules of their parts, the request that publishes one, and the
+//! `update` event.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::EventName;
 use super::event_id::EventId;
 use super::visible::is_visible;
+use crate::sse::{Encoded, Event};
 
 /// A message's text: UTF-8 with LF as its only line end, no white space at its
 /// end, with something visible in it, no C0 control but LF and TAB.
@@ -17,21 +21,21 @@ pub struct MessageText(String);
 /// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidText {
-    /// Nothing but white space.
+    /// It has only white space.
     Empty,
-    /// Nothing that can be seen.
+    /// It has no visible character.
     Invisible,
-    /// A C0 control other than LF and TAB.
+    /// It has a C0 control other than LF and TAB.
     Control,
-    /// More bytes than the server takes.
+    /// It has more bytes than the server accepts.
     TooLarge {
-        /// How many it takes.
+        /// The most bytes that the server accepts.
         most: usize,
     },
 }
 
 impl MessageText {
-    /// Takes a text as somebody wrote it, of at most `most` bytes.
+    /// Normalizes and checks a text of at most `most` bytes.
     ///
     /// # Errors
     ///
@@ -57,7 +61,7 @@ impl MessageText {
         Ok(Self(text.into_owned()))
     }
 
-    /// The text as it will be shown.
+    /// The normalized text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -83,12 +87,12 @@ impl std::error::Error for InvalidText {}
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientId(Arc<str>);
 
-/// The text is no client id. Its `Display` says what one is.
+/// The text is not a client id. Its `Display` states the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidClientId;
 
 impl ClientId {
-    /// Takes an id as a client sent it.
+    /// Checks an id.
     ///
     /// # Errors
     ///
@@ -101,7 +105,7 @@ impl ClientId {
         }
     }
 
-    /// The id as it was sent.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -115,37 +119,74 @@ impl fmt::Display for InvalidClientId {
 
 impl std::error::Error for InvalidClientId {}
 
-/// A published message: the JSON of `update` events, of history pages and,
-/// with its `client_id`, of the answer to its sender.
+/// A published message: the JSON of `update` events, of history pages and, with
+/// its `client_id`, of the response to its sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message<'a> {
-    /// Its place among all messages of this life of the server.
+    /// Its id, which is the event's id too.
     pub id: EventId,
-    /// Where it was said.
+    /// The room's name.
     pub room: Cow<'a, str>,
     /// Its place in the room: 1, 2, 3, … with no hole.
     pub number: u64,
-    /// Who said it.
+    /// The sender's name.
     pub name: Cow<'a, str>,
-    /// What was said.
+    /// The text.
     pub message: Cow<'a, str>,
-    /// When the server took it: RFC 3339, UTC, milliseconds.
+    /// When it was published: RFC 3339, UTC, milliseconds.
     pub created_at: Cow<'a, str>,
-    /// The sender's own id for it. Only the answer to the sender has it.
+    /// The sender's own id for it. Only the response to the sender has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Cow<'a, str>>,
+}
+
+impl Message<'_> {
+    /// The `update` event, and the place of the message's JSON in its text.
+    pub fn encode(&self) -> (Encoded, Range<usize>) {
+        let event = Event::with_capacity(self.message.len() + 256)
+            .id(self.id)
+            .event(EventName::Update.as_str())
+            .json(self);
+        // The id and the event's name hold no brace, so the first is the JSON's.
+        let start = event.text().iter().position(|&byte| byte == b'{');
+        let json = start.unwrap_or_default()..event.text_len() - 2;
+        (event, json)
+    }
+
+    /// Adds `client_id` to the JSON of a message: the response to its sender.
+    pub fn json_for_sender(json: &[u8], client_id: &ClientId) -> Vec<u8> {
+        let open = json.strip_suffix(b"}").unwrap_or(json);
+        // A client id has no character that JSON escapes.
+        let client_id = client_id.as_str().as_bytes();
+        [open, b",\"client_id\":\"", client_id, b"\"}"].concat()
+    }
+}
+
+/// The body of a request that publishes a message:
+/// `POST /rooms/{room}/messages`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PublishRequest<'a> {
+    /// The sender's name.
+    pub name: &'a str,
+    /// The text.
+    pub message: &'a str,
+    /// The sender's own id for the message. Retries with the same id are
+    /// deduplicated; the same id with another name or text is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<&'a str>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{ServerEvent, decode_one};
 
     fn text(text: &str) -> Result<String, InvalidText> {
         MessageText::parse(text, 16).map(|text| text.as_str().to_owned())
     }
 
     #[test]
-    fn line_ends_become_lf_and_white_space_at_the_end_goes() {
+    fn line_ends_become_lf_and_trailing_white_space_is_cut() {
         assert_eq!(text("a\r\nb\rc\nd \t\r\n"), Ok("a\nb\nc\nd".into()));
         assert_eq!(text("  a"), Ok("  a".into()));
         assert_eq!(text("0"), Ok("0".into()));
@@ -153,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_can_t_be_said_says_why() {
+    fn an_invalid_text_is_refused_with_its_reason() {
         assert_eq!(text(""), Err(InvalidText::Empty));
         assert_eq!(text(" \r\n\u{3000}"), Err(InvalidText::Empty));
         assert_eq!(text("a\0b"), Err(InvalidText::Control));
@@ -167,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_which_nothing_is_visible_is_none() {
+    fn a_text_without_a_visible_character_is_refused() {
         for nothing in [
             "\u{3164}",
             "\u{2800}",
@@ -183,7 +224,36 @@ mod tests {
     }
 
     #[test]
-    fn client_ids() {
+    fn a_message_is_decoded_as_it_was_encoded() {
+        let message = Message {
+            id: "e-7".parse().unwrap(),
+            room: "größe".into(),
+            number: 3,
+            name: "{Ada}".into(),
+            message: "a\n{}\r\"".into(),
+            created_at: "2026-11-23T01:02:03.004Z".into(),
+            client_id: None,
+        };
+        let (event, json) = message.encode();
+        assert_eq!(
+            decode_one(&event),
+            Some(ServerEvent::Update(message.clone()))
+        );
+        let json = event.slice(json);
+        assert_eq!(json, serde_json::to_vec(&message).unwrap());
+        let client_id = ClientId::parse("c-1").unwrap();
+        let for_sender = Message::json_for_sender(&json, &client_id);
+        let with_client_id = Message {
+            client_id: Some("c-1".into()),
+            ..message
+        };
+        assert_eq!(for_sender, serde_json::to_vec(&with_client_id).unwrap());
+        let decoded: Message<'_> = serde_json::from_slice(&for_sender).unwrap();
+        assert_eq!(decoded, with_client_id);
+    }
+
+    #[test]
+    fn client_ids_have_1_to_64_plain_characters() {
         for id in ["a", "A-z_0", &"x".repeat(64)] {
             assert!(ClientId::parse(id).is_ok(), "{id}");
         }

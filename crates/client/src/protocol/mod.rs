@@ -1,17 +1,44 @@
-//! The protocol: ids, names, texts and messages as they go over the wire, and
-//! the rules that each of them keeps.
+//! The protocol: ids, names, texts, messages and events as they go over the
+//! wire, and the rules that each of them keeps. One type for both directions:
+//! the server encodes it, a client decodes it.
 
 mod backlog;
+mod control;
+mod demo;
+mod event;
 mod event_id;
+mod gap;
+mod hello;
+mod lenient;
 mod message;
 mod name;
+mod open_enum;
+mod pages;
+mod presence;
 mod printable;
+mod problem;
 #[cfg(any(feature = "properties", test))]
 pub(crate) mod properties;
+mod stream_request;
 mod visible;
 
-pub use backlog::Backlog;
+pub use backlog::{Backlog, InvalidBacklog};
+pub use control::{Busy, BusyReason, Bye, ByeReason, encode_ping};
+pub use demo::{DEMO_FAILURE, DEMO_SUCCESS};
+pub use event::{EventName, MalformedEvent, ServerEvent};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
-pub use message::{ClientId, InvalidClientId, InvalidText, Message, MessageText};
+pub use gap::{Gap, GapReason};
+pub use hello::{Hello, HelloRoom};
+pub use message::{ClientId, InvalidClientId, InvalidText, Message, MessageText, PublishRequest};
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
+pub use open_enum::{OpenEnum, UnknownName};
+pub use pages::{MessagePage, RoomPage, RoomSummary};
+pub use presence::{Member, MemberList, PresenceEvent};
 pub use printable::is_printable;
+pub use problem::{PROBLEM_JSON, ProblemCode, ProblemDetails};
+pub use stream_request::{
+    BACKLOG_KEY, EVENT_STREAM, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY,
+};
+
+#[cfg(test)]
+use event::decode_one;

@@ -1,6 +1,6 @@
-//! The names of rooms and of people, parsed once at the edge and valid ever
-//! after. Both are compared in Unicode's NFC, so that a name typed in two ways
-//! is one name.
+//! The names of rooms and of people. A value is valid by construction: input is
+//! parsed once, at the edge. Names are in Unicode's NFC, so that a name that is
+//! typed in two ways is one name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,16 +22,16 @@ const MAX_COMBINING_MARKS: usize = 4;
 #[serde(transparent)]
 pub struct RoomName(#[serde(serialize_with = "as_str")] Arc<str>);
 
-/// The text is no room's name. Its `Display` says what a room's name is.
+/// The text is not a room's name. Its `Display` states the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidRoom;
 
 impl RoomName {
-    /// Takes a name as somebody wrote it.
+    /// Normalizes and checks a room's name.
     ///
     /// # Errors
     ///
-    /// [`InvalidRoom`] when a rule above does not hold.
+    /// [`InvalidRoom`] if a rule of [`RoomName`] does not hold.
     pub fn parse(text: &str) -> Result<Self, InvalidRoom> {
         let name = nfc(text, MAX_ROOM_CHARS).ok_or(InvalidRoom)?;
         let allowed = |c: char| unicode_ident::is_xid_continue(c) || matches!(c, '-' | '.');
@@ -59,26 +59,26 @@ impl fmt::Display for InvalidRoom {
 impl std::error::Error for InvalidRoom {}
 
 /// A person's name: trimmed, inner white space folded to one space, NFC; 1 to
-/// 32 characters. None of them is a control or shows nothing, unless a script or
-/// an emoji needs it, so two names that look the same differ in what can be
-/// seen; and at most 4 combining marks in a row.
+/// 32 characters; at most 4 combining marks in a row; no controls, and invisible
+/// characters only where a script or an emoji needs them, so that two different
+/// names do not look the same because of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct UserName(#[serde(serialize_with = "as_str")] Arc<str>);
 
-/// The text is no person's name; which rule it breaks.
+/// The text is not a person's name: the rule that it breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidUserName {
-    /// Nothing is left after trimming, or more than 32 characters.
+    /// It is empty after trimming, or has more than 32 characters.
     Length,
-    /// A control character, or one that shows nothing and is not needed.
+    /// It has a control character, or an invisible one that is not needed.
     Character,
-    /// More than 4 combining marks in a row.
+    /// It has more than 4 combining marks in a row.
     CombiningMarks,
 }
 
 impl UserName {
-    /// Takes a name as somebody wrote it.
+    /// Normalizes and checks a person's name.
     ///
     /// # Errors
     ///
@@ -135,11 +135,11 @@ fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` in NFC, or nothing if that is over `most` characters. It stops there,
-/// so a long text costs no more than a long name.
+/// `text` in NFC, or `None` if that has more than `most` characters. It stops
+/// there, so a long text costs no more than a long name.
 fn nfc(text: &str, most: usize) -> Option<String> {
     if text.is_ascii() {
-        // Most names are, and ASCII is in NFC as it is.
+        // The common case: ASCII is in NFC already.
         return (text.len() <= most).then(|| text.to_owned());
     }
     let mut chars = text.nfc();
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rooms_that_are_fine() {
+    fn valid_rooms_are_accepted() {
         let long = "a".repeat(64);
         for name in [
             "lobby",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn rooms_that_are_not() {
+    fn invalid_rooms_are_refused() {
         let long = "a".repeat(65);
         for name in [
             "",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_written_in_two_ways_is_one_room_and_case_matters() {
+    fn rooms_are_compared_in_nfc_and_case_matters() {
         assert_eq!(RoomName::parse("e\u{301}"), RoomName::parse("é"));
         assert_ne!(RoomName::parse("Lobby"), RoomName::parse("lobby"));
         assert!(
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_say_why() {
+    fn invalid_names_are_refused_with_their_reason() {
         for (text, why) in [
             ("", InvalidUserName::Length),
             (" \t\u{3000}", InvalidUserName::Length),
@@ -260,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn four_combining_marks_in_a_row_are_fine() {
+    fn at_most_four_combining_marks_are_in_a_row() {
         assert!(UserName::parse("q\u{301}\u{302}\u{303}\u{304}q\u{301}").is_ok());
         assert!(UserName::parse("q\u{301}\u{302}\u{303}\u{304}\u{305}").is_err());
     }
 
     proptest! {
         #[test]
-        fn a_name_parsed_again_is_the_same(text in any::<String>()) {
+        fn parsing_is_idempotent(text in any::<String>()) {
             if let Ok(name) = UserName::parse(&text) {
                 prop_assert_eq!(UserName::parse(name.as_str()), Ok(name));
             }

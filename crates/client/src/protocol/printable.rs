@@ -1,17 +1,16 @@
-//! Which characters of a text may stand in a terminal or a log as they are.
+//! Which characters are safe to print in a terminal or a log.
 //!
-//! A text that somebody else chose could otherwise move the cursor, forge a
-//! line, or reorder what stands beside it. How such a character is shown
-//! instead is decided where it is shown.
+//! Untrusted text could otherwise move the cursor, forge a line, or reorder the
+//! text beside it. The caller decides how to show an unsafe character.
 
 use icu_properties::props::{BinaryProperty as _, DefaultIgnorableCodePoint, VariationSelector};
 
 /// Whether the character is shown as itself and changes nothing around it.
 ///
-/// Not so are controls (C0, DEL, C1; line breaks and tabs among them), the line
-/// and paragraph separators, annotations, and what has the Unicode property
-/// Default_Ignorable_Code_Point: controls of direction (Unicode Standard Annex
-/// #9), fillers, tags and others that show nothing. The joiners U+200C and
+/// Not printable are controls (C0, DEL, C1; line breaks and tabs among them), the
+/// line and paragraph separators, annotations, and characters with the Unicode
+/// property Default_Ignorable_Code_Point: direction controls (Unicode Standard
+/// Annex #9), fillers, tags and others that are invisible. The joiners U+200C and
 /// U+200D and the variation selectors are printable, since scripts and emoji are
 /// written with them.
 pub fn is_printable(c: char) -> bool {
@@ -32,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_drives_turns_or_hides_is_not_printable() {
+    fn control_direction_and_invisible_characters_are_not_printable() {
         let controls = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{200e}\u{202e}\u{2028}\u{2029}\u{2066}";
         let shows_nothing =
             "\u{ad}\u{61c}\u{180e}\u{200b}\u{feff}\u{115f}\u{3164}\u{ffa0}\u{e0001}\u{e0041}";

@@ -1,5 +1,5 @@
-//! What holds for names, texts and ids, whatever somebody writes there: the
-//! rules of docs/protocol.md once more, in the plainest way.
+//! Invariants of names, texts and ids for any input: the rules of
+//! docs/protocol.md in a second, simple implementation.
 
 use std::fmt::Debug;
 
@@ -9,25 +9,25 @@ use unicode_normalization::char::is_combining_mark;
 use super::visible::{hides_something, is_visible};
 use super::{ClientId, Cursor, EventId, MessageText, RoomName, UserName};
 
-/// Bytes of a message's text, few, so that texts of that length are found.
+/// The limit of a message's text: small, so that random texts reach it.
 const MAX_TEXT_BYTES: usize = 64;
 
-/// Each kind of text is taken exactly when the rules hold, is what the rules
-/// make of it, and taken again it is the same.
+/// Each kind of text is accepted exactly if the rules hold, is normalized as the
+/// rules say, and parsed again it is the same.
 pub fn names(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
     let room = |text: &str| Ok::<_, ()>(RoomName::parse(text).map_err(drop)?.as_str().to_owned());
     let user = |text: &str| Ok::<_, ()>(UserName::parse(text).map_err(drop)?.as_str().to_owned());
-    let said = |text: &str| {
+    let message = |text: &str| {
         let text = MessageText::parse(text, MAX_TEXT_BYTES).map_err(drop)?;
         Ok::<_, ()>(text.as_str().to_owned())
     };
     let id = |text: &str| Ok::<_, ()>(ClientId::parse(text).map_err(drop)?.as_str().to_owned());
     holds(text, room, room_by_the_rules);
     holds(text, user, user_name_by_the_rules);
-    holds(text, said, text_by_the_rules);
+    holds(text, message, text_by_the_rules);
     holds(text, id, client_id_by_the_rules);
 }
 
@@ -36,10 +36,10 @@ fn holds<E: Debug>(
     parse: impl Fn(&str) -> Result<String, E>,
     by_the_rules: impl Fn(&str) -> Option<String>,
 ) {
-    let taken = parse(text).ok();
-    assert_eq!(taken, by_the_rules(text), "{text:?}");
-    if let Some(taken) = taken {
-        assert_eq!(parse(&taken).expect("it was taken before"), taken);
+    let accepted = parse(text).ok();
+    assert_eq!(accepted, by_the_rules(text), "{text:?}");
+    if let Some(accepted) = accepted {
+        assert_eq!(parse(&accepted).expect("it was accepted before"), accepted);
     }
 }
 
@@ -51,7 +51,7 @@ fn room_by_the_rules(text: &str) -> Option<String> {
         && room != "."
         && room != "..";
     if holds {
-        // So it may stand in JSON and in a path's segment as it is.
+        // So it needs no escaping in JSON and is one segment of a path.
         assert_eq!(serde_json::to_string(&room).ok()?, format!("\"{room}\""));
         assert!(!room.contains('/'));
     }
@@ -75,9 +75,9 @@ fn user_name_by_the_rules(text: &str) -> Option<String> {
 fn text_by_the_rules(text: &str) -> Option<String> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let text = text.trim_end();
-    let sayable = |c: char| !('\0'..='\u{1F}').contains(&c) || c == '\n' || c == '\t';
+    let allowed = |c: char| !('\0'..='\u{1F}').contains(&c) || c == '\n' || c == '\t';
     let holds = (1..=MAX_TEXT_BYTES).contains(&text.len())
-        && text.chars().all(sayable)
+        && text.chars().all(allowed)
         && text.chars().any(is_visible);
     holds.then(|| text.to_owned())
 }
@@ -88,9 +88,8 @@ fn client_id_by_the_rules(text: &str) -> Option<String> {
     holds.then(|| text.to_owned())
 }
 
-/// Whatever a client says it saw last is a cursor; what the server writes for
-/// it is short and plain, and reads back as the same; and an id is known only
-/// by the bytes that the server would write.
+/// Any bytes are a cursor; its text is short, plain and parses to the same
+/// cursor; and only the exact text of an id is that id.
 pub fn cursor(bytes: &[u8]) {
     let cursor = Cursor::parse(bytes);
     let written = cursor.to_string();

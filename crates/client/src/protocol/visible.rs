@@ -1,8 +1,8 @@
-//! Which characters show something, and where one that shows nothing is needed.
+//! Which characters are visible, and where an invisible one is needed.
 //!
 //! Unicode's properties decide (`icu_properties`), so that a new version of
 //! Unicode needs no change here. Only the blank characters at the end of this
-//! file are a list, since no property says that a glyph is empty.
+//! file are listed, since no property tells an empty glyph.
 
 use icu_properties::props::{
     BinaryProperty as _, CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiComponent,
@@ -19,13 +19,13 @@ const KEYCAP: char = '\u{20E3}';
 const BLACK_FLAG: char = '\u{1F3F4}';
 const CANCEL_TAG: char = '\u{E007F}';
 
-/// Whether `c` shows something, alone and in any font that has it.
+/// Whether `c` is visible, alone and in any font that has it.
 pub(super) fn is_visible(c: char) -> bool {
     c.is_ascii_graphic() || !(c.is_whitespace() || c.is_control() || is_invisible(c))
 }
 
-/// Whether a name has a character that shows nothing and that neither its
-/// script nor an emoji needs: two names that differ in it look the same.
+/// Whether a name has an invisible character that neither its script nor an
+/// emoji needs: two names that differ only in it look the same.
 pub(super) fn hides_something(name: &str) -> bool {
     if name.is_ascii() {
         return false;
@@ -35,13 +35,13 @@ pub(super) fn hides_something(name: &str) -> bool {
     name.iter().enumerate().any(hides)
 }
 
-/// Whether `c` shows nothing, though it is neither white space nor a control.
+/// Whether `c` is invisible, though it is neither white space nor a control.
 fn is_invisible(c: char) -> bool {
     DefaultIgnorableCodePoint::for_char(c) || is_blank(c)
 }
 
-/// Whether what stands around the character at `at` gives it a meaning that
-/// can be seen.
+/// Whether the invisible character at `at` has a visible effect on the
+/// characters around it.
 fn is_needed(name: &[char], at: usize) -> bool {
     let (before, after) = (&name[..at], &name[at + 1..]);
     match name[at] {

@@ -1,44 +1,44 @@
-//! Reads an event stream piece by piece, as the HTML standard says (sections
-//! 9.2.5 and 9.2.6): one byte order mark, lines that end in LF, CR or CRLF,
-//! ids without NUL, `retry` in digits, events ended by an empty line.
+//! Decodes an event stream piece by piece, as the HTML standard defines it
+//! (sections 9.2.5 and 9.2.6): one byte order mark, lines that end in LF, CR or
+//! CRLF, ids without NUL, `retry` in digits, events ended by an empty line.
 //!
-//! It allocates nothing per event once its buffers have grown, and it is
-//! bounded: a line or an event over the limit is an error, not more memory.
+//! It allocates nothing per event once its buffers have grown. Its memory is
+//! bounded: a line or an event over the limit is an error.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Bytes of one event unless the decoder is told otherwise. The largest message
-/// that a server can be configured for fits: 1 MiB of text, of which JSON makes
-/// twice as much where every character is escaped.
+/// The default limit of an event, in bytes. The largest message that a server can
+/// be configured for fits: 1 MiB of text, and JSON with every character escaped
+/// is twice as long.
 pub const DEFAULT_MAX_EVENT_BYTES: usize = (2 << 20) + 64 * 1024;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// What a stream holds, in its order.
+/// An item of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item<'a> {
     /// A whole event.
     Event(Decoded<'a>),
-    /// The server's wish for the time until a reconnect.
+    /// The time after which the server wants the client to reconnect.
     Retry(Duration),
-    /// A line that starts with a colon, without the colon.
+    /// A comment: a line that starts with a colon, without the colon.
     Comment(Cow<'a, str>),
 }
 
-/// One event as a client sees it.
+/// A decoded event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded<'a> {
-    /// Its name; `message` if the stream gave none.
+    /// Its name; `message` if it has none.
     pub event: Cow<'a, str>,
     /// The `data` lines, joined by LF.
     pub data: Cow<'a, str>,
-    /// The last event id as of this event: its own, or the one before.
+    /// The last event id: that of this event, or if it has none, the one before.
     pub id: Cow<'a, str>,
 }
 
-/// A line or an event was larger than the decoder's limit.
+/// A line or an event is over the decoder's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong {
     /// The limit, in bytes.
@@ -53,7 +53,7 @@ impl fmt::Display for TooLong {
 
 impl std::error::Error for TooLong {}
 
-/// An incremental decoder. Feed it the body in pieces of any size.
+/// An incremental decoder. It takes the body in pieces of any size.
 ///
 /// ```
 /// use sse_chat_client::sse::{Decoder, Item};
@@ -73,18 +73,18 @@ impl std::error::Error for TooLong {}
 #[derive(Debug)]
 pub struct Decoder {
     limit: usize,
-    /// The start of a line whose end has not come yet.
+    /// The start of an incomplete line.
     line: Vec<u8>,
-    /// The last byte was a CR: an LF right after it belongs to the same end.
+    /// The last byte was a CR: an LF right after it belongs to the same line end.
     after_cr: bool,
-    /// No line has ended yet, so a byte order mark may still stand here.
+    /// No line is complete yet, so a byte order mark may follow.
     at_start: bool,
     event: Vec<u8>,
-    /// Each data line with its LF, so that `data:` alone is not "no data".
+    /// Each data line with an LF, so that `data:` alone differs from no data.
     data: Vec<u8>,
-    /// The id of the event being read, which persists over events.
+    /// The last `id` field. It persists over events.
     id: Vec<u8>,
-    /// The id as of the last empty line: what a reconnect sends.
+    /// The id as of the last empty line: a reconnect sends it.
     last_event_id: Vec<u8>,
 }
 
@@ -114,12 +114,12 @@ impl Decoder {
         String::from_utf8_lossy(&self.last_event_id)
     }
 
-    /// Reads the next piece and hands out what it completes.
+    /// Decodes the next piece and passes the items that it completes to `each`.
     ///
     /// # Errors
     ///
-    /// [`TooLong`] when a line or an event is over the limit. The decoder is
-    /// then in the middle of something and must not be fed again.
+    /// [`TooLong`] if a line or an event is over the limit. The decoder must not be
+    /// used after that.
     pub fn feed(
         &mut self,
         mut piece: &[u8],
@@ -131,7 +131,7 @@ impl Decoder {
                 piece = piece.strip_prefix(b"\n").unwrap_or(piece);
             }
             let Some(end) = memchr::memchr2(b'\n', b'\r', piece) else {
-                return self.keep(piece);
+                return self.store(piece);
             };
             self.end_line(&piece[..end], &mut each)?;
             self.after_cr = piece[end] == b'\r';
@@ -139,8 +139,8 @@ impl Decoder {
         }
     }
 
-    /// Keeps the start of a line until its end comes.
-    fn keep(&mut self, piece: &[u8]) -> Result<(), TooLong> {
+    /// Stores the start of an incomplete line.
+    fn store(&mut self, piece: &[u8]) -> Result<(), TooLong> {
         self.check(self.line.len() + piece.len())?;
         self.line.extend_from_slice(piece);
         Ok(())
@@ -153,21 +153,21 @@ impl Decoder {
         Ok(())
     }
 
-    /// A line is whole: what was kept of it, then `tail`.
+    /// Decodes a complete line: its stored start, then `tail`.
     fn end_line(&mut self, tail: &[u8], each: &mut impl FnMut(Item<'_>)) -> Result<(), TooLong> {
         self.check(self.line.len() + tail.len())?;
         if self.line.is_empty() {
-            return self.take_line(tail, each);
+            return self.decode_line(tail, each);
         }
         let mut line = std::mem::take(&mut self.line);
         line.extend_from_slice(tail);
-        let taken = self.take_line(&line, each);
+        let decoded = self.decode_line(&line, each);
         line.clear();
         self.line = line;
-        taken
+        decoded
     }
 
-    fn take_line(&mut self, line: &[u8], each: &mut impl FnMut(Item<'_>)) -> Result<(), TooLong> {
+    fn decode_line(&mut self, line: &[u8], each: &mut impl FnMut(Item<'_>)) -> Result<(), TooLong> {
         let line = match std::mem::take(&mut self.at_start) {
             true => line.strip_prefix(BOM).unwrap_or(line),
             false => line,
@@ -184,10 +184,10 @@ impl Decoder {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),
         };
-        self.take_field(name, value.strip_prefix(b" ").unwrap_or(value), each)
+        self.decode_field(name, value.strip_prefix(b" ").unwrap_or(value), each)
     }
 
-    fn take_field(
+    fn decode_field(
         &mut self,
         name: &[u8],
         value: &[u8],
@@ -206,13 +206,13 @@ impl Decoder {
                     each(Item::Retry(Duration::from_millis(wait)));
                 }
             }
-            // Unknown fields are ignored, so that there can be more one day.
+            // Unknown fields are ignored, as the standard says.
             _ => {}
         }
         Ok(())
     }
 
-    /// The empty line: the id takes effect, and an event with data is handed out.
+    /// The empty line: the id takes effect, and an event with data is passed on.
     fn dispatch(&mut self, each: &mut impl FnMut(Item<'_>)) {
         self.id.clone_into(&mut self.last_event_id);
         if let Some((_last_line_feed, data)) = self.data.split_last() {
@@ -231,7 +231,7 @@ impl Decoder {
     }
 }
 
-/// A number of ASCII digits only; one too large for 64 bits is the largest.
+/// A number of ASCII digits only; it saturates at `u64::MAX`.
 fn digits(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;

@@ -1,9 +1,9 @@
-//! Writes events as the HTML standard reads them (section 9.2.6, "Interpreting
+//! Encodes events as the HTML standard defines them (section 9.2.6, "Interpreting
 //! an event stream").
 //!
-//! A field is written in the order of the calls. `data` is always a single
-//! line: compact JSON, whose control characters are escaped, or nothing. So no
-//! text that somebody says can end a line and forge a field.
+//! Fields are written in the order of the calls. `data` is always a single line:
+//! compact JSON, whose control characters are escaped, or nothing. So no payload
+//! can end a line and forge a field.
 
 use std::fmt::{self, Display};
 use std::io::Write as _;
@@ -13,14 +13,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-/// Room for the head of a chunk: a size of at most eight digits, and CRLF.
+/// The space for the head of a chunk: a size of at most eight digits, and CRLF.
 const CHUNK_HEAD_BYTES: usize = 8 + CRLF.len();
 const CRLF: &[u8] = b"\r\n";
 
-/// What ends a chunked body (RFC 9112, section 7.1).
+/// The end of a chunked body (RFC 9112, section 7.1).
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// One event being written.
+/// A builder of one event.
 ///
 /// ```
 /// let event = sse_chat_client::sse::Event::with_capacity(64)
@@ -31,15 +31,15 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// ```
 #[derive(Debug)]
 pub struct Event {
-    /// The text, after room for the head of its chunk.
+    /// The text, after space for the head of its chunk.
     bytes: Vec<u8>,
 }
 
-/// An event as it goes over the wire: made once, shared by every reader.
+/// An event as it goes over the wire: encoded once, shared by every reader.
 ///
-/// It is kept as a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1),
-/// so that whoever writes to a socket himself has nothing left to do. The text
-/// alone, for everybody else, is a part of it. A clone is a reference count.
+/// It is stored as a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1),
+/// so that it can be written to a socket as it is. The text alone, for other
+/// transports, is a slice of it. A clone increments a reference count.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Encoded {
     chunk: Bytes,
@@ -48,13 +48,12 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// The `ping` event, the same for every reader. It has a name, because
-    /// scripts can't see comments, and no id, because it does not move the
-    /// cursor.
-    pub fn ping() -> Self {
+    /// An event that is known when the program is compiled, as its whole chunk.
+    pub(crate) fn from_static(chunk: &'static [u8]) -> Self {
+        let head = memchr::memchr(b'\n', chunk).expect("a chunk begins with its size and CRLF");
         Self {
-            chunk: Bytes::from_static(b"13\r\nevent: ping\ndata:\n\n\r\n"),
-            text_at: 4,
+            chunk: Bytes::from_static(chunk),
+            text_at: head + 1,
         }
     }
 
@@ -74,7 +73,7 @@ impl Encoded {
             .slice(self.text_at + part.start..self.text_at + part.end)
     }
 
-    /// How long the text is.
+    /// The length of the text in bytes.
     pub fn text_len(&self) -> usize {
         self.chunk.len() - self.text_at - CRLF.len()
     }
@@ -87,25 +86,25 @@ impl fmt::Debug for Encoded {
 }
 
 impl Event {
-    /// An event without a field yet, with room for `bytes` bytes.
+    /// An event without fields, with space for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         let mut room = Vec::with_capacity(CHUNK_HEAD_BYTES + bytes + CRLF.len());
         room.resize(CHUNK_HEAD_BYTES, 0);
         Self { bytes: room }
     }
 
-    /// `retry`: how long a client waits before it comes back, in milliseconds.
+    /// `retry`: the time after which a client reconnects, in milliseconds.
     pub fn retry(self, wait: Duration) -> Self {
         self.field("retry", wait.as_millis())
     }
 
-    /// `event`: the event's name. One of the server's own words.
+    /// `event`: the event's name.
     pub fn event(self, name: &'static str) -> Self {
         self.field("event", name)
     }
 
-    /// `id`: the cursor from which a client goes on after this event. The
-    /// caller gives an id made by the server, so it holds no line break.
+    /// `id`: the cursor that a client continues from after this event. It must
+    /// have no line break; ids of the server have none.
     pub fn id(self, id: impl Display) -> Self {
         self.field("id", id)
     }
@@ -114,8 +113,8 @@ impl Event {
     ///
     /// # Panics
     ///
-    /// When `value` can't be JSON at all, such as a map whose keys are not
-    /// strings. No type of this crate is like that.
+    /// If `value` has no JSON form, such as a map whose keys are not strings. The
+    /// types of this crate have one.
     pub fn json(mut self, value: &impl Serialize) -> Encoded {
         self.bytes.extend_from_slice(b"data: ");
         serde_json::to_writer(&mut self.bytes, value).expect("the value has a JSON form");
@@ -123,7 +122,7 @@ impl Event {
         self.close_chunk()
     }
 
-    /// Puts the text's size, known only now, right before it.
+    /// Writes the text's size, known only now, right before it.
     fn close_chunk(mut self) -> Encoded {
         let mut size = self.bytes.len() - CHUNK_HEAD_BYTES;
         let mut start = CHUNK_HEAD_BYTES - CRLF.len();
@@ -134,7 +133,7 @@ impl Event {
             size /= 16;
         }
         self.bytes.extend_from_slice(CRLF);
-        // What is kept by the thousand must not keep its spare capacity.
+        // History keeps thousands of events: drop the spare capacity.
         let bytes = Bytes::from(self.bytes.into_boxed_slice());
         Encoded {
             chunk: bytes.slice(start..),
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_stand_in_the_order_of_the_calls() {
+    fn fields_are_in_the_order_of_the_calls() {
         let event = Event::with_capacity(0)
             .retry(Duration::from_millis(2500))
             .event("hello")
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_its_size_and_the_text() {
+    fn a_chunk_is_its_size_and_its_text() {
         for length in [0, 1, 100, 5000, 70_000] {
             let event = Event::with_capacity(0)
                 .event("update")
@@ -193,8 +192,5 @@ mod tests {
             assert_eq!(*event.chunk(), [size.as_bytes(), &text, b"\r\n"].concat());
             assert_eq!(event.text_len(), text.len());
         }
-        let ping = Encoded::ping();
-        assert_eq!(ping.text(), "event: ping\ndata:\n\n");
-        assert_eq!(*ping.chunk(), "13\r\nevent: ping\ndata:\n\n\r\n");
     }
 }

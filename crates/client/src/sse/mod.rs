@@ -1,7 +1,7 @@
 //! The wire format of Server-Sent Events: bytes in, bytes out.
 //!
-//! [`Event`] writes one event, once, as an [`Encoded`], [`Decoder`] reads a stream of them. Neither
-//! knows what the events mean, nor where the bytes come from or go to.
+//! [`Event`] builds one event and encodes it, once, as an [`Encoded`]. [`Decoder`]
+//! decodes a stream. Neither knows the events' meaning or does any I/O.
 
 mod decode;
 mod encode;

@@ -1,17 +1,17 @@
-//! Cases of names, each with its reason, and what holds for all characters.
+//! Cases of names, each with its reason, and properties of all characters.
 
 use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
 
-/// Names with what an invisible character in them is for. The page is tested with
-/// the same file (tests/real/names.mjs), so the two stay in step.
+/// Names, each with the purpose of the invisible character in it. The page is
+/// tested with the same file (tests/real/names.mjs), so the two stay in step.
 #[derive(Deserialize)]
 struct Names {
     needed: Vec<(String, String)>,
     needless: Vec<(String, String)>,
-    /// The page does not know which letters join, and leaves these to the server.
+    /// The page does not know which letters join, so only the server refuses these.
     needless_to_the_server_alone: Vec<(String, String)>,
 }
 
@@ -20,14 +20,14 @@ fn names() -> Names {
 }
 
 #[test]
-fn what_a_script_or_an_emoji_needs_is_no_hiding() {
+fn characters_that_a_script_or_an_emoji_needs_are_allowed() {
     for (name, case) in names().needed {
         assert!(!hides_something(&name), "{case}: {name:?}");
     }
 }
 
 #[test]
-fn what_changes_nothing_that_can_be_seen_is_hiding() {
+fn characters_without_a_visible_effect_are_hiding() {
     let names = names();
     let needless = names.needless.into_iter();
     for (name, case) in needless.chain(names.needless_to_the_server_alone) {
@@ -81,7 +81,7 @@ fn all() -> impl Iterator<Item = char> {
     '\0'..=char::MAX
 }
 
-/// Characters of which many contexts are made.
+/// Characters that combine to many contexts.
 const ALPHABET: [char; 24] = [
     'a',
     '1',
@@ -111,7 +111,7 @@ const ALPHABET: [char; 24] = [
 
 proptest! {
     #[test]
-    fn a_name_that_hides_nothing_begins_with_something_visible(
+    fn a_name_without_hidden_characters_begins_with_a_visible_one(
         chars in prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..12)
     ) {
         let name: String = chars.iter().collect();
@@ -124,11 +124,11 @@ proptest! {
     }
 
     #[test]
-    fn letters_around_a_name_hide_nothing_of_it(
+    fn latin_letters_around_a_name_do_not_make_hidden_characters_needed(
         chars in prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..12)
     ) {
         let name: String = chars.iter().collect();
-        // Where it was needless, it stays so between Latin letters.
+        // A character without an effect has none between Latin letters either.
         if hides_something(&name) {
             let around = format!("Alice {name} Bob");
             prop_assert!(hides_something(&around), "{:?}", name);

@@ -1,11 +1,11 @@
-//! What holds for the event stream, whatever bytes it is made of.
+//! Invariants of encoder and decoder for any bytes.
 
 use std::borrow::Cow;
 
 use super::{DEFAULT_MAX_EVENT_BYTES, Decoder, Item, TooLong};
 use crate::sse::Event;
 
-/// An item with its own strings, so that it can be kept.
+/// An item with its own strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seen {
     Event(String, String, String),
@@ -23,7 +23,7 @@ impl From<Item<'_>> for Seen {
     }
 }
 
-/// All that came of a stream.
+/// The result of decoding a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Read {
     seen: Vec<Seen>,
@@ -31,9 +31,9 @@ struct Read {
     end: Result<(), TooLong>,
 }
 
-/// A stream in pieces of any size reads like the whole of it, over the limit or
-/// not; below the limit as the standard says; and no more of it is kept than a
-/// few times the limit. The first byte chooses the limit, the second the size
+/// A stream in pieces of any size decodes like the whole of it, over the limit or
+/// not; below the limit as the standard says; and the decoder's memory is at most
+/// a few times the limit. The first byte selects the limit, the second the size
 /// of the pieces.
 pub fn event_stream(bytes: &[u8]) {
     let [limit, piece, stream @ ..] = bytes else {
@@ -56,7 +56,7 @@ fn read<'a>(limit: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
     let mut seen = Vec::new();
     let mut feed = |piece| {
         let fed = decoder.feed(piece, |item| seen.push(item.into()));
-        assert!(held(&decoder) <= 10 * limit.max(8), "{decoder:?}");
+        assert!(capacity(&decoder) <= 10 * limit.max(8), "{decoder:?}");
         fed
     };
     let end = pieces.into_iter().try_for_each(&mut feed);
@@ -67,8 +67,8 @@ fn read<'a>(limit: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
     }
 }
 
-/// Five buffers, each at most twice what is in it.
-fn held(decoder: &Decoder) -> usize {
+/// The memory of the five buffers.
+fn capacity(decoder: &Decoder) -> usize {
     let Decoder {
         line,
         event,
@@ -83,7 +83,7 @@ fn held(decoder: &Decoder) -> usize {
         .sum()
 }
 
-/// The HTML standard's own words (section 9.2.6), over the whole text at once.
+/// The HTML standard's algorithm (section 9.2.6), over the whole text at once.
 fn by_the_standard(stream: &[u8]) -> Read {
     let text = String::from_utf8_lossy(stream);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
@@ -122,7 +122,7 @@ fn by_the_standard(stream: &[u8]) -> Read {
     }
 }
 
-/// What the encoder writes comes back as one event, whatever text is in it.
+/// Any text is encoded as one event and decoded as it was.
 pub fn event(bytes: &[u8]) {
     let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
     let event = Event::with_capacity(0)

@@ -46,7 +46,7 @@ fn exactly_one_space_after_the_colon_is_dropped() {
 }
 
 #[test]
-fn data_without_value_is_an_event_and_no_data_is_none() {
+fn an_event_needs_a_data_field_but_no_data() {
     assert_eq!(decode("data:\n\n"), [message("")]);
     assert_eq!(decode("data\ndata\n\n"), [message("\n")]);
     assert_eq!(decode("event: x\n\n"), []);
@@ -55,7 +55,7 @@ fn data_without_value_is_an_event_and_no_data_is_none() {
 }
 
 #[test]
-fn names_are_case_sensitive_and_unknown_ones_are_ignored() {
+fn field_names_are_case_sensitive_and_unknown_ones_are_ignored() {
     assert_eq!(
         decode("Data: a\ndata : b\nfoo\nfoo: c\ndata: d\n\n"),
         [message("d")]
@@ -63,7 +63,7 @@ fn names_are_case_sensitive_and_unknown_ones_are_ignored() {
 }
 
 #[test]
-fn an_event_name_holds_for_one_event() {
+fn an_event_name_applies_to_one_event() {
     let expected = [
         Seen::Event("x".into(), "a".into(), String::new()),
         message("b"),
@@ -101,7 +101,7 @@ fn retry_is_digits_only() {
 }
 
 #[test]
-fn comments_are_told_apart() {
+fn comments_are_decoded() {
     assert_eq!(
         decode(": hi\n:\n"),
         [Seen::Comment(" hi".into()), Seen::Comment(String::new())]
@@ -109,7 +109,7 @@ fn comments_are_told_apart() {
 }
 
 #[test]
-fn nul_in_data_and_broken_utf8_survive() {
+fn nul_in_data_is_kept_and_invalid_utf8_is_replaced() {
     assert_eq!(decode("data: a\0b\n\n"), [message("a\0b")]);
     let (seen, _) = decode_in_pieces([&b"data: a\xFFb\n\n"[..]]);
     assert_eq!(seen, [message("a\u{FFFD}b")]);
@@ -135,7 +135,7 @@ fn a_line_or_an_event_over_the_limit_is_an_error() {
 
 proptest! {
     #[test]
-    fn pieces_of_any_size_decode_like_the_whole(
+    fn pieces_of_any_size_decode_like_the_whole_stream(
         lines in prop::collection::vec(
             prop::sample::select(vec![
                 "data: a", "data:", "data", "id: 1", "id", "id: \0", "event: x", "retry: 5",
@@ -156,12 +156,12 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8)) {
+    fn arbitrary_bytes_do_not_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8)) {
         decode_in_pieces(pieces.iter().map(Vec::as_slice));
     }
 
     #[test]
-    fn what_the_encoder_writes_comes_back(text in any::<String>(), id in "[a-z0-9]{1,16}-[0-9]{1,9}") {
+    fn an_encoded_event_is_decoded_as_it_was(text in any::<String>(), id in "[a-z0-9]{1,16}-[0-9]{1,9}") {
         let bytes = crate::sse::Event::with_capacity(0).id(&id).event("update").json(&text).text();
         let (seen, last) = decode_in_pieces([&bytes[..]]);
         prop_assert_eq!(&last, &id);

@@ -1,4 +1,5 @@
-//! One stream: bytes become events, and silence becomes an end.
+//! One event stream: feeds bytes to the decoder and detects silence. What an
+//! event means for the subscription is in `resume`.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -11,42 +12,42 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::error::{Error, root_cause};
-use super::follow::{Follow, Next};
-use super::told::Told;
+use super::event::ClientEvent;
+use super::resume::{Effect, ResumeState};
+use crate::protocol::EventName;
 use crate::sse::{Decoded, Decoder, Item};
 
-/// How long a stream may take until it says hello.
+/// The time from the response's head to hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// A stream without a byte for so many times `ping_ms` is dead.
+/// A stream is lost after silence of `ping_ms` times this.
 const SILENT_PINGS: f64 = 2.5;
 /// The bounds of that time, whatever the server announced.
 const SILENCE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct OpenStream {
     url: String,
     body: Incoming,
     decoder: Decoder,
     opened: Instant,
     last_byte: Instant,
-    /// How long it may be silent; `None` until it has said hello.
+    /// The longest silence; `None` until hello.
     silence: Option<Duration>,
-    /// It has brought a message.
-    news: bool,
+    has_message: bool,
 }
 
-/// How a stream ends.
+/// How a stream ended.
 #[derive(Debug)]
-pub(super) enum End {
-    /// The server said why, and when to come back.
-    ComeBack(String),
-    /// The server said not to come back.
+pub(super) enum StreamEnd {
+    /// The server ended it for this reason; the client is to reconnect.
+    Reconnect(String),
+    /// The server ended it; the client must not reconnect.
     Close,
     /// It is lost.
     Lost(Error),
 }
 
-impl Stream {
+impl OpenStream {
     pub(super) fn new(url: String, body: Incoming) -> Self {
         let now = Instant::now();
         Self {
@@ -56,35 +57,35 @@ impl Stream {
             opened: now,
             last_byte: now,
             silence: None,
-            news: false,
+            has_message: false,
         }
     }
 
-    pub(super) fn has_said_hello(&self) -> bool {
+    pub(super) fn has_hello(&self) -> bool {
         self.silence.is_some()
     }
 
-    /// Whether it was worth its while: it brought a message, or lived for as
-    /// long as a client would wait for the next one.
+    /// Whether the next wait may be short again: the stream delivered a message
+    /// or lived for at least the retry time.
     pub(super) fn is_sound(&self, retry: Duration) -> bool {
-        self.has_said_hello() && (self.news || self.opened.elapsed() >= retry)
+        self.has_hello() && (self.has_message || self.opened.elapsed() >= retry)
     }
 
-    /// Awaits the next bytes and takes what they complete. A call that is
-    /// dropped has taken nothing.
-    pub(super) async fn turn(
+    /// Reads the next bytes and appends the events that they complete to
+    /// `events`. A call that is dropped has read nothing.
+    pub(super) async fn advance(
         &mut self,
-        follow: &mut Follow,
+        resume: &mut ResumeState,
         backoff: &mut Backoff,
-        told: &mut VecDeque<Told>,
-    ) -> Result<(), End> {
-        let piece = self.read().await.map_err(End::Lost)?;
+        events: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), StreamEnd> {
+        let piece = self.read().await.map_err(StreamEnd::Lost)?;
         self.last_byte = Instant::now();
-        let before = told.len();
-        let taken = self.feed(&piece, follow, backoff, told);
-        let message = |told: &Told| matches!(told, Told::Message { .. });
-        self.news |= told.iter().skip(before).any(message);
-        taken
+        let before = events.len();
+        let fed = self.feed(&piece, resume, backoff, events);
+        let is_message = |event: &ClientEvent| matches!(event, ClientEvent::Message { .. });
+        self.has_message |= events.iter().skip(before).any(is_message);
+        fed
     }
 
     async fn read(&mut self) -> Result<Bytes, Error> {
@@ -113,37 +114,37 @@ impl Stream {
     fn feed(
         &mut self,
         piece: &[u8],
-        follow: &mut Follow,
+        resume: &mut ResumeState,
         backoff: &mut Backoff,
-        told: &mut VecDeque<Told>,
-    ) -> Result<(), End> {
+        events: &mut VecDeque<ClientEvent>,
+    ) -> Result<(), StreamEnd> {
         let (mut silence, mut end) = (self.silence, Ok(()));
         let mut broken = None;
         let fed = self.decoder.feed(piece, |item| match item {
             _ if end.is_err() || broken.is_some() => {}
             Item::Retry(retry) => backoff.set_retry(retry),
             Item::Comment(_) => {}
-            Item::Event(event) if silence.is_none() && follows_hello(&event) => {
+            Item::Event(event) if silence.is_none() && needs_hello(&event) => {
                 broken = Some(format!("the server sent {} before hello", event.event));
             }
-            Item::Event(event) => match follow.take(&event, told) {
-                Ok(Next::Go) => {}
-                Ok(Next::Begun { ping }) => {
+            Item::Event(event) => match resume.take(&event, events) {
+                Ok(Effect::Continue) => {}
+                Ok(Effect::Opened { ping }) => {
                     let most = ping.min(*SILENCE.end()).mul_f64(SILENT_PINGS);
                     silence = Some(most.clamp(*SILENCE.start(), *SILENCE.end()));
                 }
-                Ok(Next::ComeBack { why, retry }) => {
+                Ok(Effect::Reconnect { reason, retry }) => {
                     backoff.set_retry(retry);
-                    end = Err(End::ComeBack(why));
+                    end = Err(StreamEnd::Reconnect(reason));
                 }
-                Ok(Next::Close) => end = Err(End::Close),
-                Err(why) => broken = Some(why),
+                Ok(Effect::Close) => end = Err(StreamEnd::Close),
+                Err(error) => broken = Some(error),
             },
         });
         self.silence = silence;
         let broken = broken.or_else(|| fed.err().map(|error| error.to_string()));
         match broken {
-            Some(why) if end.is_ok() => Err(End::Lost(self.lost(why))),
+            Some(reason) if end.is_ok() => Err(StreamEnd::Lost(self.lost(reason))),
             _ => end,
         }
     }
@@ -155,19 +156,23 @@ impl Stream {
         }
     }
 
-    /// A stream that never said hello was none of an sse-chat.
-    fn lost(&self, why: String) -> Error {
-        match self.has_said_hello() {
-            true => Error::Cut(why),
+    /// A stream without hello is not that of an sse-chat.
+    fn lost(&self, reason: String) -> Error {
+        match self.has_hello() {
+            true => Error::Cut(reason),
             false => Error::NotSseChat(format!(
-                "{} answered with a stream that is no sse-chat's: {why}",
+                "{} answered with a stream that is no sse-chat's: {reason}",
                 self.url
             )),
         }
     }
 }
 
-/// Events that only a stream that has said hello can have.
-fn follows_hello(event: &Decoded<'_>) -> bool {
-    matches!(&*event.event, "update" | "gap" | "presence")
+/// Whether the event can only follow hello.
+fn needs_hello(event: &Decoded<'_>) -> bool {
+    let name = event.event.parse();
+    matches!(
+        name,
+        Ok(EventName::Update | EventName::Gap | EventName::Presence)
+    )
 }

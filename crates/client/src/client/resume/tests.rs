@@ -1,27 +1,27 @@
 use super::*;
 
-/// Follows, and says what it was told in short words.
+/// A resume state and the events that it has produced, as lines.
 #[derive(Default)]
 struct Reader {
-    follow: Follow,
-    told: VecDeque<Told>,
+    resume: ResumeState,
+    events: VecDeque<ClientEvent>,
 }
 
 impl Reader {
     fn of(cursor: Option<&str>, live_only: bool) -> Self {
         Self {
-            follow: Follow::new(cursor.map(str::to_owned), live_only),
-            told: VecDeque::new(),
+            resume: ResumeState::new(cursor.map(str::to_owned), live_only),
+            events: VecDeque::new(),
         }
     }
 
-    fn take(&mut self, event: &str, id: &str, data: &str) -> Result<Next, String> {
+    fn take(&mut self, event: &str, id: &str, data: &str) -> Result<Effect, String> {
         let event = Decoded {
             event: event.into(),
             data: data.into(),
             id: id.into(),
         };
-        self.follow.take(&event, &mut self.told)
+        self.resume.take(&event, &mut self.events)
     }
 
     fn hello(&mut self, cursor: &str, room: &str, next: u64) {
@@ -35,66 +35,67 @@ impl Reader {
         let data = format!(
             r#"{{"id":"{id}","room":"{room}","number":{number},"name":"A","message":"m","created_at":"2026-11-23T01:02:03.004Z"}}"#
         );
-        assert_eq!(self.take("update", id, &data), Ok(Next::Go));
+        assert_eq!(self.take("update", id, &data), Ok(Effect::Continue));
     }
 
     fn gap(&mut self, id: &str, room: &str, reason: &str, lost: &str, next: u64) {
         let data =
             format!(r#"{{"room":"{room}","reason":"{reason}","lost":{lost},"next":{next}}}"#);
-        assert_eq!(self.take("gap", id, &data), Ok(Next::Go));
+        assert_eq!(self.take("gap", id, &data), Ok(Effect::Continue));
     }
 
-    fn told(&mut self) -> Vec<String> {
-        self.told.drain(..).map(|told| told.to_string()).collect()
+    fn lines(&mut self) -> Vec<String> {
+        let events = self.events.drain(..);
+        events.map(|event| event.to_string()).collect()
     }
 }
 
 #[test]
-fn messages_in_order_are_told_and_move_the_cursor() {
+fn messages_in_order_are_delivered_and_move_the_cursor() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-4", "a", 3);
-    assert_eq!(reader.follow.cursor(), Some("e-4"));
+    assert_eq!(reader.resume.cursor(), Some("e-4"));
     reader.update("e-5", "a", 3);
     reader.update("e-9", "a", 4);
-    assert_eq!(reader.told(), ["hello", "a 3", "a 4"]);
-    assert_eq!(reader.follow.cursor(), Some("e-9"));
+    assert_eq!(reader.lines(), ["hello", "a 3", "a 4"]);
+    assert_eq!(reader.resume.cursor(), Some("e-9"));
 }
 
 #[test]
-fn what_was_given_is_lifted_and_counted() {
+fn duplicates_are_dropped_and_counted() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     for id in ["e-1", "e-2", "e-1", "e-2"] {
         reader.update(id, "a", id[2..].parse().unwrap());
     }
     reader.update("e-3", "a", 3);
-    assert_eq!(reader.told(), ["hello", "a 1", "a 2", "a 3"]);
-    assert_eq!(reader.follow.doubles(), 2);
-    assert_eq!(reader.follow.cursor(), Some("e-3"));
+    assert_eq!(reader.lines(), ["hello", "a 1", "a 2", "a 3"]);
+    assert_eq!(reader.resume.duplicates(), 2);
+    assert_eq!(reader.resume.cursor(), Some("e-3"));
 }
 
 #[test]
-fn what_a_cursor_stands_for_was_given_too() {
+fn messages_up_to_the_callers_cursor_are_duplicates() {
     let mut reader = Reader::of(Some("e-5"), true);
     reader.hello("e-5", "a", 9);
     reader.update("e-5", "a", 5);
     reader.update("e-6", "a", 6);
-    assert_eq!(reader.told(), ["hello", "a 6"]);
+    assert_eq!(reader.lines(), ["hello", "a 6"]);
 }
 
 #[test]
-fn a_cursor_that_the_server_never_gave_hides_nothing() {
+fn a_cursor_that_the_server_did_not_issue_drops_no_message() {
     let mut reader = Reader::of(Some("e-99"), false);
     reader.hello("unknown-0", "a", 3);
     reader.gap("e-0", "a", "unknown", "null", 1);
     reader.update("e-1", "a", 1);
     reader.update("e-2", "a", 2);
-    assert_eq!(reader.told()[2..], ["a 1", "a 2"]);
-    assert_eq!(reader.follow.doubles(), 0);
+    assert_eq!(reader.lines()[2..], ["a 1", "a 2"]);
+    assert_eq!(reader.resume.duplicates(), 0);
 }
 
 #[test]
-fn a_number_that_does_not_follow_is_a_silent_loss_in_its_room_alone() {
+fn a_number_that_does_not_follow_is_missing_in_its_room_only() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     reader.update("e-1", "a", 1);
@@ -102,25 +103,25 @@ fn a_number_that_does_not_follow_is_a_silent_loss_in_its_room_alone() {
     reader.update("e-4", "a", 4);
     reader.update("e-5", "b", 8);
     assert_eq!(
-        reader.told(),
+        reader.lines(),
         ["hello", "a 1", "b 7", "missing a 1 4", "a 4", "b 8"]
     );
 }
 
 #[test]
-fn a_live_reader_knows_the_first_number_from_hello_and_another_does_not() {
+fn only_without_a_backlog_hello_tells_the_first_number() {
     let mut live = Reader::of(None, true);
     live.hello("e-0", "a", 3);
     live.update("e-9", "a", 5);
-    assert_eq!(live.told(), ["hello", "missing a 2 5", "a 5"]);
+    assert_eq!(live.lines(), ["hello", "missing a 2 5", "a 5"]);
     let mut backlog = Reader::of(None, false);
     backlog.hello("e-0", "a", 3);
     backlog.update("e-1", "a", 1);
-    assert_eq!(backlog.told(), ["hello", "a 1"]);
+    assert_eq!(backlog.lines(), ["hello", "a 1"]);
 }
 
 #[test]
-fn numbers_go_on_over_a_reconnect() {
+fn numbers_continue_over_a_reconnect() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     reader.update("e-1", "a", 1);
@@ -129,7 +130,7 @@ fn numbers_go_on_over_a_reconnect() {
     reader.hello("e-2", "a", 9);
     reader.update("e-4", "a", 4);
     assert_eq!(
-        reader.told(),
+        reader.lines(),
         [
             "hello",
             "a 1",
@@ -143,16 +144,16 @@ fn numbers_go_on_over_a_reconnect() {
 }
 
 #[test]
-fn after_a_gap_numbers_go_on_where_it_says() {
+fn a_gap_tells_the_next_number() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     reader.update("e-1", "a", 1);
     reader.gap("e-5", "a", "evicted", "3", 5);
-    assert_eq!(reader.follow.cursor(), Some("e-5"));
+    assert_eq!(reader.resume.cursor(), Some("e-5"));
     reader.update("e-6", "a", 5);
     reader.update("e-7", "a", 6);
     assert_eq!(
-        reader.told(),
+        reader.lines(),
         [
             "hello",
             "a 1",
@@ -164,14 +165,14 @@ fn after_a_gap_numbers_go_on_where_it_says() {
 }
 
 #[test]
-fn a_client_may_know_better_than_the_server_what_is_lost() {
+fn the_client_counts_a_loss_that_the_server_does_not_know() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     reader.update("e-1", "a", 1);
     reader.gap("e-5", "a", "lagged", "null", 5);
     reader.gap("e-5", "b", "lagged", "null", 5);
     assert_eq!(
-        reader.told()[2..],
+        reader.lines()[2..],
         [
             "gap a lagged lost ? after 1 counted 3",
             "gap b lagged lost ? after ? counted ?"
@@ -180,7 +181,7 @@ fn a_client_may_know_better_than_the_server_what_is_lost() {
 }
 
 #[test]
-fn after_a_restart_ids_and_numbers_begin_anew() {
+fn after_a_restart_ids_and_numbers_start_over() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     reader.update("e-1", "a", 1);
@@ -191,7 +192,7 @@ fn after_a_restart_ids_and_numbers_begin_anew() {
     reader.update("f-2", "a", 2);
     reader.update("f-2", "a", 2);
     assert_eq!(
-        reader.told()[3..],
+        reader.lines()[3..],
         [
             "hello",
             "gap a restart lost ? after 2 counted ?",
@@ -199,11 +200,11 @@ fn after_a_restart_ids_and_numbers_begin_anew() {
             "a 2"
         ]
     );
-    assert_eq!(reader.follow.doubles(), 1);
+    assert_eq!(reader.resume.duplicates(), 1);
 }
 
 #[test]
-fn history_that_is_told_again_after_a_gap_is_no_loss() {
+fn history_that_is_replayed_after_a_gap_is_no_loss() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);
     reader.update("e-1", "a", 1);
@@ -212,36 +213,39 @@ fn history_that_is_told_again_after_a_gap_is_no_loss() {
     for number in 1..=3 {
         reader.update(&format!("e-{number}"), "a", number);
     }
-    let told = reader.told();
-    assert_eq!(told[3..], ["gap a unknown lost ? after 2 counted ?", "a 3"]);
+    let lines = reader.lines();
+    assert_eq!(
+        lines[3..],
+        ["gap a unknown lost ? after 2 counted ?", "a 3"]
+    );
 }
 
 #[test]
-fn ends_say_whether_to_come_back() {
+fn busy_and_bye_ask_for_a_reconnect_and_close_forbids_it() {
     let mut reader = Reader::default();
     assert_eq!(
         reader.take("bye", "", r#"{"reason":"shutdown","retry_ms":7}"#),
-        Ok(Next::ComeBack {
-            why: "the server is shutting down".into(),
+        Ok(Effect::Reconnect {
+            reason: "the server is shutting down".into(),
             retry: Duration::from_millis(7)
         })
     );
     assert_eq!(
         reader.take("busy", "", r#"{"reason":"readers","retry_ms":9}"#),
-        Ok(Next::ComeBack {
-            why: "the server is busy: readers".into(),
+        Ok(Effect::Reconnect {
+            reason: "the server is busy: readers".into(),
             retry: Duration::from_millis(9)
         })
     );
-    assert_eq!(reader.take("close", "", "{}"), Ok(Next::Close));
+    assert_eq!(reader.take("close", "", "{}"), Ok(Effect::Close));
 }
 
 #[test]
-fn unknown_events_are_ignored_and_broken_ones_are_errors() {
+fn unknown_events_are_ignored_and_malformed_ones_are_errors() {
     let mut reader = Reader::default();
-    assert_eq!(reader.take("typing", "", "whatever"), Ok(Next::Go));
-    assert_eq!(reader.take("ping", "", ""), Ok(Next::Go));
-    assert!(reader.told().is_empty());
+    assert_eq!(reader.take("typing", "", "whatever"), Ok(Effect::Continue));
+    assert_eq!(reader.take("ping", "", ""), Ok(Effect::Continue));
+    assert!(reader.lines().is_empty());
     for event in ["hello", "update", "gap", "presence", "bye", "busy"] {
         for data in ["", "null", "[]", "{}", "{", r#"{"room":7}"#] {
             let error = reader.take(event, "", data).unwrap_err();
@@ -251,11 +255,11 @@ fn unknown_events_are_ignored_and_broken_ones_are_errors() {
 }
 
 #[test]
-fn numbers_at_their_end_do_not_overflow() {
+fn the_largest_numbers_do_not_overflow() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", u64::MAX);
     reader.update("e-1", "a", u64::MAX);
     reader.update("e-2", "a", 0);
     reader.gap("e-2", "a", "evicted", "0", 0);
-    assert_eq!(reader.told().len(), 5);
+    assert_eq!(reader.lines().len(), 5);
 }

@@ -1,4 +1,4 @@
-//! A whole answer, bounded, and what is made of one that is no success.
+//! A whole response of bounded size, and the error that an unexpected one becomes.
 
 use std::time::Duration;
 
@@ -7,36 +7,29 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use serde::Deserialize;
 
 use super::error::{Error, Refusal, one_line, root_cause};
 use super::url::ServerUrl;
+use crate::protocol::{OpenEnum, ProblemDetails};
 use crate::sse::DEFAULT_MAX_EVENT_BYTES;
 
-/// Most bytes of an answer to a request that was taken: one message.
+/// The most bytes of a successful response: one message.
 const MAX_MESSAGE_BYTES: usize = DEFAULT_MAX_EVENT_BYTES;
-/// Most bytes of every other answer.
+/// The most bytes of any other response.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct FullResponse {
     url: String,
     pub(super) status: StatusCode,
     content_type: String,
     retry_after: Option<Duration>,
-    /// The body; empty if it was over the limit.
+    /// Empty if it was over the limit.
     pub(super) body: Bytes,
 }
 
-#[derive(Deserialize)]
-struct Problem {
-    code: Option<String>,
-    detail: Option<String>,
-    title: Option<String>,
-}
-
-impl Answer {
-    /// An answer whose body does not matter, and may never end.
+impl FullResponse {
+    /// A response whose body is not read: it may never end.
     pub(super) fn of_head(url: &ServerUrl, response: &Response<Incoming>) -> Self {
         Self {
             url: url.to_string(),
@@ -64,56 +57,49 @@ impl Answer {
         Ok(Self { body, ..head })
     }
 
-    /// A refusal, or an answer that is no sse-chat's; `which` ends its line.
+    /// A refusal, or an error about a response that no sse-chat sends; `which`
+    /// ends its line.
     pub(super) fn into_error(self, which: &str) -> Error {
         if self.status.as_u16() >= 400 {
             return Error::Refused(self.into_refusal());
         }
-        let Self {
-            url,
-            status,
-            content_type,
-            ..
-        } = self;
-        let kind = if content_type.is_empty() {
-            "nothing"
-        } else {
-            &content_type
+        let (url, status) = (self.url, self.status.as_u16());
+        let kind = match &*self.content_type {
+            "" => "nothing",
+            kind => kind,
         };
-        Error::NotSseChat(format!(
-            "{url} answered {} {kind}, {which}",
-            status.as_u16()
-        ))
+        Error::NotSseChat(format!("{url} answered {status} {kind}, {which}"))
     }
 
     fn into_refusal(self) -> Refusal {
-        let problem: Option<Problem> = serde_json::from_slice(&self.body).ok();
-        let (code, detail) = match problem {
-            Some(problem) => (problem.code, problem.detail.or(problem.title)),
-            None => (None, None),
-        };
+        let problem: ProblemDetails<'_> = serde_json::from_slice(&self.body).unwrap_or_default();
+        let detail = problem.detail.or(problem.title);
         let detail = detail.map(|detail| one_line(&detail));
         Refusal {
             status: self.status.as_u16(),
-            code: code.map(|code| one_line(&code)),
+            code: problem.code.map(|code| match code {
+                OpenEnum::Unknown(code) => OpenEnum::Unknown(one_line(&code)),
+                known => known,
+            }),
             detail: detail
                 .filter(|detail| !detail.is_empty())
-                .unwrap_or_else(|| self.shown()),
+                .unwrap_or_else(|| self.summary()),
             retry_after: self.retry_after,
         }
     }
 
-    /// What answered, and what: for a refusal that does not say it itself.
-    fn shown(&self) -> String {
+    /// The detail of a refusal that has none of its own.
+    fn summary(&self) -> String {
         let text = match &*self.content_type {
             "text/plain" => one_line(&String::from_utf8_lossy(&self.body)),
             _ => String::new(),
         };
-        let reason = self.status.canonical_reason().unwrap_or_default();
-        let text = if text.is_empty() {
-            reason.to_lowercase()
-        } else {
-            text
+        let text = match text.is_empty() {
+            true => {
+                let reason = self.status.canonical_reason();
+                reason.unwrap_or_default().to_lowercase()
+            }
+            false => text,
         };
         format!("{} answered {} {text}", self.url, self.status.as_u16())
             .trim_end()
@@ -121,7 +107,7 @@ impl Answer {
     }
 }
 
-/// The media type alone, in lower case.
+/// The media type without parameters, in lower case.
 pub(super) fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
     let value = String::from_utf8_lossy(value.unwrap_or_default());
@@ -129,7 +115,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> String {
     one_line(kind).to_ascii_lowercase()
 }
 
-/// Only seconds: the protocol's servers send no dates.
+/// Only seconds: servers of this protocol send no dates.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     value.trim().parse().ok().map(Duration::from_secs)

@@ -1,0 +1,154 @@
+//! The members of rooms: the `presence` event, and the response to
+//! `GET /rooms/{room}/members`.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::EventName;
+use crate::sse::{Encoded, Event};
+
+/// The `presence` event. It has one of three forms: `members`, the whole list;
+/// `joined` and `left`, the changes since the last event; or the count alone,
+/// which voids the list.
+///
+/// Clients decode it with the default parameters. The server encodes it from
+/// lists that it borrows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceEvent<Room = String, Members = Vec<Member>> {
+    /// The room's name.
+    pub room: Room,
+    /// The number of its members. Always exact.
+    pub count: u64,
+    /// All members: in the first event of a stream, and possibly in later ones.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub members: Option<Members>,
+    /// Members that joined.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Members>,
+    /// Members that left. To be applied before `joined`.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub left: Option<Members>,
+}
+
+/// A member of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member<Name = String, Since = Option<String>> {
+    /// The member's name.
+    pub name: Name,
+    /// When the member joined: RFC 3339, UTC, milliseconds.
+    pub since: Since,
+}
+
+/// The response to `GET /rooms/{room}/members`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberList<Room = String, Members = Vec<Member>> {
+    /// The room's name.
+    pub room: Room,
+    /// The number of its members. Always exact.
+    pub count: u64,
+    /// The members; of many, those that joined first.
+    pub members: Members,
+}
+
+/// serde's own default asks for `Members: Default`.
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl<Room, Members> PresenceEvent<Room, Members> {
+    /// The event with the count alone.
+    pub fn count(room: Room, count: u64) -> Self {
+        Self {
+            room,
+            count,
+            members: None,
+            joined: None,
+            left: None,
+        }
+    }
+
+    /// Whether this is the count alone, which voids the list.
+    pub fn is_count(&self) -> bool {
+        self.members.is_none() && self.joined.is_none() && self.left.is_none()
+    }
+}
+
+impl<Room: Serialize, Members: Serialize> PresenceEvent<Room, Members> {
+    /// The event.
+    pub fn encode(&self) -> Encoded {
+        Event::with_capacity(256)
+            .event(EventName::Presence.as_str())
+            .json(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{ServerEvent, decode_one};
+
+    fn member(name: &str) -> Member {
+        Member {
+            name: name.to_owned(),
+            since: Some("2026-11-23T01:02:03.004Z".to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_form_is_decoded_as_it_was_encoded() {
+        let count = PresenceEvent::count("a".to_owned(), 2);
+        let list = PresenceEvent {
+            members: Some(vec![member("Ada"), member("Bob")]),
+            ..count.clone()
+        };
+        let change = PresenceEvent {
+            joined: Some(vec![member("Ada")]),
+            left: Some(Vec::new()),
+            ..count.clone()
+        };
+        assert!(count.is_count() && !list.is_count() && !change.is_count());
+        for presence in [count, list, change] {
+            let decoded = decode_one(&presence.encode());
+            assert_eq!(decoded, Some(ServerEvent::Presence(presence)));
+        }
+    }
+
+    #[test]
+    fn a_change_is_written_to_the_byte() {
+        let ada = [Member {
+            name: "Ada",
+            since: "s",
+        }];
+        let change = PresenceEvent {
+            joined: Some(&ada[..]),
+            left: Some(&[]),
+            ..PresenceEvent::count("a", 1)
+        };
+        assert_eq!(
+            change.encode().text(),
+            "event: presence\ndata: {\"room\":\"a\",\"count\":1,\"joined\":[{\"name\":\"Ada\",\"since\":\"s\"}],\"left\":[]}\n\n"
+        );
+    }
+
+    #[test]
+    fn a_list_of_members_is_decoded_as_it_was_encoded() {
+        let list = MemberList {
+            room: "a".to_owned(),
+            count: 201,
+            members: vec![member("Ada")],
+        };
+        let json = serde_json::to_string(&list).unwrap();
+        assert_eq!(
+            json,
+            r#"{"room":"a","count":201,"members":[{"name":"Ada","since":"2026-11-23T01:02:03.004Z"}]}"#
+        );
+        assert_eq!(serde_json::from_str::<MemberList>(&json).unwrap(), list);
+    }
+
+    #[test]
+    fn missing_and_unknown_fields_are_tolerated() {
+        let json = r#"{"room":"a","count":1,"joined":[{"name":"Ada","role":"op"}],"muted":[]}"#;
+        let presence: PresenceEvent = serde_json::from_str(json).unwrap();
+        assert_eq!(presence.joined.unwrap()[0].since, None);
+        assert_eq!((presence.members, presence.left), (None, None));
+    }
+}

@@ -34,7 +34,8 @@ const REFUSED_FUNCTIONS: [&str; 2] = ["what_", "who_"];
 
 /// Files, or folders of files, that are still to be rewritten. An entry without
 /// such words must leave the list: the test names it.
-const NOT_YET_PLAIN: [&str; 14] = [
+const NOT_YET_PLAIN: [&str; 16] = [
+    "benches/history.rs",
     "benches/peers",
     "crates/client",
     "crates/load",
@@ -47,17 +48,18 @@ const NOT_YET_PLAIN: [&str; 14] = [
     "src/server",
     "tests/bench",
     "tests/client",
-    "tests/command_line",
     "tests/faults",
 ];
 
 /// Names that several types of a crate share, with the reason. A name that is
 /// unique must leave the list.
-const SHARED_NAMES: [(&str, &str, &str); 7] = [
+const SHARED_NAMES: [(&str, &str, &str); 11] = [
     ("crates/load/src", "Part", NOT_YET_RENAMED),
     ("crates/load/src", "Place", NOT_YET_RENAMED),
     ("src", "Data", NOT_YET_RENAMED),
     ("src", "End", NOT_YET_RENAMED),
+    ("src", "Output", NOT_YET_RENAMED),
+    ("src", "Received", NOT_YET_RENAMED),
     ("src", "Shared", NOT_YET_RENAMED),
     ("src", "State", NOT_YET_RENAMED),
     ("src", "Times", NOT_YET_RENAMED),

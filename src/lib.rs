@@ -53,7 +53,7 @@
 //! 1. `http/events.rs`: rooms, cursor and name become a [`chat::SubscribeOptions`].
 //! 2. `chat/resume.rs`: where the stream goes on from; the hello.
 //! 3. `server/handoff.rs`: a worker of `server/fanout` takes the stream as a
-//!    [`http::StreamHandoff`]. Over HTTP/1.1 the socket leaves hyper and goes with
+//!    `http::StreamHandoff`. Over HTTP/1.1 the socket leaves hyper and goes with
 //!    it. Over HTTP/1.0 it stays, and the worker writes into a pipe whose other
 //!    end is hyper's body.
 //! 4. `chat/replay.rs`: what history holds after the cursor, in id order, each

@@ -14,7 +14,7 @@ use super::guard::Caller;
 use crate::config::Config;
 
 /// The target of these lines among all log lines.
-pub const ACCESS_LOG: &str = "access";
+pub(crate) const ACCESS_LOG: &str = "access";
 /// The most characters of a method, path or user agent that are logged.
 const MAX_CHARS: usize = 256;
 

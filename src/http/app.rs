@@ -21,9 +21,9 @@ pub struct App {
     /// The rooms.
     pub hub: Arc<Hub>,
     /// The room of `/`, `send.php` and `sse.php`.
-    pub default_room: RoomName,
+    pub(crate) default_room: RoomName,
     /// The state of the drain.
-    pub draining: Draining,
+    pub(crate) draining: Draining,
     /// The readers that were closed because they took no bytes for `--stall`.
     pub stalled: AtomicU64,
     /// The limits on connections and streams.
@@ -34,7 +34,7 @@ pub struct App {
     pub(super) proxy_warning: Once,
     pub(super) origins: Origins,
     /// Counters of requests.
-    pub counts: RequestCounters,
+    pub(crate) counts: RequestCounters,
     pub(super) page: ChatPage,
     pub(super) room_list: RoomListCache,
 }
@@ -97,7 +97,7 @@ impl App {
 
     /// Each rate (`publish`, `room`, `stream`, `request`) with how often it
     /// refused a request.
-    pub fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.rates.limited()
     }
 }

@@ -15,11 +15,11 @@ use crate::protocol::ProblemCode;
 /// `Retry-After` when the head budget is used up: heads are read within seconds.
 const HEADS_ARE_READ: Duration = Duration::from_secs(2);
 /// The number of header fields that hyper and httparse accept.
-pub const MAX_HEADER_FIELDS: usize = 100;
+pub(crate) const MAX_HEADER_FIELDS: usize = 100;
 
 /// Why a request's head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadHead {
+pub(crate) enum BadHead {
     /// Not HTTP/1; the detail says why.
     Malformed(&'static str),
     /// The target is longer than `--max-head-bytes`, or than a URI can be.
@@ -33,7 +33,7 @@ pub enum BadHead {
 impl BadHead {
     /// Counts the refusal and returns the whole response, after which the
     /// connection closes. A HEAD request gets no body.
-    pub fn respond(self, app: &App, is_head: bool) -> Vec<u8> {
+    pub(crate) fn respond(self, app: &App, is_head: bool) -> Vec<u8> {
         let problem = self.problem(app.config.limits.max_head_bytes);
         app.counts.refuse(problem.code());
         encode(problem.into_response(), is_head)

@@ -16,7 +16,7 @@ use crate::protocol::EVENT_STREAM;
 
 /// The body of a response.
 #[derive(Debug)]
-pub enum Body {
+pub(crate) enum Body {
     /// Bytes, perhaps shared by many responses; the part not sent yet.
     Whole(Bytes),
     /// The same with its request permit, which is held until the client has
@@ -28,7 +28,7 @@ pub enum Body {
 
 /// A body of more than one piece that holds its request permit.
 #[derive(Debug)]
-pub struct HeldBody {
+pub(crate) struct HeldBody {
     /// The part not sent yet.
     bytes: Bytes,
     _permit: RequestPermit,

@@ -16,7 +16,7 @@ use super::problem::Problem;
 
 /// The state of the drain.
 #[derive(Debug, Default)]
-pub struct Draining {
+pub(crate) struct Draining {
     begun: CancellationToken,
     /// The same, lock-free: reading the token takes a lock.
     has_begun: AtomicBool,
@@ -27,24 +27,24 @@ pub struct Draining {
 impl Draining {
     /// Starts the drain: from now on publishing is refused, and each stream ends
     /// at a random time within `spread`.
-    pub fn begin(&self, spread: Duration) {
+    pub(crate) fn begin(&self, spread: Duration) {
         self.spread.get_or_init(|| spread);
         self.has_begun.store(true, Ordering::Release);
         self.begun.cancel();
     }
 
     /// Whether the drain has begun.
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.has_begun.load(Ordering::Acquire)
     }
 
     /// Waits until the drain begins.
-    pub async fn begins(&self) {
+    pub(crate) async fn begins(&self) {
         self.begun.cancelled().await;
     }
 
     /// Draws how long after the start of the drain one stream ends.
-    pub fn draw_turn(&self) -> Duration {
+    pub(crate) fn draw_turn(&self) -> Duration {
         let spread = self.spread.get().copied().unwrap_or_default();
         spread.mul_f64(fastrand::f64())
     }

@@ -16,19 +16,19 @@ use crate::sse;
 
 /// A new event stream without a transport.
 #[derive(Debug)]
-pub struct StreamHandoff {
+pub(crate) struct StreamHandoff {
     /// The stream's first event.
-    pub hello: sse::Encoded,
+    pub(crate) hello: sse::Encoded,
     /// Delivers everything after the hello.
-    pub subscription: Subscription,
+    pub(crate) subscription: Subscription,
     /// Dropped when the stream ends.
-    pub guard: StreamGuard,
+    pub(crate) guard: StreamGuard,
 }
 
 /// Lives as long as its stream. The drop returns the stream's permit and writes
 /// the access log line.
 #[derive(Debug, Default)]
-pub struct StreamGuard {
+pub(crate) struct StreamGuard {
     /// Counts among the streams of the client's address.
     _permit: Option<StreamPermit>,
     access: Option<Box<AccessEntry>>,
@@ -64,7 +64,7 @@ impl StreamHandoff {
     }
 
     /// The response head and the hello for HTTP/1.1, in one write.
-    pub fn first_bytes(&self, head: &response::Parts) -> Bytes {
+    pub(crate) fn first_bytes(&self, head: &response::Parts) -> Bytes {
         let mut bytes = encode_head(head);
         bytes.put(self.hello.chunk().clone());
         bytes.freeze()

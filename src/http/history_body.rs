@@ -13,11 +13,11 @@ use crate::chat::Frame;
 
 /// The most bytes that are copied for one client at a time. A larger message
 /// that is shared, such as one event, is sent whole.
-pub const PIECE_BYTES: usize = 8 * 1024;
+pub(crate) const PIECE_BYTES: usize = 8 * 1024;
 
 /// A JSON object with a list of messages in it.
 #[derive(Debug)]
-pub struct HistoryBody {
+pub(crate) struct HistoryBody {
     /// JSON before the next message, not sent yet.
     start: String,
     frames: vec::IntoIter<Frame>,

@@ -32,18 +32,16 @@ mod route;
 mod service;
 mod stream;
 
-pub use access_log::ACCESS_LOG;
+pub(crate) use access_log::ACCESS_LOG;
 pub use app::App;
-pub use bad_head::{BadHead, MAX_HEADER_FIELDS};
-pub use body::Body;
-pub use draining::Draining;
-pub use guard::{
-    Admission, Caller, ConnectionPermit, HeadShare, Refused, StreamPermit, is_allowed,
-};
-pub use handoff::{StreamGuard, StreamHandoff};
-pub use history_body::PIECE_BYTES;
-pub use reply::Reply;
-pub use request_body::{BodyLeft, RequestBody};
-pub use request_counters::{LATENCY_BUCKETS, LabeledCounters, RequestCounters, labeled};
-pub use service::answer;
+pub(crate) use bad_head::{BadHead, MAX_HEADER_FIELDS};
+pub(crate) use body::Body;
+pub use guard::Admission;
+pub(crate) use guard::{Caller, ConnectionPermit, HeadShare, is_allowed};
+pub(crate) use handoff::{StreamGuard, StreamHandoff};
+pub(crate) use history_body::PIECE_BYTES;
+pub(crate) use reply::Reply;
+pub(crate) use request_body::{BodyLeft, RequestBody};
+pub(crate) use request_counters::{LATENCY_BUCKETS, LabeledCounters, RequestCounters, labeled};
+pub(crate) use service::answer;
 pub use stream::{MAX_WRITE_BYTES, bye};

@@ -10,7 +10,7 @@ use super::handoff::StreamHandoff;
 
 /// The answer to a request, beside the head of the response.
 #[derive(Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A body, for hyper to send.
     Body(Body),
     /// An event stream, to which the server attaches a transport.

@@ -27,14 +27,14 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A response extension: the request's body was not read to its end.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyLeft;
+pub(crate) struct BodyLeft;
 
 /// Why a body of a program's own can't be read further.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of one request.
 #[derive(Debug)]
-pub struct RequestBody {
+pub(crate) struct RequestBody {
     /// `None` once it was read, or if there is none.
     incoming: Option<BodySource>,
     /// It was read in part, or is left unread.
@@ -60,7 +60,7 @@ impl From<Incoming> for RequestBody {
 
 impl RequestBody {
     /// A body of any kind. Its bytes are read within the limits of the server.
-    pub fn of<B>(body: B) -> Self
+    pub(crate) fn of<B>(body: B) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {

@@ -27,7 +27,7 @@ const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Answers one request, and logs it if there is an access log. It never fails: a
 /// refusal is an answer.
-pub async fn answer(
+pub(crate) async fn answer(
     app: &Arc<App>,
     caller: Caller,
     request: Request<impl Into<RequestBody>>,

@@ -22,7 +22,7 @@ const MAX_REFUSED_LOOPBACK: usize = 16;
 
 /// Why a connection, a request or a stream is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// The server has `--max-connections`.
     Full,
     /// The address would exceed one of its limits.
@@ -42,12 +42,12 @@ pub struct Admission {
 
 /// Counts a connection until it is dropped.
 #[derive(Debug)]
-pub struct ConnectionPermit {
+pub(crate) struct ConnectionPermit {
     admission: Arc<Admission>,
     /// `None` for an address without limits.
     network: Option<Network>,
     /// Set if the connection is only open for the answer that it is refused.
-    pub refused: Option<Refused>,
+    pub(crate) refused: Option<Refused>,
 }
 
 /// Counts a request from a trusted proxy for its client until it is dropped.
@@ -59,7 +59,7 @@ pub(in super::super) struct RequestPermit {
 
 /// Counts a stream and its rooms until it is dropped.
 #[derive(Debug)]
-pub struct StreamPermit {
+pub(crate) struct StreamPermit {
     admission: Arc<Admission>,
     network: Network,
     /// 0 once a [`RoomsPermit`] counts them.
@@ -97,7 +97,7 @@ impl Admission {
     /// # Errors
     ///
     /// [`Refused`] when the connection is to be closed without an answer.
-    pub fn connect(
+    pub(crate) fn connect(
         self: &Arc<Self>,
         peer: IpAddr,
         access: &Access,

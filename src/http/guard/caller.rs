@@ -13,7 +13,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 /// The peer of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Caller {
+pub(crate) struct Caller {
     pub(super) peer: IpAddr,
     /// Whether it connected to a loopback address.
     pub(in super::super) is_local: bool,
@@ -23,7 +23,7 @@ pub struct Caller {
 
 impl Caller {
     /// A connection from `peer` to `local`.
-    pub fn new(peer: SocketAddr, local: SocketAddr, refused: Option<Refused>) -> Self {
+    pub(crate) fn new(peer: SocketAddr, local: SocketAddr, refused: Option<Refused>) -> Self {
         Self {
             peer: peer.ip().to_canonical(),
             is_local: local.ip().to_canonical().is_loopback(),
@@ -32,12 +32,12 @@ impl Caller {
     }
 
     /// Whether it connected to a loopback address.
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.is_local
     }
 
     /// Whether its connection is refused.
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.refused.is_some()
     }
 
@@ -70,7 +70,7 @@ impl Caller {
     }
 
     /// The client address: the peer, or the forwarded one behind a trusted proxy.
-    pub fn client(&self, headers: &HeaderMap, access: &Access) -> IpAddr {
+    pub(crate) fn client(&self, headers: &HeaderMap, access: &Access) -> IpAddr {
         if access.trusted_proxies.is_empty() {
             return self.peer;
         }

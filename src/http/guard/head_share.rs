@@ -12,7 +12,7 @@ use crate::config::Access;
 /// The bytes that a connection has drawn from the share of its address, returned
 /// when it is dropped.
 #[derive(Debug, Default)]
-pub struct HeadShare {
+pub(crate) struct HeadShare {
     /// `None` for an address without limits.
     of: Option<(Arc<Admission>, Network)>,
     bytes: usize,
@@ -25,7 +25,7 @@ impl HeadShare {
     ///
     /// [`Refused::Address`] when the address, or a block around it, would exceed
     /// its share.
-    pub fn draw(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(crate) fn draw(&mut self, bytes: usize) -> Result<(), Refused> {
         let Some((admission, network)) = &self.of else {
             return Ok(());
         };
@@ -54,7 +54,7 @@ impl Drop for HeadShare {
 impl Admission {
     /// An unused share of `caller`. A trusted proxy has no limit: its client is
     /// known only when the head has been read.
-    pub fn head_share(self: &Arc<Self>, caller: &Caller, access: &Access) -> HeadShare {
+    pub(crate) fn head_share(self: &Arc<Self>, caller: &Caller, access: &Access) -> HeadShare {
         let is_counted = self.limits.concerns(caller.peer) && !caller.is_trusted(access);
         let of = is_counted.then(|| (Arc::clone(self), Network::of(caller.peer)));
         HeadShare { of, bytes: 0 }

@@ -29,7 +29,7 @@ pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), Invali
 /// Whether the host is a name of this server. By DNS rebinding a page of another
 /// site can point its own name at this machine, and a browser takes it for the
 /// same origin; only the name differs.
-pub fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> bool {
+pub(crate) fn is_allowed<B>(caller: &Caller, request: &Request<B>, access: &Access) -> bool {
     if !caller.is_local && access.allowed_hosts.is_empty() {
         return true;
     }

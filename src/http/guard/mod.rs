@@ -16,12 +16,13 @@ mod rates;
 mod replays;
 mod usage;
 
+pub use self::admission::Admission;
 pub(super) use self::admission::RequestPermit;
-pub use self::admission::{Admission, ConnectionPermit, Refused, StreamPermit};
-pub use self::caller::Caller;
+pub(crate) use self::admission::{ConnectionPermit, Refused, StreamPermit};
+pub(crate) use self::caller::Caller;
 pub(super) use self::cors::CorsGrant;
-pub use self::head_share::HeadShare;
-pub use self::host::is_allowed;
+pub(crate) use self::head_share::HeadShare;
+pub(crate) use self::host::is_allowed;
 pub(super) use self::host::{InvalidHost, check_host};
 pub(super) use self::origin::{CrossOrigin, Origins};
 pub(super) use self::rates::{RateExceeded, RateKind, Rates};

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::Caller;
 use super::admission::{Admission, Refused};
+use super::caller::Caller;
 use super::network::Network;
 use crate::config::Access;
 

@@ -1,4 +1,5 @@
-//! A file of the page as a response: its headers, ETag and 304.
+//! A file of the page as a response: the version in its path, its headers, ETag
+//! and 304.
 
 use bytes::Bytes;
 use hyper::header::{
@@ -14,6 +15,9 @@ use crate::http::body::Body;
 pub(in crate::http) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; font-src 'self'; media-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
+
+/// The version in the paths of a folder's files, in place of a hash.
+pub(super) const VERSION_OF_A_FOLDER: &str = "live";
 
 /// How long a client may use a file without revalidating it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,5 +112,21 @@ pub(super) fn content_type(path: &str) -> &'static str {
         "mp3" => "audio/mpeg",
         "ogg" => "audio/ogg",
         _ => "application/octet-stream",
+    }
+}
+
+/// Splits a path below `/assets/` into its version, if any, and the name. A
+/// version is the hash of the embedded files, or [`VERSION_OF_A_FOLDER`].
+pub(super) fn split_version(path: &str) -> (Option<&str>, &str) {
+    let is_version = |segment: &str| {
+        segment == VERSION_OF_A_FOLDER
+            || segment.len() == 16
+                && segment
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match path.split_once('/') {
+        Some((version, name)) if is_version(version) => (Some(version), name),
+        _ => (None, path),
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 
-use super::asset_response::{AssetResponse, Freshness, content_type};
+use super::asset_response::{AssetResponse, Freshness, content_type, split_version};
 use super::encoding::Encoding;
 use super::template::PagePath;
 
@@ -34,7 +34,7 @@ pub(super) fn page(at: PagePath, request: &HeaderMap) -> AssetResponse {
 /// `path` is `NAME` or `VERSION/NAME`. A page of another version of the program
 /// gets the present files, which is better than none.
 pub(super) fn asset(path: &str, request: &HeaderMap) -> Option<AssetResponse> {
-    let (version, name) = super::split_version(path);
+    let (version, name) = split_version(path);
     let file = FILES.iter().find(|file| file.path == name)?;
     let freshness = match version {
         Some(VERSION) => Freshness::Immutable,

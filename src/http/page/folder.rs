@@ -19,10 +19,11 @@ use percent_encoding::percent_decode_str;
 use tokio::fs;
 use tokio::sync::Mutex;
 
-use super::asset_response::{AssetResponse, Freshness, content_type};
+use super::asset_response::{
+    AssetResponse, Freshness, VERSION_OF_A_FOLDER, content_type, split_version,
+};
 use super::encoding::Encoding;
 use super::template::{PagePath, fill_in};
-use super::{VERSION_OF_A_FOLDER, split_version};
 
 /// The largest file: each is sent whole, from memory.
 const MAX_FILE_BYTES: u64 = 16 << 20;

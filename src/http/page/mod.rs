@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use serde::Serialize;
 
 pub(super) use self::asset_response::POLICY;
-use self::asset_response::{AssetResponse, Freshness, content_type};
+use self::asset_response::{AssetResponse, Freshness, content_type, split_version};
 use self::encoding::Encoding;
 use self::folder::Folder;
 use self::template::PagePath;
@@ -24,8 +24,6 @@ use super::body::Body;
 use super::problem::Problem;
 use crate::protocol::RoomName;
 
-/// The version in the paths of a folder's files, in place of a hash.
-const VERSION_OF_A_FOLDER: &str = "live";
 /// Encoded from the server's settings, so that all other files are the same
 /// everywhere.
 const SETTINGS: &str = "settings.json";
@@ -141,20 +139,4 @@ pub(super) fn redirect(room: &RoomName, query: Option<&str>) -> Response<Body> {
 fn unreadable(path: &str, error: &io::Error) -> Problem {
     tracing::warn!(path, %error, "can't read a file of --assets-dir");
     Problem::not_found()
-}
-
-/// Splits a path below `/assets/` into its version, if any, and the name. A
-/// version is the hash of the embedded files, or [`VERSION_OF_A_FOLDER`].
-fn split_version(path: &str) -> (Option<&str>, &str) {
-    let is_version = |segment: &str| {
-        segment == VERSION_OF_A_FOLDER
-            || segment.len() == 16
-                && segment
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    match path.split_once('/') {
-        Some((version, name)) if is_version(version) => (Some(version), name),
-        _ => (None, path),
-    }
 }

@@ -53,16 +53,12 @@ const NOT_YET_PLAIN: [&str; 16] = [
 
 /// Names that several types of a crate share, with the reason. A name that is
 /// unique must leave the list.
-const SHARED_NAMES: [(&str, &str, &str); 11] = [
+const SHARED_NAMES: [(&str, &str, &str); 6] = [
     ("crates/load/src", "Part", NOT_YET_RENAMED),
     ("crates/load/src", "Place", NOT_YET_RENAMED),
     ("src", "Data", NOT_YET_RENAMED),
-    ("src", "End", NOT_YET_RENAMED),
     ("src", "Output", NOT_YET_RENAMED),
-    ("src", "Received", NOT_YET_RENAMED),
-    ("src", "Shared", NOT_YET_RENAMED),
-    ("src", "State", NOT_YET_RENAMED),
-    ("src", "Times", NOT_YET_RENAMED),
+    ("src", "Source", NOT_YET_RENAMED),
 ];
 const NOT_YET_RENAMED: &str = "still to be renamed";
 

@@ -285,7 +285,7 @@ impl Connection {
 fn hyper_for(head_bytes: usize) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        // Ours tells the head from the wait before it.
+        // Our own timeouts distinguish the head from the wait before it.
         .header_read_timeout(None)
         // The bound of a head, and of what is buffered in each direction.
         .max_buf_size(head_bytes)

@@ -1,5 +1,4 @@
-//! Streams that stay with hyper, over real connections: what is seen only from
-//! within the server.
+//! Streams over HTTP/1.0 on real connections, as seen only from within the server.
 
 use std::io;
 use std::pin::Pin;
@@ -50,7 +49,7 @@ async fn reader(address: SocketAddr) -> TcpStream {
     client
 }
 
-fn say(app: &App, text: &str) {
+fn publish(app: &App, text: &str) {
     let draft = Draft {
         name: UserName::parse("Alice").unwrap(),
         text: MessageText::parse(text, 5000).unwrap(),
@@ -68,8 +67,8 @@ async fn a_worker_that_panics_resets_its_streams_over_http_1_0() {
     let app = Arc::clone(server.app());
     let _running = AbortOnDropHandle::new(tokio::spawn(server.run(std::future::pending())));
     let mut client = reader(address).await;
-    // A worker has it once something was written beside the hello.
-    say(&app, "x");
+    // A worker has it once something other than the hello was written.
+    publish(&app, "x");
     let mut text = Vec::new();
     while !text.windows(13).any(|part| part == b"event: update") {
         assert_ne!(within(client.read_buf(&mut text)).await.unwrap(), 0);
@@ -86,20 +85,20 @@ async fn a_stream_over_http_1_0_that_is_cut_counts_once() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
     let client = reader(address).await;
-    // More than its sockets hold, so that its end does not come to it.
-    (0..2000).for_each(|_| say(&app, &"x".repeat(4000)));
+    // More than its sockets hold, so that the end of the stream is not sent.
+    (0..2000).for_each(|_| publish(&app, &"x".repeat(4000)));
     stop.cancel();
     assert_eq!(within(running).await.unwrap(), Drained::Cut(1));
     drop(client);
 }
 
-/// The server's end of a connection, which takes down each write.
-struct Noting {
+/// The server's end of a connection, which records each write.
+struct RecordedIo {
     inner: DuplexStream,
     writes: Arc<Mutex<Vec<String>>>,
 }
 
-impl AsyncRead for Noting {
+impl AsyncRead for RecordedIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -109,7 +108,7 @@ impl AsyncRead for Noting {
     }
 }
 
-impl AsyncWrite for Noting {
+impl AsyncWrite for RecordedIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -130,11 +129,11 @@ impl AsyncWrite for Noting {
 }
 
 #[tokio::test]
-async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
+async fn the_head_of_a_stream_over_http_1_0_and_its_first_event_are_one_write() {
     let server = server(|_| {});
     let (mut client, inner) = tokio::io::duplex(64 * 1024);
     let writes = Arc::<Mutex<Vec<String>>>::default();
-    let noting = Noting {
+    let recorded = RecordedIo {
         inner,
         writes: Arc::clone(&writes),
     };
@@ -154,7 +153,7 @@ async fn the_head_of_a_body_s_stream_and_its_first_event_are_one_write() {
     });
     let serve = http1::Builder::new()
         .writev(false)
-        .serve_connection(TokioIo::new(noting), service);
+        .serve_connection(TokioIo::new(recorded), service);
     let read = async {
         client.write_all(ASK).await.unwrap();
         let mut text = Vec::new();

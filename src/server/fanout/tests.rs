@@ -27,7 +27,7 @@ use crate::http::StreamHandoff;
 use crate::protocol::Backlog;
 use crate::protocol::{MessageText, RoomName, UserName};
 
-/// A worker without threads and sockets.
+/// A worker without a thread, a poll and sockets.
 struct TestWorker<S: Socket = FakeSocket> {
     app: Arc<App>,
     readers: Readers<S>,
@@ -59,7 +59,7 @@ impl<S: Socket> TestWorker<S> {
         self.readers.add(socket, handoff, permit, self.now);
     }
 
-    /// Everything that can be done now.
+    /// Does everything that can be done now.
     fn work(&mut self) {
         while self.work_once() {}
     }
@@ -75,7 +75,7 @@ impl<S: Socket> TestWorker<S> {
         matches!(self.readers.deliver(&mut cx, self.now), Poll::Ready(()))
     }
 
-    /// Time passes; a drain that has begun goes on.
+    /// Lets time pass; a drain that has begun goes on.
     fn tick(&mut self, time: Duration) {
         self.now += time;
         if self.app.draining.has_begun() {
@@ -101,7 +101,7 @@ impl TestWorker {
         (token, client)
     }
 
-    /// A reader of `room` whose socket takes everything, past its hello.
+    /// A live reader of `room` whose socket takes everything.
     fn reader(&mut self, room: &str) -> (usize, FakeClient) {
         let (token, mut client) = self.add(self.subscribe(&[room], None));
         client.wire.borrow_mut().room = usize::MAX;
@@ -143,7 +143,7 @@ fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
     app.hub.subscribe(options).unwrap()
 }
 
-/// A reader of room `a` from its beginning.
+/// A subscription to room `a` from its first message.
 fn from_the_start(app: &App) -> Subscription {
     let options = SubscribeOptions {
         rooms: RoomName::parse("a").unwrap().into(),
@@ -165,12 +165,12 @@ pub(super) fn publish(app: &App, room: &str, text: &str) {
     app.hub.publish(&room, draft).unwrap();
 }
 
-/// The stream of a reader of room `a`.
+/// A stream of room `a`.
 pub(super) fn handoff(app: &App) -> Handoff {
     handoff_of(app, subscribe(app, &["a"], None))
 }
 
-/// A stream as the service hands it over.
+/// A stream as the service hands it over to the fan-out.
 pub(super) fn handoff_of(app: &App, subscription: Subscription) -> Handoff {
     let stream = StreamHandoff::without_request(app, subscription);
     let (head, ()) = hyper::Response::new(()).into_parts();
@@ -180,8 +180,7 @@ pub(super) fn handoff_of(app: &App, subscription: Subscription) -> Handoff {
     }
 }
 
-/// The two ends of a connection: the client's, and the server's, which does
-/// not block.
+/// Both ends of a connection: the client's, and the server's, which does not block.
 pub(super) fn connected() -> (std::net::TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -194,7 +193,7 @@ fn text(client: &mut FakeClient) -> String {
     String::from_utf8(client.text()).unwrap()
 }
 
-/// The texts of messages `n 1`, `n 2` and so on that are in a stream's text.
+/// The numbers of the messages `n 1`, `n 2` and so on in the text of a stream.
 fn numbers(text: &str) -> Vec<usize> {
     let number = |part: &str| part.split(['"', ' ']).next()?.parse().ok();
     text.split("\"message\":\"n ").filter_map(number).collect()

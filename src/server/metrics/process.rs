@@ -18,7 +18,7 @@ pub(super) struct ProcessUsage {
     pub(super) max_open_files: Option<u64>,
 }
 
-/// The usage of this process; `None` where the kernel does not tell it.
+/// The usage of this process; `None` if the kernel does not provide it.
 pub(super) fn usage() -> Option<ProcessUsage> {
     let process = Proc::myself().ok()?;
     let stat = process.stat().ok()?;

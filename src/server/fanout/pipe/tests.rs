@@ -37,7 +37,7 @@ impl PipeHalves {
         frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().len())))
     }
 
-    /// Writes events of these sizes; how many bytes were taken.
+    /// Writes events of these sizes. Returns how many bytes were taken.
     fn write(&mut self, sizes: &[usize]) -> usize {
         let events: Vec<Bytes> = sizes.iter().map(|&size| vec![b'x'; size].into()).collect();
         match self
@@ -56,22 +56,18 @@ impl PipeHalves {
 }
 
 #[test]
-fn what_is_written_comes_as_one_piece_and_wakes_the_body_once() {
+fn writes_are_read_as_one_piece_and_wake_the_body_once() {
     let mut halves = PipeHalves::new();
     assert_eq!(halves.read(), Poll::Pending);
     assert_eq!((halves.write(&[3, 4]), halves.write(&[5])), (7, 5));
     assert_eq!(halves.woken(), 1);
     assert_eq!(halves.read(), Poll::Ready(Some(Ok(12))));
     assert_eq!(halves.read(), Poll::Pending);
-    assert_eq!(
-        halves.worker.take_ready(),
-        [0; 0],
-        "the writer waits for nothing"
-    );
+    assert_eq!(halves.worker.take_ready(), [0; 0], "the pipe was not full");
 }
 
 #[test]
-fn a_piece_is_bounded_but_for_a_single_event_which_is_not_copied() {
+fn a_piece_is_bounded_except_a_single_event_which_is_not_copied() {
     let mut halves = PipeHalves::new();
     let large = Bytes::from(vec![b'x'; PIECE_BYTES + 1]);
     halves.write(&[PIECE_BYTES - 1, 1, 1]);
@@ -86,7 +82,7 @@ fn a_piece_is_bounded_but_for_a_single_event_which_is_not_copied() {
 }
 
 #[test]
-fn a_full_pipe_blocks_and_rings_when_it_is_read() {
+fn a_full_pipe_blocks_and_wakes_the_worker_when_it_is_read() {
     let mut halves = PipeHalves::new();
     assert_eq!(
         halves.write(&[PIPE_BYTES - 1, 2]),
@@ -137,7 +133,7 @@ fn a_pipe_whose_writer_is_gone_fails_after_what_was_written() {
 }
 
 #[test]
-fn what_is_in_an_abandoned_pipe_is_thrown_away() {
+fn the_content_of_an_abandoned_pipe_is_discarded() {
     let mut halves = PipeHalves::new();
     halves.write(&[1, 1]);
     halves.writer.abandon();
@@ -147,7 +143,7 @@ fn what_is_in_an_abandoned_pipe_is_thrown_away() {
 }
 
 #[test]
-fn a_dropped_body_rings_and_takes_nothing_more() {
+fn a_dropped_body_wakes_the_worker_and_takes_nothing_more() {
     let halves = PipeHalves::new();
     let (mut writer, worker) = (halves.writer, halves.worker);
     assert_eq!(
@@ -162,7 +158,7 @@ fn a_dropped_body_rings_and_takes_nothing_more() {
 }
 
 #[test]
-fn a_body_that_is_dropped_before_the_worker_knows_it_rings_then() {
+fn a_body_dropped_before_its_registration_wakes_the_worker_then() {
     let halves = PipeHalves::new();
     let (mut writer, body) = pipe(&halves.worker, Bytes::new());
     drop(body);
@@ -172,7 +168,7 @@ fn a_body_that_is_dropped_before_the_worker_knows_it_rings_then() {
 }
 
 #[test]
-fn a_reader_that_ended_is_rung_for_no_more() {
+fn a_finished_reader_wakes_the_worker_no_more() {
     let halves = PipeHalves::new();
     drop(halves.writer);
     drop(halves.body);

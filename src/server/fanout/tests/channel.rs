@@ -1,4 +1,4 @@
-//! What a worker gets through the channel, and what it does when that is not all.
+//! Events through the channel, and what replaces those that are too large or lost.
 
 use super::*;
 use crate::chat::MAX_INLINE_BYTES;
@@ -43,7 +43,7 @@ fn nothing_is_sent_for_a_room_without_readers() {
 }
 
 #[test]
-fn a_large_message_comes_in_its_place_though_history_keeps_nothing() {
+fn a_large_message_arrives_in_order_though_history_keeps_nothing() {
     let mut worker = TestWorker::new(|config| config.history = 0);
     let mut client = worker.reader("a").1;
     worker.publish("a", "n 1");
@@ -53,7 +53,7 @@ fn a_large_message_comes_in_its_place_though_history_keeps_nothing() {
     assert_eq!(numbers(&text(&mut client)), [1, 2, 3]);
 }
 
-/// Says more large messages than wait in the channel. How many they are.
+/// Publishes more large messages than the channel holds, and returns their number.
 fn publish_many_large(worker: &TestWorker) -> usize {
     let count = 2 * worker.app.config.fanout_large / MAX_INLINE_BYTES;
     (1..=count).for_each(|n| worker.publish("a", &large(n)));
@@ -67,7 +67,11 @@ fn more_large_messages_than_the_channel_holds_come_from_history() {
     let count = publish_many_large(&worker);
     worker.work();
     assert_eq!(numbers(&text(&mut client)), (1..=count).collect::<Vec<_>>());
-    assert_eq!(worker.app.hub.totals().replayed, 0, "nobody went back");
+    assert_eq!(
+        worker.app.hub.totals().replayed,
+        0,
+        "no reader went back to history"
+    );
 }
 
 #[test]
@@ -98,7 +102,7 @@ fn a_large_message_that_history_has_lost_sends_readers_of_its_room_back() {
     assert_eq!(numbers(&quiet), [1, 2]);
     assert!(
         !quiet.contains("event: gap"),
-        "its room lost nothing: {quiet}"
+        "no event of its room is lost: {quiet}"
     );
 }
 
@@ -112,7 +116,7 @@ fn a_large_presence_event_is_the_list_as_it_is_when_it_is_written() {
     };
     worker.work();
     text(&mut watcher);
-    // Together more than the channel takes in one event.
+    // Together more than one event of the channel holds.
     let enter = |number| {
         subscribe(
             &worker.app,
@@ -147,7 +151,7 @@ fn presence_of_many_rooms_pushes_no_message_out_of_the_channel() {
     let mut client = worker.reader("a").1;
     let rooms: Vec<String> = (0..100).map(|number| format!("room{number}")).collect();
     let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
-    // A reader of all their presence, who joins them too.
+    // A member of all of them, which gets their presence.
     let (_, mut watcher) = worker.add(worker.subscribe(&rooms, Some("Alice")));
     watcher.wire.borrow_mut().room = usize::MAX;
     worker.work();
@@ -157,7 +161,7 @@ fn presence_of_many_rooms_pushes_no_message_out_of_the_channel() {
     let sent = worker.app.hub.totals().sent_events;
     assert!(
         (2..=33).contains(&sent),
-        "{sent}: it stops at a quarter, and a slice"
+        "{sent}: at most a quarter of the channel, and a slice"
     );
     while worker.work_once() {
         worker.app.hub.tick();
@@ -169,7 +173,7 @@ fn presence_of_many_rooms_pushes_no_message_out_of_the_channel() {
 }
 
 #[test]
-fn a_worker_with_nothing_live_reads_the_channel_empty() {
+fn a_worker_without_live_readers_reads_the_channel_empty() {
     let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
     let mut other = TestWorker::of(&worker.app);
     let mut client = other.reader("a").1;

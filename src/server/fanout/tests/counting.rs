@@ -1,4 +1,4 @@
-//! What a worker counts is what its readers were given.
+//! A worker counts exactly what its readers got.
 
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
@@ -31,10 +31,10 @@ fn every_message_counts_once_for_each_reader_and_every_byte_that_a_socket_took()
     let mut worker = TestWorker::new(|_| {});
     let clients: Vec<FakeClient> = (0..3).map(|_| worker.reader("a").1).collect();
     let (_, hellos) = delivered(&mut worker);
-    assert!(hellos > 0, "what opens a stream is written too");
+    assert!(hellos > 0, "heads and hellos are written too");
     worker.publish("a", "n 1");
     worker.publish("a", "n 2");
-    worker.publish("b", "nobody hears");
+    worker.publish("b", "no reader");
     worker.work();
     let taken = |client: &FakeClient| client.wire.borrow().taken.len() as u64;
     let bytes: u64 = clients.iter().map(taken).sum();
@@ -43,7 +43,7 @@ fn every_message_counts_once_for_each_reader_and_every_byte_that_a_socket_took()
 }
 
 #[test]
-fn a_message_that_goes_out_in_parts_counts_once() {
+fn a_message_that_is_written_in_parts_counts_once() {
     let mut worker = TestWorker::new(|_| {});
     let (token, mut client) = worker.reader("a");
     client.wire.borrow_mut().room = 10;
@@ -60,14 +60,14 @@ fn a_message_that_goes_out_in_parts_counts_once() {
     assert_eq!(worker.app.hub.totals().replayed, 1, "the second one");
 }
 
-/// How many events wait for the worker.
+/// The number of events that the worker has not read.
 fn waiting(worker: &TestWorker) -> u64 {
     let read = worker.counters.position();
     worker.app.hub.totals().sent_events - read
 }
 
 #[test]
-fn what_waits_for_a_worker_and_what_it_missed_is_counted() {
+fn unread_events_and_lags_of_a_worker_are_counted() {
     let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
     let (_, mut client) = worker.reader("a");
     (1..=3).for_each(|n| worker.publish("a", &format!("n {n}")));

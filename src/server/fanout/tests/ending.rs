@@ -3,9 +3,9 @@
 use super::*;
 
 #[test]
-fn everybody_gets_bye_and_a_clean_end_those_behind_once_they_have_everything() {
+fn all_readers_get_bye_and_a_clean_end_after_everything_before() {
     let mut worker = TestWorker::new(|_| {});
-    let (mut parked, (behind, mut slow)) = (worker.reader("a").1, worker.reader("a"));
+    let (mut live, (lagging, mut slow)) = (worker.reader("a").1, worker.reader("a"));
     slow.wire.borrow_mut().room = 10;
     (1..=3).for_each(|n| worker.publish("a", &format!("n {n}")));
     worker.work();
@@ -13,11 +13,11 @@ fn everybody_gets_bye_and_a_clean_end_those_behind_once_they_have_everything() {
     worker.readers.drain(worker.now);
     assert_eq!(worker.readers.end_due(64, worker.now), None);
     worker.work();
-    assert_eq!(numbers(&text(&mut parked)), [1, 2, 3]);
-    assert!(parked.is_at_end && parked.wire.borrow().is_finished);
+    assert_eq!(numbers(&text(&mut live)), [1, 2, 3]);
+    assert!(live.is_at_end && live.wire.borrow().is_finished);
     assert!(!slow.wire.borrow().is_dropped);
     slow.wire.borrow_mut().room = usize::MAX;
-    worker.readers.writable(behind);
+    worker.readers.writable(lagging);
     worker.work();
     let rest = text(&mut slow);
     assert_eq!(numbers(&rest), [1, 2, 3]);
@@ -26,7 +26,7 @@ fn everybody_gets_bye_and_a_clean_end_those_behind_once_they_have_everything() {
 }
 
 #[test]
-fn who_comes_while_the_server_drains_is_told_so_at_once() {
+fn a_reader_that_arrives_during_the_drain_gets_bye_at_once() {
     let mut worker = TestWorker::new(|_| {});
     worker.app.draining.begin(Duration::from_secs(3600));
     worker.readers.drain(worker.now);
@@ -39,7 +39,7 @@ fn who_comes_while_the_server_drains_is_told_so_at_once() {
 }
 
 #[test]
-fn turns_to_end_come_one_after_the_other_and_a_few_at_once() {
+fn streams_end_one_after_the_other_and_a_few_at_once() {
     let mut worker = TestWorker::new(|_| {});
     let mut clients: Vec<FakeClient> = (0..50).map(|_| worker.reader("a").1).collect();
     worker.app.draining.begin(Duration::from_secs(100));
@@ -54,7 +54,7 @@ fn turns_to_end_come_one_after_the_other_and_a_few_at_once() {
         ended += end_now;
         next
     };
-    // In the middle some of the turns have come.
+    // After half of the time some streams have ended.
     worker.now += Duration::from_secs(50);
     let mut next = end_some(&mut worker);
     while next.is_some_and(|next| next <= worker.now) {
@@ -67,7 +67,7 @@ fn turns_to_end_come_one_after_the_other_and_a_few_at_once() {
 }
 
 #[test]
-fn what_a_client_sent_is_read_before_the_end_so_that_no_reset_takes_bye_away() {
+fn input_is_read_before_the_end_so_that_no_reset_loses_bye() {
     let mut worker = TestWorker::new(|_| {});
     let (_, mut client) = worker.reader("a");
     client.wire.borrow_mut().sent = b"x".to_vec();

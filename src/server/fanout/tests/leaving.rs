@@ -1,11 +1,11 @@
-//! Readers that go, what they leave behind, and what one costs.
+//! Readers that leave, what is freed then, and the memory of one reader.
 
 use super::*;
 
 #[test]
-fn a_token_that_is_given_again_is_a_reader_of_its_own() {
+fn a_reused_token_belongs_to_the_new_reader_only() {
     let mut worker = TestWorker::new(|_| {});
-    // Without a turn to write, it stays in the queue when it is gone.
+    // It leaves before its turn to write, so its token stays in the queue.
     let (token, client) = worker.add(worker.subscribe(&["a"], None));
     worker.hang_up(token, &client);
     let keeper = worker.reader("a");
@@ -19,7 +19,7 @@ fn a_token_that_is_given_again_is_a_reader_of_its_own() {
 }
 
 #[test]
-fn a_reader_that_the_kernel_gave_up_counts_as_stalled() {
+fn a_reader_whose_connection_timed_out_in_the_kernel_counts_as_stalled() {
     let mut worker = TestWorker::new(|_| {});
     let (_, written) = worker.reader("a");
     written.wire.borrow_mut().is_timed_out = true;
@@ -33,7 +33,7 @@ fn a_reader_that_the_kernel_gave_up_counts_as_stalled() {
 }
 
 #[test]
-fn a_write_that_finds_a_reader_gone_leaves_its_group_whole() {
+fn a_failed_write_keeps_the_other_readers_of_the_group() {
     for gone in 0..3 {
         let mut worker = TestWorker::new(|_| {});
         let mut readers: Vec<(usize, FakeClient)> = (0..3).map(|_| worker.reader("a")).collect();
@@ -41,7 +41,7 @@ fn a_write_that_finds_a_reader_gone_leaves_its_group_whole() {
         worker.publish("a", "n 1");
         worker.work();
         assert!(readers.remove(gone).1.wire.borrow().is_dropped);
-        // Whoever moved to its place is found there.
+        // The reader that moved to its index is found there.
         let (token, client) = readers.pop().unwrap();
         worker.hang_up(token, &client);
         assert!(client.wire.borrow().is_dropped);
@@ -52,7 +52,7 @@ fn a_write_that_finds_a_reader_gone_leaves_its_group_whole() {
 }
 
 #[test]
-fn what_a_client_sends_on_is_thrown_away_and_bounded() {
+fn what_a_client_sends_after_its_request_is_discarded_and_bounded() {
     let mut worker = TestWorker::new(|_| {});
     let (token, mut client) = worker.reader("a");
     for _ in 0..4 {
@@ -69,7 +69,7 @@ fn what_a_client_sends_on_is_thrown_away_and_bounded() {
 }
 
 #[test]
-fn when_all_have_left_nothing_is_kept() {
+fn when_all_readers_have_left_all_memory_is_freed() {
     let mut worker = TestWorker::new(|_| {});
     let names: Vec<String> = (0..500).map(|n| format!("n{n}")).collect();
     let readers: Vec<(usize, FakeClient)> = names

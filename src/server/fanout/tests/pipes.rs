@@ -1,4 +1,4 @@
-//! Readers whose connection stays with hyper: a worker writes into their pipes.
+//! Readers whose connection stays with hyper, over pipes.
 
 use std::pin::Pin;
 
@@ -8,7 +8,7 @@ use super::super::pipe::{PipeWriter, pipe};
 use super::super::socket::WorkerWaker;
 use super::*;
 
-/// A worker with pipes, and hyper's part of it.
+/// A worker that writes into pipes, and the bodies that hyper would read.
 pub(super) struct Pipes {
     pub(super) worker: TestWorker<PipeWriter>,
     waker: Arc<WorkerWaker>,
@@ -35,7 +35,7 @@ impl Pipes {
         body
     }
 
-    /// What the pipes rang for.
+    /// Handles the pipes that became ready.
     pub(super) fn notice(&mut self) {
         for token in self.waker.take_ready() {
             self.worker.readers.writable(token);
@@ -43,7 +43,7 @@ impl Pipes {
         }
     }
 
-    /// Everything that the worker can do, while hyper takes all that there is.
+    /// Does all work while the body is read as fast as possible.
     fn read_all(&mut self, body: &mut PipeBody) -> (String, Option<StreamCut>) {
         let mut text = Vec::new();
         loop {
@@ -59,7 +59,7 @@ impl Pipes {
     }
 }
 
-/// What a body has now; `None` after its end.
+/// The data that a body has now; `None` after its end.
 pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, StreamCut>> {
     let mut cx = Context::from_waker(Waker::noop());
     match Pin::new(body).poll_frame(&mut cx) {
@@ -70,7 +70,7 @@ pub(super) fn take(body: &mut PipeBody) -> Option<Result<Vec<u8>, StreamCut>> {
     }
 }
 
-/// A server whose room `a` holds more than a pipe, and a worker.
+/// A worker, and history in room `a` that is larger than a pipe.
 fn with_history() -> Pipes {
     let app = Arc::new(App::new(Config::default()).unwrap());
     (1..=100).for_each(|number| publish(&app, "a", &format!("n {number} {}", "x".repeat(1000))));
@@ -86,7 +86,7 @@ fn a_body_has_the_events_and_no_chunks() {
     assert!(first.starts_with("retry: ") && first.contains("\nevent: hello\n"));
     assert!(
         first.ends_with("]}\n\n"),
-        "there before the worker: {first}"
+        "it is there before the worker writes: {first}"
     );
     let (text, cut) = pipes.read_all(&mut body);
     assert_eq!(numbers(&text), (1..=100).collect::<Vec<_>>());
@@ -145,11 +145,11 @@ fn a_drain_in_the_middle_of_a_replay_sends_all_of_it_and_bye() {
 }
 
 #[test]
-fn a_body_that_is_not_read_is_left_to_its_connection() {
+fn a_worker_does_not_cut_a_body_that_is_not_read() {
     let mut pipes = with_history();
     let mut body = pipes.open(from_the_start(&pipes.worker.app));
     pipes.worker.work();
-    // A large event takes a slow client longer than that.
+    // A slow client may need longer for one large event.
     let stall = pipes.worker.app.config.limits.stall;
     let tick = tick_interval(&pipes.worker.app.config);
     for _ in 0..=stall.as_millis() / tick.as_millis() + 1 {

@@ -1,5 +1,5 @@
-//! The promises of a stream, kept by a worker: its readers against the plain
-//! model of [`crate::promises`].
+//! The promises of a stream: a worker's readers against the plain model of
+//! [`crate::promises`].
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ use super::pipes::{Pipes, take};
 use super::*;
 use crate::promises::{TestTransport, config, play, reader_options, steps};
 
-/// What a socket takes for a reader that does not read.
+/// Bytes that a socket takes while its client does not read.
 const BUFFERED: usize = 500;
 
-/// Streams written by a worker to sockets that take any number of bytes.
+/// Streams that a worker writes to sockets which take any number of bytes.
 struct Workers {
     worker: TestWorker,
     clients: HashMap<usize, (usize, FakeClient)>,
-    /// Clients that hung up, which nobody noticed yet.
+    /// Clients that hung up, which the worker has not noticed yet.
     gone: Vec<(usize, FakeClient)>,
 }
 
 impl Workers {
-    /// The poll finds what no write has found.
+    /// Reports closed connections, as the poll does.
     fn notice(&mut self) {
         for (token, client) in self.gone.drain(..) {
             if !client.wire.borrow().is_dropped {
@@ -93,14 +93,14 @@ impl TestTransport for Workers {
     }
 }
 
-/// Streams written by a worker into pipes, which hyper reads when it can write.
+/// Streams that a worker writes into pipes, which hyper reads when it can write.
 struct Bodies {
     pipes: Pipes,
     bodies: HashMap<usize, PipeBody>,
 }
 
 impl Bodies {
-    /// hyper takes all that a body has, if its own socket has room.
+    /// Reads a body as hyper does, if hyper's own socket has room.
     fn poll_body(&mut self, reader: usize, most: usize) -> Vec<u8> {
         let body = self.bodies.get_mut(&reader).unwrap();
         match most {

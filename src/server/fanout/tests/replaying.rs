@@ -1,5 +1,5 @@
-//! Readers whose replay is paced: they get no more than their budget, and
-//! nothing is lost or delayed for it.
+//! Readers with a replay budget: they get no more than it allows, nothing is lost,
+//! and other readers are not delayed.
 
 use std::num::NonZeroUsize;
 
@@ -7,10 +7,10 @@ use super::*;
 use crate::chat::{ReplayBucket, ReplayBudget};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// What may be over the budget at any time: one look, and its last event.
-const ONE_LOOK: usize = 64 * 1024 + 2048;
+/// The most by which a replay exceeds its budget: one read, and its last event.
+const ONE_READ: usize = 64 * 1024 + 2048;
 
-/// Publishes so many messages of about 1 KiB in room `a`.
+/// Publishes `messages` messages of about 1 KiB in room `a`.
 fn fill(worker: &TestWorker, messages: usize) {
     let long = "x".repeat(850);
     (1..=messages).for_each(|n| worker.publish("a", &format!("n {n} {long}")));
@@ -55,7 +55,7 @@ fn readers_that_share_a_budget_get_its_burst_and_its_rate_and_all_messages() {
         }
         let bytes: usize = got.iter().map(String::len).sum();
         assert!(
-            bytes <= burst + rate * elapsed + ONE_LOOK,
+            bytes <= burst + rate * elapsed + ONE_READ,
             "{bytes} bytes after {elapsed} s"
         );
         assert!(got.iter().all(|got| got.contains("event: hello\n")));
@@ -74,7 +74,7 @@ fn readers_that_share_a_budget_get_its_burst_and_its_rate_and_all_messages() {
 }
 
 #[test]
-fn a_reader_that_waits_delays_no_live_reader_and_gets_what_was_published_meanwhile() {
+fn a_paused_reader_delays_no_live_reader_and_gets_what_is_published_meanwhile() {
     let mut worker = TestWorker::new(|_| {});
     fill(&worker, 200);
     let budget = budget(&worker, 16 * 1024, 0);
@@ -96,7 +96,7 @@ fn a_reader_that_waits_delays_no_live_reader_and_gets_what_was_published_meanwhi
 }
 
 #[test]
-fn a_reader_that_waits_is_pinged_and_not_closed_as_stalled() {
+fn a_paused_reader_is_pinged_and_not_closed_as_stalled() {
     let mut worker = TestWorker::new(|config| {
         config.ping = Duration::from_secs(15);
         config.limits.stall = Duration::from_secs(30);
@@ -127,7 +127,7 @@ fn a_reader_that_waits_is_pinged_and_not_closed_as_stalled() {
 }
 
 #[test]
-fn a_reader_without_anything_to_replay_does_not_wait() {
+fn a_reader_with_nothing_to_replay_is_not_paused() {
     let mut worker = TestWorker::new(|_| {});
     fill(&worker, 100);
     let budget = budget(&worker, 1024, 0);
@@ -145,7 +145,7 @@ fn a_reader_without_anything_to_replay_does_not_wait() {
 }
 
 #[test]
-fn a_slow_socket_spends_only_what_it_takes() {
+fn a_slow_socket_spends_only_the_budget_of_what_it_takes() {
     let mut worker = TestWorker::new(|_| {});
     fill(&worker, 60);
     let budget = budget(&worker, 1024, 70 * 1024);
@@ -162,7 +162,7 @@ fn a_slow_socket_spends_only_what_it_takes() {
 }
 
 #[test]
-fn a_reader_that_hangs_up_while_it_waits_gives_its_budget_back() {
+fn a_paused_reader_that_leaves_returns_its_budget() {
     let mut worker = TestWorker::new(|_| {});
     fill(&worker, 100);
     let budget = budget(&worker, 64 * 1024, 0);
@@ -177,15 +177,11 @@ fn a_reader_that_hangs_up_while_it_waits_gives_its_budget_back() {
     worker.pass(2 * SECOND);
     let got = text(&mut first);
     assert_eq!(numbers(&got), (1..=100).collect::<Vec<_>>());
-    assert_eq!(
-        worker.readers.table.first_pause(),
-        None,
-        "nobody is waited for"
-    );
+    assert_eq!(worker.readers.table.first_pause(), None, "no pause is left");
 }
 
 #[test]
-fn a_reader_that_waits_when_the_server_drains_gets_everything_and_bye() {
+fn a_paused_reader_gets_everything_and_bye_when_the_server_drains() {
     let mut worker = TestWorker::new(|_| {});
     fill(&worker, 200);
     let budget = budget(&worker, 1024, 0);

@@ -1,4 +1,4 @@
-//! Workers as they are: threads, polls and sockets of the kernel.
+//! Real workers: threads, polls and sockets of the kernel.
 
 use std::io::Read as _;
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use http_body::Body as _;
 
 use super::*;
 
-/// No test comes near it.
+/// A test that takes this long has failed.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 struct Threads {
@@ -74,7 +74,7 @@ impl Threads {
     }
 }
 
-/// Reads until `end` comes.
+/// Reads until `end` arrives.
 fn read_to(client: &mut TcpStream, end: &str) {
     let (mut text, mut bytes) = (String::new(), [0; 1024]);
     while !text.contains(end) {
@@ -97,7 +97,7 @@ fn readers_are_spread_evenly() {
 }
 
 #[test]
-fn whoever_gives_a_reader_away_it_gets_its_stream() {
+fn readers_may_be_added_from_several_threads() {
     let threads = Threads::start(2);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -105,7 +105,7 @@ fn whoever_gives_a_reader_away_it_gets_its_stream() {
                 for _ in 0..50 {
                     let mut client = threads.reader();
                     read_to(&mut client, "event: hello\n");
-                    // Its end is noticed without anything being said.
+                    // Its end is noticed without a write.
                     client.shutdown(Shutdown::Write).unwrap();
                     let mut rest = Vec::new();
                     client.read_to_end(&mut rest).unwrap();
@@ -118,7 +118,7 @@ fn whoever_gives_a_reader_away_it_gets_its_stream() {
 }
 
 #[test]
-fn workers_that_sleep_are_woken_by_a_drain() {
+fn a_drain_wakes_waiting_workers() {
     let threads = Threads::start(2);
     let mut clients = threads.readers(4);
     threads.app.draining.begin(Duration::ZERO);
@@ -130,7 +130,7 @@ fn workers_that_sleep_are_woken_by_a_drain() {
 }
 
 #[test]
-fn workers_that_sleep_are_woken_by_their_end() {
+fn a_stop_wakes_waiting_workers() {
     let threads = Threads::start(2);
     let mut clients = threads.readers(4);
     threads.fanout.stop();
@@ -140,7 +140,7 @@ fn workers_that_sleep_are_woken_by_their_end() {
     }
 }
 
-/// Reads a body of a worker's until `end` comes, or it is cut.
+/// Reads a body until `end` arrives or the stream is cut.
 fn read_body(body: &mut PipeBody, end: &str) -> Result<(), StreamCut> {
     let mut text = String::new();
     let read = async {
@@ -161,11 +161,11 @@ fn read_body(body: &mut PipeBody, end: &str) -> Result<(), StreamCut> {
 }
 
 #[test]
-fn a_panic_cuts_the_bodies_of_that_worker_and_the_next_ones_are_served() {
+fn a_panic_cuts_the_bodies_of_its_worker_and_later_ones_are_served() {
     let threads = Threads::start(1);
     let take = || threads.fanout.add_body(handoff(&threads.app).stream);
     let mut body = take();
-    // The hello is there before the worker is.
+    // The hello is in the pipe before the worker has it.
     publish(&threads.app, "a", "x");
     read_body(&mut body, "event: update\n").unwrap();
     let mailbox = &threads.fanout.mailboxes[0];
@@ -190,7 +190,7 @@ fn a_stopped_fanout_cuts_bodies_that_no_worker_has_taken() {
 }
 
 #[test]
-fn a_panic_ends_nobody_but_the_readers_of_that_worker() {
+fn a_panic_cuts_only_the_readers_of_its_worker() {
     let threads = Threads::start(2);
     let (mut first, mut second) = (threads.readers(1), threads.readers(1));
     assert_eq!(threads.loads(), [1, 1]);
@@ -198,7 +198,7 @@ fn a_panic_ends_nobody_but_the_readers_of_that_worker() {
     mailbox.panics_next.store(true, Ordering::Relaxed);
     mailbox.waker.notify();
     assert_eq!(first[0].read(&mut [0]).unwrap(), 0, "it is closed");
-    // Who comes next comes to the same worker, and is served.
+    // The next reader is assigned to the same worker, and is served.
     first = threads.readers(1);
     publish(&threads.app, "a", "x");
     for client in first.iter_mut().chain(&mut second) {

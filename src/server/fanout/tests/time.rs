@@ -1,11 +1,11 @@
-//! What depends on the clock: pings, and readers that take nothing.
+//! Pings, and readers that read nothing.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
 #[test]
-fn one_reader_that_takes_nothing_changes_nothing_for_the_others_and_is_let_go() {
+fn a_reader_that_reads_nothing_is_closed_and_delays_no_other() {
     let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
     let (stuck, mut other) = (worker.reader("a").1, worker.reader("a").1);
     stuck.wire.borrow_mut().room = 7;
@@ -23,7 +23,7 @@ fn one_reader_that_takes_nothing_changes_nothing_for_the_others_and_is_let_go() 
 }
 
 #[test]
-fn a_reader_that_takes_a_little_is_kept() {
+fn a_reader_that_reads_a_little_is_not_closed() {
     let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
     let (token, slow) = worker.reader("a");
     slow.wire.borrow_mut().room = 0;
@@ -39,7 +39,7 @@ fn a_reader_that_takes_a_little_is_kept() {
 }
 
 #[test]
-fn pings_come_before_they_must_and_not_all_at_once() {
+fn pings_are_sent_in_time_and_not_all_at_once() {
     let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(16));
     let mut clients: Vec<FakeClient> = (0..1000).map(|_| worker.reader("a").1).collect();
     let step = tick_interval(&worker.app.config);
@@ -66,7 +66,7 @@ fn pings_come_before_they_must_and_not_all_at_once() {
 }
 
 #[test]
-fn nobody_is_pinged_to_whom_something_was_said() {
+fn a_reader_that_gets_messages_is_not_pinged() {
     let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(15));
     let mut client = worker.reader("a").1;
     for n in 1..=10 {
@@ -78,7 +78,7 @@ fn nobody_is_pinged_to_whom_something_was_said() {
 }
 
 #[test]
-fn a_ping_that_breaks_off_is_made_whole() {
+fn a_partial_ping_is_completed() {
     let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(15));
     let (token, mut client) = worker.reader("a");
     client.wire.borrow_mut().room = 3;
@@ -93,7 +93,7 @@ fn a_ping_that_breaks_off_is_made_whole() {
 }
 
 #[test]
-fn a_reader_that_does_not_even_take_pings_is_let_go() {
+fn a_reader_that_does_not_read_pings_is_closed() {
     let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
     let (_, client) = worker.reader("a");
     client.wire.borrow_mut().room = 0;
@@ -110,7 +110,7 @@ fn a_reader_that_does_not_even_take_pings_is_let_go() {
 }
 
 #[test]
-fn what_happens_in_one_room_delays_no_ping_in_another() {
+fn events_in_one_room_delay_no_ping_in_another() {
     let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
     let mut quiet = worker.reader("b").1;
     let _busy = worker.reader("a");
@@ -125,7 +125,7 @@ fn what_happens_in_one_room_delays_no_ping_in_another() {
 }
 
 #[test]
-fn nobody_is_let_go_for_a_time_in_which_the_server_itself_stood_still() {
+fn time_in_which_the_process_was_stopped_is_no_stall() {
     let mut worker = TestWorker::new(|config| config.limits.stall = Duration::from_secs(30));
     let (token, client) = worker.reader("a");
     client.wire.borrow_mut().room = 0;
@@ -135,7 +135,7 @@ fn nobody_is_let_go_for_a_time_in_which_the_server_itself_stood_still() {
     assert!(!client.wire.borrow().is_dropped);
     client.wire.borrow_mut().room = usize::MAX;
     worker.readers.writable(token);
-    // It waits for its turn.
+    // It waits for its turn to write.
     worker.now += Duration::from_secs(10);
     worker.readers.tick(worker.now);
     assert!(!client.wire.borrow().is_dropped);

@@ -1,4 +1,4 @@
-//! A socket that takes as much as it is told to, and the client at its other end.
+//! A socket that takes a set number of bytes, and the client at its other end.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,28 +8,28 @@ use bytes::Bytes;
 
 use super::super::socket::{Framing, Socket, Written, write};
 
-/// What server and client see of the same connection.
+/// The state of a connection that server and client share.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
     /// How many more bytes the socket takes.
     pub(super) room: usize,
-    /// What it took and the client has not read.
+    /// Bytes that it took and the client has not read.
     pub(super) taken: Vec<u8>,
-    /// How often it took something.
+    /// The number of its writes.
     pub(super) writes: usize,
-    /// The most that it took at once.
+    /// The largest of them.
     pub(super) largest: usize,
-    /// What the client sent and the server has not read.
+    /// Bytes that the client sent and the server has not read.
     pub(super) sent: Vec<u8>,
     /// The client hung up.
     pub(super) is_closed: bool,
-    /// The kernel gave up on the client.
+    /// The kernel's user timeout is over.
     pub(super) is_timed_out: bool,
-    /// The server said that no more will come.
+    /// The server shut its side down.
     pub(super) is_finished: bool,
-    /// The server threw away what was not taken.
+    /// The server discards unsent data when it closes.
     pub(super) is_abandoned: bool,
-    /// The server is done with it.
+    /// The server closed it.
     pub(super) is_dropped: bool,
 }
 
@@ -110,19 +110,19 @@ impl Drop for FakeSocket {
     }
 }
 
-/// The client's end: head and chunks undone.
+/// The client's end, which parses head and chunks.
 #[derive(Debug, Default)]
 pub(super) struct FakeClient {
     pub(super) wire: Rc<RefCell<Wire>>,
-    /// Read, and not a whole chunk yet.
+    /// Read, but not a whole chunk yet.
     bytes: Vec<u8>,
     is_past_head: bool,
-    /// The last chunk came.
+    /// The last chunk has arrived.
     pub(super) is_at_end: bool,
 }
 
 impl FakeClient {
-    /// The text of the whole chunks that came since the last time.
+    /// The text of the whole chunks since the last call.
     pub(super) fn text(&mut self) -> Vec<u8> {
         self.bytes.append(&mut self.wire.borrow_mut().taken);
         if !self.is_past_head {

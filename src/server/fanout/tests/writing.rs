@@ -1,9 +1,9 @@
-//! What is written to a socket, and when.
+//! How events become writes.
 
 use super::*;
 
 #[test]
-fn what_is_ready_reaches_each_parked_reader_in_one_write() {
+fn ready_events_reach_each_live_reader_in_one_write() {
     let mut worker = TestWorker::new(|_| {});
     let mut clients = [worker.reader("a").1, worker.reader("a").1];
     (1..=50).for_each(|n| worker.publish("a", &format!("n {n}")));
@@ -41,7 +41,7 @@ fn a_turn_is_one_write_for_each_reader() {
         for client in &clients {
             assert_eq!(client.wire.borrow().writes, turn);
         }
-        // What still waits is not for those who come now.
+        // Events that are still unread are not for a new reader.
         late.push(worker.add(worker.subscribe(&["a"], None)).1);
         late[turn - 1].wire.borrow_mut().room = usize::MAX;
         worker.readers.catch_up(1, worker.now);
@@ -57,7 +57,7 @@ fn a_turn_is_one_write_for_each_reader() {
 }
 
 #[test]
-fn a_turn_is_bounded_when_each_reader_has_rooms_of_its_own() {
+fn a_turn_is_bounded_also_with_one_group_per_reader() {
     let mut worker = TestWorker::new(|_| {});
     let mut clients: Vec<FakeClient> = (0..100)
         .map(|n| {
@@ -82,7 +82,7 @@ fn a_turn_is_bounded_when_each_reader_has_rooms_of_its_own() {
 }
 
 #[test]
-fn the_members_of_many_rooms_leave_in_writes_of_64_kib() {
+fn the_members_of_many_rooms_are_sent_in_writes_of_64_kib() {
     let mut worker = TestWorker::new(|_| {});
     let names: Vec<String> = (0..20).map(|n| format!("room-{n}")).collect();
     let rooms: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -100,7 +100,7 @@ fn the_members_of_many_rooms_leave_in_writes_of_64_kib() {
 }
 
 #[test]
-fn the_first_write_has_the_head_and_all_that_there_is() {
+fn the_first_write_has_the_head_and_all_messages() {
     let mut worker = TestWorker::new(|_| {});
     (1..=5).for_each(|n| worker.publish("a", &format!("n {n}")));
     let options = SubscribeOptions {
@@ -120,7 +120,7 @@ fn the_first_write_has_the_head_and_all_that_there_is() {
 }
 
 #[test]
-fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
+fn a_worker_that_lags_sends_its_readers_to_history() {
     let mut worker = TestWorker::new(|config| config.fanout_queue = 4);
     let mut clients = [worker.reader("a").1, worker.reader("b").1];
     (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
@@ -136,22 +136,22 @@ fn a_worker_that_is_too_slow_sends_its_readers_to_history() {
 }
 
 #[test]
-fn a_slow_reader_of_many_rooms_is_told_of_their_members_once() {
+fn a_slow_reader_of_many_rooms_gets_their_members_once() {
     let mut worker = TestWorker::new(|_| {});
     let rooms = ["a", "b", "c"];
     let _members: Vec<Subscription> = (0..50)
         .map(|n| worker.subscribe(&rooms, Some(&format!("member {n}"))))
         .collect();
     let (token, mut client) = worker.add(worker.subscribe(&rooms, Some("slow")));
-    let mut told = String::new();
+    let mut read = String::new();
     for _ in 0..1000 {
         client.wire.borrow_mut().room = 50;
         worker.readers.writable(token);
         worker.work();
-        told += &text(&mut client);
+        read += &text(&mut client);
     }
-    assert_eq!(told.matches("event: presence\n").count(), 3, "{told}");
-    // It is parked: what is said comes through the channel, in one write.
+    assert_eq!(read.matches("event: presence\n").count(), 3, "{read}");
+    // It is live: messages come through the channel, in one write.
     client.wire.borrow_mut().room = usize::MAX;
     client.wire.borrow_mut().writes = 0;
     (1..=5).for_each(|n| worker.publish("b", &format!("n {n}")));
@@ -161,7 +161,7 @@ fn a_slow_reader_of_many_rooms_is_told_of_their_members_once() {
 }
 
 #[test]
-fn a_gap_before_the_start_of_a_stream_is_not_told_when_it_falls_behind() {
+fn a_gap_before_the_start_of_a_stream_is_not_announced_when_it_lags() {
     let mut worker = TestWorker::new(|config| config.history = 2);
     (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
     let (token, mut client) = worker.reader("a");
@@ -177,7 +177,7 @@ fn a_gap_before_the_start_of_a_stream_is_not_told_when_it_falls_behind() {
 }
 
 #[test]
-fn the_order_of_rooms_does_not_matter_and_neither_does_who_leaves_when() {
+fn the_order_of_rooms_and_of_departures_does_not_matter() {
     let mut worker = TestWorker::new(|_| {});
     let mut readers: Vec<(usize, FakeClient)> = Vec::new();
     for rooms in [["a", "b"], ["b", "a"], ["a", "b"], ["b", "a"]] {
@@ -192,7 +192,7 @@ fn the_order_of_rooms_does_not_matter_and_neither_does_who_leaves_when() {
         for (_, client) in &mut readers[left..] {
             assert_eq!(numbers(&text(client)), [n]);
         }
-        // The first of those who are left, so that another takes its place.
+        // The first one, so that another reader takes its index.
         let (token, client) = &readers[left];
         worker.hang_up(*token, client);
     }
@@ -200,7 +200,7 @@ fn the_order_of_rooms_does_not_matter_and_neither_does_who_leaves_when() {
 }
 
 #[test]
-fn a_storm_of_readers_that_come_back_takes_turns_with_what_is_said() {
+fn many_returning_readers_take_turns_with_new_messages() {
     let mut worker = TestWorker::new(|_| {});
     (1..=9).for_each(|n| worker.publish("a", &format!("n {n}")));
     let mut live = worker.reader("b").1;

@@ -11,8 +11,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::context::ServerContext;
-use super::fanout::StreamCut;
-use super::handoff::Handoff;
+use super::fanout::{Handoff, StreamCut};
 use super::lingering_close::{linger, write_and_linger};
 use super::timeouts::{Timeouts, WaitingFor};
 use crate::http::{BadHead, ConnectionPermit};

@@ -8,28 +8,19 @@ use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Method, Request, Response, Version};
 
 use super::body_gate::{BodyGate, BodySource, GatedBody};
 use super::context::ServerContext;
+use super::fanout::Handoff;
 use super::timeouts::Timeouts;
-use crate::http::{BodyLeft, Caller, Reply, StreamHandoff, answer};
+use crate::http::{BodyLeft, Caller, Reply, answer};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// Characters of a method or a path that are logged.
 const MAX_LOGGED: usize = 256;
-
-/// An event stream that waits for the connection's socket.
-#[derive(Debug)]
-pub(super) struct Handoff {
-    /// The response's head and the stream's first event, as far as they are not
-    /// written yet.
-    pub(super) first: Bytes,
-    pub(super) stream: StreamHandoff,
-}
 
 /// Where a connection's event stream waits, and whether its client may still be
 /// sending after an answer.

@@ -2,7 +2,8 @@
 //! What a request means is in `http`.
 //!
 //! [`Server::bind`] listens at addresses, [`Server::inherit`] takes sockets that
-//! listen already; [`Server::run`] serves until its shutdown future is ready, then drains.
+//! listen already; [`Server::run`] serves until its shutdown future is ready, then
+//! drains.
 
 mod bind;
 mod body_gate;

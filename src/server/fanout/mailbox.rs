@@ -13,11 +13,10 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
-use super::super::handoff::Handoff;
 use super::counters::WorkerCounters;
 use super::pipe::PipeWriter;
 use super::socket::{Framing, Socket, WorkerWaker, Written};
-use crate::http::ConnectionPermit;
+use crate::http::{ConnectionPermit, StreamHandoff};
 
 /// How the rest of the server reaches a worker.
 #[derive(Debug)]
@@ -34,6 +33,15 @@ pub(super) struct Mailbox {
     pub(super) panics_next: AtomicBool,
     pub(super) waker: Arc<WorkerWaker>,
     pub(super) counters: Arc<WorkerCounters>,
+}
+
+/// An event stream that is handed over to the fan-out.
+#[derive(Debug)]
+pub(in crate::server) struct Handoff {
+    /// The response's head and the stream's first event, as far as they are not
+    /// written yet.
+    pub(in crate::server) first: Bytes,
+    pub(in crate::server) stream: StreamHandoff,
 }
 
 /// A reader on its way to its worker.

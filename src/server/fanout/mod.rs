@@ -96,10 +96,10 @@ use tokio_util::task::TaskTracker;
 
 use self::counters::Delivered;
 pub(super) use self::counters::{FanoutCounters, WorkerCounters};
+pub(super) use self::mailbox::Handoff;
 use self::mailbox::{ConnectionGuard, Mailbox, NewReader, Transport};
 pub(super) use self::pipe::PipeBody;
 pub use self::pipe::StreamCut;
-use super::handoff::Handoff;
 use crate::http::{App, ConnectionPermit, StreamHandoff};
 
 /// All workers of a server.

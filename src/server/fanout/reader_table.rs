@@ -28,7 +28,8 @@ pub(super) struct ReaderTable<S: Socket> {
     /// Readers that are catching up and may write, in their order. A token whose
     /// reader is not `is_queued` belongs to a reader that has left.
     write_queue: VecDeque<usize>,
-    /// Exactly the paused readers, by the end of their pause.
+    /// The paused readers, by the end of their pause. A token whose reader is not
+    /// paused any more may remain until then.
     pauses: BTreeSet<(Instant, usize)>,
 }
 

@@ -1,19 +1,18 @@
 //! What a worker does with its readers: it delivers events to the live ones, and
-//! lets the others catch up. It knows neither threads nor polls, and no clock:
-//! the caller reports what is ready, and passes the time. What depends on time
-//! alone is in `clock`.
+//! lets the others catch up. It has no thread, no poll and no clock: the
+//! caller reports what is ready, and passes the time. What depends on time alone is
+//! in `clock`.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::super::handoff::Handoff;
 use super::catching_up::{CatchUpStep, CatchingUp};
 use super::counters::{WorkerCounters, WriteBudget};
 use super::events::{EventReceiver, FeedItem};
 use super::groups::MIN_CAPACITY;
 use super::live::GroupExit;
-use super::mailbox::ReaderPermit;
+use super::mailbox::{Handoff, ReaderPermit};
 use super::reader_table::ReaderTable;
 use super::socket::Socket;
 use crate::chat::RoomKey;

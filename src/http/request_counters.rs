@@ -14,23 +14,23 @@ use crate::protocol::{BusyReason, ProblemCode};
 /// an idle machine publishes a message, to 10 s, the default timeout of a body;
 /// with three bounds a decade, so that a quantile is wrong by a factor of 2.5 at
 /// most.
-pub const LATENCY_BUCKETS: [f64; 15] = [
+pub(crate) const LATENCY_BUCKETS: [f64; 15] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     10.0,
 ];
 
 /// Counters with one label. All values of the label are there from the start.
-pub type LabeledCounters = Family<[(&'static str, &'static str); 1], Counter>;
+pub(crate) type LabeledCounters = Family<[(&'static str, &'static str); 1], Counter>;
 
 /// What is counted of a server's requests.
 #[derive(Debug)]
-pub struct RequestCounters {
+pub(crate) struct RequestCounters {
     /// Refused requests, by `code`.
-    pub refusals: LabeledCounters,
+    pub(crate) refusals: LabeledCounters,
     /// Streams that got `busy`, by `reason`.
-    pub busy: LabeledCounters,
+    pub(crate) busy: LabeledCounters,
     /// From a request's head to its answer, of messages that were published.
-    pub publish_time: Histogram,
+    pub(crate) publish_time: Histogram,
     /// How many of the refusals of each code are in the log.
     logged: [AtomicU64; ProblemCode::ALL.len()],
 }
@@ -47,7 +47,7 @@ impl Default for RequestCounters {
 }
 
 /// Counters for these values of a label, all 0.
-pub fn labeled(
+pub(crate) fn labeled(
     label: &'static str,
     values: impl IntoIterator<Item = &'static str>,
 ) -> LabeledCounters {
@@ -71,7 +71,7 @@ impl RequestCounters {
     }
 
     /// The codes that were refused since the last call, with how often.
-    pub fn take_new_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn take_new_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let codes = ProblemCode::ALL.into_iter().zip(&self.logged);
         codes
             .map(|(code, logged)| {

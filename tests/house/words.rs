@@ -32,36 +32,6 @@ const REFUSED_BEGINNINGS: [&str; 3] = ["Who", "Whoever", "Whom"];
 /// Beginnings of names that no function has.
 const REFUSED_FUNCTIONS: [&str; 2] = ["what_", "who_"];
 
-/// Files, or folders of files, that are still to be rewritten. An entry without
-/// such words must leave the list: the test names it.
-const NOT_YET_PLAIN: [&str; 16] = [
-    "benches/history.rs",
-    "benches/peers",
-    "crates/client",
-    "crates/load",
-    "src/chat/delivery.rs",
-    "src/cli",
-    "src/http/busy.rs",
-    "src/http/code.rs",
-    "src/http/counts.rs",
-    "src/lib.rs",
-    "src/server",
-    "tests/bench",
-    "tests/client",
-    "tests/faults",
-];
-
-/// Names that several types of a crate share, with the reason. A name that is
-/// unique must leave the list.
-const SHARED_NAMES: [(&str, &str, &str); 6] = [
-    ("crates/load/src", "Part", NOT_YET_RENAMED),
-    ("crates/load/src", "Place", NOT_YET_RENAMED),
-    ("src", "Data", NOT_YET_RENAMED),
-    ("src", "Output", NOT_YET_RENAMED),
-    ("src", "Source", NOT_YET_RENAMED),
-];
-const NOT_YET_RENAMED: &str = "still to be renamed";
-
 #[test]
 fn comments_and_names_are_in_plain_words() {
     let mut found = Vec::new();
@@ -71,18 +41,7 @@ fn comments_and_names_are_in_plain_words() {
             found.push((file, habits));
         }
     }
-    let is_listed = |file: &Path| NOT_YET_PLAIN.iter().any(|path| file.starts_with(path));
-    let unlisted: Vec<_> = found.iter().filter(|(file, _)| !is_listed(file)).collect();
-    assert!(
-        unlisted.is_empty(),
-        "write it in plain words: {unlisted:#?}"
-    );
-    let is_plain = |path: &&str| !found.iter().any(|(file, _)| file.starts_with(path));
-    let plain: Vec<&str> = NOT_YET_PLAIN.into_iter().filter(is_plain).collect();
-    assert!(
-        plain.is_empty(),
-        "plain now, so remove them from NOT_YET_PLAIN: {plain:#?}"
-    );
+    assert!(found.is_empty(), "write it in plain words: {found:#?}");
 }
 
 #[test]
@@ -95,23 +54,7 @@ fn no_two_types_of_a_crate_have_the_same_name() {
             }
         }
     }
-    let is_listed = |folder: &str, name: &str| {
-        let mut listed = SHARED_NAMES.iter();
-        listed.any(|(in_folder, shared, _)| (*in_folder, *shared) == (folder, name))
-    };
-    let unlisted: Vec<_> = shared
-        .iter()
-        .filter(|(folder, name, _)| !is_listed(folder, name))
-        .collect();
-    assert!(unlisted.is_empty(), "rename one of each: {unlisted:#?}");
-    let unique: Vec<_> = SHARED_NAMES
-        .iter()
-        .filter(|(folder, name, _)| {
-            let mut shared = shared.iter();
-            !shared.any(|(in_folder, shared, _)| in_folder == folder && shared == name)
-        })
-        .collect();
-    assert!(unique.is_empty(), "unique now, so remove them: {unique:#?}");
+    assert!(shared.is_empty(), "rename one of each: {shared:#?}");
 }
 
 fn checked_files() -> Vec<PathBuf> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::EventName;
+use super::event_name::EventName;
 use super::open_enum::{OpenEnum, wire_enum};
 use crate::sse::{Encoded, Event};
 

@@ -1,39 +1,17 @@
-//! The events of a stream: their names, and what a client decodes of them. The
-//! fields and the encoding of each event are in its own file.
+//! An event of a stream as a client decodes it. The fields and the encoding of
+//! each event are in its own file.
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
 use super::control::{Busy, Bye};
+use super::event_name::EventName;
 use super::gap::Gap;
 use super::hello::Hello;
 use super::message::Message;
-use super::open_enum::wire_enum;
 use super::presence::PresenceEvent;
 use crate::sse::Decoded;
-
-wire_enum! {
-    /// The names of the events of this version of the protocol.
-    pub enum EventName {
-        /// [`Hello`], the first event of a stream.
-        Hello = "hello",
-        /// A [`Message`].
-        Update = "update",
-        /// A [`Gap`].
-        Gap = "gap",
-        /// [`PresenceEvent`], without an id.
-        Presence = "presence",
-        /// A sign of life after silence, without an id and without data.
-        Ping = "ping",
-        /// [`Busy`]: there is no place for this stream.
-        Busy = "busy",
-        /// [`Bye`]: the server ends the stream.
-        Bye = "bye",
-        /// The client must not reconnect. No server sends it yet.
-        Close = "close",
-    }
-}
 
 /// An event of the protocol, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]

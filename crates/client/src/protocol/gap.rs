@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::EventName;
+use super::event_name::EventName;
 use super::open_enum::{OpenEnum, wire_enum};
 use crate::sse::{Encoded, Event};
 

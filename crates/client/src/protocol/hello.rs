@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::EventName;
 use super::event_id::EventId;
+use super::event_name::EventName;
 use super::lenient::lenient;
 use crate::sse::{Encoded, Event};
 

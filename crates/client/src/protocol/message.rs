@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::EventName;
 use super::event_id::EventId;
+use super::event_name::EventName;
 use super::visible::is_visible;
 use crate::sse::{Encoded, Event};
 

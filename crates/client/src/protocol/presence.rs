@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::EventName;
+use super::event_name::EventName;
 use crate::sse::{Encoded, Event};
 
 /// The `presence` event. It has one of three forms: `members`, the whole list;

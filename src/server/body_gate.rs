@@ -51,9 +51,9 @@ impl BodyGate {
     }
 }
 
-/// A body behind a gate.
+/// The body of a response, before its gate.
 #[derive(Debug)]
-pub(super) enum BodySource {
+pub(super) enum UngatedBody {
     Answer(Body),
     /// An event stream of a connection that stays with hyper.
     Stream(PipeBody),
@@ -62,13 +62,13 @@ pub(super) enum BodySource {
 /// A body whose pieces pass through a gate.
 #[derive(Debug)]
 pub(super) struct GatedBody {
-    source: BodySource,
+    source: UngatedBody,
     /// Data of the source that has not passed yet.
     rest: Bytes,
     gate: Arc<BodyGate>,
 }
 
-impl BodySource {
+impl UngatedBody {
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -98,7 +98,7 @@ impl BodySource {
 }
 
 impl GatedBody {
-    pub(super) fn new(source: BodySource, gate: &Arc<BodyGate>) -> Self {
+    pub(super) fn new(source: UngatedBody, gate: &Arc<BodyGate>) -> Self {
         Self {
             source,
             rest: Bytes::new(),
@@ -162,7 +162,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let gate = Arc::new(BodyGate::default());
         let whole = Bytes::from(vec![b'x'; 2 * PIECE_BYTES + 1]);
-        let mut body = GatedBody::new(BodySource::Answer(whole.into()), &gate);
+        let mut body = GatedBody::new(UngatedBody::Answer(whole.into()), &gate);
         for (size, left) in [(PIECE_BYTES, PIECE_BYTES + 1), (PIECE_BYTES, 1), (1, 0)] {
             assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(size)));
             assert_eq!(body.size_hint().exact(), Some(left as u64));
@@ -182,7 +182,7 @@ mod tests {
         let waker = Waker::from(Arc::clone(&wakes));
         let mut cx = Context::from_waker(&waker);
         let gate = Arc::new(BodyGate::default());
-        let mut body = GatedBody::new(BodySource::Answer(Bytes::from_static(b"ok").into()), &gate);
+        let mut body = GatedBody::new(UngatedBody::Answer(Bytes::from_static(b"ok").into()), &gate);
         assert_eq!(next(&mut body, &mut cx), Poll::Ready(Some(2)));
         assert!(body.is_end_stream());
         assert!(!gate.open(&cx));

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Method, Request, Response, Version};
 
-use super::body_gate::{BodyGate, BodySource, GatedBody};
+use super::body_gate::{BodyGate, GatedBody, UngatedBody};
 use super::context::ServerContext;
 use super::fanout::Handoff;
 use super::timeouts::Timeouts;
@@ -56,7 +56,7 @@ impl HandoffSlot {
         match reply {
             Reply::Body(body) => {
                 timeouts.answered();
-                let mut response = gated(head, BodySource::Answer(body))?;
+                let mut response = gated(head, UngatedBody::Answer(body))?;
                 if self.is_last.load(Ordering::Relaxed) {
                     response.headers_mut().insert(CONNECTION, CLOSE);
                 }
@@ -76,7 +76,7 @@ impl HandoffSlot {
                 head.version = Version::HTTP_10;
                 head.headers.insert(CONNECTION, CLOSE);
                 let body = context.fanout.add_body(*stream);
-                gated(head, BodySource::Stream(body))
+                gated(head, UngatedBody::Stream(body))
             }
         }
     }

@@ -15,7 +15,7 @@ use tokio::io::{
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::body_gate::{BodyGate, BodySource, GatedBody};
+use super::body_gate::{BodyGate, GatedBody, UngatedBody};
 use super::*;
 use crate::chat::{Draft, SubscribeOptions};
 use crate::http::StreamHandoff;
@@ -147,7 +147,7 @@ async fn the_head_of_a_stream_over_http_1_0_and_its_first_event_are_one_write() 
         };
         let subscription = server.app().hub.subscribe(options).unwrap();
         let stream = StreamHandoff::without_request(server.app(), subscription);
-        let body = BodySource::Stream(server.fanout.add_body(stream));
+        let body = UngatedBody::Stream(server.fanout.add_body(stream));
         let gated = GatedBody::new(body, &Arc::new(BodyGate::default()));
         Ok::<_, std::convert::Infallible>(Response::new(gated))
     });

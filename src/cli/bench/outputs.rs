@@ -13,22 +13,24 @@ use crate::cli::terminal::is_colour_allowed;
 /// The outputs of the report, opened before the load, so that a path that can't be
 /// written fails at once.
 pub(super) struct Outputs {
-    json: Option<Output>,
-    csv: Option<Output>,
-    svg: Option<Output>,
+    json: Option<ReportTarget>,
+    csv: Option<ReportTarget>,
+    svg: Option<ReportTarget>,
 }
 
-enum Output {
+/// One destination of the report.
+enum ReportTarget {
     Standard,
+    /// A file and its path for errors.
     File(File, String),
 }
 
 impl Outputs {
     pub(super) fn open(flags: &Bench) -> Result<Self, CommandError> {
         Ok(Self {
-            json: flags.json.as_deref().map(Output::open).transpose()?,
-            csv: flags.csv.as_deref().map(Output::open).transpose()?,
-            svg: flags.svg.as_deref().map(Output::open).transpose()?,
+            json: flags.json.as_deref().map(ReportTarget::open).transpose()?,
+            csv: flags.csv.as_deref().map(ReportTarget::open).transpose()?,
+            svg: flags.svg.as_deref().map(ReportTarget::open).transpose()?,
         })
     }
 
@@ -48,13 +50,13 @@ impl Outputs {
         }
         if summary {
             let paint = io::stdout().is_terminal() && is_colour_allowed();
-            Output::Standard.write(|out| report::text::write(report, out, paint))?;
+            ReportTarget::Standard.write(|out| report::text::write(report, out, paint))?;
         }
         Ok(())
     }
 }
 
-impl Output {
+impl ReportTarget {
     fn open(path: &Path) -> Result<Self, CommandError> {
         if path.as_os_str() == "-" {
             return Ok(Self::Standard);

@@ -9,7 +9,7 @@ pub(crate) struct Source {
     code: Vec<(usize, String)>,
 }
 
-/// A name or keyword.
+/// A name or keyword. A macro's parameter has its `$`.
 pub(crate) struct Token<'a> {
     pub(crate) line: usize,
     pub(crate) text: &'a str,
@@ -54,11 +54,13 @@ impl Source {
         code.map(|(line, text)| Token { line: *line, text })
     }
 
-    /// The types that are declared outside of test modules; no associated types.
+    /// The types that are declared outside of test modules; no associated types, and
+    /// none that a macro names by a parameter.
     pub(crate) fn types(&self) -> Vec<String> {
         let mut types = Vec::new();
         self.items(|words, blocks| {
             let names = words.windows(2).filter(|pair| match pair[0] {
+                _ if pair[1].starts_with('$') => false,
                 "struct" | "enum" | "trait" => true,
                 "type" => blocks.last() != Some(&Block::Impl),
                 _ => false,
@@ -152,12 +154,13 @@ impl Reader<'_> {
             self.comment(end_of_block_comment(rest));
         } else if let Some(length) = string(rest).or_else(|| character(rest)) {
             self.skip(length);
-        } else if first.is_alphanumeric() || first == '_' {
+        } else if first.is_alphanumeric() || matches!(first, '_' | '$') {
             let is_word = |c: char| c.is_alphanumeric() || c == '_';
             let is_raw = rest
                 .strip_prefix("r#")
                 .is_some_and(|name| name.starts_with(is_word));
             let start = if is_raw { 2 } else { 0 };
+            let start = start + usize::from(first == '$');
             let end = rest[start..].find(|c| !is_word(c));
             let end = end.map_or(rest.len(), |end| start + end);
             self.source.code.push((self.line, rest[..end].to_owned()));

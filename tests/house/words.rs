@@ -223,6 +223,7 @@ fn types_are_found_but_not_associated_or_test_types() {
         #[cfg(test)] mod other;
         mod plain { struct I { r#type: u8 } }
         // struct J;
+        macro_rules! m { ($name:ident) => { pub enum $name { $($variant,)+ } } }
         const TEXT: &str = \"struct K\";
     ";
     let source = Source::read(text);

@@ -1,6 +1,6 @@
-//! What somebody gets who is one too many: a stream is told when to come back,
-//! in a stream, since a browser takes every status but 200 for the end of it;
-//! everything else is refused.
+//! The answer to a request over a limit on connections. An `EventSource` gives up
+//! after any status but 200, so a stream gets 200 with one `busy` event and its
+//! retry time. Other requests are refused with a problem.
 
 use bytes::Bytes;
 use hyper::{Method, Response};
@@ -13,8 +13,8 @@ use super::route::Route;
 use super::stream::draw;
 use crate::protocol::{Busy, BusyReason, ProblemCode};
 
-/// The answer on a connection that is one too many.
-pub(super) fn instead(
+/// The answer to a request that `refused` keeps from its endpoint.
+pub(super) fn answer(
     app: &App,
     route: Route<'_>,
     refused: Refused,
@@ -30,17 +30,17 @@ pub(super) fn instead(
     let problem = match refused {
         Refused::Full => Problem::new(
             ProblemCode::TooManyConnections,
-            "the server has as many connections as it may have; come back later",
+            "the server is at its limit on connections; try again later",
         ),
         Refused::Address => Problem::new(
             ProblemCode::RateLimited,
-            "your address has as many connections as one may have; close one of them",
+            "your address is at its limit on connections; close one of them",
         ),
     };
     Err(problem.retry_after(draw(&app.config.limits.busy_retry)))
 }
 
-/// A stream that says when to come back, and ends.
+/// A stream of one `busy` event with a drawn retry time. `HEAD` has no body.
 pub(super) fn stream(app: &App, method: &Method, reason: BusyReason) -> Response<Body> {
     app.counts.send_busy(reason);
     let retry = draw(&app.config.limits.busy_retry);

@@ -1,5 +1,6 @@
-//! What a client sees when it is refused: RFC 9457 problem details, with a
-//! stable `code`. Input is never echoed into a header.
+//! Refusals as RFC 9457 problem details with a stable `code`, and the `Retry-After`
+//! and `Allow` headers that belong to them. Client input is never echoed into a
+//! header. The codes and the JSON are in `protocol`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -16,10 +17,10 @@ use crate::protocol::{
     ProblemDetails,
 };
 
-/// How long a server that restarts is away.
-const AFTER_A_RESTART: Duration = Duration::from_secs(5);
-/// How long it takes for some room to be forgotten.
-const ROOMS_ARE_FORGOTTEN: Duration = Duration::from_secs(60);
+/// The expected downtime of a restart.
+const RESTART_TIME: Duration = Duration::from_secs(5);
+/// The retry time at the limit on rooms: until then, an idle room may be forgotten.
+const ROOM_LIMIT_RETRY: Duration = Duration::from_secs(60);
 
 /// A refusal.
 #[derive(Debug)]
@@ -27,12 +28,12 @@ pub(super) struct Problem {
     code: ProblemCode,
     detail: Cow<'static, str>,
     allow: Option<&'static str>,
-    /// When it is worth trying again.
+    /// The value of `Retry-After`, before rounding.
     retry_after: Option<Duration>,
 }
 
 impl Problem {
-    /// A refusal; `detail` states what was wrong and what would be right.
+    /// A refusal. `detail` states what is wrong with the request and how to correct it.
     pub(super) fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -42,7 +43,7 @@ impl Problem {
         }
     }
 
-    /// The same, with when it is worth trying again.
+    /// Adds `Retry-After`.
     pub(super) fn retry_after(self, after: Duration) -> Self {
         Self {
             retry_after: Some(after),
@@ -57,7 +58,7 @@ impl Problem {
     pub(super) fn not_found() -> Self {
         Self::new(
             ProblemCode::NotFound,
-            "there is nothing here; see / for the chat",
+            "nothing is at this path; the chat is at /",
         )
     }
 
@@ -72,15 +73,15 @@ impl Problem {
     pub(super) fn draining() -> Self {
         Self::new(
             ProblemCode::Draining,
-            "the server is shutting down; send it again in a moment",
+            "the server is shutting down; try again in a few seconds",
         )
-        .retry_after(AFTER_A_RESTART)
+        .retry_after(RESTART_TIME)
     }
 
     pub(super) fn too_much_replay(after: Duration) -> Self {
         Self::new(
             ProblemCode::RateLimited,
-            "your address has drawn too much history; ask again later",
+            "too much history was read from your address; try again later",
         )
         .retry_after(after)
     }
@@ -88,7 +89,7 @@ impl Problem {
     pub(super) fn too_many_pages(after: Duration) -> Self {
         Self::new(
             ProblemCode::RateLimited,
-            "too many pages of the list of rooms are asked for; ask again later",
+            "too many pages of the list of rooms were requested; try again later",
         )
         .retry_after(after)
     }
@@ -100,17 +101,17 @@ impl Problem {
         )
     }
 
-    /// What was wrong and what would be right, in English.
+    /// What is wrong with the request and how to correct it, in English.
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// When it is worth trying again, as `Retry-After` has it.
+    /// The value of `Retry-After`: whole seconds, at least 1.
     pub(super) fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after.map(whole_seconds)
     }
 
-    /// The answer for programs.
+    /// The refusal as `application/problem+json`.
     pub(super) fn into_response(self) -> Response<Body> {
         let title = self.status().canonical_reason().unwrap_or_default();
         let details = ProblemDetails::new(self.code, title, &self.detail);
@@ -121,7 +122,8 @@ impl Problem {
         StatusCode::from_u16(self.code.status()).expect("the status of each code is valid")
     }
 
-    /// An answer with what every refusal has, whatever its form.
+    /// A response with the status and headers of the refusal, and a body in any
+    /// format.
     pub(super) fn respond(&self, content_type: &'static str, body: Bytes) -> Response<Body> {
         let mut response = Response::new(Body::Whole(body));
         *response.status_mut() = self.status();
@@ -138,7 +140,7 @@ impl Problem {
     }
 }
 
-/// `Retry-After` knows seconds; one too early would be refused again.
+/// Rounds up: a retry before the time would be refused again.
 fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
@@ -210,6 +212,6 @@ impl From<PublishError> for Problem {
 
 impl From<RoomLimitReached> for Problem {
     fn from(error: RoomLimitReached) -> Self {
-        Self::new(ProblemCode::TooManyRooms, error.to_string()).retry_after(ROOMS_ARE_FORGOTTEN)
+        Self::new(ProblemCode::TooManyRooms, error.to_string()).retry_after(ROOM_LIMIT_RETRY)
     }
 }

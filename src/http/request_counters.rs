@@ -1,5 +1,5 @@
-//! What is counted of requests: refusals by their code, streams that were told to
-//! come back later, and how long publishing takes. The metrics' names are in
+//! Counters of requests: refusals by `code`, `busy` events by `reason`, and a
+//! histogram of the time of a publish. The names of the metrics are in
 //! `server::metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,28 +10,29 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::protocol::{BusyReason, ProblemCode};
 
-/// The upper bounds of the buckets of latencies, in seconds. From 100 µs, in which
-/// an idle machine publishes a message, to 10 s, the default timeout of a body;
-/// with three bounds a decade, so that a quantile is wrong by a factor of 2.5 at
-/// most.
+/// The upper bounds of latency buckets, in seconds: from 100 µs, the time of a
+/// publish on an idle machine, to 10 s, the default timeout of a body. Three bounds
+/// per decade keep the error of a quantile below a factor of 2.5.
 pub(crate) const LATENCY_BUCKETS: [f64; 15] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     10.0,
 ];
 
-/// Counters with one label. All values of the label are there from the start.
+/// Counters with one label. [`labeled`] creates one for each value of the label, so
+/// that a scrape shows those that are 0.
 pub(crate) type LabeledCounters = Family<[(&'static str, &'static str); 1], Counter>;
 
-/// What is counted of a server's requests.
+/// The counters of a server's requests.
 #[derive(Debug)]
 pub(crate) struct RequestCounters {
     /// Refused requests, by `code`.
     pub(crate) refusals: LabeledCounters,
-    /// Streams that got `busy`, by `reason`.
+    /// `busy` events, by `reason`.
     pub(crate) busy: LabeledCounters,
-    /// From a request's head to its answer, of messages that were published.
+    /// Seconds from the head of a request to its answer, for each published message.
     pub(crate) publish_time: Histogram,
-    /// How many of the refusals of each code are in the log.
+    /// The refusals of each code that [`take_new_refusals`](Self::take_new_refusals)
+    /// has returned.
     logged: [AtomicU64; ProblemCode::ALL.len()],
 }
 
@@ -46,7 +47,7 @@ impl Default for RequestCounters {
     }
 }
 
-/// Counters for these values of a label, all 0.
+/// Counters of 0 for these values of a label.
 pub(crate) fn labeled(
     label: &'static str,
     values: impl IntoIterator<Item = &'static str>,
@@ -59,18 +60,18 @@ pub(crate) fn labeled(
 }
 
 impl RequestCounters {
-    /// Counts a refused request, whatever its answer looks like.
+    /// Counts a refused request.
     pub(super) fn refuse(&self, code: ProblemCode) {
         self.of_code(code).inc();
     }
 
-    /// Counts a stream that gets `busy`.
+    /// Counts a `busy` event.
     pub(super) fn send_busy(&self, reason: BusyReason) {
         let label = [("reason", reason.as_str())];
         self.busy.get_or_create(&label).inc();
     }
 
-    /// The codes that were refused since the last call, with how often.
+    /// The codes of refusals since the last call, each with its count.
     pub(crate) fn take_new_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let codes = ProblemCode::ALL.into_iter().zip(&self.logged);
         codes

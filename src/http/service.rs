@@ -86,7 +86,7 @@ async fn check_and_dispatch(
             return refuse(app, route, error.into()).map(whole);
         }
         if let Some(refused) = caller.refused {
-            return busy::instead(app, route, refused, request.method()).map(whole);
+            return busy::answer(app, route, refused, request.method()).map(whole);
         }
     }
     if request.method() == Method::OPTIONS {
@@ -112,7 +112,7 @@ async fn check_and_dispatch(
     let permit = match permit {
         Ok(permit) => permit,
         Err(refused) => {
-            return busy::instead(app, route, refused, request.method()).map(whole);
+            return busy::answer(app, route, refused, request.method()).map(whole);
         }
     };
     let mut answered = dispatch(app, client, route, grant, request, body).await;

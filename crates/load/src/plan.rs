@@ -12,19 +12,19 @@ use crate::target::{PAYLOAD, Target};
 /// A mark has four hex digits for the publisher.
 const MAX_PUBLISHERS: usize = 1 << 16;
 
-/// What is measured.
+/// What a benchmark measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Mode {
     /// Messages from publishers to all subscribers
     Fanout,
-    /// Subscribers to whom nothing is said: memory and processor time
+    /// Subscribers without messages: memory and processor time
     Idle,
     /// A storm of connections
     Connect,
-    /// All subscribers are cut, miss messages, and come back for them
+    /// All subscribers are cut, miss messages, and reconnect for them
     Resume,
-    /// Messages that nobody reads
+    /// Messages without subscribers
     Publish,
 }
 

@@ -47,7 +47,7 @@ pub(in crate::cli) struct Bench {
     )]
     pub(super) url: ServerUrl,
 
-    /// Start a private server on a free port for each run; what stands after -- are its flags
+    /// Start a private server on a free port for each run; arguments after -- are its flags
     #[arg(long, conflicts_with = "pid")]
     pub(super) spawn: bool,
 
@@ -73,11 +73,11 @@ pub(in crate::cli) struct Bench {
           help_heading = "Load")]
     subscribers: Vec<usize>,
 
-    /// Messages a second, whatever the server does (open loop) [default: 100]
+    /// Messages per second, independent of the server (open loop) [default: 100]
     #[arg(long, value_name = "RATE", value_parser = parse_rate, conflicts_with = "in_flight", help_heading = "Load")]
     rate: Option<f64>,
 
-    /// At most so many messages that have not reached every subscriber (closed loop)
+    /// Maximum number of messages that have not reached every subscriber (closed loop)
     #[arg(long, value_name = "COUNT", value_parser = parse_some, help_heading = "Load")]
     in_flight: Option<usize>,
 
@@ -93,31 +93,31 @@ pub(in crate::cli) struct Bench {
     #[arg(long, value_name = "COUNT", value_parser = parse_rooms, default_value = "1", help_heading = "Load")]
     rooms: usize,
 
-    /// How long is measured [default: 10s]
+    /// Duration of the measured part [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "messages", help_heading = "Load")]
     duration: Option<Time>,
 
-    /// How many messages are measured, instead of a time
+    /// Number of messages in the measured part, instead of a duration
     #[arg(long, value_name = "COUNT", value_parser = parse_some, help_heading = "Load")]
     messages: Option<usize>,
 
-    /// How long the load runs before it is measured
+    /// Duration of the load before the measured part
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "1s", help_heading = "Load")]
     warmup: Time,
 
-    /// How long a message may take to reach everybody, and the end may wait for that
+    /// How long a message may take to reach every subscriber; the end of a run waits for it
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "5s", help_heading = "Load")]
     drain: Time,
 
-    /// How long a connection or an answer may take
+    /// Timeout of opening a stream, and of the answer to a message
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "10s", help_heading = "Load")]
     timeout: Time,
 
-    /// Subscribers that connect in a second [default: no limit]
+    /// Subscribers that connect per second [default: no limit]
     #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Load")]
     connect_rate: Option<f64>,
 
-    /// Connections that are being opened at one time
+    /// Maximum number of connections that are being opened at one time
     #[arg(long, value_name = "COUNT", value_parser = parse_some, default_value = "256", help_heading = "Load")]
     connect_concurrency: usize,
 
@@ -138,7 +138,7 @@ pub(in crate::cli) struct Bench {
     #[arg(long, value_name = "SHARE:BYTES/s", value_parser = parse_slow, help_heading = "Load")]
     slow: Option<SlowReaders>,
 
-    /// Further subscribers that come each second, and leave after one
+    /// Further subscribers that connect each second and leave after one
     #[arg(long, value_name = "COUNT/s", value_parser = parse_churn, default_value = "0/s", help_heading = "Load")]
     churn: Churn,
 
@@ -156,7 +156,7 @@ pub(in crate::cli) struct Bench {
           help_heading = "Another server")]
     publish_path: String,
 
-    /// Body of a message; {payload} is what subscribers look for
+    /// Body of a message; subscribers search their events for {payload}
     #[arg(long, value_name = "TEXT", value_parser = parse_body,
           default_value = r#"{"name":"bench","message":"{payload}"}"#, help_heading = "Another server")]
     publish_body: String,

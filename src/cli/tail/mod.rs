@@ -191,7 +191,7 @@ impl TailSession {
     }
 }
 
-/// The server has closed the stream and told the client not to reconnect.
+/// The error for a `close` event, after which a client does not reconnect.
 fn closed() -> CommandResult {
     Err(ExitKind::Refused.with_message("the server closed the stream for good"))
 }

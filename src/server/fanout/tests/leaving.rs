@@ -1,4 +1,5 @@
-//! Readers that leave, what is freed then, and the memory of one reader.
+//! Readers that leave: their memory is freed, other readers are not affected. Also
+//! the size of one reader.
 
 use super::*;
 
@@ -52,7 +53,7 @@ fn a_failed_write_keeps_the_other_readers_of_the_group() {
 }
 
 #[test]
-fn what_a_client_sends_after_its_request_is_discarded_and_bounded() {
+fn client_input_after_the_request_is_discarded_up_to_a_bound() {
     let mut worker = TestWorker::new(|_| {});
     let (token, mut client) = worker.reader("a");
     for _ in 0..4 {
@@ -102,6 +103,6 @@ fn a_live_reader_is_small() {
     use super::super::live::LiveReader;
     let (live, slot) = (size_of::<LiveReader<Transport>>(), reader_table::SLOT_BYTES);
     assert!(live <= 48, "{live} bytes");
-    // With its places among all connections and among its address's streams.
+    // Including its entries among all connections and the streams of its address.
     assert!(slot <= 144, "{slot} bytes");
 }

@@ -1,26 +1,26 @@
-//! What the servers in this crate share: the JSON of a message, with the fields
-//! of sse-chat's `update` events in their order, so that a delivery is the same
-//! number of bytes whichever server makes it.
+//! Shared by the servers of this crate: the JSON of a message. It has the fields of
+//! sse-chat's `update` event in the same order, so that a delivery has the same
+//! number of bytes from every server.
 
 use serde::Serialize;
 
-/// Ids start with this: as long as what sse-chat draws at its start.
+/// The epoch of all ids, as long as one that sse-chat draws.
 const EPOCH: &str = "peer00000000";
 
-/// A message as readers and its sender see it.
+/// A message as its readers and its sender get it.
 #[derive(Debug, Serialize)]
 pub struct Message<'a> {
     /// `EPOCH-seq`; see [`event_id`].
     pub id: &'a str,
-    /// Where it was said.
+    /// The room that it was published in.
     pub room: &'a str,
-    /// Its place in the room: 1, 2, 3, …
+    /// Its position in the room: 1, 2, 3, …
     pub number: u64,
-    /// Who says it.
+    /// The name of the sender.
     pub name: &'a str,
-    /// What is said.
+    /// The text.
     pub message: &'a str,
-    /// RFC 3339 with milliseconds, UTC.
+    /// The time of publishing: RFC 3339 with milliseconds, UTC.
     pub created_at: &'a str,
 }
 
@@ -29,14 +29,14 @@ pub fn event_id(seq: u64) -> String {
     format!("{EPOCH}-{seq}")
 }
 
-/// The port that a server of this crate is told to listen on: its only argument.
+/// The port to listen on: the only argument of a server of this crate.
 ///
 /// # Errors
 ///
-/// A line for a person, when there is no such argument.
+/// A line for the user if the argument is missing or not a port.
 pub fn port_argument() -> Result<u16, String> {
     let argument = std::env::args().nth(1).ok_or("usage: give a port")?;
     argument
         .parse()
-        .map_err(|_| format!("'{argument}' is no port"))
+        .map_err(|_| format!("'{argument}' is not a port"))
 }

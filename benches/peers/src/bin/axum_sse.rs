@@ -1,7 +1,7 @@
-//! The peer `axum`: a chat as one writes it with axum's `Sse`, a tokio broadcast
-//! channel a room, and `BroadcastStream`. The event is built once a message and
-//! cloned for each reader. A reader that lags by more than the channel holds
-//! loses messages, and is not told.
+//! The peer `axum`: a typical chat with axum's `Sse`, one tokio broadcast channel
+//! per room, and `BroadcastStream`. An event is built once per message and cloned
+//! for each reader. A reader that lags by more than the channel's capacity loses
+//! messages without notice.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt as _};
 
-/// Messages that a reader may be behind before it loses some.
+/// A reader that lags by more messages than this loses the oldest.
 const CHANNEL_CAPACITY: usize = 1024;
 
 #[derive(Debug, Clone, Default)]
@@ -29,14 +29,14 @@ struct App(Arc<Mutex<Chat>>);
 
 #[derive(Debug, Default)]
 struct Chat {
-    /// Messages said so far, in all rooms.
+    /// The number of messages in all rooms.
     seq: u64,
     rooms: HashMap<String, Room>,
 }
 
 #[derive(Debug)]
 struct Room {
-    /// Messages said so far in this room.
+    /// The number of messages in this room.
     number: u64,
     events: broadcast::Sender<Event>,
 }
@@ -47,12 +47,12 @@ struct Draft {
     message: String,
 }
 
-// One core for each server, so one thread.
+// The benchmark gives each server one core, so one thread is enough.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(("127.0.0.1", port_argument()?)).await?;
     let listener = listener.tap_io(|socket| {
-        // A socket that is gone already ends by itself.
+        // It fails only on a closed socket; the connection then ends by itself.
         let _ = socket.set_nodelay(true);
     });
     let routes = Router::new()
@@ -95,7 +95,7 @@ impl Chat {
         })
     }
 
-    /// Says it in the room; gives the message as JSON.
+    /// Publishes the draft in the room. Returns the message as JSON.
     fn publish(&mut self, room_name: &str, draft: &Draft) -> String {
         self.seq += 1;
         let id = event_id(self.seq);
@@ -111,7 +111,7 @@ impl Chat {
         };
         let json = serde_json::to_string(&message).expect("a struct of texts has a JSON form");
         let event = Event::default().id(&id).event("update").data(&json);
-        // An error says that nobody reads.
+        // An error means that the room has no readers.
         let _ = room.events.send(event);
         json
     }

@@ -1,19 +1,19 @@
-//! The requests that the floor knows: bytes in, a request out. Anything else is
-//! refused by the caller, who ends the connection.
+//! Parses the two requests that the floor supports: subscribe and publish. The
+//! caller closes the connection on any other.
 
 use std::ops::Range;
 
 use serde::Deserialize;
 
-/// The most headers of a request.
+/// The maximum number of headers of a request.
 const MAX_HEADERS: usize = 32;
 
-/// What a client asks for, and where it asks for it.
+/// A parsed request and its room.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request<'a> {
     pub(crate) room: &'a str,
     pub(crate) kind: Kind<'a>,
-    /// How many bytes of the input it took.
+    /// Its length in the input, in bytes.
     pub(crate) length: usize,
 }
 
@@ -23,18 +23,19 @@ pub(crate) enum Kind<'a> {
     Publish(Draft<'a>),
 }
 
-/// What somebody wants to say. Borrowed: a text with an escape in it is refused.
+/// A message before publishing. It borrows from the input, so a text with an escape
+/// is refused.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Draft<'a> {
     pub(crate) name: &'a str,
     pub(crate) message: &'a str,
 }
 
-/// It is no request, or none that the floor knows.
+/// Not a request, or not a supported one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
 
-/// The first request of `input`; none when it is not whole yet.
+/// Parses the first request of `input`; `None` if it is incomplete.
 pub(crate) fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
@@ -47,10 +48,10 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Refused> {
         return Ok(None);
     }
     let path = head.path.ok_or(Refused)?;
-    known(head.method.ok_or(Refused)?, path, input, body).map(Some)
+    supported(head.method.ok_or(Refused)?, path, input, body).map(Some)
 }
 
-fn known<'a>(
+fn supported<'a>(
     method: &str,
     path: &'a str,
     input: &'a [u8],
@@ -78,7 +79,7 @@ fn content_length(headers: &[httparse::Header<'_>]) -> Result<usize, Refused> {
     };
     let text = std::str::from_utf8(header.value).map_err(|_| Refused)?;
     let length: usize = text.trim().parse().map_err(|_| Refused)?;
-    // A bound, so that adding it to the head's length can't overflow.
+    // The bound keeps the sum with the head's length from overflowing.
     if length > 1 << 20 {
         return Err(Refused);
     }
@@ -93,8 +94,8 @@ mod tests {
         {\"name\":\"n\",\"message\":\"m\"}\nGET";
 
     #[test]
-    fn a_publish_takes_its_head_and_its_body_and_no_more() {
-        let request = parse(PUBLISH).expect("known").expect("whole");
+    fn the_length_of_a_publish_request_covers_its_head_and_its_body() {
+        let request = parse(PUBLISH).expect("supported").expect("complete");
         let draft = Draft {
             name: "n",
             message: "m",
@@ -104,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_cut_short_anywhere_is_waited_for() {
+    fn an_incomplete_request_is_none_at_any_length() {
         for length in 0..PUBLISH.len() - 3 {
             assert_eq!(parse(&PUBLISH[..length]), Ok(None), "{length} bytes");
         }
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn an_unsupported_request_is_refused() {
         assert_eq!(parse(b"GET / HTTP/1.1\r\n\r\n"), Err(Refused));
         assert_eq!(parse(b"PUT /rooms/a/events HTTP/1.1\r\n\r\n"), Err(Refused));
     }

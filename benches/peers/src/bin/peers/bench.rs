@@ -42,8 +42,8 @@ pub(crate) async fn measure(
         .map_err(|_| format!("not done after {} s", LIMIT.as_secs()))?
         .map_err(|error| format!("{}: {error}", program.display()))?;
     let report = read(&output).map_err(|why| {
-        let words = running.last_words();
-        format!("{why} (the server: {words})")
+        let line = running.last_log_line();
+        format!("{why} (the server: {line})")
     })?;
     Ok((output.stdout, report))
 }

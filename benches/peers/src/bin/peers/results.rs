@@ -1,5 +1,5 @@
-//! All that was measured: a list of runs for each work and server, and what is
-//! made of several rounds.
+//! The results: the runs of each work and server, and the median and range over
+//! all rounds.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::report::{Machine, Run};
 use crate::server::Server;
 use crate::work::Work;
 
-/// What was measured so far.
+/// The results so far.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     cells: BTreeMap<(Work, Server), Cell>,
-    /// Where; none before the first measurement.
+    /// The machine of the measurements; `None` before the first.
     pub(crate) machine: Option<Machine>,
 }
 
-/// A server at a work, in all rounds.
+/// The runs of one server at one work, in all rounds.
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     pub(crate) runs: Vec<Run>,
-    /// Why measurements failed, a line for each.
+    /// The error of each failed measurement.
     pub(crate) failures: Vec<String>,
 }
 
@@ -37,11 +37,11 @@ impl Results {
         let cell = self.cells.entry((work, server)).or_default();
         match run {
             Ok(run) => cell.runs.push(run),
-            Err(why) => cell.failures.push(why),
+            Err(error) => cell.failures.push(error),
         }
     }
 
-    /// None when it was never tried.
+    /// `None` if the server was never measured at this work.
     pub(crate) fn cell(&self, work: Work, server: Server) -> Option<&Cell> {
         self.cells.get(&(work, server))
     }
@@ -51,20 +51,20 @@ impl Results {
         Spread::of(runs.iter().filter_map(column.of).collect())
     }
 
-    /// How many times what sse-chat needs or does; none where either is missing
-    /// or nothing.
+    /// The server's median as a multiple of sse-chat's; `None` if either is missing or
+    /// sse-chat's is 0.
     pub(crate) fn ratio(&self, work: Work, server: Server, column: Column) -> Option<f64> {
         let ours = self.spread(work, Server::SseChat, column)?.median;
         let theirs = self.spread(work, server, column)?.median;
         (ours > 0.0).then(|| theirs / ours)
     }
 
-    /// Each failure, a line with the work and the server.
+    /// The failures, each a line with the work and the server.
     pub(crate) fn failures(&self) -> Vec<String> {
         self.lines(|cell| cell.failures.clone())
     }
 
-    /// Each doubt that `sse-chat bench` has about a figure, told once.
+    /// The warnings of `sse-chat bench` per work and server, without duplicates.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.lines(|cell| {
             let mut warnings: Vec<_> = cell.runs.iter().flat_map(|run| &run.warnings).collect();
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_of_an_even_number_is_between_the_two_in_the_middle() {
+    fn the_median_of_an_even_count_is_the_mean_of_the_middle_two() {
         let spread = Spread::of(vec![4.0, 1.0, 3.0, 2.0]).expect("values");
         assert_eq!((spread.min, spread.median, spread.max), (1.0, 2.5, 4.0));
         assert_eq!(Spread::of(Vec::new()), None);

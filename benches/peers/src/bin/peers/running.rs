@@ -1,5 +1,5 @@
-//! A server that runs: started, awaited, and ended with all its processes, in
-//! whichever way this value goes away.
+//! A running server: started, awaited, and stopped with all of its processes, also
+//! when the value is dropped.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -16,12 +16,12 @@ use tokio::time::{sleep, timeout};
 use crate::cores::{Cores, Role};
 use crate::server::Server;
 
-/// How long a server may take until it answers.
+/// The time limit for a server to accept its first message.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long it may take to end by itself.
+/// The time limit for it to exit after `SIGTERM`.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
-/// How often it is asked.
-const ASK_EVERY: Duration = Duration::from_millis(20);
+/// The interval of the attempts to publish that first message.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A server process, in a process group of its own.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ pub(crate) struct Running {
     child: Child,
     group: Pid,
     pub(crate) port: u16,
-    /// Its folder: what it says on standard error, and nginx's files.
+    /// Its folder: the log of its standard error, and nginx's files.
     scratch: TempDir,
 }
 
 impl Running {
-    /// Starts a server, and waits until it accepts a message.
+    /// Starts a server and waits until it accepts a message.
     pub(crate) async fn start(
         server: Server,
         sse_chat: &Path,
@@ -43,12 +43,12 @@ impl Running {
         let mut running = Self::spawn(server, sse_chat, cores)
             .await
             .map_err(|why| format!("{} does not start: {why}", server.name()))?;
-        let answers = timeout(START_LIMIT, running.answers(server)).await;
-        match answers.unwrap_or_else(|_| Err("it accepts no message".into())) {
+        let accepted = timeout(START_LIMIT, running.accept_first_message(server)).await;
+        match accepted.unwrap_or_else(|_| Err("it accepts no message".into())) {
             Ok(()) => Ok(running),
             Err(why) => {
-                let words = running.last_words();
-                Err(format!("{} does not start: {why}: {words}", server.name()))
+                let line = running.last_log_line();
+                Err(format!("{} does not start: {why}: {line}", server.name()))
             }
         }
     }
@@ -77,19 +77,19 @@ impl Running {
         })
     }
 
-    /// Waits until it accepts a message, or has ended.
-    async fn answers(&mut self, server: Server) -> Result<(), String> {
+    /// Waits until it accepts a message. An error if it exits before.
+    async fn accept_first_message(&mut self, server: Server) -> Result<(), String> {
         let body = server.publish_body().replace("{payload}", "ready");
         while !accepts(self.port, &body).await {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(status.to_string());
             }
-            sleep(ASK_EVERY).await;
+            sleep(RETRY_INTERVAL).await;
         }
         Ok(())
     }
 
-    /// Its process and the children of that: nginx has a worker.
+    /// Its process and that process's children: nginx has a worker.
     pub(crate) fn pids(&self) -> Vec<String> {
         let pid = self.group.as_raw_pid().to_string();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -99,24 +99,24 @@ impl Running {
         pids
     }
 
-    /// The last line that it wrote to standard error.
-    pub(crate) fn last_words(&self) -> String {
+    /// The last line of its standard error that is not empty.
+    pub(crate) fn last_log_line(&self) -> String {
         let log = fs::read(self.scratch.path().join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let last = log.lines().rev().find(|line| !line.trim().is_empty());
-        last.unwrap_or("it says nothing").to_owned()
+        last.unwrap_or("its standard error is empty").to_owned()
     }
 
-    /// Ends it, and waits until it is gone. It is asked first, so that nginx's
-    /// master can see its worker off.
+    /// Stops it and waits for its exit. `SIGTERM` comes first, so that nginx's master
+    /// stops its worker.
     pub(crate) async fn stop(mut self) {
         self.signal(Signal::TERM);
         let _ = timeout(STOP_LIMIT, self.child.wait()).await;
-        // What still runs then is killed by the drop.
+        // The drop kills what is still running.
     }
 
-    /// To the whole group: nginx's worker outlives a master that is killed. One
-    /// that is gone already needs no signal.
+    /// Signals the whole process group: nginx's worker survives a killed master. An
+    /// error means that the group has no process left.
     fn signal(&self, signal: Signal) {
         let _ = kill_process_group(self.group, signal);
     }
@@ -124,7 +124,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Once the child has been awaited, its id may belong to somebody else.
+        // After the child was awaited, another process may have its id.
         if self.child.id().is_some() {
             self.signal(Signal::KILL);
         }
@@ -136,18 +136,18 @@ async fn free_port() -> std::io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Whether a message is accepted, in a room that nobody reads.
+/// Whether the server accepts a message, in a room without readers.
 async fn accepts(port: u16, body: &str) -> bool {
     let length = body.len();
-    let request = format!(
+    let head_and_body = format!(
         "POST /rooms/ready/messages HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     let mut answer = [0; 10];
-    let asked = async {
+    let request = async {
         let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-        socket.write_all(request.as_bytes()).await?;
+        socket.write_all(head_and_body.as_bytes()).await?;
         socket.read_exact(&mut answer).await
     };
-    asked.await.is_ok() && answer.starts_with(b"HTTP/1.1 2")
+    request.await.is_ok() && answer.starts_with(b"HTTP/1.1 2")
 }

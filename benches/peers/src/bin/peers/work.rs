@@ -1,4 +1,5 @@
-//! The works: what is asked of every server, as flags of the load generator.
+//! The works: the loads that every server is measured with, as flags of the load
+//! generator.
 
 use clap::ValueEnum;
 
@@ -11,14 +12,14 @@ pub(crate) enum Work {
     /// One message after the other to 9,000 readers
     #[value(name = "fanout-9000")]
     Fanout9000,
-    /// 64 messages on their way at a time to 1,000 readers
+    /// 64 messages in flight to 1,000 readers
     #[value(name = "fanout-1000-64")]
     Fanout1000With64,
     /// One message after the other to 9,000 readers of which none sleeps in a
     /// poll, so that no delivery wakes the load
     #[value(name = "fanout-9000-nap")]
     Fanout9000Nap,
-    /// The same with 200 ms for each message, so that the server rests as well
+    /// The same with 200 ms per message, so that the server idles as well
     #[value(name = "fanout-9000-nap-200")]
     Fanout9000Nap200,
     /// 2,000 messages a second, spread over 1,800 rooms with 5 readers each
@@ -28,35 +29,35 @@ pub(crate) enum Work {
     Paced,
     /// 10 messages a second to 9,000 readers, on all cores
     Sender,
-    /// 9,000 readers to whom nothing is said, for longer than a ping takes
+    /// 9,000 readers and no messages, for longer than a ping interval
     Idle,
     /// The same over HTTP/1.0
     #[value(name = "idle-http10")]
     IdleHttp10,
-    /// Messages that nobody reads, from 32 publishers
+    /// Messages from 32 publishers to rooms without readers
     Publish,
-    /// 9,000 readers that come back for 100 messages each
+    /// 9,000 readers that reconnect after missing 100 messages each
     Resume,
 }
 
-/// The program that puts the load on a server. Both write the same report.
+/// The program that generates the load. Both write the same report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generator {
     /// `sse-chat bench`.
     Bench,
-    /// The plain generator of this crate (src/bin/plain), for what `sse-chat
-    /// bench` can't do.
+    /// The plain generator of this crate (src/bin/plain), for loads that `sse-chat
+    /// bench` does not support.
     Plain,
 }
 
-/// How long and how large.
+/// The duration and size of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// What counts.
+    /// For results.
     Full,
-    /// As large, but short: it only warms the machine up.
+    /// As large as `Full`, but short: it warms up the machine.
     Short,
-    /// A smoke test.
+    /// Small and short: a smoke test.
     Quick,
 }
 
@@ -64,9 +65,9 @@ const QUICK_READERS: u32 = 20;
 const ROOMS: u32 = 1_800;
 const QUICK_ROOMS: u32 = 4;
 const PAYLOAD_BYTES: u32 = 128;
-/// How long a message may take. Long, since nginx and node take in a connection
-/// or a few for each turn of their loops: under load, the message of the last
-/// publisher waits for seconds. That is slow, but it is no loss.
+/// The time limit for a delivery. It is long because nginx and node accept only a
+/// few connections per turn of their event loops: under load, the message of the
+/// last publisher waits for seconds. It is late, not lost.
 const DRAIN: &str = "20s";
 
 impl Work {
@@ -103,7 +104,7 @@ impl Work {
         }
     }
 
-    /// What it is, for a heading.
+    /// Its heading in tables.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Fanout1000 => "1,000 readers, one message in flight",
@@ -123,7 +124,7 @@ impl Work {
         }
     }
 
-    /// Whether it is one of the works that the plot shows.
+    /// Whether the plot shows it.
     pub(crate) fn is_fanout(self) -> bool {
         matches!(
             self,
@@ -138,8 +139,7 @@ impl Work {
         }
     }
 
-    /// Whether server and load share all cores, so that the server has more
-    /// than one.
+    /// Whether server and load share all cores. Otherwise the server has one.
     pub(crate) fn shares_cores(self) -> bool {
         matches!(self, Self::Sender | Self::Rooms1800)
     }
@@ -153,7 +153,7 @@ impl Work {
         }
     }
 
-    /// Its flags of its generator, all but those that say which server.
+    /// The flags for its generator, without those that select the server.
     pub(crate) fn flags(self, scale: Scale) -> Vec<String> {
         let mut flags = self.own_flags();
         let mut add = |flag: &str, value: &str| flags.extend([flag.to_owned(), value.to_owned()]);
@@ -189,7 +189,7 @@ impl Work {
         })
     }
 
-    /// How long is measured, after which warm-up.
+    /// The flags for the warm-up and the duration.
     fn times(self, scale: Scale) -> &'static str {
         match (self, scale) {
             (_, Scale::Quick) => "--warmup 100ms --duration 300ms",
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_work_is_typed_by_its_name() {
+    fn a_work_is_parsed_from_its_name() {
         for work in Work::ALL {
             assert_eq!(Work::from_str(work.name(), false), Ok(work));
         }

@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Mode {
     /// One message after the other to all readers
     Fanout,
-    /// Readers to whom nothing is sent
+    /// Readers without messages
     Idle,
 }
 

@@ -1,5 +1,5 @@
-//! What answers is no server of event streams, or a broken one: one line, an
-//! exit code, no hang.
+//! Servers that are broken or serve no event streams, and invalid arguments: the
+//! command fails with one line and an exit code, and does not hang.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use crate::called::{DEADLINE, bench, call, finish, report_on};
 use crate::server::{Cheat, CheatingServer, read_request};
 use crate::signals::interrupt;
 
-/// A server that does `each` with every connection once it has a request.
+/// A server that calls `each` with every connection from which it read a request.
 fn server(each: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let each = Arc::new(each);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -28,7 +28,7 @@ fn server(each: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     address
 }
 
-/// Of a server that answers, on whatever machine this is.
+/// For a server that answers. The timeout is long enough for a slow machine.
 #[track_caller]
 fn assert_fails(address: SocketAddr, code: i32, words: &[&str]) {
     assert_fails_within(address, "20s", code, words);
@@ -55,7 +55,7 @@ fn assert_fails_within(address: SocketAddr, timeout: &str, code: i32, words: &[&
 }
 
 #[test]
-fn nobody_is_there() {
+fn an_address_without_a_listener_is_an_error() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -63,7 +63,7 @@ fn nobody_is_there() {
 }
 
 #[test]
-fn a_page_is_no_event_stream() {
+fn a_page_instead_of_an_event_stream_is_an_error() {
     let address = server(|mut stream| {
         let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<a/>";
         let _ = stream.write_all(page.as_bytes());
@@ -83,7 +83,7 @@ fn a_refused_stream_is_a_refusal() {
 }
 
 #[test]
-fn what_speaks_another_language_is_no_server() {
+fn a_server_of_another_protocol_is_an_error() {
     let address = server(|mut stream| {
         let _ = stream.write_all(b"-ERR unknown command 'GET'\r\n");
     });
@@ -91,7 +91,7 @@ fn what_speaks_another_language_is_no_server() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_given_up() {
+fn a_server_that_never_answers_is_a_timeout() {
     let address = server(|stream| {
         let _ = read_request(&mut stream.try_clone().unwrap(), &mut Vec::new());
     });
@@ -124,11 +124,11 @@ fn streams_that_end_at_once_are_opened_again_and_reported() {
     let mut command = bench(&load);
     let child = command.args(["--duration", "1h", "--json", "-"]);
     let child = child.spawn().unwrap();
-    // It comes back only when it has seen the end of the one before.
-    let came_back = (0..4).all(|_| was_asked.recv_timeout(DEADLINE).is_ok());
+    // It reconnects only after it has read the end of the stream before.
+    let reconnected = (0..4).all(|_| was_asked.recv_timeout(DEADLINE).is_ok());
     interrupt(&child);
     let called = finish(child);
-    assert!(came_back, "{called:#?}");
+    assert!(reconnected, "{called:#?}");
     assert_eq!(called.code, Some(130), "{called:#?}");
     let run = &called.report()["runs"][0];
     assert_eq!(run["connect"]["ok"], 1);
@@ -137,12 +137,12 @@ fn streams_that_end_at_once_are_opened_again_and_reported() {
 }
 
 #[test]
-fn a_server_that_hangs_up_without_an_answer_is_none() {
+fn a_server_that_closes_without_an_answer_is_an_error() {
     assert_fails(server(drop), 3, &["closed the connection"]);
 }
 
 #[test]
-fn a_line_that_never_ends_is_cut_off_and_not_kept() {
+fn a_line_that_never_ends_is_cut_off_at_a_bound() {
     let (cut_off, was_cut_off) = mpsc::channel();
     let address = server(move |mut stream| {
         let _ = stream.write_all(STREAM.as_bytes());
@@ -159,12 +159,12 @@ fn a_line_that_never_ends_is_cut_off_and_not_kept() {
     let written = was_cut_off.recv_timeout(DEADLINE);
     interrupt(&child);
     assert_eq!(finish(child).code, Some(130));
-    // The limit of a line is 1 MiB; the rest is in the system's buffers.
+    // The limit of a line is 1 MiB; the rest is in socket buffers.
     assert!(written.unwrap() < 64 << 20, "{written:?}");
 }
 
 #[test]
-fn a_stream_that_never_pauses_does_not_keep_it_from_ending() {
+fn a_stream_that_never_pauses_does_not_delay_the_end() {
     let address = server(|mut stream| {
         let _ = stream.write_all(STREAM.as_bytes());
         let piece = b": and so on\n".repeat(32 * 1024);
@@ -184,7 +184,7 @@ fn a_stream_that_never_pauses_does_not_keep_it_from_ending() {
 }
 
 #[test]
-fn words_that_make_no_sense_are_named() {
+fn an_invalid_argument_is_named() {
     for (args, words) in [
         (&["--url", "http://a b"][..], "--url"),
         (&["--url", "https://a.example"], "plain HTTP"),
@@ -219,7 +219,7 @@ fn words_that_make_no_sense_are_named() {
 }
 
 #[test]
-fn more_subscribers_than_open_files_says_what_to_do() {
+fn more_subscribers_than_open_files_is_an_error_with_advice() {
     let mut command = Command::new("sh");
     let line = format!(
         "ulimit -n 100 && exec {} bench --spawn --subscribers 200",
@@ -236,7 +236,7 @@ fn more_subscribers_than_open_files_says_what_to_do() {
 }
 
 #[test]
-fn a_private_server_that_does_not_start_says_why() {
+fn the_error_of_a_private_server_that_does_not_start_is_printed() {
     let called = call(&["--spawn", "--", "--history", "many"]);
     assert_eq!(called.code, Some(1), "{called:#?}");
     assert!(called.talk.contains("--history"), "{called:#?}");
@@ -244,7 +244,7 @@ fn a_private_server_that_does_not_start_says_why() {
 }
 
 #[test]
-fn a_process_that_is_none_is_named() {
+fn a_pid_without_a_process_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let called = finish(
@@ -256,8 +256,8 @@ fn a_process_that_is_none_is_named() {
 }
 
 #[test]
-fn a_server_that_nobody_can_publish_to_is_no_success() {
-    // Nothing here has this address, so no publisher can come from it.
+fn a_run_without_a_published_message_is_an_error() {
+    // No interface has this address, so no publisher can connect from it.
     let called = call(&[
         "--spawn",
         "--mode",

@@ -1,5 +1,5 @@
-//! Servers that lose, double, reorder, delay, refuse, cut or pause: the report
-//! says exactly that.
+//! Servers that lose, duplicate, reorder, delay, refuse, cut or pause: the report
+//! has exactly these faults.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::server::{Cheat, CheatingServer, Lost};
 
 const MESSAGES: u64 = 70;
 const SUBSCRIBERS: u64 = 3;
-/// One message after the other by one publisher, none of them a warm-up.
+/// 70 messages of one publisher without a warm-up.
 const LOAD: [&str; 10] = [
     "--subscribers",
     "3",
@@ -24,14 +24,14 @@ const LOAD: [&str; 10] = [
     "0s",
 ];
 
-/// From a server that delivers everything in the end: the time that is left for
-/// it is never used up, however slow the machine is.
+/// For a server that delivers everything. The drain is longer than it needs on a
+/// slow machine, and never waited for in full.
 #[track_caller]
 fn report(cheat: Cheat) -> Value {
     report_after(cheat, "20s")
 }
 
-/// From a server that loses messages, which are waited for in vain.
+/// For a server that loses messages: the run waits for them until the drain is over.
 #[track_caller]
 fn report_with_losses(cheat: Cheat) -> Value {
     report_after(cheat, "3s")
@@ -48,7 +48,7 @@ fn report_after(cheat: Cheat, drain: &str) -> Value {
 }
 
 #[test]
-fn an_honest_server_has_nothing_held_against_it() {
+fn the_report_on_a_correct_server_has_no_faults() {
     let report = report(Cheat::None);
     assert_wrongs(&report, &[]);
     assert_eq!(delivery(&report, "expected"), MESSAGES * SUBSCRIBERS);
@@ -58,42 +58,42 @@ fn an_honest_server_has_nothing_held_against_it() {
 }
 
 #[test]
-fn what_is_lost_is_counted_and_a_hole_in_the_numbers_as_well() {
+fn lost_messages_and_holes_in_the_numbers_are_counted() {
     let how = Lost::Openly;
     let report = report_with_losses(Cheat::Lose { every: 7, how });
-    // The last message is lost too, and no later number shows it.
+    // The last message is lost too, but no later number shows its hole.
     assert_wrongs(&report, &[("lost", 10), ("number_holes", 9)]);
     assert_eq!(delivery(&report, "incomplete"), 10);
     assert_eq!(delivery(&report, "expected"), MESSAGES * SUBSCRIBERS);
 }
 
 #[test]
-fn a_server_that_hides_a_loss_by_its_numbers_is_found_out() {
+fn a_loss_that_the_numbers_hide_is_counted() {
     let how = Lost::Renumbered;
     let report = report_with_losses(Cheat::Lose { every: 7, how });
     assert_wrongs(&report, &[("lost", 10)]);
 }
 
 #[test]
-fn what_is_announced_is_not_lost_in_silence() {
+fn a_loss_that_a_gap_announces_is_counted_apart() {
     let how = Lost::Announced;
     let report = report_with_losses(Cheat::Lose { every: 7, how });
     assert_wrongs(&report, &[("announced_lost", 10)]);
 }
 
 #[test]
-fn what_comes_twice_is_doubled() {
+fn a_message_delivered_twice_is_doubled() {
     let report = report(Cheat::Double(5));
     assert_wrongs(&report, &[("doubled", MESSAGES / 5 * SUBSCRIBERS)]);
     assert_eq!(delivery(&report, "received"), MESSAGES * SUBSCRIBERS);
 }
 
 #[test]
-fn what_comes_after_its_successor_is_out_of_order() {
-    // The 70th message has no successor, so it would be lost: every 9th.
+fn a_message_after_its_successor_is_out_of_order() {
+    // Every 9th, because the 70th message has no successor and would be lost.
     let report = report(Cheat::Swap(9));
     let swapped = MESSAGES / 9 * SUBSCRIBERS;
-    // Its number is passed over at first, and no gap says so.
+    // The successor comes first, so its number shows a hole.
     assert_wrongs(
         &report,
         &[("out_of_order", swapped), ("number_holes", swapped)],
@@ -101,7 +101,7 @@ fn what_comes_after_its_successor_is_out_of_order() {
 }
 
 #[test]
-fn a_delay_is_in_every_time() {
+fn every_time_includes_a_delay_of_the_server() {
     let server = CheatingServer::start(Cheat::Delay(Duration::from_millis(300)));
     let load = [
         "--subscribers",
@@ -122,7 +122,7 @@ fn a_delay_is_in_every_time() {
 }
 
 #[test]
-fn what_is_refused_is_neither_published_nor_lost() {
+fn a_refused_message_is_neither_published_nor_lost() {
     let report = report(Cheat::Refuse(4));
     assert_wrongs(&report, &[]);
     let publish = &report["runs"][0]["publish"];
@@ -133,7 +133,7 @@ fn what_is_refused_is_neither_published_nor_lost() {
 }
 
 #[test]
-fn a_stream_that_is_cut_comes_back_for_what_it_missed() {
+fn a_cut_stream_resumes_without_a_loss() {
     let (after, resume) = (20, true);
     let report = report(Cheat::Cut { after, resume });
     assert_wrongs(&report, &[("disconnected", 1)]);
@@ -141,7 +141,7 @@ fn a_stream_that_is_cut_comes_back_for_what_it_missed() {
 }
 
 #[test]
-fn a_server_that_does_not_resume_loses_what_a_cut_stream_missed() {
+fn without_resume_the_messages_that_a_cut_stream_misses_are_lost() {
     let (after, resume) = (20, false);
     let report = report_with_losses(Cheat::Cut { after, resume });
     let lost = delivery(&report, "lost");
@@ -150,10 +150,10 @@ fn a_server_that_does_not_resume_loses_what_a_cut_stream_missed() {
     assert_eq!(delivery(&report, "received") + lost, MESSAGES * SUBSCRIBERS);
 }
 
-/// A load that waits for a server that pauses would send nothing in the pause,
-/// and its figures would be fine. This one goes by the clock.
+/// A load that waits for the server sends nothing during a pause, so its times would
+/// not include it (coordinated omission). This load follows the clock.
 #[test]
-fn a_pause_of_the_server_is_in_the_times_in_full() {
+fn the_times_include_a_pause_of_the_server() {
     let (after, time) = (100, Duration::from_secs(1));
     let server = CheatingServer::start(Cheat::Stall { after, time });
     let load = [
@@ -170,17 +170,18 @@ fn a_pause_of_the_server_is_in_the_times_in_full() {
     ];
     let (_, report) = report_on(server.address, &load);
     assert_wrongs(&report, &[]);
-    // What was due in the pause was sent after it, and not left out.
+    // The messages that were due in the pause were sent after it.
     assert_eq!(report["runs"][0]["publish"]["due"], 300);
     assert_eq!(delivery(&report, "received"), 300 * 2);
     let delivery = &report["runs"][0]["delivery"];
     let time = |of: &str, at: &str| delivery[of][at].as_f64().unwrap();
-    // A third of all messages were due in the pause, evenly: a tenth of all
-    // waited for more than 0.7 s of it.
+    // A third of all messages were due in the pause, evenly spread: a tenth of all
+    // waited for more than 0.7 s.
     assert!(time("each", "max_us") >= 950_000.0, "{delivery:#}");
     assert!(time("each", "p90_us") >= 600_000.0, "{delivery:#}");
     assert!(time("last", "p90_us") >= 600_000.0, "{delivery:#}");
-    // From the actual sending only the two that were on their way show it.
+    // The times from the actual sending include the pause only for the two messages
+    // in flight.
     assert!(
         time("from_sending", "p90_us") < time("each", "p90_us"),
         "{delivery:#}"
@@ -188,7 +189,7 @@ fn a_pause_of_the_server_is_in_the_times_in_full() {
 }
 
 #[test]
-fn the_closed_loop_has_no_more_in_flight_than_it_was_told() {
+fn the_closed_loop_never_exceeds_its_messages_in_flight() {
     let server = CheatingServer::start(Cheat::Lose {
         every: 1,
         how: Lost::Renumbered,
@@ -202,19 +203,19 @@ fn the_closed_loop_has_no_more_in_flight_than_it_was_told() {
         "3",
         "--warmup",
         "0s",
-        // Longer than that: what is given up makes place for more.
+        // Longer than the duration: a message that is given up makes room for another.
         "--drain",
         "3s",
     ];
     let (_, report) = report_on(server.address, &load);
-    // Nothing ever arrives, so nothing may follow the first three.
+    // No message arrives, so none may follow the first three.
     assert_eq!(server.accepted(), 3);
     assert_wrongs(&report, &[("lost", 3)]);
     assert_eq!(delivery(&report, "incomplete"), 3);
 }
 
 #[test]
-fn the_closed_loop_always_has_as_many_in_flight_as_it_may() {
+fn the_closed_loop_keeps_its_maximum_of_messages_in_flight() {
     let (in_flight, messages) = (4, 40);
     let server = CheatingServer::start(Cheat::Hold {
         in_flight,
@@ -242,7 +243,7 @@ fn the_closed_loop_always_has_as_many_in_flight_as_it_may() {
 }
 
 #[test]
-fn another_server_is_measured_by_what_its_events_hold() {
+fn another_server_is_measured_by_the_data_of_its_events() {
     let server = CheatingServer::start(Cheat::Foreign);
     let mut args = LOAD.to_vec();
     args.extend([

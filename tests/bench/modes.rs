@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::called::{assert_wrongs, call, delivery, report_on};
 
-/// A report on a private server, which must not fail.
+/// The report of a successful run on a private server.
 #[track_caller]
 fn report(args: &[&str]) -> Value {
     let mut all = vec!["--spawn", "--json", "-", "--warmup", "0s"];
@@ -18,7 +18,7 @@ fn report(args: &[&str]) -> Value {
 }
 
 #[test]
-fn a_fan_out_delivers_every_message_to_everybody() {
+fn a_fan_out_delivers_every_message_to_every_subscriber() {
     let report = report(&[
         "--subscribers",
         "20",
@@ -39,7 +39,7 @@ fn a_fan_out_delivers_every_message_to_everybody() {
 }
 
 #[test]
-fn several_threads_rooms_and_sizes_make_no_difference_to_what_arrives() {
+fn several_threads_rooms_and_sizes_deliver_every_message() {
     let report = report(&[
         "--subscribers",
         "7",
@@ -72,7 +72,7 @@ fn a_sweep_has_a_run_for_each_number_of_subscribers() {
 }
 
 #[test]
-fn idle_subscribers_are_weighed() {
+fn the_memory_of_idle_subscribers_is_measured() {
     let report = report(&[
         "--mode",
         "idle",
@@ -83,7 +83,7 @@ fn idle_subscribers_are_weighed() {
     ]);
     let run = &report["runs"][0];
     assert!(run["delivery"].is_null() && run["publish"].is_null());
-    // It may shrink: pages of the program are shared with others of its kind.
+    // It may shrink: pages of the program are shared with other processes of it.
     let server = &run["server"];
     assert!(server["memory_per_subscriber"].is_f64(), "{run:#}");
     assert!(server["memory_connected"].as_u64().unwrap() > 0, "{run:#}");
@@ -91,7 +91,7 @@ fn idle_subscribers_are_weighed() {
 }
 
 #[test]
-fn a_storm_of_connections_is_timed() {
+fn a_burst_of_connections_is_timed() {
     let report = report(&["--mode", "connect", "--subscribers", "50"]);
     let connect = &report["runs"][0]["connect"];
     assert_eq!(
@@ -104,7 +104,7 @@ fn a_storm_of_connections_is_timed() {
 }
 
 #[test]
-fn who_was_cut_comes_back_for_all_it_missed() {
+fn cut_subscribers_resume_with_every_missed_message() {
     let report = report(&[
         "--mode",
         "resume",
@@ -126,7 +126,7 @@ fn who_was_cut_comes_back_for_all_it_missed() {
 }
 
 #[test]
-fn what_history_does_not_hold_is_announced_to_who_comes_back() {
+fn evicted_messages_are_announced_to_resuming_subscribers() {
     let report = report(&[
         "--mode",
         "resume",
@@ -162,7 +162,7 @@ fn publishing_alone_needs_no_subscribers() {
 }
 
 #[test]
-fn slow_subscribers_and_those_that_come_and_go_change_nothing_for_the_others() {
+fn slow_and_transient_subscribers_do_not_affect_the_others() {
     let report = report(&[
         "--subscribers",
         "10",
@@ -186,7 +186,7 @@ fn slow_subscribers_and_those_that_come_and_go_change_nothing_for_the_others() {
 }
 
 #[test]
-fn a_rate_that_nobody_can_keep_is_reported_as_not_kept() {
+fn unsent_messages_of_a_rate_that_is_too_high_are_reported() {
     let report = report(&[
         "--subscribers",
         "2",
@@ -204,7 +204,7 @@ fn a_rate_that_nobody_can_keep_is_reported_as_not_kept() {
     assert!(warnings.contains("were not sent"), "{warnings}");
 }
 
-/// A server that is not the benchmark's own. It is killed when it is dropped.
+/// A server that the benchmark did not start. The drop kills it.
 struct Other(Child);
 
 impl Drop for Other {

@@ -1,4 +1,4 @@
-//! The summary, the files, and the gates.
+//! The summary, the files and the gates of a run.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_summary_is_data_and_nothing_else_is_said() {
+fn the_summary_is_the_only_output() {
     let mut args = LOAD.to_vec();
     args.push("--spawn");
     let called = call(&args);
@@ -41,7 +41,7 @@ fn the_summary_is_data_and_nothing_else_is_said() {
 }
 
 #[test]
-fn the_files_are_whole() {
+fn the_files_are_complete() {
     let (json, csv, svg) = (file("a.json"), file("a.csv"), file("a.svg"));
     let mut command = bench(&LOAD);
     command.arg("--spawn").arg("--json").arg(&json);
@@ -74,13 +74,13 @@ fn the_files_are_whole() {
     }
     for pair in rows.windows(2) {
         let [before, after] = [&pair[0], &pair[1]].map(|row| row[1].parse::<f64>().unwrap());
-        assert!(after > before, "a row a second: {csv}");
+        assert!(after > before, "one row per second: {csv}");
     }
     assert!(svg.contains("<svg") && svg.trim_end().ends_with("</svg>"));
 }
 
 #[test]
-fn a_file_that_can_t_be_written_is_said_before_the_load() {
+fn a_file_that_can_t_be_written_fails_before_the_load() {
     let mut args = LOAD.to_vec();
     args.extend([
         "--url",
@@ -92,7 +92,7 @@ fn a_file_that_can_t_be_written_is_said_before_the_load() {
 }
 
 #[test]
-fn a_gate_that_holds_fails_the_call_and_the_report_is_there() {
+fn a_condition_that_holds_fails_the_command_after_the_report() {
     let how = Lost::Openly;
     let server = CheatingServer::start(Cheat::Lose { every: 5, how });
     let url = format!("http://{}", server.address);
@@ -119,18 +119,18 @@ fn a_report_says_which_gate_failed() {
 }
 
 #[test]
-fn a_gate_that_does_not_hold_lets_the_call_succeed() {
+fn the_command_succeeds_if_no_condition_holds() {
     let mut args = LOAD.to_vec();
     args.extend(["--spawn", "--fail-if", "lost>0", "--fail-if", "p99>120s"]);
     assert_eq!(call(&args).code, Some(0));
 }
 
 #[test]
-fn a_gate_that_can_t_be_judged_does_not_pass() {
+fn a_gate_on_a_missing_value_fails() {
     let mut args = LOAD.to_vec();
     let server = CheatingServer::start(Cheat::None);
     let url = format!("http://{}", server.address);
-    // Without a process nobody knows the server's memory.
+    // The memory of a server without --pid is not measured.
     args.extend(["--url", &url, "--fail-if", "memory>1GiB"]);
     let called = call(&args);
     assert_eq!(called.code, Some(99), "{called:#?}");
@@ -155,7 +155,7 @@ fn a_closed_standard_output_is_no_failure() {
 }
 
 #[test]
-fn a_gate_on_losses_does_not_pass_where_nothing_was_delivered() {
+fn a_gate_on_losses_fails_if_no_message_was_delivered() {
     let args = [
         "--spawn",
         "--subscribers",
@@ -172,7 +172,7 @@ fn a_gate_on_losses_does_not_pass_where_nothing_was_delivered() {
 }
 
 #[test]
-fn a_report_does_not_show_what_headers_say() {
+fn a_report_does_not_contain_header_values() {
     let mut args = LOAD.to_vec();
     args.extend([
         "--spawn",

@@ -1,5 +1,5 @@
-//! A small server of our own that speaks the protocol and cheats: a thread for
-//! each connection, all state behind one lock.
+//! A small server of the protocol with a configurable fault: one thread per
+//! connection, all state behind one lock.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,48 +10,48 @@ use serde_json::Value;
 
 use crate::called::DEADLINE;
 
-/// What the server does wrong.
+/// The server's fault.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cheat {
-    /// Nothing.
+    /// No fault.
     None,
-    /// The first subscriber does not get every `every`th message.
+    /// The first subscriber misses each `every`th message.
     Lose { every: u64, how: Lost },
-    /// Everybody gets every so manyth message twice.
+    /// Each nth message is delivered twice.
     Double(u64),
-    /// Everybody gets every so manyth message only after the next one.
+    /// Each nth message is delivered after the next one.
     Swap(u64),
-    /// Every delivery takes so long.
+    /// Every delivery takes this long.
     Delay(Duration),
-    /// Every so manyth publish is answered with 429.
+    /// Each nth publish is answered with 429.
     Refuse(u64),
-    /// The first subscriber's stream is cut once, after so many messages.
+    /// The first subscriber's stream is cut once, after `after` messages.
     Cut { after: u64, resume: bool },
-    /// After so many messages nothing happens for a time.
+    /// After `after` messages the server pauses for `time`.
     Stall { after: u64, time: Duration },
-    /// Messages are kept until so many of `messages` are on their way, so that
-    /// a load that sends more at one time shows it.
+    /// Deliveries wait until `in_flight` of all `messages` are in flight. A load that
+    /// sends more at one time raises [`CheatingServer::most_held`].
     Hold { in_flight: usize, messages: usize },
-    /// Its answer to a message has no length, and ends with the connection.
+    /// The answer to a message has no length and ends with the connection.
     Close,
-    /// It takes every message and never answers.
+    /// Every message is accepted but not answered.
     Hang,
-    /// It knows nothing of our protocol, and wants a key.
+    /// Another protocol, which requires a key.
     Foreign,
 }
 
-/// How a loss looks.
+/// How a loss appears to the subscriber.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Lost {
-    /// The room's number has a hole.
+    /// As a hole in the room's numbers.
     Openly,
-    /// The numbers go on as if nothing were missing.
+    /// Not at all: later messages are renumbered.
     Renumbered,
-    /// A gap says so.
+    /// As a gap event.
     Announced,
 }
 
-/// The server. Its threads end with the test's process.
+/// A server with a fault. Its threads end with the test's process.
 pub(crate) struct CheatingServer {
     pub(crate) address: SocketAddr,
     state: Arc<State>,
@@ -70,16 +70,16 @@ struct Room {
     subscribers: Vec<Subscriber>,
     was_cut: bool,
     accepted: u64,
-    /// Messages that were accepted and not delivered, and the most of them.
+    /// Messages that were accepted and not delivered, now and at most.
     held: usize,
     most_held: usize,
-    /// Connections that published, and were closed.
+    /// Closed connections that had published.
     closed: u64,
 }
 
 struct Subscriber {
     stream: TcpStream,
-    /// Messages that it did not get, and the numbers do not show it.
+    /// The number of messages that it did not get and that renumbering hides.
     hidden: u64,
 }
 
@@ -107,28 +107,28 @@ impl CheatingServer {
         } = cheat
         {
             let state = Arc::clone(&server.state);
-            std::thread::spawn(move || state.let_go(in_flight, messages));
+            std::thread::spawn(move || state.release(in_flight, messages));
         }
         server
     }
 
-    /// Publishes that were answered with 201.
+    /// The number of publishes that were answered with 201.
     pub(crate) fn accepted(&self) -> u64 {
         self.state.room.lock().unwrap().accepted
     }
 
-    /// The largest number of messages that were on their way at one time.
+    /// The maximum number of messages in flight at one time.
     pub(crate) fn most_held(&self) -> usize {
         self.state.room.lock().unwrap().most_held
     }
 
-    /// Waits until so many messages were said.
+    /// Waits for `count` published messages.
     pub(crate) fn wait_for_messages(&self, count: usize) {
         self.wait_while(|room| room.messages.len() < count);
     }
 
     /// Waits until the benchmark has closed a connection that published.
-    pub(crate) fn wait_for_the_publishers_to_go(&self) {
+    pub(crate) fn wait_for_publishers_to_close(&self) {
         self.wait_while(|room| room.closed == 0);
     }
 
@@ -167,13 +167,13 @@ impl State {
                 }
             }
         }
-        // The benchmark also looks whether anybody is there, and says nothing.
+        // The benchmark also opens a connection without a request to probe the server.
         self.room.lock().unwrap().closed += u64::from(published);
         self.changed.notify_all();
     }
 
-    /// Delivers the oldest message each time that as many as may be are held.
-    fn let_go(&self, in_flight: usize, messages: usize) {
+    /// Delivers the oldest message each time that `in_flight` messages are held.
+    fn release(&self, in_flight: usize, messages: usize) {
         for delivered in 0..messages {
             let full = in_flight.min(messages - delivered);
             let room = self.room.lock().unwrap();
@@ -219,7 +219,7 @@ impl State {
         if let Cheat::Stall { after, time } = self.cheat
             && room.messages.len() as u64 == after
         {
-            // The pause that is to be seen: with the lock, so that all wait.
+            // The pause that the test measures. The lock is held, so that all wait.
             std::thread::sleep(time);
         }
         if let Cheat::Delay(time) = self.cheat {
@@ -302,11 +302,11 @@ fn update(seq: u64, number: u64, message: &str) -> String {
 }
 
 fn write_chunk(stream: &mut TcpStream, text: &str) {
-    // Who has gone away gets nothing.
+    // An error means that the subscriber has closed its connection.
     let _ = stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes());
 }
 
-/// One request off the front of what comes; none at the end.
+/// Reads the next request; `None` at the end of the stream.
 pub(crate) fn read_request(
     stream: &mut TcpStream,
     bytes: &mut Vec<u8>,
@@ -320,8 +320,8 @@ pub(crate) fn read_request(
             });
             if rest.len() >= length {
                 let request = (format!("{head}\r\n"), rest[..length].to_owned());
-                let taken = head.len() + 4 + length;
-                bytes.drain(..taken);
+                let length = head.len() + 4 + length;
+                bytes.drain(..length);
                 return Some(request);
             }
         }

@@ -1,4 +1,4 @@
-//! A signal ends the load and leaves a report of what was measured.
+//! A signal ends the load; the report has the results so far.
 
 use std::io::Read as _;
 use std::process::{Child, Command};
@@ -23,7 +23,7 @@ fn start(server: &CheatingServer, more: &[&str]) -> Child {
 }
 
 #[test]
-fn an_interrupted_run_reports_what_it_has_and_says_so() {
+fn an_interrupted_run_is_reported_as_interrupted() {
     let server = CheatingServer::start(Cheat::None);
     let child = start(&server, &[]);
     server.wait_for_messages(20);
@@ -39,22 +39,22 @@ fn an_interrupted_run_reports_what_it_has_and_says_so() {
 }
 
 #[test]
-fn a_second_signal_waits_for_nothing() {
+fn a_second_signal_ends_the_command_at_once() {
     let how = Lost::Renumbered;
     let server = CheatingServer::start(Cheat::Lose { every: 1, how });
-    // Nothing arrives, so the first signal would wait for an hour.
+    // No message arrives, so after the first signal the drain takes an hour.
     let child = start(&server, &["--drain", "1h"]);
     server.wait_for_messages(5);
     interrupt(&child);
-    // The first signal ends the load, and with it its connections.
-    server.wait_for_the_publishers_to_go();
+    // The first signal ends the load and closes its connections.
+    server.wait_for_publishers_to_close();
     interrupt(&child);
     let called = finish(child);
     assert_eq!((called.code, called.out.as_str()), (Some(130), ""));
 }
 
 #[test]
-fn signals_end_it_even_if_the_server_never_answers() {
+fn signals_end_the_command_if_the_server_never_answers() {
     let server = CheatingServer::start(Cheat::Hang);
     let mut child = start(&server, &["--drain", "1h", "--timeout", "1h"]);
     server.wait_for_messages(1);
@@ -65,7 +65,7 @@ fn signals_end_it_even_if_the_server_never_answers() {
         let _ = out.read_to_string(&mut text);
         let _ = sender.send(text);
     });
-    // Two signals that come at once are one, so it is told until it ends.
+    // Two signals at once may be delivered as one, so signals are sent until it ends.
     let began = Instant::now();
     let out = loop {
         interrupt(&child);

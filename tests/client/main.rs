@@ -46,8 +46,8 @@ fn next_events(subscription: &mut EventStream, count: usize) -> impl Future<Outp
     within(async move {
         let mut all = Vec::new();
         while all.len() < count {
-            let told = subscription.next().await.unwrap();
-            all.push(told.expect("the subscription continues").to_string());
+            let event = subscription.next().await.unwrap();
+            all.push(event.expect("the subscription continues").to_string());
         }
         all
     })

@@ -11,12 +11,12 @@ const FAST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_millis(1);
 
 async fn publish(client: &Client, room: &str, message: &str) {
-    let say = PublishRequest {
+    let request = PublishRequest {
         name: "Alice",
         message,
         client_id: None,
     };
-    within(client.publish(room, &say)).await.unwrap();
+    within(client.publish(room, &request)).await.unwrap();
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
     // No message may be missing after the first hello.
     while next_event(&mut subscription).await.to_string() != "hello" {}
     let sender = client(server.address);
-    let saying = async {
+    let publishing = async {
         for number in 1..=MESSAGES {
             publish(&sender, "a", &format!("message {number}")).await;
         }
@@ -70,7 +70,7 @@ async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
         }
         (seen, cuts)
     });
-    let ((), (seen, cuts)) = tokio::join!(saying, reading);
+    let ((), (seen, cuts)) = tokio::join!(publishing, reading);
     assert_eq!(seen, (1..=MESSAGES).collect::<Vec<_>>());
     assert!(cuts >= 3, "{cuts} cuts");
 }
@@ -93,8 +93,8 @@ async fn a_restart_on_the_same_port_is_a_gap() {
     let _server = RealServer::start_at(address, |_| {}).await;
     publish(&client, "a", "after").await;
     let mut all = next_events(&mut subscription, 3).await;
-    while all.iter().any(|told| told.starts_with("cut")) {
-        all.retain(|told| !told.starts_with("cut"));
+    while all.iter().any(|event| event.starts_with("cut")) {
+        all.retain(|event| !event.starts_with("cut"));
         all.extend(next_events(&mut subscription, 1).await);
     }
     assert_eq!(

@@ -1,5 +1,5 @@
-//! A reader with the client library, whose events are checked like those of a plain
-//! stream.
+//! A reader that uses the client library. Its events are recorded like those of a
+//! plain stream.
 
 use std::net::SocketAddr;
 
@@ -20,24 +20,24 @@ pub(crate) async fn follow(address: SocketAddr, page: Page) {
         retry: RetryPolicy::Always,
         ..SubscribeRequest::to("")
     });
-    let mut doubles = 0;
+    let mut duplicates = 0;
     loop {
-        let told = match subscription.next().await {
-            Ok(Some(told)) => told,
+        let event = match subscription.next().await {
+            Ok(Some(event)) => event,
             end => return page.saw(Seen::Invalid(format!("it ended: {end:?}"))),
         };
-        if subscription.duplicates() > doubles {
-            doubles = subscription.duplicates();
-            page.saw(Seen::Invalid(format!("before this a double: {told}")));
+        if subscription.duplicates() > duplicates {
+            duplicates = subscription.duplicates();
+            page.saw(Seen::Invalid(format!("before this a duplicate: {event}")));
         }
-        if let Some(seen) = seen(told) {
+        if let Some(seen) = seen(event) {
             page.saw(seen);
         }
     }
 }
 
-fn seen(told: ClientEvent) -> Option<Seen> {
-    Some(match told {
+fn seen(event: ClientEvent) -> Option<Seen> {
+    Some(match event {
         ClientEvent::Hello(hello) => Seen::Hello {
             cursor: hello.cursor,
             next: hello
@@ -54,7 +54,7 @@ fn seen(told: ClientEvent) -> Option<Seen> {
             lost: gap.lost,
             next: gap.next,
         }),
-        ClientEvent::Missing { .. } => Seen::Invalid(told.to_string()),
+        ClientEvent::Missing { .. } => Seen::Invalid(event.to_string()),
         ClientEvent::Cut { .. } => Seen::Cut,
         ClientEvent::Presence(_) => return None,
     })

@@ -1,5 +1,5 @@
-//! Follows one reader, event by event, and keeps per room which messages it got and
-//! which ones gap events excused.
+//! Checks the events of one reader in order. Per room it records the messages that
+//! the reader got and those that gap events announced as lost.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ pub(super) struct Walk {
     last_of_stream: Option<Id>,
     /// The Last-Event-ID of a reconnect; `None` if unknown.
     cursor: Option<String>,
-    was_told_bye: bool,
+    has_bye: bool,
     given: HashSet<Id>,
     violations: Vec<Violation>,
 }
@@ -74,7 +74,7 @@ impl Walk {
 
     fn take(&mut self, seen: &Seen, begins: Begins) {
         let is_end = matches!(seen, Seen::Ended | Seen::Cut);
-        if self.was_told_bye && !is_end {
+        if self.has_bye && !is_end {
             self.odd(format!("after bye: {seen:?}"));
         }
         match seen {
@@ -82,9 +82,9 @@ impl Walk {
             Seen::Update(shown) => self.update(shown),
             Seen::Gap(gap) => self.gap(gap),
             Seen::Ping => {}
-            Seen::Bye { .. } => self.was_told_bye = true,
+            Seen::Bye { .. } => self.has_bye = true,
             Seen::Ended | Seen::Cut => {
-                (self.last_of_stream, self.was_told_bye) = (None, false);
+                (self.last_of_stream, self.has_bye) = (None, false);
             }
             Seen::Invalid(what) => self.odd(what.clone()),
         }

@@ -1,7 +1,8 @@
 //! The hyper service: a request in, a response out. It never touches a socket.
 //!
-//! [`answer`] lists what happens to a request; the other files are its endpoints
-//! and the types that they read and write.
+//! `service` has the entry point, `answer`, which checks a request and calls its
+//! endpoint; `route` has the paths. The other files are endpoints, limits, and the
+//! types of requests and responses.
 
 mod access_log;
 mod app;

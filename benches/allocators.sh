@@ -11,8 +11,8 @@ built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 
 build() { # NAME FEATURES
-  cargo build --release --locked --quiet --no-default-features --features "$2"
-  cp "${CARGO_TARGET_DIR:-target}/release/sse-chat" "$built/$1"
+  cargo build --profile dist --locked --quiet --no-default-features --features "$2"
+  cp "${CARGO_TARGET_DIR:-target}/dist/sse-chat" "$built/$1"
 }
 
 # What one run tells: name, values of jq paths of its JSON.

@@ -8,5 +8,5 @@ cd "$(dirname "$0")/.."
 # which the compiler loads and which therefore can't be static.
 target=$(rustc --print host-tuple)
 RUSTFLAGS='-C target-feature=+crt-static' \
-  cargo build --release --locked --bin sse-chat --target "$target" >&2
-echo "${CARGO_TARGET_DIR:-target}/$target/release/sse-chat"
+  cargo build --profile dist --locked --bin sse-chat --target "$target" >&2
+echo "${CARGO_TARGET_DIR:-target}/$target/dist/sse-chat"

@@ -51,9 +51,12 @@ install_missing() {
 
 install_missing
 npm ci --prefix benches/peers/better-sse --no-audit --no-fund --loglevel=error >&2
-cargo build --release --locked
-cargo build --release --locked --manifest-path benches/peers/Cargo.toml
-SSE_CHAT_BIN=${SSE_CHAT_BIN:-${CARGO_TARGET_DIR:-target}/release/sse-chat}
+# The figures are of what is packaged.
+if [ -z "${SSE_CHAT_BIN:-}" ]; then
+  cargo build --profile dist --locked
+  SSE_CHAT_BIN=${CARGO_TARGET_DIR:-target}/dist/sse-chat
+fi
 export SSE_CHAT_BIN
+cargo build --release --locked --manifest-path benches/peers/Cargo.toml
 # In place of this shell, so that a signal reaches it: it ends its servers itself.
 exec "${CARGO_TARGET_DIR:-benches/peers/target}/release/peers" "$@"

@@ -5,10 +5,9 @@ use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest as _, Sha256};
 
 #[path = "src/http/page/template.rs"]
 mod template;
@@ -171,17 +170,12 @@ fn brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(out)
 }
 
-/// 16 hex digits.
+/// 16 hex digits, the same for the same files as long as the compiler is the same.
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hasher = Sha256::new();
+    let mut hasher = DefaultHasher::new();
     for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
+        hasher.write_usize(part.len());
+        hasher.write(part);
     }
-    hasher.finalize()[..8]
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    format!("{:016x}", hasher.finish())
 }

@@ -29,9 +29,9 @@ measure() { # ALLOCATOR BENCH-FLAGS...
 
 figure() { python3 -c 'import json,sys; run=json.load(open(sys.argv[1]))["runs"][0]; print(eval(sys.argv[2], {"s": run["server"], "run": run}))' "$built/report" "$1"; }
 
-build system ''
-build mimalloc mimalloc
-build jemalloc jemalloc
+build system cli
+build mimalloc cli,mimalloc
+build jemalloc cli,jemalloc
 cp "$built/system" "$built/load"
 ulimit -n "$(ulimit -Hn)"
 for round in $(seq "$rounds"); do

@@ -89,6 +89,7 @@
 //! messages.
 
 pub mod chat;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 #[cfg(test)]
@@ -101,4 +102,6 @@ mod promises;
 pub mod properties;
 pub mod server;
 
-pub use sse_chat_client::{client, protocol, sse};
+#[cfg(feature = "cli")]
+pub use sse_chat_client::client;
+pub use sse_chat_client::{protocol, sse};

@@ -4,6 +4,8 @@
 passed=0
 # One line for each failed step.
 failures=()
+# One line for each thing that this machine could not check.
+unchecked=()
 current='before the first step'
 
 # begin NAME: prints the name of what runs now.
@@ -42,15 +44,25 @@ not_run() {
   for name in "$@"; do record_failure "$name" "not run: $reason"; done
 }
 
+# not_checked REASON NAME: for what a run can do without. It is no failure, and
+# the result of the run names it.
+not_checked() {
+  unchecked+=("$2 ($1)")
+  echo "NOT CHECKED: $2 ($1)"
+}
+
 # Prints the result of the run and exits: 0 if every step passed, otherwise 1.
 finish_run() {
   trap - EXIT
-  local failure
+  local failure check total
+  for check in "${unchecked[@]}"; do echo "NOT CHECKED: $check"; done
   if [ "${#failures[@]}" -ne 0 ]; then
     echo "== failed after $SECONDS s:"
     for failure in "${failures[@]}"; do echo "FAILED: $failure"; done
   fi
-  echo "$passed passed, ${#failures[@]} failed"
+  total="$passed passed, ${#failures[@]} failed"
+  [ "${#unchecked[@]}" -eq 0 ] || total+=", ${#unchecked[@]} not checked"
+  echo "$total"
   [ "${#failures[@]}" -eq 0 ] || exit 1
   exit 0
 }

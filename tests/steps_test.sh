@@ -36,6 +36,10 @@ run 'step one true; not_run "no binary" two three; finish_run'
 expect 1 '1 passed, 2 failed' 'a step that can not be run has failed'
 expect_line 'FAILED: three (not run: no binary)'
 
+run 'step one true; not_checked "no compiler" two; step three true; finish_run'
+expect 0 '2 passed, 0 failed, 1 not checked' 'the result names what was not checked'
+expect_line 'NOT CHECKED: two (no compiler)'
+
 run 'step one true; begin two; exit 0'
 expect 1 '1 passed, 1 failed' 'a run that ends early has failed'
 expect_line 'FAILED: two (the run ended here, exit status 0)'

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole test run. It installs what is missing, and fails, never skips, if
 # something can't be installed or run. It goes on after a failure, lists all
-# failures at the end, and exits with 1.
+# failures at the end, and exits with 1. The one exception is the oldest Rust:
+# without rustup or network the result says that it was not checked.
 #
 #   bash tests/run.sh           everything
 #   bash tests/run.sh rust      format, lints, Rust tests, docs
@@ -15,6 +16,9 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 
 # How long one script may take before it counts as hanging, in seconds.
 script_limit=600
+
+machete=target/tools/bin/cargo-machete
+machete_version=0.9.2
 
 source tests/steps.sh
 trap run_ended_early EXIT
@@ -71,8 +75,23 @@ install_packages() (
     apt-get -qq install --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
 )
 
+# A minimal toolchain, such as the one of the image rust, has neither.
+install_rust_tools() {
+  { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 ||
+    rustup component add rustfmt clippy
+}
+
+# The oldest Rust that Cargo.toml promises.
+msrv() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml; }
+
+install_msrv() {
+  have rustup && { cargo "+$(msrv)" --version >/dev/null 2>&1 ||
+    rustup toolchain install "$(msrv)" --profile minimal --no-self-update; }
+}
+
 install_missing() {
   have cargo || { echo 'cargo is missing: install Rust from https://rustup.rs' >&2; return 1; }
+  install_rust_tools || return
   local packages
   read -r -d '' -a packages < <(missing_packages; printf '\0')
   if [ "${#packages[@]}" -eq 0 ]; then
@@ -90,16 +109,41 @@ install_missing() {
 }
 
 # The feature sets that are off by default compile.
-check_other_allocators() {
-  cargo check --locked --no-default-features &&
-    cargo check --locked --no-default-features --features mimalloc
+check_features() {
+  cargo check --locked --no-default-features --lib &&
+    cargo check --locked --no-default-features --features cli &&
+    cargo check --locked --no-default-features --features cli,mimalloc
 }
+
+# jemalloc is C for the most part, and is compiled by the other steps.
+check_msrv() { cargo "+$(msrv)" check --locked --workspace --no-default-features --features cli; }
+
+msrv_step() {
+  local name
+  name="cargo check (Rust $(msrv))"
+  if install_msrv; then
+    step "$name" check_msrv
+  else
+    not_checked "no rustup here that can install Rust $(msrv)" "$name"
+  fi
+}
+
+# A debug build of it is ready in half the time, and runs for some seconds.
+install_machete() {
+  [ "$("$machete" --version 2>/dev/null)" = "$machete_version" ] ||
+    cargo install --quiet --locked --debug --root target/tools "cargo-machete@$machete_version"
+}
+
+# Below this folder are all three workspaces.
+check_unused_dependencies() { install_machete && "$machete" .; }
 
 rust_steps() {
   step 'the steps of a run' bash tests/steps_test.sh
   step 'cargo fmt' cargo fmt --all --check
   step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
-  step 'cargo check (other allocators)' check_other_allocators
+  step 'cargo check (features)' check_features
+  msrv_step
+  step 'unused dependencies' check_unused_dependencies
   step 'cargo test' cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked

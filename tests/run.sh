@@ -147,6 +147,7 @@ rust_steps() {
   step 'cargo test' cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+  step 'public interface' python3 tests/public_api.py
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
   # Each target for so many seconds: what is new is found by longer runs.
   step 'fuzz' bash fuzz/run.sh 2

@@ -1,7 +1,7 @@
-//! The peer `floor`: the least that a server can cost. One thread; a message is
-//! encoded once and written to every reader by a bare loop of non-blocking
-//! writes. There is no history, no ping, no queue: a reader whose socket can't
-//! take a whole frame is dropped, and standard error says so.
+//! The peer `floor`: the minimum cost of a server. One thread encodes a message once
+//! and writes it to every reader in a loop of non-blocking writes. There is no
+//! history, no ping and no queue: a reader whose socket does not take a whole frame
+//! is dropped, with a line on standard error.
 
 mod request;
 mod server;

@@ -1,7 +1,7 @@
 //! The sockets of the floor: accept, read requests, write frames.
 //!
-//! Every socket is registered for reading, edge-triggered. A reader's is never
-//! read: its only event that counts is its end.
+//! Every socket is registered for reading, edge-triggered. A reader's socket is
+//! never read: only its end matters.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -16,22 +16,23 @@ use sse_chat_peers::{Message, event_id};
 use crate::request::{self, Draft, Kind, Request};
 
 const LISTENER: Token = Token(0);
-/// How many events one look at the sockets brings at most.
+/// The maximum number of events of one poll.
 const EVENTS: usize = 1024;
-/// The bytes that one read takes at most.
+/// The maximum size of one read.
 const READ_BYTES: usize = 16 << 10;
-/// What a stream starts with: the head, and a chunk with a comment, so that a
-/// client that waits for a first byte has it.
+/// The start of a stream: the head, and a chunk with a comment for clients that
+/// wait for a first byte.
 const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
     cache-control: no-store\r\ntransfer-encoding: chunked\r\n\r\n3\r\n:\n\n\r\n";
 const ACCEPTED: &[u8] = b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\n\
     content-length: 2\r\n\r\n{}";
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\
     connection: close\r\n\r\n";
-/// A frame is as long with a real time in it; to tell it is no part of a fan-out.
+/// A constant of the length of a real time: reading the clock is not part of a
+/// fan-out.
 const CREATED_AT: &str = "2026-01-01T00:00:00.000Z";
 
-/// Serves until something is wrong with the listener or the poll.
+/// Serves until the listener or the poll fails.
 pub(crate) fn run(port: u16) -> io::Result<Infallible> {
     let mut floor = Floor::open(port)?;
     let mut events = Events::with_capacity(EVENTS);
@@ -53,25 +54,25 @@ pub(crate) fn run(port: u16) -> io::Result<Infallible> {
 struct Floor {
     poll: Poll,
     listener: TcpListener,
-    /// Connections that are not readers: publishers, and who has not said yet.
+    /// Connections that are not readers: publishers, and those without a request yet.
     connections: HashMap<Token, Connection>,
     rooms: HashMap<String, Room>,
-    /// The last token that was given.
+    /// The last token in use.
     last_token: usize,
-    /// Messages said so far, in all rooms.
+    /// The number of messages in all rooms.
     seq: u64,
 }
 
 #[derive(Debug)]
 struct Connection {
     socket: TcpStream,
-    /// What has been read and not yet been understood.
+    /// Bytes that were read and not yet parsed.
     input: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 struct Room {
-    /// Messages said so far in this room.
+    /// The number of messages in this room.
     number: u64,
     readers: Vec<Reader>,
 }
@@ -82,7 +83,7 @@ struct Reader {
     socket: TcpStream,
 }
 
-/// What becomes of a connection after its input has been looked at.
+/// The next state of a connection after its input was processed.
 enum Next {
     Stays,
     Reads { room: String },
@@ -126,7 +127,7 @@ impl Floor {
 
     fn ready(&mut self, event: &Event) {
         let token = event.token();
-        // Taken out for as long as it is looked at: publishing needs the rest.
+        // Removed while it is processed, because publishing borrows the others.
         let Some(mut connection) = self.connections.remove(&token) else {
             if event.is_read_closed() || event.is_error() {
                 self.forget_reader(token);
@@ -170,7 +171,7 @@ impl Floor {
                     }
                 }
                 Err(request::Refused) => {
-                    // It ends anyway, whether this arrives or not.
+                    // The connection ends even if this write fails.
                     let _ = connection.socket.write(REFUSED);
                     break Next::Ends;
                 }
@@ -189,7 +190,7 @@ impl Floor {
             Kind::Subscribe if wrote_all(socket, STREAM_HEAD) => Next::Reads {
                 room: request.room.to_owned(),
             },
-            // The sender first: it waits for no reader.
+            // The answer comes first: the sender waits for no reader.
             Kind::Publish(draft) if wrote_all(socket, ACCEPTED) => {
                 self.publish(request.room, draft);
                 Next::Stays
@@ -220,7 +221,7 @@ impl Floor {
 }
 
 impl Connection {
-    /// Reads what is there; false when the client has closed.
+    /// Reads until the socket is empty; false if the client has closed.
     fn fill(&mut self) -> bool {
         let mut bytes = [0; READ_BYTES];
         loop {
@@ -235,7 +236,7 @@ impl Connection {
 }
 
 impl Room {
-    /// The loop that all this is about.
+    /// Writes the frame to each reader: the loop that this peer measures.
     fn broadcast(&mut self, frame: &[u8]) {
         let before = self.readers.len();
         self.readers
@@ -247,14 +248,14 @@ impl Room {
     }
 }
 
-/// Whether the socket took all of it at once.
+/// Whether the socket took all bytes in one write.
 fn wrote_all(socket: &mut TcpStream, bytes: &[u8]) -> bool {
     socket
         .write(bytes)
         .is_ok_and(|length| length == bytes.len())
 }
 
-/// An `update` event, ready for HTTP/1.1: one chunk.
+/// An `update` event as one chunk of HTTP/1.1.
 fn frame(message: &Message<'_>) -> Vec<u8> {
     let json = serde_json::to_string(message).expect("a struct of texts has a JSON form");
     let text = format!("id: {}\nevent: update\ndata: {json}\n\n", message.id);

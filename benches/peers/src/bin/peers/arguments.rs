@@ -1,4 +1,4 @@
-//! The command line, and what follows from it.
+//! The command line, and the choices that follow from it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use crate::work::Work;
 
 const DEFAULT_ROUNDS: usize = 3;
 
-/// The same work on sse-chat and on other servers, side by side. Run it in the
-/// project's folder, through benches/peers/run.sh.
+/// Compares sse-chat with other servers under the same loads. Run it in the project's
+/// folder, with benches/peers/run.sh.
 #[derive(Debug, Parser)]
 #[command(name = "peers", version)]
 pub(crate) struct Arguments {
-    /// A smoke test: small loads, one round; fails when a server loses anything
+    /// Smoke test: small loads, one round; fails if a server loses a message
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
     works: Vec<Work>,
 
-    /// Rounds that count, after one that does not [default: 3; with --quick 1]
+    /// Measured rounds, after one for warm-up [default: 3; with --quick 1]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=99))]
     rounds: Option<u16>,
 
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// The program that is measured, and that measures
+    /// The sse-chat program: server and load generator
     #[arg(
         long,
         value_name = "PATH",
@@ -59,8 +59,8 @@ impl Arguments {
         Server::ALL.into_iter().filter(asked).collect()
     }
 
-    /// The build of this project that `server` is. Fails without `--before` where
-    /// that is needed.
+    /// The build of this project that `server` runs. An error if `before` is measured
+    /// without `--before`.
     pub(crate) fn build(&self, server: Server) -> Result<&Path, String> {
         match (server, &self.before) {
             (Server::Before, Some(before)) => Ok(before),
@@ -80,7 +80,7 @@ impl Arguments {
         self.rounds.map_or(default, usize::from)
     }
 
-    /// Where results are kept; none when they are only shown.
+    /// The folder for results; `None` if they are only printed.
     pub(crate) fn out(&self) -> Option<PathBuf> {
         let dated = || {
             let today = jiff::Zoned::now().date();
@@ -93,7 +93,7 @@ impl Arguments {
         }
     }
 
-    /// The command that repeats this run, without this machine's paths.
+    /// The command that repeats this run, without local paths.
     pub(crate) fn command(&self) -> String {
         let mut command = String::from("bash benches/peers/run.sh");
         if self.quick {

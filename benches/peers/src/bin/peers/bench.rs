@@ -1,4 +1,4 @@
-//! One call of a load generator against a server that runs.
+//! One call of a load generator against a running server.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -12,10 +12,10 @@ use crate::running::Running;
 use crate::server::{Server, beside_this_program};
 use crate::work::{Generator, Scale, Work};
 
-/// How long one measurement may take before it counts as hanging.
+/// The time limit of one measurement.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Measures a work, and gives the report as the generator wrote it, and read.
+/// Measures a work. Returns the report as written and as parsed.
 pub(crate) async fn measure(
     sse_chat: &Path,
     cores: Cores,

@@ -1,4 +1,4 @@
-//! The figures of a work: how each is read from a run, and how it is written.
+//! The figures of a work: how each is read from a run and formatted.
 
 use crate::report::Run;
 use crate::work::Work;
@@ -6,12 +6,12 @@ use crate::work::Work;
 /// One figure of a work.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
-    /// What it is, with its unit.
+    /// The heading, with the unit.
     pub(crate) title: &'static str,
-    /// The same for the overview, which has a column for several works; none if
-    /// it is not there.
+    /// The heading in the overview, which shares columns between works; `None` if it
+    /// is not in the overview.
     pub(crate) overview: Option<&'static str>,
-    /// None when the run does not have it.
+    /// Reads it from a run; `None` if the run does not have it.
     pub(crate) of: fn(&Run) -> Option<f64>,
 }
 
@@ -58,7 +58,7 @@ const LEFT: Column = Column::new("after all left, times the empty server", |run|
 });
 const IDLE_CPU: Column = Column::new("CPU, % of a core", |run| {
     let server = run.server.as_ref()?;
-    // Microseconds for a reader and second, of a million.
+    // Microseconds per reader and second to percent of one core.
     Some(server.cpu_us_per_subscriber_second? * run.connect.ok as f64 / 1e4)
 });
 const ANSWER: Column = Column::new("answer p99, ms", |run| {
@@ -72,7 +72,7 @@ const RESUMED: Column = Column::new("until the last is whole, s", |run| {
     run.resume.as_ref().map(|resume| resume.all_seconds)
 });
 
-/// The figures of a work, the one that counts first.
+/// The figures of a work, the most important first.
 pub(crate) fn columns(work: Work) -> Vec<Column> {
     match work {
         Work::Fanout1000 => vec![CPU.in_overview("1,000 readers, µs a delivery"), DELIVERIES],
@@ -98,7 +98,7 @@ pub(crate) fn columns(work: Work) -> Vec<Column> {
     }
 }
 
-/// A figure with three digits that count, thousands apart.
+/// A figure with three significant digits and separated thousands.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         small if small < 0.0995 => format!("{value:.3}"),
@@ -108,7 +108,7 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
-/// `12,345`.
+/// Separates thousands: `12,345`.
 pub(crate) fn thousands(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::from(if value < 0 { "-" } else { "" });

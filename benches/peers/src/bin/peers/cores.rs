@@ -1,4 +1,4 @@
-//! Which core the server runs on, and which the load generator.
+//! The cores that the server and the load generator are pinned to.
 
 use std::fmt;
 use std::fs;
@@ -8,16 +8,16 @@ use std::process::Stdio;
 use rustix::thread::{CpuSet, sched_getaffinity};
 use tokio::process::Command;
 
-/// A core for each, where there are two.
+/// The assignment of cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cores {
-    /// The server on the one, the generator on the other.
+    /// Server and generator on two different cores.
     Apart { server: usize, generator: usize },
-    /// There is only one: nothing is pinned, and figures are of little worth.
+    /// There is only one core: nothing is pinned, and figures are unreliable.
     Shared,
 }
 
-/// Which of the two a process is.
+/// The role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Server,
@@ -25,12 +25,12 @@ pub(crate) enum Role {
 }
 
 impl Cores {
-    /// Takes two of the cores that this process may use; not two threads of one
-    /// core, if it can be helped.
+    /// Chooses two of the cores that this process may use, on different hardware cores
+    /// if possible.
     ///
     /// # Errors
     ///
-    /// There are two cores, but no taskset.
+    /// If there are two cores but no `taskset`.
     pub(crate) async fn choose() -> Result<Self, String> {
         let allowed = sched_getaffinity(None).map_err(|error| format!("which cores? {error}"))?;
         let allowed: Vec<usize> = (0..CpuSet::MAX_CPU)
@@ -43,7 +43,7 @@ impl Cores {
         Ok(Self::Apart { server, generator })
     }
 
-    /// A command that runs `program` where its role belongs.
+    /// A command that runs `program` on the core of its role.
     pub(crate) fn command(self, role: Role, program: &Path) -> Command {
         let core = match (self, role) {
             (Self::Shared, _) => return Command::new(program),
@@ -68,17 +68,17 @@ impl fmt::Display for Cores {
     }
 }
 
-/// A core that shares no hardware with the first, else any other.
+/// A core that is no hardware sibling of the first; otherwise any other.
 fn other_core(allowed: &[usize]) -> Option<usize> {
     let (first, others) = allowed.split_first()?;
     let file = format!("/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list");
-    // Not there: then nothing is known of siblings.
+    // Without the file, no core counts as a sibling.
     let siblings = cores_of_list(&fs::read_to_string(file).unwrap_or_default());
     let apart = others.iter().find(|core| !siblings.contains(core));
     apart.or(others.first()).copied()
 }
 
-/// The cores of a list as Linux writes it: `0,4` or `0-1`.
+/// Parses a list of cores in the format of Linux: `0,4` or `0-1`.
 fn cores_of_list(list: &str) -> Vec<usize> {
     let mut cores = Vec::new();
     for part in list.trim().split(',') {

@@ -1,8 +1,8 @@
-//! `peers`: the same work on sse-chat and on other servers, side by side.
+//! `peers`: compares sse-chat with other servers under the same loads.
 //!
-//! Each measurement is one server process on one core, one `sse-chat bench` on
-//! another, and its report. Rounds go over all works and servers in turn, so
-//! that what changes on the machine meanwhile meets them all.
+//! A measurement runs one server process on one core and one load generator on
+//! another. Each round measures all works and servers in turn, so that changes of
+//! the machine over time affect all of them.
 
 mod arguments;
 mod bench;
@@ -27,7 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Whichever loses is dropped, and with it every child that still runs.
+    // The other branch is dropped, which kills every child that is still running.
     let done = tokio::select! {
         done = run::run(&arguments) => done,
         stopped = interrupted() => stopped.map(|()| ExitCode::from(130)),

@@ -1,5 +1,5 @@
-//! The plot: CPU time of the server per delivery, a panel of bars for each
-//! fan-out work. Each panel has a scale of its own.
+//! The plot: CPU time of the server per delivery, one panel of bars per fan-out
+//! work, each with its own scale.
 
 use plotters::coord::Shift;
 use plotters::prelude::{DrawingArea, IntoDrawingArea, PathElement, RGBColor};
@@ -15,12 +15,12 @@ use crate::work::Work;
 const PANEL_WIDTH: i32 = 330;
 const ROW_HEIGHT: i32 = 30;
 const BAR_HEIGHT: i32 = 20;
-/// Above the bars: the plot's title, and a panel's.
+/// The height above the bars, for the titles of the plot and of the panel.
 const TOP: i32 = 84;
 const BOTTOM: i32 = 16;
-/// Left of the bars: the servers' names.
+/// The width left of the bars, for the servers' names.
 const NAMES: i32 = 84;
-/// Right of the longest bar: its figure.
+/// The width right of the longest bar, for its figure.
 const FIGURES: i32 = 60;
 
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
@@ -30,7 +30,7 @@ const RANGE: RGBColor = RGBColor(0x55, 0x5f, 0x69);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// None when there is nothing to draw.
+/// Draws the plot; `None` without fan-out results.
 pub(crate) fn svg(
     results: &Results,
     works: &[Work],
@@ -98,7 +98,7 @@ fn panel(
     Ok(())
 }
 
-/// The median as a bar, the least and the most as a line, the figure behind.
+/// Draws the median as a bar, the range as a line, and the figure after them.
 fn bar(
     area: &Area<'_>,
     (left, middle): (i32, i32),

@@ -1,12 +1,12 @@
-//! What is read of a report of a load generator: the fields that the tables
-//! need, under the names that they have there.
+//! The report of a load generator: the fields that the tables need, under their
+//! names in the JSON.
 
 use serde::Deserialize;
 
-/// What one call found.
+/// The report of one call.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Report {
-    /// None in a report of the plain generator.
+    /// `None` in a report of the plain generator.
     pub(crate) machine: Option<Machine>,
     pub(crate) runs: [Run; 1],
 }
@@ -38,9 +38,9 @@ pub(crate) struct Publish {
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
     pub(crate) unanswered: u64,
-    /// Accepted messages a second.
+    /// Accepted messages per second.
     pub(crate) per_second: f64,
-    /// From sending until the answer.
+    /// From sending a message to its answer.
     pub(crate) answer: Latency,
 }
 
@@ -52,15 +52,15 @@ pub(crate) struct Delivery {
     pub(crate) out_of_order: u64,
     pub(crate) announced_lost: u64,
     pub(crate) disconnected: u64,
-    /// Deliveries a second.
+    /// Deliveries per second.
     pub(crate) per_second: f64,
-    /// From the intended time of sending until a subscriber had it.
+    /// From the intended time of sending to the delivery to each subscriber.
     pub(crate) each: Latency,
-    /// The same until the last subscriber had it.
+    /// From the intended time of sending to the last delivery.
     pub(crate) last: Latency,
 }
 
-/// None where nothing was measured.
+/// Percentiles; `None` if nothing was measured.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Latency {
     pub(crate) p50_us: Option<f64>,
@@ -69,20 +69,20 @@ pub(crate) struct Latency {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Resume {
-    /// Subscribers that got all they had missed.
+    /// Subscribers that got all messages that they had missed.
     pub(crate) whole: u64,
     pub(crate) all_seconds: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ServerUse {
-    /// Of the measured part.
+    /// Processor time in the measured part.
     pub(crate) cpu_seconds: f64,
     pub(crate) cpu_us_per_delivery: Option<f64>,
     pub(crate) cpu_us_per_publish: Option<f64>,
-    /// Bytes; none without subscribers.
+    /// Bytes; `None` without subscribers.
     pub(crate) memory_per_subscriber: Option<f64>,
-    /// For one subscriber and second.
+    /// Processor time per subscriber and second.
     pub(crate) cpu_us_per_subscriber_second: Option<f64>,
     /// Bytes before the first subscriber, and after all had left.
     pub(crate) memory_before: u64,
@@ -90,7 +90,7 @@ pub(crate) struct ServerUse {
 }
 
 impl Run {
-    /// Deliveries that did not come, whether the server said so or not.
+    /// Lost deliveries, announced or not.
     pub(crate) fn lost(&self) -> u64 {
         let of = |delivery: &Delivery| delivery.lost + delivery.announced_lost;
         self.delivery.as_ref().map_or(0, of)
@@ -102,7 +102,7 @@ impl Run {
             .map_or(0, |delivery| delivery.doubled)
     }
 
-    /// What else went wrong: connections, messages and streams.
+    /// All other faults: of connections, messages and streams.
     pub(crate) fn other_faults(&self) -> u64 {
         let of_publish = |publish: &Publish| publish.refused + publish.unanswered;
         let of_delivery = |delivery: &Delivery| delivery.out_of_order + delivery.disconnected;
@@ -111,7 +111,7 @@ impl Run {
             + self.delivery.as_ref().map_or(0, of_delivery)
     }
 
-    /// What a smoke test asks of it: everything went to everybody.
+    /// The condition of a smoke test: every message reached every reader.
     pub(crate) fn is_whole(&self, readers: u32) -> bool {
         let readers = u64::from(readers);
         let published = |publish: &Publish| publish.accepted > 0;

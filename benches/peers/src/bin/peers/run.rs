@@ -1,4 +1,4 @@
-//! The rounds: every work on every server in turn, and what is kept of it.
+//! The rounds: measures every work on every server in turn and writes the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,13 @@ use crate::table::{self, Facts};
 use crate::versions;
 use crate::work::{Scale, Work};
 
-/// Files that a process has open beside its readers' sockets.
+/// Open files of a process apart from its readers' sockets.
 const OTHER_FILES: u64 = 250;
 
-/// Does all of it. Fails, with its results written, when a measurement failed.
+/// Runs all rounds and writes the results. Fails if a measurement failed.
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let mut runner = Runner::new(arguments).await?;
-    // Before the rounds, so that a missing program is noticed at once.
+    // A missing program fails before the rounds.
     let versions = versions::of(arguments).await?;
     let results = runner.rounds(arguments).await?;
     runner.write(arguments, versions, &results)?;
@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
 }
 
-/// What all measurements have in common.
+/// The state that all measurements share.
 #[derive(Debug)]
 struct Runner {
     sse_chat: PathBuf,
@@ -49,17 +49,17 @@ struct Runner {
     works: Vec<Work>,
     quick: bool,
     out: PathBuf,
-    /// The folder `out`, when nothing is to stay.
+    /// The folder `out` if no results are kept.
     _temporary: Option<TempDir>,
 }
 
-/// One measurement, and how far it is.
+/// One measurement and its position in the rounds.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     work: Work,
     server: Server,
     scale: Scale,
-    /// 0 for the round that does not count.
+    /// 0 for the round of warm-up.
     round: usize,
 }
 
@@ -90,7 +90,7 @@ impl Runner {
         Ok(runner)
     }
 
-    /// Raises the limit on open files, for the children as well.
+    /// Raises the limit on open files; children inherit it.
     fn need_open_files(&self) -> Result<(), String> {
         let limit = getrlimit(Resource::Nofile);
         let raised = Rlimit {
@@ -116,7 +116,7 @@ impl Runner {
     async fn rounds(&mut self, arguments: &Arguments) -> Result<Results, String> {
         let mut results = Results::default();
         let rounds = arguments.rounds();
-        // Round 0 does not count. A smoke test has none.
+        // Round 0 is warm-up. A smoke test has none.
         let first = usize::from(self.quick);
         for round in first..=rounds {
             let scale = match (self.quick, round) {
@@ -135,14 +135,14 @@ impl Runner {
                     self.step(arguments, step, &mut results).await?;
                 }
             }
-            // Each server comes after each other one in some round.
+            // The rotation lets another server start in each round.
             self.servers.rotate_left(1);
         }
         Ok(results)
     }
 
-    /// One measurement. A server that fails does not end the others' work; that
-    /// a result can't be written does.
+    /// Runs one measurement. A failed server is recorded, and the others go on; an
+    /// error while writing a result ends the rounds.
     async fn step(
         &self,
         arguments: &Arguments,
@@ -193,13 +193,13 @@ impl Runner {
         measured
     }
 
-    /// In a smoke test a run that lost anything has failed.
+    /// In a smoke test, a run with a fault is an error.
     fn judged(&self, step: Step, run: Run) -> Result<Run, String> {
         if !self.quick || run.is_whole(step.work.readers(step.scale)) {
             return Ok(run);
         }
         Err(format!(
-            "not everything went to everybody: {} lost, {} doubled, {} other faults",
+            "deliveries are not complete: {} lost, {} doubled, {} other faults",
             run.lost(),
             run.doubled(),
             run.other_faults()
@@ -244,7 +244,7 @@ impl Runner {
     }
 }
 
-/// The first figures of a run, for who looks on.
+/// The first figures of a run, for the progress output.
 fn in_short(work: Work, run: &Run) -> String {
     let mut words = Vec::new();
     for column in columns(work) {

@@ -1,5 +1,5 @@
-//! The servers: their names, how each is started, and what it can't do. All
-//! take `GET /rooms/{room}/events` and `POST /rooms/{room}/messages`.
+//! The servers: their names, their command lines, and the works that they do not
+//! support. All serve `GET /rooms/{room}/events` and `POST /rooms/{room}/messages`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use clap::ValueEnum;
 
 use crate::work::Work;
 
-/// Where better-sse and its packages are, from the project's folder.
+/// The folder of better-sse and its packages, relative to the project's folder.
 pub(crate) const BETTER_SSE: &str = "benches/peers/better-sse";
 const NGINX_CONF: &str = include_str!("../../../nchan/nginx.conf");
 
-/// One of the servers that are compared.
+/// A server of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Server {
-    /// A bare loop of non-blocking writes, the least that a server can cost
+    /// A loop of non-blocking writes: the minimum cost of a server
     Floor,
     /// This project
     SseChat,
@@ -58,21 +58,21 @@ impl Server {
         }
     }
 
-    /// Whether it can do this work at all.
+    /// Whether it supports this work.
     pub(crate) fn can(self, work: Work) -> bool {
         match work {
-            // The others keep no history.
+            // The others have no history.
             Work::Resume => matches!(self, Self::SseChat | Self::Before | Self::Nchan),
-            // It needs more than a second for each of its messages.
+            // better-sse needs more than a second per message.
             Work::Sender => self != Self::BetterSse,
-            // It answers in chunks whatever the version.
+            // The floor sends chunks in every version of HTTP.
             Work::IdleHttp10 => self != Self::Floor,
             _ => true,
         }
     }
 
-    /// How it is started on `port`. `sse_chat` is the build to start, `scratch` an
-    /// empty folder of its own.
+    /// The command that starts it on `port`. `sse_chat` is the build to start, `scratch`
+    /// an empty folder for its files.
     pub(crate) fn invocation(
         self,
         sse_chat: &Path,
@@ -82,8 +82,8 @@ impl Server {
         let (program, arguments) = match self {
             Self::Floor => (beside_this_program("floor")?, port.to_string()),
             Self::Axum => (beside_this_program("axum_sse")?, port.to_string()),
-            // A copy, so that it shares no pages with the load generator, which
-            // is the same program.
+            // The load generator is the same program: a copy shares no memory pages
+            // with it.
             Self::SseChat | Self::Before => (
                 copy(sse_chat, scratch)?,
                 format!("serve --listen 127.0.0.1:{port} --log-level warn"),
@@ -95,8 +95,8 @@ impl Server {
         Ok(Invocation { program, arguments })
     }
 
-    /// The body of a message; `{payload}` is what readers look for. nchan passes
-    /// it on as it is, so it gets what the others make of theirs.
+    /// The body of a message; readers search events for `{payload}`. nchan forwards a
+    /// body unchanged, so its body is the JSON that the others create.
     pub(crate) fn publish_body(self) -> &'static str {
         match self {
             Self::Nchan => {
@@ -115,9 +115,10 @@ fn copy(program: &Path, scratch: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// The other programs of this crate are built into the same folder.
+/// The path of another program of this crate, which is built into the same folder.
 pub(crate) fn beside_this_program(name: &str) -> Result<PathBuf, String> {
-    let this = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
+    let this = std::env::current_exe()
+        .map_err(|error| format!("the path of this program is unknown: {error}"))?;
     let program = this.with_file_name(name);
     match program.is_file() {
         true => Ok(program),
@@ -138,7 +139,7 @@ fn nginx(port: u16, scratch: &Path) -> Result<Invocation, String> {
     })
 }
 
-/// Debian keeps it where only root's PATH looks.
+/// Debian installs it in a folder that is only in root's `PATH`.
 pub(crate) fn nginx_program() -> PathBuf {
     let debian = PathBuf::from("/usr/sbin/nginx");
     match debian.is_file() {

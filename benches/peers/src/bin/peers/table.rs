@@ -1,5 +1,5 @@
-//! The results as Markdown: an overview, a table for each work, and under which
-//! circumstances.
+//! The results as Markdown: an overview, a table for each work, and the conditions
+//! of the measurement.
 
 use std::fmt::Write as _;
 
@@ -10,20 +10,20 @@ use crate::results::Results;
 use crate::server::Server;
 use crate::work::Work;
 
-/// What has to be known beside the figures.
+/// The conditions of the measurement.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) command: String,
     pub(crate) date: String,
     pub(crate) rounds: usize,
-    /// It was a smoke test: the loads were not those that the titles say.
+    /// It was a smoke test: the loads were smaller than their titles.
     pub(crate) quick: bool,
     pub(crate) cores: Cores,
-    /// A line for each server.
+    /// The version of each server, one line per server.
     pub(crate) versions: Vec<String>,
 }
 
-/// A number of things that went wrong in a run.
+/// Counts one kind of fault of a run.
 type Count = fn(&Run) -> u64;
 
 /// Sums over all rounds, in the last columns of every table.
@@ -33,7 +33,7 @@ const FAULTS: [(&str, Count); 3] = [
     ("other faults", Run::other_faults),
 ];
 
-/// The whole page.
+/// The complete page.
 pub(crate) fn markdown(
     facts: &Facts,
     results: &Results,
@@ -82,7 +82,7 @@ fn heading(facts: &Facts, results: &Results) -> String {
     page
 }
 
-/// The figure that counts of each work, with its ratio to ours.
+/// The most important figure of each work, with its ratio to that of sse-chat.
 fn overview(results: &Results, works: &[Work], servers: &[Server]) -> String {
     let shown: Vec<(Work, Column, &str)> = works
         .iter()
@@ -143,7 +143,7 @@ fn cells(results: &Results, work: Work, server: Server) -> Vec<String> {
     cells
 }
 
-/// Why there is no figure.
+/// The reason for a missing figure.
 fn missing(results: &Results, work: Work, server: Server) -> String {
     let why = match results.cell(work, server) {
         _ if !server.can(work) => "can't",

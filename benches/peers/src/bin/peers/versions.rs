@@ -1,4 +1,4 @@
-//! Which versions were measured, a line for each server.
+//! The measured versions, one line per server.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use crate::server::{BETTER_SSE, Server, nginx_program};
 const CARGO_LOCK: &str = include_str!("../../../Cargo.lock");
 const NPM_LOCK: &str = include_str!("../../../better-sse/package-lock.json");
 
-/// Fails when a program is missing.
+/// The versions of all servers. An error if a program is missing.
 pub(crate) async fn of(arguments: &Arguments) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     for server in arguments.servers() {
@@ -35,7 +35,7 @@ async fn version(sse_chat: &Path) -> Result<String, String> {
 
 async fn of_ours(sse_chat: &Path) -> Result<String, String> {
     let version = version(sse_chat).await?;
-    // A copy without its history has none.
+    // A source tree without git history has no commit.
     let commit = said(Command::new("git").args(["describe", "--always", "--dirty"])).await;
     Ok(match commit {
         Ok(commit) if !commit.is_empty() => format!("sse-chat: {version}, commit {commit}"),
@@ -76,8 +76,8 @@ async fn of_better_sse() -> Result<String, String> {
     ))
 }
 
-/// The first line that a program says, wherever it says it: nginx uses standard
-/// error for its version.
+/// The first line of a program's output or standard error, where nginx prints its
+/// version.
 async fn said(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output().await;
     let output =

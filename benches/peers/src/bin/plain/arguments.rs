@@ -1,5 +1,5 @@
-//! The command line: the flags of `sse-chat bench` that this generator knows,
-//! and two of its own, `--nap` and `--http`.
+//! The command line: the flags of `sse-chat bench` that this generator supports, and
+//! two more, `--nap` and `--http`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
-/// A load generator that does as little as it can
+/// A minimal load generator
 #[derive(Debug, Parser)]
 #[command(name = "plain", version)]
 pub(crate) struct Arguments {
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', required = true)]
     pub(crate) pid: Vec<u32>,
 
-    /// What is measured
+    /// The kind of load
     #[arg(long, value_enum)]
     pub(crate) mode: Mode,
 
@@ -31,23 +31,23 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 128)]
     pub(crate) size: usize,
 
-    /// How often readers look for data; 0s for as soon as there is some
+    /// Interval at which readers read; 0s to read as soon as data arrives
     #[arg(long, value_parser = parse_time, default_value = "0s")]
     pub(crate) nap: Duration,
 
-    /// The version of HTTP that readers speak
+    /// HTTP version of the readers
     #[arg(long, value_enum, default_value_t = Version::Http11)]
     pub(crate) http: Version,
 
-    /// How long the load runs before it is measured
+    /// Duration of the load before the measured part
     #[arg(long, value_parser = parse_time, default_value = "1s")]
     pub(crate) warmup: Duration,
 
-    /// How long is measured
+    /// Duration of the measured part
     #[arg(long, value_parser = parse_time, default_value = "4s")]
     pub(crate) duration: Duration,
 
-    /// How long nothing may arrive before a message counts as lost
+    /// Time without a delivery after which a message counts as lost
     #[arg(long, value_parser = parse_time, default_value = "20s")]
     pub(crate) drain: Duration,
 
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     pub(crate) publish_body: String,
 }
 
-/// What is measured.
+/// The kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
     /// One message after the other to all readers

@@ -1,4 +1,4 @@
-//! The phases of a run: open, rest, warm up, measure, and for idle readers leave.
+//! The phases of a run: open, settle, warm up, measure, and, for idle readers, leave.
 
 use std::io;
 use std::thread::sleep;
@@ -9,16 +9,16 @@ use crate::publish::Publisher;
 use crate::readers::Readers;
 use crate::usage::{self, Usage};
 
-/// How long a server has to come to rest after the last reader, and to give
-/// memory back after all have left: as `sse-chat bench` does it.
+/// The times for a server to settle after the last reader has connected, and to free
+/// memory after all have left. `sse-chat bench` uses the same.
 const SETTLE: Duration = Duration::from_millis(500);
-const GIVE_BACK: Duration = Duration::from_secs(3);
+const FREE_MEMORY: Duration = Duration::from_secs(3);
 
-/// What a run found.
+/// The results of a run.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The server before the first reader, with all of them, at the begin and at
-    /// the end of the measured part, and after all have left.
+    /// The server's usage before the first reader, with all of them, at the beginning
+    /// and the end of the measured part, and after all have left.
     pub(crate) before: Usage,
     pub(crate) connected: Usage,
     pub(crate) begin: Usage,
@@ -29,12 +29,12 @@ pub(crate) struct Found {
     /// Deliveries of the measured part, and its length.
     pub(crate) deliveries: u64,
     pub(crate) seconds: f64,
-    /// Of the whole run.
+    /// In the whole run.
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
 }
 
-/// Does all of it.
+/// Runs all phases.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<Found> {
     let look = || usage::of(&arguments.pid);
     let before = look()?;
@@ -78,7 +78,7 @@ fn subscription(arguments: &Arguments) -> Vec<u8> {
 
 fn after_leaving(load: Load<'_>, arguments: &Arguments) -> io::Result<Usage> {
     drop(load);
-    sleep(GIVE_BACK);
+    sleep(FREE_MEMORY);
     usage::of(&arguments.pid)
 }
 
@@ -90,13 +90,13 @@ fn idle(readers: &mut Readers, time: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// The load, and how many messages it has sent.
+/// The running load, and the number of messages that it has sent.
 struct Load<'a> {
     arguments: &'a Arguments,
     publisher: Publisher,
     readers: Readers,
     sent: u64,
-    /// A message did not reach everybody: no other is sent.
+    /// A message did not reach every reader: no further one is sent.
     broken: bool,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// Sends a message, and waits until all readers have it.
+    /// Sends a message and waits until all readers have it.
     fn message(&mut self) -> io::Result<()> {
         let sent = self.publisher.send()?;
         self.sent += 1;

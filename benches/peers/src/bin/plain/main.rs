@@ -1,9 +1,8 @@
-//! `plain`: a second load generator, which knows nothing of the first. It sends
-//! every server the same requests, counts one byte of each message, and reads
-//! either as soon as there is something or, with `--nap`, at fixed intervals: a
-//! generator that never sleeps in a poll needs no wake-up, so no server pays for
-//! one. It speaks HTTP/1.0 as well. Its flags and its report are a part of those
-//! of `sse-chat bench`.
+//! `plain`: a second load generator, independent of the first. It sends every server
+//! the same requests and counts one marker byte per message. It reads as soon as data
+//! arrives or, with `--nap`, at fixed intervals: a generator that never sleeps in a
+//! poll needs no wake-up, so no server spends time on one. It supports HTTP/1.0 too.
+//! Its flags and its report are a subset of those of `sse-chat bench`.
 
 mod arguments;
 mod load;

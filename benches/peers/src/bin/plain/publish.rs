@@ -1,10 +1,10 @@
-//! Publishing: one connection for each message, one byte to count in it.
+//! Publishing: one connection per message, with one marker byte in each payload.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// The byte that each payload has once, and nothing else of a stream has.
+/// The marker byte: once in each payload, and nowhere else in a stream.
 pub(crate) const MARK: u8 = b'~';
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
@@ -15,12 +15,12 @@ pub(crate) struct Publisher {
     request: Vec<u8>,
 }
 
-/// A message that was sent, whose answer has not been read.
+/// A sent message whose answer was not read yet.
 #[derive(Debug)]
 pub(crate) struct Sent(TcpStream);
 
 impl Publisher {
-    /// For messages of `size` bytes; `{payload}` in `body` stands for them.
+    /// A publisher of payloads of `size` bytes, which replace `{payload}` in `body`.
     pub(crate) fn new(address: SocketAddr, body: &str, size: usize) -> Self {
         let body = body.replace("{payload}", &payload(size));
         let length = body.len();
@@ -32,8 +32,7 @@ impl Publisher {
         Self { address, request }
     }
 
-    /// Sends a message. Its answer is left for later, so that readers are served
-    /// meanwhile.
+    /// Sends a message. Its answer is read later, so that readers are served first.
     pub(crate) fn send(&self) -> io::Result<Sent> {
         let mut socket = TcpStream::connect(self.address)?;
         socket.set_nodelay(true)?;
@@ -44,7 +43,7 @@ impl Publisher {
 }
 
 impl Sent {
-    /// Waits for the answer's first bytes. An error when they refuse the message.
+    /// Waits for the first bytes of the answer. An error if the message is refused.
     pub(crate) fn answered(mut self) -> io::Result<()> {
         let mut answer = [0; 256];
         let length = self.0.read(&mut answer)?;

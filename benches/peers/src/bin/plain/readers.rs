@@ -9,11 +9,11 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::publish::MARK;
 
-/// Connections that are opened before the answers to them are awaited.
+/// The number of connections that are opened before their answers are awaited.
 const BATCH: usize = 256;
-/// How long opening a batch may take.
+/// The time limit for opening a batch.
 const OPEN_LIMIT: Duration = Duration::from_secs(20);
-/// How long one look at the sockets waits at most.
+/// The timeout of one poll.
 const TURN: Duration = Duration::from_millis(10);
 const EVENTS: usize = 1024;
 const BUFFER_BYTES: usize = 64 << 10;
@@ -27,13 +27,13 @@ pub(crate) struct Readers {
     events: Events,
     buffer: Vec<u8>,
     all: Vec<Reader>,
-    /// How often they look; zero for as soon as there is something.
+    /// The interval at which they read; zero to read as soon as data arrives.
     nap: Duration,
-    /// The sum over all readers.
+    /// Messages received by all readers together.
     pub(crate) received: u64,
-    /// Streams that were answered with 200.
+    /// The number of streams that were answered with 200.
     pub(crate) opened: u64,
-    /// Answers of another status, and streams that ended.
+    /// The number of answers with another status and of streams that ended.
     pub(crate) ended: u64,
 }
 
@@ -97,12 +97,12 @@ impl Readers {
         Ok(())
     }
 
-    /// From now on readers look every `nap`.
+    /// Sets the interval at which readers read.
     pub(crate) fn nap(&mut self, nap: Duration) {
         self.nap = nap;
     }
 
-    /// Reads what is there, after a nap or as soon as there is something.
+    /// Reads all available data, after a nap or as soon as data arrives.
     pub(crate) fn turn(&mut self) -> io::Result<()> {
         let wait = match self.nap.is_zero() {
             true => TURN,
@@ -115,7 +115,7 @@ impl Readers {
                 polled => polled?,
             }
             self.read_ready()?;
-            // With naps all that is ready is read before the next one.
+            // All available data is read before the next nap.
             if self.nap.is_zero() || self.events.is_empty() {
                 return Ok(());
             }
@@ -138,8 +138,7 @@ impl Readers {
         Ok(())
     }
 
-    /// Messages that readers did not receive, and that they received too often,
-    /// of `sent` messages.
+    /// The numbers of lost and of duplicated deliveries, of `sent` messages.
     pub(crate) fn lost_and_doubled(&self, sent: u64) -> (u64, u64) {
         let lost = |reader: &Reader| sent.saturating_sub(reader.received);
         let doubled = |reader: &Reader| reader.received.saturating_sub(sent);
@@ -151,8 +150,7 @@ impl Readers {
 }
 
 impl Reader {
-    /// Reads until the socket is empty. False when the stream has ended, or never
-    /// began.
+    /// Reads until the socket is empty. False if the stream has ended or was refused.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         loop {
             match self.socket.read(buffer) {

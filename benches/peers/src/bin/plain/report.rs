@@ -1,11 +1,11 @@
-//! The report, in the form of `sse-chat bench` as far as the runner reads it.
+//! The report: those fields of the report of `sse-chat bench` that the runner reads.
 
 use serde_json::{Value, json};
 
 use crate::arguments::{Arguments, Mode};
 use crate::load::Found;
 
-/// One run; figures that were not measured are null.
+/// The report of one run; a figure that was not measured is null.
 pub(crate) fn json(arguments: &Arguments, found: &Found) -> Value {
     let asked = arguments.subscribers as u64;
     json!({"runs": [{
@@ -40,7 +40,7 @@ fn server(mode: Mode, found: &Found) -> Value {
     let cpu_seconds = found.end.cpu_seconds - found.begin.cpu_seconds;
     let each = |count: f64| (count > 0.0).then(|| cpu_seconds * 1e6 / count);
     let connected = match mode {
-        // By the end what connecting took for a moment is given back.
+        // By the end, the memory that only connecting needs is free again.
         Mode::Idle => found.end.memory,
         Mode::Fanout => found.connected.memory,
     };
@@ -56,7 +56,7 @@ fn server(mode: Mode, found: &Found) -> Value {
     })
 }
 
-/// Streams that ended where no other figure has them.
+/// Warnings of ended streams that are in no other figure.
 fn warnings(mode: Mode, found: &Found) -> Vec<String> {
     match (mode, found.ended) {
         (Mode::Idle, ended @ 1..) => vec![format!("{ended} streams ended")],

@@ -1,9 +1,9 @@
-//! What the server's processes use, from /proc.
+//! The usage of the server's processes, from /proc.
 
 use std::fs;
 use std::io;
 
-/// Processor time and memory of all processes of a server, up to a moment.
+/// Processor time so far, and memory, of all processes of a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
     pub(crate) cpu_seconds: f64,
@@ -25,8 +25,8 @@ pub(crate) fn of(pids: &[u32]) -> io::Result<Usage> {
     Ok(sum)
 }
 
-/// `utime` and `stime` of /proc/PID/stat: fields 14 and 15, where the second is a
-/// name in brackets that may hold anything.
+/// `utime` and `stime` of /proc/PID/stat: fields 14 and 15. The second field is a name
+/// in brackets that may contain any character.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_proc_are_found_by_their_places() {
+    fn fields_of_proc_are_found_by_position() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194304 120 0 0 0 30 12 0 0 20 0 1";
         assert_eq!(ticks(stat), Some(42));
         let rollup = "00-ff ---p 0 00:00 0 [rollup]\nRss:  9 kB\nPss:      7 kB\nPss_Anon: 5 kB\n";

@@ -101,7 +101,7 @@ impl Problem {
         )
     }
 
-    /// What is wrong with the request and how to correct it, in English.
+    /// The member `detail`: one line of English.
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }

@@ -23,8 +23,8 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",
 ];
 
-/// A request target: a route's path is written back as it was read, it takes the
-/// methods of its `Allow`, and its room can be written back.
+/// A request target: encoding its route gives the same path, the route accepts the
+/// methods of its `Allow`, and its room survives a round trip.
 pub fn target(bytes: &[u8]) {
     let Ok(uri) = Uri::try_from(bytes) else {
         return;

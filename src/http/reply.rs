@@ -32,7 +32,7 @@ impl Reply {
     }
 }
 
-/// Completes the access log entry with the response. A stream takes it along.
+/// Completes the access log entry with the response. A stream keeps it until it ends.
 pub(super) fn log(mut entry: Box<AccessEntry>, response: &mut Response<Reply>) {
     let status = response.status();
     match response.body_mut() {

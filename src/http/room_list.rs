@@ -55,7 +55,7 @@ pub(super) struct RoomListCache {
 #[derive(Debug, Default)]
 struct CachedPages {
     pages: HashMap<PageKey, (Instant, Bytes)>,
-    /// When the rate has paid for all pages encoded so far.
+    /// The time from which the rate covers all pages encoded so far.
     paid_at: Option<Instant>,
 }
 

@@ -1,4 +1,4 @@
-//! What happens to a request, in order: the checks, the endpoint, and the headers
+//! The processing of a request, in order: the checks, the endpoint, and the headers
 //! of every response.
 
 use std::net::IpAddr;

@@ -7,7 +7,7 @@ use hyper::{Request, Version};
 use super::caller::Caller;
 use crate::config::Access;
 
-/// The Host is missing, repeated or malformed, as the text says.
+/// The Host is missing, repeated or malformed. The text states which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct InvalidHost(pub(in super::super) &'static str);
 

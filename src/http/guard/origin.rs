@@ -13,7 +13,7 @@ use super::cors::{CorsGrant, CorsReaders};
 use super::host::host_of;
 use crate::config::{Access, Origin};
 
-/// The page that sent the request may not do this, as the text says.
+/// A request that its page may not send. The text states the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct CrossOrigin(pub(in super::super) &'static str);
 

@@ -104,8 +104,8 @@ impl<C: Clock + Clone> Rates<C> {
     /// a while, and the cost stops one address from filling the server with such
     /// rooms.
     pub(in super::super) fn take_room_creation(&self, client: IpAddr) -> Result<(), RateExceeded> {
-        // The message itself is paid already. A cost above the burst less one
-        // could never be paid.
+        // The message itself is already charged. A charge above the burst less one
+        // could never succeed.
         match NonZeroU32::new(self.limits.publish_burst.get() - 1) {
             Some(most) => self.take(
                 &self.messages,

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use super::network::Network;
 use crate::config::Block;
 
-/// What one address, or one block of addresses, uses.
+/// The usage of one address or one block of addresses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct AddressUsage {
     pub(super) connections: usize,
-    /// Those among them that are only open for the answer that the server is full.
+    /// The connections among them that are open only for a refusal.
     pub(super) refused: usize,
     /// Requests from trusted proxies that are not done.
     pub(super) requests: usize,

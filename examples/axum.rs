@@ -14,12 +14,12 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use sse_chat::chat::{Draft, SubscribeOptions};
 use sse_chat::config::Config;
-use sse_chat::protocol::{Backlog, MessageText, RoomName, UserName};
+use sse_chat::protocol::{Backlog, Cursor, MessageText, RoomName, UserName};
 use sse_chat::server::Embedded;
 use tokio::net::TcpListener;
 
@@ -37,12 +37,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_state(rooms.clone());
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     let shutdown = async move {
-        // Without a handler for the signal the server just goes on.
-        if tokio::signal::ctrl_c().await.is_ok() {
-            ticker.abort();
-            // axum waits for its responses, so the streams have to end first.
-            println!("{:?}", rooms.drain().await);
-        }
+        tokio::signal::ctrl_c().await.expect("a signal handler");
+        ticker.abort();
+        // axum waits for its responses, so the streams have to end first.
+        println!("{:?}", rooms.drain().await);
     };
     axum::serve(listener, service)
         .with_graceful_shutdown(shutdown)
@@ -59,11 +57,13 @@ async fn chat(
     rooms.answer(request, peer.ip()).await.map(Body::new)
 }
 
-/// An event stream that is not asked for by the protocol's own path.
-async fn follow_the_time(State(rooms): State<Embedded>) -> Response {
+/// An event stream at a path of this program. A browser that reconnects sends the
+/// header `Last-Event-ID`; as the cursor it resumes the stream.
+async fn follow_the_time(State(rooms): State<Embedded>, headers: HeaderMap) -> Response {
+    let last = headers.get("last-event-id");
     let options = SubscribeOptions {
         rooms: ticker().into(),
-        cursor: None,
+        cursor: last.map(|id| Cursor::parse(id.as_bytes())),
         backlog: Backlog::Last(1),
         name: None,
         presence: false,

@@ -33,6 +33,7 @@ mod route;
 mod service;
 mod stream;
 
+#[cfg(feature = "cli")]
 pub(crate) use access_log::ACCESS_LOG;
 pub use app::App;
 pub(crate) use bad_head::{BadHead, MAX_HEADER_FIELDS};

@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::fanout::Fanout;
@@ -26,13 +25,9 @@ pub enum Drained {
     Cut(usize),
 }
 
-/// Ends all streams, waits for `tasks` within the grace, and cancels `cut`.
-pub(super) async fn drain(
-    app: &App,
-    fanout: &Fanout,
-    tasks: &TaskTracker,
-    cut: &CancellationToken,
-) -> Drained {
+/// Ends all streams, and waits for `tasks` within the grace. The caller cuts what is
+/// left then.
+pub(super) async fn drain(app: &App, fanout: &Fanout, tasks: &TaskTracker) -> Drained {
     let begun = Instant::now();
     let (grace, readers) = (app.config.grace, app.hub.readers());
     tracing::info!(readers, "draining");
@@ -44,7 +39,6 @@ pub(super) async fn drain(
         Ok(()) => Drained::Whole,
         Err(_) => Drained::Cut(tasks.len()),
     };
-    cut.cancel();
     let took = begun.elapsed();
     match drained {
         Drained::Whole => tracing::info!(?took, "drained"),

@@ -11,13 +11,12 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use hyper::{Request, Response};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::drain::{self, Drained};
 use super::fanout::{Fanout, PipeBody};
-use super::{StartError, StreamCut, maintain_rooms, refusals, spawn};
+use super::{StartError, StopOnDrop, StreamCut, maintain_rooms, refusals, spawn};
 use crate::chat::{Hub, SubscribeError, SubscribeOptions};
 use crate::config::Config;
 use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
@@ -79,9 +78,10 @@ impl Drop for Inner {
 }
 
 impl Embedded {
-    /// Starts the fan-out threads and the housekeeping. Of `config`, `listen` and
-    /// `metrics` are not used, nor are the limits of connections: the program
-    /// that accepts them counts them.
+    /// Starts the fan-out threads and the housekeeping. Settings of listeners and
+    /// connections are not used, because those are the program's: of `config`
+    /// `listen` and `metrics`, of its limits the number of connections, the timeouts,
+    /// the sizes of heads, `stall`, `accept_queue` and `send_buffer`.
     ///
     /// # Errors
     ///
@@ -112,7 +112,9 @@ impl Embedded {
     }
 
     /// An event stream as the routes would send it: hello, what the cursor or
-    /// the backlog asks for, then what is published. It counts for no address.
+    /// the backlog asks for, then what is published. It checks no host and no origin,
+    /// and counts for no address. A stream resumes only if the program passes the
+    /// client's `Last-Event-ID` as the cursor.
     ///
     /// # Errors
     ///
@@ -134,7 +136,9 @@ impl Embedded {
             + Send
             + 'static,
     {
-        // A peer on this machine has reached an address that only it has.
+        // A loopback peer has connected to a loopback address, where only the names
+        // of this machine are valid hosts. For other peers the local address has no
+        // meaning to the checks.
         let address = SocketAddr::new(peer, 0);
         let caller = Caller::new(address, address, None);
         let response = http::answer(&self.0.app, caller, request.map(RequestBody::of)).await;
@@ -146,7 +150,8 @@ impl Embedded {
 
     /// Ends every stream with `bye`, each at a random time within `Config::grace`;
     /// from now on `POST` is answered with 503 `draining`. Returns when all have
-    /// ended; what is left at the end of the grace is cut.
+    /// ended; what is left at the end of the grace is cut, and also when the returned
+    /// future is dropped.
     pub async fn drain(&self) -> Drained {
         let Inner {
             app,
@@ -154,9 +159,9 @@ impl Embedded {
             streams,
             ..
         } = &*self.0;
-        let cut = CancellationToken::new();
-        let drained = drain::drain(app, fanout, streams, &cut).await;
-        fanout.stop();
+        let _stop = StopOnDrop(Arc::clone(fanout));
+        let drained = drain::drain(app, fanout, streams).await;
+        refusals::log_new(&app.counts);
         drained
     }
 
@@ -172,7 +177,7 @@ impl Embedded {
 /// bytes. A piece is one event or several, never a part of one. Its drop leaves
 /// the rooms.
 ///
-/// At most 64 KiB wait in it. While it is full its reader is served from
+/// At most 64 KiB, or one larger event, wait in it. While it is full its reader is served from
 /// history, and gets `gap` only for what history has lost.
 #[derive(Debug)]
 pub struct EventBody {

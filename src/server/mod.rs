@@ -177,8 +177,8 @@ impl Server {
                 .spawn(listen::accept_all(listener, context.clone()));
         }
         shutdown.await;
-        let drained =
-            drain::drain(&context.app, &context.fanout, &context.tasks, &context.cut).await;
+        let drained = drain::drain(&context.app, &context.fanout, &context.tasks).await;
+        context.cut.cancel();
         refusals::log_new(&context.app.counts);
         drained
     }

@@ -110,6 +110,21 @@ fn the_hyper_example_serves_a_chat_and_drains() {
 }
 
 #[test]
+fn a_stream_of_the_axum_example_resumes() {
+    let example = Example::start("axum");
+    let text = read_until(&mut example.get("/ticker"), "event: update");
+    let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+    let last = ids.last().unwrap();
+    let mut stream = example.request(&format!(
+        "GET /ticker HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {last}\r\n\r\n"
+    ));
+    let text = read_until(&mut stream, "event: update");
+    let hello = text.lines().find_map(|line| line.strip_prefix("id: "));
+    assert_eq!(hello, Some(last), "the hello has the cursor of the client");
+    assert!(!text.contains("event: gap"), "{text}");
+}
+
+#[test]
 fn the_axum_example_serves_a_chat_and_drains() {
     serves_a_chat_and_drains("axum", "/ticker", "event: update");
 }

@@ -281,7 +281,7 @@ test('waits are random, grow to half a minute, and are never shorter than a quar
       const connection = new Connection(new URL(location.href), ({ state, retryAt }) => {
         if (state === 'waiting') waits.push(Math.round((retryAt - time) / 10) * 10);
       });
-      connection.want({ rooms: ['lobby'], name: '' });
+      connection.subscribe({ rooms: ['lobby'], name: '' });
       for (let turn = 0; turn < 8; turn += 1) {
         await null;
         await null;

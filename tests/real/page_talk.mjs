@@ -470,7 +470,7 @@ test('who comes as another goes is said in one line with them, and a list that i
     };
     try {
       const people = new People({
-        changed() {}, coming: (room, what, name) => said.push(name + ' ' + what),
+        changed() {}, presenceChanged: (room, what, name) => said.push(name + ' ' + what),
         ask: async (room) => { asked.push(room); return { count: 2, members: ['Ann', 'Cem'].map(member) }; },
       });
       const states = [];

@@ -13,7 +13,7 @@ const COMMAND = /^\/([A-Za-z]+)(?:\s+([^]*))?$/;
 const isCommand = (word) => word === 'me' || Object.hasOwn(COMMANDS, word);
 
 /**
- * A line that is no possible command is text.
+ * Anything that does not look like `/word` is text.
  * @param {string} text
  * @returns {{kind: 'text', text: string} | {kind: 'command', command: Command, rest: string}
  *   | {kind: 'unknown' | 'incomplete', typed: string}}

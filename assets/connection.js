@@ -182,8 +182,8 @@ export class Connection {
   #url() {
     const url = new URL('events', this.#root);
     for (const room of this.#options.rooms) url.searchParams.append('room', room);
-    // When the browser reconnects, it sends the same URL with a Last-Event-ID,
-    // which has precedence over this parameter.
+    // `last_event_id` is for the first request only. When the browser reconnects by
+    // itself it also sends `Last-Event-ID`, and the server prefers that.
     if (this.#cursor) url.searchParams.set('last_event_id', this.#cursor);
     if (this.#options.name) url.searchParams.set('name', this.#options.name);
     else url.searchParams.set('presence', '1');

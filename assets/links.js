@@ -2,8 +2,8 @@
 // whether the browser would open what the reader expects. In doubt there is no
 // link. text.js makes the nodes.
 //
-// The rules are those of the autolinks of GitHub Flavored Markdown and of
-// linkify-it, where they agree. The host is parsed as the URL standard does.
+// An address is a link only where GitHub Flavored Markdown and linkify-it agree.
+// The host is parsed as the URL standard does.
 
 /** @typedef {{end: number, url: URL | null}} Found `end`: where to continue; `url`: null if this part is no link */
 

@@ -11,7 +11,7 @@ const kindOf = (value) => (Array.isArray(value) ? 'array' : value === null ? 'ob
 
 export const memory = {
   /**
-   * A value of another type than `absent` counts as absent.
+   * Returns `absent` if the key is missing or its value has another type than `absent`.
    * @template T
    * @param {string} key
    * @param {T} absent

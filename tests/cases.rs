@@ -37,7 +37,7 @@ fn case(line: &str) -> Option<Case> {
     })
 }
 
-/// The tests that a case names, each a file and what it is called there.
+/// The tests that a case names, each as its file and its name in that file.
 fn named(case: &Case) -> Vec<(PathBuf, &str)> {
     let in_ticks = case.tests.split('`').skip(1).step_by(2);
     let parts = in_ticks.map(|test| test.split_once("::").unwrap());

@@ -11,7 +11,7 @@ pub struct RoomLimitReached;
 impl fmt::Display for RoomLimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the server has as many rooms as it may have; use one of them, or come back later",
+            "the server has reached its limit of rooms; use an existing room, or try again later",
         )
     }
 }
@@ -67,7 +67,9 @@ impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RoomLimit(error) => error.fmt(f),
-            Self::MemberLimit => f.write_str("the server has as many members as it may have"),
+            Self::MemberLimit => {
+                f.write_str("the server has reached its limit of members; try again later")
+            }
         }
     }
 }

@@ -135,7 +135,8 @@ impl BudgetReservation {
         }
     }
 
-    /// When the reserved bytes may be sent, if that is after `now`.
+    /// The time at which the reserved bytes may be sent. `None` if nothing is
+    /// reserved or that time has come.
     pub(super) fn waits_until(&self, now: Instant) -> Option<Instant> {
         let (_, at) = self.reserved?;
         (at > now).then_some(at)

@@ -237,9 +237,9 @@ impl Rooms {
         self.history_bytes -= room.history.bytes();
         self.history_messages -= room.history.len();
         if let Some(tombstone) = room.tombstone() {
-            // If this drops another tombstone, the numbers of that room start at
-            // 1 again. Then even a reader with the newest message must get a gap,
-            // so a seq is skipped that no message has.
+            // A full table drops its oldest tombstone here, and that room's numbers
+            // start again at 1. Skip one seq, so that even a reader with the newest
+            // message of that room is behind it and gets a gap.
             self.seq += u64::from(self.forgotten.is_full());
             self.forgotten.insert(name.clone(), tombstone, self.seq);
         }

@@ -162,7 +162,7 @@ impl From<RateExceeded> for Problem {
         let detail = match error.kind {
             RateKind::Address => "too many messages from your address; send it again later",
             RateKind::Room => "too many messages in this room; send it again later",
-            RateKind::Streams => "too many new streams from your address; come back later",
+            RateKind::Streams => "too many new streams from your address; try again later",
             RateKind::Requests => "too many requests from your address; send it again later",
         };
         Self::new(ProblemCode::RateLimited, detail).retry_after(error.after)

@@ -85,8 +85,8 @@ impl AsyncWrite for TrackedIo<'_> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.flushed.store(true, Ordering::Relaxed);
-        // The next piece of the same body is not deferred again: the gate has
-        // cost it a turn already.
+        // The gate has already made this body wait one turn of the runtime, so the
+        // next piece is not deferred again.
         self.is_deferred = !self.gate.open(cx);
         self.timeouts.flushed();
         Poll::Ready(Ok(()))

@@ -93,7 +93,8 @@ fn a_message_after_its_successor_is_out_of_order() {
     // Every 9th, because the 70th message has no successor and would be lost.
     let report = report(Cheat::Swap(9));
     let swapped = MESSAGES / 9 * SUBSCRIBERS;
-    // The successor comes first, so its number shows a hole.
+    // The successor arrives first. The number before it is missing at that time,
+    // which counts as a hole.
     assert_wrongs(
         &report,
         &[("out_of_order", swapped), ("number_holes", swapped)],

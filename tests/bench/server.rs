@@ -15,15 +15,15 @@ use crate::called::DEADLINE;
 pub(crate) enum Cheat {
     /// No fault.
     None,
-    /// The first subscriber misses each `every`th message.
+    /// The first subscriber misses every `every`-th message.
     Lose { every: u64, how: Lost },
-    /// Each nth message is delivered twice.
+    /// Every n-th message is delivered twice.
     Double(u64),
-    /// Each nth message is delivered after the next one.
+    /// Every n-th message is delivered after the next one.
     Swap(u64),
-    /// Every delivery takes this long.
+    /// Every delivery is delayed by this time.
     Delay(Duration),
-    /// Each nth publish is answered with 429.
+    /// Every n-th publish is answered with 429.
     Refuse(u64),
     /// The first subscriber's stream is cut once, after `after` messages.
     Cut { after: u64, resume: bool },

@@ -267,7 +267,7 @@ test('a reload shows what was said, and knows who I am', LIMIT, async (t) => {
   await chat.says(...last50.slice(1), 'and me', 'follow me', 'and me too');
   await chat.isAtEnd();
 
-  // One who reads further up is not torn away from there.
+  // A reader who has scrolled up stays there.
   await chat.page.evaluate(() => new Promise((resolve) => {
     const scroller = document.getElementById('scroller');
     scroller.addEventListener('scroll', () => resolve(), { once: true });

@@ -19,7 +19,7 @@ test('what can’t be a command is text, and sent as it is typed', LIMIT, async 
   await chat.says(...texts);
   await chat.say('//me waves');
   await chat.says(...texts, '/me waves'.slice(4));
-  // A command that there is not is sent when it is sent again.
+  // An unknown command is refused once. Sent again, it goes out as text.
   await chat.say('/shrug it off');
   await alert(chat, 'There is no command /shrug. Send it again to say it as it is.');
   await chat.message.press('Enter');

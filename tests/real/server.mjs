@@ -41,7 +41,7 @@ export class Server {
     const server = new Server();
     server.#flags = flags;
     t.after(() => server.kill());
-    // A port of its own for as long as the test lives: it may start again.
+    // Reserve a port for the whole test, because the server may be started again on it.
     const [port] = await freePorts(1);
     await server.#spawn(`127.0.0.1:${port}`);
     return server;

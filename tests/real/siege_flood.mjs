@@ -10,7 +10,7 @@ import net from 'node:net';
 const [url, seconds, publishes, connections] = process.argv.slice(2);
 const { hostname: host, port } = new URL(url);
 const end = performance.now() + Number(seconds) * 1_000;
-/** How often there is something to do. */
+/** The interval between two steps. */
 const TICK_MS = 20;
 /** Requests of one publisher that wait for their answers. */
 const MOST_WAITING = 32;
@@ -94,7 +94,7 @@ function burden() {
   most = Math.max(most, open.size);
   socket.once('connect', () => BURDENS[Math.floor(Math.random() * BURDENS.length)](socket));
   socket.once('close', () => open.delete(socket));
-  // Of what is read nothing is kept.
+  // Read and discard, so that the socket does not fill up.
   socket.on('data', () => {});
   made += 1;
 }

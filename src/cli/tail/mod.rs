@@ -191,7 +191,7 @@ impl TailSession {
     }
 }
 
-/// The error for a `close` event, after which a client does not reconnect.
+/// The error for a stream that the server closed with `close`: do not reconnect.
 fn closed() -> CommandResult {
     Err(ExitKind::Refused.with_message("the server closed the stream for good"))
 }

@@ -1,6 +1,6 @@
 //! A reader that is catching up: it is served from history, as fast as its socket
-//! and its replay budget allow. How a reader enters and leaves this state is in
-//! `reader_table`.
+//! and its replay budget allow. The transitions to this state and from it are in
+//! `transitions`.
 
 use std::io;
 use std::time::Instant;

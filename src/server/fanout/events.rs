@@ -22,7 +22,8 @@ pub(super) struct EventReceiver {
 #[derive(Debug)]
 pub(super) enum FeedItem {
     Event(ReceivedEvent),
-    /// An event of a room without live readers on this worker.
+    /// An event of a room without live readers on this worker, or a presence event
+    /// of a room whose live readers take none.
     Unneeded,
     /// An event of this room is lost: only its marker was in the channel, and
     /// history no longer holds it.

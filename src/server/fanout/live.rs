@@ -1,5 +1,5 @@
 //! Live readers: those that have everything, in groups that are written the same
-//! bytes. How a reader becomes live, and stops to be, is in `reader_table`.
+//! bytes. The transitions to this state and from it are in `transitions`.
 
 use std::io;
 use std::sync::Arc;

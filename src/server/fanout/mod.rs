@@ -62,7 +62,7 @@
 //! large event before it was read, the readers of its room do.
 //!
 //! Nothing is lost or doubled in either transition, whatever a socket takes and
-//! whenever; `tests.rs` plays that against a plain model.
+//! whenever; `tests/promises.rs` checks that against a plain model.
 //!
 //! No order is shared outside a lock: position, history and channel change under
 //! the hub's lock; a mailbox and a pipe have a lock each. The atomics are flags

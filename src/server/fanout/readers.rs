@@ -29,8 +29,7 @@ pub(super) struct Readers<S: Socket> {
     pub(super) table: ReaderTable<S>,
     receiver: EventReceiver,
     pub(super) budget: WriteBudget,
-    /// Readers that left their group in the current write. Empty between writes;
-    /// kept for its memory.
+    /// Readers that left their group in the current write. Empty between writes.
     pub(super) exits: Vec<GroupExit<S>>,
     /// When the messages of this turn were published.
     published: Vec<tokio::time::Instant>,

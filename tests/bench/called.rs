@@ -84,7 +84,7 @@ impl Called {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// It failed with this code and one line that has these words.
+    /// Checks that it failed with this code and one line that contains these words.
     #[track_caller]
     pub(crate) fn assert_fails(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -105,8 +105,7 @@ pub(crate) fn delivery(report: &Value, field: &str) -> u64 {
         .unwrap_or_else(|| panic!("{field}: {report:#}"))
 }
 
-/// Checks all counts of what can go wrong with deliveries; those that are not
-/// named are 0.
+/// Checks all counts of wrong deliveries; those that are not named are 0.
 #[track_caller]
 pub(crate) fn assert_wrongs(report: &Value, named: &[(&str, u64)]) {
     for field in [

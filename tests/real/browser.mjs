@@ -12,7 +12,7 @@ import { DEADLINE_MS } from './server.mjs';
 export const LIMIT = { timeout: 180_000 };
 /** The page itself may wait for half a minute before it tries again. */
 const LIVE_MS = DEADLINE_MS + 30_000;
-/** So that pages come back quickly. */
+/** Short retry times, so that pages reconnect quickly. */
 export const QUICK = ['--retry', '100ms..200ms'];
 
 /** A server that is to be found elsewhere. */
@@ -70,7 +70,7 @@ export class Person {
    */
   async open(url, name, { clock = false } = {}) {
     const chat = new Chat(await this.context.newPage());
-    // Before anything runs: timers that are there already would go on by the real one.
+    // Before any script runs: a timer that exists already would keep the real clock.
     if (clock) await chat.page.clock.install();
     await chat.page.goto(url);
     await chat.is('live');
@@ -78,7 +78,7 @@ export class Person {
     return chat;
   }
 
-  /** Where a page of theirs would wait for so long, it waits for another time. @param {number} from @param {number} to in ms */
+  /** Replaces a timeout of `from` by one of `to` in all pages. @param {number} from @param {number} to in ms */
   async changeWait(from, to) {
     await this.context.addInitScript(([from, to]) => {
       const { setTimeout } = window;
@@ -86,7 +86,7 @@ export class Person {
     }, [from, to]);
   }
 
-  /** However long a worker takes for its word, a page waits for it. */
+  /** Lets pages wait 60 s for the shared worker instead of 2 s. */
   async trustsWorkers() {
     await this.changeWait(2_000, 60_000);
   }
@@ -193,10 +193,10 @@ export class Chat {
     }, hidden);
   }
 
-  /** The page's clock, which is the tests' own, stands still. */
+  /** Stops the page's clock, which the test controls. */
   async stopTime() {
     const pause = async () => this.page.clock.pauseAt(await this.page.evaluate(() => Date.now() + 1_000));
-    // A slow machine may get there later than that; but then the clock stands still already.
+    // On a slow machine that time may have passed. Then the clock is stopped already.
     await pause().catch((error) => {
       if (!/fast-forward to the past/.test(error.message)) throw error;
       return pause();

@@ -1,4 +1,5 @@
-// A chat page that is answered, but not with a stream: it says what the answer was.
+// The chat page when the server answers its stream request with an error: the page
+// shows the status and the reason.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -34,10 +35,10 @@ for (const [status, code, detail, said] of [
     const asked = proxy.count(/^HEAD \/events/);
     assert(asked > 0 && proxy.count(/^GET \/events/) >= asked);
     proxy.behave();
-    // It may be trying already.
+    // The first tab may be connecting already; this makes it try now.
     await tabs[0].page.evaluate(() => dispatchEvent(new Event('online')));
     for (const chat of tabs) await chat.is('live');
-    // A failure without an answer says nothing of what was answered before.
+    // A failure without a response must not show the reason of an earlier response.
     await server.kill();
     proxy.cut();
     await tabs[0].status.filter({ hasText: /^Connection lost\./ }).waitFor();
@@ -65,7 +66,7 @@ test('a refusal that names a time is asked again after it, and is said in the pa
   const chat = new Chat(await person.context.newPage());
   await chat.page.goto(proxy.url);
   await chat.status.filter({ hasText: /^服务器返回 429：你的网络请求过多。 (9\d|100) 秒后重试。/ }).waitFor();
-  // What else could not be loaded says why, too.
+  // A failed request for history shows its reason as well.
   await chat.page.locator('#top').filter({ hasText: '消息加载失败。 服务器返回 429：你的网络请求过多。' }).waitFor();
   assert.equal(proxy.count(EVENTS), 2);
 });

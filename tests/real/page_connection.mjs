@@ -1,5 +1,5 @@
-// The chat page's connection: it comes back from everything, says so when it
-// takes long, and neither loses nor doubles what is said meanwhile.
+// The chat page's connection: it reconnects after every failure, shows a status if
+// that takes long, and neither loses nor duplicates messages.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -26,7 +26,7 @@ for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?s
     await one.message.pressSequentially('half a th');
     await server.kill();
     await one.is('waiting');
-    // Nobody is disturbed in the middle of a word, and the rest can be typed and sent.
+    // The page does not interrupt typing: the text can be completed and sent.
     await one.message.pressSequentially('ought');
     assert.equal(await one.message.inputValue(), 'half a thought');
     await one.message.press('Enter');
@@ -90,7 +90,7 @@ test('a message that was said before a restart and again after it stands on both
   proxy.answer(EVENTS, { status: 502, body: '' });
   proxy.cut();
   await here.is('waiting');
-  // A second try may come before the server is gone: its answer is lost, too.
+  // The page may retry before the server has ended: lose that answer as well.
   proxy.loseAnswer(SAY, Infinity);
   await here.say('both times the same');
   await there.says('both times the same');
@@ -98,7 +98,7 @@ test('a message that was said before a restart and again after it stands on both
   await server.startAgain();
   proxy.behave();
   await here.says('both times the same');
-  // Only its sender knows that both are one.
+  // Only the sender's page can tell that both are the same message.
   await there.says('both times the same', 'both times the same');
   for (const chat of [here, there]) await chat.has('#log .gap', RESTART);
   await there.say('yes');
@@ -113,7 +113,7 @@ test('the network is gone for a minute, and told so: nothing is lost', LIMIT, as
     const chat = await person.open(elsewhere(`${server.url}?shared=0`), 'Alice', { clock: true });
     await chat.say('before');
     await chat.says('before');
-    // On a slow machine it may have been seen how it connects.
+    // On a slow machine the status may have appeared while the page connected.
     await chat.status.waitFor({ state: 'hidden' });
     await chat.stopTime();
     await person.context.setOffline(true);
@@ -160,7 +160,7 @@ test('a server on this machine needs no network', LIMIT, async (t) => {
       Object.defineProperty(navigator, 'onLine', { get: () => false });
       dispatchEvent(new Event('offline'));
     });
-    // Were the stream gone, this would take until somebody looks at the page.
+    // If the page had closed its stream, it would reconnect only when it is visible again.
     await server.say('lobby', 'Carol', url);
     await chat.log.filter({ hasText: url }).waitFor();
     await chat.is('live');
@@ -189,7 +189,7 @@ test('a tunnel: the connection goes silent without a word, and comes back when t
   await chat.is('live');
   await chat.says('before', 'meanwhile', 'from the train');
   await chat.has('#log .gap');
-  // Said for a moment.
+  // This status is shown only for a moment.
   await chat.page.waitForFunction(() => window.told.includes('Connected again.'));
   await chat.status.waitFor({ state: 'hidden' });
 });
@@ -208,7 +208,7 @@ test('a tunnel whose dead connections are never ended: what was said in it goes 
   const light = Date.now();
   await chat.page.evaluate(() => dispatchEvent(new Event('online')));
   await chat.says('before', 'from the train');
-  // A request is given up after 15 s by default, and there are several dead connections.
+  // A request times out after 15 s by default, and there are several dead connections.
   assert(Date.now() - light < 18_000);
   assert.equal((await server.said('lobby')).length, 2);
 });
@@ -226,7 +226,8 @@ test('who looks at the page again and again does not keep it from connecting', L
   const first = page.waitForRequest(/\/events\?/);
   await page.goto(`${server.url}?shared=0`);
   await first;
-  // A try begins now, and has some seconds; looks come in a fraction of them.
+  // An attempt begins now and may take some seconds. The page gets the focus several
+  // times within a fraction of that.
   await page.clock.runFor(2_000);
   const request = page.waitForRequest(/\/events\?/);
   await page.evaluate(() => dispatchEvent(new Event('online')));
@@ -236,7 +237,7 @@ test('who looks at the page again and again does not keep it from connecting', L
     await page.evaluate(() => dispatchEvent(new Event('focus')));
     await page.clock.runFor(300);
   }
-  // What has been asked for so far has been counted.
+  // After this request, all earlier ones have been counted.
   await page.evaluate(() => fetch('/healthz'));
   assert.equal(streams, before);
 });
@@ -252,7 +253,7 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
   assert(await chat.status.isHidden());
   await chat.page.clock.resume();
   await chat.status.filter({ hasText: /Trying again in \d+ seconds?\./ }).waitFor();
-  // From here on there is no try but the one that is asked for.
+  // With the clock stopped, the page reconnects only on request.
   await chat.stopTime();
   await chat.is('waiting');
   await server.startAgain();
@@ -272,7 +273,7 @@ test('waits are random, grow to half a minute, and are never shorter than a quar
       Math.random = () => ${luck};
       const time = now();
       Date.now = () => time;
-      // Each try is refused at once, and each wait is over at once.
+      // Each attempt is refused at once, and each backoff ends at once.
       window.EventSource = class { static CLOSED = 2; readyState = 2; close() {}
         addEventListener(type, heard) { if (type === 'error') queueMicrotask(heard); } };
       window.fetch = () => Promise.reject();
@@ -310,7 +311,7 @@ for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?s
     proxy.answer(SAY, { status: 502, body: '' });
     await chat.say('written before');
     await chat.has('#outbox .text', 'written before');
-    // The driver of the tests has this turned off in the browser, so the page is told what it would be.
+    // Playwright disables the back/forward cache, so the test dispatches its events.
     const tell = (type) => chat.page.evaluate((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true })), type);
     await tell('pagehide');
     await proxy.ended(EVENTS);
@@ -331,7 +332,7 @@ test('seven tabs share one stream, and the seventh talks', LIMIT, async (t) => {
   await person.trustsWorkers();
   const tabs = [await person.open(proxy.url, 'Alice')];
   while (tabs.length < 7) tabs.push(await person.open(proxy.url));
-  // One without a name and one with it: the first tab has taken it only then.
+  // The first tab opened one stream before it had a name, and one after.
   assert.equal(proxy.count(EVENTS), 2);
   await tabs[6].say('from the seventh');
   await tabs[6].says('from the seventh');
@@ -341,7 +342,7 @@ test('seven tabs share one stream, and the seventh talks', LIMIT, async (t) => {
   assert.equal(proxy.open(EVENTS), 1);
   const streams = proxy.count(EVENTS);
   await tabs[3].has('#people-list .name', 'Alice');
-  // Tabs that go take nothing with them; the last one ends the stream.
+  // A closed tab does not end the shared stream; the last tab does.
   for (const { page } of tabs.splice(0, 6)) await page.close();
   await server.say('lobby', 'Carol', 'who is left?');
   await tabs[0].says('from the seventh', 'from the first', 'who is left?');
@@ -438,7 +439,7 @@ test('a page that is given all of history again shows nothing twice, and no hole
 });
 
 test('a connection that goes silent is made anew; one with pings is not', LIMIT, async (t) => {
-  // So that a machine may stand still for three seconds.
+  // With this interval, three seconds in which the machine pauses are not yet silence.
   const server = await Server.start(t, '--ping', '2s');
   const proxy = await Proxy.start(t, server.host);
   const person = await Person.arrive(t);
@@ -447,7 +448,7 @@ test('a connection that goes silent is made anew; one with pings is not', LIMIT,
   const chat = await person.open(`${proxy.url}?shared=0`);
   await server.say('lobby', 'Carol', 'before');
   await chat.says('before');
-  // Nobody says anything, but pings come: that is no silence.
+  // Pings without messages keep the connection.
   await chat.page.evaluate(() => new Promise((resolve) => {
     let pings = 0;
     const other = new EventSource('/rooms/other/events');
@@ -544,7 +545,7 @@ test('what a page left that crashed is there when its tab is', LIMIT, async (t) 
   const server = await Server.start(t, ...QUICK);
   const proxy = await HttpProxy.start(t, server.host);
   const person = await Person.arrive(t);
-  // A page that crashes, or that a phone throws away, hears no last word.
+  // A page that crashes, or that a phone discards, gets no event before it ends.
   await person.context.addInitScript(() => addEventListener('pagehide', (event) => event.stopImmediatePropagation()));
   const chat = await person.open(proxy.url, 'Alice');
   proxy.answer(SAY, { status: 502, body: '' });

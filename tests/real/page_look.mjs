@@ -1,5 +1,5 @@
-// How the chat page is met: by eye in two themes, by keyboard, by ear, in two
-// languages.
+// How the chat page is used: in two themes, by keyboard, with a screen reader, in
+// two languages.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -145,7 +145,7 @@ test('with the keyboard alone: join in, talk, change rooms, find, set, get help'
   await keyboard.press('?');
   await chat.page.getByRole('dialog', { name: 'Help' }).waitFor();
   await keyboard.press('Escape');
-  // What is typed anywhere is meant for the box.
+  // A key typed anywhere goes to the message box.
   await keyboard.type('x');
   assert.equal(await focused(), 'message');
   assert.equal(await chat.message.inputValue(), 'x');
@@ -214,7 +214,7 @@ test('each language says everything, and with the same parts', LIMIT, async (t) 
       || parts(en[key]) !== parts(zh[key]) || typeof en[key] !== typeof zh[key]);
   }`);
   assert.deepEqual(differing, []);
-  // No word is asked for that there is none of.
+  // Every text that the document refers to exists.
   const missing = await chat.with('words.js', `({ en }) =>
     [...document.querySelectorAll('[data-word], [data-label], [data-placeholder]')]
       .flatMap(({ dataset }) => [dataset.word, dataset.label, dataset.placeholder])

@@ -75,7 +75,7 @@ test('a room is left, and the next one opens', LIMIT, async (t) => {
     await chat.rooms.filter({ hasText: new RegExp(`^${room}$`) }).hover();
     await chat.page.getByRole('button', { name: `Leave ${room}` }).click();
   }
-  // Nobody is nowhere.
+  // After the last room, the default room is open. It can't be left.
   await chat.has('#room-list .room-name', 'lobby');
   await chat.has('h1', 'lobby');
   assert.equal(await chat.page.getByRole('button', { name: 'Leave lobby' }).count(), 0);
@@ -140,7 +140,7 @@ test('what was read stays read: in a room that was empty, and after a restart of
     await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
     await chat.rooms.filter({ hasText: 'garden' }).click();
     await chat.has('h1', 'garden');
-    // What is kept of it is what the next page shows.
+    // A new page shows what this one has stored.
     await chat.page.close();
     chat = await person.open(`${server.url}/r/garden`);
     await chat.has('h1', 'garden');
@@ -173,7 +173,7 @@ test('a room with much that is unread opens where that begins, and the newest is
     assert(top > 0 && bottom < 200, `the divider is at ${top}`);
     await chat.page.waitForFunction(() => document.title.startsWith('(100) '));
     if (known) {
-      // Who has only begun to read has not read it all.
+      // Messages below the visible part stay unread.
       await chat.rooms.filter({ hasText: 'garden' }).click();
       await chat.has('h1', 'garden');
       await chat.page.reload();
@@ -185,7 +185,8 @@ test('a room with much that is unread opens where that begins, and the newest is
   await chat.pill.waitFor({ state: 'hidden' });
   await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
 
-  // More than a page loads at once, and more than it keeps below one who reads further up.
+  // There are more messages than the page loads at once, and more than it keeps below
+  // a reader who has scrolled up.
   const toTop = () => chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 0; });
   for (const leave of [() => chat.pill.click(), () => chat.say('mine')]) {
     await toTop();
@@ -257,7 +258,7 @@ test('a room that is none is said to be none', LIMIT, async (t) => {
   await chat.is('live');
   await server.say('room-1', 'Carol', 'hello');
   await chat.page.locator('[data-room=room-1]').getByText('1 unread').waitFor({ state: 'attached' });
-  // Nor by a link, which leads into one of those.
+  // A link does not exceed the limit either: it leads to one of the joined rooms.
   const guest = await person.open(`${server.url}/r/one-too-many`);
   await guest.page.getByText('That is the last of 50 rooms.').first().waitFor();
   await guest.has('h1', 'lobby');
@@ -290,7 +291,7 @@ test('a number is no way out of a room, and a room that was left comes back as i
   const secret = chat.rooms.filter({ hasText: 'a-secret' });
   await secret.getByText('2 unread').waitFor({ state: 'attached' });
   await secret.getByText('1 mention').waitFor({ state: 'attached' });
-  // The pointer is on a number, which stays to be seen, and opens the room.
+  // A badge under the pointer stays visible, and a click on it opens the room.
   for (const badge of ['.count', '.mentions']) {
     // It is attached before the list is laid out with it.
     await secret.locator(badge).waitFor();

@@ -31,7 +31,7 @@ for (const heir of ['a new tab', 'a tab that is open']) {
   });
 }
 
-/** Its process ends, and nothing in it hears of it. */
+/** Ends the page's process without any event in the page. */
 async function crash(page) {
   const crashed = page.waitForEvent('crash');
   const session = await page.context().newCDPSession(page);
@@ -68,7 +68,7 @@ test('a room that is left in one tab stays left, though another tab joins one be
   await one.join('garden');
   const two = await person.open(`${server.url}/r/garden`);
   await two.has('#room-list .room-name', 'lobby', 'secret', 'garden');
-  // Storage reaches the other tab late: it reads what was there before, and hears of no change.
+  // Storage reaches the other tab late: it reads the old value and gets no event.
   await two.page.evaluate(() => {
     const { getItem } = Storage.prototype;
     const old = Object.fromEntries(Object.entries(localStorage));
@@ -87,7 +87,8 @@ test('a room that is left in one tab stays left, though another tab joins one be
   await one.say('/leave');
   await one.has('#room-list .room-name', 'lobby');
   await two.join('kitchen');
-  // What the second tab wrote has the rooms that were left; the first one knows better.
+  // The second tab has stored a list with the rooms that the first one left. The first
+  // one corrects it.
   await one.has('#room-list .room-name', 'lobby', 'kitchen');
   await one.page.waitForFunction(() => {
     const rooms = JSON.parse(localStorage.getItem('sse-chat.rooms')).map(({ name }) => name);

@@ -1,4 +1,4 @@
-// The chat page's log: what is said, how it looks, what is loaded when.
+// The chat page's log: the messages, their layout, and when history is loaded.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -208,7 +208,7 @@ test('the page says that history ends where it does, and never a hole of its own
     await toTop();
     await chat.page.waitForFunction((before) => document.querySelector('#log .text').textContent !== before, before);
   }
-  // A page of history that comes when the newest has been asked for belongs nowhere.
+  // A page of history that arrives after a jump to the newest messages is discarded.
   let arrive;
   const late = new Promise((resolve) => { arrive = resolve; });
   await chat.page.route(/before=/, async (route) => {
@@ -380,7 +380,7 @@ test('what came while nobody looked is divided from what was read', LIMIT, async
   await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
   const after = await chat.log.locator('.unread').evaluate((row) => row.nextElementSibling.querySelector('.text').textContent);
   assert.equal(after, 'one');
-  // It stays where it was while one reads on, and goes when one answers.
+  // The divider stays in its place while the user reads, and goes when they send.
   await server.say('lobby', 'Carol', 'three');
   await chat.says('seen', 'one', 'two', 'three');
   assert.equal(await chat.log.locator('.unread').count(), 1);
@@ -388,7 +388,7 @@ test('what came while nobody looked is divided from what was read', LIMIT, async
   await chat.says('seen', 'one', 'two', 'three', 'thanks');
   await chat.log.locator('.unread').waitFor({ state: 'detached' });
 
-  // Closed and opened again: the page knows what was new.
+  // Closed and opened again, the page still knows the last read message.
   await chat.page.goto('about:blank');
   await server.say('lobby', 'Carol', 'while closed');
   await chat.page.goto(server.url);
@@ -434,7 +434,7 @@ test('a rename is one line for oneself in every tab, and the old name is gone at
     await tab.has('#people-count', '2');
     await tab.has('#log .people-line', `\u2068Alice\u2069 is now \u2068Alicia\u2069 · ${comings}`);
   }
-  // The server lets go of the old name later, which is no news then.
+  // The server removes the old name later; these tabs show nothing then.
   await other.has('#log .people-line', '\u2068Alicia\u2069 joined · \u2068Alice\u2069 left');
   await other.has('#people-list .name', 'Carol', 'Alicia');
   for (const tab of tabs) await tab.has('#log .people-line', `\u2068Alice\u2069 is now \u2068Alicia\u2069 · ${comings}`);
@@ -523,10 +523,10 @@ test('search shows only what it finds', LIMIT, async (t) => {
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry');
   await server.say('lobby', 'Carol', 'a red one comes');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry', 'a red one comes');
-  // Who says it is seen, though the first of the group is not.
+  // The sender's name is visible, although the first message of its group is hidden.
   const who = chat.log.locator('.message:not([hidden]) bdi').last();
   assert((await who.boundingBox()).width > 10);
-  // Of name and text, not of what only stands next to each other.
+  // A match lies in the name or in the text, not across both.
   await chat.page.locator('#search').fill('carolred');
   await chat.has('#found', '0 found in the 4 messages loaded');
   await chat.page.locator('#search').fill('carol');

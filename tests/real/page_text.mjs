@@ -27,7 +27,7 @@ test('expressions that go back over and over are found', () => {
 test('each regular expression of the page is linear in the length of any text', () => {
   let count = 0;
   for (const { name, source } of scripts) {
-    // One is put together: of names, which have 32 characters at most.
+    // One expression is built at run time: from names, of at most 32 characters.
     const together = name === 'visible.js' ? 1 : 0;
     assert.equal(source.match(/\bRegExp\s*\(/g)?.length ?? 0, together, `${name}: an expression that is put together`);
     for (const expression of expressionsOf(source)) {
@@ -39,7 +39,7 @@ test('each regular expression of the page is linear in the length of any text', 
   assert(count > 30, `only ${count} expressions found`);
 });
 
-/** What of a text would be a link: its text and where it leads to. */
+/** The links that the page makes of a text, each with its text and its address. */
 function linksOf(text) {
   const found = [];
   const scheme = /(?<![A-Za-z0-9_+])https?:\/\//gi;
@@ -51,7 +51,7 @@ function linksOf(text) {
   return found;
 }
 
-/** [text, what of it is the link, where it leads to if that is written otherwise]; only a text: no link. */
+/** [text, text of the link, its address if that differs]. A text alone has no link. */
 const LINKS = [
   // Host names.
   ['https://a.example', 'https://a.example', 'https://a.example/'],
@@ -82,7 +82,7 @@ const LINKS = [
   ['https://a\u00ad.example/'],
   ['https://a%2eexample/'],
   [`https://${'a'.repeat(64)}.example/`],
-  // One who looks like another.
+  // Hosts that look like another host.
   ['https://user@a.example/'],
   ['https://user:secret@a.example/'],
   ['https://paypal.com@evil.example/'],

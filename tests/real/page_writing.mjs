@@ -53,14 +53,15 @@ test('Enter of an input method commits its text, and the next one sends it', LIM
   const method = await InputMethod.of(chat.page);
   await method.compose('n', 'ni', 'nihao');
   assert.equal(await chat.message.inputValue(), 'nihao');
-  // An Enter while the text is underlined is the method's.
+  // Enter during a composition belongs to the input method.
   await chat.message.dispatchEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, isComposing: true });
   assert.equal(await chat.message.inputValue(), 'nihao');
   await method.commit('你好');
   const seen = await events;
   assert(seen.includes('compositionstart') && seen.some((key) => /229/.test(key)), String(seen));
   assert.equal(await chat.message.inputValue(), '你好');
-  // Safari ends the composition first, and says only by 229 whose key it was.
+  // Safari ends the composition first. Only key code 229 shows that the key belonged to
+  // the input method.
   await chat.message.dispatchEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, keyCode: 229 });
   assert.equal(await chat.message.inputValue(), '你好');
   assert.equal((await server.said('lobby')).length, 0);

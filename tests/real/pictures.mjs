@@ -1,5 +1,4 @@
-// Pictures of the chat page, for the README and for whoever wants to see what
-// a change looks like.
+// Pictures of the chat page, for the README and to review a change of its looks.
 //
 //   SSE_CHAT_BIN=target/release/sse-chat node tests/real/pictures.mjs FOLDER
 

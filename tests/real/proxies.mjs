@@ -20,7 +20,7 @@ async function start(t, kind, ...flags) {
 
 const isSoon = (times) => times.length > 0 && Math.max(...times) < SOON_MS;
 
-/** Listens, and hears twenty messages. Resolves with how long hello and each of them took. */
+/** Reads twenty messages. Resolves with the delivery times of hello and of each message. */
 async function visitOnce(t, front, protocol) {
   const [reader, writer] = [new Visitor(t, front, protocol), new Visitor(t, front, protocol)];
   const asked = performance.now();
@@ -46,7 +46,7 @@ for (const kind of FRONTS) {
 
     test(`${how}: hello comes at once, and each message within a second`, LIMIT, async (t) => {
       const { front } = await start(t, kind);
-      // A machine may stand still for a moment, but not each time; who holds back events does.
+      // A slow machine delays some events; a proxy that buffers delays all of them.
       let latest = [];
       for (let visit = 0; visit < 3 && !isSoon(latest); visit += 1) latest = await visitOnce(t, front, protocol);
       assert(isSoon(latest), String(latest));
@@ -162,7 +162,7 @@ const withEach = (work) => Promise.all(FRONTS.flatMap((kind) => PROTOCOLS.map((p
 const WAYS = { 'HTTP/1.1': ['cancel', 'halfClose', 'reset'], 'HTTP/2': ['cancel', 'reset'] };
 
 test('the server notices a reader that leaves, however it leaves', LIMIT, (t) => withEach(async (kind, protocol) => {
-  // No ping is what notices it.
+  // A ping must not be what detects it.
   const { front } = await start(t, kind, '--ping', '5m');
   const watcher = await new Visitor(t, front, protocol).listen('/rooms/lobby/events?presence=1');
   await Promise.all(WAYS[protocol].map(async (way) => {

@@ -53,7 +53,7 @@ class Driver {
       stdio: 'ignore',
       env: { ...process.env, DISPLAY: this.screen, NO_AT_BRIDGE: '1', GTK_A11Y: 'none', LIBGL_ALWAYS_SOFTWARE: '1', GDK_BACKEND: 'x11' },
     });
-    // It does not say when it listens.
+    // The driver does not report when it listens.
     const deadline = Date.now() + DEADLINE_MS;
     while (!await this.ask('GET', '/status').catch(() => null)) {
       assert(Date.now() < deadline, 'WebKitWebDriver does not answer');

@@ -43,37 +43,24 @@
 //!
 //! # The path of a message
 //!
-//! 1. `server/connection.rs`: hyper reads the request. `server/handoff.rs` calls
-//!    the service.
-//! 2. `http/service.rs` checks host, path, method, origin and limits, then
-//!    dispatches to the endpoint. A refusal is a problem (RFC 9457).
-//! 3. `http/publish.rs` and `http/input.rs` parse JSON or a form into a
-//!    [`chat::Draft`], whose fields are valid by their types.
-//! 4. [`chat::Hub::publish`] takes the hub's lock. `chat/rooms/publish.rs` assigns
-//!    the id, `chat/room.rs` the number. The [`chat::Frame`] is encoded once and
-//!    added to history; if the room has readers, it is also sent into the channel
-//!    (`chat/channel.rs`). The sender gets 201 without waiting for any reader.
-//! 5. `server/fanout/readers.rs`: each worker receives the frame from the channel
-//!    and writes the same bytes to its live readers of the room.
+//! 1. `server/connection.rs`: hyper reads the request, and the service is called.
+//! 2. `http/service.rs`: host form, route, method, allowed host, origin, connection
+//!    limit, request rate, request permit; then the endpoint.
+//! 3. `http/publish.rs`: the body becomes a [`chat::Draft`], valid by its types.
+//! 4. `chat/hub.rs`: [`chat::Hub::publish`] numbers, encodes, stores and sends it.
+//! 5. `server/fanout/readers.rs`: each worker writes the same bytes to its readers.
 //!
 //! # The path of a reader
 //!
-//! 1. `http/events.rs` parses rooms, cursor and name into
-//!    [`chat::SubscribeOptions`].
-//! 2. `chat/resume.rs` determines where the stream starts, and its `hello`.
-//! 3. `server/handoff.rs` passes the stream to a worker of `server/fanout` as a
-//!    `http::StreamHandoff`. Over HTTP/1.1 the worker takes the socket from hyper.
-//!    Over HTTP/1.0 hyper keeps the socket, and the worker writes into a pipe that
-//!    is the response body.
-//! 4. The reader catches up: `chat/replay.rs` reads the messages after its cursor
-//!    from history, in the order of their ids, with a gap where messages are lost.
-//! 5. With nothing left in history, the reader goes live under the hub's lock, which
-//!    publishing takes too. So each message reaches it from history or from the
-//!    channel, never from both, never from neither.
-//! 6. A live reader whose socket does not take a whole write, or whose worker lags
-//!    behind the channel, returns to step 4 with its current cursor.
-//! 7. However the stream ends, dropping its membership (`chat/membership.rs`)
-//!    removes the reader from its rooms.
+//! `http/events.rs` parses [`chat::SubscribeOptions`], and `chat/resume.rs` finds
+//! where the stream starts. `server/handoff.rs` passes it to a worker of
+//! `server/fanout`: with the socket over HTTP/1.1, or with a pipe into the response
+//! body over HTTP/1.0. The reader catches up from history (`chat/replay.rs`), and
+//! goes live under the hub's lock, so that each message reaches it once. If its
+//! socket is full or its worker lags, it catches up again from its cursor. Dropping
+//! its membership (`chat/membership.rs`) removes it from its rooms.
+//!
+//! ARCHITECTURE.md has both paths with all files.
 //!
 //! # Metrics
 //!

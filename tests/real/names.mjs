@@ -1,5 +1,5 @@
 // The page and the server take the same names: the server's own table of cases
-// (src/chat/visible/names.json), and what can be seen of a text, without a browser.
+// (crates/client/src/protocol/visible/names.json), and what can be seen of a text, without a browser.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { isName, readName } from '../../assets/protocol.js';
 import { isVisible } from '../../assets/visible.js';
 
 /** @type {Record<'needed' | 'needless' | 'needless_to_the_server_alone', [string, string][]>} */
-const names = JSON.parse(readFileSync(new URL('../../src/chat/visible/names.json', import.meta.url), 'utf8'));
+const names = JSON.parse(readFileSync(new URL('../../crates/client/src/protocol/visible/names.json', import.meta.url), 'utf8'));
 
 test('a name keeps the invisible characters that its script or an emoji needs', () => {
   assert.ok(names.needed.length >= 30);

@@ -37,11 +37,11 @@ import { fitAboveKeyboard } from './viewport.js';
 
 /** Unread messages per room that are checked for mentions after a start. */
 const MAX_CHECKED = 100;
-/** Longer than a tab takes to share what has been read in it. */
+/** Longer than a tab takes to share its read positions. */
 const ALERT_MS = 1_000;
 /** Longer than a change of localStorage takes to reach all tabs. */
 const RUNG_MS = 10_000;
-/** How long a link is shown that has to be copied by hand. */
+/** How long a link stays visible if the user has to copy it. */
 const BY_HAND_MS = 60_000;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
 
@@ -140,7 +140,7 @@ class Chat {
     if (!onlyTouch()) this.#focusText();
   }
 
-  /** The last room can be left only for the default one. @param {string} room */
+  /** Whether a room can be left: all but the default room when it is the only one. @param {string} room */
   #mayLeave(room) {
     return this.#rooms.list.length > 1 || room !== this.#settings.default_room;
   }
@@ -228,7 +228,7 @@ class Chat {
     }
   }
 
-  /** Certain once the server has answered; until then, by its echo. @param {import('./protocol.js').Message} message */
+  /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {import('./protocol.js').Message} message */
   #isOwn(message) {
     return me.isOwn(message) || this.#outbox.isEcho(message);
   }

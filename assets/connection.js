@@ -24,7 +24,7 @@
  *   | {type: 'refused', code: string}} StreamEvent
  */
 
-/** Until hello has the interval of the server. */
+/** The ping interval until hello states that of the server. */
 const DEFAULT_PING_MS = 15_000;
 /** A connection is dead after this many ping intervals without an event. */
 const MISSED_PINGS = 2.5;
@@ -126,7 +126,7 @@ export class Connection {
     if (this.#closed || this.#options.rooms.length === 0) return;
     const source = new EventSource(this.#url());
     this.#source = source;
-    // So that repeated calls of `wake` do not abort the attempt.
+    // Counts as an event, so that repeated calls of `wake` do not abort the attempt.
     this.#lastEventAt = Date.now();
     this.#setState('connecting');
     this.#watch(this.#timeout);
@@ -201,7 +201,7 @@ export class Connection {
     this.#timers.watchdog = setTimeout(() => this.#timedOut(), ms);
   }
 
-  /** No event within the timeout. The timeout replaces the backoff. */
+  /** No event came within the timeout, which replaces all but the shortest backoff. */
   #timedOut() {
     this.#failures += 1;
     this.#refusal = null;
@@ -220,7 +220,7 @@ export class Connection {
       return;
     }
     const refused = source.readyState === EventSource.CLOSED;
-    // An earlier response does not explain a failure without one.
+    // This failure has no response, so the reason of an earlier response is obsolete.
     if (!refused) this.#refusal = null;
     this.#retryIn(this.#backoff(), null);
     if (refused) void this.#fetchRefusal(source.url);

@@ -66,7 +66,7 @@ export const drafts = {
       .sort(([, a], [, b]) => b.at - a.at)[0] ?? [];
     const text = known ?? copy?.text ?? '';
     if (from !== undefined && from !== page) {
-      // It is from this tab's previous page, or from another tab that may still exist.
+      // The copy is from this tab's previous page, or from another tab that may still exist.
       if (known !== null) delete copies[from];
       else adopted.set(room, from);
     }

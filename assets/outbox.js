@@ -24,7 +24,7 @@ import { Failure, server } from './server.js';
  *   `duplicate`: a message was accepted before a restart and again after it; has the first id
  */
 
-/** Without locks: a page that has not renewed its lease is gone, and another page sends its messages. */
+/** The lease of a page, used without locks. When it ends, the page counts as gone and another page sends its messages. */
 const LEASE_MS = 90_000;
 const RENEW_MS = 20_000;
 /** Older messages are sent only on request. */
@@ -160,7 +160,7 @@ export class Outbox {
     this.#on.changed();
   }
 
-  /** Whether a message represents one that is pending. @param {{id: string}} message */
+  /** Whether a message of the log is the echo of a pending one. @param {{id: string}} message */
   isEcho({ id }) {
     return this.#elsewhere.has(id) || this.entries.some(({ echoes }) => echoes.includes(id));
   }

@@ -172,7 +172,7 @@ const leftIn = (stored) => new Map(Object.entries(stored ?? {}).map(([name, at])
 function merged(stored, mine) {
   if (!mine) return { ...stored, newest: null, next: 1 };
   const since = Math.max(stored.since, mine.since);
-  // The later mark of two tabs counts.
+  // Of two tabs' marks, the later one is kept.
   return isBehind(stored.read, mine) ? Object.assign(mine, { since }) : { ...stored, since, newest: mine.newest, next: mine.next };
 }
 
@@ -193,6 +193,7 @@ export function unread({ read, newest, next }) {
   const all = next - 1;
   if (!isSameEpoch(read.id, newest)) return all;
   if (isUpTo(newest, read.id)) return 0;
-  // Fewer than were read: the server has removed the room, and numbers start at 1 again.
+  // The newest number is below the read mark: the server has removed the room, and
+  // its numbers start at 1 again.
   return all > read.number ? all - read.number : all;
 }

@@ -1,4 +1,4 @@
-// Debian's Chromium, somebody who uses it, and the chat page as they see it.
+// Debian's Chromium, a user with a browser of their own, and the chat page as they see it.
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
@@ -15,7 +15,7 @@ const LIVE_MS = DEADLINE_MS + 30_000;
 /** Short retry times, so that pages reconnect quickly. */
 export const QUICK = ['--retry', '100ms..200ms'];
 
-/** A server that is to be found elsewhere. */
+/** A server under a name that is not a loopback address. */
 export const ELSEWHERE = ['--allowed-host', SITE];
 /** Its address, as of another machine. @param {string} url */
 export const elsewhere = (url) => url.replace('127.0.0.1', SITE);
@@ -39,7 +39,7 @@ export function launch() {
   });
 }
 
-/** Somebody's browser: its storage, and all that its pages complain about. */
+/** The browser of one user: its storage, and the errors of its pages. */
 export class Person {
   complaints = [];
 

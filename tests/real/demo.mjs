@@ -18,7 +18,7 @@ const HTTP_1_0 = [
   ['proxy_http_version 1.1;', 'proxy_http_version 1.0;'],
   ['proxy_set_header Connection "";', ''],
   ['keepalive 64;', ''],
-  // In clear, as the demo's own nginx.
+  // Without TLS, as the demo's own nginx.
   [' ssl http2;', ';'],
   // A 502 would end an EventSource for good. A connection that ends without an answer does not.
   ['location / {', 'error_page 502 504 = @end; location @end { return 444; } location / {'],
@@ -43,7 +43,7 @@ async function curl(url, message) {
   assert.equal(stdout, SENT);
 }
 
-/** The demo's page in somebody's browser. */
+/** The demo's page in a browser. */
 class Demo {
   #person;
   #page;
@@ -132,7 +132,7 @@ for (const [what, { way, cut }] of Object.entries(CUTS)) {
     const { server, front, demo } = await start(t, way);
     const messages = ['in_history'];
     for (const message of ['first', 'second', 'third']) {
-      // Sent to the server itself, since the page is away.
+      // Sent to the server directly, since the page is disconnected.
       await Promise.all([demo.streamFails().then(() => curl(server.url, message)), cut(front)]);
       messages.unshift(message);
       await demo.shows(...messages);

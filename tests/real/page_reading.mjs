@@ -1,5 +1,5 @@
-// What a reader of the chat page has seen: where a room opens, what counts as
-// read, and that a search leaves all of it as it was.
+// The read position on the chat page: where a room opens, which messages count as
+// read, and that a search changes neither.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -60,7 +60,7 @@ test('a search counts what is loaded, loads more only on demand, and leaves its 
   await server.said('lobby');
   await chat.page.locator('#search').fill('apple 69');
   await chat.has('#found', `10 found in the ${loaded} messages loaded`);
-  // By hand, as far back as somebody wants.
+  // The user scrolls back as far as they want.
   for (let more = 1; more <= 6; more += 1) {
     await chat.page.getByRole('button', { name: 'Search older messages, too' }).click();
     await chat.has('#found', `10 found in the ${loaded + 50 * more} messages loaded`);
@@ -181,7 +181,7 @@ test('what came to a hidden page, or while the connection was away, is new until
   await beginsAt(chat, '353');
   await chat.has('#pill', '50 new messages');
   await chat.page.waitForFunction(() => document.title === '(50) lobby · sse-chat');
-  // Somebody who stays at the end and looks has read what comes.
+  // With the page visible and at its end, new messages are read.
   await chat.pill.click();
   await chat.isAtEnd();
   await count(server, 'lobby', 403, 460);

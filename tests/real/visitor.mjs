@@ -1,5 +1,5 @@
-// Somebody who comes to the site over TLS, by HTTP/1.1 or HTTP/2 of node's own,
-// and sees each byte and each header of what the proxy lets through.
+// A client of the site over TLS, by node's HTTP/1.1 or HTTP/2. It sees each byte and
+// each header that the proxy forwards.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ export class Visitor {
     t.after(() => this.leave());
   }
 
-  /** All connections end at once. */
+  /** Closes all connections at once. */
   leave() {
     this.#session?.destroy();
     this.#agent.destroy();
@@ -109,7 +109,7 @@ export class Visitor {
     const { ports, certificate } = this.#front;
     const below = net.connect({ host: '127.0.0.1', port: ports.https, localAddress: this.#localAddress });
     const socket = tls.connect({ socket: below, servername: SITE, ca: certificate, ALPNProtocols });
-    // Those that tests end on purpose.
+    // Errors of streams that a test has ended.
     for (const each of [below, socket]) each.on('error', () => {});
     this.#below = below;
     return Object.assign(socket, { below });
@@ -120,9 +120,9 @@ export class Visitor {
 export class Stream {
   /** @type {{type: string, id?: string, data: any}[]} */
   events = [];
-  /** Whether it came to a clean end. */
+  /** Whether it ended without an error. */
   ended = false;
-  /** Whether it is over, however that came. */
+  /** Whether it has ended, with or without an error. */
   closed = false;
   #rest = '';
   #waiting = new Set();
@@ -146,7 +146,7 @@ export class Stream {
     return this.events.filter((event) => event.type === type);
   }
 
-  /** Resolves once `condition` holds; looked at after each event, and at the end. */
+  /** Resolves once `condition` holds. It is checked after each event and at the end. */
   until(what, condition, ms = undefined) {
     let check;
     const met = new Promise((resolve) => {

@@ -77,7 +77,7 @@ class Driver {
   }
 }
 
-/** Somebody at the chat page. */
+/** A user with the chat page. */
 class Person {
   static async arrive(t, url, name) {
     const person = new Person();
@@ -99,7 +99,7 @@ class Person {
     return driver.ask('POST', `${this.session}/execute/sync`, { script: `return (${work})(...arguments)`, args });
   }
 
-  /** Resolves once something holds in the page, which looks for itself. */
+  /** Resolves once a condition holds, which is polled in the page. */
   async until(condition, what, ...args) {
     await driver.ask('POST', `${this.session}/execute/async`, {
       script: `const done = arguments[arguments.length - 1];

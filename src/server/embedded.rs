@@ -15,8 +15,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::drain::{self, Drained};
-use super::fanout::{Fanout, PipeBody};
-use super::{StartError, StopOnDrop, StreamCut, maintain_rooms, refusals, spawn};
+use super::fanout::{Fanout, PipeBody, StopOnDrop, StreamCut};
+use super::maintenance::{maintain_rooms, spawn};
+use super::refusals;
+use super::start_error::StartError;
 use crate::chat::{Hub, SubscribeError, SubscribeOptions};
 use crate::config::Config;
 use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};

@@ -1,9 +1,8 @@
 //! Sockets: listening, connections, the fan-out, a graceful shutdown, metrics.
 //! What a request means is in `http`.
 //!
-//! [`Server::bind`] listens at addresses, [`Server::inherit`] takes sockets that
-//! listen already; [`Server::run`] serves until its shutdown future is ready, then
-//! drains.
+//! A [`Server`] has listeners of its own; an [`Embedded`] one is part of another
+//! program.
 
 mod bind;
 mod body_gate;
@@ -20,213 +19,17 @@ mod inherited;
 mod large_head;
 mod lingering_close;
 mod listen;
+mod listening_server;
+mod maintenance;
 mod metrics;
 mod refusals;
 mod start_error;
-#[cfg(test)]
-mod tests;
 mod timeouts;
 mod tracked_io;
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
-
-use tokio::net::TcpListener;
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::task::AbortOnDropHandle;
-
-use crate::chat::RemainingWork;
-use crate::config::{Config, Endpoint};
-use crate::http::App;
-use context::ServerContext;
 pub use drain::Drained;
 pub use embedded::{Embedded, EventBody, ResponseBody};
-use fanout::Fanout;
 pub use fanout::StreamCut;
 pub use inherited::inherited;
+pub use listening_server::Server;
 pub use start_error::StartError;
-
-/// How often rooms are maintained: presence flushed, idle rooms forgotten.
-const TICK: Duration = Duration::from_secs(1);
-/// How long presence waits for workers that have much to read.
-const PRESENCE_RETRY: Duration = Duration::from_millis(5);
-
-/// A server that listens, and serves once it runs.
-#[derive(Debug)]
-pub struct Server {
-    app: Arc<App>,
-    listeners: Vec<TcpListener>,
-    addresses: Vec<SocketAddr>,
-    metrics: Vec<TcpListener>,
-    metrics_addresses: Vec<SocketAddr>,
-    fanout: Arc<Fanout>,
-    dropped_log_lines: Arc<AtomicU64>,
-}
-
-impl Server {
-    /// Listens at all addresses of `config`, or at none.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] names the flag to change.
-    ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime with I/O and time.
-    pub fn bind(config: Config) -> Result<Self, StartError> {
-        let app = Arc::new(App::new(config)?);
-        let mut listeners = Vec::new();
-        for endpoint in &app.config.listen {
-            let bound = bind::bind(endpoint, &app.config.listen, &app.config.limits);
-            listeners.extend(bound.map_err(|error| StartError::Listen(endpoint.clone(), error))?);
-        }
-        Self::new(app, listeners)
-    }
-
-    /// Uses `sockets`, which listen and don't block, instead of the addresses of
-    /// `config`.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] names the flag to change, or the socket.
-    ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime with I/O and time.
-    pub fn inherit(
-        mut config: Config,
-        sockets: Vec<std::net::TcpListener>,
-    ) -> Result<Self, StartError> {
-        let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
-        config.listen = addresses
-            .map(|address| address.map(Endpoint::from))
-            .collect::<io::Result<_>>()
-            .map_err(StartError::Inherited)?;
-        let app = Arc::new(App::new(config)?);
-        let listeners = sockets
-            .into_iter()
-            .map(TcpListener::from_std)
-            .collect::<io::Result<_>>()
-            .map_err(StartError::Inherited)?;
-        Self::new(app, listeners)
-    }
-
-    fn new(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
-        let addresses = local_addresses(&listeners).map_err(StartError::Inherited)?;
-        let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
-        let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
-        Ok(Self {
-            app,
-            listeners,
-            addresses,
-            metrics,
-            metrics_addresses,
-            fanout: Arc::new(fanout),
-            dropped_log_lines: Arc::default(),
-        })
-    }
-
-    /// Exposes this count as `sse_chat_log_lines_dropped_total`: the log belongs
-    /// to the process, not to the server.
-    #[must_use]
-    pub fn with_dropped_log_lines(mut self, count: Arc<AtomicU64>) -> Self {
-        self.dropped_log_lines = count;
-        self
-    }
-
-    /// The addresses that it listens at, with actual ports in place of 0.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// The addresses of `GET /metrics`; empty without `--metrics`.
-    pub fn metrics_addresses(&self) -> &[SocketAddr] {
-        &self.metrics_addresses
-    }
-
-    /// The state that its requests share.
-    pub fn app(&self) -> &Arc<App> {
-        &self.app
-    }
-
-    /// Serves until `shutdown` is ready, then drains within the grace period.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let context = ServerContext::new(self.app, self.fanout);
-        // Dropped with this future, so that nothing outlives it.
-        let _cut = context.cut.clone().drop_guard();
-        let _stop = StopOnDrop(Arc::clone(&context.fanout));
-        let _maintenance = spawn(maintain_rooms(Arc::clone(&context.app)));
-        let _refusals = spawn(refusals::log_periodically(Arc::clone(&context.app)));
-        // Not among the tasks that a drain waits for: it answers to the end.
-        let registry = metrics::registry(&context, self.dropped_log_lines);
-        let config = &context.app.config;
-        let serve_metrics = |listener| {
-            spawn(metrics::serve(
-                listener,
-                Arc::clone(&registry),
-                Arc::clone(config),
-            ))
-        };
-        let _metrics: Vec<_> = self.metrics.into_iter().map(serve_metrics).collect();
-        for listener in self.listeners {
-            context
-                .tasks
-                .spawn(listen::accept_all(listener, context.clone()));
-        }
-        shutdown.await;
-        let drained = drain::drain(&context.app, &context.fanout, &context.tasks).await;
-        context.cut.cancel();
-        refusals::log_new(&context.app.counts);
-        drained
-    }
-}
-
-fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(task))
-}
-
-fn bind_metrics(config: &Config) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
-    let Some(endpoint) = &config.metrics else {
-        return Ok((Vec::new(), Vec::new()));
-    };
-    let bound = bind::bind(endpoint, &[], &config.limits).and_then(|listeners| {
-        let addresses = local_addresses(&listeners)?;
-        Ok((listeners, addresses))
-    });
-    bound.map_err(|error| StartError::Metrics(endpoint.clone(), error))
-}
-
-fn local_addresses(listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
-    listeners.iter().map(TcpListener::local_addr).collect()
-}
-
-/// Connections hold the fan-out too, so its own drop may be late.
-struct StopOnDrop(Arc<Fanout>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
-async fn maintain_rooms(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let now = Instant::now();
-        // In slices, so that requests are answered in between.
-        loop {
-            match app.hub.housekeeping_pass(now) {
-                RemainingWork::None => break,
-                RemainingWork::Ready => tokio::task::yield_now().await,
-                // The rest is due at the next tick, too.
-                RemainingWork::BlockedPresence if now.elapsed() >= TICK => break,
-                RemainingWork::BlockedPresence => tokio::time::sleep(PRESENCE_RETRY).await,
-            }
-        }
-    }
-}

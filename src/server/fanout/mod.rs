@@ -207,3 +207,13 @@ impl Drop for Fanout {
         self.stop();
     }
 }
+
+/// Ends the workers of a fan-out when it is dropped. Others hold the fan-out, too, so
+/// its own drop may be late.
+pub(super) struct StopOnDrop(pub(super) Arc<Fanout>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::Response;
 use hyper::server::conn::http1;
@@ -14,13 +15,14 @@ use tokio::io::{
 };
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::body_gate::{BodyGate, GatedBody, UngatedBody};
 use super::*;
 use crate::chat::{Draft, SubscribeOptions};
 use crate::http::StreamHandoff;
 use crate::protocol::Backlog;
 use crate::protocol::{MessageText, RoomName, UserName};
+use crate::server::body_gate::{BodyGate, GatedBody, UngatedBody};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const ASK: &[u8] = b"GET /rooms/a/events HTTP/1.0\r\n\r\n";

@@ -1,0 +1,171 @@
+//! A server with its listeners: [`Server::bind`] listens at addresses,
+//! [`Server::inherit`] takes sockets that listen already; [`Server::run`] serves
+//! until its shutdown future is ready, then drains. A server without listeners is
+//! in `embedded`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::net::TcpListener;
+
+use super::bind;
+use super::context::ServerContext;
+use super::drain::{self, Drained};
+use super::fanout::{Fanout, StopOnDrop};
+use super::listen;
+use super::maintenance::{maintain_rooms, spawn};
+use super::metrics;
+use super::refusals;
+use super::start_error::StartError;
+use crate::config::{Config, Endpoint};
+use crate::http::App;
+
+/// A server that listens, and serves once it runs.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    metrics: Vec<TcpListener>,
+    metrics_addresses: Vec<SocketAddr>,
+    fanout: Arc<Fanout>,
+    dropped_log_lines: Arc<AtomicU64>,
+}
+
+impl Server {
+    /// Listens at all addresses of `config`, or at none.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the flag to change.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        let app = Arc::new(App::new(config)?);
+        let mut listeners = Vec::new();
+        for endpoint in &app.config.listen {
+            let bound = bind::bind(endpoint, &app.config.listen, &app.config.limits);
+            listeners.extend(bound.map_err(|error| StartError::Listen(endpoint.clone(), error))?);
+        }
+        Self::new(app, listeners)
+    }
+
+    /// Uses `sockets`, which listen and don't block, instead of the addresses of
+    /// `config`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the flag to change, or the socket.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub fn inherit(
+        mut config: Config,
+        sockets: Vec<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
+        let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
+        config.listen = addresses
+            .map(|address| address.map(Endpoint::from))
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Inherited)?;
+        let app = Arc::new(App::new(config)?);
+        let listeners = sockets
+            .into_iter()
+            .map(TcpListener::from_std)
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Inherited)?;
+        Self::new(app, listeners)
+    }
+
+    fn new(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
+        let addresses = local_addresses(&listeners).map_err(StartError::Inherited)?;
+        let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
+        let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
+        Ok(Self {
+            app,
+            listeners,
+            addresses,
+            metrics,
+            metrics_addresses,
+            fanout: Arc::new(fanout),
+            dropped_log_lines: Arc::default(),
+        })
+    }
+
+    /// Exposes this count as `sse_chat_log_lines_dropped_total`: the log belongs
+    /// to the process, not to the server.
+    #[must_use]
+    pub fn with_dropped_log_lines(mut self, count: Arc<AtomicU64>) -> Self {
+        self.dropped_log_lines = count;
+        self
+    }
+
+    /// The addresses that it listens at, with actual ports in place of 0.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The addresses of `GET /metrics`; empty without `--metrics`.
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.metrics_addresses
+    }
+
+    /// The state that its requests share.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Serves until `shutdown` is ready, then drains within the grace period.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let context = ServerContext::new(self.app, self.fanout);
+        // Dropped with this future, so that nothing outlives it.
+        let _cut = context.cut.clone().drop_guard();
+        let _stop = StopOnDrop(Arc::clone(&context.fanout));
+        let _maintenance = spawn(maintain_rooms(Arc::clone(&context.app)));
+        let _refusals = spawn(refusals::log_periodically(Arc::clone(&context.app)));
+        // Not among the tasks that a drain waits for: it answers to the end.
+        let registry = metrics::registry(&context, self.dropped_log_lines);
+        let config = &context.app.config;
+        let serve_metrics = |listener| {
+            spawn(metrics::serve(
+                listener,
+                Arc::clone(&registry),
+                Arc::clone(config),
+            ))
+        };
+        let _metrics: Vec<_> = self.metrics.into_iter().map(serve_metrics).collect();
+        for listener in self.listeners {
+            context
+                .tasks
+                .spawn(listen::accept_all(listener, context.clone()));
+        }
+        shutdown.await;
+        let drained = drain::drain(&context.app, &context.fanout, &context.tasks).await;
+        context.cut.cancel();
+        refusals::log_new(&context.app.counts);
+        drained
+    }
+}
+
+fn bind_metrics(config: &Config) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
+    let Some(endpoint) = &config.metrics else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let bound = bind::bind(endpoint, &[], &config.limits).and_then(|listeners| {
+        let addresses = local_addresses(&listeners)?;
+        Ok((listeners, addresses))
+    });
+    bound.map_err(|error| StartError::Metrics(endpoint.clone(), error))
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Tasks that run for as long as a server: the maintenance of its rooms, and how
+//! such a task is started. What maintenance does is in `chat`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::chat::RemainingWork;
+use crate::http::App;
+
+/// How often rooms are maintained: presence flushed, idle rooms forgotten.
+const TICK: Duration = Duration::from_secs(1);
+/// How long presence waits for workers that have much to read.
+const PRESENCE_RETRY: Duration = Duration::from_millis(5);
+
+/// Starts a task that ends when its handle is dropped.
+pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
+}
+
+/// Maintains the rooms of `app` at every tick; never returns.
+pub(super) async fn maintain_rooms(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = Instant::now();
+        // In slices, so that requests are answered in between.
+        loop {
+            match app.hub.housekeeping_pass(now) {
+                RemainingWork::None => break,
+                RemainingWork::Ready => tokio::task::yield_now().await,
+                // The rest is due at the next tick, too.
+                RemainingWork::BlockedPresence if now.elapsed() >= TICK => break,
+                RemainingWork::BlockedPresence => tokio::time::sleep(PRESENCE_RETRY).await,
+            }
+        }
+    }
+}

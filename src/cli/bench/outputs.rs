@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sse_chat_load::report::{self, Report};
 
-use super::Bench;
+use super::flags::Bench;
 use crate::cli::exit::{CommandError, CommandResult, ExitKind};
 use crate::cli::terminal::is_colour_allowed;
 

@@ -111,6 +111,16 @@ impl fmt::Debug for Frame {
     }
 }
 
+/// The result of publishing a draft.
+#[derive(Debug, Clone)]
+pub enum Published {
+    /// A new message.
+    New(Frame),
+    /// The draft repeats a request of the room's history, with the same client
+    /// id. This is the message of the first request.
+    Duplicate(Frame),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

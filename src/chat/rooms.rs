@@ -18,7 +18,6 @@ use tokio::time::Instant;
 
 use self::housekeeping_queue::HousekeepingQueue;
 pub(crate) use self::housekeeping_queue::RemainingWork;
-pub use self::publish::Published;
 use self::size_index::SizeIndex;
 use super::channel::Channel;
 use super::errors::RoomLimitReached;

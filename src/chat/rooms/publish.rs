@@ -8,18 +8,8 @@ use super::Rooms;
 use super::size_index::SizeIndex;
 use crate::chat::draft::{Draft, RetryKey};
 use crate::chat::errors::PublishError;
-use crate::chat::message::Frame;
+use crate::chat::message::Published;
 use crate::protocol::RoomName;
-
-/// The result of publishing a draft.
-#[derive(Debug, Clone)]
-pub enum Published {
-    /// A new message.
-    New(Frame),
-    /// The draft repeats a request of the room's history, with the same client
-    /// id. This is the message of the first request.
-    Duplicate(Frame),
-}
 
 impl Rooms {
     /// Publishes `draft` into the room's history, then into the channel, unless

@@ -13,32 +13,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 pub(super) use self::pending::PresenceBudget;
 use self::pending::{MAX_LISTED_MEMBERS, PendingChanges, PresenceForm};
+use super::member::{Member, Since};
 use super::reader_profile::MemberGuard;
 use super::room_event::MAX_INLINE_BYTES;
-use crate::protocol::{self, MemberList, PresenceEvent, RoomName, UserName};
+use crate::protocol::{MemberList, PresenceEvent, RoomName, UserName};
 use crate::sse;
 
 /// How long a name stays a member after its last stream has ended.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// One member of a room.
-pub type Member = protocol::Member<UserName, Since>;
-
-/// The time at which a member joined. It is written as RFC 3339 in UTC, with
-/// milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Since(Timestamp);
-
-impl Serialize for Since {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.3}", self.0))
-    }
-}
 
 /// The members of a room at one moment, as a `presence` event.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Member;
+use crate::chat::member::Member;
 use crate::protocol::UserName;
 
 /// Most members in a list. In a larger room only their count is sent.

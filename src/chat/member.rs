@@ -1,0 +1,21 @@
+//! A member as presence events and the list of members show it. When a name is a
+//! member is decided in `presence`.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::protocol::{self, UserName};
+
+/// One member of a room.
+pub type Member = protocol::Member<UserName, Since>;
+
+/// The time at which a member joined. It is written as RFC 3339 in UTC, with
+/// milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Since(pub(super) Timestamp);
+
+impl Serialize for Since {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::url::ServerUrl;
 use crate::protocol::{OpenEnum, ProblemCode, is_printable};
 
 /// Why a request failed.
@@ -43,10 +44,7 @@ pub struct Refusal {
 
 impl Error {
     /// The error of a request that got no response.
-    pub(super) fn of_request(
-        url: &super::ServerUrl,
-        error: &hyper_util::client::legacy::Error,
-    ) -> Self {
+    pub(super) fn of_request(url: &ServerUrl, error: &hyper_util::client::legacy::Error) -> Self {
         let mut cause = root_cause(error);
         if url.is_tls() && cause.contains("InvalidContentType") {
             cause = "what answers there does not speak TLS; is it http?".to_owned();
@@ -54,6 +52,14 @@ impl Error {
         match error.is_connect() {
             true => Self::Unreachable(format!("can't reach {url}: {cause}")),
             false => Self::Cut(format!("{url} cut the connection: {cause}")),
+        }
+    }
+
+    /// The error of a response that was not complete `after` this time.
+    pub(super) fn timed_out(url: &ServerUrl, after: Duration) -> Self {
+        Self::TimedOut {
+            url: url.to_string(),
+            after,
         }
     }
 }

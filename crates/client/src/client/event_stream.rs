@@ -13,11 +13,11 @@ use super::backoff::{Backoff, MAX_WAIT};
 use super::connector::Request;
 use super::error::Error;
 use super::event::ClientEvent;
+use super::http_client::Client;
 use super::open_stream::{OpenStream, StreamEnd};
 use super::response::{FullResponse, content_type};
 use super::resume::ResumeState;
 use super::subscribe::{RetryPolicy, SubscribeRequest};
-use super::{Client, late};
 use crate::protocol::{Backlog, Cursor, EVENT_STREAM, LAST_EVENT_ID};
 
 /// The timeout of a stream's response head, connecting included.
@@ -125,7 +125,7 @@ impl EventStream {
             self.check(response).await
         };
         let opened = tokio::time::timeout(OPEN_TIMEOUT, opening).await;
-        opened.map_err(|_| late(&self.client.url, OPEN_TIMEOUT))?
+        opened.map_err(|_| Error::timed_out(&self.client.url, OPEN_TIMEOUT))?
     }
 
     fn stream_request(&self) -> Result<Request, Error> {

@@ -5,7 +5,10 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use super::{Client, Error, connector, encoded};
+use super::connector;
+use super::error::Error;
+use super::http_client::Client;
+use super::url::encoded;
 use crate::protocol::{Message, PublishRequest};
 
 /// A message that the server has accepted.

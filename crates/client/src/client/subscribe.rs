@@ -1,6 +1,6 @@
 //! The options of a subscription, and the request that they become.
 
-use super::encoded;
+use super::url::encoded;
 use crate::protocol::{BACKLOG_KEY, Backlog, NAME_KEY, PRESENCE_KEY, ROOM_KEY};
 
 /// A subscription to one or several rooms.

@@ -109,6 +109,16 @@ impl fmt::Display for InvalidUrl {
 
 impl std::error::Error for InvalidUrl {}
 
+/// Percent-encodes a part of a path or of a query.
+pub(super) fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
+    const PLAIN: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    percent_encoding::utf8_percent_encode(text, PLAIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

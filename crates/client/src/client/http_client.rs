@@ -1,0 +1,93 @@
+//! The client of one server: its connections, its timeout, and the probes. The other
+//! requests are in `publish` and `event_stream`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use super::connector::{self, Connector};
+use super::error::Error;
+use super::response::FullResponse;
+use super::url::ServerUrl;
+
+/// The default timeout of a request: from its first byte to the last byte of the
+/// response. Event streams have timeouts of their own.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client of one server. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(super) url: ServerUrl,
+    pub(super) connector: Arc<Connector>,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client of the server at `url`. It does not connect yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] for `https` on a machine without root certificates.
+    pub fn new(url: ServerUrl) -> Result<Self, Error> {
+        let connector = Connector::new(&url)?;
+        Ok(Self {
+            url,
+            connector: Arc::new(connector),
+            timeout: RESPONSE_TIMEOUT,
+        })
+    }
+
+    /// The same client with another timeout than [`RESPONSE_TIMEOUT`].
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The server's address.
+    pub fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    /// Checks that the server is alive: `GET /healthz`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] for every response but its `ok`.
+    pub async fn health(&self) -> Result<(), Error> {
+        self.probe("/healthz").await
+    }
+
+    /// Checks that the server takes requests and is not shutting down:
+    /// `GET /readyz`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] for every response but its `ok`.
+    pub async fn readiness(&self) -> Result<(), Error> {
+        self.probe("/readyz").await
+    }
+
+    async fn probe(&self, path: &str) -> Result<(), Error> {
+        let response = self.send(self.get(path)?).await?;
+        match response.status == StatusCode::OK && *response.body.trim_ascii() == *b"ok" {
+            true => Ok(()),
+            false => Err(response.into_error("which is not ok")),
+        }
+    }
+
+    /// Sends a request and reads the whole response, under the timeout.
+    pub(super) async fn send(&self, request: connector::Request) -> Result<FullResponse, Error> {
+        let exchange = async {
+            let response = self.connector.send(request).await?;
+            FullResponse::read(&self.url, response).await
+        };
+        let exchanged = tokio::time::timeout(self.timeout, exchange).await;
+        exchanged.map_err(|_| Error::timed_out(&self.url, self.timeout))?
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<connector::Request, Error> {
+        connector::request(&self.url, hyper::Method::GET, path)
+    }
+}

@@ -6,6 +6,8 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
+#[path = "house/circles.rs"]
+mod circles;
 #[path = "house/source.rs"]
 mod source;
 #[path = "house/words.rs"]
@@ -117,6 +119,44 @@ fn upward_imports(folder: &str, layers: &[&str], file: &Path) -> Vec<String> {
         })
         .map(|used| format!("{} uses {used}", file.display()))
         .collect()
+}
+
+#[test]
+fn no_child_module_imports_from_a_parent_that_imports_from_it() {
+    let files = LAYERS.iter().flat_map(|(folder, _)| {
+        let files = sources(Path::new(folder)).into_iter();
+        files.map(move |file| (Path::new(folder), file))
+    });
+    let (mut pairs, mut circles) = (0, Vec::new());
+    for (root, parent) in files {
+        let Some(folder) = folder_of_children(root, &parent) else {
+            continue;
+        };
+        let text = fs::read_to_string(&parent).unwrap();
+        let below = folder.strip_prefix(root).unwrap();
+        let path = format!("crate::{}", below.display()).replace('/', "::");
+        for name in circles::children(&text) {
+            let file = folder.join(&name).with_extension("rs");
+            let child = fs::read_to_string(file)
+                .or_else(|_| fs::read_to_string(folder.join(&name).join("mod.rs")))
+                .unwrap();
+            pairs += 1;
+            if circles::is_circle(&text, &path, &name, &child) {
+                circles.push(format!("{} and its {name}", parent.display()));
+            }
+        }
+    }
+    assert!(pairs > 100, "{pairs}");
+    assert!(circles.is_empty(), "each imports the other: {circles:#?}");
+}
+
+/// The folder of a file's modules, if it has one; none for the root of a crate.
+fn folder_of_children(root: &Path, parent: &Path) -> Option<PathBuf> {
+    let folder = match parent.ends_with("mod.rs") {
+        true => parent.parent()?.to_owned(),
+        false => parent.with_extension(""),
+    };
+    (folder.is_dir() && folder != root).then_some(folder)
 }
 
 #[test]

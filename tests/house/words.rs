@@ -10,7 +10,9 @@ use crate::source::{Source, Token};
 use crate::sources;
 
 /// The folders and files whose words are checked.
-const CHECKED: [&str; 5] = ["src", "crates", "tests", "benches", "build.rs"];
+const CHECKED: [&str; 7] = [
+    "src", "crates", "tests", "benches", "examples", "fuzz", "build.rs",
+];
 
 /// Words without a plain meaning in a comment or a name, in lower case. In names
 /// an underscore stands for a space.

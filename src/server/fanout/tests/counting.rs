@@ -15,15 +15,45 @@ fn delivered(worker: &mut TestWorker) -> (u64, u64) {
 }
 
 /// How many fan-out times were counted.
-fn fan_out_times(worker: &TestWorker) -> u64 {
+fn fan_out_times(worker: &TestWorker) -> f64 {
+    scraped(&worker.fanout_counters, "time_count")
+}
+
+/// A value of the histogram of fan-out times, as a scrape has it.
+fn scraped(counters: &FanoutCounters, name: &str) -> f64 {
     let mut registry = Registry::default();
-    registry.register("time", "", worker.fanout_counters.fan_out_time.clone());
+    registry.register("time", "", counters.fan_out_time.clone());
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry).unwrap();
-    let count = text
-        .lines()
-        .find_map(|line| line.strip_prefix("time_count "));
-    count.unwrap().parse().unwrap()
+    let mut series = text.lines().filter_map(|line| line.rsplit_once(' '));
+    let value = series.find_map(|(series, value)| (series == name).then_some(value));
+    let value = value.unwrap_or_else(|| panic!("{name} in {text}"));
+    value.parse().unwrap()
+}
+
+#[test]
+fn fan_out_times_of_all_workers_are_summed_and_a_bound_belongs_to_its_bucket() {
+    let counters = FanoutCounters::default();
+    let workers = [0, 1].map(|number| WorkerCounters::new(&counters, number));
+    let times = [[1_000, 1_001], [1_000, 20_000_000]];
+    for (worker, times) in workers.iter().zip(times) {
+        for time in times {
+            worker.add_fan_out_time(Duration::from_micros(time));
+        }
+    }
+    for (bound, count) in [
+        ("0.0005", 0.0),
+        ("0.001", 2.0),
+        ("0.0025", 3.0),
+        ("10", 3.0),
+        ("+Inf", 4.0),
+    ] {
+        let bucket = format!("time_bucket{{le=\"{bound}\"}}");
+        assert_eq!(scraped(&counters, &bucket), count, "{bound}");
+    }
+    assert_eq!(scraped(&counters, "time_count"), 4.0);
+    let sum = scraped(&counters, "time_sum");
+    assert!((sum - 20.003_001).abs() < 1e-9, "{sum}");
 }
 
 #[test]
@@ -39,7 +69,7 @@ fn every_message_counts_once_for_each_reader_and_every_byte_that_a_socket_took()
     let taken = |client: &FakeClient| client.wire.borrow().taken.len() as u64;
     let bytes: u64 = clients.iter().map(taken).sum();
     assert_eq!(delivered(&mut worker), (6, hellos + bytes));
-    assert_eq!(fan_out_times(&worker), 2);
+    assert_eq!(fan_out_times(&worker), 2.0);
 }
 
 #[test]

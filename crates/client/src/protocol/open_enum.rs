@@ -149,16 +149,25 @@ impl<'de, T: FromStr> Deserialize<'de> for OpenEnum<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::EventName;
+    use crate::protocol::{BusyReason, ByeReason, EventName, GapReason, ProblemCode};
+
+    /// Checks each variant of these wire enums.
+    macro_rules! check_variants {
+        ($($name:ident)+) => {$(
+            for (index, variant) in $name::ALL.into_iter().enumerate() {
+                let text = variant.as_str();
+                assert_eq!(variant as usize, index, "{text}");
+                assert_eq!(text.parse(), Ok(variant));
+                assert_eq!(variant.to_string(), text);
+                assert_eq!(serde_json::to_value(variant).unwrap(), text);
+                assert_eq!(text.to_uppercase().parse::<$name>(), Err(UnknownName));
+            }
+        )+};
+    }
 
     #[test]
     fn variants_are_listed_in_order_and_parsed_by_name() {
-        for (index, name) in EventName::ALL.into_iter().enumerate() {
-            assert_eq!(name as usize, index);
-            assert_eq!(name.as_str().parse(), Ok(name));
-            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
-        }
-        assert_eq!("Hello".parse::<EventName>(), Err(UnknownName));
+        check_variants!(EventName GapReason BusyReason ByeReason ProblemCode);
     }
 
     #[test]

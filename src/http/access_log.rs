@@ -86,8 +86,8 @@ impl Drop for AccessEntry {
     }
 }
 
-/// The first characters of client input.
-fn truncated(text: &str) -> String {
+/// The first characters of client input, as many as a log line may have.
+pub(crate) fn truncated(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

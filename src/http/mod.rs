@@ -35,6 +35,7 @@ mod stream;
 
 #[cfg(feature = "cli")]
 pub(crate) use access_log::ACCESS_LOG;
+pub(crate) use access_log::truncated;
 pub use app::App;
 pub(crate) use bad_head::{BadHead, MAX_HEADER_FIELDS};
 pub(crate) use body::Body;

@@ -16,11 +16,9 @@ use super::body_gate::{BodyGate, GatedBody, UngatedBody};
 use super::context::ServerContext;
 use super::fanout::Handoff;
 use super::timeouts::Timeouts;
-use crate::http::{BodyLeft, Caller, Reply, answer};
+use crate::http::{BodyLeft, Caller, Reply, answer, truncated};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
-/// Characters of a method or a path that are logged.
-const MAX_LOGGED: usize = 256;
 
 /// Where a connection's event stream waits, and whether its client may still be
 /// sending after an answer.
@@ -119,13 +117,13 @@ impl RequestLine {
     fn begin<B>(request: &Request<B>) -> Option<Self> {
         tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
             method: request.method().clone(),
-            path: request.uri().path().chars().take(MAX_LOGGED).collect(),
+            path: truncated(request.uri().path()),
         })
     }
 
     fn log<B>(&self, response: &Response<B>) {
         let status = response.status().as_u16();
-        let method: String = self.method.as_str().chars().take(MAX_LOGGED).collect();
+        let method = truncated(self.method.as_str());
         tracing::debug!(method, path = self.path, status, "request answered");
     }
 }

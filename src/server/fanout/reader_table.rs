@@ -28,8 +28,7 @@ pub(super) struct ReaderTable<S: Socket> {
     /// Readers that are catching up and may write, in their order. A token whose
     /// reader is not `is_queued` belongs to a reader that has left.
     write_queue: VecDeque<usize>,
-    /// The paused readers, by the end of their pause. A token whose reader is not
-    /// paused any more may remain until then.
+    /// Exactly the readers that are paused, by the end of their pause.
     pauses: BTreeSet<(Instant, usize)>,
 }
 
@@ -231,6 +230,8 @@ impl<S: Socket> ReaderTable<S> {
     pub(super) fn take_ended_pause(&mut self, now: Instant) -> Option<usize> {
         let &(until, token) = self.pauses.first()?;
         (until <= now).then(|| self.pauses.pop_first())?;
+        let reader = self.catching_up(token);
+        debug_assert_eq!(reader.and_then(|reader| reader.paused_until), Some(until));
         Some(token)
     }
 

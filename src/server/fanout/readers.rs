@@ -181,7 +181,12 @@ impl<S: Socket> Readers<S> {
         }
         let config = &self.app.config;
         self.budget.count_write();
-        match reader.step(now, &mut self.budget.delivered, || bye(config)) {
+        let outcome = reader.step(now, &mut self.budget.delivered, || bye(config));
+        if !matches!(outcome, CatchUpStep::Paused(_)) {
+            // It was queued before its pause was over, and waits for something else.
+            self.table.end_pause(token, now);
+        }
+        match outcome {
             CatchUpStep::More => self.table.queue(token),
             CatchUpStep::Blocked => {}
             CatchUpStep::Paused(until) => self.table.pause(token, until),

@@ -19,6 +19,7 @@ impl<S: Socket> ReaderTable<S> {
         let ReaderState::CatchingUp(reader) = std::mem::replace(state, ReaderState::Moving) else {
             unreachable!("it was catching up");
         };
+        debug_assert_eq!(reader.paused_until, None);
         let framing = reader.socket.framing();
         let live = LiveReader {
             socket: reader.socket,

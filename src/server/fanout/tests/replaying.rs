@@ -127,6 +127,31 @@ fn a_paused_reader_is_pinged_and_not_closed_as_stalled() {
 }
 
 #[test]
+fn a_paused_reader_whose_socket_is_full_waits_for_its_socket_only() {
+    let mut worker = TestWorker::new(|config| config.ping = Duration::from_secs(15));
+    fill(&worker, 150);
+    let budget = budget(&worker, 1024, 0);
+    let (token, mut paced) = returning(&mut worker, &budget);
+    worker.work();
+    let mut got = text(&mut paced);
+    paced.wire.borrow_mut().room = 0;
+    // A ping is due, which the socket does not take.
+    (0..15).for_each(|_| worker.pass(SECOND));
+    assert!(worker.readers.table.first_pause().is_some());
+    worker.readers.writable(token);
+    worker.work();
+    assert_eq!(worker.readers.table.first_pause(), None);
+    paced.wire.borrow_mut().room = usize::MAX;
+    worker.readers.writable(token);
+    worker.work();
+    assert!(worker.readers.table.first_pause().is_some());
+    (0..150).for_each(|_| worker.pass(SECOND));
+    got += &text(&mut paced);
+    assert_eq!(numbers(&got), (1..=150).collect::<Vec<_>>());
+    assert_eq!(worker.readers.table.first_pause(), None);
+}
+
+#[test]
 fn a_reader_with_nothing_to_replay_is_not_paused() {
     let mut worker = TestWorker::new(|_| {});
     fill(&worker, 100);

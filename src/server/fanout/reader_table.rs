@@ -208,6 +208,9 @@ impl<S: Socket> ReaderTable<S> {
             self.pauses.remove(&(before, token));
         }
         self.pauses.insert((until, token));
+        if before.is_none() {
+            self.log(token, || tracing::debug!("replay paused"));
+        }
     }
 
     /// Ends the reader's pause, if it is paused.
@@ -240,6 +243,11 @@ impl<S: Socket> ReaderTable<S> {
         self.pauses.iter().map(|&(_, token)| token).collect()
     }
 
+    /// Runs `log` in the span of the reader's connection.
+    pub(super) fn log(&self, token: usize, log: impl FnOnce()) {
+        self.slots[token].permit.in_span(log);
+    }
+
     /// Removes a reader whose stream was written to its end.
     pub(super) fn finish(&mut self, token: usize) {
         if let Some(ReaderSlot {
@@ -261,9 +269,7 @@ impl<S: Socket> ReaderTable<S> {
 
     /// Removes a reader whose connection is gone or is given up.
     pub(super) fn fail(&mut self, token: usize, error: &io::Error) {
-        self.slots[token]
-            .permit
-            .in_span(|| tracing::debug!(%error, "stream cut"));
+        self.log(token, || tracing::debug!(%error, "stream cut"));
         // By the worker's clock, or by the kernel's user timeout.
         if error.kind() == ErrorKind::TimedOut {
             self.app.stalled.fetch_add(1, Ordering::Relaxed);

@@ -41,6 +41,7 @@ impl<S: Socket> ReaderTable<S> {
             position: GroupPosition::new(group, index),
             membership,
         };
+        self.log(token, || tracing::debug!("went live"));
     }
 
     /// From live to catching up, for a reader that has left its group.
@@ -81,6 +82,7 @@ impl<S: Socket> ReaderTable<S> {
             match exit {
                 GroupExit::Lagging { reader, rest } => {
                     lagging += 1;
+                    self.log_return(reader.token, "its socket is full");
                     self.fall_behind(reader, presence, rest, now);
                 }
                 GroupExit::Failed { reader, error } => {
@@ -112,7 +114,7 @@ impl<S: Socket> ReaderTable<S> {
         let readers = self.slots.len();
         tracing::debug!(readers, "a worker lags; its readers go back to history");
         for group in self.groups.numbers() {
-            self.send_group_to_history(group, now);
+            self.send_group_to_history(group, "the worker lags", now);
         }
     }
 
@@ -120,15 +122,21 @@ impl<S: Socket> ReaderTable<S> {
     pub(super) fn send_room_to_history(&mut self, room: RoomKey, now: Instant) {
         tracing::debug!("a large event is lost; the readers of its room go back to history");
         for group in self.groups.of_room(room) {
-            self.send_group_to_history(group, now);
+            self.send_group_to_history(group, "a large event is lost", now);
         }
     }
 
-    fn send_group_to_history(&mut self, group: usize, now: Instant) {
+    fn send_group_to_history(&mut self, group: usize, reason: &'static str, now: Instant) {
         let presence = self.groups.get_mut(group).audience.presence;
         for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
+            self.log_return(reader.token, reason);
             self.fall_behind(reader, presence, Bytes::new(), now);
         }
         self.groups.remove_if_empty(group);
+    }
+
+    /// Logs that a live reader goes back to history.
+    fn log_return(&self, token: usize, reason: &'static str) {
+        self.log(token, || tracing::debug!(reason, "went back to history"));
     }
 }

@@ -82,7 +82,7 @@ install_rust_tools() {
 }
 
 # The oldest Rust that Cargo.toml promises.
-msrv() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml; }
+msrv() { sed -n 's/^rust-version = "\(.*\)"$/\1.0/p' Cargo.toml; }
 
 install_msrv() {
   have rustup && { cargo "+$(msrv)" --version >/dev/null 2>&1 ||

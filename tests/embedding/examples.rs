@@ -113,8 +113,8 @@ fn the_hyper_example_serves_a_chat_and_drains() {
 fn a_stream_of_the_axum_example_resumes() {
     let example = Example::start("axum");
     let text = read_until(&mut example.get("/ticker"), "event: update");
-    let ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
-    let last = ids.last().unwrap();
+    let mut ids = text.lines().filter_map(|line| line.strip_prefix("id: "));
+    let last = ids.next_back().unwrap();
     let mut stream = example.request(&format!(
         "GET /ticker HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {last}\r\n\r\n"
     ));

@@ -391,7 +391,7 @@ test('the wheel scrolls also where something lies over the talk', LIMIT, async (
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
   for (let number = 1; number <= 80; number += 1) await server.say('lobby', 'Carol', `message ${number}`);
-  await chat.log.getByText('message 80').waitFor();
+  await chat.log.getByText('message 80', { exact: true }).waitFor();
   const top = () => chat.page.evaluate(() => document.getElementById('scroller').scrollTop);
   await chat.join('garden');
   await chat.rooms.filter({ hasText: 'lobby' }).click();

@@ -5,8 +5,6 @@
 //! message in history or receives it from the channel, never both, never neither.
 //! The lock is held for short, bounded work without I/O or await.
 
-mod subscribe;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -14,6 +14,7 @@ mod forgotten_rooms;
 mod history;
 mod history_page;
 mod hub;
+mod hub_subscribe;
 mod member;
 mod membership;
 mod message;

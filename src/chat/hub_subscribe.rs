@@ -1,11 +1,12 @@
-//! [`Hub::subscribe`], apart from the hub, because a subscription holds its hub.
+//! [`Hub::subscribe`], in a file above the hub and the subscription: a
+//! subscription holds its hub.
 
 use std::sync::Arc;
 
-use super::Hub;
-use crate::chat::errors::SubscribeError;
-use crate::chat::subscribe_options::SubscribeOptions;
-use crate::chat::subscription::Subscription;
+use super::errors::SubscribeError;
+use super::hub::Hub;
+use super::subscribe_options::SubscribeOptions;
+use super::subscription::Subscription;
 
 impl Hub {
     /// Begins a stream, and creates its rooms as needed.

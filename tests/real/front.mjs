@@ -10,6 +10,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as retryDelay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { freePorts } from './ports.mjs';
@@ -97,6 +98,8 @@ const KINDS = {
   },
 };
 
+/** Between two attempts to connect to a process that starts. */
+const RETRY_MS = 10;
 /** The socket of HAProxy's master process, in the folder of its test. */
 const MASTER_SOCKET = 'master.sock';
 
@@ -218,11 +221,25 @@ export class Front {
 
 /** Sends a command to the master process of HAProxy. Done when it has closed the connection. */
 async function askMaster(socket, command) {
-  const connection = net.connect(socket);
+  const connection = await connectMaster(socket);
   // A reload resets the connection.
   connection.on('error', () => {}).end(command);
   connection.resume();
   await once(connection, 'close');
+}
+
+/** Connects as soon as the master accepts, which may be after its worker answers. The caller has the deadline. */
+async function connectMaster(socket) {
+  for (;;) {
+    const connection = net.connect(socket);
+    try {
+      await once(connection, 'connect');
+      return connection;
+    } catch (error) {
+      if (!['ECONNREFUSED', 'ENOENT'].includes(error.code)) throw error;
+    }
+    await retryDelay(RETRY_MS);
+  }
 }
 
 /** Replaces what must stand there, once. @param {[string | RegExp, string][]} changes */

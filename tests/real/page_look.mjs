@@ -155,7 +155,7 @@ test('with the keyboard alone: join in, talk, change rooms, find, set, get help'
   assert.equal(await focused(), 'message');
   assert.equal(await chat.message.inputValue(), '');
   for (let line = 0; line < 60; line += 1) await server.say('lobby', 'Carol', `line ${line}`);
-  await chat.log.getByText('line 59').waitFor();
+  await chat.log.getByText('line 59', { exact: true }).waitFor();
   await keyboard.press('PageUp');
   await chat.pill.waitFor();
   await keyboard.press('End');
@@ -171,7 +171,7 @@ test('what is said is a log, and who does not see hears of the connection', LIMI
   const chat = await person.open(server.url, 'Alice');
   await chat.page.getByRole('log', { name: 'Messages' }).waitFor();
   await chat.page.locator('#said:not([aria-live])').waitFor();
-  await chat.log.getByText('line 29').waitFor();
+  await chat.log.getByText('line 29', { exact: true }).waitFor();
   const [row] = await chat.log.locator('.message:not(.first)').all();
   assert.match(await row.textContent(), /^Carolline \d+\d\d:\d\d$/, 'who, what, when');
   await server.kill();
@@ -295,7 +295,7 @@ test('on paper there are the messages, and nothing that only a screen needs', LI
   const server = await Server.start(t);
   for (let line = 0; line < 40; line += 1) await server.say('lobby', 'Carol', `line ${line}`);
   const chat = await (await Person.arrive(t)).open(server.url, 'Alice');
-  await chat.log.getByText('line 39').waitFor();
+  await chat.log.getByText('line 39', { exact: true }).waitFor();
   await chat.page.emulateMedia({ media: 'print' });
   for (const hidden of ['#rooms', '#people', '#composer', '#open-search', '#pill']) assert(await chat.page.locator(hidden).isHidden(), hidden);
   assert(await chat.page.evaluate(() => document.getElementById('scroller').scrollHeight === document.getElementById('scroller').clientHeight), 'all of the talk');

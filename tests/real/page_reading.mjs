@@ -43,7 +43,7 @@ test('a search counts what is loaded, loads more only on demand, and leaves its 
   await count(server, 'lobby', 1, 700, 'apple ');
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
-  await chat.log.getByText('apple 700').waitFor();
+  await chat.log.getByText('apple 700', { exact: true }).waitFor();
   // Near the top of what is loaded, so that older messages are loaded once; then in the middle.
   await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 300; });
   const loaded = 100;

@@ -21,7 +21,7 @@ fn message(bytes: usize) -> Message<'static> {
 }
 
 fn encode(c: &mut Criterion) {
-    let mut group = c.benchmark_group("encode a frame");
+    let mut group = c.benchmark_group("encode an entry");
     for bytes in [128, 4096] {
         let message = message(bytes);
         group.throughput(Throughput::Bytes(bytes as u64));
@@ -47,7 +47,7 @@ fn decode(c: &mut Criterion) {
         .event("update")
         .json(&message(128));
     let stream = event.text().repeat(1000);
-    let mut group = c.benchmark_group("decode a thousand frames");
+    let mut group = c.benchmark_group("decode a thousand entries");
     group.throughput(Throughput::Bytes(stream.len() as u64));
     group.bench_function("128", |b| {
         b.iter(|| {

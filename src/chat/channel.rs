@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::broadcast::{self, Sender};
 use tokio::time::Instant;
 
+use super::entry::Entry;
 use super::feed::Feed;
-use super::message::Frame;
 use super::room_event::{Envelope, HistoryMarker, LargeMessage, MAX_INLINE_BYTES, RoomEvent};
 use super::room_key::RoomKey;
 use crate::protocol::RoomName;
@@ -57,19 +57,19 @@ impl Channel {
     }
 
     /// The event that is sent for a message.
-    pub(super) fn update(&self, room: &RoomName, frame: &Frame) -> RoomEvent {
-        let bytes = frame.event().chunk().len();
+    pub(super) fn update(&self, room: &RoomName, entry: &Entry) -> RoomEvent {
+        let bytes = entry.event().chunk().len();
         if bytes <= MAX_INLINE_BYTES {
-            return RoomEvent::Update(frame.clone());
+            return RoomEvent::Update(entry.clone());
         }
         let in_channel = self.large_bytes.load(Ordering::Relaxed);
         if in_channel > 0 && in_channel + bytes > self.max_large_bytes {
             return RoomEvent::Marker(Box::new(HistoryMarker {
                 room: room.clone(),
-                seq: frame.seq(),
+                seq: entry.seq(),
             }));
         }
-        let large = LargeMessage::new(frame.clone(), &self.large_bytes);
+        let large = LargeMessage::new(entry.clone(), &self.large_bytes);
         RoomEvent::LargeUpdate(Arc::new(large))
     }
 

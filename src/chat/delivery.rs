@@ -1,7 +1,7 @@
 //! What a subscription delivers: hello first, then messages, gaps and presence.
 //! Field names, event names and encoding are in `protocol`.
 
-use super::message::Frame;
+use super::entry::Entry;
 use super::presence::Snapshot;
 use crate::protocol::{self, Cursor, RoomName};
 use crate::sse;
@@ -27,7 +27,7 @@ pub type Gap = protocol::Gap<RoomName, GapReason, Cursor>;
 #[derive(Debug, Clone)]
 pub enum Delivery {
     /// A message.
-    Update(Frame),
+    Update(Entry),
     /// Lost messages.
     Gap(Gap),
     /// The members of a room: its first `presence` event.
@@ -38,7 +38,7 @@ impl Delivery {
     /// The event, ready for the wire.
     pub fn event(&self) -> sse::Encoded {
         match self {
-            Self::Update(frame) => frame.event().clone(),
+            Self::Update(entry) => entry.event().clone(),
             Self::Gap(gap) => gap.encode(),
             Self::Members(snapshot) => snapshot.event.clone(),
         }
@@ -47,7 +47,7 @@ impl Delivery {
     /// The approximate size of the event in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Update(frame) => frame.event().text_len(),
+            Self::Update(entry) => entry.event().text_len(),
             Self::Gap(gap) => gap.room.as_str().len() + 128,
             Self::Members(snapshot) => snapshot.event.text_len(),
         }

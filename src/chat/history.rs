@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::draft::RequestHash;
-use super::message::Frame;
+use super::entry::Entry;
 use crate::protocol::ClientId;
 
 /// Most ids of evicted messages that a room remembers, 8 bytes each. A gap can
@@ -26,7 +26,7 @@ pub(super) struct History {
     limits: HistoryLimits,
     /// Consecutive numbers. The last is the room's newest message, unless that
     /// was evicted.
-    frames: VecDeque<Frame>,
+    entries: VecDeque<Entry>,
     bytes: usize,
     /// The seq of each held message that has a client id.
     by_client_id: HashMap<ClientId, u64>,
@@ -72,7 +72,7 @@ impl History {
     pub(super) fn new(limits: HistoryLimits) -> Self {
         Self {
             limits,
-            frames: VecDeque::new(),
+            entries: VecDeque::new(),
             bytes: 0,
             by_client_id: HashMap::new(),
             evicted: EvictedIds::default(),
@@ -96,15 +96,15 @@ impl History {
     }
 
     /// Adds the room's next message and evicts down to the limits.
-    pub(super) fn push(&mut self, frame: Frame) {
-        debug_assert_eq!(frame.number(), self.next_number, "numbers are consecutive");
+    pub(super) fn push(&mut self, entry: Entry) {
+        debug_assert_eq!(entry.number(), self.next_number, "numbers are consecutive");
         self.next_number += 1;
-        self.bytes += frame.cost();
-        if let Some(id) = frame.client_id() {
-            self.by_client_id.insert(id.clone(), frame.seq());
+        self.bytes += entry.cost();
+        if let Some(id) = entry.client_id() {
+            self.by_client_id.insert(id.clone(), entry.seq());
         }
-        self.frames.push_back(frame);
-        while self.frames.len() > self.limits.count || self.bytes > self.limits.bytes {
+        self.entries.push_back(entry);
+        while self.entries.len() > self.limits.count || self.bytes > self.limits.bytes {
             self.evict_oldest();
         }
     }
@@ -112,41 +112,42 @@ impl History {
     /// The capacity of all collections.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.frames.capacity() + self.by_client_id.capacity() + self.evicted.seqs.capacity()
+        self.entries.capacity() + self.by_client_id.capacity() + self.evicted.seqs.capacity()
     }
 
     /// Evicts the oldest message, if there is one.
     pub(super) fn evict_oldest(&mut self) {
-        let Some(frame) = self.frames.pop_front() else {
+        let Some(entry) = self.entries.pop_front() else {
             return;
         };
-        self.bytes -= frame.cost();
-        self.evicted.push(frame.seq());
-        if let Some(id) = frame.client_id() {
+        self.bytes -= entry.cost();
+        self.evicted.push(entry.seq());
+        if let Some(id) = entry.client_id() {
             self.by_client_id.remove(id);
         }
         // A room that was busy once gives its memory back.
-        if self.frames.capacity() > 64 && self.frames.len() < self.frames.capacity() / 4 {
-            self.frames.shrink_to(2 * self.frames.len());
+        if self.entries.capacity() > 64 && self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(2 * self.entries.len());
             self.by_client_id.shrink_to(2 * self.by_client_id.len());
         }
     }
 
     /// Held messages after `seq`, oldest first.
-    pub(super) fn since(&self, seq: u64) -> vec_deque::Iter<'_, Frame> {
-        let start = self.frames.partition_point(|frame| frame.seq() <= seq);
-        self.frames.range(start..)
+    pub(super) fn since(&self, seq: u64) -> vec_deque::Iter<'_, Entry> {
+        let start = self.entries.partition_point(|entry| entry.seq() <= seq);
+        self.entries.range(start..)
     }
 
     /// Held messages before `seq`, oldest first.
-    pub(super) fn until(&self, seq: u64) -> vec_deque::Iter<'_, Frame> {
-        let end = self.frames.partition_point(|frame| frame.seq() < seq);
-        self.frames.range(..end)
+    pub(super) fn until(&self, seq: u64) -> vec_deque::Iter<'_, Entry> {
+        let end = self.entries.partition_point(|entry| entry.seq() < seq);
+        self.entries.range(..end)
     }
 
     /// The last `count` held messages, oldest first.
-    pub(super) fn last(&self, count: usize) -> vec_deque::Iter<'_, Frame> {
-        self.frames.range(self.frames.len().saturating_sub(count)..)
+    pub(super) fn last(&self, count: usize) -> vec_deque::Iter<'_, Entry> {
+        self.entries
+            .range(self.entries.len().saturating_sub(count)..)
     }
 
     /// The seq of the newest evicted message; 0 if none was evicted.
@@ -169,7 +170,7 @@ impl History {
     /// The number of the oldest held message, or of the next message if none is
     /// held.
     pub(super) fn first_number(&self) -> u64 {
-        self.next_number - self.frames.len() as u64
+        self.next_number - self.entries.len() as u64
     }
 
     /// The number of the room's next message.
@@ -178,22 +179,22 @@ impl History {
     }
 
     /// The held message with this client id, and the hash of its request.
-    pub(super) fn find(&self, id: &ClientId) -> Option<(&Frame, RequestHash)> {
+    pub(super) fn find(&self, id: &ClientId) -> Option<(&Entry, RequestHash)> {
         let seq = *self.by_client_id.get(id)?;
-        let frame = self.since(seq - 1).next()?;
-        Some((frame, frame.retry_key()?.request))
+        let entry = self.since(seq - 1).next()?;
+        Some((entry, entry.retry_key()?.request))
     }
 
-    pub(super) fn oldest(&self) -> Option<&Frame> {
-        self.frames.front()
+    pub(super) fn oldest(&self) -> Option<&Entry> {
+        self.entries.front()
     }
 
-    pub(super) fn newest(&self) -> Option<&Frame> {
-        self.frames.back()
+    pub(super) fn newest(&self) -> Option<&Entry> {
+        self.entries.back()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.frames.len()
+        self.entries.len()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Parts of a room's history: what `GET /rooms/{room}/messages` returns.
 
-use super::message::Frame;
+use super::entry::Entry;
 use super::room::Room;
 use super::rooms::Rooms;
 use crate::protocol::{Cursor, Epoch, EventId};
@@ -21,7 +21,7 @@ pub struct HistoryQuery {
 #[derive(Debug, Clone, Default)]
 pub struct HistoryPage {
     /// The selected messages, oldest first.
-    pub frames: Vec<Frame>,
+    pub entries: Vec<Entry>,
     /// The oldest message in the room's history.
     pub oldest: Option<EventId>,
     /// The newest message in the room's history.
@@ -31,15 +31,15 @@ pub struct HistoryPage {
 impl HistoryPage {
     pub(super) fn read(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
         Self {
-            frames: query.select(room, rooms.epoch()),
-            oldest: room.history.oldest().map(|frame| rooms.id(frame.seq())),
-            newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
+            entries: query.select(room, rooms.epoch()),
+            oldest: room.history.oldest().map(|entry| rooms.id(entry.seq())),
+            newest: room.history.newest().map(|entry| rooms.id(entry.seq())),
         }
     }
 }
 
 impl HistoryQuery {
-    fn select(&self, room: &Room, epoch: Epoch) -> Vec<Frame> {
+    fn select(&self, room: &Room, epoch: Epoch) -> Vec<Entry> {
         // A cursor of another epoch is before all messages of this one.
         let seq_of = |cursor| match cursor {
             Cursor::Id(id) if id.epoch == epoch => id.seq,
@@ -50,7 +50,7 @@ impl HistoryQuery {
             Some(after) => {
                 let since = room.history.since(after);
                 since
-                    .take_while(|frame| frame.seq() < before)
+                    .take_while(|entry| entry.seq() < before)
                     .take(self.limit)
                     .cloned()
                     .collect()

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::draft::{Draft, RetryKey};
+use super::entry::{Entry, Published};
 use super::errors::{PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
 use super::history_page::{HistoryPage, HistoryQuery};
-use super::message::{Frame, Published};
 use super::presence::members_json;
 use super::reader_profile::ReaderProfile;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
@@ -46,15 +46,15 @@ pub type RoomSummary = protocol::RoomSummary<RoomName>;
 ///     text: MessageText::parse("hello", 4096)?,
 ///     client_id: None,
 /// };
-/// let Published::New(frame) = hub.publish(&lobby, draft)? else {
+/// let Published::New(entry) = hub.publish(&lobby, draft)? else {
 ///     unreachable!("only a retry with a client id is a duplicate");
 /// };
-/// assert_eq!(frame.number(), 1);
+/// assert_eq!(entry.number(), 1);
 ///
 /// let last_ten = HistoryQuery { after: None, before: None, limit: 10 };
 /// let page = hub.page(&lobby, last_ten);
-/// assert_eq!(page.frames.len(), 1);
-/// assert_eq!(page.frames[0].json(), frame.json());
+/// assert_eq!(page.entries.len(), 1);
+/// assert_eq!(page.entries[0].json(), entry.json());
 /// # Ok(())
 /// # }
 /// ```
@@ -142,7 +142,7 @@ impl Hub {
             room: room.name.clone(),
             members: room.presence.count() as u64,
             messages: room.history.len() as u64,
-            newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
+            newest: room.history.newest().map(|entry| rooms.id(entry.seq())),
         }));
         summaries
     }
@@ -169,10 +169,10 @@ impl Hub {
     }
 
     /// The message of `room` with this seq, unless it was evicted.
-    pub(crate) fn message(&self, room: &RoomName, seq: u64) -> Option<Frame> {
+    pub(crate) fn message(&self, room: &RoomName, seq: u64) -> Option<Entry> {
         let rooms = self.lock();
         let mut since = rooms.get(room)?.history.since(seq.saturating_sub(1));
-        since.next().filter(|frame| frame.seq() == seq).cloned()
+        since.next().filter(|entry| entry.seq() == seq).cloned()
     }
 
     /// A presence event with the current members of `room`, if there is such a

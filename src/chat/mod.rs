@@ -8,6 +8,7 @@
 mod channel;
 mod delivery;
 mod draft;
+mod entry;
 mod errors;
 mod feed;
 mod forgotten_rooms;
@@ -17,7 +18,6 @@ mod hub;
 mod hub_subscribe;
 mod member;
 mod membership;
-mod message;
 mod presence;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
@@ -38,11 +38,11 @@ mod totals;
 
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::Draft;
+pub use entry::{Entry, Published};
 pub use errors::{PublishError, RoomLimitReached, SubscribeError};
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
 pub use member::Member;
-pub use message::{Frame, Published};
 pub use presence::Snapshot;
 pub use rooms::HubLimits;
 pub use subscribe_options::{InvalidRoomList, RoomList, SubscribeOptions};

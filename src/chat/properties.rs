@@ -1,7 +1,7 @@
 //! Properties of a message from its draft to its event, for any input.
 
 use super::draft::{Draft, RetryKey};
-use super::message::Frame;
+use super::entry::Entry;
 use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
@@ -15,7 +15,7 @@ pub fn message(bytes: &[u8]) {
     let id: EventId = "e-7".parse().expect("an id");
     let mut unsent = draft.clone();
     let retry_key = RetryKey::take(&mut unsent);
-    let frame = Frame::encode(id, &room, 3, &unsent, retry_key, "2026-11-23T01:02:03.004Z");
+    let entry = Entry::encode(id, &room, 3, &unsent, retry_key, "2026-11-23T01:02:03.004Z");
     let mut events = 0;
     let each = |item: Item<'_>| {
         let Item::Event(event) = item else {
@@ -23,17 +23,17 @@ pub fn message(bytes: &[u8]) {
         };
         events += 1;
         assert_eq!((&*event.event, &*event.id), ("update", "e-7"));
-        assert_eq!(event.data.as_bytes(), frame.json());
+        assert_eq!(event.data.as_bytes(), entry.json());
     };
-    let fed = Decoder::default().feed(&frame.event().text(), each);
+    let fed = Decoder::default().feed(&entry.event().text(), each);
     assert_eq!((fed, events), (Ok(()), 1));
-    let json = frame.json();
+    let json = entry.json();
     let back: Message<'_> = serde_json::from_slice(&json).expect("a message");
     assert_eq!((back.id, &*back.room), (id, room.as_str()));
     assert_eq!(back.name, draft.name.as_str());
     assert_eq!(back.message, draft.text.as_str());
     assert_eq!(back.client_id, None, "readers get no client id");
-    let json = frame.json_for_sender();
+    let json = entry.json_for_sender();
     let answered: Message<'_> = serde_json::from_slice(&json).expect("a message");
     let client_id = draft.client_id.as_ref().map(ClientId::as_str);
     assert_eq!(answered.client_id.as_deref(), client_id);

@@ -9,7 +9,7 @@ use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 
 use super::delivery::{Delivery, Gap, GapReason};
-use super::message::Frame;
+use super::entry::Entry;
 use super::room::Room;
 use super::rooms::Rooms;
 use crate::protocol::{Cursor, RoomName};
@@ -37,12 +37,12 @@ impl RoomCursor {
     /// Moves the cursor past a delivery of this room.
     pub(super) fn advance(&mut self, delivery: &Delivery) {
         let next = match delivery {
-            Delivery::Update(frame) => {
+            Delivery::Update(entry) => {
                 debug_assert!(
-                    self.next.is_none_or(|next| next == frame.number()),
+                    self.next.is_none_or(|next| next == entry.number()),
                     "no missing numbers without a gap"
                 );
-                frame.number() + 1
+                entry.number() + 1
             }
             Delivery::Gap(gap) => gap.next,
             Delivery::Members(snapshot) => {
@@ -104,7 +104,7 @@ struct RoomReplay<'a> {
     room: &'a Room,
     /// The seq of the last lost message.
     gap: Option<u64>,
-    frames: Peekable<vec_deque::Iter<'a, Frame>>,
+    entries: Peekable<vec_deque::Iter<'a, Entry>>,
 }
 
 impl<'a> RoomReplay<'a> {
@@ -116,14 +116,14 @@ impl<'a> RoomReplay<'a> {
             index,
             room,
             gap: (lost > after).then_some(lost),
-            frames: room.history.since(after).peekable(),
+            entries: room.history.since(after).peekable(),
         })
     }
 
     /// The seq of the next delivery.
     fn position(&mut self) -> Option<u64> {
         self.gap
-            .or_else(|| self.frames.peek().map(|frame| frame.seq()))
+            .or_else(|| self.entries.peek().map(|entry| entry.seq()))
     }
 
     /// Takes the delivery at `position`. A gap comes first, so `room_cursor` is
@@ -141,7 +141,7 @@ impl<'a> RoomReplay<'a> {
                 cursor: Cursor::Id(rooms.id(seq)),
             });
         }
-        let frame = self.frames.next();
-        Delivery::Update(frame.expect("a position is a gap or a frame").clone())
+        let entry = self.entries.next();
+        Delivery::Update(entry.expect("a position is a gap or an entry").clone())
     }
 }

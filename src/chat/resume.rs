@@ -42,7 +42,7 @@ impl StreamStart {
             };
             RoomStart::after(
                 history,
-                first.map_or(rooms.newest(), |frame| frame.seq() - 1),
+                first.map_or(rooms.newest(), |entry| entry.seq() - 1),
             )
         });
         let cursor = lowest(&room_cursors);
@@ -168,8 +168,8 @@ pub(super) fn hello_room(rooms: &Rooms, name: &RoomName) -> Option<HelloRoom> {
     Some(HelloRoom {
         room: name.clone(),
         members: room.presence.count() as u64,
-        oldest: room.history.oldest().map(|frame| rooms.id(frame.seq())),
-        newest: room.history.newest().map(|frame| rooms.id(frame.seq())),
+        oldest: room.history.oldest().map(|entry| rooms.id(entry.seq())),
+        newest: room.history.newest().map(|entry| rooms.id(entry.seq())),
         next: room.history.next_number(),
     })
 }

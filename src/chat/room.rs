@@ -9,9 +9,9 @@ use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
 use super::draft::{Draft, RetryKey};
+use super::entry::Entry;
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
-use super::message::Frame;
 use super::presence::{Presence, PresenceBudget};
 use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
@@ -79,11 +79,11 @@ impl Room {
         draft: &Draft,
         retry_key: Option<RetryKey>,
         now: Instant,
-    ) -> Frame {
+    ) -> Entry {
         let mut created_at = String::with_capacity(32);
         // Writing to a `String` can't fail.
         let _ = MILLISECONDS.print_timestamp(&jiff::Timestamp::now(), &mut created_at);
-        let frame = Frame::encode(
+        let entry = Entry::encode(
             id,
             &self.name,
             self.history.next_number(),
@@ -91,10 +91,10 @@ impl Room {
             retry_key,
             &created_at,
         );
-        self.history.push(frame.clone());
+        self.history.push(entry.clone());
         self.has_messages = true;
         self.last_used = now;
-        frame
+        entry
     }
 
     pub(super) fn has_readers(&self) -> bool {
@@ -165,7 +165,7 @@ impl Room {
     /// The tombstone of the room when it is forgotten. `None` if it never had a
     /// message.
     pub(super) fn tombstone(&self) -> Option<RoomTombstone> {
-        let newest = self.history.newest().map_or(0, Frame::seq);
+        let newest = self.history.newest().map_or(0, Entry::seq);
         let (through, next_number) = (
             newest.max(self.history.evicted_through()),
             self.history.next_number(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
-use super::message::Frame;
+use super::entry::Entry;
 use super::room_key::RoomKey;
 use crate::protocol::RoomName;
 use crate::sse;
@@ -30,7 +30,7 @@ pub struct Envelope {
 #[derive(Debug, Clone)]
 pub(crate) enum RoomEvent {
     /// A message.
-    Update(Frame),
+    Update(Entry),
     /// Members joined or left; only for readers that get presence events.
     Presence(sse::Encoded),
     /// A message of more than [`MAX_INLINE_BYTES`].
@@ -62,26 +62,26 @@ impl RoomEvent {
 /// until it is dropped.
 #[derive(Debug)]
 pub(crate) struct LargeMessage {
-    frame: Frame,
+    entry: Entry,
     bytes: usize,
     /// Bytes of all large messages in the channel.
     total: Arc<AtomicUsize>,
 }
 
 impl LargeMessage {
-    pub(super) fn new(frame: Frame, total: &Arc<AtomicUsize>) -> Self {
-        let bytes = frame.event().chunk().len();
+    pub(super) fn new(entry: Entry, total: &Arc<AtomicUsize>) -> Self {
+        let bytes = entry.event().chunk().len();
         total.fetch_add(bytes, Ordering::Relaxed);
         Self {
-            frame,
+            entry,
             bytes,
             total: Arc::clone(total),
         }
     }
 
     /// The message.
-    pub(crate) fn frame(&self) -> &Frame {
-        &self.frame
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
     }
 }
 

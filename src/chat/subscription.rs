@@ -200,7 +200,7 @@ impl Subscription {
     /// Bytes of the ready deliveries that are replay.
     fn replay_bytes(&self) -> usize {
         let is_replay = |delivery: &&Delivery| match delivery {
-            Delivery::Update(frame) => frame.seq() <= self.replay_through,
+            Delivery::Update(entry) => entry.seq() <= self.replay_through,
             Delivery::Members(_) => true,
             Delivery::Gap(_) => false,
         };
@@ -258,9 +258,9 @@ impl Subscription {
         };
         self.room_cursors[index].advance(&delivery);
         match &delivery {
-            Delivery::Update(frame) => {
-                debug_assert!(frame.seq() > self.cursor, "ids strictly increase");
-                self.cursor = frame.seq();
+            Delivery::Update(entry) => {
+                debug_assert!(entry.seq() > self.cursor, "ids strictly increase");
+                self.cursor = entry.seq();
             }
             Delivery::Gap(gap) => {
                 if let Cursor::Id(id) = gap.cursor {

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use super::delivery::{Delivery, Gap};
+use super::entry::Entry;
 use super::feed::{Feed, Lagged};
 use super::hub::Hub;
-use super::message::Frame;
 use super::presence::Snapshot;
 use super::room_event::{Envelope, RoomEvent};
 use super::subscription::{LiveFrom, Progress, Subscription};
@@ -27,7 +27,7 @@ pub(super) struct TestReader {
 /// An event that a test reader received, from history or live.
 #[derive(Debug)]
 pub(super) enum TestDelivery {
-    Update(Frame),
+    Update(Entry),
     Gap(Gap),
     Members(Snapshot),
     /// A live presence event.
@@ -38,7 +38,7 @@ impl TestDelivery {
     /// The event, ready for the wire.
     pub(super) fn event(&self) -> sse::Encoded {
         match self {
-            Self::Update(frame) => frame.event().clone(),
+            Self::Update(entry) => entry.event().clone(),
             Self::Gap(gap) => Delivery::Gap(gap.clone()).event(),
             Self::Members(snapshot) => snapshot.event.clone(),
             Self::Presence(event) => event.clone(),
@@ -49,7 +49,7 @@ impl TestDelivery {
 impl From<Delivery> for TestDelivery {
     fn from(delivery: Delivery) -> Self {
         match delivery {
-            Delivery::Update(frame) => Self::Update(frame),
+            Delivery::Update(entry) => Self::Update(entry),
             Delivery::Gap(gap) => Self::Gap(gap),
             Delivery::Members(snapshot) => Self::Members(snapshot),
         }
@@ -130,15 +130,15 @@ fn deliver(
         return None;
     }
     let presence = |event| presence.then_some(TestDelivery::Presence(event));
-    let frame = match envelope.event {
+    let entry = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
-        RoomEvent::Update(frame) => frame,
-        RoomEvent::LargeUpdate(large) => large.frame().clone(),
+        RoomEvent::Update(entry) => entry,
+        RoomEvent::LargeUpdate(large) => large.entry().clone(),
         RoomEvent::Marker(marker) => hub
             .message(&marker.room, marker.seq)
             .expect("history holds it in these tests"),
     };
-    live.cursor = frame.seq();
-    Some(TestDelivery::Update(frame))
+    live.cursor = entry.seq();
+    Some(TestDelivery::Update(entry))
 }

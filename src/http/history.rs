@@ -69,5 +69,5 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
 /// Joins the messages' JSON, which was encoded when they were published.
 fn encode(room: &RoomName, page: HistoryPage) -> HistoryBody {
     let (start, end) = MessagePage::around(room, page.oldest, page.newest);
-    HistoryBody::between(start, page.frames, end)
+    HistoryBody::between(start, page.entries, end)
 }

@@ -9,7 +9,7 @@ use std::vec;
 use bytes::Bytes;
 
 use super::guard::RequestPermit;
-use crate::chat::Frame;
+use crate::chat::Entry;
 
 /// The most bytes that are copied for one client at a time. A larger message
 /// that is shared, such as one event, is sent whole.
@@ -20,7 +20,7 @@ pub(crate) const PIECE_BYTES: usize = 8 * 1024;
 pub(crate) struct HistoryBody {
     /// JSON before the next message, not sent yet.
     start: String,
-    frames: vec::IntoIter<Frame>,
+    entries: vec::IntoIter<Entry>,
     /// JSON after the last message.
     end: String,
     /// Bytes not sent yet.
@@ -30,14 +30,14 @@ pub(crate) struct HistoryBody {
 }
 
 impl HistoryBody {
-    /// Puts `frames` between `start` and `end`, separated by commas.
-    pub(super) fn between(start: String, frames: Vec<Frame>, end: String) -> Self {
-        let messages: usize = frames.iter().map(|frame| frame.json().len()).sum();
-        let commas = frames.len().saturating_sub(1);
+    /// Puts `entries` between `start` and `end`, separated by commas.
+    pub(super) fn between(start: String, entries: Vec<Entry>, end: String) -> Self {
+        let messages: usize = entries.iter().map(|entry| entry.json().len()).sum();
+        let commas = entries.len().saturating_sub(1);
         Self {
             left: start.len() + messages + commas + end.len(),
             start,
-            frames: frames.into_iter(),
+            entries: entries.into_iter(),
             end,
             _permit: None,
         }
@@ -56,14 +56,14 @@ impl HistoryBody {
     /// piece of its own and is not copied.
     pub(super) fn next_piece(&mut self) -> Bytes {
         let mut piece = std::mem::take(&mut self.start).into_bytes();
-        while let Some(frame) = self.frames.as_slice().first() {
-            let json = frame.json();
+        while let Some(entry) = self.entries.as_slice().first() {
+            let json = entry.json();
             let is_large = piece.len() + json.len() >= PIECE_BYTES;
             if is_large && !piece.is_empty() {
                 break;
             }
-            self.frames.next();
-            let comma = if self.frames.len() > 0 { "," } else { "" };
+            self.entries.next();
+            let comma = if self.entries.len() > 0 { "," } else { "" };
             if is_large {
                 self.start = comma.to_owned();
                 self.left -= json.len();
@@ -72,7 +72,7 @@ impl HistoryBody {
             piece.extend_from_slice(&json);
             piece.extend_from_slice(comma.as_bytes());
         }
-        if self.frames.len() == 0 {
+        if self.entries.len() == 0 {
             piece.extend_from_slice(std::mem::take(&mut self.end).as_bytes());
         }
         self.left -= piece.len();
@@ -88,8 +88,8 @@ mod tests {
     use crate::http::App;
     use crate::protocol::{MessageText, RoomName, UserName};
 
-    /// The frames of a room after `count` messages of `bytes` bytes each.
-    fn published(count: usize, bytes: usize) -> Vec<Frame> {
+    /// The entries of a room after `count` messages of `bytes` bytes each.
+    fn published(count: usize, bytes: usize) -> Vec<Entry> {
         let app = App::new(Config::default()).unwrap();
         let room = RoomName::parse("lobby").unwrap();
         for _ in 0..count {
@@ -105,7 +105,7 @@ mod tests {
             before: None,
             limit: count,
         };
-        app.hub.page(&room, all).frames
+        app.hub.page(&room, all).entries
     }
 
     #[test]

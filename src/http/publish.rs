@@ -30,7 +30,7 @@ pub(super) async fn publish(
     app.rates.take_message(client)?;
     let fields = read_fields(&app.config, request.headers(), body).await?;
     let answer = match publish_fields(app, client, &room, fields)? {
-        Published::New(frame) => json(StatusCode::CREATED, frame.json_for_sender()),
+        Published::New(entry) => json(StatusCode::CREATED, entry.json_for_sender()),
         Published::Duplicate(first) => json(StatusCode::OK, first.json_for_sender()),
     };
     app.counts

@@ -222,18 +222,18 @@ impl<T: TestTransport> Simulation<T> {
         let same_id = |message: &&PublishedMessage| message.client_id == client_id;
         let first = messages.iter().rfind(same_id);
         match result {
-            Ok(Published::New(frame)) => messages.push(PublishedMessage {
+            Ok(Published::New(entry)) => messages.push(PublishedMessage {
                 id: EventId {
                     epoch,
-                    seq: frame.seq(),
+                    seq: entry.seq(),
                 },
-                number: frame.number(),
+                number: entry.number(),
                 text,
                 client_id,
             }),
-            Ok(Published::Duplicate(frame)) => {
+            Ok(Published::Duplicate(entry)) => {
                 let first = first.unwrap();
-                assert_eq!((first.id.epoch, first.id.seq), (epoch, frame.seq()));
+                assert_eq!((first.id.epoch, first.id.seq), (epoch, entry.seq()));
                 assert_eq!(first.text, text);
             }
             Err(PublishError::RoomLimit(_)) => {}

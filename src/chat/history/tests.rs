@@ -8,7 +8,7 @@ const ROOMY: HistoryLimits = HistoryLimits {
 };
 
 /// Message `number` with seq `10 * number`, as if other rooms had messages in between.
-fn frame(number: u64, client_id: Option<&str>) -> Frame {
+fn entry(number: u64, client_id: Option<&str>) -> Entry {
     let mut draft = Draft {
         name: UserName::parse("Alice").unwrap(),
         text: MessageText::parse("hello", 100).unwrap(),
@@ -20,7 +20,7 @@ fn frame(number: u64, client_id: Option<&str>) -> Frame {
         epoch,
         seq: 10 * number,
     };
-    Frame::encode(
+    Entry::encode(
         id,
         &RoomName::parse("lobby").unwrap(),
         number,
@@ -32,12 +32,12 @@ fn frame(number: u64, client_id: Option<&str>) -> Frame {
 
 fn filled(limits: HistoryLimits, numbers: std::ops::RangeInclusive<u64>) -> History {
     let mut history = History::new(limits);
-    numbers.for_each(|number| history.push(frame(number, None)));
+    numbers.for_each(|number| history.push(entry(number, None)));
     history
 }
 
-fn numbers<'a>(frames: impl Iterator<Item = &'a Frame>) -> Vec<u64> {
-    frames.map(Frame::number).collect()
+fn numbers<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u64> {
+    entries.map(Entry::number).collect()
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn history_is_bounded_by_count() {
 
 #[test]
 fn history_is_bounded_by_bytes() {
-    let bytes = 3 * frame(1, None).cost();
+    let bytes = 3 * entry(1, None).cost();
     let history = filled(HistoryLimits { bytes, ..ROOMY }, 1..=5);
     assert_eq!(numbers(history.since(0)), [3, 4, 5]);
     assert_eq!(history.bytes(), bytes);
@@ -98,11 +98,11 @@ fn the_number_after_a_seq_is_known_while_its_id_is_remembered() {
 #[test]
 fn a_client_id_is_known_while_its_message_is_held() {
     let mut history = History::new(HistoryLimits { count: 1, ..ROOMY });
-    history.push(frame(1, Some("a")));
+    history.push(entry(1, Some("a")));
     let id = ClientId::parse("a").unwrap();
     let held = history.find(&id).map(|(first, _)| first.number());
     assert_eq!(held, Some(1));
-    history.push(frame(2, Some("b")));
+    history.push(entry(2, Some("b")));
     assert!(history.find(&id).is_none());
     assert_eq!(history.by_client_id.len(), 1);
 }
@@ -118,7 +118,7 @@ fn a_history_after_a_tombstone_continues_its_numbers_and_counts_no_lost_messages
 #[test]
 fn eviction_frees_memory() {
     let mut history = History::new(ROOMY);
-    (1..=1000).for_each(|number| history.push(frame(number, Some(&format!("c{number}")))));
+    (1..=1000).for_each(|number| history.push(entry(number, Some(&format!("c{number}")))));
     let full = history.capacity();
     (0..990).for_each(|_| history.evict_oldest());
     let remembered = history.evicted.seqs.capacity();

@@ -43,9 +43,9 @@ fn draft(text: &str, client_id: Option<&str>) -> Draft {
     }
 }
 
-fn publish_text(hub: &Hub, name: &str, text: &str) -> Frame {
+fn publish_text(hub: &Hub, name: &str, text: &str) -> Entry {
     match hub.publish(&room(name), draft(text, None)) {
-        Ok(Published::New(frame)) => frame,
+        Ok(Published::New(entry)) => entry,
         other => panic!("{other:?}"),
     }
 }
@@ -85,7 +85,7 @@ fn held(hub: &Hub, name: &str) -> usize {
         before: None,
         limit: usize::MAX,
     };
-    hub.page(&room(name), all).frames.len()
+    hub.page(&room(name), all).entries.len()
 }
 
 /// The count of `GET /rooms/{room}/members`.

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::Rooms;
 use super::size_index::SizeIndex;
 use crate::chat::draft::{Draft, RetryKey};
+use crate::chat::entry::Published;
 use crate::chat::errors::PublishError;
-use crate::chat::message::Published;
 use crate::protocol::RoomName;
 
 impl Rooms {
@@ -33,9 +33,9 @@ impl Rooms {
             };
         }
         let before = (room.history.bytes(), room.history.len());
-        let frame = room.append(id, draft, retry_key, now);
+        let entry = room.append(id, draft, retry_key, now);
         if room.has_readers() {
-            let event = self.channel.update(name, &frame);
+            let event = self.channel.update(name, &entry);
             self.channel.send(room.key, event, now);
         }
         let after = (room.history.bytes(), room.history.len());
@@ -48,7 +48,7 @@ impl Rooms {
         self.published_messages += 1;
         self.published_bytes += draft.text.as_str().len() as u64;
         self.evict_to_budget();
-        Ok(Published::New(frame))
+        Ok(Published::New(entry))
     }
 
     /// Evicts until all histories together are within the budget, from the

@@ -58,8 +58,8 @@ fn publish_text(hub: &Hub, name: &str, text: &str) -> u64 {
         client_id: None,
     };
     match hub.publish(&RoomName::parse(name).unwrap(), draft).unwrap() {
-        Published::New(frame) => frame.seq(),
-        Published::Duplicate(frame) => panic!("{frame:?}"),
+        Published::New(entry) => entry.seq(),
+        Published::Duplicate(entry) => panic!("{entry:?}"),
     }
 }
 
@@ -67,7 +67,7 @@ async fn seqs(reader: &mut TestReader, count: usize) -> Vec<u64> {
     let mut seqs = Vec::new();
     for _ in 0..count {
         match reader.next().await {
-            TestDelivery::Update(frame) => seqs.push(frame.seq()),
+            TestDelivery::Update(entry) => seqs.push(entry.seq()),
             other => panic!("{other:?}"),
         }
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::chat::{Envelope, Feed, Frame, Hub, Lagged, RoomEvent, RoomKey};
+use crate::chat::{Entry, Envelope, Feed, Hub, Lagged, RoomEvent, RoomKey};
 use crate::sse;
 
 /// A worker's receiver of the channel.
@@ -94,12 +94,12 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
         event,
         at,
     } = envelope;
-    let of_frame = |frame: &Frame| (frame.event().clone(), Some(frame.seq()));
+    let of_entry = |entry: &Entry| (entry.event().clone(), Some(entry.seq()));
     let found = match event {
-        RoomEvent::Update(frame) => Some(of_frame(&frame)),
-        RoomEvent::LargeUpdate(large) => Some(of_frame(large.frame())),
+        RoomEvent::Update(entry) => Some(of_entry(&entry)),
+        RoomEvent::LargeUpdate(large) => Some(of_entry(large.entry())),
         RoomEvent::Presence(event) => Some((event, None)),
-        RoomEvent::Marker(marker) => hub.message(&marker.room, marker.seq).as_ref().map(of_frame),
+        RoomEvent::Marker(marker) => hub.message(&marker.room, marker.seq).as_ref().map(of_entry),
         RoomEvent::LargePresence(room) => hub.presence_event(&room).map(|event| (event, None)),
     };
     match found {

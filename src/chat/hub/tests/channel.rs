@@ -58,7 +58,7 @@ fn large_messages_beyond_the_bytes_of_the_channel_are_read_from_history() {
             ..draft("x", None)
         };
         match hub.publish(&room("a"), draft) {
-            Ok(Published::New(frame)) => frame.seq(),
+            Ok(Published::New(entry)) => entry.seq(),
             other => panic!("{other:?}"),
         }
     };

@@ -54,9 +54,9 @@ fn a_page_is_the_requested_part_of_history() {
             limit,
         };
         hub.page(&room("a"), page)
-            .frames
+            .entries
             .iter()
-            .map(Frame::number)
+            .map(Entry::number)
             .collect()
     };
     assert_eq!(numbers(None, None, 2), [4, 5]);

@@ -11,7 +11,7 @@ fn ids_are_one_sequence_for_all_rooms_and_numbers_one_per_room() {
         publish_text(&hub, "a", "x"),
     ];
     assert_eq!(
-        published.map(|frame| (frame.seq(), frame.number())),
+        published.map(|entry| (entry.seq(), entry.number())),
         [(1, 1), (2, 1), (3, 2)]
     );
 }

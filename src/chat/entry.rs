@@ -1,5 +1,4 @@
-//! A published message: a [`Frame`], encoded once and shared by all readers. Its
-//! JSON is a [`Message`]; before publishing it is a [`Draft`].
+//! A published entry: encoded once and shared by all readers.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,16 +10,16 @@ use super::draft::{Draft, RetryKey};
 use crate::protocol::{ClientId, EventId, Message, RoomName};
 use crate::sse;
 
-/// The memory of a frame beside its event: its fields, its entries in history and
+/// The memory of an entry beside its event: its fields, its entries in history and
 /// in the index of client ids. A high estimate.
-const FRAME_OVERHEAD_BYTES: usize = 200;
+const ENTRY_OVERHEAD_BYTES: usize = 200;
 
 /// A published message, encoded once for all readers. Cloning copies a
 /// reference.
 #[derive(Clone)]
-pub struct Frame(Arc<EncodedMessage>);
+pub struct Entry(Arc<EncodedEntry>);
 
-struct EncodedMessage {
+struct EncodedEntry {
     seq: u64,
     number: u64,
     retry_key: Option<RetryKey>,
@@ -29,7 +28,7 @@ struct EncodedMessage {
     json: Range<usize>,
 }
 
-impl Frame {
+impl Entry {
     /// Encodes `draft` as message `number` of `room`. `retry_key` belongs to the
     /// same draft and is computed before the hub is locked.
     pub(super) fn encode(
@@ -51,7 +50,7 @@ impl Frame {
             client_id: None,
         };
         let (event, json) = message.encode();
-        Self(Arc::new(EncodedMessage {
+        Self(Arc::new(EncodedEntry {
             seq: id.seq,
             number,
             retry_key,
@@ -101,13 +100,13 @@ impl Frame {
     /// The bytes that count against the history's limits.
     pub(super) fn cost(&self) -> usize {
         let retry_key = self.retry_key().map_or(0, RetryKey::cost);
-        self.0.event.chunk().len() + retry_key + FRAME_OVERHEAD_BYTES
+        self.0.event.chunk().len() + retry_key + ENTRY_OVERHEAD_BYTES
     }
 }
 
-impl fmt::Debug for Frame {
+impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame(seq {}, number {})", self.0.seq, self.0.number)
+        write!(f, "Entry(seq {}, number {})", self.0.seq, self.0.number)
     }
 }
 
@@ -115,10 +114,10 @@ impl fmt::Debug for Frame {
 #[derive(Debug, Clone)]
 pub enum Published {
     /// A new message.
-    New(Frame),
+    New(Entry),
     /// The draft repeats a request of the room's history, with the same client
     /// id. This is the message of the first request.
-    Duplicate(Frame),
+    Duplicate(Entry),
 }
 
 #[cfg(test)]
@@ -127,7 +126,7 @@ mod tests {
     use crate::chat::draft::HASH_BYTES;
     use crate::protocol::{MessageText, UserName};
 
-    fn frame(client_id: Option<&str>) -> Frame {
+    fn entry(client_id: Option<&str>) -> Entry {
         let mut draft = Draft {
             name: UserName::parse("Alice").unwrap(),
             text: MessageText::parse("{\n\"hi\"}", 100).unwrap(),
@@ -135,25 +134,25 @@ mod tests {
         };
         let (id, room) = ("e-7".parse().unwrap(), RoomName::parse("lobby").unwrap());
         let retry_key = RetryKey::take(&mut draft);
-        Frame::encode(id, &room, 3, &draft, retry_key, "2026-11-23T01:02:03.004Z")
+        Entry::encode(id, &room, 3, &draft, retry_key, "2026-11-23T01:02:03.004Z")
     }
 
     #[test]
     fn a_frame_is_the_exact_event_and_its_json_is_a_slice_of_it() {
-        let frame = frame(Some("c1"));
+        let entry = entry(Some("c1"));
         let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z"}"#;
-        assert_eq!(frame.json(), json);
+        assert_eq!(entry.json(), json);
         assert_eq!(
-            frame.event().text(),
+            entry.event().text(),
             format!("id: e-7\nevent: update\ndata: {json}\n\n")
         );
-        let message: Message<'_> = serde_json::from_slice(&frame.json()).unwrap();
+        let message: Message<'_> = serde_json::from_slice(&entry.json()).unwrap();
         assert_eq!((message.number, &*message.message), (3, "{\n\"hi\"}"));
     }
 
     #[test]
     fn only_the_sender_s_json_has_the_client_id() {
-        let (with, without) = (frame(Some("c1")), frame(None));
+        let (with, without) = (entry(Some("c1")), entry(None));
         assert_eq!(with.json(), without.json());
         assert_eq!(without.json_for_sender(), without.json());
         let json = with.json_for_sender();
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn history_counts_the_client_id_and_the_hash() {
-        let (with, without) = (frame(Some("c1")), frame(None));
+        let (with, without) = (entry(Some("c1")), entry(None));
         assert_eq!(with.cost() - without.cost(), 2 + HASH_BYTES);
     }
 }

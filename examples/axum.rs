@@ -85,11 +85,10 @@ async fn publish_the_time(rooms: Embedded) {
     loop {
         seconds.tick().await;
         let now = format!("{:?}", SystemTime::now());
-        let draft = Draft {
-            name: UserName::parse("clock").expect("a name"),
-            text: MessageText::parse(&now, 4096).expect("a text"),
-            client_id: None,
-        };
+        let draft = Draft::new(
+            UserName::parse("clock").expect("a name"),
+            MessageText::parse(&now, 4096).expect("a text"),
+        );
         if let Err(error) = rooms.hub().publish(&ticker(), draft) {
             eprintln!("{error}");
         }

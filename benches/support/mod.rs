@@ -17,9 +17,8 @@ pub(crate) fn lobby() -> RoomName {
 
 /// A message of 128 bytes.
 pub(crate) fn draft() -> Draft {
-    Draft {
-        name: UserName::parse("Alice").expect("a name"),
-        text: MessageText::parse(&"x".repeat(128), 4096).expect("a text"),
-        client_id: None,
-    }
+    Draft::new(
+        UserName::parse("Alice").expect("a name"),
+        MessageText::parse(&"x".repeat(128), 4096).expect("a text"),
+    )
 }

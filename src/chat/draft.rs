@@ -28,6 +28,17 @@ pub struct Draft {
     pub client_id: Option<ClientId>,
 }
 
+impl Draft {
+    /// A message with a name and a text, and nothing else.
+    pub fn new(name: UserName, text: MessageText) -> Self {
+        Self {
+            name,
+            text,
+            client_id: None,
+        }
+    }
+}
+
 /// Identifies a retry: the sender's client id and the hash of its request.
 #[derive(Debug, Clone)]
 pub(super) struct RetryKey {
@@ -108,9 +119,11 @@ mod tests {
 
     fn hash(name: &str, text: &str, client_id: Option<&str>) -> RequestHash {
         RequestHash::of(&Draft {
-            name: UserName::parse(name).unwrap(),
-            text: MessageText::parse(text, 100).unwrap(),
             client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+            ..Draft::new(
+                UserName::parse(name).unwrap(),
+                MessageText::parse(text, 100).unwrap(),
+            )
         })
     }
 

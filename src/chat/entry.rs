@@ -128,9 +128,11 @@ mod tests {
 
     fn entry(client_id: Option<&str>) -> Entry {
         let mut draft = Draft {
-            name: UserName::parse("Alice").unwrap(),
-            text: MessageText::parse("{\n\"hi\"}", 100).unwrap(),
             client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+            ..Draft::new(
+                UserName::parse("Alice").unwrap(),
+                MessageText::parse("{\n\"hi\"}", 100).unwrap(),
+            )
         };
         let (id, room) = ("e-7".parse().unwrap(), RoomName::parse("lobby").unwrap());
         let retry_key = RetryKey::take(&mut draft);
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_the_exact_event_and_its_json_is_a_slice_of_it() {
+    fn an_entry_is_the_exact_event_and_its_json_is_a_slice_of_it() {
         let entry = entry(Some("c1"));
         let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z"}"#;
         assert_eq!(entry.json(), json);

@@ -41,11 +41,7 @@ pub type RoomSummary = protocol::RoomSummary<RoomName>;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::new(HubLimits::default());
 /// let lobby = RoomName::parse("lobby")?;
-/// let draft = Draft {
-///     name: UserName::parse("Alice")?,
-///     text: MessageText::parse("hello", 4096)?,
-///     client_id: None,
-/// };
+/// let draft = Draft::new(UserName::parse("Alice")?, MessageText::parse("hello", 4096)?);
 /// let Published::New(entry) = hub.publish(&lobby, draft)? else {
 ///     unreachable!("only a retry with a client id is a duplicate");
 /// };

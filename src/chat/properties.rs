@@ -48,9 +48,11 @@ fn room_and_draft(bytes: &[u8]) -> Option<(RoomName, Draft)> {
     let mut parts = std::str::from_utf8(bytes).ok()?.split('\0');
     let room = RoomName::parse(parts.next()?).ok()?;
     let draft = Draft {
-        name: UserName::parse(parts.next()?).ok()?,
-        text: MessageText::parse(parts.next()?, 4096).ok()?,
         client_id: parts.next().map(ClientId::parse).transpose().ok()?,
+        ..Draft::new(
+            UserName::parse(parts.next()?).ok()?,
+            MessageText::parse(parts.next()?, 4096).ok()?,
+        )
     };
     Some((room, draft))
 }

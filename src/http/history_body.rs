@@ -93,11 +93,10 @@ mod tests {
         let app = App::new(Config::default()).unwrap();
         let room = RoomName::parse("lobby").unwrap();
         for _ in 0..count {
-            let draft = Draft {
-                name: UserName::parse("Alice").unwrap(),
-                text: MessageText::parse(&"x".repeat(bytes), bytes).unwrap(),
-                client_id: None,
-            };
+            let draft = Draft::new(
+                UserName::parse("Alice").unwrap(),
+                MessageText::parse(&"x".repeat(bytes), bytes).unwrap(),
+            );
             app.hub.publish(&room, draft).unwrap();
         }
         let all = HistoryQuery {

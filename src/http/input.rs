@@ -146,9 +146,11 @@ impl Fields {
             .message
             .ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
         Ok(Draft {
-            name: UserName::parse(&name)?,
-            text: MessageText::parse(&message, max_message_bytes)?,
             client_id: self.client_id.as_deref().map(ClientId::parse).transpose()?,
+            ..Draft::new(
+                UserName::parse(&name)?,
+                MessageText::parse(&message, max_message_bytes)?,
+            )
         })
     }
 

@@ -212,9 +212,11 @@ impl<T: TestTransport> Simulation<T> {
     fn publish(&mut self, room: &'static str, text: String, client_id: Option<u8>) {
         let messages = self.published.get_mut(room).unwrap();
         let draft = Draft {
-            name: UserName::parse("Alice").unwrap(),
-            text: MessageText::parse(&text, 1 << 20).unwrap(),
             client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
+            ..Draft::new(
+                UserName::parse("Alice").unwrap(),
+                MessageText::parse(&text, 1 << 20).unwrap(),
+            )
         };
         let result = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);
         let epoch = self.app.hub.epoch();

@@ -40,11 +40,8 @@ use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let rooms = Embedded::start(Config::default())?;
 /// let lobby = RoomName::parse("lobby")?;
-/// rooms.hub().publish(&lobby, Draft {
-///     name: UserName::parse("Ada")?,
-///     text: MessageText::parse("Hello!", 4096)?,
-///     client_id: None,
-/// })?;
+/// let draft = Draft::new(UserName::parse("Ada")?, MessageText::parse("Hello!", 4096)?);
+/// rooms.hub().publish(&lobby, draft)?;
 /// let mut stream = rooms.subscribe(SubscribeOptions {
 ///     rooms: lobby.into(),
 ///     cursor: None,

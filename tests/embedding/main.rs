@@ -33,11 +33,10 @@ fn room() -> RoomName {
 }
 
 fn publish(rooms: &Embedded, text: &str) {
-    let draft = Draft {
-        name: UserName::parse("Ada").unwrap(),
-        text: MessageText::parse(text, 1 << 20).unwrap(),
-        client_id: None,
-    };
+    let draft = Draft::new(
+        UserName::parse("Ada").unwrap(),
+        MessageText::parse(text, 1 << 20).unwrap(),
+    );
     rooms.hub().publish(&room(), draft).unwrap();
 }
 

@@ -10,9 +10,11 @@ const ROOMY: HistoryLimits = HistoryLimits {
 /// Message `number` with seq `10 * number`, as if other rooms had messages in between.
 fn entry(number: u64, client_id: Option<&str>) -> Entry {
     let mut draft = Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse("hello", 100).unwrap(),
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+        ..Draft::new(
+            UserName::parse("Alice").unwrap(),
+            MessageText::parse("hello", 100).unwrap(),
+        )
     };
     let retry_key = RetryKey::take(&mut draft);
     let epoch: Epoch = "e".parse().unwrap();

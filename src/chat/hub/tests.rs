@@ -37,9 +37,11 @@ fn room(name: &str) -> RoomName {
 
 fn draft(text: &str, client_id: Option<&str>) -> Draft {
     Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse(text, 100_000).unwrap(),
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+        ..Draft::new(
+            UserName::parse("Alice").unwrap(),
+            MessageText::parse(text, 100_000).unwrap(),
+        )
     }
 }
 

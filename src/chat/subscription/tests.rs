@@ -52,11 +52,10 @@ fn publish(hub: &Hub, name: &str) -> u64 {
 }
 
 fn publish_text(hub: &Hub, name: &str, text: &str) -> u64 {
-    let draft = Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse(text, usize::MAX).unwrap(),
-        client_id: None,
-    };
+    let draft = Draft::new(
+        UserName::parse("Alice").unwrap(),
+        MessageText::parse(text, usize::MAX).unwrap(),
+    );
     match hub.publish(&RoomName::parse(name).unwrap(), draft).unwrap() {
         Published::New(entry) => entry.seq(),
         Published::Duplicate(entry) => panic!("{entry:?}"),

@@ -14,11 +14,10 @@ fn with_rooms(names: impl IntoIterator<Item = String>) -> App {
 }
 
 fn publish(app: &App, room: &str) {
-    let draft = Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse("x", 10).unwrap(),
-        client_id: None,
-    };
+    let draft = Draft::new(
+        UserName::parse("Alice").unwrap(),
+        MessageText::parse("x", 10).unwrap(),
+    );
     let room = RoomName::parse(room).unwrap();
     app.hub.publish(&room, draft).unwrap();
 }

@@ -156,11 +156,10 @@ fn from_the_start(app: &App) -> Subscription {
 }
 
 pub(super) fn publish(app: &App, room: &str, text: &str) {
-    let draft = Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse(text, 1 << 20).unwrap(),
-        client_id: None,
-    };
+    let draft = Draft::new(
+        UserName::parse("Alice").unwrap(),
+        MessageText::parse(text, 1 << 20).unwrap(),
+    );
     let room = RoomName::parse(room).unwrap();
     app.hub.publish(&room, draft).unwrap();
 }

@@ -52,11 +52,10 @@ async fn reader(address: SocketAddr) -> TcpStream {
 }
 
 fn publish(app: &App, text: &str) {
-    let draft = Draft {
-        name: UserName::parse("Alice").unwrap(),
-        text: MessageText::parse(text, 5000).unwrap(),
-        client_id: None,
-    };
+    let draft = Draft::new(
+        UserName::parse("Alice").unwrap(),
+        MessageText::parse(text, 5000).unwrap(),
+    );
     app.hub
         .publish(&RoomName::parse("a").unwrap(), draft)
         .unwrap();

@@ -9,19 +9,16 @@ use sse_chat::protocol::Message;
 use sse_chat::sse::{Decoder, Event};
 
 fn message(bytes: usize) -> Message<'static> {
+    let id = "mfz3k1q8x04z-1042".parse().expect("an event id");
+    let text = "x".repeat(bytes);
     Message {
-        id: "mfz3k1q8x04z-1042".parse().expect("an event id"),
-        room: "lobby".into(),
-        number: 1042,
-        name: "Alice".into(),
-        message: "x".repeat(bytes).into(),
-        created_at: "2026-11-23T01:02:03.004Z".into(),
         client_id: Some("c-1042".into()),
+        ..Message::new(id, "lobby", 1042, "Alice", text, "2026-11-23T01:02:03.004Z")
     }
 }
 
 fn encode(c: &mut Criterion) {
-    let mut group = c.benchmark_group("encode an entry");
+    let mut group = c.benchmark_group("encode a message");
     for bytes in [128, 4096] {
         let message = message(bytes);
         group.throughput(Throughput::Bytes(bytes as u64));

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sse_chat::chat::{HistoryQuery, Progress, SubscribeOptions};
-use sse_chat::protocol::{Backlog, Cursor, EventId};
+use sse_chat::protocol::{Cursor, EventId};
 
 fn push(c: &mut Criterion) {
     let (hub, lobby, draft) = (support::hub(), support::lobby(), support::draft());
@@ -60,11 +60,8 @@ fn resume(c: &mut Criterion) {
             |b, &cursor| {
                 b.iter(|| {
                     let options = SubscribeOptions {
-                        rooms: lobby.clone().into(),
                         cursor: Some(cursor),
-                        backlog: Backlog::Last(0),
-                        name: None,
-                        presence: false,
+                        ..SubscribeOptions::to(lobby.clone())
                     };
                     let mut subscription = hub.subscribe(options).expect("a room");
                     let mut seen = 0;

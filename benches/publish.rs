@@ -7,20 +7,13 @@ use std::task::{Context, Poll, Waker};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sse_chat::chat::{Envelope, Feed, Lagged, SubscribeOptions};
-use sse_chat::protocol::Backlog;
 
 fn publish(c: &mut Criterion) {
     let mut group = c.benchmark_group("publish and take");
     for workers in [0, 1, 2, 8] {
         let hub = support::hub();
         let (lobby, draft) = (support::lobby(), support::draft());
-        let options = SubscribeOptions {
-            rooms: lobby.clone().into(),
-            cursor: None,
-            backlog: Backlog::Last(0),
-            name: None,
-            presence: false,
-        };
+        let options = SubscribeOptions::to(lobby.clone());
         // Events are sent only for rooms with readers.
         let _reader = (workers > 0).then(|| hub.subscribe(options).expect("a room"));
         let mut feeds: Vec<Feed> = (0..workers).map(|_| hub.feed()).collect();

@@ -62,11 +62,9 @@ async fn chat(
 async fn follow_the_time(State(rooms): State<Embedded>, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id");
     let options = SubscribeOptions {
-        rooms: ticker().into(),
         cursor: last.map(|id| Cursor::parse(id.as_bytes())),
         backlog: Backlog::Last(1),
-        name: None,
-        presence: false,
+        ..SubscribeOptions::to(ticker())
     };
     match rooms.subscribe(options) {
         Ok(stream) => {

@@ -39,16 +39,9 @@ impl Entry {
         retry_key: Option<RetryKey>,
         created_at: &str,
     ) -> Self {
-        let message = Message {
-            id,
-            room: room.as_str().into(),
-            number,
-            name: draft.name.as_str().into(),
-            message: draft.text.as_str().into(),
-            created_at: created_at.into(),
-            // Readers could use the id against its sender.
-            client_id: None,
-        };
+        // Readers could use the client id against its sender.
+        let (name, text) = (draft.name.as_str(), draft.text.as_str());
+        let message = Message::new(id, room.as_str(), number, name, text, created_at);
         let (event, json) = message.encode();
         Self(Arc::new(EncodedEntry {
             seq: id.seq,

@@ -45,7 +45,7 @@ pub use hub::{Hub, RoomSummary};
 pub use member::Member;
 pub use presence::Snapshot;
 pub use rooms::HubLimits;
-pub use subscribe_options::{InvalidRoomList, RoomList, SubscribeOptions};
+pub use subscribe_options::{EventForm, InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;
 

@@ -17,6 +17,33 @@ pub struct SubscribeOptions {
     pub name: Option<UserName>,
     /// Whether the reader gets presence events.
     pub presence: bool,
+    /// How events of programs are written.
+    pub form: EventForm,
+}
+
+/// How a stream writes events of programs. Messages and changes are JSON in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventForm {
+    /// The payload as it was published. It does not name its room, so it is for
+    /// streams of one room.
+    Raw,
+    /// One line of JSON, which names the room.
+    Json,
+}
+
+impl SubscribeOptions {
+    /// A stream of live entries only: no cursor, no backlog, no name, no presence;
+    /// events of programs as they were published.
+    pub fn to(rooms: impl Into<RoomList>) -> Self {
+        Self {
+            rooms: rooms.into(),
+            cursor: None,
+            backlog: Backlog::Last(0),
+            name: None,
+            presence: false,
+            form: EventForm::Raw,
+        }
+    }
 }
 
 /// The rooms of one stream: 1 to [`RoomList::MAX`], without duplicates.

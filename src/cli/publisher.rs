@@ -76,6 +76,7 @@ impl RoomPublisher {
             name: &self.name,
             message,
             client_id: Some(client_id),
+            ..PublishRequest::default()
         };
         let response = self.client.publish(&self.room, &request).await;
         self.has_answered |= response.is_ok();

@@ -84,11 +84,11 @@ impl StreamRequest<'_> {
             }
         };
         Ok(SubscribeOptions {
-            rooms,
             cursor: self.cursor(),
             backlog: self.backlog()?.unwrap_or(backlog),
             presence: presence || name.is_some(),
             name,
+            ..SubscribeOptions::to(rooms)
         })
     }
 

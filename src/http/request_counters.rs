@@ -42,7 +42,7 @@ impl Default for RequestCounters {
             refusals: labeled("code", ProblemCode::ALL.map(ProblemCode::as_str)),
             busy: labeled("reason", BusyReason::ALL.map(BusyReason::as_str)),
             publish_time: Histogram::new(LATENCY_BUCKETS),
-            logged: Default::default(),
+            logged: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }

@@ -81,12 +81,14 @@ impl Reader {
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
         let is_new = cursor.is_none();
         let subscription = app.hub.subscribe(SubscribeOptions {
-            rooms: RoomList::new(self.rooms.iter().map(|room| RoomName::parse(room).unwrap()))
-                .unwrap(),
             cursor,
             backlog: self.backlog,
             name: self.name.clone(),
             presence: self.name.is_some(),
+            ..SubscribeOptions::to(
+                RoomList::new(self.rooms.iter().map(|room| RoomName::parse(room).unwrap()))
+                    .unwrap(),
+            )
         })?;
         if is_new {
             self.done = self

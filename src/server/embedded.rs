@@ -43,11 +43,8 @@ use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
 /// let draft = Draft::new(UserName::parse("Ada")?, MessageText::parse("Hello!", 4096)?);
 /// rooms.hub().publish(&lobby, draft)?;
 /// let mut stream = rooms.subscribe(SubscribeOptions {
-///     rooms: lobby.into(),
-///     cursor: None,
 ///     backlog: Backlog::All,
-///     name: None,
-///     presence: false,
+///     ..SubscribeOptions::to(lobby)
 /// })?;
 /// let hello = stream.frame().await.expect("a stream begins with hello")?;
 /// let message = stream.frame().await.expect("the backlog comes next")?;

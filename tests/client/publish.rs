@@ -13,6 +13,8 @@ const HI: PublishRequest<'_> = PublishRequest {
     name: "Alice",
     message: "hi",
     client_id: Some("c-1"),
+    reply_to: None,
+    edit_key: None,
 };
 
 async fn publish_error(answer: Answer) -> Error {

@@ -15,6 +15,7 @@ async fn publish(client: &Client, room: &str, message: &str) {
         name: "Alice",
         message,
         client_id: None,
+        ..PublishRequest::default()
     };
     within(client.publish(room, &request)).await.unwrap();
 }

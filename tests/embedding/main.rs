@@ -42,11 +42,10 @@ fn publish(rooms: &Embedded, text: &str) {
 
 fn subscribe(rooms: &Embedded, name: Option<&str>) -> EventBody {
     let options = SubscribeOptions {
-        rooms: room().into(),
-        cursor: None,
         backlog: Backlog::All,
         name: name.map(|name| UserName::parse(name).unwrap()),
         presence: name.is_some(),
+        ..SubscribeOptions::to(room())
     };
     rooms.subscribe(options).unwrap()
 }

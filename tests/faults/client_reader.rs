@@ -56,6 +56,9 @@ fn seen(event: ClientEvent) -> Option<Seen> {
         }),
         ClientEvent::Missing { .. } => Seen::Invalid(event.to_string()),
         ClientEvent::Cut { .. } => Seen::Cut,
-        ClientEvent::Presence(_) => return None,
+        ClientEvent::Presence(_)
+        | ClientEvent::Change { .. }
+        | ClientEvent::Event { .. }
+        | ClientEvent::Expiring(_) => return None,
     })
 }

@@ -88,6 +88,7 @@ impl Writer {
             name: &self.name,
             message: &text,
             client_id: Some(&client_id),
+            ..PublishRequest::default()
         };
         let answer = loop {
             match self.client.publish(room, &say).await {

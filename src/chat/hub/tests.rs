@@ -55,11 +55,9 @@ fn publish_text(hub: &Hub, name: &str, text: &str) -> Entry {
 /// The options of a stream of these rooms with the whole backlog.
 fn options(rooms: &[&str], name: Option<&str>) -> SubscribeOptions {
     SubscribeOptions {
-        rooms: RoomList::new(rooms.iter().map(|name| room(name))).unwrap(),
-        cursor: None,
         backlog: Backlog::All,
         name: name.map(|name| UserName::parse(name).unwrap()),
-        presence: false,
+        ..SubscribeOptions::to(RoomList::new(rooms.iter().map(|name| room(name))).unwrap())
     }
 }
 

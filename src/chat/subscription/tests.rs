@@ -38,11 +38,9 @@ fn subscribe(
 ) -> Subscription {
     let cursor = cursor.map(|cursor| Cursor::parse(cursor.as_bytes()));
     hub.subscribe(SubscribeOptions {
-        rooms: RoomList::new(rooms(names)).unwrap(),
         cursor,
         backlog,
-        name: None,
-        presence: false,
+        ..SubscribeOptions::to(RoomList::new(rooms(names)).unwrap())
     })
     .unwrap()
 }
@@ -269,11 +267,10 @@ async fn members_of_many_rooms_come_in_batches_of_a_bounded_size() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let enter = |name: Option<String>| {
         let options = SubscribeOptions {
-            rooms: RoomList::new(rooms(&names)).unwrap(),
-            cursor: None,
             backlog: Backlog::All,
             presence: name.is_none(),
             name: name.map(|name| UserName::parse(&name).unwrap()),
+            ..SubscribeOptions::to(RoomList::new(rooms(&names)).unwrap())
         };
         hub.subscribe(options).unwrap()
     };

@@ -128,15 +128,8 @@ mod tests {
     }
 
     fn message<'a>(name: &'a str, text: &'a str) -> Message<'a> {
-        Message {
-            id: "e-7".parse().unwrap(),
-            room: "ops".into(),
-            number: 3,
-            name: name.into(),
-            message: text.into(),
-            created_at: "2026-11-23T22:02:03.004Z".into(),
-            client_id: None,
-        }
+        let id = "e-7".parse().unwrap();
+        Message::new(id, "ops", 3, name, text, "2026-11-23T22:02:03.004Z")
     }
 
     fn shown(format: &MessageFormat, message: &Message<'_>) -> String {

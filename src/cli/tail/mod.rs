@@ -13,7 +13,7 @@ use clap::Args;
 
 use self::chat::Chat;
 use self::format::MessageFormat;
-use self::notices::Notices;
+use self::notices::{Notices, clean};
 use self::output::Output;
 use super::exit::{CommandError, CommandResult, ExitKind, print_stderr};
 use super::publisher::RoomPublisher;
@@ -153,7 +153,7 @@ impl TailSession {
                     let notices = self.notices.for_event(&event);
                     notices.iter().for_each(|notice| print_stderr(notice));
                 }
-                None => return closed(),
+                None => return self.closed(),
             }
         }
         let (mut chat, out) = Chat::open(publisher)?;
@@ -167,11 +167,15 @@ impl TailSession {
     async fn follow(&mut self, out: &Output) -> CommandResult {
         while self.left != Some(0) {
             let Some(event) = self.next().await? else {
-                return closed();
+                return self.closed();
             };
             let line = match &event {
                 ClientEvent::Message { json, .. } if self.json => self.format.json(json),
                 ClientEvent::Message { message, .. } => self.format.text(message),
+                ClientEvent::Event { json, .. } if self.json => self.format.json(json),
+                ClientEvent::Change { json, .. } if self.json => {
+                    self.format.json(&format!("{{\"change\":{json}}}"))
+                }
                 event => {
                     for notice in self.notices.for_event(event) {
                         out.notice(&notice).await;
@@ -180,7 +184,9 @@ impl TailSession {
                 }
             };
             out.print(line).await;
-            self.left = self.left.map(|left| left - 1);
+            // A change is of a message that was counted before.
+            let counts = !matches!(event, ClientEvent::Change { .. });
+            self.left = self.left.map(|left| left - u64::from(counts));
         }
         Ok(())
     }
@@ -189,9 +195,20 @@ impl TailSession {
         let next = self.subscription.next().await;
         next.map_err(|error| client_error(&error))
     }
-}
 
-/// The error for a stream that the server closed with `close`: do not reconnect.
-fn closed() -> CommandResult {
-    Err(ExitKind::Refused.with_message("the server closed the stream for good"))
+    /// The error for a stream that the server closed with `close`: do not reconnect.
+    fn closed(&self) -> CommandResult {
+        let mut message = "the server closed the stream for good".to_owned();
+        if let Some(close) = self.subscription.close() {
+            let reason = clean(&close.reason.to_string());
+            if !reason.is_empty() {
+                message = format!("{message}: {reason}");
+            }
+            if !close.rooms.is_empty() {
+                let rooms: Vec<_> = close.rooms.iter().map(|room| clean(room)).collect();
+                message = format!("{message} ({})", rooms.join(", "));
+            }
+        }
+        Err(ExitKind::Refused.with_message(message))
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::client::{ClientEvent, ObservedGap};
-use crate::protocol::{GapReason, Member, OpenEnum, PresenceEvent};
+use crate::protocol::{ChangedEntry, GapReason, Member, OpenEnum, PresenceEvent};
 
 /// The most names in one line.
 const MAX_NAMES: usize = 20;
@@ -23,6 +23,18 @@ impl Notices {
     pub(super) fn for_event(&mut self, event: &ClientEvent) -> Vec<String> {
         match event {
             ClientEvent::Message { .. } => Vec::new(),
+            ClientEvent::Change { change, .. } => vec![changed(change)],
+            ClientEvent::Event { event, .. } => {
+                let (name, room) = (clean(&event.event), clean(&event.room));
+                let bytes = event.data.len();
+                vec![format!(
+                    "event {name} in {room}: {bytes} bytes; --json shows it"
+                )]
+            }
+            ClientEvent::Expiring(expiring) => {
+                let at = clean(&expiring.expires_at);
+                vec![format!("the token expires at {at}; the stream then ends")]
+            }
             ClientEvent::Hello(_) => match std::mem::take(&mut self.disconnected) {
                 true => vec!["reconnected".to_owned()],
                 false => Vec::new(),
@@ -131,9 +143,32 @@ fn join(all: &BTreeSet<String>) -> String {
     names.join(", ")
 }
 
+/// The line about a changed message.
+fn changed(change: &ChangedEntry<'_>) -> String {
+    match change {
+        ChangedEntry::Deleted(deleted) => {
+            let room = clean(&deleted.room);
+            match deleted.number {
+                Some(number) => format!("message {number} in {room} was deleted"),
+                None => format!("an event in {room} was deleted"),
+            }
+        }
+        ChangedEntry::Message(message) => {
+            let (name, room) = (clean(&message.name), clean(&message.room));
+            let reactions = message.reactions.iter();
+            let reactions: String = reactions
+                .map(|reaction| format!(" {} {}", clean(&reaction.emoji), reaction.count))
+                .collect();
+            let number = message.number;
+            let text = clean(&message.message);
+            format!("message {number} in {room} of {name} is now: {text}{reactions}")
+        }
+    }
+}
+
 /// The text without control characters, at most 100 characters. An sse-chat
 /// server sends neither; other servers might.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 

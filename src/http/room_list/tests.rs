@@ -2,7 +2,6 @@ use super::*;
 use crate::chat::{Draft, SubscribeOptions};
 use crate::config::Config;
 use crate::http::App;
-use crate::protocol::Backlog;
 use crate::protocol::{MessageText, UserName};
 
 fn with_rooms(names: impl IntoIterator<Item = String>) -> App {
@@ -56,13 +55,7 @@ fn pages_of_the_shortest_lines_have_every_room_once() {
     let app = App::new(Config::default()).unwrap();
     let names: Vec<String> = (100..900).map(|number| number.to_string()).collect();
     let enter = |name: &String| {
-        let options = SubscribeOptions {
-            rooms: RoomName::parse(name).unwrap().into(),
-            cursor: None,
-            backlog: Backlog::Last(0),
-            name: None,
-            presence: false,
-        };
+        let options = SubscribeOptions::to(RoomName::parse(name).unwrap());
         app.hub.subscribe(options).unwrap()
     };
     let _readers: Vec<_> = names.iter().map(enter).collect();

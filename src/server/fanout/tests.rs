@@ -134,11 +134,9 @@ impl TestWorker {
 fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
     let rooms = rooms.iter().map(|room| RoomName::parse(room).unwrap());
     let options = SubscribeOptions {
-        rooms: RoomList::new(rooms).unwrap(),
-        cursor: None,
-        backlog: Backlog::Last(0),
         name: name.map(|name| UserName::parse(name).unwrap()),
         presence: name.is_some(),
+        ..SubscribeOptions::to(RoomList::new(rooms).unwrap())
     };
     app.hub.subscribe(options).unwrap()
 }
@@ -146,11 +144,8 @@ fn subscribe(app: &App, rooms: &[&str], name: Option<&str>) -> Subscription {
 /// A subscription to room `a` from its first message.
 fn from_the_start(app: &App) -> Subscription {
     let options = SubscribeOptions {
-        rooms: RoomName::parse("a").unwrap().into(),
-        cursor: None,
         backlog: Backlog::All,
-        name: None,
-        presence: false,
+        ..SubscribeOptions::to(RoomName::parse("a").unwrap())
     };
     app.hub.subscribe(options).unwrap()
 }

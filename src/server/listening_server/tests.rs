@@ -140,11 +140,8 @@ async fn the_head_of_a_stream_over_http_1_0_and_its_first_event_are_one_write() 
     };
     let service = service_fn(async |_| {
         let options = SubscribeOptions {
-            rooms: server.app().default_room.clone().into(),
-            cursor: None,
             backlog: Backlog::All,
-            name: None,
-            presence: false,
+            ..SubscribeOptions::to(server.app().default_room.clone())
         };
         let subscription = server.app().hub.subscribe(options).unwrap();
         let stream = StreamHandoff::without_request(server.app(), subscription);

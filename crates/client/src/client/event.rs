@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::one_line;
-use crate::protocol::{Gap, Hello, Message, PresenceEvent};
+use crate::protocol::{ChangedEntry, Expiring, Gap, Hello, Message, PresenceEvent, PublishedEvent};
 
 /// An event in the rooms of a subscription.
 ///
@@ -24,6 +24,22 @@ pub enum ClientEvent {
         /// Its JSON, exactly as the server sent it.
         json: String,
     },
+    /// A message was edited, deleted or reacted to.
+    Change {
+        /// Its present state.
+        change: ChangedEntry<'static>,
+        /// The JSON of the state, exactly as the server sent it.
+        json: String,
+    },
+    /// An event of a program.
+    Event {
+        /// The event.
+        event: PublishedEvent<'static>,
+        /// Its JSON, exactly as the server sent it.
+        json: String,
+    },
+    /// The token of the stream expires soon.
+    Expiring(Expiring),
     /// The server announced that messages are lost.
     Gap(ObservedGap),
     /// Messages are missing that no gap announced: the number of the next
@@ -65,6 +81,17 @@ impl fmt::Display for ClientEvent {
             Self::Hello(_) => f.write_str("hello"),
             Self::Message { message, .. } => {
                 write!(f, "{} {}", one_line(&message.room), message.number)
+            }
+            Self::Change { change, .. } => match change {
+                ChangedEntry::Deleted(deleted) => write!(f, "deleted {}", deleted.id),
+                ChangedEntry::Message(message) => write!(f, "changed {}", message.id),
+            },
+            Self::Event { event, .. } => {
+                let (room, name) = (one_line(&event.room), one_line(&event.event));
+                write!(f, "event {room} {name}")
+            }
+            Self::Expiring(expiring) => {
+                write!(f, "expiring {}", one_line(&expiring.expires_at))
             }
             Self::Gap(observed) => observed.fmt(f),
             Self::Missing {

@@ -18,13 +18,13 @@ use super::open_stream::{OpenStream, StreamEnd};
 use super::response::{FullResponse, content_type};
 use super::resume::ResumeState;
 use super::subscribe::{RetryPolicy, SubscribeRequest};
-use crate::protocol::{Backlog, Cursor, EVENT_STREAM, LAST_EVENT_ID};
+use crate::protocol::{Backlog, Close, Cursor, EVENT_STREAM, LAST_EVENT_ID};
 
 /// The timeout of a stream's response head, connecting included.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The events of some rooms, over any number of connections. It reconnects and
-/// resumes by itself: each message is delivered once, or reported as lost.
+/// resumes by itself: each entry is delivered once, or reported as lost.
 #[derive(Debug)]
 pub struct EventStream {
     client: Client,
@@ -36,6 +36,8 @@ pub struct EventStream {
     events: VecDeque<ClientEvent>,
     /// A stream has begun, so the server is an sse-chat.
     was_connected: bool,
+    /// The event with which the server closed the subscription.
+    close: Option<Close>,
 }
 
 #[derive(Debug)]
@@ -59,6 +61,7 @@ impl Client {
             state: State::Disconnected(Instant::now()),
             events: VecDeque::new(),
             was_connected: false,
+            close: None,
             request,
         }
     }
@@ -113,7 +116,12 @@ impl EventStream {
         self.resume.cursor()
     }
 
-    /// The number of messages that were received again and dropped.
+    /// The event with which the server closed the subscription for good.
+    pub fn close(&self) -> Option<&Close> {
+        self.close.as_ref()
+    }
+
+    /// The number of entries that were received again and dropped.
     pub fn duplicates(&self) -> u64 {
         self.resume.duplicates()
     }
@@ -162,7 +170,10 @@ impl EventStream {
             self.backoff.reset();
         }
         match end {
-            StreamEnd::Close => self.state = State::Closed,
+            StreamEnd::Close(close) => {
+                self.close = Some(close);
+                self.state = State::Closed;
+            }
             StreamEnd::Reconnect(reason) => {
                 // Only an sse-chat says so, with or without a hello before it.
                 self.was_connected = true;

@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::error::{Error, root_cause};
 use super::event::ClientEvent;
 use super::resume::{Effect, ResumeState};
-use crate::protocol::EventName;
+use crate::protocol::{Close, EventName};
 use crate::sse::{Decoded, Decoder, Item};
 
 /// The time from the response's head to hello.
@@ -42,7 +42,7 @@ pub(super) enum StreamEnd {
     /// The server ended it for this reason; the client is to reconnect.
     Reconnect(String),
     /// The server ended it; the client must not reconnect.
-    Close,
+    Close(Close),
     /// It is lost.
     Lost(Error),
 }
@@ -137,7 +137,7 @@ impl OpenStream {
                     backoff.set_retry(retry);
                     end = Err(StreamEnd::Reconnect(reason));
                 }
-                Ok(Effect::Close) => end = Err(StreamEnd::Close),
+                Ok(Effect::Close(close)) => end = Err(StreamEnd::Close(close)),
                 Err(error) => broken = Some(error),
             },
         });

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::error::one_line;
 use super::event::{ClientEvent, ObservedGap};
 use crate::protocol::{
-    Busy, Bye, ByeReason, EventId, Gap, GapReason, Hello, Message, OpenEnum, ServerEvent,
+    Busy, Bye, ByeReason, ChangedEntry, Close, CustomEvent, EventId, Gap, GapReason, Hello,
+    Message, OpenEnum, PublishedEvent, ServerEvent,
 };
 use crate::sse::Decoded;
 
@@ -28,8 +29,8 @@ pub(super) enum Effect {
         /// The time until then that the server asks for.
         retry: Duration,
     },
-    /// The stream ends; the client must not reconnect.
-    Close,
+    /// The stream ends; the client must not reconnect with the same token.
+    Close(Close),
 }
 
 /// The state that a reconnect continues from.
@@ -37,7 +38,7 @@ pub(super) enum Effect {
 pub(super) struct ResumeState {
     /// Sent as `Last-Event-ID`.
     cursor: Option<String>,
-    /// The id of the last message that was delivered.
+    /// The id of the last entry that was delivered.
     delivered: Option<EventId>,
     /// `delivered` is the caller's cursor: no message was delivered yet.
     is_caller_cursor: bool,
@@ -66,7 +67,7 @@ impl ResumeState {
         self.cursor.as_deref()
     }
 
-    /// The number of messages that were received again and dropped.
+    /// The number of entries that were received again and dropped.
     pub(super) fn duplicates(&self) -> u64 {
         self.duplicates
     }
@@ -86,14 +87,19 @@ impl ResumeState {
         match decoded {
             Some(ServerEvent::Hello(hello)) => return Ok(self.hello(hello, events)),
             Some(ServerEvent::Update(message)) => self.update(message, &event.data, events),
+            Some(ServerEvent::Change(change)) => self.change(change, event, events),
+            Some(ServerEvent::Custom(custom)) => self.custom(custom, events),
             Some(ServerEvent::Gap(gap)) => self.gap(gap, events),
             Some(ServerEvent::Presence(presence)) => {
                 events.push_back(ClientEvent::Presence(presence));
             }
             Some(ServerEvent::Busy(busy)) => return Ok(busy.into()),
             Some(ServerEvent::Bye(bye)) => return Ok(bye.into()),
-            Some(ServerEvent::Close) => return Ok(Effect::Close),
-            // Unknown events are ignored: later versions add some.
+            Some(ServerEvent::Close(close)) => return Ok(Effect::Close(close)),
+            Some(ServerEvent::Expiring(expiring)) => {
+                events.push_back(ClientEvent::Expiring(expiring));
+            }
+            // Reserved events are ignored: later versions add some.
             Some(ServerEvent::Ping) | None => {}
         }
         Ok(Effect::Continue)
@@ -117,31 +123,82 @@ impl ResumeState {
         json: &str,
         events: &mut VecDeque<ClientEvent>,
     ) {
-        let (id, number) = (message.id, message.number);
-        let expected = self.next.get(&*message.room).copied();
-        if self.was_delivered(id) {
-            self.duplicates += 1;
-            // After a gap the history may begin with messages that were delivered.
-            if expected.is_some_and(|next| number >= next) {
-                self.set_last(&message.room, number);
-            }
+        if !self.is_new(message.id, Some((&message.room, message.number)), events) {
             return;
         }
-        if let Some(next) = expected.filter(|&next| next != number) {
-            events.push_back(ClientEvent::Missing {
-                room: message.room.clone().into_owned(),
-                after: next.saturating_sub(1),
-                before: number,
-            });
-        }
-        self.set_last(&message.room, number);
-        self.delivered = Some(id);
-        self.is_caller_cursor = false;
-        self.cursor = Some(id.to_string());
         events.push_back(ClientEvent::Message {
             message,
             json: json.to_owned(),
         });
+    }
+
+    fn change(
+        &mut self,
+        change: ChangedEntry<'static>,
+        event: &Decoded<'_>,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let Ok(id) = event.id.parse() else {
+            return;
+        };
+        // A deleted message is replayed in its own place, with its number.
+        let numbered = match &change {
+            ChangedEntry::Deleted(deleted) if deleted.id == id => {
+                deleted.number.map(|number| (&*deleted.room, number))
+            }
+            _ => None,
+        };
+        if self.is_new(id, numbered, events) {
+            let json = event.data.clone().into_owned();
+            events.push_back(ClientEvent::Change { change, json });
+        }
+    }
+
+    fn custom(&mut self, custom: CustomEvent, events: &mut VecDeque<ClientEvent>) {
+        // A stream of `/events`, which this client asks for, has them as JSON.
+        let Ok(event) = serde_json::from_str::<PublishedEvent<'static>>(&custom.data) else {
+            return;
+        };
+        if self.is_new(event.id, None, events) {
+            let json = custom.data;
+            events.push_back(ClientEvent::Event { event, json });
+        }
+    }
+
+    /// Moves the cursor to an entry, unless it was delivered before. `numbered` has
+    /// the room and the number of a message: the first that does not follow the last
+    /// one is reported.
+    fn is_new(
+        &mut self,
+        id: EventId,
+        numbered: Option<(&str, u64)>,
+        events: &mut VecDeque<ClientEvent>,
+    ) -> bool {
+        let expected = numbered.and_then(|(room, _)| self.next.get(room).copied());
+        if self.was_delivered(id) {
+            self.duplicates += 1;
+            // After a gap the history may begin with messages that were delivered.
+            if let Some((room, number)) = numbered
+                && expected.is_some_and(|next| number >= next)
+            {
+                self.set_last(room, number);
+            }
+            return false;
+        }
+        if let Some((room, number)) = numbered {
+            if let Some(next) = expected.filter(|&next| next != number) {
+                events.push_back(ClientEvent::Missing {
+                    room: room.to_owned(),
+                    after: next.saturating_sub(1),
+                    before: number,
+                });
+            }
+            self.set_last(room, number);
+        }
+        self.delivered = Some(id);
+        self.is_caller_cursor = false;
+        self.cursor = Some(id.to_string());
+        true
     }
 
     fn was_delivered(&self, id: EventId) -> bool {

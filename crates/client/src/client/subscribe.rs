@@ -44,15 +44,12 @@ impl SubscribeRequest {
         }
     }
 
-    /// The path and query of a stream. The cursor goes in a header.
+    /// The path and query of a stream. The cursor goes in a header. The path of
+    /// several rooms is used for one room, too: there, events of programs are JSON
+    /// with their room and time.
     pub(super) fn path(&self) -> String {
-        let (path, mut query) = match &self.rooms[..] {
-            [room] => (format!("/rooms/{}/events", encoded(room)), Vec::new()),
-            rooms => {
-                let room = |room: &String| format!("{ROOM_KEY}={}", encoded(room));
-                ("/events".to_owned(), rooms.iter().map(room).collect())
-            }
-        };
+        let room = |room: &String| format!("{ROOM_KEY}={}", encoded(room));
+        let mut query: Vec<String> = self.rooms.iter().map(room).collect();
         if self.backlog != Backlog::Last(0) {
             query.push(format!("{BACKLOG_KEY}={}", self.backlog));
         }
@@ -62,10 +59,7 @@ impl SubscribeRequest {
         if self.presence {
             query.push(format!("{PRESENCE_KEY}=1"));
         }
-        match query.is_empty() {
-            true => path,
-            false => format!("{path}?{}", query.join("&")),
-        }
+        format!("/events?{}", query.join("&"))
     }
 }
 
@@ -75,7 +69,7 @@ mod tests {
 
     #[test]
     fn options_become_a_path_and_a_query() {
-        assert_eq!(SubscribeRequest::to("lobby").path(), "/rooms/lobby/events");
+        assert_eq!(SubscribeRequest::to("lobby").path(), "/events?room=lobby");
         let request = SubscribeRequest {
             backlog: Backlog::All,
             name: Some("A & B".into()),
@@ -83,7 +77,7 @@ mod tests {
         };
         assert_eq!(
             request.path(),
-            "/rooms/Gr%C3%B6%C3%9Fe.1/events?backlog=all&name=A%20%26%20B"
+            "/events?room=Gr%C3%B6%C3%9Fe.1&backlog=all&name=A%20%26%20B"
         );
         let request = SubscribeRequest {
             rooms: vec!["a".into(), "b".into()],

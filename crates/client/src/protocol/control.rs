@@ -1,4 +1,5 @@
-//! Events about the stream itself: `ping`, and `busy` and `bye`, which end it.
+//! Events about the stream itself: `ping`, `expiring`, and `busy`, `bye` and
+//! `close`, which end it.
 
 use std::time::Duration;
 
@@ -51,6 +52,72 @@ wire_enum! {
     pub enum ByeReason {
         /// The server is shutting down.
         Shutdown = "shutdown",
+    }
+}
+
+/// The `expiring` event: the token of the stream expires soon. The client opens a
+/// new stream with a new token and its cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiring {
+    /// When the token expires: RFC 3339, UTC.
+    pub expires_at: String,
+}
+
+/// The `close` event: the stream ends, and the client must not reconnect with the
+/// same token.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Close {
+    /// Why the stream ends.
+    #[serde(default)]
+    pub reason: OpenEnum<CloseReason>,
+    /// The rooms that the token may not read, with reason `forbidden`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rooms: Vec<String>,
+}
+
+wire_enum! {
+    /// Why the server closes a stream for good.
+    pub enum CloseReason {
+        /// A token is needed.
+        TokenRequired = "token_required",
+        /// The token is not valid.
+        TokenInvalid = "token_invalid",
+        /// The token has expired.
+        TokenExpired = "token_expired",
+        /// The ticket was used before, or is too old.
+        TicketUsed = "ticket_used",
+        /// The token may not read these rooms, or its owner is banned from them.
+        Forbidden = "forbidden",
+    }
+}
+
+/// A minute, in case that a client reconnects all the same.
+const CLOSE_RETRY: Duration = Duration::from_secs(60);
+
+impl Expiring {
+    /// The event. It has no id.
+    pub fn encode(&self) -> Encoded {
+        Event::with_capacity(96)
+            .event(EventName::Expiring.as_str())
+            .json(self)
+    }
+}
+
+impl Close {
+    /// The event for a stream that ends for this reason.
+    pub fn new(reason: CloseReason) -> Self {
+        Self {
+            reason: reason.into(),
+            rooms: Vec::new(),
+        }
+    }
+
+    /// The event.
+    pub fn encode(&self) -> Encoded {
+        Event::with_capacity(128)
+            .retry(CLOSE_RETRY)
+            .event(EventName::Close.as_str())
+            .json(self)
     }
 }
 
@@ -132,6 +199,41 @@ mod tests {
             "retry: 7\nevent: bye\ndata: {\"reason\":\"shutdown\",\"retry_ms\":7}\n\n"
         );
         assert_eq!(decode_one(&encoded), Some(ServerEvent::Bye(bye)));
+    }
+
+    #[test]
+    fn close_is_decoded_as_it_was_encoded() {
+        for reason in CloseReason::ALL {
+            let close = Close::new(reason);
+            let encoded = close.encode();
+            assert_eq!(
+                encoded.text(),
+                format!("retry: 60000\nevent: close\ndata: {{\"reason\":\"{reason}\"}}\n\n")
+            );
+            assert_eq!(decode_one(&encoded), Some(ServerEvent::Close(close)));
+        }
+        let close = Close {
+            rooms: vec!["größe".to_owned()],
+            ..Close::new(CloseReason::Forbidden)
+        };
+        let encoded = close.encode();
+        let data = r#"{"reason":"forbidden","rooms":["größe"]}"#;
+        let expected = format!("retry: 60000\nevent: close\ndata: {data}\n\n");
+        assert_eq!(encoded.text(), expected.as_bytes());
+        assert_eq!(decode_one(&encoded), Some(ServerEvent::Close(close)));
+    }
+
+    #[test]
+    fn expiring_is_decoded_as_it_was_encoded() {
+        let expiring = Expiring {
+            expires_at: "2026-11-28T01:02:03Z".to_owned(),
+        };
+        let encoded = expiring.encode();
+        assert_eq!(
+            encoded.text(),
+            "event: expiring\ndata: {\"expires_at\":\"2026-11-28T01:02:03Z\"}\n\n"
+        );
+        assert_eq!(decode_one(&encoded), Some(ServerEvent::Expiring(expiring)));
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::control::{Busy, Bye};
+use super::change::ChangedEntry;
+use super::control::{Busy, Bye, Close, Expiring};
 use super::event_name::EventName;
 use super::gap::Gap;
 use super::hello::Hello;
 use super::message::Message;
 use super::presence::PresenceEvent;
+use super::published_event::{CustomEvent, is_reserved};
 use crate::sse::Decoded;
 
 /// An event of the protocol, decoded.
@@ -20,6 +22,10 @@ pub enum ServerEvent {
     Hello(Hello),
     /// A message was published.
     Update(Message<'static>),
+    /// A message was edited, deleted or reacted to.
+    Change(ChangedEntry<'static>),
+    /// An event of a program.
+    Custom(CustomEvent),
     /// Messages are lost.
     Gap(Gap),
     /// The members of a room, or changes of them.
@@ -30,8 +36,11 @@ pub enum ServerEvent {
     Busy(Busy),
     /// The server ends the stream; the client reconnects.
     Bye(Bye),
-    /// The server ends the stream; the client must not reconnect.
-    Close,
+    /// The token of the stream expires soon.
+    Expiring(Expiring),
+    /// The server ends the stream; the client must not reconnect with the same
+    /// token.
+    Close(Close),
 }
 
 /// An event has a name of the protocol, but not its data.
@@ -42,19 +51,26 @@ pub struct MalformedEvent {
 }
 
 impl ServerEvent {
-    /// Decodes an event. `None` if its name is unknown: such an event is to be
-    /// ignored, since later versions add events. Unknown fields are ignored too.
+    /// Decodes an event. `None` if its name is reserved for later versions: such an
+    /// event is to be ignored. Any other name that is not of the protocol is a
+    /// program's. Unknown fields are ignored.
     ///
     /// # Errors
     ///
     /// [`MalformedEvent`] if the data is not that of the named event.
     pub fn decode(event: &Decoded<'_>) -> Result<Option<Self>, MalformedEvent> {
         let Ok(name) = event.event.parse() else {
-            return Ok(None);
+            let custom = || CustomEvent {
+                name: event.event.clone().into_owned(),
+                id: event.id.clone().into_owned(),
+                data: event.data.clone().into_owned(),
+            };
+            return Ok((!is_reserved(&event.event)).then(|| Self::Custom(custom())));
         };
         Ok(Some(match name {
             EventName::Hello => Self::Hello(data(name, event)?),
             EventName::Update => Self::Update(data(name, event)?),
+            EventName::Change => Self::Change(data(name, event)?),
             EventName::Gap => Self::Gap(Gap {
                 cursor: event.id.clone().into_owned(),
                 ..data(name, event)?
@@ -63,7 +79,9 @@ impl ServerEvent {
             EventName::Ping => Self::Ping,
             EventName::Busy => Self::Busy(data(name, event)?),
             EventName::Bye => Self::Bye(data(name, event)?),
-            EventName::Close => Self::Close,
+            EventName::Expiring => Self::Expiring(data(name, event)?),
+            // Other servers close a stream without saying why.
+            EventName::Close => Self::Close(data(name, event).unwrap_or_default()),
         }))
     }
 }
@@ -109,10 +127,25 @@ mod tests {
     }
 
     #[test]
-    fn unknown_events_are_ignored_whatever_their_data() {
+    fn reserved_events_are_ignored_whatever_their_data() {
         for data in ["", "{", "{}", "not JSON"] {
-            assert_eq!(decode("typing", data).unwrap(), None);
-            assert_eq!(decode("message", data).unwrap(), None);
+            for name in ["chat.typing", "stale", "fresh"] {
+                assert_eq!(decode(name, data).unwrap(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn any_other_event_is_a_program_s() {
+        for data in ["", "{", "{}", "not JSON"] {
+            for name in ["typing", "message"] {
+                let custom = ServerEvent::Custom(CustomEvent {
+                    name: name.to_owned(),
+                    id: "e-1".to_owned(),
+                    data: data.to_owned(),
+                });
+                assert_eq!(decode(name, data).unwrap(), Some(custom));
+            }
         }
     }
 
@@ -120,7 +153,8 @@ mod tests {
     fn ping_and_close_need_no_data() {
         for data in ["", "{}", "{\"reason\":\"over\"}"] {
             assert_eq!(decode("ping", data).unwrap(), Some(ServerEvent::Ping));
-            assert_eq!(decode("close", data).unwrap(), Some(ServerEvent::Close));
+            let close = decode("close", data).unwrap();
+            assert!(matches!(close, Some(ServerEvent::Close(_))));
         }
     }
 

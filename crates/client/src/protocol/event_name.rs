@@ -9,6 +9,8 @@ wire_enum! {
         Hello = "hello",
         /// A published message.
         Update = "update",
+        /// A message was edited, deleted or reacted to.
+        Change = "change",
         /// Messages are lost.
         Gap = "gap",
         /// The members of a room, or changes of them. It has no id.
@@ -17,9 +19,11 @@ wire_enum! {
         Ping = "ping",
         /// `busy`: there is no place for this stream.
         Busy = "busy",
+        /// The token of the stream expires soon.
+        Expiring = "expiring",
         /// `bye`: the server ends the stream.
         Bye = "bye",
-        /// The client must not reconnect. No server sends it yet.
+        /// The stream ends, and the client must not reconnect with the same token.
         Close = "close",
     }
 }

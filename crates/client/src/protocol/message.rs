@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::ReactionSummary;
 use super::event_id::EventId;
 use super::event_name::EventName;
 use super::visible::is_visible;
@@ -135,12 +136,48 @@ pub struct Message<'a> {
     pub message: Cow<'a, str>,
     /// When it was published: RFC 3339, UTC, milliseconds.
     pub created_at: Cow<'a, str>,
+    /// The message that it answers, which history may no longer hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<EventId>,
+    /// When it was last edited, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Cow<'a, str>>,
+    /// The reactions to it, by emoji, in the order of the first of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<ReactionSummary<'a>>,
+    /// Whether a token fixed the sender's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verified: bool,
     /// The sender's own id for it. Only the response to the sender has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Cow<'a, str>>,
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// A message with the fields that every message has.
+    pub fn new(
+        id: EventId,
+        room: impl Into<Cow<'a, str>>,
+        number: u64,
+        name: impl Into<Cow<'a, str>>,
+        message: impl Into<Cow<'a, str>>,
+        created_at: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        Self {
+            id,
+            room: room.into(),
+            number,
+            name: name.into(),
+            message: message.into(),
+            created_at: created_at.into(),
+            reply_to: None,
+            edited_at: None,
+            reactions: Vec::new(),
+            verified: false,
+            client_id: None,
+        }
+    }
+
     /// The `update` event, and the place of the message's JSON in its text.
     pub fn encode(&self) -> (Encoded, Range<usize>) {
         let event = Event::with_capacity(self.message.len() + 256)
@@ -164,7 +201,7 @@ impl Message<'_> {
 
 /// The body of a request that publishes a message:
 /// `POST /rooms/{room}/messages`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct PublishRequest<'a> {
     /// The sender's name.
     pub name: &'a str,
@@ -174,6 +211,12 @@ pub struct PublishRequest<'a> {
     /// deduplicated; the same id with another name or text is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<&'a str>,
+    /// The id of the message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<&'a str>,
+    /// The key to change the message later: an [`EditKey`](super::EditKey).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edit_key: Option<&'a str>,
 }
 
 #[cfg(test)]
@@ -225,15 +268,9 @@ mod tests {
 
     #[test]
     fn a_message_is_decoded_as_it_was_encoded() {
-        let message = Message {
-            id: "e-7".parse().unwrap(),
-            room: "größe".into(),
-            number: 3,
-            name: "{Ada}".into(),
-            message: "a\n{}\r\"".into(),
-            created_at: "2026-11-23T01:02:03.004Z".into(),
-            client_id: None,
-        };
+        let id = "e-7".parse().unwrap();
+        let at = "2026-11-23T01:02:03.004Z";
+        let message = Message::new(id, "größe", 3, "{Ada}", "a\n{}\r\"", at);
         let (event, json) = message.encode();
         assert_eq!(
             decode_one(&event),

@@ -3,6 +3,7 @@
 //! the server encodes it, a client decodes it.
 
 mod backlog;
+mod change;
 mod control;
 mod demo;
 mod event;
@@ -20,11 +21,13 @@ mod printable;
 mod problem;
 #[cfg(any(feature = "properties", test))]
 pub(crate) mod properties;
+mod published_event;
 mod stream_request;
 mod visible;
 
 pub use backlog::{Backlog, InvalidBacklog};
-pub use control::{Busy, BusyReason, Bye, ByeReason, encode_ping};
+pub use change::{ChangedEntry, DeletedEntry, EDIT_KEY, EditKey, InvalidEditKey, ReactionSummary};
+pub use control::{Busy, BusyReason, Bye, ByeReason, Close, CloseReason, Expiring, encode_ping};
 pub use demo::{DEMO_FAILURE, DEMO_SUCCESS};
 pub use event::{MalformedEvent, ServerEvent};
 pub use event_id::{Cursor, Epoch, EventId, NotAnEventId};
@@ -38,6 +41,10 @@ pub use pages::{MessagePage, RoomPage, RoomSummary};
 pub use presence::{Member, MemberList, PresenceEvent};
 pub use printable::is_printable;
 pub use problem::{PROBLEM_JSON, ProblemCode, ProblemDetails};
+pub use published_event::{
+    CustomEvent, CustomEventName, EventPayload, EventReceipt, InvalidEventName, PayloadTooLarge,
+    PublishedEvent,
+};
 pub use stream_request::{
     BACKLOG_KEY, EVENT_STREAM, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY,
 };

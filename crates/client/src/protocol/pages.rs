@@ -90,14 +90,9 @@ mod tests {
 
     #[test]
     fn a_page_of_messages_is_decoded_as_it_was_joined() {
-        let message = |number: u64| Message {
-            id: format!("e-{number}").parse().unwrap(),
-            room: "größe".into(),
-            number,
-            name: "Ada".into(),
-            message: "[]".into(),
-            created_at: "2026-11-23T01:02:03.004Z".into(),
-            client_id: None,
+        let message = |number: u64| {
+            let id = format!("e-{number}").parse().unwrap();
+            Message::new(id, "größe", number, "Ada", "[]", "2026-11-23T01:02:03.004Z")
         };
         let room = RoomName::parse("größe").unwrap();
         for count in 0..3 {

@@ -22,6 +22,16 @@ wire_enum! {
         InvalidMessage = "invalid_message",
         /// The `client_id` breaks a rule of [`ClientId`](super::ClientId).
         InvalidClientId = "invalid_client_id",
+        /// The `edit_key` breaks a rule of [`EditKey`](super::EditKey), or is missing
+        /// where it is required.
+        InvalidEditKey = "invalid_edit_key",
+        /// The `reply_to` is not an event id.
+        InvalidReplyTo = "invalid_reply_to",
+        /// The reaction is not one emoji, or there are too many.
+        InvalidReaction = "invalid_reaction",
+        /// The name of an event breaks a rule of
+        /// [`CustomEventName`](super::CustomEventName), or its payload is not UTF-8.
+        InvalidEvent = "invalid_event",
         /// A parameter of the query has a value that it can't have.
         InvalidQuery = "invalid_query",
         /// The body is not one JSON object with known fields.
@@ -32,6 +42,14 @@ wire_enum! {
         InvalidHost = "invalid_host",
         /// The request is not valid HTTP.
         InvalidRequest = "invalid_request",
+        /// A token is required.
+        TokenRequired = "token_required",
+        /// The token is not valid.
+        TokenInvalid = "token_invalid",
+        /// The token has expired.
+        TokenExpired = "token_expired",
+        /// The token does not permit this, or its owner is banned from the room.
+        Forbidden = "forbidden",
         /// A page of another origin sent the request, or it is for another host name.
         CrossOrigin = "cross_origin",
         /// There is nothing under this path.
@@ -42,6 +60,8 @@ wire_enum! {
         RequestTimeout = "request_timeout",
         /// The message has more bytes than the server accepts.
         MessageTooLarge = "message_too_large",
+        /// The event's payload has more bytes than the server accepts.
+        EventTooLarge = "event_too_large",
         /// The body has more bytes than the server accepts.
         BodyTooLarge = "body_too_large",
         /// The request's target has more bytes than the server accepts.
@@ -73,16 +93,21 @@ impl ProblemCode {
             | Self::InvalidName
             | Self::InvalidMessage
             | Self::InvalidClientId
+            | Self::InvalidEditKey
+            | Self::InvalidReplyTo
+            | Self::InvalidReaction
+            | Self::InvalidEvent
             | Self::InvalidQuery
             | Self::InvalidJson
             | Self::InvalidForm
             | Self::InvalidHost
             | Self::InvalidRequest => 400,
-            Self::CrossOrigin => 403,
+            Self::TokenRequired | Self::TokenInvalid | Self::TokenExpired => 401,
+            Self::Forbidden | Self::CrossOrigin => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::MessageTooLarge | Self::BodyTooLarge => 413,
+            Self::MessageTooLarge | Self::EventTooLarge | Self::BodyTooLarge => 413,
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::ClientIdReused => 422,

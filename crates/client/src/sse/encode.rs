@@ -1,9 +1,9 @@
 //! Encodes events as the HTML standard defines them (section 9.2.6, "Interpreting
 //! an event stream").
 //!
-//! Fields are written in the order of the calls. `data` is always a single line:
-//! compact JSON, whose control characters are escaped, or nothing. So no payload
-//! can end a line and forge a field.
+//! Fields are written in the order of the calls. `data` is one line of compact JSON,
+//! whose control characters are escaped, or a text with a `data` line for each of
+//! its lines. So no payload can end a line and forge a field.
 
 use std::fmt::{self, Display};
 use std::io::Write as _;
@@ -98,8 +98,9 @@ impl Event {
         self.field("retry", wait.as_millis())
     }
 
-    /// `event`: the event's name.
-    pub fn event(self, name: &'static str) -> Self {
+    /// `event`: the event's name. It must have no line break; names of the protocol
+    /// have none.
+    pub fn event(self, name: &str) -> Self {
         self.field("event", name)
     }
 
@@ -119,6 +120,18 @@ impl Event {
         self.bytes.extend_from_slice(b"data: ");
         serde_json::to_writer(&mut self.bytes, value).expect("the value has a JSON form");
         self.bytes.extend_from_slice(b"\n\n");
+        self.close_chunk()
+    }
+
+    /// `data`: a text, with a `data` line for each of its lines, and the end of the
+    /// event. A client gets the text with LF as its only line end.
+    pub fn text(mut self, text: &str) -> Encoded {
+        for line in Lines(Some(text)) {
+            self.bytes.extend_from_slice(b"data: ");
+            self.bytes.extend_from_slice(line.as_bytes());
+            self.bytes.push(b'\n');
+        }
+        self.bytes.push(b'\n');
         self.close_chunk()
     }
 
@@ -154,6 +167,23 @@ impl Event {
     }
 }
 
+/// The lines of a text, ended by CRLF, LF or CR: at least one.
+struct Lines<'a>(Option<&'a str>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0?;
+        let Some(end) = memchr::memchr2(b'\n', b'\r', text.as_bytes()) else {
+            return self.0.take();
+        };
+        let rest = &text[end..];
+        self.0 = rest.strip_prefix("\r\n").or_else(|| rest.get(1..));
+        Some(&text[..end])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +209,28 @@ mod tests {
         let text = std::str::from_utf8(&text).unwrap();
         assert_eq!(text.matches('\n').count(), 3, "{text:?}");
         assert!(!text.contains('\r'));
+    }
+
+    #[test]
+    fn each_line_of_a_text_is_a_data_line() {
+        for (text, lines) in [
+            ("", "data: \n"),
+            ("a", "data: a\n"),
+            (" a", "data:  a\n"),
+            ("a\n", "data: a\ndata: \n"),
+            (
+                "a\r\nb\rc\n\nd",
+                "data: a\ndata: b\ndata: c\ndata: \ndata: d\n",
+            ),
+            ("\r\r\n", "data: \ndata: \ndata: \n"),
+            (
+                "x\n\nevent: bye\rid: 7",
+                "data: x\ndata: \ndata: event: bye\ndata: id: 7\n",
+            ),
+        ] {
+            let event = Event::with_capacity(0).event("news").text(text);
+            assert_eq!(event.text(), format!("event: news\n{lines}\n"), "{text:?}");
+        }
     }
 
     #[test]

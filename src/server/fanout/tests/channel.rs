@@ -136,11 +136,8 @@ fn a_large_presence_event_is_the_list_as_it_is_when_it_is_written() {
 /// A stream of room `a` without a name that gets presence events.
 fn watch(app: &App) -> Subscription {
     let options = SubscribeOptions {
-        rooms: RoomName::parse("a").unwrap().into(),
-        cursor: None,
-        backlog: Backlog::Last(0),
-        name: None,
         presence: true,
+        ..SubscribeOptions::to(RoomName::parse("a").unwrap())
     };
     app.hub.subscribe(options).unwrap()
 }

@@ -104,11 +104,9 @@ fn the_first_write_has_the_head_and_all_messages() {
     let mut worker = TestWorker::new(|_| {});
     (1..=5).for_each(|n| worker.publish("a", &format!("n {n}")));
     let options = SubscribeOptions {
-        rooms: RoomName::parse("a").unwrap().into(),
-        cursor: None,
         backlog: Backlog::All,
-        name: None,
         presence: true,
+        ..SubscribeOptions::to(RoomName::parse("a").unwrap())
     };
     let (_, mut client) = worker.add(worker.app.hub.subscribe(options).unwrap());
     client.wire.borrow_mut().room = usize::MAX;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::CloseReason;
 
 /// A resume state and the events that it has produced, as lines.
 #[derive(Default)]
@@ -237,7 +238,10 @@ fn busy_and_bye_ask_for_a_reconnect_and_close_forbids_it() {
             retry: Duration::from_millis(9)
         })
     );
-    assert_eq!(reader.take("close", "", "{}"), Ok(Effect::Close));
+    assert_eq!(
+        reader.take("close", "", r#"{"reason":"forbidden"}"#),
+        Ok(Effect::Close(Close::new(CloseReason::Forbidden)))
+    );
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod problem;
 pub(crate) mod properties;
 mod published_event;
 mod stream_request;
+mod unicode;
 mod visible;
 
 pub use backlog::{Backlog, InvalidBacklog};

@@ -1,15 +1,15 @@
 //! Which characters are visible, and where an invisible one is needed.
 //!
-//! Unicode's properties decide (`icu_properties`), so that a new version of
-//! Unicode needs no change here. Only the blank characters at the end of this
-//! file are listed, since no property tells an empty glyph.
+//! Unicode's properties decide (unicode.rs), so that a new version of Unicode needs
+//! no change here. Only the blank characters at the end of this file are listed,
+//! since no property tells an empty glyph.
 
-use icu_properties::props::{
-    BinaryProperty as _, CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiComponent,
-    EmojiModifier, EnumeratedProperty as _, ExtendedPictographic, GeneralCategory, JoiningType,
-    PrependedConcatenationMark, Script, UnifiedIdeograph,
-};
 use unicode_normalization::char::is_combining_mark;
+
+use super::unicode::{
+    is_emoji, is_ignorable, is_in_varied_script, is_mongolian, is_pictographic, is_skin_tone,
+    is_transparent, is_unified_ideograph, is_virama, joins_next, joins_previous,
+};
 
 const ZWNJ: char = '\u{200C}';
 const ZWJ: char = '\u{200D}';
@@ -37,7 +37,7 @@ pub(super) fn hides_something(name: &str) -> bool {
 
 /// Whether `c` is invisible, though it is neither white space nor a control.
 fn is_invisible(c: char) -> bool {
-    DefaultIgnorableCodePoint::for_char(c) || is_blank(c)
+    is_ignorable(c) || is_blank(c)
 }
 
 /// Whether the invisible character at `at` has a visible effect on the
@@ -55,13 +55,10 @@ fn is_needed(name: &[char], at: usize) -> bool {
 
 /// ZWNJ between letters that would join (RFC 5892, appendix A.1), as in Persian.
 fn parts_cursive_letters(before: &[char], after: &[char]) -> bool {
-    use JoiningType as Type;
-    let joining = |&c: &char| Type::for_char(c);
-    let is_base = |&kind: &JoiningType| kind != Type::Transparent;
-    let left = before.iter().rev().map(joining).find(is_base);
-    let right = after.iter().map(joining).find(is_base);
-    matches!(left, Some(Type::LeftJoining | Type::DualJoining))
-        && matches!(right, Some(Type::RightJoining | Type::DualJoining))
+    let is_base = |&&c: &&char| !is_transparent(c);
+    let left = before.iter().rev().find(is_base);
+    let right = after.iter().find(is_base);
+    left.is_some_and(|&c| joins_next(c)) && right.is_some_and(|&c| joins_previous(c))
 }
 
 /// ZWNJ that keeps a virama visible (RFC 5892, appendix A.1); only before a
@@ -92,15 +89,11 @@ fn ends_in_a_virama(text: &[char]) -> bool {
     is_virama(last) && base.is_some_and(|c| c.is_alphabetic())
 }
 
-fn is_virama(c: char) -> bool {
-    CanonicalCombiningClass::for_char(c) == CanonicalCombiningClass::Virama
-}
-
 /// ZWJ between two pictures, each perhaps with a skin tone or a style (UTS #51,
 /// section 1.4.5).
 fn joins_emoji(before: &[char], after: &[char]) -> bool {
-    let is_base = |&&c: &&char| c != EMOJI_STYLE && !EmojiModifier::for_char(c);
-    let is_picture = |c: Option<&char>| c.is_some_and(|&c| ExtendedPictographic::for_char(c));
+    let is_base = |&&c: &&char| c != EMOJI_STYLE && !is_skin_tone(c);
+    let is_picture = |c: Option<&char>| c.is_some_and(|&c| is_pictographic(c));
     is_picture(before.iter().rev().find(is_base)) && is_picture(after.first())
 }
 
@@ -108,7 +101,7 @@ fn joins_emoji(before: &[char], after: &[char]) -> bool {
 fn styles_an_emoji(before: &[char], after: &[char]) -> bool {
     match before.last() {
         Some('0'..='9' | '#' | '*') => after.first() == Some(&KEYCAP),
-        Some(&c) => Emoji::for_char(c) && !EmojiComponent::for_char(c),
+        Some(&c) => is_emoji(c),
         None => false,
     }
 }
@@ -136,35 +129,22 @@ fn is_part_of_a_flag(name: &[char], at: usize) -> bool {
 /// variation sequences (UTS #37), Mongolian's free variation selectors and vowel
 /// separator, and the scripts that have standardized variation sequences.
 fn varies(base: char, selector: char, after: &[char]) -> bool {
-    let script = Script::for_char(base);
     match selector {
-        '\u{180B}'..='\u{180D}' | '\u{180F}' => script == Script::Mongolian && base.is_alphabetic(),
+        '\u{180B}'..='\u{180D}' | '\u{180F}' => is_mongolian(base) && base.is_alphabetic(),
         '\u{180E}' => {
             let next = after.first().filter(|c| c.is_alphabetic());
-            script == Script::Mongolian
-                && base != selector
-                && next.is_some_and(|&c| Script::for_char(c) == Script::Mongolian)
+            is_mongolian(base) && base != selector && next.is_some_and(|&c| is_mongolian(c))
         }
-        '\u{FE00}'..='\u{FE02}' if UnifiedIdeograph::for_char(base) => true,
-        '\u{E0100}'..='\u{E01EF}' => UnifiedIdeograph::for_char(base),
-        '\u{FE00}' => {
-            let scripts = [Script::Myanmar, Script::PhagsPa, Script::Manichaean];
-            scripts.contains(&script) && base.is_alphabetic()
-        }
+        '\u{FE00}'..='\u{FE02}' if is_unified_ideograph(base) => true,
+        '\u{E0100}'..='\u{E01EF}' => is_unified_ideograph(base),
+        '\u{FE00}' => is_in_varied_script(base) && base.is_alphabetic(),
         _ => false,
     }
 }
 
-/// Whether `c` is blank by design without being ignorable: a format character
-/// without a sign of its own (those with one are Prepended_Concatenation_Mark;
-/// Egyptian ones arrange the signs around them), or one of the characters whose
-/// chart shows an empty glyph.
+/// Whether `c` is blank by design without being ignorable: its chart shows an
+/// empty glyph.
 fn is_blank(c: char) -> bool {
-    let is_empty_format = || {
-        GeneralCategory::for_char(c) == GeneralCategory::Format
-            && !PrependedConcatenationMark::for_char(c)
-            && Script::for_char(c) != Script::EgyptianHieroglyphs
-    };
     matches!(
         c,
         '\u{2800}'                  // BRAILLE PATTERN BLANK
@@ -173,7 +153,7 @@ fn is_blank(c: char) -> bool {
             ..='\u{13442}' // EGYPTIAN HIEROGLYPH FULL BLANK, HALF BLANK
             | '\u{16FE4}'           // KHITAN SMALL SCRIPT FILLER
             | '\u{1D159}' // MUSICAL SYMBOL NULL NOTEHEAD
-    ) || is_empty_format()
+    )
 }
 
 #[cfg(test)]

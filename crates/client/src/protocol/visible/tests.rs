@@ -1,5 +1,9 @@
 //! Cases of names, each with its reason, and properties of all characters.
 
+use icu_properties::props::{
+    BinaryProperty as _, DefaultIgnorableCodePoint, EnumeratedProperty as _, GeneralCategory,
+    GeneralCategoryGroup as Group,
+};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -49,7 +53,6 @@ fn in_a_latin_name_every_invisible_character_is_hiding() {
 
 #[test]
 fn letters_digits_marks_and_signs_are_visible() {
-    use icu_properties::props::GeneralCategoryGroup as Group;
     let groups = Group::Number.union(Group::Punctuation).union(Group::Symbol);
     let groups = groups.union(Group::Letter).union(Group::Mark);
     let hidden: Vec<char> = all()

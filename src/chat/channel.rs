@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::feed::Feed;
-use super::room_event::{Envelope, HistoryMarker, LargeMessage, MAX_INLINE_BYTES, RoomEvent};
+use super::room_event::{Envelope, HistoryMarker, LargeEntry, MAX_INLINE_BYTES, RoomEvent};
 use super::room_key::RoomKey;
+use super::subscribe_options::EventForm;
 use crate::protocol::RoomName;
 
 /// The sending side, under the hub's lock.
@@ -56,11 +57,11 @@ impl Channel {
         Feed::new(self.sender.subscribe(), self.sent)
     }
 
-    /// The event that is sent for a message.
+    /// The event that is sent for an entry.
     pub(super) fn update(&self, room: &RoomName, entry: &Entry) -> RoomEvent {
-        let bytes = entry.event().chunk().len();
+        let bytes = entry.event(EventForm::Raw).chunk().len();
         if bytes <= MAX_INLINE_BYTES {
-            return RoomEvent::Update(entry.clone());
+            return RoomEvent::Entry(entry.clone());
         }
         let in_channel = self.large_bytes.load(Ordering::Relaxed);
         if in_channel > 0 && in_channel + bytes > self.max_large_bytes {
@@ -69,8 +70,8 @@ impl Channel {
                 seq: entry.seq(),
             }));
         }
-        let large = LargeMessage::new(entry.clone(), &self.large_bytes);
-        RoomEvent::LargeUpdate(Arc::new(large))
+        let large = LargeEntry::new(entry.clone(), &self.large_bytes);
+        RoomEvent::LargeEntry(Arc::new(large))
     }
 
     pub(super) fn send(&mut self, room: RoomKey, event: RoomEvent, at: Instant) {

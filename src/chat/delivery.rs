@@ -1,8 +1,9 @@
-//! What a subscription delivers: hello first, then messages, gaps and presence.
+//! What a subscription delivers: hello first, then entries, gaps and presence.
 //! Field names, event names and encoding are in `protocol`.
 
-use super::entry::Entry;
+use super::entry::{Entry, Place};
 use super::presence::Snapshot;
+use super::subscribe_options::EventForm;
 use crate::protocol::{self, Cursor, RoomName};
 use crate::sse;
 
@@ -26,20 +27,20 @@ pub type Gap = protocol::Gap<RoomName, GapReason, Cursor>;
 /// An event of a subscription after `hello`.
 #[derive(Debug, Clone)]
 pub enum Delivery {
-    /// A message.
-    Update(Entry),
-    /// Lost messages.
-    Gap(Gap),
+    /// A message, an event of a program or a change.
+    Entry(Entry),
+    /// Lost entries, and the place behind them.
+    Gap(Gap, Place),
     /// The members of a room: its first `presence` event.
     Members(Snapshot),
 }
 
 impl Delivery {
-    /// The event, ready for the wire.
-    pub fn event(&self) -> sse::Encoded {
+    /// The event, ready for the wire, in a stream of this form.
+    pub fn event(&self, form: EventForm) -> sse::Encoded {
         match self {
-            Self::Update(entry) => entry.event().clone(),
-            Self::Gap(gap) => gap.encode(),
+            Self::Entry(entry) => entry.event(form).clone(),
+            Self::Gap(gap, _) => gap.encode(),
             Self::Members(snapshot) => snapshot.event.clone(),
         }
     }
@@ -47,8 +48,8 @@ impl Delivery {
     /// The approximate size of the event in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Update(entry) => entry.event().text_len(),
-            Self::Gap(gap) => gap.room.as_str().len() + 128,
+            Self::Entry(entry) => entry.event(EventForm::Raw).text_len(),
+            Self::Gap(gap, _) => gap.room.as_str().len() + 128,
             Self::Members(snapshot) => snapshot.event.text_len(),
         }
     }

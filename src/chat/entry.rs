@@ -1,83 +1,295 @@
-//! A published entry: encoded once and shared by all readers.
+//! A published entry: a message, an event of a program, or a change. It is encoded
+//! once and shared by all readers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::draft::{Draft, RetryKey};
-use crate::protocol::{ClientId, EventId, Message, RoomName};
-use crate::sse;
+use super::author::Author;
+use super::draft::{DraftMessage, RetryKey};
+use super::reactions::Reactions;
+use super::subscribe_options::EventForm;
+use crate::protocol::{
+    ChangedEntry, ClientId, DeletedEntry, EventId, EventReceipt, Message, PublishedEvent, RoomName,
+};
+use crate::sse::{self, Decoder, Item};
 
-/// The memory of an entry beside its event: its fields, its entries in history and
-/// in the index of client ids. A high estimate.
-const ENTRY_OVERHEAD_BYTES: usize = 200;
+/// The memory of an entry beside its event: its fields, its places in history and
+/// in the indexes of client ids and of changes. A high estimate.
+const ENTRY_OVERHEAD_BYTES: usize = 280;
 
-/// A published message, encoded once for all readers. Cloning copies a
-/// reference.
+/// A published entry, encoded once for all readers. Cloning copies a reference.
 #[derive(Clone)]
 pub struct Entry(Arc<EncodedEntry>);
 
 struct EncodedEntry {
-    seq: u64,
-    number: u64,
-    retry_key: Option<RetryKey>,
-    event: sse::Encoded,
-    /// The message's place in the event's text.
-    json: Range<usize>,
+    id: EventId,
+    kind: EntryKind,
+    place: Place,
+    origin: Origin,
+    reactions: Option<Arc<Reactions>>,
+    encoded: Encoding,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A message, perhaps deleted.
+    Message,
+    /// An event of a program, perhaps deleted.
+    Event,
+    /// A later state of a message, or the deletion of an event.
+    Change {
+        /// The seq of the message or event.
+        of: u64,
+    },
+}
+
+/// A place between the entries of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The number of the next message.
+    pub(super) number: u64,
+    /// How many messages and events come before it.
+    pub(super) counted: u64,
+}
+
+impl Place {
+    /// Before the first entry.
+    pub(super) const FIRST: Self = Self {
+        number: 1,
+        counted: 0,
+    };
+
+    /// The place behind an entry of this kind.
+    pub(super) fn after(self, kind: EntryKind) -> Self {
+        Self {
+            number: self.number + u64::from(kind == EntryKind::Message),
+            counted: self.counted + u64::from(kind.is_item()),
+        }
+    }
+}
+
+impl EntryKind {
+    /// Whether it is a message or an event, and not a change.
+    pub(super) fn is_item(self) -> bool {
+        !matches!(self, Self::Change { .. })
+    }
+}
+
+/// The request that published a message or an event. Changes keep it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    /// The client id and the hash of the request.
+    pub(super) retry_key: Option<RetryKey>,
+    pub(super) author: Author,
+}
+
+impl Origin {
+    fn cost(&self) -> usize {
+        self.retry_key.as_ref().map_or(0, RetryKey::cost)
+    }
+}
+
+/// The forms of an entry on the wire.
+enum Encoding {
+    /// The same in every stream: the event, and the place of its JSON in its text.
+    Json(sse::Encoded, Range<usize>),
+    /// An event of a program.
+    Custom(Box<CustomEncoding>),
+}
+
+/// An event of a program as it is written in streams of one room. In streams of
+/// several rooms, and in history pages, it is JSON, which is encoded when it is
+/// first needed.
+struct CustomEncoding {
+    raw: sse::Encoded,
+    /// The event without its payload, which is read back from `raw`.
+    head: PublishedEvent<'static>,
+    json: OnceLock<(sse::Encoded, Range<usize>)>,
+    /// The length of the JSON, which counts from the beginning.
+    json_bytes: usize,
 }
 
 impl Entry {
-    /// Encodes `draft` as message `number` of `room`. `retry_key` belongs to the
-    /// same draft and is computed before the hub is locked.
-    pub(super) fn encode(
+    /// Encodes a message.
+    pub(super) fn message(
         id: EventId,
         room: &RoomName,
-        number: u64,
-        draft: &Draft,
-        retry_key: Option<RetryKey>,
+        place: Place,
+        draft: &DraftMessage,
+        origin: Origin,
         created_at: &str,
     ) -> Self {
-        // Readers could use the client id against its sender.
         let (name, text) = (draft.name.as_str(), draft.text.as_str());
-        let message = Message::new(id, room.as_str(), number, name, text, created_at);
-        let (event, json) = message.encode();
+        let (event, json) = Message {
+            reply_to: draft.reply_to,
+            verified: draft.is_verified,
+            // Readers could use the client id against its sender.
+            ..Message::new(id, room.as_str(), place.number, name, text, created_at)
+        }
+        .encode();
         Self(Arc::new(EncodedEntry {
-            seq: id.seq,
-            number,
-            retry_key,
-            event,
-            json,
+            id,
+            kind: EntryKind::Message,
+            place,
+            origin,
+            reactions: None,
+            encoded: Encoding::Json(event, json),
         }))
     }
 
-    /// The message's place among all messages of the epoch, from 1 on.
-    pub fn seq(&self) -> u64 {
-        self.0.seq
+    /// Encodes an event of a program.
+    pub(super) fn event_of_program(
+        event: &PublishedEvent<'_>,
+        place: Place,
+        origin: Origin,
+    ) -> Self {
+        Self(Arc::new(EncodedEntry {
+            id: event.id,
+            kind: EntryKind::Event,
+            place,
+            origin,
+            reactions: None,
+            encoded: Encoding::Custom(Box::new(CustomEncoding::new(event))),
+        }))
     }
 
-    /// The message's place in its room, from 1 on.
-    pub fn number(&self) -> u64 {
-        self.0.number
+    /// A message with another state, in its own place. `message` has the same id.
+    pub(super) fn with_state(
+        &self,
+        message: &Message<'_>,
+        reactions: Option<Arc<Reactions>>,
+    ) -> Self {
+        let (event, json) = message.encode();
+        self.replaced(self.0.id, self.0.kind, self.0.place, reactions, event, json)
     }
 
-    /// The `update` event, ready for the wire.
-    pub fn event(&self) -> &sse::Encoded {
-        &self.0.event
+    /// What is left of a deleted message or event, in its own place.
+    pub(super) fn deleted(&self, deleted: &DeletedEntry<'_>) -> Self {
+        let deleted = ChangedEntry::Deleted(deleted.clone());
+        let (event, json) = deleted.encode(self.0.id);
+        self.replaced(self.0.id, self.0.kind, self.0.place, None, event, json)
     }
 
-    /// The message as JSON: a slice of the event, not a copy.
-    pub fn json(&self) -> Bytes {
-        self.0.event.slice(self.0.json.clone())
-    }
-
-    /// The same JSON with the `client_id` of the request. For the sender only.
-    pub fn json_for_sender(&self) -> Bytes {
-        let Some(client_id) = self.client_id() else {
-            return self.json();
+    /// The change that announces a state of this message or event, or of the one
+    /// that this is a change of.
+    pub(super) fn change(
+        &self,
+        id: EventId,
+        place: Place,
+        state: &ChangedEntry<'_>,
+        reactions: Option<Arc<Reactions>>,
+    ) -> Self {
+        let (event, json) = state.encode(id);
+        let kind = EntryKind::Change {
+            of: self.item_seq(),
         };
-        Message::json_for_sender(&self.json(), client_id).into()
+        self.replaced(id, kind, place, reactions, event, json)
+    }
+
+    fn replaced(
+        &self,
+        id: EventId,
+        kind: EntryKind,
+        place: Place,
+        reactions: Option<Arc<Reactions>>,
+        event: sse::Encoded,
+        json: Range<usize>,
+    ) -> Self {
+        Self(Arc::new(EncodedEntry {
+            id,
+            kind,
+            place,
+            origin: self.0.origin.clone(),
+            reactions,
+            encoded: Encoding::Json(event, json),
+        }))
+    }
+
+    /// The entry's id.
+    pub fn id(&self) -> EventId {
+        self.0.id
+    }
+
+    /// The entry's place among all entries of the epoch, from 1 on.
+    pub fn seq(&self) -> u64 {
+        self.0.id.seq
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> EntryKind {
+        self.0.kind
+    }
+
+    /// The number of a message: its place in its room, from 1 on.
+    pub fn number(&self) -> Option<u64> {
+        (self.0.kind == EntryKind::Message).then_some(self.0.place.number)
+    }
+
+    /// The seq of the message or event itself.
+    pub(super) fn item_seq(&self) -> u64 {
+        match self.0.kind {
+            EntryKind::Change { of } => of,
+            _ => self.seq(),
+        }
+    }
+
+    /// The place before it in its room.
+    pub(super) fn place(&self) -> Place {
+        self.0.place
+    }
+
+    /// The place behind it in its room.
+    pub(super) fn place_after(&self) -> Place {
+        self.0.place.after(self.0.kind)
+    }
+
+    /// The event, ready for the wire, in streams that write events of programs
+    /// in this form.
+    pub fn event(&self, form: EventForm) -> &sse::Encoded {
+        match (&self.0.encoded, form) {
+            (Encoding::Json(event, _), _) => event,
+            (Encoding::Custom(custom), EventForm::Raw) => &custom.raw,
+            (Encoding::Custom(custom), EventForm::Json) => &custom.as_json().0,
+        }
+    }
+
+    /// The present state as JSON: a slice of the event, not a copy.
+    pub fn json(&self) -> Bytes {
+        let (event, json) = match &self.0.encoded {
+            Encoding::Json(event, json) => (event, json),
+            Encoding::Custom(custom) => {
+                let (event, json) = custom.as_json();
+                (event, json)
+            }
+        };
+        event.slice(json.clone())
+    }
+
+    /// The response to the sender: the JSON of a message with the `client_id` of its
+    /// request, or the id of an event.
+    pub fn json_for_sender(&self) -> Bytes {
+        if let Encoding::Custom(custom) = &self.0.encoded {
+            return custom.receipt().into();
+        }
+        match self.client_id() {
+            Some(client_id) if self.0.kind == EntryKind::Message => {
+                Message::json_for_sender(&self.json(), client_id).into()
+            }
+            _ => self.json(),
+        }
+    }
+
+    /// An event of a program that is not deleted, without its payload.
+    pub(super) fn event_of_program_head(&self) -> Option<&PublishedEvent<'static>> {
+        match &self.0.encoded {
+            Encoding::Custom(custom) => Some(&custom.head),
+            Encoding::Json(..) => None,
+        }
     }
 
     /// The client id of the request.
@@ -87,37 +299,123 @@ impl Entry {
 
     /// The client id and the hash of the request.
     pub(super) fn retry_key(&self) -> Option<&RetryKey> {
-        self.0.retry_key.as_ref()
+        self.0.origin.retry_key.as_ref()
+    }
+
+    /// Who published the message or event.
+    pub(super) fn author(&self) -> &Author {
+        &self.0.origin.author
+    }
+
+    pub(super) fn reactions(&self) -> Option<&Arc<Reactions>> {
+        self.0.reactions.as_ref()
     }
 
     /// The bytes that count against the history's limits.
     pub(super) fn cost(&self) -> usize {
-        let retry_key = self.retry_key().map_or(0, RetryKey::cost);
-        self.0.event.chunk().len() + retry_key + ENTRY_OVERHEAD_BYTES
+        let event = match &self.0.encoded {
+            Encoding::Json(event, _) => event.chunk().len(),
+            Encoding::Custom(custom) => custom.cost(),
+        };
+        let reactions = self.reactions().map_or(0, |reactions| reactions.cost());
+        event + reactions + self.0.origin.cost() + ENTRY_OVERHEAD_BYTES
     }
+}
+
+impl CustomEncoding {
+    fn new(event: &PublishedEvent<'_>) -> Self {
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        Self {
+            raw: event.encode(),
+            json_bytes: json_len(event),
+            head: PublishedEvent {
+                id: event.id,
+                room: owned(&event.room),
+                event: owned(&event.event),
+                data: Cow::Borrowed(""),
+                created_at: owned(&event.created_at),
+            },
+            json: OnceLock::new(),
+        }
+    }
+
+    fn as_json(&self) -> &(sse::Encoded, Range<usize>) {
+        self.json.get_or_init(|| {
+            let mut payload = String::new();
+            let each = |item: Item<'_>| {
+                if let Item::Event(event) = item {
+                    payload = event.data.into_owned();
+                }
+            };
+            let fed = Decoder::with_limit(usize::MAX).feed(&self.raw.text(), each);
+            debug_assert!(fed.is_ok(), "it was encoded here");
+            let published = PublishedEvent {
+                data: payload.into(),
+                ..self.head.clone()
+            };
+            let event = published.encode_as_json();
+            let end = event.text_len() - 2;
+            (event, end - self.json_bytes..end)
+        })
+    }
+
+    fn receipt(&self) -> Vec<u8> {
+        let receipt = EventReceipt {
+            id: self.head.id,
+            room: self.head.room.as_ref().into(),
+            event: self.head.event.as_ref().into(),
+        };
+        serde_json::to_vec(&receipt).expect("a receipt has a JSON form")
+    }
+
+    /// The bytes of both forms.
+    fn cost(&self) -> usize {
+        self.raw.chunk().len() + self.json_bytes
+    }
+}
+
+/// The length of the JSON of `value`.
+fn json_len(value: &impl serde::Serialize) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value).expect("the value has a JSON form");
+    counter.0
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Entry(seq {}, number {})", self.0.seq, self.0.number)
+        write!(f, "Entry({:?}, {:?})", self.0.id, self.0.kind)
     }
 }
 
 /// The result of publishing a draft.
 #[derive(Debug, Clone)]
 pub enum Published {
-    /// A new message.
+    /// A new entry.
     New(Entry),
     /// The draft repeats a request of the room's history, with the same client
-    /// id. This is the message of the first request.
+    /// id. This is the entry of the first request, in its present state.
     Duplicate(Entry),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::draft::HASH_BYTES;
+    use crate::chat::author::FINGERPRINT_BYTES;
+    use crate::chat::draft::{Draft, DraftContent};
     use crate::protocol::{MessageText, UserName};
+
+    const AT: &str = "2026-11-23T01:02:03.004Z";
 
     fn entry(client_id: Option<&str>) -> Entry {
         let mut draft = Draft {
@@ -128,8 +426,29 @@ mod tests {
             )
         };
         let (id, room) = ("e-7".parse().unwrap(), RoomName::parse("lobby").unwrap());
-        let retry_key = RetryKey::take(&mut draft);
-        Entry::encode(id, &room, 3, &draft, retry_key, "2026-11-23T01:02:03.004Z")
+        let origin = Origin {
+            retry_key: RetryKey::take(&mut draft),
+            author: Author::default(),
+        };
+        let place = Place {
+            number: 3,
+            counted: 5,
+        };
+        let DraftContent::Message(message) = &draft.content else {
+            unreachable!("it is a message");
+        };
+        Entry::message(id, &room, place, message, origin, AT)
+    }
+
+    fn event(payload: &'static str) -> Entry {
+        let published = PublishedEvent {
+            id: "e-8".parse().unwrap(),
+            room: "lobby".into(),
+            event: "news".into(),
+            data: payload.into(),
+            created_at: AT.into(),
+        };
+        Entry::event_of_program(&published, Place::FIRST, Origin::default())
     }
 
     #[test]
@@ -137,10 +456,12 @@ mod tests {
         let entry = entry(Some("c1"));
         let json = r#"{"id":"e-7","room":"lobby","number":3,"name":"Alice","message":"{\n\"hi\"}","created_at":"2026-11-23T01:02:03.004Z"}"#;
         assert_eq!(entry.json(), json);
-        assert_eq!(
-            entry.event().text(),
-            format!("id: e-7\nevent: update\ndata: {json}\n\n")
-        );
+        for form in [EventForm::Raw, EventForm::Json] {
+            assert_eq!(
+                entry.event(form).text(),
+                format!("id: e-7\nevent: update\ndata: {json}\n\n")
+            );
+        }
         let message: Message<'_> = serde_json::from_slice(&entry.json()).unwrap();
         assert_eq!((message.number, &*message.message), (3, "{\n\"hi\"}"));
     }
@@ -159,6 +480,27 @@ mod tests {
     #[test]
     fn history_counts_the_client_id_and_the_hash() {
         let (with, without) = (entry(Some("c1")), entry(None));
-        assert_eq!(with.cost() - without.cost(), 2 + HASH_BYTES);
+        assert_eq!(with.cost() - without.cost(), 2 + FINGERPRINT_BYTES);
+    }
+
+    #[test]
+    fn an_event_of_a_program_has_two_forms_that_count_from_the_beginning() {
+        let event = event("<b>\n\"{x}\"</b>");
+        let cost = event.cost();
+        assert_eq!(
+            event.event(EventForm::Raw).text(),
+            "id: e-8\nevent: news\ndata: <b>\ndata: \"{x}\"</b>\n\n"
+        );
+        let json = r#"{"id":"e-8","room":"lobby","event":"news","data":"<b>\n\"{x}\"</b>","created_at":"2026-11-23T01:02:03.004Z"}"#;
+        assert_eq!(event.json(), json);
+        assert_eq!(
+            event.event(EventForm::Json).text(),
+            format!("id: e-8\nevent: news\ndata: {json}\n\n")
+        );
+        assert_eq!(event.cost(), cost);
+        assert_eq!(
+            event.json_for_sender(),
+            r#"{"id":"e-8","room":"lobby","event":"news"}"#
+        );
     }
 }

@@ -7,15 +7,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::entry::Place;
 use crate::protocol::RoomName;
 
-/// Where the ids and numbers of a forgotten room ended.
+/// Where the ids and places of a forgotten room ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RoomTombstone {
-    /// All messages of the room up to this seq are gone.
+    /// All entries of the room up to this seq are gone.
     pub(super) through: u64,
-    /// The number of the room's next message.
-    pub(super) next_number: u64,
+    /// The place of the room's next entry.
+    pub(super) next: Place,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl ForgottenRooms {
         }
         (self.dropped_through > 0).then_some(RoomTombstone {
             through: self.dropped_through,
-            next_number: 1,
+            next: Place::FIRST,
         })
     }
 }
@@ -85,7 +86,10 @@ mod tests {
     fn only_a_forgotten_room_has_a_tombstone() {
         let tombstone = RoomTombstone {
             through: 7,
-            next_number: 4,
+            next: Place {
+                number: 4,
+                counted: 5,
+            },
         };
         let mut forgotten = ForgottenRooms::with_capacity(2);
         forgotten.insert(room("a"), tombstone, 9);
@@ -98,7 +102,10 @@ mod tests {
     fn beyond_the_capacity_every_room_has_a_tombstone() {
         let tombstone = RoomTombstone {
             through: 7,
-            next_number: 4,
+            next: Place {
+                number: 4,
+                counted: 5,
+            },
         };
         let mut forgotten = ForgottenRooms::with_capacity(2);
         for name in ["a", "b", "c"] {
@@ -108,7 +115,7 @@ mod tests {
         assert_eq!(forgotten.order.len(), 2);
         let dropped = Some(RoomTombstone {
             through: 9,
-            next_number: 1,
+            next: Place::FIRST,
         });
         assert_eq!(forgotten.take(&room("a")), dropped);
         assert_eq!(forgotten.take(&room("c")), Some(tombstone));

@@ -1,17 +1,17 @@
-//! The last messages of a room: a ring bounded by count and by bytes.
+//! The last entries of a room: a ring bounded by count and by bytes.
 //!
-//! It remembers the ids of recently evicted messages, so that a gap can announce
-//! how many messages it covers. Eviction for the budget of all rooms is in
-//! `rooms`.
+//! It remembers the ids of recently evicted entries, so that a gap can announce
+//! how many messages and events it covers. Eviction for the budget of all rooms is
+//! in `rooms`.
 
 use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::draft::RequestHash;
-use super::entry::Entry;
+use super::entry::{Entry, EntryKind, Place};
 use crate::protocol::ClientId;
 
-/// Most ids of evicted messages that a room remembers, 8 bytes each. A gap can
-/// count no more messages than these.
+/// Most ids of evicted entries that a room remembers, 8 bytes each. A gap can
+/// count no more messages and events than these.
 const MAX_EVICTED_IDS: usize = 1000;
 
 /// Bounds on one room's history.
@@ -24,46 +24,91 @@ pub(super) struct HistoryLimits {
 #[derive(Debug)]
 pub(super) struct History {
     limits: HistoryLimits,
-    /// Consecutive numbers. The last is the room's newest message, unless that
-    /// was evicted.
+    /// In the order of their ids.
     entries: VecDeque<Entry>,
+    /// The seqs of the messages and events among them.
+    items: VecDeque<u64>,
+    /// The seq of the change that is held of a message or event, by the seq of
+    /// that. There is at most one: a new change replaces it.
+    changes: HashMap<u64, u64>,
     bytes: usize,
-    /// The seq of each held message that has a client id.
+    /// The seq of each held message or event that has a client id.
     by_client_id: HashMap<ClientId, u64>,
     evicted: EvictedIds,
-    /// The number of the room's next message.
-    next_number: u64,
-    /// Number 1 is the first message ever published in the room. False if the
-    /// room existed before and its tombstone was dropped.
+    /// The place behind the newest entry.
+    next: Place,
+    /// The first place is that of the first entry ever published in the room. False
+    /// if the room existed before and its tombstone was dropped.
     counted_from_start: bool,
 }
 
-/// The messages that a room no longer holds.
+/// The entries that a room no longer holds.
 #[derive(Debug, Default)]
 struct EvictedIds {
-    /// The seqs of the last evicted messages, the newest last.
-    seqs: VecDeque<u64>,
-    /// The seq of the newest evicted message that is not in `seqs`.
+    /// The last evicted entries, the newest last.
+    ids: VecDeque<EvictedId>,
+    /// The seq of the newest evicted entry that is not in `ids`.
     uncounted_through: u64,
+}
+
+/// The seq of an evicted entry and what it was, in 8 bytes.
+#[derive(Debug, Clone, Copy)]
+struct EvictedId(u64);
+
+impl EvictedId {
+    fn of(entry: &Entry) -> Self {
+        let kind = match entry.kind() {
+            EntryKind::Message => 0,
+            EntryKind::Event => 1,
+            EntryKind::Change { .. } => 2,
+        };
+        Self(entry.seq() << 2 | kind)
+    }
+
+    fn seq(self) -> u64 {
+        self.0 >> 2
+    }
+
+    fn is_message(self) -> bool {
+        self.0 & 3 == 0
+    }
+
+    fn is_item(self) -> bool {
+        self.0 & 3 < 2
+    }
 }
 
 impl EvictedIds {
     fn through(&self) -> u64 {
-        self.seqs.back().copied().unwrap_or(self.uncounted_through)
+        self.ids
+            .back()
+            .map_or(self.uncounted_through, |id| id.seq())
     }
 
-    fn push(&mut self, seq: u64) {
-        if self.seqs.len() == MAX_EVICTED_IDS {
-            self.uncounted_through = self.seqs.pop_front().unwrap_or(self.uncounted_through);
+    fn push(&mut self, id: EvictedId) {
+        if self.ids.len() == MAX_EVICTED_IDS {
+            let oldest = self.ids.pop_front();
+            self.uncounted_through = oldest.map_or(self.uncounted_through, EvictedId::seq);
         }
-        self.seqs.push_back(seq);
+        self.ids.push_back(id);
     }
 
-    /// How many messages after `seq` were evicted, if still known.
-    fn count_after(&self, seq: u64) -> Option<u64> {
-        let known = seq >= self.uncounted_through;
-        known.then(|| {
-            (self.seqs.len() - self.seqs.partition_point(|&evicted| evicted <= seq)) as u64
+    /// The place after `seq`, if still known; `end` is the place behind the last
+    /// evicted entry.
+    fn place_after(&self, seq: u64, end: Place) -> Option<Place> {
+        if seq < self.uncounted_through {
+            return None;
+        }
+        let start = self.ids.partition_point(|id| id.seq() <= seq);
+        let lost = self.ids.range(start..);
+        let (mut messages, mut items) = (0, 0);
+        for id in lost {
+            messages += u64::from(id.is_message());
+            items += u64::from(id.is_item());
+        }
+        Some(Place {
+            number: end.number.checked_sub(messages)?,
+            counted: end.counted.checked_sub(items)?,
         })
     }
 }
@@ -73,36 +118,64 @@ impl History {
         Self {
             limits,
             entries: VecDeque::new(),
+            items: VecDeque::new(),
+            changes: HashMap::new(),
             bytes: 0,
             by_client_id: HashMap::new(),
             evicted: EvictedIds::default(),
-            next_number: 1,
+            next: Place::FIRST,
             counted_from_start: true,
         }
     }
 
-    /// The history of a room that was forgotten: it held messages up to seq
-    /// `through` and continues with number `next_number`.
-    pub(super) fn after(limits: HistoryLimits, through: u64, next_number: u64) -> Self {
+    /// The history of a room that was forgotten: it held entries up to seq
+    /// `through` and continues at `next`.
+    pub(super) fn after(limits: HistoryLimits, through: u64, next: Place) -> Self {
         Self {
             evicted: EvictedIds {
-                seqs: VecDeque::new(),
+                ids: VecDeque::new(),
                 uncounted_through: through,
             },
-            next_number,
-            counted_from_start: next_number > 1,
+            next,
+            counted_from_start: next.counted > 0,
             ..Self::new(limits)
         }
     }
 
-    /// Adds the room's next message and evicts down to the limits.
+    /// Adds the room's next message or event and evicts down to the limits.
     pub(super) fn push(&mut self, entry: Entry) {
-        debug_assert_eq!(entry.number(), self.next_number, "numbers are consecutive");
-        self.next_number += 1;
-        self.bytes += entry.cost();
+        debug_assert!(entry.kind().is_item(), "a change has `push_change`");
+        self.items.push_back(entry.seq());
         if let Some(id) = entry.client_id() {
             self.by_client_id.insert(id.clone(), entry.seq());
         }
+        self.append(entry);
+    }
+
+    /// Adds a change of a message or event. `current` is the present state in its
+    /// own place, if that is held. The change replaces the earlier one.
+    pub(super) fn push_change(&mut self, change: Entry, current: Option<Entry>) {
+        let item = change.item_seq();
+        if let Some(earlier) = self.changes.insert(item, change.seq())
+            && let Some(index) = self.index_of(earlier)
+            && let Some(earlier) = self.entries.remove(index)
+        {
+            self.bytes -= earlier.cost();
+        }
+        if let Some(current) = current
+            && let Some(index) = self.index_of(item)
+        {
+            self.bytes += current.cost();
+            let before = std::mem::replace(&mut self.entries[index], current);
+            self.bytes -= before.cost();
+        }
+        self.append(change);
+    }
+
+    fn append(&mut self, entry: Entry) {
+        debug_assert_eq!(entry.place(), self.next, "places are consecutive");
+        self.next = entry.place_after();
+        self.bytes += entry.cost();
         self.entries.push_back(entry);
         while self.entries.len() > self.limits.count || self.bytes > self.limits.bytes {
             self.evict_oldest();
@@ -112,89 +185,140 @@ impl History {
     /// The capacity of all collections.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.entries.capacity() + self.by_client_id.capacity() + self.evicted.seqs.capacity()
+        self.entries.capacity()
+            + self.items.capacity()
+            + self.changes.capacity()
+            + self.by_client_id.capacity()
+            + self.evicted.ids.capacity()
     }
 
-    /// Evicts the oldest message, if there is one.
+    /// Evicts the oldest entry, if there is one.
     pub(super) fn evict_oldest(&mut self) {
         let Some(entry) = self.entries.pop_front() else {
             return;
         };
         self.bytes -= entry.cost();
-        self.evicted.push(entry.seq());
-        if let Some(id) = entry.client_id() {
-            self.by_client_id.remove(id);
+        self.evicted.push(EvictedId::of(&entry));
+        match entry.kind() {
+            EntryKind::Change { of } => drop(self.changes.remove(&of)),
+            _ => {
+                self.items.pop_front();
+                if let Some(id) = entry.client_id() {
+                    self.by_client_id.remove(id);
+                }
+            }
         }
         // A room that was busy once gives its memory back.
-        if self.entries.capacity() > 64 && self.entries.len() < self.entries.capacity() / 4 {
-            self.entries.shrink_to(2 * self.entries.len());
+        let len = self.entries.len();
+        if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
+            self.entries.shrink_to(2 * len);
+            self.items.shrink_to(2 * len);
+            self.changes.shrink_to(2 * self.changes.len());
             self.by_client_id.shrink_to(2 * self.by_client_id.len());
         }
     }
 
-    /// Held messages after `seq`, oldest first.
+    fn index_of(&self, seq: u64) -> Option<usize> {
+        self.entries.binary_search_by_key(&seq, Entry::seq).ok()
+    }
+
+    /// The held entry with this seq.
+    pub(super) fn get(&self, seq: u64) -> Option<&Entry> {
+        self.entries.get(self.index_of(seq)?)
+    }
+
+    /// The present state of the message or event with this seq: the entry itself,
+    /// otherwise its latest change.
+    pub(super) fn item(&self, seq: u64) -> Option<&Entry> {
+        let itself = self.get(seq).filter(|entry| entry.kind().is_item());
+        itself.or_else(|| self.get(*self.changes.get(&seq)?))
+    }
+
+    /// Held entries after `seq`, oldest first.
     pub(super) fn since(&self, seq: u64) -> vec_deque::Iter<'_, Entry> {
         let start = self.entries.partition_point(|entry| entry.seq() <= seq);
         self.entries.range(start..)
     }
 
-    /// Held messages before `seq`, oldest first.
-    pub(super) fn until(&self, seq: u64) -> vec_deque::Iter<'_, Entry> {
-        let end = self.entries.partition_point(|entry| entry.seq() < seq);
-        self.entries.range(..end)
+    /// Held messages and events after `after` and before `before`, oldest first.
+    pub(super) fn items_between(
+        &self,
+        after: u64,
+        before: u64,
+    ) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
+        let start = self.items.partition_point(|&seq| seq <= after);
+        let end = self.items.partition_point(|&seq| seq < before);
+        let items = self.items.range(start..end.max(start));
+        items.map(|&seq| self.get(seq).expect("a held message or event"))
     }
 
-    /// The last `count` held messages, oldest first.
-    pub(super) fn last(&self, count: usize) -> vec_deque::Iter<'_, Entry> {
-        self.entries
-            .range(self.entries.len().saturating_sub(count)..)
+    /// The seq of the first of the last `count` held messages and events.
+    pub(super) fn first_of_last(&self, count: usize) -> Option<u64> {
+        let first = self.items.len().saturating_sub(count);
+        self.items.get(first).copied()
     }
 
-    /// The seq of the newest evicted message; 0 if none was evicted.
+    /// The seq of the newest evicted entry; 0 if none was evicted.
     pub(super) fn evicted_through(&self) -> u64 {
         self.evicted.through()
     }
 
-    /// The number of the first message after `seq`, held or not, if still known.
-    pub(super) fn number_after(&self, seq: u64) -> Option<u64> {
+    /// The place after `seq`, held or not, if still known.
+    pub(super) fn place_after(&self, seq: u64) -> Option<Place> {
         if seq == 0 && self.counted_from_start {
-            return Some(1);
+            return Some(Place::FIRST);
         }
         if seq >= self.evicted_through() {
-            return Some(self.next_number - self.since(seq).len() as u64);
+            let first = self.since(seq).next();
+            return Some(first.map_or(self.next, Entry::place));
         }
-        self.first_number()
-            .checked_sub(self.evicted.count_after(seq)?)
+        self.evicted.place_after(seq, self.first_place())
     }
 
-    /// The number of the oldest held message, or of the next message if none is
-    /// held.
-    pub(super) fn first_number(&self) -> u64 {
-        self.next_number - self.entries.len() as u64
+    /// The place of the oldest held entry, or of the next entry if none is held.
+    pub(super) fn first_place(&self) -> Place {
+        self.entries.front().map_or(self.next, Entry::place)
     }
 
-    /// The number of the room's next message.
-    pub(super) fn next_number(&self) -> u64 {
-        self.next_number
+    /// The place of the room's next entry.
+    pub(super) fn next_place(&self) -> Place {
+        self.next
     }
 
-    /// The held message with this client id, and the hash of its request.
+    /// The held message or event with this client id, and the hash of its request.
     pub(super) fn find(&self, id: &ClientId) -> Option<(&Entry, RequestHash)> {
-        let seq = *self.by_client_id.get(id)?;
-        let entry = self.since(seq - 1).next()?;
+        let entry = self.get(*self.by_client_id.get(id)?)?;
         Some((entry, entry.retry_key()?.request))
     }
 
+    /// The seq of the oldest held message or event.
+    pub(super) fn oldest_item(&self) -> Option<u64> {
+        self.items.front().copied()
+    }
+
+    /// The seq of the newest held message or event.
+    pub(super) fn newest_item(&self) -> Option<u64> {
+        self.items.back().copied()
+    }
+
+    /// The oldest held entry.
     pub(super) fn oldest(&self) -> Option<&Entry> {
         self.entries.front()
     }
 
+    /// The newest held entry.
     pub(super) fn newest(&self) -> Option<&Entry> {
         self.entries.back()
     }
 
+    /// The number of held entries.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The number of held messages and events.
+    pub(super) fn items(&self) -> usize {
+        self.items.len()
     }
 
     pub(super) fn bytes(&self) -> usize {

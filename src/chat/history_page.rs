@@ -8,11 +8,11 @@ use crate::protocol::{Cursor, Epoch, EventId};
 /// Selects a part of a room's history.
 #[derive(Debug, Clone, Copy)]
 pub struct HistoryQuery {
-    /// Only messages after this one.
+    /// Only messages and events after this one.
     pub after: Option<Cursor>,
-    /// Only messages before this one.
+    /// Only messages and events before this one.
     pub before: Option<Cursor>,
-    /// At most `limit` messages: the first ones if `after` is set, else the last
+    /// At most `limit` of them: the first ones if `after` is set, else the last
     /// ones.
     pub limit: usize,
 }
@@ -20,11 +20,11 @@ pub struct HistoryQuery {
 /// A part of a room's history.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryPage {
-    /// The selected messages, oldest first.
+    /// The selected messages and events in their present state, oldest first.
     pub entries: Vec<Entry>,
-    /// The oldest message in the room's history.
+    /// The oldest message or event in the room's history.
     pub oldest: Option<EventId>,
-    /// The newest message in the room's history.
+    /// The newest message or event in the room's history.
     pub newest: Option<EventId>,
 }
 
@@ -32,8 +32,8 @@ impl HistoryPage {
     pub(super) fn read(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
         Self {
             entries: query.select(room, rooms.epoch()),
-            oldest: room.history.oldest().map(|entry| rooms.id(entry.seq())),
-            newest: room.history.newest().map(|entry| rooms.id(entry.seq())),
+            oldest: room.history.oldest_item().map(|seq| rooms.id(seq)),
+            newest: room.history.newest_item().map(|seq| rooms.id(seq)),
         }
     }
 }
@@ -46,20 +46,12 @@ impl HistoryQuery {
             _ => 0,
         };
         let before = self.before.map_or(u64::MAX, seq_of);
-        match self.after.map(seq_of) {
-            Some(after) => {
-                let since = room.history.since(after);
-                since
-                    .take_while(|entry| entry.seq() < before)
-                    .take(self.limit)
-                    .cloned()
-                    .collect()
-            }
-            None => {
-                let until = room.history.until(before);
-                let skip = until.len().saturating_sub(self.limit);
-                until.skip(skip).cloned().collect()
-            }
-        }
+        let after = self.after.map(seq_of);
+        let items = room.history.items_between(after.unwrap_or(0), before);
+        let skip = match after {
+            Some(_) => 0,
+            None => items.len().saturating_sub(self.limit),
+        };
+        items.skip(skip).take(self.limit).cloned().collect()
     }
 }

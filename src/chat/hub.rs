@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::change::{Change, ChangeError, Requester};
 use super::draft::{Draft, RetryKey};
 use super::entry::{Entry, Published};
 use super::errors::{PublishError, RoomLimitReached, SubscribeError};
@@ -21,7 +22,7 @@ use super::reader_profile::ReaderProfile;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
-use crate::protocol::{self, Epoch, RoomName};
+use crate::protocol::{self, Epoch, EventId, RoomName};
 use crate::sse;
 
 /// An entry in the list of rooms.
@@ -45,7 +46,7 @@ pub type RoomSummary = protocol::RoomSummary<RoomName>;
 /// let Published::New(entry) = hub.publish(&lobby, draft)? else {
 ///     unreachable!("only a retry with a client id is a duplicate");
 /// };
-/// assert_eq!(entry.number(), 1);
+/// assert_eq!(entry.number(), Some(1));
 ///
 /// let last_ten = HistoryQuery { after: None, before: None, limit: 10 };
 /// let page = hub.page(&lobby, last_ten);
@@ -110,6 +111,22 @@ impl Hub {
         self.lock().publish(room, &draft, retry_key)
     }
 
+    /// Changes the message `item` of `room`, or deletes the event. Returns its
+    /// present state.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] says why it is refused. Nothing is changed then.
+    pub fn change(
+        &self,
+        room: &RoomName,
+        item: EventId,
+        change: &Change,
+        requester: &Requester,
+    ) -> Result<Entry, ChangeError> {
+        self.lock().change(room, item, change, requester)
+    }
+
     /// A part of the history of `room`. Empty if there is no such room.
     pub fn page(&self, room: &RoomName, query: HistoryQuery) -> HistoryPage {
         let rooms = self.lock();
@@ -137,8 +154,8 @@ impl Hub {
         summaries.extend(rooms.after(after).take(limit).map(|room| RoomSummary {
             room: room.name.clone(),
             members: room.presence.count() as u64,
-            messages: room.history.len() as u64,
-            newest: room.history.newest().map(|entry| rooms.id(entry.seq())),
+            messages: room.history.items() as u64,
+            newest: room.history.newest_item().map(|seq| rooms.id(seq)),
         }));
         summaries
     }
@@ -164,11 +181,10 @@ impl Hub {
         self.lock().channel.feed()
     }
 
-    /// The message of `room` with this seq, unless it was evicted.
-    pub(crate) fn message(&self, room: &RoomName, seq: u64) -> Option<Entry> {
-        let rooms = self.lock();
-        let mut since = rooms.get(room)?.history.since(seq.saturating_sub(1));
-        since.next().filter(|entry| entry.seq() == seq).cloned()
+    /// The entry of `room` with this seq, unless it was evicted, or replaced by a
+    /// later change.
+    pub(crate) fn entry(&self, room: &RoomName, seq: u64) -> Option<Entry> {
+        self.lock().get(room)?.history.get(seq).cloned()
     }
 
     /// A presence event with the current members of `room`, if there is such a

@@ -5,6 +5,8 @@
 //! reader is live; from then on the fan-out workers deliver events of the hub's
 //! channel.
 
+mod author;
+mod change;
 mod channel;
 mod delivery;
 mod draft;
@@ -21,6 +23,7 @@ mod membership;
 mod presence;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
+mod reactions;
 mod reader_profile;
 mod ready_queue;
 mod replay;
@@ -36,9 +39,11 @@ mod subscription;
 mod test_reader;
 mod totals;
 
+pub use author::{Author, Fingerprint};
+pub use change::{Change, ChangeError, Requester};
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
-pub use draft::Draft;
-pub use entry::{Entry, Published};
+pub use draft::{Draft, DraftContent, DraftMessage};
+pub use entry::{Entry, EntryKind, Place, Published};
 pub use errors::{PublishError, RoomLimitReached, SubscribeError};
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
@@ -63,3 +68,4 @@ pub(crate) use room_event::MAX_INLINE_BYTES;
 pub(crate) use room_event::RoomEvent;
 pub(crate) use room_key::RoomKey;
 pub(crate) use rooms::RemainingWork;
+pub(crate) use subscribe_options::StreamFormat;

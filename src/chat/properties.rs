@@ -1,7 +1,8 @@
 //! Properties of a message from its draft to its event, for any input.
 
-use super::draft::{Draft, RetryKey};
-use super::entry::Entry;
+use super::draft::{Draft, DraftContent, RetryKey};
+use super::entry::{Entry, Origin, Place};
+use super::subscribe_options::EventForm;
 use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
 
@@ -14,8 +15,15 @@ pub fn message(bytes: &[u8]) {
     };
     let id: EventId = "e-7".parse().expect("an id");
     let mut unsent = draft.clone();
-    let retry_key = RetryKey::take(&mut unsent);
-    let entry = Entry::encode(id, &room, 3, &unsent, retry_key, "2026-11-23T01:02:03.004Z");
+    let origin = Origin {
+        retry_key: RetryKey::take(&mut unsent),
+        author: unsent.author,
+    };
+    let DraftContent::Message(message) = &draft.content else {
+        unreachable!("it is a message");
+    };
+    let at = "2026-11-23T01:02:03.004Z";
+    let entry = Entry::message(id, &room, Place::FIRST, message, origin, at);
     let mut events = 0;
     let each = |item: Item<'_>| {
         let Item::Event(event) = item else {
@@ -25,13 +33,13 @@ pub fn message(bytes: &[u8]) {
         assert_eq!((&*event.event, &*event.id), ("update", "e-7"));
         assert_eq!(event.data.as_bytes(), entry.json());
     };
-    let fed = Decoder::default().feed(&entry.event().text(), each);
+    let fed = Decoder::default().feed(&entry.event(EventForm::Raw).text(), each);
     assert_eq!((fed, events), (Ok(()), 1));
     let json = entry.json();
     let back: Message<'_> = serde_json::from_slice(&json).expect("a message");
     assert_eq!((back.id, &*back.room), (id, room.as_str()));
-    assert_eq!(back.name, draft.name.as_str());
-    assert_eq!(back.message, draft.text.as_str());
+    assert_eq!(back.name, message.name.as_str());
+    assert_eq!(back.message, message.text.as_str());
     assert_eq!(back.client_id, None, "readers get no client id");
     let json = entry.json_for_sender();
     let answered: Message<'_> = serde_json::from_slice(&json).expect("a message");

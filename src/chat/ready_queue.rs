@@ -64,7 +64,7 @@ impl ReadyQueue {
                 (Some(index), delivery)
             }
         };
-        if let Delivery::Gap(gap) = &delivery {
+        if let Delivery::Gap(gap, _) = &delivery {
             counters.count_gap(gap.reason);
         }
         Some((index, delivery))
@@ -81,7 +81,7 @@ impl ReadyQueue {
             return;
         }
         self.from_history -= 1;
-        if let Delivery::Update(_) = delivery {
+        if let Delivery::Entry(_) = delivery {
             self.replayed += 1;
             self.replayed_bytes += delivery.bytes() as u64;
         }

@@ -1,7 +1,7 @@
-//! Reads from history for one stream: the messages that it has not got yet, in
-//! the order of ids across its rooms, with a gap where messages were lost.
+//! Reads from history for one stream: the entries that it has not got yet, in
+//! the order of ids across its rooms, with a gap where entries were lost.
 //!
-//! A gap has the id of its last lost message. So ids strictly increase over gaps
+//! A gap has the id of its last lost entry. So ids strictly increase over gaps
 //! too, and one cursor is enough: a reader that got the gap resumes after it, any
 //! other reader gets it again.
 
@@ -9,7 +9,7 @@ use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 
 use super::delivery::{Delivery, Gap, GapReason};
-use super::entry::Entry;
+use super::entry::{Entry, Place};
 use super::room::Room;
 use super::rooms::Rooms;
 use crate::protocol::{Cursor, RoomName};
@@ -22,11 +22,11 @@ pub(super) const BATCH_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct RoomCursor {
     pub(super) room: RoomName,
-    /// Messages up to this seq are not delivered: they are before the backlog, or
+    /// Entries up to this seq are not delivered: they are before the backlog, or
     /// covered by a gap at the start of the stream.
     pub(super) skip_through: u64,
-    /// The number of the next message, where known.
-    pub(super) next: Option<u64>,
+    /// The place that the stream has reached, where known.
+    pub(super) next: Option<Place>,
     /// The reason of the next gap.
     pub(super) gap_reason: GapReason,
     /// The version of the members that the reader has, if any.
@@ -37,14 +37,14 @@ impl RoomCursor {
     /// Moves the cursor past a delivery of this room.
     pub(super) fn advance(&mut self, delivery: &Delivery) {
         let next = match delivery {
-            Delivery::Update(entry) => {
+            Delivery::Entry(entry) => {
                 debug_assert!(
-                    self.next.is_none_or(|next| next == entry.number()),
-                    "no missing numbers without a gap"
+                    self.next.is_none_or(|next| next == entry.place()),
+                    "no missing entries without a gap"
                 );
-                entry.number() + 1
+                entry.place_after()
             }
-            Delivery::Gap(gap) => gap.next,
+            Delivery::Gap(_, place) => *place,
             Delivery::Members(snapshot) => {
                 self.members_version = Some(snapshot.version);
                 return;
@@ -97,12 +97,12 @@ pub(super) fn read_batch(
     batch
 }
 
-/// The deliveries of one room: at most one gap, then held messages.
+/// The deliveries of one room: at most one gap, then held entries.
 struct RoomReplay<'a> {
     /// Of its room cursor.
     index: usize,
     room: &'a Room,
-    /// The seq of the last lost message.
+    /// The seq of the last lost entry.
     gap: Option<u64>,
     entries: Peekable<vec_deque::Iter<'a, Entry>>,
 }
@@ -127,21 +127,21 @@ impl<'a> RoomReplay<'a> {
     }
 
     /// Takes the delivery at `position`. A gap comes first, so `room_cursor` is
-    /// still unchanged when it counts the lost messages.
+    /// still unchanged when it counts what was lost.
     fn take(&mut self, room_cursor: &RoomCursor, rooms: &Rooms) -> Delivery {
         if let Some(seq) = self.gap.take() {
-            let next = self.room.history.first_number();
-            return Delivery::Gap(Gap {
+            let next = self.room.history.first_place();
+            let lost = |reached: Place| next.counted.checked_sub(reached.counted);
+            let gap = Gap {
                 room: room_cursor.room.clone(),
                 reason: room_cursor.gap_reason,
-                lost: room_cursor
-                    .next
-                    .and_then(|expected| next.checked_sub(expected)),
-                next,
+                lost: room_cursor.next.and_then(lost),
+                next: next.number,
                 cursor: Cursor::Id(rooms.id(seq)),
-            });
+            };
+            return Delivery::Gap(gap, next);
         }
         let entry = self.entries.next();
-        Delivery::Update(entry.expect("a position is a gap or an entry").clone())
+        Delivery::Entry(entry.expect("a position is a gap or an entry").clone())
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
+use super::entry::{Entry, Place};
 use super::history::History;
 use super::replay::RoomCursor;
 use super::rooms::Rooms;
@@ -37,13 +38,10 @@ impl StreamStart {
     fn new_reader(rooms: &Rooms, options: &SubscribeOptions) -> Self {
         let room_cursors = room_cursors(rooms, options, |history| {
             let first = match options.backlog {
-                Backlog::All => history.oldest(),
-                Backlog::Last(count) => history.last(count).next(),
+                Backlog::All => history.oldest().map(Entry::seq),
+                Backlog::Last(count) => history.first_of_last(count),
             };
-            RoomStart::after(
-                history,
-                first.map_or(rooms.newest(), |entry| entry.seq() - 1),
-            )
+            RoomStart::after(history, first.map_or(rooms.newest(), |seq| seq - 1))
         });
         let cursor = lowest(&room_cursors);
         Self {
@@ -62,8 +60,8 @@ impl StreamStart {
             // messages before its cursor, and a count from the cursor is too low.
             let can_count = has_one_room || id.seq >= history.evicted_through();
             let next = history
-                .number_after(id.seq)
-                .filter(|&next| can_count || next == 1);
+                .place_after(id.seq)
+                .filter(|&next| can_count || next == Place::FIRST);
             RoomStart {
                 skip_through: 0,
                 next,
@@ -94,17 +92,18 @@ impl StreamStart {
         let cursor = lowest(&room_cursors);
         let last = room_cursors.len() - 1;
         let gap = |(index, room_cursor): (usize, &RoomCursor)| {
-            Delivery::Gap(Gap {
+            let next = room_cursor.next.unwrap_or(Place::FIRST);
+            let gap = Gap {
                 room: room_cursor.room.clone(),
                 reason,
                 lost: None,
-                next: room_cursor.next.unwrap_or(1),
-                cursor: if index == last {
-                    Cursor::Id(rooms.id(cursor))
-                } else {
-                    foreign
+                next: next.number,
+                cursor: match index == last {
+                    true => Cursor::Id(rooms.id(cursor)),
+                    false => foreign,
                 },
-            })
+            };
+            Delivery::Gap(gap, next)
         };
         let gaps = room_cursors.iter().enumerate().map(gap).collect();
         Self {
@@ -119,14 +118,14 @@ impl StreamStart {
 /// Where one room of a stream starts.
 struct RoomStart {
     skip_through: u64,
-    next: Option<u64>,
+    next: Option<Place>,
 }
 
 impl RoomStart {
     fn after(history: &History, seq: u64) -> Self {
         Self {
             skip_through: seq,
-            next: history.number_after(seq),
+            next: history.place_after(seq),
         }
     }
 }
@@ -168,8 +167,8 @@ pub(super) fn hello_room(rooms: &Rooms, name: &RoomName) -> Option<HelloRoom> {
     Some(HelloRoom {
         room: name.clone(),
         members: room.presence.count() as u64,
-        oldest: room.history.oldest().map(|entry| rooms.id(entry.seq())),
-        newest: room.history.newest().map(|entry| rooms.id(entry.seq())),
-        next: room.history.next_number(),
+        oldest: room.history.oldest_item().map(|seq| rooms.id(seq)),
+        newest: room.history.newest_item().map(|seq| rooms.id(seq)),
+        next: room.history.next_place().number,
     })
 }

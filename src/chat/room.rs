@@ -8,17 +8,17 @@ use std::time::Duration;
 use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
-use super::draft::{Draft, RetryKey};
-use super::entry::Entry;
+use super::draft::{Draft, DraftContent, RetryKey};
+use super::entry::{Entry, Origin};
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
 use super::presence::{Presence, PresenceBudget};
 use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
-use crate::protocol::{EventId, RoomName};
+use crate::protocol::{EventId, PublishedEvent, RoomName};
 use crate::sse;
 
-/// RFC 3339 in UTC, for `created_at`. Half the cost of `format!`.
+/// Half the cost of `format!`.
 const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Room {
     pub(super) size_class: u16,
     /// Subscriptions to this room. A room with readers is kept.
     readers: usize,
-    /// Whether a message was published since the room was created. Such a room is
+    /// Whether something was published since the room was created. Such a room is
     /// kept for [`HubLimits::room_idle`](super::HubLimits::room_idle) after its
     /// last use.
     pub(super) has_messages: bool,
@@ -54,7 +54,7 @@ impl Room {
         now: Instant,
     ) -> Self {
         let history = match tombstone {
-            Some(tombstone) => History::after(limits, tombstone.through, tombstone.next_number),
+            Some(tombstone) => History::after(limits, tombstone.through, tombstone.next),
             None => History::new(limits),
         };
         Self {
@@ -72,7 +72,7 @@ impl Room {
         }
     }
 
-    /// Adds `draft` to the room's history as a message.
+    /// Adds `draft` to the room's history as a message or an event.
     pub(super) fn append(
         &mut self,
         id: EventId,
@@ -80,21 +80,35 @@ impl Room {
         retry_key: Option<RetryKey>,
         now: Instant,
     ) -> Entry {
-        let mut created_at = String::with_capacity(32);
-        // Writing to a `String` can't fail.
-        let _ = MILLISECONDS.print_timestamp(&jiff::Timestamp::now(), &mut created_at);
-        let entry = Entry::encode(
-            id,
-            &self.name,
-            self.history.next_number(),
-            draft,
+        let origin = Origin {
             retry_key,
-            &created_at,
-        );
+            author: draft.author,
+        };
+        let place = self.history.next_place();
+        let entry = match &draft.content {
+            DraftContent::Message(message) => {
+                Entry::message(id, &self.name, place, message, origin, &timestamp())
+            }
+            DraftContent::Event { name, payload } => {
+                let event = PublishedEvent {
+                    id,
+                    room: self.name.as_str().into(),
+                    event: name.as_str().into(),
+                    data: payload.as_str().into(),
+                    created_at: timestamp().into(),
+                };
+                Entry::event_of_program(&event, place, origin)
+            }
+        };
         self.history.push(entry.clone());
         self.has_messages = true;
         self.last_used = now;
         entry
+    }
+
+    /// Records that the room was used.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.last_used = now;
     }
 
     pub(super) fn has_readers(&self) -> bool {
@@ -163,18 +177,23 @@ impl Room {
     }
 
     /// The tombstone of the room when it is forgotten. `None` if it never had a
-    /// message.
+    /// message or an event.
     pub(super) fn tombstone(&self) -> Option<RoomTombstone> {
         let newest = self.history.newest().map_or(0, Entry::seq);
-        let (through, next_number) = (
-            newest.max(self.history.evicted_through()),
-            self.history.next_number(),
-        );
-        (next_number > 1).then_some(RoomTombstone {
-            through,
-            next_number,
+        let next = self.history.next_place();
+        (next.counted > 0).then(|| RoomTombstone {
+            through: newest.max(self.history.evicted_through()),
+            next,
         })
     }
+}
+
+/// The present time: RFC 3339, UTC, milliseconds.
+pub(super) fn timestamp() -> String {
+    let mut text = String::with_capacity(32);
+    // Writing to a `String` can't fail.
+    let _ = MILLISECONDS.print_timestamp(&jiff::Timestamp::now(), &mut text);
+    text
 }
 
 #[cfg(test)]

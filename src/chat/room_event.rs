@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::room_key::RoomKey;
+use super::subscribe_options::EventForm;
 use crate::protocol::RoomName;
 use crate::sse;
 
@@ -29,14 +30,14 @@ pub struct Envelope {
 /// An event of a room.
 #[derive(Debug, Clone)]
 pub(crate) enum RoomEvent {
-    /// A message.
-    Update(Entry),
+    /// A message, an event of a program or a change.
+    Entry(Entry),
     /// Members joined or left; only for readers that get presence events.
     Presence(sse::Encoded),
-    /// A message of more than [`MAX_INLINE_BYTES`].
-    LargeUpdate(Arc<LargeMessage>),
-    /// A large message to be read from history:
-    /// [`Hub::message`](super::Hub::message).
+    /// An entry of more than [`MAX_INLINE_BYTES`].
+    LargeEntry(Arc<LargeEntry>),
+    /// A large entry to be read from history:
+    /// [`Hub::entry`](super::Hub::entry).
     Marker(Box<HistoryMarker>),
     /// A presence event of more than [`MAX_INLINE_BYTES`]:
     /// [`Hub::presence_event`](super::Hub::presence_event) replaces it.
@@ -58,19 +59,19 @@ impl RoomEvent {
     }
 }
 
-/// A large message. It counts against the channel's bytes of large messages
+/// A large entry. It counts against the channel's bytes of large entries
 /// until it is dropped.
 #[derive(Debug)]
-pub(crate) struct LargeMessage {
+pub(crate) struct LargeEntry {
     entry: Entry,
     bytes: usize,
-    /// Bytes of all large messages in the channel.
+    /// Bytes of all large entries in the channel.
     total: Arc<AtomicUsize>,
 }
 
-impl LargeMessage {
+impl LargeEntry {
     pub(super) fn new(entry: Entry, total: &Arc<AtomicUsize>) -> Self {
-        let bytes = entry.event().chunk().len();
+        let bytes = entry.event(EventForm::Raw).chunk().len();
         total.fetch_add(bytes, Ordering::Relaxed);
         Self {
             entry,
@@ -79,19 +80,19 @@ impl LargeMessage {
         }
     }
 
-    /// The message.
+    /// The entry.
     pub(crate) fn entry(&self) -> &Entry {
         &self.entry
     }
 }
 
-impl Drop for LargeMessage {
+impl Drop for LargeEntry {
     fn drop(&mut self) {
         self.total.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-/// The place of a message in history.
+/// The place of an entry in history.
 #[derive(Debug, Clone)]
 pub(crate) struct HistoryMarker {
     pub(crate) room: RoomName,

@@ -4,6 +4,7 @@
 //! No operation visits all rooms or all members of a room: each costs about the
 //! logarithm of their number.
 
+mod change;
 mod housekeeping;
 mod housekeeping_queue;
 mod publish;
@@ -32,7 +33,7 @@ use crate::protocol::{Epoch, EventId, RoomName};
 /// Bounds on the memory of a hub. The default is the server's default.
 #[derive(Debug, Clone)]
 pub struct HubLimits {
-    /// Most messages in the history of a room.
+    /// Most entries in the history of a room.
     pub history: usize,
     /// Most bytes in the history of a room.
     pub history_bytes: usize,
@@ -95,12 +96,16 @@ pub(super) struct Rooms {
     forgotten: ForgottenRooms,
     /// Bytes in all histories.
     history_bytes: usize,
-    /// Messages in all histories.
-    history_messages: usize,
+    /// Entries in all histories.
+    history_entries: usize,
     /// Messages published since the start.
     published_messages: u64,
     /// Bytes of their texts.
     published_bytes: u64,
+    /// Events of programs published since the start.
+    published_events: u64,
+    /// Bytes of their payloads.
+    published_event_bytes: u64,
     /// Members of all rooms.
     members: usize,
 }
@@ -118,9 +123,11 @@ impl Rooms {
             key: RoomKey::default(),
             forgotten: ForgottenRooms::with_capacity(limits.max_rooms),
             history_bytes: 0,
-            history_messages: 0,
+            history_entries: 0,
             published_messages: 0,
             published_bytes: 0,
+            published_events: 0,
+            published_event_bytes: 0,
             members: 0,
             limits,
         }
@@ -167,10 +174,12 @@ impl Rooms {
         Totals {
             rooms: self.count(),
             members: self.members,
-            history_messages: self.history_messages,
+            history_entries: self.history_entries,
             history_bytes: self.history_bytes,
             messages: self.published_messages,
             message_bytes: self.published_bytes,
+            events: self.published_events,
+            event_bytes: self.published_event_bytes,
             presence_bytes: self.housekeeping.presence_bytes(),
             sent_events: self.channel.position(),
             ..Totals::default()
@@ -234,7 +243,7 @@ impl Rooms {
         self.names.remove(name);
         self.by_size.remove(&room);
         self.history_bytes -= room.history.bytes();
-        self.history_messages -= room.history.len();
+        self.history_entries -= room.history.len();
         if let Some(tombstone) = room.tombstone() {
             // A full table drops its oldest tombstone here, and that room's numbers
             // start again at 1. Skip one seq, so that even a reader with the newest
@@ -257,13 +266,13 @@ impl Rooms {
         (summed, self.members)
     }
 
-    /// Bytes and messages of all histories: summed up, and as counted.
+    /// Bytes and entries of all histories: summed up, and as counted.
     pub(super) fn held(&self) -> [(usize, usize); 2] {
         let bytes = self.after(None).map(|room| room.history.bytes()).sum();
         let messages = self.after(None).map(|room| room.history.len()).sum();
         [
             (bytes, messages),
-            (self.history_bytes, self.history_messages),
+            (self.history_bytes, self.history_entries),
         ]
     }
 }

@@ -31,7 +31,23 @@ pub enum EventForm {
     Json,
 }
 
+/// What a stream writes beside messages and changes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct StreamFormat {
+    /// Whether it has presence events.
+    pub(crate) presence: bool,
+    /// How it has events of programs.
+    pub(crate) form: EventForm,
+}
+
 impl SubscribeOptions {
+    pub(super) fn format(&self) -> StreamFormat {
+        StreamFormat {
+            presence: self.presence,
+            form: self.form,
+        }
+    }
+
     /// A stream of live entries only: no cursor, no backlog, no name, no presence;
     /// events of programs as they were published.
     pub fn to(rooms: impl Into<RoomList>) -> Self {

@@ -19,7 +19,7 @@ use super::replay_budget::{BudgetReservation, ReplayBudget};
 use super::resume::{StreamStart, hello_room};
 use super::room_key::RoomKey;
 use super::rooms::Rooms;
-use super::subscribe_options::SubscribeOptions;
+use super::subscribe_options::{StreamFormat, SubscribeOptions};
 use crate::protocol::Cursor;
 
 /// One reader's stream. Dropping it leaves its rooms.
@@ -28,7 +28,7 @@ pub struct Subscription {
     membership: Membership,
     /// In the requested order of rooms.
     room_cursors: Vec<RoomCursor>,
-    presence: bool,
+    format: StreamFormat,
     hello: Option<StreamHello>,
     ready: ReadyQueue,
     /// Messages up to this seq were published before the stream began. They are
@@ -71,9 +71,10 @@ impl Subscription {
         hub: Arc<Hub>,
         mut options: SubscribeOptions,
     ) -> Result<Self, SubscribeError> {
+        let format = options.format();
         let profile = ReaderProfile::new(options.name.take(), options.presence);
         let names = options.rooms.as_slice();
-        let (start, hello_rooms) = {
+        let (start, hello_rooms, replay_through) = {
             let rooms = &mut *hub.lock();
             hub.enter(rooms, names, &profile)?;
             if options.cursor.is_some() {
@@ -83,16 +84,15 @@ impl Subscription {
             (
                 StreamStart::of(rooms, &options),
                 entries.collect::<Vec<_>>(),
+                rooms.newest(),
             )
         };
-        let newest = hello_rooms.iter().filter_map(|room| room.newest);
-        let replay_through = newest.map(|id| id.seq).max().unwrap_or(0);
         // Not under the lock: dropping a membership takes the lock. The first batch
         // finds messages that are published from here on.
         Ok(Self {
             membership: Membership::new(hub, names, profile),
             room_cursors: start.room_cursors,
-            presence: options.presence,
+            format,
             hello: Some(StreamHello {
                 cursor: start.hello,
                 rooms: hello_rooms,
@@ -105,7 +105,7 @@ impl Subscription {
     }
 
     /// Continues after `cursor`, up to which the reader has all messages.
-    pub(crate) fn resume(membership: Membership, presence: bool, cursor: u64) -> Self {
+    pub(crate) fn resume(membership: Membership, format: StreamFormat, cursor: u64) -> Self {
         let room_cursors = {
             let rooms = membership.hub.lock();
             let room_cursor = |name| {
@@ -113,7 +113,7 @@ impl Subscription {
                 RoomCursor {
                     room: room.name.clone(),
                     skip_through: 0,
-                    next: room.history.number_after(cursor),
+                    next: room.history.place_after(cursor),
                     gap_reason: GapReason::Lagged,
                     members_version: None,
                 }
@@ -123,7 +123,7 @@ impl Subscription {
         Self {
             membership,
             room_cursors,
-            presence,
+            format,
             hello: None,
             ready: ReadyQueue::new(Default::default()),
             replay_through: 0,
@@ -144,9 +144,9 @@ impl Subscription {
         self.hello.take()
     }
 
-    /// Whether the reader gets presence events.
-    pub(crate) fn wants_presence(&self) -> bool {
-        self.presence
+    /// What the reader gets beside messages, and how.
+    pub(crate) fn format(&self) -> StreamFormat {
+        self.format
     }
 
     /// Draws the replay from `budget`: messages that were published before the
@@ -200,9 +200,9 @@ impl Subscription {
     /// Bytes of the ready deliveries that are replay.
     fn replay_bytes(&self) -> usize {
         let is_replay = |delivery: &&Delivery| match delivery {
-            Delivery::Update(entry) => entry.seq() <= self.replay_through,
+            Delivery::Entry(entry) => entry.seq() <= self.replay_through,
             Delivery::Members(_) => true,
-            Delivery::Gap(_) => false,
+            Delivery::Gap(..) => false,
         };
         let replay = self.ready.deliveries().filter(is_replay);
         replay.map(Delivery::bytes).sum()
@@ -212,7 +212,7 @@ impl Subscription {
     /// events and does not have them, until the batch is full. Returns whether
     /// these are all: the members of a hundred rooms are a few MiB.
     fn add_members(&mut self, rooms: &mut Rooms) -> bool {
-        if !self.presence {
+        if !self.format.presence {
             return true;
         }
         let mut bytes: usize = self.ready.deliveries().map(Delivery::bytes).sum();
@@ -258,11 +258,11 @@ impl Subscription {
         };
         self.room_cursors[index].advance(&delivery);
         match &delivery {
-            Delivery::Update(entry) => {
+            Delivery::Entry(entry) => {
                 debug_assert!(entry.seq() > self.cursor, "ids strictly increase");
                 self.cursor = entry.seq();
             }
-            Delivery::Gap(gap) => {
+            Delivery::Gap(gap, _) => {
                 if let Cursor::Id(id) = gap.cursor {
                     self.cursor = id.seq;
                 }

@@ -11,6 +11,7 @@ use super::feed::{Feed, Lagged};
 use super::hub::Hub;
 use super::presence::Snapshot;
 use super::room_event::{Envelope, RoomEvent};
+use super::subscribe_options::EventForm;
 use super::subscription::{LiveFrom, Progress, Subscription};
 use crate::sse;
 
@@ -27,7 +28,7 @@ pub(super) struct TestReader {
 /// An event that a test reader received, from history or live.
 #[derive(Debug)]
 pub(super) enum TestDelivery {
-    Update(Entry),
+    Entry(Entry),
     Gap(Gap),
     Members(Snapshot),
     /// A live presence event.
@@ -38,8 +39,8 @@ impl TestDelivery {
     /// The event, ready for the wire.
     pub(super) fn event(&self) -> sse::Encoded {
         match self {
-            Self::Update(entry) => entry.event().clone(),
-            Self::Gap(gap) => Delivery::Gap(gap.clone()).event(),
+            Self::Entry(entry) => entry.event(EventForm::Raw).clone(),
+            Self::Gap(gap) => gap.encode(),
             Self::Members(snapshot) => snapshot.event.clone(),
             Self::Presence(event) => event.clone(),
         }
@@ -49,8 +50,8 @@ impl TestDelivery {
 impl From<Delivery> for TestDelivery {
     fn from(delivery: Delivery) -> Self {
         match delivery {
-            Delivery::Update(entry) => Self::Update(entry),
-            Delivery::Gap(gap) => Self::Gap(gap),
+            Delivery::Entry(entry) => Self::Entry(entry),
+            Delivery::Gap(gap, _) => Self::Gap(gap),
             Delivery::Members(snapshot) => Self::Members(snapshot),
         }
     }
@@ -97,10 +98,8 @@ impl TestReader {
             };
             match ready!(self.feed.poll_next(cx)) {
                 Ok(envelope) => {
-                    let presence = self
-                        .subscription
-                        .as_ref()
-                        .is_some_and(Subscription::wants_presence);
+                    let subscription = self.subscription.as_ref();
+                    let presence = subscription.is_some_and(|own| own.format().presence);
                     if let Some(delivery) = deliver(&self.hub, envelope, live, presence) {
                         return Poll::Ready(delivery);
                     }
@@ -113,9 +112,9 @@ impl TestReader {
     fn restart_replay(&mut self) {
         let (subscription, live) = (self.subscription.take(), self.live.take());
         let (subscription, live) = subscription.zip(live).expect("the reader was live");
-        let presence = subscription.wants_presence();
+        let format = subscription.format();
         let membership = subscription.into_membership();
-        self.subscription = Some(Subscription::resume(membership, presence, live.cursor));
+        self.subscription = Some(Subscription::resume(membership, format, live.cursor));
     }
 }
 
@@ -133,12 +132,12 @@ fn deliver(
     let entry = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
-        RoomEvent::Update(entry) => entry,
-        RoomEvent::LargeUpdate(large) => large.entry().clone(),
+        RoomEvent::Entry(entry) => entry,
+        RoomEvent::LargeEntry(large) => large.entry().clone(),
         RoomEvent::Marker(marker) => hub
-            .message(&marker.room, marker.seq)
+            .entry(&marker.room, marker.seq)
             .expect("history holds it in these tests"),
     };
     live.cursor = entry.seq();
-    Some(TestDelivery::Update(entry))
+    Some(TestDelivery::Entry(entry))
 }

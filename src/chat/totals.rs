@@ -15,8 +15,8 @@ pub struct Totals {
     pub members: usize,
     /// Subscriptions.
     pub readers: usize,
-    /// Messages in all histories.
-    pub history_messages: usize,
+    /// Entries in all histories.
+    pub history_entries: usize,
     /// Bytes in all histories, as counted against
     /// [`HubLimits::history_budget`](super::HubLimits::history_budget).
     pub history_bytes: usize,
@@ -24,11 +24,15 @@ pub struct Totals {
     pub messages: u64,
     /// Bytes of their texts.
     pub message_bytes: u64,
+    /// Events of programs published since the start.
+    pub events: u64,
+    /// Bytes of their payloads.
+    pub event_bytes: u64,
     /// Bytes of presence events since the start, once for each reader.
     pub presence_bytes: u64,
     /// Streams since the start that began with a cursor.
     pub resumes: u64,
-    /// Messages delivered from history since the start.
+    /// Entries delivered from history since the start.
     pub replayed: u64,
     /// Bytes of their events.
     pub replayed_bytes: u64,

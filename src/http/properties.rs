@@ -14,7 +14,7 @@ use super::history;
 use super::input::{Fields, Pairs, room_of_path};
 use super::problem::Problem;
 use super::route::Route;
-use crate::chat::Draft;
+use crate::chat::{Draft, DraftContent};
 use crate::config::Config;
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, RoomName};
@@ -251,9 +251,12 @@ fn of_form(pairs: &Texts<'_>) -> Fields {
 
 fn said(draft: &Draft) -> Texts<'_> {
     let client_id = draft.client_id.as_ref().map(|id| id.as_str());
+    let DraftContent::Message(message) = &draft.content else {
+        panic!("{draft:?} is no message");
+    };
     [
-        ("name", Some(draft.name.as_str())),
-        ("message", Some(draft.text.as_str())),
+        ("name", Some(message.name.as_str())),
+        ("message", Some(message.text.as_str())),
         ("client_id", client_id),
     ]
 }

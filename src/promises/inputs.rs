@@ -26,6 +26,19 @@ pub(crate) enum SimulationStep {
         client_id: u8,
         text: u8,
     },
+    /// Publish `count` events of a program in a room, of one size or over the
+    /// channel's inline limit.
+    PublishEvent {
+        room: usize,
+        count: usize,
+        large: bool,
+    },
+    /// Change a message of a room, or delete an event.
+    Change {
+        room: usize,
+        item: prop::sample::Index,
+        change: ChangeStep,
+    },
     /// The server does one round of work.
     Work,
     /// A reader reads all available bytes, `times` times.
@@ -49,12 +62,32 @@ pub(crate) enum SimulationStep {
     Drain,
 }
 
+/// A change of a message or an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ChangeStep {
+    /// Another text of a message.
+    Edit(u8),
+    Delete,
+    /// A reaction of this owner.
+    React(u8),
+    /// The owner takes its reaction back.
+    TakeBack(u8),
+}
+
 /// Random steps.
 pub(crate) fn steps() -> impl Strategy<Value = Vec<SimulationStep>> {
+    let change = prop_oneof![
+        3 => (0..3u8).prop_map(ChangeStep::Edit),
+        2 => Just(ChangeStep::Delete),
+        2 => (0..2u8).prop_map(ChangeStep::React),
+        1 => (0..2u8).prop_map(ChangeStep::TakeBack),
+    ];
     let step = prop_oneof![
         6 => (0..ROOMS.len(), prop_oneof![4 => 1..4usize, 1 => 100..200usize]).prop_map(|(room, count)| SimulationStep::Publish { room, count }),
         1 => (0..ROOMS.len(), 0..3u8, 0..2u8).prop_map(|(room, client_id, text)| SimulationStep::PublishWithId { room, client_id, text }),
         1 => (0..ROOMS.len()).prop_map(|room| SimulationStep::PublishLarge { room }),
+        2 => (0..ROOMS.len(), 1..4usize, prop::bool::weighted(0.2)).prop_map(|(room, count, large)| SimulationStep::PublishEvent { room, count, large }),
+        5 => (0..ROOMS.len(), any::<prop::sample::Index>(), change).prop_map(|(room, item, change)| SimulationStep::Change { room, item, change }),
         3 => Just(SimulationStep::Work),
         5 => (0..READERS, 1..4usize).prop_map(|(reader, times)| SimulationStep::Read { reader, times }),
         5 => (0..READERS, prop_oneof![0..300usize, 0..5000usize]).prop_map(|(reader, bytes)| SimulationStep::ReadSome { reader, bytes }),
@@ -99,6 +132,8 @@ pub(crate) struct ReaderOptions {
     pub(super) backlog: Backlog,
     /// Whether the reader has a name and gets presence events.
     pub(super) named: bool,
+    /// Whether it gets events of programs as JSON, which it must in several rooms.
+    pub(super) json: bool,
 }
 
 /// The options of all readers.
@@ -110,10 +145,13 @@ pub(crate) fn reader_options() -> impl Strategy<Value = Vec<ReaderOptions>> {
         Just(Backlog::All)
     ];
     let options =
-        (rooms, backlog, any::<bool>()).prop_map(|(rooms, backlog, named)| ReaderOptions {
-            rooms,
-            backlog,
-            named,
+        (rooms, backlog, any::<bool>(), any::<bool>()).prop_map(|(rooms, backlog, named, json)| {
+            ReaderOptions {
+                json: json || rooms.len() > 1,
+                rooms,
+                backlog,
+                named,
+            }
         });
     let all = prop::collection::vec(options, READERS);
     // Workers write to readers of the same rooms as a group.

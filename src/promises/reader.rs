@@ -6,28 +6,18 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::inputs::ReaderOptions;
-use crate::chat::{RoomList, SubscribeError, SubscribeOptions, Subscription};
+use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
+use crate::chat::{EventForm, RoomList, SubscribeError, SubscribeOptions, Subscription};
 use crate::http::App;
 use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
 use crate::sse::{Decoder, Item};
-
-/// A message of the model.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct PublishedMessage {
-    pub(super) id: EventId,
-    pub(super) number: u64,
-    pub(super) text: String,
-    pub(super) client_id: Option<u8>,
-}
-
-/// The model: all messages ever published, by room.
-pub(super) type PublishedByRoom = BTreeMap<&'static str, Vec<PublishedMessage>>;
 
 /// A client that follows the protocol and checks its stream.
 pub(super) struct Reader {
     rooms: Vec<&'static str>,
     backlog: Backlog,
     name: Option<UserName>,
+    form: EventForm,
     pub(super) is_connected: bool,
     /// The stream has ended with `bye`.
     pub(super) has_bye: bool,
@@ -50,6 +40,9 @@ pub(super) struct Reader {
     /// By room, how many messages of a gap may have been backlog. A gap counts these
     /// only if the backlog had begun.
     backlog_lost: BTreeMap<&'static str, u64>,
+    /// What the reader shows: by room, the index of the state of each message and
+    /// event that it knows, by id. A gap may hide later states, so it is removed.
+    shown: BTreeMap<&'static str, BTreeMap<String, usize>>,
 }
 
 impl Reader {
@@ -59,6 +52,10 @@ impl Reader {
             rooms: options.rooms,
             backlog: options.backlog,
             name: options.named.then_some(name),
+            form: match options.json {
+                true => EventForm::Json,
+                false => EventForm::Raw,
+            },
             is_connected: false,
             has_bye: false,
             decoder: Decoder::default(),
@@ -69,6 +66,7 @@ impl Reader {
             last_id: None,
             before_backlog: BTreeMap::new(),
             backlog_lost: BTreeMap::new(),
+            shown: BTreeMap::new(),
         }
     }
 
@@ -85,6 +83,7 @@ impl Reader {
             backlog: self.backlog,
             name: self.name.clone(),
             presence: self.name.is_some(),
+            form: self.form,
             ..SubscribeOptions::to(
                 RoomList::new(self.rooms.iter().map(|room| RoomName::parse(room).unwrap()))
                     .unwrap(),
@@ -148,12 +147,35 @@ impl Reader {
             }
         };
         self.decoder.feed(bytes, each).unwrap();
-        for (event, id, data) in events {
+        for (event, id, text) in events {
             assert!(!self.has_bye, "{event} after bye");
-            let data = serde_json::from_str(&data).unwrap_or(Value::Null);
+            let data = serde_json::from_str(&text).unwrap_or(Value::Null);
             match event.as_str() {
                 "hello" => self.check_hello(&id, &data, published),
-                "update" => self.check_update(&id, &data, published),
+                "update" => {
+                    let number = data["number"].as_u64();
+                    assert!(number.is_some(), "a message has a number: {data}");
+                    let state = ItemState::of_json(&data);
+                    self.check_item(&id, self.room_of(&data), number, &state, published);
+                }
+                // A deleted message or event, in its own place.
+                "change" if data["id"] == id => {
+                    assert_eq!(ItemState::of_json(&data), ItemState::Deleted);
+                    let (room, number) = (self.room_of(&data), data["number"].as_u64());
+                    self.check_item(&id, room, number, &ItemState::Deleted, published);
+                }
+                "change" => self.check_change(&id, &data, published),
+                EVENT_NAME => {
+                    let (room, payload) = match self.form {
+                        EventForm::Raw => (self.rooms[0], text),
+                        EventForm::Json => {
+                            let payload = data["data"].as_str().expect("a payload");
+                            (self.room_of(&data), payload.to_owned())
+                        }
+                    };
+                    let state = ItemState::Event(payload);
+                    self.check_item(&id, room, None, &state, published);
+                }
                 "gap" => self.check_gap(&id, &data),
                 "ping" => continue,
                 "bye" => {
@@ -193,38 +215,39 @@ impl Reader {
         self.check_id(id, gap["reason"].as_str().unwrap());
         let room = self.room_of(gap);
         self.next.insert(room, gap["next"].as_u64().unwrap());
+        self.shown.remove(room);
         if let Some(published) = self.before_backlog.remove(room) {
             // There was no backlog, or it was evicted before it was sent.
             let backlog = published.saturating_sub(self.done[room]);
             self.backlog_lost.insert(room, backlog as u64);
         }
         let before = self.lost.get(room).copied().unwrap_or(Some(0));
+        // 0 if it lost only changes.
         let lost = gap["lost"].as_u64();
-        assert!(
-            lost != Some(0) || gap["lost"].is_null(),
-            "a gap without lost messages: {gap}"
-        );
         self.lost
             .insert(room, before.zip(lost).map(|(before, lost)| before + lost));
     }
 
-    fn check_update(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
+    /// A message or an event, in its own place.
+    fn check_item(
+        &mut self,
+        id: &str,
+        room: &'static str,
+        number: Option<u64>,
+        state: &ItemState,
+        published: &PublishedByRoom,
+    ) {
         self.check_id(id, "update");
-        let (room, number) = (self.room_of(data), data["number"].as_u64().unwrap());
-        let expected = self.next.insert(room, number + 1);
-        assert!(
-            expected.is_none_or(|expected| expected == number),
-            "number {number} in {room}"
-        );
-        let index = published[room]
-            .iter()
-            .position(|message| message.id.to_string() == id)
-            .expect("a published message");
-        let message = &published[room][index];
-        assert_eq!(
-            (number, data["message"].as_str()),
-            (message.number, Some(message.text.as_str()))
-        );
+        if let Some(number) = number {
+            let expected = self.next.insert(room, number + 1);
+            assert!(
+                expected.is_none_or(|expected| expected == number),
+                "number {number} in {room}"
+            );
+        }
+        let index = index_of(&published[room], id);
+        assert_eq!(number, published[room][index].number, "{id} in {room}");
+        self.show(room, &published[room][index], state);
         let done = self.done.insert(room, index + 1).unwrap();
         assert!(index >= done, "{id} in {room} was received twice");
         let backlog_begins = self.before_backlog.remove(room).is_some();
@@ -243,6 +266,30 @@ impl Reader {
                 );
             }
         }
+    }
+
+    /// A change of a message, or the deletion of an event.
+    fn check_change(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
+        self.check_id(id, "change");
+        let room = self.room_of(data);
+        let of = data["id"].as_str().expect("the id of a message");
+        let item = &published[room][index_of(&published[room], of)];
+        assert_eq!(data["number"].as_u64(), item.number);
+        self.show(room, item, &ItemState::of_json(data));
+    }
+
+    /// The reader shows a state of a message or event: one that it had, and none
+    /// from before the one that was shown.
+    fn show(&mut self, room: &'static str, item: &PublishedItem, state: &ItemState) {
+        let shown = self.shown.entry(room).or_default();
+        let index = shown.entry(item.id.to_string()).or_default();
+        let later = item.states[*index..]
+            .iter()
+            .position(|known| known == state);
+        let later = later.unwrap_or_else(|| {
+            panic!("{state:?} is no state of {item:?} at or after {index}");
+        });
+        *index += later;
     }
 
     fn room_of(&self, data: &Value) -> &'static str {
@@ -272,6 +319,17 @@ impl Reader {
         if !self.is_connected {
             return;
         }
+        for (room, shown) in &self.shown {
+            for item in &published[room] {
+                let Some(&index) = shown.get(&item.id.to_string()) else {
+                    continue;
+                };
+                assert!(
+                    item.states[index] == *item.state(),
+                    "{room}: a change of {item:?} is missing; state {index} is shown"
+                );
+            }
+        }
         for (room, done) in &self.done {
             let lost = self.lost.get(room).copied().unwrap_or(Some(0));
             let missing = (published[room].len() - done) as u64;
@@ -289,10 +347,14 @@ impl Reader {
     }
 }
 
-/// How many of a room's messages are at or before `cursor`.
-fn count_through(published: &[PublishedMessage], cursor: EventId) -> usize {
-    let is_through = |message: &&PublishedMessage| {
-        message.id.epoch != cursor.epoch || message.id.seq <= cursor.seq
-    };
+fn index_of(published: &[PublishedItem], id: &str) -> usize {
+    let mut ids = published.iter().map(|item| item.id.to_string());
+    ids.position(|known| known == id).expect("it was published")
+}
+
+/// How many of a room's messages and events are at or before `cursor`.
+fn count_through(published: &[PublishedItem], cursor: EventId) -> usize {
+    let is_through =
+        |item: &&PublishedItem| item.id.epoch != cursor.epoch || item.id.seq <= cursor.seq;
     published.iter().filter(is_through).count()
 }

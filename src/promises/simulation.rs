@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::inputs::{READERS, ROOMS, ReaderOptions, SimulationStep};
-use super::reader::{PublishedByRoom, PublishedMessage, Reader};
+use super::inputs::{ChangeStep, READERS, ROOMS, ReaderOptions, SimulationStep};
+use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
+use super::reader::Reader;
 use crate::chat::{
-    Draft, MAX_INLINE_BYTES, PublishError, Published, ReplayBucket, ReplayBudget, SubscribeError,
-    Subscription,
+    Author, Change, ChangeError, Draft, Fingerprint, MAX_INLINE_BYTES, PublishError, Published,
+    ReplayBucket, ReplayBudget, Requester, SubscribeError, Subscription,
 };
 use crate::config::Config;
 use crate::http::App;
-use crate::protocol::{ClientId, EventId, MessageText, RoomName, UserName};
+use crate::protocol::{
+    ClientId, CustomEventName, EditKey, Emoji, EventPayload, MessageText, RoomName, UserName,
+};
 
 /// Delivers streams to their readers.
 pub(crate) trait TestTransport {
@@ -111,6 +114,22 @@ impl<T: TestTransport> Simulation<T> {
                 client_id,
                 text,
             } => self.publish(ROOMS[room], format!("once {text}"), Some(client_id)),
+            SimulationStep::PublishEvent { room, count, large } => {
+                for _ in 0..count {
+                    self.publish_event(ROOMS[room], large);
+                }
+            }
+            SimulationStep::Change {
+                room,
+                ref item,
+                change,
+            } => {
+                let published = &self.published[ROOMS[room]];
+                if !published.is_empty() {
+                    let index = item.index(published.len());
+                    self.change(ROOMS[room], index, change);
+                }
+            }
             SimulationStep::Work => self.within(|transport| transport.work()),
             SimulationStep::Read { reader, times } => {
                 for _ in 0..times {
@@ -210,40 +229,100 @@ impl<T: TestTransport> Simulation<T> {
     }
 
     fn publish(&mut self, room: &'static str, text: String, client_id: Option<u8>) {
-        let messages = self.published.get_mut(room).unwrap();
         let draft = Draft {
             client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
+            author: author(),
             ..Draft::new(
                 UserName::parse("Alice").unwrap(),
                 MessageText::parse(&text, 1 << 20).unwrap(),
             )
         };
+        self.publish_draft(room, draft, client_id, ItemState::text(&text));
+    }
+
+    /// Publishes an event with several lines that no other event has.
+    fn publish_event(&mut self, room: &'static str, large: bool) {
+        let mut payload = format!("<p>\n{}\n", self.published[room].len());
+        if large {
+            payload.push_str(&"y".repeat(MAX_INLINE_BYTES));
+        }
+        let draft = Draft::event(
+            CustomEventName::parse(EVENT_NAME).unwrap(),
+            EventPayload::parse(payload.clone(), 1 << 20).unwrap(),
+        );
+        self.publish_draft(room, draft, None, ItemState::Event(payload));
+    }
+
+    fn publish_draft(
+        &mut self,
+        room: &'static str,
+        draft: Draft,
+        client_id: Option<u8>,
+        state: ItemState,
+    ) {
+        let items = self.published.get_mut(room).unwrap();
         let result = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);
-        let epoch = self.app.hub.epoch();
         // The last message with the same client id.
-        let same_id = |message: &&PublishedMessage| message.client_id == client_id;
-        let first = messages.iter().rfind(same_id);
+        let same_id = |item: &&PublishedItem| client_id.is_some() && item.client_id == client_id;
+        let first = items.iter().rfind(same_id);
         match result {
-            Ok(Published::New(entry)) => messages.push(PublishedMessage {
-                id: EventId {
-                    epoch,
-                    seq: entry.seq(),
-                },
+            Ok(Published::New(entry)) => items.push(PublishedItem {
+                id: entry.id(),
                 number: entry.number(),
-                text,
                 client_id,
+                states: vec![state],
             }),
             Ok(Published::Duplicate(entry)) => {
                 let first = first.unwrap();
-                assert_eq!((first.id.epoch, first.id.seq), (epoch, entry.seq()));
-                assert_eq!(first.text, text);
+                assert_eq!(first.id, entry.id());
+                assert_eq!(first.states[0], state);
+                let json = serde_json::from_slice(&entry.json()).unwrap();
+                assert_eq!(ItemState::of_json(&json), *first.state());
             }
             Err(PublishError::RoomLimit(_)) => {}
             Err(PublishError::ClientIdReused) => {
                 let first = first.unwrap();
-                assert_eq!(first.id.epoch, epoch);
-                assert_ne!(first.text, text);
+                assert_eq!(first.id.epoch, self.app.hub.epoch());
+                assert_ne!(first.states[0], state);
             }
+        }
+    }
+
+    /// Changes a message or event of the room, which history may no longer hold.
+    fn change(&mut self, room: &'static str, index: usize, step: ChangeStep) {
+        let item = &mut self.published.get_mut(room).unwrap()[index];
+        let thumb = Emoji::parse("👍").unwrap();
+        let (change, requester) = match step {
+            ChangeStep::Edit(text) => {
+                let text = format!("edited {text}");
+                let text = MessageText::parse(&text, 1 << 20).unwrap();
+                (Change::Edit(text), requester(author()))
+            }
+            ChangeStep::Delete => {
+                let moderator = Requester {
+                    may_moderate: true,
+                    ..Requester::default()
+                };
+                (Change::Delete, moderator)
+            }
+            ChangeStep::React(number) => {
+                let name = UserName::parse(&format!("reader {number}")).unwrap();
+                (Change::React(thumb, name), requester(owner(number)))
+            }
+            ChangeStep::TakeBack(number) => (Change::TakeBack(thumb), requester(owner(number))),
+        };
+        let name = RoomName::parse(room).unwrap();
+        match self.app.hub.change(&name, item.id, &change, &requester) {
+            Ok(entry) => {
+                let json = serde_json::from_slice(&entry.json()).unwrap();
+                let state = ItemState::of_json(&json);
+                check_change(item.state(), step, &state);
+                if state != *item.state() {
+                    item.states.push(state);
+                }
+            }
+            Err(ChangeError::NotFound) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 
@@ -287,5 +366,58 @@ impl<T: TestTransport> Simulation<T> {
     fn within(&mut self, act: impl FnOnce(&mut T)) {
         let _context = self.runtime.enter();
         act(&mut self.transport);
+    }
+}
+
+fn author() -> Author {
+    owner(u8::MAX)
+}
+
+fn owner(number: u8) -> Author {
+    let key = EditKey::parse(&format!("{number:016}")).unwrap();
+    Author {
+        edit_key: Some(Fingerprint::of_edit_key(&key)),
+        ..Author::default()
+    }
+}
+
+fn requester(author: Author) -> Requester {
+    Requester {
+        author,
+        may_moderate: false,
+    }
+}
+
+/// Checks that a change made of `before` what it asked for.
+fn check_change(before: &ItemState, step: ChangeStep, after: &ItemState) {
+    let (text, count) = match before {
+        ItemState::Message { text, reactions } => (
+            text.as_str(),
+            reactions.first().map_or(0, |(_, count)| *count),
+        ),
+        _ => ("", 0),
+    };
+    match (step, after) {
+        (ChangeStep::Delete, after) => assert_eq!(*after, ItemState::Deleted),
+        (ChangeStep::Edit(edited), ItemState::Message { text, reactions }) => {
+            assert_eq!(*text, format!("edited {edited}"));
+            assert_eq!(reactions.first().map_or(0, |(_, count)| *count), count);
+        }
+        (
+            ChangeStep::React(_) | ChangeStep::TakeBack(_),
+            ItemState::Message {
+                text: same,
+                reactions,
+            },
+        ) => {
+            assert_eq!(same, text);
+            let now = reactions.first().map_or(0, |(_, count)| *count);
+            let range = match step {
+                ChangeStep::React(_) => count..=count + 1,
+                _ => count.saturating_sub(1)..=count,
+            };
+            assert!(range.contains(&now), "{count} reactions, then {now}");
+        }
+        (step, after) => panic!("{step:?} made {after:?} of {before:?}"),
     }
 }

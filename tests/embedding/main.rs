@@ -145,7 +145,7 @@ async fn a_body_over_the_limit_is_refused() {
     let request = request.body(Full::from(vec![b'x'; 1 << 20])).unwrap();
     let response = rooms.answer(request, PEER).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(rooms.hub().totals().history_messages, 0);
+    assert_eq!(rooms.hub().totals().history_entries, 0);
 }
 
 #[tokio::test]

@@ -58,11 +58,10 @@ async fn a_page_has_fifty_messages_by_default() {
 async fn a_page_has_at_most_five_hundred_messages() {
     let server = TestServer::start();
     for number in 1..=501 {
-        let draft = sse_chat::chat::Draft {
-            name: sse_chat::protocol::UserName::parse("Alice").unwrap(),
-            text: sse_chat::protocol::MessageText::parse(&number.to_string(), 10).unwrap(),
-            client_id: None,
-        };
+        let draft = sse_chat::chat::Draft::new(
+            sse_chat::protocol::UserName::parse("Alice").unwrap(),
+            sse_chat::protocol::MessageText::parse(&number.to_string(), 10).unwrap(),
+        );
         let room = sse_chat::protocol::RoomName::parse("lobby").unwrap();
         server.app().hub.publish(&room, draft).unwrap();
     }

@@ -1,14 +1,32 @@
 use super::*;
-use crate::chat::draft::{Draft, RetryKey};
-use crate::protocol::{Epoch, EventId, MessageText, RoomName, UserName};
+use crate::chat::change::{Change, Requester};
+use crate::chat::draft::{Draft, DraftContent, RetryKey};
+use crate::chat::entry::Origin;
+use crate::protocol::{
+    ChangedEntry, Epoch, EventId, MessageText, PublishedEvent, RoomName, UserName,
+};
 
 const ROOMY: HistoryLimits = HistoryLimits {
     count: 1000,
     bytes: 1 << 20,
 };
+const AT: &str = "2026-11-23T00:00:00.000Z";
+
+fn id(seq: u64) -> EventId {
+    let epoch: Epoch = "e".parse().unwrap();
+    EventId { epoch, seq }
+}
 
 /// Message `number` with seq `10 * number`, as if other rooms had messages in between.
 fn entry(number: u64, client_id: Option<&str>) -> Entry {
+    let place = Place {
+        number,
+        counted: number - 1,
+    };
+    message_at(10 * number, place, client_id)
+}
+
+fn message_at(seq: u64, place: Place, client_id: Option<&str>) -> Entry {
     let mut draft = Draft {
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
         ..Draft::new(
@@ -16,20 +34,53 @@ fn entry(number: u64, client_id: Option<&str>) -> Entry {
             MessageText::parse("hello", 100).unwrap(),
         )
     };
-    let retry_key = RetryKey::take(&mut draft);
-    let epoch: Epoch = "e".parse().unwrap();
-    let id = EventId {
-        epoch,
-        seq: 10 * number,
+    let origin = Origin {
+        retry_key: RetryKey::take(&mut draft),
+        author: draft.author,
     };
-    Entry::encode(
-        id,
-        &RoomName::parse("lobby").unwrap(),
-        number,
-        &draft,
-        retry_key,
-        "2026-11-23T00:00:00.000Z",
-    )
+    let DraftContent::Message(message) = &draft.content else {
+        unreachable!("it is a message");
+    };
+    let room = RoomName::parse("lobby").unwrap();
+    Entry::message(id(seq), &room, place, message, origin, AT)
+}
+
+/// Adds an event.
+fn push_event(history: &mut History, seq: u64) {
+    let event = PublishedEvent {
+        id: id(seq),
+        room: "lobby".into(),
+        event: "news".into(),
+        data: "hello".into(),
+        created_at: AT.into(),
+    };
+    let place = history.next_place();
+    history.push(Entry::event_of_program(&event, place, Origin::default()));
+}
+
+/// Adds a message.
+fn push_message(history: &mut History, seq: u64) {
+    history.push(message_at(seq, history.next_place(), None));
+}
+
+/// Changes the message or event `item`.
+fn push_change(history: &mut History, seq: u64, item: u64, change: &Change) {
+    let requester = Requester {
+        may_moderate: true,
+        ..Requester::default()
+    };
+    let present = history.item(item).unwrap();
+    let new = change.apply(present, &requester, AT).unwrap().unwrap();
+    let announced = present.change(id(seq), history.next_place(), &new.state, new.reactions);
+    let own = history.get(item).map(|own| match &new.state {
+        ChangedEntry::Message(message) => own.with_state(message, None),
+        ChangedEntry::Deleted(deleted) => own.deleted(deleted),
+    });
+    history.push_change(announced, own);
+}
+
+fn seqs<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u64> {
+    entries.map(Entry::seq).collect()
 }
 
 fn filled(limits: HistoryLimits, numbers: std::ops::RangeInclusive<u64>) -> History {
@@ -39,25 +90,34 @@ fn filled(limits: HistoryLimits, numbers: std::ops::RangeInclusive<u64>) -> Hist
 }
 
 fn numbers<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u64> {
-    entries.map(Entry::number).collect()
+    entries.filter_map(Entry::number).collect()
 }
 
 #[test]
-fn since_and_until_return_the_messages_after_and_before_a_seq() {
+fn since_and_items_between_return_what_is_after_and_before_a_seq() {
     let history = filled(ROOMY, 1..=3);
     assert_eq!(numbers(history.since(0)), [1, 2, 3]);
     assert_eq!(numbers(history.since(10)), [2, 3]);
     assert_eq!(numbers(history.since(15)), [2, 3]);
     assert_eq!(numbers(history.since(30)), [0; 0]);
-    assert_eq!(numbers(history.until(10)), [0; 0]);
-    assert_eq!(numbers(history.until(25)), [1, 2]);
+    assert_eq!(numbers(history.items_between(0, 10)), [0; 0]);
+    assert_eq!(numbers(history.items_between(0, 25)), [1, 2]);
+    assert_eq!(numbers(history.items_between(10, u64::MAX)), [2, 3]);
+    assert_eq!(numbers(history.items_between(20, 10)), [0; 0]);
+}
+
+fn number_after(history: &History, seq: u64) -> Option<u64> {
+    history.place_after(seq).map(|place| place.number)
 }
 
 #[test]
 fn history_is_bounded_by_count() {
     let history = filled(HistoryLimits { count: 2, ..ROOMY }, 1..=5);
     assert_eq!(numbers(history.since(0)), [4, 5]);
-    assert_eq!((history.evicted_through(), history.first_number()), (30, 4));
+    assert_eq!(
+        (history.evicted_through(), history.first_place().number),
+        (30, 4)
+    );
 }
 
 #[test]
@@ -72,10 +132,10 @@ fn history_is_bounded_by_bytes() {
 fn a_limit_of_0_holds_no_message_and_still_counts_them() {
     let history = filled(HistoryLimits { count: 0, ..ROOMY }, 1..=5);
     assert_eq!(
-        (history.len(), history.bytes(), history.next_number()),
+        (history.len(), history.bytes(), history.next_place().number),
         (0, 0, 6)
     );
-    assert_eq!(history.number_after(20), Some(3));
+    assert_eq!(number_after(&history, 20), Some(3));
 }
 
 #[test]
@@ -83,15 +143,15 @@ fn the_number_after_a_seq_is_known_while_its_id_is_remembered() {
     let limits = HistoryLimits { count: 2, ..ROOMY };
     let history = filled(limits, 1..=5);
     for (seq, number) in [(0, 1), (5, 1), (10, 2), (29, 3), (30, 4), (45, 5), (50, 6)] {
-        assert_eq!(history.number_after(seq), Some(number), "after {seq}");
+        assert_eq!(number_after(&history, seq), Some(number), "after {seq}");
     }
     let last = MAX_EVICTED_IDS as u64 + 10;
     let long = filled(limits, 1..=last);
-    assert_eq!(long.number_after(10), None);
-    assert_eq!(long.number_after(79), None);
-    assert_eq!(long.number_after(80), Some(9));
+    assert_eq!(number_after(&long, 10), None);
+    assert_eq!(number_after(&long, 79), None);
+    assert_eq!(number_after(&long, 80), Some(9));
     assert_eq!(
-        long.number_after(0),
+        number_after(&long, 0),
         Some(1),
         "the first number is always known"
     );
@@ -102,7 +162,7 @@ fn a_client_id_is_known_while_its_message_is_held() {
     let mut history = History::new(HistoryLimits { count: 1, ..ROOMY });
     history.push(entry(1, Some("a")));
     let id = ClientId::parse("a").unwrap();
-    let held = history.find(&id).map(|(first, _)| first.number());
+    let held = history.find(&id).and_then(|(first, _)| first.number());
     assert_eq!(held, Some(1));
     history.push(entry(2, Some("b")));
     assert!(history.find(&id).is_none());
@@ -111,10 +171,17 @@ fn a_client_id_is_known_while_its_message_is_held() {
 
 #[test]
 fn a_history_after_a_tombstone_continues_its_numbers_and_counts_no_lost_messages() {
-    let history = History::after(ROOMY, 30, 4);
-    assert_eq!((history.evicted_through(), history.first_number()), (30, 4));
-    assert_eq!(history.number_after(10), None);
-    assert_eq!(history.number_after(30), Some(4));
+    let next = Place {
+        number: 4,
+        counted: 6,
+    };
+    let history = History::after(ROOMY, 30, next);
+    assert_eq!(
+        (history.evicted_through(), history.first_place().number),
+        (30, 4)
+    );
+    assert_eq!(number_after(&history, 10), None);
+    assert_eq!(number_after(&history, 30), Some(4));
 }
 
 #[test]
@@ -123,7 +190,86 @@ fn eviction_frees_memory() {
     (1..=1000).for_each(|number| history.push(entry(number, Some(&format!("c{number}")))));
     let full = history.capacity();
     (0..990).for_each(|_| history.evict_oldest());
-    let remembered = history.evicted.seqs.capacity();
+    let remembered = history.evicted.ids.capacity();
     assert!(history.capacity() - remembered < full / 8);
     assert_eq!(numbers(history.since(0)), (991..=1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn events_and_changes_have_no_number_and_only_items_are_counted() {
+    let mut history = History::new(ROOMY);
+    push_message(&mut history, 1);
+    push_event(&mut history, 2);
+    push_message(&mut history, 3);
+    push_change(&mut history, 4, 1, &Change::Delete);
+    push_event(&mut history, 5);
+    assert_eq!(seqs(history.since(0)), [1, 2, 3, 4, 5]);
+    assert_eq!(seqs(history.items_between(0, 9)), [1, 2, 3, 5]);
+    assert_eq!(
+        (history.oldest_item(), history.newest_item()),
+        (Some(1), Some(5))
+    );
+    assert_eq!((history.len(), history.items()), (5, 4));
+    let places = [(1, 0), (2, 1), (2, 2), (3, 3), (3, 3), (3, 4)];
+    for (seq, (number, counted)) in places.into_iter().enumerate() {
+        let place = Place { number, counted };
+        assert_eq!(history.place_after(seq as u64), Some(place), "after {seq}");
+    }
+    // The same is known of entries that are evicted.
+    (0..5).for_each(|_| history.evict_oldest());
+    for (seq, (number, counted)) in places.into_iter().enumerate() {
+        let place = Place { number, counted };
+        assert_eq!(history.place_after(seq as u64), Some(place), "after {seq}");
+    }
+    assert_eq!(
+        (history.oldest_item(), history.evicted_through()),
+        (None, 5)
+    );
+}
+
+#[test]
+fn a_change_replaces_the_earlier_one_and_the_state_in_its_own_place() {
+    let edit = |text| Change::Edit(MessageText::parse(text, 100).unwrap());
+    let mut history = History::new(ROOMY);
+    push_message(&mut history, 1);
+    push_message(&mut history, 2);
+    let mut alone = History::new(ROOMY);
+    push_message(&mut alone, 1);
+    push_message(&mut alone, 2);
+    let both = Requester::default();
+    let first = history.item(1).unwrap();
+    assert!(
+        edit("x").apply(first, &both, AT).is_err(),
+        "a message without an author has nobody who may edit it"
+    );
+    push_change(&mut history, 3, 1, &Change::Delete);
+    push_change(&mut alone, 3, 1, &Change::Delete);
+    assert_eq!(seqs(history.since(0)), [1, 2, 3]);
+    let json = r#"{"id":"e-1","room":"lobby","number":1,"deleted":true}"#;
+    for entry in [history.get(1).unwrap(), history.get(3).unwrap()] {
+        assert_eq!(entry.json(), json);
+    }
+    assert_eq!(
+        history.bytes(),
+        history.since(0).map(Entry::cost).sum::<usize>()
+    );
+    // Evicted, its state is that of the change.
+    history.evict_oldest();
+    assert_eq!(history.item(1).unwrap().json(), json);
+    history.evict_oldest();
+    history.evict_oldest();
+    assert!(history.item(1).is_none() && history.changes.is_empty());
+    assert_eq!(history.bytes(), 0);
+}
+
+#[test]
+fn a_deleted_event_leaves_no_payload() {
+    let mut history = History::new(ROOMY);
+    push_event(&mut history, 1);
+    push_change(&mut history, 2, 1, &Change::Delete);
+    let json = r#"{"id":"e-1","room":"lobby","deleted":true}"#;
+    for entry in history.since(0) {
+        assert_eq!(entry.json(), json);
+    }
+    assert_eq!(history.items(), 1);
 }

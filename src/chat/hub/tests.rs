@@ -36,11 +36,15 @@ fn room(name: &str) -> RoomName {
 }
 
 fn draft(text: &str, client_id: Option<&str>) -> Draft {
+    draft_of("Alice", text, client_id)
+}
+
+fn draft_of(name: &str, text: &str, client_id: Option<&str>) -> Draft {
     Draft {
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
         ..Draft::new(
-            UserName::parse("Alice").unwrap(),
-            MessageText::parse(text, 100_000).unwrap(),
+            UserName::parse(name).unwrap(),
+            MessageText::parse(text, usize::MAX).unwrap(),
         )
     }
 }

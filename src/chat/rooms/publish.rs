@@ -1,13 +1,13 @@
-//! Publishing: a draft becomes a message in its room's history and in the
-//! channel to the fan-out workers. Old messages are evicted to keep the budget
-//! of all histories.
+//! Publishing: a draft becomes an entry in its room's history and in the channel
+//! to the fan-out workers. Old entries are evicted to keep the budget of all
+//! histories.
 
 use tokio::time::Instant;
 
 use super::Rooms;
 use super::size_index::SizeIndex;
 use crate::chat::draft::{Draft, RetryKey};
-use crate::chat::entry::Published;
+use crate::chat::entry::{Entry, EntryKind, Published};
 use crate::chat::errors::PublishError;
 use crate::protocol::RoomName;
 
@@ -34,8 +34,34 @@ impl Rooms {
         }
         let before = (room.history.bytes(), room.history.len());
         let entry = room.append(id, draft, retry_key, now);
+        self.seq = id.seq;
+        match entry.kind() {
+            EntryKind::Event => {
+                self.published_events += 1;
+                self.published_event_bytes += draft.content_bytes() as u64;
+            }
+            _ => {
+                self.published_messages += 1;
+                self.published_bytes += draft.content_bytes() as u64;
+            }
+        }
+        self.show(name, &entry, before, now);
+        Ok(Published::New(entry))
+    }
+
+    /// Sends an entry that is in its room's history into the channel, and evicts
+    /// down to the budget. `before` has the bytes and the entries of the room's
+    /// history without it.
+    pub(super) fn show(
+        &mut self,
+        name: &RoomName,
+        entry: &Entry,
+        before: (usize, usize),
+        now: Instant,
+    ) {
+        let room = self.by_name.get_mut(name).expect("the room exists");
         if room.has_readers() {
-            let event = self.channel.update(name, &entry);
+            let event = self.channel.update(name, entry);
             self.channel.send(room.key, event, now);
         }
         let after = (room.history.bytes(), room.history.len());
@@ -43,12 +69,8 @@ impl Rooms {
             self.by_size.update(room);
         }
         self.history_bytes = self.history_bytes - before.0 + after.0;
-        self.history_messages = self.history_messages - before.1 + after.1;
-        self.seq = id.seq;
-        self.published_messages += 1;
-        self.published_bytes += draft.text.as_str().len() as u64;
+        self.history_entries = self.history_entries - before.1 + after.1;
         self.evict_to_budget();
-        Ok(Published::New(entry))
     }
 
     /// Evicts until all histories together are within the budget, from the
@@ -71,7 +93,7 @@ impl Rooms {
                 let before = room.history.bytes();
                 room.history.evict_oldest();
                 self.history_bytes -= before - room.history.bytes();
-                self.history_messages -= 1;
+                self.history_entries -= 1;
             }
             self.by_size.insert(room);
         }

@@ -64,7 +64,7 @@ async fn seqs(reader: &mut TestReader, count: usize) -> Vec<u64> {
     let mut seqs = Vec::new();
     for _ in 0..count {
         match reader.next().await {
-            TestDelivery::Update(entry) => seqs.push(entry.seq()),
+            TestDelivery::Entry(entry) => seqs.push(entry.seq()),
             other => panic!("{other:?}"),
         }
     }
@@ -175,7 +175,7 @@ fn a_gap_that_was_not_delivered_keeps_its_reason() {
             Progress::Live(_)
         ));
         let gap = reader.ready().find_map(|delivery| match delivery {
-            Delivery::Gap(gap) => Some(gap.reason),
+            Delivery::Gap(gap, _) => Some(gap.reason),
             _ => None,
         });
         assert_eq!(gap, Some(GapReason::Evicted));

@@ -10,7 +10,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use super::counters::Delivered;
 use super::live::LiveReader;
 use super::socket::{Socket, Written, split_partial};
-use crate::chat::{Delivery, LiveFrom, Membership, Progress, Subscription};
+use crate::chat::{Delivery, LiveFrom, Membership, Progress, StreamFormat, Subscription};
 use crate::http::MAX_WRITE_BYTES;
 use crate::protocol::encode_ping;
 use crate::sse;
@@ -94,14 +94,14 @@ impl<S: Socket> CatchingUp<S> {
     pub(super) fn from_live(
         reader: LiveReader<S>,
         membership: Membership,
-        presence: bool,
+        format: StreamFormat,
         rest: Bytes,
         last_write: Instant,
         now: Instant,
     ) -> Self {
         Self {
             socket: reader.socket,
-            subscription: Subscription::resume(membership, presence, reader.cursor),
+            subscription: Subscription::resume(membership, format, reader.cursor),
             pending: PendingWrite::rest(rest),
             is_ending: false,
             is_queued: false,
@@ -191,7 +191,8 @@ impl<S: Socket> CatchingUp<S> {
         };
         let heads = usize::from(head.is_some());
         let framing = self.socket.framing();
-        let event = |delivery: &Delivery| framing.frame(&delivery.event());
+        let form = self.subscription.format().form;
+        let event = |delivery: &Delivery| framing.frame(&delivery.event(form));
         let events: Vec<Bytes> = head
             .into_iter()
             .chain(self.subscription.ready().map(event))
@@ -232,7 +233,7 @@ impl<S: Socket> CatchingUp<S> {
         let taken = std::iter::from_fn(|| self.subscription.pop_ready());
         taken
             .take(most)
-            .filter(|delivery| matches!(delivery, Delivery::Update(_)))
+            .filter(|delivery| matches!(delivery, Delivery::Entry(_)))
             .count()
     }
 

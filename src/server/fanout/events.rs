@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::chat::{Entry, Envelope, Feed, Hub, Lagged, RoomEvent, RoomKey};
+use crate::chat::{Entry, Envelope, EventForm, Feed, Hub, Lagged, RoomEvent, RoomKey};
 use crate::sse;
 
 /// A worker's receiver of the channel.
@@ -39,11 +39,34 @@ pub(super) struct ReceivedEvent {
     /// Its position in the channel.
     pub(super) position: u64,
     pub(super) room: RoomKey,
-    pub(super) event: sse::Encoded,
-    /// The seq of a message; `None` for presence.
-    pub(super) seq: Option<u64>,
+    pub(super) content: EventContent,
     /// When it was published.
     pub(super) at: Instant,
+}
+
+/// What an event of a room is.
+#[derive(Debug)]
+pub(super) enum EventContent {
+    Entry(Entry),
+    Presence(sse::Encoded),
+}
+
+impl EventContent {
+    /// The event in a stream of this form.
+    pub(super) fn event(&self, form: EventForm) -> &sse::Encoded {
+        match self {
+            Self::Entry(entry) => entry.event(form),
+            Self::Presence(event) => event,
+        }
+    }
+
+    /// The seq of an entry; `None` for presence.
+    pub(super) fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Entry(entry) => Some(entry.seq()),
+            Self::Presence(_) => None,
+        }
+    }
 }
 
 impl EventReceiver {
@@ -94,20 +117,21 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
         event,
         at,
     } = envelope;
-    let of_entry = |entry: &Entry| (entry.event().clone(), Some(entry.seq()));
-    let found = match event {
-        RoomEvent::Update(entry) => Some(of_entry(&entry)),
-        RoomEvent::LargeUpdate(large) => Some(of_entry(large.entry())),
-        RoomEvent::Presence(event) => Some((event, None)),
-        RoomEvent::Marker(marker) => hub.message(&marker.room, marker.seq).as_ref().map(of_entry),
-        RoomEvent::LargePresence(room) => hub.presence_event(&room).map(|event| (event, None)),
+    let content = match event {
+        RoomEvent::Entry(entry) => Some(EventContent::Entry(entry)),
+        RoomEvent::LargeEntry(large) => Some(EventContent::Entry(large.entry().clone())),
+        RoomEvent::Presence(event) => Some(EventContent::Presence(event)),
+        RoomEvent::Marker(marker) => {
+            let entry = hub.entry(&marker.room, marker.seq);
+            entry.map(EventContent::Entry)
+        }
+        RoomEvent::LargePresence(room) => hub.presence_event(&room).map(EventContent::Presence),
     };
-    match found {
-        Some((event, seq)) => FeedItem::Event(ReceivedEvent {
+    match content {
+        Some(content) => FeedItem::Event(ReceivedEvent {
             position,
             room,
-            event,
-            seq,
+            content,
             at,
         }),
         None => FeedItem::Lost(room),

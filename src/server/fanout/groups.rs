@@ -116,13 +116,11 @@ impl<S: Socket> Groups<S> {
     /// for the next turn: a turn is one write per reader, so that everything else
     /// that a worker does follows after a bounded time.
     pub(super) fn queue(&mut self, received: &ReceivedEvent) -> bool {
-        let ReceivedEvent {
-            room, event, seq, ..
-        } = received;
         if !self.has_room_for(received) {
             return false;
         }
-        for &number in self.by_room.get(room).into_iter().flatten() {
+        let seq = received.content.seq();
+        for &number in self.by_room.get(&received.room).into_iter().flatten() {
             let group = &mut self.groups[number];
             if !group.takes(seq.is_none()) {
                 continue;
@@ -132,8 +130,8 @@ impl<S: Socket> Groups<S> {
             }
             group.queue(QueuedEvent {
                 position: received.position,
-                bytes: group.audience.framing.frame(event),
-                seq: *seq,
+                bytes: group.audience.frame(&received.content),
+                seq,
             });
             self.queued += 1;
         }
@@ -144,10 +142,11 @@ impl<S: Socket> Groups<S> {
         let Some(groups) = self.by_room.get(&received.room) else {
             return true;
         };
-        let bytes = received.event.chunk().len();
+        let is_presence = received.content.seq().is_none();
         let fits = |&number: &usize| {
             let group = &self.groups[number];
-            !group.takes(received.seq.is_none()) || group.has_room_for(bytes)
+            let event = received.content.event(group.audience.format.form);
+            !group.takes(is_presence) || group.has_room_for(event.chunk().len())
         };
         (self.queued == 0 || self.queued + groups.len() <= MAX_QUEUED) && groups.iter().all(fits)
     }

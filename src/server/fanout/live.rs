@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::counters::{Delivered, WriteBudget};
-use super::events::{CoalescedEvents, QueuedEvent, count_messages};
+use super::events::{CoalescedEvents, EventContent, QueuedEvent, count_messages};
 use super::socket::{Framing, Socket, Written, split_partial};
-use crate::chat::RoomKey;
+use crate::chat::{RoomKey, StreamFormat};
 use crate::http::MAX_WRITE_BYTES;
 use crate::protocol::{RoomName, encode_ping};
 
@@ -87,12 +87,19 @@ impl<S: Socket> LiveReader<S> {
 }
 
 /// What the readers of a group have in common: the rooms, in the order of their
-/// names, whether they get presence, and the framing.
+/// names, what they get beside messages, and the framing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Audience {
     pub(super) rooms: Arc<[RoomName]>,
-    pub(super) presence: bool,
+    pub(super) format: StreamFormat,
     pub(super) framing: Framing,
+}
+
+impl Audience {
+    /// An event as its readers are written it.
+    pub(super) fn frame(&self, content: &EventContent) -> Bytes {
+        self.framing.frame(content.event(self.format.form))
+    }
 }
 
 /// A reader that left its group because of a write.
@@ -145,7 +152,7 @@ impl<S: Socket> Group<S> {
 
     /// Whether its readers get such an event.
     pub(super) fn takes(&self, is_presence: bool) -> bool {
-        !is_presence || self.audience.presence
+        !is_presence || self.audience.format.presence
     }
 
     /// Whether an event of this size fits into the write of this turn.

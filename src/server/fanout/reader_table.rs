@@ -15,7 +15,7 @@ use super::groups::{Groups, MIN_CAPACITY};
 use super::live::{LiveReader, StampBase, growth};
 use super::mailbox::ReaderPermit;
 use super::socket::{Socket, read_junk};
-use crate::chat::Membership;
+use crate::chat::{Membership, StreamFormat};
 use crate::http::{App, StreamGuard};
 
 /// All readers of one worker, by token.
@@ -184,17 +184,20 @@ impl<S: Socket> ReaderTable<S> {
         }
     }
 
-    /// Takes a live reader out of its group. Returns it, and whether it gets
-    /// presence.
-    pub(super) fn remove_from_group(&mut self, from: GroupPosition) -> (LiveReader<S>, bool) {
+    /// Takes a live reader out of its group. Returns it, and the format of its
+    /// stream.
+    pub(super) fn remove_from_group(
+        &mut self,
+        from: GroupPosition,
+    ) -> (LiveReader<S>, StreamFormat) {
         let group = self.groups.get_mut(from.group());
-        let presence = group.audience.presence;
+        let format = group.audience.format;
         let (reader, moved) = group.remove(from.index());
         let moved = moved.map(|token| &mut self.slots[token].state);
         if let Some(ReaderState::Live { position, .. }) = moved {
             *position = from;
         }
-        (reader, presence)
+        (reader, format)
     }
 
     /// Pauses a reader until its replay budget allows more. If its socket becomes

@@ -136,7 +136,7 @@ impl<S: Socket> Readers<S> {
                         self.receiver.hold(event);
                         return (received + 1, None);
                     }
-                    self.published.extend(event.seq.map(|_| event.at));
+                    self.published.extend(event.content.seq().map(|_| event.at));
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::catching_up::CatchingUp;
 use super::live::{Audience, GroupExit, LiveReader};
 use super::reader_table::{GroupPosition, ReaderState, ReaderTable};
 use super::socket::Socket;
-use crate::chat::{LiveFrom, RoomKey};
+use crate::chat::{LiveFrom, RoomKey, StreamFormat};
 
 impl<S: Socket> ReaderTable<S> {
     /// From catching up to live: the reader has everything up to `from`.
@@ -28,11 +28,11 @@ impl<S: Socket> ReaderTable<S> {
             since: from.position,
             last_write: self.stamps.stamp(reader.last_write),
         };
-        let presence = reader.subscription.wants_presence();
+        let format = reader.subscription.format();
         let mut membership = reader.subscription.into_membership();
         let audience = Audience {
             rooms: Arc::clone(membership.rooms()),
-            presence,
+            format,
             framing,
         };
         let (group, index) = self.groups.add(audience, from.rooms, live);
@@ -45,7 +45,13 @@ impl<S: Socket> ReaderTable<S> {
     }
 
     /// From live to catching up, for a reader that has left its group.
-    fn fall_behind(&mut self, reader: LiveReader<S>, presence: bool, rest: Bytes, now: Instant) {
+    fn fall_behind(
+        &mut self,
+        reader: LiveReader<S>,
+        format: StreamFormat,
+        rest: Bytes,
+        now: Instant,
+    ) {
         let token = reader.token;
         let state = &mut self.slots[token].state;
         let ReaderState::Live { membership, .. } = std::mem::replace(state, ReaderState::Moving)
@@ -53,7 +59,7 @@ impl<S: Socket> ReaderTable<S> {
             unreachable!("it was in a group");
         };
         let last_write = self.stamps.instant(reader.last_write);
-        let reader = CatchingUp::from_live(reader, membership, presence, rest, last_write, now);
+        let reader = CatchingUp::from_live(reader, membership, format, rest, last_write, now);
         *state = ReaderState::CatchingUp(Box::new(reader));
         self.queue(token);
     }
@@ -76,14 +82,14 @@ impl<S: Socket> ReaderTable<S> {
                 *position = GroupPosition::new(group, index);
             }
         }
-        let presence = self.groups.get_mut(group).audience.presence;
+        let format = self.groups.get_mut(group).audience.format;
         let mut lagging = 0;
         for exit in std::mem::take(exits) {
             match exit {
                 GroupExit::Lagging { reader, rest } => {
                     lagging += 1;
                     self.log_return(reader.token, "its socket is full");
-                    self.fall_behind(reader, presence, rest, now);
+                    self.fall_behind(reader, format, rest, now);
                 }
                 GroupExit::Failed { reader, error } => {
                     // It is in no group any more.
@@ -103,8 +109,8 @@ impl<S: Socket> ReaderTable<S> {
         else {
             return;
         };
-        let (reader, presence) = self.remove_from_group(position);
-        self.fall_behind(reader, presence, Bytes::new(), now);
+        let (reader, format) = self.remove_from_group(position);
+        self.fall_behind(reader, format, Bytes::new(), now);
         self.groups.remove_if_empty(position.group());
     }
 
@@ -127,10 +133,10 @@ impl<S: Socket> ReaderTable<S> {
     }
 
     fn send_group_to_history(&mut self, group: usize, reason: &'static str, now: Instant) {
-        let presence = self.groups.get_mut(group).audience.presence;
+        let format = self.groups.get_mut(group).audience.format;
         for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
             self.log_return(reader.token, reason);
-            self.fall_behind(reader, presence, Bytes::new(), now);
+            self.fall_behind(reader, format, Bytes::new(), now);
         }
         self.groups.remove_if_empty(group);
     }

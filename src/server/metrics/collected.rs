@@ -84,7 +84,7 @@ impl CollectedMetrics {
         metrics.gauge(
             "sse_chat_history_messages",
             "Messages in the history of all rooms",
-            totals.history_messages,
+            totals.history_entries,
         )?;
         metrics.gauge(
             "sse_chat_history_bytes",

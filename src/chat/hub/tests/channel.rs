@@ -25,18 +25,18 @@ fn messages_over_the_inline_limit_are_sent_as_large() {
     let mut next = || next_event(&mut feed);
     let bytes = |text: usize| {
         publish_text(&hub, "a", &"x".repeat(text))
-            .event()
+            .event(crate::chat::EventForm::Raw)
             .chunk()
             .len()
     };
     // Measured at a similar size: the chunk's size then has as many digits.
     let overhead = bytes(5000) - 5000;
-    assert!(matches!(next(), RoomEvent::Update(_)));
+    assert!(matches!(next(), RoomEvent::Entry(_)));
     let text = MAX_INLINE_BYTES - overhead;
     assert_eq!(bytes(text), MAX_INLINE_BYTES);
-    assert!(matches!(next(), RoomEvent::Update(_)));
+    assert!(matches!(next(), RoomEvent::Entry(_)));
     publish_text(&hub, "a", &"x".repeat(text + 1));
-    let RoomEvent::LargeUpdate(_) = next() else {
+    let RoomEvent::LargeEntry(_) = next() else {
         panic!("a large message");
     };
 }
@@ -52,35 +52,30 @@ fn large_messages_beyond_the_bytes_of_the_channel_are_read_from_history() {
     let _reader = attend(&hub, &["a"], None);
     let mut feed = hub.feed();
     let mut next = || next_event(&mut feed);
-    let publish_large = |bytes: usize| {
-        let draft = Draft {
-            text: MessageText::parse(&"x".repeat(bytes), usize::MAX).unwrap(),
-            ..draft("x", None)
-        };
-        match hub.publish(&room("a"), draft) {
+    let publish_large =
+        |bytes: usize| match hub.publish(&room("a"), draft(&"x".repeat(bytes), None)) {
             Ok(Published::New(entry)) => entry.seq(),
             other => panic!("{other:?}"),
-        }
-    };
+        };
     publish_large(2 * LARGE);
     let seq = publish_large(MAX_INLINE_BYTES);
-    let RoomEvent::LargeUpdate(first) = next() else {
+    let RoomEvent::LargeEntry(first) = next() else {
         panic!("one message of any size is sent");
     };
     let RoomEvent::Marker(marker) = next() else {
         panic!("the second message exceeds the bytes of the channel");
     };
     assert_eq!((&marker.room, marker.seq), (&room("a"), seq));
-    assert_eq!(hub.message(&marker.room, seq).unwrap().seq(), seq);
+    assert_eq!(hub.entry(&marker.room, seq).unwrap().seq(), seq);
     drop(first);
     (0..2).for_each(|_| assert!(publish_large(LARGE / 3) > seq));
     assert!(
-        matches!(next(), RoomEvent::LargeUpdate(_)),
+        matches!(next(), RoomEvent::LargeEntry(_)),
         "the bytes of the first are free again"
     );
-    assert!(matches!(next(), RoomEvent::LargeUpdate(_)));
+    assert!(matches!(next(), RoomEvent::LargeEntry(_)));
     assert!(
-        hub.message(&marker.room, seq).is_none(),
+        hub.entry(&marker.room, seq).is_none(),
         "history has evicted it"
     );
 }

@@ -1,21 +1,18 @@
-//! Prepares the chat page: every file of `assets/` with its hash and compressed
-//! encodings, as tables for `src/http/page/`.
+//! Prepares the chat page: every file of `assets/` with its hash and, with the
+//! feature `compressed-page`, its compressed encodings, as tables for
+//! `src/http/page/`.
 
 use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher as _};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 #[path = "src/http/page/template.rs"]
 mod template;
 
 use template::{PagePath, fill_in};
-
-/// The best quality, and a window of the size of these files.
-const BROTLI: (i32, i32) = (11, 20);
 
 struct File {
     path: String,
@@ -123,11 +120,12 @@ fn without_comments(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>>
 /// Writes a file and its compressed encodings; returns the Rust that embeds them.
 fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
     let tag = hash([file.path.as_bytes(), &file.bytes]);
+    let [gzip, brotli] = compressed::forms(&file.bytes)?;
     let mut forms = Vec::new();
     for (end, bytes) in [
         ("plain", Some(file.bytes.clone())),
-        ("gz", smaller(gzip(&file.bytes)?, &file.bytes)),
-        ("br", smaller(brotli(&file.bytes)?, &file.bytes)),
+        ("gz", gzip),
+        ("br", brotli),
     ] {
         let Some(bytes) = bytes else {
             forms.push("None".to_owned());
@@ -148,28 +146,6 @@ fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// `None` for an encoding that saves nothing.
-fn smaller(form: Vec<u8>, plain: &[u8]) -> Option<Vec<u8>> {
-    (form.len() < plain.len()).then_some(form)
-}
-
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(bytes)?;
-    Ok(encoder.finish()?)
-}
-
-fn brotli(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut out = Vec::new();
-    let params = brotli::enc::BrotliEncoderParams {
-        quality: BROTLI.0,
-        lgwin: BROTLI.1,
-        ..Default::default()
-    };
-    brotli::BrotliCompress(&mut &bytes[..], &mut out, &params)?;
-    Ok(out)
-}
-
 /// 16 hex digits, the same for the same files as long as the compiler is the same.
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = DefaultHasher::new();
@@ -178,4 +154,45 @@ fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         hasher.write(part);
     }
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(feature = "compressed-page")]
+mod compressed {
+    use std::io::{self, Write as _};
+
+    /// The best quality, and a window of the size of these files.
+    const BROTLI: (i32, i32) = (11, 20);
+
+    /// The bytes in gzip and in Brotli; `None` for an encoding that saves nothing.
+    pub(super) fn forms(plain: &[u8]) -> io::Result<[Option<Vec<u8>>; 2]> {
+        let forms = [gzip(plain)?, brotli(plain)?];
+        Ok(forms.map(|form| (form.len() < plain.len()).then_some(form)))
+    }
+
+    fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes)?;
+        encoder.finish()
+    }
+
+    fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let params = brotli::enc::BrotliEncoderParams {
+            quality: BROTLI.0,
+            lgwin: BROTLI.1,
+            ..Default::default()
+        };
+        brotli::BrotliCompress(&mut &bytes[..], &mut out, &params)?;
+        Ok(out)
+    }
+}
+
+#[cfg(not(feature = "compressed-page"))]
+mod compressed {
+    use std::io;
+
+    /// No encodings: the page is embedded as it is.
+    pub(super) fn forms(_: &[u8]) -> io::Result<[Option<Vec<u8>>; 2]> {
+        Ok([None, None])
+    }
 }

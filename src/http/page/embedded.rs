@@ -15,7 +15,7 @@ pub(super) struct EmbeddedFile {
     /// A hash of its name and content.
     tag: &'static str,
     plain: &'static [u8],
-    /// `None` where compression saves nothing.
+    /// `None` where compression saves nothing, and without `compressed-page`.
     gzip: Option<&'static [u8]>,
     brotli: Option<&'static [u8]>,
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
+use tokio::time::Instant;
 
 use super::buckets::{AddressBuckets, BucketTable};
 use crate::config::Limits;
@@ -54,32 +54,29 @@ impl RateKind {
 
 /// The rates of a server.
 #[derive(Debug)]
-pub(in super::super) struct Rates<C: Clock = DefaultClock> {
+pub(in super::super) struct Rates {
     limits: Limits,
-    requests: AddressBuckets<C>,
-    messages: AddressBuckets<C>,
-    streams: AddressBuckets<C>,
-    rooms: Option<BucketTable<C>>,
+    /// The times of the buckets count from here.
+    begun: Instant,
+    requests: AddressBuckets,
+    messages: AddressBuckets,
+    streams: AddressBuckets,
+    rooms: Option<BucketTable>,
     /// How often each rate refused a request.
     limited: [AtomicU64; RateKind::ALL.len()],
 }
 
 impl Rates {
     pub(in super::super) fn new(limits: &Limits) -> Self {
-        Self::by(&DefaultClock::default(), limits)
-    }
-}
-
-impl<C: Clock + Clone> Rates<C> {
-    fn by(clock: &C, limits: &Limits) -> Self {
-        let by_address = |rate, burst| AddressBuckets::new(rate, burst, limits, clock);
-        let by_room = |rate| BucketTable::new(rate, limits.room_burst, clock);
+        let by_address = |rate, burst| AddressBuckets::new(rate, burst, limits);
+        let by_room = |rate| BucketTable::new(rate, limits.room_burst);
         Self {
             requests: by_address(limits.request_rate, limits.request_burst),
             messages: by_address(limits.publish_rate, limits.publish_burst),
             streams: by_address(limits.stream_rate, limits.stream_burst),
             rooms: limits.room_rate.and_then(by_room),
             limits: limits.clone(),
+            begun: Instant::now(),
             limited: Default::default(),
         }
     }
@@ -130,7 +127,7 @@ impl<C: Clock + Clone> Rates<C> {
     ) -> Result<(), RateExceeded> {
         match (&self.rooms, self.limits.concerns(client)) {
             (Some(table), true) => {
-                let taken = table.take(room, NonZeroU32::MIN);
+                let taken = table.take(room, NonZeroU32::MIN, self.begun.elapsed());
                 taken.map_err(|after| self.exceeded(after, RateKind::Room))
             }
             _ => Ok(()),
@@ -139,7 +136,7 @@ impl<C: Clock + Clone> Rates<C> {
 
     fn take(
         &self,
-        buckets: &AddressBuckets<C>,
+        buckets: &AddressBuckets,
         client: IpAddr,
         count: NonZeroU32,
         kind: RateKind,
@@ -147,7 +144,7 @@ impl<C: Clock + Clone> Rates<C> {
         if !self.limits.concerns(client) {
             return Ok(());
         }
-        let taken = buckets.take(client, count);
+        let taken = buckets.take(client, count, self.begun.elapsed());
         taken.map_err(|after| self.exceeded(after, kind))
     }
 
@@ -159,8 +156,6 @@ impl<C: Clock + Clone> Rates<C> {
 
 #[cfg(test)]
 mod tests {
-    use governor::clock::FakeRelativeClock;
-
     use super::*;
     use crate::config::{Block, Rate};
 
@@ -168,10 +163,7 @@ mod tests {
         NonZeroU32::new(count).unwrap()
     }
 
-    fn rates(
-        clock: &FakeRelativeClock,
-        change: impl FnOnce(&mut Limits),
-    ) -> Rates<FakeRelativeClock> {
+    fn rates(change: impl FnOnce(&mut Limits)) -> Rates {
         let mut limits = Limits {
             publish_rate: Some(Rate::per_second(count(2))),
             publish_burst: count(3),
@@ -179,13 +171,12 @@ mod tests {
             ..Limits::default()
         };
         change(&mut limits);
-        Rates::by(clock, &limits)
+        Rates::new(&limits)
     }
 
-    #[test]
-    fn a_burst_passes_and_then_the_rate_holds() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |_| {});
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_passes_and_then_the_rate_holds() {
+        let rates = rates(|_| {});
         let say = || rates.take_message("192.0.2.1".parse().unwrap());
         assert!((0..3).all(|_| say().is_ok()));
         let half = Duration::from_millis(500);
@@ -194,31 +185,29 @@ mod tests {
             kind: RateKind::Address,
         };
         assert_eq!(say(), Err(exceeded));
-        clock.advance(half);
+        tokio::time::advance(half).await;
         assert_eq!((say(), say()), (Ok(()), Err(exceeded)));
         assert!(rates.take_message("192.0.2.2".parse().unwrap()).is_ok());
         assert!((0..99).all(|_| rates.take_message("::1".parse().unwrap()).is_ok()));
     }
 
-    #[test]
-    fn the_first_message_of_a_room_costs_more_but_never_more_than_the_burst() {
-        let clock = FakeRelativeClock::default();
+    #[tokio::test(start_paused = true)]
+    async fn the_first_message_of_a_room_costs_more_but_never_more_than_the_burst() {
         let client = "192.0.2.1".parse().unwrap();
-        let many = rates(&clock, |limits| limits.publish_burst = count(25));
+        let many = rates(|limits| limits.publish_burst = count(25));
         assert!((0..2).all(|_| many.take_room_creation(client).is_ok()));
         let after = many.take_room_creation(client).unwrap_err().after;
         assert_eq!(after, Duration::from_millis(2500));
-        let few = rates(&clock, |limits| limits.publish_burst = count(3));
+        let few = rates(|limits| limits.publish_burst = count(3));
         assert!(few.take_message(client).is_ok() && few.take_room_creation(client).is_ok());
         assert!(few.take_room_creation(client).is_err());
-        let one = rates(&clock, |limits| limits.publish_burst = count(1));
+        let one = rates(|limits| limits.publish_burst = count(1));
         assert!(one.take_message(client).is_ok() && one.take_room_creation(client).is_ok());
     }
 
-    #[test]
-    fn a_room_has_one_bucket_for_all_limited_clients() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |limits| {
+    #[tokio::test(start_paused = true)]
+    async fn a_room_has_one_bucket_for_all_limited_clients() {
+        let rates = rates(|limits| {
             limits.room_rate = Some(Rate::per_second(count(1)));
             limits.room_burst = count(2);
         });
@@ -230,10 +219,9 @@ mod tests {
         assert!(say("b", "192.0.2.3").is_ok() && say("a", "127.0.0.1").is_ok());
     }
 
-    #[test]
-    fn a_million_addresses_do_not_grow_the_table() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |_| {});
+    #[tokio::test(start_paused = true)]
+    async fn a_million_addresses_do_not_grow_the_table() {
+        let rates = rates(|_| {});
         for address in 0..1_000_000u32 {
             // Two of them may share a slot.
             let _ = rates.take_message(IpAddr::from((0x0B00_0000 + address).to_be_bytes()));
@@ -241,10 +229,9 @@ mod tests {
         assert!(rates.messages.len(Block::Address) <= 1 << 16);
     }
 
-    #[test]
-    fn a_million_slash_48s_do_not_grow_the_table() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |_| {});
+    #[tokio::test(start_paused = true)]
+    async fn a_million_slash_48s_do_not_grow_the_table() {
+        let rates = rates(|_| {});
         for block in 0..1_000_000u128 {
             let address = (0x2000_u128 << 112) + (block << 80);
             let _ = rates.take_message(IpAddr::from(address.to_be_bytes()));
@@ -254,10 +241,9 @@ mod tests {
         assert!(len(Block::Slash56) <= 1 << 14 && len(Block::Slash48) <= 1 << 14);
     }
 
-    #[test]
-    fn a_slash_56_and_a_slash_48_have_a_multiple_of_an_address_s_rate() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |limits| {
+    #[tokio::test(start_paused = true)]
+    async fn a_slash_56_and_a_slash_48_have_a_multiple_of_an_address_s_rate() {
+        let rates = rates(|limits| {
             limits.ipv6_56_factor = count(2);
             limits.ipv6_48_factor = count(3);
         });
@@ -272,15 +258,14 @@ mod tests {
         assert_eq!(burst("2001:db8:1:6700::1"), 0);
         assert_eq!(burst("2001:db8:2::1"), 3);
         // At two a second, a /48 gets six.
-        clock.advance(Duration::from_millis(170));
+        tokio::time::advance(Duration::from_millis(170)).await;
         assert!(publish("2001:db8:1:8900::1").is_ok());
         assert!(publish("2001:db8:1:8901::1").is_err());
     }
 
-    #[test]
-    fn a_flood_from_one_address_leaves_its_neighbours_their_share() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |_| {});
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_from_one_address_leaves_its_neighbours_their_share() {
+        let rates = rates(|_| {});
         let publish = |address: &str| rates.take_message(address.parse().unwrap());
         for _ in 0..1000 {
             let _ = publish("2001:db8:1:2300::1");
@@ -288,10 +273,9 @@ mod tests {
         assert!(publish("2001:db8:1:2301::1").is_ok());
     }
 
-    #[test]
-    fn requests_have_a_bucket_of_their_own() {
-        let clock = FakeRelativeClock::default();
-        let rates = rates(&clock, |limits| {
+    #[tokio::test(start_paused = true)]
+    async fn requests_have_a_bucket_of_their_own() {
+        let rates = rates(|limits| {
             limits.request_rate = Some(Rate::per_second(count(1)));
             limits.request_burst = count(2);
         });

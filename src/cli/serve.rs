@@ -2,6 +2,7 @@
 //! graceful shutdown.
 
 mod access;
+mod inherited;
 mod limits;
 mod log;
 mod log_queue;
@@ -20,6 +21,7 @@ use tokio::runtime::Runtime;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::access::AccessFlags;
+use self::inherited::inherited;
 use self::limits::LimitFlags;
 use self::log::{Log, LogFlags};
 use self::service_manager::ServiceManager;
@@ -29,7 +31,7 @@ use super::values::{
     Size, Time, TimeRange, parse_size, parse_switch, parse_time, parse_time_range, parse_workers,
 };
 use crate::config::{self, Config, Endpoint};
-use crate::server::{Server, StartError, inherited};
+use crate::server::{Server, StartError};
 
 /// The variable that sets the number of tokio's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
-use rustix::io::Errno;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -12,6 +11,9 @@ use crate::config::{Endpoint, Limits};
 /// Attempts to find one free port for all addresses of an endpoint. One fails only
 /// if another process has the port at some of the addresses.
 const COMMON_PORT_TRIES: usize = 16;
+/// Linux's error for an address family that it does not have, on all processors
+/// that are in use; `std::io` has no kind for it.
+const EAFNOSUPPORT: i32 = 97;
 
 /// Listens at all addresses of `endpoint`. An address that this machine does not
 /// have, such as all of IPv6, is skipped if another one works. Port 0 becomes the
@@ -133,9 +135,7 @@ impl Sockets<'_> {
 
 /// Whether this machine does not have the address, or its family.
 fn is_missing(error: &io::Error) -> bool {
-    [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT]
-        .map(Some)
-        .contains(&Errno::from_io_error(error))
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 #[cfg(test)]
@@ -202,6 +202,14 @@ mod tests {
             assert!(sockets.bind_all(&[absent], ports).is_err());
             assert!(sockets.bind_all(&[absent, absent], ports).is_err());
         }
+    }
+
+    #[test]
+    fn a_family_that_the_kernel_does_not_have_is_missing() {
+        let family = socket2::Domain::from(255);
+        let error = socket2::Socket::new(family, socket2::Type::STREAM, None).unwrap_err();
+        assert!(is_missing(&error), "{error:?}");
+        assert!(!is_missing(&io::ErrorKind::AddrInUse.into()));
     }
 
     #[tokio::test]

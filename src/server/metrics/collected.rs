@@ -11,6 +11,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::encoder::MetricEncoder;
+#[cfg(feature = "cli")]
 use super::process;
 use crate::chat::{GapReason, Totals};
 use crate::http::App;
@@ -179,30 +180,8 @@ impl CollectedMetrics {
             "Start time of the process, in seconds since 1970",
             started.map_or(0.0, |since| since.as_secs_f64()),
         )?;
-        let Some(usage) = process::usage() else {
-            return Ok(());
-        };
-        metrics.counter(
-            "process_cpu_seconds",
-            "User and system CPU time, in seconds",
-            usage.cpu_seconds,
-        )?;
-        metrics.gauge(
-            "process_resident_memory_bytes",
-            "Resident memory, in bytes",
-            usage.resident_bytes,
-        )?;
-        metrics.gauge(
-            "process_open_fds",
-            "Open file descriptors, sockets included",
-            usage.open_files,
-        )?;
-        metrics.gauge(
-            "process_max_fds",
-            "Maximum of open file descriptors",
-            usage
-                .max_open_files
-                .map_or(f64::INFINITY, |files| files as f64),
-        )
+        #[cfg(feature = "cli")]
+        process::encode(metrics)?;
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 mod collected;
 mod encoder;
+#[cfg(feature = "cli")]
 mod process;
 mod registered;
 

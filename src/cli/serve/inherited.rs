@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd as _;
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use super::start_error::StartError;
+use crate::server::StartError;
 
 /// More sockets than any server listens on.
 const MAX_SOCKETS: usize = 1024;
@@ -24,7 +24,7 @@ const MAX_SOCKETS: usize = 1024;
 /// # Errors
 ///
 /// [`StartError::Inherited`] at the first socket that is not a TCP listener.
-pub fn inherited() -> Result<Vec<TcpListener>, StartError> {
+pub(super) fn inherited() -> Result<Vec<TcpListener>, StartError> {
     let variable = |name| std::env::var(name).ok();
     let is_ours = |id: String| id.is_empty() || id.parse() == Ok(std::process::id());
     let count = variable("LISTEN_FDS").filter(|count| !count.trim().is_empty());

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use clap::{ArgAction, Args};
 use tokio::runtime::Runtime;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::JoinSet;
 
 use self::access::AccessFlags;
 use self::inherited::inherited;
@@ -243,9 +243,9 @@ async fn serve(
     startup::log_settings(&server);
     manager.ready();
     let app = Arc::clone(server.app());
-    let _hang_ups = AbortOnDropHandle::new(tokio::spawn(signals::log_hang_ups(hang_ups)));
-    let status = manager.clone().keep_sending(Arc::clone(&app));
-    let _status = AbortOnDropHandle::new(tokio::spawn(status));
+    let mut beside = JoinSet::new();
+    beside.spawn(signals::log_hang_ups(hang_ups));
+    beside.spawn(manager.clone().keep_sending(Arc::clone(&app)));
     let shutdown = async {
         first.next().await;
         manager.stopping(&app);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::connection_counters::ConnectionCounters;
 use super::fanout::Fanout;
 use super::large_head::HeadBudget;
+use super::task_tracker::TaskTracker;
 use crate::http::App;
 
 /// What all connections of a server share. A clone is a handle to the same state.
@@ -29,7 +29,7 @@ impl ServerContext {
             heads: HeadBudget::new(app.config.limits.head_budget),
             app,
             fanout,
-            tasks: TaskTracker::new(),
+            tasks: TaskTracker::default(),
             cut: CancellationToken::new(),
             connections: Arc::default(),
         }

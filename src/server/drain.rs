@@ -4,9 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_util::task::TaskTracker;
-
 use super::fanout::Fanout;
+use super::task_tracker::TaskTracker;
 use crate::http::App;
 
 /// The part of the grace period over which streams end. The rest is for the last
@@ -33,7 +32,6 @@ pub(super) async fn drain(app: &App, fanout: &Fanout, tasks: &TaskTracker) -> Dr
     tracing::info!(readers, "draining");
     app.draining.begin(spread(grace, readers));
     fanout.wake();
-    tasks.close();
     let waited = tokio::time::timeout(grace, tasks.wait()).await;
     let drained = match waited {
         Ok(()) => Drained::Whole,

@@ -11,14 +11,14 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use hyper::{Request, Response};
-use tokio_util::task::task_tracker::TaskTrackerToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio::task::JoinSet;
 
 use super::drain::{self, Drained};
 use super::fanout::{Fanout, PipeBody, StopOnDrop, StreamCut};
-use super::maintenance::{maintain_rooms, spawn};
+use super::maintenance::maintain_rooms;
 use super::refusals;
 use super::start_error::StartError;
+use super::task_tracker::{TaskToken, TaskTracker};
 use crate::chat::{Hub, SubscribeError, SubscribeOptions};
 use crate::config::Config;
 use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
@@ -64,7 +64,8 @@ struct Inner {
     fanout: Arc<Fanout>,
     /// One token for each stream that a drain waits for.
     streams: TaskTracker,
-    _housekeeping: [AbortOnDropHandle<()>; 2],
+    /// Ends with it.
+    _housekeeping: JoinSet<()>,
 }
 
 impl Drop for Inner {
@@ -90,14 +91,13 @@ impl Embedded {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let app = Arc::new(App::new(config)?);
         let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
-        let housekeeping = [
-            spawn(maintain_rooms(Arc::clone(&app))),
-            spawn(refusals::log_periodically(Arc::clone(&app))),
-        ];
+        let mut housekeeping = JoinSet::new();
+        housekeeping.spawn(maintain_rooms(Arc::clone(&app)));
+        housekeeping.spawn(refusals::log_periodically(Arc::clone(&app)));
         Ok(Self(Arc::new(Inner {
             app,
             fanout: Arc::new(fanout),
-            streams: TaskTracker::new(),
+            streams: TaskTracker::default(),
             _housekeeping: housekeeping,
         })))
     }
@@ -178,7 +178,7 @@ impl Embedded {
 #[derive(Debug)]
 pub struct EventBody {
     pipe: PipeBody,
-    _tracked: TaskTrackerToken,
+    _tracked: TaskToken,
 }
 
 impl Body for EventBody {

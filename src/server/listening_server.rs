@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::bind;
 use super::context::ServerContext;
 use super::drain::{self, Drained};
 use super::fanout::{Fanout, StopOnDrop};
 use super::listen;
-use super::maintenance::{maintain_rooms, spawn};
+use super::maintenance::maintain_rooms;
 use super::metrics;
 use super::refusals;
 use super::start_error::StartError;
@@ -126,19 +127,16 @@ impl Server {
         // Dropped with this future, so that nothing outlives it.
         let _cut = context.cut.clone().drop_guard();
         let _stop = StopOnDrop(Arc::clone(&context.fanout));
-        let _maintenance = spawn(maintain_rooms(Arc::clone(&context.app)));
-        let _refusals = spawn(refusals::log_periodically(Arc::clone(&context.app)));
-        // Not among the tasks that a drain waits for: it answers to the end.
+        // Not among the tasks that a drain waits for: metrics are answered to the end.
+        let mut housekeeping = JoinSet::new();
+        housekeeping.spawn(maintain_rooms(Arc::clone(&context.app)));
+        housekeeping.spawn(refusals::log_periodically(Arc::clone(&context.app)));
         let registry = metrics::registry(&context, self.dropped_log_lines);
         let config = &context.app.config;
-        let serve_metrics = |listener| {
-            spawn(metrics::serve(
-                listener,
-                Arc::clone(&registry),
-                Arc::clone(config),
-            ))
-        };
-        let _metrics: Vec<_> = self.metrics.into_iter().map(serve_metrics).collect();
+        for listener in self.metrics {
+            let (registry, config) = (Arc::clone(&registry), Arc::clone(config));
+            housekeeping.spawn(metrics::serve(listener, registry, config));
+        }
         for listener in self.listeners {
             context
                 .tasks

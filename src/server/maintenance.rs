@@ -1,11 +1,10 @@
-//! Tasks that run for as long as a server: the maintenance of its rooms, and how
-//! such a task is started. What maintenance does is in `chat`.
+//! The maintenance of the rooms, a task that runs for as long as a server. What it
+//! does is in `chat`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::chat::RemainingWork;
 use crate::http::App;
@@ -14,11 +13,6 @@ use crate::http::App;
 const TICK: Duration = Duration::from_secs(1);
 /// How long presence waits for workers that have much to read.
 const PRESENCE_RETRY: Duration = Duration::from_millis(5);
-
-/// Starts a task that ends when its handle is dropped.
-pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(task))
-}
 
 /// Maintains the rooms of `app` at every tick; never returns.
 pub(super) async fn maintain_rooms(app: Arc<App>) {

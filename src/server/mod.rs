@@ -23,6 +23,7 @@ mod maintenance;
 mod metrics;
 mod refusals;
 mod start_error;
+mod task_tracker;
 mod timeouts;
 mod tracked_io;
 

@@ -9,14 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
 use super::counters::WorkerCounters;
 use super::pipe::PipeWriter;
 use super::socket::{Framing, Socket, WorkerWaker, Written};
 use crate::http::{ConnectionPermit, StreamHandoff};
+use crate::server::task_tracker::{TaskToken, TaskTracker};
 
 /// How the rest of the server reaches a worker.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ pub(super) struct ReaderPermit {
 #[derive(Debug)]
 pub(super) struct ConnectionGuard {
     /// A shutdown waits for it.
-    _task: TaskTrackerToken,
+    _task: TaskToken,
     /// Its place among all connections; `None` only in tests.
     _permit: Option<ConnectionPermit>,
     /// The connection's span; `None` unless it is enabled.

@@ -92,7 +92,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mio::net::TcpStream;
-use tokio_util::task::TaskTracker;
 
 use self::counters::Delivered;
 pub(super) use self::counters::{FanoutCounters, WorkerCounters};
@@ -101,6 +100,7 @@ use self::mailbox::{ConnectionGuard, Mailbox, NewReader, Transport};
 pub(super) use self::pipe::PipeBody;
 pub use self::pipe::StreamCut;
 use crate::http::{App, ConnectionPermit, StreamHandoff};
+use crate::server::task_tracker::TaskTracker;
 
 /// All workers of a server.
 #[derive(Debug)]

@@ -46,7 +46,7 @@ impl<S: Socket> TestWorker<S> {
         Self {
             app: Arc::clone(app),
             readers: Readers::new(Arc::clone(app), Arc::clone(&counters), now),
-            tasks: TaskTracker::new(),
+            tasks: TaskTracker::default(),
             load: Arc::default(),
             counters,
             fanout_counters,

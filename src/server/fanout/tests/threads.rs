@@ -23,7 +23,7 @@ impl Threads {
         Self {
             fanout: Fanout::start(&app, NonZeroUsize::new(workers).unwrap()).unwrap(),
             app,
-            tasks: TaskTracker::new(),
+            tasks: TaskTracker::default(),
         }
     }
 
@@ -63,7 +63,6 @@ impl Threads {
 
     /// Waits until no reader with a socket is left.
     fn until_empty(&self) {
-        self.tasks.close();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()

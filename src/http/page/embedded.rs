@@ -67,8 +67,10 @@ mod tests {
     use super::*;
 
     /// The bytes of a first visit, as promised in docs/page.md.
+    #[cfg(feature = "compressed-page")]
     const BUDGET: usize = 56 << 10;
 
+    #[cfg(feature = "compressed-page")]
     #[test]
     fn a_first_visit_is_within_its_budget() {
         // A first visit does not load the style of an error page.

@@ -17,6 +17,10 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # How long one script may take before it counts as hanging, in seconds.
 script_limit=600
 
+# What an embedding program compiles at most: the library without its default
+# features, itself included.
+max_library_crates=60
+
 machete=target/tools/bin/cargo-machete
 machete_version=0.9.2
 
@@ -138,6 +142,17 @@ install_machete() {
 # Below this folder are all three workspaces.
 check_unused_dependencies() { install_machete && "$machete" .; }
 
+check_library_crates() {
+  local crates count
+  crates=$(cargo tree --locked --package sse-chat --no-default-features \
+    --edges normal,build --prefix none | grep ' v[0-9]' | sed 's/ (.*//' | sort -u) || return
+  count=$(wc -l <<<"$crates")
+  [ "$count" -le "$max_library_crates" ] && return
+  echo "the library compiles $count crates, more than $max_library_crates:" >&2
+  echo "$crates" >&2
+  return 1
+}
+
 rust_steps() {
   step 'the steps of a run' bash tests/steps_test.sh
   step 'cargo fmt' cargo fmt --all --check
@@ -145,6 +160,7 @@ rust_steps() {
   step 'cargo check (features)' check_features
   msrv_step
   step 'unused dependencies' check_unused_dependencies
+  step 'crates of the library' check_library_crates
   step 'cargo test' cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked

@@ -7,6 +7,7 @@
 mod access;
 mod endpoint;
 mod limits;
+mod tokens;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,6 +30,7 @@ pub use self::limits::{
     DEFAULT_ROOM_RATE, DEFAULT_SEND_BUFFER, DEFAULT_STALL, DEFAULT_STREAM_BURST,
     DEFAULT_STREAM_RATE, Limits, MIN_HEAD_BYTES, MIN_REPLAY_RATE, Rate, SMALL_HEAD_BYTES,
 };
+pub use self::tokens::{Anonymous, InvalidJwksLocation, JwksLocation, TokenSettings};
 
 /// The listening address: this machine only, by default.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -132,6 +134,8 @@ pub struct Config {
     pub limits: Limits,
     /// Trusted proxies, allowed hosts and origins.
     pub access: Access,
+    /// Keys of tokens, and what is permitted without a token.
+    pub tokens: TokenSettings,
 }
 
 impl Default for Config {
@@ -158,6 +162,7 @@ impl Default for Config {
             access_log: false,
             limits: Limits::default(),
             access: Access::default(),
+            tokens: TokenSettings::default(),
         }
     }
 }
@@ -227,6 +232,7 @@ impl Config {
         match ok
             .into_iter()
             .chain(self.limits.checks())
+            .chain(self.tokens.checks())
             .find(|(_, holds, _)| !holds)
         {
             Some((flag, _, why)) => Err(BadSetting {

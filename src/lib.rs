@@ -88,6 +88,8 @@ mod promises;
 #[doc(hidden)]
 pub mod properties;
 pub mod server;
+#[cfg(feature = "tokens")]
+pub mod tokens;
 
 #[cfg(feature = "cli")]
 pub use sse_chat_client::client;

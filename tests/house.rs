@@ -23,7 +23,8 @@ const LAYERS: [(&str, &[&str]); 3] = [
     (
         "src",
         &[
-            "main", "cli", "client", "server", "http", "chat", "protocol", "sse", "config",
+            "main", "cli", "client", "server", "http", "chat", "tokens", "protocol", "sse",
+            "config",
         ],
     ),
     (

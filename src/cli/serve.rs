@@ -30,7 +30,7 @@ use super::signals::{self, Signals};
 use super::values::{
     Size, Time, TimeRange, parse_size, parse_switch, parse_time, parse_time_range, parse_workers,
 };
-use crate::config::{self, Config, Endpoint};
+use crate::config::{self, Config, Endpoint, TokenSettings};
 use crate::server::{Server, StartError};
 
 /// The variable that sets the number of tokio's threads.
@@ -192,6 +192,7 @@ impl ServeArgs {
             fanout_large: self.fanout_large.0,
             limits: self.limits.into(),
             access: self.access.into(),
+            tokens: TokenSettings::default(),
             metrics: self.metrics,
             access_log: self.access_log,
         }

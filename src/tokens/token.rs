@@ -1,0 +1,120 @@
+//! A verified token: until when it is valid, for whom, and what it permits.
+
+use std::fmt;
+
+use ring::digest::{Context, SHA256};
+
+use super::error::TokenError;
+use super::key::KeyId;
+use super::rights::Rights;
+use crate::protocol::UserName;
+
+/// Most bytes of a `sub`.
+pub(super) const MAX_SUB_BYTES: usize = 256;
+
+/// A verified token. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// When it expires, in seconds since 1970: it is valid while the time is less.
+    pub expires_at: u64,
+    /// The only name that its client may use.
+    pub name: Option<UserName>,
+    /// The person or program that it was issued to.
+    pub subject: Option<Subject>,
+    /// What it permits.
+    pub rights: Rights,
+    /// The first second at which it is valid.
+    pub(super) not_before: u64,
+}
+
+impl Token {
+    /// Whether it is valid at `now`, in seconds since 1970.
+    pub(super) fn check_time(&self, now: u64) -> Result<(), TokenError> {
+        match (self.not_before <= now, now < self.expires_at) {
+            (_, false) => Err(TokenError::Expired),
+            (false, _) => Err(TokenError::Invalid("the token is not valid yet (nbf)")),
+            (true, true) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
+    }
+}
+
+/// The `sub` of a token together with its key: the same `sub` under another key is
+/// another subject. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Subject {
+    key: KeyId,
+    sub: Box<str>,
+}
+
+impl Subject {
+    /// A `sub` of 1 to 256 bytes: an empty one would be the same for all to whom an
+    /// issuer gives none.
+    pub(super) fn new(key: KeyId, sub: &str) -> Option<Self> {
+        let is_valid = (1..=MAX_SUB_BYTES).contains(&sub.len());
+        is_valid.then(|| Self {
+            key,
+            sub: sub.into(),
+        })
+    }
+
+    /// The claim `sub`, 1 to 256 bytes.
+    pub fn sub(&self) -> &str {
+        &self.sub
+    }
+
+    /// What is stored of it: 16 bytes of SHA-256, the same after a restart and on
+    /// every server that has the key.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hash = Context::new(&SHA256);
+        hash.update(b"sse-chat subject\0");
+        hash.update(self.key.as_bytes());
+        hash.update(self.sub.as_bytes());
+        first_half(hash.finish().as_ref())
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").finish_non_exhaustive()
+    }
+}
+
+/// The first 16 of 32 bytes.
+pub(super) fn first_half(digest: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokens::key::Key;
+
+    #[test]
+    fn a_subject_counts_per_key() {
+        let (a, b) = (Key::hmac(&[1; 32]), Key::hmac(&[2; 32]));
+        let subject = |key: &Key, sub| Subject::new(key.id(), sub);
+        assert_eq!(subject(&a, "1"), subject(&a, "1"));
+        assert_ne!(subject(&a, "1"), subject(&a, "2"));
+        assert_ne!(subject(&a, "1"), subject(&b, "1"));
+        let digest = |key: &Key, sub| subject(key, sub).unwrap().digest();
+        assert_eq!(digest(&a, "1"), digest(&Key::hmac(&[1; 32]), "1"));
+        assert_ne!(digest(&a, "1"), digest(&a, "2"));
+        assert_ne!(digest(&a, "1"), digest(&b, "1"));
+    }
+
+    #[test]
+    fn a_sub_has_1_to_256_bytes() {
+        let key = Key::hmac(&[1; 32]).id();
+        for (length, is_valid) in [(0, false), (1, true), (256, true), (257, false)] {
+            assert_eq!(Subject::new(key, &"x".repeat(length)).is_some(), is_valid);
+        }
+    }
+}

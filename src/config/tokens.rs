@@ -1,4 +1,4 @@
-//! Who may do what: the keys of tokens, and what is permitted without one. Keys
+//! Access by tokens: their keys, and what is permitted without one. Keys
 //! are loaded by `tokens`, not here.
 
 use std::fmt;

@@ -30,7 +30,8 @@ impl ExpectedClaims {
 
     /// The token of these claims, whose times are not compared yet.
     pub(super) fn parse(&self, text: &[u8], key: KeyId) -> Result<Token, TokenError> {
-        let claims = parse_object(text, "the token's claims are not a JSON object")?;
+        let claims = parse_object(text)
+            .map_err(|error| error.in_token("the token's claims are not a JSON object"))?;
         self.check_issuer(&claims)?;
         self.check_audience(&claims)?;
         let not_before = match claims.get("nbf") {
@@ -65,10 +66,10 @@ impl ExpectedClaims {
         }
     }
 
-    fn check_audience(&self, claims: &JsonObject) -> Result<(), TokenError> {
+    fn check_audience<'a>(&self, claims: &'a JsonObject) -> Result<(), TokenError> {
         let invalid = TokenError::Invalid("the token's aud is not a string or a list of strings");
-        let one = |value| match value {
-            &Json::Text(ref text) => Ok(&**text),
+        let one = |value: &'a Json| match value {
+            Json::Text(text) => Ok(text),
             _ => Err(invalid),
         };
         let audiences = match claims.get("aud") {
@@ -77,7 +78,7 @@ impl ExpectedClaims {
             Some(value) => vec![one(value)?],
         };
         match &self.audience {
-            Some(expected) if !audiences.contains(&&**expected) => {
+            Some(expected) if !audiences.contains(&expected) => {
                 Err(TokenError::Invalid("the token has another aud"))
             }
             _ => Ok(()),

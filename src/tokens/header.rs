@@ -18,7 +18,8 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn parse(text: &[u8]) -> Result<Self, TokenError> {
-        let mut members = parse_object(text, "the token's header is not a JSON object")?;
+        let mut members = parse_object(text)
+            .map_err(|error| error.in_token("the token's header is not a JSON object"))?;
         if members.contains_key("crit") || members.contains_key("b64") {
             return Err(TokenError::Invalid("the token has a header crit or b64"));
         }

@@ -9,6 +9,25 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use super::error::TokenError;
 
+/// Why a text is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotAnObject {
+    /// It is no JSON, or no object.
+    Malformed,
+    /// An object in it has a member twice.
+    Duplicate,
+}
+
+impl NotAnObject {
+    /// The error of a token; `malformed` says which part it is.
+    pub(super) fn in_token(self, malformed: &'static str) -> TokenError {
+        TokenError::Invalid(match self {
+            Self::Malformed => malformed,
+            Self::Duplicate => "the token has a member twice in a JSON object",
+        })
+    }
+}
+
 /// A value of a header or of claims.
 pub(super) enum Json {
     Null,
@@ -17,7 +36,7 @@ pub(super) enum Json {
     /// Any number that is not a natural number of 64 bits; it is finite.
     Number(f64),
     Text(String),
-    List(Vec<Json>),
+    List(Vec<Self>),
     Object(JsonObject),
 }
 
@@ -25,18 +44,12 @@ pub(super) enum Json {
 pub(super) type JsonObject = BTreeMap<String, Json>;
 
 /// Parses a text that is one object.
-pub(super) fn parse_object(
-    text: &[u8],
-    not_an_object: &'static str,
-) -> Result<JsonObject, TokenError> {
+pub(super) fn parse_object(text: &[u8]) -> Result<JsonObject, NotAnObject> {
     match serde_json::from_slice(text) {
         Ok(Json::Object(members)) => Ok(members),
-        Ok(_) => Err(TokenError::Invalid(not_an_object)),
         // All types are taken, so a duplicate is the only error of data.
-        Err(error) if error.is_data() => {
-            Err(TokenError::Invalid("the token has a duplicate member"))
-        }
-        Err(_) => Err(TokenError::Invalid(not_an_object)),
+        Err(error) if error.is_data() => Err(NotAnObject::Duplicate),
+        Ok(_) | Err(_) => Err(NotAnObject::Malformed),
     }
 }
 
@@ -111,15 +124,14 @@ mod tests {
             r#"{"b":{"a":1,"a":1}}"#,
             r#"{"b":[[{"a":1,"a":1}]]}"#,
         ] {
-            let error = parse_object(text.as_bytes(), "none").err();
-            let duplicate = TokenError::Invalid("the token has a duplicate member");
-            assert_eq!(error, Some(duplicate), "{text}");
+            let error = parse_object(text.as_bytes()).err();
+            assert_eq!(error, Some(NotAnObject::Duplicate), "{text}");
         }
-        assert!(parse_object(br#"{"a":{"a":1},"A":{"a":1}}"#, "none").is_ok());
+        assert!(parse_object(br#"{"a":{"a":1},"A":{"a":1}}"#).is_ok());
     }
 
     #[test]
-    fn what_is_not_one_object_is_refused() {
+    fn all_but_one_object_is_refused() {
         let deep = "{\"a\":".repeat(1000);
         let list = format!("{{\"a\":{}", "[".repeat(5000));
         let texts = [
@@ -137,9 +149,9 @@ mod tests {
             &list,
         ];
         for text in texts {
-            let error = parse_object(text.as_bytes(), "none").err();
-            assert_eq!(error, Some(TokenError::Invalid("none")), "{text}");
+            let error = parse_object(text.as_bytes()).err();
+            assert_eq!(error, Some(NotAnObject::Malformed), "{text}");
         }
-        assert!(parse_object(b"{\"a\":\"\xFF\"}", "none").is_err());
+        assert!(parse_object(b"{\"a\":\"\xFF\"}").is_err());
     }
 }

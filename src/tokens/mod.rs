@@ -1,4 +1,4 @@
-//! Tokens: who may do what in which rooms. A token is a JWT (RFC 7519) with the
+//! Tokens: rights in rooms. A token is a JWT (RFC 7519) with the
 //! claim `rooms`; this module verifies it and keeps its rights as a type. It knows
 //! no HTTP: where a token comes from in a request is not known here, and a key set
 //! at a URL is loaded by its caller.
@@ -9,18 +9,33 @@
 //!
 //! No text of a token or of a key is in an error, in a `Debug` or in a log line.
 
+mod cache;
 mod claims;
 mod error;
 mod header;
 mod json;
+mod jwks;
 mod key;
 mod key_file;
+mod key_set;
+mod parts;
+mod refresh;
 mod rights;
+mod signing_key;
+mod spki;
+#[cfg(test)]
+mod tests;
 mod token;
+mod unverified;
 mod verifier;
 
 pub use error::TokenError;
+pub use jwks::MAX_JWKS_BYTES;
 pub use key::Algorithm;
+pub use parts::MAX_TOKEN_BYTES;
+pub use refresh::LOAD_TIMEOUT;
 pub use rights::{Right, Rights};
+pub use signing_key::{SigningKey, new_secret};
 pub use token::{Subject, Token};
-pub use verifier::{MAX_TOKEN_BYTES, Verifier};
+pub use unverified::UnverifiedToken;
+pub use verifier::Verifier;

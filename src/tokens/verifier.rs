@@ -2,73 +2,106 @@
 //! token is used before its signature is right, except which key to try.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::time::timeout;
 
+use super::cache::{TokenCache, TokenHash};
 use super::claims::ExpectedClaims;
 use super::error::TokenError;
 use super::header::Header;
+use super::jwks::{JwksKey, MAX_JWKS_BYTES, Secrets, parse_jwks};
 use super::key::Key;
-use super::key_file::read_key;
+use super::key_file::{read, read_key};
+use super::key_set::KeySet;
+use super::parts::{Parts, check_length};
+use super::refresh::{LOAD_TIMEOUT, Refresh};
 use super::token::Token;
-use crate::config::{BadSetting, TokenSettings};
+use crate::config::{BadSetting, JwksLocation, TokenSettings};
 
-/// The most bytes of a token; a longer one is refused before it is parsed.
-pub const MAX_TOKEN_BYTES: usize = 8192;
-
-/// Verifies tokens by the keys of [`TokenSettings`]. Clones share them. `Debug`
-/// shows no keys.
+/// Verifies tokens by the keys of [`TokenSettings`]. Clones share keys and cache.
+/// `Debug` shows no keys.
+///
+/// Verified tokens are cached, at most 4,096, until they expire or a key changes.
 #[derive(Clone)]
 pub struct Verifier {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    settings: TokenSettings,
     expected: ExpectedClaims,
-    keys: Vec<Key>,
+    keys: RwLock<Arc<CurrentKeys>>,
+    /// Held while keys change, so that two changes do not lose one.
+    changing: Mutex<()>,
+    cache: TokenCache,
+    refresh: Refresh,
+}
+
+struct CurrentKeys {
+    set: KeySet,
+    generation: u64,
 }
 
 impl Verifier {
-    /// Reads the keys.
+    /// Reads the keys of files. A key set at a URL is empty until
+    /// [`keep_loading_jwks`](Self::keep_loading_jwks) has loaded it.
     ///
     /// # Errors
     ///
     /// The flag whose file can't be read or has no valid key, and why.
     pub fn new(settings: &TokenSettings) -> Result<Self, BadSetting> {
-        let keys = settings.keys.iter().map(|path| {
-            read_key(path).map_err(|why| BadSetting {
-                flag: "--token-key",
-                why,
-            })
-        });
-        Ok(Self {
-            shared: Arc::new(Shared {
-                expected: ExpectedClaims::new(settings),
-                keys: keys.collect::<Result<_, _>>()?,
-            }),
-        })
+        let set = KeySet {
+            files: read_files(settings)?,
+            jwks: read_jwks(settings)?,
+        };
+        Ok(Self::with_keys(settings, set))
     }
 
-    /// Verifies a token, at a time without leeway. It does not block.
+    pub(super) fn with_keys(settings: &TokenSettings, set: KeySet) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings: settings.clone(),
+                expected: ExpectedClaims::new(settings),
+                keys: RwLock::new(Arc::new(CurrentKeys { set, generation: 0 })),
+                changing: Mutex::new(()),
+                cache: TokenCache::new(),
+                refresh: Refresh::new(),
+            }),
+        }
+    }
+
+    /// Verifies a token at a time, without leeway. It does not block.
     ///
     /// # Errors
     ///
     /// [`TokenError`] says why the token is refused.
     pub fn verify(&self, token: &str, now: SystemTime) -> Result<Arc<Token>, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::Invalid("the token has over 8192 bytes"));
+        check_length(token)?;
+        let (now, hash) = (unix_seconds(now), TokenHash::of(token));
+        if let Some(verified) = self.shared.cache.get(hash) {
+            return match verified.check_time(now) {
+                Ok(()) => Ok(verified),
+                Err(error) => {
+                    self.shared.cache.remove(hash);
+                    Err(error)
+                }
+            };
         }
-        let verified = self.verify_uncached(token)?;
-        verified.check_time(unix_seconds(now))?;
-        Ok(Arc::new(verified))
+        let keys = self.keys();
+        let verified = Arc::new(self.shared.expected.verify(token, &keys.set)?);
+        verified.check_time(now)?;
+        let cached = Arc::clone(&verified);
+        self.shared
+            .cache
+            .insert(keys.generation, hash, cached, token.len());
+        Ok(verified)
     }
 
     /// [`verify`](Self::verify); if the token's key is unknown, it waits for the key
     /// set to be loaded again, where that is due, and tries once more. It waits for
-    /// a few seconds at most.
+    /// [`LOAD_TIMEOUT`] at most.
     ///
     /// # Errors
     ///
@@ -78,20 +111,102 @@ impl Verifier {
         token: &str,
         now: SystemTime,
     ) -> Result<Arc<Token>, TokenError> {
-        self.verify(token, now)
+        match self.verify(token, now) {
+            Err(TokenError::UnknownKey) if self.shared.refresh.wait().await => {
+                self.verify(token, now)
+            }
+            result => result,
+        }
     }
 
-    fn verify_uncached(&self, token: &str) -> Result<Token, TokenError> {
+    /// A number that grows with each change of keys. What was verified before is
+    /// to be verified again.
+    pub fn generation(&self) -> u64 {
+        self.keys().generation
+    }
+
+    /// Reads the files of `--token-key` again. The key set is loaded again as well,
+    /// soon, by the task that keeps loading it.
+    ///
+    /// # Errors
+    ///
+    /// The first file that can't be used, and why. Then the present keys stay.
+    pub fn reload(&self) -> Result<(), BadSetting> {
+        self.shared.refresh.force();
+        let files = read_files(&self.shared.settings)?;
+        self.change_keys(|set| set.files = files);
+        Ok(())
+    }
+
+    /// Loads the key set now and whenever it is due: for a token with an unknown key
+    /// at most once a minute, and every 15 minutes. `load` gets it from where it
+    /// is; after [`LOAD_TIMEOUT`] it is dropped. When it fails, the present keys
+    /// stay. Without a key set it returns at once, otherwise never.
+    pub async fn keep_loading_jwks(
+        &self,
+        load: impl AsyncFn(&JwksLocation) -> Result<Vec<u8>, String>,
+    ) {
+        let Some(location) = &self.shared.settings.jwks else {
+            return;
+        };
+        let load = async || {
+            let loaded = timeout(LOAD_TIMEOUT, load(location)).await;
+            let loaded = loaded.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+            match loaded.and_then(|text| self.set_jwks(&text).map_err(str::to_owned)) {
+                Ok(()) => true,
+                Err(why) => {
+                    tracing::warn!("--jwks {location}: {why}; the present keys stay");
+                    false
+                }
+            }
+        };
+        self.shared.refresh.keep_loading(load).await;
+    }
+
+    /// Replaces the key set by a JSON Web Key Set (RFC 7517).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it. Then the present keys stay.
+    pub fn set_jwks(&self, text: &[u8]) -> Result<(), &'static str> {
+        let Some(location) = &self.shared.settings.jwks else {
+            return Err("there is no --jwks");
+        };
+        let keys = parse_jwks(text, secrets(location))?;
+        self.change_keys(|set| set.jwks = Some(keys));
+        Ok(())
+    }
+
+    /// The cache is emptied after the keys have changed, so that no token of the
+    /// present keys is found in it afterwards.
+    fn change_keys(&self, change: impl FnOnce(&mut KeySet)) {
+        let _changing = self.shared.changing.lock();
+        let keys = self.keys();
+        let mut set = keys.set.clone();
+        change(&mut set);
+        if set.is_same(&keys.set) {
+            return;
+        }
+        let generation = keys.generation + 1;
+        let changed = Arc::new(CurrentKeys { set, generation });
+        let current = &self.shared.keys;
+        *current.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        self.shared.cache.clear(generation);
+        tracing::info!(generation, "the keys of tokens have changed");
+    }
+
+    fn keys(&self) -> Arc<CurrentKeys> {
+        let keys = self.shared.keys.read();
+        Arc::clone(&keys.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ExpectedClaims {
+    fn verify(&self, token: &str, keys: &KeySet) -> Result<Token, TokenError> {
         let parts = Parts::split(token)?;
         let header = Header::parse(&parts.header)?;
-        let mut keys = self.shared.keys.iter();
-        let key = keys.find(|key| {
-            key.algorithm() == header.algorithm && key.verifies(parts.message, &parts.signature)
-        });
-        let key = key.ok_or(TokenError::Invalid(
-            "the token's signature is not one of a known key",
-        ))?;
-        self.shared.expected.parse(&parts.claims, key.id())
+        let key = keys.find(&header, parts.message, &parts.signature)?;
+        self.parse(&parts.claims, key.id())
     }
 }
 
@@ -101,43 +216,39 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The parts of a token in compact serialization (RFC 7515, section 3.1), decoded.
-struct Parts<'a> {
-    header: Vec<u8>,
-    claims: Vec<u8>,
-    signature: Vec<u8>,
-    /// What is signed: header and claims as they are written.
-    message: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    fn split(token: &'a str) -> Result<Self, TokenError> {
-        let parts = token.rsplit_once('.').and_then(|(message, signature)| {
-            let (header, claims) = message.split_once('.')?;
-            (!claims.contains('.')).then_some((message, header, claims, signature))
-        });
-        let (message, header, claims, signature) = parts.ok_or(TokenError::Invalid(
-            "a token has three parts with a dot between them",
-        ))?;
-        Ok(Self {
-            header: decode(header)?,
-            claims: decode(claims)?,
-            signature: decode(signature)?,
-            message: message.as_bytes(),
+fn read_files(settings: &TokenSettings) -> Result<Vec<Key>, BadSetting> {
+    let keys = settings.keys.iter().map(|path| {
+        read_key(path).map_err(|why| BadSetting {
+            flag: "--token-key",
+            why: why.into(),
         })
+    });
+    keys.collect()
+}
+
+/// The keys of `--jwks FILE`; none yet of a URL.
+fn read_jwks(settings: &TokenSettings) -> Result<Option<Vec<JwksKey>>, BadSetting> {
+    let path = match &settings.jwks {
+        None => return Ok(None),
+        Some(JwksLocation::Url(_)) => return Ok(Some(Vec::new())),
+        Some(JwksLocation::File(path)) => path,
+    };
+    let text = read(path, MAX_JWKS_BYTES as u64).map_err(|error| error.to_string());
+    let keys = text.and_then(|text| parse_jwks(&text, Secrets::Allowed).map_err(str::to_owned));
+    keys.map(Some).map_err(|why| BadSetting {
+        flag: "--jwks",
+        why: format!("{}: {why}", path.display()).into(),
+    })
+}
+
+fn secrets(location: &JwksLocation) -> Secrets {
+    match location {
+        JwksLocation::File(_) => Secrets::Allowed,
+        JwksLocation::Url(_) => Secrets::Refused,
     }
 }
 
-/// Strict base64url: no padding, no other characters, no bits set after the last
-/// byte. So no second text has the same bytes.
-fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    match URL_SAFE_NO_PAD.decode(part) {
-        Ok(bytes) if !bytes.is_empty() => Ok(bytes),
-        Ok(_) => Err(TokenError::Invalid("a part of the token is empty")),
-        Err(_) => Err(TokenError::Invalid("a part of the token is not base64url")),
-    }
-}
-
+/// Seconds since 1970, rounded down; 0 for earlier times.
 fn unix_seconds(now: SystemTime) -> u64 {
     now.duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs())

@@ -88,7 +88,6 @@ mod promises;
 #[doc(hidden)]
 pub mod properties;
 pub mod server;
-#[cfg(feature = "tokens")]
 pub mod tokens;
 
 #[cfg(feature = "cli")]

@@ -23,7 +23,7 @@ const LAYERS: [(&str, &[&str]); 3] = [
     (
         "src",
         &[
-            "main", "cli", "client", "server", "http", "chat", "tokens", "protocol", "sse",
+            "main", "cli", "client", "server", "http", "tokens", "chat", "protocol", "sse",
             "config",
         ],
     ),

@@ -3,7 +3,7 @@
 
 use super::error::TokenError;
 use super::json::{Json, JsonObject, parse_object};
-use super::key::KeyId;
+use super::key_id::KeyId;
 use super::rights::Rights;
 use super::token::{Subject, Token};
 use crate::config::TokenSettings;

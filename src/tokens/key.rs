@@ -4,7 +4,6 @@
 use std::fmt;
 
 use ring::agreement::{self, EphemeralPrivateKey};
-use ring::digest::{Context, SHA256};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -12,7 +11,7 @@ use ring::signature::{
     UnparsedPublicKey,
 };
 
-use super::token::first_half;
+use super::key_id::KeyId;
 
 /// The least bytes of an HS256 secret (RFC 7518, section 3.2).
 pub(super) const MIN_SECRET_BYTES: usize = 32;
@@ -49,40 +48,6 @@ impl Algorithm {
     }
 }
 
-/// What identifies a key after a restart and on other servers: a hash of it.
-/// `Debug` does not show it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct KeyId([u8; 16]);
-
-impl KeyId {
-    /// Each part is hashed with its length before it.
-    fn of(algorithm: Algorithm, parts: &[&[u8]]) -> Self {
-        let mut hash = Context::new(&SHA256);
-        hash.update(b"sse-chat key\0");
-        hash.update(algorithm.as_str().as_bytes());
-        for part in parts {
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(first_half(hash.finish().as_ref()))
-    }
-
-    /// The id of none, for a token that is not verified.
-    pub(super) fn of_no_key() -> Self {
-        Self([0; 16])
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyId(..)")
-    }
-}
-
 /// A key that verifies signatures. `Debug` shows its algorithm only.
 #[derive(Clone)]
 pub(super) struct Key {
@@ -105,7 +70,7 @@ impl Key {
         debug_assert!(secret.len() >= MIN_SECRET_BYTES);
         Self {
             material: Material::Hmac(hmac::Key::new(hmac::HMAC_SHA256, secret)),
-            id: KeyId::of(Algorithm::Hs256, &[secret]),
+            id: KeyId::of(Algorithm::Hs256.as_str(), &[secret]),
         }
     }
 
@@ -116,7 +81,7 @@ impl Key {
         }
         Ok(Self {
             material: Material::P256(point.into()),
-            id: KeyId::of(Algorithm::Es256, &[point]),
+            id: KeyId::of(Algorithm::Es256.as_str(), &[point]),
         })
     }
 
@@ -137,7 +102,7 @@ impl Key {
                 n: n.into(),
                 e: e.into(),
             }),
-            id: KeyId::of(Algorithm::Rs256, &[n, e]),
+            id: KeyId::of(Algorithm::Rs256.as_str(), &[n, e]),
         })
     }
 
@@ -148,7 +113,7 @@ impl Key {
         }
         Ok(Self {
             material: Material::Ed25519(bytes.into()),
-            id: KeyId::of(Algorithm::EdDsa, &[bytes]),
+            id: KeyId::of(Algorithm::EdDsa.as_str(), &[bytes]),
         })
     }
 

@@ -1,9 +1,12 @@
 //! What a token permits: rights in rooms, by names and prefixes.
 
+#[cfg(feature = "tokens")]
 use std::collections::BTreeMap;
 use std::fmt;
 
+#[cfg(feature = "tokens")]
 use super::error::TokenError;
+#[cfg(feature = "tokens")]
 use super::json::{Json, JsonObject};
 use crate::protocol::RoomName;
 
@@ -129,6 +132,7 @@ impl Rights {
 
     /// The rights of the claim `rooms`. Members that are no right are ignored: a
     /// right that this server does not know permits nothing here.
+    #[cfg(feature = "tokens")]
     pub(super) fn from_claim(claim: &JsonObject) -> Result<Self, TokenError> {
         let mut builder = RightsBuilder::default();
         for right in Right::ALL {
@@ -152,6 +156,7 @@ impl Rights {
     }
 }
 
+#[cfg(feature = "tokens")]
 #[derive(Default)]
 struct RightsBuilder {
     everywhere: Granted,
@@ -159,6 +164,7 @@ struct RightsBuilder {
     prefixes: BTreeMap<Box<str>, Granted>,
 }
 
+#[cfg(feature = "tokens")]
 impl RightsBuilder {
     /// `None` if `pattern` is invalid.
     fn add(&mut self, right: Right, pattern: &str) -> Option<()> {
@@ -197,7 +203,7 @@ impl fmt::Debug for Rights {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tokens"))]
 mod tests {
     use super::*;
     use crate::tokens::json::parse_object;

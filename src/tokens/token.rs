@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use ring::digest::{Context, SHA256};
-
 use super::error::TokenError;
-use super::key::KeyId;
+use super::key_id::KeyId;
 use super::rights::Rights;
+use crate::chat::Fingerprint;
 use crate::protocol::UserName;
 
 /// Most bytes of a `sub`.
@@ -68,14 +67,10 @@ impl Subject {
         &self.sub
     }
 
-    /// What is stored of it: 16 bytes of SHA-256, the same after a restart and on
-    /// every server that has the key.
-    pub fn digest(&self) -> [u8; 16] {
-        let mut hash = Context::new(&SHA256);
-        hash.update(b"sse-chat subject\0");
-        hash.update(self.key.as_bytes());
-        hash.update(self.sub.as_bytes());
-        first_half(hash.finish().as_ref())
+    /// What is stored of it, the same after a restart and on every server that has
+    /// the key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_subject(self.key.as_bytes(), &self.sub)
     }
 }
 
@@ -85,14 +80,7 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// The first 16 of 32 bytes.
-pub(super) fn first_half(digest: &[u8]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    half
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "tokens"))]
 mod tests {
     use super::*;
     use crate::tokens::key::Key;
@@ -104,7 +92,7 @@ mod tests {
         assert_eq!(subject(&a, "1"), subject(&a, "1"));
         assert_ne!(subject(&a, "1"), subject(&a, "2"));
         assert_ne!(subject(&a, "1"), subject(&b, "1"));
-        let digest = |key: &Key, sub| subject(key, sub).unwrap().digest();
+        let digest = |key: &Key, sub| subject(key, sub).unwrap().fingerprint();
         assert_eq!(digest(&a, "1"), digest(&Key::hmac(&[1; 32]), "1"));
         assert_ne!(digest(&a, "1"), digest(&a, "2"));
         assert_ne!(digest(&a, "1"), digest(&b, "1"));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::claims::ExpectedClaims;
 use super::error::TokenError;
-use super::key::KeyId;
+use super::key_id::KeyId;
 use super::parts::Parts;
 use super::token::Token;
 

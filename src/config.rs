@@ -48,6 +48,8 @@ pub const DEFAULT_PING: Duration = Duration::from_secs(15);
 pub const DEFAULT_RETRY: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(5);
 /// Bytes of a message's text.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 4096;
+/// Bytes of an event's payload.
+pub const DEFAULT_MAX_EVENT_BYTES: usize = 64 << 10;
 /// The room of `/`, `send.php` and `sse.php`.
 pub const DEFAULT_ROOM: &str = "lobby";
 /// Rooms at one time.
@@ -104,6 +106,10 @@ pub struct Config {
     pub retry: RangeInclusive<Duration>,
     /// Most bytes of a message's text.
     pub max_message_bytes: usize,
+    /// Most bytes of an event's payload.
+    pub max_event_bytes: usize,
+    /// Whether everybody who may write may also publish events.
+    pub open_events: bool,
     /// The room of `/`, `send.php` and `sse.php`.
     pub default_room: String,
     /// Most rooms at one time.
@@ -148,6 +154,8 @@ impl Default for Config {
             ping: DEFAULT_PING,
             retry: DEFAULT_RETRY,
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+            open_events: false,
             default_room: DEFAULT_ROOM.to_owned(),
             max_rooms: DEFAULT_MAX_ROOMS,
             room_idle: DEFAULT_ROOM_IDLE,
@@ -217,6 +225,11 @@ impl Config {
                 self.max_message_bytes <= 1 << 20,
                 "must be at most 1 MiB (1048576)",
             ),
+            (
+                "--max-event-bytes",
+                (1..=1 << 20).contains(&self.max_event_bytes),
+                "must be 1 to 1 MiB (1048576)",
+            ),
             ("--max-rooms", self.max_rooms > 0, "must be at least 1"),
             (
                 "--workers",
@@ -276,6 +289,10 @@ mod tests {
         bad("--max-message-bytes", |config| config.max_message_bytes = 0);
         bad("--max-message-bytes", |config| {
             config.max_message_bytes = 1 << 30
+        });
+        bad("--max-event-bytes", |config| config.max_event_bytes = 0);
+        bad("--max-event-bytes", |config| {
+            config.max_event_bytes = (1 << 20) + 1;
         });
         bad("--max-rooms", |config| config.max_rooms = 0);
         bad("--workers", |config| {

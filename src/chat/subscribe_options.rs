@@ -101,6 +101,11 @@ impl RoomList {
         self.0.len()
     }
 
+    /// The rooms, in the order in which they were asked for.
+    pub fn iter(&self) -> impl Iterator<Item = &RoomName> {
+        self.0.iter()
+    }
+
     pub(super) fn as_slice(&self) -> &[RoomName] {
         &self.0
     }

@@ -76,6 +76,15 @@ pub(super) struct ServeArgs {
           default_value_t = Size(config::DEFAULT_MAX_MESSAGE_BYTES))]
     max_message_bytes: Size,
 
+    /// Most bytes of an event's payload
+    #[arg(long, env = "SSE_CHAT_MAX_EVENT_BYTES", value_name = "BYTES", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_MAX_EVENT_BYTES))]
+    max_event_bytes: Size,
+
+    /// Let everybody who may write publish events, too
+    #[arg(long, env = "SSE_CHAT_OPEN_EVENTS", action = ArgAction::SetTrue, value_parser = parse_switch)]
+    open_events: bool,
+
     /// Room of /, send.php and sse.php
     #[arg(long, env = "SSE_CHAT_DEFAULT_ROOM", value_name = "ROOM", default_value = config::DEFAULT_ROOM)]
     default_room: String,
@@ -180,6 +189,8 @@ impl ServeArgs {
             ping: self.ping.0,
             retry: self.retry.0,
             max_message_bytes: self.max_message_bytes.0,
+            max_event_bytes: self.max_event_bytes.0,
+            open_events: self.open_events,
             default_room: self.default_room,
             max_rooms: self.max_rooms,
             room_idle: self.room_idle.0,

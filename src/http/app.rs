@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Once};
 
+use super::authenticator::Authenticator;
 use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates, ReplayBudgets};
 use super::page::{ChatPage, PageSettings};
@@ -30,6 +31,7 @@ pub struct App {
     pub admission: Arc<Admission>,
     pub(super) rates: Rates,
     pub(super) replays: ReplayBudgets,
+    pub(super) authenticator: Authenticator,
     /// Whether the log has the warning about a misconfigured proxy.
     pub(super) proxy_warning: Once,
     pub(super) origins: Origins,
@@ -83,6 +85,7 @@ impl App {
             admission: Admission::new(config.limits.clone()),
             rates: Rates::new(&config.limits),
             replays: ReplayBudgets::new(&config.limits),
+            authenticator: Authenticator::new(&config)?,
             proxy_warning: Once::new(),
             origins: Origins::new(&config.access),
             room_list: RoomListCache::default(),

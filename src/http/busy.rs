@@ -20,7 +20,7 @@ pub(super) fn answer(
     refused: Refused,
     method: &Method,
 ) -> Result<Response<Body>, Problem> {
-    if route.is_stream() && [Method::GET, Method::HEAD].contains(method) {
+    if route.is_stream(method) {
         let reason = match refused {
             Refused::Full => BusyReason::Connections,
             Refused::Address => BusyReason::Address,

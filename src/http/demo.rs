@@ -1,7 +1,6 @@
 //! `send.php`, the publishing endpoint of the original demo. `sse.php` is a
 //! stream like every other: see `events`.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use super::app::App;
 use super::body::{Body, json};
 use super::format::check_content;
 use super::input::{Fields, Pairs, read_fields};
+use super::permission::{Identity, Write};
 use super::problem::Problem;
 use super::publish::publish_fields;
 use super::request_body::RequestBody;
@@ -23,14 +23,14 @@ const FAIL: &[u8] = br#"{"code":-1,"msg":"fail"}"#;
 /// but 200, so `code` in the body reports success.
 pub(super) async fn send(
     app: &App,
-    client: IpAddr,
+    identity: &Identity,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Response<Body> {
     // HEAD is safe (RFC 9110, section 9.2.1): it publishes nothing.
     let sent = match *request.method() {
         Method::HEAD => Ok(()),
-        _ => try_send(app, client, request, body).await,
+        _ => try_send(app, identity, request, body).await,
     };
     match sent {
         Ok(()) => answer(SUCCESS),
@@ -50,20 +50,17 @@ fn answer(body: &'static [u8]) -> Response<Body> {
 
 async fn try_send(
     app: &App,
-    client: IpAddr,
+    identity: &Identity,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<(), Problem> {
     let begun = Instant::now();
-    if app.draining.has_begun() {
-        return Err(Problem::draining());
-    }
-    app.rates.take_message(client)?;
+    let room = identity.permit::<Write>(app.default_room.clone())?;
     let query = Fields::of_pairs(&Pairs::of_query(request.uri().query()))?;
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
     let headers = request.headers();
     let body = match request.method() == Method::POST && headers.contains_key(CONTENT_TYPE) {
-        true => read_fields(&app.config, headers, body).await?,
+        true => read_fields(&app.config, request, body).await?,
         false => {
             check_content(headers)?;
             Fields::default()
@@ -73,8 +70,10 @@ async fn try_send(
         name: query.name.or(body.name),
         message: query.message.or(body.message),
         client_id: query.client_id.or(body.client_id),
+        reply_to: query.reply_to.or(body.reply_to),
+        edit_key: query.edit_key.or(body.edit_key),
     };
-    publish_fields(app, client, &app.default_room, fields)?;
+    publish_fields(app, identity, &room, fields)?;
     app.counts
         .publish_time
         .observe(begun.elapsed().as_secs_f64());

@@ -1,7 +1,6 @@
 //! The endpoints of event streams: from a request to a `Subscription`. Events
 //! are encoded in `stream`.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,6 +8,7 @@ use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Response};
 
 use super::app::App;
+use super::authenticator::Sender;
 use super::body::{Body, event_stream};
 use super::busy;
 use super::guard::{RateExceeded, Refused};
@@ -16,7 +16,7 @@ use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::chat::{MemberGuard, RoomList, SubscribeError, SubscribeOptions};
+use crate::chat::{EventForm, MemberGuard, RoomList, SubscribeError, SubscribeOptions};
 use crate::protocol::{
     BACKLOG_KEY, Backlog, BusyReason, Cursor, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ProblemCode,
     ROOM_KEY, RoomName, UserName,
@@ -28,7 +28,7 @@ pub(super) fn of_one_room(
     room: RoomName,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let options = request.options(room.into(), Backlog::Last(0))?;
+    let options = request.options(room.into(), Backlog::Last(0), EventForm::Raw)?;
     respond(app, request, options)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn of_many_rooms(
         .collect::<Result<Vec<_>, _>>()?;
     let rooms = RoomList::new(rooms)
         .map_err(|error| Problem::new(ProblemCode::InvalidQuery, error.to_string()))?;
-    let options = request.options(rooms, Backlog::Last(0))?;
+    let options = request.options(rooms, Backlog::Last(0), EventForm::Json)?;
     respond(app, request, options)
 }
 
@@ -53,14 +53,18 @@ pub(super) fn of_the_demo(
     app: &App,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let options = request.options(app.default_room.clone().into(), Backlog::All)?;
+    let options = request.options(
+        app.default_room.clone().into(),
+        Backlog::All,
+        EventForm::Raw,
+    )?;
     respond(app, request, options)
 }
 
 /// The parts of a request that select a stream.
 #[derive(Debug)]
 pub(super) struct StreamRequest<'a> {
-    pub(super) client: IpAddr,
+    pub(super) sender: Sender,
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Pairs<'a>,
@@ -71,8 +75,15 @@ impl StreamRequest<'_> {
         &self,
         rooms: RoomList,
         backlog: Backlog,
+        form: EventForm,
     ) -> Result<SubscribeOptions, Problem> {
+        let rooms = self.sender.identity.permit_stream(rooms)?;
         let name = self.query.one(NAME_KEY)?.map(UserName::parse).transpose()?;
+        let name = match name {
+            // A token with a name makes nobody a member who did not ask for it.
+            None => None,
+            name => self.sender.identity.check_name(name.as_ref())?,
+        };
         let presence = match self.query.one(PRESENCE_KEY)? {
             None | Some("0") => false,
             Some("1") => true,
@@ -88,7 +99,8 @@ impl StreamRequest<'_> {
             backlog: self.backlog()?.unwrap_or(backlog),
             presence: presence || name.is_some(),
             name,
-            ..SubscribeOptions::to(rooms)
+            form,
+            ..SubscribeOptions::to(rooms.into_list())
         })
     }
 
@@ -139,8 +151,9 @@ fn respond(
         app.hub.check_rooms(&options.rooms)?;
         return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
-    let permit = match app.rates.take_stream(request.client) {
-        Ok(()) => app.admission.stream(request.client, options.rooms.len()),
+    let client = request.sender.identity.client;
+    let permit = match app.rates.take_stream(client) {
+        Ok(()) => app.admission.stream(client, options.rooms.len()),
         Err(RateExceeded { .. }) => Err(Refused::Address),
     };
     let Ok(mut permit) = permit else {
@@ -149,10 +162,11 @@ fn respond(
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
         Ok(mut subscription) => {
+            app.authenticator.spend_ticket(&request.sender)?;
             if is_named && let Some(permit) = &mut permit {
                 subscription.set_member_guard(MemberGuard::holding(permit.split_rooms()));
             }
-            if let Some(budget) = app.replays.of(request.client, Instant::now()) {
+            if let Some(budget) = app.replays.of(client, Instant::now()) {
                 subscription.limit_replay(budget);
             }
             let stream = StreamHandoff::new(&app.config, subscription, permit);

@@ -14,6 +14,8 @@ use crate::protocol::ProblemCode;
 pub(super) enum Format {
     Json,
     Form,
+    /// Plain text: the body is the message.
+    Text,
 }
 
 impl Format {
@@ -33,19 +35,18 @@ impl Format {
         let wrong = || {
             Problem::new(
                 ProblemCode::UnsupportedMediaType,
-                "send one Content-Type, application/json or application/x-www-form-urlencoded, \
-                 in UTF-8",
+                "send one Content-Type, application/json, application/x-www-form-urlencoded or \
+                 text/plain, in UTF-8",
             )
         };
-        let value = single(headers, &CONTENT_TYPE).ok_or_else(wrong)?;
-        let mut parts = value.to_str().map_err(|_| wrong())?.split(';');
-        let essence = parts.next().unwrap_or_default().trim();
-        let format = match essence.to_ascii_lowercase().as_str() {
+        let (essence, is_utf8) = content_type(headers).ok_or_else(wrong)?;
+        let format = match essence.as_str() {
             "application/json" => Self::Json,
             "application/x-www-form-urlencoded" => Self::Form,
+            "text/plain" => Self::Text,
             _ => return Err(wrong()),
         };
-        match parts.all(is_utf8_or_no_charset) {
+        match is_utf8 {
             true => Ok(format),
             false => Err(wrong()),
         }
@@ -56,8 +57,42 @@ impl Format {
         match self {
             Self::Json => ProblemCode::InvalidJson,
             Self::Form => ProblemCode::InvalidForm,
+            Self::Text => ProblemCode::InvalidMessage,
         }
     }
+}
+
+/// Refuses the payload of an event that is not text or JSON in UTF-8. Returns
+/// whether it is JSON.
+pub(super) fn check_payload(headers: &HeaderMap) -> Result<bool, Problem> {
+    let is_json = match content_type(headers) {
+        Some((essence, true)) if essence == "application/json" => true,
+        Some((essence, true)) if essence.starts_with("text/") => false,
+        _ => {
+            return Err(Problem::new(
+                ProblemCode::UnsupportedMediaType,
+                "send one Content-Type, text/* or application/json, in UTF-8; with curl: \
+                 -H 'Content-Type: text/html'",
+            ));
+        }
+    };
+    check_content(headers)?;
+    match is_plain_or_chunked(headers) {
+        true => Ok(is_json),
+        false => Err(Problem::new(
+            ProblemCode::InvalidEvent,
+            "send the body as it is or in chunks, in no other transfer coding",
+        )),
+    }
+}
+
+/// The media type of the body in lower case, and whether its charset is UTF-8 or
+/// absent. `None` unless there is one header.
+fn content_type(headers: &HeaderMap) -> Option<(String, bool)> {
+    let value = single(headers, &CONTENT_TYPE)?;
+    let mut parts = value.to_str().ok()?.split(';');
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    Some((essence, parts.all(is_utf8_or_no_charset)))
 }
 
 /// Refuses a compressed or partial body.
@@ -130,7 +165,8 @@ mod tests {
         }
         for bad in [
             "",
-            "text/plain",
+            "text/html",
+            "text/plain; charset=latin1",
             "multipart/form-data; boundary=x",
             "application/json, application/json",
             "application/json; charset=utf-16",

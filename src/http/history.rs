@@ -9,6 +9,7 @@ use super::app::App;
 use super::body::{Body, json};
 use super::history_body::HistoryBody;
 use super::input::{Pairs, limit};
+use super::permission::{Permitted, Read};
 use super::problem::Problem;
 use crate::chat::{HistoryPage, HistoryQuery};
 use crate::protocol::{Cursor, MessagePage, ProblemCode, RoomName};
@@ -23,12 +24,12 @@ const EARLY: Duration = Duration::from_secs(1);
 pub(super) fn messages(
     app: &App,
     client: IpAddr,
-    room: &RoomName,
+    room: &Permitted<Read>,
     method: &Method,
     query: &Pairs<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let page = app.hub.page(room, page(query)?);
-    let messages = encode(room, page);
+    let page = app.hub.page(room.room(), page(query)?);
+    let messages = encode(room.room(), page);
     // HEAD sends only the length of the page.
     if *method != Method::HEAD {
         draw(app, client, messages.left())?;

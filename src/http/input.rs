@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 
-use hyper::header::HeaderMap;
+use hyper::Request;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::format::Format;
+use super::permission::Identity;
 use super::problem::Problem;
-use super::request_body::RequestBody;
-use crate::chat::Draft;
+use super::request_body::{BodyLimits, RequestBody};
+use crate::chat::{ChangeError, Draft, DraftContent, DraftMessage};
 use crate::config::Config;
-use crate::protocol::ProblemCode;
-use crate::protocol::{ClientId, MessageText, RoomName, UserName};
+use crate::protocol::{
+    ClientId, EditKey, Emoji, EventId, InvalidEmoji, MessageText, NotAnEventId, ProblemCode,
+    RoomName, UserName,
+};
 
 /// The most entries of one page.
 pub(super) const MAX_LIMIT: usize = 500;
@@ -128,29 +131,48 @@ pub(super) fn room_of_path(segment: &str) -> Result<RoomName, Problem> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     deny_unknown_fields,
-    expecting = "one object with the fields name, message and perhaps client_id"
+    expecting = "one object with the fields name, message and perhaps client_id, reply_to and edit_key"
 )]
 pub(super) struct Fields {
     pub(super) name: Option<String>,
     pub(super) message: Option<String>,
     pub(super) client_id: Option<String>,
+    pub(super) reply_to: Option<String>,
+    pub(super) edit_key: Option<String>,
 }
+
+/// The fields that a message may have.
+const FIELDS: [&[u8]; 5] = [b"name", b"message", b"client_id", b"reply_to", b"edit_key"];
 
 impl Fields {
     /// Checks the fields in their order.
-    pub(super) fn into_draft(self, max_message_bytes: usize) -> Result<Draft, Problem> {
-        let name = self
-            .name
+    pub(super) fn into_draft(
+        self,
+        identity: &Identity,
+        max_message_bytes: usize,
+    ) -> Result<Draft, Problem> {
+        let name = self.name.as_deref().map(UserName::parse).transpose()?;
+        let name = identity
+            .check_name(name.as_ref())?
             .ok_or_else(|| Problem::new(ProblemCode::InvalidName, "name is missing"))?;
         let message = self
             .message
             .ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
+        let text = MessageText::parse(&message, max_message_bytes)?;
+        let edit_key = self.edit_key.as_deref().map(EditKey::parse).transpose()?;
+        let reply_to = self.reply_to.as_deref().map(str::parse).transpose();
+        let reply_to = reply_to.map_err(|error: NotAnEventId| {
+            Problem::new(ProblemCode::InvalidReplyTo, format!("reply_to is {error}"))
+        })?;
         Ok(Draft {
+            content: DraftContent::Message(DraftMessage {
+                name,
+                text,
+                reply_to,
+                is_verified: identity.is_verified(),
+            }),
             client_id: self.client_id.as_deref().map(ClientId::parse).transpose()?,
-            ..Draft::new(
-                UserName::parse(&name)?,
-                MessageText::parse(&message, max_message_bytes)?,
-            )
+            author: identity.author(edit_key.as_ref()),
         })
     }
 
@@ -179,12 +201,11 @@ impl Fields {
             ));
         }
         let form = Pairs::parse(text, ProblemCode::InvalidForm);
-        let known =
-            |(key, _): &Pair<'_>| [&b"name"[..], b"message", b"client_id"].contains(&&**key);
+        let known = |(key, _): &Pair<'_>| FIELDS.contains(&&**key);
         if !form.pairs.iter().all(known) {
             return Err(Problem::new(
                 ProblemCode::InvalidForm,
-                "the form has a field other than name, message and client_id",
+                "the form has a field other than name, message, client_id, reply_to and edit_key",
             ));
         }
         Self::of_pairs(&form)
@@ -197,6 +218,21 @@ impl Fields {
             name: field("name")?,
             message: field("message")?,
             client_id: field("client_id")?,
+            reply_to: field("reply_to")?,
+            edit_key: field("edit_key")?,
+        })
+    }
+
+    /// A message as plain text; the query has the rest.
+    fn of_text(body: &[u8], query: &Pairs<'_>) -> Result<Self, Problem> {
+        let text = std::str::from_utf8(body)
+            .map_err(|_| Problem::new(ProblemCode::InvalidMessage, "the text is not UTF-8"))?;
+        Ok(Self {
+            name: query.one("name")?.map(str::to_owned),
+            message: Some(text.to_owned()),
+            client_id: query.one("client_id")?.map(str::to_owned),
+            reply_to: query.one("reply_to")?.map(str::to_owned),
+            edit_key: None,
         })
     }
 }
@@ -205,18 +241,39 @@ fn begins_as_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// Reads the fields of a message from the request's body.
+/// Reads the fields of a message from the request's body, and those of plain text
+/// from its query.
 pub(super) async fn read_fields(
     config: &Config,
-    headers: &HeaderMap,
+    request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<Fields, Problem> {
-    let format = Format::of(headers)?;
-    let body = body.read(config, format.malformed()).await?;
+    let format = Format::of(request.headers())?;
+    let limits = BodyLimits::of_fields(config, format.malformed());
+    let body = body.read(config, limits).await?;
     match format {
         Format::Json => Fields::of_json(&body),
         Format::Form => Fields::of_form(&body),
+        Format::Text => Fields::of_text(&body, &Pairs::of_query(request.uri().query())),
     }
+}
+
+/// An event id in a path.
+///
+/// # Errors
+///
+/// `not_found`: nothing else can be at such a path.
+pub(super) fn id_of_path(segment: &str) -> Result<EventId, Problem> {
+    segment
+        .parse()
+        .map_err(|_| Problem::from(ChangeError::NotFound))
+}
+
+/// An emoji in a path: percent-encoded UTF-8.
+pub(super) fn emoji_of_path(segment: &str) -> Result<Emoji, Problem> {
+    let text = percent_decode_str(segment).decode_utf8();
+    let text = text.map_err(|_| InvalidEmoji)?;
+    Ok(Emoji::parse(&text)?)
 }
 
 #[cfg(test)]

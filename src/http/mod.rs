@@ -6,9 +6,14 @@
 
 mod access_log;
 mod app;
+mod authenticator;
 mod bad_head;
 mod body;
 mod busy;
+mod change;
+mod close;
+#[cfg(feature = "tokens")]
+mod credentials;
 mod demo;
 mod draining;
 mod error_page;
@@ -20,6 +25,7 @@ mod history;
 mod history_body;
 mod input;
 mod page;
+mod permission;
 mod problem;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
@@ -31,7 +37,11 @@ mod request_counters;
 mod room_list;
 mod route;
 mod service;
+#[cfg(feature = "tokens")]
+mod session;
 mod stream;
+#[cfg(feature = "tokens")]
+mod tickets;
 
 #[cfg(feature = "cli")]
 pub(crate) use access_log::ACCESS_LOG;

@@ -6,16 +6,20 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
-use crate::chat::{PublishError, RoomLimitReached};
+use crate::chat::{ChangeError, PublishError, RoomLimitReached};
 use crate::protocol::{
-    InvalidClientId, InvalidRoom, InvalidText, InvalidUserName, PROBLEM_JSON, ProblemCode,
-    ProblemDetails,
+    CloseReason, InvalidClientId, InvalidEditKey, InvalidEmoji, InvalidEventName, InvalidRoom,
+    InvalidText, InvalidUserName, PROBLEM_JSON, PayloadTooLarge, ProblemCode, ProblemDetails,
+    RoomName,
 };
+use crate::tokens::TokenError;
 
 /// The expected downtime of a restart.
 const RESTART_TIME: Duration = Duration::from_secs(5);
@@ -30,6 +34,10 @@ pub(super) struct Problem {
     allow: Option<&'static str>,
     /// The value of `Retry-After`, before rounding.
     retry_after: Option<Duration>,
+    /// The rooms of a stream that are forbidden.
+    rooms: Vec<RoomName>,
+    /// The ticket of a stream is used up.
+    is_ticket_used: bool,
 }
 
 impl Problem {
@@ -40,7 +48,40 @@ impl Problem {
             detail: detail.into(),
             allow: None,
             retry_after: None,
+            rooms: Vec::new(),
+            is_ticket_used: false,
         }
+    }
+
+    pub(super) fn ticket_used() -> Self {
+        let detail = "the ticket was used before, or is older than a minute; get another one from \
+                      POST /tickets";
+        Self {
+            is_ticket_used: true,
+            ..Self::new(ProblemCode::TokenInvalid, detail)
+        }
+    }
+
+    /// Why a stream is closed with this refusal. `None` if it is not about rights.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        Some(match self.code {
+            _ if self.is_ticket_used => CloseReason::TicketUsed,
+            ProblemCode::TokenRequired => CloseReason::TokenRequired,
+            ProblemCode::TokenInvalid => CloseReason::TokenInvalid,
+            ProblemCode::TokenExpired => CloseReason::TokenExpired,
+            ProblemCode::Forbidden => CloseReason::Forbidden,
+            _ => return None,
+        })
+    }
+
+    /// Names the rooms of a stream that are forbidden.
+    pub(super) fn of_rooms(self, rooms: Vec<RoomName>) -> Self {
+        Self { rooms, ..self }
+    }
+
+    /// The rooms of a stream that are forbidden.
+    pub(super) fn rooms(&self) -> &[RoomName] {
+        &self.rooms
     }
 
     /// Adds `Retry-After`.
@@ -133,11 +174,23 @@ impl Problem {
         if let Some(after) = self.retry_after_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(after));
         }
+        if let Some(challenge) = challenge(self.code) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         response
     }
+}
+
+/// The value of `WWW-Authenticate` (RFC 6750, section 3).
+fn challenge(code: ProblemCode) -> Option<HeaderValue> {
+    Some(HeaderValue::from_static(match code {
+        ProblemCode::TokenRequired => "Bearer",
+        ProblemCode::TokenInvalid | ProblemCode::TokenExpired => "Bearer error=\"invalid_token\"",
+        _ => return None,
+    }))
 }
 
 /// Rounds up: a retry before the time would be refused again.
@@ -188,6 +241,52 @@ impl From<InvalidText> for Problem {
             InvalidText::Empty | InvalidText::Invisible | InvalidText::Control => {
                 ProblemCode::InvalidMessage
             }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let code = match error {
+            TokenError::Expired => ProblemCode::TokenExpired,
+            TokenError::Invalid(_) | TokenError::UnknownKey => ProblemCode::TokenInvalid,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<InvalidEditKey> for Problem {
+    fn from(error: InvalidEditKey) -> Self {
+        Self::new(ProblemCode::InvalidEditKey, error.to_string())
+    }
+}
+
+impl From<InvalidEventName> for Problem {
+    fn from(error: InvalidEventName) -> Self {
+        Self::new(ProblemCode::InvalidEvent, error.to_string())
+    }
+}
+
+impl From<PayloadTooLarge> for Problem {
+    fn from(error: PayloadTooLarge) -> Self {
+        Self::new(ProblemCode::EventTooLarge, error.to_string())
+    }
+}
+
+impl From<InvalidEmoji> for Problem {
+    fn from(error: InvalidEmoji) -> Self {
+        Self::new(ProblemCode::InvalidReaction, error.to_string())
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let code = match error {
+            ChangeError::NotFound => ProblemCode::NotFound,
+            ChangeError::NotTheAuthor => ProblemCode::Forbidden,
+            ChangeError::NoOwner => ProblemCode::InvalidEditKey,
+            ChangeError::TooManyReactions => ProblemCode::InvalidReaction,
         };
         Self::new(code, error.to_string())
     }

@@ -1,7 +1,6 @@
 //! Properties that hold for any request input, for fuzzing and tests.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
 
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Uri};
@@ -9,12 +8,13 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 pub use super::guard::properties::{forwarded, host, origin};
 
+use super::authenticator::Sender;
 use super::events::StreamRequest;
 use super::history;
 use super::input::{Fields, Pairs, room_of_path};
 use super::problem::Problem;
 use super::route::Route;
-use crate::chat::{Draft, DraftContent};
+use crate::chat::{Draft, DraftContent, EventForm};
 use crate::config::Config;
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, RoomName};
@@ -68,10 +68,18 @@ fn written(route: Route<'_>) -> (Cow<'_, str>, Option<&str>) {
         Route::RoomPageWithSlash(room) => (format!("/r/{room}/").into(), Some(room)),
         Route::Asset(path) => (format!("/assets/{path}").into(), None),
         Route::Messages(room) => (format!("/rooms/{room}/messages").into(), Some(room)),
+        Route::Message(room, id) => (format!("/rooms/{room}/messages/{id}").into(), Some(room)),
+        Route::Reaction(room, id, emoji) => (
+            format!("/rooms/{room}/messages/{id}/reactions/{emoji}").into(),
+            Some(room),
+        ),
+        Route::Bans(room) => (format!("/rooms/{room}/bans").into(), Some(room)),
         Route::Events(room) => (format!("/rooms/{room}/events").into(), Some(room)),
         Route::ManyEvents => ("/events".into(), None),
         Route::Members(room) => (format!("/rooms/{room}/members").into(), Some(room)),
         Route::Rooms => ("/rooms".into(), None),
+        Route::Tickets => ("/tickets".into(), None),
+        Route::Session => ("/session".into(), None),
         Route::Health => ("/healthz".into(), None),
         Route::Ready => ("/readyz".into(), None),
         Route::SendPhp => ("/send.php".into(), None),
@@ -166,7 +174,7 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
         headers.insert("last-event-id", id.clone());
     }
     let request = |text| StreamRequest {
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        sender: Sender::anonymous(),
         method: &Method::GET,
         headers: &headers,
         query: Pairs::of_query(text),
@@ -176,10 +184,10 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
         .map(|id| Cursor::parse(id.as_bytes()));
     let room = || RoomName::parse("lobby").expect("a room");
     let bare = request(None)
-        .options(room().into(), Backlog::All)
+        .options(room().into(), Backlog::All, EventForm::Raw)
         .expect("a request without parameters is valid");
     assert_eq!((bare.cursor, bare.backlog), (sent, Backlog::All));
-    match request(Some(text)).options(room().into(), Backlog::Last(0)) {
+    match request(Some(text)).options(room().into(), Backlog::Last(0), EventForm::Json) {
         Ok(options) => {
             assert!(sent.is_none() || options.cursor == sent);
             assert!(!matches!(options.backlog, Backlog::Last(501..)));
@@ -205,13 +213,15 @@ pub fn body(bytes: &[u8]) {
     }
 }
 
-type Texts<'a> = [(&'static str, Option<&'a str>); 3];
+type Texts = [(&'static str, Option<String>); 5];
 
-fn texts(fields: &Fields) -> Texts<'_> {
+fn texts(fields: &Fields) -> Texts {
     [
-        ("name", fields.name.as_deref()),
-        ("message", fields.message.as_deref()),
-        ("client_id", fields.client_id.as_deref()),
+        ("name", fields.name.clone()),
+        ("message", fields.message.clone()),
+        ("client_id", fields.client_id.clone()),
+        ("reply_to", fields.reply_to.clone()),
+        ("edit_key", fields.edit_key.clone()),
     ]
 }
 
@@ -221,10 +231,12 @@ fn the_fields_can_be_written_back(fields: &Fields) {
     let form = of_form(&pairs);
     assert_eq!(texts(&json), pairs);
     assert_eq!(texts(&form), pairs);
-    match (json.into_draft(4096), form.into_draft(4096)) {
+    let sender = Sender::anonymous();
+    let draft = |fields: Fields| fields.into_draft(&sender.identity, 4096);
+    match (draft(json), draft(form)) {
         (Ok(first), Ok(second)) => {
             assert_eq!(said(&first), said(&second));
-            let again = of_json(&said(&first)).into_draft(4096);
+            let again = draft(of_json(&said(&first)));
             assert_eq!(said(&again.expect("it was said before")), said(&first));
         }
         (Err(problem), Err(_)) => is_the_client_s(problem),
@@ -232,31 +244,35 @@ fn the_fields_can_be_written_back(fields: &Fields) {
     }
 }
 
-fn of_json(pairs: &Texts<'_>) -> Fields {
+fn of_json(pairs: &Texts) -> Fields {
+    let pairs = pairs.iter();
     let object = serde_json::Map::from_iter(
-        pairs.map(|(key, value)| (key.to_owned(), serde_json::Value::from(value))),
+        pairs.map(|(key, value)| ((*key).to_owned(), serde_json::Value::from(value.clone()))),
     );
     let json = serde_json::to_vec(&object).expect("strings have a JSON form");
     Fields::of_json(&json).expect("it is one object")
 }
 
-fn of_form(pairs: &Texts<'_>) -> Fields {
-    let pair = |(key, value): &(&str, Option<&str>)| {
-        let value = percent_encode((*value)?.as_bytes(), NON_ALPHANUMERIC);
+fn of_form(pairs: &Texts) -> Fields {
+    let pair = |(key, value): &(&str, Option<String>)| {
+        let value = percent_encode(value.as_ref()?.as_bytes(), NON_ALPHANUMERIC);
         Some(format!("{key}={value}"))
     };
     let form: Vec<String> = pairs.iter().filter_map(pair).collect();
     Fields::of_form(form.join("&").as_bytes()).expect("it is a form")
 }
 
-fn said(draft: &Draft) -> Texts<'_> {
-    let client_id = draft.client_id.as_ref().map(|id| id.as_str());
+/// The fields of a draft, except for the edit key, of which it has a hash.
+fn said(draft: &Draft) -> Texts {
     let DraftContent::Message(message) = &draft.content else {
         panic!("{draft:?} is no message");
     };
+    let client_id = draft.client_id.as_ref();
     [
-        ("name", Some(message.name.as_str())),
-        ("message", Some(message.text.as_str())),
-        ("client_id", client_id),
+        ("name", Some(message.name.as_str().to_owned())),
+        ("message", Some(message.text.as_str().to_owned())),
+        ("client_id", client_id.map(|id| id.as_str().to_owned())),
+        ("reply_to", message.reply_to.map(|id| id.to_string())),
+        ("edit_key", None),
     ]
 }

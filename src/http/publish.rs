@@ -1,55 +1,136 @@
-//! `POST /rooms/{room}/messages`: from a request to a message in its room.
+//! `POST /rooms/{room}/messages` and `POST /rooms/{room}/events`: from a request to
+//! an entry in its room.
 
 use std::net::IpAddr;
 use std::time::Instant;
 
 use hyper::{Request, Response, StatusCode};
+use serde::de::IgnoredAny;
 
 use super::app::App;
 use super::body::{Body, json};
-use super::input::{Fields, read_fields};
+use super::format::check_payload;
+use super::input::{Fields, Pairs, read_fields};
+use super::permission::{Identity, Permitted, PublishEvents, Write};
 use super::problem::Problem;
-use super::request_body::RequestBody;
+use super::request_body::{BodyLimits, RequestBody};
+use crate::chat::{Draft, Published};
+use crate::protocol::{
+    ClientId, CustomEventName, EventPayload, PayloadTooLarge, ProblemCode, RoomName,
+};
 
-use crate::chat::Published;
-use crate::protocol::RoomName;
+/// Spends the rates of a request that writes, before its body is read. A request
+/// that had arrived when the drain began still finishes.
+pub(super) fn begin_write(app: &App, client: IpAddr) -> Result<(), Problem> {
+    if app.draining.has_begun() {
+        return Err(Problem::draining());
+    }
+    Ok(app.rates.take_message(client)?)
+}
 
-pub(super) async fn publish(
+/// Publishes a message.
+pub(super) async fn message(
     app: &App,
-    client: IpAddr,
-    room: RoomName,
+    identity: &Identity,
+    room: &Permitted<Write>,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let begun = Instant::now();
-    // Checked before the body is read: a request that had arrived when the drain
-    // began still finishes.
-    if app.draining.has_begun() {
-        return Err(Problem::draining());
-    }
-    app.rates.take_message(client)?;
-    let fields = read_fields(&app.config, request.headers(), body).await?;
-    let answer = match publish_fields(app, client, &room, fields)? {
-        Published::New(entry) => json(StatusCode::CREATED, entry.json_for_sender()),
-        Published::Duplicate(first) => json(StatusCode::OK, first.json_for_sender()),
-    };
-    app.counts
-        .publish_time
-        .observe(begun.elapsed().as_secs_f64());
-    Ok(answer)
+    let fields = read_fields(&app.config, request, body).await?;
+    let published = publish_fields(app, identity, room, fields)?;
+    observe(app, begun);
+    Ok(answer(published))
 }
 
 /// Publishes the fields of a message, for every endpoint that has them.
 pub(super) fn publish_fields(
     app: &App,
-    client: IpAddr,
-    room: &RoomName,
+    identity: &Identity,
+    room: &Permitted<Write>,
     fields: Fields,
 ) -> Result<Published, Problem> {
-    let draft = fields.into_draft(app.config.max_message_bytes)?;
+    let draft = fields.into_draft(identity, app.config.max_message_bytes)?;
+    publish_draft(app, identity, room.room(), draft)
+}
+
+/// Publishes an event.
+pub(super) async fn event(
+    app: &App,
+    identity: &Identity,
+    room: &Permitted<PublishEvents>,
+    request: &Request<()>,
+    body: &mut RequestBody,
+) -> Result<Response<Body>, Problem> {
+    let begun = Instant::now();
+    let query = Pairs::of_query(request.uri().query());
+    let name = query
+        .one("event")?
+        .map(CustomEventName::parse)
+        .transpose()?;
+    let client_id = query.one("client_id")?.map(ClientId::parse).transpose()?;
+    let is_json = check_payload(request.headers())?;
+    let payload = read_payload(app, body, is_json).await?;
+    let draft = Draft {
+        client_id,
+        author: identity.author(None),
+        ..Draft::event(name.unwrap_or_default(), payload)
+    };
+    let published = publish_draft(app, identity, room.room(), draft)?;
+    observe(app, begun);
+    Ok(answer(published))
+}
+
+async fn read_payload(
+    app: &App,
+    body: &mut RequestBody,
+    is_json: bool,
+) -> Result<EventPayload, Problem> {
+    let most = app.config.max_event_bytes;
+    let limits = BodyLimits {
+        // A line end of two bytes counts as one.
+        most: 2 * most,
+        too_large: ProblemCode::EventTooLarge,
+        malformed: ProblemCode::InvalidEvent,
+    };
+    let body = match body.read(&app.config, limits).await {
+        Err(problem) if problem.code() == ProblemCode::EventTooLarge => {
+            return Err(PayloadTooLarge { most }.into());
+        }
+        body => body?,
+    };
+    if is_json {
+        serde_json::from_slice::<IgnoredAny>(&body)
+            .map_err(|error| Problem::new(ProblemCode::InvalidJson, error.to_string()))?;
+    }
+    let text = String::from_utf8(body.into())
+        .map_err(|_| Problem::new(ProblemCode::InvalidEvent, "the payload is not UTF-8"))?;
+    Ok(EventPayload::parse(text, most)?)
+}
+
+/// Spends the rates of the room, and publishes.
+fn publish_draft(
+    app: &App,
+    identity: &Identity,
+    room: &RoomName,
+    draft: Draft,
+) -> Result<Published, Problem> {
+    let client = identity.client;
     if app.config.limits.concerns(client) && !app.hub.has_messages(room) {
         app.rates.take_room_creation(client)?;
     }
     app.rates.take_room_message(room, client)?;
     Ok(app.hub.publish(room, draft)?)
+}
+
+fn answer(published: Published) -> Response<Body> {
+    match published {
+        Published::New(entry) => json(StatusCode::CREATED, entry.json_for_sender()),
+        Published::Duplicate(first) => json(StatusCode::OK, first.json_for_sender()),
+    }
+}
+
+fn observe(app: &App, begun: Instant) {
+    let time = begun.elapsed().as_secs_f64();
+    app.counts.publish_time.observe(time);
 }

@@ -17,7 +17,7 @@ use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 use super::guard::RequestPermit;
 use super::problem::Problem;
 use crate::config::Config;
-use crate::protocol::ProblemCode;
+use crate::protocol::{PayloadTooLarge, ProblemCode};
 
 /// The most bytes that are discarded. Many clients send the body apart from the
 /// head, and are still sending when the head alone is refused.
@@ -28,6 +28,28 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// A response extension: the request's body was not read to its end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLeft;
+
+/// How a body is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    /// Most bytes.
+    pub(super) most: usize,
+    /// The code of a body with more bytes.
+    pub(super) too_large: ProblemCode,
+    /// The code of a body that breaks off.
+    pub(super) malformed: ProblemCode,
+}
+
+impl BodyLimits {
+    /// The limits of a body with fields.
+    pub(super) fn of_fields(config: &Config, malformed: ProblemCode) -> Self {
+        Self {
+            most: config.max_body_bytes(),
+            too_large: ProblemCode::BodyTooLarge,
+            malformed,
+        }
+    }
+}
 
 /// Why a body of a program's own can't be read further.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -81,16 +103,16 @@ impl RequestBody {
         self._permit = permit;
     }
 
-    /// Reads the whole body; `malformed` is the code for a broken one.
+    /// Reads the whole body.
     pub(super) async fn read(
         &mut self,
         config: &Config,
-        malformed: ProblemCode,
+        limits: BodyLimits,
     ) -> Result<Bytes, Problem> {
         let Some(incoming) = self.incoming.take() else {
             return Ok(Bytes::new());
         };
-        let body = read(config, incoming, malformed).await;
+        let body = read(config, incoming, limits).await;
         self.is_left = body.is_err();
         body
     }
@@ -143,13 +165,15 @@ impl Body for BodySource {
     }
 }
 
-async fn read(config: &Config, body: BodySource, malformed: ProblemCode) -> Result<Bytes, Problem> {
-    let most = config.max_body_bytes();
-    let too_large = || {
-        Problem::new(
-            ProblemCode::BodyTooLarge,
-            format!("a request's body is at most {most} bytes"),
-        )
+async fn read(config: &Config, body: BodySource, limits: BodyLimits) -> Result<Bytes, Problem> {
+    let BodyLimits {
+        most,
+        too_large,
+        malformed,
+    } = limits;
+    let too_large = || match too_large {
+        ProblemCode::EventTooLarge => Problem::from(PayloadTooLarge { most }),
+        code => Problem::new(code, format!("a request's body is at most {most} bytes")),
     };
     // An announced length is refused before a byte is read, and before hyper
     // sends `100 Continue`.

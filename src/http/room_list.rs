@@ -14,9 +14,11 @@ use hyper::{Response, StatusCode};
 
 use super::body::{Body, json};
 use super::input::{Pairs, limit};
+use super::permission::Identity;
 use super::problem::Problem;
 use crate::chat::{Hub, RoomSummary};
 use crate::protocol::{ProblemCode, RoomName, RoomPage};
+use crate::tokens::Right;
 
 /// The most bytes of a page, since a slow client holds it in memory. A page is
 /// cut before the room that exceeds this, but has at least one room.
@@ -36,6 +38,8 @@ const ENCODE_BURST: Duration = Duration::from_secs(1);
 /// be by default.
 const MAX_PAGES: usize = 256;
 const DEFAULT_LIMIT: usize = 100;
+/// How many rooms are looked at under one lock for a token that may read only some.
+const SLICE: usize = 256;
 
 /// The query of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -60,10 +64,11 @@ struct CachedPages {
 }
 
 impl RoomListCache {
-    /// Answers a request by its query.
+    /// Answers a request by its query, with the rooms that the sender may read.
     pub(super) fn respond(
         &self,
         hub: &Arc<Hub>,
+        identity: &Identity,
         query: &Pairs<'_>,
     ) -> Result<Response<Body>, Problem> {
         let after = query.one("after")?.map(RoomName::parse).transpose();
@@ -73,6 +78,10 @@ impl RoomListCache {
             after,
             limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
         };
+        if !identity.reads_all() {
+            let may_read = |room: &RoomSummary| identity.has(Right::Read, &room.room);
+            return Ok(json(StatusCode::OK, encode_some(hub, &key, may_read)));
+        }
         let page = self.get(hub, key).map_err(Problem::too_many_pages)?;
         Ok(json(StatusCode::OK, page))
     }
@@ -143,6 +152,27 @@ impl CachedPages {
 fn encode(hub: &Arc<Hub>, key: &PageKey) -> Bytes {
     // One more than the limit shows whether there is a next page.
     let rooms = hub.rooms(key.after.as_ref(), key.limit.min(MAX_ROOMS) + 1);
+    encode_rooms(&rooms, key)
+}
+
+/// A page of the rooms that `may_read` accepts. It looks at all rooms, in slices,
+/// so that the hub's lock is free in between.
+fn encode_some(hub: &Arc<Hub>, key: &PageKey, may_read: impl Fn(&RoomSummary) -> bool) -> Bytes {
+    let wanted = key.limit.min(MAX_ROOMS) + 1;
+    let (mut rooms, mut after) = (Vec::new(), key.after.clone());
+    while rooms.len() < wanted {
+        let slice = hub.rooms(after.as_ref(), SLICE);
+        let Some(last) = slice.last() else {
+            break;
+        };
+        after = Some(last.room.clone());
+        rooms.extend(slice.into_iter().filter(&may_read));
+    }
+    rooms.truncate(wanted);
+    encode_rooms(&rooms, key)
+}
+
+fn encode_rooms(rooms: &[RoomSummary], key: &PageKey) -> Bytes {
     let mut json = Vec::with_capacity(1024);
     json.extend_from_slice(RoomPage::<&RoomName>::around(None).0.as_bytes());
     let mut last: Option<&RoomSummary> = None;

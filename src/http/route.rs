@@ -18,6 +18,12 @@ pub(super) enum Route<'a> {
     Asset(&'a str),
     /// `/rooms/{room}/messages`
     Messages(&'a str),
+    /// `/rooms/{room}/messages/{id}`
+    Message(&'a str, &'a str),
+    /// `/rooms/{room}/messages/{id}/reactions/{emoji}`
+    Reaction(&'a str, &'a str, &'a str),
+    /// `/rooms/{room}/bans`
+    Bans(&'a str),
     /// `/rooms/{room}/events`
     Events(&'a str),
     /// `/events`
@@ -26,6 +32,10 @@ pub(super) enum Route<'a> {
     Members(&'a str),
     /// `/rooms`
     Rooms,
+    /// `/tickets`
+    Tickets,
+    /// `/session`
+    Session,
     /// `/healthz`
     Health,
     /// `/readyz`
@@ -40,6 +50,12 @@ pub(super) enum Route<'a> {
 
 const READ: &str = "GET, HEAD, OPTIONS";
 const READ_AND_WRITE: &str = "GET, HEAD, POST, OPTIONS";
+const CHANGE: &str = "PATCH, DELETE, OPTIONS";
+const REACT: &str = "PUT, DELETE, OPTIONS";
+const BAN: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
+const TICKETS: &str = "POST, OPTIONS";
+const SESSION: &str = "POST, DELETE, OPTIONS";
+const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl<'a> Route<'a> {
     pub(super) fn of(path: &'a str, config: &Config) -> Option<Self> {
@@ -47,6 +63,7 @@ impl<'a> Route<'a> {
         match route {
             Self::Rooms if !config.list_rooms => None,
             Self::SendPhp | Self::SsePhp if !config.demo => None,
+            Self::Tickets | Self::Session if !config.tokens.are_enabled() => None,
             _ => Some(route),
         }
     }
@@ -59,16 +76,25 @@ impl<'a> Route<'a> {
             return Some(Self::Asset(path));
         }
         let mut segments = path.strip_prefix('/')?.split('/');
+        let first = segments.next()?;
         let mut next = || segments.next();
-        Some(match (next()?, next(), next(), next()) {
+        Some(match (first, next(), next(), next()) {
             ("", None, ..) => Self::Home,
             ("r", Some(room), None, _) => Self::RoomPage(room),
             ("r", Some(room), Some(""), None) => Self::RoomPageWithSlash(room),
             ("rooms", Some(room), Some("messages"), None) => Self::Messages(room),
+            ("rooms", Some(room), Some("messages"), Some(id)) => match (next(), next(), next()) {
+                (None, ..) => Self::Message(room, id),
+                (Some("reactions"), Some(emoji), None) => Self::Reaction(room, id, emoji),
+                _ => return None,
+            },
+            ("rooms", Some(room), Some("bans"), None) => Self::Bans(room),
             ("rooms", Some(room), Some("events"), None) => Self::Events(room),
             ("rooms", Some(room), Some("members"), None) => Self::Members(room),
             ("events", None, ..) => Self::ManyEvents,
             ("rooms", None, ..) => Self::Rooms,
+            ("tickets", None, ..) => Self::Tickets,
+            ("session", None, ..) => Self::Session,
             ("healthz", None, ..) => Self::Health,
             ("readyz", None, ..) => Self::Ready,
             ("send.php", None, ..) => Self::SendPhp,
@@ -87,11 +113,13 @@ impl<'a> Route<'a> {
     /// files have none: a browser loads forty files at once on a first visit.
     pub(super) fn spends_request_rate(self, method: &Method) -> bool {
         match self {
-            Self::Members(_) | Self::Rooms => true,
+            Self::Members(_) | Self::Rooms | Self::Bans(_) | Self::Tickets | Self::Session => true,
             Self::Messages(_) => method != Method::POST,
             Self::Events(_) | Self::ManyEvents | Self::SsePhp | Self::SendPhp => {
                 method == Method::HEAD
             }
+            // They spend the rate of publishing.
+            Self::Message(..) | Self::Reaction(..) => false,
             Self::Home
             | Self::RoomPage(_)
             | Self::RoomPageWithSlash(_)
@@ -102,16 +130,34 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Whether it is an event stream.
-    pub(super) fn is_stream(self) -> bool {
+    /// Whether a request spends the rate of publishing.
+    pub(super) fn spends_publish_rate(self, method: &Method) -> bool {
+        match self {
+            Self::Messages(_) | Self::Events(_) => method == Method::POST,
+            Self::Message(..) | Self::Reaction(..) => true,
+            // HEAD publishes nothing (RFC 9110, section 9.2.1).
+            Self::SendPhp => method != Method::HEAD,
+            _ => false,
+        }
+    }
+
+    /// Whether a request with this method asks for an event stream.
+    pub(super) fn is_stream(self, method: &Method) -> bool {
         matches!(self, Self::Events(_) | Self::ManyEvents | Self::SsePhp)
+            && matches!(*method, Method::GET | Method::HEAD)
     }
 
     /// The value of `Allow`; for `*` the methods of all paths together (RFC 9110,
     /// section 9.3.7).
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Self::Messages(_) | Self::SendPhp | Self::Server => READ_AND_WRITE,
+            Self::Messages(_) | Self::Events(_) | Self::SendPhp => READ_AND_WRITE,
+            Self::Message(..) => CHANGE,
+            Self::Reaction(..) => REACT,
+            Self::Bans(_) => BAN,
+            Self::Tickets => TICKETS,
+            Self::Session => SESSION,
+            Self::Server => ALL,
             _ => READ,
         }
     }
@@ -125,23 +171,24 @@ impl<'a> Route<'a> {
     }
 
     pub(super) fn takes(self, method: &Method) -> bool {
-        match *method {
-            Method::OPTIONS => true,
-            Method::GET | Method::HEAD => self != Self::Server,
-            Method::POST => matches!(self, Self::Messages(_) | Self::SendPhp),
-            _ => false,
-        }
+        let mut methods = self.takes_only().split(", ");
+        methods.any(|name| name == method.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TokenSettings;
 
     #[test]
     fn every_path_of_the_protocol_is_a_route() {
         let config = Config {
             list_rooms: true,
+            tokens: TokenSettings {
+                keys: vec!["key".into()],
+                ..TokenSettings::default()
+            },
             ..Config::default()
         };
         for (path, route) in [
@@ -152,9 +199,17 @@ mod tests {
             ("/assets/1a/b.js", Route::Asset("1a/b.js")),
             ("/rooms/a%20b/messages", Route::Messages("a%20b")),
             ("/rooms//events", Route::Events("")),
+            ("/rooms/a/messages/e-7", Route::Message("a", "e-7")),
+            (
+                "/rooms/a/messages/e-7/reactions/%F0%9F%91%8D",
+                Route::Reaction("a", "e-7", "%F0%9F%91%8D"),
+            ),
+            ("/rooms/a/bans", Route::Bans("a")),
             ("/rooms/a/members", Route::Members("a")),
             ("/events", Route::ManyEvents),
             ("/rooms", Route::Rooms),
+            ("/tickets", Route::Tickets),
+            ("/session", Route::Session),
             ("/healthz", Route::Health),
             ("/readyz", Route::Ready),
             ("/send.php", Route::SendPhp),
@@ -172,9 +227,15 @@ mod tests {
             Route::Messages("a"),
             Route::SendPhp,
             Route::Events("a"),
+            Route::Message("a", "e-7"),
+            Route::Reaction("a", "e-7", "x"),
+            Route::Bans("a"),
+            Route::Tickets,
+            Route::Session,
         ] {
             for method in [
-                "GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT", "get",
+                "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",
+                "get",
             ] {
                 let allowed = route.allow().split(", ").any(|allowed| allowed == method);
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -198,7 +259,10 @@ mod tests {
             "/rooms/a",
             "/rooms/a/",
             "/rooms/a/messages/",
-            "/rooms/a/messages/b",
+            "/rooms/a/messages/b/",
+            "/rooms/a/messages/b/reactions",
+            "/rooms/a/messages/b/reactions/c/d",
+            "/rooms/a/bans/b",
             "/events/",
             "/r",
             "/r/a//",
@@ -207,6 +271,8 @@ mod tests {
             "/send.php",
             "/sse.php",
             "/metrics",
+            "/tickets",
+            "/session",
             "/%2e%2e/",
             "/..",
         ] {

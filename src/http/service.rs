@@ -12,15 +12,19 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::access_log::AccessEntry;
 use super::app::App;
+use super::authenticator::{RequestKind, Sender};
 use super::body::{Body, json};
 use super::events::StreamRequest;
 use super::guard::{Caller, CorsGrant, CrossOrigin, check_host, is_allowed};
-use super::input::{Pairs, room_of_path};
+use super::input::{Pairs, emoji_of_path, id_of_path, room_of_path};
+use super::permission::Read;
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
-use super::{busy, demo, draining, error_page, events, history, page, publish};
+#[cfg(feature = "tokens")]
+use super::session;
+use super::{busy, change, close, demo, draining, error_page, events, history, page, publish};
 use crate::protocol::{BusyReason, EVENT_STREAM};
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -96,7 +100,7 @@ async fn check_and_dispatch(
     if route.spends_request_rate(request.method())
         && let Err(exceeded) = app.rates.take_request(client)
     {
-        return match route.is_stream() {
+        return match route.is_stream(request.method()) {
             true => Ok(whole(busy::stream(
                 app,
                 request.method(),
@@ -115,7 +119,7 @@ async fn check_and_dispatch(
             return busy::answer(app, route, refused, request.method()).map(whole);
         }
     };
-    let mut answered = dispatch(app, client, route, grant, request, body).await;
+    let mut answered = dispatch(app, caller, client, route, grant, request, body).await;
     // The permit is held until at most one piece of the answer is left to send,
     // and for as long as the request's body is awaited.
     let permit = match (answered.as_mut(), permit) {
@@ -133,15 +137,23 @@ fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<()
     if method == Method::OPTIONS {
         return Ok(());
     }
+    let is_write = !matches!(*method, Method::GET | Method::HEAD);
     match route {
-        Route::Messages(_) if method == Method::POST => app.origins.check_write(headers),
-        Route::SendPhp if method == Method::POST => app.origins.check_write(headers),
-        Route::SendPhp => app.origins.check_write_by_get(headers),
+        Route::SendPhp if !is_write => app.origins.check_write_by_get(headers),
+        _ if is_write => app.origins.check_write(headers),
         Route::Events(_) | Route::ManyEvents | Route::SsePhp => {
             let has_name = || Pairs::of_query(request.uri().query()).has("name");
             app.origins.check_stream(headers, has_name)
         }
-        Route::Messages(_) | Route::Members(_) | Route::Rooms => app.origins.check_read(headers),
+        Route::Messages(_) | Route::Members(_) | Route::Rooms | Route::Bans(_) => {
+            app.origins.check_read(headers)
+        }
+        // They take no GET.
+        Route::Message(..)
+        | Route::Reaction(..)
+        | Route::Tickets
+        | Route::Session
+        | Route::SendPhp => Ok(()),
         Route::Home
         | Route::RoomPage(_)
         | Route::RoomPageWithSlash(_)
@@ -164,56 +176,157 @@ fn whole(response: Response<Body>) -> Response<Reply> {
     response.map(Reply::Body)
 }
 
-/// Parses the room and calls the endpoint.
+/// Calls the endpoint.
 async fn dispatch(
     app: &Arc<App>,
+    caller: Caller,
     client: IpAddr,
     route: Route<'_>,
     grant: &CorsGrant,
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<Response<Reply>, Problem> {
-    let query = || Pairs::of_query(request.uri().query());
-    let request_for = || StreamRequest {
-        client,
-        method: request.method(),
-        headers: request.headers(),
-        query: query(),
-    };
+    let headers = request.headers();
     let response = match route {
-        Route::Events(room) => {
-            return events::of_one_room(app, room_of_path(room)?, &request_for());
-        }
-        Route::ManyEvents => return events::of_many_rooms(app, &request_for()),
-        Route::SsePhp => return events::of_the_demo(app, &request_for()),
-        // Boxed, because hyper holds this function's future as long as the
-        // connection lives, and each stream would pay 2 KiB for it.
-        Route::Messages(room) if request.method() == Method::POST => {
-            let room = room_of_path(room)?;
-            Box::pin(publish::publish(app, client, room, request, body)).await
-        }
-        Route::SendPhp => Ok(Box::pin(demo::send(app, client, request, body)).await),
-        Route::Messages(room) => {
-            let room = room_of_path(room)?;
-            history::messages(app, client, &room, request.method(), &query())
-        }
-        // Encoded once per change, not per request.
-        Route::Members(room) => Ok(json(StatusCode::OK, app.hub.members(&room_of_path(room)?))),
-        Route::Rooms => app.room_list.respond(&app.hub, &query()),
-        Route::Home => Box::pin(app.page.home(request.headers())).await,
+        Route::Home => Box::pin(app.page.home(headers)).await,
         Route::RoomPage(room) => {
             room_of_path(room)?;
-            Box::pin(app.page.room(request.headers())).await
+            Box::pin(app.page.room(headers)).await
         }
         Route::RoomPageWithSlash(room) => {
             Ok(page::redirect(&room_of_path(room)?, request.uri().query()))
         }
-        Route::Asset(path) => Box::pin(app.page.asset(path, request.headers())).await,
+        Route::Asset(path) => Box::pin(app.page.asset(path, headers)).await,
         Route::Health => Ok(draining::healthy()),
         Route::Ready => draining::ready(&app.draining),
-        Route::Server => Ok(allowed(route, grant, request.headers())),
+        Route::Server => Ok(allowed(route, grant, headers)),
+        Route::Session => {
+            let is_https = caller.is_https(headers, &app.config.access);
+            Box::pin(answer_session(app, request, is_https)).await
+        }
+        _ if route.is_stream(request.method()) => {
+            let kind = RequestKind {
+                is_stream: true,
+                is_https: caller.is_https(headers, &app.config.access),
+            };
+            let opened = match app.authenticator.identify(client, request, kind).await {
+                Ok(sender) => open_stream(app, sender, route, request),
+                Err(problem) => Err(problem),
+            };
+            return match opened {
+                Ok(reply) => Ok(reply),
+                Err(problem) => close::answer(problem, request.method(), headers).map(whole),
+            };
+        }
+        // Boxed, because hyper holds this function's future as long as the
+        // connection lives, and each stream would pay 2 KiB for it.
+        _ => {
+            let kind = RequestKind {
+                is_stream: false,
+                is_https: caller.is_https(headers, &app.config.access),
+            };
+            Box::pin(answer_in_room(app, client, kind, route, request, body)).await
+        }
     };
     response.map(whole)
+}
+
+#[cfg(feature = "tokens")]
+async fn answer_session(
+    app: &App,
+    request: &Request<()>,
+    is_https: bool,
+) -> Result<Response<Body>, Problem> {
+    match *request.method() {
+        Method::DELETE => Ok(session::end(is_https)),
+        _ => session::begin(app, request.headers(), is_https).await,
+    }
+}
+
+#[cfg(not(feature = "tokens"))]
+async fn answer_session(_: &App, _: &Request<()>, _: bool) -> Result<Response<Body>, Problem> {
+    Err(Problem::not_found())
+}
+
+fn open_stream(
+    app: &App,
+    sender: Sender,
+    route: Route<'_>,
+    request: &Request<()>,
+) -> Result<Response<Reply>, Problem> {
+    let request = StreamRequest {
+        method: request.method(),
+        headers: request.headers(),
+        query: Pairs::of_query(request.uri().query()),
+        sender,
+    };
+    match route {
+        Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &request),
+        Route::ManyEvents => events::of_many_rooms(app, &request),
+        _ => events::of_the_demo(app, &request),
+    }
+}
+
+/// Answers a request that needs a right, and is not for a stream. A request that
+/// writes spends its rates before its token is looked at.
+async fn answer_in_room(
+    app: &Arc<App>,
+    client: IpAddr,
+    kind: RequestKind,
+    route: Route<'_>,
+    request: &Request<()>,
+    body: &mut RequestBody,
+) -> Result<Response<Body>, Problem> {
+    let method = request.method();
+    if route.spends_publish_rate(method) {
+        publish::begin_write(app, client)?;
+    }
+    let identified = app.authenticator.identify(client, request, kind).await;
+    let identity = match identified {
+        Ok(sender) => sender.identity,
+        Err(problem) => return refuse(app, route, problem),
+    };
+    match route {
+        Route::Messages(room) if method == Method::POST => {
+            let room = identity.permit(room_of_path(room)?)?;
+            publish::message(app, &identity, &room, request, body).await
+        }
+        Route::Messages(room) => {
+            let room = identity.permit(room_of_path(room)?)?;
+            let query = Pairs::of_query(request.uri().query());
+            history::messages(app, client, &room, method, &query)
+        }
+        Route::Message(room, id) if method == Method::PATCH => {
+            let room = identity.permit(room_of_path(room)?)?;
+            change::edit(app, &identity, &room, id_of_path(id)?, request, body).await
+        }
+        Route::Message(room, id) => {
+            let room = identity.permit(room_of_path(room)?)?;
+            change::delete(app, &identity, &room, id_of_path(id)?, request)
+        }
+        Route::Reaction(room, id, emoji) => {
+            let room = identity.permit(room_of_path(room)?)?;
+            let (id, emoji) = (id_of_path(id)?, emoji_of_path(emoji)?);
+            change::react(app, &identity, &room, id, emoji, request)
+        }
+        Route::Events(room) => {
+            let room = identity.permit(room_of_path(room)?)?;
+            publish::event(app, &identity, &room, request, body).await
+        }
+        // Encoded once per change, not per request.
+        Route::Members(room) => {
+            let room = identity.permit::<Read>(room_of_path(room)?)?;
+            Ok(json(StatusCode::OK, app.hub.members(room.room())))
+        }
+        Route::Rooms => {
+            let query = Pairs::of_query(request.uri().query());
+            app.room_list.respond(&app.hub, &identity, &query)
+        }
+        #[cfg(feature = "tokens")]
+        Route::Tickets => session::issue_ticket(app, &identity),
+        Route::SendPhp => Ok(demo::send(app, &identity, request, body).await),
+        _ => Err(Problem::not_found()),
+    }
 }
 
 /// The client's address. Warns the operator once if a proxy hides it.

@@ -87,6 +87,11 @@ impl Rights {
         }
     }
 
+    /// Whether `right` is permitted in every room.
+    pub fn are_everywhere(&self, right: Right) -> bool {
+        self.everywhere.has(right)
+    }
+
     /// Whether `right` is permitted in `room`.
     pub fn allows(&self, right: Right, room: &RoomName) -> bool {
         let in_room = || {

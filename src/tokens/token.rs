@@ -37,6 +37,20 @@ impl Token {
     }
 }
 
+#[cfg(test)]
+impl Token {
+    /// A token without rights.
+    pub(crate) fn for_tests(expires_at: u64) -> Self {
+        Self {
+            expires_at,
+            name: None,
+            subject: None,
+            rights: Rights::default(),
+            not_before: 0,
+        }
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token").finish_non_exhaustive()

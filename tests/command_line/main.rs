@@ -86,6 +86,8 @@ const FLAGS: &[(&str, &str)] = &[
     ("ping", "15s"),
     ("retry", "2s..5s"),
     ("max-message-bytes", "4096"),
+    ("max-event-bytes", "64KiB"),
+    ("open-events", ""),
     ("default-room", "lobby"),
     ("max-rooms", "10000"),
     ("room-idle", "1h"),

@@ -69,6 +69,13 @@ impl Caller {
         access.trusts(self.peer)
     }
 
+    /// Whether the request was sent over https, as a trusted proxy says.
+    pub(in super::super) fn is_https(&self, headers: &HeaderMap, access: &Access) -> bool {
+        let proto = headers.get(&X_FORWARDED_PROTO);
+        access.trusts(self.peer)
+            && proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+    }
+
     /// The client address: the peer, or the forwarded one behind a trusted proxy.
     pub(crate) fn client(&self, headers: &HeaderMap, access: &Access) -> IpAddr {
         if access.trusted_proxies.is_empty() {

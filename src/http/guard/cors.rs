@@ -9,7 +9,7 @@ use hyper::header::{
 
 /// Request headers that a page needs beyond the CORS-safelisted ones.
 const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("content-type, last-event-id, cache-control");
+    HeaderValue::from_static("authorization, content-type, edit-key, last-event-id, cache-control");
 /// Response headers that a page needs beyond the CORS-safelisted ones.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after");
 /// Two hours: the longest time that Chromium caches a preflight.

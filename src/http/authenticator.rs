@@ -1,0 +1,162 @@
+//! From a request to an [`Identity`]: verifies the token that the request has.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+#[cfg(feature = "tokens")]
+use std::time::SystemTime;
+
+use hyper::Request;
+
+#[cfg(feature = "tokens")]
+use super::credentials::Credentials;
+#[cfg(feature = "tokens")]
+use super::input::Pairs;
+use super::permission::{CommonRights, Identity};
+use super::problem::Problem;
+#[cfg(feature = "tokens")]
+use super::tickets::{Ticket, Tickets};
+use crate::config::{BadSetting, Config};
+#[cfg(feature = "tokens")]
+use crate::tokens::{Token, TokenError, Verifier};
+
+/// Verifies tokens. Without keys it looks at none.
+#[derive(Debug)]
+pub(super) struct Authenticator {
+    common: Arc<CommonRights>,
+    #[cfg(feature = "tokens")]
+    verifier: Option<Verifier>,
+    #[cfg(feature = "tokens")]
+    pub(super) tickets: Tickets,
+}
+
+/// The sender of a request, and the ticket that a stream spends when it begins.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) identity: Identity,
+    #[cfg(feature = "tokens")]
+    pub(super) ticket: Option<Ticket>,
+}
+
+#[cfg(any(fuzzing, test))]
+impl Sender {
+    /// Somebody without a token on an open server.
+    pub(super) fn anonymous() -> Self {
+        let common = Arc::new(CommonRights::new(&Config::default()));
+        Self {
+            identity: Identity::new(std::net::Ipv4Addr::LOCALHOST.into(), None, &common),
+            #[cfg(feature = "tokens")]
+            ticket: None,
+        }
+    }
+}
+
+/// The kind of a request, which decides where it may have its token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestKind {
+    pub(super) is_stream: bool,
+    pub(super) is_https: bool,
+}
+
+impl Authenticator {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    ///
+    /// The setting whose keys can't be read.
+    pub(super) fn new(config: &Config) -> Result<Self, BadSetting> {
+        Ok(Self {
+            common: Arc::new(CommonRights::new(config)),
+            #[cfg(feature = "tokens")]
+            verifier: match config.tokens.are_enabled() {
+                true => Some(Verifier::new(&config.tokens)?),
+                false => None,
+            },
+            #[cfg(feature = "tokens")]
+            tickets: Tickets::default(),
+        })
+    }
+
+    /// The verifier, if there are keys.
+    #[cfg(feature = "tokens")]
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+
+    /// Uses up the ticket of a stream that begins, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Another stream was faster.
+    pub(super) fn spend_ticket(&self, sender: &Sender) -> Result<(), Problem> {
+        #[cfg(feature = "tokens")]
+        if let Some(ticket) = sender.ticket
+            && !self.tickets.spend(ticket, SystemTime::now())
+        {
+            return Err(Problem::ticket_used());
+        }
+        let _ = sender;
+        Ok(())
+    }
+
+    /// Who sent the request.
+    ///
+    /// # Errors
+    ///
+    /// `token_invalid` or `token_expired`. Without a token everybody is somebody
+    /// without one, whose rights decide.
+    pub(super) async fn identify(
+        &self,
+        client: IpAddr,
+        request: &Request<()>,
+        kind: RequestKind,
+    ) -> Result<Sender, Problem> {
+        #[cfg(feature = "tokens")]
+        if let Some(verifier) = &self.verifier {
+            return self.identify_by(verifier, client, request, kind).await;
+        }
+        let _ = (request, kind);
+        Ok(Sender {
+            identity: Identity::new(client, None, &self.common),
+            #[cfg(feature = "tokens")]
+            ticket: None,
+        })
+    }
+
+    #[cfg(feature = "tokens")]
+    async fn identify_by(
+        &self,
+        verifier: &Verifier,
+        client: IpAddr,
+        request: &Request<()>,
+        kind: RequestKind,
+    ) -> Result<Sender, Problem> {
+        let credentials = Credentials::of(request.headers(), kind.is_https)?;
+        let query = || Pairs::of_query(request.uri().query());
+        let (token, ticket) = match credentials {
+            Credentials::Bearer(token) => (Some(verify(verifier, token).await?), None),
+            _ if kind.is_stream && query().has("ticket") => {
+                let ticket = Ticket::parse(query().one("ticket")?.unwrap_or_default());
+                let token = self.tickets.token(ticket, SystemTime::now());
+                (Some(token.ok_or_else(Problem::ticket_used)?), Some(ticket))
+            }
+            Credentials::Cookie(token) => (Some(verify(verifier, token).await?), None),
+            Credentials::None => (None, None),
+        };
+        Ok(Sender {
+            identity: Identity::new(client, token, &self.common),
+            ticket,
+        })
+    }
+}
+
+/// Verifies a token. It waits only where a key set has to be loaded again.
+#[cfg(feature = "tokens")]
+pub(super) async fn verify(verifier: &Verifier, token: &str) -> Result<Arc<Token>, Problem> {
+    Ok(match verifier.verify(token, SystemTime::now()) {
+        Err(TokenError::UnknownKey) => {
+            // Boxed, since it is rare and large.
+            Box::pin(verifier.verify_with_refresh(token, SystemTime::now())).await?
+        }
+        verified => verified?,
+    })
+}

@@ -1,0 +1,120 @@
+//! `PATCH` and `DELETE /rooms/{room}/messages/{id}`, and reactions: changes of what
+//! was published.
+
+use bytes::Bytes;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::app::App;
+use super::body::{Body, json};
+use super::input::{Fields, Pairs, read_fields};
+use super::permission::{Delete, Identity, Permitted, Write, edit_key_of};
+use super::problem::Problem;
+use super::request_body::RequestBody;
+use crate::chat::{Change, Entry, Requester};
+use crate::protocol::{Emoji, EventId, MessageText, ProblemCode, RoomName, UserName};
+use crate::tokens::Right;
+
+/// Edits a message: the body has its new text.
+pub(super) async fn edit(
+    app: &App,
+    identity: &Identity,
+    room: &Permitted<Write>,
+    id: EventId,
+    request: &Request<()>,
+    body: &mut RequestBody,
+) -> Result<Response<Body>, Problem> {
+    let requester = requester(identity, room.room(), request)?;
+    let fields = read_fields(&app.config, request, body).await?;
+    let text = text_of(&fields, app.config.max_message_bytes)?;
+    let edit = Change::Edit(text);
+    let entry = change(app, identity, room.room(), id, &edit, &requester)?;
+    Ok(json(StatusCode::OK, entry.json()))
+}
+
+/// Deletes a message or an event.
+pub(super) fn delete(
+    app: &App,
+    identity: &Identity,
+    room: &Permitted<Delete>,
+    id: EventId,
+    request: &Request<()>,
+) -> Result<Response<Body>, Problem> {
+    let requester = requester(identity, room.room(), request)?;
+    change(app, identity, room.room(), id, &Change::Delete, &requester)?;
+    Ok(no_content())
+}
+
+/// Adds a reaction of the requester, or takes it back.
+pub(super) fn react(
+    app: &App,
+    identity: &Identity,
+    room: &Permitted<Write>,
+    id: EventId,
+    emoji: Emoji,
+    request: &Request<()>,
+) -> Result<Response<Body>, Problem> {
+    let requester = requester(identity, room.room(), request)?;
+    let reaction = match *request.method() {
+        Method::PUT => {
+            let query = Pairs::of_query(request.uri().query());
+            let name = query.one("name")?.map(UserName::parse).transpose()?;
+            let name = identity.check_name(name.as_ref())?;
+            let name =
+                name.ok_or_else(|| Problem::new(ProblemCode::InvalidName, "name is missing"))?;
+            Change::React(emoji, name)
+        }
+        _ => Change::TakeBack(emoji),
+    };
+    change(app, identity, room.room(), id, &reaction, &requester)?;
+    Ok(no_content())
+}
+
+/// Who asks for a change, by the token and by the header `Edit-Key`.
+fn requester(
+    identity: &Identity,
+    room: &RoomName,
+    request: &Request<()>,
+) -> Result<Requester, Problem> {
+    let edit_key = edit_key_of(request.headers())?;
+    Ok(Requester {
+        author: identity.author(edit_key.as_ref()),
+        may_moderate: identity.has(Right::Moderate, room),
+    })
+}
+
+fn change(
+    app: &App,
+    identity: &Identity,
+    room: &RoomName,
+    id: EventId,
+    change: &Change,
+    requester: &Requester,
+) -> Result<Entry, Problem> {
+    app.rates.take_room_message(room, identity.client)?;
+    Ok(app.hub.change(room, id, change, requester)?)
+}
+
+fn text_of(fields: &Fields, most: usize) -> Result<MessageText, Problem> {
+    let others = [
+        &fields.name,
+        &fields.client_id,
+        &fields.reply_to,
+        &fields.edit_key,
+    ];
+    if others.iter().any(|field| field.is_some()) {
+        return Err(Problem::new(
+            ProblemCode::InvalidMessage,
+            "only message can be changed; the edit key is in the header Edit-Key",
+        ));
+    }
+    let text = fields.message.as_deref();
+    let text =
+        text.ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
+    Ok(MessageText::parse(text, most)?)
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::Whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

@@ -22,6 +22,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`chat`] | rooms, history, presence, subscriptions; no HTTP, no sockets |
+//! | `tokens` | access by tokens: keys, verified tokens, their rights; with the feature `tokens` |
 //! | [`protocol`] | the types of the wire protocol: ids, names, texts, messages, events |
 //! | [`sse`] | the event stream format: encoder and decoder |
 //! | [`http`] | the hyper service: a request in, a response out |
@@ -31,7 +32,7 @@
 //! | [`config`] | the configuration; each default is a documented constant |
 //!
 //! Imports point one way, and a test checks it: `main -> cli -> server -> http ->
-//! chat -> protocol -> sse`, and `cli -> client -> protocol`. The client uses nothing
+//! chat -> tokens -> protocol -> sse`, and `cli -> client -> protocol`. The client uses nothing
 //! of the server.
 //!
 //! Two crates of the workspace have no code of the server: `sse-chat-client` in

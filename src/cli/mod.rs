@@ -8,6 +8,7 @@ mod bench;
 mod exit;
 mod generate;
 mod health;
+mod key_set;
 mod parse;
 mod publisher;
 mod remote;
@@ -16,6 +17,7 @@ mod serve;
 mod signals;
 mod tail;
 mod terminal;
+mod token;
 mod values;
 
 use std::process::ExitCode;
@@ -53,6 +55,8 @@ enum Command {
     Tail(tail::TailArgs),
     /// Check whether the server is up, or ready for traffic
     Health(health::HealthArgs),
+    /// Make a token, show what is in one, or make a key
+    Token(Box<token::TokenArgs>),
     /// Measure a server: throughput, delivery times and lost messages
     #[command(allow_negative_numbers = true)]
     Bench(Box<bench::Bench>),
@@ -78,6 +82,7 @@ pub fn run() -> ExitCode {
         Some(Command::Send(send)) => block_on(send.run()),
         Some(Command::Tail(tail)) => block_on(tail.run()),
         Some(Command::Health(health)) => block_on(health.run()),
+        Some(Command::Token(token)) => block_on(token::run(*token)),
         Some(Command::Bench(bench)) => block_on(bench.run()),
         Some(Command::Completions(completions)) => completions.run(Args::command()),
         Some(Command::Man(man)) => man.run(Args::command()),

@@ -9,6 +9,7 @@ mod log_queue;
 mod panics;
 mod service_manager;
 mod startup;
+mod tokens;
 
 use std::io;
 use std::net::TcpListener;
@@ -25,13 +26,15 @@ use self::inherited::inherited;
 use self::limits::LimitFlags;
 use self::log::{Log, LogFlags};
 use self::service_manager::ServiceManager;
+use self::tokens::TokenFlags;
 use super::exit::{CommandError, CommandResult, ExitKind};
 use super::signals::{self, Signals};
 use super::values::{
     Size, Time, TimeRange, parse_size, parse_switch, parse_time, parse_time_range, parse_workers,
 };
-use crate::config::{self, Config, Endpoint, TokenSettings};
+use crate::config::{self, BadSetting, Config, Endpoint};
 use crate::server::{Server, StartError};
+use crate::tokens::Verifier;
 
 /// The variable that sets the number of tokio's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -145,6 +148,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     access: AccessFlags,
+
+    #[command(flatten)]
+    tokens: TokenFlags,
 }
 
 impl ServeArgs {
@@ -203,7 +209,7 @@ impl ServeArgs {
             fanout_large: self.fanout_large.0,
             limits: self.limits.into(),
             access: self.access.into(),
-            tokens: TokenSettings::default(),
+            tokens: self.tokens.into(),
             metrics: self.metrics,
             access_log: self.access_log,
         }
@@ -249,6 +255,7 @@ async fn serve(
     signals::ignore()?;
     let hang_ups = Signals::hang_up()?;
     let (mut first, mut second) = (Signals::shutdown()?, Signals::shutdown()?);
+    check_tokens(&config)?;
     let server = bind(config, sockets).map_err(|error| ExitKind::Failed.with_message(error))?;
     let server = server.with_dropped_log_lines(log.dropped());
     startup::print_urls(server.addresses());
@@ -265,6 +272,17 @@ async fn serve(
     tokio::select! {
         _ = server.run(shutdown) => Ok(()),
         () = async { second.next().await; second.next().await } => Err(ExitKind::Interrupted.without_message()),
+    }
+}
+
+/// Keys are read, but requests are not checked yet, so keys refuse the start.
+fn check_tokens(config: &Config) -> CommandResult {
+    let failed = |error: BadSetting| ExitKind::Failed.with_message(error);
+    config.check().map_err(failed)?;
+    Verifier::new(&config.tokens).map_err(failed)?;
+    match config.tokens.are_enabled() {
+        true => Err(ExitKind::Failed.with_message("--token-key: tokens are not checked yet")),
+        false => Ok(()),
     }
 }
 

@@ -152,8 +152,7 @@ mod tests {
                 "malformed",
             ),
             (
-                format!("-----BEGIN RSA PUBLIC KEY-----\nMCow\n-----END RSA PUBLIC KEY-----")
-                    .as_bytes(),
+                b"-----BEGIN RSA PUBLIC KEY-----\nMCow\n-----END RSA PUBLIC KEY-----",
                 "section PUBLIC KEY",
             ),
             (

@@ -58,6 +58,8 @@ pub use key::Algorithm;
 pub use parts::MAX_TOKEN_BYTES;
 #[cfg(feature = "tokens")]
 pub use refresh::LOAD_TIMEOUT;
+#[cfg(feature = "tokens")]
+pub use rights::is_room_pattern;
 pub use rights::{Right, Rights};
 #[cfg(feature = "tokens")]
 pub use signing_key::{SigningKey, new_secret};

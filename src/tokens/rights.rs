@@ -161,6 +161,13 @@ impl Rights {
     }
 }
 
+/// Whether `pattern` is what the claim `rooms` may have: a room, a prefix of rooms
+/// with `*` at its end, or `*`.
+#[cfg(feature = "tokens")]
+pub fn is_room_pattern(pattern: &str) -> bool {
+    RightsBuilder::default().add(Right::Read, pattern).is_some()
+}
+
 #[cfg(feature = "tokens")]
 #[derive(Default)]
 struct RightsBuilder {

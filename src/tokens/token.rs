@@ -27,8 +27,12 @@ pub struct Token {
 }
 
 impl Token {
-    /// Whether it is valid at `now`, in seconds since 1970.
-    pub(super) fn check_time(&self, now: u64) -> Result<(), TokenError> {
+    /// Checks `exp` and `nbf`; `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Expired`], or that it is not valid yet.
+    pub fn check_time(&self, now: u64) -> Result<(), TokenError> {
         match (self.not_before <= now, now < self.expires_at) {
             (_, false) => Err(TokenError::Expired),
             (false, _) => Err(TokenError::Invalid("the token is not valid yet (nbf)")),

@@ -18,6 +18,7 @@ mod send;
 mod service_manager;
 mod signals;
 mod tail;
+mod token;
 mod variables;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -131,6 +132,11 @@ const FLAGS: &[(&str, &str)] = &[
     ("forwarded-header", "x-forwarded-for"),
     ("allowed-host", ""),
     ("allow-origin", ""),
+    ("token-key", ""),
+    ("jwks", ""),
+    ("token-issuer", ""),
+    ("token-audience", ""),
+    ("anonymous", ""),
     ("metrics", ""),
     ("access-log", ""),
     ("log-format", "text"),
@@ -196,6 +202,13 @@ fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
         ("--body-timeout", "0s", "more than 0s"),
         ("--head-budget", "8KiB", "--max-head-bytes"),
         ("--stall", "0s", "1ms"),
+        ("--token-key", "/nowhere", "No such file"),
+        ("--jwks", "/nowhere", "No such file"),
+        ("--jwks", "ftp://a.example/", "https://"),
+        ("--token-issuer", "a", "--jwks"),
+        ("--token-audience", "a", "--jwks"),
+        ("--anonymous", "none", "--jwks"),
+        ("--anonymous", "some", "write"),
         ("--log-format", "xml", "json"),
         ("--log-level", "loud", "debug"),
         ("--log-queue", "1KiB", "16KiB"),

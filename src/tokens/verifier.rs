@@ -125,7 +125,7 @@ impl Verifier {
         self.keys().generation
     }
 
-    /// Reads the files of `--token-key` again. The key set is loaded again as well,
+    /// Reads the files of `--token-key` again, and blocks while it reads. The key set is loaded again as well,
     /// soon, by the task that keeps loading it.
     ///
     /// # Errors
@@ -155,7 +155,8 @@ impl Verifier {
             match loaded.and_then(|text| self.set_jwks(&text).map_err(str::to_owned)) {
                 Ok(()) => true,
                 Err(why) => {
-                    tracing::warn!("--jwks {location}: {why}; the present keys stay");
+                    let keys = self.keys().set.jwks.as_ref().map_or(0, Vec::len);
+                    tracing::warn!(keys, "--jwks {location}: {why}; the present keys stay");
                     false
                 }
             }

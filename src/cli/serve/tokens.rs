@@ -27,7 +27,8 @@ pub(super) struct TokenFlags {
     /// File or URL with a JSON Web Key Set of keys of tokens
     ///
     /// Loaded again every 15 minutes, and when a token names an unknown key, at most once a
-    /// minute. The last keys stay while it can't be loaded.
+    /// minute. The last keys stay while it can't be loaded. Use https, unless the network between
+    /// is trusted.
     #[arg(long, env = "SSE_CHAT_JWKS", value_name = "FILE|URL")]
     jwks: Option<JwksLocation>,
 

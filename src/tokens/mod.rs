@@ -40,7 +40,8 @@ mod rights;
 mod signing_key;
 #[cfg(feature = "tokens")]
 mod spki;
-#[cfg(all(test, feature = "tokens"))]
+#[cfg(feature = "tokens")]
+#[cfg(test)]
 mod tests;
 #[cfg_attr(not(feature = "tokens"), allow(dead_code))]
 mod token;

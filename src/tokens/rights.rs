@@ -215,7 +215,8 @@ impl fmt::Debug for Rights {
     }
 }
 
-#[cfg(all(test, feature = "tokens"))]
+#[cfg(feature = "tokens")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::tokens::json::parse_object;

@@ -98,7 +98,8 @@ impl fmt::Debug for Subject {
     }
 }
 
-#[cfg(all(test, feature = "tokens"))]
+#[cfg(feature = "tokens")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::tokens::key::Key;

@@ -1,6 +1,7 @@
 //! Loads the text of a JSON Web Key Set from a file or a URL.
 
 use std::fs::File;
+use std::future::pending;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -8,7 +9,16 @@ use tokio::task::spawn_blocking;
 
 use crate::client::fetch;
 use crate::config::JwksLocation;
+use crate::http::App;
 use crate::tokens::MAX_JWKS_BYTES;
+
+/// Keeps the key set of a server up to date, if it has one. It never returns.
+pub(super) async fn keep_loading(app: &App) {
+    if let Some(verifier) = app.verifier() {
+        verifier.keep_loading_jwks(load).await;
+    }
+    pending().await
+}
 
 /// The text of the key set. It has no timeout. The error is one line.
 pub(super) async fn load(location: &JwksLocation) -> Result<Vec<u8>, String> {

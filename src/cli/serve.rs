@@ -28,13 +28,13 @@ use self::log::{Log, LogFlags};
 use self::service_manager::ServiceManager;
 use self::tokens::TokenFlags;
 use super::exit::{CommandError, CommandResult, ExitKind};
+use super::key_set;
 use super::signals::{self, Signals};
 use super::values::{
     Size, Time, TimeRange, parse_size, parse_switch, parse_time, parse_time_range, parse_workers,
 };
-use crate::config::{self, BadSetting, Config, Endpoint};
+use crate::config::{self, Config, Endpoint};
 use crate::server::{Server, StartError};
-use crate::tokens::Verifier;
 
 /// The variable that sets the number of tokio's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -255,7 +255,6 @@ async fn serve(
     signals::ignore()?;
     let hang_ups = Signals::hang_up()?;
     let (mut first, mut second) = (Signals::shutdown()?, Signals::shutdown()?);
-    check_tokens(&config)?;
     let server = bind(config, sockets).map_err(|error| ExitKind::Failed.with_message(error))?;
     let server = server.with_dropped_log_lines(log.dropped());
     startup::print_urls(server.addresses());
@@ -263,26 +262,17 @@ async fn serve(
     manager.ready();
     let app = Arc::clone(server.app());
     let mut beside = JoinSet::new();
-    beside.spawn(signals::log_hang_ups(hang_ups));
+    beside.spawn(signals::reload_at_hang_ups(hang_ups, Arc::clone(&app)));
     beside.spawn(manager.clone().keep_sending(Arc::clone(&app)));
+    let keys = Arc::clone(&app);
     let shutdown = async {
         first.next().await;
         manager.stopping(&app);
     };
     tokio::select! {
         _ = server.run(shutdown) => Ok(()),
+        () = key_set::keep_loading(&keys) => unreachable!("it never returns"),
         () = async { second.next().await; second.next().await } => Err(ExitKind::Interrupted.without_message()),
-    }
-}
-
-/// Keys are read, but requests are not checked yet, so keys refuse the start.
-fn check_tokens(config: &Config) -> CommandResult {
-    let failed = |error: BadSetting| ExitKind::Failed.with_message(error);
-    config.check().map_err(failed)?;
-    Verifier::new(&config.tokens).map_err(failed)?;
-    match config.tokens.are_enabled() {
-        true => Err(ExitKind::Failed.with_message("--token-key: tokens are not checked yet")),
-        false => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! | signal | server |
 //! | --- | --- |
 //! | SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGALRM, SIGXCPU | graceful shutdown; a second signal ends the process at once |
-//! | SIGHUP | logged only: there is nothing to reload |
+//! | SIGHUP | reads the keys of tokens again; the other settings need a restart |
 //! | SIGUSR1, SIGUSR2, SIGIO, SIGPIPE, SIGPROF, SIGVTALRM, SIGXFSZ | ignored |
 //! | SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP, SIGCONT | job control, the kernel's default |
 //! | SIGABRT, SIGSEGV and the other faults, SIGKILL | end the process, the kernel's default |
@@ -16,12 +16,15 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 
 use super::exit::{CommandError, CommandResult, ExitKind};
+use crate::http::App;
 
 /// Signals that interrupt a client's command.
 const INTERRUPT: [Number; 2] = [Number::INT, Number::TERM];
@@ -97,11 +100,21 @@ pub(super) fn ignore() -> Result<(), CommandError> {
     Signals::new(&IGNORED).map(drop)
 }
 
-/// Logs each SIGHUP, for as long as it is polled.
-pub(super) async fn log_hang_ups(mut hang_ups: Signals) {
+/// Reads the keys of tokens again at each SIGHUP, for as long as it is polled.
+pub(super) async fn reload_at_hang_ups(mut hang_ups: Signals, app: Arc<App>) {
     loop {
         hang_ups.next().await;
-        tracing::info!("SIGHUP ignored: there is nothing to reload; restart to change settings");
+        let Some(verifier) = app.verifier().cloned() else {
+            tracing::info!(
+                "SIGHUP ignored: there are no keys to reload; restart to change settings"
+            );
+            continue;
+        };
+        match spawn_blocking(move || verifier.reload()).await {
+            Ok(Ok(())) => tracing::info!("SIGHUP: the keys of tokens are read again"),
+            Ok(Err(error)) => tracing::error!("SIGHUP: {error}; the present keys stay"),
+            Err(error) => tracing::error!(%error, "SIGHUP: the keys can't be read"),
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use super::room_list::RoomListCache;
 use crate::chat::{Hub, HubLimits};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
+#[cfg(feature = "tokens")]
+use crate::tokens::Verifier;
 
 /// The state of one server.
 #[derive(Debug)]
@@ -96,6 +98,13 @@ impl App {
             hub,
             default_room,
         })
+    }
+
+    /// What verifies tokens, if there are keys. A program that embeds the server
+    /// loads the key set of a URL by it.
+    #[cfg(feature = "tokens")]
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.authenticator.verifier()
     }
 
     /// Each rate (`publish`, `room`, `stream`, `request`) with how often it

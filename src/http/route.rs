@@ -83,6 +83,7 @@ impl<'a> Route<'a> {
             ("r", Some(room), None, _) => Self::RoomPage(room),
             ("r", Some(room), Some(""), None) => Self::RoomPageWithSlash(room),
             ("rooms", Some(room), Some("messages"), None) => Self::Messages(room),
+            ("rooms", Some(_), Some("messages"), Some("")) => return None,
             ("rooms", Some(room), Some("messages"), Some(id)) => match (next(), next(), next()) {
                 (None, ..) => Self::Message(room, id),
                 (Some("reactions"), Some(emoji), None) => Self::Reaction(room, id, emoji),

@@ -15,7 +15,10 @@
 mod cache;
 #[cfg(feature = "tokens")]
 mod claims;
-#[cfg_attr(not(feature = "tokens"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "tokens"),
+    allow(dead_code, reason = "only the feature makes tokens")
+)]
 mod error;
 #[cfg(feature = "tokens")]
 mod header;
@@ -27,7 +30,10 @@ mod jwks;
 mod key;
 #[cfg(feature = "tokens")]
 mod key_file;
-#[cfg_attr(not(feature = "tokens"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "tokens"),
+    allow(dead_code, reason = "only the feature makes tokens")
+)]
 mod key_id;
 #[cfg(feature = "tokens")]
 mod key_set;
@@ -43,7 +49,10 @@ mod spki;
 #[cfg(feature = "tokens")]
 #[cfg(test)]
 mod tests;
-#[cfg_attr(not(feature = "tokens"), allow(dead_code))]
+#[cfg_attr(
+    not(feature = "tokens"),
+    allow(dead_code, reason = "only the feature makes tokens")
+)]
 mod token;
 #[cfg(feature = "tokens")]
 mod unverified;

@@ -1,4 +1,4 @@
-//! Who published an entry, as far as the server has to know it: to let the author
+//! The author of an entry, as far as the server has to know it: to let the author
 //! change it later, and to ban the author from the room.
 
 use std::fmt;
@@ -59,7 +59,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The author of an entry, or whoever asks for a change.
+/// The author of an entry, or the sender of a request for a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Author {
     /// The subject of its token.

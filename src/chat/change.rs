@@ -24,7 +24,7 @@ pub enum Change {
     TakeBack(Emoji),
 }
 
-/// Who asks for a change.
+/// The sender of a request for a change.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Requester {
     /// The requester, compared with the author.

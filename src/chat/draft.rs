@@ -19,7 +19,7 @@ pub struct Draft {
     /// The sender's id for the request. Retries with the same id are
     /// deduplicated while the room's history holds the entry.
     pub client_id: Option<ClientId>,
-    /// Who publishes it.
+    /// The author.
     pub author: Author,
 }
 

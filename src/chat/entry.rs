@@ -29,9 +29,9 @@ struct EncodedEntry {
     id: EventId,
     kind: EntryKind,
     place: Place,
-    origin: Origin,
+    provenance: Provenance,
     reactions: Option<Arc<Reactions>>,
-    encoded: Encoding,
+    encoded: EntryEncoding,
 }
 
 /// What an entry is.
@@ -82,20 +82,20 @@ impl EntryKind {
 
 /// The request that published a message or an event. Changes keep it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Origin {
+pub(super) struct Provenance {
     /// The client id and the hash of the request.
     pub(super) retry_key: Option<RetryKey>,
     pub(super) author: Author,
 }
 
-impl Origin {
+impl Provenance {
     fn cost(&self) -> usize {
         self.retry_key.as_ref().map_or(0, RetryKey::cost)
     }
 }
 
 /// The forms of an entry on the wire.
-enum Encoding {
+enum EntryEncoding {
     /// The same in every stream: the event, and the place of its JSON in its text.
     Json(sse::Encoded, Range<usize>),
     /// An event of a program.
@@ -121,7 +121,7 @@ impl Entry {
         room: &RoomName,
         place: Place,
         draft: &DraftMessage,
-        origin: Origin,
+        provenance: Provenance,
         created_at: &str,
     ) -> Self {
         let (name, text) = (draft.name.as_str(), draft.text.as_str());
@@ -136,9 +136,9 @@ impl Entry {
             id,
             kind: EntryKind::Message,
             place,
-            origin,
+            provenance,
             reactions: None,
-            encoded: Encoding::Json(event, json),
+            encoded: EntryEncoding::Json(event, json),
         }))
     }
 
@@ -146,15 +146,15 @@ impl Entry {
     pub(super) fn event_of_program(
         event: &PublishedEvent<'_>,
         place: Place,
-        origin: Origin,
+        provenance: Provenance,
     ) -> Self {
         Self(Arc::new(EncodedEntry {
             id: event.id,
             kind: EntryKind::Event,
             place,
-            origin,
+            provenance,
             reactions: None,
-            encoded: Encoding::Custom(Box::new(CustomEncoding::new(event))),
+            encoded: EntryEncoding::Custom(Box::new(CustomEncoding::new(event))),
         }))
     }
 
@@ -204,9 +204,9 @@ impl Entry {
             id,
             kind,
             place,
-            origin: self.0.origin.clone(),
+            provenance: self.0.provenance.clone(),
             reactions,
-            encoded: Encoding::Json(event, json),
+            encoded: EntryEncoding::Json(event, json),
         }))
     }
 
@@ -252,17 +252,17 @@ impl Entry {
     /// in this form.
     pub fn event(&self, form: EventForm) -> &sse::Encoded {
         match (&self.0.encoded, form) {
-            (Encoding::Json(event, _), _) => event,
-            (Encoding::Custom(custom), EventForm::Raw) => &custom.raw,
-            (Encoding::Custom(custom), EventForm::Json) => &custom.as_json().0,
+            (EntryEncoding::Json(event, _), _) => event,
+            (EntryEncoding::Custom(custom), EventForm::Raw) => &custom.raw,
+            (EntryEncoding::Custom(custom), EventForm::Json) => &custom.as_json().0,
         }
     }
 
     /// The present state as JSON: a slice of the event, not a copy.
     pub fn json(&self) -> Bytes {
         let (event, json) = match &self.0.encoded {
-            Encoding::Json(event, json) => (event, json),
-            Encoding::Custom(custom) => {
+            EntryEncoding::Json(event, json) => (event, json),
+            EntryEncoding::Custom(custom) => {
                 let (event, json) = custom.as_json();
                 (event, json)
             }
@@ -273,7 +273,7 @@ impl Entry {
     /// The response to the sender: the JSON of a message with the `client_id` of its
     /// request, or the id of an event.
     pub fn json_for_sender(&self) -> Bytes {
-        if let Encoding::Custom(custom) = &self.0.encoded {
+        if let EntryEncoding::Custom(custom) = &self.0.encoded {
             return custom.receipt().into();
         }
         match self.client_id() {
@@ -287,8 +287,8 @@ impl Entry {
     /// An event of a program that is not deleted, without its payload.
     pub(super) fn event_of_program_head(&self) -> Option<&PublishedEvent<'static>> {
         match &self.0.encoded {
-            Encoding::Custom(custom) => Some(&custom.head),
-            Encoding::Json(..) => None,
+            EntryEncoding::Custom(custom) => Some(&custom.head),
+            EntryEncoding::Json(..) => None,
         }
     }
 
@@ -299,12 +299,12 @@ impl Entry {
 
     /// The client id and the hash of the request.
     pub(super) fn retry_key(&self) -> Option<&RetryKey> {
-        self.0.origin.retry_key.as_ref()
+        self.0.provenance.retry_key.as_ref()
     }
 
-    /// Who published the message or event.
+    /// The author of the message or event.
     pub(super) fn author(&self) -> &Author {
-        &self.0.origin.author
+        &self.0.provenance.author
     }
 
     pub(super) fn reactions(&self) -> Option<&Arc<Reactions>> {
@@ -314,11 +314,11 @@ impl Entry {
     /// The bytes that count against the history's limits.
     pub(super) fn cost(&self) -> usize {
         let event = match &self.0.encoded {
-            Encoding::Json(event, _) => event.chunk().len(),
-            Encoding::Custom(custom) => custom.cost(),
+            EntryEncoding::Json(event, _) => event.chunk().len(),
+            EntryEncoding::Custom(custom) => custom.cost(),
         };
         let reactions = self.reactions().map_or(0, |reactions| reactions.cost());
-        event + reactions + self.0.origin.cost() + ENTRY_OVERHEAD_BYTES
+        event + reactions + self.0.provenance.cost() + ENTRY_OVERHEAD_BYTES
     }
 }
 
@@ -426,7 +426,7 @@ mod tests {
             )
         };
         let (id, room) = ("e-7".parse().unwrap(), RoomName::parse("lobby").unwrap());
-        let origin = Origin {
+        let provenance = Provenance {
             retry_key: RetryKey::take(&mut draft),
             author: Author::default(),
         };
@@ -437,7 +437,7 @@ mod tests {
         let DraftContent::Message(message) = &draft.content else {
             unreachable!("it is a message");
         };
-        Entry::message(id, &room, place, message, origin, AT)
+        Entry::message(id, &room, place, message, provenance, AT)
     }
 
     fn event(payload: &'static str) -> Entry {
@@ -448,7 +448,7 @@ mod tests {
             data: payload.into(),
             created_at: AT.into(),
         };
-        Entry::event_of_program(&published, Place::FIRST, Origin::default())
+        Entry::event_of_program(&published, Place::FIRST, Provenance::default())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Properties of a message from its draft to its event, for any input.
 
 use super::draft::{Draft, DraftContent, RetryKey};
-use super::entry::{Entry, Origin, Place};
+use super::entry::{Entry, Place, Provenance};
 use super::subscribe_options::EventForm;
 use crate::protocol::{ClientId, EventId, Message, MessageText, RoomName, UserName};
 use crate::sse::{Decoder, Item};
@@ -15,7 +15,7 @@ pub fn message(bytes: &[u8]) {
     };
     let id: EventId = "e-7".parse().expect("an id");
     let mut unsent = draft.clone();
-    let origin = Origin {
+    let provenance = Provenance {
         retry_key: RetryKey::take(&mut unsent),
         author: unsent.author,
     };
@@ -23,7 +23,7 @@ pub fn message(bytes: &[u8]) {
         unreachable!("it is a message");
     };
     let at = "2026-11-23T01:02:03.004Z";
-    let entry = Entry::message(id, &room, Place::FIRST, message, origin, at);
+    let entry = Entry::message(id, &room, Place::FIRST, message, provenance, at);
     let mut events = 0;
     let each = |item: Item<'_>| {
         let Item::Event(event) = item else {

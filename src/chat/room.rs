@@ -9,7 +9,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
 use super::draft::{Draft, DraftContent, RetryKey};
-use super::entry::{Entry, Origin};
+use super::entry::{Entry, Provenance};
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
 use super::presence::{Presence, PresenceBudget};
@@ -80,14 +80,14 @@ impl Room {
         retry_key: Option<RetryKey>,
         now: Instant,
     ) -> Entry {
-        let origin = Origin {
+        let provenance = Provenance {
             retry_key,
             author: draft.author,
         };
         let place = self.history.next_place();
         let entry = match &draft.content {
             DraftContent::Message(message) => {
-                Entry::message(id, &self.name, place, message, origin, &timestamp())
+                Entry::message(id, &self.name, place, message, provenance, &timestamp())
             }
             DraftContent::Event { name, payload } => {
                 let event = PublishedEvent {
@@ -97,7 +97,7 @@ impl Room {
                     data: payload.as_str().into(),
                     created_at: timestamp().into(),
                 };
-                Entry::event_of_program(&event, place, origin)
+                Entry::event_of_program(&event, place, provenance)
             }
         };
         self.history.push(entry.clone());

@@ -39,7 +39,7 @@ pub(super) struct Sender {
 
 #[cfg(any(fuzzing, test))]
 impl Sender {
-    /// Somebody without a token on an open server.
+    /// A sender without a token on an open server.
     pub(super) fn anonymous() -> Self {
         let common = Arc::new(CommonRights::new(&Config::default()));
         Self {
@@ -50,9 +50,9 @@ impl Sender {
     }
 }
 
-/// The kind of a request, which decides where it may have its token.
+/// What decides where a request may have its token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestKind {
+pub(super) struct CredentialSources {
     pub(super) is_stream: bool,
     pub(super) is_https: bool,
 }
@@ -98,17 +98,17 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Who sent the request.
+    /// The sender of the request.
     ///
     /// # Errors
     ///
-    /// `token_invalid` or `token_expired`. Without a token everybody is somebody
-    /// without one, whose rights decide.
+    /// `token_invalid` or `token_expired`. No token is no error here: what is
+    /// permitted without one is decided with the right.
     pub(super) async fn identify(
         &self,
         client: IpAddr,
         request: &Request<()>,
-        kind: RequestKind,
+        kind: CredentialSources,
     ) -> Result<Sender, Problem> {
         #[cfg(feature = "tokens")]
         if let Some(verifier) = &self.verifier {
@@ -128,7 +128,7 @@ impl Authenticator {
         verifier: &Verifier,
         client: IpAddr,
         request: &Request<()>,
-        kind: RequestKind,
+        kind: CredentialSources,
     ) -> Result<Sender, Problem> {
         let credentials = Credentials::of(request.headers(), kind.is_https)?;
         let query = || Pairs::of_query(request.uri().query());

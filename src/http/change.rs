@@ -69,7 +69,7 @@ pub(super) fn react(
     Ok(no_content())
 }
 
-/// Who asks for a change, by the token and by the header `Edit-Key`.
+/// The sender of a change, by the token and by the header `Edit-Key`.
 fn requester(
     identity: &Identity,
     room: &RoomName,

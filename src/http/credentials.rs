@@ -39,8 +39,8 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// The token of `Authorization: Bearer`. Other schemes are for somebody else, such
-/// as a proxy.
+/// The token of `Authorization: Bearer`. Other schemes are not for this server but for
+/// a proxy, say.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let invalid = |detail| Err(Problem::new(ProblemCode::TokenInvalid, detail));
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_is_for_somebody_else() {
+    fn another_scheme_is_ignored() {
         let basic = ("authorization", "Basic YTpi");
         assert_eq!(of(&[basic], false), Ok(String::new()));
         let cookie = ("cookie", "sse_chat_token=d");

@@ -80,7 +80,7 @@ impl StreamRequest<'_> {
         let rooms = self.sender.identity.permit_stream(rooms)?;
         let name = self.query.one(NAME_KEY)?.map(UserName::parse).transpose()?;
         let name = match name {
-            // A token with a name makes nobody a member who did not ask for it.
+            // Only a stream that asks for a name makes its reader a member.
             None => None,
             name => self.sender.identity.check_name(name.as_ref())?,
         };

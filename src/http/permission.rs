@@ -113,7 +113,7 @@ impl<R> Permitted<R> {
     }
 }
 
-/// Who sent a request, as far as the server knows.
+/// The sender of a request, as far as the server knows.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     /// The address.

@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::access_log::AccessEntry;
 use super::app::App;
-use super::authenticator::{RequestKind, Sender};
+use super::authenticator::{CredentialSources, Sender};
 use super::body::{Body, json};
 use super::events::StreamRequest;
 use super::guard::{Caller, CorsGrant, CrossOrigin, check_host, is_allowed};
@@ -205,7 +205,7 @@ async fn dispatch(
             Box::pin(answer_session(app, request, is_https)).await
         }
         _ if route.is_stream(request.method()) => {
-            let kind = RequestKind {
+            let kind = CredentialSources {
                 is_stream: true,
                 is_https: caller.is_https(headers, &app.config.access),
             };
@@ -221,7 +221,7 @@ async fn dispatch(
         // Boxed, because hyper holds this function's future as long as the
         // connection lives, and each stream would pay 2 KiB for it.
         _ => {
-            let kind = RequestKind {
+            let kind = CredentialSources {
                 is_stream: false,
                 is_https: caller.is_https(headers, &app.config.access),
             };
@@ -272,7 +272,7 @@ fn open_stream(
 async fn answer_in_room(
     app: &Arc<App>,
     client: IpAddr,
-    kind: RequestKind,
+    kind: CredentialSources,
     route: Route<'_>,
     request: &Request<()>,
     body: &mut RequestBody,

@@ -24,7 +24,7 @@ const MAX_COOKIE_TOKEN_BYTES: usize = 3800;
 
 /// The response to `POST /tickets`.
 #[derive(Serialize)]
-struct IssuedTicket {
+struct TicketResponse {
     ticket: String,
     expires_at: String,
 }
@@ -37,7 +37,7 @@ pub(super) fn issue_ticket(app: &App, identity: &Identity) -> Result<Response<Bo
     let (ticket, expires_at) = tickets.issue(Arc::clone(token), SystemTime::now())?;
     let expires_at = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let expires_at = jiff::Timestamp::from_second(expires_at.as_secs().cast_signed());
-    let issued = IssuedTicket {
+    let issued = TicketResponse {
         ticket,
         expires_at: expires_at.map(|at| at.to_string()).unwrap_or_default(),
     };

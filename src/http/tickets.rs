@@ -17,7 +17,7 @@ const LIFETIME: Duration = Duration::from_secs(60);
 /// Most tickets at one time, some 100 bytes each beside their tokens.
 const MAX_TICKETS: usize = 100_000;
 
-/// The hash of a ticket: the table does not help whoever reads its memory.
+/// The hash of a ticket: the table holds none that could be used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Ticket([u8; 32]);
 
@@ -27,13 +27,13 @@ pub(super) struct Tickets(Mutex<UnusedTickets>);
 
 #[derive(Debug, Default)]
 struct UnusedTickets {
-    by_ticket: HashMap<Ticket, IssuedTicket>,
+    by_ticket: HashMap<Ticket, UnusedTicket>,
     /// The same and some used ones, the oldest first.
     order: VecDeque<(SystemTime, Ticket)>,
 }
 
 #[derive(Debug)]
-struct IssuedTicket {
+struct UnusedTicket {
     token: Arc<Token>,
     expires_at: SystemTime,
 }
@@ -70,7 +70,7 @@ impl Tickets {
             return Err(full());
         }
         tickets.order.push_back((expires_at, ticket));
-        let issued = IssuedTicket { token, expires_at };
+        let issued = UnusedTicket { token, expires_at };
         tickets.by_ticket.insert(ticket, issued);
         Ok((text, expires_at))
     }

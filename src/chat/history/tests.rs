@@ -1,7 +1,7 @@
 use super::*;
 use crate::chat::change::{Change, Requester};
 use crate::chat::draft::{Draft, DraftContent, RetryKey};
-use crate::chat::entry::Origin;
+use crate::chat::entry::Provenance;
 use crate::protocol::{
     ChangedEntry, Epoch, EventId, MessageText, PublishedEvent, RoomName, UserName,
 };
@@ -34,7 +34,7 @@ fn message_at(seq: u64, place: Place, client_id: Option<&str>) -> Entry {
             MessageText::parse("hello", 100).unwrap(),
         )
     };
-    let origin = Origin {
+    let provenance = Provenance {
         retry_key: RetryKey::take(&mut draft),
         author: draft.author,
     };
@@ -42,7 +42,7 @@ fn message_at(seq: u64, place: Place, client_id: Option<&str>) -> Entry {
         unreachable!("it is a message");
     };
     let room = RoomName::parse("lobby").unwrap();
-    Entry::message(id(seq), &room, place, message, origin, AT)
+    Entry::message(id(seq), &room, place, message, provenance, AT)
 }
 
 /// Adds an event.
@@ -55,7 +55,11 @@ fn push_event(history: &mut History, seq: u64) {
         created_at: AT.into(),
     };
     let place = history.next_place();
-    history.push(Entry::event_of_program(&event, place, Origin::default()));
+    history.push(Entry::event_of_program(
+        &event,
+        place,
+        Provenance::default(),
+    ));
 }
 
 /// Adds a message.

@@ -23,6 +23,7 @@ pub struct Fingerprint([u8; FINGERPRINT_BYTES]);
 enum FingerprintKind {
     EditKey = 1,
     Subject = 2,
+    Address = 3,
 }
 
 impl Fingerprint {
@@ -38,6 +39,14 @@ impl Fingerprint {
         let hash = Sha256::new().chain_update([FingerprintKind::Subject as u8]);
         let hash = hash.chain_update((key.len() as u64).to_le_bytes());
         Self::truncate(hash.chain_update(key).chain_update(subject))
+    }
+
+    pub(super) fn of_address(address: IpAddr) -> Self {
+        let hash = Sha256::new().chain_update([FingerprintKind::Address as u8]);
+        Self::truncate(match address {
+            IpAddr::V4(address) => hash.chain_update(address.octets()),
+            IpAddr::V6(address) => hash.chain_update(address.octets()),
+        })
     }
 
     pub(super) fn truncate(hash: Sha256) -> Self {

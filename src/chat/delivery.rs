@@ -4,7 +4,7 @@
 use super::entry::{Entry, Place};
 use super::presence::Snapshot;
 use super::subscribe_options::EventForm;
-use crate::protocol::{self, Cursor, RoomName};
+use crate::protocol::{self, Cursor, Expiring, RoomName};
 use crate::sse;
 
 pub use crate::protocol::GapReason;
@@ -33,6 +33,8 @@ pub enum Delivery {
     Gap(Gap, Place),
     /// The members of a room: its first `presence` event.
     Members(Snapshot),
+    /// The token of the stream expires soon.
+    Expiring(Expiring),
 }
 
 impl Delivery {
@@ -42,6 +44,7 @@ impl Delivery {
             Self::Entry(entry) => entry.event(form).clone(),
             Self::Gap(gap, _) => gap.encode(),
             Self::Members(snapshot) => snapshot.event.clone(),
+            Self::Expiring(expiring) => expiring.encode(),
         }
     }
 
@@ -51,6 +54,7 @@ impl Delivery {
             Self::Entry(entry) => entry.event(EventForm::Raw).text_len(),
             Self::Gap(gap, _) => gap.room.as_str().len() + 128,
             Self::Members(snapshot) => snapshot.event.text_len(),
+            Self::Expiring(_) => 64,
         }
     }
 }

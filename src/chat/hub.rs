@@ -5,12 +5,15 @@
 //! message in history or receives it from the channel, never both, never neither.
 //! The lock is held for short, bounded work without I/O or await.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::author::Author;
+use super::bans::{Ban, BanError, BanKey};
 use super::change::{Change, ChangeError, Requester};
 use super::draft::{Draft, RetryKey};
 use super::entry::{Entry, Published};
@@ -19,6 +22,7 @@ use super::feed::Feed;
 use super::history_page::{HistoryPage, HistoryQuery};
 use super::presence::members_json;
 use super::reader_profile::ReaderProfile;
+use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
@@ -60,6 +64,8 @@ pub struct Hub {
     epoch: Epoch,
     rooms: Mutex<Rooms>,
     readers: AtomicUsize,
+    /// Whether there was ever a ban.
+    has_bans: AtomicBool,
     pub(super) counters: HubCounters,
 }
 
@@ -71,6 +77,7 @@ impl Hub {
             epoch,
             rooms: Mutex::new(Rooms::new(epoch, limits)),
             readers: AtomicUsize::new(0),
+            has_bans: AtomicBool::new(false),
             counters: HubCounters::default(),
         })
     }
@@ -125,6 +132,43 @@ impl Hub {
         requester: &Requester,
     ) -> Result<Entry, ChangeError> {
         self.lock().change(room, item, change, requester)
+    }
+
+    /// Bans the author of a message from `room` until a time: its streams end, and
+    /// its requests are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`BanError`] if nothing is known of the author, or there are too many bans.
+    pub fn ban(
+        &self,
+        room: &RoomName,
+        message: EventId,
+        until: SystemTime,
+    ) -> Result<(), BanError> {
+        self.has_bans.store(true, Ordering::Relaxed);
+        self.lock().ban(room, message, until)
+    }
+
+    /// Lifts the ban of the author of a message. Returns whether there was one.
+    pub fn lift_ban(&self, room: &RoomName, message: EventId) -> bool {
+        self.lock().lift_ban(room, message)
+    }
+
+    /// The bans of `room`, the next to end first.
+    pub fn bans(&self, room: &RoomName) -> Vec<Ban> {
+        let rooms = self.lock();
+        rooms.get(room).map_or_else(Vec::new, Room::list_bans)
+    }
+
+    /// Whether an author is banned from `room`.
+    pub fn is_banned(&self, room: &RoomName, author: &Author) -> bool {
+        // Without any ban nothing is hashed, and no lock is taken.
+        self.has_bans.load(Ordering::Relaxed) && {
+            let key = BanKey::of(author);
+            let rooms = self.lock();
+            rooms.get(room).is_some_and(|room| room.is_banned(key))
+        }
     }
 
     /// A part of the history of `room`. Empty if there is no such room.

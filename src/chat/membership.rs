@@ -1,10 +1,11 @@
 //! A reader's membership of its rooms. A room with a membership is kept, and the
 //! reader's name is a member of it.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::hub::Hub;
-use super::reader_profile::{MemberGuard, ReaderProfile};
+use super::reader_profile::{MemberGuard, ReaderProfile, StreamAccess};
 use crate::protocol::RoomName;
 
 /// A reader's membership of its rooms. Dropping it leaves them.
@@ -32,6 +33,21 @@ impl Membership {
     /// guard is dropped at once.
     pub(super) fn set_member_guard(&mut self, guard: MemberGuard) {
         self.profile.set_guard(guard);
+    }
+
+    /// When the reader's token expires, in seconds since 1970.
+    pub(crate) fn expires_at(&self) -> Option<u64> {
+        let expires_at = self.access()?.expires_at;
+        expires_at.map(NonZeroU64::get)
+    }
+
+    /// Until when the reader may read, if that is limited.
+    pub(super) fn access(&self) -> Option<&StreamAccess> {
+        self.profile.access()
+    }
+
+    pub(super) fn set_access(&mut self, access: StreamAccess) {
+        self.profile.set_access(access);
     }
 
     /// Its rooms, ordered by name.

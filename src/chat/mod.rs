@@ -6,6 +6,7 @@
 //! channel.
 
 mod author;
+mod bans;
 mod change;
 mod channel;
 mod delivery;
@@ -37,9 +38,11 @@ mod subscribe_options;
 mod subscription;
 #[cfg(test)]
 mod test_reader;
+pub(crate) mod timestamp;
 mod totals;
 
 pub use author::{Author, Fingerprint};
+pub use bans::{Ban, BanError};
 pub use change::{Change, ChangeError, Requester};
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::{Draft, DraftContent, DraftMessage};
@@ -60,8 +63,10 @@ pub use feed::{Feed, Lagged};
 #[doc(hidden)]
 pub use room_event::Envelope;
 
+pub(crate) use bans::BanKey;
 pub(crate) use membership::Membership;
 pub(crate) use reader_profile::MemberGuard;
+pub(crate) use reader_profile::StreamAccess;
 pub(crate) use replay_budget::{ReplayBucket, ReplayBudget};
 #[cfg(test)]
 pub(crate) use room_event::MAX_INLINE_BYTES;
@@ -69,3 +74,4 @@ pub(crate) use room_event::RoomEvent;
 pub(crate) use room_key::RoomKey;
 pub(crate) use rooms::RemainingWork;
 pub(crate) use subscribe_options::StreamFormat;
+pub(crate) use subscription::{EXPIRING_SECONDS, TokenExpiry};

@@ -49,6 +49,7 @@ impl RoomCursor {
                 self.members_version = Some(snapshot.version);
                 return;
             }
+            Delivery::Expiring(_) => return,
         };
         self.next = Some(next);
         self.gap_reason = GapReason::Lagged;

@@ -3,11 +3,11 @@
 //! An empty room costs less than 1 KiB: its collections allocate when they are
 //! first used and free memory when they shrink.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use jiff::fmt::temporal::DateTimePrinter;
 use tokio::time::Instant;
 
+use super::bans::{Ban, BanKey, Bans};
 use super::draft::{Draft, DraftContent, RetryKey};
 use super::entry::{Entry, Provenance};
 use super::forgotten_rooms::RoomTombstone;
@@ -15,11 +15,9 @@ use super::history::{History, HistoryLimits};
 use super::presence::{Presence, PresenceBudget};
 use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
+use super::timestamp;
 use crate::protocol::{EventId, PublishedEvent, RoomName};
 use crate::sse;
-
-/// Half the cost of `format!`.
-const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 #[derive(Debug)]
 pub(super) struct Room {
@@ -42,6 +40,8 @@ pub(super) struct Room {
     /// last use.
     pub(super) has_messages: bool,
     last_used: Instant,
+    /// Boxed, since few rooms have any.
+    bans: Option<Box<Bans>>,
 }
 
 impl Room {
@@ -69,6 +69,7 @@ impl Room {
             readers: 0,
             has_messages: false,
             last_used: now,
+            bans: None,
         }
     }
 
@@ -86,16 +87,21 @@ impl Room {
         };
         let place = self.history.next_place();
         let entry = match &draft.content {
-            DraftContent::Message(message) => {
-                Entry::message(id, &self.name, place, message, provenance, &timestamp())
-            }
+            DraftContent::Message(message) => Entry::message(
+                id,
+                &self.name,
+                place,
+                message,
+                provenance,
+                &timestamp::now(),
+            ),
             DraftContent::Event { name, payload } => {
                 let event = PublishedEvent {
                     id,
                     room: self.name.as_str().into(),
                     event: name.as_str().into(),
                     data: payload.as_str().into(),
-                    created_at: timestamp().into(),
+                    created_at: timestamp::now().into(),
                 };
                 Entry::event_of_program(&event, place, provenance)
             }
@@ -104,6 +110,25 @@ impl Room {
         self.has_messages = true;
         self.last_used = now;
         entry
+    }
+
+    /// The bans, to change them.
+    pub(super) fn bans_mut(&mut self) -> &mut Bans {
+        self.bans.get_or_insert_default()
+    }
+
+    /// The bans that have not ended.
+    pub(super) fn list_bans(&self) -> Vec<Ban> {
+        let bans = self.bans.as_ref();
+        bans.map_or_else(Vec::new, |bans| bans.list(SystemTime::now()))
+    }
+
+    /// Whether an author is banned.
+    pub(super) fn is_banned(&self, key: Option<BanKey>) -> bool {
+        match (&self.bans, key) {
+            (Some(bans), Some(key)) => bans.contains(key, SystemTime::now()),
+            _ => false,
+        }
     }
 
     /// Records that the room was used.
@@ -164,6 +189,12 @@ impl Room {
             true => self.last_used.checked_add(idle)?,
             false => now,
         };
+        let bans = self.bans.as_ref();
+        let bans_left = bans.and_then(|bans| bans.left(SystemTime::now()));
+        let at = match bans_left {
+            Some(left) => at.max(now.checked_add(left)?),
+            None => at,
+        };
         is_empty.then_some(at)
     }
 
@@ -186,14 +217,6 @@ impl Room {
             next,
         })
     }
-}
-
-/// The present time: RFC 3339, UTC, milliseconds.
-pub(super) fn timestamp() -> String {
-    let mut text = String::with_capacity(32);
-    // Writing to a `String` can't fail.
-    let _ = MILLISECONDS.print_timestamp(&jiff::Timestamp::now(), &mut text);
-    text
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub(crate) enum RoomEvent {
     /// A large entry to be read from history:
     /// [`Hub::entry`](super::Hub::entry).
     Marker(Box<HistoryMarker>),
+    /// An author is banned from the room: what its readers may read is looked at
+    /// again.
+    Banned,
     /// A presence event of more than [`MAX_INLINE_BYTES`]:
     /// [`Hub::presence_event`](super::Hub::presence_event) replaces it.
     LargePresence(RoomName),

@@ -4,6 +4,7 @@
 //! No operation visits all rooms or all members of a room: each costs about the
 //! logarithm of their number.
 
+mod bans;
 mod change;
 mod housekeeping;
 mod housekeeping_queue;

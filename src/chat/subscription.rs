@@ -12,7 +12,7 @@ use super::delivery::{Delivery, GapReason, StreamHello};
 use super::errors::SubscribeError;
 use super::hub::Hub;
 use super::membership::Membership;
-use super::reader_profile::{MemberGuard, ReaderProfile};
+use super::reader_profile::{MemberGuard, ReaderProfile, StreamAccess};
 use super::ready_queue::ReadyQueue;
 use super::replay::{BATCH_BYTES, RoomCursor, read_batch};
 use super::replay_budget::{BudgetReservation, ReplayBudget};
@@ -20,7 +20,20 @@ use super::resume::{StreamStart, hello_room};
 use super::room_key::RoomKey;
 use super::rooms::Rooms;
 use super::subscribe_options::{StreamFormat, SubscribeOptions};
-use crate::protocol::Cursor;
+use super::timestamp;
+use crate::protocol::{Close, CloseReason, Cursor, Expiring};
+
+/// How long before the end of a token a stream gets `expiring`.
+pub(crate) const EXPIRING_SECONDS: u64 = 30;
+
+/// A notice about a reader's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenExpiry {
+    /// It expires within [`EXPIRING_SECONDS`].
+    Soon,
+    /// It has expired: the stream ends.
+    Now,
+}
 
 /// One reader's stream. Dropping it leaves its rooms.
 #[derive(Debug)]
@@ -29,6 +42,8 @@ pub struct Subscription {
     /// In the requested order of rooms.
     room_cursors: Vec<RoomCursor>,
     format: StreamFormat,
+    /// The notice about its token that the reader gets next.
+    expiry: Option<TokenExpiry>,
     hello: Option<StreamHello>,
     ready: ReadyQueue,
     /// Messages up to this seq were published before the stream began. They are
@@ -50,6 +65,9 @@ pub enum Progress {
     Paused(Instant),
     /// The reader is live after the ready deliveries.
     Live(LiveFrom),
+    /// The reader may not read any more: nothing is ready, and the stream ends with
+    /// this event.
+    Closed(Close),
 }
 
 /// The point at which a reader went live. All later events of the channel are for
@@ -93,6 +111,7 @@ impl Subscription {
             membership: Membership::new(hub, names, profile),
             room_cursors: start.room_cursors,
             format,
+            expiry: None,
             hello: Some(StreamHello {
                 cursor: start.hello,
                 rooms: hello_rooms,
@@ -124,6 +143,7 @@ impl Subscription {
             membership,
             room_cursors,
             format,
+            expiry: None,
             hello: None,
             ready: ReadyQueue::new(Default::default()),
             replay_through: 0,
@@ -137,6 +157,21 @@ impl Subscription {
     /// dropped at once.
     pub(crate) fn set_member_guard(&mut self, guard: MemberGuard) {
         self.membership.set_member_guard(guard);
+    }
+
+    /// Limits the time for which the reader may read.
+    pub(crate) fn set_access(&mut self, access: StreamAccess) {
+        self.membership.set_access(access);
+    }
+
+    /// When the reader's token expires, in seconds since 1970.
+    pub(crate) fn expires_at(&self) -> Option<u64> {
+        self.membership.expires_at()
+    }
+
+    /// Tells the reader that its token expires, by the next events.
+    pub(crate) fn expire(&mut self, expiry: TokenExpiry) {
+        self.expiry = Some(expiry);
     }
 
     /// The first event of the stream. `None` after the first call.
@@ -174,9 +209,20 @@ impl Subscription {
             return Progress::Paused(until);
         }
         let hub = Arc::clone(&self.membership.hub);
+        if self.expiry == Some(TokenExpiry::Now) {
+            return Progress::Closed(Close::new(CloseReason::TokenExpired));
+        }
         let rooms = &mut *hub.lock();
+        if let Some(close) = self.check_bans(rooms) {
+            return Progress::Closed(close);
+        }
         let batch = read_batch(rooms, &self.room_cursors, self.cursor, BATCH_BYTES);
         self.ready.set_batch(batch.deliveries);
+        if let (Some(TokenExpiry::Soon), Some(at)) = (self.expiry, self.expires_at()) {
+            let expires_at = timestamp::of_seconds(at);
+            self.ready
+                .push(0, Delivery::Expiring(Expiring { expires_at }));
+        }
         let is_last = batch.is_last && self.add_members(rooms);
         if let Err(until) = self.draw(now) {
             self.ready.set_batch(Default::default());
@@ -186,6 +232,18 @@ impl Subscription {
             true => Progress::Live(self.go_live(rooms)),
             false => Progress::More,
         }
+    }
+
+    /// Ends the stream if its reader is banned from a room.
+    fn check_bans(&self, rooms: &Rooms) -> Option<Close> {
+        let key = self.membership.access()?.ban_key;
+        let names = self.membership.rooms().iter();
+        let banned = names.filter(|name| rooms.get(name).is_some_and(|room| room.is_banned(key)));
+        let banned: Vec<_> = banned.map(|name| name.as_str().to_owned()).collect();
+        (!banned.is_empty()).then(|| Close {
+            rooms: banned,
+            ..Close::new(CloseReason::Forbidden)
+        })
     }
 
     /// Draws the ready deliveries from the budget.
@@ -202,7 +260,7 @@ impl Subscription {
         let is_replay = |delivery: &&Delivery| match delivery {
             Delivery::Entry(entry) => entry.seq() <= self.replay_through,
             Delivery::Members(_) => true,
-            Delivery::Gap(..) => false,
+            Delivery::Gap(..) | Delivery::Expiring(_) => false,
         };
         let replay = self.ready.deliveries().filter(is_replay);
         replay.map(Delivery::bytes).sum()
@@ -267,6 +325,7 @@ impl Subscription {
                     self.cursor = id.seq;
                 }
             }
+            Delivery::Expiring(_) => self.expiry = None,
             Delivery::Members(_) => {}
         }
         Some(delivery)

@@ -53,6 +53,7 @@ impl From<Delivery> for TestDelivery {
             Delivery::Entry(entry) => Self::Entry(entry),
             Delivery::Gap(gap, _) => Self::Gap(gap),
             Delivery::Members(snapshot) => Self::Members(snapshot),
+            Delivery::Expiring(_) => unreachable!("these readers have no tokens"),
         }
     }
 }
@@ -92,7 +93,7 @@ impl TestReader {
                 match self.subscription().catch_up(Instant::now()) {
                     Progress::Live(live) => self.live = Some(live),
                     Progress::More => {}
-                    Progress::Paused(_) => return Poll::Pending,
+                    Progress::Paused(_) | Progress::Closed(_) => return Poll::Pending,
                 }
                 continue;
             };
@@ -132,6 +133,7 @@ fn deliver(
     let entry = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
+        RoomEvent::Banned => return None,
         RoomEvent::Entry(entry) => entry,
         RoomEvent::LargeEntry(large) => large.entry().clone(),
         RoomEvent::Marker(marker) => hub

@@ -52,6 +52,10 @@ impl Sender {
 
 /// What decides where a request may have its token.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "tokens"),
+    allow(dead_code, reason = "without the feature no token is looked at")
+)]
 pub(super) struct CredentialSources {
     pub(super) is_stream: bool,
     pub(super) is_https: bool,

@@ -124,3 +124,10 @@ pub(super) fn event_stream<B>(body: B) -> Response<B> {
     );
     response
 }
+
+/// A response without a body.
+pub(super) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::Whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

@@ -1,11 +1,10 @@
 //! `PATCH` and `DELETE /rooms/{room}/messages/{id}`, and reactions: changes of what
 //! was published.
 
-use bytes::Bytes;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
-use super::body::{Body, json};
+use super::body::{Body, json, no_content};
 use super::input::{Fields, Pairs, read_fields};
 use super::permission::{Delete, Identity, Permitted, Write, edit_key_of};
 use super::problem::Problem;
@@ -111,10 +110,4 @@ fn text_of(fields: &Fields, most: usize) -> Result<MessageText, Problem> {
     let text =
         text.ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
     Ok(MessageText::parse(text, most)?)
-}
-
-fn no_content() -> Response<Body> {
-    let mut response = Response::new(Body::Whole(Bytes::new()));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
 }

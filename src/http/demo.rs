@@ -55,7 +55,7 @@ async fn try_send(
     body: &mut RequestBody,
 ) -> Result<(), Problem> {
     let begun = Instant::now();
-    let room = identity.permit::<Write>(app.default_room.clone())?;
+    let room = identity.permit::<Write>(&app.hub, app.default_room.clone())?;
     let query = Fields::of_pairs(&Pairs::of_query(request.uri().query()))?;
     // As in PHP, a POST may bring its fields in the query, in the body, or both.
     let headers = request.headers();

@@ -16,7 +16,7 @@ use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::chat::{EventForm, MemberGuard, RoomList, SubscribeError, SubscribeOptions};
+use crate::chat::{EventForm, Hub, MemberGuard, RoomList, SubscribeError, SubscribeOptions};
 use crate::protocol::{
     BACKLOG_KEY, Backlog, BusyReason, Cursor, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ProblemCode,
     ROOM_KEY, RoomName, UserName,
@@ -28,7 +28,7 @@ pub(super) fn of_one_room(
     room: RoomName,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let options = request.options(room.into(), Backlog::Last(0), EventForm::Raw)?;
+    let options = request.options(&app.hub, room.into(), Backlog::Last(0), EventForm::Raw)?;
     respond(app, request, options)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn of_many_rooms(
         .collect::<Result<Vec<_>, _>>()?;
     let rooms = RoomList::new(rooms)
         .map_err(|error| Problem::new(ProblemCode::InvalidQuery, error.to_string()))?;
-    let options = request.options(rooms, Backlog::Last(0), EventForm::Json)?;
+    let options = request.options(&app.hub, rooms, Backlog::Last(0), EventForm::Json)?;
     respond(app, request, options)
 }
 
@@ -54,6 +54,7 @@ pub(super) fn of_the_demo(
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
     let options = request.options(
+        &app.hub,
         app.default_room.clone().into(),
         Backlog::All,
         EventForm::Raw,
@@ -73,11 +74,12 @@ pub(super) struct StreamRequest<'a> {
 impl StreamRequest<'_> {
     pub(super) fn options(
         &self,
+        hub: &Hub,
         rooms: RoomList,
         backlog: Backlog,
         form: EventForm,
     ) -> Result<SubscribeOptions, Problem> {
-        let rooms = self.sender.identity.permit_stream(rooms)?;
+        let rooms = self.sender.identity.permit_stream(hub, rooms)?;
         let name = self.query.one(NAME_KEY)?.map(UserName::parse).transpose()?;
         let name = match name {
             // Only a stream that asks for a name makes its reader a member.
@@ -163,6 +165,9 @@ fn respond(
     match app.hub.subscribe(options) {
         Ok(mut subscription) => {
             app.authenticator.spend_ticket(&request.sender)?;
+            if let Some(access) = request.sender.identity.stream_access() {
+                subscription.set_access(access);
+            }
             if is_named && let Some(permit) = &mut permit {
                 subscription.set_member_guard(MemberGuard::holding(permit.split_rooms()));
             }

@@ -8,6 +8,7 @@ mod access_log;
 mod app;
 mod authenticator;
 mod bad_head;
+mod bans;
 mod body;
 mod busy;
 mod change;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::header::HeaderMap;
 
 use super::problem::Problem;
-use crate::chat::{Author, Fingerprint, RoomList};
+use crate::chat::{Author, BanKey, Fingerprint, Hub, RoomList, StreamAccess};
 use crate::config::{Anonymous, Config};
 use crate::protocol::{EDIT_KEY, EditKey, InvalidEditKey, ProblemCode, RoomName, UserName};
 use crate::tokens::{Right, Rights, Token};
@@ -20,6 +20,8 @@ pub(super) struct CommonRights {
     anonymous: Rights,
     /// Whether everybody who may write may also publish events.
     open_events: bool,
+    /// Whether there are keys.
+    has_keys: bool,
 }
 
 impl CommonRights {
@@ -36,6 +38,7 @@ impl CommonRights {
                 Anonymous::Write => Rights::everywhere(&[Right::Write]),
             },
             open_events: config.open_events,
+            has_keys: config.tokens.are_enabled(),
         }
     }
 }
@@ -142,14 +145,26 @@ impl Identity {
     /// # Errors
     ///
     /// `token_required` without a token, otherwise `forbidden`.
-    pub(super) fn permit<R: RoomRight>(&self, room: RoomName) -> Result<Permitted<R>, Problem> {
-        match self.has_any(R::RIGHTS, &room) {
-            true => Ok(Permitted {
-                room,
-                _right: PhantomData,
-            }),
-            false => Err(self.refusal(R::ACTION)),
+    pub(super) fn permit<R: RoomRight>(
+        &self,
+        hub: &Hub,
+        room: RoomName,
+    ) -> Result<Permitted<R>, Problem> {
+        if !self.has_any(R::RIGHTS, &room) {
+            return Err(self.refusal(R::ACTION));
         }
+        // A moderator who is banned can still lift the ban.
+        if !R::RIGHTS.contains(&Right::Moderate) && self.is_banned(hub, &room) {
+            return Err(banned());
+        }
+        Ok(Permitted {
+            room,
+            _right: PhantomData,
+        })
+    }
+
+    fn is_banned(&self, hub: &Hub, room: &RoomName) -> bool {
+        self.common.has_keys && hub.is_banned(room, &self.author(None))
     }
 
     /// Permits a stream of all these rooms.
@@ -157,12 +172,23 @@ impl Identity {
     /// # Errors
     ///
     /// As of [`permit`](Self::permit), with the rooms that it may not read.
-    pub(super) fn permit_stream(&self, rooms: RoomList) -> Result<PermittedRooms, Problem> {
-        let refused = rooms.iter().filter(|room| !self.has(Right::Read, room));
-        let refused: Vec<RoomName> = refused.cloned().collect();
-        match refused.is_empty() {
+    pub(super) fn permit_stream(
+        &self,
+        hub: &Hub,
+        rooms: RoomList,
+    ) -> Result<PermittedRooms, Problem> {
+        let refused = |is_refused: &dyn Fn(&RoomName) -> bool| -> Vec<RoomName> {
+            let refused = rooms.iter().filter(|room| is_refused(room));
+            refused.cloned().collect()
+        };
+        let forbidden = refused(&|room| !self.has(Right::Read, room));
+        if !forbidden.is_empty() {
+            return Err(self.refusal(Read::ACTION).of_rooms(forbidden));
+        }
+        let banned_from = refused(&|room| self.is_banned(hub, room));
+        match banned_from.is_empty() {
             true => Ok(PermittedRooms(rooms)),
-            false => Err(self.refusal(Read::ACTION).of_rooms(refused)),
+            false => Err(banned().of_rooms(banned_from)),
         }
     }
 
@@ -189,6 +215,7 @@ impl Identity {
     }
 
     /// Its token.
+    #[cfg(feature = "tokens")]
     pub(super) fn token(&self) -> Option<&Arc<Token>> {
         self.token.as_ref()
     }
@@ -233,12 +260,28 @@ impl Identity {
         }
     }
 
+    /// Until when a stream of the sender may last, and how it is banned. `None` on an
+    /// open server, where no one has the right to moderate.
+    pub(super) fn stream_access(&self) -> Option<StreamAccess> {
+        let expires_at = self.token.as_ref().map(|token| token.expires_at);
+        self.common
+            .has_keys
+            .then(|| StreamAccess::new(BanKey::of(&self.author(None)), expires_at))
+    }
+
     /// Whether the token fixes the name.
     pub(super) fn is_verified(&self) -> bool {
         self.token
             .as_ref()
             .is_some_and(|token| token.name.is_some())
     }
+}
+
+fn banned() -> Problem {
+    Problem::new(
+        ProblemCode::Forbidden,
+        "you are banned from this room for a time",
+    )
 }
 
 /// The header `Edit-Key`.

@@ -14,7 +14,7 @@ use super::history;
 use super::input::{Fields, Pairs, room_of_path};
 use super::problem::Problem;
 use super::route::Route;
-use crate::chat::{Draft, DraftContent, EventForm};
+use crate::chat::{Draft, DraftContent, EventForm, Hub, HubLimits};
 use crate::config::Config;
 use crate::protocol::Backlog;
 use crate::protocol::{Cursor, RoomName};
@@ -183,11 +183,12 @@ fn a_stream_is_within_its_bounds(last_event_id: Option<&HeaderValue>, text: &str
         .filter(|id| !id.is_empty())
         .map(|id| Cursor::parse(id.as_bytes()));
     let room = || RoomName::parse("lobby").expect("a room");
+    let hub = Hub::new(HubLimits::default());
     let bare = request(None)
-        .options(room().into(), Backlog::All, EventForm::Raw)
+        .options(&hub, room().into(), Backlog::All, EventForm::Raw)
         .expect("a request without parameters is valid");
     assert_eq!((bare.cursor, bare.backlog), (sent, Backlog::All));
-    match request(Some(text)).options(room().into(), Backlog::Last(0), EventForm::Json) {
+    match request(Some(text)).options(&hub, room().into(), Backlog::Last(0), EventForm::Json) {
         Ok(options) => {
             assert!(sent.is_none() || options.cursor == sent);
             assert!(!matches!(options.backlog, Backlog::Last(501..)));

@@ -24,7 +24,9 @@ use super::request_body::{BodyLeft, RequestBody};
 use super::route::Route;
 #[cfg(feature = "tokens")]
 use super::session;
-use super::{busy, change, close, demo, draining, error_page, events, history, page, publish};
+use super::{
+    bans, busy, change, close, demo, draining, error_page, events, history, page, publish,
+};
 use crate::protocol::{BusyReason, EVENT_STREAM};
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -288,39 +290,43 @@ async fn answer_in_room(
     };
     match route {
         Route::Messages(room) if method == Method::POST => {
-            let room = identity.permit(room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             publish::message(app, &identity, &room, request, body).await
         }
         Route::Messages(room) => {
-            let room = identity.permit(room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             let query = Pairs::of_query(request.uri().query());
             history::messages(app, client, &room, method, &query)
         }
         Route::Message(room, id) if method == Method::PATCH => {
-            let room = identity.permit(room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             change::edit(app, &identity, &room, id_of_path(id)?, request, body).await
         }
         Route::Message(room, id) => {
-            let room = identity.permit(room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             change::delete(app, &identity, &room, id_of_path(id)?, request)
         }
         Route::Reaction(room, id, emoji) => {
-            let room = identity.permit(room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             let (id, emoji) = (id_of_path(id)?, emoji_of_path(emoji)?);
             change::react(app, &identity, &room, id, emoji, request)
         }
         Route::Events(room) => {
-            let room = identity.permit(room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             publish::event(app, &identity, &room, request, body).await
         }
         // Encoded once per change, not per request.
         Route::Members(room) => {
-            let room = identity.permit::<Read>(room_of_path(room)?)?;
+            let room = identity.permit::<Read>(&app.hub, room_of_path(room)?)?;
             Ok(json(StatusCode::OK, app.hub.members(room.room())))
         }
         Route::Rooms => {
             let query = Pairs::of_query(request.uri().query());
             app.room_list.respond(&app.hub, &identity, &query)
+        }
+        Route::Bans(room) => {
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            bans::answer(app, &room, request)
         }
         #[cfg(feature = "tokens")]
         Route::Tickets => session::issue_ticket(app, &identity),

@@ -15,6 +15,7 @@ use super::body::{Body, json};
 use super::credentials::{Credentials, PLAIN_COOKIE, SECURE_COOKIE};
 use super::permission::Identity;
 use super::problem::Problem;
+use crate::chat::timestamp;
 use crate::protocol::ProblemCode;
 use crate::tokens::Token;
 
@@ -36,10 +37,9 @@ pub(super) fn issue_ticket(app: &App, identity: &Identity) -> Result<Response<Bo
     let tickets = &app.authenticator.tickets;
     let (ticket, expires_at) = tickets.issue(Arc::clone(token), SystemTime::now())?;
     let expires_at = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let expires_at = jiff::Timestamp::from_second(expires_at.as_secs().cast_signed());
     let issued = TicketResponse {
         ticket,
-        expires_at: expires_at.map(|at| at.to_string()).unwrap_or_default(),
+        expires_at: timestamp::of_seconds(expires_at.as_secs()),
     };
     let body = serde_json::to_vec(&issued).expect("two texts have a JSON form");
     Ok(json(StatusCode::CREATED, Bytes::from(body)))

@@ -113,7 +113,7 @@ impl<T: TestTransport> Simulation<T> {
                 room,
                 client_id,
                 text,
-            } => self.publish(ROOMS[room], format!("once {text}"), Some(client_id)),
+            } => self.publish(ROOMS[room], &format!("once {text}"), Some(client_id)),
             SimulationStep::PublishEvent { room, count, large } => {
                 for _ in 0..count {
                     self.publish_event(ROOMS[room], large);
@@ -225,19 +225,23 @@ impl<T: TestTransport> Simulation<T> {
     /// Publishes a text that no other message has.
     fn publish_next(&mut self, room: usize, more: &str) {
         let number = self.published[ROOMS[room]].len();
-        self.publish(ROOMS[room], format!("{} {number}{more}", ROOMS[room]), None);
+        self.publish(
+            ROOMS[room],
+            &format!("{} {number}{more}", ROOMS[room]),
+            None,
+        );
     }
 
-    fn publish(&mut self, room: &'static str, text: String, client_id: Option<u8>) {
+    fn publish(&mut self, room: &'static str, text: &str, client_id: Option<u8>) {
         let draft = Draft {
             client_id: client_id.map(|id| ClientId::parse(&id.to_string()).unwrap()),
             author: author(),
             ..Draft::new(
                 UserName::parse("Alice").unwrap(),
-                MessageText::parse(&text, 1 << 20).unwrap(),
+                MessageText::parse(text, 1 << 20).unwrap(),
             )
         };
-        self.publish_draft(room, draft, client_id, ItemState::text(&text));
+        self.publish_draft(room, draft, client_id, ItemState::text(text));
     }
 
     /// Publishes an event with several lines that no other event has.

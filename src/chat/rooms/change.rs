@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::Rooms;
 use crate::chat::change::{Change, ChangeError, Requester};
 use crate::chat::entry::Entry;
-use crate::chat::room::timestamp;
+use crate::chat::timestamp;
 use crate::protocol::{ChangedEntry, EventId, RoomName};
 
 impl Rooms {
@@ -27,7 +27,7 @@ impl Rooms {
         let room = self.by_name.get_mut(name).ok_or(ChangeError::NotFound)?;
         room.touch(now);
         let present = room.history.item(item.seq).ok_or(ChangeError::NotFound)?;
-        let time = timestamp();
+        let time = timestamp::now();
         let Some(new) = change.apply(present, requester, &time)? else {
             return Ok(present.clone());
         };

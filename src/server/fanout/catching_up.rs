@@ -153,6 +153,10 @@ impl<S: Socket> CatchingUp<S> {
                 CatchUpStep::More
             }
             (ReadyWrite::All, Progress::Live(live)) => CatchUpStep::Live(live),
+            (ReadyWrite::All, Progress::Closed(close)) => {
+                self.pending = PendingWrite::Bye(self.socket.framing().frame_last(&close.encode()));
+                CatchUpStep::More
+            }
             (ReadyWrite::Blocked, _) => CatchUpStep::Blocked,
             (ReadyWrite::Failed(error), _) => CatchUpStep::Failed(error),
         }

@@ -1,8 +1,8 @@
-//! What depends on time alone: pings, stalled readers, the ends of pauses, and
-//! the times at which streams end while the server drains.
+//! What depends on time alone: pings, stalled readers, the ends of pauses, tokens
+//! that expire, and the times at which streams end while the server drains.
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::catching_up::CatchUpStep;
 use super::live::LiveReader;
@@ -91,6 +91,22 @@ impl<S: Socket> Readers<S> {
             self.table.end_pause(token, now);
             self.table.queue(token);
         }
+    }
+
+    /// Looks at the readers whose token expires soon, or has expired: history tells
+    /// them. Returns when the next one is due.
+    pub(super) fn expire(&mut self, now: Instant, wall_clock: SystemTime) -> Option<Instant> {
+        let since_1970 = wall_clock.duration_since(UNIX_EPOCH).unwrap_or_default();
+        while let Some((token, expiry)) = self.table.take_expiring(since_1970.as_secs()) {
+            self.table.send_to_history(token, now);
+            self.table.end_pause(token, now);
+            if let Some(reader) = self.table.catching_up(token) {
+                reader.subscription.expire(expiry);
+                self.table.queue(token);
+            }
+        }
+        let next = Duration::from_secs(self.table.next_expiration()?);
+        now.checked_add(next.saturating_sub(since_1970))
     }
 
     /// The server drains: draws the time at which each stream ends.

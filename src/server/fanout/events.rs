@@ -28,6 +28,8 @@ pub(super) enum FeedItem {
     /// An event of this room is lost: only its marker was in the channel, and
     /// history no longer holds it.
     Lost(RoomKey),
+    /// An author is banned from this room: its readers are looked at again.
+    Banned(RoomKey),
     /// Events of any room are lost: the channel was overwritten before it was
     /// read.
     Lagged,
@@ -126,6 +128,7 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
             entry.map(EventContent::Entry)
         }
         RoomEvent::LargePresence(room) => hub.presence_event(&room).map(EventContent::Presence),
+        RoomEvent::Banned => return FeedItem::Banned(room),
     };
     match content {
         Some(content) => FeedItem::Event(ReceivedEvent {

@@ -15,7 +15,7 @@ use super::groups::{Groups, MIN_CAPACITY};
 use super::live::{LiveReader, StampBase, growth};
 use super::mailbox::ReaderPermit;
 use super::socket::{Socket, read_junk};
-use crate::chat::{Membership, StreamFormat};
+use crate::chat::{EXPIRING_SECONDS, Membership, StreamFormat, TokenExpiry};
 use crate::http::{App, StreamGuard};
 
 /// All readers of one worker, by token.
@@ -30,6 +30,9 @@ pub(super) struct ReaderTable<S: Socket> {
     write_queue: VecDeque<usize>,
     /// Exactly the readers that are paused, by the end of their pause.
     pauses: BTreeSet<(Instant, usize)>,
+    /// Exactly the readers whose token expires, by the time in seconds since 1970
+    /// at which they are looked at next.
+    expirations: BTreeSet<(u64, usize)>,
 }
 
 /// One reader.
@@ -94,6 +97,7 @@ impl<S: Socket> ReaderTable<S> {
             groups: Groups::new(),
             write_queue: VecDeque::new(),
             pauses: BTreeSet::new(),
+            expirations: BTreeSet::new(),
         }
     }
 
@@ -121,13 +125,46 @@ impl<S: Socket> ReaderTable<S> {
         if self.slots.len() == self.slots.capacity() {
             self.slots.reserve_exact(growth(self.slots.len()));
         }
+        let expires_at = reader.subscription.expires_at();
         let token = self.slots.insert(ReaderSlot {
             state: ReaderState::CatchingUp(Box::new(reader)),
             junk: 0,
             permit,
             guard,
         });
+        if let Some(expires_at) = expires_at {
+            let announced_at = expires_at.saturating_sub(EXPIRING_SECONDS);
+            self.expirations.insert((announced_at, token));
+        }
         self.queue(token);
+    }
+
+    /// The next reader whose token expires soon, or has expired; `now` is in seconds
+    /// since 1970.
+    pub(super) fn take_expiring(&mut self, now: u64) -> Option<(usize, TokenExpiry)> {
+        let &(at, token) = self.expirations.first()?;
+        (at <= now).then(|| self.expirations.pop_first())?;
+        match self.expires_at(token) {
+            Some(expires_at) if now < expires_at => {
+                self.expirations.insert((expires_at, token));
+                Some((token, TokenExpiry::Soon))
+            }
+            _ => Some((token, TokenExpiry::Now)),
+        }
+    }
+
+    /// The next time, in seconds since 1970, for which [`Self::take_expiring`] waits.
+    pub(super) fn next_expiration(&self) -> Option<u64> {
+        self.expirations.first().map(|&(at, _)| at)
+    }
+
+    /// When the reader's token expires.
+    fn expires_at(&self, token: usize) -> Option<u64> {
+        match &self.slots.get(token)?.state {
+            ReaderState::Live { membership, .. } => membership.expires_at(),
+            ReaderState::CatchingUp(reader) => reader.subscription.expires_at(),
+            ReaderState::Moving => None,
+        }
     }
 
     /// The reader, if it is catching up.
@@ -265,7 +302,7 @@ impl<S: Socket> ReaderTable<S> {
             // Unread bytes would make the kernel reset the connection, and its
             // client lose the end of the stream.
             let _ = read_junk(&mut reader.socket, junk);
-            permit.in_span(|| tracing::debug!("stream ended with bye"));
+            permit.in_span(|| tracing::debug!("stream ended by the server"));
         }
         self.remove(token);
     }
@@ -281,6 +318,11 @@ impl<S: Socket> ReaderTable<S> {
     }
 
     fn remove(&mut self, token: usize) {
+        if let Some(expires_at) = self.expires_at(token) {
+            let announced_at = expires_at.saturating_sub(EXPIRING_SECONDS);
+            self.expirations.remove(&(announced_at, token));
+            self.expirations.remove(&(expires_at, token));
+        }
         let mut slot = self.slots.remove(token);
         // Before the socket closes.
         drop(std::mem::take(&mut slot.guard));

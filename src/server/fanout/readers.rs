@@ -40,11 +40,15 @@ pub(super) struct Readers<S: Socket> {
     counters: Arc<WorkerCounters>,
 }
 
-/// Events that the channel can no longer give: readers need history for them.
+/// Why live readers go back to history.
 #[derive(Debug, Clone, Copy)]
-enum LostEvents {
-    OfRoom(RoomKey),
-    OfAnyRoom,
+enum ReturnReason {
+    /// The channel can't give events of the room any more.
+    LostOfRoom(RoomKey),
+    /// The channel can't give events of any room any more.
+    LostOfAnyRoom,
+    /// A reader of the room may be banned.
+    Banned(RoomKey),
 }
 
 impl<S: Socket> Readers<S> {
@@ -118,7 +122,7 @@ impl<S: Socket> Readers<S> {
 
     /// Queues the events of this turn. Returns how many events were received, and
     /// which ones were found to be lost.
-    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<LostEvents>) {
+    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<ReturnReason>) {
         for received in 0..MAX_RECEIVED {
             let groups = &self.table.groups;
             let is_needed = |room, is_presence| groups.takes(room, is_presence);
@@ -126,10 +130,13 @@ impl<S: Socket> Readers<S> {
                 Poll::Pending => return (received, None),
                 Poll::Ready(FeedItem::Unneeded) => {}
                 Poll::Ready(FeedItem::Lost(room)) => {
-                    return (received + 1, Some(LostEvents::OfRoom(room)));
+                    return (received + 1, Some(ReturnReason::LostOfRoom(room)));
                 }
                 Poll::Ready(FeedItem::Lagged) => {
-                    return (received + 1, Some(LostEvents::OfAnyRoom));
+                    return (received + 1, Some(ReturnReason::LostOfAnyRoom));
+                }
+                Poll::Ready(FeedItem::Banned(room)) => {
+                    return (received + 1, Some(ReturnReason::Banned(room)));
                 }
                 Poll::Ready(FeedItem::Event(event)) => {
                     if !self.table.groups.queue(&event) {
@@ -143,11 +150,21 @@ impl<S: Socket> Readers<S> {
         (MAX_RECEIVED, None)
     }
 
-    fn send_to_history(&mut self, lost: LostEvents, now: Instant) {
-        self.counters.worker_lags.inc();
-        match lost {
-            LostEvents::OfRoom(room) => self.table.send_room_to_history(room, now),
-            LostEvents::OfAnyRoom => self.table.send_all_to_history(now),
+    fn send_to_history(&mut self, reason: ReturnReason, now: Instant) {
+        match reason {
+            ReturnReason::LostOfRoom(room) => {
+                self.counters.worker_lags.inc();
+                self.table
+                    .send_room_to_history(room, "a large event is lost", now);
+            }
+            ReturnReason::LostOfAnyRoom => {
+                self.counters.worker_lags.inc();
+                self.table.send_all_to_history(now);
+            }
+            ReturnReason::Banned(room) => {
+                self.table
+                    .send_room_to_history(room, "an author is banned", now);
+            }
         }
     }
 

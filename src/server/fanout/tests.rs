@@ -1,3 +1,4 @@
+mod access;
 mod channel;
 mod counting;
 mod ending;

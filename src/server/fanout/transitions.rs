@@ -125,10 +125,15 @@ impl<S: Socket> ReaderTable<S> {
     }
 
     /// Sends the live readers of one room back to history.
-    pub(super) fn send_room_to_history(&mut self, room: RoomKey, now: Instant) {
-        tracing::debug!("a large event is lost; the readers of its room go back to history");
+    pub(super) fn send_room_to_history(
+        &mut self,
+        room: RoomKey,
+        reason: &'static str,
+        now: Instant,
+    ) {
+        tracing::debug!(reason, "the readers of a room go back to history");
         for group in self.groups.of_room(room) {
-            self.send_group_to_history(group, "a large event is lost", now);
+            self.send_group_to_history(group, reason, now);
         }
     }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token};
 
@@ -108,6 +108,7 @@ impl<'a> Worker<'a> {
             self.next_tick = now + tick_interval(&self.app.config);
         }
         self.readers.end_pauses(now);
+        let next_expiration = self.readers.expire(now, SystemTime::now());
         // Last, since everything above may queue readers.
         busy |= self.readers.catch_up(MAX_STEPS, now);
         match busy {
@@ -115,7 +116,8 @@ impl<'a> Worker<'a> {
             // After catching up, which makes pauses.
             false => {
                 let first_pause = self.readers.table.first_pause();
-                self.time_until(next_end.into_iter().chain(first_pause))
+                let others = [next_end, first_pause, next_expiration];
+                self.time_until(others.into_iter().flatten())
             }
         }
     }

@@ -53,6 +53,7 @@ impl Problem {
         }
     }
 
+    #[cfg(feature = "tokens")]
     pub(super) fn ticket_used() -> Self {
         let detail = "the ticket was used before, or is older than a minute; get another one from \
                       POST /tickets";

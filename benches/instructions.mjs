@@ -13,8 +13,9 @@
 // before has reached all readers. It needs Node and valgrind.
 
 import { spawn } from 'node:child_process';
+import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -25,7 +26,42 @@ const WORKS = [
   { name: 'publish', readers: 0, client_id: false },
   { name: 'publish with client_id', readers: 0, client_id: true },
   { name: 'deliver to 100 readers', readers: 100, client_id: false },
+  { name: 'publish with the token HS256', readers: 0, client_id: false, algorithm: 'HS256' },
+  { name: 'publish with the token ES256', readers: 0, client_id: false, algorithm: 'ES256' },
+  { name: 'publish with a new token HS256 each time', readers: 0, client_id: false, algorithm: 'HS256', fresh: true },
+  { name: 'publish with a new token ES256 each time', readers: 0, client_id: false, algorithm: 'ES256', fresh: true },
 ];
+
+/** A key for --token-key, and what makes tokens of it. A binary without tokens
+ * refuses it: then the work has no figure. */
+function newKey(algorithm, folder) {
+  const file = `${folder}/key`;
+  const encode = (json) => Buffer.from(JSON.stringify(json)).toString('base64url');
+  const claims = (number) => encode({
+    exp: Math.floor(Date.now() / 1000) + 3600, jti: `t${number}`, sub: 'bench', rooms: { write: ['*'] },
+  });
+  const signed = (text, signature) => `${text}.${signature.toString('base64url')}`;
+  if (algorithm === 'HS256') {
+    const secret = randomBytes(32).toString('base64url');
+    writeFileSync(file, secret);
+    return {
+      file,
+      token: (number) => {
+        const text = `${encode({ alg: algorithm })}.${claims(number)}`;
+        return signed(text, createHmac('sha256', secret).update(text).digest());
+      },
+    };
+  }
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  writeFileSync(file, publicKey.export({ type: 'spki', format: 'pem' }));
+  return {
+    file,
+    token: (number) => {
+      const text = `${encode({ alg: algorithm })}.${claims(number)}`;
+      return signed(text, sign('sha256', text, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
+    },
+  };
+}
 
 /** A connection; `seen` counts how often `text` came. */
 async function connect(port, text) {
@@ -50,7 +86,7 @@ function seen(connection, times) {
   });
 }
 
-async function play(port, { readers, client_id }, messages) {
+async function play(port, { readers, client_id, fresh }, messages, key) {
   const streams = [];
   for (let number = 0; number < readers; number += 1) {
     const stream = await connect(port, '\ndata: ');
@@ -63,8 +99,11 @@ async function play(port, { readers, client_id }, messages) {
     const message = { name: 'Bench', message: 'x'.repeat(40) };
     if (client_id) message.client_id = `c${1_000_000 + number}`;
     const body = JSON.stringify(message);
+    const authorization = key
+      ? `authorization: Bearer ${key.token(fresh ? number : 0)}\r\n` : '';
     sender.socket.write(
       'POST /rooms/bench/messages HTTP/1.1\r\nhost: localhost\r\n'
+      + authorization
       + `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     await Promise.all([seen(sender, number), ...streams.map((stream) => seen(stream, number + 1))]);
@@ -74,10 +113,12 @@ async function play(port, { readers, client_id }, messages) {
 
 async function count(binary, work, messages) {
   const folder = mkdtempSync(`${tmpdir()}/instructions-`);
+  const key = work.algorithm && newKey(work.algorithm, folder);
   const server = spawn('valgrind', [
     '--tool=callgrind', `--callgrind-out-file=${folder}/out`, binary,
     '--listen', '127.0.0.1:0', '--workers', '1', '--log-level', 'error',
     '--publish-rate', 'none', '--stream-rate', 'none',
+    ...(key ? ['--token-key', key.file] : []),
   ], { stdio: ['ignore', 'pipe', 'pipe'] });
   const total = new Promise((found) => {
     createInterface({ input: server.stderr }).on('line', (line) => {
@@ -85,8 +126,10 @@ async function count(binary, work, messages) {
       if (collected) found(Number(collected[1]));
     });
   });
-  const [line] = await once(createInterface({ input: server.stdout }), 'line');
-  await play(Number(/:(\d+)\/?$/.exec(line)[1]), work, messages);
+  const first = once(createInterface({ input: server.stdout }), 'line');
+  const line = (await Promise.race([first, once(server, 'exit').then(() => [null])]))[0];
+  if (line === null) return NaN;
+  await play(Number(/:(\d+)\/?$/.exec(line)[1]), work, messages, key);
   server.kill('SIGTERM');
   await once(server, 'exit');
   rmSync(folder, { recursive: true });

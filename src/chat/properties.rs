@@ -15,10 +15,7 @@ pub fn message(bytes: &[u8]) {
     };
     let id: EventId = "e-7".parse().expect("an id");
     let mut unsent = draft.clone();
-    let provenance = Provenance {
-        retry_key: RetryKey::take(&mut unsent),
-        author: unsent.author,
-    };
+    let provenance = Provenance::new(RetryKey::take(&mut unsent), unsent.author);
     let DraftContent::Message(message) = &draft.content else {
         unreachable!("it is a message");
     };

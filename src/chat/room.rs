@@ -81,10 +81,7 @@ impl Room {
         retry_key: Option<RetryKey>,
         now: Instant,
     ) -> Entry {
-        let provenance = Provenance {
-            retry_key,
-            author: draft.author,
-        };
+        let provenance = Provenance::new(retry_key, draft.author);
         let place = self.history.next_place();
         let entry = match &draft.content {
             DraftContent::Message(message) => Entry::message(

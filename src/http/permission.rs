@@ -240,7 +240,8 @@ impl Identity {
         Author {
             subject: subject.map(|subject| subject.fingerprint()),
             edit_key: edit_key.map(Fingerprint::of_edit_key),
-            address: Some(self.client),
+            // It is only for bans, and without keys no one may ban.
+            address: self.common.has_keys.then_some(self.client),
         }
     }
 

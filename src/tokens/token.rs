@@ -65,7 +65,8 @@ impl fmt::Debug for Token {
 /// another subject. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
-    key: KeyId,
+    /// Of the key and the `sub`: hashed once, and not for each request.
+    fingerprint: Fingerprint,
     sub: Box<str>,
 }
 
@@ -75,7 +76,7 @@ impl Subject {
     pub(super) fn new(key: KeyId, sub: &str) -> Option<Self> {
         let is_valid = (1..=MAX_SUB_BYTES).contains(&sub.len());
         is_valid.then(|| Self {
-            key,
+            fingerprint: Fingerprint::of_subject(key.as_bytes(), sub),
             sub: sub.into(),
         })
     }
@@ -88,7 +89,7 @@ impl Subject {
     /// What is stored of it, the same after a restart and on every server that has
     /// the key.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of_subject(self.key.as_bytes(), &self.sub)
+        self.fingerprint
     }
 }
 

@@ -34,10 +34,7 @@ fn message_at(seq: u64, place: Place, client_id: Option<&str>) -> Entry {
             MessageText::parse("hello", 100).unwrap(),
         )
     };
-    let provenance = Provenance {
-        retry_key: RetryKey::take(&mut draft),
-        author: draft.author,
-    };
+    let provenance = Provenance::new(RetryKey::take(&mut draft), draft.author);
     let DraftContent::Message(message) = &draft.content else {
         unreachable!("it is a message");
     };

@@ -21,7 +21,7 @@ impl Rooms {
         until: SystemTime,
     ) -> Result<(), BanError> {
         let entry = self.item(name, message).ok_or(BanError::NotFound)?;
-        let key = BanKey::of(entry.author()).ok_or(BanError::NotFound)?;
+        let key = BanKey::of(&entry.author()).ok_or(BanError::NotFound)?;
         let ban = Ban {
             message,
             name: name_of(entry),
@@ -40,7 +40,7 @@ impl Rooms {
     /// Lifts the ban of the author of a message. Returns whether there was one.
     pub(in crate::chat) fn lift_ban(&mut self, name: &RoomName, message: EventId) -> bool {
         let entry = self.item(name, message);
-        let key = entry.and_then(|entry| BanKey::of(entry.author()));
+        let key = entry.and_then(|entry| BanKey::of(&entry.author()));
         match self.by_name.get_mut(name) {
             Some(room) => room.bans_mut().lift(message, key),
             None => false,

@@ -185,11 +185,14 @@ impl Problem {
     }
 }
 
-/// The value of `WWW-Authenticate` (RFC 6750, section 3).
+/// The value of `WWW-Authenticate`, which has at least one parameter (RFC 6750,
+/// section 3). An error is for requests with a token only (section 3.1).
 fn challenge(code: ProblemCode) -> Option<HeaderValue> {
     Some(HeaderValue::from_static(match code {
-        ProblemCode::TokenRequired => "Bearer",
-        ProblemCode::TokenInvalid | ProblemCode::TokenExpired => "Bearer error=\"invalid_token\"",
+        ProblemCode::TokenRequired => "Bearer realm=\"sse-chat\"",
+        ProblemCode::TokenInvalid | ProblemCode::TokenExpired => {
+            "Bearer realm=\"sse-chat\", error=\"invalid_token\""
+        }
         _ => return None,
     }))
 }

@@ -11,7 +11,6 @@ use super::app::App;
 use super::authenticator::Sender;
 use super::body::{Body, event_stream};
 use super::busy;
-use super::guard::{RateExceeded, Refused};
 use super::handoff::StreamHandoff;
 use super::input::Pairs;
 use super::problem::Problem;
@@ -154,11 +153,7 @@ fn respond(
         return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
     let client = request.sender.identity.client;
-    let permit = match app.rates.take_stream(client) {
-        Ok(()) => app.admission.stream(client, options.rooms.len()),
-        Err(RateExceeded { .. }) => Err(Refused::Address),
-    };
-    let Ok(mut permit) = permit else {
+    let Ok(mut permit) = app.admission.stream(client, options.rooms.len()) else {
         return Ok(busy::stream(app, request.method, BusyReason::Address).map(Reply::Body));
     };
     let is_named = options.name.is_some();

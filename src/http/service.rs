@@ -207,6 +207,11 @@ async fn dispatch(
             Box::pin(answer_session(app, request, is_https)).await
         }
         _ if route.is_stream(request.method()) => {
+            // Before the token is looked at, since verifying one has a cost.
+            if request.method() == Method::GET && app.rates.take_stream(client).is_err() {
+                let busy = busy::stream(app, request.method(), BusyReason::Address);
+                return Ok(whole(busy));
+            }
             let kind = CredentialSources {
                 is_stream: true,
                 is_https: caller.is_https(headers, &app.config.access),

@@ -4,8 +4,9 @@
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT, HeaderMap};
-use hyper::{Method, Response};
+use hyper::{Method, Request, Response};
 
+use super::app::App;
 use super::body::{Body, event_stream};
 use super::problem::Problem;
 use crate::protocol::{Close, CloseReason, EVENT_STREAM};
@@ -14,14 +15,15 @@ use crate::protocol::{Close, CloseReason, EVENT_STREAM};
 /// `close` event, if the refusal is about rights and the client asks for an event
 /// stream by its header.
 pub(super) fn answer(
+    app: &App,
     problem: Problem,
-    method: &Method,
-    headers: &HeaderMap,
+    request: &Request<()>,
 ) -> Result<Response<Body>, Problem> {
     let reason = match problem.close_reason() {
-        Some(reason) if accepts_event_stream(headers) => reason,
+        Some(reason) if accepts_event_stream(request.headers()) => reason,
         _ => return Err(problem),
     };
+    app.counts.refuse(problem.code());
     let rooms = match reason {
         CloseReason::Forbidden => problem.rooms(),
         _ => &[],
@@ -30,7 +32,7 @@ pub(super) fn answer(
         rooms: rooms.iter().map(|room| room.as_str().to_owned()).collect(),
         ..Close::new(reason)
     };
-    let body = match *method {
+    let body = match *request.method() {
         Method::HEAD => Bytes::new(),
         _ => close.encode().text(),
     };

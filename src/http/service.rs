@@ -222,7 +222,7 @@ async fn dispatch(
             };
             return match opened {
                 Ok(reply) => Ok(reply),
-                Err(problem) => close::answer(problem, request.method(), headers).map(whole),
+                Err(problem) => close::answer(app, problem, request).map(whole),
             };
         }
         // Boxed, because hyper holds this function's future as long as the

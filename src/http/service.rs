@@ -285,8 +285,10 @@ async fn answer_in_room(
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let method = request.method();
-    if route.spends_publish_rate(method) {
-        publish::begin_write(app, client)?;
+    if route.spends_publish_rate(method)
+        && let Err(problem) = publish::begin_write(app, client)
+    {
+        return refuse(app, route, problem);
     }
     let identified = app.authenticator.identify(client, request, kind).await;
     let identity = match identified {

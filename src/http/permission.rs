@@ -210,6 +210,19 @@ impl Identity {
     pub(super) fn reads_all(&self) -> bool {
         match &self.token {
             Some(token) => token.rights.are_everywhere(Right::Read),
+    /// Permits what needs no right in a room, but a token, unless some rooms may be
+    /// read without one.
+    ///
+    /// # Errors
+    ///
+    /// `token_required`.
+    pub(super) fn permit_list(&self) -> Result<(), Problem> {
+        match self.token.is_some() || self.reads_all() {
+            true => Ok(()),
+            false => Err(self.refusal("to list rooms")),
+        }
+    }
+
             None => self.common.anonymous.are_everywhere(Right::Read),
         }
     }

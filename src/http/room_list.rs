@@ -71,6 +71,7 @@ impl RoomListCache {
         identity: &Identity,
         query: &Pairs<'_>,
     ) -> Result<Response<Body>, Problem> {
+        identity.permit_list()?;
         let after = query.one("after")?.map(RoomName::parse).transpose();
         let after = after
             .map_err(|_| Problem::new(ProblemCode::InvalidQuery, "after is the name of a room"))?;
@@ -79,6 +80,8 @@ impl RoomListCache {
             limit: limit(query)?.unwrap_or(DEFAULT_LIMIT),
         };
         if !identity.reads_all() {
+            let charged = self.lock().charge(Instant::now());
+            charged.map_err(Problem::too_many_pages)?;
             let may_read = |room: &RoomSummary| identity.has(Right::Read, &room.room);
             return Ok(json(StatusCode::OK, encode_some(hub, &key, may_read)));
         }
@@ -116,17 +119,40 @@ impl CachedPages {
     ///
     /// The time to wait, if the page is not cached and the rate is used up.
     fn fresh(&mut self, key: &PageKey, now: Instant) -> Result<Option<Bytes>, Duration> {
-        let paid_at = self.paid_at.map_or(now, |at| at.max(now));
-        let wait = paid_at.saturating_duration_since(now + ENCODE_BURST);
-        if !wait.is_zero() {
+        if let Err(wait) = self.wait(now) {
             let (made, page) = self.pages.get(key).ok_or(wait)?;
             if now.duration_since(*made) < MAX_AGE {
                 return Ok(Some(page.clone()));
             }
         }
-        // Capped, since refreshing old pages exceeds the rate.
-        self.paid_at = Some((paid_at + ENCODE_INTERVAL).min(now + ENCODE_BURST + ENCODE_INTERVAL));
+        self.pay(now);
         Ok(None)
+    }
+
+    /// Charges a page that is never cached to the rate.
+    ///
+    /// # Errors
+    ///
+    /// The time to wait, if the rate is used up.
+    fn charge(&mut self, now: Instant) -> Result<(), Duration> {
+        self.wait(now)?;
+        self.pay(now);
+        Ok(())
+    }
+
+    fn wait(&self, now: Instant) -> Result<(), Duration> {
+        let paid_at = self.paid_at.map_or(now, |at| at.max(now));
+        let wait = paid_at.saturating_duration_since(now + ENCODE_BURST);
+        match wait.is_zero() {
+            true => Ok(()),
+            false => Err(wait),
+        }
+    }
+
+    /// Capped, since refreshing old pages exceeds the rate.
+    fn pay(&mut self, now: Instant) {
+        let paid_at = self.paid_at.map_or(now, |at| at.max(now));
+        self.paid_at = Some((paid_at + ENCODE_INTERVAL).min(now + ENCODE_BURST + ENCODE_INTERVAL));
     }
 
     /// Caches a page and returns it, or the cached bytes if they are equal, so

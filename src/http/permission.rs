@@ -144,7 +144,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `token_required` without a token, otherwise `forbidden`.
+    /// `token_required` without a token, otherwise `forbidden`; that is also the
+    /// refusal of a server without keys, where no token would help.
     pub(super) fn permit<R: RoomRight>(
         &self,
         hub: &Hub,
@@ -239,6 +240,10 @@ impl Identity {
             Some(_) => Problem::new(
                 ProblemCode::Forbidden,
                 format!("the token does not permit {action}"),
+            ),
+            None if !self.common.has_keys => Problem::new(
+                ProblemCode::Forbidden,
+                format!("this server has no keys of tokens, and permits no client {action}"),
             ),
             None => Problem::new(
                 ProblemCode::TokenRequired,

@@ -3,6 +3,7 @@
 //! that a key that is withdrawn is forgotten.
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -94,6 +95,8 @@ impl Refresh {
             if pause == FIRST_RETRY {
                 continue;
             }
+            // What was wanted before this load was answered by it.
+            pin!(self.wanted.notified()).enable();
             self.state.send_modify(|state| state.phase = Phase::Ready);
             tokio::select! {
                 () = sleep(REFRESH_INTERVAL) => {}
@@ -114,7 +117,6 @@ impl fmt::Debug for Refresh {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::pin::pin;
 
     use super::*;
 
@@ -148,6 +150,23 @@ mod tests {
         );
         // In ten minutes, and the first one.
         assert!((9..=11).contains(&count.await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_unknown_keys_at_once_cause_one_load() {
+        let count = loads(
+            |_| true,
+            async |refresh| {
+                refresh.wait().await;
+                sleep(REFRESH_PAUSE * 2).await;
+                let mut waits: Vec<_> = (0..1000).map(|_| Box::pin(refresh.wait())).collect();
+                for wait in &mut waits {
+                    assert!(wait.await);
+                }
+                sleep(REFRESH_PAUSE * 3).await;
+            },
+        );
+        assert_eq!(count.await, 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,16 +21,15 @@ pub(super) async fn keep_loading(app: &App) {
 }
 
 /// The text of the key set. It has no timeout. The error is one line.
-pub(super) async fn load(location: &JwksLocation) -> Result<Vec<u8>, String> {
+pub(super) async fn load(location: JwksLocation) -> Result<Vec<u8>, String> {
     match location {
         JwksLocation::File(path) => {
-            let path = path.clone();
             let text = spawn_blocking(move || read(&path)).await;
             let text = text.map_err(io::Error::other).flatten();
             text.map_err(|error| error.to_string())
         }
         JwksLocation::Url(url) => {
-            let loaded = fetch(url, MAX_JWKS_BYTES).await;
+            let loaded = fetch(&url, MAX_JWKS_BYTES).await;
             loaded.map(Vec::from).map_err(|error| error.to_string())
         }
     }

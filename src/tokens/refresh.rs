@@ -77,7 +77,7 @@ impl Refresh {
 
     /// Calls `load` at once and whenever it is due. `load` returns whether it
     /// succeeded.
-    pub(super) async fn keep_loading(&self, load: impl AsyncFn() -> bool) {
+    pub(super) async fn keep_loading<L: Future<Output = bool>>(&self, load: impl Fn() -> L) {
         let mut pause = FIRST_RETRY;
         loop {
             self.state.send_modify(|state| state.phase = Phase::Loading);
@@ -123,7 +123,7 @@ mod tests {
     /// Loads as a server does, while `test` runs, and returns its loads.
     async fn loads(succeed: fn(usize) -> bool, test: impl AsyncFnOnce(&Refresh)) -> usize {
         let (refresh, count) = (Refresh::new(), Cell::new(0));
-        let load = async || {
+        let load = || async {
             count.set(count.get() + 1);
             succeed(count.get())
         };

@@ -142,15 +142,15 @@ impl Verifier {
     /// at most once a minute, and every 15 minutes. `load` gets it from where it
     /// is; after [`LOAD_TIMEOUT`] it is dropped. When it fails, the present keys
     /// stay. Without a key set it returns at once, otherwise never.
-    pub async fn keep_loading_jwks(
-        &self,
-        load: impl AsyncFn(&JwksLocation) -> Result<Vec<u8>, String>,
-    ) {
+    pub async fn keep_loading_jwks<L>(&self, load: impl Fn(JwksLocation) -> L)
+    where
+        L: Future<Output = Result<Vec<u8>, String>>,
+    {
         let Some(location) = &self.shared.settings.jwks else {
             return;
         };
-        let load = async || {
-            let loaded = timeout(LOAD_TIMEOUT, load(location)).await;
+        let load = || async {
+            let loaded = timeout(LOAD_TIMEOUT, load(location.clone())).await;
             let loaded = loaded.unwrap_or_else(|_| Err("no answer in time".to_owned()));
             match loaded.and_then(|text| self.set_jwks(&text).map_err(str::to_owned)) {
                 Ok(()) => true,

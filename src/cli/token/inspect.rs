@@ -72,7 +72,7 @@ async fn verifier(args: TokenArgs) -> Result<Verifier, CommandError> {
     if let Some(location @ JwksLocation::Url(_)) = &settings.jwks {
         let failed =
             |kind: ExitKind, why: &str| kind.with_message(format_args!("--jwks {location}: {why}"));
-        let loaded = tokio::time::timeout(LOAD_TIMEOUT, key_set::load(location)).await;
+        let loaded = tokio::time::timeout(LOAD_TIMEOUT, key_set::load(location.clone())).await;
         let text = loaded
             .map_err(|_| failed(ExitKind::Unreachable, "no answer in time"))?
             .map_err(|why| failed(ExitKind::Unreachable, &why))?;

@@ -274,7 +274,7 @@ async fn an_unknown_key_is_loaded_and_the_token_verified() {
     let example = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
     let verified = tokio::select! {
         verified = verifier.verify_with_refresh(example, at(1)) => verified,
-        () = verifier.keep_loading_jwks(async |_| Ok(keys.to_vec())) => unreachable!(),
+        () = verifier.keep_loading_jwks(|_| async { Ok(keys.to_vec()) }) => unreachable!(),
     };
     assert!(verified.is_ok());
 }
@@ -284,7 +284,7 @@ async fn a_load_that_hangs_is_dropped() {
     let (verifier, token) = (of_url(), signed(None, 1));
     let verified = tokio::select! {
         verified = verifier.verify_with_refresh(&token, at(1)) => verified,
-        () = verifier.keep_loading_jwks(async |_| std::future::pending().await) => unreachable!(),
+        () = verifier.keep_loading_jwks(|_| std::future::pending()) => unreachable!(),
     };
     assert_eq!(verified, Err(TokenError::UnknownKey));
 }
@@ -293,7 +293,7 @@ async fn a_load_that_hangs_is_dropped() {
 async fn without_a_key_set_there_is_nothing_to_load() {
     let verifier = verifier(&[SECRET]);
     verifier
-        .keep_loading_jwks(async |_| Err("unused".to_owned()))
+        .keep_loading_jwks(|_| async { Err("unused".to_owned()) })
         .await;
     assert!(verifier.set_jwks(b"{}").is_err());
 }

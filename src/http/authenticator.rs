@@ -141,6 +141,8 @@ impl Authenticator {
             _ if kind.is_stream && query().has("ticket") => {
                 let ticket = Ticket::parse(query().one("ticket")?.unwrap_or_default());
                 let token = self.tickets.token(ticket, SystemTime::now());
+                // The key of its token may have been removed since.
+                let token = token.filter(|token| verifier.is_current(token));
                 (Some(token.ok_or_else(Problem::ticket_used)?), Some(ticket))
             }
             Credentials::Cookie(token) => (Some(verify(verifier, token).await?), None),

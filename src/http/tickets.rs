@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ pub(super) struct Tickets(Mutex<UnusedTickets>);
 #[derive(Debug, Default)]
 struct UnusedTickets {
     by_ticket: HashMap<Ticket, UnusedTicket>,
-    /// The same and some used ones, the oldest first.
+    /// The same and some used ones, the oldest first, with the time to forget them.
     order: VecDeque<(SystemTime, Ticket)>,
 }
 
@@ -62,14 +62,15 @@ impl Tickets {
         now: SystemTime,
     ) -> Result<(String, SystemTime), Problem> {
         let text = new_secret().map_err(|_| full())?;
-        let expires_at = now + LIFETIME;
+        let token_expires_at = UNIX_EPOCH.checked_add(Duration::from_secs(token.expires_at));
+        let expires_at = token_expires_at.map_or(now + LIFETIME, |at| at.min(now + LIFETIME));
         let ticket = Ticket::parse(&text);
         let mut tickets = self.lock();
         tickets.forget_expired(now);
         if tickets.order.len() >= MAX_TICKETS {
             return Err(full());
         }
-        tickets.order.push_back((expires_at, ticket));
+        tickets.order.push_back((now + LIFETIME, ticket));
         let issued = UnusedTicket { token, expires_at };
         tickets.by_ticket.insert(ticket, issued);
         Ok((text, expires_at))
@@ -103,8 +104,8 @@ fn full() -> Problem {
 
 impl UnusedTickets {
     fn forget_expired(&mut self, now: SystemTime) {
-        while let Some((expires_at, ticket)) = self.order.front()
-            && *expires_at <= now
+        while let Some((forget_at, ticket)) = self.order.front()
+            && *forget_at <= now
         {
             self.by_ticket.remove(ticket);
             self.order.pop_front();
@@ -137,6 +138,20 @@ mod tests {
         let (text, expires_at) = tickets.issue(token(), now).unwrap();
         let ticket = Ticket::parse(&text);
         assert!(tickets.token(ticket, expires_at).is_none() && !tickets.spend(ticket, expires_at));
+    }
+
+    #[test]
+    fn a_ticket_is_not_good_for_longer_than_its_token() {
+        let (tickets, now) = (Tickets::default(), SystemTime::now());
+        let seconds = now.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let exp = seconds + 30;
+        let token = Arc::new(Token::for_tests(exp));
+        let (text, expires_at) = tickets.issue(token, now).unwrap();
+        assert_eq!(expires_at, UNIX_EPOCH + Duration::from_secs(exp));
+        let ticket = Ticket::parse(&text);
+        let before = expires_at - Duration::from_millis(1);
+        assert!(tickets.token(ticket, before).is_some());
+        assert!(tickets.token(ticket, expires_at).is_none());
     }
 
     #[test]

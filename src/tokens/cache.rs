@@ -155,6 +155,7 @@ mod tests {
             subject: None,
             rights: Rights::default(),
             not_before: 0,
+            generation: 0,
         })
     }
 

@@ -50,6 +50,8 @@ impl ExpectedClaims {
         Ok(Token {
             expires_at,
             not_before,
+            // Set by the verifier.
+            generation: 0,
             name: name(&claims)?,
             subject: subject(&claims, key)?,
             rights: rights(&claims)?,

@@ -24,6 +24,8 @@ pub struct Token {
     pub rights: Rights,
     /// The first second at which it is valid.
     pub(super) not_before: u64,
+    /// The generation of the keys that it was verified with.
+    pub(super) generation: u64,
 }
 
 impl Token {
@@ -51,6 +53,7 @@ impl Token {
             subject: None,
             rights: Rights::default(),
             not_before: 0,
+            generation: 0,
         }
     }
 }

@@ -90,8 +90,12 @@ impl Verifier {
             };
         }
         let keys = self.keys();
-        let verified = Arc::new(self.shared.expected.verify(token, &keys.set)?);
+        let verified = self.shared.expected.verify(token, &keys.set)?;
         verified.check_time(now)?;
+        let verified = Arc::new(Token {
+            generation: keys.generation,
+            ..verified
+        });
         let cached = Arc::clone(&verified);
         self.shared
             .cache
@@ -125,8 +129,14 @@ impl Verifier {
         self.keys().generation
     }
 
-    /// Reads the files of `--token-key` again, and blocks while it reads. The key set is loaded again as well,
-    /// soon, by the task that keeps loading it.
+    /// Whether a token was verified with the present keys. If not, its text is to be
+    /// verified again: its key may have been removed.
+    pub fn is_current(&self, token: &Token) -> bool {
+        token.generation == self.generation()
+    }
+
+    /// Reads the files of `--token-key` again, and blocks while it reads. The task
+    /// that keeps loading the key set loads it again as well, soon.
     ///
     /// # Errors
     ///

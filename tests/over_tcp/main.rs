@@ -70,3 +70,4 @@ mod resume;
 mod shares;
 mod slow_reader;
 mod stream;
+mod tokens;

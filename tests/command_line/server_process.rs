@@ -117,8 +117,13 @@ impl ServerProcess {
 
     /// Sends one request and returns the whole response.
     pub(crate) fn request(&self, head: &str, body: &str) -> String {
+        self.request_with(head, "", body)
+    }
+
+    /// The same with more fields, each with its line end.
+    pub(crate) fn request_with(&self, head: &str, fields: &str, body: &str) -> String {
         let mut stream = self.connect();
-        write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n{fields}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

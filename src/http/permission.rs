@@ -207,10 +207,6 @@ impl Identity {
         own.allows(right, room) || is_open && own.allows(Right::Write, room)
     }
 
-    /// Whether it may read every room.
-    pub(super) fn reads_all(&self) -> bool {
-        match &self.token {
-            Some(token) => token.rights.are_everywhere(Right::Read),
     /// Permits what needs no right in a room, but a token, unless some rooms may be
     /// read without one.
     ///
@@ -224,6 +220,10 @@ impl Identity {
         }
     }
 
+    /// Whether it may read every room.
+    pub(super) fn reads_all(&self) -> bool {
+        match &self.token {
+            Some(token) => token.rights.are_everywhere(Right::Read),
             None => self.common.anonymous.are_everywhere(Right::Read),
         }
     }

@@ -46,20 +46,29 @@ function newKey(algorithm, folder) {
     writeFileSync(file, secret);
     return {
       file,
-      token: (number) => {
+      token: oncePerNumber((number) => {
         const text = `${encode({ alg: algorithm })}.${claims(number)}`;
         return signed(text, createHmac('sha256', secret).update(text).digest());
-      },
+      }),
     };
   }
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   writeFileSync(file, publicKey.export({ type: 'spki', format: 'pem' }));
   return {
     file,
-    token: (number) => {
+    token: oncePerNumber((number) => {
       const text = `${encode({ alg: algorithm })}.${claims(number)}`;
       return signed(text, sign('sha256', text, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
-    },
+    }),
+  };
+}
+
+/** Two signatures of the same claims may differ. */
+function oncePerNumber(make) {
+  const made = new Map();
+  return (number) => {
+    if (!made.has(number)) made.set(number, make(number));
+    return made.get(number);
   };
 }
 

@@ -40,11 +40,15 @@ impl Format {
             )
         };
         let (essence, is_utf8) = content_type(headers).ok_or_else(wrong)?;
-        let format = match essence.as_str() {
-            "application/json" => Self::Json,
-            "application/x-www-form-urlencoded" => Self::Form,
-            "text/plain" => Self::Text,
-            _ => return Err(wrong()),
+        let is = |name: &str| essence.eq_ignore_ascii_case(name);
+        let format = if is("application/json") {
+            Self::Json
+        } else if is("application/x-www-form-urlencoded") {
+            Self::Form
+        } else if is("text/plain") {
+            Self::Text
+        } else {
+            return Err(wrong());
         };
         match is_utf8 {
             true => Ok(format),
@@ -66,8 +70,8 @@ impl Format {
 /// whether it is JSON.
 pub(super) fn check_payload(headers: &HeaderMap) -> Result<bool, Problem> {
     let is_json = match content_type(headers) {
-        Some((essence, true)) if essence == "application/json" => true,
-        Some((essence, true)) if essence.starts_with("text/") => false,
+        Some((essence, true)) if essence.eq_ignore_ascii_case("application/json") => true,
+        Some((essence, true)) if is_text(essence) => false,
         _ => {
             return Err(Problem::new(
                 ProblemCode::UnsupportedMediaType,
@@ -86,12 +90,17 @@ pub(super) fn check_payload(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-/// The media type of the body in lower case, and whether its charset is UTF-8 or
+fn is_text(essence: &str) -> bool {
+    let kind = essence.split_once('/').map(|(kind, _)| kind);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("text"))
+}
+
+/// The media type of the body, and whether its charset is UTF-8 or
 /// absent. `None` unless there is one header.
-fn content_type(headers: &HeaderMap) -> Option<(String, bool)> {
+fn content_type(headers: &HeaderMap) -> Option<(&str, bool)> {
     let value = single(headers, &CONTENT_TYPE)?;
     let mut parts = value.to_str().ok()?.split(';');
-    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = parts.next().unwrap_or_default().trim();
     Some((essence, parts.all(is_utf8_or_no_charset)))
 }
 

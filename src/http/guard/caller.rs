@@ -71,9 +71,10 @@ impl Caller {
 
     /// Whether the request was sent over https, as a trusted proxy says.
     pub(in super::super) fn is_https(&self, headers: &HeaderMap, access: &Access) -> bool {
-        let proto = headers.get(&X_FORWARDED_PROTO);
-        access.trusts(self.peer)
-            && proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+        access.trusts(self.peer) && {
+            let proto = headers.get(&X_FORWARDED_PROTO);
+            proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+        }
     }
 
     /// The client address: the peer, or the forwarded one behind a trusted proxy.

@@ -13,6 +13,7 @@ mod servers;
 mod bad_servers;
 mod publish;
 mod resume;
+mod token;
 
 use deadline::within;
 use sse_chat::client::{Client, ClientEvent, Error, EventStream};

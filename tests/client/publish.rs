@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sse_chat::client::{Client, ClientEvent, Error, PublishRequest, SubscribeRequest};
+use sse_chat::client::{
+    Client, ClientEvent, Error, EventRequest, PublishRequest, SubscribeRequest,
+};
 use sse_chat::protocol::ProblemCode;
 use tokio::net::TcpListener;
 
@@ -93,6 +95,96 @@ async fn a_refusal_has_its_reason() {
         matches!(&error, Error::Refused(refusal) if refusal.code == Some(ProblemCode::InvalidMessage.into())),
         "{error:?}"
     );
+}
+
+/// A server on which every client may publish events.
+async fn open_server() -> RealServer {
+    RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| {
+        config.open_events = true;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_event_is_published_once_and_delivered_as_it_was() {
+    let server = open_server().await;
+    let client = client(server.address);
+    let mut subscription = client.subscribe(SubscribeRequest::to("größe"));
+    next_event(&mut subscription).await;
+    let news = EventRequest {
+        content_type: "text/html; charset=utf-8",
+        client_id: Some("n-1"),
+        ..EventRequest::text("news:1", "<p>\n&amp; é</p>\n")
+    };
+    let first = within(client.publish_event("größe", &news)).await.unwrap();
+    let again = within(client.publish_event("größe", &news)).await.unwrap();
+    assert!(!first.is_duplicate && again.is_duplicate);
+    assert_eq!(first.receipt, again.receipt);
+    assert_eq!(
+        (&*first.receipt.room, &*first.receipt.event),
+        ("größe", "news:1")
+    );
+    let ClientEvent::Event { event, .. } = next_event(&mut subscription).await else {
+        panic!("no event");
+    };
+    assert_eq!((event.id, &*event.data), (first.receipt.id, news.payload));
+    let other = EventRequest {
+        payload: "",
+        ..news
+    };
+    let error = within(client.publish_event("größe", &other)).await;
+    assert_eq!(refusal(error), ProblemCode::ClientIdReused);
+}
+
+#[track_caller]
+fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> ProblemCode {
+    match result {
+        Err(Error::Refused(refusal)) => refusal.code.unwrap().known().unwrap(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_refused_event_has_its_reason() {
+    let server = open_server().await;
+    let client = client(server.address);
+    let json = EventRequest {
+        content_type: "application/json",
+        ..EventRequest::text("x", "{")
+    };
+    let image = EventRequest {
+        content_type: "image/png",
+        ..json
+    };
+    let broken = EventRequest {
+        content_type: "text/plain\r\nX: y",
+        ..json
+    };
+    let large = "x".repeat(100_000);
+    for (request, code) in [
+        (json, ProblemCode::InvalidJson),
+        (image, ProblemCode::UnsupportedMediaType),
+        (broken, ProblemCode::UnsupportedMediaType),
+        (EventRequest::text("a&b=c", ""), ProblemCode::InvalidEvent),
+        (EventRequest::text("update", ""), ProblemCode::InvalidEvent),
+        (EventRequest::text("x", &large), ProblemCode::EventTooLarge),
+    ] {
+        let result = within(client.publish_event("a", &request)).await;
+        assert_eq!(refusal(result), code, "{}", request.event);
+    }
+    let closed = RealServer::start().await;
+    let client = crate::client(closed.address);
+    let result = within(client.publish_event("a", &EventRequest::text("x", "y"))).await;
+    assert_eq!(refusal(result), ProblemCode::Forbidden);
+}
+
+#[tokio::test]
+async fn a_response_that_is_no_event_is_no_sse_chat() {
+    let answer = whole("201 Created", "application/json", "{}");
+    let fake = FakeServer::start(vec![Answer::held(answer)]).await;
+    let request = EventRequest::text("x", "y");
+    let error = within(client(fake.address).publish_event("a", &request)).await;
+    assert!(matches!(&error, Err(Error::NotSseChat(_))), "{error:?}");
 }
 
 #[tokio::test]

@@ -121,6 +121,14 @@ impl EventStream {
         self.close.as_ref()
     }
 
+    /// Opens another stream, which resumes after the last entry. It is for a new
+    /// token, since a stream keeps the one that it began with. A subscription that
+    /// was closed begins again.
+    pub fn reopen(&mut self) {
+        self.close = None;
+        self.state = State::Disconnected(Instant::now());
+    }
+
     /// The number of entries that were received again and dropped.
     pub fn duplicates(&self) -> u64 {
         self.resume.duplicates()

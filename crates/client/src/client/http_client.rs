@@ -1,11 +1,13 @@
 //! The client of one server: its connections, its timeout, and the probes. The other
 //! requests are in `publish` and `event_stream`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::header::AUTHORIZATION;
+use hyper::{Method, StatusCode};
 
+use super::access_token::AccessToken;
 use super::connector::{self, Connector};
 use super::error::Error;
 use super::response::FullResponse;
@@ -15,12 +17,13 @@ use super::url::ServerUrl;
 /// response. Event streams have timeouts of their own.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client of one server. Clones share its connections.
+/// A client of one server. Clones share its connections and its token.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) url: ServerUrl,
     pub(super) connector: Arc<Connector>,
     timeout: Duration,
+    token: Arc<RwLock<Option<AccessToken>>>,
 }
 
 impl Client {
@@ -35,6 +38,7 @@ impl Client {
             url,
             connector: Arc::new(connector),
             timeout: RESPONSE_TIMEOUT,
+            token: Arc::default(),
         })
     }
 
@@ -43,6 +47,26 @@ impl Client {
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// The same client with a token: see [`Client::set_token`].
+    #[must_use]
+    pub fn with_token(self, token: AccessToken) -> Self {
+        self.set_token(Some(token));
+        self
+    }
+
+    /// Sets the token of all later requests, also those of clones and of
+    /// subscriptions that exist. A stream that is open keeps the one that it began
+    /// with: see [`EventStream::reopen`](super::EventStream::reopen).
+    pub fn set_token(&self, token: Option<AccessToken>) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// The present token.
+    pub fn token(&self) -> Option<AccessToken> {
+        let token = self.token.read();
+        token.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The server's address.
@@ -88,6 +112,16 @@ impl Client {
     }
 
     pub(super) fn get(&self, path: &str) -> Result<connector::Request, Error> {
-        connector::request(&self.url, hyper::Method::GET, path)
+        self.request(Method::GET, path)
+    }
+
+    /// A request for a path and query, with the token and without a body.
+    pub(super) fn request(&self, method: Method, path: &str) -> Result<connector::Request, Error> {
+        let mut request = connector::request(&self.url, method, path)?;
+        if let Some(token) = self.token() {
+            let headers = request.headers_mut();
+            headers.insert(AUTHORIZATION, token.authorization());
+        }
+        Ok(request)
     }
 }

@@ -1,9 +1,11 @@
 //! The HTTP client. It knows the protocol and nothing of the server's code.
 //!
-//! [`Client::publish`] publishes a message, [`Client::subscribe`] subscribes to
-//! rooms and resumes after each loss of the connection, [`Client::health`] and
-//! [`Client::readiness`] probe the server.
+//! [`Client::publish`] publishes a message, [`Client::publish_event`] an event,
+//! [`Client::subscribe`] subscribes to rooms and resumes after each loss of the
+//! connection, [`Client::health`] and [`Client::readiness`] probe the server.
+//! [`Client::set_token`] sets the token that a server may require.
 
+mod access_token;
 mod backoff;
 mod connector;
 mod error;
@@ -19,11 +21,12 @@ mod subscribe;
 mod url;
 
 pub use crate::protocol::PublishRequest;
+pub use access_token::{AccessToken, InvalidAccessToken};
 pub use error::{Error, Refusal};
 pub use event::{ClientEvent, ObservedGap};
 pub use event_stream::EventStream;
 pub use fetch::fetch;
 pub use http_client::{Client, RESPONSE_TIMEOUT};
-pub use publish::PublishResponse;
+pub use publish::{EventRequest, EventResponse, PublishResponse};
 pub use subscribe::{RetryPolicy, SubscribeRequest};
 pub use url::{InvalidUrl, ServerUrl};

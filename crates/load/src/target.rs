@@ -1,6 +1,7 @@
 //! The requests of a run: paths, headers and bodies for any server, rendered once
 //! and completed for each message.
 
+use std::fmt;
 use std::io::Write as _;
 
 use crate::address::Address;
@@ -12,7 +13,9 @@ pub const ROOM: &str = "{room}";
 pub const PAYLOAD: &str = "{payload}";
 
 /// How to subscribe to a server, and how to publish on it. The default is sse-chat.
-#[derive(Debug, Clone)]
+///
+/// Its `Debug` does not show the values of headers, which may be tokens.
+#[derive(Clone)]
 pub struct Target {
     /// The path of a room's event stream, with [`ROOM`]; it begins with `/`.
     pub subscribe_path: String,
@@ -35,6 +38,34 @@ impl Default for Target {
             content_type: "application/json".to_owned(),
             headers: Vec::new(),
         }
+    }
+}
+
+impl Target {
+    /// Whether there is a header of this name, in any case.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.header_names()
+            .any(|header| header.eq_ignore_ascii_case(name))
+    }
+
+    fn header_names(&self) -> impl Iterator<Item = &str> {
+        let names = self
+            .headers
+            .iter()
+            .filter_map(|line| line.split(':').next());
+        names.map(str::trim)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("subscribe_path", &self.subscribe_path)
+            .field("publish_path", &self.publish_path)
+            .field("publish_body", &self.publish_body)
+            .field("content_type", &self.content_type)
+            .field("headers", &self.header_names().collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -152,6 +183,20 @@ mod tests {
         );
         let text = String::from_utf8(requests().subscribe(0, "")).unwrap();
         assert!(!text.contains("Last-Event-ID"));
+    }
+
+    #[test]
+    fn a_target_is_shown_without_the_values_of_its_headers() {
+        let target = Target {
+            headers: vec!["authorization: Bearer secret".into()],
+            ..Target::default()
+        };
+        let shown = format!("{target:?}");
+        assert!(
+            shown.contains("authorization") && !shown.contains("secret"),
+            "{shown}"
+        );
+        assert!(target.has_header("Authorization") && !target.has_header("X-Key"));
     }
 
     #[test]

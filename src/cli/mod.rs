@@ -18,6 +18,7 @@ mod signals;
 mod tail;
 mod terminal;
 mod token;
+mod token_file;
 mod values;
 
 use std::process::ExitCode;

@@ -1,15 +1,17 @@
-//! Publishes messages under one name in one room, for `send` and for the chat of
-//! `tail`.
+//! Publishes to one room, for `send` and for the chat of `tail`: messages under one
+//! name, and events.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::{Client, Error, PublishRequest, PublishResponse};
+use super::remote::Remote;
+use super::token_file::is_token_refused;
+use crate::client::{Error, EventRequest, EventResponse, PublishRequest, PublishResponse};
 use crate::protocol::{RoomName, UserName};
 
-/// How long a message is retried after the server has answered at least once.
+/// How long a request is retried after the server has answered at least once.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long before that; then only a connection that was cut is retried.
 const FIRST_RETRY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -17,9 +19,9 @@ const FIRST_RETRY_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Publishes messages under one name in one room.
+/// Publishes to one room.
 pub(super) struct RoomPublisher {
-    client: Client,
+    remote: Remote,
     room: String,
     name: String,
     /// The server has answered before, so it may come back.
@@ -28,9 +30,9 @@ pub(super) struct RoomPublisher {
 
 impl RoomPublisher {
     /// `name` defaults to `$USER`, and that to `anonymous`.
-    pub(super) fn new(client: Client, room: &RoomName, name: Option<UserName>) -> Self {
+    pub(super) fn new(remote: Remote, room: &RoomName, name: Option<UserName>) -> Self {
         Self {
-            client,
+            remote,
             room: room.as_str().to_owned(),
             name: name.unwrap_or_else(default_name).as_str().to_owned(),
             has_answered: false,
@@ -43,13 +45,43 @@ impl RoomPublisher {
     /// # Errors
     ///
     /// When the server refuses the message, or has not taken it in time.
-    pub(super) async fn publish(&mut self, message: &str) -> Result<PublishResponse, Error> {
-        let client_id = new_client_id();
+    pub(super) async fn publish(
+        &mut self,
+        message: &str,
+        client_id: &str,
+    ) -> Result<PublishResponse, Error> {
+        self.retried(async |publisher| publisher.send_message(message, client_id).await)
+            .await
+    }
+
+    /// Publishes an event, with retries as for a message.
+    ///
+    /// # Errors
+    ///
+    /// As of [`RoomPublisher::publish`].
+    pub(super) async fn publish_event(
+        &mut self,
+        event: &EventRequest<'_>,
+    ) -> Result<EventResponse, Error> {
+        self.retried(async |publisher| {
+            let client = &publisher.remote.client;
+            client.publish_event(&publisher.room, event).await
+        })
+        .await
+    }
+
+    async fn retried<T>(
+        &mut self,
+        once: impl AsyncFn(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let start = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
-            let error = match self.publish_once(message, &client_id).await {
-                Ok(response) => return Ok(response),
+            let error = match self.with_present_token(&once).await {
+                Ok(published) => {
+                    self.has_answered = true;
+                    return Ok(published);
+                }
                 Err(error) => error,
             };
             let timeout = match (&error, self.has_answered) {
@@ -66,21 +98,43 @@ impl RoomPublisher {
         }
     }
 
-    /// Sends one request. The server deduplicates messages of one `client_id`.
+    /// Publishes a message, without retries but for a token that has expired. The
+    /// server deduplicates messages of one `client_id`.
     pub(super) async fn publish_once(
-        &mut self,
+        &self,
         message: &str,
         client_id: &str,
     ) -> Result<PublishResponse, Error> {
+        let once = async |publisher: &Self| publisher.send_message(message, client_id).await;
+        self.with_present_token(&once).await
+    }
+
+    /// Sends a request. If its token is refused and the file has another one, sends it
+    /// once more.
+    async fn with_present_token<T>(
+        &self,
+        once: &impl AsyncFn(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let token = self.remote.client.token();
+        match once(self).await {
+            Err(error)
+                if is_token_refused(&error)
+                    && self.remote.renew_token(token.as_ref()) == Ok(true) =>
+            {
+                once(self).await
+            }
+            result => result,
+        }
+    }
+
+    async fn send_message(&self, message: &str, client_id: &str) -> Result<PublishResponse, Error> {
         let request = PublishRequest {
             name: &self.name,
             message,
             client_id: Some(client_id),
             ..PublishRequest::default()
         };
-        let response = self.client.publish(&self.room, &request).await;
-        self.has_answered |= response.is_ok();
-        response
+        self.remote.client.publish(&self.room, &request).await
     }
 }
 

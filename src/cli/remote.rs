@@ -1,12 +1,13 @@
-//! The server that a client's command talks to: its address, and the exit code
-//! of each client error.
+//! The server that a client's command talks to: its address, the client with its
+//! token, and the exit code of each client error.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::Args;
 
 use super::exit::{CommandError, ExitKind};
-use crate::client::{Client, Error, ServerUrl};
+use super::token_file::{TokenFile, TokenFileFlags};
+use crate::client::{AccessToken, Client, Error, ServerUrl};
 use crate::config::{self, Endpoint};
 
 /// The flag for the server's address.
@@ -29,6 +30,46 @@ impl RemoteFlags {
 
     pub(super) fn client(&self) -> Result<Client, CommandError> {
         Client::new(self.url.clone()).map_err(|error| client_error(&error))
+    }
+}
+
+/// The flags of a command that may need a token.
+#[derive(Debug, Args)]
+pub(super) struct ClientFlags {
+    #[command(flatten)]
+    remote: RemoteFlags,
+
+    #[command(flatten)]
+    token: TokenFileFlags,
+}
+
+impl ClientFlags {
+    pub(super) fn connect(self) -> Result<Remote, CommandError> {
+        let client = self.remote.client()?;
+        client.set_token(self.token.token()?);
+        Ok(Remote {
+            client,
+            token_file: self.token.file(),
+        })
+    }
+}
+
+/// A client, and the file with its token.
+#[derive(Debug, Clone)]
+pub(super) struct Remote {
+    pub(super) client: Client,
+    token_file: TokenFile,
+}
+
+impl Remote {
+    /// Reads the token again. Returns whether it is another one than `used`.
+    ///
+    /// # Errors
+    ///
+    /// A line about a file that has no token.
+    pub(super) fn renew_token(&self, used: Option<&AccessToken>) -> Result<bool, String> {
+        self.token_file.renew(&self.client)?;
+        Ok(self.client.token().as_ref() != used)
     }
 }
 

@@ -10,6 +10,7 @@ mod server_process;
 
 mod blocked_output;
 mod chat;
+mod credentials;
 mod health;
 mod help_page;
 mod key_sets;
@@ -89,7 +90,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("ping", "15s"),
     ("retry", "2s..5s"),
     ("max-message-bytes", "4096"),
-    ("max-event-bytes", "64KiB"),
+    ("max-event-bytes", "65536"),
     ("open-events", ""),
     ("default-room", "lobby"),
     ("max-rooms", "10000"),

@@ -95,6 +95,102 @@ fn wrong_usage_is_exit_code_two() {
     }
 }
 
+/// A server on which every client may publish events.
+fn open_server() -> ServerProcess {
+    ServerProcess::start(&["--listen", "127.0.0.1:0", "--open-events"])
+}
+
+#[test]
+fn an_event_is_published_from_words_a_file_or_standard_input_to_the_byte() {
+    let server = open_server();
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("event.html");
+    std::fs::write(&file, "<p>\nä</p>\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (args, input) in [
+        (&["--event", "e.1", "a", " b"][..], ""),
+        (&["--event", "message", "--file", file], ""),
+        (&["--event", "e.3"], "one\n\ntwo\n"),
+        (&["--event", "e.4", "-"], ""),
+        (
+            &["--event", "e.5", "--content-type", "application/json", "{}"],
+            "",
+        ),
+    ] {
+        let args = [&["send"], args].concat();
+        let output = run_with(server.address, &args, input);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);
+    }
+    let page = server.request("GET /rooms/lobby/messages", "");
+    for entry in [
+        r#""event":"e.1","data":"a  b""#,
+        r#""event":"message","data":"<p>\nä</p>\n""#,
+        r#""event":"e.3","data":"one\n\ntwo\n""#,
+        r#""event":"e.4","data":"""#,
+        r#""event":"e.5","data":"{}""#,
+    ] {
+        assert!(page.contains(entry), "{entry} in {page}");
+    }
+}
+
+#[test]
+fn a_client_id_is_published_once() {
+    let server = open_server();
+    for what in [&["--event", "e", "x"][..], &["x"]] {
+        let room = format!("room-{}", what.len());
+        let args = ["send", "--json", "--room", &room, "--client-id", "c-1"];
+        let answers = [(), ()].map(|()| run_with(server.address, &[&args, what].concat(), ""));
+        assert_eq!(answers[0].status.code(), Some(0), "{answers:?}");
+        assert_eq!(answers[0].stdout, answers[1].stdout);
+        let other = [&args[..], &what[..what.len() - 1], &["y"]].concat();
+        let output = run_with(server.address, &other, "");
+        assert_client_fails(&output, 4, &["client_id_reused"]);
+    }
+    let output = run_with(server.address, &["send", "--client-id", "c-1"], "x\n");
+    assert_client_fails(&output, 2, &["--client-id", "one message"]);
+}
+
+#[test]
+fn an_event_is_refused_for_its_name_payload_or_type() {
+    let server = open_server();
+    for (args, code, word) in [
+        (&["--event", "update", "x"][..], 2, "reserved"),
+        (&["--event", "a b", "x"], 2, "1 to 64"),
+        (
+            &["--event", "e", "--file", "/nowhere"],
+            1,
+            "/nowhere: No such file",
+        ),
+        (
+            &["--event", "e", "--content-type", "image/png", "x"],
+            4,
+            "415",
+        ),
+        (
+            &["--event", "e", "--content-type", "application/json", "{"],
+            4,
+            "invalid_json",
+        ),
+    ] {
+        let output = run_with(server.address, &[&["send"], args].concat(), "");
+        assert_client_fails(&output, code, &[word]);
+    }
+    for args in [
+        &["send", "--file", "/dev/null"][..],
+        &["send", "--content-type", "text/html", "x"],
+        &["send", "--event", "e", "--name", "Ada", "x"],
+        &["send", "--event", "e", "--file", "/dev/null", "x"],
+    ] {
+        assert_eq!(run(args).status.code(), Some(2), "{args:?}");
+    }
+    let closed = ServerProcess::on_free_port();
+    let output = run_with(closed.address, &["send", "--event", "e", "x"], "");
+    assert_client_fails(&output, 4, &["refused: ", "forbidden"]);
+    let large = "x".repeat((1 << 20) + 1);
+    let output = run_with(server.address, &["send", "--event", "e"], &large);
+    assert_client_fails(&output, 1, &["standard input: it has over 1048576 bytes"]);
+}
+
 #[test]
 fn lines_sent_across_a_restart_are_published_once() {
     let server = ServerProcess::on_free_port();

@@ -13,6 +13,7 @@ use super::typed::{
     parse_publishers, parse_rate, parse_rooms, parse_sizes, parse_slow, parse_some,
 };
 use crate::cli::exit::{CommandError, ExitKind};
+use crate::cli::token_file::TokenFileFlags;
 use crate::cli::values::{Time, parse_time};
 use crate::client::ServerUrl;
 
@@ -46,6 +47,9 @@ pub(in crate::cli) struct Bench {
         default_value = "http://127.0.0.1:8080"
     )]
     pub(super) url: ServerUrl,
+
+    #[command(flatten)]
+    token: TokenFileFlags,
 
     /// Start a private server on a free port for each run; arguments after -- are its flags
     #[arg(long, conflicts_with = "pid")]
@@ -230,7 +234,7 @@ impl Bench {
             missed: self.missed as u64,
             slow: self.slow,
             churn: self.churn.0,
-            target: self.target(),
+            target: self.target()?,
         })
     }
 
@@ -255,14 +259,20 @@ impl Bench {
         Err(ExitKind::Usage.with_message(wrong))
     }
 
-    fn target(&self) -> Target {
-        Target {
+    fn target(&self) -> Result<Target, CommandError> {
+        let mut target = Target {
             subscribe_path: self.subscribe_path.clone(),
             publish_path: self.publish_path.clone(),
             publish_body: self.publish_body.clone(),
             content_type: self.content_type.clone(),
             headers: self.header.clone(),
+        };
+        if !target.has_header("Authorization") {
+            let token = self.token.token()?;
+            let header = token.map(|token| token.header_line());
+            target.headers.extend(header);
         }
+        Ok(target)
     }
 }
 

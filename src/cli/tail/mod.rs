@@ -17,16 +17,16 @@ use self::notices::{Notices, clean};
 use self::output::Output;
 use super::exit::{CommandError, CommandResult, ExitKind, print_stderr};
 use super::publisher::RoomPublisher;
-use super::remote::{RemoteFlags, client_error};
+use super::remote::{ClientFlags, Remote, client_error};
 use super::signals::until_interrupted;
 use crate::chat::RoomList;
-use crate::client::{ClientEvent, EventStream, RetryPolicy, SubscribeRequest};
-use crate::protocol::{Backlog, EventId, RoomName, UserName};
+use crate::client::{AccessToken, ClientEvent, EventStream, RetryPolicy, SubscribeRequest};
+use crate::protocol::{Backlog, Close, CloseReason, EventId, RoomName, UserName};
 
 const EXAMPLES: &str = "\
 Reconnects after lost connections and restarts of the server, prints each message once,
 and reports lost messages on standard error. Exits with 3 if the server can't be reached
-at the start.
+at the start, and with 4 if it needs another token.
 
 Examples:
   sse-chat tail                                  new messages of the room lobby
@@ -42,7 +42,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct TailArgs {
     #[command(flatten)]
-    remote: RemoteFlags,
+    client: ClientFlags,
 
     /// Room to follow; repeat for more
     #[arg(long = "room", value_name = "ROOM", default_value = "lobby", value_parser = RoomName::parse)]
@@ -85,11 +85,21 @@ impl TailArgs {
     pub(super) async fn run(self) -> CommandResult {
         RoomList::new(self.rooms.iter().cloned())
             .map_err(|error| ExitKind::Usage.with_message(format_args!("--room: {error}")))?;
-        let client = self.remote.client()?;
-        let session = TailSession::new(&self, client.subscribe(self.subscribe()));
+        let request = self.subscribe();
+        let format = MessageFormat::for_stdout(self.rooms.len() > 1);
+        let remote = self.client.connect()?;
+        let session = TailSession {
+            subscription: remote.client.subscribe(request),
+            token: remote.client.token(),
+            remote: remote.clone(),
+            format,
+            notices: Notices::default(),
+            json: self.json,
+            left: self.count.map(NonZeroU64::get),
+        };
         match self.name {
             Some(name) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                let publisher = RoomPublisher::new(client, &self.rooms[0], Some(name));
+                let publisher = RoomPublisher::new(remote, &self.rooms[0], Some(name));
                 until_interrupted(session.chat(publisher)).await
             }
             _ => until_interrupted(session.print()).await,
@@ -115,6 +125,9 @@ impl TailArgs {
 /// A subscription whose messages and notices are printed.
 struct TailSession {
     subscription: EventStream,
+    remote: Remote,
+    /// The token that the stream was opened with.
+    token: Option<AccessToken>,
     format: MessageFormat,
     notices: Notices,
     json: bool,
@@ -123,16 +136,6 @@ struct TailSession {
 }
 
 impl TailSession {
-    fn new(options: &TailArgs, subscription: EventStream) -> Self {
-        Self {
-            subscription,
-            format: MessageFormat::for_stdout(options.rooms.len() > 1),
-            notices: Notices::default(),
-            json: options.json,
-            left: options.count.map(NonZeroU64::get),
-        }
-    }
-
     /// Prints until the count is reached or the output is closed.
     async fn print(mut self) -> CommandResult {
         let out = Output::stdout();
@@ -191,9 +194,37 @@ impl TailSession {
         Ok(())
     }
 
+    /// The next event. When the token expires and the file has another one, the stream
+    /// is opened again with that.
     async fn next(&mut self) -> Result<Option<ClientEvent>, CommandError> {
-        let next = self.subscription.next().await;
-        next.map_err(|error| client_error(&error))
+        loop {
+            let next = self.subscription.next().await;
+            let next = next.map_err(|error| client_error(&error))?;
+            let wants_token = match &next {
+                Some(ClientEvent::Expiring(_)) => true,
+                None => self.subscription.close().is_some_and(is_about_token),
+                Some(_) => false,
+            };
+            if !wants_token || !self.renew_token() {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Opens the stream again if there is another token.
+    fn renew_token(&mut self) -> bool {
+        match self.remote.renew_token(self.token.as_ref()) {
+            Ok(true) => {
+                self.token = self.remote.client.token();
+                self.subscription.reopen();
+                true
+            }
+            Ok(false) => false,
+            Err(why) => {
+                print_stderr(&format!("--token-file: {why}"));
+                false
+            }
+        }
     }
 
     /// The error for a stream that the server closed with `close`: do not reconnect.
@@ -211,4 +242,15 @@ impl TailSession {
         }
         Err(ExitKind::Refused.with_message(message))
     }
+}
+
+/// Whether the stream may be opened again with another token.
+fn is_about_token(close: &Close) -> bool {
+    let reason = close.reason.known();
+    reason.is_some_and(|reason| {
+        matches!(
+            reason,
+            CloseReason::TokenRequired | CloseReason::TokenInvalid | CloseReason::TokenExpired
+        )
+    })
 }

@@ -37,6 +37,10 @@ have_python() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null;
 
 have_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 
+have_ruby() { have ruby && ruby -e 'require "jwt"' 2>/dev/null; }
+
+have_go() { have go && [ -d /usr/share/gocode/src/github.com/golang-jwt/jwt ]; }
+
 # The packages that are missing, by their Debian names.
 missing_packages() {
   have curl || echo curl ca-certificates
@@ -60,6 +64,10 @@ missing_packages() {
   have openssl || echo openssl
   have slowhttptest || echo slowhttptest
   have ip || echo iproute2
+  # The languages of docs/backend.md.
+  have php || echo php-cli
+  have_ruby || echo ruby ruby-jwt
+  have_go || echo golang-go golang-github-golang-jwt-jwt-dev
 }
 
 as_root() {
@@ -216,6 +224,7 @@ client_steps() {
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'slow attacks, vanished readers' slow_and_vanished
   step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
+  step 'docs/backend.md in each language' limited node tests/real/backend.mjs
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
 }
 
@@ -232,6 +241,7 @@ page_steps() {
   step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
   step "the original demo's page" limited node tests/real/demo.mjs
   step 'a page of another site' limited node tests/real/foreign_page.mjs
+  step 'docs/backend.md in Chromium' limited node tests/real/backend_pages.mjs
 }
 
 # Both wait more than they work, so they run at the same time.

@@ -5,12 +5,12 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::app::App;
 use super::body::{Body, json, no_content};
-use super::input::{Fields, Pairs, read_fields};
+use super::input::{Pairs, read_edit};
 use super::permission::{Delete, Identity, Permitted, Write, edit_key_of};
 use super::problem::Problem;
 use super::request_body::RequestBody;
 use crate::chat::{Change, Entry, Requester};
-use crate::protocol::{Emoji, EventId, MessageText, ProblemCode, RoomName, UserName};
+use crate::protocol::{Emoji, EventId, ProblemCode, RoomName, UserName};
 use crate::tokens::Right;
 
 /// Edits a message: the body has its new text.
@@ -23,9 +23,7 @@ pub(super) async fn edit(
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let requester = requester(identity, room.room(), request)?;
-    let fields = read_fields(&app.config, request, body).await?;
-    let text = text_of(&fields, app.config.max_message_bytes)?;
-    let edit = Change::Edit(text);
+    let edit = Change::Edit(read_edit(&app.config, request, body).await?);
     let entry = change(app, identity, room.room(), id, &edit, &requester)?;
     Ok(json(StatusCode::OK, entry.json()))
 }
@@ -91,23 +89,4 @@ fn change(
 ) -> Result<Entry, Problem> {
     app.rates.take_room_message(room, identity.client)?;
     Ok(app.hub.change(room, id, change, requester)?)
-}
-
-fn text_of(fields: &Fields, most: usize) -> Result<MessageText, Problem> {
-    let others = [
-        &fields.name,
-        &fields.client_id,
-        &fields.reply_to,
-        &fields.edit_key,
-    ];
-    if others.iter().any(|field| field.is_some()) {
-        return Err(Problem::new(
-            ProblemCode::InvalidMessage,
-            "only message can be changed; the edit key is in the header Edit-Key",
-        ));
-    }
-    let text = fields.message.as_deref();
-    let text =
-        text.ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
-    Ok(MessageText::parse(text, most)?)
 }

@@ -90,9 +90,11 @@ pub(super) fn check_payload(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
+/// Whether it is `text/` and a name by RFC 6838, section 4.2: no list, no wildcard.
 fn is_text(essence: &str) -> bool {
-    let kind = essence.split_once('/').map(|(kind, _)| kind);
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("text"))
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+    let (kind, subtype) = essence.split_once('/').unwrap_or_default();
+    kind.eq_ignore_ascii_case("text") && !subtype.is_empty() && subtype.bytes().all(allowed)
 }
 
 /// The media type of the body, and whether its charset is UTF-8 or

@@ -141,6 +141,9 @@ pub(super) struct Fields {
     pub(super) edit_key: Option<String>,
 }
 
+const NAME_IS_MISSING: &str = "name is missing: with the Content-Type text/plain it is in the query, \
+     as in ?name=Alice; with application/json and application/x-www-form-urlencoded it is in the body";
+
 /// The fields that a message may have.
 const FIELDS: [&[u8]; 5] = [b"name", b"message", b"client_id", b"reply_to", b"edit_key"];
 
@@ -154,7 +157,7 @@ impl Fields {
         let name = self.name.as_deref().map(UserName::parse).transpose()?;
         let name = identity
             .check_name(name.as_ref())?
-            .ok_or_else(|| Problem::new(ProblemCode::InvalidName, "name is missing"))?;
+            .ok_or_else(|| Problem::new(ProblemCode::InvalidName, NAME_IS_MISSING))?;
         let message = self
             .message
             .ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
@@ -225,16 +228,29 @@ impl Fields {
 
     /// A message as plain text; the query has the rest.
     fn of_text(body: &[u8], query: &Pairs<'_>) -> Result<Self, Problem> {
-        let text = std::str::from_utf8(body)
-            .map_err(|_| Problem::new(ProblemCode::InvalidMessage, "the text is not UTF-8"))?;
+        // Addresses are logged on their way.
+        if query.has("edit_key") {
+            return Err(Problem::new(
+                ProblemCode::InvalidEditKey,
+                "an edit_key is secret, and is no part of an address: send the message as JSON or \
+                 as a form",
+            ));
+        }
         Ok(Self {
             name: query.one("name")?.map(str::to_owned),
-            message: Some(text.to_owned()),
+            message: Some(text_of(body)?),
             client_id: query.one("client_id")?.map(str::to_owned),
             reply_to: query.one("reply_to")?.map(str::to_owned),
             edit_key: None,
         })
     }
+}
+
+/// The text of a body that is plain text.
+fn text_of(body: &[u8]) -> Result<String, Problem> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Problem::new(ProblemCode::InvalidMessage, "the text is not UTF-8"))?;
+    Ok(text.to_owned())
 }
 
 fn begins_as_object(body: &[u8]) -> bool {
@@ -256,6 +272,51 @@ pub(super) async fn read_fields(
         Format::Form => Fields::of_form(&body),
         Format::Text => Fields::of_text(&body, &Pairs::of_query(request.uri().query())),
     }
+}
+
+/// Reads the new text of a message from the request's body: the field `message`,
+/// and no other. As plain text the body is the message.
+pub(super) async fn read_edit(
+    config: &Config,
+    request: &Request<()>,
+    body: &mut RequestBody,
+) -> Result<MessageText, Problem> {
+    let format = Format::of(request.headers())?;
+    let limits = BodyLimits::of_fields(config, format.malformed());
+    let body = body.read(config, limits).await?;
+    edited_text(format, &body, config.max_message_bytes)
+}
+
+/// The new text of a message.
+pub(super) fn edited_text(
+    format: Format,
+    body: &[u8],
+    most: usize,
+) -> Result<MessageText, Problem> {
+    let fields = match format {
+        Format::Json => Fields::of_json(body)?,
+        Format::Form => Fields::of_form(body)?,
+        Format::Text => return Ok(MessageText::parse(&text_of(body)?, most)?),
+    };
+    let Fields {
+        name,
+        message,
+        client_id,
+        reply_to,
+        edit_key,
+    } = fields;
+    if [name, client_id, reply_to, edit_key]
+        .iter()
+        .any(Option::is_some)
+    {
+        return Err(Problem::new(
+            format.malformed(),
+            "only message can be changed; the edit key is in the header Edit-Key",
+        ));
+    }
+    let message =
+        message.ok_or_else(|| Problem::new(ProblemCode::InvalidMessage, "message is missing"))?;
+    Ok(MessageText::parse(&message, most)?)
 }
 
 /// An event id in a path.

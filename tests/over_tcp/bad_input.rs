@@ -18,7 +18,7 @@ async fn a_body_is_json_or_a_form_as_declared() {
     // 7, 9
     for content_type in [
         "",
-        "text/plain",
+        "text/html",
         "application/jsonx",
         "application/json-patch+json",
         "json",

@@ -134,7 +134,7 @@ async fn a_small_unread_body_is_discarded() {
     let mut connection = Connection::to(&server).await;
     for _ in 0..20 {
         for (path, kind, status) in [
-            ("/rooms/lobby/messages", "text/plain", 415),
+            ("/rooms/lobby/messages", "text/html", 415),
             ("/nowhere", "application/json", 404),
             ("/healthz", "application/json", 200),
         ] {

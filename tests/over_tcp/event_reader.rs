@@ -17,7 +17,10 @@ pub(crate) struct Event {
     pub(crate) event: String,
     /// The last event id as of this event.
     pub(crate) id: String,
+    /// The data as JSON; null if it is none.
     pub(crate) data: Value,
+    /// The data as text.
+    pub(crate) text: String,
 }
 
 /// Reads an event stream, decoded or raw.
@@ -153,6 +156,7 @@ impl EventReader {
                 event: event.event.into_owned(),
                 id: event.id.into_owned(),
                 data: serde_json::from_str(&event.data).unwrap_or(Value::Null),
+                text: event.data.into_owned(),
             }),
             Item::Retry(wait) => *retry = Some(wait),
             Item::Comment(_) => {}

@@ -122,8 +122,9 @@ impl TestServer {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Response {
+        let body = body.as_ref();
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
             self.address
@@ -135,8 +136,7 @@ impl TestServer {
             text.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         text.push_str("\r\n");
-        text.push_str(body);
-        Response::parse(&self.raw(text.as_bytes()).await)
+        Response::parse(&self.raw(&[text.as_bytes(), body].concat()).await)
     }
 
     /// Sends `bytes`, and returns all bytes until the server closes.

@@ -107,6 +107,8 @@ pub(super) struct Rooms {
     published_events: u64,
     /// Bytes of their payloads.
     published_event_bytes: u64,
+    /// Changes published since the start.
+    published_changes: u64,
     /// Members of all rooms.
     members: usize,
 }
@@ -129,6 +131,7 @@ impl Rooms {
             published_bytes: 0,
             published_events: 0,
             published_event_bytes: 0,
+            published_changes: 0,
             members: 0,
             limits,
         }
@@ -181,6 +184,7 @@ impl Rooms {
             message_bytes: self.published_bytes,
             events: self.published_events,
             event_bytes: self.published_event_bytes,
+            changes: self.published_changes,
             presence_bytes: self.housekeeping.presence_bytes(),
             sent_events: self.channel.position(),
             ..Totals::default()

@@ -28,6 +28,9 @@ pub struct Totals {
     pub events: u64,
     /// Bytes of their payloads.
     pub event_bytes: u64,
+    /// Changes of messages and events since the start: edits, deletions and
+    /// reactions.
+    pub changes: u64,
     /// Bytes of presence events since the start, once for each reader.
     pub presence_bytes: u64,
     /// Streams since the start that began with a cursor.

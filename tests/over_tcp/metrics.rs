@@ -9,6 +9,7 @@ use sse_chat::config::Rate;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::entries::{KEY, OTHER_KEY};
 use super::scrape::{Scrape, ask, ask_by, start_with};
 use super::support::{EventReader, TestServer, read_to_close, within};
 
@@ -69,6 +70,33 @@ async fn messages_and_deliveries_are_counted_exactly_on_every_transport() {
     assert!(scrape.get("sse_chat_history_bytes") > 3.0 * 100.0);
     assert!(scrape.get("sse_chat_publish_seconds_sum") > 0.0);
     assert!(scrape.get("sse_chat_worker_busy_seconds_total{worker=\"0\"}") > 0.0);
+}
+
+#[tokio::test]
+async fn events_and_changes_are_counted_and_not_what_changes_nothing() {
+    let server = start_with(|config| config.open_events = true);
+    let message = server.publish_own("lobby", "hi").await;
+    for _ in 0..2 {
+        let query = "?event=tick&client_id=retry";
+        server
+            .post_event("lobby", query, "text/plain", "a\r\nb")
+            .await;
+        server.edit(&message, KEY, "ho").await;
+        server.react(&message, "👍", "Ada", KEY).await;
+    }
+    server.edit(&message, OTHER_KEY, "no").await;
+    let scrape = Scrape::of(&server).await;
+    for (name, value) in [
+        ("sse_chat_messages_total", 1.0),
+        ("sse_chat_message_bytes_total", 2.0),
+        ("sse_chat_events_total", 1.0),
+        ("sse_chat_event_bytes_total", 3.0),
+        ("sse_chat_changes_total", 2.0),
+        // The message, the event, and the last change.
+        ("sse_chat_history_messages", 3.0),
+    ] {
+        assert_eq!(scrape.get(name), value, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ impl Rooms {
         let before = (room.history.bytes(), room.history.len());
         room.history.push_change(announced.clone(), current);
         self.seq = id.seq;
+        self.published_changes += 1;
         self.show(name, &announced, before, now);
         Ok(announced)
     }

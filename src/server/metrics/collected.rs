@@ -78,13 +78,28 @@ impl CollectedMetrics {
             totals.message_bytes,
         )?;
         metrics.counter(
+            "sse_chat_events",
+            "Published events of programs",
+            totals.events,
+        )?;
+        metrics.counter(
+            "sse_chat_event_bytes",
+            "Bytes of the payloads of published events",
+            totals.event_bytes,
+        )?;
+        metrics.counter(
+            "sse_chat_changes",
+            "Edits, deletions and reactions that changed a message, and deletions of events",
+            totals.changes,
+        )?;
+        metrics.counter(
             "sse_chat_presence_bytes",
             "Bytes of presence events, once for each reader that gets them",
             totals.presence_bytes,
         )?;
         metrics.gauge(
             "sse_chat_history_messages",
-            "Messages in the history of all rooms",
+            "Messages, events and changes in the history of all rooms",
             totals.history_entries,
         )?;
         metrics.gauge(

@@ -89,6 +89,7 @@ async fn totals_count_messages_replay_and_gaps() {
             message_bytes: 2 + 3 + 5 + 4,
             events: 0,
             event_bytes: 0,
+            changes: 0,
             presence_bytes: 0,
             resumes: 1,
             replayed: 2,

@@ -16,7 +16,6 @@ use super::entry::Entry;
 use super::feed::Feed;
 use super::room_event::{Envelope, HistoryMarker, LargeEntry, MAX_INLINE_BYTES, RoomEvent};
 use super::room_key::RoomKey;
-use super::subscribe_options::EventForm;
 use crate::protocol::RoomName;
 
 /// The sending side, under the hub's lock.
@@ -59,7 +58,7 @@ impl Channel {
 
     /// The event that is sent for an entry.
     pub(super) fn update(&self, room: &RoomName, entry: &Entry) -> RoomEvent {
-        let bytes = entry.event(EventForm::Raw).chunk().len();
+        let bytes = entry.content_bytes();
         if bytes <= MAX_INLINE_BYTES {
             return RoomEvent::Entry(entry.clone());
         }
@@ -100,8 +99,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::chat::Lagged;
+    use crate::chat::entry::Provenance;
+    use crate::chat::{Lagged, Place};
     use crate::counting_waker::CountingWaker;
+    use crate::protocol::PublishedEvent;
     use crate::sse;
 
     fn send(channel: &mut Channel) {
@@ -116,6 +117,35 @@ mod tests {
     fn next(feed: &mut Feed) -> Poll<Result<u64, Lagged>> {
         let next = feed.poll_next(&mut Context::from_waker(Waker::noop()));
         next.map_ok(|envelope| envelope.position)
+    }
+
+    /// An event of a program with a payload of so many NULs. Each is six bytes of
+    /// JSON.
+    fn nuls(count: usize) -> Entry {
+        let event = PublishedEvent {
+            id: "e-1".parse().unwrap(),
+            room: "a".into(),
+            event: "tick".into(),
+            data: "\0".repeat(count).into(),
+            created_at: "2026-11-28T01:02:03.004Z".into(),
+        };
+        Entry::event_of_program(&event, Place::FIRST, Provenance::default())
+    }
+
+    #[test]
+    fn both_forms_of_an_event_count_as_large() {
+        let channel = Channel::new(16, 50_000);
+        let room = RoomName::parse("a").unwrap();
+        let sent = |count| channel.update(&room, &nuls(count));
+        assert!(matches!(sent(1000), RoomEvent::Entry(_)));
+        let first = sent(4096);
+        assert!(matches!(first, RoomEvent::LargeEntry(_)));
+        assert!(
+            matches!(sent(4096), RoomEvent::Marker(_)),
+            "28 KiB are in it"
+        );
+        drop(first);
+        assert!(matches!(sent(4096), RoomEvent::LargeEntry(_)));
     }
 
     #[test]

@@ -325,12 +325,17 @@ impl Entry {
 
     /// The bytes that count against the history's limits.
     pub(super) fn cost(&self) -> usize {
+        self.content_bytes() + self.0.provenance.cost() + ENTRY_OVERHEAD_BYTES
+    }
+
+    /// The bytes of its content: both forms of an event of a program, and the
+    /// owners of reactions.
+    pub(super) fn content_bytes(&self) -> usize {
         let event = match &self.0.encoded {
             EntryEncoding::Json(event, _) => event.chunk().len(),
             EntryEncoding::Custom(custom) => custom.cost(),
         };
-        let reactions = self.reactions().map_or(0, |reactions| reactions.cost());
-        event + reactions + self.0.provenance.cost() + ENTRY_OVERHEAD_BYTES
+        event + self.reactions().map_or(0, |reactions| reactions.cost())
     }
 }
 

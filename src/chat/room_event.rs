@@ -8,12 +8,11 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::room_key::RoomKey;
-use super::subscribe_options::EventForm;
 use crate::protocol::RoomName;
 use crate::sse;
 
-/// The largest event, in bytes, that the channel always carries itself: at most
-/// one for each slot.
+/// The largest entry or event, in bytes of its content, that the channel always
+/// carries itself: at most one for each slot.
 pub(crate) const MAX_INLINE_BYTES: usize = 8 * 1024;
 
 /// An event with its position, its room and its time.
@@ -34,7 +33,7 @@ pub(crate) enum RoomEvent {
     Entry(Entry),
     /// Members joined or left; only for readers that get presence events.
     Presence(sse::Encoded),
-    /// An entry of more than [`MAX_INLINE_BYTES`].
+    /// An entry with more than [`MAX_INLINE_BYTES`] of content.
     LargeEntry(Arc<LargeEntry>),
     /// A large entry to be read from history:
     /// [`Hub::entry`](super::Hub::entry).
@@ -74,7 +73,7 @@ pub(crate) struct LargeEntry {
 
 impl LargeEntry {
     pub(super) fn new(entry: Entry, total: &Arc<AtomicUsize>) -> Self {
-        let bytes = entry.event(EventForm::Raw).chunk().len();
+        let bytes = entry.content_bytes();
         total.fetch_add(bytes, Ordering::Relaxed);
         Self {
             entry,

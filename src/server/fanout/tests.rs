@@ -1,4 +1,5 @@
 mod access;
+mod changes;
 mod channel;
 mod counting;
 mod ending;

@@ -10,14 +10,14 @@ pub use super::guard::properties::{forwarded, host, origin};
 
 use super::authenticator::Sender;
 use super::events::StreamRequest;
+use super::format::Format;
 use super::history;
-use super::input::{Fields, Pairs, room_of_path};
+use super::input::{Fields, Pairs, edited_text, room_of_path};
 use super::problem::Problem;
 use super::route::Route;
 use crate::chat::{Draft, DraftContent, EventForm, Hub, HubLimits};
 use crate::config::Config;
-use crate::protocol::Backlog;
-use crate::protocol::{Cursor, RoomName};
+use crate::protocol::{Backlog, Cursor, MessageText, RoomName};
 
 const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",
@@ -210,6 +210,54 @@ pub fn body(bytes: &[u8]) {
         match fields {
             Ok(fields) => the_fields_can_be_written_back(&fields),
             Err(problem) => is_the_client_s(problem),
+        }
+    }
+}
+
+/// The limit of a message's text: small, so that random texts reach it.
+const MAX_TEXT_BYTES: usize = 64;
+
+/// A body that edits a message has a valid text in the field `message` and no other
+/// field, or is refused. As plain text it is the text itself.
+pub fn edit(bytes: &[u8]) {
+    for format in [Format::Json, Format::Form, Format::Text] {
+        let text = match edited_text(format, bytes, MAX_TEXT_BYTES) {
+            Ok(text) => text,
+            Err(problem) => {
+                is_the_client_s(problem);
+                continue;
+            }
+        };
+        let again = MessageText::parse(text.as_str(), MAX_TEXT_BYTES);
+        assert_eq!(again.expect("it was accepted before"), text);
+        let sent = the_only_field(format, bytes);
+        let sent = MessageText::parse(&sent, MAX_TEXT_BYTES);
+        assert_eq!(sent.expect("the field that was sent"), text);
+    }
+}
+
+/// The field `message` of a body that was accepted, read in another way.
+fn the_only_field(format: Format, bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).expect("it was accepted");
+    match format {
+        Format::Text => text.to_owned(),
+        Format::Json => {
+            let mut object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(text).expect("one object");
+            // A field that is null is absent.
+            object.retain(|_, value| !value.is_null());
+            assert!(object.keys().eq(["message"]), "{object:?}");
+            object["message"].as_str().expect("a text").to_owned()
+        }
+        Format::Form => {
+            let mut pairs = text.split('&').filter(|pair| !pair.is_empty());
+            let pair = pairs.next().expect("a pair");
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            assert_eq!(
+                (&*unescaped(key.as_bytes()), pairs.next()),
+                (&b"message"[..], None)
+            );
+            String::from_utf8(unescaped(value.as_bytes())).expect("UTF-8")
         }
     }
 }

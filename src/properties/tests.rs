@@ -97,7 +97,7 @@ macro_rules! properties {
 }
 
 properties! {
-    body cursor event event_stream forwarded host message names origin query target
+    body cursor edit event event_stream forwarded host message names origin payload query target
 }
 
 #[test]

@@ -105,7 +105,7 @@ for (const kind of FRONTS) {
       const long = JSON.stringify({ name: 'Alice', message: 'x'.repeat(5_000) });
       await refused(413, 'message_too_large', 'POST', room, { headers: json, body: long });
       await refused(400, 'invalid_json', 'POST', room, { headers: json, body: '{' });
-      await refused(415, 'unsupported_media_type', 'POST', room, { headers: { 'content-type': 'text/plain' }, body: 'x' });
+      await refused(415, 'unsupported_media_type', 'POST', room, { headers: { 'content-type': 'text/xml' }, body: 'x' });
       await refused(404, 'not_found', 'GET', '/nothing');
       const { allow } = await refused(405, 'method_not_allowed', 'DELETE', room);
       assert.match(allow, /POST/);

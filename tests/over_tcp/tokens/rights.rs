@@ -158,7 +158,7 @@ fn rows() -> Vec<Row> {
             get("/readyz", "/readyz", Need::Nothing, 200),
             get(MESSAGES, "/rooms/lobby/messages", READ, 200),
             get("/rooms/{room}/members", "/rooms/lobby/members", READ, 200),
-            get(BANS, "/rooms/lobby/bans", MODERATE, 404),
+            get(BANS, "/rooms/lobby/bans", MODERATE, 200),
             get("/rooms", "/rooms", Need::List, 200),
             stream(ROOM_EVENTS, method, "/rooms/lobby/events"),
             stream("/events", method, "/events?room=lobby"),

@@ -22,6 +22,8 @@ use super::task_tracker::{TaskToken, TaskTracker};
 use crate::chat::{Hub, SubscribeError, SubscribeOptions};
 use crate::config::Config;
 use crate::http::{self, App, Caller, Reply, RequestBody, StreamHandoff};
+#[cfg(feature = "tokens")]
+use crate::tokens::Verifier;
 
 /// A chat and broadcast server inside another program. A clone is the same one.
 ///
@@ -107,9 +109,17 @@ impl Embedded {
         &self.0.app.hub
     }
 
+    /// What verifies tokens, if [`Config::tokens`] has keys. A key set at a URL is empty
+    /// until the program loads it: see
+    /// [`Verifier::keep_loading_jwks`](crate::tokens::Verifier::keep_loading_jwks).
+    #[cfg(feature = "tokens")]
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.0.app.verifier()
+    }
+
     /// An event stream as the routes would send it: hello, what the cursor or
-    /// the backlog asks for, then what is published. It checks no host and no origin,
-    /// and counts for no address. A stream resumes only if the program passes the
+    /// the backlog asks for, then what is published. It checks no token, no host and no
+    /// origin, and counts for no address. A stream resumes only if the program passes the
     /// client's `Last-Event-ID` as the cursor.
     ///
     /// # Errors

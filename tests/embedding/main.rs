@@ -9,6 +9,7 @@
 #[path = "../deadline/mod.rs"]
 mod deadline;
 mod examples;
+mod tokens;
 
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};

@@ -12,7 +12,7 @@ use super::server_process::ServerProcess;
 
 const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tokens/test_keys/");
 
-/// Serves what it is told, and counts.
+/// Serves one response to each request, and counts the requests.
 #[derive(Clone)]
 struct KeyServer {
     url: String,

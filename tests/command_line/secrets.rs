@@ -169,7 +169,7 @@ impl Client {
         }
         let answer = String::from_utf8_lossy(&bytes).into_owned();
         // A session's cookie; and a redirect keeps the query of its request, in which
-        // there is no token unless somebody puts it there.
+        // there is no token unless a client puts it there.
         let comes_back = ["set-cookie: ", "location: "];
         let lines = answer
             .split("\r\n")
@@ -204,6 +204,63 @@ fn metrics_address(started: &str) -> SocketAddr {
     format!("{address}:{}", port.unwrap()).parse().unwrap()
 }
 
+/// Sends each request with a token in each place.
+fn send_all(client: &mut Client, token: &str) {
+    for (method, target, body) in REQUESTS {
+        for fields in [
+            format!("authorization: Bearer {token}\r\n"),
+            format!("authorization: Bearer {token}\r\nauthorization: Bearer {token}\r\n"),
+            format!("authorization: Basic {token}\r\n"),
+            format!("authorization: {token}\r\n"),
+            format!("cookie: a=b; sse_chat_token={token}\r\naccept: text/event-stream\r\n"),
+            format!("cookie: sse_chat_token={token}\r\naccept: text/html\r\n"),
+        ] {
+            client.send(method, target, &fields, body);
+        }
+        let joint = if target.contains('?') { '&' } else { '?' };
+        for key in ["ticket", "token", "access_token"] {
+            client.send(method, &format!("{target}{joint}{key}={token}"), "", body);
+        }
+    }
+}
+
+/// Sends heads that are no HTTP, or too large, with a token.
+fn send_bad_heads(client: &mut Client, token: &str) {
+    let fields = format!(
+        "authorization: Bearer {token}\r\ncookie: sse_chat_token={token}\r\nconnection: close"
+    );
+    let long = "y".repeat(100_000);
+    for request in [
+        format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\nhost: b\r\n{fields}\r\n\r\n"),
+        format!("GET / HTTP/7.1\r\nhost: localhost\r\n{fields}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\n{fields}\r\nx: \u{7f}\u{1}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\n{fields}\r\nx y: z\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\n{fields}\r\nx: {long}\r\n\r\n"),
+        format!("authorization: Bearer {token}\r\n\r\n"),
+    ] {
+        client.send_bytes(&request);
+    }
+}
+
+/// Uses tickets twice on streams, and elsewhere.
+fn send_tickets(client: &mut Client, token: &str) -> Vec<String> {
+    let paths = [
+        "/rooms/lobby/events",
+        "/sse.php",
+        "/rooms/lobby/messages",
+        "/rooms/a%20b/events",
+    ];
+    let use_one = |path| {
+        let ticket = client.ticket(token);
+        for _ in 0..2 {
+            client.send("GET", &format!("{path}?ticket={ticket}"), "", "");
+        }
+        ticket
+    };
+    paths.map(use_one).to_vec()
+}
+
 /// Sends everything to a server, and returns all that came out of it, with what must
 /// not be in it.
 fn output(format: &str) -> (String, Vec<String>) {
@@ -211,26 +268,17 @@ fn output(format: &str) -> (String, Vec<String>) {
     fs::write(&key, SECRET).unwrap();
     let mut command = program();
     command.env("RUST_BACKTRACE", "1");
-    command.args([
-        "--listen=127.0.0.1:0",
-        "--metrics=127.0.0.1:0",
-        "--log-level=trace",
-    ]);
-    command.args([
-        "--access-log",
-        "--list-rooms",
-        "--log-format",
-        format,
-        "--token-key",
-    ]);
-    let mut server = ServerProcess::spawn(command.arg(&key));
+    command.args(["--listen=127.0.0.1:0", "--metrics=127.0.0.1:0"]);
+    command.args(["--access-log", "--log-level=trace", "--log-format", format]);
+    command.args(["--list-rooms", "--token-key"]).arg(&key);
+    let mut server = ServerProcess::spawn(&mut command);
     let mut log = BufReader::new(server.child.stderr.take().unwrap());
     let mut started = String::new();
     // At this level it is not the first line.
     while !started.contains("metrics") {
         assert_ne!(log.read_line(&mut started).unwrap(), 0, "{started}");
     }
-    // A log that nobody reads loses lines.
+    // A log that is not read loses lines.
     let logging = thread::spawn(move || {
         let mut text = String::new();
         log.read_to_string(&mut text).map(|_| text)
@@ -239,66 +287,16 @@ fn output(format: &str) -> (String, Vec<String>) {
         address: server.address,
         answers: String::new(),
     };
-    let mut hidden = vec![
-        SECRET.to_owned(),
-        EDIT_KEY.to_owned(),
-        SUBJECT.to_owned(),
-        ISSUER.to_owned(),
-    ];
+    let mut hidden = [SECRET, EDIT_KEY, SUBJECT, ISSUER]
+        .map(str::to_owned)
+        .to_vec();
     let tokens = tokens();
     for token in &tokens {
         hidden.extend(parts(token));
-        for (method, target, body) in REQUESTS {
-            for field in [
-                format!("authorization: Bearer {token}\r\n"),
-                format!("authorization: Bearer {token}\r\nauthorization: Bearer {token}\r\n"),
-                format!("authorization: Basic {token}\r\n"),
-                format!("authorization: {token}\r\n"),
-                format!("cookie: a=b; sse_chat_token={token}\r\naccept: text/event-stream\r\n"),
-                format!("cookie: sse_chat_token={token}\r\naccept: text/html\r\n"),
-            ] {
-                // Tickets are made below.
-                if target != "/tickets" || !field.starts_with("authorization: Bearer") {
-                    client.send(method, target, &field, body);
-                }
-            }
-            let joint = if target.contains('?') { '&' } else { '?' };
-            for key in ["ticket", "token", "access_token"] {
-                client.send(method, &format!("{target}{joint}{key}={token}"), "", body);
-            }
-        }
-        // Heads that are no HTTP.
-        let field = format!(
-            "authorization: Bearer {token}\r\ncookie: sse_chat_token={token}\r\nconnection: close"
-        );
-        for request in [
-            format!("GET / HTTP/1.1\r\n{field}\r\n\r\n"),
-            format!("GET / HTTP/1.1\r\nhost: localhost\r\nhost: b\r\n{field}\r\n\r\n"),
-            format!("GET / HTTP/7.1\r\nhost: localhost\r\n{field}\r\n\r\n"),
-            format!("GET / HTTP/1.1\r\nhost: localhost\r\n{field}\r\nx: \u{7f}\u{1}\r\n\r\n"),
-            format!("GET / HTTP/1.1\r\nhost: localhost\r\n{field}\r\nx y: z\r\n\r\n"),
-            format!(
-                "GET / HTTP/1.1\r\nhost: localhost\r\n{field}\r\nx: {}\r\n\r\n",
-                "y".repeat(100_000)
-            ),
-            format!("authorization: Bearer {token}\r\n\r\n"),
-        ] {
-            client.send_bytes(&request);
-        }
+        send_all(&mut client, token);
+        send_bad_heads(&mut client, token);
     }
-    let good = tokens.last().unwrap();
-    for path in [
-        "/rooms/lobby/events",
-        "/sse.php",
-        "/rooms/lobby/messages",
-        "/rooms/a%20b/events",
-    ] {
-        let ticket = client.ticket(good);
-        for _ in 0..2 {
-            client.send("GET", &format!("{path}?ticket={ticket}"), "", "");
-        }
-        hidden.push(ticket);
-    }
+    hidden.extend(send_tickets(&mut client, tokens.last().unwrap()));
     client.address = metrics_address(&started);
     client.send("GET", "/metrics", "", "");
     server.signal("TERM");

@@ -91,13 +91,13 @@ fn sign_with_header(header: &str, claims: &str) -> String {
 }
 
 /// A token with rights in rooms, as in `{"read":["lobby"]}`.
-pub(crate) fn with_rooms(rooms: Value) -> String {
+pub(crate) fn with_rooms(rooms: &Value) -> String {
     token(json!({ "rooms": rooms }))
 }
 
 /// A token that may write in all rooms.
 pub(crate) fn writer() -> String {
-    with_rooms(json!({"write": ["*"]}))
+    with_rooms(&json!({"write": ["*"]}))
 }
 
 /// The value of `Authorization`.

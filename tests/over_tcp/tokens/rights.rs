@@ -283,7 +283,7 @@ impl State {
 /// The code of the refusal; `None` if the request is permitted.
 fn expected(start: Start, state: State, need: Need) -> Option<&'static str> {
     let Some(anonymous) = start.keys else {
-        // Without keys nobody looks at a token.
+        // Without keys no token is looked at.
         return match need {
             Need::Token | Need::Keys => Some("not_found"),
             Need::One(rights) if !rights.iter().any(|right| open(start, *right)) => {
@@ -500,7 +500,7 @@ async fn with_keys_each_route_needs_its_right_in_each_state_of_a_token() {
 }
 
 #[tokio::test]
-async fn what_is_permitted_without_a_token_extends_no_token_and_excuses_no_invalid_one() {
+async fn anonymous_rights_extend_no_token_and_accept_no_invalid_one() {
     for start in Start::all() {
         if matches!(start.keys, Some(Anonymous::Read | Anonymous::Write)) {
             check(start).await;

@@ -126,7 +126,7 @@ async fn over_https_behind_a_trusted_proxy_the_cookie_is_of_this_host_only() {
 }
 
 #[tokio::test]
-async fn who_is_no_trusted_proxy_says_nothing_about_https() {
+async fn x_forwarded_proto_of_an_untrusted_client_is_ignored() {
     let server = server();
     let token = writer();
     let https = ("x-forwarded-proto", "https");

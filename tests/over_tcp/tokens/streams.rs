@@ -9,7 +9,7 @@ use super::{bearer, events_as, get_as, publish, server, server_with, with_rooms}
 #[tokio::test]
 async fn a_stream_names_exactly_the_rooms_that_are_forbidden() {
     let server = server();
-    let token = with_rooms(json!({"read": ["a", "team-*"], "events": ["e"], "moderate": ["m"]}));
+    let token = with_rooms(&json!({"read": ["a", "team-*"], "events": ["e"], "moderate": ["m"]}));
     for (rooms, forbidden) in [
         (&["a", "b", "team-1", "e"][..], &["b", "e"][..]),
         (&["m", "a"], &["m"]),
@@ -92,7 +92,7 @@ async fn the_list_of_rooms_has_the_readable_ones_on_its_pages_each_once() {
             publish(&server, &format!("{room}-{number:02}"), "hi").await;
         }
     }
-    let token = with_rooms(json!({"read": ["b-*", "c-07", "nowhere"], "moderate": ["a-*"]}));
+    let token = with_rooms(&json!({"read": ["b-*", "c-07", "nowhere"], "moderate": ["a-*"]}));
     let mut readable: Vec<String> = (0..12).map(|number| format!("b-{number:02}")).collect();
     readable.push("c-07".to_owned());
     for limit in [1, 2, 5, 12, 13, 14, 500] {
@@ -137,10 +137,10 @@ async fn a_right_is_checked_when_a_stream_resumes() {
         "/events?room=lobby&room=own&last_event_id={}&backlog=all",
         first["id"].as_str().unwrap()
     );
-    let both = with_rooms(json!({"read": ["lobby", "own"]}));
+    let both = with_rooms(&json!({"read": ["lobby", "own"]}));
     let mut reader = events_as(&server, &path, &both).await;
     assert_eq!(reader.find("update").await.data["message"], "two");
-    let one = with_rooms(json!({"read": ["own"], "write": ["own"], "moderate": ["lobby"]}));
+    let one = with_rooms(&json!({"read": ["own"], "write": ["own"], "moderate": ["lobby"]}));
     let mut closed = events_as(&server, &path, &one).await;
     let close = closed.expect("close").await;
     assert_eq!(

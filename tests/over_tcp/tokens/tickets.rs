@@ -77,12 +77,12 @@ async fn of_a_thousand_streams_with_one_ticket_at_once_one_opens() {
 }
 
 #[tokio::test]
-async fn what_opens_no_stream_spends_no_ticket() {
+async fn a_refused_or_busy_stream_spends_no_ticket() {
     let server = server_with(|config| {
         config.limits.limit_loopback = true;
         config.limits.max_streams_per_address = 1;
     });
-    let reader = with_rooms(json!({"read": ["lobby"]}));
+    let reader = with_rooms(&json!({"read": ["lobby"]}));
     let ticket = ticket(&server, &reader).await;
     let path = with(EVENTS, &ticket);
     // A room that may not be read, and one of two.

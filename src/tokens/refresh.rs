@@ -117,6 +117,8 @@ impl fmt::Debug for Refresh {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::task::Poll;
 
     use super::*;
 
@@ -160,7 +162,17 @@ mod tests {
                 refresh.wait().await;
                 sleep(REFRESH_PAUSE * 2).await;
                 let mut waits: Vec<_> = (0..1000).map(|_| Box::pin(refresh.wait())).collect();
-                for wait in &mut waits {
+                // All are under way before the load begins.
+                poll_fn(|context| {
+                    let mut is_pending = true;
+                    for wait in &mut waits {
+                        is_pending &= wait.as_mut().poll(context).is_pending();
+                    }
+                    assert!(is_pending);
+                    Poll::Ready(())
+                })
+                .await;
+                for wait in waits {
                     assert!(wait.await);
                 }
                 sleep(REFRESH_PAUSE * 3).await;

@@ -194,7 +194,7 @@ fn the_debug_log_tells_the_story_of_a_connection_and_no_secret() {
             "request answered: GET /rooms/lobby/events 200",
             "connection handed over to a worker",
             "went live",
-            "stream ended with bye",
+            "stream ended in order",
         ],
         "{log}"
     );

@@ -302,7 +302,7 @@ impl<S: Socket> ReaderTable<S> {
             // Unread bytes would make the kernel reset the connection, and its
             // client lose the end of the stream.
             let _ = read_junk(&mut reader.socket, junk);
-            permit.in_span(|| tracing::debug!("stream ended by the server"));
+            permit.in_span(|| tracing::debug!("stream ended in order"));
         }
         self.remove(token);
     }

@@ -2,7 +2,7 @@
 //! independent of the faults.
 //!
 //! `ledger` compares sent, acknowledged and seen messages of all clients; `walk`
-//! follows one reader. It shares no code with the server or its client.
+//! follows one reader, and has the states that it shows. It shares no code with the server or its client.
 
 mod ledger;
 #[cfg(test)]
@@ -46,6 +46,9 @@ pub(crate) enum Violation {
     BadHello { reader: String, cursor: String },
     /// An acknowledged message that a reader neither saw nor got a gap event for.
     Lost { reader: String, id: Id },
+    /// A message that a staying reader shows in an earlier state than was
+    /// acknowledged, without a gap event after it.
+    Stale { reader: String, id: Id },
     /// A staying reader that has not seen the final messages.
     NotThere { reader: String, room: String },
 }
@@ -55,7 +58,7 @@ pub(crate) fn check(record: &Record) -> Vec<Violation> {
     let ledger = Ledger::of(record);
     let mut violations = ledger.violations();
     for reading in &record.readings {
-        let walk = Walk::along(reading);
+        let walk = Walk::along(reading, ledger.has_changes());
         violations.extend(walk.violations(reading, &ledger, &record.final_messages));
     }
     violations

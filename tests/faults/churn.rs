@@ -24,7 +24,7 @@ async fn readers_that_reconnect_learn_what_they_missed() {
     println!("history: {history}");
     let flags = ["--history", history, "--room-idle", "1s", "--list-rooms"];
     let mut server = ServerProcess::start(&flags).await;
-    let mut scene = Scene::new(ROOMS, random.fork());
+    let mut scene = Scene::new(ROOMS, random.fork()).with_changes();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, server.address());
     }

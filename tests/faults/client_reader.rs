@@ -56,9 +56,9 @@ fn seen(event: ClientEvent) -> Option<Seen> {
         }),
         ClientEvent::Missing { .. } => Seen::Invalid(event.to_string()),
         ClientEvent::Cut { .. } => Seen::Cut,
-        ClientEvent::Presence(_)
-        | ClientEvent::Change { .. }
-        | ClientEvent::Event { .. }
-        | ClientEvent::Expiring(_) => return None,
+        ClientEvent::Change { json, .. } => Seen::change(None, &json).unwrap_or_else(Seen::Invalid),
+        ClientEvent::Presence(_) | ClientEvent::Event { .. } | ClientEvent::Expiring(_) => {
+            return None;
+        }
     })
 }

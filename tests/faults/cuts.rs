@@ -16,7 +16,7 @@ async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
     // Nothing is evicted, so that retries are deduplicated.
     let mut server = ServerProcess::start(&["--history", "100000"]).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
-    let mut scene = Scene::new(ROOMS, random);
+    let mut scene = Scene::new(ROOMS, random).with_changes();
     scene.writer("Gus", server.address());
     let direct = scene.plain("direct", ROOMS, server.address());
     scene.expect_silence();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::record::{Begins, Reading, Record, Seen, Sent, Shown};
+use crate::record::{Begins, Reading, Record, Requested, Seen, Sent, Shown};
 use crate::within;
 
 /// The record of a running test. Clones share it.
@@ -41,6 +41,21 @@ impl Notes {
         self.record().sent[index].answer = Some(answer);
         self.answered.send_modify(|answered| *answered += 1);
         self.changed.send_replace(());
+    }
+
+    /// Adds a change of an acknowledged message before it is requested.
+    pub(crate) fn changing(&self, index: usize, text: Option<String>) {
+        self.record().sent[index].changes.push(Requested {
+            text,
+            is_acknowledged: false,
+        });
+    }
+
+    /// The last change of the message is acknowledged.
+    pub(crate) fn changed(&self, index: usize) {
+        let mut record = self.record();
+        let last = record.sent[index].changes.last_mut();
+        last.expect("a change was requested").is_acknowledged = true;
     }
 
     /// Adds a reader. Returns its page of the record.

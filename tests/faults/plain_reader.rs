@@ -184,6 +184,7 @@ impl PlainReader {
                 }
                 Seen::update(&event.data)?
             }
+            ("change", Some(id)) => Seen::change(Some(id.parse()?), &event.data)?,
             ("gap", Some(cursor)) => {
                 let hole: Hole = parse(&event.data)?;
                 Seen::Gap(Gap {

@@ -28,6 +28,17 @@ pub(crate) struct Sent {
     pub(crate) client_id: String,
     pub(crate) text: String,
     pub(crate) answer: Option<Shown>,
+    /// Its changes, each requested after the one before was acknowledged.
+    pub(crate) changes: Vec<Requested>,
+}
+
+/// A change that a writer requested of its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Requested {
+    /// The new text; `None` is the deletion.
+    pub(crate) text: Option<String>,
+    /// False also if the server no longer held the message.
+    pub(crate) is_acknowledged: bool,
 }
 
 /// A message in a response or an event of the server.
@@ -43,6 +54,19 @@ pub(crate) struct Shown {
     /// otherwise.
     #[serde(skip)]
     pub(crate) client_id: String,
+}
+
+/// A change of a message, as a reader gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// The event's own id; `None` if the client does not expose it.
+    pub(crate) at: Option<Id>,
+    /// The message's id.
+    pub(crate) id: Id,
+    pub(crate) room: String,
+    pub(crate) number: u64,
+    /// The present text; `None` if it is deleted.
+    pub(crate) text: Option<String>,
 }
 
 /// The events of one reader over all its connections.
@@ -76,6 +100,7 @@ pub(crate) enum Seen {
         next: Vec<(String, u64)>,
     },
     Update(Shown),
+    Change(Changed),
     Gap(Gap),
     Ping,
     /// The server shuts down; with the reconnection time.
@@ -154,6 +179,69 @@ impl Seen {
             true => Err(format!("a reader sees a client id: {json}")),
             false => Shown::parse(json).map(Self::Update),
         }
+    }
+}
+
+impl Seen {
+    /// Parses a change, whose event has the id `at`.
+    pub(crate) fn change(at: Option<Id>, json: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Deleted {
+            id: Id,
+            room: String,
+            number: u64,
+            deleted: bool,
+        }
+        let changed = match serde_json::from_str::<Deleted>(json) {
+            Ok(Deleted { deleted: false, .. }) => return Err(format!("not deleted: {json}")),
+            Ok(Deleted {
+                id, room, number, ..
+            }) => Changed {
+                at,
+                id,
+                room,
+                number,
+                text: None,
+            },
+            Err(_) => {
+                let shown = Shown::parse(json)?;
+                Changed {
+                    at,
+                    id: shown.id,
+                    room: shown.room,
+                    number: shown.number,
+                    text: Some(shown.text),
+                }
+            }
+        };
+        match json.contains("\"client_id\":") || json.contains("edit_key") {
+            true => Err(format!("a reader sees what only its author knows: {json}")),
+            false => Ok(Self::Change(changed)),
+        }
+    }
+}
+
+impl Sent {
+    /// The text as it is after so many changes; `None` if it is deleted then.
+    fn state(&self, changes: usize) -> Option<&str> {
+        match changes.checked_sub(1) {
+            None => Some(&self.text),
+            Some(last) => self.changes[last].text.as_deref(),
+        }
+    }
+
+    /// The number of changes after which the message has this text.
+    pub(crate) fn version(&self, text: Option<&str>) -> Option<usize> {
+        (0..=self.changes.len()).find(|&changes| self.state(changes) == text)
+    }
+
+    /// The number of changes up to the last acknowledged one.
+    pub(crate) fn acknowledged(&self) -> usize {
+        let last = self
+            .changes
+            .iter()
+            .rposition(|change| change.is_acknowledged);
+        last.map_or(0, |last| last + 1)
     }
 }
 

@@ -38,7 +38,7 @@ fn epochs(record: &Record) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates() {
     let mut server = ServerProcess::start(&[]).await;
-    let mut scene = Scene::new(ROOMS, random("kill"));
+    let mut scene = Scene::new(ROOMS, random("kill")).with_changes();
     add_clients(&mut scene, &server);
     scene.until_all_connected().await;
     for _ in 0..rounds(4) {
@@ -65,7 +65,7 @@ async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates()
 async fn on_termination_each_stream_gets_bye_and_ends_properly() {
     // Clients return only after the old server has stopped accepting.
     let mut server = ServerProcess::start(&["--grace", "60s", "--retry", "2s..3s"]).await;
-    let mut scene = Scene::new(ROOMS, random("terminate"));
+    let mut scene = Scene::new(ROOMS, random("terminate")).with_changes();
     add_clients(&mut scene, &server);
     for number in 0..100 {
         scene.plain(&format!("plain {number}"), &["a"], server.address());
@@ -99,7 +99,7 @@ fn is_plain(reading: &Reading) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_clients_survive_a_series_of_restarts() {
     let mut server = ServerProcess::start(&["--grace", "500ms"]).await;
-    let mut scene = Scene::new(ROOMS, random("storm"));
+    let mut scene = Scene::new(ROOMS, random("storm")).with_changes();
     add_clients(&mut scene, &server);
     for number in 0..200 {
         scene.plain(&format!("plain {number}"), &["a"], server.address());

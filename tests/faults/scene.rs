@@ -30,6 +30,8 @@ pub(crate) struct Scene {
     random: fastrand::Rng,
     /// New clients wait however long the server is silent.
     is_patient: bool,
+    /// New writers change some of their messages.
+    has_changes: bool,
     people: JoinSet<()>,
 }
 
@@ -42,8 +44,15 @@ impl Scene {
             asked: 0,
             random,
             is_patient: true,
+            has_changes: false,
             people: JoinSet::new(),
         }
+    }
+
+    /// New writers edit and delete some of their messages.
+    pub(crate) fn with_changes(mut self) -> Self {
+        self.has_changes = true;
+        self
     }
 
     /// New clients time out on silence: the server or the network may stop.
@@ -63,6 +72,9 @@ impl Scene {
         let mut writer = writer.with_filler(bytes);
         if !self.is_patient {
             writer = writer.impatient();
+        }
+        if self.has_changes {
+            writer = writer.changing();
         }
         self.people.spawn(writer.write(Arc::clone(&self.allowed)));
     }

@@ -14,7 +14,7 @@ const MEMORY: u64 = 64 << 20;
 async fn readers_of_a_byte_at_a_time_learn_what_they_lost() {
     let mut server =
         ServerProcess::start(&["--history", "50", "--stall", "1h", "--ping", "10s"]).await;
-    let mut scene = Scene::new(&["a"], random("slow"));
+    let mut scene = Scene::new(&["a"], random("slow")).with_changes();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer_of(name, server.address(), 4000);
     }

@@ -13,7 +13,7 @@ async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
     let mut random = random("stopped readers");
     let mut server =
         ServerProcess::start(&["--history", "100000", "--history-bytes", "1GiB"]).await;
-    let mut scene = Scene::new(ROOMS, random.fork());
+    let mut scene = Scene::new(ROOMS, random.fork()).with_changes();
     for name in ["Ada", "Bob"] {
         scene.writer_of(name, server.address(), 1000);
     }
@@ -48,7 +48,7 @@ async fn stopped_and_continued_readers_miss_nothing_that_history_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_and_continued_server_loses_no_client() {
     let mut server = ServerProcess::start(&["--history", "100000"]).await;
-    let mut scene = Scene::new(ROOMS, random("stopped server"));
+    let mut scene = Scene::new(ROOMS, random("stopped server")).with_changes();
     scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, server.address());

@@ -35,7 +35,7 @@ impl TailReader {
         tokio::spawn(async move {
             loop {
                 let seen = tokio::select! {
-                    Ok(Some(line)) = out.next_line() => Some(Seen::update(&line).unwrap_or_else(Seen::Invalid)),
+                    Ok(Some(line)) = out.next_line() => Some(parse_line(&line).unwrap_or_else(Seen::Invalid)),
                     Ok(Some(line)) = notices.next_line() => parse_notice(&line),
                     else => return,
                 };
@@ -49,6 +49,15 @@ impl TailReader {
 
     pub(crate) async fn signal(&self, name: &str) {
         send_signal(&self.child, name).await;
+    }
+}
+
+/// Parses a line: a message, or a change in an object of its own.
+fn parse_line(line: &str) -> Result<Seen, String> {
+    let change = line.strip_prefix("{\"change\":");
+    match change.and_then(|rest| rest.strip_suffix('}')) {
+        Some(json) => Seen::change(None, json),
+        None => Seen::update(line),
     }
 }
 

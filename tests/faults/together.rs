@@ -15,7 +15,7 @@ async fn all_faults_at_once() {
     let flags = ["--history", "100000", "--grace", "500ms"];
     let mut server = ServerProcess::start(&flags).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
-    let mut scene = Scene::new(ROOMS, random.fork());
+    let mut scene = Scene::new(ROOMS, random.fork()).with_changes();
     scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer(name, proxy.address);

@@ -1,7 +1,7 @@
 //! The checker reports exactly the planted violations.
 
 use super::{Violation, check};
-use crate::record::{Begins, Gap, Id, Reading, Record, Seen, Sent, Shown};
+use crate::record::{Begins, Changed, Gap, Id, Reading, Record, Requested, Seen, Sent, Shown};
 
 /// Message `seq` of the room `a`, with the same number, in the epoch `e`.
 fn shown(seq: u64) -> Shown {
@@ -67,6 +67,7 @@ fn record(seen: Vec<Seen>, answers: &[Shown]) -> Record {
         client_id: answer.client_id.clone(),
         text: answer.text.clone(),
         answer: Some(answer.clone()),
+        changes: Vec::new(),
     };
     Record {
         sent: answers.iter().map(sent).collect(),
@@ -347,4 +348,102 @@ fn a_reader_that_left_need_not_see_later_messages() {
     let mut record = record(sees(&[1, 2]), &six());
     record.readings[0].stayed = false;
     assert_eq!(check(&record), []);
+}
+
+/// The record of Bob's events, when Ada has edited her second message twice and
+/// deleted her third.
+fn with_changes(seen: Vec<Seen>) -> Record {
+    let mut record = record(seen, &six());
+    let change = |text: Option<&str>| Requested {
+        text: text.map(str::to_owned),
+        is_acknowledged: true,
+    };
+    record.sent[1].changes = vec![change(Some("text 2 a")), change(Some("text 2 b"))];
+    record.sent[2].changes = vec![change(None)];
+    record
+}
+
+/// A change of message `of`, with the event id `at`.
+fn change(at: u64, of: u64, text: Option<&str>) -> Seen {
+    Seen::Change(Changed {
+        at: Some(id("e", at)),
+        id: id("e", of),
+        room: "a".into(),
+        number: of,
+        text: text.map(str::to_owned),
+    })
+}
+
+#[test]
+fn changes_that_end_in_the_present_states_are_valid() {
+    // Live; replayed; of a message that was replaced at its own place; replayed with
+    // the deleted message as a change in its own place.
+    let mut live = sees(&[1, 2, 3, 4, 5, 6]);
+    live.extend([change(7, 2, Some("text 2 a")), change(8, 3, None)]);
+    live.push(change(9, 2, Some("text 2 b")));
+    assert_eq!(check(&with_changes(live)), []);
+    let mut edited = shown(2);
+    edited.text = "text 2 b".into();
+    let mut replayed = vec![
+        hello("e-0", 1),
+        update(1),
+        Seen::Update(edited),
+        change(3, 3, None),
+    ];
+    replayed.extend([4, 5, 6].map(update));
+    replayed.extend([change(8, 3, None), change(9, 2, Some("text 2 b"))]);
+    assert_eq!(check(&with_changes(replayed)), []);
+    let mut lost = sees(&[1, 2, 3]);
+    lost.extend([gap("e-5", "evicted", Some(0), 4), update(6)]);
+    let mut record = with_changes(lost);
+    record.sent.drain(3..5);
+    record.sent[3].answer.as_mut().unwrap().number = 4;
+    record.final_messages.clear();
+    record.readings[0].seen[5] = Seen::Update(record.sent[3].answer.clone().unwrap());
+    assert_eq!(
+        check(&record),
+        [],
+        "what was shown before a gap may be stale"
+    );
+}
+
+#[test]
+fn a_change_that_did_not_arrive_is_found() {
+    let stale = |number| Violation::Stale {
+        reader: bob(),
+        id: id("e", number),
+    };
+    let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
+    seen.extend([change(7, 2, Some("text 2 a")), change(8, 3, None)]);
+    assert_eq!(check(&with_changes(seen.clone())), [stale(2)]);
+    seen.remove(8);
+    seen.push(change(9, 2, Some("text 2 b")));
+    assert_eq!(check(&with_changes(seen)), [stale(3)]);
+}
+
+#[test]
+fn a_change_that_was_not_requested_is_found() {
+    for (wrong, violation) in [
+        (
+            change(7, 2, Some("text 2 c")),
+            Violation::Altered(id("e", 2)),
+        ),
+        (change(7, 4, None), Violation::Altered(id("e", 4))),
+        (change(7, 9, None), Violation::Nowhere(id("e", 9))),
+    ] {
+        let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
+        seen.extend([wrong, change(8, 3, None), change(9, 2, Some("text 2 b"))]);
+        assert_eq!(check(&with_changes(seen)), [violation]);
+    }
+}
+
+#[test]
+fn a_change_out_of_order_is_found() {
+    let mut seen = sees(&[1, 2, 3, 4, 5, 6]);
+    seen.extend([change(9, 2, Some("text 2 b")), change(8, 3, None)]);
+    let order = Violation::IdOrder {
+        reader: bob(),
+        id: "e-8".into(),
+    };
+    assert_eq!(check(&with_changes(seen)), [order]);
 }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::Violation;
 use super::ledger::Ledger;
-use crate::record::{Begins, Gap, Id, Reading, Seen, Shown};
+use crate::record::{Begins, Changed, Gap, Id, Reading, Seen, Shown};
 
 #[derive(Default)]
 pub(super) struct Walk {
@@ -18,6 +18,11 @@ pub(super) struct Walk {
     cursor: Option<String>,
     has_bye: bool,
     given: HashSet<Id>,
+    /// The room and the text of each message as it was last shown, since the last
+    /// gap of its room.
+    states: HashMap<Id, (String, Option<String>)>,
+    /// Changes are entries too, and a gap may have only those.
+    has_changes: bool,
     violations: Vec<Violation>,
 }
 
@@ -54,9 +59,10 @@ struct Account {
 }
 
 impl Walk {
-    pub(super) fn along(reading: &Reading) -> Self {
+    pub(super) fn along(reading: &Reading, has_changes: bool) -> Self {
         let mut walk = Self {
             reader: reading.reader.clone(),
+            has_changes,
             ..Self::default()
         };
         for room in &reading.rooms {
@@ -80,6 +86,7 @@ impl Walk {
         match seen {
             Seen::Hello { cursor, next } => self.hello(cursor, next, begins),
             Seen::Update(shown) => self.update(shown),
+            Seen::Change(changed) => self.change(changed),
             Seen::Gap(gap) => self.gap(gap),
             Seen::Ping => {}
             Seen::Bye { .. } => self.has_bye = true,
@@ -121,14 +128,61 @@ impl Walk {
     }
 
     fn update(&mut self, shown: &Shown) {
-        let id = &shown.id;
+        self.item(&shown.id, &shown.room, shown.number);
+        self.show(&shown.id, &shown.room, Some(&shown.text));
+    }
+
+    fn change(&mut self, changed: &Changed) {
+        let Changed {
+            at,
+            id,
+            room,
+            number,
+            text,
+        } = changed;
+        // A deleted message comes as a change in its own place.
+        let is_in_place = match at {
+            Some(at) => at == id,
+            None => self.is_new(changed),
+        };
+        match at {
+            _ if is_in_place && text.is_some() => self.odd(format!("no update: {id}")),
+            _ if is_in_place => self.item(id, room, *number),
+            Some(at) => {
+                self.order(at);
+                self.cursor = Some(at.to_string());
+            }
+            // The cursor is not known.
+            None => self.cursor = Some(String::new()),
+        }
+        self.show(id, room, text.as_deref());
+    }
+
+    /// Whether the reader has not come as far as this message.
+    fn is_new(&self, changed: &Changed) -> bool {
+        let place = self.rooms.get(&changed.room);
+        let next = place.map_or(Next::Unknown, |place| place.next);
+        let is_next = match next {
+            Next::Is(next) => changed.number >= next,
+            Next::AtMost(_) | Next::Unknown => true,
+        };
+        is_next && changed.text.is_none() && !self.given.contains(&changed.id)
+    }
+
+    fn show(&mut self, id: &Id, room: &str, text: Option<&str>) {
+        let state = (room.to_owned(), text.map(str::to_owned));
+        self.states.insert(id.clone(), state);
+    }
+
+    /// A message in its own place.
+    fn item(&mut self, id: &Id, room: &str, number: u64) {
         self.order(id);
         self.cursor = Some(id.to_string());
         if !self.given.insert(id.clone()) {
             return self.again(id);
         }
-        let Some(place) = self.rooms.get_mut(&shown.room) else {
-            return self.odd(format!("a message of {}", shown.room));
+        let Some(place) = self.rooms.get_mut(room) else {
+            return self.odd(format!("a message of {room}"));
         };
         let is_same = place.epoch.as_ref().is_none_or(|epoch| *epoch == id.epoch);
         let wrong = match place.next {
@@ -140,11 +194,11 @@ impl Walk {
                 reader: self.reader.clone(),
                 what: format!("{id} is of an epoch that ended"),
             }),
-            Next::Is(next) if shown.number < next => Some(Violation::Again {
+            Next::Is(next) if number < next => Some(Violation::Again {
                 reader: self.reader.clone(),
                 id: id.clone(),
             }),
-            Next::Is(next) | Next::AtMost(next) if shown.number > next => Some(Violation::Hole {
+            Next::Is(next) | Next::AtMost(next) if number > next => Some(Violation::Hole {
                 reader: self.reader.clone(),
                 id: id.clone(),
                 after: next.saturating_sub(1),
@@ -152,7 +206,7 @@ impl Walk {
             _ => None,
         };
         self.violations.extend(wrong);
-        place.give(shown);
+        place.give(id, number);
     }
 
     fn gap(&mut self, gap: &Gap) {
@@ -162,6 +216,8 @@ impl Walk {
             self.order(&id);
         }
         self.cursor = Some(gap.cursor.clone());
+        self.states.retain(|_, (room, _)| *room != gap.room);
+        let has_changes = self.has_changes;
         let Some(place) = self.rooms.get_mut(&gap.room) else {
             return self.odd(format!("a gap of {}", gap.room));
         };
@@ -171,11 +227,14 @@ impl Walk {
                 gap.lost.is_none()
             }
             ("evicted" | "lagged", Next::Is(next)) => {
-                let lost = gap.next.checked_sub(next).filter(|&lost| lost > 0);
+                let lost = gap
+                    .next
+                    .checked_sub(next)
+                    .filter(|&lost| lost > 0 || has_changes);
                 place.miss(next, gap.next);
                 lost.is_some() && (gap.lost.is_none() || gap.lost == lost)
             }
-            ("evicted" | "lagged", _) => gap.lost != Some(0),
+            ("evicted" | "lagged", _) => gap.lost != Some(0) || has_changes,
             _ => false,
         };
         place.go_on_at(gap.next);
@@ -241,6 +300,14 @@ impl Walk {
                 });
             }
         }
+        if reading.stayed {
+            let stale = self.states.iter();
+            let stale = stale.filter(|(id, (_, text))| ledger.is_stale(id, text.as_deref()));
+            lost.extend(stale.map(|(id, _)| Violation::Stale {
+                reader: self.reader.clone(),
+                id: id.clone(),
+            }));
+        }
         self.violations.extend(lost);
         self.violations
     }
@@ -268,13 +335,12 @@ impl Place {
         }
     }
 
-    fn give(&mut self, shown: &Shown) {
-        if self.epoch.as_ref() != Some(&shown.id.epoch) {
-            self.epoch = Some(shown.id.epoch.clone());
-            let begins = self.begins.take().unwrap_or(shown.number);
+    fn give(&mut self, id: &Id, number: u64) {
+        if self.epoch.as_ref() != Some(&id.epoch) {
+            self.epoch = Some(id.epoch.clone());
+            let begins = self.begins.take().unwrap_or(number);
             self.account_from(begins);
         }
-        let number = shown.number;
         let account = self.account_from(number);
         account.to = account.to.max(number + 1);
         self.next = Next::Is(number + 1);

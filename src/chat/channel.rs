@@ -119,7 +119,7 @@ mod tests {
         next.map_ok(|envelope| envelope.position)
     }
 
-    /// An event of a program with a payload of so many NULs. Each is six bytes of
+    /// An event of a program with a payload of `count` NULs. Each is six bytes of
     /// JSON.
     fn nuls(count: usize) -> Entry {
         let event = PublishedEvent {

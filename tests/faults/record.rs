@@ -222,7 +222,7 @@ impl Seen {
 }
 
 impl Sent {
-    /// The text as it is after so many changes; `None` if it is deleted then.
+    /// The text after the first `changes` changes; `None` if it is deleted then.
     fn state(&self, changes: usize) -> Option<&str> {
         match changes.checked_sub(1) {
             None => Some(&self.text),

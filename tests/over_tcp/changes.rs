@@ -245,7 +245,7 @@ over_both! {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_publishes_nothing() {
+async fn no_change_publishes_nothing() {
     let server = TestServer::start();
     let message = server.publish_own("other", "hi").await;
     let mut witness = Witness::of(&server, "lobby").await;
@@ -270,9 +270,9 @@ async fn what_changes_nothing_publishes_nothing() {
 async fn only_its_author_changes_a_message() {
     let server = TestServer::start();
     let own = server.publish_own("lobby", "hi").await;
-    let nobody_s = server.publish("lobby", "hi").await;
+    let keyless = server.publish("lobby", "hi").await;
     let mut witness = Witness::of(&server, "lobby").await;
-    for message in [&own, &nobody_s] {
+    for message in [&own, &keyless] {
         for headers in [vec![JSON], vec![JSON, ("edit-key", OTHER_KEY)]] {
             let body = r#"{"message":"ho"}"#;
             let path = path_of(message);
@@ -285,7 +285,7 @@ async fn only_its_author_changes_a_message() {
             witness.saw_nothing("somebody else").await;
         }
     }
-    assert_refused(&server.edit(&nobody_s, KEY, "ho").await, 403, "forbidden");
+    assert_refused(&server.edit(&keyless, KEY, "ho").await, 403, "forbidden");
     // A key of one room is one of all rooms.
     let elsewhere = server.publish_own("other", "hi").await;
     assert_eq!(server.edit(&elsewhere, KEY, "ho").await.status, 200);

@@ -420,7 +420,7 @@ async fn an_event_name_is_1_to_64_characters_and_not_reserved() {
 }
 
 #[tokio::test]
-async fn a_server_takes_no_events_of_everybody_unless_it_is_told_to() {
+async fn a_server_takes_no_events_without_open_events_and_keys() {
     let server = TestServer::start();
     let mut witness = Witness::of(&server, "lobby").await;
     let refused = server.post_event("lobby", "", "text/plain", "hi").await;

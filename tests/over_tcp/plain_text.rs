@@ -169,7 +169,7 @@ async fn text_is_declared_as_plain_text_in_utf_8() {
     }
 }
 
-/// A client that declares the wrong type is told which it should be.
+/// A client that declares the wrong type gets the right one in the detail.
 #[tokio::test]
 async fn a_body_of_another_type_gets_the_header_to_send() {
     let server = TestServer::start();

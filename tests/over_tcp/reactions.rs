@@ -88,7 +88,7 @@ over_both! {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_publishes_nothing() {
+async fn no_change_publishes_nothing() {
     let server = TestServer::start();
     let message = server.publish_own("other", "hi").await;
     assert_no_content(&server.react(&message, "👍", "Ada", KEY).await);
@@ -96,7 +96,7 @@ async fn what_changes_nothing_publishes_nothing() {
     for answer in [
         server.react(&message, "👍", "Ada", KEY).await,
         server.react(&message, "👍", "Grace", KEY).await,
-        // Nobody takes back another's.
+        // A reaction of another owner stays.
         server.take_back(&message, "👍", OTHER_KEY).await,
         server.take_back(&message, "🚀", KEY).await,
     ] {
@@ -303,7 +303,7 @@ async fn a_reaction_has_a_name_and_an_owner() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_or_no_message_takes_no_reactions() {
+async fn only_a_message_that_is_not_deleted_takes_reactions() {
     let server = open_server(Http::V1_1);
     let deleted = server.publish_own("other", "hi").await;
     assert_no_content(&server.react(&deleted, "👍", "Ada", OTHER_KEY).await);

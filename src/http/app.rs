@@ -76,6 +76,7 @@ impl App {
         let settings = PageSettings {
             default_room: default_room.as_str(),
             max_message_bytes: config.max_message_bytes,
+            tokens: config.tokens.are_enabled(),
         };
         let page =
             ChatPage::new(config.assets_dir.as_deref(), settings).map_err(|error| BadSetting {

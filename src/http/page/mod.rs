@@ -40,6 +40,8 @@ const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) struct PageSettings<'a> {
     pub(super) default_room: &'a str,
     pub(super) max_message_bytes: usize,
+    /// Whether the server takes tokens.
+    pub(super) tokens: bool,
 }
 
 /// The page of one server.

@@ -2,7 +2,15 @@
 
 import { language, translate } from './language.js';
 
-/** @typedef {{status: number, detail: string}} Answer `detail`: of the problem, in English; may be empty */
+/** @typedef {{status: number, code?: string, detail: string}} Answer `code` and `detail`: of the problem; may be empty, `detail` is English */
+
+const RIGHTS = /** @type {const} */ (['token_required', 'token_invalid', 'token_expired', 'forbidden']);
+
+/** What a right that is missing means to the reader. @param {string | undefined} code */
+export function wordsOfRight(code) {
+  const known = RIGHTS.find((right) => right === code);
+  return known ? translate(known) : '';
+}
 
 /** @type {Record<number, import('./language.js').Word>} */
 const KNOWN = {
@@ -11,9 +19,9 @@ const KNOWN = {
 };
 
 /** @param {Answer} answer */
-export function wordsOfAnswer({ status, detail }) {
+export function wordsOfAnswer({ status, code, detail }) {
   const known = KNOWN[status];
   const own = known ? translate(known) : '';
-  const why = (language() === 'en' ? detail || own : own || detail).replace(/\.$/, '');
+  const why = wordsOfRight(code) || (language() === 'en' ? detail || own : own || detail).replace(/\.$/, '');
   return why ? translate('answered', { status: String(status), why }) : translate('answeredOnly', { status: String(status) });
 }

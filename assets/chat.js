@@ -4,9 +4,12 @@
 //      rooms.js (unread counts), people.js (presence).
 // Out: composer.js (the text) -> commands.js -> outbox.js -> the server.
 //
+// Sessions, deleting and banning are in rights.js, session_link.js and actions.js,
+// which are loaded when they are used.
+//
 // User input becomes only textContent (dom.js, text.js).
 
-import { alertOf, showTitle } from './alerts.js';
+import { showTitle } from './alerts.js';
 import { tint } from './colour.js';
 import { parse } from './commands.js';
 import { Composer, isComposing, onlyTouch } from './composer.js';
@@ -18,6 +21,7 @@ import { fillWords, translate } from './language.js';
 import { Leaving } from './leaving.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
+import { keepStop, watchActions } from './message_actions.js';
 import { notice } from './notice.js';
 import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox_view.js';
@@ -27,6 +31,7 @@ import { endOf, isName, isUpTo, readName, readRoom, startOf } from './protocol.j
 import { MAX_JOINED, Rooms, unread } from './rooms.js';
 import { Search } from './search.js';
 import { server } from './server.js';
+import { session } from './session.js';
 import { isOn, watchSettings } from './settings.js';
 import { showRooms } from './sidebar.js';
 import { Status } from './status.js';
@@ -43,7 +48,7 @@ const ALERT_MS = 1_000;
 const RUNG_MS = 10_000;
 /** How long a link stays visible if the user has to copy it. */
 const BY_HAND_MS = 60_000;
-const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096 };
+const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
 
 class Chat {
   #settings;
@@ -67,33 +72,50 @@ class Chat {
     me: () => me.name,
     names: (room) => this.#people.namesIn(room),
     isOwn: (message) => this.#isOwn(message),
+    mayAct: (message) => this.#moderates(message.room) || this.#isOwn(message),
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
-    shown: () => this.#search.apply(),
+    shown: () => {
+      this.#search.apply();
+      keepStop(byId('log'));
+    },
     endSearch: () => this.#search.close(),
   });
   #outbox = new Outbox({
     changed: () => this.#roomView.refresh(),
     timedOut: () => this.#transport.suspect(),
     duplicate: (room, id) => this.#roomView.drop(room, id),
+    named: (name) => {
+      session.set({ until: 0, ...session.get(), name });
+      this.#nameChanged();
+    },
   });
   #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#handle(event));
-  #status = new Status(() => this.#transport.retryNow());
+  #status = new Status(() => this.#tryAgain(), (reason, room) => this.#rights?.wordsOfEnd(reason, room) ?? null);
   #drawers = [
     new Drawer('rooms', 'open-rooms', '(min-width: 52rem)'),
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
+  #rights;
+  /** Messages that were deleted before an alert. @type {Set<string>} */
+  #deleted = new Set();
+  #isLive = false;
   #scheduled = false;
   /** The name at the last check; another tab may change it. */
   #name = '';
   /** The cursor of the last hello. */
   #cursor = '';
 
-  /** @param {typeof NO_SETTINGS} settings of the server */
-  constructor(settings) {
+  /** @param {typeof NO_SETTINGS} settings of the server @param {typeof import('./rights.js').Rights | null} Rights if the server takes tokens */
+  constructor(settings, Rights) {
     this.#settings = settings;
+    this.#rights = Rights && new Rights({
+      ended: () => this.#sessionChanged(),
+      found: () => this.#roomView.refresh(),
+      openBans: async (room) => (await this.#actions())?.openBans(room),
+    });
     this.#composer = new Composer(settings.max_message_bytes, {
       send: (text, isAgain) => this.#submit(text, isAgain),
       names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
@@ -106,6 +128,10 @@ class Chat {
     watchSettings(() => this.#refresh());
     me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#nameChanged());
+    memory.watch('session', () => this.#sessionChanged());
+    addEventListener('hashchange', async () => {
+      if (await sessionByLink(settings)) this.#sessionChanged();
+    });
     addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
     this.#nameChanged();
     this.#go(this.#roomOfAddress(), false);
@@ -131,6 +157,9 @@ class Chat {
     this.#room = room;
     if (isNew) history.pushState(null, '', server.pageOf(room));
     byId('room-title').textContent = room;
+    this.#status.open(room);
+    this.#rights?.open(room);
+    if (this.#isLive) void this.#rights?.ask();
     this.#search.close();
     this.#composer.open(room);
     this.#roomView.open(room);
@@ -169,7 +198,9 @@ class Chat {
     switch (event.type) {
       case 'state':
         this.#status.set(event);
+        this.#isLive = event.state === 'live';
         if (event.state === 'live') {
+          void this.#rights?.ask();
           this.#outbox.back();
           this.#roomView.back();
         }
@@ -188,6 +219,12 @@ class Chat {
         this.#roomView.add(event.message);
         this.#checkMention(event.message);
         break;
+      case 'change':
+        this.#changed(event.message, event.id);
+        break;
+      case 'expiring':
+        this.#rights?.ends(event.until);
+        break;
       case 'gap':
         this.#addGap(event);
         break;
@@ -198,6 +235,19 @@ class Chat {
         if (event.code === 'invalid_name') this.#refusedName();
         break;
     }
+  }
+
+  /** A message was edited, deleted or reacted to. @param {import('./protocol.js').Message} message @param {string} [id] of the change */
+  #changed(message, id) {
+    if (message.deleted) {
+      this.#rooms.unmentioned(message.room, message.id);
+      this.#deleted.add(message.id);
+      setTimeout(() => this.#deleted.delete(message.id), 3 * ALERT_MS);
+    }
+    // Under its own id, it is a message that was deleted before it came.
+    if (id !== message.id) return this.#roomView.change(message);
+    this.#outbox.arrived(message);
+    this.#roomView.add(message);
   }
 
   /** @param {{gap: import('./protocol.js').Gap, cursor: string}} event */
@@ -235,22 +285,22 @@ class Chat {
 
   /** @param {import('./protocol.js').Message} message */
   #checkMention(message, isNews = true) {
-    if (this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
+    if (message.deleted || this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
     const isSeen = message.room === this.#room && document.visibilityState === 'visible';
     if (!isNews || isSeen) return;
     // Another tab may show the message or raise the alert.
     setTimeout(() => {
       const read = this.#rooms.get(message.room)?.read;
-      if (this.#isOwn(message)) return;
+      if (this.#isOwn(message) || this.#deleted.has(message.id)) return;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
-      const ring = () => alertOf(message, () => this.#go(message.room));
+      const ring = async () => (await loaded(import('./ring.js')))?.alertOf(message, () => this.#go(message.room));
       // Storage reaches other tabs late, so a lock decides. Plain HTTP has neither locks nor notifications.
-      if (!navigator.locks) return ring();
+      if (!navigator.locks) return void ring();
       void navigator.locks.request(`sse-chat.${message.id}`, { ifAvailable: true }, (lock) => {
         if (!lock) return;
-        ring();
+        void ring();
         return new Promise((done) => { setTimeout(done, RUNG_MS); });
       });
     }, ALERT_MS + Math.random() * ALERT_MS);
@@ -295,7 +345,7 @@ class Chat {
         this.#roomView.clear();
         return true;
       case 'help':
-        openDialog('help-dialog');
+        void this.#showHelp();
         return true;
     }
   }
@@ -305,6 +355,11 @@ class Chat {
     const name = readName(typed);
     if (!isName(name)) {
       complain(translate('invalidName'));
+      return false;
+    }
+    const refusal = this.#rights?.refusalOf(name);
+    if (refusal) {
+      complain(refusal);
       return false;
     }
     me.name = name;
@@ -347,6 +402,41 @@ class Chat {
     this.#refresh();
   }
 
+  /** A session has begun or ended, in any tab. */
+  #sessionChanged() {
+    this.#rights?.changed();
+    this.#nameChanged();
+    this.#transport.restart();
+  }
+
+  #tryAgain() {
+    this.#rights?.again();
+    this.#transport.retryNow();
+    this.#roomView.back();
+  }
+
+  /** Opens the actions of a message. @param {HTMLElement} more its button @param {string} id */
+  async #act(more, id) {
+    const message = this.#roomView.message(id);
+    const actions = await this.#actions();
+    if (message) actions?.openActions(more, message, this.#isOwn(message), this.#moderates(message.room));
+  }
+
+  async #showHelp() {
+    (await loaded(import('./help.js')))?.showHelp();
+  }
+
+  /** @param {string} room */
+  #moderates(room) {
+    return this.#rights?.moderates(room) ?? false;
+  }
+
+  /** The module with the actions, which is not loaded before. */
+  async #actions() {
+    const module = await loaded(import('./actions.js'));
+    return module && new module.Actions({ deleted: (message) => this.#changed(message) });
+  }
+
   #refusedName() {
     const refused = me.name;
     me.name = '';
@@ -379,6 +469,7 @@ class Chat {
   #watchButtons() {
     watchDialogs();
     watchCopying(byId('scroller'));
+    watchActions(byId('log'), (more, id) => void this.#act(more, id));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => {
@@ -387,7 +478,7 @@ class Chat {
     });
     onClick('open-help', () => {
       closeDialog('settings-dialog');
-      openDialog('help-dialog');
+      void this.#showHelp();
     });
     onClick('copy-link', async () => {
       const link = server.pageOf(this.#room);
@@ -402,7 +493,7 @@ class Chat {
       const at = /** @type {Element} */ (event.target);
       const isWriting = at.matches('input, textarea, select') || document.querySelector('dialog[open]') !== null;
       if (isWriting || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === '?') openDialog('help-dialog');
+      if (event.key === '?') void this.#showHelp();
       else if (event.key === '/') this.#focusText();
       else if (event.key.length === 1 && event.key !== ' ') return this.#focusText();
       else return;
@@ -455,6 +546,7 @@ class Chat {
   #refresh() {
     this.#composer.name();
     this.#status.refresh();
+    this.#rights?.refresh();
     this.#roomView.refresh();
     this.#schedule();
   }
@@ -464,4 +556,26 @@ class Chat {
 for (const link of document.querySelectorAll('link')) link.href = link.href;
 fitAboveKeyboard();
 fillWords(document);
-new Chat(await server.settings().catch(() => NO_SETTINGS));
+const settings = await server.settings().catch(() => NO_SETTINGS);
+await sessionByLink(settings);
+// Of a time when the server took tokens.
+if (settings !== NO_SETTINGS && !settings.tokens) session.set(null);
+new Chat(settings, settings.tokens ? (await loaded(import('./rights.js')))?.Rights ?? null : null);
+
+/** Asks whether to begin a session, if the page was opened by a link with a token. @param {{tokens: boolean}} settings @returns {Promise<boolean>} whether it has begun */
+async function sessionByLink({ tokens }) {
+  // From early.js, which has taken it out of the address.
+  const token = /** @type {typeof globalThis & {takeToken?: () => string}} */ (globalThis).takeToken?.();
+  if (!token) return false;
+  return await (await loaded(import('./session_link.js')))?.offerSession(token, tokens) ?? false;
+}
+
+/** Waits for a module that is loaded when it is used; null without the server. @template T @param {Promise<T>} module */
+async function loaded(module) {
+  try {
+    return await module;
+  } catch {
+    notice(translate('notNow'));
+    return null;
+  }
+}

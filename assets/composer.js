@@ -1,6 +1,5 @@
 // The message box: keys, drafts, paste and drop, the size limit.
 
-import { Completion } from './completion.js';
 import { byId } from './dom.js';
 import { drafts } from './drafts.js';
 import { translate } from './language.js';
@@ -29,7 +28,9 @@ export class Composer {
   #counter = byId('counter');
   #on;
   #maxBytes;
-  #completion;
+  /** Loaded with the first @. @type {import('./completion.js').Completion | null} */
+  #completion = null;
+  #names;
   #room = '';
   /** @type {string[]} sent texts, newest last */
   #sent = [];
@@ -42,7 +43,7 @@ export class Composer {
   constructor(maxBytes, on) {
     this.#on = on;
     this.#maxBytes = maxBytes;
-    this.#completion = new Completion(this.#box, on.names);
+    this.#names = on.names;
     this.#box.addEventListener('input', (event) => this.#typed(event));
     this.#box.addEventListener('compositionend', () => this.#typed());
     this.#box.addEventListener('paste', (event) => {
@@ -106,7 +107,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (isComposing(event)) return;
-    if (this.#completion.key(event)) return event.preventDefault();
+    if (this.#completion?.key(event)) return event.preventDefault();
     const isPlain = !event.shiftKey && !event.altKey;
     const isEmpty = this.#box.value === '';
     if (event.key === 'Enter' && isPlain && (!onlyTouch() || event.ctrlKey || event.metaKey)) this.#submit();
@@ -149,7 +150,7 @@ export class Composer {
   #set(text) {
     this.#box.value = cleanText(text);
     this.#changed();
-    this.#completion.close();
+    this.#completion?.close();
   }
 
   /** Removes characters that the server refuses, after the end of a composition. @param {Event} [event] */
@@ -172,6 +173,15 @@ export class Composer {
     this.#fit();
     this.hint('');
     this.#count();
+    if (this.#completion) this.#completion.update();
+    else if (value.includes('@')) void this.#loadCompletion();
+  }
+
+  async #loadCompletion() {
+    // Without the server there is no completion.
+    const module = await import('./completion.js').catch(() => null);
+    if (!module) return;
+    this.#completion ??= new module.Completion(this.#box, this.#names);
     this.#completion.update();
   }
 

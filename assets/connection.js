@@ -4,6 +4,8 @@
 //
 // Runs in a page or in a SharedWorker, so it uses no document.
 
+import { readMessage } from './protocol.js';
+
 /**
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./protocol.js').Gap} Gap
@@ -13,16 +15,20 @@
  * @typedef {'connecting' | 'live' | 'waiting' | 'closed'} State
  * @typedef {{rooms: string[], name: string}} StreamOptions
  * @typedef {{status: number, code: string, detail: string}} Refusal
- * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null, refusal: Refusal | null}} StateEvent
+ * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null, refusal: Refusal | null, forbidden: string[]}} StateEvent
  *   `retryAt`: by Date.now(), null while the browser reconnects; `reason`: from the last event of a stream;
- *   `refusal`: the response instead of a stream
+ *   `refusal`: the response instead of a stream; `forbidden`: rooms that may not be read
  * @typedef {StateEvent
  *   | {type: 'hello', hello: Hello, resumed: boolean}
  *   | {type: 'update', message: Message}
+ *   | {type: 'change', message: Message, id: string}
  *   | {type: 'gap', gap: Gap, cursor: string}
  *   | {type: 'presence', presence: Presence}
+ *   | {type: 'expiring', until: number}
  *   | {type: 'refused', code: string}} StreamEvent
+ *   of a change, `id` is its own; `until` is by Date.now()
  */
+
 
 /** The ping interval until hello states that of the server. */
 const DEFAULT_PING_MS = 15_000;
@@ -55,15 +61,20 @@ export class Connection {
   /** @type {EventSource | null} */
   #source = null;
   /** @type {StateEvent} */
-  #state = { type: 'state', state: 'connecting', retryAt: null, reason: null, refusal: null };
+  #state = { type: 'state', state: 'connecting', retryAt: null, reason: null, refusal: null, forbidden: [] };
   /** @type {Refusal | null} */
   #refusal = null;
   #pingMs = DEFAULT_PING_MS;
   #lastEventAt = 0;
   #failures = 0;
+  /** Ended by the server: only a new session or the user reconnects. */
   #closed = false;
-  /** @type {Record<'retry' | 'watchdog' | 'stable' | 'wake', ReturnType<typeof setTimeout> | undefined>} */
-  #timers = { retry: undefined, watchdog: undefined, stable: undefined, wake: undefined };
+  /** Rooms that may not be read with the present session. @type {Set<string>} */
+  #forbidden = new Set();
+  /** The session fixes another name, so the stream has none. */
+  #isNameless = false;
+  /** @type {Record<'retry' | 'watchdog' | 'stable' | 'wake' | 'restart', ReturnType<typeof setTimeout> | undefined>} */
+  #timers = { retry: undefined, watchdog: undefined, stable: undefined, wake: undefined, restart: undefined };
 
   /** @param {URL} root of the server @param {(event: StreamEvent) => void} emit */
   constructor(root, emit) {
@@ -78,7 +89,10 @@ export class Connection {
   /** Sets the rooms and the name; without rooms there is no stream. @param {StreamOptions} options */
   subscribe(options) {
     const same = JSON.stringify(options) === JSON.stringify(this.#options);
+    if (options.name !== this.#options.name) this.#isNameless = false;
     this.#options = options;
+    // Another room may be readable.
+    if (!same && this.#state.reason === 'forbidden') this.#closed = false;
     if (options.rooms.length === 0) this.stop();
     else if (!same || !this.#source && !this.#timers.retry) this.#open();
   }
@@ -94,7 +108,7 @@ export class Connection {
 
   /** The network is back, perhaps another one: an open stream may be dead. */
   online() {
-    if (Date.now() - this.#lastEventAt > ONLINE_MS) this.retryNow();
+    if (Date.now() - this.#lastEventAt > ONLINE_MS) this.#retry();
   }
 
   /** A request timed out: the stream may be dead, too. Ignored while offline. */
@@ -102,8 +116,21 @@ export class Connection {
     if (this.#state.reason !== 'offline') this.online();
   }
 
-  /** Reconnects at once, at the user's request. */
+  /** Reconnects at once, at the user's request, also after the server has ended the stream. */
   retryNow() {
+    this.#closed = false;
+    this.#isNameless = false;
+    this.#forbidden.clear();
+    this.#retry();
+  }
+
+  /** A session has begun or ended, which all tabs report. */
+  restart() {
+    clearTimeout(this.#timers.restart);
+    this.#timers.restart = setTimeout(() => this.retryNow(), WAKE_MS);
+  }
+
+  #retry() {
     this.#failures = 0;
     this.#open();
   }
@@ -124,6 +151,7 @@ export class Connection {
   #open() {
     this.#drop();
     if (this.#closed || this.#options.rooms.length === 0) return;
+    if (this.#rooms.length === 0) return this.#end('forbidden');
     const source = new EventSource(this.#url());
     this.#source = source;
     // Counts as an event, so that repeated calls of `wake` do not abort the attempt.
@@ -145,6 +173,10 @@ export class Connection {
       this.#cursor = id;
       this.#emit({ type: 'update', message });
     });
+    this.#listen(source, 'change', (entry, id) => {
+      const message = readMessage(entry);
+      if (message) this.#emit({ type: 'change', message, id });
+    });
     this.#listen(source, 'gap', (gap, id) => {
       this.#cursor = id;
       this.#emit({ type: 'gap', gap, cursor: id });
@@ -153,11 +185,8 @@ export class Connection {
     this.#listen(source, 'ping', () => {});
     this.#listen(source, 'busy', ({ retry_ms, reason }) => this.#retryIn(retry_ms, `busy ${reason}`));
     this.#listen(source, 'bye', ({ retry_ms }) => this.#retryIn(retry_ms, 'bye'));
-    this.#listen(source, 'close', () => {
-      this.#drop();
-      this.#closed = true;
-      this.#setState('closed');
-    });
+    this.#listen(source, 'expiring', ({ expires_at }) => this.#emit({ type: 'expiring', until: Date.parse(expires_at) }));
+    this.#listen(source, 'close', (close) => this.#closedFor(close?.reason ?? null, close?.rooms));
     source.addEventListener('error', () => this.#failed(source));
   }
 
@@ -167,7 +196,33 @@ export class Connection {
       if (source !== this.#source) return;
       this.#received();
       handle(event.data ? JSON.parse(event.data) : null, event.lastEventId);
+      // Also of events that the page does not know.
+      if (source === this.#source) this.#cursor = event.lastEventId || this.#cursor;
     });
+  }
+
+  /** The server has ended the stream for good. @param {string | null} reason @param {string[]} [rooms] */
+  #closedFor(reason, rooms = []) {
+    const { size } = this.#forbidden;
+    rooms.forEach((room) => this.#forbidden.add(room));
+    const isOther = this.#forbidden.size > size;
+    // Without rooms it is the name.
+    const isName = rooms.length === 0 && this.#options.name !== '' && !this.#isNameless;
+    if (reason !== 'forbidden' || !isOther && !isName) return this.#end(reason);
+    this.#isNameless ||= isName;
+    this.#open();
+  }
+
+  /** @param {string | null} reason */
+  #end(reason) {
+    this.#drop();
+    this.#closed = true;
+    this.#setState('closed', null, reason);
+  }
+
+  /** The rooms of the stream. */
+  get #rooms() {
+    return this.#options.rooms.filter((room) => !this.#forbidden.has(room));
   }
 
   #drop() {
@@ -181,11 +236,11 @@ export class Connection {
 
   #url() {
     const url = new URL('events', this.#root);
-    for (const room of this.#options.rooms) url.searchParams.append('room', room);
+    for (const room of this.#rooms) url.searchParams.append('room', room);
     // `last_event_id` is for the first request only. When the browser reconnects by
     // itself it also sends `Last-Event-ID`, and the server prefers that.
     if (this.#cursor) url.searchParams.set('last_event_id', this.#cursor);
-    if (this.#options.name) url.searchParams.set('name', this.#options.name);
+    if (this.#options.name && !this.#isNameless) url.searchParams.set('name', this.#options.name);
     else url.searchParams.set('presence', '1');
     return url;
   }
@@ -260,7 +315,8 @@ export class Connection {
 
   /** @param {State} state @param {number | null} retryAt @param {string | null} reason */
   #setState(state, retryAt = null, reason = null) {
-    this.#state = { type: 'state', state, retryAt, reason, refusal: this.#refusal };
+    const forbidden = this.#options.rooms.filter((room) => this.#forbidden.has(room));
+    this.#state = { type: 'state', state, retryAt, reason, refusal: this.#refusal, forbidden };
     this.#emit(this.#state);
   }
 }

@@ -1,6 +1,23 @@
-// Sets theme and language before the first paint. A classic script, because
-// modules run only after the page is parsed.
+// Takes the token out of the address, and sets theme and language before the first
+// paint. A classic script, because modules run only after the page is parsed.
 {
+  let token = '';
+  const take = () => {
+    if (!location.hash.startsWith('#token=')) return;
+    token = location.hash.slice(7);
+    history.replaceState(history.state, '', location.pathname + location.search);
+  };
+  take();
+  // A link to a page that is open already.
+  addEventListener('hashchange', take);
+  /** The token of the link, once. */
+  Object.assign(globalThis, {
+    takeToken() {
+      const taken = token;
+      token = '';
+      return taken;
+    },
+  });
   const stored = (/** @type {string} */ key) => {
     try {
       return JSON.parse(localStorage.getItem(`sse-chat.${key}`) ?? 'null');
@@ -11,5 +28,11 @@
   const theme = stored('theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
   const tag = [stored('language'), ...navigator.languages].find((tag) => /^(zh|en)\b/i.test(tag)) ?? '';
-  document.documentElement.lang = /^zh/i.test(tag) ? 'zh-CN' : 'en';
+  const isChinese = /^zh/i.test(tag);
+  document.documentElement.lang = isChinese ? 'zh-CN' : 'en';
+  // The other scripts are preloaded by the page itself.
+  const link = document.createElement('link');
+  link.rel = 'modulepreload';
+  link.href = new URL(`words_${isChinese ? 'zh' : 'en'}.js`, /** @type {HTMLScriptElement} */ (document.currentScript).src).href;
+  document.head.append(link);
 }

@@ -1,16 +1,24 @@
-// The language of the page: texts (from words.js), numbers and dates.
+// The language of the page: texts, numbers and dates.
 
 import { memory } from './memory.js';
-import { en, zh } from './words.js';
 
-/** @typedef {keyof typeof en} Word */
+/** @typedef {keyof typeof import('./words_en.js').words} Word */
+/** @typedef {keyof typeof FILES} Language */
+/** @typedef {string | {one: string, other: string}} Text */
 
-const words = { en, 'zh-CN': zh };
+/** The texts of each language. Only those of the page's language are loaded. */
+const FILES = { en: './words_en.js', 'zh-CN': './words_zh.js' };
 
-/** @typedef {keyof typeof words} Language */
+/** @type {Record<Word, Text>} */
+let words;
 
 /** @returns {Language} as set by early.js */
-export const language = () => (document.documentElement.lang in words ? /** @type {Language} */ (document.documentElement.lang) : 'en');
+export const language = () => (document.documentElement.lang in FILES ? /** @type {Language} */ (document.documentElement.lang) : 'en');
+
+/** Loads the texts, before the first is used. @param {Language} [chosen] */
+export async function loadWords(chosen = language()) {
+  ({ words } = await import(FILES[chosen]));
+}
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
@@ -24,19 +32,23 @@ export function formatDate(date, options) {
 }
 
 /**
- * A text in the language of the page. Placeholders such as `{n}` are filled in;
- * of a text with plural forms, `n` selects one.
- * @param {Word} word @param {Record<string, string | number>} [parts]
+ * Makes a function for texts in the language of the page. Placeholders such as
+ * `{n}` are filled in; of a text with plural forms, `n` selects one.
+ * @template {string} W
+ * @param {() => Record<W, Text>} texts
+ * @returns {(word: W, parts?: Record<string, string | number>) => string}
  */
-export function translate(word, parts = {}) {
-  const text = words[language()][word];
+export const translator = (texts) => (word, parts = {}) => {
+  const text = texts()[word];
   const form = typeof text === 'string' ? text
     : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? text.one : text.other;
   return form.replace(/\{(\w+)\}/g, (_, part) => {
     const value = parts[part] ?? '';
     return typeof value === 'number' ? value.toLocaleString(language()) : value;
   });
-}
+};
+
+export const translate = translator(() => words);
 
 /** Fills in the texts of the page: `data-word` is a text, `data-label` an accessible name. @param {ParentNode} root */
 export function fillWords(root) {
@@ -56,7 +68,8 @@ export function fillWords(root) {
 }
 
 /** @param {Language} chosen */
-export function setLanguage(chosen) {
+export async function setLanguage(chosen) {
+  await loadWords(chosen);
   document.documentElement.lang = chosen;
   memory.set('language', chosen);
   fillWords(document);

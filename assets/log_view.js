@@ -5,7 +5,7 @@
 
 export class LogView {
   #list;
-  /** @type {Map<string, {look: string, element: HTMLLIElement}>} */
+  /** @type {Map<string, {look: string, detail: string | undefined, element: HTMLLIElement}>} */
   #shown = new Map();
 
   /** @param {HTMLElement} list */
@@ -15,9 +15,13 @@ export class LogView {
 
   /** @param {Row[]} rows */
   show(rows) {
-    const shown = new Map(rows.map(({ key, look, make }) => {
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement?.closest('li[id]')?.id : null;
+    const shown = new Map(rows.map(({ key, look, make, detail, update }) => {
       const known = this.#shown.get(key);
-      return [key, known?.look === look ? known : { look, element: make() }];
+      if (known?.look !== look) return [key, { look, detail, element: make() }];
+      if (known.detail !== detail) update?.(known.element);
+      known.detail = detail;
+      return [key, known];
     }));
     // Removes rows first, so that remaining ones need not move.
     for (const [key, { element }] of this.#shown) if (shown.get(key)?.element !== element) element.remove();
@@ -27,6 +31,8 @@ export class LogView {
       if (element === next) next = next.nextSibling;
       else this.#list.insertBefore(element, next);
     }
+    // A replaced row had the focus.
+    if (focused && !this.#list.contains(document.activeElement)) focusRow(document.getElementById(focused));
   }
 
   /** Changes rows without announcing them to screen readers. @param {() => void} change */
@@ -41,4 +47,12 @@ export class LogView {
   find(key) {
     return this.#shown.get(key)?.element;
   }
+}
+
+/** @param {HTMLElement | null} row */
+function focusRow(row) {
+  if (!row) return;
+  const more = /** @type {HTMLElement | null} */ (row.querySelector('.more'));
+  row.tabIndex = -1;
+  (more ?? row).focus({ preventScroll: true });
 }

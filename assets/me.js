@@ -1,7 +1,8 @@
 // The name of the user, and which messages were sent from this browser.
 
 import { memory } from './memory.js';
-import { isName, readName } from './protocol.js';
+import { isName, makeId, readName } from './protocol.js';
+import { session } from './session.js';
 
 /** The most ids of own messages that are stored. */
 const MAX_OWN = 300;
@@ -10,13 +11,25 @@ const MAX_OWN = 300;
 const own = new Set(memory.get('own', /** @type {string[]} */ ([])));
 
 export const me = {
+  /** That of the session, or the chosen one. */
   get name() {
+    const fixed = session.get()?.name;
+    if (fixed) return fixed;
     const name = readName(String(memory.get('name', '')));
     return isName(name) ? name : '';
   },
 
   set name(name) {
     memory.set('name', name);
+  },
+
+  /** The secret with which own messages can be changed. It is the same for all tabs, and stays in this browser. */
+  get editKey() {
+    const known = memory.get('edit_key', '');
+    if (/^[\w-]{16,64}$/.test(known)) return known;
+    const made = makeId();
+    memory.set('edit_key', made);
+    return made;
   },
 
   /** Adds the id of a sent message. @param {string} id */

@@ -14,14 +14,16 @@ import { Failure, server } from './server.js';
 /**
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {{code: string, detail: string, status: number}} Refusal
- * @typedef {{client_id: string, room: string, name: string, text: string, at: number, tried: boolean, refusal: Refusal | null}} Letter
- *   `refusal`: why the server refused it; `tried`: the server may have accepted it already
+ * @typedef {{client_id: string, edit_key: string | undefined, room: string, name: string, text: string, at: number,
+ *            tried: boolean, refusal: Refusal | null}} Letter
+ *   `edit_key`: for all retries the same; `refusal`: why the server refused it; `tried`: the server may have accepted it already
  * @typedef {Letter & {state: 'queued' | 'sending' | 'sent' | 'failed', failure: Failure | 'old' | null,
  *                     message: Message | null, echoes: string[]}} Entry
  * @typedef {{until: number, letters: Letter[]}} Box the stored form, owned by its page until `until`
- * @typedef {{changed(): void, timedOut(): void, duplicate(room: string, id: string): void}} On
+ * @typedef {{changed(): void, timedOut(): void, duplicate(room: string, id: string): void, named(name: string): void}} On
  *   `timedOut`: a request timed out, so the stream may be dead, too;
- *   `duplicate`: a message was accepted before a restart and again after it; has the first id
+ *   `duplicate`: a message was accepted before a restart and again after it; has the first id;
+ *   `named`: the session has another name than this page
  */
 
 /** The lease of a page, used without locks. When it ends, the page counts as gone and another page sends its messages. */
@@ -102,7 +104,7 @@ export class Outbox {
 
   /** @param {string} room @param {string} text */
   send(room, text) {
-    this.entries.push(entryOf({ client_id: makeId(), room, name: me.name, text, at: Date.now(), tried: false, refusal: null }));
+    this.entries.push(entryOf({ client_id: makeId(), edit_key: me.editKey, room, name: me.name, text, at: Date.now(), tried: false, refusal: null }));
     // User activity suggests that the network is back. A Retry-After still applies.
     if (this.#stalls.get('')?.failure.status === 0) this.#stalls.delete('');
     this.#keep();
@@ -122,7 +124,8 @@ export class Outbox {
   /** The connection is back. */
   back() {
     this.#failures = 0;
-    if (this.#stalls.get('')?.failure.status === 0) this.#stalls.delete('');
+    // Without an answer, or without a session.
+    if ([0, 401].includes(this.#stalls.get('')?.failure.status ?? -1)) this.#stalls.delete('');
     if (Date.now() - this.#sending.since > UNDER_WAY_MS) this.#sending.abort.abort();
     void this.flush();
   }
@@ -207,7 +210,7 @@ export class Outbox {
   /** Flushes when the first delay is over. */
   #wait() {
     clearTimeout(this.#retry);
-    const untils = [...this.#stalls.values()].map(({ until }) => until);
+    const untils = [...this.#stalls.values()].map(({ until }) => until).filter(Number.isFinite);
     if (untils.length > 0) this.#retry = setTimeout(() => void this.flush(), Math.max(0, Math.min(...untils) - Date.now()));
   }
 
@@ -219,16 +222,29 @@ export class Outbox {
     this.#sending = { since: Date.now(), abort: new AbortController() };
     // Stored before the request: after a reload the server may have the message.
     this.#keep();
-    const { room, name, text, client_id } = entry;
-    const timeout = this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS;
     try {
-      const message = await server.publish(room, { name, message: text, client_id }, timeout, this.#sending.abort.signal);
-      this.#answered(entry, message);
+      this.#answered(entry, await this.#publish(entry));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#failed(entry, error);
     }
     this.#keep();
+  }
+
+  /** @param {Entry} entry @returns {Promise<Message>} */
+  async #publish({ room, name, text, client_id, edit_key }) {
+    const timeout = this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS;
+    const draft = { message: text, client_id, edit_key };
+    const { signal } = this.#sending.abort;
+    try {
+      return await server.publish(room, { name, ...draft }, timeout, signal);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'forbidden') throw error;
+      // The session may fix another name, which the answer has.
+      return server.publish(room, draft, timeout, signal).catch((other) => {
+        throw other instanceof Failure && other.code === 'invalid_name' ? error : other;
+      });
+    }
   }
 
   /** @param {Entry} entry @param {Message} message */
@@ -243,6 +259,7 @@ export class Outbox {
     const isThere = this.#arrived.has(message.id);
     entry.echoes = [];
     if (isThere) this.entries = this.entries.filter((other) => other !== entry);
+    if (message.verified && message.name !== me.name) this.#on.named(message.name);
   }
 
   /** @param {Entry} entry @param {Failure} failure */
@@ -250,6 +267,12 @@ export class Outbox {
     const { code, message: detail, status } = failure;
     entry.failure = failure;
     this.#lastFailure = status === 0 ? failure : null;
+    if (code.startsWith('token_')) {
+      // It waits for a session.
+      entry.state = 'queued';
+      this.#stalls.set('', { until: Infinity, failure });
+      return;
+    }
     if (failure.isPassing) {
       entry.state = 'queued';
       this.#stall(entry.room, failure);
@@ -322,18 +345,18 @@ export class Outbox {
 
   #keep() {
     const letters = this.entries.filter(({ message }) => !message)
-      .map(({ client_id, room, name, text, at, tried, refusal }) => ({ client_id, room, name, text, at, tried, refusal }));
+      .map(({ client_id, edit_key, room, name, text, at, tried, refusal }) => ({ client_id, edit_key, room, name, text, at, tried, refusal }));
     memory.set(this.#key, letters.length ? { until: Date.now() + this.#lease, letters } : null);
     this.#on.changed();
   }
 }
 
-/** Stored data is untrusted; earlier versions stored no names. @param {Box | null} box @returns {Letter[]} */
+/** Stored data is untrusted; earlier versions stored no names and no keys. @param {Box | null} box @returns {Letter[]} */
 function lettersOf(box) {
   return (Array.isArray(box?.letters) ? box.letters : [])
     .filter((letter) => [letter?.client_id, letter?.room, letter?.text].every((part) => typeof part === 'string'))
-    .map(({ client_id, room, name, text, at, tried, refusal }) => ({
-      client_id, room, text, name: String(name ?? me.name), at: Number(at) || 0, tried: tried !== false,
+    .map(({ client_id, edit_key, room, name, text, at, tried, refusal }) => ({
+      client_id, edit_key: typeof edit_key === 'string' ? edit_key : undefined, room, text, name: String(name ?? me.name), at: Number(at) || 0, tried: tried !== false,
       refusal: refusal ? { code: String(refusal.code), detail: String(refusal.detail), status: Number(refusal.status) || 400 } : null,
     }));
 }

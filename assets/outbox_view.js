@@ -1,5 +1,6 @@
 // Pending and failed messages below the log, with their state and actions.
 
+import { wordsOfRight } from './answers.js';
 import { byId, button, make } from './dom.js';
 import { formatDate, language, translate } from './language.js';
 import { LogView } from './log_view.js';
@@ -58,5 +59,5 @@ function wordsOf({ state, at }, cause) {
 function reasonOf(failure) {
   const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin', 'client_id_reused']);
   const word = known.find((code) => code === failure?.code);
-  return word ? translate(word) : failure?.message ?? '';
+  return word ? translate(word) : wordsOfRight(failure?.code) || (failure?.message ?? '');
 }

@@ -3,8 +3,10 @@
 import { hidesSomething } from './visible.js';
 
 /**
- * @typedef {{id: string, room: string, number: number, name: string, message: string,
- *            created_at: string}} Message
+ * @typedef {{emoji: string, count: number, names: string[]}} Reaction `names`: at most 10
+ * @typedef {{id: string, room: string, number: number, name: string, message: string, created_at: string,
+ *            verified?: boolean, edited_at?: string, reactions?: Reaction[], deleted?: boolean}} Message
+ *   `verified`: a token fixed the name; `deleted`: name, message and created_at are empty
  * @typedef {{room: string, reason: string, lost: number | null, next: number}} Gap
  * @typedef {{room: string, members: number, oldest: string | null, newest: string | null, next: number}} RoomState
  * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello
@@ -15,6 +17,12 @@ import { hidesSomething } from './visible.js';
 
 /** The most rooms of one stream. */
 export const MAX_ROOMS = 100;
+
+/** Reads an entry of a stream or of history; null for an event of a program. @param {any} entry @returns {Message | null} */
+export function readMessage(entry) {
+  if (typeof entry.number !== 'number') return null;
+  return entry.deleted ? { id: entry.id, room: entry.room, number: entry.number, deleted: true, name: '', message: '', created_at: '' } : entry;
+}
 
 /** @param {string} id @returns {EventId} */
 function parseId(id) {
@@ -36,6 +44,9 @@ export const endOf = (id) => `${parseId(id).epoch}-Infinity`;
 
 /** The cursor before the first entry of an id's epoch. @param {string} id */
 export const startOf = (id) => `${parseId(id).epoch}-0`;
+
+/** The id directly before another. @param {string} id */
+export const idBefore = (id) => `${parseId(id).epoch}-${parseId(id).seq - 1}`;
 
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;

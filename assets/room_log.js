@@ -5,6 +5,7 @@ import { isSameEpoch, isUpTo } from './protocol.js';
 
 /**
  * @typedef {import('./protocol.js').Message} Message
+ * @typedef {import('./server.js').Page} Page
  * @typedef {import('./protocol.js').Gap} Gap
  * @typedef {{kind: 'message', message: Message}} MessageItem
  * @typedef {{kind: 'gap', key: string, reason: string, lost: number | null}} GapItem
@@ -34,6 +35,13 @@ export class RoomLog {
   after = null;
   /** Whether the user has cleared the window: older messages are loaded only on request. */
   isCleared = false;
+  /** The first and the last entry of the loaded pages, which may be events of programs. */
+  #from = '';
+  #to = '';
+  /** Requests for pages in progress. */
+  #requests = 0;
+  /** Changes that arrived meanwhile: the pages may be older. @type {Map<string, Message>} */
+  #changes = new Map();
   /** @type {Message[]} */
   #early = [];
   /** Whether `#early` has overflowed. */
@@ -53,36 +61,79 @@ export class RoomLog {
     return this.items.filter(({ kind }) => kind === 'message').length;
   }
 
-  /** Replaces the window by a page of history. @param {Message[]} messages @param {number} asked @param {boolean} [atEnd] nothing newer is on the server */
-  reset(messages, asked, atEnd = true) {
+  /** The entry before which older ones are requested. */
+  get from() {
+    return this.#from || this.first?.id;
+  }
+
+  /** The entry after which newer ones are requested. */
+  get to() {
+    const { last } = this;
+    return !last || isSameEpoch(last.id, this.#to) && isUpTo(last.id, this.#to) ? this.#to || undefined : last.id;
+  }
+
+  /** A request for a page begins. */
+  begin() {
+    if (this.#requests === 0) this.#changes.clear();
+    this.#requests += 1;
+  }
+
+  /** A request has ended; its page is taken at once. */
+  end() {
+    this.#requests -= 1;
+  }
+
+  /** Replaces the window by a page of history. @param {Page} page @param {number} asked @param {boolean} [atEnd] nothing newer is on the server */
+  reset(page, asked, atEnd = true) {
     this.items = [];
     this.atEnd = atEnd;
     this.after = null;
     this.isCleared = false;
-    this.#take(messages);
+    this.#from = page.from;
+    this.#to = page.to;
+    this.#take(page.messages);
     this.settle();
-    this.#readTop(messages.length < asked);
+    this.#readTop(page.size < asked);
   }
 
-  /** Adds a page of history before the window. @param {Message[]} messages @param {number} asked */
-  prepend(messages, asked) {
+  /** Adds a page of history before the window. @param {Page} page @param {number} asked */
+  prepend(page, asked) {
     const known = this.first;
     const rest = this.items;
+    const { messages } = page;
     this.items = [];
     this.after = null;
     this.#take(known ? messages.filter(({ id }) => isSameEpoch(id, known.id) && !isUpTo(known.id, id)) : messages);
     const missing = this.last && known ? hole(this.last, known) : null;
-    const isAll = messages.length < asked || this.items.length === 0;
+    // Only events of programs, or nothing that is older.
+    const isAll = page.size < asked || this.items.length === 0 && messages.length > 0;
     this.items.push(...missing ? [missing] : [], ...rest);
     this.isCleared = false;
+    this.#from = page.from;
     this.#readTop(isAll);
   }
 
-  /** Adds a page of history after the window. @param {Message[]} messages @param {boolean} isAll nothing newer is on the server */
-  append(messages, isAll) {
-    this.#take(messages);
+  /** Adds a page of history after the window. @param {Page} page @param {boolean} isAll nothing newer is on the server */
+  append(page, isAll) {
+    this.#take(page.messages);
+    this.#to = page.to || this.#to;
     this.atEnd = isAll;
     this.settle();
+  }
+
+  /** Takes the present states of messages that are in the window. @param {Message[]} messages */
+  refresh(messages) {
+    for (const message of messages) if (!this.#changes.has(message.id)) this.change(message);
+  }
+
+  /** A message was edited, deleted or reacted to. @param {Message} message @returns {boolean} whether it is in the window */
+  change(message) {
+    if (this.#requests > 0) this.#changes.set(message.id, message);
+    const item = this.items.find((item) => item.kind === 'message' && item.message.id === message.id);
+    if (item?.kind !== 'message') return false;
+    // A deleted message keeps its place below its day.
+    item.message = message.deleted ? { ...message, created_at: item.message.created_at } : message;
+    return true;
   }
 
   /** Adds a message of the stream. @param {Message} message @returns {boolean} whether it is new in the window */
@@ -98,7 +149,9 @@ export class RoomLog {
   /** Adds a gap event of the stream. @param {Gap} gap */
   addGap(gap) {
     if (!this.loaded || !this.atEnd) return;
-    const lost = gap.lost ?? this.#lostBefore(gap);
+    const lost = this.#lostBefore(gap) ?? gap.lost;
+    // Only changes or events of programs are lost.
+    if (lost === 0) return;
     const tail = this.items.at(-1);
     if (tail?.kind === 'gap') {
       tail.reason = gap.reason;
@@ -150,10 +203,12 @@ export class RoomLog {
     if (over <= 0) return;
     if (end === 'top') {
       this.items.splice(0, over);
+      this.#from = '';
       this.top = null;
       this.after = null;
     } else {
       this.items.splice(-over);
+      this.#to = '';
       this.atEnd = false;
     }
   }
@@ -165,6 +220,8 @@ export class RoomLog {
 
   clear() {
     this.items = [];
+    this.#from = '';
+    this.#to = '';
     this.after = null;
     this.top = null;
     this.loaded = true;
@@ -198,13 +255,17 @@ export class RoomLog {
   /** @param {Message[]} messages */
   #take(messages) {
     this.loaded = true;
-    for (const message of messages) this.#push(message);
+    for (const message of messages) this.#push(this.#changes.get(message.id) ?? message);
   }
 
   /** @param {Message} message */
   #push(message) {
     const last = this.last;
-    if (last && isUpTo(message.id, last.id)) return false;
+    if (last && isUpTo(message.id, last.id)) {
+      // Sent again, it is in its present state.
+      this.change(message);
+      return false;
+    }
     const missing = last ? hole(last, message) : null;
     const tail = this.items.at(-1);
     if (tail?.kind === 'gap') {

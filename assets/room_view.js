@@ -5,7 +5,7 @@ import { wordsOfAnswer } from './answers.js';
 import { byId, button, make } from './dom.js';
 import { translate } from './language.js';
 import { LogView } from './log_view.js';
-import { isSameEpoch, isUpTo, startOf } from './protocol.js';
+import { isSameEpoch, startOf } from './protocol.js';
 import { MAX_ITEMS, RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 import { rowsOf } from './rows.js';
@@ -16,11 +16,15 @@ import { Failure, server } from './server.js';
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./protocol.js').Gap} Gap
  * @typedef {import('./snapshot.js').RoomPosition} RoomPosition
- * @typedef {{me(): string, names(room: string): string[], isOwn(message: Message): boolean,
+ * @typedef {{me(): string, names(room: string): string[], isOwn(message: Message): boolean, mayAct(message: Message): boolean,
  *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void}} Host the page around the view
  */
 
 const PAGE = 50;
+/** Fewer messages than this may not fill the screen. The most pages that are loaded for them, among events of programs. */
+const [FEW, MAX_PAGES] = [20, 10];
+/** Entries that are loaded again when changes may have been lost. */
+const MAX_REFRESHED = 500;
 /** The most unread messages loaded at once when a room is opened. */
 const MAX_FIRST = 200;
 /** After each update, the idle time in multiples of its duration: under load, drawing must not block typing. */
@@ -49,7 +53,7 @@ export class RoomView {
   #wantsEnd = false;
   /** The next update scrolls to the first new message; nothing is marked read before. */
   #returns = false;
-  /** The newest message at a reconnect, until the stream has delivered it. @type {string | null} */
+  /** The newest message at a reconnect, by id and number, until the stream has delivered it. @type {{id: string, number: number} | null} */
   #catchesUpTo = null;
   /** The scroll position before a search. @type {{place: ReturnType<Scroller['place']>} | null} */
   #search = null;
@@ -112,17 +116,46 @@ export class RoomView {
       this.#unreadAfter = wasRead ?? this.#unreadAfter ?? known?.read?.id ?? null;
       if (isNew || !log.atEnd) this.#below += 1;
     }
-    if (this.#catchesUpTo && (isUpTo(this.#catchesUpTo, message.id) || !isSameEpoch(this.#catchesUpTo, message.id))) {
+    if (this.#catchesUpTo && (message.number >= this.#catchesUpTo.number || !isSameEpoch(this.#catchesUpTo.id, message.id))) {
       this.#catchesUpTo = null;
       this.#returns = this.#scroller.follows;
     }
     this.#schedule();
   }
 
+  /** A message was edited, deleted or reacted to. @param {Message} message */
+  change(message) {
+    if (this.#logs.get(message.room)?.change(message) && message.room === this.#room) this.#schedule();
+  }
+
+  /** A message of the open room. @param {string} id @returns {Message | undefined} */
+  message(id) {
+    for (const item of this.#log.items) if (item.kind === 'message' && item.message.id === id) return item.message;
+    return undefined;
+  }
+
   /** A gap event of the stream. @param {Gap} gap */
   addGap(gap) {
     this.#logs.get(gap.room)?.addGap(gap);
+    if (gap.reason !== 'restart') this.#refreshMessages(gap.room);
     if (gap.room === this.#room) this.#schedule();
+  }
+
+  /** Changes of loaded messages may have been lost. @param {string} room */
+  #refreshMessages(room) {
+    const log = this.#logs.get(room);
+    if (!log?.loaded || log.loading) return;
+    if (room !== this.#room) log.loaded = false;
+    else if (log.last) void this.#loadStates(log, room);
+  }
+
+  /** @param {RoomLog} log @param {string} room */
+  async #loadStates(log, room) {
+    log.begin();
+    const page = await server.messages(room, { limit: MAX_REFRESHED }).catch(() => null);
+    log.refresh(page?.messages ?? []);
+    log.end();
+    this.#schedule();
   }
 
   /** @param {string} room @param {'joined' | 'left'} what @param {string} name */
@@ -157,16 +190,19 @@ export class RoomView {
   reconcile({ room, newest, next }) {
     this.#move({ room, newest, next });
     const log = this.#logs.get(room);
-    if (!log?.loaded || !log.atEnd || !newest || log.last?.id === newest) return;
-    if (room === this.#room) void this.#loadMissed(room);
-    else log.loaded = false;
+    if (!log?.loaded || !newest) return;
+    const isMissing = !log.last || !isSameEpoch(log.last.id, newest) || log.last.number + 1 !== next;
+    const missed = room === this.#room && log.atEnd && isMissing ? this.#loadMissed(room) : Promise.resolve();
+    void missed.then(() => this.#refreshMessages(room));
   }
 
   /** The stream was resumed and replays missed messages, which count as new. @param {RoomPosition} place */
   resumed({ room, newest, next }) {
     const { last, atEnd } = this.#log;
-    const isBehind = newest !== null && last !== undefined && last.id !== newest;
-    if (room === this.#room) this.#catchesUpTo = isBehind && atEnd && this.#isPlaced && this.#scroller.follows ? newest : null;
+    // By numbers: the newest entry may be an event of a program, which is not delivered here.
+    const isBehind = newest !== null && last !== undefined && (last.number + 1 < next || !isSameEpoch(last.id, newest));
+    const catchesUp = isBehind && atEnd && this.#isPlaced && this.#scroller.follows;
+    if (room === this.#room) this.#catchesUpTo = catchesUp ? { id: newest, number: next - 1 } : null;
     this.#move({ room, newest, next });
   }
 
@@ -275,6 +311,7 @@ export class RoomView {
       me: host.me(),
       names: host.names(this.#room),
       isOwn: host.isOwn,
+      mayAct: host.mayAct,
       unreadAfter: this.#unreadAfter,
       isWhole: log.top !== null || this.#unreadAfter !== null && log.after === this.#unreadAfter,
     });
@@ -365,12 +402,16 @@ export class RoomView {
     const limit = Math.min(MAX_FIRST, Math.max(PAGE, known ? unread(known) + 20 : 0));
     const page = await this.#load(log, room, { limit });
     if (!page) return;
-    this.#rooms.setNewest(room, page.newest, (page.messages.at(-1)?.number ?? 0) + 1);
-    const isShort = page.messages.length === limit && known && unread(known) >= limit;
-    if (!isShort || this.#wantsEnd) log.reset(page.messages, limit);
+    const last = page.messages.at(-1);
+    // Only events of programs say nothing about numbers.
+    if (last || page.size === 0) this.#rooms.setNewest(room, page.newest, (last?.number ?? 0) + 1);
+    const isShort = page.size === limit && known && unread(known) >= limit;
+    if (!isShort || this.#wantsEnd) log.reset(page, limit);
     else if (!await this.#loadUnread(log, known)) return;
     if (room !== this.#room) return;
     if (!this.#wantsEnd && known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
+    if (log.size < FEW && log.top === null) await this.#loadOlder();
+    if (room !== this.#room) return;
     this.#show();
     this.#place();
   }
@@ -380,7 +421,7 @@ export class RoomView {
     const after = read && newest && isSameEpoch(read.id, newest) ? read.id : startOf(newest ?? '');
     const page = await this.#load(log, name, { after, limit: MAX_FIRST });
     if (!page) return false;
-    log.reset(page.messages, 0, page.messages.length < MAX_FIRST);
+    log.reset(page, 0, page.size < MAX_FIRST);
     log.after = read?.id ?? null;
     return true;
   }
@@ -389,12 +430,12 @@ export class RoomView {
   async #loadMissed(room) {
     const log = this.#log;
     if (log.loading) return;
-    const { last } = log;
+    const { to } = log;
     const newest = this.#rooms.get(room)?.newest;
-    const after = last && newest && isSameEpoch(last.id, newest) ? last.id : undefined;
+    const after = to && newest && isSameEpoch(to, newest) ? to : undefined;
     const page = await this.#load(log, room, { after, limit: PAGE * 10 });
     if (!page) return;
-    log.append(page.messages, page.messages.length < PAGE * 10);
+    log.append(page, page.size < PAGE * 10);
     if (room !== this.#room) return log.trim('top');
     const known = this.#rooms.get(room);
     if (this.#scroller.follows && known?.read && !this.#nothingIsNew) {
@@ -406,28 +447,34 @@ export class RoomView {
 
   async #loadOlder() {
     const log = this.#log;
-    const { first } = log;
+    const room = this.#room;
     if (log.loadingOlder) return;
     log.loadingOlder = true;
     this.#show();
-    const page = await this.#fetch(this.#room, { before: first?.id, limit: PAGE });
+    for (let [pages, found] = [0, 0]; pages < MAX_PAGES && found < FEW; pages += 1) found += await this.#loadPage(log, room);
     log.loadingOlder = false;
-    // The log may have changed meanwhile.
-    if (page && log.first === first) {
-      log.prepend(page.messages, PAGE);
-      // A search keeps its results.
-      if (!this.#search) log.trim('bottom');
-    }
     this.#show();
+  }
+
+  /** Loads the page before a log. @param {RoomLog} log @param {string} room @returns {Promise<number>} of messages; Infinity if there are no more pages */
+  async #loadPage(log, room) {
+    const { from, first } = log;
+    const page = await this.#fetch(log, room, { before: from, limit: PAGE });
+    // The log may have changed meanwhile.
+    if (!page || log.from !== from || log.first?.id !== first?.id) return Infinity;
+    log.prepend(page, PAGE);
+    // A search keeps its results.
+    if (!this.#search) log.trim('bottom');
+    return log.top === null ? page.messages.length : Infinity;
   }
 
   async #loadNewer() {
     const log = this.#log;
-    const { last } = log;
-    if (log.loading || !last) return;
-    const page = await this.#load(log, this.#room, { after: last.id, limit: PAGE });
+    const { to } = log;
+    if (log.loading || !to) return;
+    const page = await this.#load(log, this.#room, { after: to, limit: PAGE });
     if (!page) return;
-    log.append(page.messages, page.messages.length < PAGE);
+    log.append(page, page.size < PAGE);
     log.trim('top');
     this.#schedule();
     if (log === this.#log && (this.#wantsEnd || !this.#isPlaced)) void this.#loadNewest(this.#room);
@@ -440,9 +487,9 @@ export class RoomView {
   async #load(log, room, query) {
     const { last } = log;
     log.loading = true;
-    const page = await this.#fetch(room, query);
+    const page = await this.#fetch(log, room, query);
     log.loading = false;
-    if (page && log.last === last) return page;
+    if (page && log.last?.id === last?.id) return page;
     // Queued messages do not follow the log without a gap.
     if (!page) log.atEnd = false;
     log.settle();
@@ -450,8 +497,9 @@ export class RoomView {
     return null;
   }
 
-  /** @param {string} room @param {{before?: string, after?: string, limit: number}} query */
-  async #fetch(room, query) {
+  /** @param {RoomLog} log @param {string} room @param {{before?: string, after?: string, limit: number}} query */
+  async #fetch(log, room, query) {
+    log.begin();
     try {
       const page = await server.messages(room, query);
       page.messages.forEach(this.#host.arrived);
@@ -459,10 +507,12 @@ export class RoomView {
     } catch (error) {
       if (room === this.#room) {
         this.#failed = true;
-        this.#failure = error instanceof Failure && error.status > 0 ? wordsOfAnswer({ status: error.status, detail: error.detail }) : '';
+        this.#failure = error instanceof Failure && error.status > 0 ? wordsOfAnswer(error) : '';
         this.#schedule();
       }
       return null;
+    } finally {
+      log.end();
     }
   }
 }

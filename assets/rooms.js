@@ -2,7 +2,7 @@
 // browser.
 
 import { memory } from './memory.js';
-import { isSameEpoch, isUpTo, readRoom } from './protocol.js';
+import { idBefore, isSameEpoch, isUpTo, readRoom } from './protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark
@@ -106,6 +106,15 @@ export class Rooms {
     this.#keepMarks();
   }
 
+  /** A message was deleted, which may have been the last counted mention. @param {string} name @param {string} id */
+  unmentioned(name, id) {
+    const room = this.get(name);
+    if (!room || room.counted !== id || room.mentions === 0) return;
+    room.counted = idBefore(id);
+    room.mentions -= 1;
+    this.#keepMarks();
+  }
+
   /** Marks all messages of a room read. @param {string} name */
   markRead(name) {
     const room = this.get(name);
@@ -193,6 +202,8 @@ export function unread({ read, newest, next }) {
   const all = next - 1;
   if (!isSameEpoch(read.id, newest)) return all;
   if (isUpTo(newest, read.id)) return 0;
+  // Only an event of a program is newer than the read mark.
+  if (all === read.number) return 0;
   // The newest number is below the read mark: the server has removed the room, and
   // its numbers start at 1 again.
   return all > read.number ? all - read.number : all;

@@ -9,10 +9,11 @@ import { mentions, render } from './text.js';
 /**
  * @typedef {import('./protocol.js').Message} Message
  * @typedef {import('./room_log.js').Item} Item
- * @typedef {{key: string, look: string, make: () => HTMLLIElement}} Row
- *   `key`: identifies the row; `look`: the row is replaced when this changes
- * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, unreadAfter: string | null, isWhole: boolean}} Viewer the reader of the log
- *   `isWhole`: there is nothing before these items
+ * @typedef {{key: string, look: string, make: () => HTMLLIElement, detail?: string, update?: (row: HTMLLIElement) => void}} Row
+ *   `key`: identifies the row; `look`: the row is replaced when this changes; `detail`: it is updated in place
+ * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, mayAct: (message: Message) => boolean,
+ *            unreadAfter: string | null, isWhole: boolean}} Viewer the reader of the log
+ *   `mayAct`: whether the message has actions; `isWhole`: there is nothing before these items
  */
 
 const GROUP_MS = 5 * 60_000;
@@ -32,7 +33,8 @@ export function rowsOf(items, viewer) {
     if (item.kind === 'message') {
       const { message } = item;
       const date = new Date(message.created_at);
-      if (date.toDateString() !== day) {
+      // When a deleted message was sent is not always known.
+      if (message.created_at && date.toDateString() !== day) {
         day = date.toDateString();
         rows.push(dayRow(date));
         before = null;
@@ -41,6 +43,11 @@ export function rowsOf(items, viewer) {
         divided = true;
         rows.push({ key: 'unread', look: language(), make: () => make('li', 'unread', make('span', '', translate('newHere'))) });
         before = null;
+      }
+      if (message.deleted) {
+        rows.push(deletedRow(message));
+        before = null;
+        continue;
       }
       const first = !before || !isOneGroup(before, message);
       rows.push(messageRow(message, first, viewer));
@@ -72,7 +79,7 @@ function firstAfterRead(items, { unreadAfter, isWhole }) {
 
 /** @param {Message} before @param {Message} message */
 const isOneGroup = (before, message) =>
-  before.name === message.name && !isAction(before) && !isAction(message)
+  before.name === message.name && before.verified === message.verified && !isAction(before) && !isAction(message)
   && Date.parse(message.created_at) - Date.parse(before.created_at) < GROUP_MS;
 
 /** @param {{message: string}} message */
@@ -102,18 +109,82 @@ function nameOfDay(date) {
 function messageRow(message, first, viewer) {
   const own = viewer.isOwn(message);
   const forMe = !own && mentions(message.message, viewer.me, viewer.names);
+  const mayAct = viewer.mayAct(message);
+  const update = (/** @type {HTMLLIElement} */ row) => {
+    row.querySelector('.reactions')?.remove();
+    if (message.reactions?.length) row.append(reactionsOf(message.reactions));
+  };
   return {
     key: message.id,
-    look: [first, own, forMe, language()].join(),
+    look: [first, own, forMe, mayAct, message.edited_at, language()].join(),
     make() {
       const row = rowOf(message.name, message.message, viewer, first);
       row.id = `message-${message.id}`;
       row.classList.toggle('own', own);
       row.classList.toggle('for-me', forMe);
+      if (message.verified && first) row.querySelector('.name')?.after(verifiedMark());
       row.append(timeOf(message.created_at));
+      if (message.edited_at) row.append(editedMark(message.edited_at));
+      if (mayAct) row.append(moreButton());
+      update(row);
+      return row;
+    },
+    detail: JSON.stringify(message.reactions),
+    update,
+  };
+}
+
+/** @param {Message} message @returns {Row} */
+function deletedRow({ id, created_at }) {
+  return {
+    key: id,
+    look: language(),
+    make() {
+      const row = make('li', 'deleted', make('span', '', translate('deleted')));
+      row.id = `message-${id}`;
+      if (created_at) row.append(' ', timeOf(created_at));
       return row;
     },
   };
+}
+
+function verifiedMark() {
+  const mark = make('span', 'verified', '✓');
+  mark.role = 'img';
+  mark.title = mark.ariaLabel = translate('verified');
+  return mark;
+}
+
+/** @param {string} editedAt */
+function editedMark(editedAt) {
+  const time = timeOf(editedAt);
+  time.className = 'edited';
+  time.textContent = translate('edited', { time: time.textContent ?? '' });
+  return time;
+}
+
+/** Opens the actions of a message (message_actions.js). */
+function moreButton() {
+  const more = make('button', 'icon more', '⋯');
+  more.type = 'button';
+  more.tabIndex = -1;
+  more.ariaHasPopup = 'menu';
+  more.title = more.ariaLabel = translate('actions');
+  return more;
+}
+
+/** Not announced to screen readers, who find them below the message. @param {import('./protocol.js').Reaction[]} reactions */
+function reactionsOf(reactions) {
+  const list = make('ul', 'reactions');
+  list.ariaLabel = translate('reactions');
+  list.ariaLive = 'off';
+  list.append(...reactions.map(({ emoji, count, names }) => {
+    const by = count > names.length ? translate('andMore', { names: listOf(names, names.length), n: count - names.length }) : listOf(names, names.length);
+    const item = make('li', '', `${emoji} `, count.toLocaleString(language()), make('span', 'sr-only', ` ${by}`));
+    item.title = by;
+    return item;
+  }));
+  return list;
 }
 
 /**
@@ -173,9 +244,9 @@ function peopleRow({ key, joined, left, renamed }) {
   };
 }
 
-/** @param {string[]} names */
-function listOf(names) {
-  const shown = names.slice(0, MAX_NAMES).map((name) => `\u2068${name}\u2069`).join(language() === 'zh-CN' ? '、' : ', ');
-  const more = names.length - MAX_NAMES;
+/** @param {string[]} names @param {number} [most] */
+function listOf(names, most = MAX_NAMES) {
+  const shown = names.slice(0, most).map((name) => `\u2068${name}\u2069`).join(language() === 'zh-CN' ? '、' : ', ');
+  const more = names.length - most;
   return more > 0 ? translate('andMore', { names: shown, n: more }) : shown;
 }

@@ -1,7 +1,12 @@
 // Requests to the server other than the stream.
 
+import { readMessage } from './protocol.js';
+
 /** @typedef {import('./protocol.js').Message} Message */
-/** @typedef {{room: string, messages: Message[], oldest: string | null, newest: string | null}} Page */
+/**
+ * @typedef {{room: string, messages: Message[], size: number, from: string, to: string, oldest: string | null, newest: string | null}} Page
+ *   `size`, `from` and `to`: the entries, including events of programs, which are no messages: their count, the ids of the first and the last
+ */
 
 const TIMEOUT_MS = 15_000;
 /** Timeout for the settings, which the page needs to start. */
@@ -35,7 +40,7 @@ export class Failure extends Error {
 const secondsOf = (after) => Number(after) || Math.max(0, (Date.parse(after) - Date.now()) / 1_000) || 0;
 
 /** @param {URL} url @param {RequestInit} [init] @param {number} [timeoutMs] */
-async function ask(url, init, timeoutMs = TIMEOUT_MS) {
+export async function ask(url, init, timeoutMs = TIMEOUT_MS) {
   let response;
   try {
     const late = AbortSignal.timeout(timeoutMs);
@@ -45,6 +50,7 @@ async function ask(url, init, timeoutMs = TIMEOUT_MS) {
     const late = error instanceof DOMException;
     throw new Failure(late ? 'timeout' : 'unreachable', '', 0);
   }
+  if (response.status === 204) return null;
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
   const retryAfter = secondsOf(response.headers.get('retry-after') ?? '');
@@ -52,35 +58,42 @@ async function ask(url, init, timeoutMs = TIMEOUT_MS) {
 }
 
 /** @param {string} room @param {string} what */
-const roomUrl = (room, what) => new URL(`rooms/${encodeURIComponent(room)}/${what}`, root);
+export const roomUrl = (room, what) => new URL(`rooms/${encodeURIComponent(room)}/${what}`, root);
+
+/** @returns {never} */
+function unreadable() {
+  throw new Failure('status', '', 502);
+}
 
 export const server = {
   root,
 
-  /** @returns {Promise<{default_room: string, max_message_bytes: number}>} */
+  /** @returns {Promise<{default_room: string, max_message_bytes: number, tokens: boolean}>} `tokens`: whether the server takes tokens */
   settings: () => ask(new URL('assets/settings.json', root), {}, SETTINGS_MS),
 
   /**
-   * @param {string} room @param {{name: string, message: string, client_id: string}} draft
+   * @param {string} room @param {{name?: string, message: string, client_id: string, edit_key?: string}} draft without a name, that of the session
    * @param {number} timeoutMs in ms @param {AbortSignal} signal
    * @returns {Promise<Message>}
    */
-  publish: (room, draft, timeoutMs, signal) => ask(roomUrl(room, 'messages'), {
+  publish: async (room, draft, timeoutMs, signal) => readMessage(await ask(roomUrl(room, 'messages'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(draft),
     signal,
-  }, timeoutMs),
+  }, timeoutMs)) ?? unreadable(),
 
   /**
    * A page of history, oldest first.
    * @param {string} room @param {{before?: string, after?: string, limit: number}} query
    * @returns {Promise<Page>}
    */
-  messages(room, query) {
+  async messages(room, query) {
     const url = roomUrl(room, 'messages');
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
-    return ask(url);
+    const { messages: entries, oldest, newest } = await ask(url);
+    const messages = entries.flatMap((/** @type {any} */ entry) => readMessage(entry) ?? []);
+    return { room, messages, size: entries.length, from: entries[0]?.id ?? '', to: entries.at(-1)?.id ?? '', oldest, newest };
   },
 
   /**

@@ -1,9 +1,10 @@
 // The settings: theme, language, alerts.
 
-import { allowNotifications, chime, whyNoNotifications } from './alerts.js';
+import { allowNotifications, whyNoNotifications } from './alerts.js';
 import { byId } from './dom.js';
-import { language, setLanguage } from './language.js';
+import { language, setLanguage, translate } from './language.js';
 import { memory } from './memory.js';
+import { notice } from './notice.js';
 
 /** @typedef {'sound' | 'notify' | 'comings'} Switch */
 
@@ -23,13 +24,14 @@ export function watchSettings(changed) {
 
   const languageSelect = /** @type {HTMLSelectElement} */ (byId('language'));
   languageSelect.value = language();
-  languageSelect.addEventListener('change', () => {
-    setLanguage(/** @type {import('./language.js').Language} */ (languageSelect.value));
+  languageSelect.addEventListener('change', async () => {
+    await setLanguage(/** @type {import('./language.js').Language} */ (languageSelect.value)).catch(() => notice(translate('notNow')));
+    languageSelect.value = language();
     changed();
   });
 
   watchSwitch('sound', async (on) => {
-    if (on) chime();
+    if (on) (await import('./ring.js').catch(() => null))?.chime();
     return on;
   });
   watchSwitch('notify', async (on) => on && await allowNotifications());

@@ -17,7 +17,8 @@ export class Snapshot {
   apply(event) {
     if (event.type === 'hello') {
       this.#places = new Map(event.hello.rooms.map(({ room, newest, next }) => [room, { room, newest, next }]));
-    } else if (event.type === 'update') {
+    } else if (event.type === 'update' || event.type === 'change' && event.id === event.message.id) {
+      // A change under the id of its message is a deleted message.
       const { room, id, number } = event.message;
       this.#places.set(room, { room, newest: id, next: number + 1 });
     } else if (event.type === 'presence') {

@@ -20,11 +20,17 @@ const REASONS = {
   'busy history': 'busyHistory',
 };
 
+/** @typedef {{text: string, action: HTMLElement | null}} End why the server has ended the stream, and what can be done */
+
 export class Status {
   #line = byId('status');
   /** Not announced to screen readers: it changes each second. */
   #text = make('span');
   #tryNow;
+  #endOf;
+  #action = make('span');
+  /** The open room. */
+  #room = '';
   /** @type {StateEvent | null} */
   #state = null;
   #since = Date.now();
@@ -32,11 +38,12 @@ export class Status {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
 
-  /** @param {() => void} now reconnects at once */
-  constructor(now) {
+  /** @param {() => void} now reconnects at once @param {(reason: string | null, room: string) => End | null} endOf */
+  constructor(now, endOf) {
+    this.#endOf = endOf;
     this.#tryNow = button('link', translate('tryNow'), now);
     this.#text.ariaHidden = 'true';
-    this.#line.append(this.#text, ' ', this.#tryNow);
+    this.#line.append(this.#text, ' ', this.#tryNow, ' ', this.#action);
     this.#show();
   }
 
@@ -47,16 +54,29 @@ export class Status {
     document.documentElement.dataset.connection = state.state;
     if (state.state === 'live') {
       this.#wasEverLive = true;
-      return this.#restored();
+      return this.#isForbidden ? this.#show() : this.#restored();
     }
     if (wasLive) this.#since = Date.now();
     this.#show();
   }
 
-  /** The language has changed. */
+  /** @param {string} room */
+  open(room) {
+    const wasForbidden = this.#isForbidden;
+    this.#room = room;
+    if (this.#isForbidden) this.#show();
+    else if (wasForbidden && this.#state?.state === 'live') this.#line.hidden = true;
+  }
+
+  /** The language or the room has changed. */
   refresh() {
     this.#tryNow.textContent = translate('tryNow');
-    if (this.#state?.state !== 'live') this.#show();
+    if (this.#state?.state !== 'live' || this.#isForbidden) this.#show();
+  }
+
+  /** Whether the open room may not be read. */
+  get #isForbidden() {
+    return this.#state?.forbidden.includes(this.#room) ?? false;
   }
 
   #restored() {
@@ -69,18 +89,27 @@ export class Status {
   #show() {
     clearTimeout(this.#timer);
     const quiet = this.#since + QUIET_MS - Date.now();
-    const isFinal = this.#state?.state === 'closed';
+    const isFinal = this.#state?.state === 'closed' || this.#state?.state === 'live';
     if (quiet > 0 && !isFinal) {
       this.#timer = setTimeout(() => this.#show(), quiet);
       return;
     }
-    this.#say(this.#words(), !isFinal);
-    if (!isFinal) this.#timer = setTimeout(() => this.#show(), 1_000);
+    if (isFinal) return this.#showEnd();
+    this.#say(this.#words(), true);
+    this.#timer = setTimeout(() => this.#show(), 1_000);
+  }
+
+  /** The server has ended the stream, or does not permit the open room. */
+  #showEnd() {
+    const end = this.#endOf(this.#isForbidden ? 'forbidden' : this.#state?.reason ?? null, this.#room);
+    this.#say(end?.text ?? translate('closed'), false);
+    this.#line.classList.remove('good');
+    this.#tryNow.hidden = !end;
+    this.#action.replaceChildren(...end?.action ? [end.action] : []);
   }
 
   #words() {
-    const { state = 'connecting', retryAt = null, reason = null, refusal = null } = this.#state ?? {};
-    if (state === 'closed') return translate('closed');
+    const { retryAt = null, reason = null, refusal = null } = this.#state ?? {};
     if (reason === 'offline') return translate('offline');
     const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1_000);
     const said = reason === null ? undefined : REASONS[reason];
@@ -99,5 +128,6 @@ export class Status {
     this.#line.classList.toggle('good', this.#state?.state === 'live');
     this.#text.textContent = text;
     this.#tryNow.hidden = !mayTry;
+    this.#action.replaceChildren();
   }
 }

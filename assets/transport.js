@@ -57,6 +57,8 @@ class SharedStream {
 
   retryNow() { this.#post({ type: 'retryNow' }); }
 
+  restart() { this.#post({ type: 'restart' }); }
+
   online() { this.#post({ type: 'online' }); }
 
   suspect() { this.#post({ type: 'suspect' }); }
@@ -128,6 +130,11 @@ export class Transport {
   /** Reconnects without waiting. */
   retryNow() {
     this.#stream.retryNow();
+  }
+
+  /** A session has begun or ended. */
+  restart() {
+    this.#stream.restart();
   }
 
   #watchThePage() {

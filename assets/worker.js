@@ -11,7 +11,7 @@ import { Snapshot } from './snapshot.js';
 
 /**
  * @typedef {import('./connection.js').StreamOptions} StreamOptions
- * @typedef {{type: 'subscribe', options: StreamOptions, root: string} | {type: 'wake' | 'online' | 'suspect' | 'retryNow' | 'offline' | 'pong' | 'bye'}} FromTab
+ * @typedef {{type: 'subscribe', options: StreamOptions, root: string} | {type: 'wake' | 'online' | 'suspect' | 'retryNow' | 'restart' | 'offline' | 'pong' | 'bye'}} FromTab
  * @typedef {import('./connection.js').StreamEvent
  *   | {type: 'attached', snapshot: import('./snapshot.js').StreamState}
  *   | {type: 'full'} | {type: 'ping'}} ToTab
@@ -53,11 +53,14 @@ function attach(port, options) {
     send(port, { type: 'full' });
     return;
   }
+  // A reload tries again what the server has ended.
+  const isOver = isNew && connection?.state.state === 'closed';
   if (isNew) {
     send(port, { type: 'attached', snapshot: snapshot.state() });
-    if (connection) send(port, connection.state);
+    if (connection && !isOver) send(port, connection.state);
   }
   connection?.subscribe(mergedOptions());
+  if (isOver) connection?.retryNow();
 }
 
 /** @param {MessagePort} port */

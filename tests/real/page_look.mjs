@@ -2,22 +2,12 @@
 // two languages.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { violations } from './axe.mjs';
 import { LIMIT, Person, QUICK } from './browser.mjs';
 import { Server } from './server.mjs';
-
-const AXE = await readFile(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-
-/** What axe-core finds wrong, in words. */
-async function violations(page) {
-  // By the debugger, which the page's policy does not bind.
-  await page.evaluate(AXE);
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return found.violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
-}
 
 for (const colorScheme of ['light', 'dark']) {
   test(`axe-core finds nothing wrong, ${colorScheme}`, LIMIT, async (t) => {
@@ -208,14 +198,16 @@ test('the page speaks Chinese to who reads Chinese, and can be told another lang
 test('each language says everything, and with the same parts', LIMIT, async (t) => {
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
-  const differing = await chat.with('words.js', `({ en, zh }) => {
+  const differing = await chat.with('words_en.js', `async ({ words }) => {
+    const [chinese, ...others] = await Promise.all(['words_zh', 'more_words', 'help'].map((name) => import('/assets/' + name + '.js')));
     const parts = (word) => JSON.stringify([...new Set(JSON.stringify(word).match(/\\{\\w+\\}/g))].sort());
-    return [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)
-      || parts(en[key]) !== parts(zh[key]) || typeof en[key] !== typeof zh[key]);
+    return [{ en: words, zh: chinese.words }, ...others].flatMap(({ en, zh }) =>
+      [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)
+        || parts(en[key]) !== parts(zh[key]) || typeof en[key] !== typeof zh[key]));
   }`);
   assert.deepEqual(differing, []);
   // Every text that the document refers to exists.
-  const missing = await chat.with('words.js', `({ en }) =>
+  const missing = await chat.with('words_en.js', `({ words: en }) =>
     [...document.querySelectorAll('[data-word], [data-label], [data-placeholder]')]
       .flatMap(({ dataset }) => [dataset.word, dataset.label, dataset.placeholder])
       .filter((word) => word !== undefined && !(word in en))`);

@@ -197,14 +197,15 @@ impl Identity {
         rights.iter().any(|&right| self.has(right, room))
     }
 
-    /// Whether it has a right in a room.
+    /// Whether it has a right in a room: by its token, or because everybody has it.
     pub(super) fn has(&self, right: Right, room: &RoomName) -> bool {
-        let own = match &self.token {
-            Some(token) => &token.rights,
-            None => &self.common.anonymous,
+        let token = self.token.as_ref();
+        let allows = |right| {
+            token.is_some_and(|token| token.rights.allows(right, room))
+                || self.common.anonymous.allows(right, room)
         };
         let is_open = right == Right::Events && self.common.open_events;
-        own.allows(right, room) || is_open && own.allows(Right::Write, room)
+        allows(right) || is_open && allows(Right::Write)
     }
 
     /// Permits what needs no right in a room, but a token, unless some rooms may be
@@ -222,10 +223,9 @@ impl Identity {
 
     /// Whether it may read every room.
     pub(super) fn reads_all(&self) -> bool {
-        match &self.token {
-            Some(token) => token.rights.are_everywhere(Right::Read),
-            None => self.common.anonymous.are_everywhere(Right::Read),
-        }
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.rights.are_everywhere(Right::Read))
+            || self.common.anonymous.are_everywhere(Right::Read)
     }
 
     /// Its token.

@@ -301,13 +301,14 @@ fn expected(start: Start, state: State, need: Need) -> Option<&'static str> {
         State::NotYetValid | State::OtherKey => return Some("token_invalid"),
         _ => {}
     }
-    let has = |right| match state {
-        State::NoToken => match (anonymous, right) {
-            (Anonymous::Write, Right::Events) => start.open_events,
-            (Anonymous::Write, Right::Write | Right::Read) => true,
-            (Anonymous::Read, Right::Read) => true,
-            _ => false,
-        },
+    // What is permitted without a token is permitted with every valid one, too.
+    let by_anonymous = |right| match (anonymous, right) {
+        (Anonymous::Write, Right::Events) => start.open_events,
+        (Anonymous::Write, Right::Write | Right::Read) => true,
+        (Anonymous::Read, Right::Read) => true,
+        _ => false,
+    };
+    let by_token = |right| match state {
         State::With(_, Place::Elsewhere) => false,
         State::With(own, _) => match (own, right) {
             (Right::Write, Right::Read) => true,
@@ -316,6 +317,7 @@ fn expected(start: Start, state: State, need: Need) -> Option<&'static str> {
         },
         _ => false,
     };
+    let has = |right| by_token(right) || by_anonymous(right);
     let is_permitted = match need {
         Need::One(rights) => rights.iter().any(|right| has(*right)),
         Need::List => state != State::NoToken || has(Right::Read),
@@ -500,7 +502,7 @@ async fn with_keys_each_route_needs_its_right_in_each_state_of_a_token() {
 }
 
 #[tokio::test]
-async fn anonymous_rights_extend_no_token_and_accept_no_invalid_one() {
+async fn anonymous_rights_are_for_everybody_but_accept_no_invalid_token() {
     for start in Start::all() {
         if matches!(start.keys, Some(Anonymous::Read | Anonymous::Write)) {
             check(start).await;

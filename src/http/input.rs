@@ -208,7 +208,8 @@ impl Fields {
         if !form.pairs.iter().all(known) {
             return Err(Problem::new(
                 ProblemCode::InvalidForm,
-                "the form has a field other than name, message, client_id, reply_to and edit_key",
+                "the form has a field other than name, message, client_id, reply_to and edit_key; \
+                 plain text has the header Content-Type: text/plain",
             ));
         }
         Self::of_pairs(&form)

@@ -191,6 +191,12 @@ async fn a_body_of_another_type_gets_the_header_to_send() {
             "invalid_json",
             "application/x-www-form-urlencoded",
         ),
+        (
+            "application/x-www-form-urlencoded",
+            "just a text",
+            "invalid_form",
+            "text/plain",
+        ),
         // Without a name in the query it is not meant as text.
         ("text/plain", json_body, "invalid_name", "application/json"),
         (

@@ -7,7 +7,6 @@ import { button, byId, foreign, make } from './dom.js';
 import { formatDate } from './language.js';
 import { me } from './me.js';
 import { more } from './more_words.js';
-import { BUTTONS } from './message_actions.js';
 import { requests } from './more_requests.js';
 import { notice } from './notice.js';
 import { Failure } from './server.js';
@@ -98,9 +97,8 @@ function fillBans(list, { room, bans }) {
   list.replaceChildren(...items.length > 0 ? items : [make('li', 'note', more('noBans'))]);
 }
 
-/** Moves the focus between the buttons of messages. @param {HTMLElement} log @param {string} key */
-export function moveFocus(log, key) {
-  const all = /** @type {HTMLElement[]} */ ([...log.querySelectorAll(BUTTONS)]);
+/** Moves the focus between the buttons of messages. @param {HTMLElement[]} all @param {string} key */
+export function moveFocus(all, key) {
   const at = all.findIndex((more) => more === document.activeElement);
   const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: all.length - 1 }[key];
   if (at >= 0 && to !== undefined) all[to]?.focus();

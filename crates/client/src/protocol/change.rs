@@ -1,5 +1,5 @@
-//! Changes of messages: the `change` event, deleted entries, reactions, and the
-//! key that lets an author without a token change its own messages.
+//! Changes of messages: the `change` event, deleted entries, and the key that lets an
+//! author without a token change its own messages.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -58,22 +58,6 @@ impl fmt::Display for InvalidEditKey {
 
 impl std::error::Error for InvalidEditKey {}
 
-/// The reactions to a message with one emoji.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReactionSummary<'a> {
-    /// The emoji.
-    pub emoji: Cow<'a, str>,
-    /// How many people reacted with it.
-    pub count: u64,
-    /// The names of the first of them, at most [`ReactionSummary::MAX_NAMES`].
-    pub names: Vec<Cow<'a, str>>,
-}
-
-impl ReactionSummary<'_> {
-    /// The most names of a summary.
-    pub const MAX_NAMES: usize = 10;
-}
-
 /// A deleted entry: what is left of a message or of a program's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedEntry<'a> {
@@ -120,7 +104,7 @@ impl ChangedEntry<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{ServerEvent, decode_one};
+    use crate::protocol::{ReactionSummary, ServerEvent, decode_one};
 
     #[test]
     fn edit_keys_have_16_to_64_plain_characters_and_are_never_printed() {

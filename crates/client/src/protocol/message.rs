@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::ReactionSummary;
 use super::event_id::EventId;
 use super::event_name::EventName;
+use super::reaction::ReactionSummary;
 use super::visible::is_visible;
 use crate::sse::{Encoded, Event};
 

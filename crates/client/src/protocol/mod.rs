@@ -23,12 +23,13 @@ mod problem;
 #[cfg(any(feature = "properties", test))]
 pub(crate) mod properties;
 mod published_event;
+mod reaction;
 mod stream_request;
 mod unicode;
 mod visible;
 
 pub use backlog::{Backlog, InvalidBacklog};
-pub use change::{ChangedEntry, DeletedEntry, EDIT_KEY, EditKey, InvalidEditKey, ReactionSummary};
+pub use change::{ChangedEntry, DeletedEntry, EDIT_KEY, EditKey, InvalidEditKey};
 pub use control::{Busy, BusyReason, Bye, ByeReason, Close, CloseReason, Expiring, encode_ping};
 pub use demo::{DEMO_FAILURE, DEMO_SUCCESS};
 pub use emoji::{Emoji, InvalidEmoji};
@@ -48,6 +49,7 @@ pub use published_event::{
     CustomEvent, CustomEventName, EventPayload, EventReceipt, InvalidEventName, PayloadTooLarge,
     PublishedEvent,
 };
+pub use reaction::ReactionSummary;
 pub use stream_request::{
     BACKLOG_KEY, EVENT_STREAM, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY,
 };

@@ -39,6 +39,7 @@ for (const colorScheme of ['light', 'dark']) {
       }
       await chat.message.fill('/help');
       await chat.message.press('Enter');
+      await chat.page.locator('#help-dialog').waitFor();
       assert.deepEqual(await violations(chat.page), [], 'help');
       await chat.page.keyboard.press('Escape');
       if (viewport.width < 500) {

@@ -32,7 +32,7 @@ pub(super) struct ReaderTable<S: Socket> {
     pauses: BTreeSet<(Instant, usize)>,
     /// Exactly the readers whose token expires, by the time in seconds since 1970
     /// at which they are looked at next.
-    expirations: BTreeSet<(u64, usize)>,
+    expirations: BTreeSet<Expiration>,
 }
 
 /// One reader.
@@ -68,6 +68,31 @@ pub(super) enum ReaderState<S> {
 pub(super) struct GroupPosition {
     group: u32,
     index: u32,
+}
+
+/// When a reader's token expires or is about to. Eight bytes, since each reader with
+/// a token has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Expiration {
+    /// In seconds since 1970. What does not fit, after 2106, is never.
+    seconds: u32,
+    token: u32,
+}
+
+impl Expiration {
+    fn new(at: u64, token: usize) -> Self {
+        Self {
+            seconds: at.try_into().unwrap_or(u32::MAX),
+            token: u32::try_from(token).expect("there are fewer than 2^32 readers"),
+        }
+    }
+
+    fn at(self) -> u64 {
+        match self.seconds {
+            u32::MAX => u64::MAX,
+            seconds => seconds.into(),
+        }
+    }
 }
 
 impl GroupPosition {
@@ -134,7 +159,8 @@ impl<S: Socket> ReaderTable<S> {
         });
         if let Some(expires_at) = expires_at {
             let announced_at = expires_at.saturating_sub(EXPIRING_SECONDS);
-            self.expirations.insert((announced_at, token));
+            self.expirations
+                .insert(Expiration::new(announced_at, token));
         }
         self.queue(token);
     }
@@ -142,11 +168,12 @@ impl<S: Socket> ReaderTable<S> {
     /// The next reader whose token expires soon, or has expired; `now` is in seconds
     /// since 1970.
     pub(super) fn take_expiring(&mut self, now: u64) -> Option<(usize, TokenExpiry)> {
-        let &(at, token) = self.expirations.first()?;
-        (at <= now).then(|| self.expirations.pop_first())?;
+        let first = *self.expirations.first()?;
+        (first.at() <= now).then(|| self.expirations.pop_first())?;
+        let token = first.token as usize;
         match self.expires_at(token) {
             Some(expires_at) if now < expires_at => {
-                self.expirations.insert((expires_at, token));
+                self.expirations.insert(Expiration::new(expires_at, token));
                 Some((token, TokenExpiry::Soon))
             }
             _ => Some((token, TokenExpiry::Now)),
@@ -155,7 +182,7 @@ impl<S: Socket> ReaderTable<S> {
 
     /// The next time, in seconds since 1970, for which [`Self::take_expiring`] waits.
     pub(super) fn next_expiration(&self) -> Option<u64> {
-        self.expirations.first().map(|&(at, _)| at)
+        self.expirations.first().map(|first| first.at())
     }
 
     /// When the reader's token expires.
@@ -320,8 +347,9 @@ impl<S: Socket> ReaderTable<S> {
     fn remove(&mut self, token: usize) {
         if let Some(expires_at) = self.expires_at(token) {
             let announced_at = expires_at.saturating_sub(EXPIRING_SECONDS);
-            self.expirations.remove(&(announced_at, token));
-            self.expirations.remove(&(expires_at, token));
+            self.expirations
+                .remove(&Expiration::new(announced_at, token));
+            self.expirations.remove(&Expiration::new(expires_at, token));
         }
         let mut slot = self.slots.remove(token);
         // Before the socket closes.

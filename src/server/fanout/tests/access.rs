@@ -125,6 +125,18 @@ fn a_stream_that_begins_with_an_expired_token_gets_hello_and_close() {
 }
 
 #[test]
+fn a_token_of_the_far_future_is_looked_at_never() {
+    let mut worker = TestWorker::new(|_| {});
+    let mut subscription = worker.subscribe(&["a"], None);
+    subscription.set_access(StreamAccess::new(None, Some(253_402_300_799)));
+    let (_, mut client) = worker.add(subscription);
+    client.wire.borrow_mut().room = usize::MAX;
+    worker.readers.expire(worker.now, at(5_000_000_000));
+    worker.work();
+    assert!(!text(&mut client).contains("close"));
+}
+
+#[test]
 fn readers_that_leave_are_not_looked_at_again() {
     let mut worker = TestWorker::new(|_| {});
     let readers: Vec<_> = (0..5)

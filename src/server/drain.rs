@@ -1,4 +1,4 @@
-//! The graceful shutdown, in this order: `/ready` fails, no connection is
+//! The graceful shutdown, in this order: `/readyz` fails, no connection is
 //! accepted, streams end with `bye` one after the other, requests in flight
 //! finish; when the grace period is over, open connections are cut.
 

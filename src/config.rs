@@ -129,7 +129,7 @@ pub struct Config {
     /// Events that may wait for a worker before its readers go back to history.
     /// Rounded up to a power of two.
     pub fanout_queue: usize,
-    /// Bytes of messages over 8 KiB that may wait for a worker; messages beyond
+    /// Bytes of entries over 8 KiB that may wait for a worker; entries beyond
     /// it are read from history.
     pub fanout_large: usize,
     /// The address of `GET /metrics`, if any; port 0 takes a free one.

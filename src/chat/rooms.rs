@@ -56,7 +56,7 @@ pub struct HubLimits {
     /// Capacity of the channel to the fan-out workers, in events. Rounded up to
     /// a power of two.
     pub channel_slots: usize,
-    /// Most bytes in the channel that belong to messages over 8 KiB. Beyond it
+    /// Most bytes in the channel that belong to entries over 8 KiB. Beyond it
     /// workers read such messages from history.
     pub channel_large: usize,
 }

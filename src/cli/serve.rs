@@ -127,7 +127,7 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "SSE_CHAT_FANOUT_QUEUE", value_name = "COUNT", default_value_t = config::DEFAULT_FANOUT_QUEUE)]
     fanout_queue: usize,
 
-    /// Bytes of queued messages over 8 KiB; further ones are read from history
+    /// Bytes of queued entries over 8 KiB; further ones are read from history
     #[arg(long, env = "SSE_CHAT_FANOUT_LARGE", value_name = "SIZE", value_parser = parse_size,
           default_value_t = Size(config::DEFAULT_FANOUT_LARGE))]
     fanout_large: Size,

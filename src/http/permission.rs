@@ -155,7 +155,8 @@ impl Identity {
             return Err(self.refusal(R::ACTION));
         }
         // A moderator who is banned can still lift the ban.
-        if !R::RIGHTS.contains(&Right::Moderate) && self.is_banned(hub, &room) {
+        let moderates = R::RIGHTS.contains(&Right::Moderate) && self.has(Right::Moderate, &room);
+        if !moderates && self.is_banned(hub, &room) {
             return Err(banned());
         }
         Ok(Permitted {

@@ -1,6 +1,7 @@
 //! Tokens over TCP: a server with a key, and tokens that it takes or refuses.
 
 mod bad_tokens;
+mod bans;
 mod key_sets;
 mod names;
 mod quantity;

@@ -53,7 +53,7 @@ impl TokenSettings {
         !self.keys.is_empty() || self.jwks.is_some()
     }
 
-    /// What is refused: each setting with its flag, whether it is valid, and what
+    /// The checks: each setting with its flag, whether it is valid, and what
     /// is wrong. A setting that restricts an open server is an error, so that no
     /// server is open by mistake.
     pub(super) fn checks(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {

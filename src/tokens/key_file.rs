@@ -45,7 +45,7 @@ pub(super) fn parse_key(bytes: &[u8]) -> Result<Key, &'static str> {
     }
 }
 
-/// What is said of a short secret.
+/// The error for a short secret.
 pub(super) const TOO_SHORT: &str =
     "a secret has at least 32 bytes: make one by `sse-chat token --new-key`";
 

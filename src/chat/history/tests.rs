@@ -1,9 +1,10 @@
 use super::*;
+use crate::chat::author::{Author, Fingerprint};
 use crate::chat::change::{Change, Requester};
 use crate::chat::draft::{Draft, DraftContent, RetryKey};
 use crate::chat::entry::Provenance;
 use crate::protocol::{
-    ChangedEntry, Epoch, EventId, MessageText, PublishedEvent, RoomName, UserName,
+    ChangedEntry, EditKey, Emoji, Epoch, EventId, MessageText, PublishedEvent, RoomName, UserName,
 };
 
 const ROOMY: HistoryLimits = HistoryLimits {
@@ -66,15 +67,24 @@ fn push_message(history: &mut History, seq: u64) {
 
 /// Changes the message or event `item`.
 fn push_change(history: &mut History, seq: u64, item: u64, change: &Change) {
+    let key = EditKey::parse("0123456789abcdef").unwrap();
     let requester = Requester {
+        author: Author {
+            edit_key: Some(Fingerprint::of_edit_key(&key)),
+            ..Author::default()
+        },
         may_moderate: true,
-        ..Requester::default()
     };
     let present = history.item(item).unwrap();
     let new = change.apply(present, &requester, AT).unwrap().unwrap();
-    let announced = present.change(id(seq), history.next_place(), &new.state, new.reactions);
+    let announced = present.change(
+        id(seq),
+        history.next_place(),
+        &new.state,
+        new.reactions.clone(),
+    );
     let own = history.get(item).map(|own| match &new.state {
-        ChangedEntry::Message(message) => own.with_state(message, None),
+        ChangedEntry::Message(message) => own.with_state(message, new.reactions.clone()),
         ChangedEntry::Deleted(deleted) => own.deleted(deleted),
     });
     history.push_change(announced, own);
@@ -230,35 +240,27 @@ fn events_and_changes_have_no_number_and_only_items_are_counted() {
 
 #[test]
 fn a_change_replaces_the_earlier_one_and_the_state_in_its_own_place() {
-    let edit = |text| Change::Edit(MessageText::parse(text, 100).unwrap());
+    let react = |name| {
+        let emoji = Emoji::parse("👍").unwrap();
+        Change::React(emoji, UserName::parse(name).unwrap())
+    };
     let mut history = History::new(ROOMY);
     push_message(&mut history, 1);
     push_message(&mut history, 2);
-    let mut alone = History::new(ROOMY);
-    push_message(&mut alone, 1);
-    push_message(&mut alone, 2);
-    let both = Requester::default();
-    let first = history.item(1).unwrap();
-    assert!(
-        edit("x").apply(first, &both, AT).is_err(),
-        "a message without an author has nobody who may edit it"
-    );
-    push_change(&mut history, 3, 1, &Change::Delete);
-    push_change(&mut alone, 3, 1, &Change::Delete);
-    assert_eq!(seqs(history.since(0)), [1, 2, 3]);
+    push_change(&mut history, 3, 1, &react("Ada"));
+    push_change(&mut history, 4, 2, &react("Ada"));
+    push_change(&mut history, 5, 1, &Change::Delete);
+    assert_eq!(seqs(history.since(0)), [1, 2, 4, 5], "5 replaces 3, not 4");
     let json = r#"{"id":"e-1","room":"lobby","number":1,"deleted":true}"#;
-    for entry in [history.get(1).unwrap(), history.get(3).unwrap()] {
-        assert_eq!(entry.json(), json);
+    for seq in [1, 5] {
+        assert_eq!(history.get(seq).unwrap().json(), json);
     }
-    assert_eq!(
-        history.bytes(),
-        history.since(0).map(Entry::cost).sum::<usize>()
-    );
+    let costs = history.since(0).map(Entry::cost);
+    assert_eq!(history.bytes(), costs.sum::<usize>());
     // Evicted, its state is that of the change.
     history.evict_oldest();
     assert_eq!(history.item(1).unwrap().json(), json);
-    history.evict_oldest();
-    history.evict_oldest();
+    (0..3).for_each(|_| history.evict_oldest());
     assert!(history.item(1).is_none() && history.changes.is_empty());
     assert_eq!(history.bytes(), 0);
 }

@@ -114,6 +114,12 @@ impl Room {
         self.bans.get_or_insert_default()
     }
 
+    /// Lifts the ban of the author of a message. Returns whether there was one.
+    pub(super) fn lift_ban(&mut self, message: EventId, key: Option<BanKey>) -> bool {
+        let bans = self.bans.as_mut();
+        bans.is_some_and(|bans| bans.lift(message, key))
+    }
+
     /// The bans that have not ended.
     pub(super) fn list_bans(&self) -> Vec<Ban> {
         let bans = self.bans.as_ref();

@@ -112,13 +112,13 @@ impl Authenticator {
         &self,
         client: IpAddr,
         request: &Request<()>,
-        kind: CredentialSources,
+        sources: CredentialSources,
     ) -> Result<Sender, Problem> {
         #[cfg(feature = "tokens")]
         if let Some(verifier) = &self.verifier {
-            return self.identify_by(verifier, client, request, kind).await;
+            return self.identify_by(verifier, client, request, sources).await;
         }
-        let _ = (request, kind);
+        let _ = (request, sources);
         Ok(Sender {
             identity: Identity::new(client, None, &self.common),
             #[cfg(feature = "tokens")]
@@ -132,13 +132,13 @@ impl Authenticator {
         verifier: &Verifier,
         client: IpAddr,
         request: &Request<()>,
-        kind: CredentialSources,
+        sources: CredentialSources,
     ) -> Result<Sender, Problem> {
-        let credentials = Credentials::of(request.headers(), kind.is_https)?;
+        let credentials = Credentials::of(request.headers(), sources.is_https)?;
         let query = || Pairs::of_query(request.uri().query());
         let (token, ticket) = match credentials {
             Credentials::Bearer(token) => (Some(verify(verifier, token).await?), None),
-            _ if kind.is_stream && query().has("ticket") => {
+            _ if sources.is_stream && query().has("ticket") => {
                 let ticket = Ticket::parse(query().one("ticket")?.unwrap_or_default());
                 let token = self.tickets.token(ticket, SystemTime::now());
                 // The key of its token may have been removed since.

@@ -90,15 +90,13 @@ async fn read_payload(
     let limits = BodyLimits {
         // A line end of two bytes counts as one.
         most: 2 * most,
-        too_large: ProblemCode::EventTooLarge,
+        too_large: |config| {
+            let most = config.max_event_bytes;
+            PayloadTooLarge { most }.into()
+        },
         malformed: ProblemCode::InvalidEvent,
     };
-    let body = match body.read(&app.config, limits).await {
-        Err(problem) if problem.code() == ProblemCode::EventTooLarge => {
-            return Err(PayloadTooLarge { most }.into());
-        }
-        body => body?,
-    };
+    let body = body.read(&app.config, limits).await?;
     if is_json {
         serde_json::from_slice::<IgnoredAny>(&body)
             .map_err(|error| Problem::new(ProblemCode::InvalidJson, error.to_string()))?;

@@ -17,7 +17,7 @@ use hyper::header::{EXPECT, HeaderMap, TRANSFER_ENCODING};
 use super::guard::RequestPermit;
 use super::problem::Problem;
 use crate::config::Config;
-use crate::protocol::{PayloadTooLarge, ProblemCode};
+use crate::protocol::ProblemCode;
 
 /// The most bytes that are discarded. Many clients send the body apart from the
 /// head, and are still sending when the head alone is refused.
@@ -32,10 +32,10 @@ pub(crate) struct BodyLeft;
 /// How a body is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
-    /// Most bytes.
+    /// Most bytes that are read.
     pub(super) most: usize,
-    /// The code of a body with more bytes.
-    pub(super) too_large: ProblemCode,
+    /// The refusal of a body with more bytes.
+    pub(super) too_large: fn(&Config) -> Problem,
     /// The code of a body that breaks off.
     pub(super) malformed: ProblemCode,
 }
@@ -45,7 +45,11 @@ impl BodyLimits {
     pub(super) fn of_fields(config: &Config, malformed: ProblemCode) -> Self {
         Self {
             most: config.max_body_bytes(),
-            too_large: ProblemCode::BodyTooLarge,
+            too_large: |config| {
+                let most = config.max_body_bytes();
+                let detail = format!("a request's body is at most {most} bytes");
+                Problem::new(ProblemCode::BodyTooLarge, detail)
+            },
             malformed,
         }
     }
@@ -171,14 +175,10 @@ async fn read(config: &Config, body: BodySource, limits: BodyLimits) -> Result<B
         too_large,
         malformed,
     } = limits;
-    let too_large = || match too_large {
-        ProblemCode::EventTooLarge => Problem::from(PayloadTooLarge { most }),
-        code => Problem::new(code, format!("a request's body is at most {most} bytes")),
-    };
     // An announced length is refused before a byte is read, and before hyper
     // sends `100 Continue`.
     if body.size_hint().lower() > most as u64 {
-        return Err(too_large());
+        return Err(too_large(config));
     }
     let mut collected = pin!(collect(body, most));
     // hyper provides a body once it is polled, and mostly has it at hand: that
@@ -195,7 +195,7 @@ async fn read(config: &Config, body: BodySource, limits: BodyLimits) -> Result<B
                 config.limits.body_timeout.as_secs_f32()
             ),
         )),
-        Ok(Err(Unreadable::TooLarge)) => Err(too_large()),
+        Ok(Err(Unreadable::TooLarge)) => Err(too_large(config)),
         Ok(Err(Unreadable::Broken)) => {
             let detail = "the body ended early, or its chunks are malformed";
             Err(Problem::new(malformed, detail))

@@ -212,11 +212,11 @@ async fn dispatch(
                 let busy = busy::stream(app, request.method(), BusyReason::Address);
                 return Ok(whole(busy));
             }
-            let kind = CredentialSources {
+            let sources = CredentialSources {
                 is_stream: true,
                 is_https: caller.is_https(headers, &app.config.access),
             };
-            let opened = match app.authenticator.identify(client, request, kind).await {
+            let opened = match app.authenticator.identify(client, request, sources).await {
                 Ok(sender) => open_stream(app, sender, route, request),
                 Err(problem) => Err(problem),
             };
@@ -228,11 +228,11 @@ async fn dispatch(
         // Boxed, because hyper holds this function's future as long as the
         // connection lives, and each stream would pay 2 KiB for it.
         _ => {
-            let kind = CredentialSources {
+            let sources = CredentialSources {
                 is_stream: false,
                 is_https: caller.is_https(headers, &app.config.access),
             };
-            Box::pin(answer_in_room(app, client, kind, route, request, body)).await
+            Box::pin(answer_in_room(app, client, sources, route, request, body)).await
         }
     };
     response.map(whole)
@@ -279,7 +279,7 @@ fn open_stream(
 async fn answer_in_room(
     app: &Arc<App>,
     client: IpAddr,
-    kind: CredentialSources,
+    sources: CredentialSources,
     route: Route<'_>,
     request: &Request<()>,
     body: &mut RequestBody,
@@ -290,7 +290,7 @@ async fn answer_in_room(
     {
         return refuse(app, route, problem);
     }
-    let identified = app.authenticator.identify(client, request, kind).await;
+    let identified = app.authenticator.identify(client, request, sources).await;
     let identity = match identified {
         Ok(sender) => sender.identity,
         Err(problem) => return refuse(app, route, problem),

@@ -41,10 +41,8 @@ impl Rooms {
     pub(in crate::chat) fn lift_ban(&mut self, name: &RoomName, message: EventId) -> bool {
         let entry = self.item(name, message);
         let key = entry.and_then(|entry| BanKey::of(&entry.author()));
-        match self.by_name.get_mut(name) {
-            Some(room) => room.bans_mut().lift(message, key),
-            None => false,
-        }
+        let room = self.by_name.get_mut(name);
+        room.is_some_and(|room| room.lift_ban(message, key))
     }
 
     fn item(&self, name: &RoomName, id: EventId) -> Option<&Entry> {

@@ -1,7 +1,8 @@
 //! What a subscription delivers: hello first, then entries, gaps and presence.
 //! Field names, event names and encoding are in `protocol`.
 
-use super::entry::{Entry, Place};
+use super::entry::Entry;
+use super::place::Place;
 use super::presence::Snapshot;
 use super::subscribe_options::EventForm;
 use crate::protocol::{self, Cursor, Expiring, RoomName};

@@ -1,21 +1,22 @@
 //! A published entry: a message, an event of a program, or a change. It is encoded
 //! once and shared by all readers.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::author::Author;
+use super::custom_encoding::CustomEncoding;
 use super::draft::{DraftMessage, RetryKey};
+use super::place::{EntryKind, Place};
 use super::reactions::Reactions;
 use super::subscribe_options::EventForm;
 use crate::protocol::{
-    ChangedEntry, ClientId, DeletedEntry, EventId, EventReceipt, Message, PublishedEvent, RoomName,
+    ChangedEntry, ClientId, DeletedEntry, EventId, Message, PublishedEvent, RoomName,
 };
-use crate::sse::{self, Decoder, Item};
+use crate::sse;
 
 /// The memory of an entry beside its event: its fields, its places in history and
 /// in the indexes of client ids and of changes. A high estimate.
@@ -32,52 +33,6 @@ struct EncodedEntry {
     provenance: Provenance,
     reactions: Option<Arc<Reactions>>,
     encoded: EntryEncoding,
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A message, perhaps deleted.
-    Message,
-    /// An event of a program, perhaps deleted.
-    Event,
-    /// A later state of a message, or the deletion of an event.
-    Change {
-        /// The seq of the message or event.
-        of: u64,
-    },
-}
-
-/// A place between the entries of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The number of the next message.
-    pub(super) number: u64,
-    /// How many messages and events come before it.
-    pub(super) counted: u64,
-}
-
-impl Place {
-    /// Before the first entry.
-    pub(super) const FIRST: Self = Self {
-        number: 1,
-        counted: 0,
-    };
-
-    /// The place behind an entry of this kind.
-    pub(super) fn after(self, kind: EntryKind) -> Self {
-        Self {
-            number: self.number + u64::from(kind == EntryKind::Message),
-            counted: self.counted + u64::from(kind.is_item()),
-        }
-    }
-}
-
-impl EntryKind {
-    /// Whether it is a message or an event, and not a change.
-    pub(super) fn is_item(self) -> bool {
-        !matches!(self, Self::Change { .. })
-    }
 }
 
 /// The request that published a message or an event. Changes keep it.
@@ -111,18 +66,6 @@ enum EntryEncoding {
     Json(sse::Encoded, Range<usize>),
     /// An event of a program.
     Custom(Box<CustomEncoding>),
-}
-
-/// An event of a program as it is written in streams of one room. In streams of
-/// several rooms, and in history pages, it is JSON, which is encoded when it is
-/// first needed.
-struct CustomEncoding {
-    raw: sse::Encoded,
-    /// The event without its payload, which is read back from `raw`.
-    head: PublishedEvent<'static>,
-    json: OnceLock<(sse::Encoded, Range<usize>)>,
-    /// The length of the JSON, which counts from the beginning.
-    json_bytes: usize,
 }
 
 impl Entry {
@@ -264,7 +207,7 @@ impl Entry {
     pub fn event(&self, form: EventForm) -> &sse::Encoded {
         match (&self.0.encoded, form) {
             (EntryEncoding::Json(event, _), _) => event,
-            (EntryEncoding::Custom(custom), EventForm::Raw) => &custom.raw,
+            (EntryEncoding::Custom(custom), EventForm::Raw) => custom.raw(),
             (EntryEncoding::Custom(custom), EventForm::Json) => &custom.as_json().0,
         }
     }
@@ -298,7 +241,7 @@ impl Entry {
     /// An event of a program that is not deleted, without its payload.
     pub(super) fn event_of_program_head(&self) -> Option<&PublishedEvent<'static>> {
         match &self.0.encoded {
-            EntryEncoding::Custom(custom) => Some(&custom.head),
+            EntryEncoding::Custom(custom) => Some(custom.head()),
             EntryEncoding::Json(..) => None,
         }
     }
@@ -337,76 +280,6 @@ impl Entry {
         };
         event + self.reactions().map_or(0, |reactions| reactions.cost())
     }
-}
-
-impl CustomEncoding {
-    fn new(event: &PublishedEvent<'_>) -> Self {
-        let owned = |text: &str| Cow::Owned(text.to_owned());
-        Self {
-            raw: event.encode(),
-            json_bytes: json_len(event),
-            head: PublishedEvent {
-                id: event.id,
-                room: owned(&event.room),
-                event: owned(&event.event),
-                data: Cow::Borrowed(""),
-                created_at: owned(&event.created_at),
-            },
-            json: OnceLock::new(),
-        }
-    }
-
-    fn as_json(&self) -> &(sse::Encoded, Range<usize>) {
-        self.json.get_or_init(|| {
-            let mut payload = String::new();
-            let each = |item: Item<'_>| {
-                if let Item::Event(event) = item {
-                    payload = event.data.into_owned();
-                }
-            };
-            let fed = Decoder::with_limit(usize::MAX).feed(&self.raw.text(), each);
-            debug_assert!(fed.is_ok(), "it was encoded here");
-            let published = PublishedEvent {
-                data: payload.into(),
-                ..self.head.clone()
-            };
-            let event = published.encode_as_json();
-            let end = event.text_len() - 2;
-            (event, end - self.json_bytes..end)
-        })
-    }
-
-    fn receipt(&self) -> Vec<u8> {
-        let receipt = EventReceipt {
-            id: self.head.id,
-            room: self.head.room.as_ref().into(),
-            event: self.head.event.as_ref().into(),
-        };
-        serde_json::to_vec(&receipt).expect("a receipt has a JSON form")
-    }
-
-    /// The bytes of both forms.
-    fn cost(&self) -> usize {
-        self.raw.chunk().len() + self.json_bytes
-    }
-}
-
-/// The length of the JSON of `value`.
-fn json_len(value: &impl serde::Serialize) -> usize {
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, value).expect("the value has a JSON form");
-    counter.0
 }
 
 impl fmt::Debug for Entry {

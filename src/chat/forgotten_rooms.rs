@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::entry::Place;
+use super::place::Place;
 use crate::protocol::RoomName;
 
 /// Where the ids and places of a forgotten room ended.

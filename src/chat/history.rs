@@ -7,7 +7,8 @@
 use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::draft::RequestHash;
-use super::entry::{Entry, EntryKind, Place};
+use super::entry::Entry;
+use super::place::{EntryKind, Place};
 use crate::protocol::ClientId;
 
 /// Most ids of evicted entries that a room remembers, 8 bytes each. A gap can

@@ -2,7 +2,8 @@
 //! on a stream, for any input.
 
 use super::draft::{Draft, DraftContent, RetryKey};
-use super::entry::{Entry, Place, Provenance};
+use super::entry::{Entry, Provenance};
+use super::place::Place;
 use super::subscribe_options::EventForm;
 use crate::protocol::{
     ClientId, CustomEventName, EventId, EventPayload, Message, MessageText, PublishedEvent,

@@ -9,7 +9,8 @@ use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 
 use super::delivery::{Delivery, Gap, GapReason};
-use super::entry::{Entry, Place};
+use super::entry::Entry;
+use super::place::Place;
 use super::room::Room;
 use super::rooms::Rooms;
 use crate::protocol::{Cursor, RoomName};

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
-use super::entry::{Entry, Place};
+use super::entry::Entry;
 use super::history::History;
+use super::place::Place;
 use super::replay::RoomCursor;
 use super::rooms::Rooms;
 use super::subscribe_options::SubscribeOptions;

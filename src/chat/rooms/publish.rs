@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use super::Rooms;
 use super::size_index::SizeIndex;
 use crate::chat::draft::{Draft, RetryKey};
-use crate::chat::entry::{Entry, EntryKind, Published};
+use crate::chat::entry::{Entry, Published};
 use crate::chat::errors::PublishError;
+use crate::chat::place::EntryKind;
 use crate::protocol::RoomName;
 
 impl Rooms {

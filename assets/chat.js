@@ -9,36 +9,36 @@
 //
 // User input becomes only textContent (dom.js, text.js).
 
-import { showTitle } from './alerts.js';
-import { tint } from './colour.js';
-import { parse } from './commands.js';
-import { Composer, isComposing, onlyTouch } from './composer.js';
-import { watchCopying } from './copying.js';
-import { closeDialog, Drawer, openDialog, watchDialogs } from './dialogs.js';
-import { byId, copy, make, onClick } from './dom.js';
-import { complainIn, onSubmit } from './forms.js';
-import { fillWords, translate } from './language.js';
-import { Leaving } from './leaving.js';
-import { me } from './me.js';
-import { memory } from './memory.js';
-import { keepStop, watchActions } from './message_actions.js';
-import { notice } from './notice.js';
-import { Outbox } from './outbox.js';
-import { showOutbox } from './outbox_view.js';
-import { People } from './people.js';
-import { personOf, showPeople } from './people_view.js';
-import { endOf, isName, isUpTo, readName, readRoom, startOf } from './protocol.js';
-import { MAX_JOINED, Rooms, unread } from './rooms.js';
-import { Search } from './search.js';
-import { server } from './server.js';
-import { session } from './session.js';
-import { isOn, watchSettings } from './settings.js';
-import { showRooms } from './sidebar.js';
-import { Status } from './status.js';
-import { RoomView } from './room_view.js';
-import { mentions } from './text.js';
-import { Transport } from './transport.js';
-import { fitAboveKeyboard } from './viewport.js';
+import { showTitle } from './view/alerts.js';
+import { tint } from './view/colour.js';
+import { parse } from './view/commands.js';
+import { Composer, isComposing, onlyTouch } from './view/composer.js';
+import { watchCopying } from './view/copying.js';
+import { closeDialog, Drawer, openDialog, watchDialogs } from './view/dialogs.js';
+import { byId, copy, make, onClick } from './view/dom.js';
+import { complainIn, onSubmit } from './view/forms.js';
+import { fillWords, translate } from './words/language.js';
+import { Leaving } from './view/leaving.js';
+import { me } from './state/me.js';
+import { memory } from './state/memory.js';
+import { keepStop, watchActions } from './view/message_actions.js';
+import { notice } from './view/notice.js';
+import { Outbox } from './state/outbox.js';
+import { showOutbox } from './view/outbox_view.js';
+import { People } from './state/people.js';
+import { personOf, showPeople } from './view/people_view.js';
+import { endOf, isName, isUpTo, readName, readRoom, startOf } from './server/protocol.js';
+import { MAX_JOINED, Rooms, unread } from './state/rooms.js';
+import { Search } from './view/search.js';
+import { server } from './server/server.js';
+import { session } from './state/session.js';
+import { isOn, watchSettings } from './view/settings.js';
+import { showRooms } from './view/sidebar.js';
+import { Status } from './view/status.js';
+import { RoomView } from './view/room_view.js';
+import { mentions } from './view/text.js';
+import { Transport } from './stream/transport.js';
+import { fitAboveKeyboard } from './view/viewport.js';
 
 /** Unread messages per room that are checked for mentions after a start. */
 const MAX_CHECKED = 100;
@@ -108,7 +108,7 @@ class Chat {
   /** The cursor of the last hello. */
   #cursor = '';
 
-  /** @param {typeof NO_SETTINGS} settings of the server @param {typeof import('./rights.js').Rights | null} Rights if the server takes tokens */
+  /** @param {typeof NO_SETTINGS} settings of the server @param {typeof import('./later/rights.js').Rights | null} Rights if the server takes tokens */
   constructor(settings, Rights) {
     this.#settings = settings;
     this.#rights = Rights && new Rights({
@@ -151,7 +151,7 @@ class Chat {
       notice(translate('tooManyRooms', { n: MAX_JOINED }));
       if (this.#room) return;
       // Opened by a link: fall back to a joined room.
-      room = /** @type {import('./rooms.js').Room} */ (this.#rooms.list[0]).name;
+      room = /** @type {import('./state/rooms.js').Room} */ (this.#rooms.list[0]).name;
     }
     isNew &&= room !== this.#room;
     this.#room = room;
@@ -193,7 +193,7 @@ class Chat {
     this.#transport.subscribe({ rooms: this.#rooms.list.map(({ name }) => name), name: me.name });
   }
 
-  /** @param {import('./transport.js').TabEvent} event */
+  /** @param {import('./stream/transport.js').TabEvent} event */
   #handle(event) {
     switch (event.type) {
       case 'state':
@@ -237,7 +237,7 @@ class Chat {
     }
   }
 
-  /** A message was edited, deleted or reacted to. @param {import('./protocol.js').Message} message @param {string} [id] of the change */
+  /** A message was edited, deleted or reacted to. @param {import('./server/protocol.js').Message} message @param {string} [id] of the change */
   #changed(message, id) {
     if (message.deleted) {
       this.#rooms.unmentioned(message.room, message.id);
@@ -250,7 +250,7 @@ class Chat {
     this.#roomView.add(message);
   }
 
-  /** @param {{gap: import('./protocol.js').Gap, cursor: string}} event */
+  /** @param {{gap: import('./server/protocol.js').Gap, cursor: string}} event */
   #addGap({ gap, cursor }) {
     // With several rooms, only the last gap of a restart has a cursor of the new epoch. All of the old epoch is lost.
     const end = gap.reason === 'restart' && this.#cursor ? endOf(this.#cursor) : cursor;
@@ -258,7 +258,7 @@ class Chat {
     this.#roomView.addGap(gap);
   }
 
-  /** Loads what was missed while there was no stream. @param {import('./snapshot.js').RoomPosition[]} places */
+  /** Loads what was missed while there was no stream. @param {import('./stream/snapshot.js').RoomPosition[]} places */
   #catchUp(places) {
     for (const place of places) {
       // Messages published before a restart of the server are lost.
@@ -278,12 +278,12 @@ class Chat {
     }
   }
 
-  /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {import('./protocol.js').Message} message */
+  /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {import('./server/protocol.js').Message} message */
   #isOwn(message) {
     return me.isOwn(message) || this.#outbox.isEcho(message);
   }
 
-  /** @param {import('./protocol.js').Message} message */
+  /** @param {import('./server/protocol.js').Message} message */
   #checkMention(message, isNews = true) {
     if (message.deleted || this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
     this.#rooms.mentioned(message.room, message.id);
@@ -295,7 +295,7 @@ class Chat {
       if (this.#isOwn(message) || this.#deleted.has(message.id)) return;
       if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
       memory.set('rung', message.id);
-      const ring = async () => (await loaded(import('./ring.js')))?.alertOf(message, () => this.#go(message.room));
+      const ring = async () => (await loaded(import('./later/ring.js')))?.alertOf(message, () => this.#go(message.room));
       // Storage reaches other tabs late, so a lock decides. Plain HTTP has neither locks nor notifications.
       if (!navigator.locks) return void ring();
       void navigator.locks.request(`sse-chat.${message.id}`, { ifAvailable: true }, (lock) => {
@@ -331,7 +331,7 @@ class Chat {
     return true;
   }
 
-  /** @param {import('./commands.js').Command} command @param {string} rest @returns {boolean} whether it was accepted */
+  /** @param {import('./view/commands.js').Command} command @param {string} rest @returns {boolean} whether it was accepted */
   #run(command, rest) {
     switch (command) {
       case 'name':
@@ -423,7 +423,7 @@ class Chat {
   }
 
   async #showHelp() {
-    (await loaded(import('./help.js')))?.showHelp();
+    (await loaded(import('./later/help.js')))?.showHelp();
   }
 
   /** @param {string} room */
@@ -433,7 +433,7 @@ class Chat {
 
   /** The module with the actions, which is not loaded before. */
   async #actions() {
-    const module = await loaded(import('./actions.js'));
+    const module = await loaded(import('./later/actions.js'));
     return module && new module.Actions({ deleted: (message) => this.#changed(message) });
   }
 
@@ -560,14 +560,14 @@ const settings = await server.settings().catch(() => NO_SETTINGS);
 await sessionByLink(settings);
 // Of a time when the server took tokens.
 if (settings !== NO_SETTINGS && !settings.tokens) session.set(null);
-new Chat(settings, settings.tokens ? (await loaded(import('./rights.js')))?.Rights ?? null : null);
+new Chat(settings, settings.tokens ? (await loaded(import('./later/rights.js')))?.Rights ?? null : null);
 
 /** Asks whether to begin a session, if the page was opened by a link with a token. @param {{tokens: boolean}} settings @returns {Promise<boolean>} whether it has begun */
 async function sessionByLink({ tokens }) {
   // From early.js, which has taken it out of the address.
   const token = /** @type {typeof globalThis & {takeToken?: () => string}} */ (globalThis).takeToken?.();
   if (!token) return false;
-  return await (await loaded(import('./session_link.js')))?.offerSession(token, tokens) ?? false;
+  return await (await loaded(import('./later/session_link.js')))?.offerSession(token, tokens) ?? false;
 }
 
 /** Waits for a module that is loaded when it is used; null without the server. @template T @param {Promise<T>} module */

@@ -33,6 +33,6 @@
   // The other scripts are preloaded by the page itself.
   const link = document.createElement('link');
   link.rel = 'modulepreload';
-  link.href = new URL(`words_${isChinese ? 'zh' : 'en'}.js`, /** @type {HTMLScriptElement} */ (document.currentScript).src).href;
+  link.href = new URL(`words/words_${isChinese ? 'zh' : 'en'}.js`, /** @type {HTMLScriptElement} */ (document.currentScript).src).href;
   document.head.append(link);
 }

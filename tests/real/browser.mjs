@@ -213,7 +213,7 @@ export class Chat {
 
   /** Runs in the page with one of its modules. @param {string} module @param {(module: any) => any} work */
   with(module, work) {
-    return this.page.evaluate(`import('/assets/language.js').then(({ loadWords }) => loadWords())
+    return this.page.evaluate(`import('/assets/words/language.js').then(({ loadWords }) => loadWords())
       .then(() => import('/assets/${module}')).then(${work})`);
   }
 }

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { isName, readName } from '../../assets/protocol.js';
-import { isVisible } from '../../assets/visible.js';
+import { isName, readName } from '../../assets/server/protocol.js';
+import { isVisible } from '../../assets/server/visible.js';
 
 /** @type {Record<'needed' | 'needless' | 'needless_to_the_server_alone', [string, string][]>} */
 const names = JSON.parse(readFileSync(new URL('../../crates/client/src/protocol/visible/names.json', import.meta.url), 'utf8'));

@@ -265,7 +265,7 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
 test('waits are random, grow to half a minute, and are never shorter than a quarter of a second', LIMIT, async (t) => {
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
-  const waits = (luck) => chat.with('connection.js', `async ({ Connection }) => {
+  const waits = (luck) => chat.with('stream/connection.js', `async ({ Connection }) => {
     const waits = [];
     const [{ random }, { now }] = [Math, Date];
     const { setTimeout, EventSource, fetch } = window;

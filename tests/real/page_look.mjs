@@ -200,7 +200,7 @@ test('each language says everything, and with the same parts', LIMIT, async (t) 
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
   const differing = await chat.with('words_en.js', `async ({ words }) => {
-    const [chinese, ...others] = await Promise.all(['words_zh', 'more_words', 'help'].map((name) => import('/assets/' + name + '.js')));
+    const [chinese, ...others] = await Promise.all(['words/words_zh', 'words/more_words', 'later/help'].map((name) => import('/assets/' + name + '.js')));
     const parts = (word) => JSON.stringify([...new Set(JSON.stringify(word).match(/\\{\\w+\\}/g))].sort());
     return [{ en: words, zh: chinese.words }, ...others].flatMap(({ en, zh }) =>
       [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)

@@ -84,7 +84,7 @@ test('text has code, links, emphasis and names, and nothing else', LIMIT, async 
   const server = await Server.start(t);
   const person = await Person.arrive(t);
   const chat = await person.open(server.url);
-  const rendered = (texts) => chat.with('text.js', `({ render }) => ${JSON.stringify(texts)}.map((text) => {
+  const rendered = (texts) => chat.with('view/text.js', `({ render }) => ${JSON.stringify(texts)}.map((text) => {
     const box = document.createElement('div');
     box.append(render(text, { me: 'Ann', names: ['Anna', '小明', 'Jo Doe'] }));
     for (const link of box.querySelectorAll('a')) for (const name of ['target', 'rel', 'class']) link.removeAttribute(name);
@@ -143,7 +143,7 @@ test('messages are grouped by who and when, and days are divided', LIMIT, async 
   const server = await Server.start(t);
   const person = await Person.arrive(t, { timezoneId: 'Asia/Shanghai' });
   const chat = await person.open(server.url);
-  const rows = await chat.with('rows.js', `({ rowsOf }) => {
+  const rows = await chat.with('view/rows.js', `({ rowsOf }) => {
     let number = 0;
     const said = (name, created_at, message = 'x') => {
       number += 1;
@@ -173,7 +173,7 @@ test('messages are grouped by who and when, and days are divided', LIMIT, async 
 test('the divider stands before what is new, on either side of a restart, and nowhere if that is not loaded', LIMIT, async (t) => {
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
-  const dividedBefore = (ids, unreadAfter, isWhole) => chat.with('rows.js', `({ rowsOf }) => {
+  const dividedBefore = (ids, unreadAfter, isWhole) => chat.with('view/rows.js', `({ rowsOf }) => {
     const items = ${JSON.stringify(ids)}.map((id, number) => ({
       kind: 'message', message: { id, room: 'lobby', number, name: 'Ann', message: 'x', created_at: '2026-01-01T15:50:00.000Z' },
     }));
@@ -190,7 +190,7 @@ test('the divider stands before what is new, on either side of a restart, and no
 test('a mention is of the whole name, not of the beginning of another', LIMIT, async (t) => {
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
-  const meant = await chat.with('text.js', `({ mentions }) => [
+  const meant = await chat.with('view/text.js', `({ mentions }) => [
     ['hi @Ann!', 'Ann'], ['@ann', 'Ann'], ['@Ann Lee', 'Ann'], ['@Ann Lee and @Ann', 'Ann'], ['@José', 'Jos'], ['@Иванов', 'Иван'], ['@小明你好', '小明'],
     ['@Jose\u0301!', 'José'], ['@Jose\u0301', 'Jose'], ['@\u1112\u1161\u11ab\u1100\u1173\u11af', '한글'], ['@jose\u0301 Mu\u0308ller.', 'José Müller'],
   ].map(([text, name]) => mentions(text, name, ['Ann Lee', 'Bob']))`);
@@ -460,7 +460,7 @@ test('a name that somebody else has, too, is back in the list after its owner he
 test('who comes as another goes is said in one line with them, and a list that is void is asked for', LIMIT, async (t) => {
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
-  const seen = await chat.with('people.js', `async ({ People }) => {
+  const seen = await chat.with('state/people.js', `async ({ People }) => {
     const { setTimeout } = window;
     const [said, asked, timers] = [[], [], []];
     const member = (name) => ({ name, since: '2026-01-01T00:00:00Z' });

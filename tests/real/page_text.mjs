@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
 
-import { bytesOf, cleanText, readText } from '../../assets/protocol.js';
-import { linkAt } from '../../assets/links.js';
-import { isVisible } from '../../assets/visible.js';
+import { bytesOf, cleanText, readText } from '../../assets/server/protocol.js';
+import { linkAt } from '../../assets/view/links.js';
+import { isVisible } from '../../assets/server/visible.js';
 import { expressionsOf, parse, steps, worst } from './expressions.mjs';
 
 const ASSETS = new URL('../../assets/', import.meta.url);

@@ -72,19 +72,19 @@ mod tests {
 
     /// Scripts that are loaded when they are used, by `import()`.
     const LOADED_LATER: [&str; 9] = [
-        "actions.js",
-        "ask.js",
-        "completion.js",
-        "help.js",
-        "more_requests.js",
-        "more_words.js",
-        "rights.js",
-        "ring.js",
-        "session_link.js",
+        "later/actions.js",
+        "later/ask.js",
+        "later/completion.js",
+        "later/help.js",
+        "later/more_requests.js",
+        "later/rights.js",
+        "later/ring.js",
+        "later/session_link.js",
+        "words/more_words.js",
     ];
 
     /// The texts of each language; `early.js` preloads those of the page's language.
-    const WORDS: [&str; 2] = ["words_en.js", "words_zh.js"];
+    const WORDS: [&str; 2] = ["words/words_en.js", "words/words_zh.js"];
 
     #[cfg(feature = "compressed-page")]
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         let html = std::str::from_utf8(ROOM.plain).unwrap();
         for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
             // The worker loads its own modules, and the page's modules load it.
-            let is_other = file.path == "worker.js" || WORDS.contains(&file.path);
+            let is_other = file.path == "stream/worker.js" || WORDS.contains(&file.path);
             let named = html.contains(&format!("/{}\"", file.path));
             let is_preloaded = !is_other && !LOADED_LATER.contains(&file.path);
             assert_eq!(named, is_preloaded, "{}", file.path);

@@ -1,0 +1,375 @@
+// Queue of messages to send. It survives a reload and keeps the order. Each
+// message keeps its client id and name, so that the server deduplicates retries.
+//
+// The id in the response identifies an own message. The stream may deliver it
+// earlier: until the response, a message with the same room, name and text
+// represents the pending one (an echo).
+
+import { hasLocks, holdLock, whenGone } from './life.js';
+import { me } from './me.js';
+import { memory } from './memory.js';
+import { isOfEarlierEpoch, isSameEpoch, isUpTo, makeId } from '../server/protocol.js';
+import { Failure, server } from '../server/server.js';
+
+/**
+ * @typedef {import('../server/protocol.js').Message} Message
+ * @typedef {{code: string, detail: string, status: number}} Refusal
+ * @typedef {{client_id: string, edit_key: string | undefined, room: string, name: string, text: string, at: number,
+ *            tried: boolean, refusal: Refusal | null}} Letter
+ *   `edit_key`: for all retries the same; `refusal`: why the server refused it; `tried`: the server may have accepted it already
+ * @typedef {Letter & {state: 'queued' | 'sending' | 'sent' | 'failed', failure: Failure | 'old' | null,
+ *                     message: Message | null, echoes: string[]}} Entry
+ * @typedef {{until: number, letters: Letter[]}} Box the stored form, owned by its page until `until`
+ * @typedef {{changed(): void, timedOut(): void, duplicate(room: string, id: string): void, named(name: string): void}} On
+ *   `timedOut`: a request timed out, so the stream may be dead, too;
+ *   `duplicate`: a message was accepted before a restart and again after it; has the first id;
+ *   `named`: the session has another name than this page
+ */
+
+/** The lease of a page, used without locks. When it ends, the page counts as gone and another page sends its messages. */
+const LEASE_MS = 90_000;
+const RENEW_MS = 20_000;
+/** Older messages are sent only on request. */
+const OLD_MS = 24 * 3_600_000;
+const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
+/**
+ * Timeouts of a request. A browser may reuse up to six idle connections that died
+ * unnoticed; each attempt detects one. After MAX_DEAD attempts the network is slow.
+ */
+const [DEAD_MS, SLOW_MS, MAX_DEAD] = [2_000, 15_000, 6];
+/** The longest Retry-After. */
+const MAX_WAIT_MS = 3_600_000;
+/** The most that the clocks of the server and of this browser may differ. */
+const MAX_SKEW_MS = 3_600_000;
+/** Ids of stream messages that are kept, for responses that arrive after them. */
+const MAX_ARRIVED = 1_000;
+/** A request older than this at a reconnect may be on a dead connection. */
+const UNDER_WAY_MS = 1_000;
+
+/** sessionStorage key with the outbox of this tab's previous page, which may have crashed. */
+const LAST = 'sse-chat.outbox';
+
+export class Outbox {
+  /** @type {Entry[]} oldest first */
+  entries = [];
+  #key = `outbox.${makeId()}`;
+  #releaseLock = holdLock(this.#key);
+  /** Pages whose end is awaited in order to take over their messages. @type {Set<string>} */
+  #awaited = new Set();
+  /** Aborts that wait. */
+  #awaiting = new AbortController();
+  #on;
+  /** 0 once the page is hidden for good; its last requests may still end. */
+  #lease = LEASE_MS;
+  #failures = 0;
+  /** The failure if the server has been unreachable since the last response. @type {Failure | null} */
+  #lastFailure = null;
+  /** Rooms to which nothing is sent until a time; '' for all rooms. @type {Map<string, {until: number, failure: Failure}>} */
+  #stalls = new Map();
+  /** @type {Set<string>} */
+  #arrived = new Set();
+  /** Messages that may be from other tabs, until their response. @type {Set<string>} */
+  #elsewhere = new Set();
+  /** The current request. */
+  #sending = { since: 0, abort: new AbortController() };
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry = undefined;
+
+  /** @param {On} on */
+  constructor(on) {
+    this.#on = on;
+    this.#adopt(this.#swapLastKey());
+    setInterval(() => {
+      this.#adopt();
+      if (this.entries.length > 0) this.#keep();
+    }, RENEW_MS);
+    addEventListener('pagehide', () => {
+      this.#lease = 0;
+      this.#keep();
+      this.#releaseLock();
+      this.#awaiting.abort();
+      this.#awaited.clear();
+    });
+    addEventListener('pageshow', (event) => {
+      if (!event.persisted) return;
+      this.#lease = LEASE_MS;
+      this.#releaseLock = holdLock(this.#key);
+      this.#awaiting = new AbortController();
+      // Another page may have taken over the messages.
+      if (!memory.keys(this.#key).length) this.entries = this.entries.filter(({ state }) => state === 'sent');
+      this.#adopt();
+      void this.flush();
+    });
+  }
+
+  /** @param {string} room @param {string} text */
+  send(room, text) {
+    this.entries.push(entryOf({ client_id: makeId(), edit_key: me.editKey, room, name: me.name, text, at: Date.now(), tried: false, refusal: null }));
+    // User activity suggests that the network is back. A Retry-After still applies.
+    if (this.#stalls.get('')?.failure.status === 0) this.#stalls.delete('');
+    this.#keep();
+    void this.flush();
+  }
+
+  /** Sends queued messages in order. */
+  async flush() {
+    if (!me.name || this.#lease === 0 || this.entries.some(({ state }) => state === 'sending')) return;
+    for (let entry; (entry = this.#next);) {
+      await this.#post(entry);
+      if (this.#lease === 0) return;
+    }
+    this.#wait();
+  }
+
+  /** The connection is back. */
+  back() {
+    this.#failures = 0;
+    // Without an answer, or without a session.
+    if ([0, 401].includes(this.#stalls.get('')?.failure.status ?? -1)) this.#stalls.delete('');
+    if (Date.now() - this.#sending.since > UNDER_WAY_MS) this.#sending.abort.abort();
+    void this.flush();
+  }
+
+  /** Retries a failed message. A refused one gets a new client id. @param {Entry} entry */
+  again(entry) {
+    if (entry.refusal) Object.assign(entry, { client_id: makeId(), name: me.name, tried: false, refusal: null });
+    entry.state = 'queued';
+    entry.failure = null;
+    entry.at = Date.now();
+    this.#keep();
+    void this.flush();
+  }
+
+  /** @param {Entry} entry */
+  remove(entry) {
+    this.entries = this.entries.filter((other) => other !== entry);
+    this.#keep();
+  }
+
+  /** A message has arrived, which may be one of these. @param {Message} message */
+  arrived(message) {
+    this.#arrived.add(message.id);
+    for (const id of this.#arrived) {
+      if (this.#arrived.size <= MAX_ARRIVED) break;
+      this.#arrived.delete(id);
+    }
+    const sent = this.entries.find((entry) => entry.message?.id === message.id);
+    if (sent) return this.remove(sent);
+    if (me.isOwn(message) || this.isEcho(message)) return;
+    if (this.#isElsewhere(message)) this.#elsewhere.add(message.id);
+    const echoed = this.entries.find((entry) => isLike(entry, message) && !entry.echoes.some((id) => isSameEpoch(id, message.id)));
+    if (!echoed) return;
+    echoed.echoes.push(message.id);
+    this.#on.changed();
+  }
+
+  /** Whether a message of the log is the echo of a pending one. @param {{id: string}} message */
+  isEcho({ id }) {
+    return this.#elsewhere.has(id) || this.entries.some(({ echoes }) => echoes.includes(id));
+  }
+
+  /** Another tab has a response, so its own messages are known. */
+  answeredElsewhere() {
+    this.#elsewhere.clear();
+    this.#on.changed();
+  }
+
+  /** The entries of a room that are not shown as messages. @param {string} room */
+  shown(room) {
+    return this.entries.filter((entry) => entry.room === room && (entry.state === 'failed' || entry.echoes.length === 0));
+  }
+
+  /** The failure that delays or has stopped a message. @param {Entry} entry @returns {Failure | 'old' | null} */
+  waitsFor({ failure, state, room }) {
+    if (state !== 'queued' && state !== 'sending') return failure;
+    return this.#stalls.get('')?.failure ?? this.#stalls.get(room)?.failure ?? this.#lastFailure;
+  }
+
+  /** Removes accepted messages up to `end`, which the stream will not deliver, and returns them. @param {string} room @param {string} end @returns {Message[]} */
+  takeLost(room, end) {
+    const lost = this.entries.filter(({ message }) =>
+      message?.room === room && (isOfEarlierEpoch(message.id, end) || isUpTo(message.id, end)));
+    lost.forEach((entry) => this.remove(entry));
+    return lost.flatMap(({ message }) => message ?? []);
+  }
+
+  /** Whether another tab of this browser may have sent the message. @param {Message} message */
+  #isElsewhere(message) {
+    return message.name === me.name && memory.keys('outbox.').some((key) => key !== this.#key
+      && lettersOf(memory.get(key, /** @type {Box | null} */ (null))).some((letter) => isLike({ ...letter, message: null }, message)));
+  }
+
+  /** The first message that may be sent now. */
+  get #next() {
+    const now = Date.now();
+    for (const [room, { until }] of this.#stalls) if (until <= now) this.#stalls.delete(room);
+    if (this.#stalls.has('')) return undefined;
+    return this.entries.find(({ state, room }) => state === 'queued' && !this.#stalls.has(room));
+  }
+
+  /** Flushes when the first delay is over. */
+  #wait() {
+    clearTimeout(this.#retry);
+    const untils = [...this.#stalls.values()].map(({ until }) => until).filter(Number.isFinite);
+    if (untils.length > 0) this.#retry = setTimeout(() => void this.flush(), Math.max(0, Math.min(...untils) - Date.now()));
+  }
+
+  /** @param {Entry} entry */
+  async #post(entry) {
+    entry.state = 'sending';
+    entry.tried = true;
+    entry.failure = null;
+    this.#sending = { since: Date.now(), abort: new AbortController() };
+    // Stored before the request: after a reload the server may have the message.
+    this.#keep();
+    try {
+      this.#answered(entry, await this.#publish(entry));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#failed(entry, error);
+    }
+    this.#keep();
+  }
+
+  /** @param {Entry} entry @returns {Promise<Message>} */
+  async #publish({ room, name, text, client_id, edit_key }) {
+    const timeout = this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS;
+    const draft = { message: text, client_id, edit_key };
+    const { signal } = this.#sending.abort;
+    try {
+      return await server.publish(room, { name, ...draft }, timeout, signal);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'forbidden') throw error;
+      // The session may fix another name, which the answer has.
+      return server.publish(room, draft, timeout, signal).catch((other) => {
+        throw other instanceof Failure && other.code === 'invalid_name' ? error : other;
+      });
+    }
+  }
+
+  /** @param {Entry} entry @param {Message} message */
+  #answered(entry, message) {
+    this.#failures = 0;
+    this.#lastFailure = null;
+    me.addOwn(message.id);
+    entry.state = 'sent';
+    entry.message = message;
+    // An echo of another epoch is the same message from before a restart.
+    for (const id of entry.echoes) if (!isSameEpoch(id, message.id)) this.#on.duplicate(entry.room, id);
+    const isThere = this.#arrived.has(message.id);
+    entry.echoes = [];
+    if (isThere) this.entries = this.entries.filter((other) => other !== entry);
+    if (message.verified && message.name !== me.name) this.#on.named(message.name);
+  }
+
+  /** @param {Entry} entry @param {Failure} failure */
+  #failed(entry, failure) {
+    const { code, message: detail, status } = failure;
+    entry.failure = failure;
+    this.#lastFailure = status === 0 ? failure : null;
+    if (code.startsWith('token_')) {
+      // It waits for a session.
+      entry.state = 'queued';
+      this.#stalls.set('', { until: Infinity, failure });
+      return;
+    }
+    if (failure.isPassing) {
+      entry.state = 'queued';
+      this.#stall(entry.room, failure);
+      if (code === 'timeout') this.#on.timedOut();
+      return;
+    }
+    entry.state = 'failed';
+    entry.refusal = { code, detail, status };
+    entry.echoes = [];
+  }
+
+  /**
+   * Delays sending until it may succeed. The publish rate and an unreachable
+   * server concern all rooms; other failures concern one.
+   * @param {string} room @param {Failure} failure
+   */
+  #stall(room, failure) {
+    const { code, status, retryAfter } = failure;
+    const isForAll = status === 0 || status === 429;
+    const most = Math.min(BACKOFF_TO_MS, BACKOFF_FROM_MS * 2 ** this.#failures);
+    // A Retry-After says nothing about the network.
+    if (retryAfter === 0) this.#failures += 1;
+    // After a timeout there is no further delay.
+    const backoff = code === 'timeout' ? 0 : most / 2 + Math.random() * most / 2;
+    const wait = retryAfter > 0 ? Math.min(MAX_WAIT_MS, retryAfter * 1_000) : backoff;
+    this.#stalls.set(isForAll ? '' : room, { until: Date.now() + wait, failure });
+  }
+
+  /** @returns {string | null} the key of this tab's previous page */
+  #swapLastKey() {
+    try {
+      const last = sessionStorage.getItem(LAST);
+      sessionStorage.setItem(LAST, this.#key);
+      return last;
+    } catch {
+      return null; // Without storage there is nothing to take over.
+    }
+  }
+
+  /** Takes over the messages of other pages, now or when they end. @param {string | null} [last] this tab's previous page */
+  #adopt(last = null) {
+    for (const key of memory.keys('outbox.')) {
+      const box = memory.get(key, /** @type {Box | null} */ (null));
+      if (key === this.#key || !box) continue;
+      // With locks, `last` may still exist: a duplicated tab has the key of its original.
+      if (box.until <= Date.now() || key === last && !hasLocks) this.#take(key);
+      else if (!this.#awaited.has(key)) {
+        this.#awaited.add(key);
+        whenGone(key, this.#awaiting.signal, () => {
+          this.#awaited.delete(key);
+          this.#take(key);
+        });
+      }
+    }
+  }
+
+  /** @param {string} key of a page that is gone */
+  #take(key) {
+    const box = memory.get(key, /** @type {Box | null} */ (null));
+    if (!box || this.#lease === 0) return;
+    memory.set(key, null);
+    for (const letter of lettersOf(box)) {
+      if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
+      this.entries.push(entryOf(letter));
+    }
+    this.entries.sort((a, b) => a.at - b.at);
+    this.#keep();
+    void this.flush();
+  }
+
+  #keep() {
+    const letters = this.entries.filter(({ message }) => !message)
+      .map(({ client_id, edit_key, room, name, text, at, tried, refusal }) => ({ client_id, edit_key, room, name, text, at, tried, refusal }));
+    memory.set(this.#key, letters.length ? { until: Date.now() + this.#lease, letters } : null);
+    this.#on.changed();
+  }
+}
+
+/** Stored data is untrusted; earlier versions stored no names and no keys. @param {Box | null} box @returns {Letter[]} */
+function lettersOf(box) {
+  return (Array.isArray(box?.letters) ? box.letters : [])
+    .filter((letter) => [letter?.client_id, letter?.room, letter?.text].every((part) => typeof part === 'string'))
+    .map(({ client_id, edit_key, room, name, text, at, tried, refusal }) => ({
+      client_id, edit_key: typeof edit_key === 'string' ? edit_key : undefined, room, text, name: String(name ?? me.name), at: Number(at) || 0, tried: tried !== false,
+      refusal: refusal ? { code: String(refusal.code), detail: String(refusal.detail), status: Number(refusal.status) || 400 } : null,
+    }));
+}
+
+/** @param {Letter} letter @returns {Entry} */
+function entryOf(letter) {
+  const { refusal, at } = letter;
+  const isOld = Date.now() - at > OLD_MS;
+  const failure = refusal ? new Failure(refusal.code, refusal.detail, refusal.status) : isOld ? 'old' : null;
+  return { ...letter, state: failure ? 'failed' : 'queued', failure, message: null, echoes: [] };
+}
+
+/** Whether a message may be a sent one without a response yet. @param {Letter & {message: Message | null}} letter @param {Message} message */
+const isLike = ({ tried, message: known, refusal, room, name, text, at }, message) =>
+  tried && !known && !refusal && room === message.room && name === message.name && text === message.message
+  && Date.parse(message.created_at) > at - MAX_SKEW_MS;

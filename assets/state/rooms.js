@@ -1,0 +1,210 @@
+// The joined rooms and the read position of each, stored for all tabs of this
+// browser.
+
+import { memory } from './memory.js';
+import { idBefore, isSameEpoch, isUpTo, readRoom } from '../server/protocol.js';
+
+/**
+ * @typedef {{id: string, number: number}} Mark
+ * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string}} StoredRoom
+ *   `since`: when it was joined, by Date.now(); `counted`: the last message that was checked for mentions
+ * @typedef {StoredRoom & {newest: string | null, next: number}} Room
+ */
+
+/** A stream may have 100 rooms; the side list is limited to fewer. */
+export const MAX_JOINED = 50;
+const KEEP_MS = 500;
+/** Longer than a tab takes to learn that a room was left. */
+const LEFT_MS = 24 * 3_600_000;
+
+export class Rooms {
+  /** @type {Room[]} in the order of joining */
+  list = [];
+  /**
+   * When rooms were left. Tabs write the list concurrently and see each other's
+   * changes late. Of joining and leaving a room the later one counts, in whatever
+   * order a tab sees them.
+   * @type {Map<string, number>}
+   */
+  #left = new Map();
+  #changed;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer = undefined;
+
+  /** @param {() => void} changed the list or an unread count */
+  constructor(changed) {
+    this.#changed = changed;
+    this.#read();
+    const watched = () => {
+      if (this.#read()) this.#write();
+      changed();
+    };
+    memory.watch('rooms', watched);
+    memory.watch('left', watched);
+    addEventListener('pagehide', () => {
+      this.#read();
+      this.#write();
+    });
+  }
+
+  /** @param {string} name @returns {Room | undefined} */
+  get(name) {
+    return this.list.find((room) => room.name === name);
+  }
+
+  /** @param {string} name @returns {boolean} false if there are too many */
+  join(name) {
+    if (this.get(name)) return true;
+    if (this.list.length >= MAX_JOINED) return false;
+    this.list.push({ name, since: this.#now(name), read: null, mentions: 0, counted: '', newest: null, next: 1 });
+    this.#write();
+    this.#changed();
+    return true;
+  }
+
+  /** @param {string} name */
+  leave(name) {
+    this.#left.set(name, Math.max(Date.now(), this.get(name)?.since ?? 0));
+    this.list = this.list.filter((room) => room.name !== name);
+    this.#write();
+    this.#changed();
+  }
+
+  /** Undoes a leaving. @param {Room} room as before @param {number} at its index @returns {boolean} false if there are too many */
+  restore(room, at) {
+    if (this.get(room.name)) return true;
+    if (this.list.length >= MAX_JOINED) return false;
+    this.list.splice(at, 0, { ...room, since: this.#now(room.name) });
+    this.#write();
+    this.#changed();
+    return true;
+  }
+
+  /** Sets the newest message of a room. @param {string} name @param {string | null} newest @param {number} next */
+  setNewest(name, newest, next) {
+    const room = this.get(name);
+    if (!room) return;
+    if (room.newest && newest && isUpTo(newest, room.newest) && newest !== room.newest) return;
+    room.newest = newest;
+    room.next = next;
+    // Messages before a restart are gone, and their mentions, too.
+    if (room.mentions > 0 && !(newest && isSameEpoch(newest, room.counted))) {
+      room.mentions = 0;
+      this.#keepMarks();
+    }
+    // A newly joined room has no unread messages.
+    if (room.read) this.#changed();
+    else this.markRead(name);
+  }
+
+  /** Counts a mention. @param {string} name @param {string} id of the message */
+  mentioned(name, id) {
+    const room = this.get(name);
+    if (!room || room.counted && isUpTo(id, room.counted) || room.read && isUpTo(id, room.read.id)) return;
+    room.counted = id;
+    room.mentions += 1;
+    this.#keepMarks();
+  }
+
+  /** A message was deleted, which may have been the last counted mention. @param {string} name @param {string} id */
+  unmentioned(name, id) {
+    const room = this.get(name);
+    if (!room || room.counted !== id || room.mentions === 0) return;
+    room.counted = idBefore(id);
+    room.mentions -= 1;
+    this.#keepMarks();
+  }
+
+  /** Marks all messages of a room read. @param {string} name */
+  markRead(name) {
+    const room = this.get(name);
+    if (!room || room.read && unread(room) === 0 && room.mentions === 0) return;
+    room.read = { id: room.newest ?? '0-0', number: room.next - 1 };
+    room.mentions = 0;
+    this.#keepMarks();
+  }
+
+  get unread() {
+    return this.list.reduce((sum, room) => sum + unread(room), 0);
+  }
+
+  /** Stores the rooms, at most once per interval: in a busy room the marks change with each frame. */
+  #keepMarks() {
+    // Another tab may have joined or left a room: the stored list counts.
+    this.#timer ??= setTimeout(() => {
+      this.#read();
+      this.#write();
+    }, KEEP_MS);
+    this.#changed();
+  }
+
+  /** The time of joining a room, which may have been left just now. @param {string} name */
+  #now(name) {
+    return Math.max(Date.now(), (this.#left.get(name) ?? 0) + 1);
+  }
+
+  #write() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const known = leftIn(memory.get('left', {}));
+    if ([...this.#left].some(([name, at]) => at > (known.get(name) ?? 0))) memory.set('left', Object.fromEntries(this.#left));
+    memory.set('rooms', this.list.map(({ name, since, read, mentions, counted }) => ({ name, since, read, mentions, counted })));
+  }
+
+  /** Merges the stored rooms with those of this tab. @returns {boolean} whether storage lacks some of them */
+  #read() {
+    const before = this.list;
+    const left = leftIn(memory.get('left', {}));
+    for (const [name, at] of left) this.#left.set(name, Math.max(at, this.#left.get(name) ?? 0));
+    for (const [name, at] of this.#left) if (at < Date.now() - LEFT_MS) this.#left.delete(name);
+    /** @param {StoredRoom} room */
+    const isIn = ({ name, since }) => since > (this.#left.get(name) ?? -1);
+    const stored = memory.get('rooms', /** @type {StoredRoom[]} */ ([])).flatMap(readStored);
+    const theirs = stored.filter(isIn).map((room) => merged(room, before.find(({ name }) => name === room.name)));
+    const mine = before.filter((room) => isIn(room) && !theirs.some(({ name }) => name === room.name));
+    this.list = [...theirs, ...mine];
+    return mine.length > 0 || theirs.length < stored.length || [...this.#left.keys()].some((name) => !left.has(name));
+  }
+}
+
+/** Stored data is untrusted. @param {any} stored @returns {StoredRoom[]} */
+function readStored(stored) {
+  if (typeof stored?.name !== 'string' || readRoom(stored.name) !== stored.name) return [];
+  const { name, since, read, mentions, counted } = stored;
+  return [{ name, since: Number(since) || 0, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? '') }];
+}
+
+/** @param {any} stored @returns {Map<string, number>} */
+const leftIn = (stored) => new Map(Object.entries(stored ?? {}).map(([name, at]) => [name, Number(at) || 0]));
+
+/** Merges a stored room with that of this tab. @param {StoredRoom} stored @param {Room | undefined} mine @returns {Room} */
+function merged(stored, mine) {
+  if (!mine) return { ...stored, newest: null, next: 1 };
+  const since = Math.max(stored.since, mine.since);
+  // Of two tabs' marks, the later one is kept.
+  return isBehind(stored.read, mine) ? Object.assign(mine, { since }) : { ...stored, since, newest: mine.newest, next: mine.next };
+}
+
+/** Stored data is untrusted. @param {any} mark */
+const isMark = (mark) => typeof mark?.id === 'string' && typeof mark.number === 'number';
+
+/** Whether a mark is not newer than the room's own. @param {Mark | null} mark @param {Room} room */
+function isBehind(mark, { read, newest }) {
+  if (!mark || !read) return read !== null;
+  if (isSameEpoch(mark.id, read.id)) return isUpTo(mark.id, read.id);
+  // Ids of two epochs have no order: the epoch of the running server counts.
+  return newest !== null && !isSameEpoch(mark.id, newest);
+}
+
+/** The number of messages after the read mark, by message numbers. @param {Room} room */
+export function unread({ read, newest, next }) {
+  if (!newest || !read) return 0;
+  const all = next - 1;
+  if (!isSameEpoch(read.id, newest)) return all;
+  if (isUpTo(newest, read.id)) return 0;
+  // Only an event of a program is newer than the read mark.
+  if (all === read.number) return 0;
+  // The newest number is below the read mark: the server has removed the room, and
+  // its numbers start at 1 again.
+  return all > read.number ? all - read.number : all;
+}

@@ -1,0 +1,22 @@
+// The session of this browser: what the page knows of its token. The token itself
+// is only in a cookie that no script can read.
+
+import { memory } from './memory.js';
+import { isName, readName } from '../server/protocol.js';
+
+/** @typedef {{name: string, until: number}} Session `name`: empty if the user chooses it; `until`: by Date.now(), 0 if unknown */
+
+export const session = {
+  /** The present session, also when it is over; null after logging out. Stored data is untrusted. @returns {Session | null} */
+  get() {
+    const stored = memory.get('session', /** @type {Session | null} */ (null));
+    if (!stored) return null;
+    const name = readName(String(stored.name ?? ''));
+    return { name: isName(name) ? name : '', until: Number(stored.until) || 0 };
+  },
+
+  /** Sets it for all tabs, which watch it. @param {Session | null} present */
+  set(present) {
+    memory.set('session', present && { ...present, since: Date.now() });
+  },
+};

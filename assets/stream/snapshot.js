@@ -1,0 +1,48 @@
+// The current state of a stream, for tabs that attach later.
+
+/**
+ * @typedef {import('./connection.js').StreamEvent} StreamEvent
+ * @typedef {import('../server/protocol.js').Presence} Presence
+ * @typedef {{room: string, newest: string | null, next: number}} RoomPosition the newest message of a room
+ * @typedef {{places: RoomPosition[], presences: Presence[]}} StreamState
+ */
+
+export class Snapshot {
+  /** @type {Map<string, RoomPosition>} */
+  #places = new Map();
+  /** @type {Map<string, Presence>} */
+  #presences = new Map();
+
+  /** @param {StreamEvent} event */
+  apply(event) {
+    if (event.type === 'hello') {
+      this.#places = new Map(event.hello.rooms.map(({ room, newest, next }) => [room, { room, newest, next }]));
+    } else if (event.type === 'update' || event.type === 'change' && event.id === event.message.id) {
+      // A change under the id of its message is a deleted message.
+      const { room, id, number } = event.message;
+      this.#places.set(room, { room, newest: id, next: number + 1 });
+    } else if (event.type === 'presence') {
+      this.#presences.set(event.presence.room, merge(this.#presences.get(event.presence.room), event.presence));
+    }
+  }
+
+  /** @returns {StreamState} */
+  state() {
+    const rooms = [...this.#places.keys()];
+    return {
+      places: [...this.#places.values()],
+      presences: rooms.flatMap((room) => this.#presences.get(room) ?? []),
+    };
+  }
+}
+
+/** The presence of a room after a change. @param {Presence | undefined} before @param {Presence} change @returns {Presence} */
+export function merge(before, change) {
+  const { room, count } = change;
+  if (change.members) return { room, count, members: change.members };
+  if (!before?.members || !change.joined || !change.left) return { room, count };
+  const members = new Map(before.members.map((member) => [member.name, member]));
+  for (const { name } of change.left) members.delete(name);
+  for (const member of change.joined) members.set(member.name, member);
+  return { room, count, members: [...members.values()] };
+}

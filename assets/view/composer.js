@@ -1,0 +1,222 @@
+// The message box: keys, drafts, paste and drop, the size limit.
+
+import { byId } from './dom.js';
+import { drafts } from '../state/drafts.js';
+import { translate } from '../words/language.js';
+import { announce, notice } from './notice.js';
+import { bytesOf, cleanText, readText } from '../server/protocol.js';
+import { isVisible } from '../server/visible.js';
+
+/** The counter is shown when less than this part of the limit is left. */
+const NEAR = 0.2;
+const MAX_RECALLED = 50;
+
+/** Whether a key belongs to an input method. Safari ends the composition before the key, hence 229. @param {KeyboardEvent} event */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/** With only a touch keyboard, Enter inserts a line break, and a focus would cover the page. */
+export const onlyTouch = () => matchMedia('(pointer: coarse) and (not (any-pointer: fine))').matches;
+
+/**
+ * @typedef {{send(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
+ *   `send` returns whether the text was accepted; `isAgain`: sent again, unchanged, after it was rejected
+ */
+
+export class Composer {
+  #box = /** @type {HTMLTextAreaElement} */ (byId('message'));
+  #hint = byId('hint');
+  #counter = byId('counter');
+  #on;
+  #maxBytes;
+  /** Loaded with the first @. @type {import('../later/completion.js').Completion | null} */
+  #completion = null;
+  #names;
+  #room = '';
+  /** @type {string[]} sent texts, newest last */
+  #sent = [];
+  /** Which of them is in the box, counted from the newest; 0: none. */
+  #recalled = 0;
+  /** The text that was rejected last. */
+  #refused = '';
+
+  /** @param {number} maxBytes of a message @param {On} on */
+  constructor(maxBytes, on) {
+    this.#on = on;
+    this.#maxBytes = maxBytes;
+    this.#names = on.names;
+    this.#box.addEventListener('input', (event) => this.#typed(event));
+    this.#box.addEventListener('compositionend', () => this.#typed());
+    this.#box.addEventListener('paste', (event) => {
+      const types = event.clipboardData?.types ?? [];
+      if (!types.includes('Files') || types.includes('text/plain')) return;
+      event.preventDefault();
+      notice(translate('textOnly'));
+    });
+    // The height changes with the width, and is 0 while the box is hidden.
+    let width = 0;
+    new ResizeObserver(() => {
+      if (this.#box.offsetWidth !== width) requestAnimationFrame(() => this.#fit());
+      width = this.#box.offsetWidth;
+    }).observe(this.#box);
+    watchDrops();
+    this.#box.addEventListener('keydown', (event) => this.#key(event));
+    byId('composer').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#box.enterKeyHint = onlyTouch() ? 'enter' : 'send';
+  }
+
+  /** @param {string} room */
+  open(room) {
+    this.#room = room;
+    this.#set(drafts.get(room));
+    this.name();
+  }
+
+  /** Sets the placeholder, with the room, in the language of the page. */
+  name() {
+    this.#box.placeholder = translate('say', { room: this.#room });
+    this.#count();
+  }
+
+  focus() {
+    this.#box.focus();
+  }
+
+  /** Puts a text back into the box, before the current text. @param {string} text */
+  edit(text) {
+    const typed = this.#box.value;
+    this.#set(typed ? `${text}\n${typed}` : text);
+    this.focus();
+  }
+
+  /** Inserts a text at the cursor. @param {string} text */
+  insert(text) {
+    this.focus();
+    this.#box.setRangeText(text, this.#box.selectionStart, this.#box.selectionEnd, 'end');
+    this.#changed();
+  }
+
+  /** Shows what is wrong with the text; empty for nothing. @param {string} text */
+  hint(text) {
+    this.#hint.textContent = text;
+    this.#hint.hidden = !text;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (isComposing(event)) return;
+    if (this.#completion?.key(event)) return event.preventDefault();
+    const isPlain = !event.shiftKey && !event.altKey;
+    const isEmpty = this.#box.value === '';
+    if (event.key === 'Enter' && isPlain && (!onlyTouch() || event.ctrlKey || event.metaKey)) this.#submit();
+    else if (event.key === 'ArrowUp' && isPlain && (isEmpty || this.#recalled > 0)) this.#recall(1);
+    else if (event.key === 'ArrowDown' && isPlain && this.#recalled > 0) this.#recall(-1);
+    else if (event.key === 'PageUp') this.#on.turn(-1);
+    else if (event.key === 'PageDown') this.#on.turn(1);
+    else if (event.key === 'End' && isEmpty) this.#on.toNewest();
+    else return;
+    event.preventDefault();
+  }
+
+  #submit() {
+    const text = readText(this.#box.value);
+    if (!isVisible(text)) return this.#box.focus();
+    // The counter shows it; this announces it to screen readers.
+    if (this.#over(text) > 0) return announce(translate('bytesOver', { n: this.#over(text) }));
+    const room = this.#room;
+    if (!this.#on.send(text, text === this.#refused)) {
+      this.#refused = text;
+      return;
+    }
+    if (this.#sent.at(-1) !== text) this.#sent.push(text);
+    this.#sent = this.#sent.slice(-MAX_RECALLED);
+    // A command may have opened another room, whose draft is in the box now.
+    if (room !== this.#room) return drafts.set(room, '');
+    this.#set('');
+    this.#box.focus();
+  }
+
+  /** @param {number} step */
+  #recall(step) {
+    const to = this.#recalled + step;
+    if (to > this.#sent.length) return;
+    this.#set(to > 0 ? this.#sent.at(-to) ?? '' : '');
+    this.#recalled = to;
+  }
+
+  /** @param {string} text */
+  #set(text) {
+    this.#box.value = cleanText(text);
+    this.#changed();
+    this.#completion?.close();
+  }
+
+  /** Removes characters that the server refuses, after the end of a composition. @param {Event} [event] */
+  #typed(event) {
+    const { value, selectionEnd } = this.#box;
+    const clean = cleanText(value);
+    if (clean !== value && !(event instanceof InputEvent && event.isComposing)) {
+      const at = cleanText(value.slice(0, selectionEnd)).length;
+      this.#box.value = clean;
+      this.#box.setSelectionRange(at, at);
+    }
+    this.#changed();
+  }
+
+  #changed() {
+    const { value } = this.#box;
+    this.#recalled = 0;
+    this.#refused = '';
+    drafts.set(this.#room, value);
+    this.#fit();
+    this.hint('');
+    this.#count();
+    if (this.#completion) this.#completion.update();
+    else if (value.includes('@')) void this.#loadCompletion();
+  }
+
+  async #loadCompletion() {
+    // Without the server there is no completion.
+    const module = await import('../later/completion.js').catch(() => null);
+    if (!module) return;
+    this.#completion ??= new module.Completion(this.#box, this.#names);
+    this.#completion.update();
+  }
+
+  /** Fits the height of the box to its text, where CSS can not (field-sizing). */
+  #fit() {
+    if (CSS.supports('field-sizing', 'content')) return;
+    const { style } = this.#box;
+    style.height = 'auto';
+    style.height = `${this.#box.scrollHeight + this.#box.offsetHeight - this.#box.clientHeight}px`;
+  }
+
+  /** @param {string} text */
+  #over(text) {
+    return bytesOf(text) - this.#maxBytes;
+  }
+
+  #count() {
+    const over = this.#over(this.#box.value);
+    this.#counter.hidden = over < -this.#maxBytes * NEAR;
+    this.#counter.classList.toggle('over', over > 0);
+    this.#counter.textContent = over > 0 ? translate('bytesOver', { n: over }) : translate('bytesLeft', { n: -over });
+  }
+}
+
+/** Without this, a browser navigates to a dropped file, picture or link. */
+function watchDrops() {
+  for (const type of /** @type {const} */ (['dragover', 'drop'])) {
+    addEventListener(type, (event) => {
+      const isFile = event.dataTransfer?.types.includes('Files') ?? false;
+      const isWriting = event.target instanceof Element && event.target.closest('input, textarea');
+      if (isWriting && !isFile) return;
+      event.preventDefault();
+      // Without a drop effect there is no drop event.
+      if (event.dataTransfer) event.dataTransfer.dropEffect = isFile ? 'copy' : 'none';
+      if (isFile && type === 'drop') notice(translate('textOnly'));
+    });
+  }
+}

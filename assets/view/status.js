@@ -1,0 +1,133 @@
+// The status line of the connection. A short loss shows nothing.
+
+import { wordsOfAnswer } from '../words/answers.js';
+import { byId, button, make } from './dom.js';
+import { translate } from '../words/language.js';
+import { announce } from './notice.js';
+
+/** A shorter loss is not shown. */
+const QUIET_MS = 3_000;
+const RESTORED_MS = 2_500;
+
+/** @typedef {import('../stream/connection.js').StateEvent} StateEvent */
+
+/** Texts by the reason of a stream's end. @type {Record<string, import('../words/language.js').Word>} */
+const REASONS = {
+  bye: 'bye',
+  'busy connections': 'busy',
+  'busy address': 'busyAddress',
+  'busy members': 'busyMembers',
+  'busy history': 'busyHistory',
+};
+
+/** @typedef {{text: string, action: HTMLElement | null}} End why the server has ended the stream, and what can be done */
+
+export class Status {
+  #line = byId('status');
+  /** Not announced to screen readers: it changes each second. */
+  #text = make('span');
+  #tryNow;
+  #endOf;
+  #action = make('span');
+  /** The open room. */
+  #room = '';
+  /** @type {StateEvent | null} */
+  #state = null;
+  #since = Date.now();
+  #wasEverLive = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer = undefined;
+
+  /** @param {() => void} now reconnects at once @param {(reason: string | null, room: string) => End | null} endOf */
+  constructor(now, endOf) {
+    this.#endOf = endOf;
+    this.#tryNow = button('link', translate('tryNow'), now);
+    this.#text.ariaHidden = 'true';
+    this.#line.append(this.#text, ' ', this.#tryNow, ' ', this.#action);
+    this.#show();
+  }
+
+  /** @param {StateEvent} state */
+  set(state) {
+    const wasLive = this.#state?.state === 'live';
+    this.#state = state;
+    document.documentElement.dataset.connection = state.state;
+    if (state.state === 'live') {
+      this.#wasEverLive = true;
+      return this.#isForbidden ? this.#show() : this.#restored();
+    }
+    if (wasLive) this.#since = Date.now();
+    this.#show();
+  }
+
+  /** @param {string} room */
+  open(room) {
+    const wasForbidden = this.#isForbidden;
+    this.#room = room;
+    if (this.#isForbidden) this.#show();
+    else if (wasForbidden && this.#state?.state === 'live') this.#line.hidden = true;
+  }
+
+  /** The language or the room has changed. */
+  refresh() {
+    this.#tryNow.textContent = translate('tryNow');
+    if (this.#state?.state !== 'live' || this.#isForbidden) this.#show();
+  }
+
+  /** Whether the open room may not be read. */
+  get #isForbidden() {
+    return this.#state?.forbidden.includes(this.#room) ?? false;
+  }
+
+  #restored() {
+    clearTimeout(this.#timer);
+    if (this.#line.hidden) return;
+    this.#say(translate('restored'), false);
+    this.#timer = setTimeout(() => { this.#line.hidden = true; }, RESTORED_MS);
+  }
+
+  #show() {
+    clearTimeout(this.#timer);
+    const quiet = this.#since + QUIET_MS - Date.now();
+    const isFinal = this.#state?.state === 'closed' || this.#state?.state === 'live';
+    if (quiet > 0 && !isFinal) {
+      this.#timer = setTimeout(() => this.#show(), quiet);
+      return;
+    }
+    if (isFinal) return this.#showEnd();
+    this.#say(this.#words(), true);
+    this.#timer = setTimeout(() => this.#show(), 1_000);
+  }
+
+  /** The server has ended the stream, or does not permit the open room. */
+  #showEnd() {
+    const end = this.#endOf(this.#isForbidden ? 'forbidden' : this.#state?.reason ?? null, this.#room);
+    this.#say(end?.text ?? translate('closed'), false);
+    this.#line.classList.remove('good');
+    this.#tryNow.hidden = !end;
+    this.#action.replaceChildren(...end?.action ? [end.action] : []);
+  }
+
+  #words() {
+    const { retryAt = null, reason = null, refusal = null } = this.#state ?? {};
+    if (reason === 'offline') return translate('offline');
+    const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1_000);
+    const said = reason === null ? undefined : REASONS[reason];
+    const why = said ? translate(said) : refusal ? wordsOfAnswer(refusal) : '';
+    const isLost = this.#wasEverLive && !why;
+    const what = seconds > 0 ? translate(isLost ? 'reconnectIn' : 'tryIn', { n: seconds }) : translate(isLost ? 'reconnecting' : 'connecting');
+    return why ? `${why} ${what}` : what;
+  }
+
+  /** @param {string} text @param {boolean} mayTry */
+  #say(text, mayTry) {
+    // Announced without the seconds, which change.
+    const isLost = mayTry && this.#wasEverLive && this.#state?.reason !== 'offline';
+    if (this.#line.hidden || !mayTry) announce(isLost ? translate('reconnecting') : text);
+    this.#line.hidden = false;
+    this.#line.classList.toggle('good', this.#state?.state === 'live');
+    this.#text.textContent = text;
+    this.#tryNow.hidden = !mayTry;
+    this.#action.replaceChildren();
+  }
+}

@@ -1,0 +1,76 @@
+// The language of the page: texts, numbers and dates.
+
+import { memory } from '../state/memory.js';
+
+/** @typedef {keyof typeof import('./words_en.js').words} Word */
+/** @typedef {keyof typeof FILES} Language */
+/** @typedef {string | {one: string, other: string}} Text */
+
+/** The texts of each language. Only those of the page's language are loaded. */
+const FILES = { en: './words_en.js', 'zh-CN': './words_zh.js' };
+
+/** @type {Record<Word, Text>} */
+let words;
+
+/** @returns {Language} as set by early.js */
+export const language = () => (document.documentElement.lang in FILES ? /** @type {Language} */ (document.documentElement.lang) : 'en');
+
+/** Loads the texts, before the first is used. @param {Language} [chosen] */
+export async function loadWords(chosen = language()) {
+  ({ words } = await import(FILES[chosen]));
+}
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/** @param {Date} date @param {Intl.DateTimeFormatOptions} options */
+export function formatDate(date, options) {
+  const key = language() + JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) formats.set(key, format = new Intl.DateTimeFormat(language(), options));
+  return format.format(date);
+}
+
+/**
+ * Makes a function for texts in the language of the page. Placeholders such as
+ * `{n}` are filled in; of a text with plural forms, `n` selects one.
+ * @template {string} W
+ * @param {() => Record<W, Text>} texts
+ * @returns {(word: W, parts?: Record<string, string | number>) => string}
+ */
+export const translator = (texts) => (word, parts = {}) => {
+  const text = texts()[word];
+  const form = typeof text === 'string' ? text
+    : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? text.one : text.other;
+  return form.replace(/\{(\w+)\}/g, (_, part) => {
+    const value = parts[part] ?? '';
+    return typeof value === 'number' ? value.toLocaleString(language()) : value;
+  });
+};
+
+export const translate = translator(() => words);
+
+/** Fills in the texts of the page: `data-word` is a text, `data-label` an accessible name. @param {ParentNode} root */
+export function fillWords(root) {
+  for (const element of root.querySelectorAll('[data-word]')) {
+    element.textContent = translate(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.word));
+  }
+  for (const found of root.querySelectorAll('[data-label]')) {
+    const element = /** @type {HTMLElement} */ (found);
+    const label = translate(/** @type {Word} */ (element.dataset.label));
+    element.setAttribute('aria-label', label);
+    if (element.tagName === 'BUTTON') element.title = label;
+  }
+  for (const element of root.querySelectorAll('[data-placeholder]')) {
+    /** @type {HTMLInputElement} */ (element).placeholder =
+      translate(/** @type {Word} */ (/** @type {HTMLElement} */ (element).dataset.placeholder));
+  }
+}
+
+/** @param {Language} chosen */
+export async function setLanguage(chosen) {
+  await loadWords(chosen);
+  document.documentElement.lang = chosen;
+  memory.set('language', chosen);
+  fillWords(document);
+}

@@ -9,43 +9,38 @@
 //
 // User input becomes only textContent (dom.js, text.js).
 
+import { endOf, isName, readName, readRoom, startOf } from './server/protocol.js';
+import { server } from './server/server.js';
+import { me } from './state/me.js';
+import { memory } from './state/memory.js';
+import { Outbox } from './state/outbox.js';
+import { People } from './state/people.js';
+import { MAX_JOINED, Rooms } from './state/rooms.js';
+import { session } from './state/session.js';
+import { Transport } from './stream/transport.js';
 import { showTitle } from './view/alerts.js';
 import { tint } from './view/colour.js';
 import { parse } from './view/commands.js';
-import { Composer, isComposing, onlyTouch } from './view/composer.js';
+import { Composer, onlyTouch } from './view/composer.js';
 import { watchCopying } from './view/copying.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './view/dialogs.js';
 import { byId, copy, make, onClick } from './view/dom.js';
 import { complainIn, onSubmit } from './view/forms.js';
-import { fillWords, translate } from './words/language.js';
+import { watchKeys } from './view/keys.js';
 import { Leaving } from './view/leaving.js';
-import { me } from './state/me.js';
-import { memory } from './state/memory.js';
+import { Mentions } from './view/mentions.js';
 import { keepStop, watchActions } from './view/message_actions.js';
 import { notice } from './view/notice.js';
-import { Outbox } from './state/outbox.js';
 import { showOutbox } from './view/outbox_view.js';
-import { People } from './state/people.js';
 import { personOf, showPeople } from './view/people_view.js';
-import { endOf, isName, isUpTo, readName, readRoom, startOf } from './server/protocol.js';
-import { MAX_JOINED, Rooms, unread } from './state/rooms.js';
+import { RoomView } from './view/room_view.js';
 import { Search } from './view/search.js';
-import { server } from './server/server.js';
-import { session } from './state/session.js';
 import { isOn, watchSettings } from './view/settings.js';
 import { showRooms } from './view/sidebar.js';
 import { Status } from './view/status.js';
-import { RoomView } from './view/room_view.js';
-import { mentions } from './view/text.js';
-import { Transport } from './stream/transport.js';
 import { fitAboveKeyboard } from './view/viewport.js';
+import { fillWords, translate } from './words/language.js';
 
-/** Unread messages per room that are checked for mentions after a start. */
-const MAX_CHECKED = 100;
-/** Longer than a tab takes to share its read positions. */
-const ALERT_MS = 1_000;
-/** Longer than a change of localStorage takes to reach all tabs. */
-const RUNG_MS = 10_000;
 /** How long a link stays visible if the user has to copy it. */
 const BY_HAND_MS = 60_000;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
@@ -90,6 +85,12 @@ class Chat {
       this.#nameChanged();
     },
   });
+  #mentions = new Mentions(this.#rooms, {
+    isOwn: (message) => this.#isOwn(message),
+    namesIn: (room) => this.#people.namesIn(room),
+    openRoom: () => this.#room,
+    alert: (message) => void this.#alert(message),
+  });
   #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#handle(event));
@@ -99,8 +100,6 @@ class Chat {
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
   #rights;
-  /** Messages that were deleted before an alert. @type {Set<string>} */
-  #deleted = new Set();
   #isLive = false;
   #scheduled = false;
   /** The name at the last check; another tab may change it. */
@@ -124,7 +123,7 @@ class Chat {
     });
     this.#watchForms();
     this.#watchButtons();
-    this.#watchKeys();
+    watchKeys({ help: () => void this.#showHelp(), focusText: () => this.#focusText() });
     watchSettings(() => this.#refresh());
     me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#nameChanged());
@@ -217,7 +216,7 @@ class Chat {
       case 'update':
         this.#outbox.arrived(event.message);
         this.#roomView.add(event.message);
-        this.#checkMention(event.message);
+        this.#mentions.check(event.message);
         break;
       case 'change':
         this.#changed(event.message, event.id);
@@ -239,11 +238,7 @@ class Chat {
 
   /** A message was edited, deleted or reacted to. @param {import('./server/protocol.js').Message} message @param {string} [id] of the change */
   #changed(message, id) {
-    if (message.deleted) {
-      this.#rooms.unmentioned(message.room, message.id);
-      this.#deleted.add(message.id);
-      setTimeout(() => this.#deleted.delete(message.id), 3 * ALERT_MS);
-    }
+    if (message.deleted) this.#mentions.forget(message);
     // Under its own id, it is a message that was deleted before it came.
     if (id !== message.id) return this.#roomView.change(message);
     this.#outbox.arrived(message);
@@ -265,17 +260,7 @@ class Chat {
       if (place.newest) this.#roomView.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
       this.#roomView.reconcile(place);
     }
-    void this.#checkMissed(places.map(({ room }) => room));
-  }
-
-  /** Checks messages that arrived while this browser was closed for mentions. @param {string[]} rooms */
-  async #checkMissed(rooms) {
-    for (const room of rooms) {
-      const known = this.#rooms.get(room);
-      if (!known?.read || unread(known) === 0 || room === this.#room) continue;
-      const page = await server.messages(room, { after: known.read.id, limit: MAX_CHECKED }).catch(() => null);
-      page?.messages.forEach((message) => this.#checkMention(message, false));
-    }
+    void this.#mentions.checkMissed(places.map(({ room }) => room));
   }
 
   /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {import('./server/protocol.js').Message} message */
@@ -284,26 +269,8 @@ class Chat {
   }
 
   /** @param {import('./server/protocol.js').Message} message */
-  #checkMention(message, isNews = true) {
-    if (message.deleted || this.#isOwn(message) || !mentions(message.message, me.name, this.#people.namesIn(message.room))) return;
-    this.#rooms.mentioned(message.room, message.id);
-    const isSeen = message.room === this.#room && document.visibilityState === 'visible';
-    if (!isNews || isSeen) return;
-    // Another tab may show the message or raise the alert.
-    setTimeout(() => {
-      const read = this.#rooms.get(message.room)?.read;
-      if (this.#isOwn(message) || this.#deleted.has(message.id)) return;
-      if (read && isUpTo(message.id, read.id) || memory.get('rung', '') === message.id) return;
-      memory.set('rung', message.id);
-      const ring = async () => (await loaded(import('./later/ring.js')))?.alertOf(message, () => this.#go(message.room));
-      // Storage reaches other tabs late, so a lock decides. Plain HTTP has neither locks nor notifications.
-      if (!navigator.locks) return void ring();
-      void navigator.locks.request(`sse-chat.${message.id}`, { ifAvailable: true }, (lock) => {
-        if (!lock) return;
-        void ring();
-        return new Promise((done) => { setTimeout(done, RUNG_MS); });
-      });
-    }, ALERT_MS + Math.random() * ALERT_MS);
+  async #alert(message) {
+    (await loaded(import('./later/ring.js')))?.alertOf(message, () => this.#go(message.room));
   }
 
   /** @param {string} typed @param {boolean} isAgain sent again, unchanged, after it was rejected @returns {boolean} whether it was accepted */
@@ -487,20 +454,6 @@ class Chat {
     });
   }
 
-  /** Keyboard shortcuts, except in text fields and dialogs. */
-  #watchKeys() {
-    addEventListener('keydown', (event) => {
-      const at = /** @type {Element} */ (event.target);
-      const isWriting = at.matches('input, textarea, select') || document.querySelector('dialog[open]') !== null;
-      if (isWriting || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === '?') void this.#showHelp();
-      else if (event.key === '/') this.#focusText();
-      else if (event.key.length === 1 && event.key !== ' ') return this.#focusText();
-      else return;
-      event.preventDefault();
-    });
-  }
-
   #roomsChanged() {
     if (!this.#room) return;
     // The room was left in another tab.
@@ -552,15 +505,18 @@ class Chat {
   }
 }
 
-// Makes links absolute: the page's address changes with the room.
-for (const link of document.querySelectorAll('link')) link.href = link.href;
-fitAboveKeyboard();
-fillWords(document);
-const settings = await server.settings().catch(() => NO_SETTINGS);
-await sessionByLink(settings);
-// Of a time when the server took tokens.
-if (settings !== NO_SETTINGS && !settings.tokens) session.set(null);
-new Chat(settings, settings.tokens ? (await loaded(import('./later/rights.js')))?.Rights ?? null : null);
+/** Starts the page; its texts are loaded. */
+export async function startChat() {
+  // Makes links absolute: the page's address changes with the room.
+  for (const link of document.querySelectorAll('link')) link.href = link.href;
+  fitAboveKeyboard();
+  fillWords(document);
+  const settings = await server.settings().catch(() => NO_SETTINGS);
+  await sessionByLink(settings);
+  // Of a time when the server took tokens.
+  if (settings !== NO_SETTINGS && !settings.tokens) session.set(null);
+  new Chat(settings, settings.tokens ? (await loaded(import('./later/rights.js')))?.Rights ?? null : null);
+}
 
 /** Asks whether to begin a session, if the page was opened by a link with a token. @param {{tokens: boolean}} settings @returns {Promise<boolean>} whether it has begun */
 async function sessionByLink({ tokens }) {

@@ -1,6 +1,6 @@
-// Loads the texts of the page's language, then the page.
+// Loads the texts of the page's language, then starts the page.
 
+import { startChat } from './chat.js';
 import { loadWords } from './words/language.js';
 
-await loadWords();
-await import('./chat.js');
+void loadWords().then(startChat);

@@ -1,6 +1,6 @@
-//! Prepares the chat page: every file of `assets/` with its hash and, with the
-//! feature `compressed-page`, its compressed encodings, as tables for
-//! `src/http/page/`.
+//! Prepares the chat page: the files of `assets/`, its scripts and styles joined,
+//! each with its hash and, with the feature `compressed-page`, its compressed
+//! encodings, as tables for `src/http/page/`.
 
 use std::env;
 use std::error::Error;
@@ -9,21 +9,18 @@ use std::fs;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
 
+#[path = "src/http/page/join/mod.rs"]
+mod join;
 #[path = "src/http/page/template.rs"]
 mod template;
 
+use join::{PageFile, join};
 use template::{PagePath, fill_in};
-
-struct File {
-    path: String,
-    bytes: Vec<u8>,
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=assets");
     println!("cargo:rerun-if-changed=src/http/page");
     let mut files = read_folder(Path::new("assets"), "")?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
     let index = files
         .iter()
         .position(|file| file.path == "index.html")
@@ -32,9 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if fill_in(&index, PagePath::Home, "").contains("{{") {
         return Err("assets/index.html has an unknown placeholder".into());
     }
-    for file in &mut files {
-        file.bytes = without_comments(&file.path, &file.bytes)?;
-    }
+    let mut files = join(files)?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     let version = hash(
         files
             .iter()
@@ -46,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "/// A hash of all files together.\npub(super) const VERSION: &str = {version:?};\n"
     );
     for (name, at) in [("HOME", PagePath::Home), ("ROOM", PagePath::Room)] {
-        let file = File {
+        let file = PageFile {
             path: format!("{}.html", name.to_lowercase()),
             bytes: fill_in(&index, at, &version).into_bytes(),
         };
@@ -63,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// All files below a folder, except hidden ones.
-fn read_folder(folder: &Path, below: &str) -> Result<Vec<File>, Box<dyn Error>> {
+fn read_folder(folder: &Path, below: &str) -> Result<Vec<PageFile>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -78,7 +74,7 @@ fn read_folder(folder: &Path, below: &str) -> Result<Vec<File>, Box<dyn Error>> 
         if entry.file_type()?.is_dir() {
             files.extend(read_folder(&entry.path(), &format!("{path}/"))?);
         } else {
-            files.push(File {
+            files.push(PageFile {
                 bytes: fs::read(entry.path())?,
                 path,
             });
@@ -87,55 +83,8 @@ fn read_folder(folder: &Path, below: &str) -> Result<Vec<File>, Box<dyn Error>> 
     Ok(files)
 }
 
-/// Removes comments and indentation, which are a fifth of these files compressed.
-/// Only lines of nothing but a comment and casts such as `/** @type {string} */ (x)`
-/// are removed, so that no parser is needed.
-fn without_comments(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let is_script = path.ends_with(".js");
-    if !is_script && !path.ends_with(".css") {
-        return Ok(bytes.to_vec());
-    }
-    let mut kept = String::new();
-    let mut is_comment = false;
-    for line in std::str::from_utf8(bytes)?.lines() {
-        let text = line.trim();
-        if is_comment {
-            is_comment = !text.ends_with("*/");
-        } else if text.is_empty() || is_script && text.starts_with("//") {
-        } else if text.starts_with("/*") && text.find("*/").is_none_or(|end| end + 2 == text.len())
-        {
-            is_comment = !text.ends_with("*/");
-        } else if is_script && text.replace("\\`", "").matches('`').count() % 2 == 1 {
-            return Err(format!(
-                "{path}: a template over several lines may hold what looks like a comment: {text}"
-            )
-            .into());
-        } else {
-            push_without_casts(&mut kept, text);
-            kept.push('\n');
-        }
-    }
-    Ok(kept.into_bytes())
-}
-
-/// Appends a line without the types of its casts.
-fn push_without_casts(kept: &mut String, line: &str) {
-    const CAST: &str = "/** @type {";
-    const END: &str = "} */ ";
-    let mut rest = line;
-    while let Some((before, cast)) = rest.split_once(CAST) {
-        let after = match cast.split_once(END) {
-            Some((kind, after)) if !kind.contains("*/") => after,
-            _ => break,
-        };
-        kept.push_str(before);
-        rest = after;
-    }
-    kept.push_str(rest);
-}
-
 /// Writes a file and its compressed encodings; returns the Rust that embeds them.
-fn embed(out: &Path, file: &File) -> Result<String, Box<dyn Error>> {
+fn embed(out: &Path, file: &PageFile) -> Result<String, Box<dyn Error>> {
     let tag = hash([file.path.as_bytes(), &file.bytes]);
     let [gzip, brotli] = compressed::forms(&file.bytes)?;
     let mut forms = Vec::new();

@@ -1,9 +1,8 @@
 // Connects this tab to the event stream: through the SharedWorker of all tabs, or
 // over its own connection where there is no SharedWorker.
 
-import { Connection } from './connection.js';
-
 /**
+ * @typedef {import('./connection.js').Connection} Connection
  * @typedef {import('./connection.js').StreamOptions} StreamOptions
  * @typedef {import('./connection.js').StreamEvent | {type: 'attached', snapshot: import('./snapshot.js').StreamState}} TabEvent
  * @typedef {(event: TabEvent) => void} Emit
@@ -13,6 +12,8 @@ import { Connection } from './connection.js';
 const WORKER_MS = 2_000;
 /** The worker pings every 30 s; after two missed pings it is checked. */
 const SILENCE_MS = 75_000;
+/** How long until a script that could not be loaded is requested again. */
+const LOAD_AGAIN_MS = 5_000;
 
 /** The stream of the SharedWorker. */
 class SharedStream {
@@ -90,18 +91,84 @@ class SharedStream {
   }
 }
 
+/** The stream of this tab alone. Its code is that of the worker, so it is loaded only here. */
+class OwnStream {
+  #root;
+  #emit;
+  /** @type {StreamOptions} */
+  #options = { rooms: [], name: '' };
+  /** @type {Connection | null} */
+  #connection = null;
+  #isLoading = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #loadAgain = undefined;
+
+  /** @param {URL} root @param {Emit} emit */
+  constructor(root, emit) {
+    this.#root = root;
+    this.#emit = emit;
+  }
+
+  /** @param {StreamOptions} options */
+  subscribe(options) {
+    this.#options = options;
+    if (this.#connection) this.#connection.subscribe(options);
+    else void this.#load();
+  }
+
+  wake() { this.#connection?.wake(); }
+
+  retryNow() {
+    if (this.#connection) this.#connection.retryNow();
+    else void this.#load();
+  }
+
+  restart() { this.#connection?.restart(); }
+
+  online() {
+    if (this.#connection) this.#connection.online();
+    else void this.#load();
+  }
+
+  suspect() { this.#connection?.suspect(); }
+
+  offline() { this.#connection?.offline(); }
+
+  stop() {
+    clearTimeout(this.#loadAgain);
+    this.#options = { ...this.#options, rooms: [] };
+    this.#connection?.stop();
+  }
+
+  async #load() {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    clearTimeout(this.#loadAgain);
+    const module = await import('./connection.js').catch(() => null);
+    this.#isLoading = false;
+    if (module) {
+      this.#connection = new module.Connection(this.#root, this.#emit);
+      this.#connection.subscribe(this.#options);
+    } else if (this.#options.rooms.length > 0) {
+      this.#loadAgain = setTimeout(() => void this.#load(), LOAD_AGAIN_MS);
+      const retryAt = Date.now() + LOAD_AGAIN_MS;
+      this.#emit({ type: 'state', state: 'waiting', retryAt, reason: null, refusal: null, forbidden: [] });
+    }
+  }
+}
+
 /** @param {string} host as in a URL */
 const isThisMachine = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
 
 export class Transport {
-  /** @type {SharedStream | Connection} */
+  /** @type {SharedStream | OwnStream} */
   #stream;
   /** @type {StreamOptions} */
   #options = { rooms: [], name: '' };
 
   /** @param {URL} root @param {Emit} emit */
   constructor(root, emit) {
-    const direct = () => new Connection(root, emit);
+    const direct = () => new OwnStream(root, emit);
     const mayShare = new URLSearchParams(location.search).get('shared') !== '0';
     try {
       if (!mayShare || typeof SharedWorker !== 'function') throw new Error('no shared worker');

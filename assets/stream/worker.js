@@ -90,16 +90,21 @@ function receive(port, message) {
   if (message.type === 'wake') send(port, { type: 'ping' });
 }
 
-addEventListener('connect', (event) => {
-  const [port] = /** @type {MessageEvent} */ (event).ports;
-  if (!port) return;
-  port.onmessage = ({ data }) => receive(port, data);
-});
-
-setInterval(() => {
+function ping() {
   for (const [port, tab] of tabs) {
     if (tab.missed >= MAX_MISSED) detach(port);
     tab.missed += 1;
     send(port, { type: 'ping' });
   }
-}, PING_MS);
+}
+
+// The joined script also has connection.js for pages without SharedWorker. In a
+// page it does nothing.
+if ('onconnect' in globalThis) {
+  addEventListener('connect', (event) => {
+    const [port] = /** @type {MessageEvent} */ (event).ports;
+    if (!port) return;
+    port.onmessage = ({ data }) => receive(port, data);
+  });
+  setInterval(ping, PING_MS);
+}

@@ -7,7 +7,7 @@ import { memory } from '../state/memory.js';
 /** @typedef {string | {one: string, other: string}} Text */
 
 /** The texts of each language. Only those of the page's language are loaded. */
-const FILES = { en: './words_en.js', 'zh-CN': './words_zh.js' };
+const FILES = { en: () => import('./words_en.js'), 'zh-CN': () => import('./words_zh.js') };
 
 /** @type {Record<Word, Text>} */
 let words;
@@ -17,7 +17,7 @@ export const language = () => (document.documentElement.lang in FILES ? /** @typ
 
 /** Loads the texts, before the first is used. @param {Language} [chosen] */
 export async function loadWords(chosen = language()) {
-  ({ words } = await import(FILES[chosen]));
+  ({ words } = await FILES[chosen]());
 }
 
 /** @type {Map<string, Intl.DateTimeFormat>} */

@@ -219,7 +219,7 @@ mod tests {
             ("/", Route::Home),
             ("/r/lobby", Route::RoomPage("lobby")),
             ("/r/lobby/", Route::RoomPageWithSlash("lobby")),
-            ("/assets/chat.js", Route::Asset("chat.js")),
+            ("/assets/start.js", Route::Asset("start.js")),
             ("/assets/1a/b.js", Route::Asset("1a/b.js")),
             ("/rooms/a%20b/messages", Route::Messages("a%20b")),
             ("/rooms//events", Route::Events("")),

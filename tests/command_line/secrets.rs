@@ -24,7 +24,7 @@ const REQUESTS: [(&str, &str, &str); 33] = [
     ("GET", "/", ""),
     ("GET", "/r/lobby", ""),
     ("GET", "/r/lobby/", ""),
-    ("GET", "/assets/chat.js", ""),
+    ("GET", "/assets/start.js", ""),
     ("GET", "/healthz", ""),
     ("GET", "/readyz", ""),
     ("GET", "/rooms/lobby/messages", ""),

@@ -149,8 +149,8 @@ async fn an_unknown_path_is_not_found() {
         "/assets/..%2f..%2fCargo.toml",
         "/assets/%2e%2e%2f%2e%2e%2fCargo.toml",
         "/assets/..\\..\\Cargo.toml",
-        "/assets/chat.js%00.html",
-        "/assets//chat.js",
+        "/assets/start.js%00.html",
+        "/assets//start.js",
         "/.git/config",
         "/send.php/x",
     ] {

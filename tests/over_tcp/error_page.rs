@@ -220,7 +220,7 @@ async fn addresses_with_a_room_name_are_not_indexed() {
         .get("/robots.txt")
         .await
         .assert_problem(404, "not_found");
-    for path in ["/", "/assets/chat.js", "/healthz"] {
+    for path in ["/", "/assets/start.js", "/healthz"] {
         assert_eq!(
             server.get(path).await.header("x-robots-tag"),
             None,

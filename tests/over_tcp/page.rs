@@ -5,7 +5,7 @@ use super::witness::assert_nosniff;
 
 /// A file of each kind with its content type.
 const FILES: [(&str, &str); 4] = [
-    ("chat.js", "text/javascript; charset=utf-8"),
+    ("start.js", "text/javascript; charset=utf-8"),
     ("chat.css", "text/css; charset=utf-8"),
     ("icon.svg", "image/svg+xml"),
     ("manifest.webmanifest", "application/manifest+json"),
@@ -112,21 +112,21 @@ async fn the_files_of_the_page_have_their_content_types() {
         let unversioned = server.get(&format!("/assets/{name}")).await;
         assert_eq!((unversioned.status, unversioned.body), (200, file.body));
     }
-    let script = server.get(&format!("{folder}chat.js")).await.text();
-    assert!(script.contains("import "), "{script}");
+    let script = server.get(&format!("{folder}start.js")).await.text();
+    assert!(script.contains("export const modules"), "{script}");
     for path in [
         "/assets/",
         "/assets/index.html",
         "/assets/home.html",
         "/assets/x",
-        "/assets/chat.js/",
-        "/assets/CHAT.JS",
-        "/assets/%63hat.js%00",
-        "/assets/other/chat.js",
+        "/assets/start.js/",
+        "/assets/START.JS",
+        "/assets/%73tart.js%00",
+        "/assets/other/start.js",
         "/assets/0123456789abcdef/",
         "/assets/0123456789abcdef/x",
-        "/assets/0123456789abcdeF/chat.js",
-        "/assets/0123456789abcdef/0123456789abcdef/chat.js",
+        "/assets/0123456789abcdeF/start.js",
+        "/assets/0123456789abcdef/0123456789abcdef/start.js",
         "/assets",
     ] {
         server.get(path).await.assert_problem(404, "not_found");
@@ -164,7 +164,7 @@ async fn each_encoding_of_a_file_has_the_same_content() {
     for path in [
         "/".to_owned(),
         "/r/lobby".to_owned(),
-        format!("{folder}chat.js"),
+        format!("{folder}start.js"),
         format!("{folder}chat.css"),
         format!("{folder}icon.svg"),
     ] {
@@ -216,7 +216,7 @@ async fn the_page_requests_only_existing_files() {
             .filter(|text| text.starts_with(steps))
             .collect();
         assert!(
-            paths.iter().any(|path| path.ends_with("/chat.js")),
+            paths.iter().any(|path| path.ends_with("/start.js")),
             "{html}"
         );
         for path in paths {
@@ -229,7 +229,7 @@ async fn the_page_requests_only_existing_files() {
 #[tokio::test]
 async fn no_script_runs_but_our_own_file() {
     let server = TestServer::start();
-    for path in ["/", "/r/lobby", "/assets/chat.js", "/assets/icon.svg"] {
+    for path in ["/", "/r/lobby", "/assets/start.js", "/assets/icon.svg"] {
         let page = server.get(path).await;
         let policy = page.header("content-security-policy").unwrap();
         let directives: Vec<&str> = policy.split("; ").collect();
@@ -273,7 +273,7 @@ async fn a_file_that_the_browser_has_is_not_sent_again() {
         "/",
         "/r/lobby",
         "/assets/settings.json",
-        "/assets/chat.js",
+        "/assets/start.js",
         "/assets/icon.svg",
     ] {
         let file = server.get(path).await;
@@ -338,7 +338,7 @@ async fn different_files_have_different_tags_and_the_same_file_the_same() {
     let mut tags = std::collections::HashSet::new();
     for path in [
         "/",
-        "/assets/chat.js",
+        "/assets/start.js",
         "/assets/chat.css",
         "/assets/icon.svg",
     ] {

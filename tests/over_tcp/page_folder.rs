@@ -77,7 +77,7 @@ async fn its_files_replace_the_embedded_ones() {
     );
     // None of the embedded files, except the settings.
     server
-        .get("/assets/chat.js")
+        .get("/assets/start.js")
         .await
         .assert_problem(404, "not_found");
     assert_eq!(server.get("/assets/settings.json").await.status, 200);

@@ -22,7 +22,7 @@ const REQUESTS: [&str; 10] = [
     "GET /sse.php HTTP/1.0\r\nlast-event-id: x\r\n\r\n",
     "HEAD /r/%C3%A9 HTTP/1.1\r\nhost: a\r\nif-none-match: W/\"a\", *\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nhost: [::1]:80\r\nexpect: 100-continue\r\n\r\n",
-    "GET http://a/assets/chat.js HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\nGET /rooms/lobby/members HTTP/1.1\r\nhost: a\r\n\r\n",
+    "GET http://a/assets/start.js HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\nGET /rooms/lobby/members HTTP/1.1\r\nhost: a\r\n\r\n",
 ];
 
 const PIECES: [&str; 18] = [

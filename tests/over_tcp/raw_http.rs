@@ -11,7 +11,7 @@ use super::witness::{assert_nosniff, statuses, until_readers};
 const GET_ROUTES: [&str; 12] = [
     "/",
     "/r/lobby",
-    "/assets/chat.js",
+    "/assets/start.js",
     "/rooms/lobby/messages",
     "/rooms/lobby/members",
     "/rooms",

@@ -137,7 +137,7 @@ async fn a_wrong_method_gets_405_with_allow() {
     for (path, allow) in [
         ("/", read),
         ("/r/lobby", read),
-        ("/assets/chat.js", read),
+        ("/assets/start.js", read),
         ("/rooms/lobby/messages", write),
         ("/rooms/lobby/events", write),
         ("/rooms/lobby/members", read),

@@ -211,9 +211,23 @@ export class Chat {
     });
   }
 
-  /** Runs in the page with one of its modules. @param {string} module @param {(module: any) => any} work */
+  /** Runs in the page with one of its modules. @param {string} module @param {(module: any, load: (path: string) => Promise<any>) => any} work */
   with(module, work) {
-    return this.page.evaluate(`import('/assets/words/language.js').then(({ loadWords }) => loadWords())
-      .then(() => import('/assets/${module}')).then(${work})`);
+    return this.page.evaluate(`(async () => {
+      const load = ${load};
+      return (${work})(await load('${module}'), load);
+    })()`);
   }
+}
+
+/** In the page: one of its modules, which is a file with --assets-dir, and otherwise in one of the joined scripts. @param {string} path */
+async function load(path) {
+  const start = document.querySelector('script[type=module]').src;
+  const { modules } = await import(start);
+  if (!modules || path.startsWith('words/words_')) return import(new URL(path, start));
+  for (const script of ['start.js', 'later.js', 'stream/worker.js']) {
+    const joined = await import(new URL(script, start));
+    if (path in joined.modules) return joined.modules[path];
+  }
+  throw new Error(`no joined script has ${path}`);
 }

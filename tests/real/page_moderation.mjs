@@ -49,10 +49,10 @@ test('a moderator deletes what another has said, and bans its author, until the 
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click();
   for (const page of [chat, guest]) {
     await page.says('spam');
-    await page.has('#log .deleted > span', 'This message was deleted.');
+    await page.has('#log .deleted > span', 'Message deleted');
   }
 
-  await act(chat, 'spam', 'Ban the author…');
+  await act(chat, 'spam', 'Ban author…');
   await chat.has('dialog[open] h2', 'Ban \u2068Bob\u2069 from lobby?');
   await chat.has('dialog[open] option', '1 hour', '1 day', '30 days');
   await chat.page.getByLabel('For').selectOption('30 days');
@@ -65,8 +65,8 @@ test('a moderator deletes what another has said, and bans its author, until the 
   await chat.has('dialog[open] bdi', 'Bob');
   const days = (Date.parse(await chat.page.evaluate(async () => (await (await fetch('rooms/lobby/bans')).json()).bans[0].until)) - Date.now()) / 86_400_000;
   assert(days > 29 && days < 31, `${days} days`);
-  await chat.page.getByRole('button', { name: 'Lift the ban of \u2068Bob\u2069' }).click();
-  await chat.has('dialog[open] li', 'Nobody is banned here.');
+  await chat.page.getByRole('button', { name: 'Lift the ban on \u2068Bob\u2069' }).click();
+  await chat.has('dialog[open] li', 'No one is banned.');
   await chat.page.getByRole('button', { name: 'Close' }).click();
   await guest.status.getByRole('button', { name: 'Try now' }).click();
   await guest.is('live');
@@ -117,13 +117,13 @@ test('what is refused says why', LIMIT, async (t) => {
     return route.fulfill({ status, contentType: 'application/problem+json', body: JSON.stringify({ type: 'about:blank', title: '', status, code, detail }) });
   });
   await refuse('PUT', 429, 'rate_limited', 'a room has at most 1,000 bans');
-  await act(chat, 'spam', 'Ban the author…');
+  await act(chat, 'spam', 'Ban author…');
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Ban' }).click();
   await chat.has('#notice > span', 'The server answered 429: a room has at most 1,000 bans.');
   await refuse('DELETE', 403, 'forbidden', 'no');
   await act(chat, 'spam', 'Delete');
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click();
-  await chat.has('#notice > span', 'It is no longer there, or it is not yours to delete.');
+  await chat.has('#notice > span', 'It’s already gone, or it isn’t yours to delete.');
   await chat.says('spam');
 });
 
@@ -134,14 +134,14 @@ test('moderation works with a screen reader, and on a phone of 320 px in the dar
   const { chat: guest } = await enter(t, server.url, key.token(GUEST));
   await guest.say('word '.repeat(30));
   await chat.log.locator('.message .more').tap();
-  await chat.has('.menu > [role=menuitem]', '删除', '封禁作者…');
+  await chat.has('.menu > [role=menuitem]', '删除', '封禁发送者…');
   const fits = async (selector) => {
     const { x, y, width, height } = await chat.page.locator(selector).boundingBox();
     assert(x >= 0 && y >= 0 && x + width <= 320 && y + height <= 568, `${selector} is on the screen`);
   };
   await fits('.menu');
   assert.deepEqual(await violations(chat.page), []);
-  await chat.page.getByRole('menuitem', { name: '封禁作者…' }).tap();
+  await chat.page.getByRole('menuitem', { name: '封禁发送者…' }).tap();
   await fits('dialog[open]');
   assert.deepEqual(await violations(chat.page), []);
   await chat.page.locator('dialog[open]').getByRole('button', { name: '封禁' }).tap();

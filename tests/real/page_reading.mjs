@@ -224,7 +224,7 @@ for (const before of [[], ['said before']]) {
       await server.say('lobby', 'Carol', 'said after');
       await chat.says(...before, 'typed while away', 'said after');
       const rows = await chat.log.locator('.gap, .text').allTextContents();
-      assert.deepEqual(rows, [...before, 'Messages may be missing here: the server was restarted.', 'typed while away', 'said after']);
+      assert.deepEqual(rows, [...before, 'Messages may be missing: the server restarted.', 'typed while away', 'said after']);
       person.hadNothingToComplainOf({ netFailures: true });
     });
   }

@@ -17,7 +17,7 @@ test('the path names the room, and the root is the default one', LIMIT, async (t
   assert.equal((await server.said('聊天室'))[0].name, '小明');
   const home = await person.open(server.url);
   await home.has('h1', 'entrée');
-  await home.page.getByText('Nothing has been said here yet.').waitFor();
+  await home.page.getByText('No messages yet.').waitFor();
   await home.has('#room-list .room-name', '聊天室', 'entrée');
   person.hadNothingToComplainOf();
 });
@@ -70,7 +70,7 @@ test('a room is left, and the next one opens', LIMIT, async (t) => {
   await chat.page.getByRole('button', { name: 'Leave b' }).click();
   await chat.has('h1', 'c');
   await chat.has('#room-list .room-name', 'lobby', 'a', 'c');
-  await chat.page.getByText('You have left b.').first().waitFor();
+  await chat.page.getByText('You left b.').first().waitFor();
   for (const room of ['c', 'lobby', 'a']) {
     await chat.rooms.filter({ hasText: new RegExp(`^${room}$`) }).hover();
     await chat.page.getByRole('button', { name: `Leave ${room}` }).click();
@@ -269,8 +269,8 @@ test('the invite link leads into the room', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t, { permissions: ['clipboard-read', 'clipboard-write'] });
   const chat = await person.open(`${server.url}/r/聊天室`, 'Alice');
-  await chat.page.getByRole('button', { name: 'Copy the invite link' }).click();
-  await chat.page.getByText('Link copied.').first().waitFor();
+  await chat.page.getByRole('button', { name: 'Copy invite link' }).click();
+  await chat.page.getByText('Invite link copied.').first().waitFor();
   const link = await chat.page.evaluate(() => navigator.clipboard.readText());
   const guest = await (await Person.arrive(t)).open(link, 'Bob');
   await guest.has('h1', '聊天室');
@@ -334,7 +334,7 @@ test('a number is no way out of a room, and a room that was left comes back as i
   await chat.page.locator('#notice button:focus').waitFor();
   await chat.page.keyboard.press('Enter');
   await chat.has('h1', 'b');
-  await chat.page.getByText('You have left a-secret.').first().waitFor();
+  await chat.page.getByText('You left a-secret.').first().waitFor();
   await chat.message.press('Shift+Tab');
   await chat.page.keyboard.press('Enter');
   await chat.has('h1', 'a-secret');

@@ -153,8 +153,8 @@ test('a rename while a message waits changes neither its name nor its id', LIMIT
 });
 
 for (const [code, status, why] of [
-  ['invalid_message', 400, 'it has characters that the server does not take'],
-  ['client_id_reused', 422, 'the server took something else in its place'],
+  ['invalid_message', 400, 'it has characters that the server doesn’t accept'],
+  ['client_id_reused', 422, 'the server already has another message with this ID'],
 ]) {
   test(`a message refused with ${code} stays refused over a reload until it is edited, and goes out under another id`, LIMIT, async (t) => {
     const server = await Server.start(t);
@@ -210,7 +210,7 @@ test('Retry-After is the wait, for all that waits, however often Enter is presse
     await chat.say(text);
     await chat.page.clock.runFor(100);
   }
-  await chat.outbox.filter({ hasText: 'Later: too many messages in a short time' }).nth(2).waitFor();
+  await chat.outbox.filter({ hasText: 'Later: too many messages at once' }).nth(2).waitFor();
   await chat.page.clock.runFor(19_000);
   assert.equal(sent.length, 1);
   const next = chat.page.waitForRequest((request) => request.method() === 'POST');
@@ -228,7 +228,7 @@ test('all that waits through an outage says that it waits for the connection', L
   const chat = await person.open(proxy.url, 'Alice');
   proxy.block();
   for (const text of ['one', 'two', 'three']) await chat.say(text);
-  await chat.has('#outbox .state', ...Array(3).fill('Waiting for the connection Delete'));
+  await chat.has('#outbox .state', ...Array(3).fill('Waiting for connection Delete'));
   proxy.unblock();
   await chat.says('one', 'two', 'three');
   await chat.has('#outbox > li');

@@ -224,7 +224,7 @@ test('the page says that history ends where it does, and never a hole of its own
   const answered = chat.page.waitForResponse(/before=/);
   arrive();
   await (await answered).finished();
-  await chat.has('#top button', 'Older messages');
+  await chat.has('#top button', 'Load older messages');
   assert.equal(await chat.log.locator('.gap').count(), 0);
   while (Number(await first()) > 201) {
     const before = await first();
@@ -232,7 +232,7 @@ test('the page says that history ends where it does, and never a hole of its own
     await chat.page.waitForFunction((before) => document.querySelector('#log .text').textContent !== before, before);
   }
   await toTop();
-  await chat.has('#top p', 'The server keeps no older messages.');
+  await chat.has('#top p', 'Older messages are no longer available.');
 });
 
 test('a reload shows what was said, and knows who I am', LIMIT, async (t) => {
@@ -322,7 +322,7 @@ test('2,000 messages are reached by scrolling up, in order, without a jump, and 
   }
   assert.equal(seen.size, 2_000);
   assert(most < 500, `${most} rows on the page`);
-  await chat.has('#top p', 'This is where lobby begins.');
+  await chat.has('#top p', 'Start of #lobby');
   // Meanwhile the talk goes on below, and one click leads there.
   await server.say('lobby', 'Carol', 'message 2001');
   await chat.has('#pill', '1 new message');
@@ -517,7 +517,7 @@ test('search shows only what it finds', LIMIT, async (t) => {
   for (const text of ['red apple', 'green pear', 'RED cherry']) await server.say('lobby', 'Carol', text);
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
-  await chat.page.getByRole('button', { name: 'Search the messages on this page' }).click();
+  await chat.page.getByRole('button', { name: 'Search messages' }).click();
   await chat.page.keyboard.type('red');
   await chat.has('#found', '2 found in the 3 messages loaded');
   await chat.has('#log .message:not([hidden]) .text', 'red apple', 'RED cherry');
@@ -546,5 +546,5 @@ test('a page that was away too long shows how many messages it lost', LIMIT, asy
   for (let number = 2; number <= 12; number += 1) await server.say('lobby', 'Carol', `${number}`);
   proxy.unblock();
   await chat.says('1', '8', '9', '10', '11', '12');
-  await chat.has('#log .gap', '6 messages are missing here: the server keeps only the last ones.');
+  await chat.has('#log .gap', '6 messages are missing: the server keeps only recent messages.');
 });

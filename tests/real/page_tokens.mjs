@@ -25,7 +25,7 @@ async function visit(person, url) {
 /** Opens a link with a token, and agrees. */
 async function enter(person, url, token, name) {
   const chat = await visit(person, `${url}#token=${token}`);
-  await chat.page.getByRole('button', { name: 'Begin the session' }).click();
+  await chat.page.getByRole('button', { name: 'Start session' }).click();
   await chat.is('live');
   if (name) await chat.callMe(name);
   return chat;
@@ -48,9 +48,9 @@ test('without a session the page says what is needed, and does not try again by 
   const proxy = await HttpProxy.start(t, server.host);
   const person = await Person.arrive(t);
   const chat = await visit(person, proxy.url);
-  await chat.status.filter({ hasText: 'This chat needs a link with a token. Open yours; then this page goes on.' }).waitFor();
+  await chat.status.filter({ hasText: 'This chat needs a link with a token. Open yours to continue.' }).waitFor();
   await chat.is('closed');
-  await chat.page.locator('#top').filter({ hasText: 'The messages could not be loaded. The server answered 401: a link with a token is needed.' }).waitFor();
+  await chat.page.locator('#top').filter({ hasText: 'Couldn’t load messages. The server answered 401: you need a link with a token.' }).waitFor();
   // The network comes back, the page is looked at again: no reason to try.
   await chat.page.evaluate(() => ['online', 'focus'].forEach((name) => dispatchEvent(new Event(name))));
   const asked = proxy.next(/^GET \/events/);
@@ -74,14 +74,14 @@ test('a link with a token begins a session after a question, and leaves no trace
   await dialog.filter({ hasText: 'With it, this browser is \u2068Ada\u2069 here.' }).waitFor();
   assert.equal(chat.page.url(), `${proxy.url}/r/garden?shared=0`);
   assert.equal(proxy.count(/^POST \/session/), 0);
-  await dialog.getByRole('button', { name: 'Begin the session' }).click();
+  await dialog.getByRole('button', { name: 'Start session' }).click();
   await chat.is('live');
   // The token has the name, so the page asks for none.
   await chat.has('#people-list .name', 'Ada');
   await chat.say('hello');
   await chat.has('#log .own .text', 'hello');
   const mark = chat.log.locator('.verified');
-  assert.equal(await mark.getAttribute('title'), 'The name is from a token.');
+  assert.equal(await mark.getAttribute('title'), 'Verified name');
   // Another name is refused here already.
   await chat.page.locator('#me').click();
   await chat.page.locator('#new-name').fill('Eve');
@@ -117,7 +117,7 @@ test('a foreign link is asked about: cancelling keeps the session, agreeing repl
   await tab.has('#people-list .name', 'Ada');
   // In a page that is open already, only the fragment changes.
   await tab.page.evaluate((token) => { location.hash = `#token=${token}`; }, key.token({ name: 'Grace' }));
-  await tab.page.getByRole('button', { name: 'Begin the session' }).click();
+  await tab.page.getByRole('button', { name: 'Start session' }).click();
   assert.equal(tab.page.url(), `${server.url}/`);
   for (const chat of [ada, tab]) await chat.has('#me .name', 'Grace');
   await tab.say('from Grace');
@@ -133,12 +133,12 @@ test('a link that is no longer valid, or for another server, says so', LIMIT, as
   const { key, server } = await start(t);
   const person = await Person.arrive(t);
   const chat = await visit(person, `${server.url}#token=${key.token({ name: 'Ada' }, -10)}`);
-  await chat.page.getByRole('button', { name: 'Begin the session' }).click();
-  await chat.has('#notice > span', 'The server does not accept the token of this link: the session has ended');
+  await chat.page.getByRole('button', { name: 'Start session' }).click();
+  await chat.has('#notice > span', 'The server doesn’t accept this link’s token: your session has ended');
   assert.deepEqual(await person.context.cookies(), []);
   const open = await Server.start(t);
   const other = await visit(person, `${open.url}#token=${key.token({ name: 'Ada' })}`);
-  await other.page.getByRole('button', { name: 'Begin the session' }).click();
+  await other.page.getByRole('button', { name: 'Start session' }).click();
   await other.has('#notice > span', 'This server takes no tokens. The link may be for another server.');
   await other.is('live');
 });
@@ -158,12 +158,12 @@ test('a session that ends is announced; what is written waits, and the next sess
   const problem = JSON.stringify({ type: 'about:blank', title: '', status: 401, code: 'token_expired', detail: 'the token has expired' });
   proxy.answer(/^POST \/rooms/, { status: 401, type: 'application/problem+json', body: problem });
   proxy.cut();
-  await chat.status.filter({ hasText: 'Your session has ended. Open a new link to go on; what you send waits here.' }).waitFor();
+  await chat.status.filter({ hasText: 'Your session has ended. Open a new link to continue; messages you send will wait here.' }).waitFor();
   await chat.is('closed');
   await chat.say('while it is over');
-  await chat.outbox.filter({ hasText: 'Later: the session has ended' }).waitFor();
+  await chat.outbox.filter({ hasText: 'Will retry: your session has ended' }).waitFor();
   await chat.page.reload();
-  await chat.outbox.filter({ hasText: 'Later: the session has ended' }).waitFor();
+  await chat.outbox.filter({ hasText: 'Will retry: your session has ended' }).waitFor();
   proxy.behave();
   const tab = await enter(person, proxy.url, key.token({ name: 'Ada', sub: 'a' }, 7_200));
   for (const page of [tab, chat]) {
@@ -192,7 +192,7 @@ test('after a session that the server does not accept, logging out goes on as ev
   // Everybody may read here, not write.
   await chat.callMe('Ada');
   await chat.say('more');
-  await chat.outbox.filter({ hasText: 'Later: a link with a token is needed' }).waitFor();
+  await chat.outbox.filter({ hasText: 'Will retry: you need a link with a token' }).waitFor();
   hadNothingElseToComplainOf(person);
 });
 
@@ -202,7 +202,7 @@ test('a room that the session may not read says so; the others go on', LIMIT, as
   const chat = await enter(person, `${server.url}/r/garden`, key.token({ name: 'Ada', rooms: { write: ['garden'], read: ['news'] } }));
   await chat.join('secret');
   await chat.status.filter({ hasText: 'You may not read secret: your session does not permit it, or you are banned.' }).waitFor();
-  await chat.page.locator('#top', { hasText: 'The server answered 403: this is not permitted here.' }).waitFor();
+  await chat.page.locator('#top', { hasText: 'The server answered 403: you don’t have permission.' }).waitFor();
   await chat.rooms.first().click();
   await chat.has('h1', 'garden');
   await chat.status.waitFor({ state: 'hidden' });
@@ -212,7 +212,7 @@ test('a room that the session may not read says so; the others go on', LIMIT, as
   // To read is not to write.
   await chat.join('news');
   await chat.say('no');
-  await chat.outbox.filter({ hasText: 'Not sent: this is not permitted here' }).waitFor();
+  await chat.outbox.filter({ hasText: 'Not sent: you don’t have permission' }).waitFor();
   hadNothingElseToComplainOf(person);
 });
 

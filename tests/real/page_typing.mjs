@@ -21,16 +21,16 @@ test('what can’t be a command is text, and sent as it is typed', LIMIT, async 
   await chat.says(...texts, '/me waves'.slice(4));
   // An unknown command is refused once. Sent again, it goes out as text.
   await chat.say('/shrug it off');
-  await alert(chat, 'There is no command /shrug. Send it again to say it as it is.');
+  await alert(chat, 'Unknown command /shrug. Send again to post it as text.');
   await chat.message.press('Enter');
   await chat.has('#outbox > li');
   assert.deepEqual((await server.said('lobby')).map(({ message }) => message), [...texts, '/me waves', '/shrug it off']);
   await chat.say('/shrug');
   await alert(chat, 'There is no command /shrug.');
   await chat.say('/name');
-  await alert(chat, 'Something is missing after /name.');
+  await alert(chat, 'Add something after /name.');
   await chat.message.press('Enter');
-  await alert(chat, 'Something is missing after /name.');
+  await alert(chat, 'Add something after /name.');
   person.hadNothingToComplainOf();
 });
 
@@ -180,8 +180,8 @@ test('an invitation link can be joined as it was copied, and one of another serv
   await chat.say(`/join ${server.url}/r/cellar`);
   await chat.has('h1', 'cellar');
   for (const [typed, hint] of [
-    ['https://other.example/r/garden', 'This link leads to another server: other.example.'],
-    ['other.example/r/garden', 'This link leads to another server: other.example.'],
+    ['https://other.example/r/garden', 'That link is for another server: other.example.'],
+    ['other.example/r/garden', 'That link is for another server: other.example.'],
     [`${server.url}/healthz`, 'A room’s name is 1 to 64'],
     [`${server.url}/r/not%20a%20room`, 'A room’s name is 1 to 64'],
     ['a/b', 'A room’s name is 1 to 64'],
@@ -209,7 +209,7 @@ test('a file that is dropped, or a picture that is pasted, does nothing but say 
     document.getElementById('notice').hidden = true;
     return [event.defaultPrevented, hidden ? '' : textContent];
   }, [selector, type, kind]);
-  const told = [true, 'Only text can be sent here.'];
+  const told = [true, 'You can only send text.'];
   assert.deepEqual(await put('#message', 'paste', 'file'), told);
   for (const at of ['#message', '#log', 'body']) {
     assert.deepEqual(await put(at, 'dragover', 'file'), [true, '']);

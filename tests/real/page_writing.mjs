@@ -114,9 +114,9 @@ test('bytes are counted as the server counts them, near the limit, and too much 
   await chat.message.fill('short');
   assert(await counter.isHidden());
   await chat.message.fill('中文中文中文中');
-  await chat.has('#counter', '1 byte too long');
+  await chat.has('#counter', '1 byte over the limit');
   await chat.message.press('Enter');
-  await chat.page.getByRole('status').filter({ hasText: '1 byte too long' }).waitFor({ state: 'attached' });
+  await chat.page.getByRole('status').filter({ hasText: '1 byte over the limit' }).waitFor({ state: 'attached' });
   assert.equal(await chat.message.inputValue(), '中文中文中文中');
   // White space at the end is not counted, since the server cuts it.
   await chat.message.fill('中文中文中文  \n ');
@@ -204,7 +204,7 @@ test('commands do what they say, and one that there is not is not sent at once',
   await chat.page.getByRole('alert').filter({ hasText: 'There is no command /nmae.' }).waitFor();
   assert.equal(await chat.message.inputValue(), '/nmae Bob');
   await chat.say('/name');
-  await chat.page.getByRole('alert').filter({ hasText: 'Something is missing after /name.' }).waitFor();
+  await chat.page.getByRole('alert').filter({ hasText: 'Add something after /name.' }).waitFor();
   await chat.say(`/name ${'x'.repeat(33)}`);
   await chat.page.getByRole('alert').filter({ hasText: 'A name is 1 to 32 characters' }).waitFor();
   await chat.say('/name  Bob   the Builder ');
@@ -230,7 +230,7 @@ test('commands do what they say, and one that there is not is not sent at once',
   await chat.say('/clear');
   await chat.says();
   assert(await chat.page.locator('#empty').isHidden(), 'something has been said');
-  await chat.page.getByRole('button', { name: 'Older messages' }).click();
+  await chat.page.getByRole('button', { name: 'Load older messages' }).click();
   await chat.says('waves', '/join is said', '///join is no escape');
   await chat.say('/help');
   await chat.page.getByRole('dialog', { name: 'Help' }).waitFor();

@@ -1,6 +1,8 @@
 // The rows of the log in the document. An update changes only rows that differ, so
 // that selection, focus and screen readers are not disturbed.
 
+import { foldTall } from './folding.js';
+
 /** @typedef {import('./rows.js').Row} Row */
 
 export class LogView {
@@ -31,6 +33,7 @@ export class LogView {
       if (element === next) next = next.nextSibling;
       else this.#list.insertBefore(element, next);
     }
+    foldTall();
     // A replaced row had the focus.
     if (focused && !this.#list.contains(document.activeElement)) focusRow(document.getElementById(focused));
   }

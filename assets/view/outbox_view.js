@@ -4,7 +4,7 @@ import { wordsOfRight } from '../words/answers.js';
 import { byId, button, make } from './dom.js';
 import { formatDate, language, translate } from '../words/language.js';
 import { LogView } from './log_view.js';
-import { rowOf } from './rows.js';
+import { isGrouped, rowOf } from './rows.js';
 
 /**
  * @typedef {import('../state/outbox.js').Entry} Entry
@@ -16,21 +16,34 @@ const view = new LogView(byId('outbox'));
 
 /** @param {Outbox} outbox @param {string} room the open one @param {{me: string, names: string[]}} viewer @param {Actions} actions */
 export function showOutbox(outbox, room, viewer, actions) {
-  view.show(outbox.shown(room).map((entry) => {
+  view.show(outbox.shown(room).map((entry, at, entries) => {
     const cause = outbox.waitsFor(entry);
+    const before = entries[at - 1];
+    const first = before ? !isOneGroup(before, entry) : !followsLast(entry);
     return {
       key: entry.client_id,
-      look: [entry.state, cause === 'old' ? 'old' : cause?.code, entry.name, viewer.me, language()].join(),
-      make: () => rowFor(entry, cause, viewer, actions),
+      look: [first, entry.state, cause === 'old' ? 'old' : cause?.code, entry.name, viewer.me, language()].join(),
+      make: () => rowFor(entry, cause, viewer, first, actions),
     };
   }));
 }
 
 /** @typedef {Entry['failure']} Cause */
 
-/** @param {Entry} entry @param {Cause} cause @param {{me: string, names: string[]}} viewer @param {Actions} actions */
-function rowFor(entry, cause, viewer, actions) {
-  const row = rowOf(entry.name, entry.text, viewer, true);
+/** @param {Entry} before @param {Entry} entry */
+const isOneGroup = (before, entry) => isGrouped({ name: before.name, message: before.text, at: before.at }, { name: entry.name, message: entry.text, at: entry.at });
+
+/** Whether an entry goes on a group that the log ends with. @param {Entry} entry */
+function followsLast({ name, text, at }) {
+  const last = byId('log').lastElementChild;
+  const time = last?.querySelector('time')?.dateTime;
+  if (!last?.matches('.own:not(.action)') || !time) return false;
+  return isGrouped({ name: last.querySelector('bdi')?.textContent ?? '', message: '', at: Date.parse(time) }, { name, message: text, at });
+}
+
+/** @param {Entry} entry @param {Cause} cause @param {{me: string, names: string[]}} viewer @param {boolean} first @param {Actions} actions */
+function rowFor(entry, cause, viewer, first, actions) {
+  const row = rowOf(entry.name, entry.text, viewer, first);
   row.classList.add('own', entry.state);
   const state = make('p', 'state', wordsOf(entry, cause));
   /** @param {'retry' | 'edit' | 'delete'} word @param {(entry: Entry) => void} action */

@@ -2,9 +2,10 @@
 
 import { initialOf, tint } from './colour.js';
 import { foreign, make } from './dom.js';
-import { formatDate, language, translate } from '../words/language.js';
+import { foldLater, mayFold } from './folding.js';
+import { clockOf, formatDate, language, translate } from '../words/language.js';
 import { isSameEpoch, isUpTo } from '../server/protocol.js';
-import { mentions, render } from './text.js';
+import { isEmojiOnly, mentions, render } from './text.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -34,16 +35,13 @@ export function rowsOf(items, viewer) {
       const { message } = item;
       const date = new Date(message.created_at);
       // When a deleted message was sent is not always known.
-      if (message.created_at && date.toDateString() !== day) {
-        day = date.toDateString();
-        rows.push(dayRow(date));
-        before = null;
-      }
-      if (!divided && at >= newFrom) {
-        divided = true;
-        rows.push({ key: 'unread', look: language(), make: () => make('li', 'unread', make('span', '', translate('newHere'))) });
-        before = null;
-      }
+      const isNewDay = message.created_at !== '' && date.toDateString() !== day;
+      const isUnread = !divided && at >= newFrom;
+      if (isUnread) rows.push(unreadRow(isNewDay ? date : null));
+      else if (isNewDay) rows.push(dayRow(date));
+      if (isNewDay) day = date.toDateString();
+      divided ||= isUnread;
+      if (isNewDay || isUnread) before = null;
       if (message.deleted) {
         rows.push(deletedRow(message));
         before = null;
@@ -78,9 +76,13 @@ function firstAfterRead(items, { unreadAfter, isWhole }) {
 }
 
 /** @param {Message} before @param {Message} message */
-const isOneGroup = (before, message) =>
-  before.name === message.name && before.verified === message.verified && !isAction(before) && !isAction(message)
-  && Date.parse(message.created_at) - Date.parse(before.created_at) < GROUP_MS;
+const isOneGroup = (before, message) => before.verified === message.verified
+  && isGrouped({ ...before, at: Date.parse(before.created_at) }, { ...message, at: Date.parse(message.created_at) });
+
+/** @typedef {{name: string, message: string, at: number}} Said `at`: in ms */
+/** @param {Said} before @param {Said} message */
+export const isGrouped = (before, message) =>
+  before.name === message.name && !isAction(before) && !isAction(message) && message.at - before.at < GROUP_MS;
 
 /** @param {{message: string}} message */
 const isAction = ({ message }) => message.startsWith('/me ');
@@ -93,6 +95,19 @@ function dayRow(date) {
     key: `day-${date.toDateString()}`,
     look: today + language(),
     make: () => make('li', 'day', make('span', '', nameOfDay(date))),
+  };
+}
+
+/** The divider above the first unread message, which is also that of its day. @param {Date | null} day @returns {Row} */
+function unreadRow(day) {
+  return {
+    key: 'unread',
+    look: `${day ? `${day.toDateString()} ${new Date().toDateString()}` : ''}${language()}`,
+    make() {
+      const row = make('li', 'unread', make('span', 'new', translate('newHere')));
+      if (day) row.prepend(make('span', 'date', nameOfDay(day)), ' ');
+      return row;
+    },
   };
 }
 
@@ -201,14 +216,16 @@ export function rowOf(name, text, viewer, first) {
   row.append(foreign('bdi', first ? 'name' : 'sr-only', name));
   const action = isAction({ message: text });
   row.classList.toggle('action', action);
+  row.classList.toggle('emoji', isEmojiOnly(text));
   row.append(foreign('div', 'text', render(action ? text.slice(4) : text, viewer)));
+  if (mayFold(text)) foldLater(row);
   return row;
 }
 
 /** @param {string} createdAt */
 function timeOf(createdAt) {
   const date = new Date(createdAt);
-  const time = make('time', 'time', formatDate(date, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }));
+  const time = make('time', 'time', ...clockOf(date).map(({ type, value }) => (type === 'dayPeriod' ? make('span', 'period', value) : value)));
   time.dateTime = createdAt;
   time.title = formatDate(date, { dateStyle: 'full', timeStyle: 'medium' });
   return time;

@@ -74,10 +74,13 @@ function show({ link, badges, leave }, room, open, on) {
   else link.removeAttribute('aria-current');
   const count = unread(room);
   link.classList.toggle('news', count > 0);
-  badges.replaceChildren(
-    ...count > 0 ? [badge('count', short(count), translate('unread', { n: count }))] : [],
-    ...room.mentions > 0 ? [badge('mentions', `@${short(room.mentions)}`, translate('mentioned', { n: room.mentions }))] : [],
-  );
+  const labels = [
+    ...room.mentions > 0 ? [translate('mentioned', { n: room.mentions })] : [],
+    ...count > 0 ? [translate('unread', { n: count })] : [],
+  ];
+  // One badge: mentions matter more.
+  const [kind, text] = room.mentions > 0 ? ['mentions', `@${short(room.mentions)}`] : ['count', short(count)];
+  badges.replaceChildren(...labels.length > 0 ? [badge(kind, text, labels.join(', '))] : []);
   leave.title = leave.ariaLabel = translate('leaveRoom', { room: room.name });
   leave.hidden = !on.mayLeave(room.name);
 }

@@ -19,6 +19,17 @@ const MAX_WRITTEN = 320;
 const BEGINS = /^(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]/u;
 const ENDS = /(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}_]$/u;
 
+/** A text of more UTF-16 units is not taken for emoji alone: six of the longest have fewer. */
+const MAX_EMOJI_UNITS = 150;
+const MAX_EMOJI = 6;
+const EMOJI = /^(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})|\p{Emoji}\ufe0f?\u20e3)/u;
+const graphemes = new Intl.Segmenter();
+
+/** A script without italics. */
+const UPRIGHT = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}]/u;
+/** A longer address is shortened to its first and last characters. */
+const [MAX_ADDRESS, MIN_HEAD, TAIL] = [64, 40, 16];
+
 /** @typedef {{names: Iterable<string>, me: string}} MentionContext whose names may be mentioned */
 
 /** @param {string} text @param {MentionContext} people */
@@ -35,6 +46,13 @@ export function render(text, people) {
   }
   inline(nodes, text.slice(from), names, people.me);
   return nodes;
+}
+
+/** Whether a text is one to six emoji and nothing else. @param {string} text */
+export function isEmojiOnly(text) {
+  if (text.length > MAX_EMOJI_UNITS) return false;
+  const parts = [...graphemes.segment(text.replace(/\s/g, ''))];
+  return parts.length > 0 && parts.length <= MAX_EMOJI && parts.every(({ segment }) => EMOJI.test(segment));
 }
 
 /** @param {string} code @param {string} kind */
@@ -90,19 +108,34 @@ function inline(parent, text, names, me) {
 /** @param {'strong' | 'em'} tag @param {string} text @param {string[]} names @param {string} me */
 function marked(tag, text, names, me) {
   const node = make(tag);
+  if (tag === 'em' && UPRIGHT.test(text)) node.className = 'dots';
   inline(node, text, names, me);
   return node;
 }
 
 /** @param {string} address as written @param {URL} url */
 function linkTo(address, url) {
-  const link = make('a', '', address);
+  const link = make('a', '', ...shortened(address));
   link.href = url.href;
   // Shows an international host name also in its ASCII form.
-  if (!address.toLowerCase().includes(url.hostname)) link.title = url.href;
+  if (link.childElementCount > 0 || !address.toLowerCase().includes(url.hostname)) link.title = url.href;
   link.target = '_blank';
   link.rel = 'noopener noreferrer nofollow ugc';
   return link;
+}
+
+/**
+ * A long address, whose middle the style sheet shows as an ellipsis. The host is
+ * always shown. The whole address is selected, copied, found and read aloud.
+ * @param {string} address @returns {(string | Node)[]}
+ */
+function shortened(address) {
+  const host = address.slice(8).search(/[/?#]/);
+  const head = Math.max(MIN_HEAD, 8 + host + 1);
+  if (address.length <= MAX_ADDRESS || host < 0 || head + TAIL >= address.length) return [address];
+  // No character is cut in two.
+  const [from, to] = [head, address.length - TAIL].map((at) => (/[\udc00-\udfff]/.test(address[at] ?? '') ? at + 1 : at));
+  return [address.slice(0, from), make('span', 'cut', address.slice(from, to)), address.slice(to)];
 }
 
 /**

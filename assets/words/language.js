@@ -23,13 +23,33 @@ export async function loadWords(chosen = language()) {
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
 
-/** @param {Date} date @param {Intl.DateTimeFormatOptions} options */
-export function formatDate(date, options) {
+/** The browser's tag of the page's language, or of its first language: its region sets the clock and the order of dates. */
+function regional() {
+  const [own] = language().split('-');
+  return navigator.languages.find((tag) => tag.split('-')[0] === own) ?? navigator.language;
+}
+
+/** @param {Intl.DateTimeFormatOptions} options */
+function formatOf(options) {
   const key = language() + JSON.stringify(options);
   let format = formats.get(key);
-  if (!format) formats.set(key, format = new Intl.DateTimeFormat(language(), options));
-  return format.format(date);
+  if (!format) formats.set(key, format = newFormat(options));
+  return format;
 }
+
+/** @param {Intl.DateTimeFormatOptions} options */
+function newFormat(options) {
+  const region = new Intl.Locale(regional()).maximize().region;
+  const locale = language() === 'en' && region ? `en-${region}` : language();
+  const { hourCycle } = new Intl.DateTimeFormat(regional(), { hour: 'numeric' }).resolvedOptions();
+  return new Intl.DateTimeFormat(locale, { hourCycle, ...options });
+}
+
+/** @param {Date} date @param {Intl.DateTimeFormatOptions} options */
+export const formatDate = (date, options) => formatOf(options).format(date);
+
+/** Hour and minute, of 12 or 24 hours as is usual in the region of the browser. @param {Date} date */
+export const clockOf = (date) => formatOf({ hour: 'numeric', minute: '2-digit' }).formatToParts(date);
 
 /**
  * Makes a function for texts in the language of the page. Placeholders such as

@@ -54,6 +54,7 @@ export const words = {
   loadFailed: 'Couldn’t load messages.',
   tryAgain: 'Try again',
   empty: 'No messages yet. Say hello!',
+  showAll: 'Show all',
   newHere: 'New',
   today: 'Today',
   yesterday: 'Yesterday',

@@ -55,6 +55,7 @@ export const words = {
   loadFailed: '消息加载失败。',
   tryAgain: '重试',
   empty: '还没有消息，打个招呼吧！',
+  showAll: '展开全文',
   newHere: '新消息',
   today: '今天',
   yesterday: '昨天',

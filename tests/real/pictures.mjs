@@ -1,6 +1,12 @@
 // Pictures of the chat page, for the README and to review a change of its looks.
 //
 //   SSE_CHAT_BIN=target/release/sse-chat node tests/real/pictures.mjs FOLDER
+//
+// With `all`, every state of states.mjs at five widths and in both themes, to be
+// looked at; with names of states and widths, only these:
+//
+//   node tests/real/pictures.mjs FOLDER all
+//   node tests/real/pictures.mjs FOLDER talk unread 390 1280
 
 import assert from 'node:assert/strict';
 import { mkdir, stat } from 'node:fs/promises';
@@ -10,6 +16,7 @@ import test, { after, before } from 'node:test';
 import { Chat, launch } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
+import { STATES, arriveIn } from './states.mjs';
 
 const folder = process.argv[2] ?? 'target/pictures';
 const DESKTOP = { viewport: { width: 1_200, height: 760 } };
@@ -88,34 +95,67 @@ function picture(name, options, before) {
   });
 }
 
-picture('desktop-light', { ...DESKTOP, colorScheme: 'light' });
-picture('desktop-dark', { ...DESKTOP, colorScheme: 'dark' });
-picture('desktop-chinese', { ...DESKTOP, colorScheme: 'light', locale: 'zh-CN' });
-picture('phone-light', { ...PHONE, colorScheme: 'light' });
-picture('phone-dark', { ...PHONE, colorScheme: 'dark' });
-picture('phone-chinese', { ...PHONE, colorScheme: 'dark', locale: 'zh-CN' });
-picture('phone-rooms', { ...PHONE, colorScheme: 'light' }, async (chat) => {
-  await chat.page.locator('#open-rooms').click();
-  await chat.page.locator('#rooms.open').waitFor();
-});
-picture('phone-first-visit', { ...PHONE, colorScheme: 'light' }, async (chat) => {
-  // What Ann's browser remembers is forgotten only once she is not looking.
-  const { origin } = new URL(chat.page.url());
-  await chat.page.goto(`${origin}/assets/icon.svg`);
-  await chat.page.evaluate(() => localStorage.clear());
-  await chat.page.goto(`${origin}/?shared=0`);
-  await chat.log.getByText('ten minutes').waitFor();
-  await chat.has('#people-count', '4');
-});
-picture('reconnecting', { ...DESKTOP, colorScheme: 'light' }, async (chat, proxy) => {
-  proxy.block();
-  await chat.message.fill('Written in a tunnel: it waits, and is sent when there is light');
-  await chat.message.press('Enter');
-  await chat.outbox.waitFor();
-  await chat.status.filter({ hasText: /again in/ }).waitFor();
-});
-picture('settings', { ...DESKTOP, colorScheme: 'dark' }, (chat) => chat.page.locator('#open-settings').click());
-picture('help', { ...DESKTOP, colorScheme: 'light' }, async (chat) => {
-  await chat.page.keyboard.press('?');
-  await chat.page.locator('#help-dialog').waitFor();
-});
+/** Those of the README. */
+function readme() {
+  picture('desktop-light', { ...DESKTOP, colorScheme: 'light' });
+  picture('desktop-dark', { ...DESKTOP, colorScheme: 'dark' });
+  picture('desktop-chinese', { ...DESKTOP, colorScheme: 'light', locale: 'zh-CN' });
+  picture('phone-light', { ...PHONE, colorScheme: 'light' });
+  picture('phone-dark', { ...PHONE, colorScheme: 'dark' });
+  picture('phone-chinese', { ...PHONE, colorScheme: 'dark', locale: 'zh-CN' });
+  picture('phone-rooms', { ...PHONE, colorScheme: 'light' }, async (chat) => {
+    await chat.page.locator('#open-rooms').click();
+    await chat.page.locator('#rooms.open').waitFor();
+  });
+  picture('phone-first-visit', { ...PHONE, colorScheme: 'light' }, async (chat) => {
+    // What Ann's browser remembers is forgotten only once she is not looking.
+    const { origin } = new URL(chat.page.url());
+    await chat.page.goto(`${origin}/assets/icon.svg`);
+    await chat.page.evaluate(() => localStorage.clear());
+    await chat.page.goto(`${origin}/?shared=0`);
+    await chat.log.getByText('ten minutes').waitFor();
+    await chat.has('#people-count', '4');
+  });
+  picture('reconnecting', { ...DESKTOP, colorScheme: 'light' }, async (chat, proxy) => {
+    proxy.block();
+    await chat.message.fill('Written in a tunnel: it waits, and is sent when there is light');
+    await chat.message.press('Enter');
+    await chat.outbox.waitFor();
+    await chat.status.filter({ hasText: /again in/ }).waitFor();
+  });
+  picture('settings', { ...DESKTOP, colorScheme: 'dark' }, (chat) => chat.page.locator('#open-settings').click());
+  picture('help', { ...DESKTOP, colorScheme: 'light' }, async (chat) => {
+    await chat.page.keyboard.press('?');
+    await chat.page.locator('#help-dialog').waitFor();
+  });
+}
+
+const WIDTHS = [320, 390, 768, 1_280, 2_560];
+/** A page is as tall as such a screen. @param {number} width */
+const heightOf = (width) => (width < 500 ? 740 : width > 2_000 ? 1_200 : 800);
+
+/** All widths and themes of one state: one page of a phone, and one of a desktop. @param {import('./states.mjs').State} state @param {number[]} widths */
+function pictures(state, widths) {
+  for (const isPhone of [true, false]) {
+    const fitting = widths.filter((width) => width < 500 === isPhone);
+    if (fitting.length === 0) continue;
+    test(`${state.name}, ${fitting}`, { timeout: 180_000 }, async (t) => {
+      const size = (width) => ({ width, height: state.height ?? heightOf(width) });
+      const chat = await arriveIn(t, browser, state, { isPhone, viewport: size(fitting[0]) });
+      for (const width of fitting) {
+        await chat.page.setViewportSize(size(width));
+        for (const colorScheme of ['light', 'dark']) {
+          await chat.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+          await chat.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+          await chat.page.screenshot({ path: join(folder, `${state.name}-${width}-${colorScheme}.png`) });
+        }
+      }
+    });
+  }
+}
+
+const wanted = process.argv.slice(3);
+const states = STATES.filter(({ name }) => wanted.includes(name));
+const widths = wanted.filter((word) => /^\d+$/.test(word)).map(Number);
+if (wanted.length === 0) readme();
+for (const state of wanted.includes('all') ? STATES : states) pictures(state, widths.length > 0 ? widths : WIDTHS);

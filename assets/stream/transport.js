@@ -158,7 +158,7 @@ class OwnStream {
 }
 
 /** @param {string} host as in a URL */
-const isThisMachine = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
+export const isThisMachine = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
 
 export class Transport {
   /** @type {SharedStream | OwnStream} */

@@ -24,8 +24,9 @@ import { parse } from './view/commands.js';
 import { Composer, onlyTouch } from './view/composer.js';
 import { watchCopying } from './view/copying.js';
 import { closeDialog, Drawer, openDialog, watchDialogs } from './view/dialogs.js';
-import { byId, copy, make, onClick } from './view/dom.js';
-import { complainIn, onSubmit } from './view/forms.js';
+import { byId, make, onClick } from './view/dom.js';
+import { showEmpty } from './view/empty_view.js';
+import { complainIn, onName, onSubmit } from './view/forms.js';
 import { watchKeys } from './view/keys.js';
 import { Leaving } from './view/leaving.js';
 import { Mentions } from './view/mentions.js';
@@ -41,8 +42,7 @@ import { Status } from './view/status.js';
 import { fitAboveKeyboard } from './view/viewport.js';
 import { fillWords, translate } from './words/language.js';
 
-/** How long a link stays visible if the user has to copy it. */
-const BY_HAND_MS = 60_000;
+/** @type {import('./server/server.js').Settings} */
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
 
 class Chat {
@@ -61,6 +61,10 @@ class Chat {
     presenceChanged: (room, what, name) => {
       if (isOn('comings') && name !== me.name) this.#roomView.addPresence(room, what, name);
     },
+    renamed: (room, before, name) => {
+      if (isOn('comings')) this.#roomView.addRenaming({ before, name }, room);
+    },
+    typing: (room, names) => this.#withTyping((typing) => typing.apply(room, names)),
     ask: (room) => server.members(room).catch(() => null),
   });
   #roomView = new RoomView(this.#rooms, {
@@ -74,6 +78,7 @@ class Chat {
       this.#search.apply();
       keepStop(byId('log'));
     },
+    showEmpty: (why) => this.#showEmpty(why),
     endSearch: () => this.#search.close(),
   });
   #outbox = new Outbox({
@@ -100,10 +105,14 @@ class Chat {
     new Drawer('people', 'open-people', '(min-width: 72rem)'),
   ];
   #rights;
+  /** Who types, loaded with the first key or the first event of it. @type {Promise<import('./later/typing.js').Typing | null> | null} */
+  #typing = null;
   #isLive = false;
   #scheduled = false;
   /** The name at the last check; another tab may change it. */
   #name = '';
+  /** Why the open room shows no message, if it shows none. @type {import('./view/empty_view.js').Emptiness | null} */
+  #emptiness = null;
   /** The cursor of the last hello. */
   #cursor = '';
 
@@ -198,6 +207,7 @@ class Chat {
       case 'state':
         this.#status.set(event);
         this.#isLive = event.state === 'live';
+        if (!this.#isLive && this.#typing) this.#withTyping((typing) => typing.forget());
         if (event.state === 'live') {
           void this.#rights?.ask();
           this.#outbox.back();
@@ -215,6 +225,7 @@ class Chat {
         break;
       case 'update':
         this.#outbox.arrived(event.message);
+        if (this.#typing) this.#withTyping((typing) => typing.said(event.message));
         this.#roomView.add(event.message);
         this.#mentions.check(event.message);
         break;
@@ -320,18 +331,84 @@ class Chat {
   /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
   #rename(typed, complain) {
     const name = readName(typed);
-    if (!isName(name)) {
-      complain(translate('invalidName'));
-      return false;
-    }
-    const refusal = this.#rights?.refusalOf(name);
+    const refusal = this.#refusalOf(name);
     if (refusal) {
       complain(refusal);
       return false;
     }
+    if (this.#isTaken(name)) this.#askName(name);
+    else this.#callMe(name);
+    return true;
+  }
+
+  /** @param {string} name */
+  #callMe(name) {
     me.name = name;
     this.#nameChanged();
-    return true;
+  }
+
+  /** Why a name can't be chosen; empty if it can. @param {string} name */
+  #refusalOf(name) {
+    return isName(name) ? this.#rights?.refusalOf(name) ?? '' : translate('invalidName');
+  }
+
+  /** Whether somebody else in the joined rooms has this name. @param {string} name */
+  #isTaken(name) {
+    return this.#people.isTaken(name, this.#rooms.list.map((room) => room.name), me.name);
+  }
+
+  /** Opens the dialog for another name. @param {string} [typed] submitted at once */
+  #askName(typed) {
+    const field = /** @type {HTMLInputElement} */ (byId('new-name'));
+    const fixed = this.#rights?.refusalOf('') ?? '';
+    complainIn('new-name-hint', '');
+    byId('fixed-name').textContent = fixed;
+    byId('fixed-name').hidden = !fixed;
+    byId('save-name').hidden = field.readOnly = fixed !== '';
+    field.value = fixed ? me.name : typed ?? me.name;
+    openDialog('name-dialog');
+    if (typed !== undefined && !fixed) /** @type {HTMLFormElement} */ (byId('name-form')).requestSubmit();
+  }
+
+  /** @param {string} form @param {string} field @param {string} hint @param {() => void} done */
+  #watchName(form, field, hint, done) {
+    onName(form, field, hint, {
+      refusalOf: (name) => this.#refusalOf(name),
+      isTaken: (name) => this.#isTaken(name),
+      take: (name) => {
+        this.#callMe(name);
+        done();
+      },
+    });
+  }
+
+  async #invite() {
+    (await loaded(import('./later/invite.js')))?.showInvite(this.#room, this.#access);
+  }
+
+  /** Who can read and write here, as far as it is known. */
+  get #access() {
+    const { tokens, anonymous } = this.#settings;
+    if (this.#settings === NO_SETTINGS || tokens && !anonymous) return '';
+    return translate(anonymous === 'read' ? 'anybodyReads' : anonymous === 'none' ? 'onlyTokens' : 'anybodyWrites');
+  }
+
+  /** @param {import('./view/empty_view.js').Emptiness | null} [why] by default as before */
+  #showEmpty(why = this.#emptiness) {
+    this.#emptiness = why;
+    const isAlone = me.name !== '' && this.#people.in(this.#room)?.count === 1;
+    showEmpty(why, this.#room, isAlone, () => void this.#invite());
+  }
+
+  /** @param {(typing: import('./later/typing.js').Typing) => void} use */
+  async #withTyping(use) {
+    this.#typing ??= import('./later/typing.js').then(({ Typing }) => new Typing({
+      room: () => this.#room,
+      // In a large room it would be of no use.
+      isWanted: () => this.#isLive && me.name !== '' && (this.#people.in(this.#room)?.members?.length ?? 0) > 1,
+    })).catch(() => null);
+    const typing = await this.#typing;
+    if (typing) use(typing);
   }
 
   /** @param {string} typed @param {(hint: string) => void} complain @returns {boolean} */
@@ -412,18 +489,20 @@ class Chat {
     complainIn('name-hint', translate('refusedName'));
   }
 
+  /** The field for the first name shows who can read what is written. */
+  #showAccess() {
+    byId('access').textContent = this.#access;
+    byId('access').hidden = !this.#access;
+  }
+
   #focusText() {
     if (me.name) this.#composer.focus();
     else byId('name').focus();
   }
 
   #watchForms() {
-    onSubmit('join', 'name', 'name-hint', (typed, complain) => this.#rename(typed, complain) && (this.#composer.focus(), true));
-    onSubmit('name-form', 'new-name', 'new-name-hint', (typed, complain) => {
-      if (!this.#rename(typed, complain)) return false;
-      closeDialog('name-dialog');
-      return true;
-    });
+    this.#watchName('join', 'name', 'name-hint', () => this.#composer.focus());
+    this.#watchName('name-form', 'new-name', 'new-name-hint', () => closeDialog('name-dialog'));
     onSubmit('join-form', 'new-room', 'room-hint', (typed, complain) => {
       if (!this.#join(typed, complain)) return false;
       closeDialog('join-dialog');
@@ -439,19 +518,14 @@ class Chat {
     watchActions(byId('log'), (more, id) => void this.#act(more, id));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
-    onClick('me', () => {
-      /** @type {HTMLInputElement} */ (byId('new-name')).value = me.name;
-      openDialog('name-dialog');
-    });
+    onClick('me', () => this.#askName());
     onClick('open-help', () => {
       closeDialog('settings-dialog');
       void this.#showHelp();
     });
-    onClick('copy-link', async () => {
-      const link = server.pageOf(this.#room);
-      if (await copy(link)) notice(translate('linkCopied'));
-      else notice(translate('copyByHand', { link }), BY_HAND_MS);
-    });
+    onClick('copy-link', () => void this.#invite());
+    onClick('invite', () => void this.#invite());
+    byId('message').addEventListener('input', () => this.#withTyping((typing) => typing.typed()));
   }
 
   #roomsChanged() {
@@ -475,10 +549,15 @@ class Chat {
         mayLeave: (room) => this.#mayLeave(room),
       });
       if (document.visibilityState === 'visible') this.#people.list(this.#room);
-      showPeople(this.#people.in(this.#room), me.name, (name) => {
-        this.#drawers.forEach((drawer) => drawer.close());
-        this.#composer.insert(`@${name} `);
+      showPeople(this.#room, this.#people.in(this.#room), {
+        me: me.name,
+        speakers: () => this.#roomView.speakers,
+        chosen: (name) => {
+          this.#drawers.forEach((drawer) => drawer.close());
+          this.#composer.insert(`@${name} `);
+        },
       });
+      this.#showEmpty();
       showTitle(this.#rooms.unread, this.#room);
     }, 16);
   }
@@ -498,6 +577,7 @@ class Chat {
   /** The name or the language has changed. */
   #refresh() {
     this.#composer.name();
+    this.#showAccess();
     this.#status.refresh();
     this.#rights?.refresh();
     this.#roomView.refresh();

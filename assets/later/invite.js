@@ -5,7 +5,6 @@ import { qrOf } from './qr.js';
 import { server } from '../server/server.js';
 import { isThisMachine } from '../stream/transport.js';
 import { button, copy, make } from '../view/dom.js';
-import { announce } from '../view/notice.js';
 import { language, translate, translator } from '../words/language.js';
 
 export const en = {
@@ -67,14 +66,12 @@ function linkField(link) {
   const label = make('label', '', say('link'));
   label.htmlFor = field.id;
   const hint = make('p', 'note');
-  hint.hidden = true;
+  // Announced within the dialog.
+  hint.role = 'status';
   const done = button('quiet', say('copy'), async () => {
     const isCopied = await copy(link);
-    if (isCopied) done.textContent = say('copied');
-    else field.focus();
-    hint.textContent = isCopied ? '' : say('byHand');
-    hint.hidden = isCopied;
-    announce(say(isCopied ? 'copied' : 'byHand'));
+    if (!isCopied) field.focus();
+    hint.textContent = say(isCopied ? 'copied' : 'byHand');
   });
   return make('div', 'invite', label, field, done, hint);
 }

@@ -11,7 +11,8 @@ import { hidesSomething } from './visible.js';
  * @typedef {{room: string, members: number, oldest: string | null, newest: string | null, next: number}} RoomState
  * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello
  * @typedef {{name: string, since: string}} Member
- * @typedef {{room: string, count: number, members?: Member[], joined?: Member[], left?: Member[]}} Presence
+ * @typedef {{room: string, count: number, members?: Member[], joined?: Member[], left?: (Member & {now?: string})[], typing?: string[]}} Presence
+ *   `now`: the name that a member has taken instead; `typing`: who types now, if that has changed
  * @typedef {{epoch: string, seq: number}} EventId
  */
 

@@ -8,6 +8,11 @@ import { readMessage } from './protocol.js';
  *   `size`, `from` and `to`: the entries, including events of programs, which are no messages: their count, the ids of the first and the last
  */
 
+/**
+ * @typedef {{default_room: string, max_message_bytes: number, tokens: boolean, anonymous?: string}} Settings
+ *   `tokens`: whether the server takes tokens; `anonymous`: what may be done without one: `none`, `read` or `write`
+ */
+
 const TIMEOUT_MS = 15_000;
 /** Timeout for the settings, which the page needs to start. */
 const SETTINGS_MS = 3_000;
@@ -68,7 +73,7 @@ function unreadable() {
 export const server = {
   root,
 
-  /** @returns {Promise<{default_room: string, max_message_bytes: number, tokens: boolean}>} `tokens`: whether the server takes tokens */
+  /** @returns {Promise<Settings>} */
   settings: () => ask(new URL('assets/settings.json', root), {}, SETTINGS_MS),
 
   /**

@@ -27,12 +27,15 @@ export class People {
   #arriving = new Map();
   /** Previous own names, which the server still has. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #retired = new Map();
+  /** All own names of this visit: the page shows their changes itself. @type {Set<string>} */
+  #own = new Set();
   /** Rooms whose list is to be requested. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #asking = new Map();
   #on;
 
   /**
    * @param {{changed(room: string): void, presenceChanged(room: string, what: 'joined' | 'left', name: string): void,
+   *          renamed(room: string, before: string, name: string): void, typing(room: string, names: string[]): void,
    *          ask(room: string): Promise<{count: number, members: import('../server/protocol.js').Member[]} | null>}} on
    *   `ask`: requests the list of a room
    */
@@ -42,6 +45,7 @@ export class People {
 
   /** The own name was changed: the old one counts as gone. @param {string} before @param {string} name */
   renamed(before, name) {
+    this.#own.add(before).add(name);
     this.#unretire(name);
     this.#unretire(before);
     this.#retired.set(before, setTimeout(() => {
@@ -78,6 +82,7 @@ export class People {
   /** @param {Presence} change */
   apply(change) {
     const { room } = change;
+    if (change.typing) this.#on.typing(room, change.typing);
     const before = this.#rooms.get(room);
     const now = Date.now();
     for (const [who, at] of this.#seen) if (now - at > SEEN_MS) this.#seen.delete(who);
@@ -85,7 +90,10 @@ export class People {
     this.#rooms.set(room, merge(before, change));
     if (!change.members) {
       const { left = [], joined = [] } = change;
-      for (const { name } of left) this.#leaves(room, name);
+      for (const { name, now: other } of left) {
+        if (other) this.#renames(room, name, other);
+        else this.#leaves(room, name);
+      }
       // A join and a leave in one event may be one person, so they share a line.
       for (const { name } of joined) this.#comes(room, name, left.length > 0 ? LEAVE_MS : 0);
     }
@@ -105,6 +113,15 @@ export class People {
     return this.in(room)?.members?.map(({ name }) => name) ?? [];
   }
 
+  /**
+   * Whether another member of these rooms has a name, in small or large letters.
+   * @param {string} name @param {string[]} rooms @param {string} me the own name
+   */
+  isTaken(name, rooms, me) {
+    const wanted = fold(name);
+    return rooms.some((room) => this.namesIn(room).some((other) => other !== me && fold(other) === wanted));
+  }
+
   /** @param {string} room @param {string} name @param {number} afterMs */
   #comes(room, name, afterMs) {
     const who = key(room, name);
@@ -120,22 +137,38 @@ export class People {
     }, afterMs));
   }
 
+  /** A member has taken another name, under which it may have joined already. @param {string} room @param {string} before @param {string} name */
+  #renames(room, before, name) {
+    const isUnknown = this.#stopsArriving(room, before);
+    this.#stopsArriving(room, name);
+    this.#seen.delete(key(room, before));
+    this.#seen.set(key(room, name), Date.now());
+    if (this.#own.has(before) && this.#own.has(name)) return;
+    if (isUnknown) this.#on.presenceChanged(room, 'joined', name);
+    else this.#on.renamed(room, before, name);
+  }
+
+  /** @param {string} room @param {string} name @returns {boolean} whether its joining was still to be reported */
+  #stopsArriving(room, name) {
+    clearTimeout(this.#arriving.get(key(room, name)));
+    return this.#arriving.delete(key(room, name));
+  }
+
   /** @param {string} room @param {string} name */
   #leaves(room, name) {
     const who = key(room, name);
     this.#seen.delete(who);
     // The own renaming has its own line.
-    if (this.#retired.has(name)) return;
-    const arriving = this.#arriving.get(who);
-    clearTimeout(arriving);
-    this.#arriving.delete(who);
-    if (arriving !== undefined) return;
+    if (this.#retired.has(name) || this.#stopsArriving(room, name)) return;
     this.#leaving.set(who, setTimeout(() => {
       this.#leaving.delete(who);
       this.#on.presenceChanged(room, 'left', name);
     }, LEAVE_MS));
   }
 }
+
+/** What two names have in common that look the same to readers. @param {string} name */
+const fold = (name) => name.toLowerCase().normalize('NFC');
 
 /** @param {string} room @param {string} name */
 const key = (room, name) => `${room}\n${name}`;

@@ -10,12 +10,14 @@ import { isSameEpoch, isUpTo } from '../server/protocol.js';
  * @typedef {{kind: 'message', message: Message}} MessageItem
  * @typedef {{kind: 'gap', key: string, reason: string, lost: number | null}} GapItem
  * @typedef {{before: string, name: string}} Renaming
- * @typedef {{kind: 'people', key: string, joined: string[], left: string[], renamed: Renaming | null}} PresenceLine
+ * @typedef {{kind: 'people', key: string, joined: string[], left: string[], renamed: Renaming[]}} PresenceLine
  * @typedef {MessageItem | GapItem | PresenceLine} Item
  */
 
 /** The most items; more are trimmed at the other end and loaded again on demand. */
 export const MAX_ITEMS = 300;
+/** The most renamings in one line. */
+const MAX_RENAMED = 20;
 
 let keys = 0;
 
@@ -176,8 +178,14 @@ export class RoomLog {
   addRenaming({ before, name }) {
     const tail = this.#presenceLine();
     if (!tail) return;
-    const first = tail.renamed?.before ?? before;
-    tail.renamed = first === name ? null : { before: first, name };
+    tail.left = tail.left.filter((gone) => gone !== before);
+    tail.joined = tail.joined.filter((come) => come !== name);
+    const earlier = tail.renamed.find((known) => known.name === before);
+    const joined = tail.joined.indexOf(before);
+    if (earlier) earlier.name = name;
+    else if (joined >= 0) tail.joined[joined] = name;
+    else tail.renamed.push({ before, name });
+    tail.renamed = tail.renamed.filter((known) => known.before !== known.name).slice(-MAX_RENAMED);
     this.#dropIfEmpty(tail);
   }
 
@@ -187,14 +195,14 @@ export class RoomLog {
     const tail = this.items.at(-1);
     if (tail?.kind === 'people') return tail;
     /** @type {PresenceLine} */
-    const line = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], renamed: null };
+    const line = { kind: 'people', key: `people-${keys += 1}`, joined: [], left: [], renamed: [] };
     this.items.push(line);
     return line;
   }
 
   /** @param {PresenceLine} line at the end */
   #dropIfEmpty({ joined, left, renamed }) {
-    if (joined.length + left.length === 0 && !renamed) this.items.pop();
+    if (joined.length + left.length + renamed.length === 0) this.items.pop();
   }
 
   /** @param {'top' | 'bottom'} end where items are dropped */

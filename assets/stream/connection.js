@@ -58,6 +58,8 @@ export class Connection {
   /** @type {StreamOptions} */
   #options = { rooms: [], name: '' };
   #cursor = '';
+  /** The name before a change that the server does not know yet. */
+  #was = '';
   /** @type {EventSource | null} */
   #source = null;
   /** @type {StateEvent} */
@@ -89,7 +91,10 @@ export class Connection {
   /** Sets the rooms and the name; without rooms there is no stream. @param {StreamOptions} options */
   subscribe(options) {
     const same = JSON.stringify(options) === JSON.stringify(this.#options);
-    if (options.name !== this.#options.name) this.#isNameless = false;
+    if (options.name !== this.#options.name) {
+      this.#isNameless = false;
+      this.#was = options.name && (this.#was || this.#options.name);
+    }
     this.#options = options;
     // Another room may be readable.
     if (!same && this.#state.reason === 'forbidden') this.#closed = false;
@@ -161,6 +166,7 @@ export class Connection {
     this.#listen(source, 'hello', (hello, id) => {
       const resumed = this.#cursor !== '';
       this.#cursor = id;
+      this.#was = '';
       this.#pingMs = hello.ping_ms;
       this.#received();
       clearTimeout(this.#timers.stable);
@@ -240,8 +246,12 @@ export class Connection {
     // `last_event_id` is for the first request only. When the browser reconnects by
     // itself it also sends `Last-Event-ID`, and the server prefers that.
     if (this.#cursor) url.searchParams.set('last_event_id', this.#cursor);
-    if (this.#options.name && !this.#isNameless) url.searchParams.set('name', this.#options.name);
+    const { name } = this.#options;
+    const isNamed = name !== '' && !this.#isNameless;
+    if (isNamed) url.searchParams.set('name', name);
     else url.searchParams.set('presence', '1');
+    // Others see one change of a name instead of a leave and a join.
+    if (isNamed && this.#was && this.#was !== name) url.searchParams.set('was', this.#was);
     return url;
   }
 

@@ -40,6 +40,8 @@ export class Snapshot {
 export function merge(before, change) {
   const { room, count } = change;
   if (change.members) return { room, count, members: change.members };
+  // It says only who types.
+  if (change.typing && !change.joined && !change.left) return { ...before, room, count };
   if (!before?.members || !change.joined || !change.left) return { room, count };
   const members = new Map(before.members.map((member) => [member.name, member]));
   for (const { name } of change.left) members.delete(name);

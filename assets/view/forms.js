@@ -1,5 +1,6 @@
 // Forms with one field and its hint.
 
+import { readName } from '../server/protocol.js';
 import { byId } from './dom.js';
 
 /** Shows what is wrong with a field; empty for nothing. @param {string} hint @param {string} text */
@@ -25,4 +26,33 @@ export function onSubmit(form, field, hint, submitted) {
     event.preventDefault();
     if (submitted(input.value, complain)) input.value = '';
   });
+}
+
+/**
+ * A form that asks for a name. Of a name that somebody else has, it offers another one first.
+ * @param {string} form @param {string} field @param {string} hint
+ * @param {{refusalOf(name: string): string, isTaken(name: string): boolean, take(name: string): void}} on
+ *   `refusalOf`: why a name can't be chosen; empty if it can
+ */
+export function onName(form, field, hint, on) {
+  const input = /** @type {HTMLInputElement} */ (byId(field));
+  const take = (/** @type {string} */ name) => {
+    input.value = '';
+    complainIn(hint, '');
+    on.take(name);
+  };
+  onSubmit(form, field, hint, (typed, complain) => {
+    const name = readName(typed);
+    const refusal = on.refusalOf(name);
+    if (refusal) complain(refusal);
+    else if (on.isTaken(name)) void offerOther(name);
+    else take(name);
+    return false;
+  });
+  /** @param {string} name that somebody has */
+  async function offerOther(name) {
+    const module = await import('../later/taken_name.js').catch(() => null);
+    if (!module) return take(name);
+    if (readName(input.value) === name) module.offerName(byId(hint), name, on.isTaken, take);
+  }
 }

@@ -4,23 +4,55 @@ import { initialOf, tint } from './colour.js';
 import { byId, foreign, make } from './dom.js';
 import { language, translate } from '../words/language.js';
 import { LogView } from './log_view.js';
-import { MAX_LISTED } from '../state/people.js';
-
-const view = new LogView(byId('people-list'));
 
 /**
- * @param {import('../server/protocol.js').Presence | undefined} presence
- * @param {string} me
- * @param {(name: string) => void} chosen
+ * @typedef {import('../server/protocol.js').Presence} Presence
+ * @typedef {{me: string, chosen(name: string): void, speakers(): string[]}} Reader
+ *   `chosen`: a name was pressed; `speakers`: who has written lately in the room, the latest first
  */
-export function showPeople(presence, me, chosen) {
+
+/** A longer list can be filtered. */
+const LONG = 15;
+
+const view = new LogView(byId('people-list'));
+/** The filter of long lists, which is loaded with the first one. @type {Promise<import('../later/crowd.js').Crowd | null> | null} */
+let loading = null;
+/** @type {import('../later/crowd.js').Crowd | null} */
+let crowd = null;
+
+/** @param {string} room @param {Presence | undefined} presence @param {Reader} reader */
+export function showPeople(room, presence, reader) {
   const count = presence?.count ?? 0;
   byId('people-count').textContent = String(count);
   byId('people-title').textContent = translate('peopleHere', { n: count });
   byId('open-people').setAttribute('aria-label', `${translate('openPeople')}: ${translate('peopleHere', { n: count })}`);
+  const isLong = count > LONG;
+  const again = () => showPeople(room, presence, reader);
+  if (isLong) loading ??= loadCrowd();
+  if (isLong && !crowd) void loading?.then((loaded) => loaded && again());
+  const members = sorted(presence?.members?.map(({ name }) => name) ?? [], reader.me);
+  const found = crowd?.pick(isLong, room, presence, members, reader, again);
+  showNames(found?.names ?? members, reader);
+  const note = count === 0 ? translate('nobodyHere') : found?.note ?? (presence?.members ? '' : translate('loading'));
+  byId('people-note').textContent = note;
+  byId('people-note').hidden = !note;
+}
+
+async function loadCrowd() {
+  const module = await import('../later/crowd.js').catch(() => null);
+  if (!module) loading = null;
+  return crowd = module && new module.Crowd();
+}
+
+/** @param {string[]} names @param {string} me which comes first */
+function sorted(names, me) {
   const order = new Intl.Collator(language()).compare;
-  const members = [...presence?.members ?? []].sort((a, b) => Number(b.name === me) - Number(a.name === me) || order(a.name, b.name));
-  view.show(members.map(({ name }) => ({
+  return [...names].sort((a, b) => Number(b === me) - Number(a === me) || order(a, b));
+}
+
+/** @param {string[]} names @param {Reader} reader */
+function showNames(names, { me, chosen }) {
+  view.show(names.map((name) => ({
     key: name,
     look: [name === me, language()].join(),
     make() {
@@ -31,10 +63,6 @@ export function showPeople(presence, me, chosen) {
       return make('li', '', person);
     },
   })));
-  const unlisted = count > MAX_LISTED ? translate('tooManyPeople') : translate('loading');
-  const note = count === 0 ? translate('nobodyHere') : presence?.members ? '' : unlisted;
-  byId('people-note').textContent = note;
-  byId('people-note').hidden = !note;
 }
 
 /** A name with its avatar. @param {string} name */

@@ -17,7 +17,8 @@ import { Failure, server } from '../server/server.js';
  * @typedef {import('../server/protocol.js').Gap} Gap
  * @typedef {import('../stream/snapshot.js').RoomPosition} RoomPosition
  * @typedef {{me(): string, names(room: string): string[], isOwn(message: Message): boolean, mayAct(message: Message): boolean,
- *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void}} Host the page around the view
+ *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void,
+ *            showEmpty(why: import('./empty_view.js').Emptiness | null): void}} Host the page around the view
  */
 
 const PAGE = 50;
@@ -164,9 +165,9 @@ export class RoomView {
     if (room === this.#room) this.#schedule();
   }
 
-  /** A member was renamed, in all rooms. @param {import('../state/room_log.js').Renaming} renaming */
-  addRenaming(renaming) {
-    for (const log of this.#logs.values()) log.addRenaming(renaming);
+  /** A member was renamed. @param {import('../state/room_log.js').Renaming} renaming @param {string} [room] all rooms without it */
+  addRenaming(renaming, room) {
+    for (const [name, log] of this.#logs) if (room === undefined || name === room) log.addRenaming(renaming);
     this.#schedule();
   }
 
@@ -212,6 +213,7 @@ export class RoomView {
     const wasRead = known && unread(known) === 0 ? known.read : null;
     this.#rooms.setNewest(room, newest, next);
     if (room === this.#room && wasRead && !this.#nothingIsNew) this.#unreadAfter = wasRead.id;
+    this.#schedule();
   }
 
   /** The connection is back: retries a failed load. */
@@ -276,6 +278,20 @@ export class RoomView {
     return log;
   }
 
+  /** Who has written in the loaded part of the open room, the latest first. */
+  get speakers() {
+    const names = this.#log.items.flatMap((item) => (item.kind === 'message' && item.message.name ? item.message.name : []));
+    return [...new Set(names.reverse())];
+  }
+
+  /** Why no message is shown. @returns {import('./empty_view.js').Emptiness | null} */
+  get #emptiness() {
+    const { top, items, atEnd } = this.#log;
+    if (top === null || items.length > 0 || byId('outbox').childElementCount > 0 || !atEnd) return null;
+    const room = this.#rooms.get(this.#room);
+    return top === 'evicted' || Math.max(room?.read?.number ?? 0, (room?.next ?? 1) - 1) > 0 ? 'gone' : 'new';
+  }
+
   /** Whether the end of the log is visible to the reader when drawn. */
   get #isVisible() {
     return document.visibilityState === 'visible' && !this.#search && !this.#returns && this.#catchesUpTo === null;
@@ -322,7 +338,7 @@ export class RoomView {
       host.showOutbox();
     };
     this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MAX_ANNOUNCED ? this.#view.quietly(change) : change()));
-    byId('empty').hidden = log.top !== 'beginning' || log.items.length > 0 || byId('outbox').childElementCount > 0 || !log.atEnd;
+    host.showEmpty(this.#emptiness);
     this.#wasAtEnd = log.atEnd;
     host.shown();
     if (this.#returns && document.visibilityState === 'visible' && !this.#search) this.#place();

@@ -253,7 +253,7 @@ function peopleRow({ key, joined, left, renamed }) {
     look: JSON.stringify([joined, left, renamed, language()]),
     make() {
       const parts = [];
-      if (renamed) parts.push(translate('renamed', { before: listOf([renamed.before]), name: listOf([renamed.name]) }));
+      for (const { before, name } of renamed) parts.push(translate('renamed', { before: listOf([before]), name: listOf([name]) }));
       if (joined.length) parts.push(translate('joined', { names: listOf(joined) }));
       if (left.length) parts.push(translate('leftRoom', { names: listOf(left) }));
       return foreign('li', 'people-line', parts.join(' · '));

@@ -1,0 +1,103 @@
+// Who types: the line below the log, and the requests that tell others.
+//
+// The line is not announced to screen readers, which would read it again and again.
+
+import { ask, Failure, roomUrl } from '../server/server.js';
+import { me } from '../state/me.js';
+import { byId, foreign } from '../view/dom.js';
+import { parse } from '../view/commands.js';
+import { language, translator } from '../words/language.js';
+
+export const en = {
+  one: '{a} is typing…',
+  two: '{a} and {b} are typing…',
+  many: 'Several people are typing…',
+};
+
+/** @type {Record<keyof typeof en, string>} */
+export const zh = {
+  one: '{a} 正在输入…',
+  two: '{a} 和 {b} 正在输入…',
+  many: '好几个人正在输入…',
+};
+
+const say = translator(() => (language() === 'zh-CN' ? zh : en));
+
+/** Others are told at most once per interval. */
+const TELL_MS = 3_000;
+/** The server has forgotten it after this time. */
+const STALE_MS = 10_000;
+
+/** @typedef {{room(): string, isWanted(): boolean}} On `room`: the open one; `isWanted`: whether somebody is there to be told */
+
+export class Typing {
+  #on;
+  #box = /** @type {HTMLTextAreaElement} */ (byId('message'));
+  #line = foreign('p', '');
+  /** Who types, by room. @type {Map<string, string[]>} */
+  #names = new Map();
+  /** When and of which room others were told last, and whether they were told that it ended. */
+  #told = { room: '', at: 0, isOver: true };
+  /** Whether the server knows of typing. */
+  #isKnown = true;
+
+  /** @param {On} on */
+  constructor(on) {
+    this.#on = on;
+    this.#line.id = 'typing';
+    byId('scroller').after(this.#line);
+    // Another room was opened.
+    new MutationObserver(() => this.#show()).observe(byId('room-title'), { childList: true });
+    new MutationObserver(() => this.#show()).observe(document.documentElement, { attributeFilter: ['lang'] });
+  }
+
+  /** Who types in a room now. @param {string} room @param {string[]} names */
+  apply(room, names) {
+    this.#names.set(room, names);
+    this.#show();
+  }
+
+  /** Who has sent the message has typed it. @param {{room: string, name: string}} message */
+  said({ room, name }) {
+    const names = this.#names.get(room);
+    if (names?.includes(name)) this.apply(room, names.filter((other) => other !== name));
+  }
+
+  /** The connection is lost. */
+  forget() {
+    this.#names.clear();
+    this.#show();
+  }
+
+  /** The text of the box has changed. */
+  typed() {
+    const room = this.#on.room();
+    const { value } = this.#box;
+    const isSame = this.#told.room === room;
+    const age = Date.now() - this.#told.at;
+    if (value === '') {
+      if (!isSame || this.#told.isOver || age > STALE_MS) return;
+      this.#told.isOver = true;
+      this.#tell(room, 'DELETE');
+    } else if (!(isSame && age < TELL_MS) && parse(value).kind === 'text' && this.#on.isWanted()) {
+      this.#told = { room, at: Date.now(), isOver: false };
+      this.#tell(room, 'POST');
+    }
+  }
+
+  /** @param {string} room @param {'POST' | 'DELETE'} method */
+  #tell(room, method) {
+    if (!this.#isKnown || me.name === '') return;
+    const url = roomUrl(room, 'typing');
+    url.searchParams.set('name', me.name);
+    ask(url, { method }).catch((error) => {
+      if (error instanceof Failure && (error.status === 404 || error.status === 405)) this.#isKnown = false;
+    });
+  }
+
+  #show() {
+    const names = (this.#names.get(this.#on.room()) ?? []).filter((name) => name !== me.name);
+    const [a = '', b = ''] = names.map((name) => `\u2068${name}\u2069`);
+    this.#line.textContent = names.length === 0 ? '' : say(names.length === 1 ? 'one' : names.length === 2 ? 'two' : 'many', { a, b });
+  }
+}

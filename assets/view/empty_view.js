@@ -1,0 +1,25 @@
+// What stands in a room without messages.
+
+import { translate } from '../words/language.js';
+import { button, byId, make } from './dom.js';
+
+/** @typedef {'new' | 'gone'} Emptiness nothing has been said yet; the server no longer has what was said */
+
+/** What is shown, so that a button keeps its focus. */
+let shown = '';
+
+/** @param {Emptiness | null} why null if there are messages @param {string} room @param {boolean} isAlone @param {() => void} invite */
+export function showEmpty(why, room, isAlone, invite) {
+  const box = byId('empty');
+  box.hidden = why === null;
+  if (why === null) return;
+  const words = [
+    why === 'gone' ? translate('gone', { room: `\u2068${room}\u2069` }) : translate('empty'),
+    isAlone ? translate('onlyYou') : translate('sayHello'),
+    translate('invite'),
+  ];
+  if (shown === words.join()) return;
+  shown = words.join();
+  const [first = '', second = '', label = ''] = words;
+  box.replaceChildren(make('p', '', first), make('p', '', second), ...isAlone ? [button('quiet', label, invite)] : []);
+}

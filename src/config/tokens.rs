@@ -53,6 +53,15 @@ impl TokenSettings {
         !self.keys.is_empty() || self.jwks.is_some()
     }
 
+    /// The rights of requests without a token.
+    pub(crate) fn without_token(&self) -> Anonymous {
+        match self.are_enabled() {
+            // Without keys the server is open.
+            false => Anonymous::Write,
+            true => self.anonymous.unwrap_or_default(),
+        }
+    }
+
     /// The checks: each setting with its flag, whether it is valid, and what
     /// is wrong. A setting that restricts an open server is an error, so that no
     /// server is open by mistake.

@@ -77,6 +77,7 @@ impl App {
             default_room: default_room.as_str(),
             max_message_bytes: config.max_message_bytes,
             tokens: config.tokens.are_enabled(),
+            anonymous: config.tokens.without_token(),
         };
         let page =
             ChatPage::new(config.assets_dir.as_deref(), settings).map_err(|error| BadSetting {

@@ -26,13 +26,8 @@ pub(super) struct CommonRights {
 
 impl CommonRights {
     pub(super) fn new(config: &Config) -> Self {
-        let anonymous = match config.tokens.are_enabled() {
-            // Without keys the server is open.
-            false => Anonymous::Write,
-            true => config.tokens.anonymous.unwrap_or_default(),
-        };
         Self {
-            anonymous: match anonymous {
+            anonymous: match config.tokens.without_token() {
                 Anonymous::None => Rights::default(),
                 Anonymous::Read => Rights::everywhere(&[Right::Read]),
                 Anonymous::Write => Rights::everywhere(&[Right::Write]),

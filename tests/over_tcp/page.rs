@@ -58,7 +58,7 @@ async fn the_settings_are_the_servers() {
     assert_eq!(settings.header("cache-control"), Some("no-cache"));
     assert_eq!(
         settings.text(),
-        r#"{"default_room":"lobby","max_message_bytes":4096,"tokens":false}"#
+        r#"{"default_room":"lobby","max_message_bytes":4096,"tokens":false,"anonymous":"write"}"#
     );
     let other = TestServer::start_with(|config| {
         config.default_room = "Größe".to_owned();
@@ -67,7 +67,7 @@ async fn the_settings_are_the_servers() {
     let changed = other.get("/assets/settings.json").await;
     assert_eq!(
         changed.text(),
-        r#"{"default_room":"Größe","max_message_bytes":99,"tokens":false}"#
+        r#"{"default_room":"Größe","max_message_bytes":99,"tokens":false,"anonymous":"write"}"#
     );
     assert_ne!(settings.header("etag"), changed.header("etag"));
 }

@@ -60,6 +60,18 @@ fn english(code: ProblemCode) -> (&'static str, &'static str) {
             "The server does not answer here",
             "It does not know this host name, or does not take requests from this site.",
         ),
+        ProblemCode::TokenRequired | ProblemCode::TokenInvalid | ProblemCode::TokenExpired => (
+            "A link with a token is needed",
+            "This server lets in only people with a token. Open your link again, or ask for a new one.",
+        ),
+        ProblemCode::Forbidden => (
+            "You may not do this",
+            "Your session does not permit it, or you are banned here.",
+        ),
+        ProblemCode::UriTooLong | ProblemCode::HeadersTooLarge => (
+            "The request is too long",
+            "Shorten the address. If it is short, delete the cookies of this site.",
+        ),
         ProblemCode::RateLimited => (
             "Too many requests",
             "Too much has come from your network in a short time.",
@@ -86,6 +98,15 @@ fn chinese(code: ProblemCode) -> (&'static str, &'static str) {
         ProblemCode::CrossOrigin | ProblemCode::InvalidHost => (
             "服务器不在此提供服务",
             "服务器不认识这个主机名，或不接受来自该网站的请求。",
+        ),
+        ProblemCode::TokenRequired | ProblemCode::TokenInvalid | ProblemCode::TokenExpired => (
+            "需要带令牌的链接",
+            "此服务器只允许持有令牌的人进入。请重新打开你的链接，或索取新的链接。",
+        ),
+        ProblemCode::Forbidden => ("没有权限", "你的会话不允许此操作，或者你在这里被封禁。"),
+        ProblemCode::UriTooLong | ProblemCode::HeadersTooLarge => (
+            "请求过长",
+            "请缩短地址。如果地址不长，请删除此网站的 Cookie。",
         ),
         ProblemCode::RateLimited => ("请求过多", "你的网络在短时间内发送了太多请求。"),
         ProblemCode::TooManyRooms | ProblemCode::TooManyConnections => {

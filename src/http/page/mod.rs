@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION, REFERRER_POLICY};
 use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub(super) use self::asset_response::POLICY;
 use self::asset_response::{AssetResponse, Freshness, content_type, split_version};
@@ -24,6 +24,7 @@ use self::folder::Folder;
 use self::template::PagePath;
 use super::body::Body;
 use super::problem::Problem;
+use crate::config::Anonymous;
 use crate::protocol::RoomName;
 
 /// Encoded from the server's settings, so that all other files are the same
@@ -44,6 +45,17 @@ pub(super) struct PageSettings<'a> {
     pub(super) max_message_bytes: usize,
     /// Whether the server takes tokens.
     pub(super) tokens: bool,
+    /// What requests without a token may do.
+    #[serde(serialize_with = "as_word")]
+    pub(super) anonymous: Anonymous,
+}
+
+fn as_word<S: Serializer>(anonymous: &Anonymous, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match anonymous {
+        Anonymous::None => "none",
+        Anonymous::Read => "read",
+        Anonymous::Write => "write",
+    })
 }
 
 /// The page of one server.

@@ -48,7 +48,9 @@ export class Server {
   }
 
   async #spawn(address) {
-    const args = ['--listen', address, '--log-level', 'warn', ...this.#flags];
+    const folder = process.env.SSE_CHAT_ASSETS_DIR;
+    const assets = folder && !this.#flags.includes('--assets-dir') ? ['--assets-dir', folder] : [];
+    const args = ['--listen', address, '--log-level', 'warn', ...assets, ...this.#flags];
     const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);
     child.once('exit', () => running.delete(child));

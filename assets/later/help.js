@@ -43,7 +43,7 @@ export const zh = {
   clear: '清空本页，不影响服务器上的消息',
   help: '打开帮助',
   text: '消息格式',
-  marks: '**粗体**、_强调_、`代码`，多行代码放在两行 ``` 之间',
+  marks: '**粗体**、_强调_、`代码`，多行代码放在 ``` 和 ``` 之间',
 };
 
 const say = translator(() => (language() === 'zh-CN' ? zh : en));

@@ -159,7 +159,8 @@ export class Rooms {
     for (const [name, at] of this.#left) if (at < Date.now() - LEFT_MS) this.#left.delete(name);
     /** @param {StoredRoom} room */
     const isIn = ({ name, since }) => since > (this.#left.get(name) ?? -1);
-    const stored = memory.get('rooms', /** @type {StoredRoom[]} */ ([])).flatMap(readStored);
+    // More rooms than a stream may have would leave the page without one.
+    const stored = memory.get('rooms', /** @type {StoredRoom[]} */ ([])).flatMap(readStored).slice(0, MAX_JOINED);
     const theirs = stored.filter(isIn).map((room) => merged(room, before.find(({ name }) => name === room.name)));
     const mine = before.filter((room) => isIn(room) && !theirs.some(({ name }) => name === room.name));
     this.list = [...theirs, ...mine];

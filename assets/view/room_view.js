@@ -287,7 +287,8 @@ export class RoomView {
   /** Why no message is shown. @returns {import('./empty_view.js').Emptiness | null} */
   get #emptiness() {
     const { top, items, atEnd } = this.#log;
-    if (top === null || items.length > 0 || byId('outbox').childElementCount > 0 || !atEnd) return null;
+    const hasEntries = items.some(({ kind }) => kind !== 'people');
+    if (top === null || hasEntries || byId('outbox').childElementCount > 0 || !atEnd) return null;
     const room = this.#rooms.get(this.#room);
     return top === 'evicted' || Math.max(room?.read?.number ?? 0, (room?.next ?? 1) - 1) > 0 ? 'gone' : 'new';
   }
@@ -354,7 +355,7 @@ export class RoomView {
       this.#top.append(make('p', '', `${translate('loadFailed')} ${this.#failure}`.trim()), button('quiet', translate('tryAgain'), () => this.#retry()));
     } else if (!loaded || loadingOlder) this.#top.append(make('p', '', translate('loading')));
     else if (top === null) this.#top.append(button('quiet', translate(this.#search ? 'searchOlder' : 'loadOlder'), () => void this.#loadOlder()));
-    else if (items.length > 0) {
+    else if (items.some(({ kind }) => kind !== 'people')) {
       this.#top.append(make('p', '', top === 'beginning' ? translate('beginning', { room: this.#room }) : translate('noOlder')));
     }
     if (this.#topHadFocus) this.#top.querySelector('button')?.focus();

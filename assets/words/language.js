@@ -42,7 +42,9 @@ function newFormat(options) {
   const region = new Intl.Locale(regional()).maximize().region;
   const locale = language() === 'en' && region ? `en-${region}` : language();
   const { hourCycle } = new Intl.DateTimeFormat(regional(), { hour: 'numeric' }).resolvedOptions();
-  return new Intl.DateTimeFormat(locale, { hourCycle, ...options });
+  // 9:05 AM, but 09:05.
+  const hour = options.hour && hourCycle?.startsWith('h2') ? '2-digit' : options.hour;
+  return new Intl.DateTimeFormat(locale, { hourCycle, ...options, ...hour && { hour } });
 }
 
 /** @param {Date} date @param {Intl.DateTimeFormatOptions} options */

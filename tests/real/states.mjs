@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 
-import { Chat } from './browser.mjs';
+import { Chat, ELSEWHERE, elsewhere } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
@@ -16,9 +16,9 @@ const HOUR = 3_600_000;
  * @typedef {{server: import('./server.mjs').Server, proxy: import('./proxy.mjs').Proxy,
  *            chat: import('./browser.mjs').Chat, isPhone: boolean}} Scene
  * @typedef {{name: string, nameless?: boolean, room?: string, locale?: string, members?: string[], height?: number,
- *            flags?: string[], before?: (server: import('./server.mjs').Server) => Promise<void>,
+ *            isElsewhere?: boolean, flags?: string[], before?: (server: import('./server.mjs').Server) => Promise<void>,
  *            route?: (page: any) => Promise<void>, show?: (scene: Scene) => Promise<void>}} State
- *   `height`: in CSS pixels
+ *   `height`: in CSS pixels; `isElsewhere`: not on a loopback address, which is never offline
  */
 
 const TALK = [
@@ -57,16 +57,16 @@ async function change(server, id, method, path = '', body = undefined, key = KEY
 }
 
 const react = (server, id, emoji, name) =>
-  change(server, id, 'PUT', `/reactions/${encodeURIComponent(emoji)}?name=${encodeURIComponent(name)}`, undefined, name.padEnd(16, 'x'));
+  change(server, id, 'PUT', `/reactions/${encodeURIComponent(emoji)}?name=${encodeURIComponent(name)}`, undefined, Buffer.from(name).toString('hex').padEnd(16, 'x'));
 
-/** Moves the messages of the history back in time: the older ones, the further. @param {any} page @param {number} step in ms, between two */
-async function age(page, step) {
+/** Moves the messages of the history back in time: the older ones, the further. @param {any} page @param {number} step in ms, between two @param {number} [newest] in ms */
+async function age(page, step, newest = 0) {
   await page.route(/\/messages\?/, async (route) => {
     const response = await route.fetch();
     const body = await response.json();
     const { messages } = body;
     messages.forEach((message, at) => {
-      if (message.created_at) message.created_at = new Date(Date.parse(message.created_at) - (messages.length - 1 - at) * step).toISOString();
+      if (message.created_at) message.created_at = new Date(Date.parse(message.created_at) - newest - (messages.length - 1 - at) * step).toISOString();
     });
     await route.fulfill({ response, json: body });
   });
@@ -151,11 +151,10 @@ export const STATES = [
   },
   {
     name: 'unread-first-of-day', members: NAMES.slice(0, 3), before: (server) => speak(server, [['Teo', 'seen']]),
+    route: (page) => age(page, HOUR, 30 * HOUR),
     show: async (scene) => {
-      await age(scene.chat.page, 30 * HOUR);
       await comeBack(scene, [['Mara', 'the first of today']]);
-      await scene.chat.page.reload();
-      await scene.chat.is('live');
+      await scene.chat.log.locator('.unread .date').waitFor();
     },
   },
   {
@@ -217,7 +216,7 @@ export const STATES = [
     before: (server) => speak(server, [
       ['Teo', `see https://example.org/${'a-long-path/'.repeat(12)}index.html?and=a&long=query#end before lunch`],
       ['Teo', '```\nexport const words = translator(() => (language() === "zh-CN" ? zh : en)); // a line of code that is longer than the column is wide, by far\n```'],
-      ['Mara', Array.from({ length: 120 }, (_, at) => `line ${at} of a message that is too tall`).join('\n')],
+      ['Mara', Array.from({ length: 90 }, (_, at) => `line ${at} of a message that is too tall`).join('\n')],
     ]),
   },
   {
@@ -232,7 +231,7 @@ export const STATES = [
     },
   },
   {
-    name: 'offline', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK.slice(0, 3)),
+    name: 'offline', isElsewhere: true, members: NAMES.slice(0, 3), before: (server) => speak(server, TALK.slice(0, 3)),
     show: async ({ chat }) => {
       await chat.page.context().setOffline(true);
       await chat.status.filter({ hasText: 'offline' }).waitFor();
@@ -263,7 +262,7 @@ export const STATES = [
 
 /** Opens the page in a state. @param {any} browser @param {State} state @param {{isPhone: boolean, viewport: object}} options */
 export async function arriveIn(t, browser, state, { isPhone, viewport }) {
-  const server = await Server.start(t, '--retry', '100ms..200ms', ...state.flags ?? []);
+  const server = await Server.start(t, '--retry', '100ms..200ms', ...ELSEWHERE, ...state.flags ?? []);
   const room = state.room ?? 'lobby';
   for (const name of state.members ?? []) {
     const stream = await fetch(`${server.url}/events?room=${encodeURIComponent(room)}&name=${encodeURIComponent(name)}`);
@@ -277,7 +276,7 @@ export async function arriveIn(t, browser, state, { isPhone, viewport }) {
   t.after(() => context.close());
   const chat = new Chat(await context.newPage());
   await state.route?.(chat.page);
-  await chat.page.goto(`${proxy.url}/r/${encodeURIComponent(room)}?shared=0`);
+  await chat.page.goto(`${state.isElsewhere ? elsewhere(proxy.url) : proxy.url}/r/${encodeURIComponent(room)}?shared=0`);
   await chat.is('live');
   if (!state.nameless) await chat.callMe('Ann');
   await state.show?.({ server, proxy, chat, isPhone });

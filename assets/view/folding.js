@@ -8,10 +8,14 @@ import { translate } from '../words/language.js';
 const [MIN_LENGTH, MIN_LINES] = [600, 24];
 const SCREENS = 2;
 
-/** Rows that are not yet measured. @type {Set<HTMLLIElement>} */
+/** New rows, not yet measured. @type {Set<HTMLLIElement>} */
 const pending = new Set();
+/** Rows that were not too tall when they were measured last. @type {Set<HTMLLIElement>} */
+const measured = new Set();
 /** The messages that the reader has opened. @type {Set<string>} */
 const opened = new Set();
+/** The height of the page may change. @type {ResizeObserver | null} */
+let observer = null;
 
 /** Whether a text may be too tall. @param {string} text */
 export const mayFold = (text) => text.length >= MIN_LENGTH || text.split('\n', MIN_LINES).length >= MIN_LINES;
@@ -22,10 +26,29 @@ export const foldLater = (row) => pending.add(row);
 /** To be called when new rows are in the document, before the scroll position is restored. */
 export function foldTall() {
   if (pending.size === 0) return;
-  const most = SCREENS * byId('scroller').clientHeight;
-  // All are measured before the first one changes.
-  const tall = [...pending].filter((row) => row.isConnected && row.offsetHeight > most && !opened.has(row.id));
+  if (!observer) (observer = new ResizeObserver(resized)).observe(byId('scroller'));
+  const rows = [...pending];
   pending.clear();
+  foldThose(rows);
+}
+
+/** Folds rows where that does not move what the reader sees: at the end of the log, or below its upper edge. */
+function resized() {
+  const scroller = byId('scroller');
+  const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2;
+  const edge = scroller.getBoundingClientRect().top;
+  foldThose([...measured].filter((row) => !row.isConnected || isAtEnd || row.getBoundingClientRect().top >= edge));
+}
+
+/** All are measured before the first one changes. @param {HTMLLIElement[]} rows */
+function foldThose(rows) {
+  const most = SCREENS * byId('scroller').clientHeight;
+  const isTall = (/** @type {HTMLLIElement} */ row) => row.offsetHeight > most && !opened.has(row.id);
+  const tall = new Set(rows.filter((row) => row.isConnected && isTall(row)));
+  for (const row of rows) {
+    if (row.isConnected && !tall.has(row)) measured.add(row);
+    else measured.delete(row);
+  }
   tall.forEach(fold);
 }
 

@@ -4,13 +4,13 @@
 //      rooms.js (unread counts), people.js (presence).
 // Out: composer.js (the text) -> commands.js -> outbox.js -> the server.
 //
-// Sessions, deleting and banning are in rights.js, session_link.js and actions.js,
-// which are loaded when they are used.
+// Sessions and the actions of messages are in later/, which is loaded when it is used.
 //
 // User input becomes only textContent (dom.js, text.js).
 
 import { endOf, isName, readName, readRoom, startOf } from './server/protocol.js';
 import { server } from './server/server.js';
+import { withChanges } from './state/changes.js';
 import { me } from './state/me.js';
 import { memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
@@ -30,10 +30,11 @@ import { complainIn, onName, onSubmit } from './view/forms.js';
 import { watchKeys } from './view/keys.js';
 import { Leaving } from './view/leaving.js';
 import { Mentions } from './view/mentions.js';
-import { keepStop, watchActions } from './view/message_actions.js';
+import { MessageActions } from './view/message_actions.js';
 import { notice } from './view/notice.js';
 import { showOutbox } from './view/outbox_view.js';
 import { personOf, showPeople } from './view/people_view.js';
+import { Quotes } from './view/quotes.js';
 import { RoomView } from './view/room_view.js';
 import { Search } from './view/search.js';
 import { isOn, watchSettings } from './view/settings.js';
@@ -68,15 +69,13 @@ class Chat {
     ask: (room) => server.members(room).catch(() => null),
   });
   #roomView = new RoomView(this.#rooms, {
-    me: () => me.name,
-    names: (room) => this.#people.namesIn(room),
+    viewer: (room) => this.#viewer(room),
     isOwn: (message) => this.#isOwn(message),
-    mayAct: (message) => this.#moderates(message.room) || this.#isOwn(message),
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
     shown: () => {
       this.#search.apply();
-      keepStop(byId('log'));
+      this.#actions.keepStop();
     },
     showEmpty: (why) => this.#showEmpty(why),
     endSearch: () => this.#search.close(),
@@ -89,7 +88,11 @@ class Chat {
       session.set({ until: 0, ...session.get(), name });
       this.#nameChanged();
     },
+    made: (change, message) => this.#made(change, message),
+    dropped: (change, failure) => this.#actions.dropped(change, failure),
   });
+  #quotes = new Quotes({ loaded: (id) => this.#message(id), changed: () => this.#roomView.refresh() });
+  #actions;
   #mentions = new Mentions(this.#rooms, {
     isOwn: (message) => this.#isOwn(message),
     namesIn: (room) => this.#people.namesIn(room),
@@ -122,13 +125,26 @@ class Chat {
     this.#rights = Rights && new Rights({
       ended: () => this.#sessionChanged(),
       found: () => this.#roomView.refresh(),
-      openBans: async (room) => (await this.#actions())?.openBans(room),
+      openBans: async (room) => (await this.#actions.load())?.openBans(room),
     });
     this.#composer = new Composer(settings.max_message_bytes, {
       send: (text, isAgain) => this.#submit(text, isAgain),
       names: () => this.#people.namesIn(this.#room).filter((name) => name !== me.name),
       turn: (pages) => this.#roomView.turn(pages),
       toNewest: () => this.#roomView.toNewest(),
+      editLast: () => this.#actions.editLast(),
+    });
+    this.#actions = new MessageActions({
+      message: (id) => this.#message(id),
+      lastOwn: () => this.#outbox.shown(this.#room).at(-1) ?? this.#message(this.#roomView.lastOwn?.id ?? ''),
+      isOwn: (message) => this.#isOwn(message),
+      moderates: (room) => this.#moderates(room),
+      mayWrite: (room) => this.#mayWrite(room),
+      outbox: this.#outbox,
+      composer: this.#composer,
+      changed: (message) => this.#changed(message),
+      show: (id) => this.#show(id),
+      link: ({ room, id }) => `${server.pageOf(room)}#${id}`,
     });
     this.#watchForms();
     this.#watchButtons();
@@ -169,6 +185,7 @@ class Chat {
     this.#rights?.open(room);
     if (this.#isLive) void this.#rights?.ask();
     this.#search.close();
+    this.#actions.leave();
     this.#composer.open(room);
     this.#roomView.open(room);
     this.#drawers.forEach((drawer) => drawer.close());
@@ -211,6 +228,7 @@ class Chat {
         if (event.state === 'live') {
           void this.#rights?.ask();
           this.#outbox.back();
+          this.#quotes.back();
           this.#roomView.back();
         }
         break;
@@ -250,10 +268,37 @@ class Chat {
   /** A message was edited, deleted or reacted to. @param {import('./server/protocol.js').Message} message @param {string} [id] of the change */
   #changed(message, id) {
     if (message.deleted) this.#mentions.forget(message);
+    this.#quotes.changed(message);
     // Under its own id, it is a message that was deleted before it came.
     if (id !== message.id) return this.#roomView.change(message);
     this.#outbox.arrived(message);
     this.#roomView.add(message);
+  }
+
+  /** The server has made a change, which the stream may bring later. @param {import('./state/letters.js').Entry} change @param {import('./server/protocol.js').Message | null} edited */
+  #made(change, edited) {
+    const { kind, target } = change;
+    const known = this.#roomView.message(target);
+    if (kind === 'edit' && edited) return this.#changed(edited);
+    if (!known) return;
+    const { id, room, number } = known;
+    this.#changed(kind === 'delete' ? { id, room, number, deleted: true, name: '', message: '', created_at: '' } : withChanges(known, [change]));
+  }
+
+  /** A message of the open room, with own changes. @param {string} id */
+  #message(id) {
+    const message = this.#roomView.message(id);
+    return message && withChanges(message, this.#outbox.changes(message.room));
+  }
+
+  /** Scrolls to a message. @param {string} id */
+  #show(id) {
+    const row = document.getElementById(`message-${id}`);
+    if (!row) return notice(translate('notNow'));
+    row.scrollIntoView({ block: 'center' });
+    row.classList.add('lit');
+    row.addEventListener('animationend', () => row.classList.remove('lit'), { once: true });
+    /** @type {HTMLElement | null} */ (row.querySelector('.more'))?.focus({ preventScroll: true });
   }
 
   /** @param {{gap: import('./server/protocol.js').Gap, cursor: string}} event */
@@ -274,7 +319,7 @@ class Chat {
     void this.#mentions.checkMissed(places.map(({ room }) => room));
   }
 
-  /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {import('./server/protocol.js').Message} message */
+  /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {{id: string}} message */
   #isOwn(message) {
     return me.isOwn(message) || this.#outbox.isEcho(message);
   }
@@ -286,6 +331,7 @@ class Chat {
 
   /** @param {string} typed @param {boolean} isAgain sent again, unchanged, after it was rejected @returns {boolean} whether it was accepted */
   #submit(typed, isAgain) {
+    if (this.#actions.save(typed)) return true;
     const parsed = parse(typed);
     switch (parsed.kind) {
       case 'text':
@@ -304,7 +350,7 @@ class Chat {
 
   /** @param {string} text @returns {true} */
   #send(text) {
-    this.#outbox.send(this.#room, text);
+    this.#outbox.send(this.#room, text, this.#actions.takeAnswered());
     this.#roomView.sent();
     return true;
   }
@@ -459,13 +505,6 @@ class Chat {
     this.#roomView.back();
   }
 
-  /** Opens the actions of a message. @param {HTMLElement} more its button @param {string} id */
-  async #act(more, id) {
-    const message = this.#roomView.message(id);
-    const actions = await this.#actions();
-    if (message) actions?.openActions(more, message, this.#isOwn(message), this.#moderates(message.room));
-  }
-
   async #showHelp() {
     (await loaded(import('./later/help.js')))?.showHelp();
   }
@@ -475,10 +514,9 @@ class Chat {
     return this.#rights?.moderates(room) ?? false;
   }
 
-  /** The module with the actions, which is not loaded before. */
-  async #actions() {
-    const module = await loaded(import('./later/actions.js'));
-    return module && new module.Actions({ deleted: (message) => this.#changed(message) });
+  /** Whether messages can be answered and reacted to. @param {string} room */
+  #mayWrite(room) {
+    return me.name !== '' && (this.#rights?.mayWrite(room) ?? true);
   }
 
   #refusedName() {
@@ -515,7 +553,6 @@ class Chat {
   #watchButtons() {
     watchDialogs();
     watchCopying(byId('scroller'));
-    watchActions(byId('log'), (more, id) => void this.#act(more, id));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => this.#askName());
@@ -562,16 +599,27 @@ class Chat {
     }, 16);
   }
 
-  #showOutbox() {
-    const viewer = { me: me.name, names: this.#people.namesIn(this.#room) };
-    showOutbox(this.#outbox, this.#room, viewer, {
-      again: (entry) => this.#outbox.again(entry),
-      edit: (entry) => {
-        this.#outbox.remove(entry);
-        this.#composer.edit(entry.text);
+  /** Who reads a room. @param {string} room @returns {import('./view/rows.js').Viewer} */
+  #viewer(room) {
+    return {
+      me: me.name,
+      names: this.#people.namesIn(room),
+      isOwn: (message) => this.#isOwn(message),
+      mayWrite: this.#mayWrite(room),
+      quoted: (id) => this.#quotes.get(room, id),
+      changes: this.#outbox.changes(room),
+      waitsFor: (entry) => this.#outbox.waitsFor(entry),
+      offers: {
+        again: (entry) => this.#outbox.again(entry),
+        edit: (entry) => this.#actions.edit(entry),
+        remove: (entry) => this.#outbox.remove(entry),
       },
-      remove: (entry) => this.#outbox.remove(entry),
-    });
+    };
+  }
+
+  #showOutbox() {
+    const viewer = this.#viewer(this.#room);
+    showOutbox(this.#outbox, this.#room, viewer, viewer.offers);
   }
 
   /** The name or the language has changed. */

@@ -1,158 +1,175 @@
-// What can be done with a message: deleting it, banning its author. Also the list
-// of bans.
+// What can be done with a message, from its buttons, its menu and its sheet.
 
 import { wordsOfAnswer } from '../words/answers.js';
-import { ask, showDialog } from './ask.js';
-import { button, byId, foreign, make } from '../view/dom.js';
-import { formatDate } from '../words/language.js';
-import { me } from '../state/me.js';
+import { byId, copy, make } from '../view/dom.js';
+import { Intent } from './intent.js';
+import { translate } from '../words/language.js';
+import { openBelow, showMenu, showSheet } from './menu.js';
+import { ban, openBans, remove } from './moderation.js';
 import { more } from '../words/more_words.js';
-import { requests } from './more_requests.js';
-import { notice } from '../view/notice.js';
-import { Failure } from '../server/server.js';
+import { announce, notice } from '../view/notice.js';
+import { emojiButton, pickerFor, recentEmoji, useEmoji } from './picker.js';
+import { reacted } from '../state/changes.js';
 
-/** @typedef {import('../server/protocol.js').Message} Message */
+/**
+ * @typedef {import('../server/protocol.js').Message} Message
+ * @typedef {import('../state/letters.js').Entry} Entry
+ * @typedef {import('./menu.js').Item} Item
+ */
 
-const DURATIONS = /** @type {const} */ (['1h', '1d', '30d']);
-/** The most characters of a message that a dialog shows. */
-const MAX_QUOTE = 200;
-/** Between the menu and the edge of the window, in pixels. */
-const EDGE_PX = 8;
+/** How long a deletion can be undone. */
+const UNDO_MS = 8_000;
+/** How long a link stays visible if the user has to copy it. */
+const BY_HAND_MS = 60_000;
 
 export class Actions {
-  #on;
+  #host;
+  intent;
 
-  /** @param {{deleted(message: Message): void}} on */
-  constructor(on) {
-    this.#on = on;
+  /** @param {import('../view/message_actions.js').Host} host */
+  constructor(host) {
+    this.#host = host;
+    this.intent = new Intent(host.composer);
   }
 
-  /** Opens the menu of a message. @param {HTMLElement} opener @param {Message} message @param {boolean} isOwn @param {boolean} isModerator */
-  openActions(opener, message, isOwn, isModerator) {
-    showMenu(opener, [
-      [more('delete'), () => void this.#delete(message)],
-      ...isModerator && !isOwn ? [/** @type {[string, () => void]} */ ([more('ban'), () => void this.#ban(message)])] : [],
-    ]);
+  /** Adds the buttons of a message's bar. @param {HTMLElement} bar */
+  fill(bar) {
+    if (bar.childElementCount > 1) return;
+    const before = /** @type {const} */ ([['react', '☺'], ['reply', '↩']]).map(([word, sign]) => {
+      const added = make('button', `icon ${word}`, sign);
+      added.type = 'button';
+      added.tabIndex = -1;
+      added.title = added.ariaLabel = more(word);
+      if (word === 'react') added.ariaHasPopup = 'dialog';
+      return added;
+    });
+    bar.prepend(...before);
+  }
+
+  /** A button of a message was pressed. @param {HTMLElement} used @param {Message} message @param {boolean} byKey */
+  press(used, message, byKey) {
+    if (used.matches('.react')) this.#openPicker(used, message);
+    else if (used.matches('.reply')) this.intent.answer(message);
+    else if (used.matches('.more')) this.#open(used, message, byKey);
+    else this.#react(message, used.dataset.emoji ?? '');
+  }
+
+  /** Moves the focus between the buttons of messages. @param {HTMLElement} used @param {string} key */
+  move(used, key) {
+    const row = used.closest('li.message');
+    const log = byId('log');
+    const [rows, controls] = [
+      [...log.querySelectorAll('li.message:not([hidden])')],
+      /** @type {HTMLElement[]} */ ([...row?.querySelectorAll('.answered:enabled, .bar button, .reactions button:enabled') ?? []]),
+    ];
+    const [at, inRow] = [rows.findIndex((other) => other === row), controls.indexOf(used)];
+    if (key === 'ArrowLeft' || key === 'ArrowRight') return controls[inRow + (key === 'ArrowLeft' ? -1 : 1)]?.focus();
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: rows.length - 1 }[key];
+    /** @type {HTMLElement | null | undefined} */ (rows[to ?? -1]?.querySelector('.more'))?.focus();
+  }
+
+  /** Opens the menu, or where nothing can hover, the sheet. @param {HTMLElement} opener @param {Message} message @param {boolean} byKey */
+  #open(opener, message, byKey) {
+    if (!byKey && matchMedia('(hover: none)').matches) this.openSheet(message);
+    else showMenu(opener, this.#itemsOf(message));
   }
 
   /** @param {Message} message */
-  async #delete(message) {
-    const { id, room, number } = message;
-    const answer = await ask({
-      title: more('deleteTitle'), text: [more('deleteText')], quote: quoteOf(message), confirm: more('delete'), isHarmful: true,
-    });
-    if (answer === null) return;
-    await tried(async () => {
-      await requests.remove(message, me.editKey);
-      // Before the stream delivers it.
-      this.#on.deleted({ id, room, number, deleted: true, name: '', message: '', created_at: '' });
-      notice(more('deleted'));
-    }, more('deleteGone'));
+  openSheet(message) {
+    const mayWrite = this.#host.mayWrite(message.room);
+    const react = (/** @type {string} */ emoji) => {
+      sheet.close();
+      this.#react(message, emoji, true);
+    };
+    const choice = make('div', 'recent', ...mayWrite ? recentEmoji().map((emoji) => emojiButton(emoji, react)) : []);
+    const others = make('button', 'pick', '+');
+    others.type = 'button';
+    others.title = others.ariaLabel = more('otherEmoji');
+    others.addEventListener('click', () => sheet.replaceChildren(pickerFor(react).content));
+    if (mayWrite) choice.append(others);
+    const reply = { label: more('reply'), act: () => this.intent.answer(message) };
+    const sheet = showSheet(more('actionsOf', { name: `\u2068${message.name}\u2069` }), mayWrite ? [choice] : [],
+      [...mayWrite ? [reply] : [], ...this.#itemsOf(message)]);
   }
 
-  /** @param {Message} message */
-  async #ban(message) {
-    const { room, id } = message;
-    const name = `\u2068${message.name}\u2069`;
-    const duration = await ask({
-      title: more('banTitle', { name, room }),
-      text: [more('banText')],
-      quote: quoteOf(message),
-      confirm: more('banNow'),
-      isHarmful: true,
-      choice: { label: more('banFor'), options: DURATIONS.map((value) => ({ value, label: more(value) })) },
+  /** @param {Message} message @returns {Item[]} */
+  #itemsOf(message) {
+    const { isOwn, moderates, mayWrite } = this.#host;
+    const { room } = message;
+    const own = isOwn(message);
+    return [
+      { label: more('copyText'), act: () => void this.#copy(message.message, more('textCopied')) },
+      { label: more('copyLink'), act: () => void this.#copy(this.#host.link(message), more('linkCopied')) },
+      ...own && mayWrite(room) ? [{ label: more('edit'), act: () => this.edit(message) }] : [],
+      ...own ? [{ label: more('delete'), act: () => this.#delete(message), isHarmful: true }] : [],
+      ...!own && moderates(room) ? [
+        { label: more('deleteAsk'), act: () => void remove(message, this.#host.changed), isHarmful: true },
+        { label: more('ban'), act: () => void ban(message), isHarmful: true },
+      ] : [],
+    ];
+  }
+
+  /** @param {HTMLElement} opener @param {Message} message */
+  #openPicker(opener, message) {
+    const { field, content } = pickerFor((emoji) => {
+      content.hidePopover();
+      this.#react(message, emoji, true);
     });
-    if (duration === null) return;
-    await tried(async () => {
-      await requests.ban(room, id, duration);
-      notice(more('banned', { name }));
+    content.classList.add('menu');
+    content.role = 'dialog';
+    content.ariaLabel = more('react');
+    openBelow(opener, content);
+    field.focus({ preventScroll: true });
+  }
+
+  /** @param {Message} message @param {string} emoji @param {boolean} [on] otherwise the opposite of what it is */
+  #react(message, emoji, on = !reacted.has(message.id, emoji)) {
+    if (on) useEmoji(emoji);
+    if (on === reacted.has(message.id, emoji)) return;
+    this.#host.outbox.react(message, emoji, on);
+    announce(more(on ? 'reactedWith' : 'tookBack', { emoji }));
+  }
+
+  /** Puts the text of an own message into the box. @param {Message | Entry} own of the server, or on its way */
+  edit(own) {
+    const { outbox } = this.#host;
+    if (!('client_id' in own && 'kind' in own)) return this.intent.edit(own.id, own.message, (text) => outbox.edit(own, text));
+    const entry = own;
+    // A refused message is sent anew, after what was sent since.
+    if (entry.kind === 'message' && entry.state === 'failed') {
+      this.intent.cancel();
+      outbox.remove(entry);
+      return this.#host.composer.edit(entry.text);
+    }
+    this.intent.edit(entry.target || entry.client_id, entry.text, (text) => {
+      if (entry.kind === 'edit') outbox.edit({ id: entry.target, room: entry.room }, text);
+      else outbox.editEntry(entry, text);
     });
   }
 
-  /** Opens the list of bans of a room. @param {string} room */
-  async openBans(room) {
-    const list = make('ul', 'bans');
-    list.tabIndex = -1;
-    await tried(async () => {
-      fillBans(list, await requests.bans(room));
-      const close = button('main', more('close'), () => dialog.close());
-      const dialog = showDialog(more('bansTitle', { room }), list, make('div', 'actions', close));
-    });
+  /** @param {Message} message an own one */
+  #delete(message) {
+    this.intent.cancel(message.id);
+    const undo = this.#host.outbox.delete(message, UNDO_MS);
+    notice(more('deleted'), UNDO_MS, { label: translate('undo'), act: () => (undo() ? announce(more('undone')) : notice(more('undoLate'))) });
   }
-}
 
-/** @param {HTMLElement} list @param {{room: string, bans: import('./more_requests.js').Ban[]}} answer */
-function fillBans(list, { room, bans }) {
-  const items = bans.map(({ message, name = message, until }) => {
-    const when = more('until', { when: formatDate(new Date(until), { dateStyle: 'medium', timeStyle: 'short' }) });
-    const lift = button('quiet', more('lift'), () => void tried(async () => {
-      await requests.lift(room, message);
-      fillBans(list, await requests.bans(room));
-      list.focus();
-      notice(more('lifted', { name: `\u2068${name}\u2069` }));
-    }));
-    lift.ariaLabel = more('liftOf', { name: `\u2068${name}\u2069` });
-    return make('li', 'row', make('span', '', foreign('bdi', '', name), ' ', make('span', 'note', when)), lift);
-  });
-  list.replaceChildren(...items.length > 0 ? items : [make('li', 'note', more('noBans'))]);
-}
-
-/** Moves the focus between the buttons of messages. @param {HTMLElement[]} all @param {string} key */
-export function moveFocus(all, key) {
-  const at = all.findIndex((more) => more === document.activeElement);
-  const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: all.length - 1 }[key];
-  if (at >= 0 && to !== undefined) all[to]?.focus();
-}
-
-/** Shows why an action failed. @param {() => Promise<void>} action @param {string} [refused] if it is refused */
-async function tried(action, refused = '') {
-  try {
-    await action();
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    notice((error.status === 404 || error.code === 'forbidden') && refused || wordsOfAnswer(error));
+  /** @param {string} text @param {string} done */
+  async #copy(text, done) {
+    if (await copy(text)) notice(done);
+    else notice(more('copyByHand', { text }), BY_HAND_MS);
   }
-}
 
-/** @param {Message} message */
-const quoteOf = ({ message }) => (message.length > MAX_QUOTE ? `${message.slice(0, MAX_QUOTE)}…` : message);
+  /** A change could not be made. @param {Entry} change @param {import('../server/server.js').Failure} failure */
+  dropped({ kind }, failure) {
+    const isGone = failure.code === 'not_found';
+    if (kind === 'delete') notice(isGone || failure.code === 'forbidden' ? more('deleteGone') : wordsOfAnswer(failure));
+    else if (kind === 'react' && failure.code === 'invalid_reaction') notice(more('tooManyReactions'));
+    else notice(isGone ? more(kind === 'edit' ? 'editGone' : 'gone') : wordsOfAnswer(failure));
+  }
 
-/** A menu below its button, closed by Escape, a click elsewhere or a scroll. @param {HTMLElement} opener @param {[string, () => void][]} items */
-function showMenu(opener, items) {
-  const menu = make('div', 'menu');
-  menu.role = 'menu';
-  menu.popover = 'auto';
-  const buttons = items.map(([label, act]) => {
-    const item = button('', label, () => {
-      menu.hidePopover();
-      act();
-    });
-    item.role = 'menuitem';
-    return item;
-  });
-  menu.append(...buttons);
-  menu.addEventListener('keydown', (event) => {
-    // Elsewhere, letters go to the message box.
-    event.stopPropagation();
-    const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
-    if (event.key === 'Tab') menu.hidePopover();
-    if (to === undefined) return;
-    event.preventDefault();
-    buttons.at(to % buttons.length)?.focus();
-  });
-  const hide = () => menu.hidePopover();
-  byId('scroller').addEventListener('scroll', hide, { once: true });
-  menu.addEventListener('toggle', (event) => {
-    opener.ariaExpanded = String(event.newState === 'open');
-    if (event.newState === 'open') return;
-    byId('scroller').removeEventListener('scroll', hide);
-    menu.remove();
-  });
-  document.querySelector('main')?.append(menu);
-  menu.showPopover();
-  const { right, bottom } = opener.getBoundingClientRect();
-  menu.style.left = `${Math.max(EDGE_PX, right - menu.offsetWidth)}px`;
-  menu.style.top = `${Math.min(bottom, innerHeight - menu.offsetHeight - EDGE_PX)}px`;
-  buttons[0]?.focus({ preventScroll: true });
+  /** @param {string} room */
+  openBans(room) {
+    return openBans(room);
+  }
 }

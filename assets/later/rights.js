@@ -77,6 +77,12 @@ export class Rights {
     return this.#moderated.has(room);
   }
 
+  /** Whether a room may be written to, as far as the session says. @param {string} room */
+  mayWrite(room) {
+    const { write } = session.get() ?? {};
+    return !write || write.some((rooms) => (rooms.endsWith('*') ? room.startsWith(rooms.slice(0, -1)) : rooms === room));
+  }
+
   /** Finds out whether the open room may be moderated, and so whether there is a session. */
   async ask() {
     const room = this.#room;

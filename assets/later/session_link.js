@@ -49,7 +49,8 @@ function readClaims(token) {
     const text = atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/'));
     const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (char) => char.charCodeAt(0))));
     const name = readName(String(claims.name ?? ''));
-    return { name: isName(name) ? name : '', until: Number(claims.exp) * 1_000 || 0 };
+    const write = [claims.rooms?.write ?? []].flat().map(String);
+    return { name: isName(name) ? name : '', until: Number(claims.exp) * 1_000 || 0, write };
   } catch {
     return { name: '', until: 0 };
   }

@@ -5,8 +5,8 @@ import { hidesSomething } from './visible.js';
 /**
  * @typedef {{emoji: string, count: number, names: string[]}} Reaction `names`: at most 10
  * @typedef {{id: string, room: string, number: number, name: string, message: string, created_at: string,
- *            verified?: boolean, edited_at?: string, reactions?: Reaction[], deleted?: boolean}} Message
- *   `verified`: a token fixed the name; `deleted`: name, message and created_at are empty
+ *            verified?: boolean, reply_to?: string, edited_at?: string, reactions?: Reaction[], deleted?: boolean}} Message
+ *   `verified`: a token fixed the name; `reply_to`: the id of the message that it answers; `deleted`: name, message and created_at are empty
  * @typedef {{room: string, reason: string, lost: number | null, next: number}} Gap
  * @typedef {{room: string, members: number, oldest: string | null, newest: string | null, next: number}} RoomState
  * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello

@@ -77,7 +77,7 @@ export const server = {
   settings: () => ask(new URL('assets/settings.json', root), {}, SETTINGS_MS),
 
   /**
-   * @param {string} room @param {{name?: string, message: string, client_id: string, edit_key?: string}} draft without a name, that of the session
+   * @param {string} room @param {{name?: string, message: string, client_id: string, edit_key?: string, reply_to?: string}} draft without a name, that of the session
    * @param {number} timeoutMs in ms @param {AbortSignal} signal
    * @returns {Promise<Message>}
    */
@@ -87,6 +87,19 @@ export const server = {
     body: JSON.stringify(draft),
     signal,
   }, timeoutMs)) ?? unreadable(),
+
+  /**
+   * Edits or deletes a message, or adds or takes back a reaction. It goes on when the page is left.
+   * @param {string} room @param {string} path below the room's messages
+   * @param {{method: string, editKey: string, body?: object}} change @param {number} timeoutMs @param {AbortSignal} signal
+   */
+  change: (room, path, { method, editKey, body }, timeoutMs, signal) => ask(roomUrl(room, `messages/${path}`), {
+    method,
+    headers: { 'edit-key': editKey, ...body && { 'content-type': 'application/json' } },
+    body: body && JSON.stringify(body),
+    keepalive: true,
+    signal,
+  }, timeoutMs),
 
   /**
    * A page of history, oldest first.

@@ -1,36 +1,36 @@
-// Queue of messages to send. It survives a reload and keeps the order. Each
-// message keeps its client id and name, so that the server deduplicates retries.
+// Queue of what is to be sent: messages, and edits, deletions and reactions. It
+// survives a reload and keeps the order. Each message keeps its client id and name,
+// so that the server deduplicates retries.
 //
 // The id in the response identifies an own message. The stream may deliver it
 // earlier: until the response, a message with the same room, name and text
 // represents the pending one (an echo).
 
+import { reacted } from './changes.js';
+import { change, publish } from './delivery.js';
+import { boxOf, changeText, entryOf, isLike, lettersOf } from './letters.js';
 import { hasLocks, holdLock, whenGone } from './life.js';
 import { me } from './me.js';
 import { memory } from './memory.js';
-import { isOfEarlierEpoch, isSameEpoch, isUpTo, makeId } from '../server/protocol.js';
-import { Failure, server } from '../server/server.js';
+import { isOfEarlierEpoch, isSameEpoch, isUpTo, makeId, readMessage } from '../server/protocol.js';
+import { Failure } from '../server/server.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
- * @typedef {{code: string, detail: string, status: number}} Refusal
- * @typedef {{client_id: string, edit_key: string | undefined, room: string, name: string, text: string, at: number,
- *            tried: boolean, refusal: Refusal | null}} Letter
- *   `edit_key`: for all retries the same; `refusal`: why the server refused it; `tried`: the server may have accepted it already
- * @typedef {Letter & {state: 'queued' | 'sending' | 'sent' | 'failed', failure: Failure | 'old' | null,
- *                     message: Message | null, echoes: string[]}} Entry
- * @typedef {{until: number, letters: Letter[]}} Box the stored form, owned by its page until `until`
- * @typedef {{changed(): void, timedOut(): void, duplicate(room: string, id: string): void, named(name: string): void}} On
+ * @typedef {import('./letters.js').Letter} Letter
+ * @typedef {import('./letters.js').Entry} Entry
+ * @typedef {import('./letters.js').Box} Box
+ * @typedef {{changed(): void, timedOut(): void, duplicate(room: string, id: string): void, named(name: string): void,
+ *            made(change: Entry, message: Message | null): void, dropped(change: Entry, failure: Failure): void}} On
  *   `timedOut`: a request timed out, so the stream may be dead, too;
  *   `duplicate`: a message was accepted before a restart and again after it; has the first id;
- *   `named`: the session has another name than this page
+ *   `named`: the session has another name than this page;
+ *   `made`: the server has made a change; of an edit, it has answered the message; `dropped`: it has refused one for good
  */
 
 /** The lease of a page, used without locks. When it ends, the page counts as gone and another page sends its messages. */
 const LEASE_MS = 90_000;
 const RENEW_MS = 20_000;
-/** Older messages are sent only on request. */
-const OLD_MS = 24 * 3_600_000;
 const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
 /**
  * Timeouts of a request. A browser may reuse up to six idle connections that died
@@ -39,8 +39,6 @@ const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
 const [DEAD_MS, SLOW_MS, MAX_DEAD] = [2_000, 15_000, 6];
 /** The longest Retry-After. */
 const MAX_WAIT_MS = 3_600_000;
-/** The most that the clocks of the server and of this browser may differ. */
-const MAX_SKEW_MS = 3_600_000;
 /** Ids of stream messages that are kept, for responses that arrive after them. */
 const MAX_ARRIVED = 1_000;
 /** A request older than this at a reconnect may be on a dead connection. */
@@ -70,6 +68,7 @@ export class Outbox {
   #arrived = new Set();
   /** Messages that may be from other tabs, until their response. @type {Set<string>} */
   #elsewhere = new Set();
+  #isFlushing = false;
   /** The current request. */
   #sending = { since: 0, abort: new AbortController() };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -90,6 +89,9 @@ export class Outbox {
       this.#awaiting.abort();
       this.#awaited.clear();
     });
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'hidden') this.#release();
+    });
     addEventListener('pageshow', (event) => {
       if (!event.persisted) return;
       this.#lease = LEASE_MS;
@@ -102,23 +104,84 @@ export class Outbox {
     });
   }
 
-  /** @param {string} room @param {string} text */
-  send(room, text) {
-    this.entries.push(entryOf({ client_id: makeId(), edit_key: me.editKey, room, name: me.name, text, at: Date.now(), tried: false, refusal: null }));
+  /** @param {string} room @param {string} text @param {string} [reply_to] the id of the message that it answers */
+  send(room, text, reply_to) {
+    this.#add({ kind: 'message', room, text, reply_to });
+  }
+
+  /** Changes the text of a message of the server. @param {{id: string, room: string}} message @param {string} text */
+  edit({ id, room }, text) {
+    const waiting = this.#waiting('edit', id);
+    if (!waiting) return this.#add({ kind: 'edit', target: id, room, text });
+    waiting.text = text;
+    this.again(waiting);
+  }
+
+  /** Changes the text of a message that has no answer yet. @param {Entry} entry @param {string} text @returns {boolean} whether it is still here */
+  editEntry(entry, text) {
+    if (entry.message) this.edit(entry.message, text);
+    else if (this.entries.includes(entry)) changeText(entry, text);
+    else return false;
+    this.#keep();
+    return true;
+  }
+
+  /** Deletes a message of the server. @param {{id: string, room: string}} message @param {number} undoMs until it is sent @returns {() => boolean} undoes it; whether that was in time */
+  delete({ id, room }, undoMs) {
+    const edit = this.#waiting('edit', id);
+    if (edit) this.remove(edit);
+    const entry = this.#add({ kind: 'delete', target: id, room, hold: Date.now() + undoMs });
+    return () => {
+      const isEarly = this.entries.includes(entry) && !entry.tried;
+      if (isEarly) this.remove(entry);
+      return isEarly;
+    };
+  }
+
+  /** Adds a reaction or takes it back. @param {{id: string, room: string}} message @param {string} emoji @param {boolean} on */
+  react({ id, room }, emoji, on) {
+    reacted.set(id, emoji, on);
+    const other = this.entries.find((entry) => entry.kind === 'react' && entry.target === id && entry.text === emoji && !entry.tried);
+    if (other && other.on !== on) this.remove(other);
+    else if (!other) this.#add({ kind: 'react', target: id, room, text: emoji, on });
+  }
+
+  /** @param {import('./letters.js').Kind} kind @param {string} id */
+  #waiting(kind, id) {
+    return this.entries.find((entry) => entry.kind === kind && entry.target === id && entry.state !== 'sending');
+  }
+
+  /** @param {{kind: import('./letters.js').Kind, room: string} & Partial<Letter>} letter @param {boolean} [isFirst] of the queue */
+  #add(letter, isFirst = false) {
+    const entry = entryOf({
+      client_id: makeId(), edit_key: me.editKey, name: me.name, text: '', at: Date.now(), tried: false, texts: [], refusal: null,
+      reply_to: undefined, target: '', on: true, hold: 0, ...letter,
+    });
+    if (isFirst) this.entries.unshift(entry);
+    else this.entries.push(entry);
     // User activity suggests that the network is back. A Retry-After still applies.
     if (this.#stalls.get('')?.failure.status === 0) this.#stalls.delete('');
     this.#keep();
     void this.flush();
+    return entry;
   }
 
-  /** Sends queued messages in order. */
+  /** The page may end: what can still be undone is sent now. */
+  #release() {
+    const held = this.entries.filter(({ hold }) => hold > 0);
+    held.forEach((entry) => { entry.hold = 0; });
+    if (held.length === 0) return;
+    this.#keep();
+    void this.flush();
+  }
+
+  /** Sends what is queued, in order. */
   async flush() {
-    if (!me.name || this.#lease === 0 || this.entries.some(({ state }) => state === 'sending')) return;
-    for (let entry; (entry = this.#next);) {
-      await this.#post(entry);
-      if (this.#lease === 0) return;
-    }
-    this.#wait();
+    if (!me.name || this.#lease === 0 || this.#isFlushing) return;
+    this.#isFlushing = true;
+    for (let entry; this.#lease > 0 && (entry = this.#next);) await this.#post(entry);
+    this.#isFlushing = false;
+    if (this.#lease > 0) this.#wait();
   }
 
   /** The connection is back. */
@@ -174,12 +237,17 @@ export class Outbox {
     this.#on.changed();
   }
 
-  /** The entries of a room that are not shown as messages. @param {string} room */
+  /** The messages of a room that are not in its log. @param {string} room */
   shown(room) {
-    return this.entries.filter((entry) => entry.room === room && (entry.state === 'failed' || entry.echoes.length === 0));
+    return this.entries.filter((entry) => entry.kind === 'message' && entry.room === room && (entry.state === 'failed' || entry.echoes.length === 0));
   }
 
-  /** The failure that delays or has stopped a message. @param {Entry} entry @returns {Failure | 'old' | null} */
+  /** The changes of a room's messages that are not made yet. @param {string} room */
+  changes(room) {
+    return this.entries.filter((entry) => entry.kind !== 'message' && entry.room === room);
+  }
+
+  /** The failure that delays or has stopped an entry. @param {Entry} entry @returns {Failure | 'old' | null} */
   waitsFor({ failure, state, room }) {
     if (state !== 'queued' && state !== 'sending') return failure;
     return this.#stalls.get('')?.failure ?? this.#stalls.get(room)?.failure ?? this.#lastFailure;
@@ -199,18 +267,19 @@ export class Outbox {
       && lettersOf(memory.get(key, /** @type {Box | null} */ (null))).some((letter) => isLike({ ...letter, message: null }, message)));
   }
 
-  /** The first message that may be sent now. */
+  /** The first entry that may be sent now. */
   get #next() {
     const now = Date.now();
     for (const [room, { until }] of this.#stalls) if (until <= now) this.#stalls.delete(room);
     if (this.#stalls.has('')) return undefined;
-    return this.entries.find(({ state, room }) => state === 'queued' && !this.#stalls.has(room));
+    return this.entries.find(({ state, room, hold }) => state === 'queued' && hold <= now && !this.#stalls.has(room));
   }
 
   /** Flushes when the first delay is over. */
   #wait() {
     clearTimeout(this.#retry);
-    const untils = [...this.#stalls.values()].map(({ until }) => until).filter(Number.isFinite);
+    const held = this.entries.map(({ hold }) => hold).filter((hold) => hold > Date.now());
+    const untils = [...[...this.#stalls.values()].map(({ until }) => until).filter(Number.isFinite), ...held];
     if (untils.length > 0) this.#retry = setTimeout(() => void this.flush(), Math.max(0, Math.min(...untils) - Date.now()));
   }
 
@@ -223,7 +292,10 @@ export class Outbox {
     // Stored before the request: after a reload the server may have the message.
     this.#keep();
     try {
-      this.#answered(entry, await this.#publish(entry));
+      if (entry.kind === 'message') {
+        const { message, text } = await publish(entry, this.#terms);
+        this.#published(entry, message, text);
+      } else this.#changed(entry, await change(entry, this.#terms));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#failed(entry, error);
@@ -231,26 +303,19 @@ export class Outbox {
     this.#keep();
   }
 
-  /** @param {Entry} entry @returns {Promise<Message>} */
-  async #publish({ room, name, text, client_id, edit_key }) {
-    const timeout = this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS;
-    const draft = { message: text, client_id, edit_key };
-    const { signal } = this.#sending.abort;
-    try {
-      return await server.publish(room, { name, ...draft }, timeout, signal);
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'forbidden') throw error;
-      // The session may fix another name, which the answer has.
-      return server.publish(room, draft, timeout, signal).catch((other) => {
-        throw other instanceof Failure && other.code === 'invalid_name' ? error : other;
-      });
-    }
+  /** @returns {import('./delivery.js').Terms} of a request */
+  get #terms() {
+    return [this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS, this.#sending.abort.signal];
   }
 
-  /** @param {Entry} entry @param {Message} message */
-  #answered(entry, message) {
+  #reached() {
     this.#failures = 0;
     this.#lastFailure = null;
+  }
+
+  /** @param {Entry} entry @param {Message} message @param {string} text as sent */
+  #published(entry, message, text) {
+    this.#reached();
     me.addOwn(message.id);
     entry.state = 'sent';
     entry.message = message;
@@ -259,7 +324,16 @@ export class Outbox {
     const isThere = this.#arrived.has(message.id);
     entry.echoes = [];
     if (isThere) this.entries = this.entries.filter((other) => other !== entry);
+    // It was edited meanwhile.
+    if (entry.text !== text && !message.deleted) this.#add({ kind: 'edit', target: message.id, room: entry.room, text: entry.text }, true);
     if (message.verified && message.name !== me.name) this.#on.named(message.name);
+  }
+
+  /** @param {Entry} entry @param {any} answer */
+  #changed(entry, answer) {
+    this.#reached();
+    this.entries = this.entries.filter((other) => other !== entry);
+    this.#on.made(entry, answer && readMessage(answer));
   }
 
   /** @param {Entry} entry @param {Failure} failure */
@@ -277,6 +351,13 @@ export class Outbox {
       entry.state = 'queued';
       this.#stall(entry.room, failure);
       if (code === 'timeout') this.#on.timedOut();
+      return;
+    }
+    const isGone = code === 'not_found';
+    if (entry.kind === 'delete' || entry.kind === 'react' || entry.kind === 'edit' && isGone) {
+      this.entries = this.entries.filter((other) => other !== entry);
+      if (entry.kind === 'react') reacted.set(entry.target, entry.text, !entry.on);
+      this.#on.dropped(entry, failure);
       return;
     }
     entry.state = 'failed';
@@ -344,32 +425,7 @@ export class Outbox {
   }
 
   #keep() {
-    const letters = this.entries.filter(({ message }) => !message)
-      .map(({ client_id, edit_key, room, name, text, at, tried, refusal }) => ({ client_id, edit_key, room, name, text, at, tried, refusal }));
-    memory.set(this.#key, letters.length ? { until: Date.now() + this.#lease, letters } : null);
+    memory.set(this.#key, boxOf(this.entries, Date.now() + this.#lease));
     this.#on.changed();
   }
 }
-
-/** Stored data is untrusted; earlier versions stored no names and no keys. @param {Box | null} box @returns {Letter[]} */
-function lettersOf(box) {
-  return (Array.isArray(box?.letters) ? box.letters : [])
-    .filter((letter) => [letter?.client_id, letter?.room, letter?.text].every((part) => typeof part === 'string'))
-    .map(({ client_id, edit_key, room, name, text, at, tried, refusal }) => ({
-      client_id, edit_key: typeof edit_key === 'string' ? edit_key : undefined, room, text, name: String(name ?? me.name), at: Number(at) || 0, tried: tried !== false,
-      refusal: refusal ? { code: String(refusal.code), detail: String(refusal.detail), status: Number(refusal.status) || 400 } : null,
-    }));
-}
-
-/** @param {Letter} letter @returns {Entry} */
-function entryOf(letter) {
-  const { refusal, at } = letter;
-  const isOld = Date.now() - at > OLD_MS;
-  const failure = refusal ? new Failure(refusal.code, refusal.detail, refusal.status) : isOld ? 'old' : null;
-  return { ...letter, state: failure ? 'failed' : 'queued', failure, message: null, echoes: [] };
-}
-
-/** Whether a message may be a sent one without a response yet. @param {Letter & {message: Message | null}} letter @param {Message} message */
-const isLike = ({ tried, message: known, refusal, room, name, text, at }, message) =>
-  tried && !known && !refusal && room === message.room && name === message.name && text === message.message
-  && Date.parse(message.created_at) > at - MAX_SKEW_MS;

@@ -4,7 +4,10 @@
 import { memory } from './memory.js';
 import { isName, readName } from '../server/protocol.js';
 
-/** @typedef {{name: string, until: number}} Session `name`: empty if the user chooses it; `until`: by Date.now(), 0 if unknown */
+/**
+ * @typedef {{name: string, until: number, write?: string[]}} Session
+ *   `name`: empty if the user chooses it; `until`: by Date.now(), 0 if unknown; `write`: rooms, if known
+ */
 
 export const session = {
   /** The present session, also when it is over; null after logging out. Stored data is untrusted. @returns {Session | null} */
@@ -12,7 +15,8 @@ export const session = {
     const stored = memory.get('session', /** @type {Session | null} */ (null));
     if (!stored) return null;
     const name = readName(String(stored.name ?? ''));
-    return { name: isName(name) ? name : '', until: Number(stored.until) || 0 };
+    const write = Array.isArray(stored.write) ? { write: stored.write.map(String) } : {};
+    return { name: isName(name) ? name : '', until: Number(stored.until) || 0, ...write };
   },
 
   /** Sets it for all tabs, which watch it. @param {Session | null} present */

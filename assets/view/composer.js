@@ -9,7 +9,6 @@ import { isVisible } from '../server/visible.js';
 
 /** The counter is shown when less than this part of the limit is left. */
 const NEAR = 0.2;
-const MAX_RECALLED = 50;
 
 /** Whether a key belongs to an input method. Safari ends the composition before the key, hence 229. @param {KeyboardEvent} event */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
@@ -18,8 +17,9 @@ export const isComposing = (event) => event.isComposing || event.keyCode === 229
 export const onlyTouch = () => matchMedia('(pointer: coarse) and (not (any-pointer: fine))').matches;
 
 /**
- * @typedef {{send(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void}} On
- *   `send` returns whether the text was accepted; `isAgain`: sent again, unchanged, after it was rejected
+ * @typedef {{send(text: string, isAgain: boolean): boolean, names(): string[], turn(pages: number): void, toNewest(): void, editLast(): boolean}} On
+ *   `send` returns whether the text was accepted; `isAgain`: sent again, unchanged, after it was rejected;
+ *   `editLast`: the last own message; whether there is one
  */
 
 export class Composer {
@@ -32,10 +32,8 @@ export class Composer {
   #completion = null;
   #names;
   #room = '';
-  /** @type {string[]} sent texts, newest last */
-  #sent = [];
-  /** Which of them is in the box, counted from the newest; 0: none. */
-  #recalled = 0;
+  /** The draft while a message is edited in its place. @type {string | null} */
+  #kept = null;
   /** The text that was rejected last. */
   #refused = '';
 
@@ -91,6 +89,20 @@ export class Composer {
     this.focus();
   }
 
+  /** Edits a message in the place of the draft. @param {string} text */
+  beginEdit(text) {
+    this.#kept ??= this.#box.value;
+    this.#set(text);
+    this.focus();
+  }
+
+  /** The draft is in its place again. */
+  endEdit() {
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept !== null) this.#set(kept);
+  }
+
   /** Inserts a text at the cursor. @param {string} text */
   insert(text) {
     this.focus();
@@ -111,8 +123,7 @@ export class Composer {
     const isPlain = !event.shiftKey && !event.altKey;
     const isEmpty = this.#box.value === '';
     if (event.key === 'Enter' && isPlain && (!onlyTouch() || event.ctrlKey || event.metaKey)) this.#submit();
-    else if (event.key === 'ArrowUp' && isPlain && (isEmpty || this.#recalled > 0)) this.#recall(1);
-    else if (event.key === 'ArrowDown' && isPlain && this.#recalled > 0) this.#recall(-1);
+    else if (event.key === 'ArrowUp' && isPlain && isEmpty && this.#kept === null && this.#on.editLast()) event.stopPropagation();
     else if (event.key === 'PageUp') this.#on.turn(-1);
     else if (event.key === 'PageDown') this.#on.turn(1);
     else if (event.key === 'End' && isEmpty) this.#on.toNewest();
@@ -130,20 +141,11 @@ export class Composer {
       this.#refused = text;
       return;
     }
-    if (this.#sent.at(-1) !== text) this.#sent.push(text);
-    this.#sent = this.#sent.slice(-MAX_RECALLED);
     // A command may have opened another room, whose draft is in the box now.
     if (room !== this.#room) return drafts.set(room, '');
-    this.#set('');
+    this.#set(this.#kept ?? '');
+    this.#kept = null;
     this.#box.focus();
-  }
-
-  /** @param {number} step */
-  #recall(step) {
-    const to = this.#recalled + step;
-    if (to > this.#sent.length) return;
-    this.#set(to > 0 ? this.#sent.at(-to) ?? '' : '');
-    this.#recalled = to;
   }
 
   /** @param {string} text */
@@ -167,9 +169,8 @@ export class Composer {
 
   #changed() {
     const { value } = this.#box;
-    this.#recalled = 0;
     this.#refused = '';
-    drafts.set(this.#room, value);
+    if (this.#kept === null) drafts.set(this.#room, value);
     this.#fit();
     this.hint('');
     this.#count();

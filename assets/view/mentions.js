@@ -10,7 +10,7 @@ import { unread } from '../state/rooms.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
- * @typedef {{isOwn(message: Message): boolean, namesIn(room: string): string[], openRoom(): string, alert(message: Message): void}} Host
+ * @typedef {{isOwn(message: {id: string}): boolean, namesIn(room: string): string[], openRoom(): string, alert(message: Message): void}} Host
  */
 
 /** Unread messages per room that are checked for mentions after a start. */
@@ -57,9 +57,11 @@ export class Mentions {
     setTimeout(() => this.#deleted.delete(id), 3 * ALERT_MS);
   }
 
-  /** @param {Message} message */
+  /** An answer to an own message counts as one. @param {Message} message */
   #isMention(message) {
-    return !message.deleted && !this.#host.isOwn(message) && mentions(message.message, me.name, this.#host.namesIn(message.room));
+    if (message.deleted || this.#host.isOwn(message)) return false;
+    const answersMe = message.reply_to !== undefined && this.#host.isOwn({ id: message.reply_to });
+    return answersMe || mentions(message.message, me.name, this.#host.namesIn(message.room));
   }
 
   /** Another tab may show the message or raise the alert. @param {Message} message */

@@ -1,28 +1,171 @@
-// The buttons of messages that have actions: one stop of the Tab key for all of
-// them. What they do, and the arrows between them, is in actions.js.
+// The actions of messages: buttons in their rows, keys between them, and a long
+// press. There is one stop of the Tab key for all messages. What the actions do is in
+// later/, which is loaded with the first use of a message.
 
-const BUTTONS = 'li:not([hidden]) > .more';
+import { byId } from './dom.js';
+import { translate } from '../words/language.js';
+import { notice } from './notice.js';
 
-/** @param {HTMLElement} log @param {(more: HTMLElement, id: string) => void} opened has the button and the id of its message */
-export function watchActions(log, opened) {
-  log.addEventListener('click', ({ target }) => {
-    const more = /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest('.more'));
-    if (more) opened(more, more.closest('li')?.id.slice('message-'.length) ?? '');
-  });
-  log.addEventListener('keydown', async (event) => {
-    if (!/** @type {Element} */ (event.target).matches('.more') || !/^(Arrow|Home|End)/.test(event.key)) return;
+/**
+ * @typedef {import('../server/protocol.js').Message} Message
+ * @typedef {import('../state/letters.js').Entry} Entry
+ * @typedef {import('./composer.js').Composer} Composer
+ * @typedef {{message(id: string): Message | undefined, lastOwn(): Entry | Message | undefined, isOwn(message: {id: string}): boolean,
+ *            moderates(room: string): boolean, mayWrite(room: string): boolean, outbox: import('../state/outbox.js').Outbox,
+ *            composer: Composer, changed(message: Message): void, show(id: string): void, link(message: Message): string}} Host
+ *   `lastOwn`: of the open room; `changed`: a message was deleted by a moderator; `show`: goes to a message; `link`: to a message
+ */
+
+/** How long a finger rests on a message, in ms, and how far it may move, in pixels. */
+const [PRESS_MS, PRESS_PX] = [500, 10];
+
+export class MessageActions {
+  #log = byId('log');
+  #host;
+  /** The loaded part. @type {import('../later/actions.js').Actions | null} */
+  #actions = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #press = undefined;
+
+  /** @param {Host} host */
+  constructor(host) {
+    this.#host = host;
+    this.#log.addEventListener('click', (event) => void this.#clicked(event));
+    this.#log.addEventListener('keydown', (event) => void this.#key(event));
+    this.#log.addEventListener('focusin', ({ target }) => {
+      this.keepStop();
+      void this.#fill(target);
+    });
+    this.#log.addEventListener('pointerover', ({ target, pointerType }) => {
+      if (pointerType !== 'touch') void this.#fill(target);
+    });
+    this.#watchPress();
+  }
+
+  /** The part that is loaded when it is used; null without the server. */
+  async load() {
+    try {
+      const { Actions } = await import('../later/actions.js');
+      this.#actions ??= new Actions(this.#host);
+    } catch {
+      return null;
+    }
+    return this.#actions;
+  }
+
+  /** Edits the last own message. @returns {boolean} whether there is one */
+  editLast() {
+    const last = this.#host.lastOwn();
+    if (!last) return false;
+    void this.#with((actions) => actions.edit(last));
+    return true;
+  }
+
+  /** Puts a message that is on its way, or its new text, into the box. @param {Entry} entry */
+  edit(entry) {
+    void this.#with((actions) => actions.edit(entry));
+  }
+
+  /** Saves the text of the box, if it is an edit. @param {string} text @returns {boolean} whether it is */
+  save(text) {
+    return this.#actions?.intent.save(text) ?? false;
+  }
+
+  /** The id of the message that the text of the box answers. */
+  takeAnswered() {
+    return this.#actions?.intent.takeAnswered();
+  }
+
+  /** Another room is opened. */
+  leave() {
+    this.#actions?.intent.cancel();
+  }
+
+  /** A change could not be made. @param {Entry} change @param {import('../server/server.js').Failure} failure */
+  dropped(change, failure) {
+    void this.#with((actions) => actions.dropped(change, failure));
+  }
+
+  /** Makes the focused message's button, or the last one, the stop of the Tab key. */
+  keepStop() {
+    const rows = [...this.#log.children].filter((row) => row instanceof HTMLElement && !row.hidden && row.querySelector('.more'));
+    const stop = (rows.find((row) => row.contains(document.activeElement)) ?? rows.at(-1))?.querySelector('.more');
+    for (const more of this.#log.querySelectorAll('.more[tabindex="0"]')) if (more !== stop) more.setAttribute('tabindex', '-1');
+    stop?.setAttribute('tabindex', '0');
+  }
+
+  /** @param {(actions: import('../later/actions.js').Actions) => unknown} use */
+  async #with(use) {
+    const actions = await this.load();
+    if (actions) use(actions);
+    else notice(translate('notNow'));
+  }
+
+  /** @param {MouseEvent} event */
+  async #clicked({ target, detail }) {
+    const used = /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest('.bar button, .reactions button, .answered'));
+    if (!used) return;
+    if (used.matches('.answered')) return this.#host.show(used.dataset.id ?? '');
+    const message = this.#messageAt(used);
+    if (message) await this.#with((actions) => actions.press(used, message, detail === 0));
+  }
+
+  /** Arrows between the buttons of messages. @param {KeyboardEvent} event */
+  async #key(event) {
+    const used = /** @type {HTMLElement} */ (event.target);
+    if (!used.matches('.bar button, .reactions button, .answered') || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!/^(Arrow|Home$|End$|Escape$)/.test(event.key)) return;
     event.preventDefault();
-    (await import('../later/actions.js').catch(() => null))?.moveFocus(buttonsOf(log), event.key);
-  });
-  log.addEventListener('focusin', () => keepStop(log));
+    event.stopPropagation();
+    if (event.key === 'Escape') this.#host.composer.focus();
+    else await this.#with((actions) => actions.move(used, event.key));
+  }
+
+  /** Adds the buttons of a message that is used. @param {EventTarget | null} target */
+  async #fill(target) {
+    const row = rowAt(target);
+    const bar = row?.querySelector('.bar');
+    const message = row && this.#messageAt(row);
+    if (!row || !bar || !message) return;
+    // Read after the name of the button.
+    const text = row.querySelector('.text');
+    if (text) text.id = `text-${message.id}`;
+    bar.querySelector('.more')?.setAttribute('aria-describedby', `text-${message.id}`);
+    if (bar.childElementCount === 1 && this.#host.mayWrite(message.room)) (await this.load())?.fill(/** @type {HTMLElement} */ (bar));
+  }
+
+  /** A long press opens the actions, and not the browser's menu. */
+  #watchPress() {
+    let [x, y, isTouch] = [0, 0, false];
+    this.#log.addEventListener('pointerdown', ({ target, pointerType, isPrimary, clientX, clientY }) => {
+      clearTimeout(this.#press);
+      isTouch = pointerType === 'touch';
+      const row = rowAt(target);
+      if (!isTouch || !isPrimary || !row || isOfBrowser(target)) return;
+      [x, y] = [clientX, clientY];
+      this.#press = setTimeout(() => {
+        const message = this.#messageAt(row);
+        if (message) void this.#with((actions) => actions.openSheet(message));
+      }, PRESS_MS);
+    });
+    this.#log.addEventListener('pointermove', ({ clientX, clientY }) => {
+      if (Math.hypot(clientX - x, clientY - y) > PRESS_PX) clearTimeout(this.#press);
+    });
+    for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => clearTimeout(this.#press));
+    this.#log.addEventListener('contextmenu', (event) => {
+      if (isTouch && rowAt(event.target) && !isOfBrowser(event.target)) event.preventDefault();
+    });
+  }
+
+  /** @param {Element} element in a row */
+  #messageAt(element) {
+    const message = this.#host.message(rowAt(element)?.id.slice('message-'.length) ?? '');
+    return message?.deleted ? undefined : message;
+  }
 }
 
-/** @param {HTMLElement} log */
-const buttonsOf = (log) => /** @type {HTMLElement[]} */ ([...log.querySelectorAll(BUTTONS)]);
+/** @param {EventTarget | null} target */
+const rowAt = (target) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest('.message')) : null);
 
-/** Makes the focused button, or the last one, the stop. @param {HTMLElement} log */
-export function keepStop(log) {
-  const all = buttonsOf(log);
-  const stop = all.find((more) => more === document.activeElement) ?? all.at(-1);
-  for (const more of all) if (more.tabIndex !== (more === stop ? 0 : -1)) more.tabIndex = more === stop ? 0 : -1;
-}
+/** Where a long press is the browser's. @param {EventTarget | null} target */
+const isOfBrowser = (target) => target instanceof Element && target.closest('a, button') !== null;

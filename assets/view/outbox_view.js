@@ -1,76 +1,46 @@
 // Pending and failed messages below the log, with their state and actions.
 
-import { wordsOfRight } from '../words/answers.js';
-import { byId, button, make } from './dom.js';
-import { formatDate, language, translate } from '../words/language.js';
+import { byId } from './dom.js';
+import { stateKey, stateOf } from './entry_state.js';
+import { language } from '../words/language.js';
 import { LogView } from './log_view.js';
 import { isGrouped, rowOf } from './rows.js';
 
 /**
- * @typedef {import('../state/outbox.js').Entry} Entry
+ * @typedef {import('../state/letters.js').Entry} Entry
  * @typedef {import('../state/outbox.js').Outbox} Outbox
- * @typedef {{again(entry: Entry): void, edit(entry: Entry): void, remove(entry: Entry): void}} Actions
+ * @typedef {import('./entry_state.js').Offers} Offers
  */
 
 const view = new LogView(byId('outbox'));
 
-/** @param {Outbox} outbox @param {string} room the open one @param {{me: string, names: string[]}} viewer @param {Actions} actions */
-export function showOutbox(outbox, room, viewer, actions) {
+/** @param {Outbox} outbox @param {string} room the open one @param {import('./rows.js').Viewer} viewer @param {Offers} offers */
+export function showOutbox(outbox, room, viewer, offers) {
   view.show(outbox.shown(room).map((entry, at, entries) => {
     const cause = outbox.waitsFor(entry);
     const before = entries[at - 1];
-    const first = before ? !isOneGroup(before, entry) : !followsLast(entry);
+    const first = before ? !isGrouped(saidIn(before), saidIn(entry)) : !followsLast(entry);
+    const { reply_to } = entry;
     return {
       key: entry.client_id,
-      look: [first, entry.state, cause === 'old' ? 'old' : cause?.code, entry.name, viewer.me, language()].join(),
-      make: () => rowFor(entry, cause, viewer, first, actions),
+      look: [first, stateKey(entry, cause), entry.text, entry.name, viewer.me, reply_to && viewer.quoted(reply_to)?.text, language()].join(),
+      make() {
+        const row = rowOf({ name: entry.name, message: entry.text, reply_to }, viewer, first);
+        row.classList.add('own', entry.state);
+        row.append(stateOf(entry, cause, offers));
+        return row;
+      },
     };
   }));
 }
 
-/** @typedef {Entry['failure']} Cause */
-
-/** @param {Entry} before @param {Entry} entry */
-const isOneGroup = (before, entry) => isGrouped({ name: before.name, message: before.text, at: before.at }, { name: entry.name, message: entry.text, at: entry.at });
+/** @param {Entry} entry @returns {import('./rows.js').Said} */
+const saidIn = ({ name, text, reply_to, at }) => ({ name, message: text, reply_to, at });
 
 /** Whether an entry goes on a group that the log ends with. @param {Entry} entry */
-function followsLast({ name, text, at }) {
+function followsLast(entry) {
   const last = byId('log').lastElementChild;
   const time = last?.querySelector('time')?.dateTime;
   if (!last?.matches('.own:not(.action)') || !time) return false;
-  return isGrouped({ name: last.querySelector('bdi')?.textContent ?? '', message: '', at: Date.parse(time) }, { name, message: text, at });
-}
-
-/** @param {Entry} entry @param {Cause} cause @param {{me: string, names: string[]}} viewer @param {boolean} first @param {Actions} actions */
-function rowFor(entry, cause, viewer, first, actions) {
-  const row = rowOf(entry.name, entry.text, viewer, first);
-  row.classList.add('own', entry.state);
-  const state = make('p', 'state', wordsOf(entry, cause));
-  /** @param {'retry' | 'edit' | 'delete'} word @param {(entry: Entry) => void} action */
-  const offer = (word, action) => state.append(' ', button('link', translate(word), () => action(entry)));
-  if (entry.state === 'failed') {
-    offer('retry', actions.again);
-    offer('edit', actions.edit);
-  }
-  if (entry.state === 'failed' || entry.state === 'queued') offer('delete', actions.remove);
-  row.append(state);
-  return row;
-}
-
-/** @param {Entry} entry @param {Cause} cause */
-function wordsOf({ state, at }, cause) {
-  if (state === 'sent') return translate('sent');
-  if (state === 'failed') {
-    return translate('failed', { why: cause === 'old' ? translate('tooOld', { when: formatDate(new Date(at), { dateStyle: 'full' }) }) : reasonOf(cause) });
-  }
-  if (cause === null || cause === 'old') return translate('sending');
-  // The server has answered, so the connection is not the cause.
-  return cause.status ? translate('later', { why: reasonOf(cause) }) : translate('queued');
-}
-
-/** Known problems in the page's language, others with the server's detail. @param {import('../server/server.js').Failure | null} failure */
-function reasonOf(failure) {
-  const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin', 'client_id_reused']);
-  const word = known.find((code) => code === failure?.code);
-  return word ? translate(word) : wordsOfRight(failure?.code) || (failure?.message ?? '');
+  return isGrouped({ name: last.querySelector('bdi')?.textContent ?? '', message: '', at: Date.parse(time) }, saidIn(entry));
 }

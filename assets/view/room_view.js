@@ -16,7 +16,7 @@ import { Failure, server } from '../server/server.js';
  * @typedef {import('../server/protocol.js').Message} Message
  * @typedef {import('../server/protocol.js').Gap} Gap
  * @typedef {import('../stream/snapshot.js').RoomPosition} RoomPosition
- * @typedef {{me(): string, names(room: string): string[], isOwn(message: Message): boolean, mayAct(message: Message): boolean,
+ * @typedef {{viewer(room: string): import('./rows.js').Viewer, isOwn(message: Message): boolean,
  *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void,
  *            showEmpty(why: import('./empty_view.js').Emptiness | null): void}} Host the page around the view
  */
@@ -127,6 +127,12 @@ export class RoomView {
   /** A message was edited, deleted or reacted to. @param {Message} message */
   change(message) {
     if (this.#logs.get(message.room)?.change(message) && message.room === this.#room) this.#schedule();
+  }
+
+  /** The last own message of the open room. @returns {Message | undefined} */
+  get lastOwn() {
+    const item = this.#log.items.findLast((item) => item.kind === 'message' && !item.message.deleted && this.#host.isOwn(item.message));
+    return item?.kind === 'message' ? item.message : undefined;
   }
 
   /** A message of the open room. @param {string} id @returns {Message | undefined} */
@@ -325,10 +331,7 @@ export class RoomView {
     const log = this.#log;
     const host = this.#host;
     const rows = rowsOf(log.items, {
-      me: host.me(),
-      names: host.names(this.#room),
-      isOwn: host.isOwn,
-      mayAct: host.mayAct,
+      ...host.viewer(this.#room),
       unreadAfter: this.#unreadAfter,
       isWhole: log.top !== null || this.#unreadAfter !== null && log.after === this.#unreadAfter,
     });

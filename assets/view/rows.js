@@ -2,9 +2,12 @@
 
 import { initialOf, tint } from './colour.js';
 import { foreign, make } from './dom.js';
+import { stateKey, stateOf, wordsOf } from './entry_state.js';
 import { foldLater, mayFold } from './folding.js';
+import { listOf, markOf, reactionsOf } from './reactions.js';
 import { clockOf, formatDate, language, translate } from '../words/language.js';
 import { isSameEpoch, isUpTo } from '../server/protocol.js';
+import { withChanges } from '../state/changes.js';
 import { isEmojiOnly, mentions, render } from './text.js';
 
 /**
@@ -12,16 +15,17 @@ import { isEmojiOnly, mentions, render } from './text.js';
  * @typedef {import('../state/room_log.js').Item} Item
  * @typedef {{key: string, look: string, make: () => HTMLLIElement, detail?: string, update?: (row: HTMLLIElement) => void}} Row
  *   `key`: identifies the row; `look`: the row is replaced when this changes; `detail`: it is updated in place
- * @typedef {{me: string, names: string[], isOwn: (message: Message) => boolean, mayAct: (message: Message) => boolean,
- *            unreadAfter: string | null, isWhole: boolean}} Viewer the reader of the log
- *   `mayAct`: whether the message has actions; `isWhole`: there is nothing before these items
+ * @typedef {import('../state/letters.js').Entry} Entry
+ * @typedef {{name: string, text: string}} Quoted the beginning of a message; without a name it is gone
+ * @typedef {{me: string, names: string[], isOwn: (message: {id: string}) => boolean, mayWrite: boolean, quoted: (id: string) => Quoted | null,
+ *            changes: Entry[], waitsFor: (entry: Entry) => Entry['failure'], offers: import('./entry_state.js').Offers}} Viewer the reader
+ *   `quoted`: null while it is being loaded; `changes`: of messages, not made yet
+ * @typedef {Viewer & {unreadAfter: string | null, isWhole: boolean}} LogViewer `isWhole`: there is nothing before these items
  */
 
 const GROUP_MS = 5 * 60_000;
-/** The most names in a presence line. */
-const MAX_NAMES = 5;
 
-/** @param {Item[]} items @param {Viewer} viewer @returns {Row[]} */
+/** @param {Item[]} items @param {LogViewer} viewer @returns {Row[]} */
 export function rowsOf(items, viewer) {
   /** @type {Row[]} */
   const rows = [];
@@ -32,7 +36,7 @@ export function rowsOf(items, viewer) {
   let before = null;
   for (const [at, item] of items.entries()) {
     if (item.kind === 'message') {
-      const { message } = item;
+      const message = viewer.changes.length > 0 ? withChanges(item.message, viewer.changes) : item.message;
       const date = new Date(message.created_at);
       // When a deleted message was sent is not always known.
       const isNewDay = message.created_at !== '' && date.toDateString() !== day;
@@ -43,7 +47,7 @@ export function rowsOf(items, viewer) {
       divided ||= isUnread;
       if (isNewDay || isUnread) before = null;
       if (message.deleted) {
-        rows.push(deletedRow(message));
+        rows.push(deletedRow(message, viewer));
         before = null;
         continue;
       }
@@ -58,7 +62,7 @@ export function rowsOf(items, viewer) {
   return rows;
 }
 
-/** The index of the first unread item; -1 if it is not among the items. @param {Item[]} items @param {Viewer} viewer */
+/** The index of the first unread item; -1 if it is not among the items. @param {Item[]} items @param {LogViewer} viewer */
 function unreadFrom(items, viewer) {
   const after = firstAfterRead(items, viewer);
   // Own messages are never unread.
@@ -66,7 +70,7 @@ function unreadFrom(items, viewer) {
   return rest < 0 ? -1 : after + rest;
 }
 
-/** @param {Item[]} items @param {Viewer} viewer */
+/** @param {Item[]} items @param {LogViewer} viewer */
 function firstAfterRead(items, { unreadAfter, isWhole }) {
   if (unreadAfter === null) return -1;
   const read = items.findLastIndex((item) => item.kind === 'message' && isUpTo(item.message.id, unreadAfter));
@@ -79,10 +83,10 @@ function firstAfterRead(items, { unreadAfter, isWhole }) {
 const isOneGroup = (before, message) => before.verified === message.verified
   && isGrouped({ ...before, at: Date.parse(before.created_at) }, { ...message, at: Date.parse(message.created_at) });
 
-/** @typedef {{name: string, message: string, at: number}} Said `at`: in ms */
+/** @typedef {{name: string, message: string, reply_to?: string | undefined, at: number}} Said `at`: in ms */
 /** @param {Said} before @param {Said} message */
 export const isGrouped = (before, message) =>
-  before.name === message.name && !isAction(before) && !isAction(message) && message.at - before.at < GROUP_MS;
+  before.name === message.name && !isAction(before) && !isAction(message) && !message.reply_to && message.at - before.at < GROUP_MS;
 
 /** @param {{message: string}} message */
 const isAction = ({ message }) => message.startsWith('/me ');
@@ -123,41 +127,53 @@ function nameOfDay(date) {
 /** @param {Message} message @param {boolean} first of a group @param {Viewer} viewer @returns {Row} */
 function messageRow(message, first, viewer) {
   const own = viewer.isOwn(message);
-  const forMe = !own && mentions(message.message, viewer.me, viewer.names);
-  const mayAct = viewer.mayAct(message);
+  const { reply_to, reactions = [] } = message;
+  const answersMe = reply_to !== undefined && viewer.isOwn({ id: reply_to });
+  const forMe = !own && (answersMe || mentions(message.message, viewer.me, viewer.names));
+  const changes = viewer.changes.filter(({ target }) => target === message.id);
+  const edit = changes.find(({ kind }) => kind === 'edit');
+  const cause = edit ? viewer.waitsFor(edit) : null;
+  const marks = { id: message.id, reactions, waiting: changes.map(({ text }) => text), mayReact: viewer.mayWrite };
+  const quoted = reply_to && viewer.quoted(reply_to);
   const update = (/** @type {HTMLLIElement} */ row) => {
-    row.querySelector('.reactions')?.remove();
-    if (message.reactions?.length) row.append(reactionsOf(message.reactions));
+    reactionsOf(row, marks);
+    const line = /** @type {HTMLButtonElement | null} */ (row.querySelector('.answered'));
+    if (line && reply_to) fillAnswered(line, viewer.quoted(reply_to));
   };
   return {
     key: message.id,
-    look: [first, own, forMe, mayAct, message.edited_at, language()].join(),
+    look: [first, own, forMe, message.edited_at, edit && [edit.text, stateKey(edit, cause)], viewer.mayWrite, language()].join(),
     make() {
-      const row = rowOf(message.name, message.message, viewer, first);
+      const row = rowOf(message, viewer, first);
       row.id = `message-${message.id}`;
       row.classList.toggle('own', own);
       row.classList.toggle('for-me', forMe);
       if (message.verified && first) row.querySelector('.name')?.after(verifiedMark());
       row.append(timeOf(message.created_at));
-      if (message.edited_at) row.append(editedMark(message.edited_at));
-      if (mayAct) row.append(moreButton());
-      update(row);
+      if (edit) row.append(stateOf(edit, cause, viewer.offers));
+      else if (message.edited_at) row.append(editedMark(message.edited_at));
+      row.append(barOf());
+      reactionsOf(row, marks);
       return row;
     },
-    detail: JSON.stringify(message.reactions),
+    detail: JSON.stringify([reactions.map((reaction) => [reaction, markOf(marks, reaction)]), quoted]),
     update,
   };
 }
 
-/** @param {Message} message @returns {Row} */
-function deletedRow({ id, created_at }) {
+/** @param {Message} message @param {Viewer} viewer @returns {Row} */
+function deletedRow({ id, created_at }, viewer) {
+  const change = viewer.changes.find(({ kind, target }) => kind === 'delete' && target === id);
+  const cause = change ? viewer.waitsFor(change) : null;
+  const state = change && cause ? wordsOf(change, cause) : '';
   return {
     key: id,
-    look: language(),
+    look: state + language(),
     make() {
       const row = make('li', 'deleted', make('span', '', translate('deleted')));
       row.id = `message-${id}`;
       if (created_at) row.append(' ', timeOf(created_at));
+      if (state) row.append(make('p', 'state', state));
       return row;
     },
   };
@@ -178,35 +194,40 @@ function editedMark(editedAt) {
   return time;
 }
 
-/** Opens the actions of a message (message_actions.js). */
-function moreButton() {
+/** What can be done with a message; the bar has more in it while it is used (message_actions.js). */
+function barOf() {
   const more = make('button', 'icon more', '⋯');
   more.type = 'button';
   more.tabIndex = -1;
   more.ariaHasPopup = 'menu';
   more.title = more.ariaLabel = translate('actions');
-  return more;
+  return make('div', 'bar', more);
 }
 
-/** Not announced to screen readers, who find them below the message. @param {import('../server/protocol.js').Reaction[]} reactions */
-function reactionsOf(reactions) {
-  const list = make('ul', 'reactions');
-  list.ariaLabel = translate('reactions');
-  list.ariaLive = 'off';
-  list.append(...reactions.map(({ emoji, count, names }) => {
-    const by = count > names.length ? translate('andMore', { names: listOf(names, names.length), n: count - names.length }) : listOf(names, names.length);
-    const item = make('li', '', `${emoji} `, count.toLocaleString(language()), make('span', 'sr-only', ` ${by}`));
-    item.title = by;
-    return item;
-  }));
-  return list;
+/** What a message answers; leads there. @param {string} id @param {Viewer} viewer */
+function answeredOf(id, viewer) {
+  const line = make('button', 'answered');
+  line.type = 'button';
+  line.tabIndex = -1;
+  line.dataset.id = id;
+  line.ariaLive = 'off';
+  fillAnswered(line, viewer.quoted(id));
+  return line;
+}
+
+/** @param {HTMLButtonElement} line @param {Quoted | null} quoted */
+function fillAnswered(line, quoted) {
+  const words = !quoted ? [translate('loading')] : quoted.name ? [foreign('bdi', 'answered-name', quoted.name), ' ', foreign('span', 'answered-text', quoted.text)]
+    : [translate('gone')];
+  line.replaceChildren(make('span', 'sr-only', `${translate('answers')} `), ...words);
+  line.disabled = quoted !== null && !quoted.name;
 }
 
 /**
  * A message's row without its time. Screen readers read the name, then the text.
- * @param {string} name @param {string} text @param {{me: string, names: string[]}} viewer @param {boolean} first
+ * @param {{name: string, message: string, reply_to?: string | undefined}} message @param {Viewer} viewer @param {boolean} first
  */
-export function rowOf(name, text, viewer, first) {
+export function rowOf({ name, message: text, reply_to }, viewer, first) {
   const row = tint(make('li', first ? 'message first' : 'message'), name);
   if (first) {
     const avatar = make('span', 'avatar', initialOf(name));
@@ -214,6 +235,7 @@ export function rowOf(name, text, viewer, first) {
     row.append(avatar);
   }
   row.append(foreign('bdi', first ? 'name' : 'sr-only', name));
+  if (reply_to) row.append(answeredOf(reply_to, viewer));
   const action = isAction({ message: text });
   row.classList.toggle('action', action);
   row.classList.toggle('emoji', isEmojiOnly(text));
@@ -259,11 +281,4 @@ function peopleRow({ key, joined, left, renamed }) {
       return foreign('li', 'people-line', parts.join(' · '));
     },
   };
-}
-
-/** @param {string[]} names @param {number} [most] */
-function listOf(names, most = MAX_NAMES) {
-  const shown = names.slice(0, most).map((name) => `\u2068${name}\u2069`).join(language() === 'zh-CN' ? '、' : ', ');
-  const more = names.length - most;
-  return more > 0 ? translate('andMore', { names: shown, n: more }) : shown;
 }

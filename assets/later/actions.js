@@ -22,6 +22,12 @@ const UNDO_MS = 8_000;
 /** How long a link stays visible if the user has to copy it. */
 const BY_HAND_MS = 60_000;
 
+const SVG = 'http://www.w3.org/2000/svg';
+const ICONS = {
+  react: 'M21 12a9 9 0 1 1-4-7.500M8.500 14.500a4.500 4.500 0 0 0 7 0M9 9.500h.01M15 9.500h.01M20 2v5M17.500 4.500h5',
+  reply: 'M10 6 4 12l6 6M4 12h10a6 6 0 0 1 6 6v1',
+};
+
 export class Actions {
   #host;
   intent;
@@ -35,8 +41,8 @@ export class Actions {
   /** Adds the buttons of a message's bar. @param {HTMLElement} bar */
   fill(bar) {
     if (bar.childElementCount > 1) return;
-    const before = /** @type {const} */ ([['react', '☺'], ['reply', '↩']]).map(([word, sign]) => {
-      const added = make('button', `icon ${word}`, sign);
+    const before = /** @type {const} */ (['react', 'reply']).map((word) => {
+      const added = make('button', `icon ${word}`, drawn(ICONS[word]));
       added.type = 'button';
       added.tabIndex = -1;
       added.title = added.ariaLabel = more(word);
@@ -172,4 +178,15 @@ export class Actions {
   openBans(room) {
     return openBans(room);
   }
+}
+
+/** An icon. @param {string} lines */
+function drawn(lines) {
+  const icon = document.createElementNS(SVG, 'svg');
+  icon.setAttribute('viewBox', '0 0 24 24');
+  icon.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', lines);
+  icon.append(path);
+  return icon;
 }

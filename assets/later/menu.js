@@ -6,8 +6,6 @@ import { button, byId, make } from '../view/dom.js';
 
 /** Between a popover and the edge of the window, in pixels. */
 const EDGE_PX = 8;
-/** A click this soon after a sheet has opened, in ms, is the end of the long press. */
-const PRESS_MS = 400;
 
 /** A menu below its button. @param {HTMLElement} opener @param {Item[]} items */
 export function showMenu(opener, items) {
@@ -55,7 +53,6 @@ export function openBelow(opener, content) {
 
 /** A sheet from the bottom of the screen. @param {string} label @param {Node[]} content @param {Item[]} items */
 export function showSheet(label, content, items) {
-  const since = Date.now();
   const buttons = items.map(({ label, act, isHarmful }) => button(isHarmful ? 'bad' : '', label, () => {
     sheet.close();
     act();
@@ -63,7 +60,7 @@ export function showSheet(label, content, items) {
   const sheet = make('dialog', 'sheet', ...content, ...buttons);
   sheet.ariaLabel = label;
   sheet.addEventListener('click', ({ target }) => {
-    if (target === sheet && Date.now() - since > PRESS_MS) sheet.close();
+    if (target === sheet) sheet.close();
   });
   sheet.addEventListener('close', () => sheet.remove());
   document.body.append(sheet);

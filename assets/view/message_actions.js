@@ -19,6 +19,9 @@ import { notice } from './notice.js';
 /** How long a finger rests on a message, in ms, and how far it may move, in pixels. */
 const [PRESS_MS, PRESS_PX] = [500, 10];
 
+/** A click comes this soon after the end of a touch. */
+const CLICK_MS = 100;
+
 export class MessageActions {
   #log = byId('log');
   #host;
@@ -145,7 +148,9 @@ export class MessageActions {
       [x, y] = [clientX, clientY];
       this.#press = setTimeout(() => {
         const message = this.#messageAt(row);
-        if (message) void this.#with((actions) => actions.openSheet(message));
+        if (!message) return;
+        swallowClick();
+        void this.#with((actions) => actions.openSheet(message));
       }, PRESS_MS);
     });
     this.#log.addEventListener('pointermove', ({ clientX, clientY }) => {
@@ -169,3 +174,14 @@ const rowAt = (target) => (target instanceof Element ? /** @type {HTMLElement | 
 
 /** Where a long press is the browser's. @param {EventTarget | null} target */
 const isOfBrowser = (target) => target instanceof Element && target.closest('a, button') !== null;
+
+/** The end of a long press is no click on what has opened under the finger. */
+function swallowClick() {
+  const swallow = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const end = () => setTimeout(() => removeEventListener('click', swallow, true), CLICK_MS);
+  addEventListener('click', swallow, true);
+  for (const type of ['touchend', 'touchcancel']) addEventListener(type, end, { once: true, capture: true });
+}

@@ -51,10 +51,10 @@ const stringOr = (value, absent) => (typeof value === 'string' ? value : absent)
 
 /** @param {Entry[]} entries @param {number} until @returns {Box | null} */
 export function boxOf(entries, until) {
-  const all = entries.filter(({ message }) => !message).map(letterOf);
+  const all = entries.filter(({ message }) => !message);
   if (all.length === 0) return null;
-  const changes = all.filter(({ kind }) => kind !== 'message');
-  return { until, letters: all.filter(({ kind }) => kind === 'message'), ...changes.length > 0 && { changes } };
+  const [letters, changes] = [true, false].map((isMessage) => all.filter(({ kind }) => (kind === 'message') === isMessage).map(letterOf));
+  return { until, letters: letters ?? [], ...changes?.length && { changes } };
 }
 
 /** @param {Entry} entry @returns {Partial<Letter>} */

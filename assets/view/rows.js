@@ -218,7 +218,7 @@ function answeredOf(id, viewer) {
 /** @param {HTMLButtonElement} line @param {Quoted | null} quoted */
 function fillAnswered(line, quoted) {
   const words = !quoted ? [translate('loading')] : quoted.name ? [foreign('bdi', 'answered-name', quoted.name), ' ', foreign('span', 'answered-text', quoted.text)]
-    : [translate('gone')];
+    : [translate('noMessage')];
   line.replaceChildren(make('span', 'sr-only', `${translate('answers')} `), ...words);
   line.disabled = quoted !== null && !quoted.name;
 }

@@ -135,7 +135,7 @@ export const words = {
   actions: 'Actions',
   reactions: 'Reactions',
   answers: 'In reply to',
-  gone: 'This message is no longer available',
+  noMessage: 'This message is no longer available',
   notNow: 'That didn’t work. Try again later.',
   token_required: 'you need a link with a token',
   token_invalid: 'your session isn’t valid',

@@ -136,7 +136,7 @@ export const words = {
   actions: '操作',
   reactions: '回应',
   answers: '回复',
-  gone: '消息已不存在',
+  noMessage: '消息已不存在',
   notNow: '操作失败，请稍后再试。',
   token_required: '需要带令牌的链接',
   token_invalid: '会话无效',

@@ -231,3 +231,13 @@ async function load(path) {
   }
   throw new Error(`no joined script has ${path}`);
 }
+
+/** A finger rests on an element until the page's sheet opens. */
+export async function press(chat, element) {
+  const { x, y, width, height } = await element.boundingBox();
+  const session = await chat.page.context().newCDPSession(chat.page);
+  await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: x + width / 2, y: y + height / 2 }] });
+  await chat.page.locator('.sheet').waitFor();
+  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await session.detach();
+}

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { violations } from './axe.mjs';
-import { Chat, LIMIT, Person, QUICK } from './browser.mjs';
+import { Chat, LIMIT, Person, press, QUICK } from './browser.mjs';
 import { Server } from './server.mjs';
 import { TokenKey } from './tokens.mjs';
 
@@ -30,7 +30,8 @@ const GUEST = { name: 'Bob', sub: 'b' };
 
 /** Opens the actions of a message, and takes one. */
 async function act(chat, text, action) {
-  const row = chat.log.locator('.message', { hasText: text });
+  const row = chat.log.locator('.message', { has: chat.page.locator('.text', { hasText: text }) });
+  await row.hover();
   await row.locator('.more').click();
   await chat.page.getByRole('menuitem', { name: action }).click();
 }
@@ -42,10 +43,10 @@ test('a moderator deletes what another has said, and bans its author, until the 
   for (const text of ['spam', 'more spam']) await guest.say(text);
   await chat.says('spam', 'more spam');
 
-  await act(chat, 'more spam', 'Delete');
+  await act(chat, 'more spam', 'Delete…');
   await chat.has('dialog[open] .quote', 'more spam');
   await chat.page.getByRole('button', { name: 'Cancel' }).click();
-  await act(chat, 'more spam', 'Delete');
+  await act(chat, 'more spam', 'Delete…');
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click();
   for (const page of [chat, guest]) {
     await page.says('spam');
@@ -83,26 +84,32 @@ test('who may not moderate sees nothing of it, and a moderator only where they m
   await guest.say('of a guest');
   for (const page of [chat, guest]) await page.says('of a moderator', 'of a guest');
   assert(await guest.page.locator('#open-bans').isHidden());
-  await guest.has('#log .more', '⋯');
-  await chat.has('#log .more', '⋯', '⋯');
+  /** What the menu of a message has. */
+  const menu = async (page, text, ...items) => {
+    const row = page.log.locator('.message', { hasText: text });
+    await row.hover();
+    await row.locator('.more').click();
+    await page.has('.menu > [role=menuitem]', ...items);
+    await page.page.keyboard.press('Escape');
+    await page.page.locator('.menu').waitFor({ state: 'detached' });
+  };
+  await menu(guest, 'of a moderator', 'Copy text', 'Copy link');
+  await menu(chat, 'of a guest', 'Copy text', 'Copy link', 'Delete…', 'Ban the author…');
   // Not themselves.
-  await chat.log.locator('.own .more').click();
-  await chat.has('.menu > [role=menuitem]', 'Delete');
-  await chat.page.keyboard.press('Escape');
+  await menu(chat, 'of a moderator', 'Copy text', 'Copy link', 'Edit', 'Delete');
   await chat.join('other');
   await guest.join('other');
   await guest.say('elsewhere');
   await chat.says('elsewhere');
-  assert.equal(await chat.log.locator('.more').count(), 0);
+  await menu(chat, 'elsewhere', 'Copy text', 'Copy link');
   assert(await chat.page.locator('#open-bans').isHidden());
   await chat.rooms.first().click();
-  await chat.has('#log .more', '⋯', '⋯');
   await chat.page.locator('#open-bans').waitFor();
   // After logging out, nothing of it is left.
   await chat.page.getByRole('button', { name: 'Settings' }).click();
   await chat.page.locator('#session').getByRole('button', { name: 'Log out' }).click();
   await chat.is('closed');
-  await chat.has('#log .more', '⋯');
+  await menu(chat, 'of a guest', 'Copy text', 'Copy link');
   assert(await chat.page.locator('#open-bans').isHidden());
 });
 
@@ -121,7 +128,7 @@ test('what is refused says why', LIMIT, async (t) => {
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Ban' }).click();
   await chat.has('#notice > span', 'The server answered 429: a room has at most 1,000 bans.');
   await refuse('DELETE', 403, 'forbidden', 'no');
-  await act(chat, 'spam', 'Delete');
+  await act(chat, 'spam', 'Delete…');
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click();
   await chat.has('#notice > span', 'It’s already gone, or it isn’t yours to delete.');
   await chat.says('spam');
@@ -133,15 +140,15 @@ test('moderation works with a screen reader, and on a phone of 320 px in the dar
   const { chat, person } = await enter(t, server.url, key.token(MODERATOR), phone);
   const { chat: guest } = await enter(t, server.url, key.token(GUEST));
   await guest.say('word '.repeat(30));
-  await chat.log.locator('.message .more').tap();
-  await chat.has('.menu > [role=menuitem]', '删除', '封禁发送者…');
+  await press(chat, chat.log.locator('.message .text'));
+  await chat.has('.sheet > button', '回复', '复制文字', '复制链接', '删除…', '封禁发送者…');
   const fits = async (selector) => {
     const { x, y, width, height } = await chat.page.locator(selector).boundingBox();
     assert(x >= 0 && y >= 0 && x + width <= 320 && y + height <= 568, `${selector} is on the screen`);
   };
-  await fits('.menu');
+  await fits('.sheet');
   assert.deepEqual(await violations(chat.page), []);
-  await chat.page.getByRole('menuitem', { name: '封禁发送者…' }).tap();
+  await chat.page.getByRole('button', { name: '封禁发送者…' }).tap();
   await fits('dialog[open]');
   assert.deepEqual(await violations(chat.page), []);
   await chat.page.locator('dialog[open]').getByRole('button', { name: '封禁' }).tap();

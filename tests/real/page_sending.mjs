@@ -228,7 +228,7 @@ test('all that waits through an outage says that it waits for the connection', L
   const chat = await person.open(proxy.url, 'Alice');
   proxy.block();
   for (const text of ['one', 'two', 'three']) await chat.say(text);
-  await chat.has('#outbox .state', ...Array(3).fill('Waiting for connection Delete'));
+  await chat.has('#outbox .state', ...Array(3).fill('Waiting for connection Edit Delete'));
   proxy.unblock();
   await chat.says('one', 'two', 'three');
   await chat.has('#outbox > li');

@@ -150,21 +150,6 @@ test('each room keeps its draft, over a reload and a restart of the browser', LI
   assert.equal(await next.message.inputValue(), '');
 });
 
-test('arrow up brings back what was sent, and only into an empty box', LIMIT, async (t) => {
-  const server = await Server.start(t);
-  const person = await Person.arrive(t);
-  const chat = await person.open(server.url, 'Alice');
-  for (const text of ['one', 'two\nlines']) await chat.say(text);
-  await chat.says('one', 'two\nlines');
-  for (const [key, text] of [['ArrowUp', 'two\nlines'], ['ArrowUp', 'one'], ['ArrowUp', 'one'], ['ArrowDown', 'two\nlines'], ['ArrowDown', '']]) {
-    await chat.message.press(key);
-    assert.equal(await chat.message.inputValue(), text, key);
-  }
-  await chat.message.fill('typed');
-  await chat.message.press('ArrowUp');
-  assert.equal(await chat.message.inputValue(), 'typed');
-});
-
 test('@ offers who is here, in any script; a key takes one', LIMIT, async (t) => {
   const server = await Server.start(t);
   const person = await Person.arrive(t);

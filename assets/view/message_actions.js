@@ -181,7 +181,10 @@ function swallowClick() {
     event.preventDefault();
     event.stopPropagation();
   };
-  const end = () => setTimeout(() => removeEventListener('click', swallow, true), CLICK_MS);
-  addEventListener('click', swallow, true);
-  for (const type of ['touchend', 'touchcancel']) addEventListener(type, end, { once: true, capture: true });
+  const over = new AbortController();
+  const options = { capture: true, signal: over.signal };
+  addEventListener('click', swallow, options);
+  // The next touch is meant for what has opened.
+  addEventListener('pointerdown', () => over.abort(), options);
+  for (const type of ['touchend', 'touchcancel']) addEventListener(type, () => setTimeout(() => over.abort(), CLICK_MS), options);
 }

@@ -43,6 +43,8 @@ import { Status } from './view/status.js';
 import { fitAboveKeyboard } from './view/viewport.js';
 import { fillWords, translate } from './words/language.js';
 
+/** The longest wait for an idle time after the start. */
+const IDLE_MS = 3_000;
 /** @type {import('./server/server.js').Settings} */
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
 
@@ -111,6 +113,8 @@ class Chat {
   /** Who types, loaded with the first key or the first event of it. @type {Promise<import('./later/typing.js').Typing | null> | null} */
   #typing = null;
   #isLive = false;
+  /** Whether the service worker was registered, or could not be. */
+  #isInstalled = false;
   #scheduled = false;
   /** The name at the last check; another tab may change it. */
   #name = '';
@@ -226,6 +230,7 @@ class Chat {
         this.#isLive = event.state === 'live';
         if (!this.#isLive && this.#typing) this.#withTyping((typing) => typing.forget());
         if (event.state === 'live') {
+          this.#install();
           void this.#rights?.ask();
           this.#outbox.back();
           this.#quotes.back();
@@ -327,6 +332,19 @@ class Chat {
   /** @param {import('./server/protocol.js').Message} message */
   async #alert(message) {
     (await loaded(import('./later/ring.js')))?.alertOf(message, () => this.#go(message.room));
+  }
+
+  /** Registers the service worker, once the page is live and has nothing to do. */
+  #install() {
+    if (this.#isInstalled || !isSecureContext || !navigator.serviceWorker) return;
+    this.#isInstalled = true;
+    const install = async () => {
+      const module = await import('./later/installed.js').catch(() => null);
+      await module?.install((room) => this.#go(room));
+    };
+    // WebKit has no requestIdleCallback.
+    if ('requestIdleCallback' in window) requestIdleCallback(() => void install(), { timeout: IDLE_MS });
+    else setTimeout(() => void install(), IDLE_MS);
   }
 
   /** @param {string} typed @param {boolean} isAgain sent again, unchanged, after it was rejected @returns {boolean} whether it was accepted */

@@ -158,6 +158,26 @@ async fn a_file_below_its_hash_is_immutable() {
 }
 
 #[tokio::test]
+async fn the_service_worker_may_control_the_whole_page() {
+    const ALLOWED: &str = "service-worker-allowed";
+    let server = TestServer::start();
+    for method in ["GET", "HEAD"] {
+        let script = asked_by(&server, method, "/assets/service_worker.js").await;
+        let headers = [ALLOWED, "cache-control"].map(|name| script.header(name));
+        assert_eq!(script.status, 200, "{method}");
+        assert_eq!(headers, [Some("../"), Some("no-cache")], "{method}");
+    }
+    // Below a version, its scope would change with each version.
+    for path in ["/assets/chat.js", "/assets/live/service_worker.js", "/"] {
+        assert_eq!(server.get(path).await.header(ALLOWED), None, "{path}");
+    }
+}
+
+async fn asked_by(server: &TestServer, method: &str, path: &str) -> Response {
+    server.request(method, path, &[], "").await
+}
+
+#[tokio::test]
 async fn each_encoding_of_a_file_has_the_same_content() {
     let server = TestServer::start();
     let folder = versioned(&server).await;

@@ -39,13 +39,24 @@ export function launch() {
   });
 }
 
+/** Resolves once an asynchronous check in a page is true. @param {(arg: any) => Promise<unknown>} check */
+export async function until(page, check, arg) {
+  // Not by waitForFunction, for which any promise is true.
+  const deadline = Date.now() + DEADLINE_MS;
+  while (!await page.evaluate(check, arg)) {
+    assert(Date.now() < deadline, `not in time: ${check}`);
+    await page.evaluate(() => new Promise((done) => { setTimeout(done, 50); }));
+  }
+}
+
 /** The browser of one user: its storage, and the errors of its pages. */
 export class Person {
   complaints = [];
 
+  /** @param {object} [options] of Playwright. A service worker would make requests that `route` of a page does not see. */
   static async arrive(t, options) {
     const person = new Person();
-    person.context = await browser.newContext(options);
+    person.context = await browser.newContext({ serviceWorkers: 'block', ...options });
     t.after(() => person.context.close());
     person.context.setDefaultTimeout(DEADLINE_MS);
     await person.context.addInitScript(() => {

@@ -78,9 +78,10 @@ export class Server {
     await within(exit, `the exit after ${signal}`);
   }
 
-  /** Starts it again where it was. */
-  async startAgain() {
+  /** Starts it again where it was. @param {...string} flags more of them */
+  async startAgain(...flags) {
     const { url } = this;
+    this.#flags.push(...flags);
     await this.#spawn(this.host);
     assert.equal(this.url, url);
   }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+    HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY,
 };
 use hyper::{Response, StatusCode};
 
@@ -18,6 +18,21 @@ pub(in crate::http) const POLICY: &str = "default-src 'none'; script-src 'self';
 
 /// The version in the paths of a folder's files, in place of a hash.
 pub(super) const VERSION_OF_A_FOLDER: &str = "live";
+
+/// The script of the service worker. Its path has no version: the path identifies
+/// the registration.
+pub(super) const SERVICE_WORKER: &str = "service_worker.js";
+
+/// `Service-Worker-Allowed` (Service Workers, appendix B): a service worker may
+/// control only pages below its script's folder, unless this header names another
+/// one. The value is resolved against the URL of the script, so it names the
+/// server's root also behind a proxy that strips a prefix.
+pub(super) fn allow_root_scope(headers: &mut HeaderMap) {
+    headers.insert(
+        HeaderName::from_static("service-worker-allowed"),
+        HeaderValue::from_static("../"),
+    );
+}
 
 /// How long a client may use a file without revalidating it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

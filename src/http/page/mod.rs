@@ -18,7 +18,9 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use serde::{Serialize, Serializer};
 
 pub(super) use self::asset_response::POLICY;
-use self::asset_response::{AssetResponse, Freshness, content_type, split_version};
+use self::asset_response::{
+    AssetResponse, Freshness, SERVICE_WORKER, allow_root_scope, content_type, split_version,
+};
 use self::encoding::Encoding;
 use self::folder::Folder;
 use self::template::PagePath;
@@ -106,7 +108,11 @@ impl ChatPage {
         };
         let settings = || (split_version(path).1 == SETTINGS).then(|| self.settings());
         let response = found.or_else(settings).ok_or_else(Problem::not_found)?;
-        Ok(response.respond(request))
+        let mut response = response.respond(request);
+        if path == SERVICE_WORKER {
+            allow_root_scope(response.headers_mut());
+        }
+        Ok(response)
     }
 
     async fn page(&self, at: PagePath, request: &HeaderMap) -> Result<Response<Body>, Problem> {

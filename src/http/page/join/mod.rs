@@ -62,6 +62,7 @@ const SCRIPTS: &[ServedScript] = &[
         on: "start.js",
     },
     ServedScript::Joined("stream/worker.js"),
+    ServedScript::Alone("service_worker.js"),
     ServedScript::Alone("words/words_en.js"),
     ServedScript::Alone("words/words_zh.js"),
 ];

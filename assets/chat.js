@@ -11,6 +11,8 @@
 import { endOf, isName, readName, readRoom, startOf } from './server/protocol.js';
 import { server } from './server/server.js';
 import { withChanges } from './state/changes.js';
+import { kept } from './state/kept.js';
+import { Keeping } from './state/keeping.js';
 import { me } from './state/me.js';
 import { memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
@@ -101,6 +103,7 @@ class Chat {
     openRoom: () => this.#room,
     alert: (message) => void this.#alert(message),
   });
+  #keeping = new Keeping(() => this.#rooms.list.map(({ name }) => name), (rooms) => this.#roomView.keep(rooms));
   #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#handle(event));
@@ -215,6 +218,7 @@ class Chat {
     const wasOpen = room === this.#room;
     if (wasOpen && next) this.#go(next.name);
     this.#roomView.forget(room);
+    kept.remove(room);
     this.#leaving.leave(room, wasOpen, byKey);
   }
 
@@ -229,6 +233,7 @@ class Chat {
         this.#status.set(event);
         this.#isLive = event.state === 'live';
         if (!this.#isLive && this.#typing) this.#withTyping((typing) => typing.forget());
+        this.#keeping.set(event);
         if (event.state === 'live') {
           this.#install();
           void this.#rights?.ask();
@@ -272,7 +277,10 @@ class Chat {
 
   /** A message was edited, deleted or reacted to. @param {import('./server/protocol.js').Message} message @param {string} [id] of the change */
   #changed(message, id) {
-    if (message.deleted) this.#mentions.forget(message);
+    if (message.deleted) {
+      this.#mentions.forget(message);
+      kept.forget(message);
+    }
     this.#quotes.changed(message);
     // Under its own id, it is a message that was deleted before it came.
     if (id !== message.id) return this.#roomView.change(message);
@@ -513,6 +521,8 @@ class Chat {
   /** A session has begun or ended, in any tab. */
   #sessionChanged() {
     this.#rights?.changed();
+    this.#keeping.sessionChanged();
+    this.#roomView.forgetKept();
     this.#nameChanged();
     this.#transport.restart();
   }

@@ -19,6 +19,13 @@ export const session = {
     return { name: isName(name) ? name : '', until: Number(stored.until) || 0, ...write };
   },
 
+  /** Identifies the session that is valid now; empty without one. */
+  get mark() {
+    const stored = memory.get('session', /** @type {{since?: number, until?: number} | null} */ (null));
+    const isOver = Number(stored?.until) > 0 && Number(stored?.until) <= Date.now();
+    return stored === null || isOver ? '' : String(stored.since ?? 'unknown');
+  },
+
   /** Sets it for all tabs, which watch it. @param {Session | null} present */
   set(present) {
     memory.set('session', present && { ...present, since: Date.now() });

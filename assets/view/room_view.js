@@ -4,6 +4,8 @@
 import { wordsOfAnswer } from '../words/answers.js';
 import { byId, button, make } from './dom.js';
 import { translate } from '../words/language.js';
+import { kept } from '../state/kept.js';
+import { keptRows } from './kept_view.js';
 import { LogView } from './log_view.js';
 import { isSameEpoch, startOf } from '../server/protocol.js';
 import { MAX_ITEMS, RoomLog } from '../state/room_log.js';
@@ -32,6 +34,8 @@ const MAX_FIRST = 200;
 const IDLE_FACTOR = 5;
 /** More new rows than this at once are history, and not announced to screen readers. */
 const MAX_ANNOUNCED = 10;
+/** After this without an answer, stored messages are shown. */
+const KEPT_MS = 1_500;
 
 export class RoomView {
   /** @type {Map<string, RoomLog>} */
@@ -89,8 +93,30 @@ export class RoomView {
     const log = this.#log;
     this.#show();
     const isDivided = this.#unreadAfter === null || this.#view.find('unread');
-    if (log.loaded && log.atEnd && isDivided) this.#place();
-    else void this.#loadNewest(room);
+    if (log.loaded && log.atEnd && isDivided) return this.#place();
+    void this.#loadNewest(room);
+    setTimeout(() => this.#useKept(log, room), KEPT_MS);
+  }
+
+  /** Shows what is stored of a room while the server does not answer. @param {RoomLog} log @param {string} room */
+  #useKept(log, room) {
+    if (log.loaded || log.items.length > 0) return;
+    log.kept ??= kept.get(room);
+    if (log.kept && room === this.#room) this.#schedule();
+  }
+
+  /** Stores the last messages of rooms. @param {string[]} rooms */
+  keep(rooms) {
+    for (const room of rooms) {
+      const log = this.#logs.get(room);
+      if (log?.loaded && log.atEnd) kept.set(room, log.items.flatMap((item) => (item.kind === 'message' ? item.message : [])));
+    }
+  }
+
+  /** A session has begun or ended: stored messages are those of another one. */
+  forgetKept() {
+    for (const log of this.#logs.values()) log.kept = null;
+    this.#schedule();
   }
 
   /** @param {string} room */
@@ -330,11 +356,14 @@ export class RoomView {
   #show() {
     const log = this.#log;
     const host = this.#host;
-    const rows = rowsOf(log.items, {
+    const viewer = {
       ...host.viewer(this.#room),
       unreadAfter: this.#unreadAfter,
       isWhole: log.top !== null || this.#unreadAfter !== null && log.after === this.#unreadAfter,
-    });
+    };
+    const stored = log.loaded || log.items.length > 0 ? null : log.kept;
+    const rows = stored ? keptRows(stored, viewer) : rowsOf(log.items, viewer);
+    byId('log').classList.toggle('kept', stored !== null);
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
     const change = () => {
       this.#showTop();
@@ -525,6 +554,8 @@ export class RoomView {
       page.messages.forEach(this.#host.arrived);
       return page;
     } catch (error) {
+      if (error instanceof Failure && error.isPassing) this.#useKept(log, room);
+      else log.kept = null;
       if (room === this.#room) {
         this.#failed = true;
         this.#failure = error instanceof Failure && error.status > 0 ? wordsOfAnswer(error) : '';

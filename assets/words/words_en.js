@@ -53,6 +53,7 @@ export const words = {
   beginning: 'Start of #{room}',
   noOlder: 'Older messages are no longer available.',
   loadOlder: 'Load older messages',
+  asOf: 'As of {when}. Newer messages appear when you’re connected again.',
   loading: 'Loading…',
   loadFailed: 'Couldn’t load messages.',
   tryAgain: 'Try again',

@@ -54,6 +54,7 @@ export const words = {
   beginning: '#{room} 的开头',
   noOlder: '更早的消息已不再保留',
   loadOlder: '加载更早的消息',
+  asOf: '截至 {when} 的消息，恢复连接后更新。',
   loading: '加载中…',
   loadFailed: '消息加载失败。',
   tryAgain: '重试',

@@ -54,7 +54,7 @@ class Chat {
   #settings;
   /** The open room. */
   #room = '';
-  #rooms = new Rooms(() => this.#roomsChanged());
+  #rooms = new Rooms(() => this.#roomsChanged(), (room) => this.#mentions.read(room));
   #leaving = new Leaving(this.#rooms, (room, wasOpen) => {
     if (wasOpen) this.#go(room);
     else if (!onlyTouch()) this.#focusText();
@@ -101,7 +101,7 @@ class Chat {
     isOwn: (message) => this.#isOwn(message),
     namesIn: (room) => this.#people.namesIn(room),
     openRoom: () => this.#room,
-    alert: (message) => void this.#alert(message),
+    alert: (alert) => void this.#alert(alert),
   });
   #keeping = new Keeping(() => this.#rooms.list.map(({ name }) => name), (rooms) => this.#roomView.keep(rooms));
   #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
@@ -219,6 +219,7 @@ class Chat {
     if (wasOpen && next) this.#go(next.name);
     this.#roomView.forget(room);
     kept.remove(room);
+    this.#mentions.read(room);
     this.#leaving.leave(room, wasOpen, byKey);
   }
 
@@ -337,9 +338,16 @@ class Chat {
     return me.isOwn(message) || this.#outbox.isEcho(message);
   }
 
-  /** @param {import('./server/protocol.js').Message} message */
-  async #alert(message) {
-    (await loaded(import('./later/ring.js')))?.alertOf(message, () => this.#go(message.room));
+  /** @param {import('./view/mentions.js').Alert} alert */
+  async #alert(alert) {
+    (await loaded(import('./later/ring.js')))?.raise(alert, () => this.#go(alert.room));
+  }
+
+  /** @param {string} room @param {HTMLElement} opener */
+  async #chooseAlerts(room, opener) {
+    const known = this.#rooms.get(room);
+    const menu = await loaded(import('./later/alert_menu.js'));
+    if (known) menu?.openAlertMenu(opener, known, (level) => this.#rooms.setAlerts(room, level));
   }
 
   /** Registers the service worker, once the page is live and has nothing to do. */
@@ -523,6 +531,8 @@ class Chat {
     this.#rights?.changed();
     this.#keeping.sessionChanged();
     this.#roomView.forgetKept();
+    // Notifications show messages of the session.
+    this.#rooms.list.forEach(({ name }) => this.#mentions.read(name));
     this.#nameChanged();
     this.#transport.restart();
   }
@@ -612,6 +622,7 @@ class Chat {
         go: (room) => this.#go(room),
         leave: (room, byKey) => this.#leave(room, byKey),
         mayLeave: (room) => this.#mayLeave(room),
+        alerts: (room, opener) => void this.#chooseAlerts(room, opener),
       });
       if (document.visibilityState === 'visible') this.#people.list(this.#room);
       showPeople(this.#room, this.#people.in(this.#room), {
@@ -623,7 +634,7 @@ class Chat {
         },
       });
       this.#showEmpty();
-      showTitle(this.#rooms.unread, this.#room);
+      showTitle(this.#rooms.unread(), this.#room);
     }, 16);
   }
 

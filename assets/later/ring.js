@@ -1,24 +1,87 @@
-// A sound and a notification for a mention, if enabled.
+// The sound and the notification of an alert, if enabled. There is one notification
+// per room, which the next one replaces.
 
 import { whyNoNotifications } from '../view/alerts.js';
+import { ALERTED } from '../view/mentions.js';
 import { memory } from '../state/memory.js';
+import { more } from '../words/more_words.js';
+import { server } from '../server/server.js';
 
-/** @typedef {import('../server/protocol.js').Message} Message */
+/** @typedef {import('../view/mentions.js').Alert} Alert */
+/** @typedef {{room: string, id: string, count: number}} NotificationData read by service_worker.js when the notification is clicked */
 
-/** @param {Message} message @param {() => void} opened */
-export function alertOf(message, opened) {
-  if (memory.get('sound', false)) chime();
+/** Between two sounds of messages that are no mentions. */
+const SOUND_MS = 10_000;
+const MAX_BODY = 200;
+
+/** Notifications of this tab, where there is no service worker. @type {Map<string, Notification>} */
+const shown = new Map();
+let soundedAt = -Infinity;
+
+// The room was read in another tab.
+memory.watch(ALERTED, () => {
+  const alerted = memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
+  for (const room of shown.keys()) if (!(room in alerted)) void clear(room);
+});
+
+/** @param {Alert} alert @param {() => void} opened the notification was clicked */
+export function raise(alert, opened) {
+  if (memory.get('sound', false) && (alert.isMention || Date.now() > soundedAt + SOUND_MS)) {
+    soundedAt = Date.now();
+    chime();
+  }
   if (!memory.get('notify', false) || whyNoNotifications() !== null || Notification.permission !== 'granted') return;
+  void notify(alert, opened);
+}
+
+/** Removes the notification of a room, which was read. @param {string} room */
+export async function clear(room) {
+  shown.get(room)?.close();
+  shown.delete(room);
+  const registration = await installed();
+  for (const old of await registration?.getNotifications({ tag: tagOf(room) }) ?? []) old.close();
+}
+
+/** @param {string} room */
+const tagOf = (room) => `sse-chat ${server.root.pathname} ${room}`;
+
+/** The service worker, without which browsers of phones show no notifications. */
+async function installed() {
+  const registration = await navigator.serviceWorker?.getRegistration(server.root.href).catch(() => undefined);
+  return registration?.active ? registration : undefined;
+}
+
+/** @param {Alert} alert @param {() => void} opened */
+async function notify(alert, opened) {
+  const { room, isMention } = alert;
+  const registration = await installed();
+  const tag = tagOf(room);
+  const [old] = await registration?.getNotifications({ tag }) ?? [];
+  const { title, body, data } = contentOf(alert, (old ?? shown.get(room))?.data?.count ?? 0);
+  // A mention is signalled again; other messages replace the notification silently.
+  const options = { body, tag, data, ...isMention ? { renotify: true } : {} };
   try {
-    const shown = new Notification(`${message.name} · ${message.room}`, { body: message.message.slice(0, 200), tag: message.id });
-    shown.addEventListener('click', () => {
+    if (registration) return await registration.showNotification(title, options);
+    const notification = new Notification(title, options);
+    shown.set(room, notification);
+    notification.addEventListener('click', () => {
       focus();
       opened();
-      shown.close();
+      notification.close();
     });
   } catch {
-    // Mobile browsers need a service worker for it, which this page does not have.
+    // Browsers of phones need a service worker, which may not be there yet.
   }
+}
+
+/** @param {Alert} alert @param {number} before messages of the notification that is replaced */
+function contentOf({ room, messages }, before) {
+  const { name = '', message = '', id = '' } = messages.at(-1) ?? {};
+  const text = message.replace(/^\/me /, '').slice(0, MAX_BODY);
+  const count = before + messages.length;
+  const data = /** @type {NotificationData} */ ({ room, id, count });
+  if (count === 1) return { title: `${name} · ${room}`, body: text, data };
+  return { title: `${room} · ${more('newMessages', { n: count })}`, body: `${name}: ${text}`, data };
 }
 
 /** @type {AudioContext | undefined} */

@@ -6,11 +6,14 @@ import { idBefore, isSameEpoch, isUpTo, readRoom } from '../server/protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark
- * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string}} StoredRoom
+ * @typedef {'all' | 'mentions' | 'nothing'} AlertLevel which messages of a room raise alerts
+ * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string, alerts: AlertLevel}} StoredRoom
  *   `since`: when it was joined, by Date.now(); `counted`: the last message that was checked for mentions
  * @typedef {StoredRoom & {newest: string | null, next: number}} Room
  */
 
+/** @type {readonly AlertLevel[]} */
+export const ALERT_LEVELS = ['all', 'mentions', 'nothing'];
 /** A stream may have 100 rooms; the side list is limited to fewer. */
 export const MAX_JOINED = 50;
 const KEEP_MS = 500;
@@ -28,12 +31,14 @@ export class Rooms {
    */
   #left = new Map();
   #changed;
+  #wasRead;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
 
-  /** @param {() => void} changed the list or an unread count */
-  constructor(changed) {
+  /** @param {() => void} changed the list or an unread count @param {(room: string) => void} wasRead all messages of a room count as read */
+  constructor(changed, wasRead) {
     this.#changed = changed;
+    this.#wasRead = wasRead;
     this.#read();
     const watched = () => {
       if (this.#read()) this.#write();
@@ -56,7 +61,7 @@ export class Rooms {
   join(name) {
     if (this.get(name)) return true;
     if (this.list.length >= MAX_JOINED) return false;
-    this.list.push({ name, since: this.#now(name), read: null, mentions: 0, counted: '', newest: null, next: 1 });
+    this.list.push({ name, since: this.#now(name), read: null, mentions: 0, counted: '', alerts: 'mentions', newest: null, next: 1 });
     this.#write();
     this.#changed();
     return true;
@@ -122,10 +127,22 @@ export class Rooms {
     room.read = { id: room.newest ?? '0-0', number: room.next - 1 };
     room.mentions = 0;
     this.#keepMarks();
+    this.#wasRead(name);
   }
 
-  get unread() {
-    return this.list.reduce((sum, room) => sum + unread(room), 0);
+  /** Sets which messages of a room raise alerts. @param {string} name @param {AlertLevel} alerts */
+  setAlerts(name, alerts) {
+    this.#read();
+    const room = this.get(name);
+    if (!room) return;
+    room.alerts = alerts;
+    this.#write();
+    this.#changed();
+  }
+
+  /** The unread messages of all rooms but those without alerts. @param {string} [except] a room that does not count */
+  unread(except) {
+    return this.list.filter(({ name, alerts }) => name !== except && alerts !== 'nothing').reduce((sum, room) => sum + unread(room), 0);
   }
 
   /** Stores the rooms, at most once per interval: in a busy room the marks change with each frame. */
@@ -148,7 +165,7 @@ export class Rooms {
     this.#timer = undefined;
     const known = leftIn(memory.get('left', {}));
     if ([...this.#left].some(([name, at]) => at > (known.get(name) ?? 0))) memory.set('left', Object.fromEntries(this.#left));
-    memory.set('rooms', this.list.map(({ name, since, read, mentions, counted }) => ({ name, since, read, mentions, counted })));
+    memory.set('rooms', this.list.map(({ name, since, read, mentions, counted, alerts }) => ({ name, since, read, mentions, counted, alerts })));
   }
 
   /** Merges the stored rooms with those of this tab. @returns {boolean} whether storage lacks some of them */
@@ -172,7 +189,8 @@ export class Rooms {
 function readStored(stored) {
   if (typeof stored?.name !== 'string' || readRoom(stored.name) !== stored.name) return [];
   const { name, since, read, mentions, counted } = stored;
-  return [{ name, since: Number(since) || 0, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? '') }];
+  const alerts = ALERT_LEVELS.find((level) => level === stored.alerts) ?? 'mentions';
+  return [{ name, since: Number(since) || 0, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? ''), alerts }];
 }
 
 /** @param {any} stored @returns {Map<string, number>} */
@@ -183,7 +201,7 @@ function merged(stored, mine) {
   if (!mine) return { ...stored, newest: null, next: 1 };
   const since = Math.max(stored.since, mine.since);
   // Of two tabs' marks, the later one is kept.
-  return isBehind(stored.read, mine) ? Object.assign(mine, { since }) : { ...stored, since, newest: mine.newest, next: mine.next };
+  return isBehind(stored.read, mine) ? Object.assign(mine, { since, alerts: stored.alerts }) : { ...stored, since, newest: mine.newest, next: mine.next };
 }
 
 /** Stored data is untrusted. @param {any} mark */

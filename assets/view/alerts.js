@@ -13,7 +13,9 @@ export function showTitle(unread, room) {
 
 /** Why notifications are unavailable; null if they are available. */
 export function whyNoNotifications() {
-  if (!isSecureContext || typeof Notification !== 'function') return translate('notifyInsecure');
+  if (!isSecureContext) return translate('notifyInsecure');
+  // iOS has notifications only for pages on the home screen.
+  if (typeof Notification !== 'function') return translate('notifyInstall');
   return Notification.permission === 'denied' ? translate('notifyDenied') : null;
 }
 

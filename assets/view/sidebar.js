@@ -1,13 +1,15 @@
 // The side list of joined rooms with their unread counts.
 
+import { bellOf, showLevel } from './bell.js';
 import { button, byId, foreign, make } from './dom.js';
 import { translate } from '../words/language.js';
 import { unread } from '../state/rooms.js';
 import { server } from '../server/server.js';
 
-/** @typedef {{item: HTMLLIElement, link: HTMLAnchorElement, badges: HTMLSpanElement, leave: HTMLButtonElement}} Row */
+/** @typedef {{item: HTMLLIElement, link: HTMLAnchorElement, badges: HTMLSpanElement, bell: HTMLButtonElement, leave: HTMLButtonElement}} Row */
 /**
- * @typedef {{go(room: string): void, leave(room: string, byKey: boolean): void, mayLeave(room: string): boolean}} On
+ * @typedef {{go(room: string): void, leave(room: string, byKey: boolean): void, mayLeave(room: string): boolean,
+ *            alerts(room: string, opener: HTMLElement): void}} On
  *   `byKey`: the focus was on its button, which is removed
  */
 
@@ -41,7 +43,7 @@ export function showRooms(rooms, open, on) {
   });
   if (open !== shown) bringIntoSight(list, rows.get(open)?.item);
   shown = open;
-  const elsewhere = rooms.list.filter(({ name }) => name !== open).reduce((sum, room) => sum + unread(room), 0);
+  const elsewhere = rooms.unread(open);
   byId('open-rooms').dataset.badge = elsewhere > 0 ? short(elsewhere) : '';
 }
 
@@ -65,21 +67,27 @@ function rowOf(room, on) {
     on.go(room);
   });
   const leave = button('icon leave', '×', ({ detail }) => on.leave(room, detail === 0));
-  return { item: make('li', '', link, leave), link, badges, leave };
+  const bell = bellOf((opener) => on.alerts(room, opener));
+  return { item: make('li', '', link, bell, leave), link, badges, bell, leave };
 }
 
 /** @param {Row} row @param {import('../state/rooms.js').Room} room @param {string} open @param {On} on */
-function show({ link, badges, leave }, room, open, on) {
+function show({ item, link, badges, bell, leave }, room, open, on) {
   if (room.name === open) link.setAttribute('aria-current', 'page');
   else link.removeAttribute('aria-current');
   const count = unread(room);
-  link.classList.toggle('news', count > 0);
+  const isCalm = room.alerts === 'nothing';
+  item.classList.toggle('calm', isCalm);
+  link.classList.toggle('news', count > 0 && !isCalm);
+  showLevel(bell, room);
+  // In other rows, only as a sign that the level is not the usual one.
+  bell.hidden = room.name !== open && room.alerts === 'mentions';
   const labels = [
     ...room.mentions > 0 ? [translate('mentioned', { n: room.mentions })] : [],
     ...count > 0 ? [translate('unread', { n: count })] : [],
   ];
-  // One badge: mentions matter more.
-  const [kind, text] = room.mentions > 0 ? ['mentions', `@${short(room.mentions)}`] : ['count', short(count)];
+  // One badge: mentions matter more, except where they raise no alerts.
+  const [kind, text] = room.mentions > 0 && !isCalm ? ['mentions', `@${short(room.mentions)}`] : ['count', short(count)];
   badges.replaceChildren(...labels.length > 0 ? [badge(kind, text, labels.join(', '))] : []);
   leave.title = leave.ariaLabel = translate('leaveRoom', { room: room.name });
   leave.hidden = !on.mayLeave(room.name);

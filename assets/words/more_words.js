@@ -72,6 +72,13 @@ export const en = {
   lift: 'Lift',
   liftOf: 'Lift the ban on {name}',
   lifted: 'The ban on {name} is lifted.',
+  newMessages: '{n} new messages',
+  alerts: 'Notifications in {room}',
+  alerts_all: 'All messages',
+  alerts_mentions: 'Mentions only',
+  alerts_nothing: 'Nothing',
+  notifyMe: 'Notify me of',
+  alertsOff: 'Alerts are off. Settings…',
 };
 
 /** @type {Record<keyof typeof en, string>} */
@@ -145,6 +152,13 @@ export const zh = {
   lift: '解封',
   liftOf: '解封 {name}',
   lifted: '已解封 {name}。',
+  newMessages: '{n} 条新消息',
+  alerts: '{room} 的消息提醒',
+  alerts_all: '所有消息',
+  alerts_mentions: '仅提及我的消息',
+  alerts_nothing: '不提醒',
+  notifyMe: '提醒我',
+  alertsOff: '提醒已关闭，前往设置…',
 };
 
 export const more = translator(() => (language() === 'zh-CN' ? zh : en));

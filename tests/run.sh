@@ -233,8 +233,8 @@ page_steps() {
   step 'page: names' limited node tests/real/names.mjs
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   local part
-  for part in talk actions people changes reading writing typing sending rooms alerts tabs connection offline answers tokens moderation \
-    look proxies; do
+  for part in talk actions people changes reading writing typing sending rooms alerts tabs connection \
+    offline answers tokens moderation look style proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox' limited node tests/real/firefox.mjs

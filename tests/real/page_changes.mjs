@@ -61,7 +61,7 @@ test('a message is shown as it is now: edited, with reactions, deleted; live and
     await chat.says('one, better', 'three');
     await chat.has('#log .deleted > span', 'Message deleted');
     await chat.has('#log .reactions li', '👍 2 \u2068Bob\u2069, \u2068Dora\u2069', '🎉 1 \u2068Bob\u2069');
-    assert.match(await chat.log.locator('.edited').textContent(), /^edited \d\d:\d\d$/);
+    assert.match(await chat.log.locator('.edited').textContent(), /^edited \d{1,2}:\d\d\s[AP]M$/);
     assert.match(await chat.log.locator('.edited').getAttribute('title'), /\b20\d\d\b/);
     assert.match(await chat.log.locator('.reactions button').first().getAttribute('title'), /Bob.*Dora/);
     await chat.has('#log .gap');

@@ -28,7 +28,7 @@ test('what is said in one tab is seen in the other, and markup is only text', LI
   await there.has('#log .own .text', text);
   assert.equal(await here.outbox.count(), 0);
   const time = here.log.locator('time').first();
-  assert.match(await time.textContent(), /^\d\d:\d\d$/);
+  assert.match(await time.textContent(), /^\d{1,2}:\d\d\s[AP]M$/);
   assert.match(await time.getAttribute('title'), /\b20\d\d\b/);
   assert.equal(await time.getAttribute('datetime'), (await server.said('lobby'))[0].created_at);
   alice.hadNothingToComplainOf();

@@ -260,8 +260,8 @@ export const STATES = [
   { name: 'low', height: 256, members: NAMES.slice(0, 3), before: (server) => speak(server, TALK) },
 ];
 
-/** Opens the page in a state. @param {any} browser @param {State} state @param {{isPhone: boolean, viewport: object}} options */
-export async function arriveIn(t, browser, state, { isPhone, viewport }) {
+/** Opens the page in a state. @param {any} browser @param {State} state @param {{isPhone: boolean, viewport: object, colorScheme?: string}} options */
+export async function arriveIn(t, browser, state, { isPhone, viewport, colorScheme = 'light' }) {
   const server = await Server.start(t, '--retry', '100ms..200ms', ...ELSEWHERE, ...state.flags ?? []);
   const room = state.room ?? 'lobby';
   for (const name of state.members ?? []) {
@@ -271,7 +271,7 @@ export async function arriveIn(t, browser, state, { isPhone, viewport }) {
   await state.before?.(server);
   const proxy = await Proxy.start(t, server.host);
   const context = await browser.newContext({
-    viewport, reducedMotion: 'reduce', locale: state.locale ?? 'en-GB', ...isPhone && { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
+    viewport, colorScheme, reducedMotion: 'reduce', locale: state.locale ?? 'en-GB', ...isPhone && { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
   });
   t.after(() => context.close());
   const chat = new Chat(await context.newPage());

@@ -264,8 +264,9 @@ test('forced colours show the open room, mentions, own messages and the chosen n
   assert.equal(await border('.room[aria-current]', '::after'), 3);
   assert.equal(await border('.message.for-me', '::before'), 3);
   assert.equal(await border('.message.own > .avatar'), 3);
-  await chat.message.fill('');
-  await chat.message.pressSequentially('@');
+  for (const name of ['Bob', 'Bert']) await (await Person.arrive(t)).open(server.url, name);
+  await chat.has('#people-count', '3');
+  await chat.message.pressSequentially('@B');
   const grounds = chat.page.locator('#completion li');
   await grounds.first().waitFor();
   const colour = await chat.page.locator('#completion [aria-selected=true]').evaluate((item) => getComputedStyle(item).backgroundColor);

@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_later_takes_the_instances_of_the_first_bundle() {
+    fn a_later_bundle_takes_the_instances_of_the_first() {
         assert_eq!(
             joined(&[]).unwrap()["later.js"],
             "import { modules as $base } from './start.js';\n\
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_joined_is_refused_with_its_place() {
+    fn other_forms_are_refused_with_their_place() {
         for (path, text, refused) in [
             (
                 "view/a.js",

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_joined_is_refused_with_its_line() {
+    fn other_imports_are_refused_with_their_line() {
         for (sheets, place) in [
             (
                 &[("a.css", "\n@import \"b.css\";")][..],

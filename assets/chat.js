@@ -48,6 +48,8 @@ import { fillWords, translate } from './words/language.js';
 /** The longest wait for an idle time after the start. */
 const IDLE_MS = 3_000;
 /** @type {import('./server/server.js').Settings} */
+/** The actions of messages are loaded this long after the connection is there. */
+const ACTIONS_MS = 3_000;
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
 
 class Chat {
@@ -143,7 +145,7 @@ class Chat {
     });
     this.#actions = new MessageActions({
       message: (id) => this.#message(id),
-      lastOwn: () => this.#outbox.shown(this.#room).at(-1) ?? this.#message(this.#roomView.lastOwn?.id ?? ''),
+      lastOwn: () => this.#lastOwn,
       isOwn: (message) => this.#isOwn(message),
       moderates: (room) => this.#moderates(room),
       mayWrite: (room) => this.#mayWrite(room),
@@ -240,6 +242,8 @@ class Chat {
           void this.#rights?.ask();
           this.#outbox.back();
           this.#quotes.back();
+          // A message can be changed without a connection, too.
+          if (me.name) setTimeout(() => void this.#actions.load(), ACTIONS_MS);
           this.#roomView.back();
         }
         break;
@@ -303,6 +307,12 @@ class Chat {
   #message(id) {
     const message = this.#roomView.message(id);
     return message && withChanges(message, this.#outbox.changes(message.room));
+  }
+
+  /** The last own message that can be edited. */
+  get #lastOwn() {
+    const last = this.#roomView.findLast((message) => this.#isOwn(message) && !this.#message(message.id)?.deleted);
+    return this.#outbox.shown(this.#room).at(-1) ?? (last && this.#message(last.id));
   }
 
   /** Scrolls to a message. @param {string} id */

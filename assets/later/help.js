@@ -10,7 +10,9 @@ export const en = {
   enter: 'Enter sends, Shift + Enter starts a new line',
   touchEnter: 'Enter starts a new line; the arrow button sends',
   touchTab: '@ suggests names; tap one to insert it',
-  up: '↑ in an empty box recalls your last message',
+  up: '↑ in an empty box edits your last message',
+  actions: 'Tab goes to the last message; ↑ ↓ between messages, ← → between actions',
+  press: 'Press and hold a message to reply, react, copy, edit or delete',
   tab: '@ suggests names, Tab picks one',
   page: 'Page Up and Page Down scroll, End jumps to latest',
   question: '? opens this help, / goes to the message box, Esc closes',
@@ -31,7 +33,9 @@ export const zh = {
   enter: 'Enter 发送，Shift + Enter 换行',
   touchEnter: '换行键用来换行，箭头按钮发送',
   touchTab: '输入 @ 提示名字，点一下插入',
-  up: '输入框为空时，按 ↑ 找回上一条消息',
+  up: '输入框为空时，按 ↑ 编辑上一条消息',
+  actions: 'Tab 跳到最后一条消息，↑ ↓ 切换消息，← → 切换操作',
+  press: '长按消息可回复、回应、复制、编辑或删除',
   tab: '输入 @ 提示名字，按 Tab 选中',
   page: 'Page Up、Page Down 翻页，End 跳到最新消息',
   question: '? 打开帮助，/ 跳到输入框，Esc 关闭',
@@ -48,8 +52,8 @@ export const zh = {
 
 const say = translator(() => (language() === 'zh-CN' ? zh : en));
 
-const KEYS = /** @type {const} */ (['enter', 'up', 'tab', 'page', 'question']);
-const TOUCH_KEYS = /** @type {const} */ (['touchEnter', 'touchTab']);
+const KEYS = /** @type {const} */ (['enter', 'up', 'tab', 'actions', 'page', 'question']);
+const TOUCH_KEYS = /** @type {const} */ (['touchEnter', 'touchTab', 'press']);
 const COMMANDS = /** @type {const} */ ([
   ['/name …', 'name'], ['/me …', 'me'], ['/join …', 'join'], ['/leave', 'leave'], ['/clear', 'clear'], ['/help', 'help'],
 ]);

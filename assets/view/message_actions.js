@@ -91,8 +91,9 @@ export class MessageActions {
 
   /** Makes the focused message's button, or the last one, the stop of the Tab key. */
   keepStop() {
-    const rows = [...this.#log.children].filter((row) => row instanceof HTMLElement && !row.hidden && row.querySelector('.more'));
-    const stop = (rows.find((row) => row.contains(document.activeElement)) ?? rows.at(-1))?.querySelector('.more');
+    let row = rowAt(document.activeElement) ?? this.#log.lastElementChild;
+    while (row && !(row.matches('.message:not([hidden])') && this.#log.contains(row))) row = row.previousElementSibling;
+    const stop = row?.querySelector('.more');
     for (const more of this.#log.querySelectorAll('.more[tabindex="0"]')) if (more !== stop) more.setAttribute('tabindex', '-1');
     stop?.setAttribute('tabindex', '0');
   }

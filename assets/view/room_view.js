@@ -155,9 +155,9 @@ export class RoomView {
     if (this.#logs.get(message.room)?.change(message) && message.room === this.#room) this.#schedule();
   }
 
-  /** The last own message of the open room. @returns {Message | undefined} */
-  get lastOwn() {
-    const item = this.#log.items.findLast((item) => item.kind === 'message' && !item.message.deleted && this.#host.isOwn(item.message));
+  /** The last message of the open room that is so. @param {(message: Message) => boolean} isSo @returns {Message | undefined} */
+  findLast(isSo) {
+    const item = this.#log.items.findLast((item) => item.kind === 'message' && isSo(item.message));
     return item?.kind === 'message' ? item.message : undefined;
   }
 

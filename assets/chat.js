@@ -48,9 +48,10 @@ import { fillWords, translate } from './words/language.js';
 /** The longest wait for an idle time after the start. */
 const IDLE_MS = 3_000;
 /** @type {import('./server/server.js').Settings} */
+const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
+
 /** The actions of messages are loaded this long after the connection is there. */
 const ACTIONS_MS = 3_000;
-const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
 
 class Chat {
   #settings;
@@ -564,7 +565,9 @@ class Chat {
 
   /** Whether messages can be answered and reacted to. @param {string} room */
   #mayWrite(room) {
-    return me.name !== '' && (this.#rights?.mayWrite(room) ?? true);
+    const { tokens, anonymous } = this.#settings;
+    if (me.name === '' || tokens && !session.get() && (anonymous === 'none' || anonymous === 'read')) return false;
+    return this.#rights?.mayWrite(room) ?? true;
   }
 
   #refusedName() {

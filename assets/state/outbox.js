@@ -8,10 +8,9 @@
 
 import { reacted } from './changes.js';
 import { change, publish } from './delivery.js';
-import { boxOf, changeText, entryOf, isLike, lettersOf } from './letters.js';
-import { hasLocks, holdLock, whenGone } from './life.js';
+import { changeText, entryOf, isLike } from './letters.js';
 import { me } from './me.js';
-import { memory } from './memory.js';
+import { OutboxStore } from './outbox_store.js';
 import { isOfEarlierEpoch, isSameEpoch, isUpTo, makeId, readMessage } from '../server/protocol.js';
 import { Failure } from '../server/server.js';
 
@@ -19,7 +18,6 @@ import { Failure } from '../server/server.js';
  * @typedef {import('../server/protocol.js').Message} Message
  * @typedef {import('./letters.js').Letter} Letter
  * @typedef {import('./letters.js').Entry} Entry
- * @typedef {import('./letters.js').Box} Box
  * @typedef {{changed(): void, timedOut(): void, duplicate(room: string, id: string): void, named(name: string): void,
  *            made(change: Entry, message: Message | null): void, dropped(change: Entry, failure: Failure): void}} On
  *   `timedOut`: a request timed out, so the stream may be dead, too;
@@ -28,9 +26,6 @@ import { Failure } from '../server/server.js';
  *   `made`: the server has made a change; of an edit, it has answered the message; `dropped`: it has refused one for good
  */
 
-/** The lease of a page, used without locks. When it ends, the page counts as gone and another page sends its messages. */
-const LEASE_MS = 90_000;
-const RENEW_MS = 20_000;
 const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
 /**
  * Timeouts of a request. A browser may reuse up to six idle connections that died
@@ -44,21 +39,11 @@ const MAX_ARRIVED = 1_000;
 /** A request older than this at a reconnect may be on a dead connection. */
 const UNDER_WAY_MS = 1_000;
 
-/** sessionStorage key with the outbox of this tab's previous page, which may have crashed. */
-const LAST = 'sse-chat.outbox';
-
 export class Outbox {
   /** @type {Entry[]} oldest first */
   entries = [];
-  #key = `outbox.${makeId()}`;
-  #releaseLock = holdLock(this.#key);
-  /** Pages whose end is awaited in order to take over their messages. @type {Set<string>} */
-  #awaited = new Set();
-  /** Aborts that wait. */
-  #awaiting = new AbortController();
+  #box;
   #on;
-  /** 0 once the page is hidden for good; its last requests may still end. */
-  #lease = LEASE_MS;
   #failures = 0;
   /** The failure if the server has been unreachable since the last response. @type {Failure | null} */
   #lastFailure = null;
@@ -77,30 +62,17 @@ export class Outbox {
   /** @param {On} on */
   constructor(on) {
     this.#on = on;
-    this.#adopt(this.#swapLastKey());
-    setInterval(() => {
-      this.#adopt();
-      if (this.entries.length > 0) this.#keep();
-    }, RENEW_MS);
-    addEventListener('pagehide', () => {
-      this.#lease = 0;
-      this.#keep();
-      this.#releaseLock();
-      this.#awaiting.abort();
-      this.#awaited.clear();
+    this.#box = new OutboxStore({
+      entries: () => this.entries,
+      taken: (letters) => this.#take(letters),
+      back: (isTaken) => {
+        if (isTaken) this.entries = this.entries.filter(({ state }) => state === 'sent');
+        void this.flush();
+      },
     });
+    this.#box.open();
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'hidden') this.#release();
-    });
-    addEventListener('pageshow', (event) => {
-      if (!event.persisted) return;
-      this.#lease = LEASE_MS;
-      this.#releaseLock = holdLock(this.#key);
-      this.#awaiting = new AbortController();
-      // Another page may have taken over the messages.
-      if (!memory.keys(this.#key).length) this.entries = this.entries.filter(({ state }) => state === 'sent');
-      this.#adopt();
-      void this.flush();
     });
   }
 
@@ -177,11 +149,11 @@ export class Outbox {
 
   /** Sends what is queued, in order. */
   async flush() {
-    if (!me.name || this.#lease === 0 || this.#isFlushing) return;
+    if (!me.name || this.#box.isLeft || this.#isFlushing) return;
     this.#isFlushing = true;
-    for (let entry; this.#lease > 0 && (entry = this.#next);) await this.#post(entry);
+    for (let entry; !this.#box.isLeft && (entry = this.#next);) await this.#post(entry);
     this.#isFlushing = false;
-    if (this.#lease > 0) this.#wait();
+    if (!this.#box.isLeft) this.#wait();
   }
 
   /** The connection is back. */
@@ -195,7 +167,7 @@ export class Outbox {
 
   /** Retries a failed message. A refused one gets a new client id. @param {Entry} entry */
   again(entry) {
-    if (entry.refusal) Object.assign(entry, { client_id: makeId(), name: me.name, tried: false, refusal: null });
+    if (entry.refusal) Object.assign(entry, { client_id: makeId(), name: me.name, tried: false, texts: [], refusal: null });
     entry.state = 'queued';
     entry.failure = null;
     entry.at = Date.now();
@@ -263,8 +235,7 @@ export class Outbox {
 
   /** Whether another tab of this browser may have sent the message. @param {Message} message */
   #isElsewhere(message) {
-    return message.name === me.name && memory.keys('outbox.').some((key) => key !== this.#key
-      && lettersOf(memory.get(key, /** @type {Box | null} */ (null))).some((letter) => isLike({ ...letter, message: null }, message)));
+    return message.name === me.name && this.#box.elsewhere().some((letter) => isLike({ ...letter, message: null }, message));
   }
 
   /** The first entry that may be sent now. */
@@ -382,42 +353,10 @@ export class Outbox {
     this.#stalls.set(isForAll ? '' : room, { until: Date.now() + wait, failure });
   }
 
-  /** @returns {string | null} the key of this tab's previous page */
-  #swapLastKey() {
-    try {
-      const last = sessionStorage.getItem(LAST);
-      sessionStorage.setItem(LAST, this.#key);
-      return last;
-    } catch {
-      return null; // Without storage there is nothing to take over.
-    }
-  }
-
-  /** Takes over the messages of other pages, now or when they end. @param {string | null} [last] this tab's previous page */
-  #adopt(last = null) {
-    for (const key of memory.keys('outbox.')) {
-      const box = memory.get(key, /** @type {Box | null} */ (null));
-      if (key === this.#key || !box) continue;
-      // With locks, `last` may still exist: a duplicated tab has the key of its original.
-      if (box.until <= Date.now() || key === last && !hasLocks) this.#take(key);
-      else if (!this.#awaited.has(key)) {
-        this.#awaited.add(key);
-        whenGone(key, this.#awaiting.signal, () => {
-          this.#awaited.delete(key);
-          this.#take(key);
-        });
-      }
-    }
-  }
-
-  /** @param {string} key of a page that is gone */
-  #take(key) {
-    const box = memory.get(key, /** @type {Box | null} */ (null));
-    if (!box || this.#lease === 0) return;
-    memory.set(key, null);
-    for (const letter of lettersOf(box)) {
-      if (this.entries.some(({ client_id }) => client_id === letter.client_id)) continue;
-      this.entries.push(entryOf(letter));
+  /** @param {Letter[]} letters of a page that is gone */
+  #take(letters) {
+    for (const letter of letters) {
+      if (!this.entries.some(({ client_id }) => client_id === letter.client_id)) this.entries.push(entryOf(letter));
     }
     this.entries.sort((a, b) => a.at - b.at);
     this.#keep();
@@ -425,7 +364,7 @@ export class Outbox {
   }
 
   #keep() {
-    memory.set(this.#key, boxOf(this.entries, Date.now() + this.#lease));
+    this.#box.keep();
     this.#on.changed();
   }
 }

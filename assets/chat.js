@@ -67,10 +67,10 @@ class Chat {
       if (room === this.#room) this.#schedule();
     },
     presenceChanged: (room, what, name) => {
-      if (isOn('comings') && name !== me.name) this.#roomView.addPresence(room, what, name);
+      if (isOn('comings') && name !== me.name) this.#roomView.history.addPresence(room, what, name);
     },
     renamed: (room, before, name) => {
-      if (isOn('comings')) this.#roomView.addRenaming({ before, name }, room);
+      if (isOn('comings')) this.#roomView.history.addRenaming({ before, name }, room);
     },
     typing: (room, names) => this.#withTyping((typing) => typing.apply(room, names)),
     ask: (room) => server.members(room).catch(() => null),
@@ -90,7 +90,7 @@ class Chat {
   #outbox = new Outbox({
     changed: () => this.#roomView.refresh(),
     timedOut: () => this.#transport.suspect(),
-    duplicate: (room, id) => this.#roomView.drop(room, id),
+    duplicate: (room, id) => this.#roomView.history.drop(room, id),
     named: (name) => {
       session.set({ until: 0, ...session.get(), name });
       this.#nameChanged();
@@ -106,7 +106,7 @@ class Chat {
     openRoom: () => this.#room,
     alert: (alert) => void this.#alert(alert),
   });
-  #keeping = new Keeping(() => this.#rooms.list.map(({ name }) => name), (rooms) => this.#roomView.keep(rooms));
+  #keeping = new Keeping(() => this.#rooms.list.map(({ name }) => name), (rooms) => this.#roomView.history.keep(rooms));
   #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
   #composer;
   #transport = new Transport(server.root, (event) => this.#handle(event));
@@ -220,7 +220,7 @@ class Chat {
     const next = rest[Math.min(at, rest.length - 1)];
     const wasOpen = room === this.#room;
     if (wasOpen && next) this.#go(next.name);
-    this.#roomView.forget(room);
+    this.#roomView.history.forget(room);
     kept.remove(room);
     this.#mentions.read(room);
     this.#leaving.leave(room, wasOpen, byKey);
@@ -289,7 +289,7 @@ class Chat {
     }
     this.#quotes.changed(message);
     // Under its own id, it is a message that was deleted before it came.
-    if (id !== message.id) return this.#roomView.change(message);
+    if (id !== message.id) return this.#roomView.history.change(message);
     this.#outbox.arrived(message);
     this.#roomView.add(message);
   }
@@ -330,15 +330,15 @@ class Chat {
   #addGap({ gap, cursor }) {
     // With several rooms, only the last gap of a restart has a cursor of the new epoch. All of the old epoch is lost.
     const end = gap.reason === 'restart' && this.#cursor ? endOf(this.#cursor) : cursor;
-    this.#roomView.addLost(this.#outbox.takeLost(gap.room, end));
-    this.#roomView.addGap(gap);
+    this.#roomView.history.addLost(this.#outbox.takeLost(gap.room, end));
+    this.#roomView.history.addGap(gap);
   }
 
   /** Loads what was missed while there was no stream. @param {import('./stream/snapshot.js').RoomPosition[]} places */
   #catchUp(places) {
     for (const place of places) {
       // Messages published before a restart of the server are lost.
-      if (place.newest) this.#roomView.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
+      if (place.newest) this.#roomView.history.addLost(this.#outbox.takeLost(place.room, startOf(place.newest)));
       this.#roomView.reconcile(place);
     }
     void this.#mentions.checkMissed(places.map(({ room }) => room));
@@ -523,7 +523,7 @@ class Chat {
     const { name } = me;
     if (this.#name && name && name !== this.#name) {
       this.#people.renamed(this.#name, name);
-      if (isOn('comings')) this.#roomView.addRenaming({ before: this.#name, name });
+      if (isOn('comings')) this.#roomView.history.addRenaming({ before: this.#name, name });
     }
     this.#name = name;
     byId('join').hidden = name !== '';
@@ -541,7 +541,7 @@ class Chat {
   #sessionChanged() {
     this.#rights?.changed();
     this.#keeping.sessionChanged();
-    this.#roomView.forgetKept();
+    this.#roomView.history.forgetKept();
     // Notifications show messages of the session.
     this.#rooms.list.forEach(({ name }) => this.#mentions.read(name));
     this.#nameChanged();
@@ -640,7 +640,7 @@ class Chat {
       if (document.visibilityState === 'visible') this.#people.list(this.#room);
       showPeople(this.#room, this.#people.in(this.#room), {
         me: me.name,
-        speakers: () => this.#roomView.speakers,
+        speakers: () => this.#roomView.history.log(this.#room).speakers,
         chosen: (name) => {
           this.#drawers.forEach((drawer) => drawer.close());
           this.#composer.insert(`@${name} `);

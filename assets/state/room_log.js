@@ -61,6 +61,24 @@ export class RoomLog {
     return this.items.findLast((item) => item.kind === 'message')?.message;
   }
 
+  /** @param {string} id @returns {Message | undefined} */
+  find(id) {
+    for (const item of this.items) if (item.kind === 'message' && item.message.id === id) return item.message;
+    return undefined;
+  }
+
+  /** The last message that is such a one. @param {(message: Message) => boolean} isOne @returns {Message | undefined} */
+  findLast(isOne) {
+    const item = this.items.findLast((item) => item.kind === 'message' && isOne(item.message));
+    return item?.kind === 'message' ? item.message : undefined;
+  }
+
+  /** Who has written, the latest first. @returns {string[]} */
+  get speakers() {
+    const names = this.items.flatMap((item) => (item.kind === 'message' && item.message.name ? item.message.name : []));
+    return [...new Set(names.reverse())];
+  }
+
   get size() {
     return this.items.filter(({ kind }) => kind === 'message').length;
   }

@@ -1,0 +1,41 @@
+// The line above the log: what is there before the first message, or the button to
+// load it.
+
+import { byId, button, make } from './dom.js';
+import { translate } from '../words/language.js';
+
+/**
+ * @typedef {import('../state/room_log.js').RoomLog} RoomLog
+ * @typedef {{room: string, log: RoomLog, failure: string | null, isSearched: boolean}} State
+ *   `failure`: why loading has failed, which may be empty; null if it has not
+ */
+
+export class LogTop {
+  #top = byId('top');
+  #on;
+  /** Whether a button of it had the focus, which is restored after the button is replaced. */
+  #hadFocus = false;
+
+  /** @param {{retry(): void, older(): void}} on */
+  constructor(on) {
+    this.#on = on;
+  }
+
+  /** @param {State} state */
+  show(state) {
+    this.#hadFocus = this.#top.contains(document.activeElement) || this.#hadFocus && document.activeElement === document.body;
+    this.#top.replaceChildren(...this.#content(state));
+    if (this.#hadFocus) this.#top.querySelector('button')?.focus();
+  }
+
+  /** @param {State} state @returns {HTMLElement[]} */
+  #content({ room, log: { loaded, loadingOlder, top, items }, failure, isSearched }) {
+    if (failure !== null) {
+      return [make('p', '', `${translate('loadFailed')} ${failure}`.trim()), button('quiet', translate('tryAgain'), () => this.#on.retry())];
+    }
+    if (!loaded || loadingOlder) return [make('p', '', translate('loading'))];
+    if (top === null) return [button('quiet', translate(isSearched ? 'searchOlder' : 'loadOlder'), () => this.#on.older())];
+    if (items.every(({ kind }) => kind === 'people')) return [];
+    return [make('p', '', top === 'beginning' ? translate('beginning', { room }) : translate('noOlder'))];
+  }
+}

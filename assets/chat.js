@@ -80,12 +80,10 @@ class Chat {
     isOwn: (message) => this.#isOwn(message),
     arrived: (message) => this.#outbox.arrived(message),
     showOutbox: () => this.#showOutbox(),
-    shown: () => {
-      this.#search.apply();
-      this.#actions.keepStop();
-    },
+    shown: () => this.#actions.keepStop(),
     showEmpty: (why) => this.#showEmpty(why),
-    endSearch: () => this.#search.close(),
+    toNewest: () => this.#leavePlace(),
+    gone: () => notice(translate('messageGone')),
   });
   #outbox = new Outbox({
     changed: () => this.#roomView.refresh(),
@@ -107,7 +105,7 @@ class Chat {
     alert: (alert) => void this.#alert(alert),
   });
   #keeping = new Keeping(() => this.#rooms.list.map(({ name }) => name), (rooms) => this.#roomView.history.keep(rooms));
-  #search = new Search({ begins: () => this.#roomView.filter(true), ends: () => this.#roomView.filter(false) });
+  #search = new Search(this.#roomView, () => this.#room);
   #composer;
   #transport = new Transport(server.root, (event) => this.#handle(event));
   #status = new Status(() => this.#tryAgain(), (reason, room) => this.#rights?.wordsOfEnd(reason, room) ?? null);
@@ -166,9 +164,14 @@ class Chat {
     addEventListener('hashchange', async () => {
       if (await sessionByLink(settings)) this.#sessionChanged();
     });
-    addEventListener('popstate', () => this.#go(this.#roomOfAddress(), false));
+    // Also when only the hash changes.
+    addEventListener('popstate', () => this.#goToAddress());
     this.#nameChanged();
-    this.#go(this.#roomOfAddress(), false);
+    this.#goToAddress();
+  }
+
+  #goToAddress() {
+    this.#go(this.#roomOfAddress(), false, server.messageOf(location.href));
   }
 
   #roomOfAddress() {
@@ -179,8 +182,12 @@ class Chat {
     return known ?? this.#settings.default_room;
   }
 
-  /** Opens a room, and joins it if necessary. @param {string} room @param {boolean} [isNew] whether to add it to the browser's history */
-  #go(room, isNew = true) {
+  /**
+   * Opens a room, and joins it if necessary.
+   * @param {string} room @param {boolean} [isNew] whether to add it to the browser's history @param {string} [id] of a message that is to be shown
+   */
+  #go(room, isNew = true, id = '') {
+    if (id && room === this.#room) return void this.#roomView.jumpTo(id);
     if (!this.#rooms.join(room)) {
       notice(translate('tooManyRooms', { n: MAX_JOINED }));
       if (this.#room) return;
@@ -194,14 +201,31 @@ class Chat {
     this.#status.open(room);
     this.#rights?.open(room);
     if (this.#isLive) void this.#rights?.ask();
-    this.#search.close();
+    this.#search.end();
     this.#actions.leave();
     this.#composer.open(room);
-    this.#roomView.open(room);
+    this.#roomView.open(room, id);
     this.#drawers.forEach((drawer) => drawer.close());
     this.#subscribe();
     this.#schedule();
-    if (!onlyTouch()) this.#focusText();
+    if (!id && !onlyTouch()) this.#focusText();
+  }
+
+  /** The reader goes to the newest message: a link to another one is no longer the address. */
+  #leavePlace() {
+    this.#search.leavePlace();
+    if (server.messageOf(location.href)) history.replaceState(history.state, '', server.pageOf(this.#room));
+  }
+
+  /** A link to a message of this server is followed in this page. @param {MouseEvent} event */
+  #followLink(event) {
+    const href = /** @type {Element} */ (event.target).closest('a')?.href;
+    if (!href || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    const [link, id] = [server.linkIn(href), server.messageOf(href)];
+    const room = link?.isOurs && id ? readRoom(link.room ?? this.#settings.default_room) : null;
+    if (room === null) return;
+    event.preventDefault();
+    this.#go(room, true, id);
   }
 
   /** Whether a room can be left: all but the default room when it is the only one. @param {string} room */
@@ -261,6 +285,7 @@ class Chat {
         this.#outbox.arrived(event.message);
         if (this.#typing) this.#withTyping((typing) => typing.said(event.message));
         this.#roomView.add(event.message);
+        this.#search.add(event.message);
         this.#mentions.check(event.message);
         break;
       case 'change':
@@ -289,6 +314,7 @@ class Chat {
     }
     this.#quotes.changed(message);
     // Under its own id, it is a message that was deleted before it came.
+    this.#search.change(message);
     if (id !== message.id) return this.#roomView.history.change(message);
     this.#outbox.arrived(message);
     this.#roomView.add(message);
@@ -604,6 +630,7 @@ class Chat {
   #watchButtons() {
     watchDialogs();
     watchCopying(byId('scroller'));
+    byId('log').addEventListener('click', (event) => this.#followLink(event));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => this.#askName());

@@ -134,6 +134,9 @@ export const server = {
     }
   },
 
+  /** The message to which a link to a room leads; empty for none. A hash may also have a token. @param {string} href */
+  messageOf: (href) => /^#([a-z0-9]{1,16}-[1-9]\d{0,18})$/.exec(new URL(href).hash)?.[1] ?? '',
+
   /**
    * Parses a pasted invitation link, with or without a scheme; null if it is no link.
    * @param {string} typed

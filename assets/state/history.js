@@ -2,7 +2,7 @@
 // stream delivers. What of them is on the screen is not known here. It uses no
 // document.
 
-import { isSameEpoch, startOf } from '../server/protocol.js';
+import { idBefore, isSameEpoch, startOf } from '../server/protocol.js';
 import { Failure, server } from '../server/server.js';
 import { kept } from './kept.js';
 import { RoomLog } from './room_log.js';
@@ -28,6 +28,8 @@ const MAX_FIRST = 200;
 export class History {
   /** @type {Map<string, RoomLog>} */
   #logs = new Map();
+  /** Ends of the loads in progress. @type {Map<RoomLog, PromiseWithResolvers<void>>} */
+  #ends = new Map();
   #rooms;
   #on;
 
@@ -179,22 +181,22 @@ export class History {
     return page !== null;
   }
 
-  /** Loads messages before a log. @param {string} room @param {() => boolean} keepsEnd whether the end of the log is not trimmed */
-  async older(room, keepsEnd) {
+  /** Loads messages before a log. @param {string} room */
+  async older(room) {
     const log = this.log(room);
     log.loadingOlder = true;
-    for (let [pages, found] = [0, 0]; pages < MAX_PAGES && found < FEW; pages += 1) found += await this.#before(log, room, keepsEnd);
+    for (let [pages, found] = [0, 0]; pages < MAX_PAGES && found < FEW; pages += 1) found += await this.#before(log, room);
     log.loadingOlder = false;
   }
 
-  /** Loads the page before a log. @param {RoomLog} log @param {string} room @param {() => boolean} keepsEnd @returns {Promise<number>} of messages; Infinity if there are no more pages */
-  async #before(log, room, keepsEnd) {
+  /** Loads the page before a log. @param {RoomLog} log @param {string} room @returns {Promise<number>} of messages; Infinity if there are no more pages */
+  async #before(log, room) {
     const { from, first } = log;
     const page = await this.#fetch(log, room, { before: from, limit: PAGE });
     // The log may have changed meanwhile.
     if (!page || log.from !== from || log.first?.id !== first?.id) return Infinity;
     log.prepend(page, PAGE);
-    if (!keepsEnd()) log.trim('bottom');
+    log.trim('bottom');
     return log.top === null ? page.messages.length : Infinity;
   }
 
@@ -211,14 +213,62 @@ export class History {
   }
 
   /**
+   * Replaces the log by the part of history around a message.
+   * @param {string} room @param {string} id @param {() => boolean} isWanted whether it still is
+   * @returns {Promise<boolean | null>} false if the server does not have the message, null if that is not known
+   */
+  async around(room, id, isWanted) {
+    const log = this.log(room);
+    while (log.loading) await this.#ends.get(log)?.promise;
+    if (log.find(id)) return true;
+    if (!isWanted()) return null;
+    this.#begin(log);
+    const [before, after] = await this.#pagesAround(log, room, id);
+    this.#end(log);
+    const isFound = after?.messages.some((message) => message.id === id) ?? false;
+    if (before && after && isFound && isWanted()) {
+      const page = { ...after, messages: [...before.messages, ...after.messages], from: before.from || after.from };
+      log.reset(page, before.size < PAGE ? Infinity : 0, after.size < PAGE);
+      return true;
+    }
+    log.settle();
+    this.#on.changed(room);
+    return before && after ? isFound : null;
+  }
+
+  /** The page before a message, and the one that begins with it. @param {RoomLog} log @param {string} room @param {string} id */
+  async #pagesAround(log, room, id) {
+    const [before, after] = await Promise.all([
+      this.#fetch(log, room, { before: id, limit: PAGE }),
+      this.#fetch(log, room, { after: idBefore(id), limit: PAGE }),
+    ]);
+    // The first message of an epoch follows the last one of the epoch before.
+    const isFirst = before?.to && !isSameEpoch(before.to, id) && after?.from !== id;
+    return [before, isFirst ? await this.#fetch(log, room, { after: before.to, limit: PAGE }) : after];
+  }
+
+  /** @param {RoomLog} log */
+  #begin(log) {
+    log.loading = true;
+    this.#ends.set(log, Promise.withResolvers());
+  }
+
+  /** @param {RoomLog} log */
+  #end(log) {
+    log.loading = false;
+    this.#ends.get(log)?.resolve();
+    this.#ends.delete(log);
+  }
+
+  /**
    * Loads a page for the end of a log. Messages of the stream are queued meanwhile.
    * @param {RoomLog} log @param {string} room @param {{after?: string, limit: number}} query
    */
   async #load(log, room, query) {
     const { last } = log;
-    log.loading = true;
+    this.#begin(log);
     const page = await this.#fetch(log, room, query);
-    log.loading = false;
+    this.#end(log);
     if (page && log.last?.id === last?.id) return page;
     // Queued messages do not follow the log without a gap.
     if (!page) log.atEnd = false;

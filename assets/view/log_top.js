@@ -6,7 +6,7 @@ import { translate } from '../words/language.js';
 
 /**
  * @typedef {import('../state/room_log.js').RoomLog} RoomLog
- * @typedef {{room: string, log: RoomLog, failure: string | null, isSearched: boolean}} State
+ * @typedef {{room: string, log: RoomLog, failure: string | null}} State
  *   `failure`: why loading has failed, which may be empty; null if it has not
  */
 
@@ -29,12 +29,12 @@ export class LogTop {
   }
 
   /** @param {State} state @returns {HTMLElement[]} */
-  #content({ room, log: { loaded, loadingOlder, top, items }, failure, isSearched }) {
+  #content({ room, log: { loaded, loadingOlder, top, items }, failure }) {
     if (failure !== null) {
       return [make('p', '', `${translate('loadFailed')} ${failure}`.trim()), button('quiet', translate('tryAgain'), () => this.#on.retry())];
     }
     if (!loaded || loadingOlder) return [make('p', '', translate('loading'))];
-    if (top === null) return [button('quiet', translate(isSearched ? 'searchOlder' : 'loadOlder'), () => this.#on.older())];
+    if (top === null) return [button('quiet', translate('loadOlder'), () => this.#on.older())];
     if (items.every(({ kind }) => kind === 'people')) return [];
     return [make('p', '', top === 'beginning' ? translate('beginning', { room }) : translate('noOlder'))];
   }

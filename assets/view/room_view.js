@@ -5,6 +5,7 @@ import { wordsOfAnswer } from '../words/answers.js';
 import { byId } from './dom.js';
 import { Drawing } from './drawing.js';
 import { keptRows } from './kept_view.js';
+import { Lit } from './lit.js';
 import { LogTop } from './log_top.js';
 import { LogView } from './log_view.js';
 import { Pill } from './pill.js';
@@ -21,8 +22,10 @@ import { Failure } from '../server/server.js';
  * @typedef {import('../server/protocol.js').Gap} Gap
  * @typedef {import('../stream/snapshot.js').RoomPosition} RoomPosition
  * @typedef {{viewer(room: string): import('./rows.js').Viewer, isOwn(message: Message): boolean,
- *            arrived(message: Message): void, showOutbox(): void, shown(): void, endSearch(): void,
+ *            arrived(message: Message): void, showOutbox(): void, shown(): void, toNewest(): void, gone(): void,
  *            showEmpty(why: import('./empty_view.js').Emptiness | null): void}} Host the page around the view
+ *   `toNewest`: the reader goes to the newest message; `gone`: the server does not have the message that was to be shown
+ * @typedef {{id: string, top: number} | null} Place of a reader; null: the end
  */
 
 /** More new rows than this at once are history, and not announced to screen readers. */
@@ -39,6 +42,7 @@ export class RoomView {
   #view = new LogView(byId('log'));
   #scroller;
   #top = new LogTop({ retry: () => this.#retry(), older: () => void this.#loadOlder() });
+  #lit = new Lit((key) => this.#view.find(key));
   #pill = new Pill(() => this.toNewest());
   /** The last read message: the divider of new messages is below it. @type {string | null} */
   #unreadAfter = null;
@@ -52,8 +56,14 @@ export class RoomView {
   #returns = false;
   /** The newest message at a reconnect, by id and number, until the stream has delivered it. @type {{id: string, number: number} | null} */
   #catchesUpTo = null;
-  /** The scroll position before a search. @type {{place: ReturnType<Scroller['place']>} | null} */
-  #search = null;
+  /** Whether something lies over the log, so that nothing of it is seen. */
+  #isCovered = false;
+  /** The message that is to be shown in its place, until it is. */
+  #target = '';
+  /** How often the reader went elsewhere: what is being loaded for a jump then is not wanted any more. */
+  #moves = 0;
+  /** Jumps, after which the newest messages that are still being loaded do not move the view. */
+  #jumps = 0;
   /** Whether the last update included the newest message. */
   #wasAtEnd = true;
   #drawing = new Drawing(() => this.#show());
@@ -74,8 +84,8 @@ export class RoomView {
     document.addEventListener('visibilitychange', () => this.#visibilityChanged());
   }
 
-  /** @param {string} room */
-  open(room) {
+  /** @param {string} room @param {string} [id] a message that is to be shown in its place */
+  open(room, id = '') {
     this.#room = room;
     const known = this.#rooms.get(room);
     this.#unreadAfter = known?.read && unread(known) > 0 ? known.read.id : null;
@@ -85,7 +95,10 @@ export class RoomView {
     this.#wantsEnd = false;
     this.#returns = false;
     this.#catchesUpTo = null;
+    this.#target = '';
+    this.#moves += 1;
     this.#show();
+    if (id) return void this.jumpTo(id);
     const { loaded, atEnd } = this.#log;
     const isDivided = this.#unreadAfter === null || this.#view.find('unread');
     if (loaded && atEnd && isDivided) return this.#place();
@@ -164,7 +177,7 @@ export class RoomView {
 
   /** The connection is back: retries a failed load. */
   back() {
-    if (this.#failure !== null) this.open(this.#room);
+    if (this.#failure !== null) this.open(this.#room, this.#target);
     else this.#visibilityChanged();
   }
 
@@ -175,9 +188,11 @@ export class RoomView {
   }
 
   toNewest() {
-    this.#host.endSearch();
+    this.#host.toNewest();
     this.#returns = false;
     this.#catchesUpTo = null;
+    this.#target = '';
+    this.#moves += 1;
     if (this.#log.atEnd) {
       this.#below = 0;
       this.#scroller.toEnd();
@@ -188,27 +203,80 @@ export class RoomView {
     }
   }
 
+  /** Shows a message in its place, and lights it up. @param {string} id */
+  async jumpTo(id) {
+    this.#target = id;
+    const isThere = await this.#reach(id);
+    if (isThere === false) {
+      this.#target = '';
+      this.#host.gone();
+      if (!this.#isPlaced) void this.#loadNewest(this.#room);
+    }
+    if (!isThere) return;
+    this.#target = '';
+    this.#place(this.#view.find(id));
+    this.#lit.light(id);
+    this.#scrolled();
+  }
+
+  /** Where the reader is, for `returnTo`. @returns {Place} */
+  get place() {
+    return this.#scroller.place(this.#log.atEnd);
+  }
+
+  /** @param {Place} place */
+  async returnTo(place) {
+    if (place && await this.#reach(place.id.slice('message-'.length))) {
+      this.#isPlaced = true;
+      this.#scroller.restore(place);
+      this.#scrolled();
+    } else if (!place && this.#log.atEnd) {
+      if (this.#nothingIsNew) this.#scroller.toEnd();
+      else this.#place();
+      this.#seen();
+    } else if (!place) void this.#loadNewest(this.#room);
+  }
+
+  /** Shows the part of history with a message. @param {string} id @returns {Promise<boolean | null>} false if there is none, null if it was not loaded or the reader has gone elsewhere */
+  async #reach(id) {
+    const room = this.#room;
+    const moves = this.#moves += 1;
+    const isWanted = () => moves === this.#moves && room === this.#room;
+    const isThere = this.#log.find(id) !== undefined || await this.history.around(room, id, isWanted);
+    if (!isWanted()) {
+      // Nothing else could be loaded meanwhile.
+      if (room === this.#room && (this.#wantsEnd || !this.#isPlaced)) void this.#loadNewest(room);
+      return null;
+    }
+    if (!isThere) return isThere;
+    this.#jumps += 1;
+    this.#wantsEnd = false;
+    // Nothing is read before the view is at the message.
+    this.#isPlaced = false;
+    this.#show();
+    return true;
+  }
+
+  /** Changes the layout without moving the visible messages. @param {() => void} change */
+  keeping(change) {
+    const { place } = this;
+    change();
+    this.#scroller.restore(place);
+  }
+
+  /** Something lies over the log, or no longer. @param {boolean} on */
+  cover(on) {
+    this.#isCovered = on;
+    this.#schedule();
+  }
+
   /** Updates rows whose content has changed. */
   refresh() {
     this.#schedule();
   }
 
-  /** A search begins or ends. @param {boolean} on */
-  filter(on) {
-    if (on) {
-      this.#search = { place: this.#scroller.place() };
-      return this.#showTop();
-    }
-    const place = this.#search?.place ?? null;
-    this.#search = null;
-    this.#showTop();
-    if (place || this.#nothingIsNew) this.#scroller.restore(place);
-    else this.#place();
-    this.#seen();
-  }
-
   clear() {
-    this.#host.endSearch();
+    this.#host.toNewest();
     this.#log.clear();
     this.#schedule();
   }
@@ -233,7 +301,7 @@ export class RoomView {
 
   /** Whether the end of the log is visible to the reader when drawn. */
   get #isVisible() {
-    return document.visibilityState === 'visible' && !this.#search && !this.#returns && this.#catchesUpTo === null;
+    return document.visibilityState === 'visible' && !this.#isCovered && !this.#returns && this.#catchesUpTo === null;
   }
 
   /** Whether a new message is seen at once. */
@@ -269,18 +337,19 @@ export class RoomView {
     this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MAX_ANNOUNCED ? this.#view.quietly(change) : change()));
     host.showEmpty(this.#emptiness);
     this.#wasAtEnd = log.atEnd;
+    this.#lit.keep();
     host.shown();
-    if (this.#returns && document.visibilityState === 'visible' && !this.#search) this.#place();
+    if (this.#returns && document.visibilityState === 'visible' && !this.#isCovered) this.#place();
     else this.#seen();
   }
 
   #showTop() {
-    this.#top.show({ room: this.#room, log: this.#log, failure: this.#failure, isSearched: this.#search !== null });
+    this.#top.show({ room: this.#room, log: this.#log, failure: this.#failure });
   }
 
   #scrolled() {
     const log = this.#log;
-    if (log.loaded && this.#failure === null && !this.#search) {
+    if (log.loaded && this.#failure === null) {
       if (this.#scroller.isNearTop && log.top === null && !log.isCleared) void this.#loadOlder();
       // Not before the view is at the first unread message, which would be trimmed.
       const isReading = document.visibilityState === 'visible' && !this.#returns;
@@ -296,7 +365,7 @@ export class RoomView {
       this.#rooms.markRead(this.#room);
     }
     const isAway = this.#log.loaded && !(this.#scroller.follows && this.#log.atEnd);
-    this.#pill.show(isAway && (this.#search === null || this.#below > 0), this.#below);
+    this.#pill.show(isAway, this.#below);
   }
 
   /** The page was hidden or shown. */
@@ -307,12 +376,13 @@ export class RoomView {
     this.#schedule();
   }
 
-  /** Scrolls to the first unread message, or to the end if there is none or the end was requested. */
-  #place() {
+  /** Scrolls to a row; otherwise to the first unread message, or to the end if there is none or the end was requested. @param {Element} [target] */
+  #place(target) {
     const row = this.#view.find('unread');
     const room = this.#rooms.get(this.#room);
     this.#scroller.toEnd();
-    if (row && !this.#wantsEnd && !this.#nothingIsNew) this.#scroller.toRow(row);
+    if (target) this.#scroller.toRow(target, true);
+    else if (row && !this.#wantsEnd && !this.#nothingIsNew) this.#scroller.toRow(row);
     this.#below = room && !this.#scroller.follows ? unread(room) : 0;
     this.#isPlaced = true;
     this.#wantsEnd = false;
@@ -322,19 +392,21 @@ export class RoomView {
 
   #retry() {
     this.#failure = null;
+    if (this.#target) return void this.jumpTo(this.#target);
     void (this.#log.loaded && this.#log.atEnd ? this.#loadOlder() : this.#loadNewest(this.#room));
   }
 
   /** @param {string} room */
   async #loadNewest(room) {
     const known = this.#rooms.get(room);
+    const jumps = this.#jumps;
     if (!await this.history.newest(room, () => this.#wantsEnd) || room !== this.#room) return;
     if (!this.#wantsEnd && known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
     const { size, top } = this.#log;
     if (size < FEW && top === null) await this.#loadOlder();
     if (room !== this.#room) return;
     this.#show();
-    this.#place();
+    if (jumps === this.#jumps && !this.#target) this.#place();
   }
 
   /** Loads the messages after the last one in the log. @param {string} room */
@@ -352,8 +424,7 @@ export class RoomView {
 
   async #loadOlder() {
     if (this.#log.loadingOlder) return;
-    // A search keeps its results.
-    const older = this.history.older(this.#room, () => this.#search !== null);
+    const older = this.history.older(this.#room);
     this.#show();
     await older;
     this.#show();

@@ -64,17 +64,18 @@ export class Scroller {
     this.#position = this.#element.scrollTop;
   }
 
-  /** @param {Element} row */
-  toRow(row) {
-    this.#element.scrollTop += this.#topOf(row) - 48;
+  /** @param {Element} row @param {boolean} [isMiddle] in the middle, not at the top */
+  toRow(row, isMiddle = false) {
+    const above = isMiddle ? Math.max(48, (this.#element.clientHeight - row.getBoundingClientRect().height) / 2) : 48;
+    this.#element.scrollTop += this.#topOf(row) - above;
     this.#follows = this.#left < NEAR_PX;
     this.#position = this.#element.scrollTop;
   }
 
-  /** The reader's position, for `restore`. */
-  place() {
+  /** The reader's position, for `restore`. @param {boolean} isEnd whether the end of the log is the newest message @returns {{id: string, top: number} | null} null: there */
+  place(isEnd) {
     const row = this.#rowsInSight()[0];
-    return this.#follows ? null : { id: row?.id ?? '', top: row ? this.#topOf(row) : 0 };
+    return this.#follows && isEnd || !row ? null : { id: row.id, top: this.#topOf(row) };
   }
 
   /** Restores a position, if its message is still loaded. @param {{id: string, top: number} | null} place null: the end */

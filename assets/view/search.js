@@ -1,75 +1,61 @@
-// Searches the loaded messages. During a search nothing is loaded automatically, so
-// that the count is stable.
+// Opens the search, which is loaded when it is first used (later/search_panel.js).
 
 import { byId } from './dom.js';
+import { notice } from './notice.js';
 import { translate } from '../words/language.js';
 
-export class Search {
-  #bar = byId('search-bar');
-  #field = /** @type {HTMLInputElement} */ (byId('search'));
-  #opener = byId('open-search');
-  #isFiltering = false;
-  #on;
+/** @typedef {import('../server/protocol.js').Message} Message */
 
-  /** @param {{begins(): void, ends(): void}} on `begins` before the first row is hidden, `ends` after the last one is back */
-  constructor(on) {
-    this.#on = on;
-    this.#opener.addEventListener('click', () => (this.#bar.hidden ? this.#open() : this.close()));
-    this.#field.addEventListener('input', () => this.apply());
+export class Search {
+  #opener = byId('open-search');
+  #room;
+  #view;
+  /** @type {import('../later/search_panel.js').SearchPanel | null} */
+  #panel = null;
+
+  /** @param {import('./room_view.js').RoomView} view @param {() => string} room the open one */
+  constructor(view, room) {
+    this.#view = view;
+    this.#room = room;
+    this.#opener.addEventListener('click', () => (this.#panel?.isOpen ? this.#panel.close() : void this.open()));
     addEventListener('keydown', (event) => {
       const at = /** @type {Element} */ (event.target);
       // In other fields, Escape closes something else.
-      const isElsewhere = at.closest('footer, .drawer') !== null || document.querySelector('dialog[open]') !== null;
-      if (event.key === 'Escape' && !isElsewhere) this.close();
+      const isElsewhere = at.closest('footer, .drawer, .menu') !== null || document.querySelector('dialog[open]') !== null;
+      if (event.key === 'Escape' && !isElsewhere) this.#panel?.close();
     });
-    byId('close-search').addEventListener('click', () => this.close());
   }
 
-  /** Whether only some of the messages are shown. */
-  get isFiltering() {
-    return this.#isFiltering;
-  }
-
-  close() {
-    if (this.#bar.hidden) return;
-    const hadFocus = this.#bar.contains(document.activeElement);
-    this.#field.value = '';
-    this.#bar.hidden = true;
-    this.#opener.ariaExpanded = 'false';
-    if (hadFocus) this.#opener.focus();
-    this.apply();
-  }
-
-  /** Hides rows that do not match, including new ones. */
-  apply() {
-    const wanted = this.#field.value.normalize('NFC').toLowerCase();
-    const was = this.#isFiltering;
-    if (wanted === '' && !was) return;
-    if (!was) this.#on.begins();
-    this.#isFiltering = wanted !== '';
-    byId('log').classList.toggle('found', this.#isFiltering);
-    const { found, all } = hideAllBut(wanted);
-    byId('found').textContent = wanted ? translate('found', { n: found, all }) : '';
-    if (!this.#isFiltering) this.#on.ends();
-  }
-
-  #open() {
-    this.#bar.hidden = false;
+  /** @param {string} [query] */
+  async open(query = '') {
+    const room = this.#room();
+    const module = await import('../later/search_panel.js').catch(() => null);
+    if (!module) return notice(translate('notNow'));
+    // Meanwhile the reader may have opened another room.
+    if (room !== this.#room()) return;
+    this.#panel ??= new module.SearchPanel(this.#view, () => { this.#opener.ariaExpanded = 'false'; });
+    this.#opener.setAttribute('aria-controls', 'search-bar');
     this.#opener.ariaExpanded = 'true';
-    this.#field.focus();
+    this.#panel.open(room, query);
   }
-}
 
-/** @param {string} wanted empty to show all rows */
-function hideAllBut(wanted) {
-  let [all, found] = [0, 0];
-  for (const row of /** @type {Iterable<HTMLElement>} */ (byId('log').children)) {
-    const isMessage = row.classList.contains('message');
-    const isFound = isMessage && [...row.querySelectorAll('bdi, .text')]
-      .some(({ textContent }) => textContent?.normalize('NFC').toLowerCase().includes(wanted));
-    all += Number(isMessage);
-    found += Number(isFound);
-    row.hidden = wanted !== '' && !isFound;
+  /** Ends the search, where the reader is. */
+  end() {
+    this.#panel?.end();
   }
-  return { found, all };
+
+  /** The reader went on from where they were before the search. */
+  leavePlace() {
+    this.#panel?.leavePlace();
+  }
+
+  /** @param {Message} message of the stream */
+  add(message) {
+    if (message.room === this.#room()) this.#panel?.add(message);
+  }
+
+  /** A message was edited or deleted. @param {Message} message */
+  change(message) {
+    if (message.room === this.#room()) this.#panel?.change(message);
+  }
 }

@@ -1,75 +1,69 @@
-// Completes names after @ in the message box.
+// The list of what can be completed in the message box. offers.js says what that is.
 
-import { tint } from '../view/colour.js';
-import { byId, foreign } from '../view/dom.js';
-
-const MAX_OFFERED = 6;
-/** An @ inside a word is part of an address. */
-const BEGUN = /(?<![A-Za-z0-9_.])@([^\s@]{0,32})$/u;
+import { byId, make } from '../view/dom.js';
+import { translate } from '../words/language.js';
+import { offerAt } from './offers.js';
 
 export class Completion {
   #box;
   #list = byId('completion');
   #names;
-  /** @type {string[]} */
-  #offered = [];
-  #at = 0;
+  /** @type {import('./offers.js').Offer | null} */
+  #offer = null;
+  /** The selected option; -1: none. */
+  #at = -1;
 
   /** @param {HTMLTextAreaElement} box @param {() => string[]} names of the members */
   constructor(box, names) {
     this.#box = box;
     this.#names = names;
     this.#list.addEventListener('pointerdown', (event) => {
-      const option = /** @type {Element} */ (event.target).closest('li');
-      if (!option) return;
+      // The box keeps the focus.
       event.preventDefault();
-      this.#take([...this.#list.children].indexOf(option));
+    });
+    this.#list.addEventListener('click', (event) => {
+      const option = /** @type {Element} */ (event.target).closest('li');
+      if (option) this.#take([...this.#list.children].indexOf(option));
     });
     box.addEventListener('blur', () => this.close());
   }
 
   /** The text has changed. */
   update() {
-    const begun = this.#begun();
-    const start = begun?.normalize('NFC').toLowerCase();
-    this.#offered = start === undefined ? []
-      : this.#names().filter((name) => name.toLowerCase().startsWith(start) && name !== begun).slice(0, MAX_OFFERED);
-    this.#show(0);
+    const { value, selectionStart, selectionEnd } = this.#box;
+    const offer = selectionStart === selectionEnd ? offerAt(value.slice(0, selectionStart), this.#names) : null;
+    this.#offer = offer && offer.options.length > 0 ? offer : null;
+    this.#show(this.#offer?.isSure ? 0 : -1);
   }
 
   close() {
-    this.#offered = [];
-    this.#show(0);
+    this.#offer = null;
+    this.#show(-1);
   }
 
   /** @param {KeyboardEvent} event @returns {boolean} whether the key was handled */
   key(event) {
-    const { length } = this.#offered;
-    if (length === 0) return false;
+    const offer = this.#offer;
+    if (!offer || event.ctrlKey || event.metaKey || event.altKey) return false;
+    const { length } = offer.options;
+    const isSame = this.#at < 0 || offer.options[this.#at]?.isExact === true;
     switch (event.key) {
       case 'ArrowDown': this.#show((this.#at + 1) % length); return true;
-      case 'ArrowUp': this.#show((this.#at + length - 1) % length); return true;
-      case 'Tab':
-      case 'Enter': if (event.shiftKey) return false; this.#take(this.#at); return true;
+      case 'ArrowUp': this.#show((Math.max(this.#at, 0) + length - 1) % length); return true;
+      case 'Tab': if (event.shiftKey) return false; this.#take(Math.max(this.#at, 0)); return true;
+      // A command that was typed to its end is run.
+      case 'Enter': if (event.shiftKey || isSame) return this.close(), false; this.#take(this.#at); return true;
       case 'Escape': this.close(); return true;
       default: return false;
     }
   }
 
-  /** The text between the last @ and the cursor. */
-  #begun() {
-    const { value, selectionStart, selectionEnd } = this.#box;
-    if (selectionStart !== selectionEnd) return undefined;
-    return BEGUN.exec(value.slice(0, selectionStart))?.[1];
-  }
-
   /** @param {number} index */
   #take(index) {
-    const name = this.#offered[index];
-    const begun = this.#begun();
-    if (name === undefined || begun === undefined) return;
+    const option = this.#offer?.options[index];
+    if (!this.#offer || !option) return;
     const to = this.#box.selectionStart;
-    this.#box.setRangeText(`${name} `, to - begun.length, to, 'end');
+    this.#box.setRangeText(option.text, to - this.#offer.length, to, 'end');
     this.#box.dispatchEvent(new Event('input'));
     this.close();
   }
@@ -77,16 +71,18 @@ export class Completion {
   /** @param {number} at */
   #show(at) {
     this.#at = at;
-    const isOpen = this.#offered.length > 0;
-    this.#list.hidden = !isOpen;
-    this.#list.replaceChildren(...this.#offered.map((name, index) => {
-      const option = tint(foreign('li', '', name), name);
+    const options = this.#offer?.options ?? [];
+    this.#list.hidden = options.length === 0;
+    this.#list.ariaLabel = translate('suggestions');
+    this.#list.replaceChildren(...options.map(({ content }, index) => {
+      const option = make('li', '', ...content);
       option.id = `completion-${index}`;
       option.role = 'option';
       option.ariaSelected = String(index === at);
       return option;
     }));
-    if (isOpen) this.#box.setAttribute('aria-activedescendant', `completion-${at}`);
+    if (at >= 0) this.#box.setAttribute('aria-activedescendant', `completion-${at}`);
     else this.#box.removeAttribute('aria-activedescendant');
+    this.#list.children[at]?.scrollIntoView({ block: 'nearest' });
   }
 }

@@ -2,7 +2,7 @@
 // page. Fetched pages are kept for the next query, up to a bound.
 
 import { Failure, server } from '../server/server.js';
-import { fold, hasAll } from './folding.js';
+import { fold, hasAll } from './matching.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message

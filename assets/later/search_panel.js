@@ -7,7 +7,7 @@ import { button, byId, foreign, make } from '../view/dom.js';
 import { LogView } from '../view/log_view.js';
 import { announce } from '../view/notice.js';
 import { formatDate, language, translate } from '../words/language.js';
-import { firstMark, withMarks, wordsOf } from './folding.js';
+import { firstMark, withMarks, wordsOf } from './matching.js';
 import { Scan } from './scan.js';
 import { find } from './search_words.js';
 

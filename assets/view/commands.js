@@ -1,9 +1,11 @@
 // The commands of the message box: lines that begin with a slash.
 
-/** @typedef {'name' | 'join' | 'leave' | 'clear' | 'help'} Command */
+/** @typedef {'name' | 'join' | 'leave' | 'clear' | 'search' | 'invite' | 'help'} Command */
 
 /** Commands by their typed names, including aliases from other chats. @type {Record<string, Command>} */
-const COMMANDS = { name: 'name', nick: 'name', join: 'join', leave: 'leave', part: 'leave', clear: 'clear', help: 'help' };
+const COMMANDS = {
+  name: 'name', nick: 'name', join: 'join', leave: 'leave', part: 'leave', clear: 'clear', search: 'search', invite: 'invite', help: 'help',
+};
 const WITH_TEXT = new Set(['name', 'join', 'me']);
 
 /** A possible command: a slash, letters, then white space or the end. */

@@ -28,7 +28,7 @@ export class Composer {
   #counter = byId('counter');
   #on;
   #maxBytes;
-  /** Loaded with the first @. @type {import('../later/completion.js').Completion | null} */
+  /** Loaded with the first character that may begin something. @type {import('../later/completion.js').Completion | null} */
   #completion = null;
   #names;
   #room = '';
@@ -165,6 +165,8 @@ export class Composer {
       this.#box.setSelectionRange(at, at);
     }
     this.#changed();
+    // What is composed is not there yet.
+    if (event instanceof InputEvent && event.isComposing) this.#completion?.close();
   }
 
   #changed() {
@@ -175,7 +177,7 @@ export class Composer {
     this.hint('');
     this.#count();
     if (this.#completion) this.#completion.update();
-    else if (value.includes('@')) void this.#loadCompletion();
+    else if (/[@:：]|^\//.test(value)) void this.#loadCompletion();
   }
 
   async #loadCompletion() {

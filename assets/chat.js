@@ -17,7 +17,7 @@ import { me } from './state/me.js';
 import { memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
 import { People } from './state/people.js';
-import { MAX_JOINED, Rooms } from './state/rooms.js';
+import { MAX_JOINED, Rooms, unread } from './state/rooms.js';
 import { session } from './state/session.js';
 import { Transport } from './stream/transport.js';
 import { showTitle } from './view/alerts.js';
@@ -156,7 +156,12 @@ class Chat {
     });
     this.#watchForms();
     this.#watchButtons();
-    watchKeys({ help: () => void this.#showHelp(), focusText: () => this.#focusText() });
+    watchKeys({
+      help: () => void this.#showHelp(),
+      focusText: () => this.#focusText(),
+      jump: () => void this.#showSwitcher(),
+      step: (by, onlyUnread) => this.#step(by, onlyUnread),
+    });
     watchSettings(() => this.#refresh());
     me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#nameChanged());
@@ -439,6 +444,12 @@ class Chat {
       case 'clear':
         this.#roomView.clear();
         return true;
+      case 'search':
+        void this.#search.open(rest);
+        return true;
+      case 'invite':
+        void this.#invite();
+        return true;
       case 'help':
         void this.#showHelp();
         return true;
@@ -580,6 +591,33 @@ class Chat {
     this.#roomView.back();
   }
 
+  async #showSwitcher() {
+    const module = await loaded(import('./later/switcher.js'));
+    if (!module || document.querySelector('dialog[open]')) return;
+    this.#drawers.forEach((drawer) => drawer.close());
+    module.showSwitcher({
+      rooms: this.#rooms.list,
+      open: this.#room,
+      names: this.#people.namesIn(this.#room).filter((name) => name !== me.name),
+      go: (room) => this.#go(room),
+      mention: (name) => this.#mention(name),
+    });
+  }
+
+  /** @param {string} name */
+  #mention(name) {
+    this.#composer.insert(`@${name} `);
+  }
+
+  /** Goes to another room in the list. @param {1 | -1} by @param {boolean} onlyUnread */
+  #step(by, onlyUnread) {
+    const { list } = this.#rooms;
+    const at = list.findIndex(({ name }) => name === this.#room);
+    const order = list.map((_, index) => list[(at + by * (index + 1) + list.length * 2) % list.length]);
+    const next = order.find((room) => room && room.name !== this.#room && (!onlyUnread || unread(room) > 0));
+    if (next) this.#go(next.name);
+  }
+
   async #showHelp() {
     (await loaded(import('./later/help.js')))?.showHelp();
   }
@@ -632,6 +670,7 @@ class Chat {
     watchCopying(byId('scroller'));
     byId('log').addEventListener('click', (event) => this.#followLink(event));
     onClick('join-room', () => openDialog('join-dialog'));
+    onClick('open-switcher', () => void this.#showSwitcher());
     onClick('open-settings', () => openDialog('settings-dialog'));
     onClick('me', () => this.#askName());
     onClick('open-help', () => {
@@ -670,7 +709,7 @@ class Chat {
         speakers: () => this.#roomView.history.log(this.#room).speakers,
         chosen: (name) => {
           this.#drawers.forEach((drawer) => drawer.close());
-          this.#composer.insert(`@${name} `);
+          this.#mention(name);
         },
       });
       this.#showEmpty();

@@ -191,7 +191,8 @@ export class SearchPanel {
 
   /** @param {Message} message @param {string[]} words */
   #rowOf({ id, name, message, created_at }, words) {
-    const time = make('time', '', formatDate(new Date(created_at), { dateStyle: 'medium', timeStyle: 'short' }));
+    const year = isThisYear(created_at) ? {} : /** @type {const} */ ({ year: 'numeric' });
+    const time = make('time', '', formatDate(new Date(created_at), { ...year, month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' }));
     time.dateTime = created_at;
     const text = foreign('span', 'found-text', ...withMarks(excerptOf(message, words), words));
     const row = button('', '', () => this.#pick(id));

@@ -136,7 +136,8 @@ export class SearchPanel {
   #cover(on) {
     const isOver = on && this.isOpen && !this.#isWide.matches;
     this.#panel.classList.toggle('picked', !on);
-    /** @type {HTMLElement} */ (document.querySelector('main')).inert = isOver;
+    // All but the name of the room.
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('header > button, .log-area, footer'))) part.inert = isOver;
     this.#view.cover(isOver);
   }
 

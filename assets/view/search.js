@@ -18,6 +18,8 @@ export class Search {
     this.#view = view;
     this.#room = room;
     this.#opener.addEventListener('click', () => (this.#panel?.isOpen ? this.#panel.close() : void this.open()));
+    // It is there when the button is pressed, mostly.
+    for (const type of ['pointerenter', 'focus']) this.#opener.addEventListener(type, () => void load(), { once: true });
     addEventListener('keydown', (event) => {
       const at = /** @type {Element} */ (event.target);
       // In other fields, Escape closes something else.
@@ -29,7 +31,7 @@ export class Search {
   /** @param {string} [query] */
   async open(query = '') {
     const room = this.#room();
-    const module = await import('../later/search_panel.js').catch(() => null);
+    const module = await load();
     if (!module) return notice(translate('notNow'));
     // Meanwhile the reader may have opened another room.
     if (room !== this.#room()) return;
@@ -59,3 +61,5 @@ export class Search {
     if (message.room === this.#room()) this.#panel?.change(message);
   }
 }
+
+const load = () => import('../later/search_panel.js').catch(() => null);

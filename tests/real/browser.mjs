@@ -126,7 +126,7 @@ export class Person {
 
   /** @param {boolean} netFailures whether requests failed on purpose, which browsers log */
   hadNothingToComplainOf({ netFailures = false } = {}) {
-    const known = /^Failed to load resource: (net::ERR_|the server responded with a status of (400|502|503))/;
+    const known = /^Failed to load resource: (net::ERR_|the server responded with a status of (400|429|502|503))/;
     assert.deepEqual(this.complaints.filter((text) => !(netFailures && known.test(text))), []);
   }
 }

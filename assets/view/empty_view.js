@@ -23,3 +23,10 @@ export function showEmpty(why, room, isAlone, invite) {
   const [first = '', second = '', label = ''] = words;
   box.replaceChildren(make('p', '', first), make('p', '', second), ...isAlone ? [button('quiet', label, invite)] : []);
 }
+
+/** Why no message is shown. @param {import('../state/room_log.js').RoomLog} log @param {import('../state/rooms.js').Room | undefined} room @returns {Emptiness | null} */
+export function emptinessOf({ top, items, atEnd }, room) {
+  const hasEntries = items.some(({ kind }) => kind !== 'people');
+  if (top === null || hasEntries || byId('outbox').childElementCount > 0 || !atEnd) return null;
+  return top === 'evicted' || Math.max(room?.read?.number ?? 0, (room?.next ?? 1) - 1) > 0 ? 'gone' : 'new';
+}

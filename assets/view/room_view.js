@@ -4,8 +4,9 @@
 import { wordsOfAnswer } from '../words/answers.js';
 import { byId } from './dom.js';
 import { Drawing } from './drawing.js';
+import { emptinessOf } from './empty_view.js';
+import { Jumps } from './jumps.js';
 import { keptRows } from './kept_view.js';
-import { Lit } from './lit.js';
 import { LogTop } from './log_top.js';
 import { LogView } from './log_view.js';
 import { Pill } from './pill.js';
@@ -25,7 +26,7 @@ import { Failure } from '../server/server.js';
  *            arrived(message: Message): void, showOutbox(): void, shown(): void, toNewest(): void, gone(): void,
  *            showEmpty(why: import('./empty_view.js').Emptiness | null): void}} Host the page around the view
  *   `toNewest`: the reader goes to the newest message; `gone`: the server does not have the message that was to be shown
- * @typedef {{id: string, top: number} | null} Place of a reader; null: the end
+ * @typedef {import('./jumps.js').Place} Place
  */
 
 /** More new rows than this at once are history, and not announced to screen readers. */
@@ -42,7 +43,7 @@ export class RoomView {
   #view = new LogView(byId('log'));
   #scroller;
   #top = new LogTop({ retry: () => this.#retry(), older: () => void this.#loadOlder() });
-  #lit = new Lit((key) => this.#view.find(key));
+  #jumps;
   #pill = new Pill(() => this.toNewest());
   /** The last read message: the divider of new messages is below it. @type {string | null} */
   #unreadAfter = null;
@@ -58,12 +59,6 @@ export class RoomView {
   #catchesUpTo = null;
   /** Whether something lies over the log, so that nothing of it is seen. */
   #isCovered = false;
-  /** The message that is to be shown in its place, until it is. */
-  #target = '';
-  /** How often the reader went elsewhere: what is being loaded for a jump then is not wanted any more. */
-  #moves = 0;
-  /** Jumps, after which the newest messages that are still being loaded do not move the view. */
-  #jumps = 0;
   /** Whether the last update included the newest message. */
   #wasAtEnd = true;
   #drawing = new Drawing(() => this.#show());
@@ -81,6 +76,16 @@ export class RoomView {
       changed: (room) => room === this.#room && this.#schedule(),
     });
     this.#scroller = new Scroller(byId('scroller'), { scrolled: () => this.#scrolled() });
+    this.#jumps = new Jumps({
+      room: () => this.#room,
+      history: this.history,
+      find: (id) => this.#view.find(id),
+      show: () => this.#showUnread(),
+      center: (row) => this.#place(row),
+      restore: (place) => this.#restore(place),
+      loadNewest: () => (this.#wantsEnd || !this.#isPlaced) && void this.#loadNewest(this.#room),
+      gone: host.gone,
+    });
     document.addEventListener('visibilitychange', () => this.#visibilityChanged());
   }
 
@@ -95,10 +100,9 @@ export class RoomView {
     this.#wantsEnd = false;
     this.#returns = false;
     this.#catchesUpTo = null;
-    this.#target = '';
-    this.#moves += 1;
+    this.#jumps.leave();
     this.#show();
-    if (id) return void this.jumpTo(id);
+    if (id) return this.jumpTo(id);
     const { loaded, atEnd } = this.#log;
     const isDivided = this.#unreadAfter === null || this.#view.find('unread');
     if (loaded && atEnd && isDivided) return this.#place();
@@ -161,7 +165,7 @@ export class RoomView {
     const { last, atEnd } = this.#log;
     // By numbers: the newest entry may be an event of a program, which is not delivered here.
     const isBehind = newest !== null && last !== undefined && (last.number + 1 < next || !isSameEpoch(last.id, newest));
-    const catchesUp = isBehind && atEnd && this.#isPlaced && this.#scroller.follows;
+    const catchesUp = isBehind && atEnd && this.#isFollowing;
     if (room === this.#room) this.#catchesUpTo = catchesUp ? { id: newest, number: next - 1 } : null;
     this.#move({ room, newest, next });
   }
@@ -177,7 +181,7 @@ export class RoomView {
 
   /** The connection is back: retries a failed load. */
   back() {
-    if (this.#failure !== null) this.open(this.#room, this.#target);
+    if (this.#failure !== null) this.open(this.#room, this.#jumps.target);
     else this.#visibilityChanged();
   }
 
@@ -191,8 +195,7 @@ export class RoomView {
     this.#host.toNewest();
     this.#returns = false;
     this.#catchesUpTo = null;
-    this.#target = '';
-    this.#moves += 1;
+    this.#jumps.leave();
     if (this.#log.atEnd) {
       this.#below = 0;
       this.#scroller.toEnd();
@@ -204,19 +207,8 @@ export class RoomView {
   }
 
   /** Shows a message in its place, and lights it up. @param {string} id */
-  async jumpTo(id) {
-    this.#target = id;
-    const isThere = await this.#reach(id);
-    if (isThere === false) {
-      this.#target = '';
-      this.#host.gone();
-      if (!this.#isPlaced) void this.#loadNewest(this.#room);
-    }
-    if (!isThere) return;
-    this.#target = '';
-    this.#place(this.#view.find(id));
-    this.#lit.light(id);
-    this.#scrolled();
+  jumpTo(id) {
+    void this.#jumps.to(id);
   }
 
   /** Where the reader is, for `returnTo`. @returns {Place} */
@@ -225,36 +217,12 @@ export class RoomView {
   }
 
   /** @param {Place} place */
-  async returnTo(place) {
-    if (place && await this.#reach(place.id.slice('message-'.length))) {
-      this.#isPlaced = true;
-      this.#scroller.restore(place);
-      this.#scrolled();
-    } else if (!place && this.#log.atEnd) {
-      if (this.#nothingIsNew) this.#scroller.toEnd();
-      else this.#place();
-      this.#seen();
-    } else if (!place) void this.#loadNewest(this.#room);
-  }
-
-  /** Shows the part of history with a message. @param {string} id @returns {Promise<boolean | null>} false if there is none, null if it was not loaded or the reader has gone elsewhere */
-  async #reach(id) {
-    const room = this.#room;
-    const moves = this.#moves += 1;
-    const isWanted = () => moves === this.#moves && room === this.#room;
-    const isThere = this.#log.find(id) !== undefined || await this.history.around(room, id, isWanted);
-    if (!isWanted()) {
-      // Nothing else could be loaded meanwhile.
-      if (room === this.#room && (this.#wantsEnd || !this.#isPlaced)) void this.#loadNewest(room);
-      return null;
-    }
-    if (!isThere) return isThere;
-    this.#jumps += 1;
-    this.#wantsEnd = false;
-    // Nothing is read before the view is at the message.
-    this.#isPlaced = false;
-    this.#show();
-    return true;
+  returnTo(place) {
+    if (place) return void this.#jumps.back(place);
+    if (!this.#log.atEnd) return void this.#loadNewest(this.#room);
+    if (this.#nothingIsNew) this.#scroller.toEnd();
+    else this.#place();
+    this.#seen();
   }
 
   /** Changes the layout without moving the visible messages. @param {() => void} change */
@@ -266,6 +234,8 @@ export class RoomView {
 
   /** Something lies over the log, or no longer. @param {boolean} on */
   cover(on) {
+    // What came meanwhile is new.
+    this.#returns ||= this.#isCovered && !on && this.#isFollowing && !this.#nothingIsNew;
     this.#isCovered = on;
     this.#schedule();
   }
@@ -290,15 +260,6 @@ export class RoomView {
     return this.history.log(this.#room);
   }
 
-  /** Why no message is shown. @returns {import('./empty_view.js').Emptiness | null} */
-  get #emptiness() {
-    const { top, items, atEnd } = this.#log;
-    const hasEntries = items.some(({ kind }) => kind !== 'people');
-    if (top === null || hasEntries || byId('outbox').childElementCount > 0 || !atEnd) return null;
-    const room = this.#rooms.get(this.#room);
-    return top === 'evicted' || Math.max(room?.read?.number ?? 0, (room?.next ?? 1) - 1) > 0 ? 'gone' : 'new';
-  }
-
   /** Whether the end of the log is visible to the reader when drawn. */
   get #isVisible() {
     return document.visibilityState === 'visible' && !this.#isCovered && !this.#returns && this.#catchesUpTo === null;
@@ -306,7 +267,11 @@ export class RoomView {
 
   /** Whether a new message is seen at once. */
   get #isSeeing() {
-    return this.#isVisible && this.#isPlaced && this.#scroller.follows && this.#log.atEnd;
+    return this.#isVisible && this.#isFollowing && this.#log.atEnd;
+  }
+
+  get #isFollowing() {
+    return this.#isPlaced && this.#scroller.follows;
   }
 
   get #nothingIsNew() {
@@ -330,21 +295,17 @@ export class RoomView {
     byId('log').classList.toggle('kept', stored !== null);
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
     const change = () => {
-      this.#showTop();
+      this.#top.show({ room: this.#room, log, failure: this.#failure });
       this.#view.show(rows);
       host.showOutbox();
     };
     this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MAX_ANNOUNCED ? this.#view.quietly(change) : change()));
-    host.showEmpty(this.#emptiness);
+    host.showEmpty(emptinessOf(log, this.#rooms.get(this.#room)));
     this.#wasAtEnd = log.atEnd;
-    this.#lit.keep();
+    this.#jumps.keepLit();
     host.shown();
     if (this.#returns && document.visibilityState === 'visible' && !this.#isCovered) this.#place();
     else this.#seen();
-  }
-
-  #showTop() {
-    this.#top.show({ room: this.#room, log: this.#log, failure: this.#failure });
   }
 
   #scrolled() {
@@ -372,7 +333,7 @@ export class RoomView {
   #visibilityChanged() {
     const isHidden = document.visibilityState !== 'visible';
     if (isHidden && this.#nothingIsNew) this.#unreadAfter = null;
-    this.#returns ||= !isHidden && this.#isPlaced && this.#scroller.follows && !this.#nothingIsNew;
+    this.#returns ||= !isHidden && this.#isFollowing && !this.#nothingIsNew;
     this.#schedule();
   }
 
@@ -387,26 +348,41 @@ export class RoomView {
     this.#isPlaced = true;
     this.#wantsEnd = false;
     this.#returns = false;
-    this.#seen();
+    if (target) this.#scrolled();
+    else this.#seen();
+  }
+
+  /** @param {Place} place */
+  #restore(place) {
+    this.#isPlaced = true;
+    this.#scroller.restore(place);
+    this.#scrolled();
+  }
+
+  /** Shows another part of history, of which nothing is read yet. */
+  #showUnread() {
+    this.#wantsEnd = false;
+    this.#isPlaced = false;
+    this.#show();
   }
 
   #retry() {
     this.#failure = null;
-    if (this.#target) return void this.jumpTo(this.#target);
+    if (this.#jumps.target) return this.jumpTo(this.#jumps.target);
     void (this.#log.loaded && this.#log.atEnd ? this.#loadOlder() : this.#loadNewest(this.#room));
   }
 
   /** @param {string} room */
   async #loadNewest(room) {
     const known = this.#rooms.get(room);
-    const jumps = this.#jumps;
+    const { made } = this.#jumps;
     if (!await this.history.newest(room, () => this.#wantsEnd) || room !== this.#room) return;
     if (!this.#wantsEnd && known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
     const { size, top } = this.#log;
     if (size < FEW && top === null) await this.#loadOlder();
     if (room !== this.#room) return;
     this.#show();
-    if (jumps === this.#jumps && !this.#target) this.#place();
+    if (made === this.#jumps.made && !this.#jumps.target) this.#place();
   }
 
   /** Loads the messages after the last one in the log. @param {string} room */

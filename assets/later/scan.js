@@ -58,6 +58,10 @@ export class Scan {
     this.#keep(loaded.messages.toReversed());
   }
 
+  get isRunning() {
+    return this.state === 'running' || this.state === 'waiting';
+  }
+
   /** Begins anew. @param {string[]} words none: no search */
   begin(words) {
     this.#abort.abort();
@@ -93,9 +97,10 @@ export class Scan {
     if (this.#words.length === 0) return;
     this.searched += 1;
     this.back ||= message.created_at;
-    if (!this.#matches(kept)) return;
-    this.found.unshift(message);
-    this.#limit += 1;
+    if (this.#matches(kept)) {
+      this.found.unshift(message);
+      this.#limit += 1;
+    }
     this.#changed();
   }
 

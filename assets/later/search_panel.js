@@ -4,6 +4,7 @@
 import { isComposing } from '../view/composer.js';
 import { tint } from '../view/colour.js';
 import { button, byId, foreign, make } from '../view/dom.js';
+import { Drawing } from '../view/drawing.js';
 import { LogView } from '../view/log_view.js';
 import { announce } from '../view/notice.js';
 import { formatDate, language, translate } from '../words/language.js';
@@ -25,12 +26,14 @@ export class SearchPanel {
   /** Where the reader was before, and whether they are elsewhere since. */
   #place = /** @type {import('../view/room_view.js').Place} */ (null);
   #isAway = false;
-  #wasRunning = false;
+  #drawing = new Drawing(() => this.#show());
+  /** Whether the end of this search is to be announced. */
+  #isPending = false;
   #field = make('input');
   #back = button('quiet', '', () => this.#cover(true));
   #close = button('icon', '', () => this.close());
   #said = make('p', 'note');
-  #act = button('quiet', '', () => this.#scan && (this.#scan.state === 'running' || this.#scan.state === 'waiting' ? this.#scan.stop() : this.#scan.goOn()));
+  #act = button('quiet', '', () => this.#stopOrGoOn());
   #list = make('ol');
   #rows = new LogView(this.#list);
   #panel = make('section', '', make('div', 'find-head', this.#field, this.#back, this.#close), make('div', 'find-state', this.#said, this.#act), this.#list);
@@ -73,7 +76,7 @@ export class SearchPanel {
       const log = this.#view.history.log(room);
       const messages = log.items.flatMap((item) => (item.kind === 'message' ? [item.message] : []));
       const isEnd = log.top !== null;
-      this.#scan = new Scan(room, log.loaded && log.atEnd && log.from ? { messages, before: log.from, isEnd } : null, () => this.#show());
+      this.#scan = new Scan(room, log.loaded && log.atEnd && log.from ? { messages, before: log.from, isEnd } : null, () => this.#drawing.request());
       this.#panel.ariaLabel = this.#field.ariaLabel = translate('search');
       this.#field.placeholder = find('placeholder', { room });
       this.#close.replaceChildren(cross());
@@ -144,7 +147,15 @@ export class SearchPanel {
   #begin() {
     this.#list.scrollTop = 0;
     this.#cover(true);
+    this.#isPending = true;
     this.#scan?.begin(wordsOf(this.#field.value));
+  }
+
+  #stopOrGoOn() {
+    const scan = this.#scan;
+    if (scan?.isRunning) return scan.stop();
+    this.#isPending = true;
+    scan?.goOn();
   }
 
   /** @param {string} id */
@@ -180,14 +191,14 @@ export class SearchPanel {
       look: JSON.stringify([words, message.message, language()]),
       make: () => this.#rowOf(message, words),
     })));
-    const isRunning = scan.state === 'running' || scan.state === 'waiting';
+    const { isRunning } = scan;
     const text = words.length > 0 ? stateOf(scan) : '';
     this.#said.textContent = text;
     this.#act.textContent = find(isRunning ? 'stop' : scan.state === 'failed' ? 'again' : 'further');
     this.#act.hidden = !text || scan.state === 'done';
     // Not each page.
-    if (this.#wasRunning && !isRunning && text) announce(text);
-    this.#wasRunning = isRunning;
+    if (this.#isPending && !isRunning && text) announce(text);
+    this.#isPending &&= isRunning;
   }
 
   /** @param {Message} message @param {string[]} words */
@@ -204,11 +215,11 @@ export class SearchPanel {
 }
 
 /** @param {Scan} scan */
-function stateOf({ found, searched, back, state, wait }) {
+function stateOf({ found, searched, back, state, isRunning, wait }) {
   const n = found.length;
   const when = back ? formatDate(new Date(back), isThisYear(back) ? { day: 'numeric', month: 'long' } : { dateStyle: 'long' }) : '';
   const how = state === 'done' ? find('all', { n: searched }) : when ? find('searched', { n: searched, when }) : find('searching');
-  const what = n > 0 ? find('found', { n }) : state === 'running' || state === 'waiting' ? '' : find('nothing');
+  const what = n > 0 ? find('found', { n }) : isRunning ? '' : find('nothing');
   const why = state === 'waiting' ? find('wait', { n: wait }) : state === 'failed' ? find('failed') : '';
   return [what, how, why].filter(Boolean).join(' · ');
 }

@@ -49,7 +49,8 @@ for (const colorScheme of ['light', 'dark']) {
         await chat.page.keyboard.press('Escape');
       }
       await chat.page.locator('#open-search').click();
-      await chat.page.keyboard.type('hello');
+      await chat.page.locator('#search').fill('hello');
+      await chat.page.locator('#results button').first().waitFor();
       assert.deepEqual(await violations(chat.page), [], 'search');
       await server.kill();
       await chat.status.waitFor();

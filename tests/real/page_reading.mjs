@@ -38,78 +38,43 @@ async function beginsAt(chat, text) {
   }, text);
 }
 
-test('a search counts what is loaded, loads more only on demand, and leaves its reader where it began', LIMIT, async (t) => {
-  const server = await Server.start(t);
-  await count(server, 'lobby', 1, 700, 'apple ');
-  const person = await Person.arrive(t);
-  const chat = await person.open(server.url, 'Alice');
-  await chat.log.getByText('apple 700', { exact: true }).waitFor();
-  // Near the top of what is loaded, so that older messages are loaded once; then in the middle.
-  await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 300; });
-  const loaded = 100;
-  await chat.page.waitForFunction((count) => document.querySelectorAll('#log .message').length === count, loaded);
-  await chat.pill.waitFor();
-  const before = await sight(chat);
-  await chat.page.locator('#open-search').click();
-  await chat.page.keyboard.type('apple 70');
-  await chat.has('#found', `1 found in the ${loaded} messages loaded`);
-  // Two frames and an answered request later it is still so.
-  await chat.page.mouse.move(500, 400);
-  await chat.page.mouse.wheel(0, -500);
-  await chat.page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
-  await server.said('lobby');
-  await chat.page.locator('#search').fill('apple 69');
-  await chat.has('#found', `10 found in the ${loaded} messages loaded`);
-  // The user scrolls back as far as they want.
-  for (let more = 1; more <= 6; more += 1) {
-    await chat.page.getByRole('button', { name: 'Search older messages, too' }).click();
-    await chat.has('#found', `10 found in the ${loaded + 50 * more} messages loaded`);
-  }
-  await chat.page.keyboard.press('Escape');
-  await chat.page.locator('#search').waitFor({ state: 'hidden' });
-  assert.deepEqual(await sight(chat), before);
-  person.hadNothingToComplainOf();
-});
-
-test('a message that is sent during a search ends it and is in sight', LIMIT, async (t) => {
+test('beside a search messages are read as they come, and one that is sent is in sight', LIMIT, async (t) => {
   const server = await Server.start(t);
   await count(server, 'lobby', 1, 60);
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
   await chat.log.getByText('60', { exact: true }).waitFor();
   await chat.page.locator('#open-search').click();
-  await chat.page.keyboard.type('nothing like it');
-  await chat.has('#found', '0 found in the 50 messages loaded');
+  await chat.page.locator('#search').fill('nothing like it');
+  await chat.has('#found', 'Nothing found · all 60 messages searched');
   await server.say('lobby', 'Carol', 'said meanwhile');
-  await chat.has('#found', '0 found in the 51 messages loaded');
-  // A hidden message was not seen.
-  await chat.page.waitForFunction(() => document.title === '(1) lobby · sse-chat');
+  await chat.has('#found', 'Nothing found · all 61 messages searched');
+  await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
+  await chat.page.locator('#search').fill('5');
+  await chat.page.locator('#results button').last().click();
+  await chat.log.locator('.lit').getByText('5', { exact: true }).waitFor();
   await chat.say('mine');
-  await chat.page.locator('#search-bar').waitFor({ state: 'hidden' });
-  await chat.log.locator('.message:not([hidden])').getByText('mine').waitFor();
+  await chat.log.getByText('mine').waitFor();
   await chat.isAtEnd();
   await chat.page.locator('#message:focus').waitFor();
-  await chat.page.waitForFunction(() => document.title === 'lobby · sse-chat');
-  // An empty page would find nothing.
-  await chat.page.locator('#open-search').click();
-  await chat.page.keyboard.type('mine');
-  await chat.has('#log .message:not([hidden]) .text', 'mine');
-  await chat.say('/clear');
+  // The reader has gone on: there is nothing to return to.
+  await chat.page.locator('#close-search').click();
   await chat.page.locator('#search-bar').waitFor({ state: 'hidden' });
+  await chat.isAtEnd();
   person.hadNothingToComplainOf();
 });
 
-test('what comes during a search is new when it ends', LIMIT, async (t) => {
+test('what comes while a search covers the messages is new when it ends', LIMIT, async (t) => {
   const server = await Server.start(t);
   await count(server, 'lobby', 1, 40);
-  const person = await Person.arrive(t);
+  const person = await Person.arrive(t, { viewport: { width: 900, height: 700 } });
   const chat = await person.open(server.url, 'Alice');
   await chat.log.getByText('40', { exact: true }).waitFor();
   await chat.page.locator('#open-search').click();
-  await chat.page.keyboard.type('4');
-  await chat.has('#log .message:not([hidden]) .text', '4', '14', '24', '34', '40');
+  await chat.page.locator('#search').fill('4');
+  await chat.has('#results mark', '4', '4', '4', '4', '4');
   await count(server, 'lobby', 41, 80);
-  await chat.has('#found', '17 found in the 80 messages loaded');
+  await chat.has('#found', '17 found · all 80 messages searched');
   await chat.page.waitForFunction(() => document.title === '(40) lobby · sse-chat');
   await chat.page.keyboard.press('Escape');
   await beginsAt(chat, '41');

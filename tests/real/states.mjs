@@ -173,7 +173,8 @@ export const STATES = [
     name: 'search', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK),
     show: async ({ chat }) => {
       await press(chat, 'open-search');
-      await chat.page.keyboard.type('the');
+      await chat.page.locator('#search').fill('the');
+      await chat.page.locator('#results button').first().waitFor();
     },
   },
   { name: 'people', members: NAMES, before: (server) => speak(server, TALK), show: ({ chat }) => openDrawer(chat, '#people', '#open-people') },

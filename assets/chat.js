@@ -151,7 +151,7 @@ class Chat {
       outbox: this.#outbox,
       composer: this.#composer,
       changed: (message) => this.#changed(message),
-      show: (id) => this.#show(id),
+      show: (id) => this.#roomView.jumpTo(id),
       link: ({ room, id }) => `${server.pageOf(room)}#${id}`,
     });
     this.#watchForms();
@@ -345,16 +345,6 @@ class Chat {
   get #lastOwn() {
     const last = this.#roomView.findLast((message) => this.#isOwn(message) && !this.#message(message.id)?.deleted);
     return this.#outbox.shown(this.#room).at(-1) ?? (last && this.#message(last.id));
-  }
-
-  /** Scrolls to a message. @param {string} id */
-  #show(id) {
-    const row = document.getElementById(`message-${id}`);
-    if (!row) return notice(translate('notNow'));
-    row.scrollIntoView({ block: 'center' });
-    row.classList.add('lit');
-    row.addEventListener('animationend', () => row.classList.remove('lit'), { once: true });
-    /** @type {HTMLElement | null} */ (row.querySelector('.more'))?.focus({ preventScroll: true });
   }
 
   /** @param {{gap: import('./server/protocol.js').Gap, cursor: string}} event */

@@ -46,7 +46,7 @@ async function loadCrowd() {
 
 /** @param {string[]} names @param {string} me which comes first */
 function sorted(names, me) {
-  const order = new Intl.Collator(language()).compare;
+  const order = new Intl.Collator(language(), { numeric: true }).compare;
   return [...names].sort((a, b) => Number(b === me) - Number(a === me) || order(a, b));
 }
 

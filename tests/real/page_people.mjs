@@ -350,13 +350,13 @@ test('an empty room says whether one is alone, and when its history is gone', LI
   const server = await Server.start(t);
   const person = await Person.arrive(t);
   const chat = await person.open(`${server.url}/r/garden`, 'Alice');
-  await chat.has('#empty > *', 'Nothing has been said here yet.', 'Only you so far.', 'Invite people');
+  await chat.has('#empty > *', 'No messages yet.', 'Only you so far.', 'Invite people');
   assert.deepEqual(await violations(chat.page), [], 'an empty room');
   await chat.page.locator('#empty button').click();
   await chat.page.locator('#invite-dialog').waitFor();
   await chat.page.keyboard.press('Escape');
   await attend(t, server, 'garden', 'Bob');
-  await chat.has('#empty > *', 'Nothing has been said here yet.', 'Say hello!');
+  await chat.has('#empty > *', 'No messages yet.', 'Say hello!');
   await chat.say('hello');
   await chat.says('hello');
   assert(await chat.page.locator('#empty').isHidden());

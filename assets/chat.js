@@ -47,6 +47,8 @@ import { fillWords, translate } from './words/language.js';
 
 /** The longest wait for an idle time after the start. */
 const IDLE_MS = 3_000;
+/** In a larger room the server does not show who types. */
+const MAX_TYPING_MEMBERS = 50;
 /** @type {import('./server/server.js').Settings} */
 const NO_SETTINGS = { default_room: 'lobby', max_message_bytes: 4_096, tokens: false };
 
@@ -522,8 +524,10 @@ class Chat {
   async #withTyping(use) {
     this.#typing ??= import('./later/typing.js').then(({ Typing }) => new Typing({
       room: () => this.#room,
-      // In a large room it would be of no use.
-      isWanted: () => this.#isLive && me.name !== '' && (this.#people.in(this.#room)?.members?.length ?? 0) > 1,
+      isWanted: () => {
+        const count = this.#people.in(this.#room)?.count ?? 0;
+        return this.#isLive && me.name !== '' && count > 1 && count <= MAX_TYPING_MEMBERS;
+      },
     })).catch(() => null);
     const typing = await this.#typing;
     if (typing) use(typing);

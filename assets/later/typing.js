@@ -26,7 +26,7 @@ const say = translator(() => (language() === 'zh-CN' ? zh : en));
 /** Others are told at most once per interval. */
 const TELL_MS = 3_000;
 /** The server has forgotten it after this time. */
-const STALE_MS = 10_000;
+const STALE_MS = 6_000;
 
 /** @typedef {{room(): string, isWanted(): boolean}} On `room`: the open one; `isWanted`: whether somebody is there to be told */
 
@@ -38,7 +38,7 @@ export class Typing {
   #names = new Map();
   /** When and of which room others were told last, and whether they were told that it ended. */
   #told = { room: '', at: 0, isOver: true };
-  /** Whether the server knows of typing. */
+  /** Whether the server takes it. */
   #isKnown = true;
 
   /** @param {On} on */
@@ -91,7 +91,8 @@ export class Typing {
     const url = roomUrl(room, 'typing');
     url.searchParams.set('name', me.name);
     ask(url, { method }).catch((error) => {
-      if (error instanceof Failure && (error.status === 404 || error.status === 405)) this.#isKnown = false;
+      // An older server, or no right to write.
+      if (error instanceof Failure && [401, 403, 404, 405].includes(error.status)) this.#isKnown = false;
     });
   }
 

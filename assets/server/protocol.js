@@ -12,7 +12,7 @@ import { hidesSomething } from './visible.js';
  * @typedef {{cursor: string, ping_ms: number, rooms: RoomState[]}} Hello
  * @typedef {{name: string, since: string}} Member
  * @typedef {{room: string, count: number, members?: Member[], joined?: Member[], left?: (Member & {now?: string})[], typing?: string[]}} Presence
- *   `now`: the name that a member has taken instead; `typing`: who types now, if that has changed
+ *   `now`: the name that a member has taken instead; `typing`: who types now; nobody if it is missing
  * @typedef {{epoch: string, seq: number}} EventId
  */
 

@@ -29,6 +29,8 @@ export class People {
   #retired = new Map();
   /** All own names of this visit: the page shows their changes itself. @type {Set<string>} */
   #own = new Set();
+  /** Rooms in which somebody types. @type {Set<string>} */
+  #typing = new Set();
   /** Rooms whose list is to be requested. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #asking = new Map();
   #on;
@@ -82,7 +84,7 @@ export class People {
   /** @param {Presence} change */
   apply(change) {
     const { room } = change;
-    if (change.typing) this.#on.typing(room, change.typing);
+    this.#types(room, change.typing ?? []);
     const before = this.#rooms.get(room);
     const now = Date.now();
     for (const [who, at] of this.#seen) if (now - at > SEEN_MS) this.#seen.delete(who);
@@ -135,6 +137,13 @@ export class People {
       this.#arriving.delete(who);
       this.#on.presenceChanged(room, 'joined', name);
     }, afterMs));
+  }
+
+  /** Each event says who types. @param {string} room @param {string[]} names */
+  #types(room, names) {
+    if (names.length > 0) this.#typing.add(room);
+    else if (!this.#typing.delete(room)) return;
+    this.#on.typing(room, names);
   }
 
   /** A member has taken another name, under which it may have joined already. @param {string} room @param {string} before @param {string} name */

@@ -174,12 +174,15 @@ export class Chat {
     await this.message.press('Enter');
   }
 
-  /** Joins in under a name, or takes another. */
+  /** Joins in under a name, or takes another, even if somebody else has it. */
   async callMe(name) {
     const first = this.page.locator('#name');
     if (await first.isVisible()) {
       await first.fill(name);
       await first.press('Enter');
+      const keep = this.page.locator('#join .offers button').last();
+      await this.message.or(keep).filter({ visible: true }).first().waitFor();
+      if (await keep.isVisible()) await keep.click();
       await this.message.waitFor();
       return;
     }

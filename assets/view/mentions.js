@@ -63,11 +63,12 @@ export class Mentions {
     }
   }
 
-  /** A message was deleted, which may wait for its alert. @param {Message} message */
+  /** A message was deleted, which may wait for its alert, or be in a notification. @param {Message} message */
   forget({ room, id }) {
     this.#rooms.unmentioned(room, id);
     const pending = this.#pending.get(room);
     if (pending) pending.messages = pending.messages.filter((message) => message.id !== id);
+    if (memory.get(ALERTED, /** @type {Record<string, string>} */ ({}))[room] === id) this.read(room);
   }
 
   /** A room was read: its notification is out of date. @param {string} room */

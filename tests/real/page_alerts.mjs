@@ -65,6 +65,21 @@ test('mentions are notified; reading the room removes the notification', LIMIT, 
   person.hadNothingToComplainOf();
 });
 
+test('a notification goes with the message that it shows', LIMIT, async (t) => {
+  const { server, chat } = await start(t);
+  const key = 'a-key-of-this-test';
+  const response = await fetch(`${server.url}/rooms/lobby/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'Carol', message: '@Alice, a slip', edit_key: key }),
+  });
+  const { id } = await response.json();
+  await hasShown(chat, 'Carol · lobby: @Alice, a slip');
+  const deleted = await fetch(`${server.url}/rooms/lobby/messages/${id}`, { method: 'DELETE', headers: { 'edit-key': key } });
+  assert(deleted.ok, String(deleted.status));
+  await hasShown(chat);
+});
+
 test('a room may alert of all messages or of nothing, and every tab and the next start know it', LIMIT, async (t) => {
   const { server, person, chat } = await start(t);
   await choose(chat, 'garden', 'All messages');

@@ -61,6 +61,8 @@ function fold(row) {
   row.classList.add('folded');
   // The browser scrolls to a link that has the focus, and to what it finds.
   text.addEventListener('scroll', () => unfold(row));
+  // A link or a search has led to the message.
+  row.addEventListener('focus', () => unfold(row));
 }
 
 /** Shows all of a message. @param {HTMLElement} row @param {boolean} [takesFocus] */

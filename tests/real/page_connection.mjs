@@ -257,7 +257,7 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
   await chat.stopTime();
   await chat.is('waiting');
   await server.startAgain();
-  await chat.page.getByRole('button', { name: 'Try now' }).click();
+  await chat.page.getByRole('button', { name: 'Retry now' }).click();
   await chat.is('live');
   person.hadNothingToComplainOf({ netFailures: true });
 });

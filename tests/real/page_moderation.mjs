@@ -59,7 +59,7 @@ test('a moderator deletes what another has said, and bans its author, until the 
   await chat.page.getByLabel('For').selectOption('30 days');
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Ban' }).click();
   await chat.has('#notice > span', '\u2068Bob\u2069 is banned.');
-  await guest.status.filter({ hasText: 'You may not read lobby: your session does not permit it, or you are banned.' }).waitFor();
+  await guest.status.filter({ hasText: 'You can’t read lobby: your session doesn’t permit it, or you’re banned.' }).waitFor();
   await guest.is('closed');
 
   await chat.page.getByRole('button', { name: 'Bans' }).click();
@@ -69,7 +69,7 @@ test('a moderator deletes what another has said, and bans its author, until the 
   await chat.page.getByRole('button', { name: 'Lift the ban on \u2068Bob\u2069' }).click();
   await chat.has('dialog[open] li', 'No one is banned.');
   await chat.page.getByRole('button', { name: 'Close' }).click();
-  await guest.status.getByRole('button', { name: 'Try now' }).click();
+  await guest.status.getByRole('button', { name: 'Retry now' }).click();
   await guest.is('live');
   await guest.say('sorry');
   await chat.says('spam', 'sorry');
@@ -94,7 +94,7 @@ test('who may not moderate sees nothing of it, and a moderator only where they m
     await page.page.locator('.menu').waitFor({ state: 'detached' });
   };
   await menu(guest, 'of a moderator', 'Copy text', 'Copy link');
-  await menu(chat, 'of a guest', 'Copy text', 'Copy link', 'Delete…', 'Ban the author…');
+  await menu(chat, 'of a guest', 'Copy text', 'Copy link', 'Delete…', 'Ban author…');
   // Not themselves.
   await menu(chat, 'of a moderator', 'Copy text', 'Copy link', 'Edit', 'Delete');
   await chat.join('other');

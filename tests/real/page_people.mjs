@@ -91,7 +91,7 @@ test('by touch, one keeps the name; another text takes the offer back; other tab
   // By the command as well.
   await tab.message.fill('/name bob');
   await tab.page.getByRole('button', { name: 'Send' }).tap();
-  await tab.page.getByRole('dialog', { name: 'Change your name' }).getByRole('button', { name: 'Use “\u2068bob 2\u2069”' }).tap();
+  await tab.page.getByRole('dialog', { name: 'Change name' }).getByRole('button', { name: 'Use “\u2068bob 2\u2069”' }).tap();
   await chat.has('#me .name', 'bob 2');
   assert.equal(await tab.page.locator('dialog[open]').count(), 0);
   assert.equal(await tab.message.inputValue(), '');
@@ -339,10 +339,10 @@ test('with tokens, the card says what holds without one, and the name is the tok
   }
   const server = await Server.start(t, '--token-key', key.file);
   const chat = await visit(await Person.arrive(t), `${server.url}#token=${key.token({ name: 'Ada' })}`);
-  await chat.page.getByRole('button', { name: 'Begin the session' }).click();
+  await chat.page.getByRole('button', { name: 'Start session' }).click();
   await chat.has('#me .name', 'Ada');
   await chat.page.locator('#me').click();
-  await chat.page.locator('#fixed-name').filter({ hasText: 'In this session your name is Ada.' }).waitFor();
+  await chat.page.locator('#fixed-name').filter({ hasText: 'In this session, your name is Ada.' }).waitFor();
   assert.equal(await chat.page.locator('#new-name').isEditable(), false);
   assert.equal(await chat.page.locator('#save-name').isVisible(), false);
   assert.deepEqual(await violations(chat.page), [], 'a name that is fixed');

@@ -54,7 +54,7 @@ test('without a session the page says what is needed, and does not try again by 
   // The network comes back, the page is looked at again: no reason to try.
   await chat.page.evaluate(() => ['online', 'focus'].forEach((name) => dispatchEvent(new Event(name))));
   const asked = proxy.next(/^GET \/events/);
-  await chat.status.getByRole('button', { name: 'Try now' }).click();
+  await chat.status.getByRole('button', { name: 'Retry now' }).click();
   await asked;
   await chat.is('closed');
   assert.equal(proxy.count(/^GET \/events/), 2);
@@ -86,7 +86,7 @@ test('a link with a token begins a session after a question, and leaves no trace
   await chat.page.locator('#me').click();
   await chat.page.locator('#new-name').fill('Eve');
   await chat.page.locator('#new-name').press('Enter');
-  await chat.has('#new-name-hint', 'In this session your name is Ada.');
+  await chat.has('#new-name-hint', 'In this session, your name is Ada.');
   await chat.page.keyboard.press('Escape');
   // A reload needs no link.
   await chat.page.reload();
@@ -111,7 +111,7 @@ test('a foreign link is asked about: cancelling keeps the session, agreeing repl
   const person = await Person.arrive(t);
   const ada = await enter(person, server.url, key.token({ name: 'Ada' }));
   const tab = await visit(person, `${server.url}#token=${key.token({ name: 'Mallory' })}`);
-  await tab.page.locator('dialog[open]', { hasText: 'It replaces the present session.' }).waitFor();
+  await tab.page.locator('dialog[open]', { hasText: 'It replaces your current session.' }).waitFor();
   await tab.page.getByRole('button', { name: 'Cancel' }).click();
   await tab.is('live');
   await tab.has('#people-list .name', 'Ada');
@@ -139,7 +139,7 @@ test('a link that is no longer valid, or for another server, says so', LIMIT, as
   const open = await Server.start(t);
   const other = await visit(person, `${open.url}#token=${key.token({ name: 'Ada' })}`);
   await other.page.getByRole('button', { name: 'Start session' }).click();
-  await other.has('#notice > span', 'This server takes no tokens. The link may be for another server.');
+  await other.has('#notice > span', 'This server doesn’t use tokens. The link may be for another server.');
   await other.is('live');
 });
 
@@ -201,7 +201,7 @@ test('a room that the session may not read says so; the others go on', LIMIT, as
   const person = await Person.arrive(t);
   const chat = await enter(person, `${server.url}/r/garden`, key.token({ name: 'Ada', rooms: { write: ['garden'], read: ['news'] } }));
   await chat.join('secret');
-  await chat.status.filter({ hasText: 'You may not read secret: your session does not permit it, or you are banned.' }).waitFor();
+  await chat.status.filter({ hasText: 'You can’t read secret: your session doesn’t permit it, or you’re banned.' }).waitFor();
   await chat.page.locator('#top', { hasText: 'The server answered 403: you don’t have permission.' }).waitFor();
   await chat.rooms.first().click();
   await chat.has('h1', 'garden');

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 
-import { Chat, ELSEWHERE, elsewhere } from './browser.mjs';
+import { Chat, ELSEWHERE, elsewhere, press as hold } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
@@ -177,6 +177,25 @@ export const STATES = [
       await chat.page.locator('#results button').first().waitFor();
     },
   },
+  {
+    name: 'actions', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK.slice(0, 3)),
+    show: async ({ chat, isPhone }) => {
+      const row = chat.log.locator('.message').last();
+      if (isPhone) return hold(chat, row);
+      await row.hover();
+      await row.locator('.more').click();
+    },
+  },
+  {
+    name: 'answering', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK.slice(0, 3)),
+    show: async ({ chat, isPhone }) => {
+      const row = chat.log.locator('.message').last();
+      if (isPhone) await hold(chat, row);
+      else await row.hover();
+      await (isPhone ? chat.page.locator('.sheet') : row).getByRole('button', { name: 'Reply' }).click();
+    },
+  },
+  { name: 'invite', isElsewhere: true, members: NAMES.slice(0, 3), show: ({ chat }) => chat.page.locator('#copy-link').click() },
   { name: 'people', members: NAMES, before: (server) => speak(server, TALK), show: ({ chat }) => openDrawer(chat, '#people', '#open-people') },
   {
     name: 'rooms', before: (server) => speak(server, TALK.slice(0, 3)),

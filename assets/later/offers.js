@@ -67,6 +67,7 @@ function emojiLike(begun, length) {
 
 /** Whether the end of a text is in code. @param {string} before */
 function isInCode(before) {
-  const outside = before.split('```');
-  return outside.length % 2 === 0 || (outside.at(-1)?.split('\n').at(-1)?.split('`').length ?? 1) % 2 === 0;
+  const [fence, tick] = ['```', '`']; // An odd number of them on a line looks to the joiner like a template that goes on.
+  const outside = before.split(fence);
+  return outside.length % 2 === 0 || (outside.at(-1)?.split('\n').at(-1)?.split(tick).length ?? 1) % 2 === 0;
 }

@@ -141,12 +141,6 @@ export class Actions {
     const { outbox } = this.#host;
     if (!('client_id' in own && 'kind' in own)) return this.intent.edit(own.id, own.message, (text) => outbox.edit(own, text));
     const entry = own;
-    // A refused message is sent anew, after what was sent since.
-    if (entry.kind === 'message' && entry.state === 'failed') {
-      this.intent.cancel();
-      outbox.remove(entry);
-      return this.#host.composer.edit(entry.text);
-    }
     this.intent.edit(entry.target || entry.client_id, entry.text, (text) => {
       if (entry.kind === 'edit') outbox.edit({ id: entry.target, room: entry.room }, text);
       else outbox.editEntry(entry, text);

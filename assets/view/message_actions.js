@@ -60,13 +60,18 @@ export class MessageActions {
   editLast() {
     const last = this.#host.lastOwn();
     if (!last) return false;
-    void this.#with((actions) => actions.edit(last));
+    if ('client_id' in last && 'kind' in last) this.edit(last);
+    else void this.#with((actions) => actions.edit(last));
     return true;
   }
 
   /** Puts a message that is on its way, or its new text, into the box. @param {Entry} entry */
   edit(entry) {
-    void this.#with((actions) => actions.edit(entry));
+    if (entry.kind !== 'message' || entry.state !== 'failed') return void this.#with((actions) => actions.edit(entry));
+    // A refused message is sent anew, after what was sent since.
+    this.leave();
+    this.#host.outbox.remove(entry);
+    this.#host.composer.edit(entry.text);
   }
 
   /** Saves the text of the box, if it is an edit. @param {string} text @returns {boolean} whether it is */

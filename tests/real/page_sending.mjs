@@ -145,7 +145,7 @@ test('a rename while a message waits changes neither its name nor its id', LIMIT
   const chat = await person.open(server.url, 'Alice');
   const sent = await answers(chat, (number) => (number === 1 ? problem(503, 'draining', { 'retry-after': '1' }) : undefined));
   await chat.say('as Alice');
-  await chat.outbox.filter({ hasText: 'Later' }).waitFor();
+  await chat.outbox.filter({ hasText: 'Will retry' }).waitFor();
   await chat.callMe('Bob');
   await chat.says('as Alice');
   await chat.has('#log .name', 'Alice');
@@ -210,7 +210,7 @@ test('Retry-After is the wait, for all that waits, however often Enter is presse
     await chat.say(text);
     await chat.page.clock.runFor(100);
   }
-  await chat.outbox.filter({ hasText: 'Later: too many messages at once' }).nth(2).waitFor();
+  await chat.outbox.filter({ hasText: 'Will retry: too many messages at once' }).nth(2).waitFor();
   await chat.page.clock.runFor(19_000);
   assert.equal(sent.length, 1);
   const next = chat.page.waitForRequest((request) => request.method() === 'POST');

@@ -232,7 +232,7 @@ test('a page works with a storage that somebody else has filled', LIMIT, async (
     const person = await Person.arrive(t);
     await person.context.addInitScript((garbage) => {
       if (location.protocol !== 'http:') return;
-      for (const key of ['rooms', 'own', 'theme', 'language', 'name', 'sound', 'outbox.x', 'draft.lobby', 'comings']) {
+      for (const key of ['rooms', 'own', 'theme', 'language', 'name', 'sound', 'outbox.x', 'draft.lobby', 'comings', 'reacted', 'emoji']) {
         if (localStorage.getItem(`sse-chat.${key}`) === null) localStorage.setItem(`sse-chat.${key}`, garbage);
       }
     }, garbage);

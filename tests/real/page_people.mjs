@@ -249,6 +249,44 @@ test('who types is a quiet line, and others are told at most every 3 s, and neve
   assert.deepEqual(said, ['Bob is typing…', 'Bob is typing…', 'Bob and Carol are typing…', 'Several people are typing…', '', 'Carol is typing…', '', '0', 'null']);
 });
 
+test('others see one line for a change of name, in each room, and who types, until the message is there', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const [alice, bob] = [await Person.arrive(t), await Person.arrive(t)];
+  const here = await alice.open(server.url, 'Alice');
+  const there = await bob.open(server.url, 'Bob');
+  for (const room of ['garden', 'lobby']) {
+    await here.join(room);
+    await there.join(room);
+    await here.has('#people-list .name', 'Alice', 'Bob');
+    await there.has('#people-list .name', 'Bob', 'Alice');
+  }
+  // Their joining has its own line.
+  await here.say('hello');
+  await there.says('hello');
+  await here.callMe('Alicia');
+  await there.has('#people-list .name', 'Bob', 'Alicia');
+  const line = there.log.locator('.people-line').last();
+  await line.filter({ hasText: '\u2068Alice\u2069 is now \u2068Alicia\u2069' }).waitFor();
+  assert.equal(await line.textContent(), '\u2068Alice\u2069 is now \u2068Alicia\u2069');
+  await there.join('garden');
+  await there.log.locator('.people-line').last().filter({ hasText: '\u2068Alice\u2069 is now \u2068Alicia\u2069' }).waitFor();
+  await there.join('lobby');
+
+  // The page tells others at most every 3 s.
+  const typeUntilSeen = async () => {
+    while (await there.page.locator('#typing:not(:empty)').count() === 0) await here.message.pressSequentially('.', { delay: 100 });
+    await there.has('#typing', '\u2068Alicia\u2069 is typing…');
+  };
+  await typeUntilSeen();
+  await here.has('#typing', '');
+  await here.message.fill('');
+  await there.has('#typing', '');
+  await typeUntilSeen();
+  await here.message.press('Enter');
+  await there.has('#typing', '');
+  for (const person of [alice, bob]) person.hadNothingToComplainOf();
+});
+
 test('of 500 members, those are listed who wrote lately and who match the filter', LIMIT, async (t) => {
   const server = await Server.start(t, '--max-connections-per-address', '1000', '--max-streams-per-address', '1000');
   await attend(t, server, 'lobby', ...Array.from({ length: 500 }, (_, number) => `Member ${number}`));

@@ -434,8 +434,7 @@ test('a rename is one line for oneself in every tab, and the old name is gone at
     await tab.has('#people-count', '2');
     await tab.has('#log .people-line', `\u2068Alice\u2069 is now \u2068Alicia\u2069 · ${comings}`);
   }
-  // The server removes the old name later; these tabs show nothing then.
-  await other.has('#log .people-line', '\u2068Alicia\u2069 joined · \u2068Alice\u2069 left');
+  await other.has('#log .people-line', '\u2068Alice\u2069 is now \u2068Alicia\u2069');
   await other.has('#people-list .name', 'Carol', 'Alicia');
   for (const tab of tabs) await tab.has('#log .people-line', `\u2068Alice\u2069 is now \u2068Alicia\u2069 · ${comings}`);
   // Back again, as if nothing had been.

@@ -186,12 +186,12 @@ test('commands do what they say, and one that there is not is not sent at once',
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
   await chat.say('/nmae Bob');
-  await chat.page.getByRole('alert').filter({ hasText: 'There is no command /nmae.' }).waitFor();
+  await chat.page.getByRole('alert').filter({ hasText: 'Unknown command /nmae.' }).waitFor();
   assert.equal(await chat.message.inputValue(), '/nmae Bob');
   await chat.say('/name');
   await chat.page.getByRole('alert').filter({ hasText: 'Add something after /name.' }).waitFor();
   await chat.say(`/name ${'x'.repeat(33)}`);
-  await chat.page.getByRole('alert').filter({ hasText: 'A name is 1 to 32 characters' }).waitFor();
+  await chat.page.getByRole('alert').filter({ hasText: 'Use 1 to 32 visible characters' }).waitFor();
   await chat.say('/name  Bob   the Builder ');
   await chat.has('#me .name', 'Bob the Builder');
   await chat.say('/me waves');
@@ -202,7 +202,7 @@ test('commands do what they say, and one that there is not is not sent at once',
   await chat.say('///join is no escape');
   await chat.says('waves', '/join is said', '///join is no escape');
   await chat.say('/constructor');
-  await chat.page.getByRole('alert').filter({ hasText: 'There is no command /constructor.' }).waitFor();
+  await chat.page.getByRole('alert').filter({ hasText: 'Unknown command /constructor.' }).waitFor();
   await chat.say('/join not a room');
   await chat.page.getByRole('alert').filter({ hasText: '1 to 64 letters' }).waitFor();
   await chat.say('/join #garden');

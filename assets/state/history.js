@@ -12,7 +12,7 @@ import { unread } from './rooms.js';
  * @typedef {import('../server/protocol.js').Message} Message
  * @typedef {import('../server/server.js').Page} Page
  * @typedef {import('./rooms.js').Room} Room
- * @typedef {{arrived(message: Message): void, failed(room: string, error: unknown): void, isOpen(room: string): boolean, changed(room: string): unknown}} On
+ * @typedef {{arrived(message: Message): void, failed(room: string, error: unknown): unknown, isOpen(room: string): boolean, changed(room: string): unknown}} On
  *   `arrived`: a page has the message; `failed`: a page could not be loaded; `isOpen`: the room is on the page; `changed`: its log has changed
  */
 
@@ -24,6 +24,8 @@ const MAX_PAGES = 10;
 const MAX_REFRESHED = 500;
 /** The most unread messages loaded at once when a room is opened. */
 const MAX_FIRST = 200;
+/** After this without an answer, stored messages are shown. */
+const KEPT_MS = 1_500;
 
 export class History {
   /** @type {Map<string, RoomLog>} */
@@ -146,6 +148,7 @@ export class History {
   async newest(room, wantsEnd) {
     const log = this.log(room);
     if (log.loading) return false;
+    setTimeout(() => this.useKept(room), KEPT_MS);
     const known = this.#rooms.get(room);
     const limit = Math.min(MAX_FIRST, Math.max(PAGE, known ? unread(known) + 20 : 0));
     const page = await this.#load(log, room, { limit });

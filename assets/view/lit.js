@@ -25,9 +25,7 @@ export class Lit {
       this.keep();
     }, LIT_MS);
     const row = this.#find(key);
-    if (!row) return;
-    row.tabIndex = -1;
-    row.focus({ preventScroll: true });
+    if (row) focus(row);
   }
 
   /** A row may have been replaced. */
@@ -37,4 +35,14 @@ export class Lit {
     row?.classList.add('lit');
     this.#row = row;
   }
+}
+
+/** Focuses the button of the actions, with the message as its description, or the row if it has none. @param {HTMLElement} row */
+function focus(row) {
+  const more = /** @type {HTMLElement | null} */ (row.querySelector('.more'));
+  more?.setAttribute('aria-describedby', row.id);
+  more?.focus({ preventScroll: true });
+  if (more && document.activeElement === more) return;
+  row.tabIndex = -1;
+  row.focus({ preventScroll: true });
 }

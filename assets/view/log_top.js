@@ -2,12 +2,14 @@
 // load it.
 
 import { byId, button, make } from './dom.js';
+import { Failure } from '../server/server.js';
+import { wordsOfAnswer } from '../words/answers.js';
 import { translate } from '../words/language.js';
 
 /**
  * @typedef {import('../state/room_log.js').RoomLog} RoomLog
- * @typedef {{room: string, log: RoomLog, failure: string | null}} State
- *   `failure`: why loading has failed, which may be empty; null if it has not
+ * @typedef {{room: string, log: RoomLog, failure: {error: unknown} | null}} State
+ *   `failure`: why loading has failed
  */
 
 export class LogTop {
@@ -30,8 +32,8 @@ export class LogTop {
 
   /** @param {State} state @returns {HTMLElement[]} */
   #content({ room, log: { loaded, loadingOlder, top, items }, failure }) {
-    if (failure !== null) {
-      return [make('p', '', `${translate('loadFailed')} ${failure}`.trim()), button('quiet', translate('tryAgain'), () => this.#on.retry())];
+    if (failure) {
+      return [make('p', '', `${translate('loadFailed')} ${wordsOf(failure.error)}`.trim()), button('quiet', translate('tryAgain'), () => this.#on.retry())];
     }
     if (!loaded || loadingOlder) return [make('p', '', translate('loading'))];
     if (top === null) return [button('quiet', translate('loadOlder'), () => this.#on.older())];
@@ -39,3 +41,6 @@ export class LogTop {
     return [make('p', '', top === 'beginning' ? translate('beginning', { room }) : translate('noOlder'))];
   }
 }
+
+/** @param {unknown} error */
+const wordsOf = (error) => (error instanceof Failure && error.status > 0 ? wordsOfAnswer(error) : '');

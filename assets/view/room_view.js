@@ -1,7 +1,6 @@
 // The view of the open room: which part of its log is on the page, when history
 // (state/history.js) is loaded, and what is new or read.
 
-import { wordsOfAnswer } from '../words/answers.js';
 import { byId } from './dom.js';
 import { Drawing } from './drawing.js';
 import { emptinessOf } from './empty_view.js';
@@ -14,9 +13,9 @@ import { isSameEpoch } from '../server/protocol.js';
 import { FEW, History, PAGE } from '../state/history.js';
 import { MAX_ITEMS } from '../state/room_log.js';
 import { unread } from '../state/rooms.js';
+import { Reading } from './reading.js';
 import { rowsOf } from './rows.js';
 import { Scroller } from './scroller.js';
-import { Failure } from '../server/server.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -31,8 +30,6 @@ import { Failure } from '../server/server.js';
 
 /** More new rows than this at once are history, and not announced to screen readers. */
 const MAX_ANNOUNCED = 10;
-/** After this without an answer, stored messages are shown. */
-const KEPT_MS = 1_500;
 
 export class RoomView {
   #room = '';
@@ -45,24 +42,11 @@ export class RoomView {
   #top = new LogTop({ retry: () => this.#retry(), older: () => void this.#loadOlder() });
   #jumps;
   #pill = new Pill(() => this.toNewest());
-  /** The last read message: the divider of new messages is below it. @type {string | null} */
-  #unreadAfter = null;
-  /** New messages below the visible part. */
-  #below = 0;
-  /** Whether the view has been scrolled to the reader's start; nothing is marked read before. */
-  #isPlaced = false;
-  /** The newest page is being loaded in order to scroll to its end. */
-  #wantsEnd = false;
-  /** The next update scrolls to the first new message; nothing is marked read before. */
-  #returns = false;
-  /** The newest message at a reconnect, by id and number, until the stream has delivered it. @type {{id: string, number: number} | null} */
-  #catchesUpTo = null;
-  /** Whether something lies over the log, so that nothing of it is seen. */
-  #isCovered = false;
+  #now;
   /** Whether the last update included the newest message. */
   #wasAtEnd = true;
   #drawing = new Drawing(() => this.#show());
-  /** Why loading has failed, as text, which may be empty. @type {string | null} */
+  /** Why loading has failed. @type {{error: unknown} | null} */
   #failure = null;
 
   /** @param {import('../state/rooms.js').Rooms} rooms @param {Host} host */
@@ -71,11 +55,12 @@ export class RoomView {
     this.#host = host;
     this.history = new History(rooms, {
       arrived: host.arrived,
-      failed: (room, error) => this.#loadFailed(room, error),
+      failed: (room, error) => room === this.#room && this.#loadFailed(error),
       isOpen: (room) => room === this.#room,
       changed: (room) => room === this.#room && this.#schedule(),
     });
     this.#scroller = new Scroller(byId('scroller'), { scrolled: () => this.#scrolled() });
+    this.#now = new Reading(rooms, this.#scroller, () => this.#log);
     this.#jumps = new Jumps({
       room: () => this.#room,
       history: this.history,
@@ -83,7 +68,7 @@ export class RoomView {
       show: () => this.#showUnread(),
       center: (row) => this.#place(row),
       restore: (place) => this.#restore(place),
-      loadNewest: () => (this.#wantsEnd || !this.#isPlaced) && void this.#loadNewest(this.#room),
+      loadNewest: () => (this.#now.wantsEnd || !this.#now.isPlaced) && void this.#loadNewest(this.#room),
       gone: host.gone,
     });
     document.addEventListener('visibilitychange', () => this.#visibilityChanged());
@@ -92,22 +77,15 @@ export class RoomView {
   /** @param {string} room @param {string} [id] a message that is to be shown in its place */
   open(room, id = '') {
     this.#room = room;
-    const known = this.#rooms.get(room);
-    this.#unreadAfter = known?.read && unread(known) > 0 ? known.read.id : null;
-    this.#below = 0;
     this.#failure = null;
-    this.#isPlaced = false;
-    this.#wantsEnd = false;
-    this.#returns = false;
-    this.#catchesUpTo = null;
+    this.#now.begin(room);
     this.#jumps.leave();
     this.#show();
     if (id) return this.jumpTo(id);
     const { loaded, atEnd } = this.#log;
-    const isDivided = this.#unreadAfter === null || this.#view.find('unread');
-    if (loaded && atEnd && isDivided) return this.#place();
-    void this.#loadNewest(room);
-    setTimeout(() => this.history.useKept(room), KEPT_MS);
+    const isDivided = this.#now.unreadAfter === null || this.#view.find('unread');
+    if (loaded && atEnd && isDivided) this.#place();
+    else void this.#loadNewest(room);
   }
 
   /** A message of the stream. @param {Message} message */
@@ -118,21 +96,15 @@ export class RoomView {
     const log = this.history.find(message.room);
     if (!log) return;
     const isOpen = message.room === this.#room;
-    const stays = isOpen && !(this.#scroller.follows && this.#isVisible);
+    const stays = isOpen && !(this.#scroller.follows && this.#now.isVisible);
     // The log is full: newer messages are loaded when the reader scrolls down.
     if (stays && log.items.length > MAX_ITEMS + PAGE) log.atEnd = false;
     const isNew = log.add(message);
     if (!stays) log.trim('top');
     if (!isOpen) return;
-    if (this.#isSeeing) this.#rooms.markRead(this.#room);
-    else if (!this.#host.isOwn(message)) {
-      this.#unreadAfter = wasRead ?? this.#unreadAfter ?? known?.read?.id ?? null;
-      if (isNew || !log.atEnd) this.#below += 1;
-    }
-    if (this.#catchesUpTo && (message.number >= this.#catchesUpTo.number || !isSameEpoch(this.#catchesUpTo.id, message.id))) {
-      this.#catchesUpTo = null;
-      this.#returns = this.#scroller.follows;
-    }
+    if (this.#now.isSeeing) this.#rooms.markRead(this.#room);
+    else if (!this.#host.isOwn(message)) this.#now.missed(wasRead, isNew || !log.atEnd);
+    this.#now.delivered(message);
     this.#schedule();
   }
 
@@ -161,21 +133,14 @@ export class RoomView {
   }
 
   /** The stream was resumed and replays missed messages, which count as new. @param {RoomPosition} place */
-  resumed({ room, newest, next }) {
-    const { last, atEnd } = this.#log;
-    // By numbers: the newest entry may be an event of a program, which is not delivered here.
-    const isBehind = newest !== null && last !== undefined && (last.number + 1 < next || !isSameEpoch(last.id, newest));
-    const catchesUp = isBehind && atEnd && this.#isFollowing;
-    if (room === this.#room) this.#catchesUpTo = catchesUp ? { id: newest, number: next - 1 } : null;
-    this.#move({ room, newest, next });
+  resumed(place) {
+    if (place.room === this.#room) this.#now.resumed(place);
+    this.#move(place);
   }
 
-  /** The room has new messages that were not shown: they begin after the last read one. @param {RoomPosition} place */
-  #move({ room, newest, next }) {
-    const known = this.#rooms.get(room);
-    const wasRead = known && unread(known) === 0 ? known.read : null;
-    this.#rooms.setNewest(room, newest, next);
-    if (room === this.#room && wasRead && !this.#nothingIsNew) this.#unreadAfter = wasRead.id;
+  /** @param {RoomPosition} place */
+  #move(place) {
+    this.#now.move(place);
     this.#schedule();
   }
 
@@ -187,23 +152,18 @@ export class RoomView {
 
   /** A message was sent: all others count as read, and the view scrolls to the end. */
   sent() {
-    this.#unreadAfter = null;
+    this.#now.unreadAfter = null;
     this.toNewest();
   }
 
   toNewest() {
     this.#host.toNewest();
-    this.#returns = false;
-    this.#catchesUpTo = null;
+    this.#now.toEnd(!this.#log.atEnd);
     this.#jumps.leave();
-    if (this.#log.atEnd) {
-      this.#below = 0;
-      this.#scroller.toEnd();
-      this.#show();
-    } else {
-      this.#wantsEnd = true;
-      void this.#loadNewest(this.#room);
-    }
+    if (!this.#log.atEnd) return void this.#loadNewest(this.#room);
+    this.#now.below = 0;
+    this.#scroller.toEnd();
+    this.#show();
   }
 
   /** Shows a message in its place, and lights it up. @param {string} id */
@@ -220,7 +180,7 @@ export class RoomView {
   returnTo(place) {
     if (place) return void this.#jumps.back(place);
     if (!this.#log.atEnd) return void this.#loadNewest(this.#room);
-    if (this.#nothingIsNew) this.#scroller.toEnd();
+    if (this.#now.nothingIsNew) this.#scroller.toEnd();
     else this.#place();
     this.#seen();
   }
@@ -234,9 +194,8 @@ export class RoomView {
 
   /** Something lies over the log, or no longer. @param {boolean} on */
   cover(on) {
-    // What came meanwhile is new.
-    this.#returns ||= this.#isCovered && !on && this.#isFollowing && !this.#nothingIsNew;
-    this.#isCovered = on;
+    if (this.#now.isCovered && !on) this.#now.comeBack();
+    this.#now.isCovered = on;
     this.#schedule();
   }
 
@@ -260,25 +219,6 @@ export class RoomView {
     return this.history.log(this.#room);
   }
 
-  /** Whether the end of the log is visible to the reader when drawn. */
-  get #isVisible() {
-    return document.visibilityState === 'visible' && !this.#isCovered && !this.#returns && this.#catchesUpTo === null;
-  }
-
-  /** Whether a new message is seen at once. */
-  get #isSeeing() {
-    return this.#isVisible && this.#isFollowing && this.#log.atEnd;
-  }
-
-  get #isFollowing() {
-    return this.#isPlaced && this.#scroller.follows;
-  }
-
-  get #nothingIsNew() {
-    const room = this.#rooms.get(this.#room);
-    return !room || unread(room) === 0;
-  }
-
   #schedule() {
     if (this.#room) this.#drawing.request();
   }
@@ -287,8 +227,8 @@ export class RoomView {
     const [log, host] = [this.#log, this.#host];
     const viewer = {
       ...host.viewer(this.#room),
-      unreadAfter: this.#unreadAfter,
-      isWhole: log.top !== null || this.#unreadAfter !== null && log.after === this.#unreadAfter,
+      unreadAfter: this.#now.unreadAfter,
+      isWhole: log.top !== null || this.#now.unreadAfter !== null && log.after === this.#now.unreadAfter,
     };
     const stored = log.loaded || log.items.length > 0 ? null : log.kept;
     const rows = stored ? keptRows(stored, viewer) : rowsOf(log.items, viewer);
@@ -304,7 +244,7 @@ export class RoomView {
     this.#wasAtEnd = log.atEnd;
     this.#jumps.keepLit();
     host.shown();
-    if (this.#returns && document.visibilityState === 'visible' && !this.#isCovered) this.#place();
+    if (this.#now.returns && document.visibilityState === 'visible' && !this.#now.isCovered) this.#place();
     else this.#seen();
   }
 
@@ -313,7 +253,7 @@ export class RoomView {
     if (log.loaded && this.#failure === null) {
       if (this.#scroller.isNearTop && log.top === null && !log.isCleared) void this.#loadOlder();
       // Not before the view is at the first unread message, which would be trimmed.
-      const isReading = document.visibilityState === 'visible' && !this.#returns;
+      const isReading = document.visibilityState === 'visible' && !this.#now.returns;
       if (isReading && this.#scroller.isNearBottom && !log.atEnd) void this.#loadNewer();
     }
     this.#seen();
@@ -321,48 +261,41 @@ export class RoomView {
 
   /** Marks visible messages read and updates the button to the newest one. */
   #seen() {
-    if (this.#isSeeing && this.#log.loaded) {
-      this.#below = 0;
-      this.#rooms.markRead(this.#room);
-    }
+    this.#now.see();
     const isAway = this.#log.loaded && !(this.#scroller.follows && this.#log.atEnd);
-    this.#pill.show(isAway, this.#below);
+    this.#pill.show(isAway, this.#now.below);
   }
 
   /** The page was hidden or shown. */
   #visibilityChanged() {
     const isHidden = document.visibilityState !== 'visible';
-    if (isHidden && this.#nothingIsNew) this.#unreadAfter = null;
-    this.#returns ||= !isHidden && this.#isFollowing && !this.#nothingIsNew;
+    if (isHidden && this.#now.nothingIsNew) this.#now.unreadAfter = null;
+    if (!isHidden) this.#now.comeBack();
     this.#schedule();
   }
 
   /** Scrolls to a row; otherwise to the first unread message, or to the end if there is none or the end was requested. @param {Element} [target] */
   #place(target) {
     const row = this.#view.find('unread');
-    const room = this.#rooms.get(this.#room);
     this.#scroller.toEnd();
     if (target) this.#scroller.toRow(target, true);
-    else if (row && !this.#wantsEnd && !this.#nothingIsNew) this.#scroller.toRow(row);
-    this.#below = room && !this.#scroller.follows ? unread(room) : 0;
-    this.#isPlaced = true;
-    this.#wantsEnd = false;
-    this.#returns = false;
+    else if (row && !this.#now.wantsEnd && !this.#now.nothingIsNew) this.#scroller.toRow(row);
+    this.#now.placed();
     if (target) this.#scrolled();
     else this.#seen();
   }
 
   /** @param {Place} place */
   #restore(place) {
-    this.#isPlaced = true;
+    this.#now.isPlaced = true;
     this.#scroller.restore(place);
     this.#scrolled();
   }
 
   /** Shows another part of history, of which nothing is read yet. */
   #showUnread() {
-    this.#wantsEnd = false;
-    this.#isPlaced = false;
+    this.#now.wantsEnd = false;
+    this.#now.isPlaced = false;
     this.#show();
   }
 
@@ -376,8 +309,8 @@ export class RoomView {
   async #loadNewest(room) {
     const known = this.#rooms.get(room);
     const { made } = this.#jumps;
-    if (!await this.history.newest(room, () => this.#wantsEnd) || room !== this.#room) return;
-    if (!this.#wantsEnd && known?.read && unread(known) > 0) this.#unreadAfter ??= known.read.id;
+    if (!await this.history.newest(room, () => this.#now.wantsEnd) || room !== this.#room) return;
+    if (!this.#now.wantsEnd && known?.read && unread(known) > 0) this.#now.unreadAfter ??= known.read.id;
     const { size, top } = this.#log;
     if (size < FEW && top === null) await this.#loadOlder();
     if (room !== this.#room) return;
@@ -391,9 +324,9 @@ export class RoomView {
     if (!await this.history.missed(room)) return;
     if (room !== this.#room) return log.trim('top');
     const known = this.#rooms.get(room);
-    if (this.#scroller.follows && known?.read && !this.#nothingIsNew) {
-      this.#unreadAfter ??= known.read.id;
-      this.#returns = true;
+    if (this.#scroller.follows && known?.read && !this.#now.nothingIsNew) {
+      this.#now.unreadAfter ??= known.read.id;
+      this.#now.returns = true;
     } else log.trim('top');
     this.#schedule();
   }
@@ -410,13 +343,12 @@ export class RoomView {
     const log = this.#log;
     if (!await this.history.newer(this.#room)) return;
     this.#schedule();
-    if (log === this.#log && (this.#wantsEnd || !this.#isPlaced)) void this.#loadNewest(this.#room);
+    if (log === this.#log && (this.#now.wantsEnd || !this.#now.isPlaced)) void this.#loadNewest(this.#room);
   }
 
-  /** @param {string} room @param {unknown} error */
-  #loadFailed(room, error) {
-    if (room !== this.#room) return;
-    this.#failure = error instanceof Failure && error.status > 0 ? wordsOfAnswer(error) : '';
+  /** @param {unknown} error */
+  #loadFailed(error) {
+    this.#failure = { error };
     this.#schedule();
   }
 }

@@ -26,7 +26,7 @@ test('what can’t be a command is text, and sent as it is typed', LIMIT, async 
   await chat.has('#outbox > li');
   assert.deepEqual((await server.said('lobby')).map(({ message }) => message), [...texts, '/me waves', '/shrug it off']);
   await chat.say('/shrug');
-  await alert(chat, 'There is no command /shrug.');
+  await alert(chat, 'Unknown command /shrug.');
   await chat.say('/name');
   await alert(chat, 'Add something after /name.');
   await chat.message.press('Enter');
@@ -182,9 +182,9 @@ test('an invitation link can be joined as it was copied, and one of another serv
   for (const [typed, hint] of [
     ['https://other.example/r/garden', 'That link is for another server: other.example.'],
     ['other.example/r/garden', 'That link is for another server: other.example.'],
-    [`${server.url}/healthz`, 'A room’s name is 1 to 64'],
-    [`${server.url}/r/not%20a%20room`, 'A room’s name is 1 to 64'],
-    ['a/b', 'A room’s name is 1 to 64'],
+    [`${server.url}/healthz`, 'Use 1 to 64 letters'],
+    [`${server.url}/r/not%20a%20room`, 'Use 1 to 64 letters'],
+    ['a/b', 'Use 1 to 64 letters'],
   ]) {
     await join(typed);
     await chat.page.locator('#room-hint').filter({ hasText: hint }).waitFor();

@@ -11,8 +11,6 @@
 import { endOf, isName, readName, readRoom, startOf } from './server/protocol.js';
 import { server } from './server/server.js';
 import { withChanges } from './state/changes.js';
-import { kept } from './state/kept.js';
-import { Keeping } from './state/keeping.js';
 import { me } from './state/me.js';
 import { memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
@@ -106,7 +104,8 @@ class Chat {
     openRoom: () => this.#room,
     alert: (alert) => void this.#alert(alert),
   });
-  #keeping = new Keeping(() => this.#rooms.list.map(({ name }) => name), (rooms) => this.#roomView.history.keep(rooms));
+  /** Stores messages for the time without a connection. @type {Promise<import('./later/keeping.js').Keeping | null> | null} */
+  #keeping = null;
   #search = new Search(this.#roomView, () => this.#room);
   #composer;
   #transport = new Transport(server.root, (event) => this.#handle(event));
@@ -119,8 +118,10 @@ class Chat {
   /** Who types, loaded with the first key or the first event of it. @type {Promise<import('./later/typing.js').Typing | null> | null} */
   #typing = null;
   #isLive = false;
-  /** Whether the service worker was registered, or could not be. */
-  #isInstalled = false;
+  /** Whether what follows the start was done. */
+  #isPrepared = false;
+  /** The state of the connection. @type {import('./stream/connection.js').StateEvent | null} */
+  #state = null;
   #scheduled = false;
   /** The name at the last check; another tab may change it. */
   #name = '';
@@ -252,7 +253,7 @@ class Chat {
     const wasOpen = room === this.#room;
     if (wasOpen && next) this.#go(next.name);
     this.#roomView.history.forget(room);
-    kept.remove(room);
+    this.#withKeeping((keeping) => keeping.left(room));
     this.#mentions.read(room);
     this.#leaving.leave(room, wasOpen, byKey);
   }
@@ -268,9 +269,10 @@ class Chat {
         this.#status.set(event);
         this.#isLive = event.state === 'live';
         if (!this.#isLive && this.#typing) this.#withTyping((typing) => typing.forget());
-        this.#keeping.set(event);
+        this.#state = event;
+        if (this.#keeping || event.state === 'closed') this.#withKeeping((keeping) => keeping.set(event));
         if (event.state === 'live') {
-          this.#install();
+          this.#prepare();
           void this.#rights?.ask();
           this.#outbox.back();
           this.#quotes.back();
@@ -317,7 +319,7 @@ class Chat {
   #changed(message, id) {
     if (message.deleted) {
       this.#mentions.forget(message);
-      kept.forget(message);
+      this.#withKeeping((keeping) => keeping.forget(message));
     }
     this.#quotes.changed(message);
     // Under its own id, it is a message that was deleted before it came.
@@ -384,17 +386,27 @@ class Chat {
     if (known) menu?.openAlertMenu(opener, known, (level) => this.#rooms.setAlerts(room, level));
   }
 
-  /** Registers the service worker, once the page is live and has nothing to do. */
-  #install() {
-    if (this.#isInstalled || !isSecureContext || !navigator.serviceWorker) return;
-    this.#isInstalled = true;
-    const install = async () => {
-      const module = await import('./later/installed.js').catch(() => null);
-      await module?.install((room) => this.#go(room));
+  /** Prepares for the time without a connection, once the page is live and has nothing to do. */
+  #prepare() {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    const prepare = async () => {
+      this.#withKeeping((keeping) => this.#state && keeping.set(this.#state));
+      (await import('./later/installed.js').catch(() => null))?.install((room) => this.#go(room));
     };
     // WebKit has no requestIdleCallback.
-    if ('requestIdleCallback' in window) requestIdleCallback(() => void install(), { timeout: IDLE_MS });
-    else setTimeout(() => void install(), IDLE_MS);
+    if ('requestIdleCallback' in window) requestIdleCallback(() => void prepare(), { timeout: IDLE_MS });
+    else setTimeout(() => void prepare(), IDLE_MS);
+  }
+
+  /** @param {(keeping: import('./later/keeping.js').Keeping) => void} use */
+  async #withKeeping(use) {
+    this.#keeping ??= import('./later/keeping.js').then(({ Keeping }) => new Keeping(
+      () => this.#rooms.list.map(({ name }) => name),
+      (room) => this.#roomView.history.last(room),
+    )).catch(() => null);
+    const keeping = await this.#keeping;
+    if (keeping) use(keeping);
   }
 
   /** @param {string} typed @param {boolean} isAgain sent again, unchanged, after it was rejected @returns {boolean} whether it was accepted */
@@ -571,8 +583,8 @@ class Chat {
   /** A session has begun or ended, in any tab. */
   #sessionChanged() {
     this.#rights?.changed();
-    this.#keeping.sessionChanged();
-    this.#roomView.history.forgetKept();
+    this.#withKeeping((keeping) => keeping.sessionChanged());
+    this.#roomView.history.forgetStored();
     // Notifications show messages of the session.
     this.#rooms.list.forEach(({ name }) => this.#mentions.read(name));
     this.#nameChanged();

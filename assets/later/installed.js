@@ -6,6 +6,8 @@ import { server } from '../server/server.js';
 /** @param {(room: string) => void} open */
 export async function install(open) {
   const { serviceWorker } = navigator;
+  // Over plain HTTP there is none.
+  if (!isSecureContext || !serviceWorker) return;
   serviceWorker.addEventListener('message', ({ data }) => {
     if (data?.type === 'open' && typeof data.room === 'string') open(data.room);
   });

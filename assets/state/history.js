@@ -4,7 +4,6 @@
 
 import { idBefore, isSameEpoch, startOf } from '../server/protocol.js';
 import { Failure, server } from '../server/server.js';
-import { kept } from './kept.js';
 import { RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 
@@ -59,25 +58,25 @@ export class History {
   }
 
   /** Shows what is stored of a room while the server does not answer. @param {string} room */
-  useKept(room) {
+  async useStored(room) {
     const log = this.#logs.get(room);
-    if (!log || log.loaded || log.items.length > 0) return;
-    log.kept ??= kept.get(room);
-    if (log.kept) this.#on.changed(room);
+    const isNeeded = () => log && !log.loaded && log.items.length === 0;
+    const module = isNeeded() ? await import('../later/stored.js').catch(() => null) : null;
+    if (!log || !module || !isNeeded()) return;
+    log.stored ??= module.storedRows(room);
+    if (log.stored) this.#on.changed(room);
   }
 
-  /** Stores the last messages of rooms. @param {string[]} rooms */
-  keep(rooms) {
-    for (const room of rooms) {
-      const log = this.#logs.get(room);
-      if (log?.loaded && log.atEnd) kept.set(room, log.items.flatMap((item) => (item.kind === 'message' ? item.message : [])));
-    }
+  /** The last messages of a room, if they are loaded. @param {string} room @returns {Message[] | null} */
+  last(room) {
+    const log = this.#logs.get(room);
+    return log?.loaded && log.atEnd ? log.items.flatMap((item) => (item.kind === 'message' ? item.message : [])) : null;
   }
 
   /** A session has begun or ended: stored messages are those of another one. */
-  forgetKept() {
+  forgetStored() {
     for (const [room, log] of this.#logs) {
-      log.kept = null;
+      log.stored = null;
       this.#on.changed(room);
     }
   }
@@ -288,8 +287,8 @@ export class History {
       page.messages.forEach(this.#on.arrived);
       return page;
     } catch (error) {
-      if (error instanceof Failure && error.isPassing) this.useKept(room);
-      else log.kept = null;
+      if (error instanceof Failure && error.isPassing) void this.useStored(room);
+      else log.stored = null;
       this.#on.failed(room, error);
       return null;
     } finally {

@@ -27,8 +27,8 @@ export class RoomLog {
   /** Whether the window ends with the newest message, so that the next one is appended. */
   atEnd = true;
   loaded = false;
-  /** What was stored of it, until messages are loaded. @type {import('./kept.js').Kept | null} */
-  kept = null;
+  /** Makes rows of what is stored of it, until messages are loaded. @type {import('../later/stored.js').StoredRows | null} */
+  stored = null;
   /** Whether the page before the window is being loaded. */
   loadingOlder = false;
   /** Whether a page for the end is being loaded; messages of the stream wait in `#early` meanwhile. */

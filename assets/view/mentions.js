@@ -1,8 +1,7 @@
-// Finds messages that mention the user or are in a room that alerts of all, and
-// raises one alert for those of a room, in one of this browser's tabs.
+// Finds messages that mention the user or are in a room that alerts of all. Their
+// alerts are in later/alerting.js.
 
 import { server } from '../server/server.js';
-import { isUpTo } from '../server/protocol.js';
 import { mentions } from './text.js';
 import { me } from '../state/me.js';
 import { memory } from '../state/memory.js';
@@ -12,27 +11,18 @@ import { unread } from '../state/rooms.js';
  * @typedef {import('../server/protocol.js').Message} Message
  * @typedef {{room: string, messages: Message[], isMention: boolean}} Alert `messages`: new ones, the newest last
  * @typedef {{isOwn(message: {id: string}): boolean, namesIn(room: string): string[], openRoom(): string, alert(alert: Alert): void}} Host
- * @typedef {{messages: Message[], mentions: Set<string>}} Pending
  */
 
 /** Unread messages per room that are checked for mentions after a start. */
 const MAX_CHECKED = 100;
-/** Longer than a tab takes to share its read positions. */
-const ALERT_MS = 1_000;
-/** Longer than a change of localStorage takes to reach all tabs. */
-const RUNG_MS = 10_000;
-/** Messages of one alert; more are not counted. */
-const MAX_PENDING = 100;
 /** Where the newest message of each room with an alert is stored, until the room is read. */
 export const ALERTED = 'alerted';
 
 export class Mentions {
   #rooms;
   #host;
-  /** Messages that wait for their alert, by room. @type {Map<string, Pending>} */
-  #pending = new Map();
-  /** Rooms of which this tab raises the alerts. @type {Set<string>} */
-  #held = new Set();
+  /** Loaded with the first alert. @type {Promise<import('../later/alerting.js').Alerting | null> | null} */
+  #alerting = null;
 
   /** @param {import('../state/rooms.js').Rooms} rooms @param {Host} host */
   constructor(rooms, host) {
@@ -48,9 +38,7 @@ export class Mentions {
     if (isMention) this.#rooms.mentioned(room, id);
     const level = this.#rooms.get(room)?.alerts ?? 'nothing';
     if (!isNews || level === 'nothing' || level === 'mentions' && !isMention || this.#isSeen(room)) return;
-    const pending = this.#pending.get(room) ?? this.#await(room);
-    if (pending.messages.push(message) > MAX_PENDING) pending.messages.shift();
-    if (isMention) pending.mentions.add(id);
+    this.#withAlerting((alerting) => alerting.add(message, isMention));
   }
 
   /** Checks messages that arrived while this browser was closed. @param {string[]} rooms */
@@ -64,20 +52,28 @@ export class Mentions {
   }
 
   /** A message was deleted, which may wait for its alert, or be in a notification. @param {Message} message */
-  forget({ room, id }) {
-    this.#rooms.unmentioned(room, id);
-    const pending = this.#pending.get(room);
-    if (pending) pending.messages = pending.messages.filter((message) => message.id !== id);
-    if (memory.get(ALERTED, /** @type {Record<string, string>} */ ({}))[room] === id) this.read(room);
+  forget(message) {
+    this.#rooms.unmentioned(message.room, message.id);
+    if (this.#alerting || this.#wasAlerted(message.room)) this.#withAlerting((alerting) => alerting.forget(message));
   }
 
   /** A room was read: its notification is out of date. @param {string} room */
   read(room) {
-    const alerted = memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
-    if (!(room in alerted)) return;
-    delete alerted[room];
-    memory.set(ALERTED, alerted);
-    void import('../later/ring.js').then((module) => module.clear(room), () => {});
+    if (this.#wasAlerted(room)) this.#withAlerting((alerting) => alerting.read(room));
+  }
+
+  /** @param {string} room */
+  #wasAlerted(room) {
+    return room in memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
+  }
+
+  /** @param {(alerting: import('../later/alerting.js').Alerting) => void} use */
+  async #withAlerting(use) {
+    this.#alerting ??= import('../later/alerting.js').then(({ Alerting }) => new Alerting(this.#rooms, this.#host)).catch(() => null);
+    const alerting = await this.#alerting;
+    if (alerting) use(alerting);
+    // Without the server; the next alert tries again.
+    else this.#alerting = null;
   }
 
   /** An answer to an own message counts as one. @param {Message} message */
@@ -89,51 +85,5 @@ export class Mentions {
   /** @param {string} room */
   #isSeen(room) {
     return room === this.#host.openRoom() && document.visibilityState === 'visible';
-  }
-
-  /** @param {string} room @returns {Pending} */
-  #await(room, waitMs = ALERT_MS + Math.random() * ALERT_MS) {
-    const pending = { messages: /** @type {Message[]} */ ([]), mentions: /** @type {Set<string>} */ (new Set()) };
-    this.#pending.set(room, pending);
-    setTimeout(() => this.#claim(room), waitMs);
-    return pending;
-  }
-
-  /** What still needs an alert: it is not read, and no tab has raised one. @param {string} room @returns {Message[]} */
-  #rest(room) {
-    const read = this.#rooms.get(room)?.read?.id;
-    const alerted = memory.get(ALERTED, /** @type {Record<string, string>} */ ({}))[room];
-    return (this.#pending.get(room)?.messages ?? []).filter((message) =>
-      !this.#host.isOwn(message) && !(read && isUpTo(message.id, read)) && !(alerted && isUpTo(message.id, alerted)));
-  }
-
-  /** Raises the alert, if no other tab does. @param {string} room */
-  #claim(room) {
-    if (this.#rest(room).length === 0) return void this.#pending.delete(room);
-    // Storage reaches other tabs late, so a lock decides. Plain HTTP has neither locks nor notifications.
-    if (!navigator.locks || this.#held.has(room)) return this.#alert(room);
-    void navigator.locks.request(`sse-chat.alert.${room}`, { ifAvailable: true }, (lock) => {
-      // The other tab may be closed before it raises the alert.
-      if (!lock) return void setTimeout(() => this.#claim(room), RUNG_MS);
-      this.#held.add(room);
-      this.#alert(room);
-      return new Promise((done) => {
-        setTimeout(() => {
-          this.#held.delete(room);
-          done(undefined);
-        }, RUNG_MS);
-      });
-    });
-  }
-
-  /** @param {string} room */
-  #alert(room) {
-    const messages = this.#rest(room);
-    const mentioned = this.#pending.get(room)?.mentions;
-    this.#pending.delete(room);
-    const newest = messages.at(-1);
-    if (!newest || this.#rooms.get(room)?.alerts === 'nothing') return;
-    memory.set(ALERTED, { ...memory.get(ALERTED, {}), [room]: newest.id });
-    this.#host.alert({ room, messages, isMention: messages.some(({ id }) => mentioned?.has(id)) });
   }
 }

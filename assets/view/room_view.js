@@ -5,7 +5,6 @@ import { byId } from './dom.js';
 import { Drawing } from './drawing.js';
 import { emptinessOf } from './empty_view.js';
 import { Jumps } from './jumps.js';
-import { keptRows } from './kept_view.js';
 import { LogTop } from './log_top.js';
 import { LogView } from './log_view.js';
 import { Pill } from './pill.js';
@@ -30,6 +29,8 @@ import { Scroller } from './scroller.js';
 
 /** More new rows than this at once are history, and not announced to screen readers. */
 const MAX_ANNOUNCED = 10;
+/** After this without an answer, stored messages are shown. */
+const STORED_MS = 1_500;
 
 export class RoomView {
   #room = '';
@@ -84,8 +85,9 @@ export class RoomView {
     if (id) return this.jumpTo(id);
     const { loaded, atEnd } = this.#log;
     const isDivided = this.#now.unreadAfter === null || this.#view.find('unread');
-    if (loaded && atEnd && isDivided) this.#place();
-    else void this.#loadNewest(room);
+    if (loaded && atEnd && isDivided) return this.#place();
+    void this.#loadNewest(room);
+    setTimeout(() => void this.history.useStored(room), STORED_MS);
   }
 
   /** A message of the stream. @param {Message} message */
@@ -230,8 +232,8 @@ export class RoomView {
       unreadAfter: this.#now.unreadAfter,
       isWhole: log.top !== null || this.#now.unreadAfter !== null && log.after === this.#now.unreadAfter,
     };
-    const stored = log.loaded || log.items.length > 0 ? null : log.kept;
-    const rows = stored ? keptRows(stored, viewer) : rowsOf(log.items, viewer);
+    const stored = log.loaded || log.items.length > 0 ? null : log.stored;
+    const rows = stored?.(viewer) ?? rowsOf(log.items, viewer);
     byId('log').classList.toggle('kept', stored !== null);
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
     const change = () => {

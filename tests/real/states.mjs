@@ -258,6 +258,29 @@ export const STATES = [
     },
   },
   {
+    // As after a reload without a network.
+    name: 'stored', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK),
+    show: async ({ chat }) => {
+      await chat.log.getByText('before lunch').waitFor();
+      // The stream under the new name.
+      await chat.page.locator('#people-list .name', { hasText: 'Ann' }).waitFor({ state: 'attached' });
+      await chat.is('live');
+      await chat.hide(true);
+      await chat.page.route(/\/(events|rooms)\b/, (route) => route.abort());
+      await chat.page.reload();
+      await chat.log.locator('.as-of').waitFor();
+    },
+  },
+  {
+    name: 'alerts', before: (server) => speak(server, TALK.slice(0, 3)),
+    show: async ({ chat }) => {
+      await chat.join('garden');
+      await openDrawer(chat, '#rooms', '#open-rooms');
+      await chat.page.getByRole('button', { name: 'Notifications in garden' }).click();
+      await chat.page.getByRole('menuitemradio').first().waitFor();
+    },
+  },
+  {
     name: 'busy', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK.slice(0, 3)),
     show: async ({ chat, proxy }) => {
       await chat.page.route(/\/events\?/, (route) => route.fulfill({
@@ -291,7 +314,7 @@ export async function arriveIn(t, browser, state, { isPhone, viewport, colorSche
   await state.before?.(server);
   const proxy = await Proxy.start(t, server.host);
   const context = await browser.newContext({
-    viewport, colorScheme, reducedMotion: 'reduce', locale: state.locale ?? 'en-GB', ...isPhone && { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
+    serviceWorkers: 'block', viewport, colorScheme, reducedMotion: 'reduce', locale: state.locale ?? 'en-GB', ...isPhone && { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
   });
   t.after(() => context.close());
   const chat = new Chat(await context.newPage());

@@ -1,13 +1,22 @@
 // Stored messages as rows of the log, with the time up to which they are known.
 
 import { formatDate, language, translate } from '../words/language.js';
-import { make } from './dom.js';
-import { rowsOf } from './rows.js';
+import { kept } from './kept.js';
+import { make } from '../view/dom.js';
+import { rowsOf } from '../view/rows.js';
 
-/** @typedef {import('./rows.js').Row} Row */
+/** @typedef {import('../view/rows.js').Row} Row */
+/** @typedef {import('../view/rows.js').Viewer} Viewer */
+/** @typedef {(viewer: Viewer) => Row[]} StoredRows */
 
-/** @param {import('../state/kept.js').Kept} kept @param {import('./rows.js').Viewer} viewer @returns {Row[]} */
-export function keptRows({ at, messages }, viewer) {
+/** What is stored of a room as rows; null if there is nothing. @param {string} room @returns {StoredRows | null} */
+export function storedRows(room) {
+  const stored = kept.get(room);
+  return stored && ((viewer) => rowsFrom(stored, viewer));
+}
+
+/** @param {import('./kept.js').Kept} stored @param {Viewer} viewer @returns {Row[]} */
+function rowsFrom({ at, messages }, viewer) {
   const items = messages.map((message) => ({ kind: /** @type {const} */ ('message'), message }));
   const rows = rowsOf(items, { ...viewer, mayWrite: false, unreadAfter: null, isWhole: false });
   return [...rows, { key: 'as-of', look: `${at} ${language()}`, make: () => make('li', 'as-of', make('span', '', asOf(new Date(at)))) }];

@@ -5,9 +5,9 @@
 // They are written when the page is hidden or loses its connection, and removed
 // with their room and with the session in which they were read.
 
-import { memory } from './memory.js';
+import { memory } from '../state/memory.js';
 import { readMessage } from '../server/protocol.js';
-import { session } from './session.js';
+import { session } from '../state/session.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message

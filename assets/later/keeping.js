@@ -2,6 +2,7 @@
 
 import { kept } from './kept.js';
 
+/** @typedef {import('../server/protocol.js').Message} Message */
 /** @typedef {import('../stream/connection.js').StateEvent} StateEvent */
 
 /** Reasons for the end of a stream that end the right to read, too. */
@@ -9,15 +10,15 @@ const NO_RIGHT = /^token_(required|invalid|expired)$/;
 
 export class Keeping {
   #rooms;
-  #store;
+  #newest;
   #isLive = false;
   /** Rooms that may not be read. @type {string[]} */
   #forbidden = [];
 
-  /** @param {() => string[]} rooms the joined ones @param {(rooms: string[]) => void} store stores the loaded messages of rooms */
-  constructor(rooms, store) {
+  /** @param {() => string[]} rooms the joined ones @param {(room: string) => Message[] | null} newest the last messages of a room, if they are loaded */
+  constructor(rooms, newest) {
     this.#rooms = rooms;
-    this.#store = store;
+    this.#newest = newest;
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'hidden') this.#write();
     });
@@ -39,10 +40,23 @@ export class Keeping {
     kept.clear();
   }
 
+  /** @param {string} room */
+  left(room) {
+    kept.remove(room);
+  }
+
+  /** A message was deleted. @param {Message} message */
+  forget(message) {
+    kept.forget(message);
+  }
+
   #write() {
     if (!this.#isLive) return;
     const rooms = this.#rooms();
-    this.#store(rooms.filter((room) => !this.#forbidden.includes(room)));
+    for (const room of rooms) {
+      const messages = this.#forbidden.includes(room) ? null : this.#newest(room);
+      if (messages) kept.set(room, messages);
+    }
     kept.prune(rooms);
   }
 }

@@ -3,7 +3,7 @@
 //
 // It answers requests for the page and for its files. Everything else, such as the
 // event stream, requests to the API and methods other than GET, goes to the network
-// as if it were not there. It keeps no message: those are in state/kept.js.
+// as if it were not there. It keeps no message: those are in later/kept.js.
 //
 // A classic script without imports: not every browser takes a module here.
 

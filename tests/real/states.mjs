@@ -266,7 +266,7 @@ export const STATES = [
       await chat.page.locator('#people-list .name', { hasText: 'Ann' }).waitFor({ state: 'attached' });
       await chat.is('live');
       await chat.hide(true);
-      await chat.page.route(/\/(events|rooms)\b/, (route) => route.abort());
+      await chat.page.route(/\/(events\?|rooms\/)/, (route) => route.abort());
       await chat.page.reload();
       await chat.log.locator('.as-of').waitFor();
     },

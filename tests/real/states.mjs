@@ -321,7 +321,12 @@ export async function arriveIn(t, browser, state, { isPhone, viewport, colorSche
   await state.route?.(chat.page);
   await chat.page.goto(`${state.isElsewhere ? elsewhere(proxy.url) : proxy.url}/r/${encodeURIComponent(room)}?shared=0`);
   await chat.is('live');
-  if (!state.nameless) await chat.callMe('Ann');
+  if (!state.nameless) {
+    await chat.callMe('Ann');
+    // The rows are drawn again with the name and its rights.
+    await chat.page.locator('#people-list .name', { hasText: 'Ann' }).waitFor({ state: 'attached' });
+    await chat.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
   await state.show?.({ server, proxy, chat, isPhone });
   return chat;
 }

@@ -7,15 +7,15 @@ import { language, translator } from '../words/language.js';
 
 export const en = {
   filter: 'Find a person',
-  none: 'No one listed here has such a name.',
-  spoke: 'Who wrote here lately:',
+  none: 'No matching names.',
+  spoke: 'Active recently:',
   unlisted: { one: '{n} person is not listed.', other: '{n} people are not listed.' },
 };
 
 /** @type {Record<keyof typeof en, string | {one: string, other: string}>} */
 export const zh = {
   filter: '查找成员',
-  none: '列表中没有这样的名字。',
+  none: '没有匹配的名字。',
   spoke: '最近发言的人：',
   unlisted: { one: '另有 {n} 人未列出。', other: '另有 {n} 人未列出。' },
 };

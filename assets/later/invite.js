@@ -8,7 +8,7 @@ import { button, copy, make } from '../view/dom.js';
 import { language, translate, translator } from '../words/language.js';
 
 export const en = {
-  title: 'Invite people to {room}',
+  title: 'Invite people to #{room}',
   link: 'Link',
   copy: 'Copy',
   share: 'Share…',
@@ -16,12 +16,12 @@ export const en = {
   byHand: 'Press Ctrl + C, or ⌘ C, to copy the link.',
   code: 'QR code of the link',
   scan: 'Or scan this with a phone.',
-  here: 'This link works only on this computer. To invite others, open the chat under an address that they can reach.',
+  here: 'This link works only on this computer. To invite others, open the chat at an address they can reach.',
 };
 
 /** @type {Record<keyof typeof en, string>} */
 export const zh = {
-  title: '邀请他人加入 {room}',
+  title: '邀请他人加入 #{room}',
   link: '链接',
   copy: '复制',
   share: '分享…',

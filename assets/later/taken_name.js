@@ -6,7 +6,7 @@ import { button, make } from '../view/dom.js';
 import { language, translator } from '../words/language.js';
 
 export const en = {
-  taken: 'Somebody here already has the name {name}.',
+  taken: 'The name {name} is already taken here.',
   other: 'Use “{name}”',
   same: 'Keep “{name}”',
 };

@@ -28,7 +28,7 @@ export const en = {
   sessionBegun: 'Session started.',
   linkInvalid: 'The server doesn’t accept this link’s token: {why}',
   linkUnknown: 'This server doesn’t use tokens. The link may be for another server.',
-  actionsOf: 'Actions for the message of {name}',
+  actionsOf: 'Actions for {name}’s message',
   react: 'Add reaction',
   reply: 'Reply',
   edit: 'Edit',
@@ -78,7 +78,7 @@ export const en = {
   alerts_mentions: 'Mentions only',
   alerts_nothing: 'Nothing',
   notifyMe: 'Notify me of',
-  alertsOff: 'Alerts are off. Settings…',
+  alertsOff: 'Notifications are off. Settings…',
 };
 
 /** @type {Record<keyof typeof en, string>} */
@@ -108,7 +108,7 @@ export const zh = {
   sessionBegun: '会话已开始。',
   linkInvalid: '服务器不接受此链接中的令牌：{why}',
   linkUnknown: '此服务器不使用令牌，这个链接可能属于另一台服务器。',
-  actionsOf: '对 {name} 的消息的操作',
+  actionsOf: '{name} 的消息操作',
   react: '添加回应',
   reply: '回复',
   edit: '编辑',
@@ -155,9 +155,9 @@ export const zh = {
   newMessages: '{n} 条新消息',
   alerts: '{room} 的消息提醒',
   alerts_all: '所有消息',
-  alerts_mentions: '仅提及我的消息',
+  alerts_mentions: '仅提及你的消息',
   alerts_nothing: '不提醒',
-  notifyMe: '提醒我',
+  notifyMe: '提醒内容',
   alertsOff: '提醒已关闭，前往设置…',
 };
 

@@ -22,7 +22,7 @@ export const words = {
   onlyTokens: 'To read and write here, you need a link with a token.',
   invite: 'Invite people',
   onlyYou: 'Only you so far.',
-  gone: 'The server no longer has the messages of {room}.',
+  gone: 'The messages in {room} are no longer available.',
   openRooms: 'Show rooms',
   people: 'People',
   peopleHere: { one: '{n} person here', other: '{n} people here' },

@@ -42,7 +42,7 @@ export const words = {
   language: '语言',
   sound: '播放提示音',
   notify: '显示通知',
-  alertsHint: '默认在有人提及你时提醒，可用各聊天室的铃铛更改。',
+  alertsHint: '默认在有人提及你时提醒，可用各房间的铃铛更改。',
   alertsIn: '{room} 的消息提醒',
   notifyInsecure: '通知仅在 https 地址下可用。',
   notifyInstall: '请先将本页添加到主屏幕，才能收到通知。',

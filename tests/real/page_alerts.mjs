@@ -145,6 +145,6 @@ test('on a phone, the bell is in the drawer of rooms, and leads to the settings 
   await chat.page.getByRole('button', { name: 'Notifications in garden' }).tap();
   const menu = await chat.page.locator('[role=menu]').boundingBox();
   assert(menu.x >= 0 && menu.x + menu.width <= 320, JSON.stringify(menu));
-  await chat.page.getByRole('menuitem', { name: 'Alerts are off.' }).tap();
+  await chat.page.getByRole('menuitem', { name: 'Notifications are off.' }).tap();
   await chat.page.locator('#settings-dialog[open]').waitFor();
 });

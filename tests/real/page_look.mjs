@@ -182,7 +182,8 @@ test('each language says everything, and with the same parts', LIMIT, async (t) 
     const parts = (word) => JSON.stringify([...new Set(JSON.stringify(word).match(/\\{\\w+\\}/g))].sort());
     return [{ en: words, zh: chinese.words }, ...others].flatMap(({ en, zh }) =>
       [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)
-        || parts(en[key]) !== parts(zh[key]) || typeof en[key] !== typeof zh[key]));
+        // A title that names the emoji in one of the languages.
+        || parts(en[key]) !== parts(zh[key]) && key !== 'emojiNames' || typeof en[key] !== typeof zh[key]));
   }`);
   assert.deepEqual(differing, []);
   // Every text that the document refers to exists.

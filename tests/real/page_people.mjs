@@ -49,7 +49,7 @@ test('a name that somebody here has is said, and a free one is a key away; one m
     await chat.has('#people-count', '4');
     await chat.page.locator('#name').fill(typed);
     await chat.page.locator('#name').press('Enter');
-    await chat.page.locator('#name-hint').filter({ hasText: 'Somebody here already has the name' }).waitFor();
+    await chat.page.locator('#name-hint').filter({ hasText: 'is already taken here.' }).waitFor();
     assert.deepEqual(await textOf(chat.page.locator('.offers button')), [`Use “${wanted}”`, `Keep “${typed.normalize('NFC')}”`]);
     if (typed === 'ALICE') assert.deepEqual(await violations(chat.page), [], 'an offer');
     await chat.page.keyboard.press('Enter');
@@ -295,7 +295,7 @@ test('of 500 members, those are listed who wrote lately and who match the filter
   const chat = await person.open(server.url, 'Alice');
   await chat.has('#people-title', '501 people here');
   await chat.has('#people-list .name', 'Alice', 'Member 7', 'Carol', 'Member 499');
-  await chat.has('#people-note', '497 people are not listed. Who wrote here lately:');
+  await chat.has('#people-note', '497 people are not listed. Active recently:');
   const filter = chat.page.getByRole('searchbox', { name: 'Find a person' });
   await filter.fill('MEMBER 49');
   await chat.page.locator('#people-list .name').filter({ hasText: 'Member 499' }).waitFor();
@@ -303,7 +303,7 @@ test('of 500 members, those are listed who wrote lately and who match the filter
   for (const name of await chat.page.locator('#people-list .name').allTextContents()) assert.match(name, /^Member 49/);
   assert.deepEqual(await violations(chat.page), [], 'a long list');
   await filter.fill('nobody like this');
-  await chat.page.locator('#people-note').filter({ hasText: 'No one listed here has such a name.' }).waitFor();
+  await chat.page.locator('#people-note').filter({ hasText: 'No matching names.' }).waitFor();
   await filter.fill('member 499');
   await chat.page.locator('#people-list button').click();
   assert.equal(await chat.message.inputValue(), '@Member 499 ');
@@ -405,7 +405,7 @@ test('an empty room says whether one is alone, and when its history is gone', LI
   await server.kill();
   await server.startAgain();
   await chat.page.goto(`${server.url}/r/garden`);
-  await chat.has('#empty > *', 'The server no longer has the messages of \u2068garden\u2069.', 'Only you so far.', 'Invite people');
+  await chat.has('#empty > *', 'The messages in \u2068garden\u2069 are no longer available.', 'Only you so far.', 'Invite people');
   person.hadNothingToComplainOf({ netFailures: true });
 });
 
@@ -436,7 +436,7 @@ test('an invitation has the link to copy, to share and to scan, in both themes',
     });
     const chat = await person.open(`${elsewhere(server.url)}/r/花园`, name);
     await chat.page.locator('#copy-link').click();
-    const dialog = chat.page.getByRole('dialog', { name: 'Invite people to \u2068花园\u2069' });
+    const dialog = chat.page.getByRole('dialog', { name: 'Invite people to #\u2068花园\u2069' });
     await dialog.getByText('Anyone with the link can read and write here.').waitFor();
     const link = `${elsewhere(server.url)}/r/${encodeURIComponent('花园')}`;
     assert.equal(await dialog.getByRole('textbox', { name: 'Link' }).inputValue(), link);

@@ -511,7 +511,7 @@ test('a remembered name that the server refuses leaves a page that reads', LIMIT
   await person.context.addInitScript(() => localStorage.setItem('sse-chat.name', '"Alice"'));
   const page = await person.context.newPage();
   await page.goto(proxy.url);
-  await page.getByRole('alert').filter({ hasText: 'The server doesn’t accept this name' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'doesn’t accept this name' }).waitFor();
   await server.say('lobby', 'Carol', 'hello');
   await page.locator('#log').getByText('hello').waitFor();
   await page.locator('#name').fill('Bob');

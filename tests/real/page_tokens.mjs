@@ -71,7 +71,7 @@ test('a link with a token begins a session after a question, and leaves no trace
   const token = key.token({ name: 'Ada' });
   const chat = await visit(person, `${proxy.url}/r/garden?shared=0#token=${token}`);
   const dialog = chat.page.locator('dialog[open]');
-  await dialog.filter({ hasText: 'With it, this browser is \u2068Ada\u2069 here.' }).waitFor();
+  await dialog.filter({ hasText: 'With it, you are \u2068Ada\u2069 in this browser.' }).waitFor();
   assert.equal(chat.page.url(), `${proxy.url}/r/garden?shared=0`);
   assert.equal(proxy.count(/^POST \/session/), 0);
   await dialog.getByRole('button', { name: 'Start session' }).click();
@@ -185,7 +185,7 @@ test('after a session that the server does not accept, logging out goes on as ev
   await chat.has('#log .own .text', 'hello');
   proxy.answer(/^GET \/events/, { status: 200, type: 'text/event-stream', body: 'event: close\ndata: {"reason":"token_invalid"}\n\n' }, 1);
   proxy.cut();
-  await chat.status.filter({ hasText: 'The server does not accept your session.' }).waitFor();
+  await chat.status.filter({ hasText: 'Your session isn’t valid.' }).waitFor();
   await chat.status.getByRole('button', { name: 'Log out' }).click();
   await chat.is('live');
   await chat.says('hello');
@@ -235,7 +235,7 @@ test('a session that did not begin by a link: the page finds it, and takes its n
   hadNothingElseToComplainOf(person);
 });
 
-for (const [reason, text] of [['token_invalid', 'The server does not accept your session.'], ['ticket_used', 'This connection was for one use.']]) {
+for (const [reason, text] of [['token_invalid', 'Your session isn’t valid.'], ['ticket_used', 'This connection could be used only once.']]) {
   test(`a stream that ends with ${reason} says so`, LIMIT, async (t) => {
     const { server } = await start(t);
     const proxy = await HttpProxy.start(t, server.host);

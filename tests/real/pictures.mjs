@@ -121,7 +121,7 @@ function readme() {
     await chat.message.fill('Written in a tunnel: it waits, and is sent when there is light');
     await chat.message.press('Enter');
     await chat.outbox.waitFor();
-    await chat.status.filter({ hasText: /again in/ }).waitFor();
+    await chat.status.filter({ hasText: /in \d+ s/ }).waitFor();
   });
   picture('settings', { ...DESKTOP, colorScheme: 'dark' }, (chat) => chat.page.locator('#open-settings').click());
   picture('help', { ...DESKTOP, colorScheme: 'light' }, async (chat) => {

@@ -178,6 +178,21 @@ export const STATES = [
     },
   },
   {
+    name: 'switcher', members: NAMES.slice(0, 4),
+    show: async ({ chat }) => {
+      for (const room of ['garden', 'release-1.0']) await chat.join(room);
+      await chat.page.keyboard.press('Control+k');
+      await chat.page.locator('#switcher-list li').first().waitFor();
+    },
+  },
+  {
+    name: 'completion', members: NAMES, before: (server) => speak(server, TALK.slice(0, 3)),
+    show: async ({ chat }) => {
+      await chat.message.pressSequentially('@');
+      await chat.page.locator('#completion li').first().waitFor();
+    },
+  },
+  {
     name: 'actions', members: NAMES.slice(0, 3), before: (server) => speak(server, TALK.slice(0, 3)),
     show: async ({ chat, isPhone }) => {
       const row = chat.log.locator('.message').last();

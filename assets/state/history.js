@@ -24,7 +24,7 @@ const MAX_REFRESHED = 500;
 /** The most unread messages loaded at once when a room is opened. */
 const MAX_FIRST = 200;
 /** After this without an answer, stored messages are shown. */
-const KEPT_MS = 1_500;
+const STORED_MS = 1_500;
 
 export class History {
   /** @type {Map<string, RoomLog>} */
@@ -147,7 +147,7 @@ export class History {
   async newest(room, wantsEnd) {
     const log = this.log(room);
     if (log.loading) return false;
-    setTimeout(() => this.useKept(room), KEPT_MS);
+    setTimeout(() => void this.useStored(room), STORED_MS);
     const known = this.#rooms.get(room);
     const limit = Math.min(MAX_FIRST, Math.max(PAGE, known ? unread(known) + 20 : 0));
     const page = await this.#load(log, room, { limit });

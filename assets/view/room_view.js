@@ -29,8 +29,6 @@ import { Scroller } from './scroller.js';
 
 /** More new rows than this at once are history, and not announced to screen readers. */
 const MAX_ANNOUNCED = 10;
-/** After this without an answer, stored messages are shown. */
-const STORED_MS = 1_500;
 
 export class RoomView {
   #room = '';
@@ -85,9 +83,8 @@ export class RoomView {
     if (id) return this.jumpTo(id);
     const { loaded, atEnd } = this.#log;
     const isDivided = this.#now.unreadAfter === null || this.#view.find('unread');
-    if (loaded && atEnd && isDivided) return this.#place();
-    void this.#loadNewest(room);
-    setTimeout(() => void this.history.useStored(room), STORED_MS);
+    if (loaded && atEnd && isDivided) this.#place();
+    else void this.#loadNewest(room);
   }
 
   /** A message of the stream. @param {Message} message */

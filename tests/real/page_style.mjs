@@ -248,7 +248,7 @@ test('a message taller than two screens is folded; opening it moves nothing', LI
   await page.reload();
   await opener.waitFor();
   await page.locator('#open-search').click();
-  await page.keyboard.type('line 89');
+  await page.locator('#search').fill('line 89');
   await page.locator('#results button').first().click();
   await opener.waitFor({ state: 'detached' });
 });

@@ -26,7 +26,7 @@ use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
-use crate::protocol::{self, Epoch, EventId, RoomName};
+use crate::protocol::{self, Epoch, EventId, RoomName, UserName};
 use crate::sse;
 
 /// An entry in the list of rooms.
@@ -265,14 +265,15 @@ impl Hub {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a reader to all of the rooms, or to none.
+    /// Adds a reader to all of the rooms, or to none. `was` is its earlier name.
     pub(super) fn enter(
         &self,
         rooms: &mut Rooms,
         names: &[RoomName],
         profile: &ReaderProfile,
+        was: Option<&UserName>,
     ) -> Result<(), SubscribeError> {
-        rooms.enter(names, profile)?;
+        rooms.enter(names, profile, was)?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

@@ -9,6 +9,9 @@ use crate::protocol::{self, UserName};
 /// One member of a room.
 pub type Member = protocol::Member<UserName, Since>;
 
+/// A member that left a room, perhaps by taking another name.
+pub(super) type LeftMember = protocol::LeftMember<UserName, Since>;
+
 /// The time at which a member joined. It is written as RFC 3339 in UTC, with
 /// milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

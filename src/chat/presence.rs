@@ -1,12 +1,13 @@
 //! The members of a room. A name is a member from the start of its first stream
 //! until a grace period after the end of its last one, so that a page reload is
-//! not a leave.
+//! not a leave. A name that a client has changed needs no grace period: `renames`.
 //!
 //! All operations run under the hub's lock. They cost O(log members), or one list
 //! of at most 200 members. `pending` decides the form and the rate of presence
 //! events, `rooms/housekeeping` when they are sent.
 
 mod pending;
+mod renames;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use tokio::time::Instant;
 
 pub(super) use self::pending::PresenceBudget;
 use self::pending::{MAX_LISTED_MEMBERS, PendingChanges, PresenceForm};
-use super::member::{Member, Since};
+use self::renames::Renames;
+use super::member::{LeftMember, Member, Since};
 use super::reader_profile::MemberGuard;
 use super::room_event::MAX_INLINE_BYTES;
 use crate::protocol::{MemberList, PresenceEvent, RoomName, UserName};
@@ -43,6 +45,9 @@ pub(super) struct Presence {
     /// Members without a stream, by the end of their last stream.
     leaving: BTreeSet<(Instant, UserName)>,
     pending: PendingChanges,
+    /// Names that clients have changed while they had a stream. Boxed, since few
+    /// rooms have any.
+    renames: Option<Box<Renames>>,
     /// The number of joins and leaves.
     version: u64,
     /// The first event of new streams, until the next change.
@@ -65,6 +70,8 @@ struct MemberEntry {
 impl Presence {
     /// A stream of this name begins.
     pub(super) fn join(&mut self, name: &UserName) {
+        // Its next end is no longer that of the client that changed its name.
+        self.take_rename(name);
         if let Some(entry) = self.members.get_mut(name) {
             entry.streams += 1;
             entry.guard = None;
@@ -86,24 +93,84 @@ impl Presence {
         self.changed();
     }
 
+    /// The client of a new stream under `new` had the name `old` until now. If `old`
+    /// has no stream, it leaves at once; otherwise with its last stream, if that
+    /// ends soon. A member that stays is not affected.
+    pub(super) fn rename(&mut self, old: &UserName, new: &UserName, now: Instant) {
+        let Some(entry) = self.members.get(old) else {
+            return;
+        };
+        match entry.left_at {
+            Some(at) => {
+                self.leaving.remove(&(at, old.clone()));
+                self.remove(old.clone(), Some(new.clone()));
+            }
+            None => {
+                let renames = self.renames.get_or_insert_default();
+                renames.remember(old, new, now + GRACE);
+            }
+        }
+    }
+
+    /// The name that a client has taken in place of `old` just now.
+    fn take_rename(&mut self, old: &UserName) -> Option<UserName> {
+        let renames = self.renames.as_mut()?;
+        let new = renames.take(old);
+        if renames.is_empty() {
+            self.renames = None;
+        }
+        new
+    }
+
     /// A stream of this name ends. After the last one, the name and `guard` are
-    /// kept for the grace period.
+    /// kept for the grace period, unless the client has taken another name.
     pub(super) fn leave(&mut self, name: &UserName, guard: Option<&MemberGuard>, now: Instant) {
         let Some(entry) = self.members.get_mut(name) else {
             debug_assert!(false, "{name:?} leaves but is no member");
             return;
         };
         entry.streams -= 1;
-        if entry.streams == 0 {
-            entry.left_at = Some(now);
-            entry.guard = guard.cloned();
-            self.leaving.insert((now, name.clone()));
+        if entry.streams > 0 {
+            return;
         }
+        if let Some(renames) = &mut self.renames {
+            renames.remove_expired(now);
+            if let Some(new) = self.take_rename(name).filter(|new| self.has(new)) {
+                self.remove(name.clone(), Some(new));
+                return;
+            }
+        }
+        let entry = self.members.get_mut(name).expect("found above");
+        entry.left_at = Some(now);
+        entry.guard = guard.cloned();
+        self.leaving.insert((now, name.clone()));
+    }
+
+    /// Removes a member that is not in `leaving`. `now` is the name that its client
+    /// has taken.
+    fn remove(&mut self, name: UserName, now: Option<UserName>) {
+        let Some(MemberEntry { since, .. }) = self.members.remove(&name) else {
+            debug_assert!(false, "{name:?} leaves but is no member");
+            return;
+        };
+        self.order.remove(&(since, name.clone()));
+        if let (Some(renames), Some(new)) = (&mut self.renames, &now) {
+            renames.follow(&name, new);
+        }
+        let since = Since(since);
+        self.pending.add_left(LeftMember { name, since, now });
+        self.changed();
     }
 
     /// Removes at most `limit` members whose grace period is over, earliest end
     /// first. Returns how many it removed.
     pub(super) fn remove_expired(&mut self, now: Instant, limit: usize) -> usize {
+        if let Some(renames) = &mut self.renames {
+            renames.remove_expired(now);
+            if renames.is_empty() {
+                self.renames = None;
+            }
+        }
         let before = self.count();
         for _ in 0..limit {
             if self.grace_end().is_none_or(|end| end > now) {
@@ -112,14 +179,7 @@ impl Presence {
             let Some((_, name)) = self.leaving.pop_first() else {
                 break;
             };
-            let Some(MemberEntry { since, .. }) = self.members.remove(&name) else {
-                debug_assert!(false, "{name:?} leaves but is no member");
-                continue;
-            };
-            self.order.remove(&(since, name.clone()));
-            let since = Since(since);
-            self.pending.add_left(Member { name, since });
-            self.changed();
+            self.remove(name, None);
         }
         before - self.count()
     }
@@ -145,10 +205,12 @@ impl Presence {
         self.members.len()
     }
 
-    /// When a grace period ends or an event can be sent, whichever is first.
+    /// When a grace period ends, a rename is forgotten or an event can be sent,
+    /// whichever is first.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let grace = self.grace_end();
-        grace.into_iter().chain(self.pending.due(now)).min()
+        let renames = self.renames.as_ref().and_then(|renames| renames.end());
+        let ends = self.grace_end().into_iter().chain(renames);
+        ends.chain(self.pending.due(now)).min()
     }
 
     /// When the next grace period ends.
@@ -176,6 +238,9 @@ impl Presence {
             return None;
         }
         let count = self.count();
+        let members = &self.members;
+        self.pending
+            .settle_renames(|name| members.contains_key(name));
         let event = match self.pending.form(count) {
             // The channel replaces a large event by a list, which costs as much.
             PresenceForm::Difference => match self.difference(room) {
@@ -272,8 +337,11 @@ pub(super) fn members_json(room: &RoomName, count: usize, members: Vec<Member>) 
     json.into()
 }
 
+/// A `presence` event of lists that are borrowed.
+type BorrowedEvent<'a> = PresenceEvent<&'a RoomName, &'a [Member], &'a [LeftMember]>;
+
 /// The `presence` event that voids the readers' lists.
-fn count_alone(room: &RoomName, count: usize) -> PresenceEvent<&RoomName, &[Member]> {
+fn count_alone(room: &RoomName, count: usize) -> BorrowedEvent<'_> {
     PresenceEvent::count(room, count as u64)
 }
 

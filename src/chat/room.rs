@@ -16,7 +16,7 @@ use super::presence::{Presence, PresenceBudget};
 use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
 use super::timestamp;
-use crate::protocol::{EventId, PublishedEvent, RoomName};
+use crate::protocol::{EventId, PublishedEvent, RoomName, UserName};
 use crate::sse;
 
 #[derive(Debug)]
@@ -159,12 +159,15 @@ impl Room {
         Some((event, cost))
     }
 
-    /// A subscription begins.
-    pub(super) fn enter(&mut self, profile: &ReaderProfile) {
+    /// A subscription begins. `was` is its reader's earlier name.
+    pub(super) fn enter(&mut self, profile: &ReaderProfile, was: Option<&UserName>, now: Instant) {
         self.readers += 1;
         self.presence_readers += usize::from(profile.presence);
         if let Some(name) = profile.name() {
             self.presence.join(name);
+            if let Some(was) = was {
+                self.presence.rename(was, name, now);
+            }
         }
     }
 

@@ -15,6 +15,9 @@ pub struct SubscribeOptions {
     pub backlog: Backlog,
     /// The name under which the reader is a member of the rooms.
     pub name: Option<UserName>,
+    /// The name that the reader had until now. If it leaves the rooms soon, it is
+    /// announced as a change of the name.
+    pub was: Option<UserName>,
     /// Whether the reader gets presence events.
     pub presence: bool,
     /// How events of programs are written.
@@ -56,6 +59,7 @@ impl SubscribeOptions {
             cursor: None,
             backlog: Backlog::Last(0),
             name: None,
+            was: None,
             presence: false,
             form: EventForm::Raw,
         }

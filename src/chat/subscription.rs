@@ -91,10 +91,11 @@ impl Subscription {
     ) -> Result<Self, SubscribeError> {
         let format = options.format();
         let profile = ReaderProfile::new(options.name.take(), options.presence);
+        let was = options.was.take();
         let names = options.rooms.as_slice();
         let (start, hello_rooms, replay_through) = {
             let rooms = &mut *hub.lock();
-            hub.enter(rooms, names, &profile)?;
+            hub.enter(rooms, names, &profile, was.as_ref())?;
             if options.cursor.is_some() {
                 hub.counters.count_resume();
             }

@@ -18,7 +18,7 @@ use super::reply::Reply;
 use crate::chat::{EventForm, Hub, MemberGuard, RoomList, SubscribeError, SubscribeOptions};
 use crate::protocol::{
     BACKLOG_KEY, Backlog, BusyReason, Cursor, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ProblemCode,
-    ROOM_KEY, RoomName, UserName,
+    ROOM_KEY, RoomName, UserName, WAS_KEY,
 };
 
 /// `GET /rooms/{room}/events`
@@ -80,6 +80,7 @@ impl StreamRequest<'_> {
     ) -> Result<SubscribeOptions, Problem> {
         let rooms = self.sender.identity.permit_stream(hub, rooms)?;
         let name = self.query.one(NAME_KEY)?.map(UserName::parse).transpose()?;
+        let was = self.earlier_name(name.as_ref())?;
         let name = match name {
             // Only a stream that asks for a name makes its reader a member.
             None => None,
@@ -100,9 +101,24 @@ impl StreamRequest<'_> {
             backlog: self.backlog()?.unwrap_or(backlog),
             presence: presence || name.is_some(),
             name,
+            was,
             form,
             ..SubscribeOptions::to(rooms.into_list())
         })
+    }
+
+    /// The name that the client had until now. `None` also if it has not changed, or
+    /// if the token fixes it.
+    fn earlier_name(&self, name: Option<&UserName>) -> Result<Option<UserName>, Problem> {
+        let was = self.query.one(WAS_KEY)?.map(UserName::parse).transpose()?;
+        if was.is_some() && name.is_none() {
+            return Err(Problem::new(
+                ProblemCode::InvalidQuery,
+                "was is the earlier name of a client that changes its name; send it with name",
+            ));
+        }
+        let is_used = !self.sender.identity.is_verified() && was.as_ref() != name;
+        Ok(was.filter(|_| is_used))
     }
 
     /// The header wins over the query: on a reconnect a browser sends the same

@@ -269,6 +269,12 @@ async fn a_stream_s_query_is_checked() {
         ("/rooms/lobby/events?presence=yes", "invalid_query"),
         ("/rooms/lobby/events?name=Alice&name=Bob", "invalid_query"),
         ("/rooms/lobby/events?name=%FF", "invalid_query"),
+        ("/rooms/lobby/events?was=Alice", "invalid_query"),
+        ("/rooms/lobby/events?was=", "invalid_name"),
+        ("/rooms/lobby/events?name=Bob&was=", "invalid_name"),
+        ("/rooms/lobby/events?name=Bob&was=a%00", "invalid_name"),
+        ("/rooms/lobby/events?name=Bob&was=%FF", "invalid_query"),
+        ("/rooms/lobby/events?name=Bob&was=a&was=a", "invalid_query"),
     ] {
         server.get(path).await.assert_problem(400, code);
         let head = server.request("HEAD", path, &[], "").await;

@@ -125,6 +125,49 @@ async fn a_named_stream_joins_its_rooms_and_others_get_presence(http: Http) {
     );
 }
 
+async fn a_client_that_changes_its_name_is_announced_as_that(http: Http) {
+    let server = http.start();
+    let mut watcher = server.events("/rooms/lobby/events?presence=1").await;
+    watcher.find("presence").await;
+    let ada = server.events("/rooms/lobby/events?name=Ada").await;
+    let joined = watcher.find("presence").await;
+    let since = &joined.data["joined"][0]["since"];
+    let mut grace = server
+        .events("/rooms/lobby/events?name=Grace&was=%20Ada")
+        .await;
+    grace.expect("hello").await;
+    drop(ada);
+    // The new name is in this event or in one before it.
+    let left = loop {
+        let change = watcher.find("presence").await.data;
+        if change["left"] != serde_json::json!([]) {
+            break change;
+        }
+    };
+    assert_eq!(
+        (&left["count"], &left["left"]),
+        (
+            &1.into(),
+            &serde_json::json!([{"name": "Ada", "since": since, "now": "Grace"}])
+        )
+    );
+}
+
+async fn a_name_can_t_be_taken_from_a_member_that_stays(http: Http) {
+    let server = http.start();
+    let mut ada = server.events("/rooms/lobby/events?name=Ada").await;
+    ada.expect("hello").await;
+    let mut eve = server.events("/rooms/lobby/events?name=Eve&was=Ada").await;
+    assert_eq!(eve.expect("hello").await.data["rooms"][0]["members"], 2);
+    let joined = ada.find("presence").await;
+    assert_eq!(joined.data["members"][0]["name"], "Ada");
+    let members = server.get("/rooms/lobby/members").await.json();
+    assert_eq!(members["count"], 2);
+    // Not used if the name is the same.
+    let mut same = server.events("/rooms/lobby/events?name=Eve&was=Eve").await;
+    assert_eq!(same.expect("hello").await.data["rooms"][0]["members"], 2);
+}
+
 async fn a_stream_without_presence_gets_no_presence(http: Http) {
     let server = http.start();
     let mut plain = server.events("/rooms/lobby/events").await;
@@ -172,6 +215,8 @@ over_both! {
     retry_is_drawn_for_each_connection
     a_busy_stream_gets_no_ping
     a_named_stream_joins_its_rooms_and_others_get_presence
+    a_client_that_changes_its_name_is_announced_as_that
+    a_name_can_t_be_taken_from_a_member_that_stays
     a_stream_without_presence_gets_no_presence
     a_thousand_readers_of_a_room_all_get_every_message
     two_servers_in_one_process_are_independent

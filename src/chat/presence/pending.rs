@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::chat::member::Member;
+use crate::chat::member::LeftMember;
 use crate::protocol::UserName;
 
 /// Most members in a list. In a larger room only their count is sent.
@@ -57,7 +57,9 @@ pub(super) enum PresenceForm {
 pub(super) struct PendingChanges {
     /// New members that are still members.
     joined: BTreeSet<UserName>,
-    left: Vec<Member>,
+    left: Vec<LeftMember>,
+    /// Some of `left` have taken another name.
+    has_renames: bool,
     /// All joins and leaves since the last event, kept by name or not.
     changes: usize,
     /// A new stream got a snapshot since the last event. The snapshot may contain
@@ -80,11 +82,34 @@ impl PendingChanges {
         }
     }
 
-    pub(super) fn add_left(&mut self, member: Member) {
+    pub(super) fn add_left(&mut self, member: LeftMember) {
         self.changes += 1;
+        self.follow_renames(&member);
         let is_unknown = self.joined.remove(&member.name) && !self.has_snapshot;
         if !is_unknown && self.keeps_names() {
             self.left.push(member);
+        }
+    }
+
+    /// A client that changes its name twice before the next event has the last one.
+    fn follow_renames(&mut self, member: &LeftMember) {
+        if self.has_renames {
+            let renamed = |earlier: &&mut LeftMember| earlier.now.as_ref() == Some(&member.name);
+            for earlier in self.left.iter_mut().filter(renamed) {
+                earlier.now.clone_from(&member.now);
+            }
+        }
+        self.has_renames |= member.now.is_some();
+    }
+
+    /// Drops new names that are no members by `is_member`, and the new name of a
+    /// member that is back under its own.
+    pub(super) fn settle_renames(&mut self, is_member: impl Fn(&UserName) -> bool) {
+        if self.has_renames {
+            for member in &mut self.left {
+                let new = member.now.take();
+                member.now = new.filter(|new| *new != member.name && is_member(new));
+            }
         }
     }
 
@@ -103,6 +128,7 @@ impl PendingChanges {
         }
         self.joined = BTreeSet::new();
         self.left = Vec::new();
+        self.has_renames = false;
     }
 
     /// A new stream gets a snapshot of `count` members. If that has no list, the
@@ -118,7 +144,7 @@ impl PendingChanges {
         self.joined.iter()
     }
 
-    pub(super) fn left_members(&self) -> &[Member] {
+    pub(super) fn left_members(&self) -> &[LeftMember] {
         &self.left
     }
 
@@ -168,6 +194,7 @@ impl PendingChanges {
         }
         self.joined = BTreeSet::new();
         self.left = Vec::new();
+        self.has_renames = false;
         self.changes = 0;
         self.has_snapshot = false;
         self.rate_used_until = Some(now + cost_time(bytes, budget));

@@ -9,11 +9,12 @@ use crate::chat::reader_profile::ReaderProfile;
 use crate::protocol::{RoomName, UserName};
 
 impl Rooms {
-    /// Adds a reader to all of the rooms, or to none.
+    /// Adds a reader to all of the rooms, or to none. `was` is its earlier name.
     pub(in crate::chat) fn enter(
         &mut self,
         names: &[RoomName],
         profile: &ReaderProfile,
+        was: Option<&UserName>,
     ) -> Result<(), SubscribeError> {
         // Before the loop: a refused stream must not create a room.
         self.check_rooms(names)?;
@@ -22,10 +23,9 @@ impl Rooms {
         for name in names {
             self.ensure(name, now)?;
             let room = self.by_name.get_mut(name).expect("the room exists");
-            let members = room.presence.count();
-            room.enter(profile);
-            let joined = room.presence.count() - members;
-            self.members += joined;
+            let before = room.presence.count();
+            room.enter(profile, was, now);
+            self.members = self.members - before + room.presence.count();
             self.schedule(name, now);
         }
         Ok(())
@@ -60,7 +60,9 @@ impl Rooms {
             let Some(room) = self.by_name.get_mut(name) else {
                 continue;
             };
+            let before = room.presence.count();
             room.leave(profile, now);
+            self.members = self.members - before + room.presence.count();
             match !room.has_messages && room.is_idle(now, self.limits.room_idle) {
                 // Its history is empty, so freeing it under the lock is cheap.
                 true => drop(self.forget(name)),

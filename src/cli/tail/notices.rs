@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::client::{ClientEvent, ObservedGap};
-use crate::protocol::{ChangedEntry, GapReason, Member, OpenEnum, PresenceEvent};
+use crate::protocol::{ChangedEntry, GapReason, LeftMember, OpenEnum, PresenceEvent};
 
 /// The most names in one line.
 const MAX_NAMES: usize = 20;
@@ -71,9 +71,19 @@ impl Notices {
             known.clear();
         }
         // `left` first: a name may have left and joined again since the last event.
-        let left = changed_names(left, |name| known.remove(name));
-        let joined = changed_names(joined, |name| known.insert(name.to_owned()));
-        let mut lines = Vec::new();
+        let left: Vec<_> = left
+            .iter()
+            .filter(|member| known.remove(&clean(&member.name)))
+            .collect();
+        let joined = joined.iter().map(|member| clean(&member.name));
+        let mut joined: BTreeSet<String> =
+            joined.filter(|name| known.insert(name.clone())).collect();
+        let mut lines = renamed(&left, &room);
+        for new in left.iter().filter_map(|member| member.now.as_deref()) {
+            joined.remove(&clean(new));
+        }
+        let left = left.iter().filter(|member| member.now.is_none());
+        let left: BTreeSet<String> = left.map(|member| clean(&member.name)).collect();
         if !joined.is_empty() {
             lines.push(format!("joined {room}: {}", join(&joined)));
         }
@@ -129,10 +139,15 @@ fn missing(room: &str, after: u64, before: u64) -> String {
     }
 }
 
-/// The names for which `apply` changes the list of members.
-fn changed_names(members: &[Member], mut apply: impl FnMut(&str) -> bool) -> BTreeSet<String> {
-    let names = members.iter().map(|member| clean(&member.name));
-    names.filter(|name| apply(name)).collect()
+/// The lines about members that have changed their names.
+fn renamed(left: &[&LeftMember], room: &str) -> Vec<String> {
+    let renamed = left.iter().filter_map(|member| {
+        let (old, new) = (clean(&member.name), clean(member.now.as_ref()?));
+        Some(format!("{old} is now {new} in {room}"))
+    });
+    let mut lines: Vec<String> = renamed.take(MAX_NAMES).collect();
+    lines.sort_unstable();
+    lines
 }
 
 fn join(all: &BTreeSet<String>) -> String {
@@ -255,6 +270,36 @@ mod tests {
         let left = format!(r#"{{"room":"a","count":0,"joined":[],"left":{ada}}}"#);
         assert_eq!(notice(&left), "left a: Ada");
         assert_eq!(notice(&left), "");
+    }
+
+    #[test]
+    fn a_member_that_changes_its_name_makes_one_notice() {
+        let list = r#"{"room":"a","count":2,"members":[{"name":"Ada"},{"name":"Bob"}]}"#;
+        for (event, line) in [
+            (
+                r#"{"room":"a","count":2,"joined":[{"name":"Eve"}],"left":[{"name":"Ada","now":"Eve"}]}"#,
+                "Ada is now Eve in a",
+            ),
+            (
+                r#"{"room":"a","count":1,"joined":[],"left":[{"name":"Ada","now":"Bob\u001b"}]}"#,
+                "Ada is now Bob in a",
+            ),
+            (
+                r#"{"room":"a","count":2,"joined":[{"name":"Eve"},{"name":"Zoe"}],"left":[{"name":"Ada","now":"Eve"},{"name":"Bob"}]}"#,
+                "Ada is now Eve in a|joined a: Zoe|left a: Bob",
+            ),
+            (
+                r#"{"room":"a","count":3,"joined":[{"name":"Eve"}],"left":[{"name":"Ida","now":"Eve"}]}"#,
+                "joined a: Eve",
+            ),
+        ] {
+            let mut notices = Notices::default();
+            let lines = [list, event].map(|event| {
+                let change: PresenceEvent = serde_json::from_str(event).unwrap();
+                notices.for_event(&ClientEvent::Presence(change)).join("|")
+            });
+            assert_eq!(lines[1], line, "{event}");
+        }
     }
 
     #[test]

@@ -163,6 +163,30 @@ async fn a_stream_joins_under_the_name_of_its_token_only() {
 }
 
 #[tokio::test]
+async fn a_token_that_fixes_the_name_takes_no_other_name_away() {
+    let server = server();
+    let of = |name: &str| token(json!({"rooms": {"write": ["lobby"]}, "name": name}));
+    let mut bob = events_as(&server, "/rooms/lobby/events?name=Bob", &of("Bob")).await;
+    let mut ada = "/rooms/lobby/events?name=Ada%20Lovelace&was=".to_owned();
+    get_as(&server, &ada, &self::ada())
+        .await
+        .assert_problem(400, "invalid_name");
+    ada.push_str("Bob");
+    let mut ada = events_as(&server, &ada, &self::ada()).await;
+    ada.expect("hello").await;
+    bob.expect("hello").await;
+    drop(bob);
+    // Bob is in the grace period, and leaves after it.
+    let left = loop {
+        let change = ada.find("presence").await.data;
+        if change["left"][0]["name"] == "Bob" {
+            break change;
+        }
+    };
+    assert_eq!(left["left"][0].get("now"), None);
+}
+
+#[tokio::test]
 async fn a_message_is_its_author_s_by_the_subject_under_the_same_key() {
     const SECOND: &str = "a second secret of this server: 32 bytes";
     let server = super::server_with(|config| {

@@ -42,7 +42,7 @@ pub use message::{ClientId, InvalidClientId, InvalidText, Message, MessageText, 
 pub use name::{InvalidRoom, InvalidUserName, RoomName, UserName};
 pub use open_enum::{OpenEnum, UnknownName};
 pub use pages::{MessagePage, RoomPage, RoomSummary};
-pub use presence::{Member, MemberList, PresenceEvent};
+pub use presence::{LeftMember, Member, MemberList, PresenceEvent};
 pub use printable::is_printable;
 pub use problem::{PROBLEM_JSON, ProblemCode, ProblemDetails};
 pub use published_event::{
@@ -51,7 +51,7 @@ pub use published_event::{
 };
 pub use reaction::ReactionSummary;
 pub use stream_request::{
-    BACKLOG_KEY, EVENT_STREAM, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY,
+    BACKLOG_KEY, EVENT_STREAM, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY, WAS_KEY,
 };
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::sse::{Encoded, Event};
 /// Clients decode it with the default parameters. The server encodes it from
 /// lists that it borrows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PresenceEvent<Room = String, Members = Vec<Member>> {
+pub struct PresenceEvent<Room = String, Members = Vec<Member>, Left = Vec<LeftMember>> {
     /// The room's name.
     pub room: Room,
     /// The number of its members. Always exact.
@@ -26,7 +26,7 @@ pub struct PresenceEvent<Room = String, Members = Vec<Member>> {
     pub joined: Option<Members>,
     /// Members that left. To be applied before `joined`.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    pub left: Option<Members>,
+    pub left: Option<Left>,
 }
 
 /// A member of a room.
@@ -36,6 +36,18 @@ pub struct Member<Name = String, Since = Option<String>> {
     pub name: Name,
     /// When the member joined: RFC 3339, UTC, milliseconds.
     pub since: Since,
+}
+
+/// A member that left a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftMember<Name = String, Since = Option<String>> {
+    /// The member's name.
+    pub name: Name,
+    /// When the member joined: RFC 3339, UTC, milliseconds.
+    pub since: Since,
+    /// The name under which it is a member now, if its client has changed its name.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub now: Option<Name>,
 }
 
 /// The response to `GET /rooms/{room}/members`.
@@ -54,7 +66,7 @@ fn none<T>() -> Option<T> {
     None
 }
 
-impl<Room, Members> PresenceEvent<Room, Members> {
+impl<Room, Members, Left> PresenceEvent<Room, Members, Left> {
     /// The event with the count alone.
     pub fn count(room: Room, count: u64) -> Self {
         Self {
@@ -72,7 +84,7 @@ impl<Room, Members> PresenceEvent<Room, Members> {
     }
 }
 
-impl<Room: Serialize, Members: Serialize> PresenceEvent<Room, Members> {
+impl<Room: Serialize, Members: Serialize, Left: Serialize> PresenceEvent<Room, Members, Left> {
     /// The event.
     pub fn encode(&self) -> Encoded {
         Event::with_capacity(256)
@@ -100,9 +112,14 @@ mod tests {
             members: Some(vec![member("Ada"), member("Bob")]),
             ..count.clone()
         };
+        let left = LeftMember {
+            name: "Bob".to_owned(),
+            since: None,
+            now: Some("Ada".to_owned()),
+        };
         let change = PresenceEvent {
             joined: Some(vec![member("Ada")]),
-            left: Some(Vec::new()),
+            left: Some(vec![left]),
             ..count.clone()
         };
         assert!(count.is_count() && !list.is_count() && !change.is_count());
@@ -120,12 +137,16 @@ mod tests {
         }];
         let change = PresenceEvent {
             joined: Some(&ada[..]),
-            left: Some(&[]),
+            left: Some(&[LeftMember {
+                name: "Bob",
+                since: "t",
+                now: None,
+            }]),
             ..PresenceEvent::count("a", 1)
         };
         assert_eq!(
             change.encode().text(),
-            "event: presence\ndata: {\"room\":\"a\",\"count\":1,\"joined\":[{\"name\":\"Ada\",\"since\":\"s\"}],\"left\":[]}\n\n"
+            "event: presence\ndata: {\"room\":\"a\",\"count\":1,\"joined\":[{\"name\":\"Ada\",\"since\":\"s\"}],\"left\":[{\"name\":\"Bob\",\"since\":\"t\"}]}\n\n"
         );
     }
 
@@ -150,5 +171,8 @@ mod tests {
         let presence: PresenceEvent = serde_json::from_str(json).unwrap();
         assert_eq!(presence.joined.unwrap()[0].since, None);
         assert_eq!((presence.members, presence.left), (None, None));
+        let json = r#"{"room":"a","count":1,"left":[{"name":"Ada"}]}"#;
+        let presence: PresenceEvent = serde_json::from_str(json).unwrap();
+        assert_eq!(presence.left.unwrap()[0].now, None);
     }
 }

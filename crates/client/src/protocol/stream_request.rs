@@ -11,5 +11,7 @@ pub const ROOM_KEY: &str = "room";
 pub const BACKLOG_KEY: &str = "backlog";
 /// The query's name, under which the reader is a member of its rooms.
 pub const NAME_KEY: &str = "name";
+/// The query's earlier name of a client that changes its name.
+pub const WAS_KEY: &str = "was";
 /// The query's switch for presence events: `1` or `0`.
 pub const PRESENCE_KEY: &str = "presence";

@@ -41,6 +41,34 @@ async fn a_member_leaves_a_grace_period_after_its_stream_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_is_changed_leaves_each_room_at_once_and_is_counted_once() {
+    let hub = Hub::new(limits());
+    let rename = |was: &str, name: &str| {
+        let options = SubscribeOptions {
+            was: Some(UserName::parse(was).unwrap()),
+            ..options(&["a", "b"], Some(name))
+        };
+        hub.subscribe(options).unwrap()
+    };
+    let ada = attend(&hub, &["a", "b"], Some("Ada"));
+    let bea = rename("Ada", "Bea");
+    assert_eq!(members(&hub, "a"), 2);
+    drop(ada);
+    assert_eq!((members(&hub, "a"), members(&hub, "b")), (1, 1));
+    assert_eq!(hub.lock().members(), (2, 2));
+    drop(bea);
+    assert_eq!(members(&hub, "a"), 1, "it is in its grace period");
+    let cleo = rename("Bea", "Cleo");
+    assert_eq!((members(&hub, "a"), members(&hub, "b")), (1, 1));
+    assert_eq!(hub.lock().members(), (2, 2));
+    drop(cleo);
+    idle_for(&hub, 5).await;
+    assert_eq!(hub.lock().members(), (0, 0));
+    idle_for(&hub, 60).await;
+    assert_eq!(hub.room_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn twelve_joins_and_leaves_around_the_largest_list_cost_eight_thousand_readers_little() {
     let hub = Hub::new(limits());
     let names: Vec<String> = (0..200).map(|number| format!("name {number}")).collect();

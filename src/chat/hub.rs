@@ -20,7 +20,7 @@ use super::entry::{Entry, Published};
 use super::errors::{PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
 use super::history_page::{HistoryPage, HistoryQuery};
-use super::presence::members_json;
+use super::member::members_json;
 use super::reader_profile::ReaderProfile;
 use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
@@ -169,6 +169,13 @@ impl Hub {
             let rooms = self.lock();
             rooms.get(room).is_some_and(|room| room.is_banned(key))
         }
+    }
+
+    /// A member of `room` types, or types no longer. It ends by itself after 6 s, and
+    /// with the member's next message. Nothing happens if there is no such member, or
+    /// if the room has more than [`HubLimits::max_typing_members`].
+    pub fn set_typing(&self, room: &RoomName, member: &UserName, types: bool) {
+        self.lock().set_typing(room, member, types);
     }
 
     /// A part of the history of `room`. Empty if there is no such room.

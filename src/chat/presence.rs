@@ -4,10 +4,13 @@
 //!
 //! All operations run under the hub's lock. They cost O(log members), or one list
 //! of at most 200 members. `pending` decides the form and the rate of presence
-//! events, `rooms/housekeeping` when they are sent.
+//! events, `encoding` writes them, `rooms/housekeeping` decides when they are sent.
 
+mod encoding;
 mod pending;
 mod renames;
+mod set_typing;
+mod typing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,13 +19,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::pending::PendingChanges;
 pub(super) use self::pending::PresenceBudget;
-use self::pending::{MAX_LISTED_MEMBERS, PendingChanges, PresenceForm};
 use self::renames::Renames;
-use super::member::{LeftMember, Member, Since};
+use self::typing::Typing;
+use super::member::{LeftMember, Since};
 use super::reader_profile::MemberGuard;
-use super::room_event::MAX_INLINE_BYTES;
-use crate::protocol::{MemberList, PresenceEvent, RoomName, UserName};
+use crate::protocol::UserName;
 use crate::sse;
 
 /// How long a name stays a member after its last stream has ended.
@@ -48,7 +51,9 @@ pub(super) struct Presence {
     /// Names that clients have changed while they had a stream. Boxed, since few
     /// rooms have any.
     renames: Option<Box<Renames>>,
-    /// The number of joins and leaves.
+    /// Members that type. Boxed, since few rooms have any.
+    typing: Option<Box<Typing>>,
+    /// The number of joins and leaves, and of changes of `typing`.
     version: u64,
     /// The first event of new streams, until the next change.
     snapshot: Option<sse::Encoded>,
@@ -93,6 +98,22 @@ impl Presence {
         self.changed();
     }
 
+    /// A stream of this name ends. After the last one, the name and `guard` are
+    /// kept for the grace period, unless the client has taken another name.
+    pub(super) fn leave(&mut self, name: &UserName, guard: Option<&MemberGuard>, now: Instant) {
+        let Some(entry) = self.members.get_mut(name) else {
+            debug_assert!(false, "{name:?} leaves but is no member");
+            return;
+        };
+        entry.streams -= 1;
+        if entry.streams == 0 {
+            entry.left_at = Some(now);
+            entry.guard = guard.cloned();
+            self.leaving.insert((now, name.clone()));
+            self.end_renamed(name, now);
+        }
+    }
+
     /// The client of a new stream under `new` had the name `old` until now. If `old`
     /// has no stream, it leaves at once; otherwise with its last stream, if that
     /// ends soon. A member that stays is not affected.
@@ -101,15 +122,26 @@ impl Presence {
             return;
         };
         match entry.left_at {
-            Some(at) => {
-                self.leaving.remove(&(at, old.clone()));
-                self.remove(old.clone(), Some(new.clone()));
-            }
+            Some(at) => self.remove_renamed(old, at, new.clone()),
             None => {
                 let renames = self.renames.get_or_insert_default();
                 renames.remember(old, new, now + GRACE);
             }
         }
+    }
+
+    /// A name whose last stream has just ended leaves at once if its client has taken
+    /// another name.
+    fn end_renamed(&mut self, old: &UserName, now: Instant) {
+        self.remove_expired_renames(now);
+        if let Some(new) = self.take_rename(old).filter(|new| self.has(new)) {
+            self.remove_renamed(old, now, new);
+        }
+    }
+
+    fn remove_renamed(&mut self, old: &UserName, left_at: Instant, new: UserName) {
+        self.leaving.remove(&(left_at, old.clone()));
+        self.remove(old.clone(), Some(new));
     }
 
     /// The name that a client has taken in place of `old` just now.
@@ -122,28 +154,26 @@ impl Presence {
         new
     }
 
-    /// A stream of this name ends. After the last one, the name and `guard` are
-    /// kept for the grace period, unless the client has taken another name.
-    pub(super) fn leave(&mut self, name: &UserName, guard: Option<&MemberGuard>, now: Instant) {
-        let Some(entry) = self.members.get_mut(name) else {
-            debug_assert!(false, "{name:?} leaves but is no member");
-            return;
-        };
-        entry.streams -= 1;
-        if entry.streams > 0 {
-            return;
-        }
+    /// Forgets the renames that have ended.
+    fn remove_expired_renames(&mut self, now: Instant) {
         if let Some(renames) = &mut self.renames {
             renames.remove_expired(now);
-            if let Some(new) = self.take_rename(name).filter(|new| self.has(new)) {
-                self.remove(name.clone(), Some(new));
-                return;
+            if renames.is_empty() {
+                self.renames = None;
             }
         }
-        let entry = self.members.get_mut(name).expect("found above");
-        entry.left_at = Some(now);
-        entry.guard = guard.cloned();
-        self.leaving.insert((now, name.clone()));
+    }
+
+    /// The client of `old` has taken the name `new`, after others before it.
+    fn follow_renames(&mut self, old: &UserName, new: &UserName) {
+        if let Some(renames) = &mut self.renames {
+            renames.follow(old, new);
+        }
+    }
+
+    /// When the next rename is forgotten.
+    fn rename_end(&self) -> Option<Instant> {
+        self.renames.as_ref()?.end()
     }
 
     /// Removes a member that is not in `leaving`. `now` is the name that its client
@@ -154,9 +184,10 @@ impl Presence {
             return;
         };
         self.order.remove(&(since, name.clone()));
-        if let (Some(renames), Some(new)) = (&mut self.renames, &now) {
-            renames.follow(&name, new);
+        if let Some(new) = &now {
+            self.follow_renames(&name, new);
         }
+        self.end_typing(&name);
         let since = Since(since);
         self.pending.add_left(LeftMember { name, since, now });
         self.changed();
@@ -165,12 +196,8 @@ impl Presence {
     /// Removes at most `limit` members whose grace period is over, earliest end
     /// first. Returns how many it removed.
     pub(super) fn remove_expired(&mut self, now: Instant, limit: usize) -> usize {
-        if let Some(renames) = &mut self.renames {
-            renames.remove_expired(now);
-            if renames.is_empty() {
-                self.renames = None;
-            }
-        }
+        self.remove_expired_renames(now);
+        self.remove_expired_typing(now);
         let before = self.count();
         for _ in 0..limit {
             if self.grace_end().is_none_or(|end| end > now) {
@@ -185,9 +212,14 @@ impl Presence {
     }
 
     fn changed(&mut self) {
+        self.list_changed();
+        self.json = None;
+    }
+
+    /// The first event of new streams has changed.
+    fn list_changed(&mut self) {
         self.version += 1;
         self.snapshot = None;
-        self.json = None;
     }
 
     /// Whether this name is a member.
@@ -195,7 +227,7 @@ impl Presence {
         self.members.contains_key(name)
     }
 
-    /// The number of joins and leaves: [`Snapshot::version`].
+    /// The number of changes: [`Snapshot::version`].
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -205,12 +237,18 @@ impl Presence {
         self.members.len()
     }
 
-    /// When a grace period ends, a rename is forgotten or an event can be sent,
-    /// whichever is first.
+    /// When a grace period ends, a rename is forgotten, a member types no longer or
+    /// an event can be sent, whichever is first.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let renames = self.renames.as_ref().and_then(|renames| renames.end());
-        let ends = self.grace_end().into_iter().chain(renames);
-        ends.chain(self.pending.due(now)).min()
+        let ends = self.grace_end().into_iter().chain(self.rename_end());
+        let ends = ends.chain(self.typing_end());
+        ends.chain(self.event_due(now)).min()
+    }
+
+    /// When the next event can be sent, if there is anything to announce.
+    fn event_due(&self, now: Instant) -> Option<Instant> {
+        let has_news = self.pending.has_news() || self.has_typing_news();
+        has_news.then(|| self.pending.free_at(now))
     }
 
     /// When the next grace period ends.
@@ -220,129 +258,8 @@ impl Presence {
 
     /// Whether a flush would return an event now.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
-        self.pending.due(now).is_some_and(|due| due <= now)
+        self.event_due(now).is_some_and(|due| due <= now)
     }
-
-    /// One event for all changes since the last flush, if there were any.
-    pub(super) fn flush(
-        &mut self,
-        room: &RoomName,
-        budget: PresenceBudget,
-        now: Instant,
-    ) -> Option<sse::Encoded> {
-        if !self.is_ready(now) {
-            return None;
-        }
-        if budget.readers == 0 {
-            self.pending = PendingChanges::default();
-            return None;
-        }
-        let count = self.count();
-        let members = &self.members;
-        self.pending
-            .settle_renames(|name| members.contains_key(name));
-        let event = match self.pending.form(count) {
-            // The channel replaces a large event by a list, which costs as much.
-            PresenceForm::Difference => match self.difference(room) {
-                Some(event) if event.chunk().len() > MAX_INLINE_BYTES => self.list(room),
-                event => event,
-            },
-            PresenceForm::List => self.list(room),
-            PresenceForm::Count => None,
-        };
-        // If an event with names costs too much, the count alone is sent.
-        let event = event.filter(|event| self.pending.permits(event.text_len(), budget));
-        let is_count = event.is_none();
-        let event = event.unwrap_or_else(|| count_alone(room, count).encode());
-        self.pending.reset(event.text_len(), is_count, budget, now);
-        Some(event)
-    }
-
-    fn difference(&self, room: &RoomName) -> Option<sse::Encoded> {
-        let mut joined: Vec<Member> = self
-            .pending
-            .joined_names()
-            .filter_map(|name| {
-                let since = Since(self.members.get(name)?.since);
-                let name = name.clone();
-                Some(Member { name, since })
-            })
-            .collect();
-        joined.sort_unstable_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
-        let change = PresenceEvent {
-            joined: Some(&joined[..]),
-            left: Some(self.pending.left_members()),
-            ..count_alone(room, self.count())
-        };
-        Some(change.encode())
-    }
-
-    /// All members, or `None` if they are too many for a list.
-    fn list(&self, room: &RoomName) -> Option<sse::Encoded> {
-        let count = self.count();
-        if count > MAX_LISTED_MEMBERS {
-            return None;
-        }
-        let list = PresenceEvent {
-            members: Some(&self.listed()[..]),
-            ..count_alone(room, count)
-        };
-        Some(list.encode())
-    }
-
-    /// The first [`MAX_LISTED_MEMBERS`] members, in the order in which they joined.
-    fn listed(&self) -> Vec<Member> {
-        let first = self.order.iter().take(MAX_LISTED_MEMBERS);
-        let member = |(since, name): &(Timestamp, UserName)| Member {
-            name: name.clone(),
-            since: Since(*since),
-        };
-        first.map(member).collect()
-    }
-
-    /// The first presence event of a new stream. It contains members that no
-    /// flush has announced yet; these also follow in `joined`. Encoded once for all
-    /// streams that begin before the next change.
-    pub(super) fn snapshot(&mut self, room: &RoomName) -> Snapshot {
-        self.pending.note_snapshot(self.count());
-        if self.snapshot.is_none() {
-            let list = self.list(room);
-            self.snapshot = list.or_else(|| Some(count_alone(room, self.count()).encode()));
-        }
-        let event = self.snapshot.clone();
-        Snapshot {
-            event: event.expect("set above"),
-            version: self.version,
-        }
-    }
-
-    /// The response of `GET /rooms/{room}/members`, encoded once for all requests
-    /// before the next change.
-    pub(super) fn json(&mut self, room: &RoomName) -> Bytes {
-        if self.json.is_none() {
-            self.json = Some(members_json(room, self.count(), self.listed()));
-        }
-        self.json.clone().expect("set above")
-    }
-}
-
-/// The response to `GET /rooms/{room}/members`.
-pub(super) fn members_json(room: &RoomName, count: usize, members: Vec<Member>) -> Bytes {
-    let list = MemberList {
-        room,
-        count: count as u64,
-        members,
-    };
-    let json = serde_json::to_vec(&list).expect("members have a JSON form");
-    json.into()
-}
-
-/// A `presence` event of lists that are borrowed.
-type BorrowedEvent<'a> = PresenceEvent<&'a RoomName, &'a [Member], &'a [LeftMember]>;
-
-/// The `presence` event that voids the readers' lists.
-fn count_alone(room: &RoomName, count: usize) -> BorrowedEvent<'_> {
-    PresenceEvent::count(room, count as u64)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod housekeeping_queue;
 mod publish;
 mod readers;
 mod size_index;
+mod typing;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -46,6 +47,8 @@ pub struct HubLimits {
     pub default_room: RoomName,
     /// Most members of all rooms together. A name in two rooms counts twice.
     pub max_members: usize,
+    /// Most members of a room that shows which of them type. With 0 no room does.
+    pub max_typing_members: usize,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
     /// Most bytes per second of one room's presence events. An event counts once
@@ -70,6 +73,7 @@ impl Default for HubLimits {
             max_rooms: config::DEFAULT_MAX_ROOMS,
             default_room: RoomName::parse(config::DEFAULT_ROOM).expect("a valid room name"),
             max_members: config::DEFAULT_MAX_MEMBERS,
+            max_typing_members: config::DEFAULT_MAX_TYPING_MEMBERS,
             room_idle: config::DEFAULT_ROOM_IDLE,
             presence_rate: config::DEFAULT_PRESENCE_RATE,
             presence_rate_total: config::DEFAULT_PRESENCE_RATE_TOTAL,

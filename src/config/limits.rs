@@ -42,6 +42,9 @@ pub const DEFAULT_REQUEST_RATE: Rate = Rate::per_second(NonZeroU32::new(50).unwr
 pub const DEFAULT_REQUEST_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// Members over all rooms; a stream of several rooms counts in each.
 pub const DEFAULT_MAX_MEMBERS: usize = 100_000;
+/// Most members of a room that shows which of them type: in a larger one the names
+/// would change all the time.
+pub const DEFAULT_MAX_TYPING_MEMBERS: usize = 50;
 /// Bytes per second of presence per room, summed over its readers: about one
 /// change per second with 10,000 readers.
 pub const DEFAULT_PRESENCE_RATE: usize = 1 << 20;
@@ -160,6 +163,8 @@ pub struct Limits {
     pub busy_retry: RangeInclusive<Duration>,
     /// Most members over all rooms.
     pub max_members: usize,
+    /// Most members of a room that shows which of them type; 0 for none.
+    pub max_typing_members: usize,
     /// Bytes per second of presence per room, summed over its readers.
     pub presence_rate: usize,
     /// The same over all rooms.
@@ -220,6 +225,7 @@ impl Default for Limits {
             stream_burst: DEFAULT_STREAM_BURST,
             busy_retry: DEFAULT_BUSY_RETRY,
             max_members: DEFAULT_MAX_MEMBERS,
+            max_typing_members: DEFAULT_MAX_TYPING_MEMBERS,
             presence_rate: DEFAULT_PRESENCE_RATE,
             presence_rate_total: DEFAULT_PRESENCE_RATE_TOTAL,
             publish_rate: Some(DEFAULT_PUBLISH_RATE),

@@ -67,6 +67,7 @@ impl App {
             max_rooms: config.max_rooms,
             default_room: default_room.clone(),
             max_members: config.limits.max_members,
+            max_typing_members: config.limits.max_typing_members,
             room_idle: config.room_idle,
             presence_rate: config.limits.presence_rate,
             presence_rate_total: config.limits.presence_rate_total,

@@ -43,6 +43,7 @@ mod session;
 mod stream;
 #[cfg(feature = "tokens")]
 mod tickets;
+mod typing;
 
 #[cfg(feature = "cli")]
 pub(crate) use access_log::ACCESS_LOG;

@@ -75,6 +75,7 @@ fn written(route: Route<'_>) -> (Cow<'_, str>, Option<&str>) {
         ),
         Route::Bans(room) => (format!("/rooms/{room}/bans").into(), Some(room)),
         Route::Events(room) => (format!("/rooms/{room}/events").into(), Some(room)),
+        Route::Typing(room) => (format!("/rooms/{room}/typing").into(), Some(room)),
         Route::ManyEvents => ("/events".into(), None),
         Route::Members(room) => (format!("/rooms/{room}/members").into(), Some(room)),
         Route::Rooms => ("/rooms".into(), None),

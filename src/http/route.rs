@@ -26,6 +26,8 @@ pub(super) enum Route<'a> {
     Bans(&'a str),
     /// `/rooms/{room}/events`
     Events(&'a str),
+    /// `/rooms/{room}/typing`
+    Typing(&'a str),
     /// `/events`
     ManyEvents,
     /// `/rooms/{room}/members`
@@ -54,7 +56,7 @@ const CHANGE: &str = "PATCH, DELETE, OPTIONS";
 const REACT: &str = "PUT, DELETE, OPTIONS";
 const BAN: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
 const TICKETS: &str = "POST, OPTIONS";
-const SESSION: &str = "POST, DELETE, OPTIONS";
+const BEGIN_AND_END: &str = "POST, DELETE, OPTIONS";
 const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl<'a> Route<'a> {
@@ -92,6 +94,7 @@ impl<'a> Route<'a> {
             ("rooms", Some(room), Some("bans"), None) => Self::Bans(room),
             ("rooms", Some(room), Some("events"), None) => Self::Events(room),
             ("rooms", Some(room), Some("members"), None) => Self::Members(room),
+            ("rooms", Some(room), Some("typing"), None) => Self::Typing(room),
             ("events", None, ..) => Self::ManyEvents,
             ("rooms", None, ..) => Self::Rooms,
             ("tickets", None, ..) => Self::Tickets,
@@ -114,7 +117,12 @@ impl<'a> Route<'a> {
     /// files have none: a browser loads forty files at once on a first visit.
     pub(super) fn spends_request_rate(self, method: &Method) -> bool {
         match self {
-            Self::Members(_) | Self::Rooms | Self::Bans(_) | Self::Tickets | Self::Session => true,
+            Self::Members(_)
+            | Self::Rooms
+            | Self::Bans(_)
+            | Self::Typing(_)
+            | Self::Tickets
+            | Self::Session => true,
             Self::Messages(_) => method != Method::POST,
             Self::Events(_) | Self::ManyEvents | Self::SsePhp | Self::SendPhp => {
                 method == Method::HEAD
@@ -157,7 +165,7 @@ impl<'a> Route<'a> {
             Self::Reaction(..) => REACT,
             Self::Bans(_) => BAN,
             Self::Tickets => TICKETS,
-            Self::Session => SESSION,
+            Self::Session | Self::Typing(_) => BEGIN_AND_END,
             Self::Server => ALL,
             _ => READ,
         }
@@ -181,19 +189,29 @@ impl<'a> Route<'a> {
                 self,
                 Self::Message(..)
                     | Self::Reaction(..)
+                    | Self::Typing(_)
                     | Self::Tickets
                     | Self::Session
                     | Self::Server
             ),
             Method::POST => matches!(
                 self,
-                Self::Messages(_) | Self::Events(_) | Self::SendPhp | Self::Tickets | Self::Session
+                Self::Messages(_)
+                    | Self::Events(_)
+                    | Self::Typing(_)
+                    | Self::SendPhp
+                    | Self::Tickets
+                    | Self::Session
             ),
             Method::PUT => matches!(self, Self::Reaction(..) | Self::Bans(_)),
             Method::PATCH => matches!(self, Self::Message(..)),
             Method::DELETE => matches!(
                 self,
-                Self::Message(..) | Self::Reaction(..) | Self::Bans(_) | Self::Session
+                Self::Message(..)
+                    | Self::Reaction(..)
+                    | Self::Bans(_)
+                    | Self::Typing(_)
+                    | Self::Session
             ),
             _ => false,
         }
@@ -230,6 +248,7 @@ mod tests {
             ),
             ("/rooms/a/bans", Route::Bans("a")),
             ("/rooms/a/members", Route::Members("a")),
+            ("/rooms/a/typing", Route::Typing("a")),
             ("/events", Route::ManyEvents),
             ("/rooms", Route::Rooms),
             ("/tickets", Route::Tickets),
@@ -254,6 +273,7 @@ mod tests {
             Route::Message("a", "e-7"),
             Route::Reaction("a", "e-7", "x"),
             Route::Bans("a"),
+            Route::Typing("a"),
             Route::Tickets,
             Route::Session,
         ] {
@@ -287,6 +307,7 @@ mod tests {
             "/rooms/a/messages/b/reactions",
             "/rooms/a/messages/b/reactions/c/d",
             "/rooms/a/bans/b",
+            "/rooms/a/typing/b",
             "/events/",
             "/r",
             "/r/a//",

@@ -25,7 +25,7 @@ use super::route::Route;
 #[cfg(feature = "tokens")]
 use super::session;
 use super::{
-    bans, busy, change, close, demo, draining, error_page, events, history, page, publish,
+    bans, busy, change, close, demo, draining, error_page, events, history, page, publish, typing,
 };
 use crate::protocol::{BusyReason, EVENT_STREAM};
 
@@ -153,6 +153,7 @@ fn check_origin(app: &App, route: Route<'_>, request: &Request<()>) -> Result<()
         // They take no GET.
         Route::Message(..)
         | Route::Reaction(..)
+        | Route::Typing(_)
         | Route::Tickets
         | Route::Session
         | Route::SendPhp => Ok(()),
@@ -290,8 +291,7 @@ async fn answer_in_room(
     {
         return refuse(app, route, problem);
     }
-    let identified = app.authenticator.identify(client, request, sources).await;
-    let identity = match identified {
+    let identity = match app.authenticator.identify(client, request, sources).await {
         Ok(sender) => sender.identity,
         Err(problem) => return refuse(app, route, problem),
     };
@@ -334,6 +334,10 @@ async fn answer_in_room(
         Route::Bans(room) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;
             bans::answer(app, &room, request)
+        }
+        Route::Typing(room) => {
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            typing::answer(app, &identity, &room, request)
         }
         #[cfg(feature = "tokens")]
         Route::Tickets => session::issue_ticket(app, &identity),

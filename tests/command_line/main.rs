@@ -111,6 +111,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("stream-burst", "200"),
     ("busy-retry", "30s..1m"),
     ("max-members", "100000"),
+    ("max-typing-members", "50"),
     ("presence-rate", "1MiB"),
     ("presence-rate-total", "8MiB"),
     ("publish-rate", "5/s"),

@@ -20,7 +20,7 @@ const SUBJECT: &str = "subject-4711";
 const ISSUER: &str = "issuer-4712";
 
 /// Method, target and body of every route.
-const REQUESTS: [(&str, &str, &str); 33] = [
+const REQUESTS: [(&str, &str, &str); 35] = [
     ("GET", "/", ""),
     ("GET", "/r/lobby", ""),
     ("GET", "/r/lobby/", ""),
@@ -64,6 +64,8 @@ const REQUESTS: [(&str, &str, &str); 33] = [
     ),
     ("GET", "/rooms/lobby/bans", ""),
     ("PUT", "/rooms/lobby/bans?message=e-7&for=1h", ""),
+    ("POST", "/rooms/lobby/typing?name=Ada", ""),
+    ("DELETE", "/rooms/lobby/typing?name=Ada", ""),
     ("GET", "/rooms/lobby/members", ""),
     ("GET", "/rooms", ""),
     ("POST", "/tickets", ""),

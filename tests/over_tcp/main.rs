@@ -77,4 +77,5 @@ mod shares;
 mod slow_reader;
 mod stream;
 mod tokens;
+mod typing;
 mod write_paths;

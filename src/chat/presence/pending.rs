@@ -29,6 +29,8 @@ pub(super) const CHANGE_BYTES: usize = 2048;
 pub(super) const LIST_AGAIN_MEMBERS: usize = MAX_LISTED_MEMBERS / 5 * 4;
 /// The longest time that the room's rate may take for one event with names.
 const MAX_COST_TIME: Duration = Duration::from_secs(10);
+/// The longest time that the room's rate may take for an event about typing alone.
+const MAX_TYPING_TIME: Duration = Duration::from_secs(1);
 /// The longest wait after an event, whatever its cost.
 const MAX_WAIT: Duration = Duration::from_secs(600);
 /// Most bytes of credit towards a new list.
@@ -148,10 +150,31 @@ impl PendingChanges {
         &self.left
     }
 
-    /// When the next event can be sent, if there is anything to announce.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+    /// Whether there is anything to announce.
+    pub(super) fn has_news(&self) -> bool {
         let has_news = self.list_invalid || !self.joined.is_empty() || !self.left.is_empty();
-        (self.changes > 0 && has_news).then(|| self.rate_used_until.unwrap_or(now))
+        self.changes > 0 && has_news
+    }
+
+    /// When the last event no longer uses up the rate.
+    pub(super) fn free_at(&self, now: Instant) -> Instant {
+        self.rate_used_until.unwrap_or(now)
+    }
+
+    /// Spends the rate on an event of `bytes` that announces no change. Returns
+    /// whether it may be sent: it must not delay the next change by long.
+    pub(super) fn spend_on_typing(
+        &mut self,
+        bytes: usize,
+        budget: PresenceBudget,
+        now: Instant,
+    ) -> bool {
+        let cost = cost_time(bytes, budget);
+        let is_cheap = cost <= MAX_TYPING_TIME;
+        if is_cheap {
+            self.rate_used_until = Some(now + cost);
+        }
+        is_cheap
     }
 
     /// The form of the next event in a room of `count` members.

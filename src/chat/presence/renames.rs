@@ -1,6 +1,6 @@
 //! Names that clients have changed: for each old name that still has a stream, the
-//! new one, for a few seconds. Whether the two are members is known in the parent
-//! only.
+//! new one, for a few seconds. A room has none of this until a client changes its
+//! name.
 
 use tokio::time::Instant;
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Rooms;
 use super::size_index::SizeIndex;
-use crate::chat::draft::{Draft, RetryKey};
+use crate::chat::draft::{Draft, DraftContent, RetryKey};
 use crate::chat::entry::{Entry, Published};
 use crate::chat::errors::PublishError;
 use crate::chat::place::EntryKind;
@@ -35,6 +35,10 @@ impl Rooms {
         }
         let before = (room.history.bytes(), room.history.len());
         let entry = room.append(id, draft, retry_key, now);
+        let stops_typing = match &draft.content {
+            DraftContent::Message(message) => room.presence.end_typing(&message.name),
+            DraftContent::Event { .. } => false,
+        };
         self.seq = id.seq;
         match entry.kind() {
             EntryKind::Event => {
@@ -47,6 +51,9 @@ impl Rooms {
             }
         }
         self.show(name, &entry, before, now);
+        if stops_typing {
+            self.schedule(name, now);
+        }
         Ok(Published::New(entry))
     }
 

@@ -68,6 +68,11 @@ pub(super) struct LimitFlags {
     #[arg(long, env = "SSE_CHAT_MAX_MEMBERS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_MEMBERS)]
     max_members: usize,
 
+    /// Members of a room that shows which of them type; 0 for no room
+    #[arg(long, env = "SSE_CHAT_MAX_TYPING_MEMBERS", value_name = "COUNT",
+          default_value_t = config::DEFAULT_MAX_TYPING_MEMBERS)]
+    max_typing_members: usize,
+
     /// Bytes per second of presence events per room, over all its readers; in rooms with more readers
     /// they come less often
     #[arg(long, env = "SSE_CHAT_PRESENCE_RATE", value_name = "SIZE", value_parser = parse_size,
@@ -180,6 +185,7 @@ impl From<LimitFlags> for Limits {
             stream_burst: flags.stream_burst,
             busy_retry: flags.busy_retry.0,
             max_members: flags.max_members,
+            max_typing_members: flags.max_typing_members,
             presence_rate: flags.presence_rate.0,
             presence_rate_total: flags.presence_rate_total.0,
             publish_rate: flags.publish_rate.0,

@@ -65,7 +65,7 @@ impl Notices {
         }
         let left = change.left.as_deref().unwrap_or_default();
         let joined = change.joined.as_deref().unwrap_or_default();
-        let is_count = joined.is_empty() && left.is_empty();
+        let is_count = change.is_count();
         if is_count {
             // A count without members invalidates the list.
             known.clear();
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn presence_is_one_notice() {
+    fn presence_is_one_notice_and_typing_is_none() {
         for (event, line) in [
             (
                 r#"{"room":"a","count":1,"members":[{"name":"Ada"}]}"#,
@@ -335,12 +335,14 @@ mod tests {
                 "joined a: Bob",
             ),
             (r#"{"room":"a","count":250}"#, "250 in a"),
+            (
+                r#"{"room":"a","count":2,"joined":[],"left":[],"typing":["Ada"]}"#,
+                "",
+            ),
         ] {
             let change: PresenceEvent = serde_json::from_str(event).unwrap();
-            assert_eq!(
-                Notices::default().for_event(&ClientEvent::Presence(change)),
-                [line]
-            );
+            let lines = Notices::default().for_event(&ClientEvent::Presence(change));
+            assert_eq!(lines.join("|"), line);
         }
     }
 }

@@ -163,6 +163,30 @@ async fn a_stream_joins_under_the_name_of_its_token_only() {
 }
 
 #[tokio::test]
+async fn a_member_with_the_name_of_a_token_types_under_that_name_only() {
+    let server = server();
+    let ada = ada();
+    let bearer = bearer(&ada);
+    let fields = [("authorization", &*bearer)];
+    let mut stream = events_as(&server, "/rooms/lobby/events?name=Ada%20Lovelace", &ada).await;
+    stream.find("presence").await;
+    let types = async |path| server.request("POST", path, &fields, "").await;
+    types("/rooms/lobby/typing?name=Eve")
+        .await
+        .assert_problem(403, "forbidden");
+    types("/rooms/other/typing")
+        .await
+        .assert_problem(403, "forbidden");
+    assert_eq!(types("/rooms/lobby/typing").await.status, 204);
+    let typing = loop {
+        if let Some(typing) = stream.find("presence").await.data.get("typing") {
+            break typing.clone();
+        }
+    };
+    assert_eq!(typing, json!(["Ada Lovelace"]));
+}
+
+#[tokio::test]
 async fn a_token_that_fixes_the_name_takes_no_other_name_away() {
     let server = server();
     let of = |name: &str| token(json!({"rooms": {"write": ["lobby"]}, "name": name}));

@@ -45,6 +45,7 @@ async fn requests_with_invalid_tokens_spend_the_rates_of_their_address() {
         ("GET", "/rooms/lobby/members"),
         ("GET", "/rooms/lobby/bans"),
         ("GET", "/rooms"),
+        ("POST", "/rooms/lobby/typing?name=Ada"),
         ("POST", "/tickets"),
         ("POST", "/session"),
         ("POST", "/rooms/lobby/messages"),

@@ -105,6 +105,7 @@ fn rows() -> Vec<Row> {
     const ONE: &str = "/rooms/{room}/messages/{id}";
     const REACT: &str = "/rooms/{room}/messages/{id}/reactions/{emoji}";
     const BANS: &str = "/rooms/{room}/bans";
+    const TYPING: &str = "/rooms/{room}/typing";
     const ROOM_EVENTS: &str = "/rooms/{room}/events";
     let mut rows = vec![
         Row {
@@ -142,6 +143,8 @@ fn rows() -> Vec<Row> {
             MODERATE,
             404,
         ),
+        row(TYPING, "POST", "/rooms/lobby/typing?name=Ada", WRITE, 204),
+        row(TYPING, "DELETE", "/rooms/lobby/typing?name=Ada", WRITE, 204),
         row("/tickets", "POST", "/tickets", Need::Token, 201),
         row("/session", "POST", "/session", Need::Token, 204),
         row("/session", "DELETE", "/session", Need::Keys, 204),
@@ -466,9 +469,10 @@ async fn check(start: Start) {
                     ));
                 }
             }
-            let publishes = row.method == "POST" && row.route != "/tickets"
+            let is_state = ["/tickets", "/session", "/rooms/{room}/typing"].contains(&row.route);
+            let publishes = row.method == "POST" && !is_state
                 || row.route == "/send.php" && row.method == "GET";
-            published += u64::from(need.is_none() && publishes && row.route != "/session");
+            published += u64::from(need.is_none() && publishes);
         }
     }
     assert!(

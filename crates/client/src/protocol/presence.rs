@@ -13,7 +13,12 @@ use crate::sse::{Encoded, Event};
 /// Clients decode it with the default parameters. The server encodes it from
 /// lists that it borrows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PresenceEvent<Room = String, Members = Vec<Member>, Left = Vec<LeftMember>> {
+pub struct PresenceEvent<
+    Room = String,
+    Members = Vec<Member>,
+    Left = Vec<LeftMember>,
+    Names = Vec<String>,
+> {
     /// The room's name.
     pub room: Room,
     /// The number of its members. Always exact.
@@ -27,6 +32,10 @@ pub struct PresenceEvent<Room = String, Members = Vec<Member>, Left = Vec<LeftMe
     /// Members that left. To be applied before `joined`.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub left: Option<Left>,
+    /// Members that type at the moment, at most 5. If there are none it is missing,
+    /// or empty in the event that announces the end of the last one.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub typing: Option<Names>,
 }
 
 /// A member of a room.
@@ -66,7 +75,7 @@ fn none<T>() -> Option<T> {
     None
 }
 
-impl<Room, Members, Left> PresenceEvent<Room, Members, Left> {
+impl<Room, Members, Left, Names> PresenceEvent<Room, Members, Left, Names> {
     /// The event with the count alone.
     pub fn count(room: Room, count: u64) -> Self {
         Self {
@@ -75,6 +84,7 @@ impl<Room, Members, Left> PresenceEvent<Room, Members, Left> {
             members: None,
             joined: None,
             left: None,
+            typing: None,
         }
     }
 
@@ -84,7 +94,10 @@ impl<Room, Members, Left> PresenceEvent<Room, Members, Left> {
     }
 }
 
-impl<Room: Serialize, Members: Serialize, Left: Serialize> PresenceEvent<Room, Members, Left> {
+impl<Room, Members, Left, Names> PresenceEvent<Room, Members, Left, Names>
+where
+    Self: Serialize,
+{
     /// The event.
     pub fn encode(&self) -> Encoded {
         Event::with_capacity(256)
@@ -123,7 +136,11 @@ mod tests {
             ..count.clone()
         };
         assert!(count.is_count() && !list.is_count() && !change.is_count());
-        for presence in [count, list, change] {
+        let typing = PresenceEvent {
+            typing: Some(vec!["Ada".to_owned()]),
+            ..change.clone()
+        };
+        for presence in [count, list, change, typing] {
             let decoded = decode_one(&presence.encode());
             assert_eq!(decoded, Some(ServerEvent::Presence(presence)));
         }
@@ -142,6 +159,7 @@ mod tests {
                 since: "t",
                 now: None,
             }]),
+            typing: None::<&[&str]>,
             ..PresenceEvent::count("a", 1)
         };
         assert_eq!(
@@ -171,6 +189,7 @@ mod tests {
         let presence: PresenceEvent = serde_json::from_str(json).unwrap();
         assert_eq!(presence.joined.unwrap()[0].since, None);
         assert_eq!((presence.members, presence.left), (None, None));
+        assert_eq!(presence.typing, None);
         let json = r#"{"room":"a","count":1,"left":[{"name":"Ada"}]}"#;
         let presence: PresenceEvent = serde_json::from_str(json).unwrap();
         assert_eq!(presence.left.unwrap()[0].now, None);

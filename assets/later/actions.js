@@ -76,7 +76,7 @@ export class Actions {
 
   /** Opens the menu, or where nothing can hover, the sheet. @param {HTMLElement} opener @param {Message} message @param {boolean} byKey */
   #open(opener, message, byKey) {
-    if (!byKey && matchMedia('(hover: none)').matches) this.openSheet(message);
+    if (!byKey && matchMedia('(hover: none) and (pointer: coarse)').matches) this.openSheet(message);
     else showMenu(opener, this.#itemsOf(message));
   }
 

@@ -107,6 +107,48 @@ export function play(engine) {
     );
   });
 
+  scene('a message is answered, reacted to, edited and deleted, and the deletion is undone', async (t) => {
+    const server = await Server.start(t, ...QUICK);
+    const here = await enter(t, server.url, 'Alice');
+    const { person } = here;
+    await here.say('first');
+    await here.says('first');
+    const shown = (selector, text) => person.until(
+      (selector, text) => document.querySelector(selector)?.textContent.includes(text) ?? false, `${selector}: ${text}`, selector, text,
+    );
+    await person.hover('#log .message .text');
+    await shown('#log .bar', '⋯');
+    await person.until(() => document.querySelector('#log .bar .react') !== null, 'the bar');
+    await person.click('#log .bar .react');
+    await person.until(() => document.activeElement.matches('.picker input'), 'the search for emoji');
+    await person.type('.picker input', 'rocket');
+    await person.press('Enter');
+    await shown('#log .reactions [aria-pressed=true]', '🚀 1');
+    await person.hover('#log .message .text');
+    await person.click('#log .bar .reply');
+    await shown('#intent', 'Replying to');
+    await here.say('second');
+    await here.says('first', 'second');
+    await shown('#log .answered', 'first');
+    await person.press('ArrowUp');
+    await person.until(() => document.getElementById('message').value === 'second', 'the last message in the box');
+    await person.press('Escape');
+    await person.until(() => document.getElementById('message').value === '', 'the empty box');
+    await person.press('ArrowUp');
+    await person.until(() => document.getElementById('message').value === 'second', 'the last message in the box');
+    await here.say(', edited');
+    await here.says('first', 'second, edited');
+    await person.hover('#log .message .text');
+    await person.click('#log .bar .more');
+    await person.until(() => document.activeElement.matches('.menu button'), 'the menu');
+    await person.press('End');
+    await person.press('Enter');
+    await here.says('second, edited');
+    await person.click('#notice button');
+    await here.says('first', 'second, edited');
+    here.hadNothingToComplainOf();
+  });
+
   scene('on a narrow window both side lists are drawers, which Escape closes', async (t) => {
     const server = await Server.start(t, ...QUICK);
     const { person } = await enter(t, server.url, 'Alice');

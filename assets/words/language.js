@@ -26,7 +26,17 @@ const formats = new Map();
 /** The browser's tag of the page's language, or of its first language: its region sets the clock and the order of dates. */
 function regional() {
   const [own] = language().split('-');
-  return navigator.languages.find((tag) => tag.split('-')[0] === own) ?? navigator.language;
+  const tags = [...navigator.languages, navigator.language].filter(isTag);
+  return tags.find((tag) => tag.split('-')[0] === own) ?? tags[0] ?? language();
+}
+
+/** WebKitGTK has `c` as the language of a system without one. @param {string} tag */
+function isTag(tag) {
+  try {
+    return Intl.getCanonicalLocales(tag).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {Intl.DateTimeFormatOptions} options */

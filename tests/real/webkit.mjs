@@ -15,7 +15,7 @@ const LOOK_MS = 50;
 /** The keys of WebDriver, section 17.4.2. */
 const KEYS = {
   Enter: '\ue007', Escape: '\ue00c', Tab: '\ue004', ArrowUp: '\ue013', ArrowDown: '\ue015', ArrowLeft: '\ue012', ArrowRight: '\ue014',
-  Control: '\ue009', Alt: '\ue00a', Shift: '\ue008',
+  End: '\ue010', Control: '\ue009', Alt: '\ue00a', Shift: '\ue008',
 };
 const [binary] = fs.readdirSync('/usr/lib').map((folder) => `/usr/lib/${folder}/webkit2gtk-4.1/MiniBrowser`).filter((path) => fs.existsSync(path));
 

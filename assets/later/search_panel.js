@@ -95,7 +95,10 @@ export class SearchPanel {
   /** Closes the panel, and returns to where the reader was. */
   close() {
     if (!this.isOpen) return;
+    // The row that has it may not be on the page any more.
+    const isInLog = byId('log').contains(document.activeElement);
     this.end();
+    if (this.#isAway && isInLog) byId('open-search').focus();
     if (this.#isAway) void this.#view.returnTo(this.#place);
   }
 

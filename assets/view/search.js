@@ -1,5 +1,6 @@
 // Opens the search, which is loaded when it is first used (later/search_panel.js).
 
+import { isComposing } from './composer.js';
 import { byId } from './dom.js';
 import { notice } from './notice.js';
 import { translate } from '../words/language.js';
@@ -20,12 +21,15 @@ export class Search {
     this.#opener.addEventListener('click', () => (this.#panel?.isOpen ? this.#panel.close() : void this.open()));
     // It is there when the button is pressed, mostly.
     for (const type of ['pointerenter', 'focus']) this.#opener.addEventListener(type, () => void load(), { once: true });
+    // Before the buttons of messages, from which Escape leads to the message box.
     addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || isComposing(event) || !this.#panel?.isOpen) return;
+      // In other fields, it closes something else.
       const at = /** @type {Element} */ (event.target);
-      // In other fields, Escape closes something else.
-      const isElsewhere = at.closest('footer, .drawer, .menu') !== null || document.querySelector('dialog[open]') !== null;
-      if (event.key === 'Escape' && !isElsewhere) this.#panel?.close();
-    });
+      if (at.closest('footer, .drawer, .menu') || document.querySelector('dialog[open], :popover-open')) return;
+      event.stopPropagation();
+      this.#panel.close();
+    }, { capture: true });
   }
 
   /** @param {string} [query] */

@@ -42,6 +42,8 @@ test('beside a search messages are read as they come, and one that is sent is in
   const server = await Server.start(t);
   await count(server, 'lobby', 1, 60);
   const person = await Person.arrive(t);
+  // Messages stay lit up.
+  await person.changeWait(2_000, 60_000);
   const chat = await person.open(server.url, 'Alice');
   await chat.log.getByText('60', { exact: true }).waitFor();
   await chat.page.locator('#open-search').click();

@@ -160,7 +160,7 @@ test('messages are grouped by who and when, and days are divided', LIMIT, async 
       said('Bob', '2026-01-01T16:00:03.000Z'),
       said('Bob', '2026-01-01T16:00:04.000Z'),
     ];
-    const eye = { me: '', names: [], isOwn: () => false, mayAct: () => false, unreadAfter: 'a-7', isWhole: true };
+    const eye = { me: '', names: [], isOwn: () => false, changes: [], unreadAfter: 'a-7', isWhole: true };
     return rowsOf(items, eye).map((row) => row.make()).map((row) => row.className + (row.classList.contains('day') ? ': ' + row.textContent : ''));
   }`);
   assert.deepEqual(rows, [
@@ -177,7 +177,7 @@ test('the divider stands before what is new, on either side of a restart, and no
     const items = ${JSON.stringify(ids)}.map((id, number) => ({
       kind: 'message', message: { id, room: 'lobby', number, name: 'Ann', message: 'x', created_at: '2026-01-01T15:50:00.000Z' },
     }));
-    const keys = rowsOf(items, { me: '', names: [], isOwn: () => false, mayAct: () => false, unreadAfter: '${unreadAfter}', isWhole: ${isWhole} }).map(({ key }) => key);
+    const keys = rowsOf(items, { me: '', names: [], isOwn: () => false, changes: [], unreadAfter: '${unreadAfter}', isWhole: ${isWhole} }).map(({ key }) => key);
     return keys[keys.indexOf('unread') + 1 || keys.length] ?? null;
   }`);
   const ids = ['a-1', 'a-2', 'b-1', 'b-2', 'b-3'];

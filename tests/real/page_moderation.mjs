@@ -56,7 +56,7 @@ test('a moderator deletes what another has said, and bans its author, until the 
   await act(chat, 'spam', 'Ban author…');
   await chat.has('dialog[open] h2', 'Ban \u2068Bob\u2069 from lobby?');
   await chat.has('dialog[open] option', '1 hour', '1 day', '30 days');
-  await chat.page.getByLabel('For').selectOption('30 days');
+  await chat.page.getByLabel('Duration').selectOption('30 days');
   await chat.page.locator('dialog[open]').getByRole('button', { name: 'Ban' }).click();
   await chat.has('#notice > span', '\u2068Bob\u2069 is banned.');
   await guest.status.filter({ hasText: 'You can’t read lobby: your session doesn’t permit it, or you’re banned.' }).waitFor();
@@ -109,6 +109,7 @@ test('who may not moderate sees nothing of it, and a moderator only where they m
   await chat.page.getByRole('button', { name: 'Settings' }).click();
   await chat.page.locator('#session').getByRole('button', { name: 'Log out' }).click();
   await chat.is('closed');
+  await chat.page.keyboard.press('Escape');
   await menu(chat, 'of a guest', 'Copy text', 'Copy link');
   assert(await chat.page.locator('#open-bans').isHidden());
 });

@@ -93,7 +93,7 @@ test('a link with a token begins a session after a question, and leaves no trace
   await chat.has('#people-list .name', 'Ada');
   const stored = await chat.page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state, location.href]));
   for (const text of [stored, ...logged, ...proxy.asked]) assert(!text.includes(token), text);
-  assert.deepEqual(await chat.page.evaluate(() => Object.keys(JSON.parse(localStorage.getItem('sse-chat.session'))).sort()), ['name', 'since', 'until']);
+  assert.deepEqual(await chat.page.evaluate(() => Object.keys(JSON.parse(localStorage.getItem('sse-chat.session'))).sort()), ['name', 'since', 'until', 'write']);
 
   // Logging out removes the cookie.
   await chat.page.getByRole('button', { name: 'Settings' }).click();

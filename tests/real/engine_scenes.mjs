@@ -149,6 +149,36 @@ export function play(engine) {
     here.hadNothingToComplainOf();
   });
 
+  scene('a search finds a message that is not loaded and shows it in its place; Control + K goes to another room', async (t) => {
+    const server = await Server.start(t, ...QUICK);
+    await server.say('lobby', 'Carol', 'the needle');
+    for (let number = 1; number <= 120; number += 1) await server.say('lobby', 'Carol', `hay ${number}`);
+    const { person } = await enter(t, server.url, 'Alice');
+    const isLast = () => [...document.querySelectorAll('#log .text')].at(-1)?.textContent === 'hay 120';
+    await person.until(isLast, 'the newest message');
+    await person.click('#open-search');
+    await person.until(() => document.activeElement.id === 'search', 'the field of the search');
+    await person.type('#search', 'NEEDLE');
+    await person.until(() => document.querySelector('#results mark')?.textContent === 'needle', 'the match');
+    await person.press('ArrowDown');
+    await person.press('Enter');
+    await person.until(() => {
+      const found = [...document.querySelectorAll('#log .text')].find(({ textContent }) => textContent === 'the needle');
+      const [row, all] = [found, document.getElementById('scroller')].map((element) => element?.getBoundingClientRect());
+      return row && row.top >= all.top && row.bottom <= all.bottom;
+    }, 'the message in its place');
+    await person.press('Escape');
+    await person.until(() => document.getElementById('search-bar').hidden, 'the end of the search');
+    await person.until(isLast, 'the newest message again');
+
+    await person.press('k', ['Control']);
+    await person.until(() => document.querySelector('#switcher input') === document.activeElement, 'the switcher');
+    await person.type('#switcher input', 'garden');
+    await person.until(() => document.querySelector('#switcher [aria-selected=true]') !== null, 'an offer');
+    await person.press('Enter');
+    await person.until(() => document.getElementById('room-title').textContent === 'garden', 'the other room');
+  });
+
   scene('on a narrow window both side lists are drawers, which Escape closes', async (t) => {
     const server = await Server.start(t, ...QUICK);
     const { person } = await enter(t, server.url, 'Alice');

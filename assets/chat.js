@@ -757,13 +757,13 @@ class Chat {
   }
 }
 
-/** Starts the page; its texts are loaded. */
-export async function startChat() {
+/** Starts the page; its texts are loaded. @param {import('./server/server.js').Settings | null} answer null if there was none */
+export async function startChat(answer) {
   // Makes links absolute: the page's address changes with the room.
   for (const link of document.querySelectorAll('link')) link.href = link.href;
   fitAboveKeyboard();
   fillWords(document);
-  const settings = await server.settings().catch(() => NO_SETTINGS);
+  const settings = answer ?? NO_SETTINGS;
   await sessionByLink(settings);
   // Of a time when the server took tokens.
   if (settings !== NO_SETTINGS && !settings.tokens) session.set(null);

@@ -10,8 +10,9 @@
   take();
   // A link to a page that is open already.
   addEventListener('hashchange', take);
-  /** The token of the link, once. */
   Object.assign(globalThis, {
+    hasToken: () => token !== '',
+    /** The token of the link, once. */
     takeToken() {
       const taken = token;
       token = '';

@@ -4,8 +4,8 @@ import { readMessage } from './protocol.js';
 
 /** @typedef {import('./protocol.js').Message} Message */
 /**
- * @typedef {{room: string, messages: Message[], size: number, from: string, to: string, oldest: string | null, newest: string | null}} Page
- *   `size`, `from` and `to`: the entries, including events of programs, which are no messages: their count, the ids of the first and the last
+ * @typedef {{room: string, messages: Message[], limit: number, size: number, from: string, to: string, oldest: string | null, newest: string | null}} Page
+ *   `limit`: the most entries that were requested; `size`, `from` and `to`: the entries, including events of programs, which are no messages: their count, the ids of the first and the last
  */
 
 /**
@@ -111,7 +111,7 @@ export const server = {
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
     const { messages: entries, oldest, newest } = await ask(url);
     const messages = entries.flatMap((/** @type {any} */ entry) => readMessage(entry) ?? []);
-    return { room, messages, size: entries.length, from: entries[0]?.id ?? '', to: entries.at(-1)?.id ?? '', oldest, newest };
+    return { room, messages, limit: query.limit, size: entries.length, from: entries[0]?.id ?? '', to: entries.at(-1)?.id ?? '', oldest, newest };
   },
 
   /**

@@ -4,6 +4,7 @@
 
 import { idBefore, isSameEpoch, startOf } from '../server/protocol.js';
 import { Failure, server } from '../server/server.js';
+import { firstPage } from './first_page.js';
 import { RoomLog } from './room_log.js';
 import { unread } from './rooms.js';
 
@@ -141,6 +142,7 @@ export class History {
 
   /**
    * Replaces the log by the newest messages, or by those from the first unread one on.
+   * The first of all such pages may be a smaller one.
    * @param {string} room @param {() => boolean} wantsEnd whether the newest are wanted in any case
    * @returns {Promise<boolean>} whether it was loaded
    */
@@ -155,9 +157,9 @@ export class History {
     const last = page.messages.at(-1);
     // Only events of programs say nothing about numbers.
     if (last || page.size === 0) this.#rooms.setNewest(room, page.newest, (last?.number ?? 0) + 1);
-    const isShort = page.size === limit && known && unread(known) >= limit;
+    const isShort = page.size === page.limit && known && unread(known) >= page.limit;
     if (isShort && !wantsEnd()) return this.#unread(log, known);
-    log.reset(page, limit);
+    log.reset(page, page.limit);
     return true;
   }
 
@@ -283,7 +285,8 @@ export class History {
   async #fetch(log, room, query) {
     log.begin();
     try {
-      const page = await server.messages(room, query);
+      const { before, after } = query;
+      const page = (before ?? after ? null : await firstPage.take(room)) ?? await server.messages(room, query);
       page.messages.forEach(this.#on.arrived);
       return page;
     } catch (error) {

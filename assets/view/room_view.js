@@ -6,8 +6,8 @@ import { Drawing } from './drawing.js';
 import { emptinessOf } from './empty_view.js';
 import { Jumps } from './jumps.js';
 import { LogTop } from './log_top.js';
-import { LogView } from './log_view.js';
 import { Pill } from './pill.js';
+import { preview } from './preview.js';
 import { isSameEpoch } from '../server/protocol.js';
 import { FEW, History, PAGE } from '../state/history.js';
 import { MAX_ITEMS } from '../state/room_log.js';
@@ -36,7 +36,7 @@ export class RoomView {
   #host;
   /** The logs of the rooms. */
   history;
-  #view = new LogView(byId('log'));
+  #view = preview.view;
   #scroller;
   #top = new LogTop({ retry: () => this.#retry(), older: () => void this.#loadOlder() });
   #jumps;
@@ -52,6 +52,7 @@ export class RoomView {
   constructor(rooms, host) {
     this.#rooms = rooms;
     this.#host = host;
+    preview.isOver = true;
     this.history = new History(rooms, {
       arrived: host.arrived,
       failed: (room, error) => room === this.#room && this.#loadFailed(error),
@@ -233,9 +234,11 @@ export class RoomView {
     const rows = stored?.(viewer) ?? rowsOf(log.items, viewer);
     byId('log').classList.toggle('kept', stored !== null);
     const added = rows.filter(({ key }) => !this.#view.find(key)).length;
+    const isPreview = preview.room === this.#room && !log.loaded && rows.length === 0 && this.#failure === null;
+    if (!isPreview) preview.room = '';
     const change = () => {
       this.#top.show({ room: this.#room, log, failure: this.#failure });
-      this.#view.show(rows);
+      if (!isPreview) this.#view.show(rows);
       host.showOutbox();
     };
     this.#scroller.keeping(this.#scroller.follows && this.#wasAtEnd, () => (added > MAX_ANNOUNCED ? this.#view.quietly(change) : change()));
@@ -315,6 +318,8 @@ export class RoomView {
     if (room !== this.#room) return;
     this.#show();
     if (made === this.#jumps.made && !this.#jumps.target) this.#place();
+    // The first page is small, and may not fill the screen.
+    if (size >= FEW && size < PAGE && top === null) void this.#loadOlder();
   }
 
   /** Loads the messages after the last one in the log. @param {string} room */

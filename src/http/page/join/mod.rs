@@ -40,14 +40,18 @@ pub(crate) struct PageFile {
 /// A script that is served, by its path.
 #[derive(Debug, Clone, Copy)]
 enum ServedScript {
-    /// A module and what it imports. It shares no instance with other bundles.
-    Joined(&'static str),
-    /// The modules of a folder and what they import, except what the bundle `on`
-    /// has: that is taken from there.
+    /// A module and what it imports, except what the bundles `on` have: that is
+    /// taken from there. It shares no instance with other bundles.
+    Joined {
+        path: &'static str,
+        on: &'static [&'static str],
+    },
+    /// The modules of a folder and what they import, except what the bundles `on`
+    /// have.
     Folder {
         path: &'static str,
         folder: &'static str,
-        on: &'static str,
+        on: &'static [&'static str],
     },
     /// A script that imports nothing.
     Alone(&'static str),
@@ -55,13 +59,23 @@ enum ServedScript {
 
 const SCRIPTS: &[ServedScript] = &[
     ServedScript::Alone("early.js"),
-    ServedScript::Joined("start.js"),
+    ServedScript::Joined {
+        path: "start.js",
+        on: &[],
+    },
+    ServedScript::Joined {
+        path: "chat.js",
+        on: &["start.js"],
+    },
     ServedScript::Folder {
         path: "later.js",
         folder: "later/",
-        on: "start.js",
+        on: &["start.js", "chat.js"],
     },
-    ServedScript::Joined("stream/worker.js"),
+    ServedScript::Joined {
+        path: "stream/worker.js",
+        on: &[],
+    },
     ServedScript::Alone("service_worker.js"),
     ServedScript::Alone("words/words_en.js"),
     ServedScript::Alone("words/words_zh.js"),
@@ -132,8 +146,15 @@ struct Bundle<'a> {
     path: &'static str,
     is_joined: bool,
     modules: Vec<&'a str>,
-    /// The path of the bundle that has the other modules, and those modules.
-    base: Option<(&'static str, Vec<&'a str>)>,
+    /// The bundles that have the other modules.
+    bases: Vec<Base<'a>>,
+}
+
+/// A bundle from which another one takes modules.
+#[derive(Debug)]
+struct Base<'a> {
+    path: &'static str,
+    modules: Vec<&'a str>,
 }
 
 fn bundles<'a>(
@@ -149,20 +170,28 @@ fn bundles<'a>(
         .collect();
     let mut bundles: Vec<Bundle<'a>> = Vec::new();
     for script in served {
-        let (path, roots, base): (_, Vec<&str>, _) = match *script {
-            ServedScript::Joined(path) | ServedScript::Alone(path) => (path, vec![path], None),
+        let (path, roots, on, refused): (_, Vec<&str>, &[&str], &[&str]) = match *script {
+            ServedScript::Joined { path, on } => (path, vec![path], on, &later),
+            ServedScript::Alone(path) => (path, vec![path], &[], &later),
             ServedScript::Folder { path, folder, on } => {
-                let base = bundles.iter().find(|bundle| bundle.path == on);
-                let base = base.ok_or_else(|| format!("there is no bundle {on} before {path}"))?;
                 let roots = scripts.keys().map(String::as_str);
                 let roots = roots.filter(|path| path.starts_with(folder)).collect();
-                (path, roots, Some((on, base.modules.clone())))
+                (path, roots, on, &[])
             }
         };
+        let base = |on: &&str| {
+            let base = bundles.iter().find(|bundle| bundle.path == *on);
+            let base = base.ok_or_else(|| format!("there is no bundle {on} before {path}"))?;
+            Ok(Base {
+                path: base.path,
+                modules: base.modules.clone(),
+            })
+        };
+        let bases = on.iter().map(base).collect::<Result<Vec<_>, String>>()?;
         let mut walk = Walk {
             scripts,
-            base: base.as_ref().map_or(&[], |(_, modules)| modules),
-            refused: if base.is_none() { &later } else { &[] },
+            bases: &bases,
+            refused,
             open: Vec::new(),
             done: Vec::new(),
         };
@@ -183,7 +212,7 @@ fn bundles<'a>(
             path,
             is_joined,
             modules,
-            base,
+            bases,
         });
     }
     Ok(bundles)
@@ -192,10 +221,10 @@ fn bundles<'a>(
 /// Finds the modules of a bundle.
 struct Walk<'a, 'b> {
     scripts: &'a BTreeMap<String, Script>,
-    /// Modules of another bundle.
-    base: &'b [&'a str],
+    /// Bundles that have some of the modules.
+    bases: &'b [Base<'a>],
     /// Folders of another bundle.
-    refused: &'b [&'static str],
+    refused: &'b [&'b str],
     /// The module that is visited, after those that lead to it.
     open: Vec<&'a str>,
     done: Vec<&'a str>,
@@ -206,7 +235,8 @@ impl<'a> Walk<'a, '_> {
         let Some((path, script)) = self.scripts.get_key_value(path) else {
             return Ok(());
         };
-        if self.done.contains(&path.as_str()) || self.base.contains(&path.as_str()) {
+        let is_of = |modules: &[&str]| modules.contains(&path.as_str());
+        if is_of(&self.done) || self.bases.iter().any(|base| is_of(&base.modules)) {
             return Ok(());
         }
         self.open.push(path);
@@ -250,9 +280,10 @@ impl Bundle<'_> {
             return Ok(scripts[self.path].whole());
         }
         let mut text = String::new();
-        if let Some((base, _)) = &self.base {
-            let base = relative(self.path, base);
-            writeln!(text, "import {{ modules as $base }} from '{base}';").expect(INFALLIBLE);
+        for (number, base) in self.bases.iter().enumerate() {
+            let base = relative(self.path, base.path);
+            writeln!(text, "import {{ modules as $base{number} }} from '{base}';")
+                .expect(INFALLIBLE);
         }
         let mut exports = String::new();
         for (number, path) in self.modules.iter().enumerate() {
@@ -274,7 +305,7 @@ impl Bundle<'_> {
                 let names = names.collect::<Vec<_>>().join(", ");
                 let from = match self.number(&import.from) {
                     Some(number) => format!("${number}"),
-                    None => format!("$base['{}']", import.from),
+                    None => self.taken(&import.from).expect("found by Walk::visit"),
                 };
                 writeln!(text, "const {{ {names} }} = {from};").expect(INFALLIBLE);
             }
@@ -296,18 +327,21 @@ impl Bundle<'_> {
         self.modules.iter().position(|path| *path == module)
     }
 
+    /// An expression for a module of another bundle.
+    fn taken(&self, module: &str) -> Option<String> {
+        let has = |base: &Base<'_>| base.modules.contains(&module);
+        let number = self.bases.iter().position(has)?;
+        Some(format!("$base{number}['{module}']"))
+    }
+
     /// An expression for a promise of a module.
     fn load(&self, target: &str, bundles: &[Bundle<'_>]) -> Option<String> {
         if let Some(number) = self.number(target) {
             // Not before all modules are there.
             return Some(format!("Promise.resolve().then(() => ${number})"));
         }
-        if self
-            .base
-            .as_ref()
-            .is_some_and(|(_, base)| base.contains(&target))
-        {
-            return Some(format!("Promise.resolve($base['{target}'])"));
+        if let Some(module) = self.taken(target) {
+            return Some(format!("Promise.resolve({module})"));
         }
         let bundle = bundles
             .iter()
@@ -330,13 +364,23 @@ mod tests {
     use super::*;
 
     const SERVED: &[ServedScript] = &[
-        ServedScript::Joined("start.js"),
+        ServedScript::Joined {
+            path: "start.js",
+            on: &[],
+        },
+        ServedScript::Joined {
+            path: "main.js",
+            on: &["start.js"],
+        },
         ServedScript::Folder {
             path: "later.js",
             folder: "later/",
-            on: "start.js",
+            on: &["start.js", "main.js"],
         },
-        ServedScript::Joined("stream/worker.js"),
+        ServedScript::Joined {
+            path: "stream/worker.js",
+            on: &[],
+        },
         ServedScript::Alone("words.js"),
     ];
 
@@ -347,14 +391,19 @@ mod tests {
             ("icon.svg", "  <svg/>"),
             (
                 "later/more.js",
-                "import { a as b } from '../view/a.js';\nimport { c } from './c.js';\nexport const more = b + c;",
+                "import { a as b } from '../view/a.js';\nimport { c } from './c.js';\nimport { e } from '../e.js';\nexport const more = b + c + e;",
             ),
             ("later/c.js", "export const c = 2;"),
             (
                 "start.js",
-                "// x\nimport { a } from './view/a.js';\nimport { d } from './shared.js';\nimport('./later/more.js');\nimport('./words.js');\nimport('./view/a.js');\nimport('./stream/worker.js');",
+                "// x\nimport { a } from './view/a.js';\nimport { d } from './shared.js';\nimport('./main.js');\nimport('./words.js');\nimport('./view/a.js');\nimport('./stream/worker.js');",
             ),
             ("shared.js", "export function d() {}"),
+            (
+                "main.js",
+                "import { a } from './view/a.js';\nimport { e } from './e.js';\nimport('./later/more.js');\nimport('./shared.js');\nexport const main = a + e;",
+            ),
+            ("e.js", "export const e = 3;"),
             (
                 "stream/worker.js",
                 "import { d } from '../shared.js';\nexport class Worker {}",
@@ -385,6 +434,7 @@ mod tests {
                 "a.css",
                 "icon.svg",
                 "later.js",
+                "main.js",
                 "start.js",
                 "stream/worker.js",
                 "words.js"
@@ -398,7 +448,7 @@ mod tests {
             "const $0 = (() => {\nfunction d() {}\nreturn { d };\n})();\n\
              const $1 = (() => {\nconst { d } = $0;\nconst a = d;\nnew URL('./view/a.js', import.meta.url).href;\nreturn { a };\n})();\n\
              (() => {\nconst { a } = $1;\nconst { d } = $0;\n\
-             import('./later.js').then(({ modules }) => modules['later/more.js']);\n\
+             import('./main.js').then(({ modules }) => modules['main.js']);\n\
              import('./words.js');\n\
              Promise.resolve().then(() => $1);\n\
              import('./stream/worker.js').then(({ modules }) => modules['stream/worker.js']);\n})();\n\
@@ -407,12 +457,23 @@ mod tests {
     }
 
     #[test]
-    fn a_later_bundle_takes_the_instances_of_the_first() {
+    fn a_later_bundle_takes_the_instances_of_those_before() {
+        let files = joined(&[]).unwrap();
         assert_eq!(
-            joined(&[]).unwrap()["later.js"],
-            "import { modules as $base } from './start.js';\n\
+            files["main.js"],
+            "import { modules as $base0 } from './start.js';\n\
+             const $0 = (() => {\nconst e = 3;\nreturn { e };\n})();\n\
+             const $1 = (() => {\nconst { a } = $base0['view/a.js'];\nconst { e } = $0;\n\
+             import('./later.js').then(({ modules }) => modules['later/more.js']);\n\
+             Promise.resolve($base0['shared.js']);\nconst main = a + e;\nreturn { main };\n})();\n\
+             export const modules = { 'e.js': $0, 'main.js': $1, };\n"
+        );
+        assert_eq!(
+            files["later.js"],
+            "import { modules as $base0 } from './start.js';\n\
+             import { modules as $base1 } from './main.js';\n\
              const $0 = (() => {\nconst c = 2;\nreturn { c };\n})();\n\
-             const $1 = (() => {\nconst { a: b } = $base['view/a.js'];\nconst { c } = $0;\nconst more = b + c;\nreturn { more };\n})();\n\
+             const $1 = (() => {\nconst { a: b } = $base0['view/a.js'];\nconst { c } = $0;\nconst { e } = $base1['e.js'];\nconst more = b + c + e;\nreturn { more };\n})();\n\
              export const modules = { 'later/c.js': $0, 'later/more.js': $1, };\n"
         );
     }
@@ -437,8 +498,9 @@ mod tests {
         assert!(joined.len() < 20, "{joined:?}");
         // A tab loads the worker's script if there is no SharedWorker.
         assert!(text("stream/worker.js").contains("'stream/connection.js': $"));
-        assert!(!text("start.js").contains("'stream/connection.js': $"));
-        for path in ["start.js", "stream/worker.js"] {
+        assert!(!text("chat.js").contains("'stream/connection.js': $"));
+        assert!(!text("start.js").contains("'chat.js': $"));
+        for path in ["start.js", "chat.js", "stream/worker.js"] {
             assert!(!text(path).contains("'later/help.js': $"), "{path}");
         }
         assert!(!text("chat.css").contains("@import"));

@@ -185,21 +185,21 @@ export class History {
     return page !== null;
   }
 
-  /** Loads messages before a log. @param {string} room */
-  async older(room) {
+  /** Loads messages before a log. @param {string} room @param {number} [most] in one page */
+  async older(room, most = PAGE) {
     const log = this.log(room);
     log.loadingOlder = true;
-    for (let [pages, found] = [0, 0]; pages < MAX_PAGES && found < FEW; pages += 1) found += await this.#before(log, room);
+    for (let [pages, found] = [0, 0]; pages < MAX_PAGES && found < FEW; pages += 1) found += await this.#before(log, room, most);
     log.loadingOlder = false;
   }
 
-  /** Loads the page before a log. @param {RoomLog} log @param {string} room @returns {Promise<number>} of messages; Infinity if there are no more pages */
-  async #before(log, room) {
+  /** Loads the page before a log. @param {RoomLog} log @param {string} room @param {number} limit @returns {Promise<number>} of messages; Infinity if there are no more pages */
+  async #before(log, room, limit) {
     const { from, first } = log;
-    const page = await this.#fetch(log, room, { before: from, limit: PAGE });
+    const page = await this.#fetch(log, room, { before: from, limit });
     // The log may have changed meanwhile.
     if (!page || log.from !== from || log.first?.id !== first?.id) return Infinity;
-    log.prepend(page, PAGE);
+    log.prepend(page, limit);
     log.trim('bottom');
     return log.top === null ? page.messages.length : Infinity;
   }

@@ -319,7 +319,7 @@ export class RoomView {
     this.#show();
     if (made === this.#jumps.made && !this.#jumps.target) this.#place();
     // The first page is small, and may not fill the screen.
-    if (size >= FEW && size < PAGE && top === null) void this.#loadOlder();
+    if (size >= FEW && size < PAGE && top === null) void this.#loadOlder(PAGE - size);
   }
 
   /** Loads the messages after the last one in the log. @param {string} room */
@@ -335,9 +335,10 @@ export class RoomView {
     this.#schedule();
   }
 
-  async #loadOlder() {
+  /** @param {number} [most] */
+  async #loadOlder(most) {
     if (this.#log.loadingOlder) return;
-    const older = this.history.older(this.#room);
+    const older = this.history.older(this.#room, most);
     this.#show();
     await older;
     this.#show();

@@ -25,6 +25,7 @@ mod handoff;
 mod history;
 mod history_body;
 mod input;
+mod language;
 mod page;
 mod permission;
 mod problem;

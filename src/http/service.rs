@@ -191,10 +191,10 @@ async fn dispatch(
 ) -> Result<Response<Reply>, Problem> {
     let headers = request.headers();
     let response = match route {
-        Route::Home => Box::pin(app.page.home(headers)).await,
+        Route::Home => Box::pin(app.page.home(&app.default_room, headers)).await,
         Route::RoomPage(room) => {
-            room_of_path(room)?;
-            Box::pin(app.page.room(headers)).await
+            let room = room_of_path(room)?;
+            Box::pin(app.page.room(&room, headers)).await
         }
         Route::RoomPageWithSlash(room) => {
             Ok(page::redirect(&room_of_path(room)?, request.uri().query()))

@@ -1,17 +1,17 @@
 //! Refusals for browsers: a small page without script where the request prefers
 //! HTML, else the problem details of `problem`.
 
-mod language;
+mod texts;
 
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, REFERRER_POLICY, VARY,
+    ACCEPT, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, REFERRER_POLICY, VARY,
 };
 use hyper::{Request, Response};
 
-use self::language::Language;
 use super::app::App;
 use super::body::Body;
+use super::language::Language;
 use super::page::POLICY;
 use super::problem::Problem;
 use super::quality::{Preference, preferences};
@@ -26,7 +26,7 @@ pub(super) fn answer(app: &App, request: &Request<()>, problem: Problem) -> Resp
     let headers = request.headers();
     let (mut response, varies) = match prefers_html(headers) {
         true => {
-            let language = language(headers);
+            let language = Language::preferred(headers);
             let root = root_from(request.uri().path());
             let html = page(&problem, language, &root, app.default_room.as_str());
             (page_response(&problem, html), "accept, accept-language")
@@ -63,22 +63,6 @@ fn prefers_html(headers: &HeaderMap) -> bool {
     };
     let json = weight("problem+json", "application").max(weight("json", "application"));
     weight("html", "text") > json
-}
-
-/// The preferred language; English by default.
-fn language(headers: &HeaderMap) -> Language {
-    let weight = |language: &str| {
-        let is_it = |item: &Preference<'_>| {
-            let primary = item.name.split('-').next().unwrap_or_default();
-            primary.eq_ignore_ascii_case(language)
-        };
-        let accepted = preferences(headers, ACCEPT_LANGUAGE).filter(is_it);
-        accepted.map(|item| item.weight).fold(0.0, f32::max)
-    };
-    match weight("zh") > weight("en") {
-        true => Language::Chinese,
-        false => Language::English,
-    }
 }
 
 /// The relative path from `path` to the server's root, which works behind a proxy

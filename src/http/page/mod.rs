@@ -6,6 +6,7 @@ mod encoding;
 mod folder;
 #[cfg(test)]
 mod join;
+mod preload;
 mod template;
 
 use std::io;
@@ -19,10 +20,11 @@ use serde::{Serialize, Serializer};
 
 pub(super) use self::asset_response::POLICY;
 use self::asset_response::{
-    AssetResponse, Freshness, SERVICE_WORKER, allow_root_scope, content_type, split_version,
+    AssetResponse, Freshness, SERVICE_WORKER, VERSION_OF_A_FOLDER, allow_root_scope, content_type, split_version,
 };
 use self::encoding::Encoding;
 use self::folder::Folder;
+use self::preload::add_links;
 use self::template::PagePath;
 use super::body::Body;
 use super::problem::Problem;
@@ -66,6 +68,8 @@ pub(super) struct ChatPage {
     /// Replaces the embedded files.
     folder: Option<Folder>,
     settings: Bytes,
+    /// Whether messages are for requests without a token, too.
+    may_all_read: bool,
     /// The ETag of the settings.
     tag: String,
 }
@@ -75,22 +79,32 @@ impl ChatPage {
     ///
     /// If `folder` has no `index.html`.
     pub(super) fn new(folder: Option<&Path>, settings: PageSettings<'_>) -> io::Result<Self> {
+        let may_all_read = settings.anonymous != Anonymous::None;
         let settings = serde_json::to_vec(&settings).map_err(io::Error::other)?;
         Ok(Self {
             folder: folder.map(Folder::open).transpose()?,
+            may_all_read,
             tag: folder::tag(&settings),
             settings: Bytes::from(settings),
         })
     }
 
-    /// `GET /`
-    pub(super) async fn home(&self, request: &HeaderMap) -> Result<Response<Body>, Problem> {
-        self.page(PagePath::Home, request).await
+    /// `GET /`, the page of the default room
+    pub(super) async fn home(
+        &self,
+        default: &RoomName,
+        request: &HeaderMap,
+    ) -> Result<Response<Body>, Problem> {
+        self.page(PagePath::Home, default, request).await
     }
 
     /// `GET /r/{room}`
-    pub(super) async fn room(&self, request: &HeaderMap) -> Result<Response<Body>, Problem> {
-        self.page(PagePath::Room, request).await
+    pub(super) async fn room(
+        &self,
+        room: &RoomName,
+        request: &HeaderMap,
+    ) -> Result<Response<Body>, Problem> {
+        self.page(PagePath::Room, room, request).await
     }
 
     /// `GET /assets/{path}`
@@ -115,15 +129,24 @@ impl ChatPage {
         Ok(response)
     }
 
-    async fn page(&self, at: PagePath, request: &HeaderMap) -> Result<Response<Body>, Problem> {
-        let response = match &self.folder {
-            None => embedded::page(at, request),
-            Some(folder) => folder
-                .page(at)
-                .await
-                .map_err(|error| unreadable("index.html", &error))?,
+    async fn page(
+        &self,
+        at: PagePath,
+        room: &RoomName,
+        request: &HeaderMap,
+    ) -> Result<Response<Body>, Problem> {
+        let (page, version) = match &self.folder {
+            None => (embedded::page(at, request), embedded::VERSION),
+            Some(folder) => {
+                let page = folder.page(at).await;
+                let page = page.map_err(|error| unreadable("index.html", &error))?;
+                (page, VERSION_OF_A_FOLDER)
+            }
         };
-        Ok(response.respond(request))
+        let mut response = page.respond(request);
+        let room = self.may_all_read.then_some(room);
+        add_links(response.headers_mut(), at.root(), version, room, request);
+        Ok(response)
     }
 
     fn settings(&self) -> AssetResponse {

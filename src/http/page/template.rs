@@ -11,12 +11,19 @@ pub(crate) enum PagePath {
     Room,
 }
 
+impl PagePath {
+    /// The relative path from the page to the server's root.
+    pub(crate) fn root(self) -> &'static str {
+        match self {
+            Self::Home => "./",
+            Self::Room => "../",
+        }
+    }
+}
+
 /// The page as it is served at `at`, with its files below `version`.
 pub(crate) fn fill_in(html: &str, at: PagePath, version: &str) -> String {
-    let root = match at {
-        PagePath::Home => "./",
-        PagePath::Room => "../",
-    };
+    let root = at.root();
     html.replace("{{assets}}", &format!("{root}assets/{version}/"))
         .replace("{{root}}", root)
 }

@@ -1,23 +1,9 @@
 //! The texts of error pages, in each language of the chat page.
 
+use crate::http::language::Language;
 use crate::protocol::ProblemCode;
 
-/// A language of the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    English,
-    Chinese,
-}
-
 impl Language {
-    /// The value of HTML's `lang`.
-    pub(super) fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh-CN",
-        }
-    }
-
     /// The title and the text of an error page.
     pub(super) fn refusal(self, code: ProblemCode) -> (&'static str, &'static str) {
         match self {

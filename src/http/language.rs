@@ -1,0 +1,38 @@
+//! The languages of the chat page, and which one a request prefers.
+
+use hyper::header::{ACCEPT_LANGUAGE, HeaderMap};
+
+use super::quality::{Preference, preferences};
+
+/// A language of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Chinese,
+}
+
+impl Language {
+    /// The value of HTML's `lang`.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// The language that a request prefers; English by default.
+    pub(super) fn preferred(headers: &HeaderMap) -> Self {
+        let weight = |language: &str| {
+            let is_it = |item: &Preference<'_>| {
+                let primary = item.name.split('-').next().unwrap_or_default();
+                primary.eq_ignore_ascii_case(language)
+            };
+            let accepted = preferences(headers, ACCEPT_LANGUAGE).filter(is_it);
+            accepted.map(|item| item.weight).fold(0.0, f32::max)
+        };
+        match weight("zh") > weight("en") {
+            true => Self::Chinese,
+            false => Self::English,
+        }
+    }
+}

@@ -759,8 +759,8 @@ class Chat {
 
 /** Starts the page; its texts are loaded. @param {import('./server/server.js').Settings | null} answer null if there was none */
 export async function startChat(answer) {
-  // Makes links absolute: the page's address changes with the room.
-  for (const link of document.querySelectorAll('link')) link.href = link.href;
+  // Makes links absolute: the page's address changes with the room. A preload would begin again.
+  for (const link of /** @type {NodeListOf<HTMLLinkElement>} */ (document.querySelectorAll('link:not([rel*=preload])'))) link.href = link.href;
   fitAboveKeyboard();
   fillWords(document);
   const settings = answer ?? NO_SETTINGS;

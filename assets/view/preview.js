@@ -62,7 +62,7 @@ function viewerOf({ tokens }, { messages }) {
     me: me.name,
     names: [],
     isOwn: me.isOwn,
-    mayWrite: !tokens,
+    mayWrite: me.name !== '' && !tokens,
     quoted(id) {
       const message = messages.find((message) => message.id === id);
       return message ? quoteOf(message) : null;

@@ -9,7 +9,7 @@ import { within } from './server.mjs';
 
 /**
  * @typedef {{status: number, type?: string, body: string, headers?: Record<string, string>}} Answer
- * @typedef {{path: RegExp, times: number, does: (forward: () => void, lose: () => void, response: http.ServerResponse) => void}} Rule
+ * @typedef {{path: RegExp, times: number, does: (forward: () => void, lose: () => void, response: http.ServerResponse, asked: string) => void}} Rule
  */
 
 export class HttpProxy {
@@ -73,6 +73,11 @@ export class HttpProxy {
     this.#rules.push({ path, times, does: (_forward, lose) => lose() });
   }
 
+  /** The answer waits until this is resolved. @param {RegExp} path @param {(asked: string) => Promise<void>} until */
+  delay(path, until) {
+    this.#rules.push({ path, times: Infinity, does: (forward, _lose, _response, asked) => void until(asked).then(forward) });
+  }
+
   /** Forgets all rules. */
   behave() {
     this.#rules = [];
@@ -109,6 +114,6 @@ export class HttpProxy {
     const rule = this.#rules.find(({ path, times }) => times > 0 && path.test(asked));
     if (!rule) return pass();
     rule.times -= 1;
-    rule.does(pass, () => forward((answer) => answer.resume().on('end', () => response.destroy())), response);
+    rule.does(pass, () => forward((answer) => answer.resume().on('end', () => response.destroy())), response, asked);
   }
 }

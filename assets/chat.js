@@ -40,6 +40,7 @@ import { Search } from './view/search.js';
 import { isOn, watchSettings } from './view/settings.js';
 import { showRooms } from './view/sidebar.js';
 import { Status } from './view/status.js';
+import { styled } from './view/styled.js';
 import { fitAboveKeyboard } from './view/viewport.js';
 import { fillWords, translate } from './words/language.js';
 
@@ -386,13 +387,13 @@ class Chat {
     if (known) menu?.openAlertMenu(opener, known, (level) => this.#rooms.setAlerts(room, level));
   }
 
-  /** Prepares for the time without a connection, once the page is live and has nothing to do. */
+  /** Prepares for the first use of later/ and for the time without a connection, once the page is live and has nothing to do. */
   #prepare() {
     if (this.#isPrepared) return;
     this.#isPrepared = true;
     const prepare = async () => {
       this.#withKeeping((keeping) => this.#state && keeping.set(this.#state));
-      (await import('./later/installed.js').catch(() => null))?.install((room) => this.#go(room));
+      (await styled(import('./later/installed.js')).catch(() => null))?.install((room) => this.#go(room));
     };
     // WebKit has no requestIdleCallback.
     if ('requestIdleCallback' in window) requestIdleCallback(() => void prepare(), { timeout: IDLE_MS });
@@ -781,7 +782,7 @@ async function sessionByLink({ tokens }) {
 /** Waits for a module that is loaded when it is used; null without the server. @template T @param {Promise<T>} module */
 async function loaded(module) {
   try {
-    return await module;
+    return await styled(module);
   } catch {
     notice(translate('notNow'));
     return null;

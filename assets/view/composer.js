@@ -6,6 +6,7 @@ import { translate } from '../words/language.js';
 import { announce, notice } from './notice.js';
 import { bytesOf, cleanText, readText } from '../server/protocol.js';
 import { isVisible } from '../server/visible.js';
+import { styled } from './styled.js';
 
 /** The counter is shown when less than this part of the limit is left. */
 const NEAR = 0.2;
@@ -182,7 +183,7 @@ export class Composer {
 
   async #loadCompletion() {
     // Without the server there is no completion.
-    const module = await import('../later/completion.js').catch(() => null);
+    const module = await styled(import('../later/completion.js')).catch(() => null);
     if (!module) return;
     this.#completion ??= new module.Completion(this.#box, this.#names);
     this.#completion.update();

@@ -5,6 +5,7 @@
 import { byId } from './dom.js';
 import { translate } from '../words/language.js';
 import { notice } from './notice.js';
+import { styled } from './styled.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -48,7 +49,7 @@ export class MessageActions {
   /** The part that is loaded when it is used; null without the server. */
   async load() {
     try {
-      const { Actions } = await import('../later/actions.js');
+      const { Actions } = await styled(import('../later/actions.js'));
       this.#actions ??= new Actions(this.#host);
     } catch {
       return null;

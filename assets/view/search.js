@@ -4,6 +4,7 @@ import { isComposing } from './composer.js';
 import { byId } from './dom.js';
 import { notice } from './notice.js';
 import { translate } from '../words/language.js';
+import { styled } from './styled.js';
 
 /** @typedef {import('../server/protocol.js').Message} Message */
 
@@ -66,4 +67,4 @@ export class Search {
   }
 }
 
-const load = () => import('../later/search_panel.js').catch(() => null);
+const load = () => styled(import('../later/search_panel.js')).catch(() => null);

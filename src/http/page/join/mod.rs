@@ -82,7 +82,7 @@ const SCRIPTS: &[ServedScript] = &[
 ];
 
 /// The style sheets that are served.
-const STYLES: &[&str] = &["chat.css", "error.css", "plain.css"];
+const STYLES: &[&str] = &["chat.css", "later.css", "error.css", "plain.css"];
 
 /// The files as they are served; those that are no scripts or styles are unchanged.
 ///

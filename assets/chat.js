@@ -8,7 +8,8 @@
 //
 // User input becomes only textContent (dom.js, text.js).
 
-import { endOf, isName, readName, readRoom, startOf } from './server/protocol.js';
+import { isName, readName, readRoom } from './server/input.js';
+import { endOf, startOf } from './server/protocol.js';
 import { server } from './server/server.js';
 import { withChanges } from './state/changes.js';
 import { me } from './state/me.js';
@@ -37,7 +38,7 @@ import { personOf, showPeople } from './view/people_view.js';
 import { Quotes } from './view/quotes.js';
 import { RoomView } from './view/room_view.js';
 import { Search } from './view/search.js';
-import { isOn, watchSettings } from './view/settings.js';
+import { isOn, watchTheme } from './view/settings.js';
 import { showRooms } from './view/sidebar.js';
 import { Status } from './view/status.js';
 import { styled } from './view/styled.js';
@@ -166,7 +167,7 @@ class Chat {
       jump: () => void this.#showSwitcher(),
       step: (by, onlyUnread) => this.#step(by, onlyUnread),
     });
-    watchSettings(() => this.#refresh());
+    watchTheme();
     me.watchOwn(() => this.#outbox.answeredElsewhere());
     memory.watch('name', () => this.#nameChanged());
     memory.watch('session', () => this.#sessionChanged());
@@ -625,6 +626,11 @@ class Chat {
     if (next) this.#go(next.name);
   }
 
+  async #showSettings() {
+    const module = await loaded(import('./later/settings_dialog.js'));
+    module?.showSettings({ session: this.#rights?.row ?? null, changed: () => this.#refresh(), help: () => void this.#showHelp() });
+  }
+
   async #showHelp() {
     (await loaded(import('./later/help.js')))?.showHelp();
   }
@@ -678,12 +684,8 @@ class Chat {
     byId('log').addEventListener('click', (event) => this.#followLink(event));
     onClick('join-room', () => openDialog('join-dialog'));
     onClick('open-switcher', () => void this.#showSwitcher());
-    onClick('open-settings', () => openDialog('settings-dialog'));
+    onClick('open-settings', () => void this.#showSettings());
     onClick('me', () => this.#askName());
-    onClick('open-help', () => {
-      closeDialog('settings-dialog');
-      void this.#showHelp();
-    });
     onClick('copy-link', () => void this.#invite());
     onClick('invite', () => void this.#invite());
     byId('message').addEventListener('input', () => this.#withTyping((typing) => typing.typed()));

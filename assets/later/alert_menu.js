@@ -4,7 +4,6 @@ import { ALERT_LEVELS } from '../state/rooms.js';
 import { button, make } from '../view/dom.js';
 import { isOn } from '../view/settings.js';
 import { more } from '../words/more_words.js';
-import { openDialog } from '../view/dialogs.js';
 
 /** @typedef {import('../state/rooms.js').AlertLevel} AlertLevel */
 
@@ -51,10 +50,8 @@ export function openAlertMenu(opener, room, chosen) {
   (items.find(({ ariaChecked }) => ariaChecked === 'true') ?? items[0])?.focus({ preventScroll: true });
 }
 
-/** By the button, which also shows whether notifications are possible. */
 function openSettings() {
   document.getElementById('open-settings')?.click();
-  openDialog('settings-dialog');
 }
 
 /** @param {KeyboardEvent} event @param {HTMLElement[]} items */

@@ -46,8 +46,6 @@ export class Rights {
     this.#bans.ariaHasPopup = 'dialog';
     byId('people-title').after(this.#bans);
     this.#session.id = 'session';
-    byId('notify-note').after(this.#session);
-    byId('open-settings').addEventListener('click', () => this.refresh());
     this.#watchEnd();
     this.refresh();
   }
@@ -114,6 +112,12 @@ export class Rights {
     if (!word) return null;
     this.#ending.hidden = true;
     return { text: more(word, { room }), action: session.get() ? button('link', more('logOut'), () => void this.#logOut()) : null };
+  }
+
+  /** The session with a button to end it, for the settings. */
+  get row() {
+    this.refresh();
+    return this.#session;
   }
 
   /** Why a name can't be chosen; empty if it can. @param {string} name */

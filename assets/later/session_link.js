@@ -7,7 +7,7 @@ import { formatDate } from '../words/language.js';
 import { more } from '../words/more_words.js';
 import { requests } from './more_requests.js';
 import { notice } from '../view/notice.js';
-import { isName, readName } from '../server/protocol.js';
+import { isName, readName } from '../server/input.js';
 import { Failure } from '../server/server.js';
 import { session } from '../state/session.js';
 

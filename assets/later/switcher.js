@@ -2,7 +2,8 @@
 
 import { showDialog } from './ask.js';
 import { fold } from './matching.js';
-import { isUpTo, readRoom } from '../server/protocol.js';
+import { readRoom } from '../server/input.js';
+import { isUpTo } from '../server/protocol.js';
 import { unread } from '../state/rooms.js';
 import { isComposing } from '../view/composer.js';
 import { tint } from '../view/colour.js';

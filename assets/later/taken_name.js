@@ -1,7 +1,7 @@
 // Offers another name when somebody here has the one that was typed. It may be taken
 // nevertheless: two people may have the same name.
 
-import { isName } from '../server/protocol.js';
+import { isName } from '../server/input.js';
 import { button, make } from '../view/dom.js';
 import { language, translator } from '../words/language.js';
 

@@ -3,7 +3,7 @@
 // outlives the tab. A new tab takes the newest copy that is not empty.
 
 import { memory } from './memory.js';
-import { makeId } from '../server/protocol.js';
+import { makeId } from '../server/input.js';
 
 /** @typedef {Record<string, {text: string, at: number}>} Copies by page */
 

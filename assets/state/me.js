@@ -1,7 +1,7 @@
 // The name of the user, and which messages were sent from this browser.
 
 import { memory } from './memory.js';
-import { isName, makeId, readName } from '../server/protocol.js';
+import { isName, makeId, readName } from '../server/input.js';
 import { session } from './session.js';
 
 /** The most ids of own messages that are stored. */

@@ -11,7 +11,8 @@ import { change, publish } from './delivery.js';
 import { changeText, entryOf, isLike } from './letters.js';
 import { me } from './me.js';
 import { OutboxStore } from './outbox_store.js';
-import { isOfEarlierEpoch, isSameEpoch, isUpTo, makeId, readMessage } from '../server/protocol.js';
+import { makeId } from '../server/input.js';
+import { isOfEarlierEpoch, isSameEpoch, isUpTo, readMessage } from '../server/protocol.js';
 import { Failure } from '../server/server.js';
 
 /**

@@ -4,7 +4,7 @@
 import { boxOf, lettersOf } from './letters.js';
 import { hasLocks, holdLock, whenGone } from './life.js';
 import { memory } from './memory.js';
-import { makeId } from '../server/protocol.js';
+import { makeId } from '../server/input.js';
 
 /**
  * @typedef {import('./letters.js').Letter} Letter

@@ -2,7 +2,8 @@
 // browser.
 
 import { memory } from './memory.js';
-import { idBefore, isSameEpoch, isUpTo, readRoom } from '../server/protocol.js';
+import { readRoom } from '../server/input.js';
+import { idBefore, isSameEpoch, isUpTo } from '../server/protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark

@@ -2,7 +2,7 @@
 // is only in a cookie that no script can read.
 
 import { memory } from './memory.js';
-import { isName, readName } from '../server/protocol.js';
+import { isName, readName } from '../server/input.js';
 
 /**
  * @typedef {{name: string, until: number, write?: string[]}} Session

@@ -4,7 +4,7 @@ import { byId } from './dom.js';
 import { drafts } from '../state/drafts.js';
 import { translate } from '../words/language.js';
 import { announce, notice } from './notice.js';
-import { bytesOf, cleanText, readText } from '../server/protocol.js';
+import { bytesOf, cleanText, readText } from '../server/input.js';
 import { isVisible } from '../server/visible.js';
 import { styled } from './styled.js';
 

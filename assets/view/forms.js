@@ -1,6 +1,6 @@
 // Forms with one field and its hint.
 
-import { readName } from '../server/protocol.js';
+import { readName } from '../server/input.js';
 import { byId } from './dom.js';
 
 /** Shows what is wrong with a field; empty for nothing. @param {string} hint @param {string} text */

@@ -5,7 +5,7 @@
 import { me } from '../state/me.js';
 import { memory } from '../state/memory.js';
 import { firstPage } from '../state/first_page.js';
-import { readRoom } from '../server/protocol.js';
+import { readRoom } from '../server/input.js';
 import { server } from '../server/server.js';
 import { session } from '../state/session.js';
 import { byId } from './dom.js';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { isName, readName } from '../../assets/server/protocol.js';
+import { isName, readName } from '../../assets/server/input.js';
 import { isVisible } from '../../assets/server/visible.js';
 
 /** @type {Record<'needed' | 'needless' | 'needless_to_the_server_alone', [string, string][]>} */

@@ -35,6 +35,7 @@ for (const colorScheme of ['light', 'dark']) {
       assert.deepEqual(await violations(chat.page), [], 'while talking');
       for (const dialog of ['open-settings', 'join-room', 'me']) {
         await chat.page.locator(`#${dialog}`).evaluate((button) => button.click());
+        await chat.page.locator('dialog[open]').waitFor();
         assert.deepEqual(await violations(chat.page), [], dialog);
         await chat.page.keyboard.press('Escape');
       }
@@ -108,7 +109,7 @@ test('with the keyboard alone: join in, talk, change rooms, find, set, get help'
   await chat.has('h1', 'lobby');
   await tabTo('open-settings', 'Shift+Tab');
   await keyboard.press('Enter');
-  assert.equal(await focused(), 'theme');
+  await chat.page.locator('#theme:focus').waitFor();
   await keyboard.press('Escape');
   assert.equal(await focused(), 'open-settings');
   await keyboard.press('?');
@@ -220,6 +221,7 @@ test('on the narrowest phone everything has its room', LIMIT, async (t) => {
     assert((await page.locator('#search').boundingBox()).width > 200, 'the field to search in');
     await page.locator('#close-search').tap();
     await page.locator('#open-settings').tap();
+    await page.locator('#settings-dialog').waitFor();
     const dialog = await page.locator('#settings-dialog').boundingBox();
     for (const field of await page.locator('#settings-dialog :is(select, input)').all()) {
       const { x, width } = await field.boundingBox();

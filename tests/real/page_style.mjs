@@ -77,6 +77,8 @@ test('the border of a field has a contrast of 3:1 with both of its sides', LIMIT
   for (const colorScheme of ['light', 'dark']) {
     const chat = await (await Person.arrive(t, { colorScheme })).open(server.url, `Alice ${colorScheme}`);
     await chat.page.evaluate(COLOURS);
+    await chat.page.locator('#open-settings').click();
+    await chat.page.locator('#theme').waitFor();
     const found = await chat.page.evaluate(() => ['message', 'theme', 'search', 'new-room'].map((id) => {
       const field = document.getElementById(id);
       const around = field.closest('dialog') ?? document.body;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
 
-import { bytesOf, cleanText, readText } from '../../assets/server/protocol.js';
+import { bytesOf, cleanText, readText } from '../../assets/server/input.js';
 import { linkAt } from '../../assets/view/links.js';
 import { isVisible } from '../../assets/server/visible.js';
 import { expressionsOf, parse, steps, worst } from './expressions.mjs';

@@ -36,3 +36,35 @@ impl Language {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn accepting(languages: &str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_str(languages).unwrap())])
+    }
+
+    #[test]
+    fn the_language_is_the_preferred_one() {
+        use Language::{Chinese, English};
+        for (accept, language_of_it) in [
+            ("zh-CN,zh;q=0.9,en;q=0.8", Chinese),
+            ("zh-Hans", Chinese),
+            ("en-US,en;q=0.9,zh;q=0.8", English),
+            ("fr, zh;q=0.5", Chinese),
+            ("fr", English),
+            ("zh;q=0", English),
+            ("*", English),
+            ("", English),
+        ] {
+            assert_eq!(
+                Language::preferred(&accepting(accept)),
+                language_of_it,
+                "{accept}"
+            );
+        }
+    }
+}

@@ -20,7 +20,8 @@ use serde::{Serialize, Serializer};
 
 pub(super) use self::asset_response::POLICY;
 use self::asset_response::{
-    AssetResponse, Freshness, SERVICE_WORKER, VERSION_OF_A_FOLDER, allow_root_scope, content_type, split_version,
+    AssetResponse, Freshness, SERVICE_WORKER, VERSION_OF_A_FOLDER, allow_root_scope, content_type,
+    split_version,
 };
 use self::encoding::Encoding;
 use self::folder::Folder;

@@ -9,6 +9,7 @@ import { ban, openBans, remove } from './moderation.js';
 import { more } from '../words/more_words.js';
 import { announce, notice } from '../view/notice.js';
 import { emojiButton, pickerFor, recentEmoji, useEmoji } from './picker.js';
+import { server } from '../server/server.js';
 import { reacted } from '../state/changes.js';
 
 /**
@@ -29,13 +30,13 @@ const ICONS = {
 };
 
 export class Actions {
-  #host;
+  #parts;
   intent;
 
-  /** @param {import('../view/message_actions.js').Host} host */
-  constructor(host) {
-    this.#host = host;
-    this.intent = new Intent(host.composer);
+  /** @param {import('../view/message_actions.js').Parts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    this.intent = new Intent(parts.composer);
   }
 
   /** Adds the buttons of a message's bar. @param {HTMLElement} bar */
@@ -82,7 +83,7 @@ export class Actions {
 
   /** @param {Message} message */
   openSheet(message) {
-    const mayWrite = this.#host.mayWrite(message.room);
+    const mayWrite = this.#parts.access.mayWrite(message.room);
     const react = (/** @type {string} */ emoji) => {
       sheet.close();
       this.#react(message, emoji, true);
@@ -100,16 +101,16 @@ export class Actions {
 
   /** @param {Message} message @returns {Item[]} */
   #itemsOf(message) {
-    const { isOwn, moderates, mayWrite } = this.#host;
+    const { outbox, access } = this.#parts;
     const { room } = message;
-    const own = isOwn(message);
+    const own = outbox.isOwn(message);
     return [
       { label: more('copyText'), act: () => void this.#copy(message.message, more('textCopied')) },
-      { label: more('copyLink'), act: () => void this.#copy(this.#host.link(message), more('linkCopied')) },
-      ...own && mayWrite(room) ? [{ label: more('edit'), act: () => this.edit(message) }] : [],
+      { label: more('copyLink'), act: () => void this.#copy(`${server.pageOf(room)}#${message.id}`, more('linkCopied')) },
+      ...own && access.mayWrite(room) ? [{ label: more('edit'), act: () => this.edit(message) }] : [],
       ...own ? [{ label: more('delete'), act: () => this.#delete(message), isHarmful: true }] : [],
-      ...!own && moderates(room) ? [
-        { label: more('deleteAsk'), act: () => void remove(message, this.#host.changed), isHarmful: true },
+      ...!own && access.moderates(room) ? [
+        { label: more('deleteAsk'), act: () => void remove(message, this.#parts.changed), isHarmful: true },
         { label: more('ban'), act: () => void ban(message), isHarmful: true },
       ] : [],
     ];
@@ -132,13 +133,13 @@ export class Actions {
   #react(message, emoji, on = !reacted.has(message.id, emoji)) {
     if (on) useEmoji(emoji);
     if (on === reacted.has(message.id, emoji)) return;
-    this.#host.outbox.react(message, emoji, on);
+    this.#parts.outbox.react(message, emoji, on);
     announce(more(on ? 'reactedWith' : 'tookBack', { emoji }));
   }
 
   /** Puts the text of an own message into the box. @param {Message | Entry} own of the server, or on its way */
   edit(own) {
-    const { outbox } = this.#host;
+    const { outbox } = this.#parts;
     if (!('client_id' in own && 'kind' in own)) return this.intent.edit(own.id, own.message, (text) => outbox.edit(own, text));
     const entry = own;
     this.intent.edit(entry.target || entry.client_id, entry.text, (text) => {
@@ -150,7 +151,7 @@ export class Actions {
   /** @param {Message} message an own one */
   #delete(message) {
     this.intent.cancel(message.id);
-    const undo = this.#host.outbox.delete(message, UNDO_MS);
+    const undo = this.#parts.outbox.delete(message, UNDO_MS);
     notice(more('deleted'), UNDO_MS, { label: translate('undo'), act: () => (undo() ? announce(more('undone')) : notice(more('undoLate'))) });
   }
 

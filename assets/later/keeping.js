@@ -10,15 +10,15 @@ const NO_RIGHT = /^token_(required|invalid|expired)$/;
 
 export class Keeping {
   #rooms;
-  #newest;
+  #history;
   #isLive = false;
   /** Rooms that may not be read. @type {string[]} */
   #forbidden = [];
 
-  /** @param {() => string[]} rooms the joined ones @param {(room: string) => Message[] | null} newest the last messages of a room, if they are loaded */
-  constructor(rooms, newest) {
+  /** @param {import('../state/rooms.js').Rooms} rooms @param {import('../state/history.js').History} history */
+  constructor(rooms, history) {
     this.#rooms = rooms;
-    this.#newest = newest;
+    this.#history = history;
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'hidden') this.#write();
     });
@@ -52,9 +52,9 @@ export class Keeping {
 
   #write() {
     if (!this.#isLive) return;
-    const rooms = this.#rooms();
+    const rooms = this.#rooms.names;
     for (const room of rooms) {
-      const messages = this.#forbidden.includes(room) ? null : this.#newest(room);
+      const messages = this.#forbidden.includes(room) ? null : this.#history.last(room);
       if (messages) kept.set(room, messages);
     }
     kept.prune(rooms);

@@ -9,6 +9,7 @@ import { me } from '../state/me.js';
 import { more } from '../words/more_words.js';
 import { requests } from './more_requests.js';
 import { notice } from '../view/notice.js';
+import { deletedOf } from '../server/protocol.js';
 import { Failure } from '../server/server.js';
 
 /** @typedef {import('../server/protocol.js').Message} Message */
@@ -19,7 +20,6 @@ const MAX_QUOTE = 200;
 
 /** Deletes a message of another, after a question. @param {Message} message @param {(message: Message) => void} deleted */
 export async function remove(message, deleted) {
-  const { id, room, number } = message;
   const answer = await ask({
     title: more('deleteTitle'), text: [more('deleteText')], quote: excerptOf(message), confirm: more('delete'), isHarmful: true,
   });
@@ -27,7 +27,7 @@ export async function remove(message, deleted) {
   await tried(async () => {
     await requests.remove(message, me.editKey);
     // Before the stream delivers it.
-    deleted({ id, room, number, deleted: true, name: '', message: '', created_at: '' });
+    deleted(deletedOf(message));
     notice(more('deleted'));
   }, more('deleteGone'));
 }

@@ -27,11 +27,13 @@ const say = translator(() => (language() === 'zh-CN' ? zh : en));
 const TELL_MS = 3_000;
 /** The server has forgotten it after this time. */
 const STALE_MS = 6_000;
-
-/** @typedef {{room(): string, isWanted(): boolean}} On `room`: the open one; `isWanted`: whether somebody is there to be told */
+/** In a larger room the server does not show who types. */
+const MAX_MEMBERS = 50;
 
 export class Typing {
-  #on;
+  #rooms;
+  #people;
+  #status;
   #box = /** @type {HTMLTextAreaElement} */ (byId('message'));
   #line = foreign('p', '');
   /** Who types, by room. @type {Map<string, string[]>} */
@@ -41,9 +43,11 @@ export class Typing {
   /** Whether the server takes it. */
   #isKnown = true;
 
-  /** @param {On} on */
-  constructor(on) {
-    this.#on = on;
+  /** @param {import('../state/rooms.js').Rooms} rooms @param {import('../state/people.js').People} people @param {import('../view/status.js').Status} status */
+  constructor(rooms, people, status) {
+    this.#rooms = rooms;
+    this.#people = people;
+    this.#status = status;
     this.#line.id = 'typing';
     byId('scroller').after(this.#line);
     // Another room was opened.
@@ -71,7 +75,7 @@ export class Typing {
 
   /** The text of the box has changed. */
   typed() {
-    const room = this.#on.room();
+    const room = this.#rooms.open;
     const { value } = this.#box;
     const isSame = this.#told.room === room;
     const age = Date.now() - this.#told.at;
@@ -79,10 +83,16 @@ export class Typing {
       if (!isSame || this.#told.isOver || age > STALE_MS) return;
       this.#told.isOver = true;
       this.#tell(room, 'DELETE');
-    } else if (!(isSame && age < TELL_MS) && parse(value).kind === 'text' && this.#on.isWanted()) {
+    } else if (!(isSame && age < TELL_MS) && parse(value).kind === 'text' && this.#isWanted) {
       this.#told = { room, at: Date.now(), isOver: false };
       this.#tell(room, 'POST');
     }
+  }
+
+  /** Whether somebody is there to be told. */
+  get #isWanted() {
+    const count = this.#people.in(this.#rooms.open)?.count ?? 0;
+    return this.#status.isLive && me.name !== '' && count > 1 && count <= MAX_MEMBERS;
   }
 
   /** @param {string} room @param {'POST' | 'DELETE'} method */
@@ -97,7 +107,7 @@ export class Typing {
   }
 
   #show() {
-    const names = (this.#names.get(this.#on.room()) ?? []).filter((name) => name !== me.name);
+    const names = (this.#names.get(this.#rooms.open) ?? []).filter((name) => name !== me.name);
     const [a = '', b = ''] = names.map((name) => `\u2068${name}\u2069`);
     this.#line.textContent = names.length === 0 ? '' : say(names.length === 1 ? 'one' : names.length === 2 ? 'two' : 'many', { a, b });
   }

@@ -20,8 +20,11 @@ export const MAX_ROOMS = 100;
 /** Reads an entry of a stream or of history; null for an event of a program. @param {any} entry @returns {Message | null} */
 export function readMessage(entry) {
   if (typeof entry.number !== 'number') return null;
-  return entry.deleted ? { id: entry.id, room: entry.room, number: entry.number, deleted: true, name: '', message: '', created_at: '' } : entry;
+  return entry.deleted ? deletedOf(entry) : entry;
 }
+
+/** What is left of a deleted message. @param {{id: string, room: string, number: number}} message @returns {Message} */
+export const deletedOf = ({ id, room, number }) => ({ id, room, number, deleted: true, name: '', message: '', created_at: '' });
 
 /** @param {string} id @returns {EventId} */
 function parseId(id) {

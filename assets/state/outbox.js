@@ -6,7 +6,7 @@
 // earlier: until the response, a message with the same room, name and text
 // represents the pending one (an echo).
 
-import { reacted } from './changes.js';
+import { reacted, withChanges } from './changes.js';
 import { change, publish } from './delivery.js';
 import { changeText, entryOf, isLike } from './letters.js';
 import { me } from './me.js';
@@ -71,10 +71,14 @@ export class Outbox {
         void this.flush();
       },
     });
-    this.#box.open();
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'hidden') this.#release();
     });
+  }
+
+  /** Takes over what other pages have left. */
+  open() {
+    this.#box.open();
   }
 
   /** @param {string} room @param {string} text @param {string} [reply_to] the id of the message that it answers */
@@ -191,7 +195,7 @@ export class Outbox {
     }
     const sent = this.entries.find((entry) => entry.message?.id === message.id);
     if (sent) return this.remove(sent);
-    if (me.isOwn(message) || this.isEcho(message)) return;
+    if (this.isOwn(message)) return;
     if (this.#isElsewhere(message)) this.#elsewhere.add(message.id);
     const echoed = this.entries.find((entry) => isLike(entry, message) && !entry.echoes.some((id) => isSameEpoch(id, message.id)));
     if (!echoed) return;
@@ -199,8 +203,13 @@ export class Outbox {
     this.#on.changed();
   }
 
+  /** Whether a message is an own one: by its id once the server has answered, before that by its echo. @param {{id: string}} message */
+  isOwn(message) {
+    return me.isOwn(message) || this.#isEcho(message);
+  }
+
   /** Whether a message of the log is the echo of a pending one. @param {{id: string}} message */
-  isEcho({ id }) {
+  #isEcho({ id }) {
     return this.#elsewhere.has(id) || this.entries.some(({ echoes }) => echoes.includes(id));
   }
 
@@ -218,6 +227,11 @@ export class Outbox {
   /** The changes of a room's messages that are not made yet. @param {string} room */
   changes(room) {
     return this.entries.filter((entry) => entry.kind !== 'message' && entry.room === room);
+  }
+
+  /** A message with the changes of it that are not made yet. @template {Message | undefined} T @param {T} message @returns {Message | T} */
+  withChanges(message) {
+    return message && withChanges(message, this.changes(message.room));
   }
 
   /** The failure that delays or has stopped an entry. @param {Entry} entry @returns {Failure | 'old' | null} */

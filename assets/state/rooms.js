@@ -24,6 +24,8 @@ const LEFT_MS = 24 * 3_600_000;
 export class Rooms {
   /** @type {Room[]} in the order of joining */
   list = [];
+  /** The open room of this page; empty before the first. */
+  open = '';
   /**
    * When rooms were left. Tabs write the list concurrently and see each other's
    * changes late. Of joining and leaving a room the later one counts, in whatever
@@ -51,6 +53,10 @@ export class Rooms {
       this.#read();
       this.#write();
     });
+  }
+
+  get names() {
+    return this.list.map(({ name }) => name);
   }
 
   /** @param {string} name @returns {Room | undefined} */

@@ -1,12 +1,14 @@
 // The message box: keys, drafts, paste and drop, the size limit.
 
 import { byId } from './dom.js';
+import { OnDemand } from './on_demand.js';
+import { styled } from './styled.js';
 import { drafts } from '../state/drafts.js';
+import { me } from '../state/me.js';
 import { translate } from '../words/language.js';
 import { announce, notice } from './notice.js';
 import { bytesOf, cleanText, readText } from '../server/input.js';
 import { isVisible } from '../server/visible.js';
-import { styled } from './styled.js';
 
 /** The counter is shown when less than this part of the limit is left. */
 const NEAR = 0.2;
@@ -29,9 +31,11 @@ export class Composer {
   #counter = byId('counter');
   #on;
   #maxBytes;
-  /** Loaded with the first character that may begin something. @type {import('../later/completion.js').Completion | null} */
-  #completion = null;
-  #names;
+  /** Loaded with the first character that may begin something. */
+  #completion = new OnDemand(async () => {
+    const { Completion } = await styled(import('../later/completion.js'));
+    return new Completion(this.#box, this.#on.names);
+  });
   #room = '';
   /** The draft while a message is edited in its place. @type {string | null} */
   #kept = null;
@@ -42,7 +46,6 @@ export class Composer {
   constructor(maxBytes, on) {
     this.#on = on;
     this.#maxBytes = maxBytes;
-    this.#names = on.names;
     this.#box.addEventListener('input', (event) => this.#typed(event));
     this.#box.addEventListener('compositionend', () => this.#typed());
     this.#box.addEventListener('paste', (event) => {
@@ -79,8 +82,9 @@ export class Composer {
     this.#count();
   }
 
+  /** Also the field for the first name, which is in the place of the box. */
   focus() {
-    this.#box.focus();
+    (me.name ? this.#box : byId('name')).focus();
   }
 
   /** Puts a text back into the box, before the current text. @param {string} text */
@@ -104,10 +108,10 @@ export class Composer {
     if (kept !== null) this.#set(kept);
   }
 
-  /** Inserts a text at the cursor. @param {string} text */
-  insert(text) {
+  /** Inserts a mention at the cursor. @param {string} name */
+  mention(name) {
     this.focus();
-    this.#box.setRangeText(text, this.#box.selectionStart, this.#box.selectionEnd, 'end');
+    this.#box.setRangeText(`@${name} `, this.#box.selectionStart, this.#box.selectionEnd, 'end');
     this.#changed();
   }
 
@@ -120,7 +124,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (isComposing(event)) return;
-    if (this.#completion?.key(event)) return event.preventDefault();
+    if (this.#completion.part?.key(event)) return event.preventDefault();
     const isPlain = !event.shiftKey && !event.altKey;
     const isEmpty = this.#box.value === '';
     if (event.key === 'Enter' && isPlain && (!onlyTouch() || event.ctrlKey || event.metaKey)) this.#submit();
@@ -153,7 +157,7 @@ export class Composer {
   #set(text) {
     this.#box.value = cleanText(text);
     this.#changed();
-    this.#completion?.close();
+    this.#completion.part?.close();
   }
 
   /** Removes characters that the server refuses, after the end of a composition. @param {Event} [event] */
@@ -167,7 +171,7 @@ export class Composer {
     }
     this.#changed();
     // What is composed is not there yet.
-    if (event instanceof InputEvent && event.isComposing) this.#completion?.close();
+    if (event instanceof InputEvent && event.isComposing) this.#completion.part?.close();
   }
 
   #changed() {
@@ -177,16 +181,8 @@ export class Composer {
     this.#fit();
     this.hint('');
     this.#count();
-    if (this.#completion) this.#completion.update();
-    else if (/[@:：]|^\//.test(value)) void this.#loadCompletion();
-  }
-
-  async #loadCompletion() {
-    // Without the server there is no completion.
-    const module = await styled(import('../later/completion.js')).catch(() => null);
-    if (!module) return;
-    this.#completion ??= new module.Completion(this.#box, this.#names);
-    this.#completion.update();
+    if (this.#completion.part) this.#completion.part.update();
+    else if (/[@:：]|^\//.test(value)) void this.#completion.use((completion) => completion.update());
   }
 
   /** Fits the height of the box to its text, where CSS can not (field-sizing). */

@@ -21,8 +21,20 @@ export function watchDialogs() {
   }
 }
 
+/** The lists beside the log. */
+export class Drawers {
+  #all = [
+    new Drawer('rooms', 'open-rooms', '(min-width: 52rem)'),
+    new Drawer('people', 'open-people', '(min-width: 72rem)'),
+  ];
+
+  close() {
+    this.#all.forEach((drawer) => drawer.close());
+  }
+}
+
 /** A side list: beside the log on wide screens, over it on narrow ones. */
-export class Drawer {
+class Drawer {
   #panel;
   #opener;
   #wide;

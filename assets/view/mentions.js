@@ -2,6 +2,7 @@
 // alerts are in later/alerting.js.
 
 import { server } from '../server/server.js';
+import { OnDemand } from './on_demand.js';
 import { mentions } from './text.js';
 import { me } from '../state/me.js';
 import { memory } from '../state/memory.js';
@@ -10,7 +11,7 @@ import { unread } from '../state/rooms.js';
 /**
  * @typedef {import('../server/protocol.js').Message} Message
  * @typedef {{room: string, messages: Message[], isMention: boolean}} Alert `messages`: new ones, the newest last
- * @typedef {{isOwn(message: {id: string}): boolean, namesIn(room: string): string[], openRoom(): string, alert(alert: Alert): void}} Host
+ * @typedef {{isOwn(message: {id: string}): boolean, namesIn(room: string): string[], alert(alert: Alert): void}} Host
  */
 
 /** Unread messages per room that are checked for mentions after a start. */
@@ -21,8 +22,11 @@ export const ALERTED = 'alerted';
 export class Mentions {
   #rooms;
   #host;
-  /** Loaded with the first alert. @type {Promise<import('../later/alerting.js').Alerting | null> | null} */
-  #alerting = null;
+  /** Loaded with the first alert. */
+  #alerting = new OnDemand(async () => {
+    const { Alerting } = await import('../later/alerting.js');
+    return new Alerting(this.#rooms, this.#host);
+  });
 
   /** @param {import('../state/rooms.js').Rooms} rooms @param {Host} host */
   constructor(rooms, host) {
@@ -38,14 +42,14 @@ export class Mentions {
     if (isMention) this.#rooms.mentioned(room, id);
     const level = this.#rooms.get(room)?.alerts ?? 'nothing';
     if (!isNews || level === 'nothing' || level === 'mentions' && !isMention || this.#isSeen(room)) return;
-    this.#withAlerting((alerting) => alerting.add(message, isMention));
+    void this.#alerting.use((alerting) => alerting.add(message, isMention));
   }
 
   /** Checks messages that arrived while this browser was closed. @param {string[]} rooms */
   async checkMissed(rooms) {
     for (const room of rooms) {
       const known = this.#rooms.get(room);
-      if (!known?.read || unread(known) === 0 || room === this.#host.openRoom()) continue;
+      if (!known?.read || unread(known) === 0 || room === this.#rooms.open) continue;
       const page = await server.messages(room, { after: known.read.id, limit: MAX_CHECKED }).catch(() => null);
       page?.messages.forEach((message) => this.check(message, false));
     }
@@ -54,26 +58,17 @@ export class Mentions {
   /** A message was deleted, which may wait for its alert, or be in a notification. @param {Message} message */
   forget(message) {
     this.#rooms.unmentioned(message.room, message.id);
-    if (this.#alerting || this.#wasAlerted(message.room)) this.#withAlerting((alerting) => alerting.forget(message));
+    if (this.#alerting.isUsed || this.#wasAlerted(message.room)) void this.#alerting.use((alerting) => alerting.forget(message));
   }
 
   /** A room was read: its notification is out of date. @param {string} room */
   read(room) {
-    if (this.#wasAlerted(room)) this.#withAlerting((alerting) => alerting.read(room));
+    if (this.#wasAlerted(room)) void this.#alerting.use((alerting) => alerting.read(room));
   }
 
   /** @param {string} room */
   #wasAlerted(room) {
     return room in memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
-  }
-
-  /** @param {(alerting: import('../later/alerting.js').Alerting) => void} use */
-  async #withAlerting(use) {
-    this.#alerting ??= import('../later/alerting.js').then(({ Alerting }) => new Alerting(this.#rooms, this.#host)).catch(() => null);
-    const alerting = await this.#alerting;
-    if (alerting) use(alerting);
-    // Without the server; the next alert tries again.
-    else this.#alerting = null;
   }
 
   /** An answer to an own message counts as one. @param {Message} message */
@@ -84,6 +79,6 @@ export class Mentions {
 
   /** @param {string} room */
   #isSeen(room) {
-    return room === this.#host.openRoom() && document.visibilityState === 'visible';
+    return room === this.#rooms.open && document.visibilityState === 'visible';
   }
 }

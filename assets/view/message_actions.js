@@ -5,16 +5,16 @@
 import { byId } from './dom.js';
 import { translate } from '../words/language.js';
 import { notice } from './notice.js';
+import { OnDemand } from './on_demand.js';
 import { styled } from './styled.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
  * @typedef {import('../state/letters.js').Entry} Entry
  * @typedef {import('./composer.js').Composer} Composer
- * @typedef {{message(id: string): Message | undefined, lastOwn(): Entry | Message | undefined, isOwn(message: {id: string}): boolean,
- *            moderates(room: string): boolean, mayWrite(room: string): boolean, outbox: import('../state/outbox.js').Outbox,
- *            composer: Composer, changed(message: Message): void, show(id: string): void, link(message: Message): string}} Host
- *   `lastOwn`: of the open room; `changed`: a message was deleted by a moderator; `show`: goes to a message; `link`: to a message
+ * @typedef {{rooms: import('../state/rooms.js').Rooms, view: import('./room_view.js').RoomView, outbox: import('../state/outbox.js').Outbox,
+ *            access: import('./access.js').Access, composer: Composer, changed(message: Message): void}} Parts
+ *   `changed`: a message was deleted by a moderator
  */
 
 /** How long a finger rests on a message, in ms, and how far it may move, in pixels. */
@@ -25,15 +25,17 @@ const CLICK_MS = 100;
 
 export class MessageActions {
   #log = byId('log');
-  #host;
-  /** The loaded part. @type {import('../later/actions.js').Actions | null} */
-  #actions = null;
+  #parts;
+  #actions = new OnDemand(async () => {
+    const { Actions } = await styled(import('../later/actions.js'));
+    return new Actions(this.#parts);
+  });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #press = undefined;
 
-  /** @param {Host} host */
-  constructor(host) {
-    this.#host = host;
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#parts = parts;
     this.#log.addEventListener('click', (event) => void this.#clicked(event));
     this.#log.addEventListener('keydown', (event) => void this.#key(event));
     this.#log.addEventListener('focusin', ({ target }) => {
@@ -47,19 +49,15 @@ export class MessageActions {
   }
 
   /** The part that is loaded when it is used; null without the server. */
-  async load() {
-    try {
-      const { Actions } = await styled(import('../later/actions.js'));
-      this.#actions ??= new Actions(this.#host);
-    } catch {
-      return null;
-    }
-    return this.#actions;
+  load() {
+    return this.#actions.load();
   }
 
   /** Edits the last own message. @returns {boolean} whether there is one */
   editLast() {
-    const last = this.#host.lastOwn();
+    const { rooms, view, outbox } = this.#parts;
+    const last = outbox.shown(rooms.open).at(-1)
+      ?? outbox.withChanges(view.findLast((message) => outbox.isOwn(message) && !outbox.withChanges(message).deleted));
     if (!last) return false;
     if ('client_id' in last && 'kind' in last) this.edit(last);
     else void this.#with((actions) => actions.edit(last));
@@ -71,23 +69,23 @@ export class MessageActions {
     if (entry.kind !== 'message' || entry.state !== 'failed') return void this.#with((actions) => actions.edit(entry));
     // A refused message is sent anew, after what was sent since.
     this.leave();
-    this.#host.outbox.remove(entry);
-    this.#host.composer.edit(entry.text);
+    this.#parts.outbox.remove(entry);
+    this.#parts.composer.edit(entry.text);
   }
 
   /** Saves the text of the box, if it is an edit. @param {string} text @returns {boolean} whether it is */
   save(text) {
-    return this.#actions?.intent.save(text) ?? false;
+    return this.#actions.part?.intent.save(text) ?? false;
   }
 
   /** The id of the message that the text of the box answers. */
   takeAnswered() {
-    return this.#actions?.intent.takeAnswered();
+    return this.#actions.part?.intent.takeAnswered();
   }
 
   /** Another room is opened. */
   leave() {
-    this.#actions?.intent.cancel();
+    this.#actions.part?.intent.cancel();
   }
 
   /** A change could not be made. @param {Entry} change @param {import('../server/server.js').Failure} failure */
@@ -106,16 +104,14 @@ export class MessageActions {
 
   /** @param {(actions: import('../later/actions.js').Actions) => unknown} use */
   async #with(use) {
-    const actions = await this.load();
-    if (actions) use(actions);
-    else notice(translate('notNow'));
+    if (!await this.#actions.use(use)) notice(translate('notNow'));
   }
 
   /** @param {MouseEvent} event */
   async #clicked({ target, detail }) {
     const used = /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest('.bar button, .reactions button, .answered'));
     if (!used) return;
-    if (used.matches('.answered')) return this.#host.show(used.dataset.id ?? '');
+    if (used.matches('.answered')) return this.#parts.view.jumpTo(used.dataset.id ?? '');
     const message = this.#messageAt(used);
     if (message) await this.#with((actions) => actions.press(used, message, detail === 0));
   }
@@ -127,7 +123,7 @@ export class MessageActions {
     if (!/^(Arrow|Home$|End$|Escape$)/.test(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.key === 'Escape') this.#host.composer.focus();
+    if (event.key === 'Escape') this.#parts.composer.focus();
     else await this.#with((actions) => actions.move(used, event.key));
   }
 
@@ -141,7 +137,7 @@ export class MessageActions {
     const text = row.querySelector('.text');
     if (text) text.id = `text-${message.id}`;
     bar.querySelector('.more')?.setAttribute('aria-describedby', `text-${message.id}`);
-    if (bar.childElementCount === 1 && this.#host.mayWrite(message.room)) (await this.load())?.fill(/** @type {HTMLElement} */ (bar));
+    if (bar.childElementCount === 1 && this.#parts.access.mayWrite(message.room)) (await this.load())?.fill(/** @type {HTMLElement} */ (bar));
   }
 
   /** A long press opens the actions, and not the browser's menu. */
@@ -171,7 +167,8 @@ export class MessageActions {
 
   /** @param {Element} element in a row */
   #messageAt(element) {
-    const message = this.#host.message(rowAt(element)?.id.slice('message-'.length) ?? '');
+    const { view, outbox } = this.#parts;
+    const message = outbox.withChanges(view.message(rowAt(element)?.id.slice('message-'.length) ?? ''));
     return message?.deleted ? undefined : message;
   }
 }

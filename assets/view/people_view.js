@@ -4,6 +4,7 @@ import { initialOf, tint } from './colour.js';
 import { byId, foreign, make } from './dom.js';
 import { language, translate } from '../words/language.js';
 import { LogView } from './log_view.js';
+import { OnDemand } from './on_demand.js';
 
 /**
  * @typedef {import('../server/protocol.js').Presence} Presence
@@ -15,10 +16,11 @@ import { LogView } from './log_view.js';
 const LONG = 15;
 
 const view = new LogView(byId('people-list'));
-/** The filter of long lists, which is loaded with the first one. @type {Promise<import('../later/crowd.js').Crowd | null> | null} */
-let loading = null;
-/** @type {import('../later/crowd.js').Crowd | null} */
-let crowd = null;
+/** The filter of long lists, which is loaded with the first one. */
+const crowd = new OnDemand(async () => {
+  const { Crowd } = await import('../later/crowd.js');
+  return new Crowd();
+});
 
 /** @param {string} room @param {Presence | undefined} presence @param {Reader} reader */
 export function showPeople(room, presence, reader) {
@@ -28,20 +30,13 @@ export function showPeople(room, presence, reader) {
   byId('open-people').setAttribute('aria-label', `${translate('openPeople')}: ${translate('peopleHere', { n: count })}`);
   const isLong = count > LONG;
   const again = () => showPeople(room, presence, reader);
-  if (isLong) loading ??= loadCrowd();
-  if (isLong && !crowd) void loading?.then((loaded) => loaded && again());
+  if (isLong && !crowd.part) void crowd.use(again);
   const members = sorted(presence?.members?.map(({ name }) => name) ?? [], reader.me);
-  const found = crowd?.pick(isLong, room, presence, members, reader, again);
+  const found = crowd.part?.pick(isLong, room, presence, members, reader, again);
   showNames(found?.names ?? members, reader);
   const note = count === 0 ? translate('nobodyHere') : found?.note ?? (presence?.members ? '' : translate('loading'));
   byId('people-note').textContent = note;
   byId('people-note').hidden = !note;
-}
-
-async function loadCrowd() {
-  const module = await import('../later/crowd.js').catch(() => null);
-  if (!module) loading = null;
-  return crowd = module && new module.Crowd();
 }
 
 /** @param {string[]} names @param {string} me which comes first */

@@ -2,26 +2,25 @@
 
 import { isComposing } from './composer.js';
 import { byId } from './dom.js';
-import { notice } from './notice.js';
-import { translate } from '../words/language.js';
+import { loaded } from './on_demand.js';
 import { styled } from './styled.js';
 
 /** @typedef {import('../server/protocol.js').Message} Message */
 
 export class Search {
   #opener = byId('open-search');
-  #room;
   #view;
+  #rooms;
   /** @type {import('../later/search_panel.js').SearchPanel | null} */
   #panel = null;
 
-  /** @param {import('./room_view.js').RoomView} view @param {() => string} room the open one */
-  constructor(view, room) {
+  /** @param {import('./room_view.js').RoomView} view @param {import('../state/rooms.js').Rooms} rooms */
+  constructor(view, rooms) {
     this.#view = view;
-    this.#room = room;
+    this.#rooms = rooms;
     this.#opener.addEventListener('click', () => (this.#panel?.isOpen ? this.#panel.close() : void this.open()));
     // It is there when the button is pressed, mostly.
-    for (const type of ['pointerenter', 'focus']) this.#opener.addEventListener(type, () => void load(), { once: true });
+    for (const type of ['pointerenter', 'focus']) this.#opener.addEventListener(type, () => void load().catch(() => {}), { once: true });
     // Before the buttons of messages, from which Escape leads to the message box.
     addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || isComposing(event) || !this.#panel?.isOpen) return;
@@ -35,11 +34,11 @@ export class Search {
 
   /** @param {string} [query] */
   async open(query = '') {
-    const room = this.#room();
-    const module = await load();
-    if (!module) return notice(translate('notNow'));
+    const room = this.#rooms.open;
+    const module = await loaded(load());
+    if (!module) return;
     // Meanwhile the reader may have opened another room.
-    if (room !== this.#room()) return;
+    if (room !== this.#rooms.open) return;
     this.#panel ??= new module.SearchPanel(this.#view, () => { this.#opener.ariaExpanded = 'false'; });
     this.#opener.setAttribute('aria-controls', 'search-bar');
     this.#opener.ariaExpanded = 'true';
@@ -58,13 +57,13 @@ export class Search {
 
   /** @param {Message} message of the stream */
   add(message) {
-    if (message.room === this.#room()) this.#panel?.add(message);
+    if (message.room === this.#rooms.open) this.#panel?.add(message);
   }
 
   /** A message was edited or deleted. @param {Message} message */
   change(message) {
-    if (message.room === this.#room()) this.#panel?.change(message);
+    if (message.room === this.#rooms.open) this.#panel?.change(message);
   }
 }
 
-const load = () => styled(import('../later/search_panel.js')).catch(() => null);
+const load = () => styled(import('../later/search_panel.js'));

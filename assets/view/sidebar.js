@@ -25,10 +25,10 @@ const short = (n) => (n > MAX_SHOWN ? `${MAX_SHOWN}+` : String(n));
 
 /**
  * @param {import('../state/rooms.js').Rooms} rooms
- * @param {string} open the open room
  * @param {On} on
  */
-export function showRooms(rooms, open, on) {
+export function showRooms(rooms, on) {
+  const { open } = rooms;
   for (const [room, { item }] of rows) {
     if (rooms.get(room)) continue;
     item.remove();

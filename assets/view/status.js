@@ -31,8 +31,8 @@ export class Status {
   #action = make('span');
   /** The open room. */
   #room = '';
-  /** @type {StateEvent | null} */
-  #state = null;
+  /** Of the connection. @type {StateEvent | null} */
+  state = null;
   #since = Date.now();
   #wasEverLive = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -49,8 +49,8 @@ export class Status {
 
   /** @param {StateEvent} state */
   set(state) {
-    const wasLive = this.#state?.state === 'live';
-    this.#state = state;
+    const wasLive = this.isLive;
+    this.state = state;
     document.documentElement.dataset.connection = state.state;
     if (state.state === 'live') {
       this.#wasEverLive = true;
@@ -65,18 +65,22 @@ export class Status {
     const wasForbidden = this.#isForbidden;
     this.#room = room;
     if (this.#isForbidden) this.#show();
-    else if (wasForbidden && this.#state?.state === 'live') this.#line.hidden = true;
+    else if (wasForbidden && this.isLive) this.#line.hidden = true;
+  }
+
+  get isLive() {
+    return this.state?.state === 'live';
   }
 
   /** The language or the room has changed. */
   refresh() {
     this.#tryNow.textContent = translate('tryNow');
-    if (this.#state?.state !== 'live' || this.#isForbidden) this.#show();
+    if (!this.isLive || this.#isForbidden) this.#show();
   }
 
   /** Whether the open room may not be read. */
   get #isForbidden() {
-    return this.#state?.forbidden.includes(this.#room) ?? false;
+    return this.state?.forbidden.includes(this.#room) ?? false;
   }
 
   #restored() {
@@ -89,7 +93,7 @@ export class Status {
   #show() {
     clearTimeout(this.#timer);
     const quiet = this.#since + QUIET_MS - Date.now();
-    const isFinal = this.#state?.state === 'closed' || this.#state?.state === 'live';
+    const isFinal = this.state?.state === 'closed' || this.isLive;
     if (quiet > 0 && !isFinal) {
       this.#timer = setTimeout(() => this.#show(), quiet);
       return;
@@ -101,7 +105,7 @@ export class Status {
 
   /** The server has ended the stream, or does not permit the open room. */
   #showEnd() {
-    const end = this.#endOf(this.#isForbidden ? 'forbidden' : this.#state?.reason ?? null, this.#room);
+    const end = this.#endOf(this.#isForbidden ? 'forbidden' : this.state?.reason ?? null, this.#room);
     this.#say(end?.text ?? translate('closed'), false);
     this.#line.classList.remove('good');
     this.#tryNow.hidden = !end;
@@ -109,7 +113,7 @@ export class Status {
   }
 
   #words() {
-    const { retryAt = null, reason = null, refusal = null } = this.#state ?? {};
+    const { retryAt = null, reason = null, refusal = null } = this.state ?? {};
     if (reason === 'offline') return translate('offline');
     const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1_000);
     const said = reason === null ? undefined : REASONS[reason];
@@ -122,10 +126,10 @@ export class Status {
   /** @param {string} text @param {boolean} mayTry */
   #say(text, mayTry) {
     // Announced without the seconds, which change.
-    const isLost = mayTry && this.#wasEverLive && this.#state?.reason !== 'offline';
+    const isLost = mayTry && this.#wasEverLive && this.state?.reason !== 'offline';
     if (this.#line.hidden || !mayTry) announce(isLost ? translate('reconnecting') : text);
     this.#line.hidden = false;
-    this.#line.classList.toggle('good', this.#state?.state === 'live');
+    this.#line.classList.toggle('good', this.isLive);
     this.#text.textContent = text;
     this.#tryNow.hidden = !mayTry;
     this.#action.replaceChildren();

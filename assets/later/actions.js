@@ -1,9 +1,9 @@
 // What can be done with a message, from its buttons, its menu and its sheet.
 
 import { wordsOfAnswer } from '../words/answers.js';
-import { byId, copy, make } from '../view/dom.js';
+import { byId, copy, icon, make } from '../view/dom.js';
 import { Intent } from './intent.js';
-import { translate } from '../words/language.js';
+import { isolated, translate } from '../words/language.js';
 import { openBelow, showMenu, showSheet } from './menu.js';
 import { ban, openBans, remove } from './moderation.js';
 import { more } from '../words/more_words.js';
@@ -23,7 +23,6 @@ const UNDO_MS = 8_000;
 /** How long a link stays visible if the user has to copy it. */
 const BY_HAND_MS = 60_000;
 
-const SVG = 'http://www.w3.org/2000/svg';
 const ICONS = {
   react: 'M21 12a9 9 0 1 1-4-7.500M8.500 14.500a4.500 4.500 0 0 0 7 0M9 9.500h.01M15 9.500h.01M20 2v5M17.500 4.500h5',
   reply: 'M10 6 4 12l6 6M4 12h10a6 6 0 0 1 6 6v1',
@@ -43,7 +42,7 @@ export class Actions {
   fill(bar) {
     if (bar.childElementCount > 1) return;
     const before = /** @type {const} */ (['react', 'reply']).map((word) => {
-      const added = make('button', `icon ${word}`, drawn(ICONS[word]));
+      const added = make('button', `icon ${word}`, icon(ICONS[word]));
       added.type = 'button';
       added.tabIndex = -1;
       added.title = added.ariaLabel = more(word);
@@ -95,7 +94,7 @@ export class Actions {
     others.addEventListener('click', () => sheet.replaceChildren(pickerFor(react).content));
     if (mayWrite) choice.append(others);
     const reply = { label: more('reply'), act: () => this.intent.answer(message) };
-    const sheet = showSheet(more('actionsOf', { name: `\u2068${message.name}\u2069` }), mayWrite ? [choice] : [],
+    const sheet = showSheet(more('actionsOf', { name: isolated(message.name) }), mayWrite ? [choice] : [],
       [...mayWrite ? [reply] : [], ...this.#itemsOf(message)]);
   }
 
@@ -173,15 +172,4 @@ export class Actions {
   openBans(room) {
     return openBans(room);
   }
-}
-
-/** An icon. @param {string} lines */
-function drawn(lines) {
-  const icon = document.createElementNS(SVG, 'svg');
-  icon.setAttribute('viewBox', '0 0 24 24');
-  icon.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS(SVG, 'path');
-  path.setAttribute('d', lines);
-  icon.append(path);
-  return icon;
 }

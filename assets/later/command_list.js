@@ -1,6 +1,6 @@
 // The commands of the message box, as the help and the completion list them.
 
-import { language, translator } from '../words/language.js';
+import { translatorOf } from '../words/language.js';
 
 export const en = {
   me: 'say what you’re doing',
@@ -25,7 +25,7 @@ export const zh = {
   help: '快捷键、命令和消息格式',
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
+const say = translatorOf(en, zh);
 
 /** Those that need or take a text after them. */
 const WITH_TEXT = new Set(['me', 'name', 'join', 'search']);

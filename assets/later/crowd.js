@@ -3,7 +3,7 @@
 
 import { server } from '../server/server.js';
 import { byId, make } from '../view/dom.js';
-import { language, translator } from '../words/language.js';
+import { translatorOf } from '../words/language.js';
 
 export const en = {
   filter: 'Find a person',
@@ -20,7 +20,7 @@ export const zh = {
   unlisted: { one: '另有 {n} 人未列出。', other: '另有 {n} 人未列出。' },
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
+const say = translatorOf(en, zh);
 
 /** @typedef {import('../server/protocol.js').Presence} Presence */
 

@@ -5,7 +5,7 @@ import { listCommands } from './command_list.js';
 import { button, make } from '../view/dom.js';
 import { onlyTouch } from '../view/composer.js';
 import { isMac } from '../view/keys.js';
-import { language, translate, translator } from '../words/language.js';
+import { translate, translatorOf } from '../words/language.js';
 
 export const en = {
   keys: 'Keyboard',
@@ -46,7 +46,7 @@ export const zh = {
   marks: '**粗体**、_强调_、`代码`，多行代码放在 ``` 和 ``` 之间',
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
+const say = translatorOf(en, zh);
 
 const KEYS = /** @type {const} */ (['enter', 'offers', 'up', 'actions', 'page', 'jump', 'step', 'question']);
 const TOUCH_KEYS = /** @type {const} */ (['touchEnter', 'touchOffers', 'press']);

@@ -6,6 +6,7 @@ import { button, byId, make } from '../view/dom.js';
 import { more } from '../words/more_words.js';
 import { announce } from '../view/notice.js';
 import { quoteOf } from '../view/quotes.js';
+import { isolated } from '../words/language.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -48,7 +49,7 @@ export class Intent {
   answer(message) {
     this.cancel();
     this.#purpose = { kind: 'answer', message };
-    this.#show(more('replyingTo', { name: `\u2068${message.name}\u2069` }), quoteOf(message).text);
+    this.#show(more('replyingTo', { name: isolated(message.name) }), quoteOf(message).text);
     this.#composer.focus();
   }
 

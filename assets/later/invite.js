@@ -4,8 +4,8 @@ import { showDialog } from './ask.js';
 import { qrOf } from './qr.js';
 import { server } from '../server/server.js';
 import { isThisMachine } from '../stream/transport.js';
-import { button, copy, make } from '../view/dom.js';
-import { language, translate, translator } from '../words/language.js';
+import { button, copy, make, makeSvg } from '../view/dom.js';
+import { isolated, translate, translatorOf } from '../words/language.js';
 
 export const en = {
   title: 'Invite people to #{room}',
@@ -32,11 +32,10 @@ export const zh = {
   here: '此链接只能在这台电脑上打开。要邀请他人，请先用他们能访问的地址打开聊天。',
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
+const say = translatorOf(en, zh);
 
 /** The light border that a reader needs, in modules. */
 const QUIET = 4;
-const SVG = 'http://www.w3.org/2000/svg';
 
 /** @param {string} room @param {string} [access] who can read and write, as text */
 export function showInvite(room, access = '') {
@@ -45,7 +44,7 @@ export function showInvite(room, access = '') {
   // A code that leads a phone to itself is of no use.
   const modules = isLocal ? null : qrOf(link);
   const dialog = showDialog(
-    say('title', { room: `\u2068${room}\u2069` }),
+    say('title', { room: isolated(room) }),
     ...access ? [make('p', '', access)] : [],
     ...isLocal ? [make('p', 'caution', say('here'))] : [],
     linkField(link),
@@ -86,23 +85,15 @@ function shareButton(room, link) {
 /** Dark on light in every theme, since many readers know no other. @param {boolean[][]} modules */
 function drawn(modules) {
   const size = modules.length + 2 * QUIET;
-  const image = part('svg', { viewBox: `0 0 ${size} ${size}`, class: 'qr', role: 'img', 'aria-label': say('code'), 'shape-rendering': 'crispEdges' });
   const path = modules.flatMap((line, row) => runsOf(line).map(([from, length]) => `M${from + QUIET} ${row + QUIET}h${length}v1h-${length}z`)).join('');
-  image.append(
-    part('rect', { width: `${size}`, height: `${size}`, fill: '#fff', stroke: 'none' }),
-    part('path', { d: path, fill: '#000', stroke: 'none' }),
+  return makeSvg(
+    'svg', { viewBox: `0 0 ${size} ${size}`, class: 'qr', role: 'img', 'aria-label': say('code'), 'shape-rendering': 'crispEdges' },
+    makeSvg('rect', { width: `${size}`, height: `${size}`, fill: '#fff', stroke: 'none' }),
+    makeSvg('path', { d: path, fill: '#000', stroke: 'none' }),
   );
-  return image;
 }
 
 /** The dark runs of a row: their starts and lengths. @param {boolean[]} line @returns {[number, number][]} */
 function runsOf(line) {
   return [...line.map((isDark) => (isDark ? '#' : ' ')).join('').matchAll(/#+/g)].map(({ index, 0: run }) => [index, run.length]);
-}
-
-/** @param {string} name @param {Record<string, string>} attributes */
-function part(name, attributes) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
 }

@@ -4,7 +4,7 @@
 import { wordsOfAnswer } from '../words/answers.js';
 import { ask, showDialog } from './ask.js';
 import { button, foreign, make } from '../view/dom.js';
-import { formatDate } from '../words/language.js';
+import { formatDate, isolated } from '../words/language.js';
 import { me } from '../state/me.js';
 import { more } from '../words/more_words.js';
 import { requests } from './more_requests.js';
@@ -35,7 +35,7 @@ export async function remove(message, deleted) {
 /** Bans the author of a message. @param {Message} message */
 export async function ban(message) {
   const { room, id } = message;
-  const name = `\u2068${message.name}\u2069`;
+  const name = isolated(message.name);
   const duration = await ask({
     title: more('banTitle', { name, room }),
     text: [more('banText')],
@@ -70,9 +70,9 @@ function fillBans(list, { room, bans }) {
       await requests.lift(room, message);
       fillBans(list, await requests.bans(room));
       list.focus();
-      notice(more('lifted', { name: `\u2068${name}\u2069` }));
+      notice(more('lifted', { name: isolated(name) }));
     }));
-    lift.ariaLabel = more('liftOf', { name: `\u2068${name}\u2069` });
+    lift.ariaLabel = more('liftOf', { name: isolated(name) });
     return make('li', 'row', make('span', '', foreign('bdi', '', name), ' ', make('span', 'note', when)), lift);
   });
   list.replaceChildren(...items.length > 0 ? items : [make('li', 'note', more('noBans'))]);

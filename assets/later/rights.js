@@ -2,7 +2,7 @@
 // Loaded only if the server takes tokens.
 
 import { button, byId, make } from '../view/dom.js';
-import { formatDate } from '../words/language.js';
+import { formatDate, isolated } from '../words/language.js';
 import { requests } from './more_requests.js';
 import { more } from '../words/more_words.js';
 import { announce, notice } from '../view/notice.js';
@@ -131,7 +131,7 @@ export class Rights {
     const present = session.get();
     const { name = '', until = 0 } = present ?? {};
     const when = until ? more('ends', { when: formatDate(new Date(until), { dateStyle: 'medium', timeStyle: 'short' }) }) : '';
-    const words = [more('session'), name && `\u2068${name}\u2069`, when].filter(Boolean).join(' · ');
+    const words = [more('session'), name && isolated(name), when].filter(Boolean).join(' · ');
     this.#session.hidden = present === null;
     this.#session.replaceChildren(make('span', '', words), button('quiet', more('logOut'), () => void this.#logOut()));
     this.#bans.textContent = more('bans');

@@ -3,7 +3,7 @@
 
 import { isComposing } from '../view/composer.js';
 import { tint } from '../view/colour.js';
-import { button, byId, foreign, make } from '../view/dom.js';
+import { button, byId, foreign, icon, make } from '../view/dom.js';
 import { Drawing } from '../view/drawing.js';
 import { LogView } from '../view/log_view.js';
 import { announce } from '../view/notice.js';
@@ -79,7 +79,7 @@ export class SearchPanel {
       this.#scan = new Scan(room, log.loaded && log.atEnd && log.from ? { messages, before: log.from, isEnd } : null, () => this.#drawing.request());
       this.#panel.ariaLabel = this.#field.ariaLabel = translate('search');
       this.#field.placeholder = find('placeholder', { room });
-      this.#close.replaceChildren(cross());
+      this.#close.replaceChildren(icon('m6 6 12 12M18 6 6 18'));
       this.#close.title = this.#close.ariaLabel = translate('close');
       this.#back.textContent = find('results');
       this.#list.ariaLabel = find('results');
@@ -236,14 +236,4 @@ function excerptOf(message, words) {
   const from = Math.max(0, firstMark(text, words) - BEFORE);
   const cut = from === 0 ? text : `…${text.slice(from).toWellFormed()}`;
   return cut.length > EXCERPT ? `${cut.slice(0, EXCERPT).toWellFormed()}…` : cut;
-}
-
-function cross() {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-  path.setAttribute('d', 'm6 6 12 12M18 6 6 18');
-  svg.append(path);
-  return svg;
 }

@@ -1,6 +1,6 @@
 // The texts of the search.
 
-import { language, translator } from '../words/language.js';
+import { translatorOf } from '../words/language.js';
 
 export const en = {
   placeholder: 'Search in {room}',
@@ -33,4 +33,4 @@ export const zh = {
   again: '重试',
 };
 
-export const find = translator(() => /** @type {Record<keyof typeof en, string | {one: string, other: string}>} */ (language() === 'zh-CN' ? zh : en));
+export const find = translatorOf(en, zh);

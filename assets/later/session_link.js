@@ -3,7 +3,7 @@
 
 import { wordsOfAnswer, wordsOfRight } from '../words/answers.js';
 import { ask } from './ask.js';
-import { formatDate } from '../words/language.js';
+import { formatDate, isolated } from '../words/language.js';
 import { more } from '../words/more_words.js';
 import { requests } from './more_requests.js';
 import { notice } from '../view/notice.js';
@@ -19,7 +19,7 @@ export async function offerSession(token, isKnown) {
   const agreed = await ask({
     title: more('sessionTitle'),
     text: [
-      name ? more('sessionAs', { name: `\u2068${name}\u2069` }) : more('sessionAny'),
+      name ? more('sessionAs', { name: isolated(name) }) : more('sessionAny'),
       [
         until ? more('sessionUntil', { when: formatDate(new Date(until), { dateStyle: 'medium', timeStyle: 'short' }) }) : '',
         present ? more('sessionReplaces') : '',

@@ -9,7 +9,7 @@ import { isComposing } from '../view/composer.js';
 import { tint } from '../view/colour.js';
 import { foreign, make } from '../view/dom.js';
 import { personOf } from '../view/people_view.js';
-import { language, translate, translator } from '../words/language.js';
+import { isolated, translate, translatorOf } from '../words/language.js';
 
 export const en = {
   title: 'Jump to a room or person',
@@ -26,7 +26,7 @@ export const zh = {
   nothing: '没有匹配项。房间名称不能有空格。',
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
+const say = translatorOf(en, zh);
 
 /** The most people that are listed, without and with a query. */
 const [FEW, MANY] = [5, 20];
@@ -114,7 +114,7 @@ function optionsFor(typed, host) {
     ...rooms.map((room) => roomOption(room, host)),
     ...people.map((name) => ({ content: [tint(make('span', 'person', ...personOf(name)), name)], choose: () => host.mention(name) })),
     ...room !== null && !host.rooms.some(({ name }) => name === room)
-      ? [{ content: [make('span', 'to-room', say('join', { room: `#\u2068${room}\u2069` }))], choose: () => host.go(room) }] : [],
+      ? [{ content: [make('span', 'to-room', say('join', { room: `#${isolated(room)}` }))], choose: () => host.go(room) }] : [],
   ];
 }
 

@@ -3,7 +3,7 @@
 
 import { isName } from '../server/input.js';
 import { button, make } from '../view/dom.js';
-import { language, translator } from '../words/language.js';
+import { isolated, translatorOf } from '../words/language.js';
 
 export const en = {
   taken: 'The name {name} is already taken here.',
@@ -18,10 +18,7 @@ export const zh = {
   same: '仍用“{name}”',
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
-
-/** Isolates a name from the direction of the text around it. @param {string} name */
-const isolated = (name) => `\u2068${name}\u2069`;
+const say = translatorOf(en, zh);
 
 /**
  * @param {HTMLElement} place below the field @param {string} name that is taken

@@ -6,7 +6,7 @@ import { ask, Failure, roomUrl } from '../server/server.js';
 import { me } from '../state/me.js';
 import { byId, foreign } from '../view/dom.js';
 import { parse } from '../view/commands.js';
-import { language, translator } from '../words/language.js';
+import { isolated, translatorOf } from '../words/language.js';
 
 export const en = {
   one: '{a} is typing…',
@@ -21,7 +21,7 @@ export const zh = {
   many: '好几个人正在输入…',
 };
 
-const say = translator(() => (language() === 'zh-CN' ? zh : en));
+const say = translatorOf(en, zh);
 
 /** Others are told at most once per interval. */
 const TELL_MS = 3_000;
@@ -108,7 +108,7 @@ export class Typing {
 
   #show() {
     const names = (this.#names.get(this.#rooms.open) ?? []).filter((name) => name !== me.name);
-    const [a = '', b = ''] = names.map((name) => `\u2068${name}\u2069`);
+    const [a = '', b = ''] = names.map((name) => isolated(name));
     this.#line.textContent = names.length === 0 ? '' : say(names.length === 1 ? 'one' : names.length === 2 ? 'two' : 'many', { a, b });
   }
 }

@@ -1,9 +1,8 @@
 // The bell in the row of a room: which of its messages raise alerts.
 
-import { button } from './dom.js';
+import { button, icon } from './dom.js';
 import { translate } from '../words/language.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const BELL = 'M6 16V11a6 6 0 0 1 12 0v5l1.500 2h-15zM10 21h4';
 /** The bell's stroke, and more by level. */
 const SHAPES = { all: `${BELL}M3 7q.500-2.500 2-4M21 7q-.500-2.500-2-4`, mentions: BELL, nothing: `${BELL}M4 4l16 16` };
@@ -12,10 +11,7 @@ const SHAPES = { all: `${BELL}M3 7q.500-2.500 2-4M21 7q-.500-2.500-2-4`, mention
 export function bellOf(clicked) {
   const bell = button('icon bell', '', () => clicked(bell));
   bell.ariaHasPopup = 'menu';
-  const [svg, path] = ['svg', 'path'].map((name) => document.createElementNS(SVG, name));
-  svg?.setAttribute('viewBox', '0 0 24 24');
-  svg?.setAttribute('aria-hidden', 'true');
-  if (svg && path) bell.append(svg), svg.append(path);
+  bell.append(icon(BELL));
   return bell;
 }
 

@@ -35,6 +35,19 @@ export function button(className, label, clicked) {
   return element;
 }
 
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** @param {string} name @param {Record<string, string>} attributes @param {...Node} content */
+export function makeSvg(name, attributes, ...content) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...content);
+  return element;
+}
+
+/** An icon of 24 by 24 units. @param {string} lines */
+export const icon = (lines) => makeSvg('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, makeSvg('path', { d: lines }));
+
 /** @param {string} id @param {() => void} clicked */
 export const onClick = (id, clicked) => byId(id).addEventListener('click', clicked);
 

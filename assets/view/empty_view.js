@@ -1,6 +1,6 @@
 // What stands in a room without messages.
 
-import { translate } from '../words/language.js';
+import { isolated, translate } from '../words/language.js';
 import { button, byId, make } from './dom.js';
 
 /** @typedef {'new' | 'gone'} Emptiness nothing has been said yet; the server no longer has what was said */
@@ -14,7 +14,7 @@ export function showEmpty(why, room, isAlone, invite) {
   box.hidden = why === null;
   if (why === null) return;
   const words = [
-    why === 'gone' ? translate('gone', { room: `\u2068${room}\u2069` }) : translate('empty'),
+    why === 'gone' ? translate('gone', { room: isolated(room) }) : translate('empty'),
     isAlone ? translate('onlyYou') : translate('sayHello'),
     translate('invite'),
   ];

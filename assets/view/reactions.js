@@ -1,7 +1,7 @@
 // The reactions of a message: buttons that add or take back one's own.
 
 import { make } from './dom.js';
-import { language, translate } from '../words/language.js';
+import { isolated, language, translate } from '../words/language.js';
 import { reacted } from '../state/changes.js';
 
 /**
@@ -52,7 +52,7 @@ function listFor(marks) {
 
 /** @param {string[]} names @param {number} [most] */
 export function listOf(names, most = MAX_NAMES) {
-  const shown = names.slice(0, most).map((name) => `\u2068${name}\u2069`).join(language() === 'zh-CN' ? '、' : ', ');
+  const shown = names.slice(0, most).map((name) => isolated(name)).join(language() === 'zh-CN' ? '、' : ', ');
   const more = names.length - most;
   return more > 0 ? translate('andMore', { names: shown, n: more }) : shown;
 }

@@ -70,7 +70,7 @@ export const clockOf = (date) => formatOf({ hour: 'numeric', minute: '2-digit' }
  * @param {() => Record<W, Text>} texts
  * @returns {(word: W, parts?: Record<string, string | number>) => string}
  */
-export const translator = (texts) => (word, parts = {}) => {
+const translator = (texts) => (word, parts = {}) => {
   const text = texts()[word];
   const form = typeof text === 'string' ? text
     : new Intl.PluralRules(language()).select(Number(parts.n)) === 'one' ? text.one : text.other;
@@ -81,6 +81,12 @@ export const translator = (texts) => (word, parts = {}) => {
 };
 
 export const translate = translator(() => words);
+
+/** The texts of what is loaded later. @template {string} W @param {Record<W, Text>} en @param {Record<W, Text>} zh */
+export const translatorOf = (en, zh) => translator(() => (language() === 'zh-CN' ? zh : en));
+
+/** A name within a text, isolated from the direction of the text around it. @param {string} name */
+export const isolated = (name) => `\u2068${name}\u2069`;
 
 /** Fills in the texts of the page: `data-word` is a text, `data-label` an accessible name. @param {ParentNode} root */
 export function fillWords(root) {

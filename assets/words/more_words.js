@@ -1,6 +1,6 @@
 // The texts of what is loaded only when it is used: sessions, deleting, banning.
 
-import { language, translator } from './language.js';
+import { translatorOf } from './language.js';
 
 export const en = {
   cancel: 'Cancel',
@@ -161,4 +161,4 @@ export const zh = {
   alertsOff: '提醒已关闭，前往设置…',
 };
 
-export const more = translator(() => (language() === 'zh-CN' ? zh : en));
+export const more = translatorOf(en, zh);

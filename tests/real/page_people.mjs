@@ -231,7 +231,7 @@ test('who types is a quiet line, and others are told at most every 3 s, and neve
   const said = await chat.with('later/typing.js', `({ Typing }) => {
     document.getElementById('typing')?.remove();
     const height = document.getElementById('scroller').clientHeight;
-    const typing = new Typing({ room: () => 'lobby', isWanted: () => true });
+    const typing = new Typing({ open: 'lobby' }, { in: () => undefined }, { isLive: true });
     const said = [];
     for (const names of [['Bob'], ['Bob', 'Alice'], ['Bob', 'Carol'], ['Bob', 'Carol', 'Dave'], []]) {
       typing.apply('lobby', names);

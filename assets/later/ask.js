@@ -1,5 +1,6 @@
 // Dialogs that are made when they are opened.
 
+import { closeBeside } from '../view/dialogs.js';
 import { button, foreign, make } from '../view/dom.js';
 import { more } from '../words/more_words.js';
 
@@ -18,13 +19,16 @@ export function showDialog(title, ...content) {
   heading.autofocus = true;
   const dialog = make('dialog', '', heading, ...content);
   dialog.setAttribute('aria-labelledby', heading.id);
-  dialog.addEventListener('click', ({ target }) => {
-    if (target === dialog) dialog.close();
-  });
+  showOnce(dialog);
+  return dialog;
+}
+
+/** Shows a dialog until it is closed. @param {HTMLDialogElement} dialog */
+export function showOnce(dialog) {
+  closeBeside(dialog);
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
-  return dialog;
 }
 
 /** @param {Question} question @returns {Promise<string | null>} the chosen value, or '' without a choice; null if it was cancelled */

@@ -1,24 +1,38 @@
-// The menu of a message's actions, and on touch screens a sheet at the bottom.
+// Popovers below their buttons, and menus in them: of a message's actions, of a
+// room's alerts. On touch screens, a sheet from the bottom.
 
+import { showOnce } from './ask.js';
 import { button, byId, make } from '../view/dom.js';
 
-/** @typedef {{label: string, act: () => void, isHarmful?: boolean}} Item */
+/**
+ * @typedef {{label: string, act: () => void, isHarmful?: boolean, isChecked?: boolean}} Item
+ *   `isChecked`: whether it is the chosen one; without it, the item is no choice
+ */
 
 /** Between a popover and the edge of the window, in pixels. */
 const EDGE_PX = 8;
 
-/** A menu below its button. @param {HTMLElement} opener @param {Item[]} items */
-export function showMenu(opener, items) {
-  const buttons = items.map(({ label, act, isHarmful }) => {
+/** A menu below its button. @param {HTMLElement} opener @param {Item[]} items @param {{label: string, heading: string}} [title] `label`: for screen readers */
+export function showMenu(opener, items, title) {
+  const buttons = items.map(({ label, act, isHarmful, isChecked }) => {
     const item = button(isHarmful ? 'bad' : '', label, () => {
       menu.hidePopover();
       act();
     });
-    item.role = 'menuitem';
+    item.role = isChecked === undefined ? 'menuitem' : 'menuitemradio';
+    if (isChecked !== undefined) item.ariaChecked = String(isChecked);
+    item.tabIndex = -1;
     return item;
   });
   const menu = make('div', 'menu', ...buttons);
   menu.role = 'menu';
+  if (title) {
+    const heading = make('p', 'note', title.heading);
+    // The menu has a name of its own.
+    heading.ariaHidden = 'true';
+    menu.ariaLabel = title.label;
+    menu.prepend(heading);
+  }
   menu.addEventListener('keydown', (event) => {
     const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
@@ -28,27 +42,28 @@ export function showMenu(opener, items) {
     buttons.at(to % buttons.length)?.focus();
   });
   openBelow(opener, menu);
-  buttons[0]?.focus({ preventScroll: true });
+  (buttons[items.findIndex(({ isChecked }) => isChecked)] ?? buttons[0])?.focus({ preventScroll: true });
 }
 
-/** Opens a popover below its button. It is closed by Escape, a click elsewhere or a scroll. @param {HTMLElement} opener @param {HTMLElement} content */
+/** Opens a popover below its button. It is closed by Escape, a click elsewhere or a scroll of its button. @param {HTMLElement} opener @param {HTMLElement} content */
 export function openBelow(opener, content) {
   content.popover = 'auto';
-  // Elsewhere, letters go to the message box.
+  // Elsewhere, letters go to the message box, and Escape closes the drawer.
   content.addEventListener('keydown', (event) => event.stopPropagation());
-  const hide = () => content.hidePopover();
+  const [scroller, hide] = [byId('scroller'), () => content.hidePopover()];
   content.addEventListener('toggle', (event) => {
     opener.ariaExpanded = String(event.newState === 'open');
     if (event.newState === 'open') return;
-    byId('scroller').removeEventListener('scroll', hide);
+    scroller.removeEventListener('scroll', hide);
     content.remove();
   });
-  document.querySelector('main')?.append(content);
+  opener.closest('main, .drawer')?.append(content);
   content.showPopover();
-  const { right, bottom } = opener.getBoundingClientRect();
-  content.style.left = `${Math.max(EDGE_PX, right - content.offsetWidth)}px`;
-  content.style.top = `${Math.max(EDGE_PX, Math.min(bottom, innerHeight - content.offsetHeight - EDGE_PX))}px`;
-  byId('scroller').addEventListener('scroll', hide, { once: true });
+  const { right, bottom, top } = opener.getBoundingClientRect();
+  const isRoom = bottom + content.offsetHeight + EDGE_PX <= innerHeight;
+  content.style.left = `${Math.max(EDGE_PX, Math.min(right, innerWidth - EDGE_PX) - content.offsetWidth)}px`;
+  content.style.top = `${isRoom ? bottom : Math.max(EDGE_PX, top - content.offsetHeight)}px`;
+  if (scroller.contains(opener)) scroller.addEventListener('scroll', hide, { once: true });
 }
 
 /** A sheet from the bottom of the screen. @param {string} label @param {Node[]} content @param {Item[]} items */
@@ -59,11 +74,6 @@ export function showSheet(label, content, items) {
   }));
   const sheet = make('dialog', 'sheet', ...content, ...buttons);
   sheet.ariaLabel = label;
-  sheet.addEventListener('click', ({ target }) => {
-    if (target === sheet) sheet.close();
-  });
-  sheet.addEventListener('close', () => sheet.remove());
-  document.body.append(sheet);
-  sheet.showModal();
+  showOnce(sheet);
   return sheet;
 }

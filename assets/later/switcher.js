@@ -2,6 +2,7 @@
 
 import { showDialog } from './ask.js';
 import { fold } from './matching.js';
+import { OptionList } from './option_list.js';
 import { readRoom } from '../server/input.js';
 import { isUpTo } from '../server/protocol.js';
 import { unread } from '../state/rooms.js';
@@ -53,15 +54,12 @@ export function showSwitcher(host) {
   field.enterKeyHint = 'go';
   field.ariaLabel = say('title');
   field.ariaExpanded = 'true';
-  field.setAttribute('aria-autocomplete', 'list');
-  field.setAttribute('aria-controls', list.id = 'switcher-list');
-  list.role = 'listbox';
+  list.id = 'switcher-list';
   list.ariaLabel = say('title');
   none.role = 'status';
 
   /** @type {Option[]} */
   let options = [];
-  let at = 0;
   const choose = (/** @type {number} */ index) => {
     const option = options[index];
     if (!option) return;
@@ -69,34 +67,17 @@ export function showSwitcher(host) {
     dialog.close();
     option.choose();
   };
-  const select = (/** @type {number} */ to) => {
-    at = to;
-    for (const [index, option] of [...list.children].entries()) option.ariaSelected = String(index === at);
-    if (options.length > 0) field.setAttribute('aria-activedescendant', `switcher-${at}`);
-    else field.removeAttribute('aria-activedescendant');
-    list.children[at]?.scrollIntoView({ block: 'nearest' });
-  };
+  const shown = new OptionList(field, list, choose);
   const show = () => {
     options = optionsFor(field.value, host);
-    list.replaceChildren(...options.map(({ content }, index) => {
-      const option = make('li', '', ...content);
-      option.id = `switcher-${index}`;
-      option.role = 'option';
-      option.addEventListener('click', () => choose(index));
-      return option;
-    }));
-    list.hidden = options.length === 0;
+    shown.show(options.map(({ content }) => content), 0);
     none.hidden = options.length > 0;
-    select(0);
   };
   field.addEventListener('input', show);
   field.addEventListener('keydown', (event) => {
     if (isComposing(event)) return;
-    const { length } = options;
-    if (event.key === 'Enter') choose(at);
-    else if (event.key === 'ArrowDown' && length > 0) select((at + 1) % length);
-    else if (event.key === 'ArrowUp' && length > 0) select((at + length - 1) % length);
-    else return;
+    if (event.key === 'Enter') choose(shown.at);
+    else if (!shown.move(event.key)) return;
     event.preventDefault();
   });
   show();

@@ -11,15 +11,15 @@ export function openDialog(id) {
 /** @param {string} id */
 export const closeDialog = (id) => /** @type {HTMLDialogElement} */ (byId(id)).close();
 
-/** Closes a dialog on a click beside it or on its close button. */
-export function watchDialogs() {
-  for (const dialog of document.querySelectorAll('dialog')) {
-    dialog.addEventListener('click', (event) => {
-      const clicked = /** @type {Element} */ (event.target);
-      if (clicked === dialog || clicked.closest('.closes')) dialog.close();
-    });
-  }
+/** Closes a dialog on a click beside it or on its close button. @param {HTMLDialogElement} dialog */
+export function closeBeside(dialog) {
+  dialog.addEventListener('click', (event) => {
+    const clicked = /** @type {Element} */ (event.target);
+    if (clicked === dialog || clicked.closest('.closes')) dialog.close();
+  });
 }
+
+export const watchDialogs = () => document.querySelectorAll('dialog').forEach(closeBeside);
 
 /** The lists beside the log. */
 export class Drawers {

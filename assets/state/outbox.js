@@ -11,6 +11,7 @@ import { change, publish } from './delivery.js';
 import { changeText, entryOf, isLike } from './letters.js';
 import { me } from './me.js';
 import { OutboxStore } from './outbox_store.js';
+import { Pauses } from './pauses.js';
 import { makeId } from '../server/input.js';
 import { isOfEarlierEpoch, isSameEpoch, isUpTo, readMessage } from '../server/protocol.js';
 import { Failure } from '../server/server.js';
@@ -27,14 +28,6 @@ import { Failure } from '../server/server.js';
  *   `made`: the server has made a change; of an edit, it has answered the message; `dropped`: it has refused one for good
  */
 
-const [BACKOFF_FROM_MS, BACKOFF_TO_MS] = [1_000, 30_000];
-/**
- * Timeouts of a request. A browser may reuse up to six idle connections that died
- * unnoticed; each attempt detects one. After MAX_DEAD attempts the network is slow.
- */
-const [DEAD_MS, SLOW_MS, MAX_DEAD] = [2_000, 15_000, 6];
-/** The longest Retry-After. */
-const MAX_WAIT_MS = 3_600_000;
 /** Ids of stream messages that are kept, for responses that arrive after them. */
 const MAX_ARRIVED = 1_000;
 /** A request older than this at a reconnect may be on a dead connection. */
@@ -45,11 +38,7 @@ export class Outbox {
   entries = [];
   #box;
   #on;
-  #failures = 0;
-  /** The failure if the server has been unreachable since the last response. @type {Failure | null} */
-  #lastFailure = null;
-  /** Rooms to which nothing is sent until a time; '' for all rooms. @type {Map<string, {until: number, failure: Failure}>} */
-  #stalls = new Map();
+  #pauses = new Pauses();
   /** @type {Set<string>} */
   #arrived = new Set();
   /** Messages that may be from other tabs, until their response. @type {Set<string>} */
@@ -136,8 +125,7 @@ export class Outbox {
     });
     if (isFirst) this.entries.unshift(entry);
     else this.entries.push(entry);
-    // User activity suggests that the network is back. A Retry-After still applies.
-    if (this.#stalls.get('')?.failure.status === 0) this.#stalls.delete('');
+    this.#pauses.used();
     this.#keep();
     void this.flush();
     return entry;
@@ -163,9 +151,7 @@ export class Outbox {
 
   /** The connection is back. */
   back() {
-    this.#failures = 0;
-    // Without an answer, or without a session.
-    if ([0, 401].includes(this.#stalls.get('')?.failure.status ?? -1)) this.#stalls.delete('');
+    this.#pauses.back();
     if (Date.now() - this.#sending.since > UNDER_WAY_MS) this.#sending.abort.abort();
     void this.flush();
   }
@@ -237,7 +223,7 @@ export class Outbox {
   /** The failure that delays or has stopped an entry. @param {Entry} entry @returns {Failure | 'old' | null} */
   waitsFor({ failure, state, room }) {
     if (state !== 'queued' && state !== 'sending') return failure;
-    return this.#stalls.get('')?.failure ?? this.#stalls.get(room)?.failure ?? this.#lastFailure;
+    return this.#pauses.causeIn(room);
   }
 
   /** Removes accepted messages up to `end`, which the stream will not deliver, and returns them. @param {string} room @param {string} end @returns {Message[]} */
@@ -255,18 +241,16 @@ export class Outbox {
 
   /** The first entry that may be sent now. */
   get #next() {
-    const now = Date.now();
-    for (const [room, { until }] of this.#stalls) if (until <= now) this.#stalls.delete(room);
-    if (this.#stalls.has('')) return undefined;
-    return this.entries.find(({ state, room, hold }) => state === 'queued' && hold <= now && !this.#stalls.has(room));
+    this.#pauses.expire();
+    return this.entries.find(({ state, room, hold }) => state === 'queued' && hold <= Date.now() && this.#pauses.allow(room));
   }
 
   /** Flushes when the first delay is over. */
   #wait() {
     clearTimeout(this.#retry);
     const held = this.entries.map(({ hold }) => hold).filter((hold) => hold > Date.now());
-    const untils = [...[...this.#stalls.values()].map(({ until }) => until).filter(Number.isFinite), ...held];
-    if (untils.length > 0) this.#retry = setTimeout(() => void this.flush(), Math.max(0, Math.min(...untils) - Date.now()));
+    const ends = [...this.#pauses.ends, ...held];
+    if (ends.length > 0) this.#retry = setTimeout(() => void this.flush(), Math.max(0, Math.min(...ends) - Date.now()));
   }
 
   /** @param {Entry} entry */
@@ -291,17 +275,12 @@ export class Outbox {
 
   /** @returns {import('./delivery.js').Terms} of a request */
   get #terms() {
-    return [this.#failures < MAX_DEAD ? DEAD_MS : SLOW_MS, this.#sending.abort.signal];
-  }
-
-  #reached() {
-    this.#failures = 0;
-    this.#lastFailure = null;
+    return [this.#pauses.timeoutMs, this.#sending.abort.signal];
   }
 
   /** @param {Entry} entry @param {Message} message @param {string} text as sent */
   #published(entry, message, text) {
-    this.#reached();
+    this.#pauses.reached();
     me.addOwn(message.id);
     entry.state = 'sent';
     entry.message = message;
@@ -317,7 +296,7 @@ export class Outbox {
 
   /** @param {Entry} entry @param {any} answer */
   #changed(entry, answer) {
-    this.#reached();
+    this.#pauses.reached();
     this.entries = this.entries.filter((other) => other !== entry);
     this.#on.made(entry, answer && readMessage(answer));
   }
@@ -326,16 +305,8 @@ export class Outbox {
   #failed(entry, failure) {
     const { code, message: detail, status } = failure;
     entry.failure = failure;
-    this.#lastFailure = status === 0 ? failure : null;
-    if (code.startsWith('token_')) {
-      // It waits for a session.
+    if (this.#pauses.failed(entry.room, failure)) {
       entry.state = 'queued';
-      this.#stalls.set('', { until: Infinity, failure });
-      return;
-    }
-    if (failure.isPassing) {
-      entry.state = 'queued';
-      this.#stall(entry.room, failure);
       if (code === 'timeout') this.#on.timedOut();
       return;
     }
@@ -349,23 +320,6 @@ export class Outbox {
     entry.state = 'failed';
     entry.refusal = { code, detail, status };
     entry.echoes = [];
-  }
-
-  /**
-   * Delays sending until it may succeed. The publish rate and an unreachable
-   * server concern all rooms; other failures concern one.
-   * @param {string} room @param {Failure} failure
-   */
-  #stall(room, failure) {
-    const { code, status, retryAfter } = failure;
-    const isForAll = status === 0 || status === 429;
-    const most = Math.min(BACKOFF_TO_MS, BACKOFF_FROM_MS * 2 ** this.#failures);
-    // A Retry-After says nothing about the network.
-    if (retryAfter === 0) this.#failures += 1;
-    // After a timeout there is no further delay.
-    const backoff = code === 'timeout' ? 0 : most / 2 + Math.random() * most / 2;
-    const wait = retryAfter > 0 ? Math.min(MAX_WAIT_MS, retryAfter * 1_000) : backoff;
-    this.#stalls.set(isForAll ? '' : room, { until: Date.now() + wait, failure });
   }
 
   /** @param {Letter[]} letters of a page that is gone */

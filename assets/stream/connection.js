@@ -4,6 +4,7 @@
 //
 // Runs in a page or in a SharedWorker, so it uses no document.
 
+import { fetchRefusal } from './refusal.js';
 import { readMessage } from '../server/protocol.js';
 
 /**
@@ -14,7 +15,7 @@ import { readMessage } from '../server/protocol.js';
  *
  * @typedef {'connecting' | 'live' | 'waiting' | 'closed'} State
  * @typedef {{rooms: string[], name: string}} StreamOptions
- * @typedef {{status: number, code: string, detail: string}} Refusal
+ * @typedef {import('./refusal.js').Refusal} Refusal
  * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null, refusal: Refusal | null, forbidden: string[]}} StateEvent
  *   `retryAt`: by Date.now(), null while the browser reconnects; `reason`: from the last event of a stream;
  *   `refusal`: the response instead of a stream; `forbidden`: rooms that may not be read
@@ -29,7 +30,6 @@ import { readMessage } from '../server/protocol.js';
  *   of a change, `id` is its own; `until` is by Date.now()
  */
 
-
 /** The ping interval until hello states that of the server. */
 const DEFAULT_PING_MS = 15_000;
 /** A connection is dead after this many ping intervals without an event. */
@@ -43,8 +43,6 @@ const [CONNECT_FROM_MS, CONNECT_TO_MS, SLOW_MS] = [1_000, 5_000, 20_000];
 const MAX_DEAD = 6;
 /** Backoff is random, up to 1 s, 2 s, 4 s, … 30 s, and at least the floor. */
 const [BACKOFF_FLOOR_MS, BACKOFF_FROM_MS, BACKOFF_TO_MS] = [250, 1_000, 30_000];
-/** Timeout for the request that finds the reason of a refusal, and the longest Retry-After. */
-const [ANSWER_MS, RETRY_AFTER_TO_MS] = [5_000, 120_000];
 /** A stream of this age resets the backoff. */
 const STABLE_MS = 10_000;
 /** Debounces focus, visibility and online, which often come together. */
@@ -328,32 +326,5 @@ export class Connection {
     const forbidden = this.#options.rooms.filter((room) => this.#forbidden.has(room));
     this.#state = { type: 'state', state, retryAt, reason, refusal: this.#refusal, forbidden };
     this.#emit(this.#state);
-  }
-}
-
-/**
- * Fetches the response instead of a stream; null if there would be a stream, or no response.
- * @param {string} url @returns {Promise<Refusal & {retryAfterMs: number} | null>}
- */
-async function fetchRefusal(url) {
-  const init = { signal: AbortSignal.timeout(ANSWER_MS) };
-  try {
-    // HEAD first, which opens no stream. Only GET returns the problem.
-    if ((await fetch(url, { ...init, method: 'HEAD' })).ok) return null;
-    const response = await fetch(url, init);
-    if (response.ok) {
-      void response.body?.cancel();
-      return null;
-    }
-    const problem = await response.json().catch(() => null);
-    const seconds = Number(response.headers.get('retry-after')) || 0;
-    return {
-      status: response.status,
-      code: String(problem?.code ?? ''),
-      detail: String(problem?.detail ?? ''),
-      retryAfterMs: Math.min(seconds * 1_000, RETRY_AFTER_TO_MS),
-    };
-  } catch {
-    return null;
   }
 }

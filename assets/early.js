@@ -28,7 +28,7 @@
   };
   const theme = stored('theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  const tag = [stored('language'), ...navigator.languages].find((tag) => /^(zh|en)\b/i.test(tag)) ?? '';
+  const tag = [stored('language'), ...navigator.languages].find((tag) => typeof tag === 'string' && /^(zh|en)\b/i.test(tag)) ?? '';
   const isChinese = /^zh/i.test(tag);
   document.documentElement.lang = isChinese ? 'zh-CN' : 'en';
   // The other scripts are preloaded by the page itself.

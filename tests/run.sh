@@ -234,7 +234,7 @@ page_steps() {
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   local part
   for part in talk actions people changes reading places writing typing sending rooms alerts tabs connection \
-    offline answers tokens moderation look style proxies; do
+    offline answers tokens moderation look style hostile proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox' limited node tests/real/firefox.mjs

@@ -1,6 +1,6 @@
 // Raises one alert for the new messages of a room, in one of this browser's tabs.
 
-import { ALERTED } from '../view/mentions.js';
+import { ALERTED, alertedIn } from '../view/mentions.js';
 import { clear } from './ring.js';
 import { isUpTo } from '../server/protocol.js';
 import { memory } from '../state/memory.js';
@@ -18,8 +18,6 @@ const ALERT_MS = 1_000;
 const RUNG_MS = 10_000;
 /** Messages of one alert; more are not counted. */
 const MAX_PENDING = 100;
-
-const alertedIn = () => memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
 
 export class Alerting {
   #rooms;
@@ -46,14 +44,14 @@ export class Alerting {
   forget({ room, id }) {
     const pending = this.#pending.get(room);
     if (pending) pending.messages = pending.messages.filter((message) => message.id !== id);
-    if (alertedIn()[room] === id) this.read(room);
+    if (alertedIn().get(room) === id) this.read(room);
   }
 
   /** A room was read: its notification is out of date. @param {string} room */
   read(room) {
     const alerted = alertedIn();
-    delete alerted[room];
-    memory.set(ALERTED, alerted);
+    alerted.delete(room);
+    memory.set(ALERTED, Object.fromEntries(alerted));
     void clear(room);
   }
 
@@ -68,7 +66,7 @@ export class Alerting {
   /** What still needs an alert: it is not read, and no tab has raised one. @param {string} room @returns {Message[]} */
   #rest(room) {
     const read = this.#rooms.get(room)?.read?.id;
-    const alerted = alertedIn()[room];
+    const alerted = alertedIn().get(room);
     return (this.#pending.get(room)?.messages ?? []).filter((message) =>
       !this.#host.isOwn(message) && !(read && isUpTo(message.id, read)) && !(alerted && isUpTo(message.id, alerted)));
   }
@@ -99,7 +97,7 @@ export class Alerting {
     this.#pending.delete(room);
     const newest = messages.at(-1);
     if (!newest || this.#rooms.get(room)?.alerts === 'nothing') return;
-    memory.set(ALERTED, { ...alertedIn(), [room]: newest.id });
+    memory.set(ALERTED, Object.fromEntries(alertedIn().set(room, newest.id)));
     this.#host.alert({ room, messages, isMention: messages.some(({ id }) => mentioned?.has(id)) });
   }
 }

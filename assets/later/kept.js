@@ -25,13 +25,23 @@ const MAX_AGE_MS = 7 * 24 * 3_600_000;
 function read(room) {
   const kept = memory.get(PREFIX + room, /** @type {Kept | null} */ (null));
   if (!kept || !Array.isArray(kept.messages) || kept.session !== session.mark) return null;
-  if (!(kept.at > Date.now() - MAX_AGE_MS) || kept.at > Date.now()) return null;
+  if (typeof kept.at !== 'number' || !(kept.at > Date.now() - MAX_AGE_MS) || kept.at > Date.now()) return null;
   return { ...kept, messages: kept.messages.flatMap((message) => (isMessage(message) ? readMessage(message) ?? [] : [])) };
 }
 
 /** @param {any} stored */
 const isMessage = (stored) =>
-  ['id', 'room', 'name', 'message', 'created_at'].every((key) => typeof stored?.[key] === 'string') && !Number.isNaN(Date.parse(stored.created_at));
+  ['id', 'room', 'name', 'message'].every((key) => typeof stored?.[key] === 'string') && isTime(stored.created_at)
+  && (stored.edited_at === undefined || isTime(stored.edited_at))
+  && ['string', 'undefined'].includes(typeof stored.reply_to)
+  && (stored.reactions === undefined || Array.isArray(stored.reactions) && stored.reactions.every(isReaction));
+
+/** @param {any} stored */
+const isTime = (stored) => typeof stored === 'string' && !Number.isNaN(Date.parse(stored));
+
+/** @param {any} stored */
+const isReaction = (stored) =>
+  typeof stored?.emoji === 'string' && typeof stored.count === 'number' && Array.isArray(stored.names) && stored.names.every((/** @type {unknown} */ name) => typeof name === 'string');
 
 const rooms = () => memory.keys(PREFIX).map((key) => key.slice(PREFIX.length));
 

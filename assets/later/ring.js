@@ -2,7 +2,7 @@
 // per room, which the next one replaces.
 
 import { whyNoNotifications } from '../view/alerts.js';
-import { ALERTED } from '../view/mentions.js';
+import { ALERTED, alertedIn } from '../view/mentions.js';
 import { memory } from '../state/memory.js';
 import { more } from '../words/more_words.js';
 import { server } from '../server/server.js';
@@ -20,8 +20,8 @@ let soundedAt = -Infinity;
 
 // The room was read in another tab.
 memory.watch(ALERTED, () => {
-  const alerted = memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
-  for (const room of shown.keys()) if (!(room in alerted)) void clear(room);
+  const alerted = alertedIn();
+  for (const room of shown.keys()) if (!alerted.has(room)) void clear(room);
 });
 
 /** @param {Alert} alert @param {() => void} opened the notification was clicked */

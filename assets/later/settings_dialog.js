@@ -6,7 +6,7 @@ import { button, make } from '../view/dom.js';
 import { fillWords, language, setLanguage, translate } from '../words/language.js';
 import { memory } from '../state/memory.js';
 import { notice } from '../view/notice.js';
-import { isOn, paint } from '../view/settings.js';
+import { isOn, paint, themeOf } from '../view/settings.js';
 
 /** @typedef {import('../words/language.js').Word} Word */
 
@@ -70,7 +70,7 @@ function optionOf(value, text = '') {
 }
 
 function themes() {
-  const select = selectOf('theme', THEMES.map(([value, word]) => worded(optionOf(value), word)), memory.get('theme', 'auto'));
+  const select = selectOf('theme', THEMES.map(([value, word]) => worded(optionOf(value), word)), themeOf());
   select.addEventListener('change', () => {
     memory.set('theme', select.value);
     paint();

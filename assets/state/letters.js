@@ -2,6 +2,7 @@
 // change of one that the server has: an edit, a deletion or a reaction.
 
 import { me } from './me.js';
+import { numberOf, stringOr } from './memory.js';
 import { Failure } from '../server/server.js';
 
 /**
@@ -39,15 +40,12 @@ function read(letter, kind) {
   if (kind !== 'message' && kind !== 'edit' && kind !== 'delete' && kind !== 'react') return null;
   const { client_id, edit_key, room, name, text, at, tried, texts, refusal, reply_to, target, on, hold } = letter;
   return {
-    kind, client_id, edit_key: stringOr(edit_key, undefined), room, text, name: String(name ?? me.name), at: Number(at) || 0,
+    kind, client_id, edit_key: stringOr(edit_key, undefined), room, text, name: stringOr(name, me.name), at: numberOf(at),
     tried: tried !== false, texts: Array.isArray(texts) ? texts.filter((other) => typeof other === 'string') : [],
-    refusal: refusal ? { code: String(refusal.code), detail: String(refusal.detail), status: Number(refusal.status) || 400 } : null,
-    reply_to: stringOr(reply_to, undefined), target: stringOr(target, ''), on: on !== false, hold: Number(hold) || 0,
+    refusal: refusal ? { code: stringOr(refusal.code, ''), detail: stringOr(refusal.detail, ''), status: numberOf(refusal.status) || 400 } : null,
+    reply_to: stringOr(reply_to, undefined), target: stringOr(target, ''), on: on !== false, hold: numberOf(hold),
   };
 }
-
-/** @template T @param {unknown} value @param {T} absent */
-const stringOr = (value, absent) => (typeof value === 'string' ? value : absent);
 
 /** @param {Entry[]} entries @param {number} until @returns {Box | null} */
 export function boxOf(entries, until) {

@@ -15,7 +15,7 @@ export const me = {
   get name() {
     const fixed = session.get()?.name;
     if (fixed) return fixed;
-    const name = readName(String(memory.get('name', '')));
+    const name = readName(memory.get('name', ''));
     return isName(name) ? name : '';
   },
 

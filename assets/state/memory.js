@@ -9,9 +9,15 @@ const unstored = new Map();
 /** @param {unknown} value */
 const kindOf = (value) => (Array.isArray(value) ? 'array' : value === null ? 'object' : typeof value);
 
+/** A part of a stored value, which may be of any type. @template T @param {unknown} value @param {T} absent @returns {string | T} */
+export const stringOr = (value, absent) => (typeof value === 'string' ? value : absent);
+
+/** @param {unknown} value @returns {number} 0 if it is no number */
+export const numberOf = (value) => (typeof value === 'number' && !Number.isNaN(value) ? value : 0);
+
 export const memory = {
   /**
-   * Returns `absent` if the key is missing or its value has another type than `absent`.
+   * Returns `absent` if the key is missing or its value is null or has another type than `absent`.
    * @template T
    * @param {string} key
    * @param {T} absent
@@ -22,7 +28,7 @@ export const memory = {
     try {
       if (text === undefined) text = localStorage.getItem(PREFIX + key);
       const value = text == null ? absent : JSON.parse(text);
-      return kindOf(value) === kindOf(absent) ? value : absent;
+      return value !== null && kindOf(value) === kindOf(absent) ? value : absent;
     } catch {
       return absent;
     }

@@ -3,7 +3,7 @@
 
 import { boxOf, lettersOf } from './letters.js';
 import { hasLocks, holdLock, whenGone } from './life.js';
-import { memory } from './memory.js';
+import { memory, numberOf } from './memory.js';
 import { makeId } from '../server/input.js';
 
 /**
@@ -96,7 +96,7 @@ export class OutboxStore {
       const box = memory.get(key, /** @type {Box | null} */ (null));
       if (key === this.#key || !box) continue;
       // With locks, `last` may still exist: a duplicated tab has the key of its original.
-      if (box.until <= Date.now() || key === last && !hasLocks) this.#take(key);
+      if (numberOf(box.until) <= Date.now() || key === last && !hasLocks) this.#take(key);
       else if (!this.#awaited.has(key)) {
         this.#awaited.add(key);
         whenGone(key, this.#awaiting.signal, () => {

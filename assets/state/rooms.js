@@ -1,7 +1,7 @@
 // The joined rooms and the read position of each, stored for all tabs of this
 // browser.
 
-import { memory } from './memory.js';
+import { memory, numberOf, stringOr } from './memory.js';
 import { readRoom } from '../server/input.js';
 import { idBefore, isSameEpoch, isUpTo } from '../server/protocol.js';
 
@@ -197,11 +197,11 @@ function readStored(stored) {
   if (typeof stored?.name !== 'string' || readRoom(stored.name) !== stored.name) return [];
   const { name, since, read, mentions, counted } = stored;
   const alerts = ALERT_LEVELS.find((level) => level === stored.alerts) ?? 'mentions';
-  return [{ name, since: Number(since) || 0, read: isMark(read) ? read : null, mentions: Number(mentions) || 0, counted: String(counted ?? ''), alerts }];
+  return [{ name, since: numberOf(since), read: isMark(read) ? read : null, mentions: numberOf(mentions), counted: stringOr(counted, ''), alerts }];
 }
 
 /** @param {any} stored @returns {Map<string, number>} */
-const leftIn = (stored) => new Map(Object.entries(stored ?? {}).map(([name, at]) => [name, Number(at) || 0]));
+const leftIn = (stored) => new Map(Object.entries(stored ?? {}).map(([name, at]) => [name, numberOf(at)]));
 
 /** Merges a stored room with that of this tab. @param {StoredRoom} stored @param {Room | undefined} mine @returns {Room} */
 function merged(stored, mine) {

@@ -1,7 +1,7 @@
 // The session of this browser: what the page knows of its token. The token itself
 // is only in a cookie that no script can read.
 
-import { memory } from './memory.js';
+import { memory, numberOf, stringOr } from './memory.js';
 import { isName, readName } from '../server/input.js';
 
 /**
@@ -14,16 +14,17 @@ export const session = {
   get() {
     const stored = memory.get('session', /** @type {Session | null} */ (null));
     if (!stored) return null;
-    const name = readName(String(stored.name ?? ''));
-    const write = Array.isArray(stored.write) ? { write: stored.write.map(String) } : {};
-    return { name: isName(name) ? name : '', until: Number(stored.until) || 0, ...write };
+    const name = readName(stringOr(stored.name, ''));
+    const write = Array.isArray(stored.write) ? { write: stored.write.filter((room) => typeof room === 'string') } : {};
+    return { name: isName(name) ? name : '', until: numberOf(stored.until), ...write };
   },
 
   /** Identifies the session that is valid now; empty without one. */
   get mark() {
     const stored = memory.get('session', /** @type {{since?: number, until?: number} | null} */ (null));
-    const isOver = Number(stored?.until) > 0 && Number(stored?.until) <= Date.now();
-    return stored === null || isOver ? '' : String(stored.since ?? 'unknown');
+    const until = numberOf(stored?.until);
+    const isOver = until > 0 && until <= Date.now();
+    return stored === null || isOver ? '' : String(numberOf(stored.since) || 'unknown');
   },
 
   /** Sets it for all tabs, which watch it. @param {Session | null} present */

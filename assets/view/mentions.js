@@ -19,6 +19,9 @@ const MAX_CHECKED = 100;
 /** Where the newest message of each room with an alert is stored, until the room is read. */
 export const ALERTED = 'alerted';
 
+/** The ids of these messages by room. Stored data is untrusted. @returns {Map<string, string>} */
+export const alertedIn = () => new Map(Object.entries(memory.get(ALERTED, {})).filter(([, id]) => typeof id === 'string'));
+
 export class Mentions {
   #rooms;
   #host;
@@ -68,7 +71,7 @@ export class Mentions {
 
   /** @param {string} room */
   #wasAlerted(room) {
-    return room in memory.get(ALERTED, /** @type {Record<string, string>} */ ({}));
+    return alertedIn().has(room);
   }
 
   /** An answer to an own message counts as one. @param {Message} message */

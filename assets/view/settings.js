@@ -4,6 +4,9 @@ import { memory } from '../state/memory.js';
 
 /** @typedef {'sound' | 'notify' | 'comings'} Switch */
 
+/** The chosen theme. Stored data is untrusted. */
+export const themeOf = () => ['light', 'dark'].find((theme) => theme === memory.get('theme', '')) ?? 'auto';
+
 /** @param {Switch} name */
 export const isOn = (name) => memory.get(name, name === 'comings');
 
@@ -14,7 +17,7 @@ export function watchTheme() {
 }
 
 export function paint() {
-  const theme = memory.get('theme', 'auto');
+  const theme = themeOf();
   if (theme === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   // The colour of the browser's toolbar on phones.

@@ -2,7 +2,7 @@
 // requested one at a time, the latest first.
 
 import { idBefore } from '../server/protocol.js';
-import { server } from '../server/server.js';
+import { Failure, server } from '../server/server.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -12,8 +12,14 @@ import { server } from '../server/server.js';
 
 /** The most characters of a quote. */
 const MAX_LENGTH = 160;
-/** The most quotes that are kept, and that wait. */
-const [MAX_KEPT, MAX_WAITING] = [300, 40];
+/** The most quotes that are kept: more than a log has, which would ask for the first again. */
+const MAX_KEPT = 1_000;
+/** The most that wait. */
+const MAX_WAITING = 40;
+/** The most requests at once, and how many more there may be per second: who answers many messages does not use up the rate of others. */
+const [BURST, PER_SECOND] = [100, 4];
+/** Without a time of the server, in s. */
+const WAIT_S = 2;
 
 export class Quotes {
   #host;
@@ -24,6 +30,8 @@ export class Quotes {
   /** Ids that could not be requested, until the connection is back. @type {Set<string>} */
   #failed = new Set();
   #isLoading = false;
+  /** When all of the burst may be used again, by Date.now(). */
+  #rested = 0;
 
   /** @param {Host} host */
   constructor(host) {
@@ -64,13 +72,26 @@ export class Quotes {
     this.#isLoading = true;
     for (let next; (next = [...this.#waiting].at(-1));) {
       const [id, room] = next;
-      const page = await server.messages(room, { after: idBefore(id), limit: 1 }).catch(() => null);
+      await this.#rest();
+      const answer = await server.messages(room, { after: idBefore(id), limit: 1 }).catch((error) => error);
+      if (answer instanceof Failure && answer.status === 429) {
+        await slept((answer.retryAfter || WAIT_S) * 1_000);
+        continue;
+      }
       this.#waiting.delete(id);
-      if (page) this.#keep(id, page.messages.find((message) => message.id === id));
-      else this.#failed.add(id);
+      if (answer instanceof Failure && answer.isPassing) this.#failed.add(id);
+      // An id that the server does not take is that of no message.
+      else this.#keep(id, answer instanceof Failure ? undefined : answer.messages.find((/** @type {Message} */ message) => message.id === id));
     }
     this.#isLoading = false;
     this.#host.changed();
+  }
+
+  /** Waits until the next request may be made. */
+  async #rest() {
+    const now = Date.now();
+    this.#rested = Math.max(this.#rested, now) + 1_000 / PER_SECOND;
+    await slept(Math.max(0, this.#rested - now - BURST * 1_000 / PER_SECOND));
   }
 
   /** @param {string} id @param {Message | undefined} message */
@@ -80,6 +101,9 @@ export class Quotes {
     if (this.#kept.size > MAX_KEPT && first) this.#kept.delete(first);
   }
 }
+
+/** @param {number} ms @returns {Promise<void>} */
+const slept = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 /** @param {Message} message @returns {Quoted} */
 export const quoteOf = ({ name, message, deleted }) => (deleted ? { name: '', text: '' }

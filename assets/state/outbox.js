@@ -55,6 +55,7 @@ export class Outbox {
     this.#box = new OutboxStore({
       entries: () => this.entries,
       taken: (letters) => this.#take(letters),
+      left: () => this.#sendHeld(),
       back: (isTaken) => {
         if (isTaken) this.entries = this.entries.filter(({ state }) => state === 'sent');
         void this.flush();
@@ -138,6 +139,14 @@ export class Outbox {
     if (held.length === 0) return;
     this.#keep();
     void this.flush();
+  }
+
+  /** The page is left, which browsers say before it is hidden: what can still be undone is sent now. The next page sends it once more, which changes nothing. */
+  #sendHeld() {
+    for (const entry of this.entries.filter(({ hold }) => hold > 0)) {
+      Object.assign(entry, { hold: 0, tried: true });
+      void change(entry, [SLOW_MS, new AbortController().signal]).catch(() => {});
+    }
   }
 
   /** Sends what is queued, in order. */

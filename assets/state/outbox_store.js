@@ -9,7 +9,8 @@ import { makeId } from '../server/input.js';
 /**
  * @typedef {import('./letters.js').Letter} Letter
  * @typedef {import('./letters.js').Box} Box
- * @typedef {{entries(): import('./letters.js').Entry[], taken(letters: Letter[]): void, back(isTaken: boolean): void}} On
+ * @typedef {{entries(): import('./letters.js').Entry[], taken(letters: Letter[]): void, left(): void, back(isTaken: boolean): void}} On
+ *   `left`: the page is left; what follows is stored
  *   `back`: the page is shown again; `isTaken`: another one has what it had
  */
 
@@ -49,6 +50,7 @@ export class OutboxStore {
       if (this.#on.entries().length > 0) this.keep();
     }, RENEW_MS);
     addEventListener('pagehide', () => {
+      this.#on.left();
       this.#lease = 0;
       this.keep();
       this.#releaseLock();

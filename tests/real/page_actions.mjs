@@ -7,7 +7,7 @@ import test from 'node:test';
 import { violations } from './axe.mjs';
 import { Chat, LIMIT, Person, press, QUICK } from './browser.mjs';
 import { HttpProxy } from './http_proxy.mjs';
-import { Server } from './server.mjs';
+import { DEADLINE_MS, Server } from './server.mjs';
 import { TokenKey } from './tokens.mjs';
 
 const PHONE = { viewport: { width: 390, height: 760 }, hasTouch: true, isMobile: true };
@@ -109,6 +109,24 @@ test('an own message is deleted at once, and can be brought back; the server hea
   const stored = await chat.page.evaluate(() => JSON.parse(localStorage.getItem('sse-chat.edit_key')));
   assert.match(stored, /^[\w-]{32}$/);
   assert(!JSON.stringify(await server.said('lobby')).includes(stored));
+  person.hadNothingToComplainOf();
+});
+
+test('a tab that is closed, or leads elsewhere, deletes all that was just deleted', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  const leave = { close: (page) => page.close(), elsewhere: (page) => page.goto('about:blank') };
+  for (const [room, go] of Object.entries(leave)) {
+    const chat = await person.open(`${server.url}/r/${room}`, 'Alice');
+    for (const text of ['one', 'two', 'three']) await chat.say(text);
+    await chat.has('#log .own .text', 'one', 'two', 'three');
+    await choose(chat, 'one', 'Delete');
+    await choose(chat, 'three', 'Delete');
+    await chat.says('two');
+    await go(chat.page);
+    const deadline = Date.now() + DEADLINE_MS;
+    while ((await server.said(room)).filter(({ deleted }) => deleted).length < 2) assert(Date.now() < deadline, `${room}: not deleted in time`);
+  }
   person.hadNothingToComplainOf();
 });
 

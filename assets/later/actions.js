@@ -3,7 +3,7 @@
 import { wordsOfAnswer } from '../words/answers.js';
 import { byId, copy, icon, make } from '../view/dom.js';
 import { Intent } from './intent.js';
-import { isolated, translate } from '../words/language.js';
+import { isolated } from '../words/language.js';
 import { openBelow, showMenu, showSheet } from './menu.js';
 import { ban, openBans, remove } from './moderation.js';
 import { more } from '../words/more_words.js';
@@ -151,7 +151,7 @@ export class Actions {
   #delete(message) {
     this.intent.cancel(message.id);
     const undo = this.#parts.outbox.delete(message, UNDO_MS);
-    notice(more('deleted'), UNDO_MS, { label: translate('undo'), act: () => (undo() ? announce(more('undone')) : notice(more('undoLate'))) });
+    notice(more('deleted'), UNDO_MS, { label: more('undo'), act: () => (undo() ? announce(more('undone')) : notice(more('undoLate'))) });
   }
 
   /** @param {string} text @param {string} done */

@@ -18,7 +18,7 @@ export const en = {
 export const zh = {
   one: '{a} 正在输入…',
   two: '{a} 和 {b} 正在输入…',
-  many: '好几个人正在输入…',
+  many: '多人正在输入…',
 };
 
 const say = translatorOf(en, zh);

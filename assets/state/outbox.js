@@ -145,7 +145,7 @@ export class Outbox {
   #sendHeld() {
     for (const entry of this.entries.filter(({ hold }) => hold > 0)) {
       Object.assign(entry, { hold: 0, tried: true });
-      void change(entry, [SLOW_MS, new AbortController().signal]).catch(() => {});
+      void change(entry, [this.#pauses.timeoutMs, new AbortController().signal]).catch(() => {});
     }
   }
 

@@ -105,7 +105,7 @@ fn assert_any_page(answer: &Response) -> String {
 async fn a_page_speaks_the_language_of_its_reader() {
     let server = TestServer::start();
     for (language, tag, word) in [
-        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", "进入聊天室 lobby"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", "进入房间 lobby"),
         ("en-US,en;q=0.9,zh;q=0.8", "en", "Go to the room lobby"),
         ("fr", "en", "Go to the room lobby"),
     ] {

@@ -96,7 +96,7 @@ test('what was changed and deleted while the page was away comes in its present 
   proxy.behave();
   await chat.page.evaluate(() => dispatchEvent(new Event('online')));
   await chat.says('changed meanwhile', 'final');
-  await chat.has('#log .deleted > span', '消息已删除');
+  await chat.has('#log .deleted > span', '消息已撤回');
   await chat.has('#log .gap');
   await say(server, 'next');
   await chat.says('changed meanwhile', 'final', 'next');

@@ -142,7 +142,7 @@ test('moderation works with a screen reader, and on a phone of 320 px in the dar
   const { chat: guest } = await enter(t, server.url, key.token(GUEST));
   await guest.say('word '.repeat(30));
   await press(chat, chat.log.locator('.message .text'));
-  await chat.has('.sheet > button', '回复', '复制文字', '复制链接', '删除…', '封禁发送者…');
+  await chat.has('.sheet > button', '回复', '复制文字', '复制链接', '撤回…', '封禁发送者…');
   const fits = async (selector) => {
     const { x, y, width, height } = await chat.page.locator(selector).boundingBox();
     assert(x >= 0 && y >= 0 && x + width <= 320 && y + height <= 568, `${selector} is on the screen`);

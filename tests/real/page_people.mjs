@@ -503,7 +503,7 @@ test('QR codes of all sizes and masks are read by another implementation', LIMIT
 
 test('a bad address is a page in the browser’s language, with a way back', LIMIT, async (t) => {
   const server = await Server.start(t);
-  for (const [locale, lang, back] of [['en-US', 'en', 'Go to the room lobby'], ['zh-CN', 'zh-CN', '进入聊天室 lobby']]) {
+  for (const [locale, lang, back] of [['en-US', 'en', 'Go to the room lobby'], ['zh-CN', 'zh-CN', '进入房间 lobby']]) {
     const person = await Person.arrive(t, { locale });
     const page = await person.context.newPage();
     for (const [path, status] of [

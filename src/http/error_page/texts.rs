@@ -23,7 +23,7 @@ impl Language {
     pub(super) fn go_to(self, room: &str) -> String {
         match self {
             Self::English => format!("Go to the room {room}"),
-            Self::Chinese => format!("进入聊天室 {room}"),
+            Self::Chinese => format!("进入房间 {room}"),
         }
     }
 }
@@ -76,20 +76,20 @@ fn english(code: ProblemCode) -> (&'static str, &'static str) {
 fn chinese(code: ProblemCode) -> (&'static str, &'static str) {
     match code {
         ProblemCode::InvalidRoom => (
-            "这不是聊天室名称",
+            "房间名称无效",
             "名称须为 1 到 64 个文字、数字、“-”“_”或“.”，不能有空格。",
         ),
-        ProblemCode::NotFound => ("页面不存在", "请检查地址，或进入一个聊天室。"),
+        ProblemCode::NotFound => ("页面不存在", "请检查地址，或进入一个房间。"),
         ProblemCode::MethodNotAllowed => ("此处不支持这种请求", "地址存在，但需要另一种请求方式。"),
         ProblemCode::CrossOrigin | ProblemCode::InvalidHost => (
-            "服务器不在此提供服务",
+            "无法通过此地址访问",
             "服务器不认识这个主机名，或不接受来自该网站的请求。",
         ),
         ProblemCode::TokenRequired | ProblemCode::TokenInvalid | ProblemCode::TokenExpired => (
             "需要带令牌的链接",
             "此服务器只允许持有令牌的人进入。请重新打开你的链接，或索取新的链接。",
         ),
-        ProblemCode::Forbidden => ("没有权限", "你的会话不允许此操作，或者你在这里被封禁。"),
+        ProblemCode::Forbidden => ("没有权限", "你没有权限进行此操作，或者你在这里被封禁。"),
         ProblemCode::UriTooLong | ProblemCode::HeadersTooLarge => (
             "请求过长",
             "请缩短地址。如果地址不长，请删除此网站的 Cookie。",

@@ -1,6 +1,7 @@
 // What can be done with a message, from its buttons, its menu and its sheet.
 
 import { wordsOfAnswer } from '../words/answers.js';
+import { onlyTouch } from '../view/composer.js';
 import { byId, copy, icon, make } from '../view/dom.js';
 import { Intent } from './intent.js';
 import { isolated } from '../words/language.js';
@@ -151,7 +152,13 @@ export class Actions {
   #delete(message) {
     this.intent.cancel(message.id);
     const undo = this.#parts.outbox.delete(message, UNDO_MS);
-    notice(more('deleted'), UNDO_MS, { label: more('undo'), act: () => (undo() ? announce(more('undone')) : notice(more('undoLate'))) });
+    const restore = () => {
+      if (undo()) announce(more('undone'));
+      else notice(more('undoLate'));
+      // The button that had the focus is hidden.
+      if (!onlyTouch()) this.#parts.composer.focus();
+    };
+    notice(more('deleted'), UNDO_MS, { label: more('undo'), act: restore });
   }
 
   /** @param {string} text @param {string} done */

@@ -93,7 +93,8 @@ test('an own message is deleted at once, and can be brought back; the server hea
   await chat.says('one', 'three');
   await chat.has('#log .deleted > span', 'Message deleted');
   await chat.has('#notice > span', 'Message deleted.');
-  await chat.page.locator('#notice').getByRole('button', { name: 'Undo' }).click();
+  await chat.page.locator('#notice').getByRole('button', { name: 'Undo' }).press('Enter');
+  assert.equal(await chat.message.evaluate((box) => box === document.activeElement), true, 'the focus is not lost with the button');
   await chat.says('one', 'two', 'three');
   assert.equal(proxy.count(CHANGE), 0);
   // A page that is left deletes at once.

@@ -45,25 +45,42 @@ export function showMenu(opener, items, title) {
   (buttons[items.findIndex(({ isChecked }) => isChecked)] ?? buttons[0])?.focus({ preventScroll: true });
 }
 
-/** Opens a popover below its button. It is closed by Escape, a click elsewhere or a scroll of its button. @param {HTMLElement} opener @param {HTMLElement} content */
+/**
+ * Opens a popover below its button, which it follows when the log scrolls, as it does by
+ * itself when a message or a notice comes. It is closed by Escape, a click elsewhere, or
+ * when its button is out of sight.
+ * @param {HTMLElement} opener @param {HTMLElement} content
+ */
 export function openBelow(opener, content) {
   content.popover = 'auto';
   // Elsewhere, letters go to the message box, and Escape closes the drawer.
   content.addEventListener('keydown', (event) => event.stopPropagation());
-  const [scroller, hide] = [byId('scroller'), () => content.hidePopover()];
+  const scroller = byId('scroller');
+  const follow = () => (isWithin(scroller, opener) ? placeBelow(opener, content) : content.hidePopover());
   content.addEventListener('toggle', (event) => {
     opener.ariaExpanded = String(event.newState === 'open');
     if (event.newState === 'open') return;
-    scroller.removeEventListener('scroll', hide);
+    scroller.removeEventListener('scroll', follow);
     content.remove();
   });
   opener.closest('main, .drawer')?.append(content);
   content.showPopover();
+  placeBelow(opener, content);
+  if (scroller.contains(opener)) scroller.addEventListener('scroll', follow);
+}
+
+/** @param {HTMLElement} opener @param {HTMLElement} content */
+function placeBelow(opener, content) {
   const { right, bottom, top } = opener.getBoundingClientRect();
   const isRoom = bottom + content.offsetHeight + EDGE_PX <= innerHeight;
   content.style.left = `${Math.max(EDGE_PX, Math.min(right, innerWidth - EDGE_PX) - content.offsetWidth)}px`;
   content.style.top = `${isRoom ? bottom : Math.max(EDGE_PX, top - content.offsetHeight)}px`;
-  if (scroller.contains(opener)) scroller.addEventListener('scroll', hide, { once: true });
+}
+
+/** @param {HTMLElement} scroller @param {HTMLElement} element */
+function isWithin(scroller, element) {
+  const [all, box] = [scroller, element].map((part) => part.getBoundingClientRect());
+  return element.isConnected && all !== undefined && box !== undefined && box.bottom > all.top && box.top < all.bottom;
 }
 
 /** A sheet from the bottom of the screen. @param {string} label @param {Node[]} content @param {Item[]} items */

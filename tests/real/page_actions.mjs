@@ -496,3 +496,23 @@ test('an outbox that an earlier version of the page has stored is sent', LIMIT, 
   await chat.page.reload();
   await chat.has('#log .own .text', 'stored');
 });
+
+test('a menu follows its message when others come, and closes when it is out of sight', LIMIT, async (t) => {
+  const server = await Server.start(t);
+  const person = await Person.arrive(t);
+  for (let number = 1; number <= 30; number += 1) await say(server, 'Carol', `line ${number}`);
+  const chat = await person.open(server.url, 'Alice');
+  await rowOf(chat, 'line 30').hover();
+  await rowOf(chat, 'line 30').locator('.more').click();
+  const menu = chat.page.locator('.menu');
+  await menu.waitFor();
+  for (const text of ['meanwhile', 'and more']) await say(server, 'Carol', text);
+  await chat.log.getByText('and more').waitFor();
+  await chat.page.waitForFunction(() => {
+    const [opener, menu] = [document.querySelector('[aria-expanded=true].more'), document.querySelector('.menu')].map((element) => element.getBoundingClientRect());
+    return Math.abs(menu.right - opener.right) < 2 && (Math.abs(menu.top - opener.bottom) < 2 || Math.abs(menu.bottom - opener.top) < 2);
+  });
+  await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop = 0; });
+  await menu.waitFor({ state: 'detached' });
+  person.hadNothingToComplainOf();
+});

@@ -16,10 +16,11 @@
 //! export const modules = { 'view/colour.js': $0 };
 //! ```
 //!
-//! So each module keeps its scope, and no name is changed. `import()` of a module
-//! becomes the import of its bundle.
+//! So each module keeps its scope, and no name is changed but those of private
+//! members. `import()` of a module becomes the import of its bundle.
 
 mod lines;
+mod private;
 mod script;
 mod style;
 

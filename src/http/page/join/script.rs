@@ -3,6 +3,7 @@
 //! its own and begins it.
 
 use super::lines::{SourceLine, lines, refusal};
+use super::private::shorten;
 
 /// A module before it is joined.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl Script {
             exports: Vec::new(),
             lines: lines(path, source)?,
         };
+        shorten(&mut script.lines);
         for line in &script.lines {
             let refuse = |what: &str| refusal(path, line.number, what);
             if is_import(&line.text) {

@@ -1,6 +1,5 @@
 // Dialogs that are made when they are opened.
 
-import { closeBeside } from '../view/dialogs.js';
 import { button, foreign, make } from '../view/dom.js';
 import { more } from '../words/more_words.js';
 
@@ -25,7 +24,9 @@ export function showDialog(title, ...content) {
 
 /** Shows a dialog until it is closed. @param {HTMLDialogElement} dialog */
 export function showOnce(dialog) {
-  closeBeside(dialog);
+  dialog.addEventListener('click', ({ target }) => {
+    if (target === dialog) dialog.close();
+  });
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

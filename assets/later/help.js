@@ -6,6 +6,7 @@ import { button, make } from '../view/dom.js';
 import { onlyTouch } from '../view/composer.js';
 import { isMac } from '../view/keys.js';
 import { translate, translatorOf } from '../words/language.js';
+import { more } from '../words/more_words.js';
 
 export const en = {
   keys: 'Keyboard',
@@ -55,7 +56,7 @@ export function showHelp() {
   if (document.getElementById('help-dialog')) return;
   const list = make('ul', '', ...(onlyTouch() ? TOUCH_KEYS : KEYS).map((word) => make('li', '', say(word, { key: isMac ? '⌘' : 'Ctrl' }))));
   const commands = make('dl', '', ...listCommands().flatMap(({ command, takesText, words }) => [make('dt', '', takesText ? `${command} …` : command), make('dd', '', words)]));
-  const close = button('main', translate('close'), () => dialog.close());
+  const close = button('main', more('close'), () => dialog.close());
   const dialog = showDialog(
     translate('help'),
     make('h3', '', say(onlyTouch() ? 'touch' : 'keys')), list,

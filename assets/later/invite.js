@@ -5,7 +5,8 @@ import { qrOf } from './qr.js';
 import { server } from '../server/server.js';
 import { isThisMachine } from '../stream/transport.js';
 import { button, copy, make, makeSvg } from '../view/dom.js';
-import { isolated, translate, translatorOf } from '../words/language.js';
+import { isolated, translatorOf } from '../words/language.js';
+import { more } from '../words/more_words.js';
 
 export const en = {
   title: 'Invite people to #{room}',
@@ -49,7 +50,7 @@ export function showInvite(room, access = '') {
     ...isLocal ? [make('p', 'caution', say('here'))] : [],
     linkField(link),
     ...modules ? [make('p', 'note', say('scan')), drawn(modules)] : [],
-    make('div', 'actions', ...shareButton(room, link), button('main', translate('close'), () => dialog.close())),
+    make('div', 'actions', ...shareButton(room, link), button('main', more('close'), () => dialog.close())),
   );
   dialog.id = 'invite-dialog';
 }

@@ -1,7 +1,6 @@
 // The sound and the notification of an alert, if enabled. There is one notification
 // per room, which the next one replaces.
 
-import { whyNoNotifications } from '../view/alerts.js';
 import { ALERTED, alertedIn } from '../view/mentions.js';
 import { memory } from '../state/memory.js';
 import { more } from '../words/more_words.js';
@@ -30,7 +29,7 @@ export function raise(alert, opened) {
     soundedAt = Date.now();
     chime();
   }
-  if (!memory.get('notify', false) || whyNoNotifications() !== null || Notification.permission !== 'granted') return;
+  if (!memory.get('notify', false) || !isSecureContext || typeof Notification !== 'function' || Notification.permission !== 'granted') return;
   void notify(alert, opened);
 }
 

@@ -8,6 +8,7 @@ import { Drawing } from '../view/drawing.js';
 import { LogView } from '../view/log_view.js';
 import { announce } from '../view/notice.js';
 import { formatDate, language, translate } from '../words/language.js';
+import { more } from '../words/more_words.js';
 import { firstMark, withMarks, wordsOf } from './matching.js';
 import { Scan } from './scan.js';
 import { find } from './search_words.js';
@@ -80,7 +81,7 @@ export class SearchPanel {
       this.#panel.ariaLabel = this.#field.ariaLabel = translate('search');
       this.#field.placeholder = find('placeholder', { room });
       this.#close.replaceChildren(icon('m6 6 12 12M18 6 6 18'));
-      this.#close.title = this.#close.ariaLabel = translate('close');
+      this.#close.title = this.#close.ariaLabel = more('close');
       this.#back.textContent = find('results');
       this.#list.ariaLabel = find('results');
       this.#reveal(true);

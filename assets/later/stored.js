@@ -1,6 +1,7 @@
 // Stored messages as rows of the log, with the time up to which they are known.
 
-import { formatDate, language, translate } from '../words/language.js';
+import { formatDate, language } from '../words/language.js';
+import { more } from '../words/more_words.js';
 import { kept } from './kept.js';
 import { make } from '../view/dom.js';
 import { rowsOf } from '../view/rows.js';
@@ -25,5 +26,5 @@ function rowsFrom({ at, messages }, viewer) {
 /** @param {Date} date */
 function asOf(date) {
   const isToday = date.toDateString() === new Date().toDateString();
-  return translate('asOf', { when: formatDate(date, isToday ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }) });
+  return more('asOf', { when: formatDate(date, isToday ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }) });
 }

@@ -86,7 +86,7 @@ export class Commands {
     switch (command) {
       case 'name': return naming.rename(rest, complain);
       case 'join': return navigation.join(rest, complain);
-      case 'leave': navigation.leave(rooms.open); break;
+      case 'leave': void navigation.leave(rooms.open); break;
       case 'clear': view.clear(); break;
       case 'search': void search.open(rest); break;
       case 'invite': void extras.invite(); break;

@@ -3,23 +3,7 @@
 import { byId } from './dom.js';
 
 /** @param {string} id */
-export function openDialog(id) {
-  const dialog = /** @type {HTMLDialogElement} */ (byId(id));
-  if (!dialog.open) dialog.showModal();
-}
-
-/** @param {string} id */
 export const closeDialog = (id) => /** @type {HTMLDialogElement} */ (byId(id)).close();
-
-/** Closes a dialog on a click beside it or on its close button. @param {HTMLDialogElement} dialog */
-export function closeBeside(dialog) {
-  dialog.addEventListener('click', (event) => {
-    const clicked = /** @type {Element} */ (event.target);
-    if (clicked === dialog || clicked.closest('.closes')) dialog.close();
-  });
-}
-
-export const watchDialogs = () => document.querySelectorAll('dialog').forEach(closeBeside);
 
 /** The lists beside the log. */
 export class Drawers {

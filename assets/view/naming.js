@@ -2,9 +2,10 @@
 // what follows when it has changed.
 
 import { tint } from './colour.js';
-import { closeDialog, openDialog } from './dialogs.js';
+import { closeDialog } from './dialogs.js';
 import { byId, make, onClick } from './dom.js';
 import { complainIn, onName } from './forms.js';
+import { loaded } from './on_demand.js';
 import { personOf } from './people_view.js';
 import { isOn } from './settings.js';
 import { isName, readName } from '../server/input.js';
@@ -28,8 +29,7 @@ export class Naming {
     this.#parts = parts;
     this.#changed = changed;
     this.#watch('join', 'name', 'name-hint', () => parts.composer.focus());
-    this.#watch('name-form', 'new-name', 'new-name-hint', () => closeDialog('name-dialog'));
-    onClick('me', () => this.#ask());
+    onClick('me', () => void this.#ask());
     memory.watch('name', () => this.check());
   }
 
@@ -54,7 +54,7 @@ export class Naming {
       complain(refusal);
       return false;
     }
-    if (this.#isTaken(name)) this.#ask(name);
+    if (this.#isTaken(name)) void this.#ask(name);
     else this.#take(name);
     return true;
   }
@@ -68,16 +68,13 @@ export class Naming {
   }
 
   /** Opens the dialog for another name. @param {string} [typed] submitted at once */
-  #ask(typed) {
-    const field = /** @type {HTMLInputElement} */ (byId('new-name'));
+  async #ask(typed) {
     const fixed = this.#parts.access.rights?.refusalOf('') ?? '';
-    complainIn('new-name-hint', '');
-    byId('fixed-name').textContent = fixed;
-    byId('fixed-name').hidden = !fixed;
-    byId('save-name').hidden = field.readOnly = fixed !== '';
-    field.value = fixed ? me.name : typed ?? me.name;
-    openDialog('name-dialog');
-    if (typed !== undefined && !fixed) /** @type {HTMLFormElement} */ (byId('name-form')).requestSubmit();
+    const module = await loaded(import('../later/field_dialogs.js'));
+    module?.showNameDialog(fixed ? me.name : typed ?? me.name, fixed, () => {
+      this.#watch('name-form', 'new-name', 'new-name-hint', () => closeDialog('name-dialog'));
+      if (typed !== undefined && !fixed) /** @type {HTMLFormElement} */ (byId('name-form')).requestSubmit();
+    });
   }
 
   /** @param {string} name */

@@ -2,11 +2,10 @@
 // leaving them.
 
 import { onlyTouch } from './composer.js';
-import { closeDialog, openDialog } from './dialogs.js';
+import { closeDialog } from './dialogs.js';
 import { byId, onClick } from './dom.js';
-import { onSubmit } from './forms.js';
-import { Leaving } from './leaving.js';
 import { notice } from './notice.js';
+import { loaded, OnDemand } from './on_demand.js';
 import { readRoom } from '../server/input.js';
 import { server } from '../server/server.js';
 import { MAX_JOINED, unread } from '../state/rooms.js';
@@ -23,7 +22,14 @@ export class Navigation {
   #composer;
   #defaultRoom;
   #on;
-  #leaving;
+  /** Leaves rooms, which can be undone. */
+  #leaving = new OnDemand(async () => {
+    const { Leaving } = await import('../later/leaving.js');
+    return new Leaving(this.#rooms, (room, wasOpen) => {
+      if (wasOpen) this.go(room);
+      else if (!onlyTouch()) this.#composer.focus();
+    });
+  });
 
   /** @param {import('../state/rooms.js').Rooms} rooms @param {import('./composer.js').Composer} composer @param {string} defaultRoom @param {On} on */
   constructor(rooms, composer, defaultRoom, on) {
@@ -31,21 +37,10 @@ export class Navigation {
     this.#composer = composer;
     this.#defaultRoom = defaultRoom;
     this.#on = on;
-    this.#leaving = new Leaving(rooms, (room, wasOpen) => {
-      if (wasOpen) this.go(room);
-      else if (!onlyTouch()) composer.focus();
-    });
     // Also when only the hash changes.
     addEventListener('popstate', () => this.toAddress());
     byId('log').addEventListener('click', (event) => this.#follow(event));
-    onClick('join-room', () => openDialog('join-dialog'));
-    onSubmit('join-form', 'new-room', 'room-hint', (typed, complain) => {
-      if (!this.join(typed, complain)) return false;
-      closeDialog('join-dialog');
-      // The dialog has returned the focus to its button.
-      if (!onlyTouch()) composer.focus();
-      return true;
-    });
+    onClick('join-room', () => void this.#ask());
   }
 
   /**
@@ -66,6 +61,18 @@ export class Navigation {
     byId('room-title').textContent = room;
     this.#on.opened(room, id);
     if (!id && !onlyTouch()) this.#composer.focus();
+  }
+
+  /** Opens the dialog for a room to join. */
+  async #ask() {
+    const module = await loaded(import('../later/field_dialogs.js'));
+    module?.showRoomDialog((typed, complain) => {
+      if (!this.join(typed, complain)) return false;
+      closeDialog('join-dialog');
+      // The dialog has returned the focus to its button.
+      if (!onlyTouch()) this.#composer.focus();
+      return true;
+    });
   }
 
   /** Opens what the page's address says. */
@@ -112,7 +119,7 @@ export class Navigation {
   }
 
   /** @param {string} room @param {boolean} [byKey] whether the focus was on the button of its row */
-  leave(room, byKey = false) {
+  async leave(room, byKey = false) {
     if (!this.mayLeave(room)) return void notice(translate('onlyRoom', { room }));
     const { names, open } = this.#rooms;
     const rest = names.filter((name) => name !== room);
@@ -120,7 +127,7 @@ export class Navigation {
     const wasOpen = room === open;
     if (wasOpen && next) this.go(next);
     this.#on.left(room);
-    this.#leaving.leave(room, wasOpen, byKey);
+    if (!await this.#leaving.use((leaving) => leaving.leave(room, wasOpen, byKey))) this.#rooms.leave(room);
   }
 
   /** The list has changed, perhaps by another tab, which may have left the open room. @returns {boolean} whether another one was opened */

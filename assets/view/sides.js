@@ -50,7 +50,7 @@ export class Sides {
     const { open } = rooms;
     showRooms(rooms, {
       go: (room) => navigation.go(room),
-      leave: (room, byKey) => navigation.leave(room, byKey),
+      leave: (room, byKey) => void navigation.leave(room, byKey),
       mayLeave: (room) => navigation.mayLeave(room),
       alerts: (room, opener) => void extras.chooseAlerts(room, opener),
     });

@@ -3,6 +3,12 @@
 import { translatorOf } from './language.js';
 
 export const en = {
+  joinRoomHint: 'A new name creates a room. Up to 64 letters, digits, “-”, “_” or “.”.',
+  back: 'You’re back in {room}.',
+  asOf: 'As of {when}. Newer messages appear when you’re connected again.',
+  save: 'Save',
+  room: 'Room name',
+  left: 'You left {room}.',
   cancel: 'Cancel',
   close: 'Close',
   bans: 'Bans',
@@ -84,6 +90,12 @@ export const en = {
 
 /** @type {Record<keyof typeof en, string>} */
 export const zh = {
+  joinRoomHint: '输入新名称即可创建房间。可用文字、数字、“-”“_”“.”，最多 64 个字符。',
+  back: '已回到 {room}。',
+  asOf: '截至 {when} 的消息，恢复连接后更新。',
+  save: '保存',
+  room: '房间名称',
+  left: '已退出 {room}。',
   cancel: '取消',
   close: '关闭',
   bans: '封禁',

@@ -241,7 +241,7 @@ async function load(path) {
   const start = document.querySelector('script[type=module]').src;
   const { modules } = await import(start);
   if (!modules || path.startsWith('words/words_')) return import(new URL(path, start));
-  for (const script of ['start.js', 'later.js', 'stream/worker.js']) {
+  for (const script of ['start.js', 'chat.js', 'later.js', 'stream/worker.js']) {
     const joined = await import(new URL(script, start));
     if (path in joined.modules) return joined.modules[path];
   }

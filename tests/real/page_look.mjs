@@ -179,7 +179,7 @@ test('each language says everything, and with the same parts', LIMIT, async (t) 
   const server = await Server.start(t);
   const chat = await (await Person.arrive(t)).open(server.url);
   const differing = await chat.with('words/words_en.js', `async ({ words }, load) => {
-    const [chinese, ...others] = await Promise.all(['words/words_zh.js', 'words/more_words.js', 'later/help.js'].map(load));
+    const [chinese, ...others] = await Promise.all(['words/words_zh.js', 'words/more_words.js', 'later/help.js', 'later/settings_dialog.js'].map(load));
     const parts = (word) => JSON.stringify([...new Set(JSON.stringify(word).match(/\\{\\w+\\}/g))].sort());
     return [{ en: words, zh: chinese.words }, ...others].flatMap(({ en, zh }) =>
       [...new Set([...Object.keys(en), ...Object.keys(zh)])].filter((key) => !(key in en) || !(key in zh)

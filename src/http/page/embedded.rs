@@ -72,7 +72,13 @@ mod tests {
 
     /// The scripts and styles of a first visit, with the texts of one language.
     #[cfg(feature = "compressed-page")]
-    const FIRST: [&str; 4] = ["chat.css", "early.js", "start.js", "stream/worker.js"];
+    const FIRST: [&str; 5] = [
+        "chat.css",
+        "early.js",
+        "start.js",
+        "chat.js",
+        "stream/worker.js",
+    ];
 
     #[cfg(feature = "compressed-page")]
     #[test]

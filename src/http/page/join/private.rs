@@ -74,8 +74,8 @@ fn short_name(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::lines;
     use super::*;
-    use crate::http::page::join::lines::lines;
 
     #[test]
     fn private_names_become_short() {

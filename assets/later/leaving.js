@@ -1,8 +1,9 @@
 // Undo for leaving a room: a secret room name may not be known from elsewhere. The
 // room returns at its position in the list, with its unread count.
 
-import { announce, notice } from './notice.js';
+import { announce, notice } from '../view/notice.js';
 import { translate } from '../words/language.js';
+import { more } from '../words/more_words.js';
 import { MAX_JOINED } from '../state/rooms.js';
 
 /** How long the undo is offered. */
@@ -38,8 +39,8 @@ export class Leaving {
     this.#left = this.#left.filter(({ until }) => until > Date.now());
     const last = this.#left.at(-1);
     if (!last) return;
-    const undo = notice(translate('left', { room: last.room.name }), last.until - Date.now(), {
-      label: translate('undo'),
+    const undo = notice(more('left', { room: last.room.name }), last.until - Date.now(), {
+      label: more('undo'),
       act: () => this.#undo(last),
     });
     if (takesFocus) undo?.focus();
@@ -55,6 +56,6 @@ export class Leaving {
     this.#left = this.#left.filter((other) => other !== left);
     this.#restored(room.name, wasOpen);
     this.#offer(false);
-    announce(translate('back', { room: room.name }));
+    announce(more('back', { room: room.name }));
   }
 }

@@ -78,11 +78,15 @@ async function file(event) {
   if (known && (isImmutable(known) || Date.now() < lostAt + LOST_MS)) return known;
   const answer = fetch(request);
   const fresh = known ? await inTime(answer, FILE_MS) : await answer;
-  if (known && (!fresh || NO_SERVER.includes(fresh.status))) return known;
   // Only files of the cached page: all others are not needed without a network.
-  if (known && fresh?.ok) event.waitUntil(put(request.url, fresh.clone()));
-  return fresh ?? answer;
+  if (!known) return fresh ?? answer;
+  if (!fresh || !isSameFile(fresh, known)) return known;
+  event.waitUntil(put(request.url, fresh.clone()).catch(() => {}));
+  return fresh;
 }
+
+/** Whether a response is another version of a file, and not a part of it, an error or the form of a proxy to log in. @param {Response} fresh @param {Response} known */
+const isSameFile = (fresh, known) => fresh.status === 200 && !fresh.redirected && fresh.headers.get('content-type') === known.headers.get('content-type');
 
 /** The response; null if there is none in time. @param {Promise<Response>} answer @param {number} ms */
 function inTime(answer, ms) {

@@ -168,11 +168,12 @@ export class Actions {
   }
 
   /** A change could not be made. @param {Entry} change @param {import('../server/server.js').Failure} failure */
-  dropped({ kind }, failure) {
+  dropped({ kind, text }, failure) {
     const isGone = failure.code === 'not_found';
     if (kind === 'delete') notice(isGone || failure.code === 'forbidden' ? more('deleteGone') : wordsOfAnswer(failure));
     else if (kind === 'react' && failure.code === 'invalid_reaction') notice(more('tooManyReactions'));
-    else notice(isGone ? more(kind === 'edit' ? 'editGone' : 'gone') : wordsOfAnswer(failure));
+    else if (kind === 'edit' && isGone) notice(more('editGone'), BY_HAND_MS, { label: more('copyText'), act: () => void this.#copy(text, more('textCopied')) });
+    else notice(isGone ? more('gone') : wordsOfAnswer(failure));
   }
 
   /** @param {string} room */

@@ -69,6 +69,14 @@ export class Intent {
     this.#composer.endEdit();
   }
 
+  /** An answer to a message that is deleted meanwhile becomes a message of its own: its quote must go. @param {(id: string) => Message | undefined} find */
+  check(find) {
+    const purpose = this.#purpose;
+    if (purpose?.kind !== 'answer' || !find(purpose.message.id)?.deleted) return;
+    this.#close();
+    announce(more('gone'));
+  }
+
   /** Saves an edit. @param {string} text @returns {boolean} whether it is one; the box closes it */
   save(text) {
     const purpose = this.#purpose;

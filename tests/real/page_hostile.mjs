@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { Chat, LIMIT, Person, QUICK } from './browser.mjs';
+import { Chat, LIMIT, Person, QUICK, until } from './browser.mjs';
+import { HttpProxy } from './http_proxy.mjs';
 import { Server } from './server.mjs';
 
 /** An object that can't be converted. */
@@ -98,4 +99,55 @@ test('the quote of an answer is asked for again when the rate allows it', LIMIT,
   await chat.log.locator('.answered', { hasText: 'an old one' }).waitFor();
   assert.equal(asked, 2);
   person.hadNothingToComplainOf({ netFailures: true });
+});
+
+test('a message that is deleted while it is answered or edited: its quote goes, and no text is lost', LIMIT, async (t) => {
+  const server = await Server.start(t, ...QUICK);
+  const edit_key = 'abcdefghijklmnop';
+  const remove = async ({ id }) => assert.equal((await fetch(`${server.url}/rooms/lobby/messages/${id}`, { method: 'DELETE', headers: { 'edit-key': edit_key } })).status, 204);
+  const person = await Person.arrive(t);
+  await person.context.addInitScript((key) => location.protocol !== 'about:' && localStorage.setItem('sse-chat.edit_key', JSON.stringify(key)), edit_key);
+  const chat = await person.open(server.url, 'Alice');
+  const secret = await say(server, 'a secret', { edit_key });
+  await chat.log.locator('.message', { hasText: 'a secret' }).hover();
+  await chat.log.locator('.reply').click();
+  await chat.message.fill('my answer');
+  await chat.has('#intent .answered-text', 'a secret');
+  await remove(secret);
+  await chat.page.locator('#intent').waitFor({ state: 'hidden' });
+  assert.equal(await chat.message.inputValue(), 'my answer');
+  await chat.message.press('Enter');
+  await chat.has('#log .own .text', 'my answer');
+  const mine = (await server.said('lobby')).at(-1);
+  assert.equal(mine.reply_to, undefined);
+  await chat.message.press('ArrowUp');
+  await chat.page.locator('#intent').waitFor();
+  await chat.message.fill('a long edit');
+  await server.kill();
+  await chat.message.press('Enter');
+  await chat.page.locator('#log .state').waitFor();
+  await server.startAgain();
+  await chat.has('#notice > span', 'The message is no longer there, so the edit was not saved.');
+  await chat.page.locator('#notice').getByRole('button', { name: 'Copy text' }).waitFor();
+  assert.deepEqual(person.complaints.filter((text) => !/^Failed to load resource/.test(text)), []);
+});
+
+test('files of a proxy that wants a login are not those of the page, neither now nor without a network', LIMIT, async (t) => {
+  const assets = process.env.SSE_CHAT_ASSETS_DIR ?? new URL('../../assets', import.meta.url).pathname;
+  const server = await Server.start(t, ...QUICK, '--assets-dir', assets);
+  const proxy = await HttpProxy.start(t, server.host);
+  const person = await Person.arrive(t, { serviceWorkers: 'allow' });
+  const chat = await person.open(proxy.url, 'Alice');
+  await until(chat.page, async () => {
+    const registration = await navigator.serviceWorker.getRegistration();
+    return registration?.active && await caches.match(`${registration.scope}r/lobby`) !== undefined;
+  });
+  const FILE = /^GET \/assets\/.*(settings\.json|\.js|\.css)$/;
+  proxy.answer(FILE, { status: 200, type: 'text/html', body: '<!doctype html><p>Log in</p>' }, Infinity);
+  await chat.page.reload();
+  await chat.is('live');
+  await server.kill();
+  await chat.page.reload();
+  await chat.is('waiting');
+  await chat.page.locator('#message').waitFor();
 });

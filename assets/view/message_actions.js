@@ -95,7 +95,7 @@ export class MessageActions {
 
   /** Makes the focused message's button, or the last one, the stop of the Tab key. */
   keepStop() {
-    this.#actions?.intent.check((id) => this.#host.message(id));
+    this.#actions.part?.intent.check((id) => this.#parts.view.message(id));
     let row = rowAt(document.activeElement) ?? this.#log.lastElementChild;
     while (row && !(row.matches('.message:not([hidden])') && this.#log.contains(row))) row = row.previousElementSibling;
     const stop = row?.querySelector('.more');

@@ -5,7 +5,7 @@ import { isComposing } from '../view/composer.js';
 import { button, byId, make } from '../view/dom.js';
 import { more } from '../words/more_words.js';
 import { announce } from '../view/notice.js';
-import { quoteOf } from '../view/quotes.js';
+import { quoteOf } from '../view/rows.js';
 import { isolated } from '../words/language.js';
 
 /**

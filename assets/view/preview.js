@@ -10,8 +10,7 @@ import { server } from '../server/server.js';
 import { session } from '../state/session.js';
 import { byId } from './dom.js';
 import { LogView } from './log_view.js';
-import { quoteOf } from './quotes.js';
-import { rowsOf } from './rows.js';
+import { quoteOf, rowsOf } from './rows.js';
 
 /**
  * @typedef {import('../server/server.js').Settings} Settings

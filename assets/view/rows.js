@@ -24,6 +24,8 @@ import { isEmojiOnly, mentions, render } from './text.js';
  */
 
 const GROUP_MS = 5 * 60_000;
+/** The most characters of a quote. */
+const MAX_QUOTE = 160;
 
 /** @param {Item[]} items @param {LogViewer} viewer @returns {Row[]} */
 export function rowsOf(items, viewer) {
@@ -282,3 +284,7 @@ function peopleRow({ key, joined, left, renamed }) {
     },
   };
 }
+
+/** The beginning of a message that another one answers. @param {Message} message @returns {Quoted} */
+export const quoteOf = ({ name, message, deleted }) => (deleted ? { name: '', text: '' }
+  : { name, text: [...message.slice(0, 2 * MAX_QUOTE).replace(/^\/me /, '').replace(/\s+/g, ' ')].slice(0, MAX_QUOTE).join('') });

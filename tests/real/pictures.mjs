@@ -37,6 +37,9 @@ const TALK = {
   'release-1.0': [['Mara', 'tagging at four']],
 };
 
+/** Of messages in the lobby, by number: who reacted with what. */
+const REACTIONS = [[5, '👍', 'Mara', 'Amira'], [5, '❤️', 'Mara', 'Teo', 'Amira']];
+
 let browser;
 before(async () => {
   await mkdir(folder, { recursive: true });
@@ -72,7 +75,19 @@ async function arrive(t, server, url, options) {
   for (const [room, messages] of Object.entries(TALK)) {
     for (const [name, message] of messages) await server.say(room, name, message);
   }
-  await chat.log.getByText('before lunch').waitFor();
+  const said = await server.said('lobby');
+  for (const [at, emoji, ...names] of REACTIONS) {
+    for (const name of names) {
+      const reaction = `${server.url}/rooms/lobby/messages/${said[at].id}/reactions/${encodeURIComponent(emoji)}`;
+      // A key is a person: another one for each name.
+      const headers = { 'edit-key': Buffer.from(name).toString('hex').padEnd(32, '0') };
+      const answer = await fetch(`${reaction}?name=${encodeURIComponent(name)}`, { method: 'PUT', headers });
+      assert.equal(answer.status, 204);
+    }
+  }
+  const question = chat.log.locator('.message').filter({ hasText: 'before lunch' });
+  await question.locator('.more').focus();
+  await question.locator('.reply').click();
   await chat.message.fill('On it, give me ten minutes');
   await chat.page.locator('#send').click();
   await chat.log.getByText('ten minutes').waitFor();

@@ -5,6 +5,7 @@ import { onlyTouch } from '../view/composer.js';
 import { byId, copy, icon, make } from '../view/dom.js';
 import { Intent } from './intent.js';
 import { isolated } from '../words/language.js';
+import { LongPress } from './long_press.js';
 import { openBelow, showMenu, showSheet } from './menu.js';
 import { ban, openBans, remove } from './moderation.js';
 import { more } from '../words/more_words.js';
@@ -32,11 +33,17 @@ const ICONS = {
 export class Actions {
   #parts;
   intent;
+  longPress;
 
-  /** @param {import('../view/message_actions.js').Parts} parts */
-  constructor(parts) {
+  /** @param {import('../view/message_actions.js').Parts} parts @param {(row: HTMLElement) => Message | undefined} messageAt */
+  constructor(parts, messageAt) {
     this.#parts = parts;
     this.intent = new Intent(parts.composer);
+    this.longPress = new LongPress(byId('log'), (row) => {
+      const message = messageAt(row);
+      if (message) this.openSheet(message);
+      return message !== undefined;
+    });
   }
 
   /** Adds the buttons of a message's bar. @param {HTMLElement} bar */

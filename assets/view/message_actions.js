@@ -1,5 +1,5 @@
-// The actions of messages: buttons in their rows, keys between them, and a long
-// press. There is one stop of the Tab key for all messages. What the actions do is in
+// The actions of messages: buttons in their rows, and keys between them. There is one
+// stop of the Tab key for all messages. What the actions do, and a long press, is in
 // later/, which is loaded with the first use of a message.
 
 import { byId } from './dom.js';
@@ -17,21 +17,15 @@ import { styled } from './styled.js';
  *   `changed`: a message was deleted by a moderator
  */
 
-/** How long a finger rests on a message, in ms, and how far it may move, in pixels. */
-const [PRESS_MS, PRESS_PX] = [500, 10];
-
-/** A click comes this soon after the end of a touch. */
-const CLICK_MS = 100;
-
 export class MessageActions {
   #log = byId('log');
   #parts;
   #actions = new OnDemand(async () => {
     const { Actions } = await styled(import('../later/actions.js'));
-    return new Actions(this.#parts);
+    return new Actions(this.#parts, (row) => this.#messageAt(row));
   });
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #press = undefined;
+  /** The present touch of the log. @type {PointerEvent | null} */
+  #touch = null;
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -45,7 +39,13 @@ export class MessageActions {
     this.#log.addEventListener('pointerover', ({ target, pointerType }) => {
       if (pointerType !== 'touch') void this.#fill(target);
     });
-    this.#watchPress();
+    this.#log.addEventListener('pointerdown', (event) => {
+      if (event.pointerType !== 'touch') return;
+      this.#touch = event;
+      // It may be over when the actions are loaded.
+      void this.#actions.use((actions) => this.#touch === event && actions.longPress.begin(event));
+    });
+    for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => { this.#touch = null; });
   }
 
   /** The part that is loaded when it is used; null without the server. */
@@ -141,31 +141,6 @@ export class MessageActions {
     if (bar.childElementCount === 1 && this.#parts.access.mayWrite(message.room)) (await this.load())?.fill(/** @type {HTMLElement} */ (bar));
   }
 
-  /** A long press opens the actions, and not the browser's menu. */
-  #watchPress() {
-    let [x, y, isTouch] = [0, 0, false];
-    this.#log.addEventListener('pointerdown', ({ target, pointerType, isPrimary, clientX, clientY }) => {
-      clearTimeout(this.#press);
-      isTouch = pointerType === 'touch';
-      const row = rowAt(target);
-      if (!isTouch || !isPrimary || !row || isOfBrowser(target)) return;
-      [x, y] = [clientX, clientY];
-      this.#press = setTimeout(() => {
-        const message = this.#messageAt(row);
-        if (!message) return;
-        swallowClick();
-        void this.#with((actions) => actions.openSheet(message));
-      }, PRESS_MS);
-    });
-    this.#log.addEventListener('pointermove', ({ clientX, clientY }) => {
-      if (Math.hypot(clientX - x, clientY - y) > PRESS_PX) clearTimeout(this.#press);
-    });
-    for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => clearTimeout(this.#press));
-    this.#log.addEventListener('contextmenu', (event) => {
-      if (isTouch && rowAt(event.target) && !isOfBrowser(event.target)) event.preventDefault();
-    });
-  }
-
   /** @param {Element} element in a row */
   #messageAt(element) {
     const { view, outbox } = this.#parts;
@@ -175,21 +150,4 @@ export class MessageActions {
 }
 
 /** @param {EventTarget | null} target */
-const rowAt = (target) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest('.message')) : null);
-
-/** Where a long press is the browser's. @param {EventTarget | null} target */
-const isOfBrowser = (target) => target instanceof Element && target.closest('a, button') !== null;
-
-/** The end of a long press is no click on what has opened under the finger. */
-function swallowClick() {
-  const swallow = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const over = new AbortController();
-  const options = { capture: true, signal: over.signal };
-  addEventListener('click', swallow, options);
-  // The next touch is meant for what has opened.
-  addEventListener('pointerdown', () => over.abort(), options);
-  for (const type of ['touchend', 'touchcancel']) addEventListener(type, () => setTimeout(() => over.abort(), CLICK_MS), options);
-}
+export const rowAt = (target) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest('.message')) : null);

@@ -46,7 +46,7 @@ for (const [what, stored] of Object.entries(STORED)) {
     await chat.is('live');
     await chat.say('hello');
     await chat.log.locator('.text', { hasText: 'hello' }).waitFor();
-    assert.equal(await chat.page.locator('#theme').inputValue(), 'auto');
+    assert.equal(await chat.page.locator('html').getAttribute('data-theme'), null);
     person.hadNothingToComplainOf({ netFailures: true });
   });
 }
@@ -87,7 +87,7 @@ test('an answer to what can be no message says that it is not available', LIMIT,
 test('the quote of an answer is asked for again when the rate allows it', LIMIT, async (t) => {
   const server = await Server.start(t, ...QUICK);
   const old = await say(server, 'an old one');
-  for (let number = 0; number < 60; number += 1) await say(server, `number ${number}`);
+  for (let number = 0; number < 250; number += 1) await say(server, `number ${number}`);
   await say(server, 'an answer', { reply_to: old.id });
   const person = await Person.arrive(t);
   let asked = 0;

@@ -254,7 +254,7 @@ class Code {
 }
 
 /** How hard a code is to read (section 7.8.3). @param {boolean[][]} modules */
-export function penaltyOf(modules) {
+function penaltyOf(modules) {
   const size = modules.length;
   const rows = modules.map((line) => line.map(Number).join(''));
   const columns = rows.map((_, column) => rows.map((line) => line[column]).join(''));

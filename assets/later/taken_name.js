@@ -35,7 +35,7 @@ export function offerName(place, name, isTaken, take) {
 }
 
 /** The name with the lowest number from 2 on that is free. @param {string} name @param {(name: string) => boolean} isTaken */
-export function freeName(name, isTaken) {
+function freeName(name, isTaken) {
   const base = name.replace(/ \d+$/u, '');
   for (let number = 2; ; number += 1) {
     const other = numbered(base, number);

@@ -12,7 +12,7 @@ const SEEN_MS = 60_000;
 /** The server keeps a name for 5 s after its last stream. If it is present later, another person has it. */
 const RETIRED_MS = 12_000;
 /** The most members that the server lists. */
-export const MAX_LISTED = 200;
+const MAX_LISTED = 200;
 /** All readers learn at once that the list is invalid, so each requests it after a random time up to this. */
 const ASK_MS = 5_000;
 

@@ -66,7 +66,7 @@ function fold(row) {
 }
 
 /** Shows all of a message. @param {HTMLElement} row @param {boolean} [takesFocus] */
-export function unfold(row, takesFocus = false) {
+function unfold(row, takesFocus = false) {
   if (!row.classList.contains('folded')) return;
   // A message that waits to be sent has no id yet.
   if (row.id) opened.add(row.id);

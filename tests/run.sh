@@ -233,7 +233,7 @@ page_steps() {
   step 'page: names' limited node tests/real/names.mjs
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   local part
-  for part in talk actions people changes reading places writing typing sending rooms alerts tabs connection \
+  for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
     offline answers tokens moderation look style hostile proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done

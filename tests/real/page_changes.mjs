@@ -157,14 +157,14 @@ test('a deleted mention is not counted, found or copied; an edited text is', LIM
   await edit(server, text, 'pear');
   await chat.log.getByText('pear').waitFor();
   await chat.page.locator('#close-search').click();
-  await chat.page.evaluate(() => getSelection().selectAllChildren(document.getElementById('scroller')));
-  await chat.with('later/copying.js', '() => {}');
-  const copied = await chat.page.evaluate(() => {
+  // Copying is loaded with the selection.
+  const copied = await chat.page.waitForFunction(() => {
+    getSelection().selectAllChildren(document.getElementById('scroller'));
     const event = new ClipboardEvent('copy', { clipboardData: new DataTransfer(), bubbles: true, cancelable: true });
     document.getElementById('log').dispatchEvent(event);
     return event.clipboardData.getData('text/plain');
   });
-  assert.equal(copied, 'Carol: pear');
+  assert.equal(await copied.jsonValue(), 'Carol: pear');
   person.hadNothingToComplainOf();
 });
 

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .iter()
         .position(|file| file.path == "index.html")
         .ok_or("assets/index.html is missing")?;
-    let index = String::from_utf8(files.remove(index).bytes)?;
+    let index = without_indentation(&String::from_utf8(files.remove(index).bytes)?);
     if fill_in(&index, PagePath::Home, "").contains("{{") {
         return Err("assets/index.html has an unknown placeholder".into());
     }
@@ -56,6 +56,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     tables.push_str("];\n");
     fs::write(out.join("page.rs"), tables)?;
     Ok(())
+}
+
+/// Its `pre` elements have no indented lines.
+fn without_indentation(html: &str) -> String {
+    let lines = html.lines().map(str::trim_start);
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// All files below a folder, except hidden ones.
@@ -124,7 +130,7 @@ fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
 
 #[cfg(feature = "compressed-page")]
 mod compressed {
-    use std::io::{self, Write as _};
+    use std::io;
 
     /// The best quality, and a window of the size of these files.
     const BROTLI: (i32, i32) = (11, 20);
@@ -135,10 +141,16 @@ mod compressed {
         Ok(forms.map(|form| (form.len() < plain.len()).then_some(form)))
     }
 
+    /// Zopfli, whose output is a few percent smaller than that of other encoders.
     fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(bytes)?;
-        encoder.finish()
+        let mut out = Vec::new();
+        zopfli::compress(
+            zopfli::Options::default(),
+            zopfli::Format::Gzip,
+            bytes,
+            &mut out,
+        )?;
+        Ok(out)
     }
 
     fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {

@@ -1,7 +1,7 @@
 // The members of each room, and lines about joining and leaving. A connection that
 // is lost for a moment makes no such line.
 
-import { merge } from '../stream/snapshot.js';
+import { merge } from '../server/presence.js';
 
 /** @typedef {import('../server/protocol.js').Presence} Presence */
 

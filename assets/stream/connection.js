@@ -14,6 +14,7 @@ import { readMessage } from '../server/protocol.js';
  * @typedef {import('../server/protocol.js').Presence} Presence
  *
  * @typedef {'connecting' | 'live' | 'waiting' | 'closed'} State
+ * @typedef {'wake' | 'online' | 'suspect' | 'retryNow' | 'restart' | 'offline'} Call a method without arguments
  * @typedef {{rooms: string[], name: string}} StreamOptions
  * @typedef {import('./refusal.js').Refusal} Refusal
  * @typedef {{type: 'state', state: State, retryAt: number | null, reason: string | null, refusal: Refusal | null, forbidden: string[]}} StateEvent

@@ -1,5 +1,7 @@
 // The current state of a stream, for tabs that attach later.
 
+import { merge } from '../server/presence.js';
+
 /**
  * @typedef {import('./connection.js').StreamEvent} StreamEvent
  * @typedef {import('../server/protocol.js').Presence} Presence
@@ -34,17 +36,4 @@ export class Snapshot {
       presences: rooms.flatMap((room) => this.#presences.get(room) ?? []),
     };
   }
-}
-
-/** The presence of a room after a change. @param {Presence | undefined} before @param {Presence} change @returns {Presence} */
-export function merge(before, change) {
-  const { room, count } = change;
-  if (change.members) return { room, count, members: change.members };
-  // It says only who types.
-  if (change.typing && !change.joined && !change.left) return { ...before, room, count };
-  if (!before?.members || !change.joined || !change.left) return { room, count };
-  const members = new Map(before.members.map((member) => [member.name, member]));
-  for (const { name } of change.left) members.delete(name);
-  for (const member of change.joined) members.set(member.name, member);
-  return { room, count, members: [...members.values()] };
 }

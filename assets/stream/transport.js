@@ -6,6 +6,7 @@
  * @typedef {import('./connection.js').StreamOptions} StreamOptions
  * @typedef {import('./connection.js').StreamEvent | {type: 'attached', snapshot: import('./snapshot.js').StreamState}} TabEvent
  * @typedef {(event: TabEvent) => void} Emit
+ * @typedef {import('./connection.js').Call} Call
  */
 
 /** Timeout for a message from the worker. */
@@ -24,7 +25,7 @@ class SharedStream {
   #due = undefined;
   #lastMessageAt = Date.now();
   #watch = setInterval(() => {
-    if (Date.now() - this.#lastMessageAt > SILENCE_MS) this.wake();
+    if (Date.now() - this.#lastMessageAt > SILENCE_MS) this.call('wake');
   }, SILENCE_MS);
 
   /** @param {URL} root @param {Emit} emit @param {() => void} failed the worker is unavailable */
@@ -50,21 +51,12 @@ class SharedStream {
     this.#post({ type: 'subscribe', options, root: this.#root.href });
   }
 
-  wake() {
-    this.#post({ type: 'wake' });
+  /** @param {Call} type */
+  call(type) {
+    this.#post({ type });
     // A browser may end a worker, and a port has no event for it.
-    this.#expectMessage();
+    if (type === 'wake') this.#expectMessage();
   }
-
-  retryNow() { this.#post({ type: 'retryNow' }); }
-
-  restart() { this.#post({ type: 'restart' }); }
-
-  online() { this.#post({ type: 'online' }); }
-
-  suspect() { this.#post({ type: 'suspect' }); }
-
-  offline() { this.#post({ type: 'offline' }); }
 
   stop() {
     clearTimeout(this.#due);
@@ -116,23 +108,11 @@ class OwnStream {
     else void this.#load();
   }
 
-  wake() { this.#connection?.wake(); }
-
-  retryNow() {
-    if (this.#connection) this.#connection.retryNow();
-    else void this.#load();
+  /** @param {Call} type */
+  call(type) {
+    if (this.#connection) this.#connection[type]();
+    else if (type === 'retryNow' || type === 'online') void this.#load();
   }
-
-  restart() { this.#connection?.restart(); }
-
-  online() {
-    if (this.#connection) this.#connection.online();
-    else void this.#load();
-  }
-
-  suspect() { this.#connection?.suspect(); }
-
-  offline() { this.#connection?.offline(); }
 
   stop() {
     clearTimeout(this.#loadAgain);
@@ -191,25 +171,25 @@ export class Transport {
 
   /** A request timed out: the stream may be dead, too. */
   suspect() {
-    this.#stream.suspect();
+    this.#stream.call('suspect');
   }
 
   /** Reconnects without waiting. */
   retryNow() {
-    this.#stream.retryNow();
+    this.#stream.call('retryNow');
   }
 
   /** A session has begun or ended. */
   restart() {
-    this.#stream.restart();
+    this.#stream.call('restart');
   }
 
   #watchThePage() {
-    const wake = () => this.#stream.wake();
-    addEventListener('online', () => this.#stream.online());
+    const wake = () => this.#stream.call('wake');
+    addEventListener('online', () => this.#stream.call('online'));
     addEventListener('focus', wake);
     // A server on this machine needs no network.
-    if (!isThisMachine(location.hostname)) addEventListener('offline', () => this.#stream.offline());
+    if (!isThisMachine(location.hostname)) addEventListener('offline', () => this.#stream.call('offline'));
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') wake();
     });

@@ -11,7 +11,7 @@ import { Snapshot } from './snapshot.js';
 
 /**
  * @typedef {import('./connection.js').StreamOptions} StreamOptions
- * @typedef {{type: 'subscribe', options: StreamOptions, root: string} | {type: 'wake' | 'online' | 'suspect' | 'retryNow' | 'restart' | 'offline' | 'pong' | 'bye'}} FromTab
+ * @typedef {{type: 'subscribe', options: StreamOptions, root: string} | {type: import('./connection.js').Call | 'pong' | 'bye'}} FromTab
  * @typedef {import('./connection.js').StreamEvent
  *   | {type: 'attached', snapshot: import('./snapshot.js').StreamState}
  *   | {type: 'full'} | {type: 'ping'}} ToTab

@@ -24,7 +24,7 @@ export class Extras {
   });
   /** Who types, loaded with the first key or the first event of it. */
   typing = new OnDemand(async () => {
-    const { Typing } = await import('../later/typing.js');
+    const { Typing } = await styled(import('../later/typing.js'));
     return new Typing(this.#parts.rooms, this.#parts.people, this.#parts.status);
   });
   /** Copies messages, loaded when a text is selected. */

@@ -2,6 +2,7 @@
 
 import { readName } from '../server/input.js';
 import { byId } from './dom.js';
+import { styled } from './styled.js';
 
 /** Shows what is wrong with a field; empty for nothing. @param {string} hint @param {string} text */
 export function complainIn(hint, text) {
@@ -51,7 +52,7 @@ export function onName(form, field, hint, on) {
   });
   /** @param {string} name that somebody has */
   async function offerOther(name) {
-    const module = await import('../later/taken_name.js').catch(() => null);
+    const module = await styled(import('../later/taken_name.js')).catch(() => null);
     if (!module) return take(name);
     if (readName(input.value) === name) module.offerName(byId(hint), name, on.isTaken, take);
   }

@@ -5,6 +5,7 @@ import { byId, foreign, make } from './dom.js';
 import { language, translate } from '../words/language.js';
 import { LogView } from './log_view.js';
 import { OnDemand } from './on_demand.js';
+import { styled } from './styled.js';
 
 /**
  * @typedef {import('../server/protocol.js').Presence} Presence
@@ -18,7 +19,7 @@ const LONG = 15;
 const view = new LogView(byId('people-list'));
 /** The filter of long lists, which is loaded with the first one. */
 const crowd = new OnDemand(async () => {
-  const { Crowd } = await import('../later/crowd.js');
+  const { Crowd } = await styled(import('../later/crowd.js'));
   return new Crowd();
 });
 

@@ -22,8 +22,9 @@ import { Transport } from './stream/transport.js';
 import { Access, NO_SETTINGS } from './view/access.js';
 import { Commands } from './view/commands.js';
 import { Composer } from './view/composer.js';
+import { watchCopying } from './view/copying.js';
 import { Drawers } from './view/dialogs.js';
-import { onClick } from './view/dom.js';
+import { byId, onClick } from './view/dom.js';
 import { Extras } from './view/extras.js';
 import { Incoming } from './view/incoming.js';
 import { watchKeys } from './view/keys.js';
@@ -144,6 +145,7 @@ class Chat {
 
   /** @param {Settings} settings */
   #watch(settings) {
+    watchCopying(byId('scroller'));
     watchKeys({
       help: () => void this.#extras.help(),
       focusText: () => this.#composer.focus(),

@@ -27,8 +27,6 @@ export class Extras {
     const { Typing } = await styled(import('../later/typing.js'));
     return new Typing(this.#parts.rooms, this.#parts.people, this.#parts.status);
   });
-  /** Copies messages, loaded when a text is selected. */
-  #copying = new OnDemand(async () => (await import('../later/copying.js')).watchCopying(byId('scroller')));
   /** Whether what follows the start was done. */
   #isPrepared = false;
 
@@ -38,9 +36,6 @@ export class Extras {
     onClick('open-switcher', () => void this.switcher());
     onClick('copy-link', () => void this.invite());
     onClick('invite', () => void this.invite());
-    document.addEventListener('selectionchange', () => {
-      if (getSelection()?.isCollapsed === false) void this.#copying.load();
-    });
     byId('message').addEventListener('input', () => void this.typing.use((typing) => typing.typed()));
   }
 

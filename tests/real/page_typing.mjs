@@ -117,6 +117,7 @@ test('a tab that begins with another’s draft takes nothing from it', LIMIT, as
   await two.says('something else');
   assert.equal(await one.message.inputValue(), 'unfinished');
   await one.page.reload();
+  await one.is('live');
   assert.equal(await one.message.inputValue(), 'unfinished');
 });
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION, REFERRER_POLICY};
 use hyper::{Response, StatusCode};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{CONTROLS, percent_encode};
 use serde::{Serialize, Serializer};
 
 pub(super) use self::asset_response::POLICY;
@@ -25,7 +25,7 @@ use self::asset_response::{
 };
 use self::encoding::Encoding;
 use self::folder::Folder;
-use self::preload::add_links;
+use self::preload::{IN_A_PATH, add_links};
 use self::template::PagePath;
 use super::body::Body;
 use super::problem::Problem;
@@ -35,13 +35,6 @@ use crate::protocol::RoomName;
 /// Encoded from the server's settings, so that all other files are the same
 /// everywhere.
 const SETTINGS: &str = "settings.json";
-
-/// All but the unreserved characters of RFC 3986, section 2.3.
-const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// The settings that the page needs.
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -1,14 +1,20 @@
-//! What a browser is told to request with the page, by `Link` headers (RFC 8288):
+//! What a browser requests together with the page, by `Link` headers (RFC 8288):
 //! the newest messages, and the texts in the reader's language. Both are requested
 //! together with the page's scripts, which ask for them otherwise later. The HTML
 //! stays the same for all rooms and readers.
 
 use hyper::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LINK, VARY};
-use percent_encoding::percent_encode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use super::IN_A_PATH;
 use crate::http::language::Language;
 use crate::protocol::RoomName;
+
+/// All but the unreserved characters of RFC 3986, section 2.3.
+pub(super) const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The messages that the page shows first, as in assets/state/first_page.js.
 const FIRST_MESSAGES: usize = 20;

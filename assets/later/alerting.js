@@ -1,9 +1,8 @@
 // Raises one alert for the new messages of a room, in one of this browser's tabs.
 
-import { ALERTED, alertedIn } from '../view/mentions.js';
+import { alerted } from '../state/alerted.js';
 import { clear } from './ring.js';
 import { isUpTo } from '../server/protocol.js';
-import { memory } from '../state/memory.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -44,14 +43,14 @@ export class Alerting {
   forget({ room, id }) {
     const pending = this.#pending.get(room);
     if (pending) pending.messages = pending.messages.filter((message) => message.id !== id);
-    if (alertedIn().get(room) === id) this.read(room);
+    if (alerted.get().get(room) === id) this.read(room);
   }
 
   /** A room was read: its notification is out of date. @param {string} room */
   read(room) {
-    const alerted = alertedIn();
-    alerted.delete(room);
-    memory.set(ALERTED, Object.fromEntries(alerted));
+    const rooms = alerted.get();
+    rooms.delete(room);
+    alerted.set(rooms);
     void clear(room);
   }
 
@@ -66,9 +65,9 @@ export class Alerting {
   /** What still needs an alert: it is not read, and no tab has raised one. @param {string} room @returns {Message[]} */
   #rest(room) {
     const read = this.#rooms.get(room)?.read?.id;
-    const alerted = alertedIn().get(room);
+    const last = alerted.get().get(room);
     return (this.#pending.get(room)?.messages ?? []).filter((message) =>
-      !this.#host.isOwn(message) && !(read && isUpTo(message.id, read)) && !(alerted && isUpTo(message.id, alerted)));
+      !this.#host.isOwn(message) && !(read && isUpTo(message.id, read)) && !(last && isUpTo(message.id, last)));
   }
 
   /** Raises the alert, if no other tab does. @param {string} room */
@@ -97,7 +96,7 @@ export class Alerting {
     this.#pending.delete(room);
     const newest = messages.at(-1);
     if (!newest || this.#rooms.get(room)?.alerts === 'nothing') return;
-    memory.set(ALERTED, Object.fromEntries(alertedIn().set(room, newest.id)));
+    alerted.set(alerted.get().set(room, newest.id));
     this.#host.alert({ room, messages, isMention: messages.some(({ id }) => mentioned?.has(id)) });
   }
 }

@@ -1,6 +1,6 @@
 // A long press on a message of the log opens its actions, and not the browser's menu.
 
-import { rowAt } from '../view/message_actions.js';
+import { rowAt } from '../view/rows.js';
 
 /** How long a finger rests on a message, in ms, and how far it may move, in pixels. */
 const [PRESS_MS, PRESS_PX] = [500, 10];

@@ -1,7 +1,7 @@
 // The sound and the notification of an alert, if enabled. There is one notification
 // per room, which the next one replaces.
 
-import { ALERTED, alertedIn } from '../view/mentions.js';
+import { alerted } from '../state/alerted.js';
 import { memory } from '../state/memory.js';
 import { more } from '../words/more_words.js';
 import { server } from '../server/server.js';
@@ -18,9 +18,9 @@ const shown = new Map();
 let soundedAt = -Infinity;
 
 // The room was read in another tab.
-memory.watch(ALERTED, () => {
-  const alerted = alertedIn();
-  for (const room of shown.keys()) if (!alerted.has(room)) void clear(room);
+alerted.watch(() => {
+  const rooms = alerted.get();
+  for (const room of shown.keys()) if (!rooms.has(room)) void clear(room);
 });
 
 /** @param {Alert} alert @param {() => void} opened the notification was clicked */

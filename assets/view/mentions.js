@@ -4,8 +4,8 @@
 import { server } from '../server/server.js';
 import { OnDemand } from './on_demand.js';
 import { mentions } from './text.js';
+import { alerted } from '../state/alerted.js';
 import { me } from '../state/me.js';
-import { memory } from '../state/memory.js';
 import { unread } from '../state/rooms.js';
 
 /**
@@ -16,11 +16,6 @@ import { unread } from '../state/rooms.js';
 
 /** Unread messages per room that are checked for mentions after a start. */
 const MAX_CHECKED = 100;
-/** Where the newest message of each room with an alert is stored, until the room is read. */
-export const ALERTED = 'alerted';
-
-/** The ids of these messages by room. Stored data is untrusted. @returns {Map<string, string>} */
-export const alertedIn = () => new Map(Object.entries(memory.get(ALERTED, {})).filter(([, id]) => typeof id === 'string'));
 
 export class Mentions {
   #rooms;
@@ -71,7 +66,7 @@ export class Mentions {
 
   /** @param {string} room */
   #wasAlerted(room) {
-    return alertedIn().has(room);
+    return alerted.get().has(room);
   }
 
   /** An answer to an own message counts as one. @param {Message} message */

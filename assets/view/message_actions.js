@@ -6,6 +6,7 @@ import { byId } from './dom.js';
 import { translate } from '../words/language.js';
 import { notice } from './notice.js';
 import { OnDemand } from './on_demand.js';
+import { rowAt } from './rows.js';
 import { styled } from './styled.js';
 
 /**
@@ -148,6 +149,3 @@ export class MessageActions {
     return message?.deleted ? undefined : message;
   }
 }
-
-/** @param {EventTarget | null} target */
-export const rowAt = (target) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest('.message')) : null);

@@ -288,3 +288,6 @@ function peopleRow({ key, joined, left, renamed }) {
 /** The beginning of a message that another one answers. @param {Message} message @returns {Quoted} */
 export const quoteOf = ({ name, message, deleted }) => (deleted ? { name: '', text: '' }
   : { name, text: [...message.slice(0, 2 * MAX_QUOTE).replace(/^\/me /, '').replace(/\s+/g, ' ')].slice(0, MAX_QUOTE).join('') });
+
+/** The row of a message that an element is in. @param {EventTarget | null} target */
+export const rowAt = (target) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest('.message')) : null);

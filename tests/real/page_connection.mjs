@@ -252,7 +252,7 @@ test('nothing is said of a short loss; of a long one when it will try again', LI
   await chat.is('waiting');
   assert(await chat.status.isHidden());
   await chat.page.clock.resume();
-  await chat.status.filter({ hasText: /Retrying in \d+ s/ }).waitFor();
+  await chat.status.filter({ hasText: /Reconnecting in \d+ s/ }).waitFor();
   // With the clock stopped, the page reconnects only on request.
   await chat.stopTime();
   await chat.is('waiting');

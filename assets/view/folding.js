@@ -61,12 +61,10 @@ function fold(row) {
   row.classList.add('folded');
   // The browser scrolls to a link that has the focus, and to what it finds.
   text.addEventListener('scroll', () => unfold(row));
-  // A link or a search has led to the message.
-  row.addEventListener('focus', () => unfold(row));
 }
 
-/** Shows all of a message. @param {HTMLElement} row @param {boolean} [takesFocus] */
-function unfold(row, takesFocus = false) {
+/** Shows all of a message, if it is folded. @param {HTMLElement} row @param {boolean} [takesFocus] */
+export function unfold(row, takesFocus = false) {
   if (!row.classList.contains('folded')) return;
   // A message that waits to be sent has no id yet.
   if (row.id) opened.add(row.id);

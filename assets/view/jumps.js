@@ -1,6 +1,7 @@
 // Jumps of the view to a message in its place, and back to where the reader was. What
 // is around the message is loaded if necessary.
 
+import { unfold } from './folding.js';
 import { Lit } from './lit.js';
 
 /**
@@ -49,6 +50,7 @@ export class Jumps {
     }
     const row = isThere ? this.#view.find(id) : undefined;
     if (!row) return;
+    unfold(row);
     this.#view.center(row);
     this.#lit.light(id);
   }

@@ -1,4 +1,4 @@
-// Who types: the line below the log, and the requests that tell others.
+// The members that type: the line below the log, and the requests that announce this one.
 //
 // The line is not announced to screen readers, which would read it again and again.
 
@@ -23,11 +23,11 @@ export const zh = {
 
 const say = translatorOf(en, zh);
 
-/** Others are told at most once per interval. */
-const TELL_MS = 3_000;
+/** The page announces it at most once per interval. */
+const ANNOUNCE_MS = 3_000;
 /** The server has forgotten it after this time. */
 const STALE_MS = 6_000;
-/** In a larger room the server does not show who types. */
+/** In a larger room the server does not announce it. */
 const MAX_MEMBERS = 50;
 
 export class Typing {
@@ -83,7 +83,7 @@ export class Typing {
       if (!isSame || this.#told.isOver || age > STALE_MS) return;
       this.#told.isOver = true;
       this.#tell(room, 'DELETE');
-    } else if (!(isSame && age < TELL_MS) && parse(value).kind === 'text' && this.#isWanted) {
+    } else if (!(isSame && age < ANNOUNCE_MS) && parse(value).kind === 'text' && this.#isWanted) {
       this.#told = { room, at: Date.now(), isOver: false };
       this.#tell(room, 'POST');
     }

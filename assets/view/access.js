@@ -1,5 +1,5 @@
-// Who may do what: by the server's settings, and by the session if there are any
-// (later/rights.js).
+// The rights of this client: by the server’s settings, and by the session if there is
+// one (later/rights.js).
 
 import { byId } from './dom.js';
 import { me } from '../state/me.js';

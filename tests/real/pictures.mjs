@@ -16,23 +16,14 @@ import test, { after, before } from 'node:test';
 import { Chat, launch } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
-import { STATES, arriveIn } from './states.mjs';
+import { STATES, TALK as LOBBY_TALK, arriveIn } from './states.mjs';
 
 const folder = process.argv[2] ?? 'target/pictures';
 const DESKTOP = { viewport: { width: 1_200, height: 760 } };
 const PHONE = { viewport: { width: 390, height: 760 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
 const TALK = {
-  lobby: [
-    ['Mara', 'Morning! The new build is on staging, **please poke at it** ☀️'],
-    ['Mara', 'notes: https://example.org/notes/42 (short this time, promise)'],
-    ['Teo', 'Reading. Love that a reconnect just goes on where it was'],
-    ['Amira', 'صباح الخير، كل شيء يعمل هنا 👍'],
-    ['Teo', 'This is the whole client, by the way:\n```js\nconst stream = new EventSource("/events?room=lobby");\nstream.addEventListener("update", ({ data }) =>\n  console.log(JSON.parse(data).message));\n```'],
-    ['俊', '早上好！文档在https://example.org/docs，我看完了。'],
-    ['Teo', '/me gets coffee'],
-    ['Mara', '@Ann could you look at `history.rs` before lunch?'],
-  ],
+  lobby: LOBBY_TALK,
   garden: [['Joon', 'tomatoes are ripe 🍅'], ['Joon', '@Ann bring a basket']],
   'release-1.0': [['Mara', 'tagging at four']],
 };

@@ -21,7 +21,8 @@ const HOUR = 3_600_000;
  *   `height`: in CSS pixels; `isElsewhere`: not on a loopback address, which is never offline
  */
 
-const TALK = [
+/** What is said in the lobby. */
+export const TALK = [
   ['Mara', 'Morning! The new build is on staging, **please poke at it** ☀️'],
   ['Mara', 'notes: https://example.org/notes/42 (short this time, promise)'],
   ['Teo', 'Reading. Love that a reconnect just goes on where it was'],

@@ -48,11 +48,13 @@ use crate::tokens::Verifier;
 ///     backlog: Backlog::All,
 ///     ..SubscribeOptions::to(lobby)
 /// })?;
-/// let hello = stream.frame().await.expect("a stream begins with hello")?;
-/// let message = stream.frame().await.expect("the backlog comes next")?;
-/// # let text = message.into_data().expect("data");
-/// # assert!(std::str::from_utf8(&text)?.contains("Hello!"));
-/// # drop((hello, stream));
+/// // A frame is a piece of the stream. It may hold several events, or a part of one.
+/// let mut received = Vec::new();
+/// while !received.windows(6).any(|bytes| bytes == b"Hello!") {
+///     let frame = stream.frame().await.expect("the stream stays open")?;
+///     received.extend_from_slice(&frame.into_data().unwrap_or_default());
+/// }
+/// # drop(stream);
 /// rooms.drain().await;
 /// # Ok(())
 /// # }

@@ -248,9 +248,18 @@ async function load(path) {
   throw new Error(`no joined script has ${path}`);
 }
 
+/** The bounds of an element once it is shown: a row that is just drawn again has none for a moment. @param {import('playwright').Locator} element */
+export async function boundsOf(element) {
+  for (;;) {
+    await element.waitFor();
+    const bounds = await element.boundingBox();
+    if (bounds) return bounds;
+  }
+}
+
 /** A finger rests on an element until the page's sheet opens. */
 export async function press(chat, element) {
-  const { x, y, width, height } = await element.boundingBox();
+  const { x, y, width, height } = await boundsOf(element);
   const session = await chat.page.context().newCDPSession(chat.page);
   await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: x + width / 2, y: y + height / 2 }] });
   await chat.page.locator('.sheet').waitFor();

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { violations } from './axe.mjs';
-import { Chat, LIMIT, Person, press, QUICK } from './browser.mjs';
+import { LIMIT, QUICK, Chat, Person, boundsOf, press } from './browser.mjs';
 import { HttpProxy } from './http_proxy.mjs';
 import { DEADLINE_MS, Server } from './server.mjs';
 import { TokenKey } from './tokens.mjs';
@@ -211,7 +211,7 @@ test('by touch: a long press opens the sheet; react, reply, copy, edit and delet
   await chat.has('.sheet > button', 'Reply', 'Copy text', 'Copy link');
   assert.deepEqual(await violations(page), []);
   for (const target of await page.locator('.sheet button').all()) {
-    const { width, height } = await target.boundingBox();
+    const { width, height } = await boundsOf(target);
     assert(width >= 44 && height >= 44, `${await target.textContent()}: ${width} x ${height}`);
   }
   await page.locator('.sheet .pick').first().tap();

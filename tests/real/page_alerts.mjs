@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { violations } from './axe.mjs';
-import { LIMIT, Person, until } from './browser.mjs';
+import { LIMIT, Person, boundsOf, until } from './browser.mjs';
 import { Server } from './server.mjs';
 
 /** A person who has notifications, with a page in `lobby` and `garden`. */
@@ -143,7 +143,7 @@ test('on a phone, the bell is in the drawer of rooms, and leads to the settings 
   await chat.page.evaluate(() => localStorage.setItem('sse-chat.notify', 'false'));
   await chat.page.locator('#open-rooms').tap();
   await chat.page.getByRole('button', { name: 'Notifications in garden' }).tap();
-  const menu = await chat.page.locator('[role=menu]').boundingBox();
+  const menu = await boundsOf(chat.page.locator('[role=menu]'));
   assert(menu.x >= 0 && menu.x + menu.width <= 320, JSON.stringify(menu));
   await chat.page.getByRole('menuitem', { name: 'Notifications are off.' }).tap();
   await chat.page.locator('#settings-dialog[open]').waitFor();

@@ -38,7 +38,7 @@ async function open(person, address) {
 test('the first message is there one round trip after the HTML', { ...LIMIT, skip: !IS_JOINED }, async (t) => {
   for (const [locale, words] of [['en-GB', 'words/words_en.js'], ['zh-CN', 'words/words_zh.js']]) {
     const { proxy, address } = await arrange(t, { room: '页-1' });
-    const messages = `/rooms/${encodeURIComponent('页-1')}/messages?limit=20`;
+    const messages = `/rooms/${encodeURIComponent('页-1')}/messages?limit=10`;
     const needed = new Set([words, 'chat.css', 'early.js', 'start.js', messages, '/assets/settings.json']);
     const isAsked = deferred();
     // Nothing but the HTML is answered until all of that is requested, and nothing else until the message is there.
@@ -52,7 +52,7 @@ test('the first message is there one round trip after the HTML', { ...LIMIT, ski
     const person = await Person.arrive(t, { locale });
     const chat = await open(person, address);
     await chat.log.getByText('message 60', { exact: true }).waitFor();
-    assert.equal(await chat.page.locator('#log .text').count(), 20);
+    assert.equal(await chat.page.locator('#log .text').count(), 10);
     assert(proxy.asked.length <= MOST_REQUESTS, proxy.asked.join('\n'));
     seen.resolve();
     await chat.is('live');
@@ -111,5 +111,5 @@ test('a page whose messages are not for everybody asks for none early', LIMIT, a
   const person = await Person.arrive(t);
   const chat = await open(person, proxy.url);
   await chat.is('closed');
-  assert.equal(proxy.count(/limit=20/), 0);
+  assert.equal(proxy.count(/limit=10/), 0);
 });

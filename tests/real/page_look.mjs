@@ -6,7 +6,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { violations } from './axe.mjs';
-import { LIMIT, Person, QUICK, launch } from './browser.mjs';
+import { LIMIT, QUICK, Person, boundsOf, launch } from './browser.mjs';
 import { Server } from './server.mjs';
 import { STATES, arriveIn } from './states.mjs';
 
@@ -218,13 +218,13 @@ test('on the narrowest phone everything has its room', LIMIT, async (t) => {
     await page.locator('#open-search').tap();
     await page.locator('#search').fill('hello');
     await page.locator('#found:not(:empty)').waitFor();
-    assert((await page.locator('#search').boundingBox()).width > 200, 'the field to search in');
+    assert((await boundsOf(page.locator('#search'))).width > 200, 'the field to search in');
     await page.locator('#close-search').tap();
     await page.locator('#open-settings').tap();
     await page.locator('#settings-dialog').waitFor();
-    const dialog = await page.locator('#settings-dialog').boundingBox();
+    const dialog = await boundsOf(page.locator('#settings-dialog'));
     for (const field of await page.locator('#settings-dialog :is(select, input)').all()) {
-      const { x, width } = await field.boundingBox();
+      const { x, width } = await boundsOf(field);
       assert(x + width <= dialog.x + dialog.width - 16, `${await field.getAttribute('id')} is in the dialog`);
     }
     await page.locator('#open-help').tap();

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { violations } from './axe.mjs';
-import { Chat, LIMIT, Person, press, QUICK } from './browser.mjs';
+import { LIMIT, QUICK, Chat, Person, boundsOf, press } from './browser.mjs';
 import { Server } from './server.mjs';
 import { TokenKey } from './tokens.mjs';
 
@@ -144,7 +144,7 @@ test('moderation works with a screen reader, and on a phone of 320 px in the dar
   await press(chat, chat.log.locator('.message .text'));
   await chat.has('.sheet > button', '回复', '复制文字', '复制链接', '撤回…', '封禁发送者…');
   const fits = async (selector) => {
-    const { x, y, width, height } = await chat.page.locator(selector).boundingBox();
+    const { x, y, width, height } = await boundsOf(chat.page.locator(selector));
     assert(x >= 0 && y >= 0 && x + width <= 320 && y + height <= 568, `${selector} is on the screen`);
   };
   await fits('.sheet');

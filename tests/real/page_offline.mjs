@@ -21,7 +21,9 @@ const installed = (chat, text = '') => until(chat.page, async (text) => {
   const registration = await navigator.serviceWorker.getRegistration();
   if (!registration?.active) return false;
   const [page, room] = [await caches.match(registration.scope), await caches.match(`${registration.scope}r/lobby`)];
-  return (await page?.text())?.includes(text) && room !== undefined;
+  // The files come first, and these two are not written at the same moment.
+  for (const kept of [page, room]) if (!(await kept?.text())?.includes(text)) return false;
+  return true;
 }, text);
 
 /** The rooms of which messages are stored. */

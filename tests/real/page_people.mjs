@@ -12,7 +12,7 @@ import jsqr from 'jsqr';
 
 import { qrOf } from '../../assets/later/qr.js';
 import { violations } from './axe.mjs';
-import { Chat, ELSEWHERE, elsewhere, LIMIT, Person, QUICK } from './browser.mjs';
+import { ELSEWHERE, LIMIT, QUICK, Chat, Person, boundsOf, elsewhere } from './browser.mjs';
 import { Server, within } from './server.mjs';
 import { TokenKey } from './tokens.mjs';
 
@@ -355,7 +355,7 @@ for (const [locale, texts] of Object.entries({
       await chat.says('hello');
       await chat.has('#join h2, #join p:not([hidden]), #join button', ...texts);
       // The message is in sight above the card.
-      const [message, card] = [await chat.log.locator('.text').boundingBox(), await chat.page.locator('#join').boundingBox()];
+      const [message, card] = [await boundsOf(chat.log.locator('.text')), await boundsOf(chat.page.locator('#join'))];
       assert(message.y > 0 && message.y + message.height <= card.y && card.y + card.height <= height);
       assert.deepEqual(await violations(chat.page), [], 'the card');
       person.hadNothingToComplainOf();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person, QUICK } from './browser.mjs';
+import { LIMIT, QUICK, Person, boundsOf } from './browser.mjs';
 import { HttpProxy } from './http_proxy.mjs';
 import { Server } from './server.mjs';
 
@@ -92,7 +92,7 @@ test('a tap anywhere on a room opens it: nobody leaves by a button that is not t
   await chat.page.locator('#open-rooms').tap();
   await chat.page.locator('#rooms.open').waitFor();
   const lobby = chat.rooms.filter({ hasText: 'lobby' });
-  const { width, height } = await lobby.boundingBox();
+  const { width, height } = await boundsOf(lobby);
   await lobby.tap({ position: { x: width - 12, y: height / 2 } });
   await chat.has('h1', 'lobby');
   await chat.has('#room-list .room-name', 'lobby', 'garden');
@@ -105,7 +105,7 @@ test('what is pressed or has the focus stays while numbers and people change', L
   await chat.join('garden');
   const lobby = chat.rooms.filter({ hasText: 'lobby' });
   const { mouse } = chat.page;
-  const { x, y, width, height } = await lobby.boundingBox();
+  const { x, y, width, height } = await boundsOf(lobby);
   await mouse.move(x + width / 2, y + height / 2);
   await mouse.down();
   await server.say('lobby', 'Carol', 'hello');
@@ -296,7 +296,7 @@ test('a number is no way out of a room, and a room that was left comes back as i
   const badge = secret.locator('.badge');
   // It is attached before the list is laid out with it.
   await badge.waitFor();
-  const { x, y, width, height } = await badge.boundingBox();
+  const { x, y, width, height } = await boundsOf(badge);
   await chat.page.mouse.move(x + width / 2, y + height / 2);
   const under = await chat.page.evaluate(([x, y]) => {
     const leave = document.querySelector('li:hover > .leave').getBoundingClientRect();
@@ -400,12 +400,12 @@ test('the wheel scrolls also where something lies over the talk', LIMIT, async (
   await chat.page.getByRole('button', { name: 'Leave garden' }).focus();
   await chat.page.keyboard.press('Enter');
   const before = await top();
-  const { x, y, width, height } = await chat.pill.boundingBox();
+  const { x, y, width, height } = await boundsOf(chat.pill);
   await chat.page.mouse.move(x + width / 2, y + height / 2);
   await chat.page.mouse.wheel(0, -100);
   await chat.page.waitForFunction((before) => document.getElementById('scroller').scrollTop < before, before);
   // The notice is between the log and the message box, and covers neither.
-  const bounds = async (selector) => chat.page.locator(selector).boundingBox();
+  const bounds = (selector) => boundsOf(chat.page.locator(selector));
   for (const room of ['lobby', 'quiet']) {
     if (room === 'quiet') await chat.join(room);
     const [log, notice, box] = [await bounds('#scroller'), await bounds('#notice'), await bounds('#composer')];

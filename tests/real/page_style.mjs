@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person, QUICK, launch } from './browser.mjs';
+import { LIMIT, QUICK, Person, boundsOf, launch } from './browser.mjs';
 import { Server } from './server.mjs';
 import { STATES, arriveIn } from './states.mjs';
 
@@ -29,7 +29,7 @@ const COLOURS = () => {
   window.distance = (a, b) => Math.hypot(...lab(a).map((part, at) => part - lab(b)[at]));
 };
 
-const boundsOf = (chat, selector) => chat.page.locator(selector).boundingBox();
+const boundsIn = (chat, selector) => boundsOf(chat.page.locator(selector));
 
 test('twelve colours of names can be read and told apart, in both themes', LIMIT, async (t) => {
   const server = await Server.start(t);
@@ -138,7 +138,7 @@ test('an action is one line; nothing of Chinese is slanted', LIMIT, async (t) =>
   const chat = await (await Person.arrive(t)).open(server.url);
   await chat.says('waves', '挥手', '重点 和 italic');
   for (const row of await chat.log.locator('.action').all()) {
-    const [name, text] = [await row.locator('.name').boundingBox(), await row.locator('.text').boundingBox()];
+    const [name, text] = [await boundsOf(row.locator('.name')), await boundsOf(row.locator('.text'))];
     assert(Math.abs(name.y - text.y) < 4 && text.x >= name.x + name.width, 'the text follows the name');
   }
   const slanted = await chat.page.evaluate(() => [...document.querySelectorAll('#log *')]
@@ -152,7 +152,7 @@ test('a short talk stands at the end, and a notice below it', LIMIT, async (t) =
   const chat = await (await Person.arrive(t)).open(server.url, 'Alice');
   await chat.says('hello');
   const near = async () => {
-    const [row, foot] = [await boundsOf(chat, '#log .message:last-child'), await boundsOf(chat, 'footer')];
+    const [row, foot] = [await boundsIn(chat, '#log .message:last-child'), await boundsIn(chat, 'footer')];
     return foot.y - (row.y + row.height);
   };
   assert(await near() >= 0 && await near() < 48, `${await near()} px above the message box`);
@@ -170,7 +170,7 @@ test('the day and the first unread message have one line', LIMIT, async (t) => {
   const chat = await arriveIn(t, browser, state, { isPhone: false, viewport: { width: 1_280, height: 800 } });
   await chat.has('#log .unread', 'Today New');
   await chat.has('#log .day', 'Yesterday');
-  const [date, mark] = [await boundsOf(chat, '.unread .date'), await boundsOf(chat, '.unread .new')];
+  const [date, mark] = [await boundsIn(chat, '.unread .date'), await boundsIn(chat, '.unread .new')];
   assert(Math.abs(date.y - mark.y) < 2 && mark.x > date.x + date.width);
 });
 
@@ -197,7 +197,7 @@ test('a long address is short in its middle, and is whole when copied', LIMIT, a
   await link.waitFor();
   assert.equal(await link.textContent(), address);
   assert.equal(await link.getAttribute('title'), new URL(address).href);
-  const { height } = await link.boundingBox();
+  const { height } = await boundsOf(link);
   assert(height < 30, `one line: ${height}`);
   assert.equal(await chat.log.locator('a').nth(1).locator('.cut').count(), 0, 'the host stays whole');
   await chat.log.locator('.text').first().click({ clickCount: 3, position: { x: 5, y: 5 } });

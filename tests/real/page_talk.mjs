@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person, QUICK } from './browser.mjs';
+import { LIMIT, QUICK, Person, boundsOf } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
@@ -74,7 +74,7 @@ test('nothing that people write breaks the layout, on a phone of 320 px neither'
       .map((element) => `${element.tagName}#${element.id} ${element.scrollWidth} > ${element.clientWidth}`));
     assert.deepEqual(wide, [], `at ${viewport.width} px`);
     // The message box is where it belongs.
-    const box = await chat.message.boundingBox();
+    const box = await boundsOf(chat.message);
     assert(box.x >= 0 && box.x + box.width <= viewport.width && box.y + box.height <= viewport.height);
     person.hadNothingToComplainOf();
   }

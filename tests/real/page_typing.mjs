@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person } from './browser.mjs';
+import { LIMIT, Person, boundsOf } from './browser.mjs';
 import { Server } from './server.mjs';
 import { sidesOfLines } from './sides.mjs';
 
@@ -143,7 +143,7 @@ test('the box is as high as its text where CSS can’t do that, too', LIMIT, asy
     });
   });
   const chat = await person.open(server.url, 'Alice');
-  const height = async () => (await chat.message.boundingBox()).height;
+  const height = async () => (await boundsOf(chat.message)).height;
   const one = await height();
   await chat.message.fill('wrapped text '.repeat(40));
   assert(await height() > one * 2);

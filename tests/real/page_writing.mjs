@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { LIMIT, Person } from './browser.mjs';
+import { LIMIT, Person, boundsOf } from './browser.mjs';
 import { Server } from './server.mjs';
 
 /** What a Chinese input method does, through the debugger protocol. */
@@ -74,7 +74,7 @@ test('Shift and Enter begin a line, the box grows with it, and shrinks again', L
   const server = await Server.start(t);
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
-  const height = async () => (await chat.message.boundingBox()).height;
+  const height = async () => (await boundsOf(chat.message)).height;
   const one = await height();
   for (let line = 1; line <= 4; line += 1) {
     await chat.message.pressSequentially(`line ${line}`);

@@ -7,7 +7,7 @@ import { server } from '../server/server.js';
 /** @typedef {import('../server/server.js').Page} Page */
 
 /** As in the header. */
-const LIMIT = 20;
+const LIMIT = 10;
 
 /** @type {{room: string, page: Promise<Page | null>} | null} */
 let requested = null;

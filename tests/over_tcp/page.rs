@@ -249,6 +249,11 @@ async fn the_page_requests_only_existing_files() {
 #[tokio::test]
 async fn no_script_runs_but_our_own_file() {
     let server = TestServer::start();
+    // Not where it has no meaning: a first visit waits for each byte.
+    for path in ["/assets/chat.css", "/assets/settings.json"] {
+        let file = server.get(path).await;
+        assert_eq!(file.header("content-security-policy"), None, "{path}");
+    }
     for path in ["/", "/r/lobby", "/assets/start.js", "/assets/icon.svg"] {
         let page = server.get(path).await;
         let policy = page.header("content-security-policy").unwrap();

@@ -17,7 +17,7 @@ pub(super) const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The messages that the page shows first, as in assets/state/first_page.js.
-const FIRST_MESSAGES: usize = 20;
+const FIRST_MESSAGES: usize = 10;
 
 /// Adds the links. `root` is the relative path to the server's root, so that they
 /// work behind a proxy that strips a prefix. `room` is `None` where its messages
@@ -61,7 +61,7 @@ mod tests {
     fn the_links_are_relative_and_encoded() {
         assert_eq!(
             links(Some("页_1.a-b"), "de, zh-TW;q=0.8, en;q=0.5"),
-            "<../rooms/%E9%A1%B5_1.a-b/messages?limit=20>; rel=preload; as=fetch; crossorigin, \
+            "<../rooms/%E9%A1%B5_1.a-b/messages?limit=10>; rel=preload; as=fetch; crossorigin, \
              <../assets/live/words/words_zh.js>; rel=modulepreload"
         );
     }

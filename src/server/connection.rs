@@ -16,9 +16,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::body_gate::BodyGate;
+use super::client_stream::ClientStream;
 use super::connection_end;
 use super::context::ServerContext;
 use super::fanout::Handoff;
@@ -60,7 +60,7 @@ enum HyperEnd {
 /// What hyper leaves of a connection.
 struct AfterHyper {
     end: HyperEnd,
-    stream: TcpStream,
+    stream: ClientStream,
     /// Bytes that were read and belong to no request that was answered.
     read: Bytes,
     /// The status with which hyper refused a head.
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Serves the connection until it ends or is handed over.
-    pub(super) async fn serve(self, stream: TcpStream, permit: ConnectionPermit) {
+    pub(super) async fn serve(self, stream: ClientStream, permit: ConnectionPermit) {
         tracing::debug!(is_refused = self.caller.is_refused(), "connection accepted");
         let max_head_bytes = self.context.app.config.limits.max_head_bytes;
         let small = max_head_bytes.min(SMALL_HEAD_BYTES);
@@ -110,7 +110,7 @@ impl Connection {
     /// read of the first one before. `None` when a shutdown cuts the connection.
     async fn run_hyper(
         &self,
-        stream: TcpStream,
+        stream: ClientStream,
         ahead: Bytes,
         head_bytes: usize,
     ) -> Option<AfterHyper> {
@@ -205,11 +205,13 @@ impl Connection {
 
     /// Reads the rest of a large head, and lets hyper serve that one request.
     async fn serve_large_head(&self, after: AfterHyper, permit: ConnectionPermit) {
-        let AfterHyper { stream, read, .. } = after;
+        let AfterHyper {
+            mut stream, read, ..
+        } = after;
         // The head may have come in one packet with an earlier request.
         self.timeouts.received();
         let is_head = is_head(&read);
-        let Some(head) = self.read_large_head(&stream, read).await else {
+        let Some(head) = self.read_large_head(&mut stream, read).await else {
             return;
         };
         match head {
@@ -235,7 +237,7 @@ impl Connection {
     /// timed out or is cut.
     async fn read_large_head(
         &self,
-        stream: &TcpStream,
+        stream: &mut ClientStream,
         read: Bytes,
     ) -> Option<Result<LargeHead, NoHead>> {
         let (app, heads) = (&self.context.app, &self.context.heads);

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
 
+use super::client_stream::ClientStream;
 use super::context::ServerContext;
 use super::fanout::{Handoff, StreamCut};
 use super::lingering_close::{linger, write_and_linger};
@@ -19,11 +19,11 @@ use crate::http::{BadHead, ConnectionPermit};
 /// Hands the connection over to a worker of the fan-out.
 pub(super) fn hand_over(
     context: &ServerContext,
-    stream: TcpStream,
+    stream: ClientStream,
     handoff: Handoff,
     permit: ConnectionPermit,
 ) {
-    match stream.into_std() {
+    match stream.into_socket() {
         Ok(socket) => {
             tracing::debug!("connection handed over to a worker");
             context
@@ -35,7 +35,7 @@ pub(super) fn hand_over(
 }
 
 /// Closes a connection whose client may still be sending.
-pub(super) async fn close_lingering(context: &ServerContext, stream: TcpStream) {
+pub(super) async fn close_lingering(context: &ServerContext, stream: ClientStream) {
     tokio::select! {
         () = linger(stream) => {}
         () = context.cut.cancelled() => {}
@@ -46,7 +46,7 @@ pub(super) async fn close_lingering(context: &ServerContext, stream: TcpStream) 
 /// Refuses a head in place of hyper, and closes the connection.
 pub(super) async fn refuse(
     context: &ServerContext,
-    stream: TcpStream,
+    stream: ClientStream,
     bad: BadHead,
     is_head: bool,
 ) {
@@ -64,7 +64,7 @@ pub(super) async fn refuse(
 /// Closes a connection whose client was too slow. What it has not read is
 /// discarded if it reads nothing, or if it had to read an answer in time; an
 /// earlier answer that it is still reading is left to the kernel.
-pub(super) fn time_out(context: &ServerContext, stream: &TcpStream, timeouts: &Timeouts) {
+pub(super) fn time_out(context: &ServerContext, stream: &ClientStream, timeouts: &Timeouts) {
     let waiting_for = timeouts.waiting_for();
     let is_stalled = timeouts.is_stalled();
     tracing::debug!(?waiting_for, is_stalled, "connection closed: timeout");
@@ -81,7 +81,7 @@ pub(super) fn time_out(context: &ServerContext, stream: &TcpStream, timeouts: &T
 /// Closes a connection after an error of hyper's.
 pub(super) fn fail(
     context: &ServerContext,
-    stream: &TcpStream,
+    stream: &ClientStream,
     timeouts: &Timeouts,
     error: &hyper::Error,
 ) {
@@ -112,7 +112,7 @@ fn is_stream_cut(error: &hyper::Error) -> bool {
 
 /// Makes the drop of `stream` reset the connection and discard unsent data, so
 /// that the client sees that the stream is incomplete.
-fn reset_on_drop(stream: &TcpStream) {
+fn reset_on_drop(stream: &ClientStream) {
     // It fails only if the connection is gone already.
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
 }

@@ -7,16 +7,14 @@ use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
 use memchr::{memchr, memmem};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::client_stream::ClientStream;
 use super::hyper_refusal::too_large;
 use crate::http::{BadHead, HeadShare};
 
 /// The budget is taken in pieces of this size.
 const STEP: usize = 16 * 1024;
-/// Bytes of one read.
-const READ: usize = 4096;
 
 /// The memory for all large heads. A permit of the semaphore is a byte.
 #[derive(Debug, Clone)]
@@ -71,7 +69,7 @@ impl HeadBudget {
 /// memory is taken from `budget`, and from the `share` of its address. The caller
 /// sets the timeout.
 pub(super) async fn read(
-    stream: &TcpStream,
+    stream: &mut ClientStream,
     mut begun: Bytes,
     most: usize,
     budget: &HeadBudget,
@@ -109,19 +107,15 @@ pub(super) async fn read(
     })
 }
 
-async fn read_some(stream: &TcpStream, head: &mut Vec<u8>, free: usize) -> Result<(), NoHead> {
-    loop {
-        stream.readable().await.map_err(NoHead::Gone)?;
-        let mut piece = [0; READ];
-        match stream.try_read(&mut piece[..free.min(READ)]) {
-            Ok(0) => return Err(NoHead::Gone(io::ErrorKind::UnexpectedEof.into())),
-            Ok(count) => {
-                head.extend_from_slice(&piece[..count]);
-                return Ok(());
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(NoHead::Gone(error)),
-        }
+async fn read_some(
+    stream: &mut ClientStream,
+    head: &mut Vec<u8>,
+    free: usize,
+) -> Result<(), NoHead> {
+    let read = stream.read_piece(free, |piece| head.extend_from_slice(piece));
+    match read.await.map_err(NoHead::Gone)? {
+        0 => Err(NoHead::Gone(io::ErrorKind::UnexpectedEof.into())),
+        _ => Ok(()),
     }
 }
 

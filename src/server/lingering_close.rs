@@ -4,11 +4,9 @@
 //! answer.
 
 use std::io;
-use std::net::Shutdown;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
+use super::client_stream::ClientStream;
 
 /// Time for the client to finish sending and to read its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,41 +15,25 @@ const MAX_DISCARDED: usize = 1 << 20;
 
 /// Discards incoming data until the client closes, too. The server's side of
 /// `stream` is closed already.
-pub(super) async fn linger(stream: TcpStream) {
+pub(super) async fn linger(mut stream: ClientStream) {
     // It serves only the client: errors and the timeout do not matter.
-    let _ = tokio::time::timeout(TIMEOUT, discard(&stream)).await;
+    let _ = tokio::time::timeout(TIMEOUT, discard(&mut stream)).await;
 }
 
 /// Writes the last response, closes the server's side, and lingers.
-pub(super) async fn write_and_linger(stream: TcpStream, response: &[u8]) {
-    let written = tokio::time::timeout(TIMEOUT, write_and_close(&stream, response));
-    if let Ok(Ok(())) = written.await {
+pub(super) async fn write_and_linger(mut stream: ClientStream, response: &[u8]) {
+    let written = tokio::time::timeout(TIMEOUT, stream.write_last(response)).await;
+    if let Ok(Ok(())) = written {
         linger(stream).await;
     }
 }
 
-async fn write_and_close(stream: &TcpStream, mut response: &[u8]) -> io::Result<()> {
-    while !response.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(response) {
-            Ok(count) => response = &response[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    SockRef::from(stream).shutdown(Shutdown::Write)
-}
-
-async fn discard(stream: &TcpStream) -> io::Result<()> {
+async fn discard(stream: &mut ClientStream) -> io::Result<()> {
     let mut discarded = 0;
     while discarded < MAX_DISCARDED {
-        stream.readable().await?;
-        // On the stack: no buffer is held while nothing arrives.
-        match stream.try_read(&mut [0; 4096]) {
-            Ok(0) => break,
-            Ok(count) => discarded += count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        match stream.read_piece(usize::MAX, |_| {}).await? {
+            0 => break,
+            count => discarded += count,
         }
     }
     Ok(())

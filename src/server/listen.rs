@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use tracing::Instrument as _;
 
+use super::client_stream::ClientStream;
 use super::connection::Connection;
 use super::context::ServerContext;
 use crate::config::Limits;
@@ -71,9 +72,11 @@ fn start(stream: TcpStream, peer: SocketAddr, context: &ServerContext) {
     let connection = Connection::new(context.clone(), caller);
     // Disabled, it costs one comparison per poll.
     let span = tracing::debug_span!("connection", number, %peer);
-    context
-        .tasks
-        .spawn(connection.serve(stream, permit).instrument(span));
+    context.tasks.spawn(
+        connection
+            .serve(ClientStream::Clear(stream), permit)
+            .instrument(span),
+    );
 }
 
 /// The kernel counts milliseconds in a C int: at most 24 days.

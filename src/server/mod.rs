@@ -6,6 +6,7 @@
 
 mod bind;
 mod body_gate;
+mod client_stream;
 mod connection;
 mod connection_counters;
 mod connection_end;

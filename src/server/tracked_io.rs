@@ -10,16 +10,16 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::body_gate::BodyGate;
+use super::client_stream::ClientStream;
 use super::hyper_refusal;
 use super::timeouts::Timeouts;
 
-/// A TCP stream whose state is tracked. hyper flushes after its last write, so a
+/// A connection whose state is tracked. hyper flushes after its last write, so a
 /// flush means that the kernel has everything.
 pub(super) struct TrackedIo<'a> {
-    pub(super) stream: TcpStream,
+    pub(super) stream: ClientStream,
     /// The next write is deferred by one turn of the runtime.
     pub(super) is_deferred: bool,
     pub(super) flushed: &'a AtomicBool,

@@ -141,6 +141,15 @@ impl<S: Socket> CatchingUp<S> {
         delivered: &mut Delivered,
         bye: impl FnOnce() -> sse::Encoded,
     ) -> CatchUpStep {
+        match self.socket.flush() {
+            Written::All => {}
+            Written::Partial(0) => return CatchUpStep::Blocked,
+            Written::Partial(_) => {
+                self.made_progress(now);
+                return CatchUpStep::Blocked;
+            }
+            Written::Failed(error) => return CatchUpStep::Failed(error),
+        }
         if let PendingWrite::Rest(_) | PendingWrite::Bye(_) = self.pending {
             return self.send_pending(now, delivered);
         }

@@ -14,6 +14,8 @@ use tracing::Span;
 use super::counters::WorkerCounters;
 use super::pipe::PipeWriter;
 use super::socket::{Framing, Socket, WorkerWaker, Written};
+#[cfg(feature = "https")]
+use super::tls_socket::TlsSocket;
 use crate::http::{ConnectionPermit, StreamHandoff};
 use crate::server::task_tracker::{TaskToken, TaskTracker};
 
@@ -191,11 +193,35 @@ impl ConnectionGuard {
     }
 }
 
+/// A connection over HTTP/1.1 that hyper has given back.
+#[derive(Debug)]
+pub(in crate::server) enum ClientSocket {
+    Clear(std::net::TcpStream),
+    /// With its session, after the handshake.
+    #[cfg(feature = "https")]
+    Tls(std::net::TcpStream, Box<rustls::ServerConnection>),
+}
+
+impl From<ClientSocket> for Transport {
+    fn from(socket: ClientSocket) -> Self {
+        match socket {
+            ClientSocket::Clear(tcp) => Self::Tcp(TcpStream::from_std(tcp)),
+            #[cfg(feature = "https")]
+            ClientSocket::Tls(tcp, session) => {
+                Self::Tls(Box::new(TlsSocket::new(TcpStream::from_std(tcp), *session)))
+            }
+        }
+    }
+}
+
 /// How a reader's stream reaches its client.
 #[derive(Debug)]
 pub(super) enum Transport {
     /// HTTP/1.1: the worker has the socket.
     Tcp(TcpStream),
+    /// HTTP/1.1 under TLS: the worker has the socket and the session.
+    #[cfg(feature = "https")]
+    Tls(Box<TlsSocket>),
     /// hyper has the connection, and the worker the write half of its body.
     Pipe(PipeWriter),
 }
@@ -204,11 +230,11 @@ impl Transport {
     /// Makes the worker's poll report under `token` that it is writable, or that
     /// its client is gone.
     pub(super) fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
-            Self::Tcp(socket) => {
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                registry.register(socket, Token(token), interest)
-            }
+            Self::Tcp(socket) => registry.register(socket, Token(token), interest),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => registry.register(&mut socket.tcp, Token(token), interest),
             Self::Pipe(pipe) => {
                 pipe.register(token);
                 Ok(())
@@ -221,6 +247,8 @@ impl Read for Transport {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => socket.read(bytes),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.read(bytes),
             Self::Pipe(pipe) => pipe.read(bytes),
         }
     }
@@ -230,6 +258,8 @@ impl Socket for Transport {
     fn framing(&self) -> Framing {
         match self {
             Self::Tcp(socket) => socket.framing(),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.framing(),
             Self::Pipe(pipe) => pipe.framing(),
         }
     }
@@ -241,13 +271,26 @@ impl Socket for Transport {
     ) -> Written {
         match self {
             Self::Tcp(socket) => socket.send(events, joined),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.send(events, joined),
             Self::Pipe(pipe) => pipe.send(events, joined),
+        }
+    }
+
+    fn flush(&mut self) -> Written {
+        match self {
+            Self::Tcp(socket) => socket.flush(),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.flush(),
+            Self::Pipe(pipe) => pipe.flush(),
         }
     }
 
     fn finish(&mut self) {
         match self {
             Self::Tcp(socket) => socket.finish(),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.finish(),
             Self::Pipe(pipe) => pipe.finish(),
         }
     }
@@ -255,6 +298,8 @@ impl Socket for Transport {
     fn can_stall(&self) -> bool {
         match self {
             Self::Tcp(socket) => socket.can_stall(),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.can_stall(),
             Self::Pipe(pipe) => pipe.can_stall(),
         }
     }
@@ -262,6 +307,8 @@ impl Socket for Transport {
     fn abandon(&mut self) {
         match self {
             Self::Tcp(socket) => socket.abandon(),
+            #[cfg(feature = "https")]
+            Self::Tls(socket) => socket.abandon(),
             Self::Pipe(pipe) => pipe.abandon(),
         }
     }

@@ -25,6 +25,7 @@
 //! | `catching_up`, `live` | the two states of a reader |
 //! | `events` | events between the channel and a write |
 //! | `pipe` | the transport of readers that stay with hyper |
+//! | `tls_socket` | the transport of readers over TLS |
 //! | `socket`, `counters` | what all of them use |
 //!
 //! # The two states
@@ -83,6 +84,8 @@ mod readers;
 mod socket;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "https")]
+mod tls_socket;
 mod transitions;
 mod worker;
 
@@ -91,11 +94,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mio::net::TcpStream;
 
 use self::counters::Delivered;
 pub(super) use self::counters::{FanoutCounters, WorkerCounters};
-pub(super) use self::mailbox::Handoff;
+pub(super) use self::mailbox::{ClientSocket, Handoff};
 use self::mailbox::{ConnectionGuard, Mailbox, NewReader, Transport};
 pub(super) use self::pipe::PipeBody;
 pub use self::pipe::StreamCut;
@@ -127,14 +129,14 @@ impl Fanout {
     /// Adds a reader over HTTP/1.1, with its socket.
     pub(super) fn add_socket(
         &self,
-        socket: std::net::TcpStream,
+        socket: ClientSocket,
         handoff: Handoff,
         connection: ConnectionPermit,
         tasks: &TaskTracker,
     ) {
         let mailbox = self.least_loaded();
         mailbox.post(NewReader {
-            transport: Transport::Tcp(TcpStream::from_std(socket)),
+            transport: socket.into(),
             handoff,
             permit: mailbox.permit(Some(ConnectionGuard::new(tasks, Some(connection)))),
         });

@@ -1,5 +1,5 @@
 //! What a worker writes to: a non-blocking [`Socket`], implemented by TCP sockets
-//! here and by pipes in `pipe`; and the waker of a worker's poll, which stands in
+//! here, by TLS sessions in `tls_socket` and by pipes in `pipe`; and the waker of a worker's poll, which stands in
 //! for the readiness events that a pipe does not have.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -35,6 +35,12 @@ pub(super) trait Socket: Read {
     /// Writes a part of an event.
     fn send_one(&mut self, bytes: &Bytes) -> Written {
         self.send(std::iter::once(bytes), || bytes)
+    }
+
+    /// Writes what counts as written and is still with the socket. A TCP socket and a
+    /// pipe have nothing.
+    fn flush(&mut self) -> Written {
+        Written::All
     }
 
     /// Ends the stream: nothing more will be written.

@@ -9,6 +9,8 @@ mod promises;
 pub(super) mod replaying;
 mod threads;
 mod time;
+#[cfg(feature = "https")]
+mod tls;
 mod wire;
 mod writing;
 

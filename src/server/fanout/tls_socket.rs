@@ -6,29 +6,27 @@
 //! that the socket has not taken: more is encrypted only when that is flushed, so a
 //! slow reader costs one record, and not the buffer of rustls.
 
-use std::io::{self, ErrorKind, Read};
-use std::net::Shutdown;
-use std::time::Duration;
+use std::io::{self, ErrorKind, Read, Write};
 
 use bytes::Bytes;
 use mio::net::TcpStream;
 use rustls::ServerConnection;
-use socket2::SockRef;
 
 use super::socket::{Framing, Socket, Written};
 
 /// The most bytes of a record (RFC 8446, section 5.1).
 const RECORD_BYTES: usize = 16 * 1024;
 
-/// A socket with its TLS session, after the handshake.
+/// A socket with its TLS session, after the handshake. `T` is another socket in tests
+/// only.
 #[derive(Debug)]
-pub(super) struct TlsSocket {
-    pub(super) tcp: TcpStream,
+pub(super) struct TlsSocket<T = TcpStream> {
+    pub(super) tcp: T,
     session: ServerConnection,
 }
 
-impl TlsSocket {
-    pub(super) fn new(tcp: TcpStream, session: ServerConnection) -> Self {
+impl<T: Socket + Write> TlsSocket<T> {
+    pub(super) fn new(tcp: T, session: ServerConnection) -> Self {
         Self { tcp, session }
     }
 
@@ -53,7 +51,7 @@ impl TlsSocket {
     }
 }
 
-impl Read for TlsSocket {
+impl<T: Socket + Write> Read for TlsSocket<T> {
     /// Returns the number of bytes that the client sent, also if they are no data of
     /// an application: a client has no reason to send many. The data is discarded.
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -74,7 +72,7 @@ impl Read for TlsSocket {
     }
 }
 
-impl Socket for TlsSocket {
+impl<T: Socket + Write> Socket for TlsSocket<T> {
     fn framing(&self) -> Framing {
         Framing::Chunked
     }
@@ -94,7 +92,7 @@ impl Socket for TlsSocket {
         let mut written = 0;
         while written < bytes.len() {
             let record = &bytes[written..bytes.len().min(written + RECORD_BYTES)];
-            match io::Write::write(&mut self.session.writer(), record) {
+            match self.session.writer().write(record) {
                 Ok(0) => return Written::Failed(ErrorKind::WriteZero.into()),
                 Ok(encrypted) => written += encrypted,
                 Err(error) => return Written::Failed(error),
@@ -127,9 +125,9 @@ impl Socket for TlsSocket {
 
     fn finish(&mut self) {
         self.session.send_close_notify();
-        // They fail only if the connection is gone already.
+        // It fails only if the connection is gone already.
         let _ = self.flush();
-        let _ = self.tcp.shutdown(Shutdown::Write);
+        self.tcp.finish();
     }
 
     fn can_stall(&self) -> bool {
@@ -137,6 +135,6 @@ impl Socket for TlsSocket {
     }
 
     fn abandon(&mut self) {
-        let _ = SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO));
+        self.tcp.abandon();
     }
 }

@@ -102,7 +102,9 @@ fn when_all_readers_have_left_all_memory_is_freed() {
 fn a_live_reader_is_small() {
     use super::super::live::LiveReader;
     let (live, slot) = (size_of::<LiveReader<Transport>>(), reader_table::SLOT_BYTES);
-    assert!(live <= 48, "{live} bytes");
+    // In a debug build, mio's sockets know their poll.
+    let most = if cfg!(debug_assertions) { 56 } else { 48 };
+    assert!(live <= most, "{live} bytes");
     // Including its entries among all connections and the streams of its address.
     assert!(slot <= 144, "{slot} bytes");
 }

@@ -33,8 +33,12 @@ impl Threads {
         client.set_read_timeout(Some(DEADLINE)).unwrap();
         let peer = std::net::IpAddr::from([127, 0, 0, 1]);
         let connection = self.app.admission.connect(peer, &self.app.config.access);
-        self.fanout
-            .add_socket(socket, handoff(&self.app), connection.unwrap(), &self.tasks);
+        self.fanout.add_socket(
+            ClientSocket::Clear(socket),
+            handoff(&self.app),
+            connection.unwrap(),
+            &self.tasks,
+        );
         client
     }
 

@@ -7,6 +7,8 @@
 mod access;
 mod endpoint;
 mod limits;
+mod listen;
+mod tls;
 mod tokens;
 
 use std::borrow::Cow;
@@ -31,6 +33,8 @@ pub use self::limits::{
     DEFAULT_STALL, DEFAULT_STREAM_BURST, DEFAULT_STREAM_RATE, Limits, MIN_HEAD_BYTES,
     MIN_REPLAY_RATE, Rate, SMALL_HEAD_BYTES,
 };
+pub use self::listen::{InvalidListen, Listen, Scheme};
+pub use self::tls::{DEFAULT_MAX_HANDSHAKES, DEFAULT_TLS_HANDSHAKE_TIMEOUT, TlsPair, TlsSettings};
 pub use self::tokens::{Anonymous, InvalidJwksLocation, JwksLocation, TokenSettings};
 
 /// The listening address: this machine only, by default.
@@ -94,7 +98,7 @@ pub fn default_workers() -> NonZeroUsize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The listening addresses; port 0 takes a free one.
-    pub listen: Vec<Endpoint>,
+    pub listen: Vec<Listen>,
     /// Most messages of history per room; 0 keeps none.
     pub history: usize,
     /// Most bytes of history per room.
@@ -141,6 +145,8 @@ pub struct Config {
     pub limits: Limits,
     /// Trusted proxies, allowed hosts and origins.
     pub access: Access,
+    /// Certificates of the TLS listeners.
+    pub tls: TlsSettings,
     /// Keys of tokens, and what is permitted without a token.
     pub tokens: TokenSettings,
 }
@@ -171,6 +177,7 @@ impl Default for Config {
             access_log: false,
             limits: Limits::default(),
             access: Access::default(),
+            tls: TlsSettings::default(),
             tokens: TokenSettings::default(),
         }
     }
@@ -245,6 +252,7 @@ impl Config {
         ];
         match ok
             .into_iter()
+            .chain(self.tls.checks(&self.listen))
             .chain(self.limits.checks())
             .chain(self.tokens.checks())
             .find(|(_, holds, _)| !holds)

@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::{CommandError, ExitKind};
 use super::token_file::{TokenFile, TokenFileFlags};
 use crate::client::{AccessToken, Client, Error, ServerUrl};
-use crate::config::{self, Endpoint};
+use crate::config::{self, Listen, Scheme};
 
 /// The flag for the server's address.
 #[derive(Debug, Args)]
@@ -99,18 +99,26 @@ pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// The server on this machine whose `SSE_CHAT_LISTEN` is `listen`: inside a
 /// container the client sees the server's environment. The URL has an address
 /// where one is known, because an image without `/etc/hosts` can't resolve
-/// `localhost`. An invalid value is ignored here: the server reports it.
+/// `localhost`. A listener in clear is preferred, since no certificate has the
+/// address. An invalid value is ignored here: the server reports it.
 fn local_server(listen: Option<&str>) -> ServerUrl {
-    let first = listen.and_then(|endpoints| endpoints.split(',').next()?.parse::<Endpoint>().ok());
-    let endpoint = first
-        .filter(|endpoint| endpoint.port() != 0)
-        .unwrap_or(Endpoint::Address(config::DEFAULT_LISTEN));
+    let listeners: Vec<Listen> = listen
+        .into_iter()
+        .flat_map(|all| all.split(','))
+        .map_while(|one| one.parse().ok())
+        .collect();
+    let clear = listeners.iter().find(|one| one.scheme == Scheme::Http);
+    let Listen { endpoint, scheme } = clear
+        .or(listeners.first())
+        .filter(|listen| listen.endpoint.port() != 0)
+        .cloned()
+        .unwrap_or(config::DEFAULT_LISTEN.into());
     let address = endpoint
         .known_addresses()
         .and_then(|all| all.first().copied());
     let url = match address {
-        Some(address) => format!("http://{}", reachable(address)),
-        None => format!("http://{endpoint}"),
+        Some(address) => format!("{scheme}://{}", reachable(address)),
+        None => format!("{scheme}://{endpoint}"),
     };
     url.parse().expect("an endpoint makes a URL")
 }
@@ -141,6 +149,9 @@ mod tests {
             (Some(":9000"), "http://127.0.0.1:9000"),
             (Some("localhost:9000"), "http://127.0.0.1:9000"),
             (Some("chat.example:9000"), "http://chat.example:9000"),
+            (Some("http://127.0.0.1:9000"), "http://127.0.0.1:9000"),
+            (Some("https://chat.example:443"), "https://chat.example:443"),
+            (Some("https://:443,:80"), "http://127.0.0.1:80"),
             (Some("nonsense"), "http://127.0.0.1:8080"),
             (Some(""), "http://127.0.0.1:8080"),
         ] {

@@ -9,10 +9,10 @@ mod log_queue;
 mod panics;
 mod service_manager;
 mod startup;
+mod tls;
 mod tokens;
 
 use std::io;
-use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use self::inherited::inherited;
 use self::limits::LimitFlags;
 use self::log::{Log, LogFlags};
 use self::service_manager::ServiceManager;
+use self::tls::TlsFlags;
 use self::tokens::TokenFlags;
 use super::exit::{CommandError, CommandResult, ExitKind};
 use super::key_set;
@@ -33,8 +34,8 @@ use super::signals::{self, Signals};
 use super::values::{
     Size, Time, TimeRange, parse_size, parse_switch, parse_time, parse_time_range, parse_workers,
 };
-use crate::config::{self, Config, Endpoint};
-use crate::server::{Server, StartError};
+use crate::config::{self, BadSetting, Config, Listen};
+use crate::server::{PassedSocket, Server, StartError};
 
 /// The variable that sets the number of tokio's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -43,12 +44,13 @@ const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// Address or name, and port, to listen on; repeat or use commas. :8080 is all addresses, port
-    /// 0 a free port
+    /// 0 a free port, https://:443 is TLS
     ///
+    /// http:// or nothing before the address is in clear. https:// needs --tls-cert and --tls-key.
     /// Sockets passed by a service manager (LISTEN_FDS) replace all of them.
-    #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',',
-          default_values_t = [Endpoint::Address(config::DEFAULT_LISTEN)])]
-    listen: Vec<Endpoint>,
+    #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "[https://]ADDR:PORT", value_delimiter = ',',
+          default_values_t = [Listen::from(config::DEFAULT_LISTEN)])]
+    listen: Vec<Listen>,
 
     /// Messages kept as history per room; 0 keeps none
     #[arg(long, env = "SSE_CHAT_HISTORY", value_name = "COUNT", default_value_t = config::DEFAULT_HISTORY)]
@@ -132,9 +134,9 @@ pub(super) struct ServeArgs {
           default_value_t = Size(config::DEFAULT_FANOUT_LARGE))]
     fanout_large: Size,
 
-    /// Address of GET /metrics for Prometheus, as in --listen; off unless given
+    /// Address of GET /metrics for Prometheus, in clear; off unless given
     #[arg(long, env = "SSE_CHAT_METRICS", value_name = "ADDR:PORT")]
-    metrics: Option<Endpoint>,
+    metrics: Option<config::Endpoint>,
 
     /// Log a line per request, without its query string
     #[arg(long, env = "SSE_CHAT_ACCESS_LOG", action = ArgAction::SetTrue, value_parser = parse_switch)]
@@ -142,6 +144,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     log: LogFlags,
+
+    #[command(flatten)]
+    tls: TlsFlags,
 
     #[command(flatten)]
     limits: LimitFlags,
@@ -173,11 +178,13 @@ impl ServeArgs {
 
     fn run_logged(
         self,
-        sockets: Vec<TcpListener>,
+        sockets: Vec<PassedSocket>,
         log: &Log,
         manager: &ServiceManager,
     ) -> CommandResult {
-        let mut config = self.into_config();
+        let mut config = self
+            .into_config()
+            .map_err(|error| ExitKind::Failed.with_message(error))?;
         startup::fit_into_open_files(&mut config);
         let runtime = runtime()?;
         let result = runtime.block_on(serve(config, sockets, log, manager));
@@ -186,8 +193,8 @@ impl ServeArgs {
         result
     }
 
-    fn into_config(self) -> Config {
-        Config {
+    fn into_config(self) -> Result<Config, BadSetting> {
+        Ok(Config {
             listen: self.listen,
             history: self.history,
             history_bytes: self.history_bytes.0,
@@ -209,10 +216,11 @@ impl ServeArgs {
             fanout_large: self.fanout_large.0,
             limits: self.limits.into(),
             access: self.access.into(),
+            tls: self.tls.try_into()?,
             tokens: self.tokens.into(),
             metrics: self.metrics,
             access_log: self.access_log,
-        }
+        })
     }
 }
 
@@ -248,7 +256,7 @@ fn start_error(error: &io::Error) -> CommandError {
 
 async fn serve(
     config: Config,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<PassedSocket>,
     log: &Log,
     manager: &ServiceManager,
 ) -> CommandResult {
@@ -257,7 +265,7 @@ async fn serve(
     let (mut first, mut second) = (Signals::shutdown()?, Signals::shutdown()?);
     let server = bind(config, sockets).map_err(|error| ExitKind::Failed.with_message(error))?;
     let server = server.with_dropped_log_lines(log.dropped());
-    startup::print_urls(server.addresses());
+    startup::print_urls(&server);
     startup::log_settings(&server);
     manager.ready();
     let app = Arc::clone(server.app());
@@ -276,7 +284,7 @@ async fn serve(
     }
 }
 
-fn bind(config: Config, sockets: Vec<TcpListener>) -> Result<Server, StartError> {
+fn bind(config: Config, sockets: Vec<PassedSocket>) -> Result<Server, StartError> {
     if sockets.is_empty() {
         Server::bind(config)
     } else {

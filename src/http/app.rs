@@ -51,7 +51,8 @@ impl App {
     /// The first setting that no server can run with.
     pub fn new(mut config: Config) -> Result<Self, BadSetting> {
         config.check()?;
-        let endpoints = config.listen.iter().chain(&config.metrics);
+        let listen = config.listen.iter().map(|listen| &listen.endpoint);
+        let endpoints = listen.chain(&config.metrics);
         config.access.local_names = endpoints
             .filter_map(|endpoint| endpoint.name().map(str::to_owned))
             .collect();

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use super::client_stream::ClientStream;
 use super::connection::Connection;
 use super::context::ServerContext;
-use crate::config::Limits;
+use crate::config::{Limits, Scheme};
 use crate::http::Caller;
 
 /// TCP keep-alive: after this silence, and at this interval, the kernel probes the
@@ -28,19 +28,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Accepts until the server drains; then the listener closes.
-pub(super) async fn accept_all(listener: TcpListener, context: ServerContext) {
+pub(super) async fn accept_all(listener: TcpListener, scheme: Scheme, context: ServerContext) {
     tokio::select! {
         () = context.app.draining.begins() => {}
         () = context.cut.cancelled() => {}
-        () = accept_each(&listener, &context) => {}
+        () = accept_each(&listener, scheme, &context) => {}
     }
 }
 
-async fn accept_each(listener: &TcpListener, context: &ServerContext) {
+async fn accept_each(listener: &TcpListener, scheme: Scheme, context: &ServerContext) {
     let mut logged: Option<Instant> = None;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => start(stream, peer, context),
+            Ok((stream, peer)) => start(stream, peer, scheme, context),
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
                 if logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
@@ -53,7 +53,7 @@ async fn accept_each(listener: &TcpListener, context: &ServerContext) {
     }
 }
 
-fn start(stream: TcpStream, peer: SocketAddr, context: &ServerContext) {
+fn start(stream: TcpStream, peer: SocketAddr, scheme: Scheme, context: &ServerContext) {
     let number = context.connections.accepted.inc() + 1;
     let config = &context.app.config;
     let Ok(permit) = context.app.admission.connect(peer.ip(), &config.access) else {
@@ -68,7 +68,7 @@ fn start(stream: TcpStream, peer: SocketAddr, context: &ServerContext) {
             return;
         }
     };
-    let caller = Caller::new(peer, local, permit.refused);
+    let caller = Caller::new(peer, local, permit.refused).over(scheme);
     let connection = Connection::new(context.clone(), caller);
     // Disabled, it costs one comparison per poll.
     let span = tracing::debug_span!("connection", number, %peer);

@@ -20,15 +20,25 @@ use super::maintenance::maintain_rooms;
 use super::metrics;
 use super::refusals;
 use super::start_error::StartError;
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Endpoint, Listen, Scheme};
 use crate::http::App;
+
+/// A socket that listens already and does not block, and what is spoken there.
+#[derive(Debug)]
+pub struct PassedSocket {
+    /// The socket.
+    pub socket: std::net::TcpListener,
+    /// In clear, or under TLS.
+    pub scheme: Scheme,
+}
 
 /// A server that listens, and serves once it runs.
 #[derive(Debug)]
 pub struct Server {
     app: Arc<App>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Scheme)>,
     addresses: Vec<SocketAddr>,
+    schemes: Vec<Scheme>,
     metrics: Vec<TcpListener>,
     metrics_addresses: Vec<SocketAddr>,
     fanout: Arc<Fanout>,
@@ -47,16 +57,18 @@ impl Server {
     /// Outside a tokio runtime with I/O and time.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let app = Arc::new(App::new(config)?);
+        let endpoints = app.config.listen.iter().map(|one| one.endpoint.clone());
+        let endpoints: Vec<Endpoint> = endpoints.collect();
         let mut listeners = Vec::new();
-        for endpoint in &app.config.listen {
-            let bound = bind::bind(endpoint, &app.config.listen, &app.config.limits);
-            listeners.extend(bound.map_err(|error| StartError::Listen(endpoint.clone(), error))?);
+        for listen in &app.config.listen {
+            let bound = bind::bind(&listen.endpoint, &endpoints, &app.config.limits)
+                .map_err(|error| StartError::Listen(listen.clone(), error))?;
+            listeners.extend(bound.into_iter().map(|socket| (socket, listen.scheme)));
         }
         Self::new(app, listeners)
     }
 
-    /// Uses `sockets`, which listen and don't block, instead of the addresses of
-    /// `config`.
+    /// Uses `sockets` instead of the addresses of `config`.
     ///
     /// # Errors
     ///
@@ -65,32 +77,31 @@ impl Server {
     /// # Panics
     ///
     /// Outside a tokio runtime with I/O and time.
-    pub fn inherit(
-        mut config: Config,
-        sockets: Vec<std::net::TcpListener>,
-    ) -> Result<Self, StartError> {
-        let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
-        config.listen = addresses
-            .map(|address| address.map(Endpoint::from))
+    pub fn inherit(mut config: Config, sockets: Vec<PassedSocket>) -> Result<Self, StartError> {
+        let listen = sockets.iter().map(PassedSocket::listen);
+        config.listen = listen
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         let app = Arc::new(App::new(config)?);
         let listeners = sockets
             .into_iter()
-            .map(TcpListener::from_std)
+            .map(|passed| Ok((TcpListener::from_std(passed.socket)?, passed.scheme)))
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
         Self::new(app, listeners)
     }
 
-    fn new(app: Arc<App>, listeners: Vec<TcpListener>) -> Result<Self, StartError> {
-        let addresses = local_addresses(&listeners).map_err(StartError::Inherited)?;
+    fn new(app: Arc<App>, listeners: Vec<(TcpListener, Scheme)>) -> Result<Self, StartError> {
+        let sockets = listeners.iter().map(|(socket, _)| socket);
+        let addresses = local_addresses(sockets).map_err(StartError::Inherited)?;
+        let schemes = listeners.iter().map(|(_, scheme)| *scheme).collect();
         let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
         let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
             listeners,
             addresses,
+            schemes,
             metrics,
             metrics_addresses,
             fanout: Arc::new(fanout),
@@ -109,6 +120,11 @@ impl Server {
     /// The addresses that it listens at, with actual ports in place of 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What it speaks at each of its addresses.
+    pub fn schemes(&self) -> &[Scheme] {
+        &self.schemes
     }
 
     /// The addresses of `GET /metrics`; empty without `--metrics`.
@@ -137,10 +153,10 @@ impl Server {
             let (registry, config) = (Arc::clone(&registry), Arc::clone(config));
             housekeeping.spawn(metrics::serve(listener, registry, config));
         }
-        for listener in self.listeners {
+        for (listener, scheme) in self.listeners {
             context
                 .tasks
-                .spawn(listen::accept_all(listener, context.clone()));
+                .spawn(listen::accept_all(listener, scheme, context.clone()));
         }
         shutdown.await;
         let drained = drain::drain(&context.app, &context.fanout, &context.tasks).await;
@@ -155,14 +171,25 @@ fn bind_metrics(config: &Config) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), 
         return Ok((Vec::new(), Vec::new()));
     };
     let bound = bind::bind(endpoint, &[], &config.limits).and_then(|listeners| {
-        let addresses = local_addresses(&listeners)?;
+        let addresses = local_addresses(listeners.iter())?;
         Ok((listeners, addresses))
     });
     bound.map_err(|error| StartError::Metrics(endpoint.clone(), error))
 }
 
-fn local_addresses(listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
-    listeners.iter().map(TcpListener::local_addr).collect()
+impl PassedSocket {
+    fn listen(&self) -> io::Result<Listen> {
+        Ok(Listen {
+            endpoint: self.socket.local_addr()?.into(),
+            scheme: self.scheme,
+        })
+    }
+}
+
+fn local_addresses<'a>(
+    listeners: impl Iterator<Item = &'a TcpListener>,
+) -> io::Result<Vec<SocketAddr>> {
+    listeners.map(TcpListener::local_addr).collect()
 }
 
 #[cfg(test)]

@@ -31,5 +31,5 @@ mod tracked_io;
 pub use drain::Drained;
 pub use embedded::{Embedded, EventBody, ResponseBody};
 pub use fanout::StreamCut;
-pub use listening_server::Server;
+pub use listening_server::{PassedSocket, Server};
 pub use start_error::StartError;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::config::{BadSetting, Endpoint};
+use crate::config::{BadSetting, Endpoint, Listen};
 
 /// Why a server does not start. The message names the flag to change.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub enum StartError {
     /// A setting that no server can run with.
     Setting(BadSetting),
     /// An endpoint of `--listen` can't be bound.
-    Listen(Endpoint, io::Error),
+    Listen(Listen, io::Error),
     /// A socket from the service manager can't be used.
     Inherited(io::Error),
     /// The endpoint of `--metrics` can't be bound.
@@ -24,7 +24,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting(setting) => setting.fmt(f),
-            Self::Listen(endpoint, error) => write!(f, "--listen {endpoint}: {error}"),
+            Self::Listen(listen, error) => write!(f, "--listen {listen}: {error}"),
             Self::Inherited(error) => {
                 write!(f, "LISTEN_FDS: no TCP sockets that listen: {error}")
             }

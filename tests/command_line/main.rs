@@ -99,6 +99,12 @@ const FLAGS: &[(&str, &str)] = &[
     ("no-demo", ""),
     ("assets-dir", ""),
     ("grace", "10s"),
+    ("tls-cert", ""),
+    ("tls-key", ""),
+    ("tls-handshake-timeout", "10s"),
+    ("max-handshakes", "1000"),
+    ("redirect-http", ""),
+    ("hsts", ""),
     ("max-connections", "10000"),
     ("max-connections-per-address", "200"),
     ("ipv6-56-factor", "4"),
@@ -187,6 +193,18 @@ fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
     for (flag, value, right) in [
         ("--listen", "8080", "127.0.0.1:8080"),
         ("--listen", "localhost:http", "127.0.0.1:8080"),
+        ("--listen", "https://0.0.0.0:443/chat", "path"),
+        ("--listen", "ftp://0.0.0.0:21", "https://"),
+        ("--listen", "https://0.0.0.0:443", "--tls-key"),
+        (
+            "--tls-cert",
+            "cert.pem",
+            "1 of --tls-cert and 0 of --tls-key",
+        ),
+        ("--tls-key", "key.pem", "0 of --tls-cert and 1 of --tls-key"),
+        ("--hsts", "365d", "no --listen is https"),
+        ("--hsts", "soon", "15s"),
+        ("--max-handshakes", "0", "zero"),
         ("--history", "many", "digit"),
         ("--history", "-1", "digit"),
         ("--history-bytes", "4 cats", "4MiB"),
@@ -219,6 +237,11 @@ fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
     ] {
         assert_fails(&run(&[&format!("{flag}={value}")]), 1, &[flag, right]);
     }
+    assert_fails(
+        &run(&["--redirect-http"]),
+        1,
+        &["--redirect-http", "https://0.0.0.0:443"],
+    );
     assert_fails(&run(&["--history", "-1"]), 1, &["--history", "digit"]);
     assert_fails(
         &run(&["serve", "--history", "-1"]),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::thread;
 
 use crate::cli::remote::reachable;
-use crate::config::Config;
+use crate::config::{Config, Scheme};
 use crate::server::Server;
 
 /// Open files other than connections: listeners, the log, and connections that
@@ -52,10 +52,12 @@ fn connections_within(files: usize, others: usize) -> usize {
 }
 
 /// Prints the server's URLs to standard output.
-pub(super) fn print_urls(addresses: &[SocketAddr]) {
-    let urls: Vec<String> = addresses
+pub(super) fn print_urls(server: &Server) {
+    let urls: Vec<String> = server
+        .addresses()
         .iter()
-        .map(|&address| format!("http://{}", reachable(address)))
+        .zip(server.schemes())
+        .map(|(&address, scheme)| format!("{scheme}://{}", reachable(address)))
         .collect();
     let line = format!(
         "sse-chat {}: open {}",
@@ -78,6 +80,11 @@ pub(super) fn log_settings(server: &Server) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = comma_separated(server.addresses()),
+        https = config
+            .tls
+            .pairs
+            .first()
+            .map(|_| comma_separated(&https_addresses(server))),
         metrics = (!metrics.is_empty()).then(|| comma_separated(metrics)),
         workers = config.workers.get(),
         max_rooms = config.max_rooms,
@@ -85,6 +92,13 @@ pub(super) fn log_settings(server: &Server) {
         open_files = rlimit::Resource::NOFILE.get_soft().ok(),
         "started"
     );
+}
+
+fn https_addresses(server: &Server) -> Vec<SocketAddr> {
+    let both = server.addresses().iter().zip(server.schemes());
+    both.filter(|(_, scheme)| **scheme == Scheme::Https)
+        .map(|(address, _)| *address)
+        .collect()
 }
 
 fn comma_separated(addresses: &[SocketAddr]) -> String {

@@ -7,7 +7,7 @@ use hyper::header::{FORWARDED, HeaderMap, HeaderName, VIA};
 
 use super::admission::Refused;
 use super::forwarded::{X_FORWARDED_FOR, client_address, name_of};
-use crate::config::Access;
+use crate::config::{Access, Scheme};
 
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -17,18 +17,26 @@ pub(crate) struct Caller {
     pub(super) peer: IpAddr,
     /// Whether it connected to a loopback address.
     pub(in super::super) is_local: bool,
+    /// What its listener speaks.
+    pub(in super::super) scheme: Scheme,
     /// Set if the connection is only open for the answer that it is refused.
     pub(in super::super) refused: Option<Refused>,
 }
 
 impl Caller {
-    /// A connection from `peer` to `local`.
+    /// A connection in clear from `peer` to `local`.
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, refused: Option<Refused>) -> Self {
         Self {
             peer: peer.ip().to_canonical(),
             is_local: local.ip().to_canonical().is_loopback(),
+            scheme: Scheme::Http,
             refused,
         }
+    }
+
+    /// The same connection to a listener of this scheme.
+    pub(crate) fn over(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
     }
 
     /// Whether it connected to a loopback address.
@@ -69,11 +77,16 @@ impl Caller {
         access.trusts(self.peer)
     }
 
-    /// Whether the request was sent over https, as a trusted proxy says.
+    /// Whether the client sent the request over https: as a trusted proxy says, or
+    /// else by the listener.
     pub(in super::super) fn is_https(&self, headers: &HeaderMap, access: &Access) -> bool {
-        access.trusts(self.peer) && {
-            let proto = headers.get(&X_FORWARDED_PROTO);
-            proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+        let forwarded = match access.trusts(self.peer) {
+            true => headers.get(&X_FORWARDED_PROTO),
+            false => None,
+        };
+        match forwarded {
+            Some(proto) => proto.as_bytes().eq_ignore_ascii_case(b"https"),
+            None => self.scheme == Scheme::Https,
         }
     }
 
@@ -90,6 +103,34 @@ impl Caller {
 mod tests {
     use super::*;
     use crate::config::ForwardedHeader;
+
+    #[test]
+    fn a_request_is_https_by_its_listener_or_by_a_trusted_proxy() {
+        let trusting = Access {
+            trusted_proxies: vec!["192.0.2.1/32".parse().unwrap()],
+            ..Access::default()
+        };
+        let is_https = |peer: &str, scheme, proto: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(proto) = proto {
+                headers.insert(X_FORWARDED_PROTO, proto.parse().unwrap());
+            }
+            let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+            let caller = Caller::new(peer, peer, None).over(scheme);
+            caller.is_https(&headers, &trusting)
+        };
+        let (client, proxy) = ("192.0.2.9", "192.0.2.1");
+        assert!(is_https(client, Scheme::Https, None));
+        assert!(!is_https(client, Scheme::Http, None));
+        // What a client claims changes nothing.
+        assert!(is_https(client, Scheme::Https, Some("http")));
+        assert!(!is_https(client, Scheme::Http, Some("https")));
+        // What a proxy's client used counts, not what the proxy uses.
+        assert!(is_https(proxy, Scheme::Http, Some("HTTPS")));
+        assert!(!is_https(proxy, Scheme::Https, Some("http")));
+        assert!(is_https(proxy, Scheme::Https, None));
+        assert!(!is_https(proxy, Scheme::Http, None));
+    }
 
     #[test]
     fn a_misconfigured_proxy_is_noticed() {

@@ -6,6 +6,7 @@
 
 mod access;
 mod endpoint;
+mod http2;
 mod limits;
 mod listen;
 mod tls;
@@ -21,17 +22,18 @@ use std::time::Duration;
 
 pub use self::access::{Access, ForwardedHeader, InvalidOrigin, Origin};
 pub use self::endpoint::{Endpoint, InvalidEndpoint};
+pub use self::http2::{DEFAULT_HTTP2_MAX_STREAMS, Http2Settings};
 pub use self::limits::{
     Block, DEFAULT_ACCEPT_QUEUE, DEFAULT_ANSWER_TIMEOUT, DEFAULT_BODY_TIMEOUT, DEFAULT_BUSY_RETRY,
     DEFAULT_FIRST_BYTE_TIMEOUT, DEFAULT_HEAD_BUDGET, DEFAULT_HEAD_TIMEOUT, DEFAULT_IDLE_TIMEOUT,
     DEFAULT_IPV6_48_FACTOR, DEFAULT_IPV6_56_FACTOR, DEFAULT_MAX_CONNECTIONS,
     DEFAULT_MAX_CONNECTIONS_PER_ADDRESS, DEFAULT_MAX_HEAD_BYTES, DEFAULT_MAX_MEMBERS,
-    DEFAULT_MAX_ROOMS_PER_ADDRESS, DEFAULT_MAX_STREAMS_PER_ADDRESS, DEFAULT_MAX_TYPING_MEMBERS,
-    DEFAULT_PRESENCE_RATE, DEFAULT_PRESENCE_RATE_TOTAL, DEFAULT_PUBLISH_BURST,
-    DEFAULT_PUBLISH_RATE, DEFAULT_REPLAY_BURST, DEFAULT_REPLAY_RATE, DEFAULT_REQUEST_BURST,
-    DEFAULT_REQUEST_RATE, DEFAULT_ROOM_BURST, DEFAULT_ROOM_RATE, DEFAULT_SEND_BUFFER,
-    DEFAULT_STALL, DEFAULT_STREAM_BURST, DEFAULT_STREAM_RATE, Limits, MIN_HEAD_BYTES,
-    MIN_REPLAY_RATE, Rate, SMALL_HEAD_BYTES,
+    DEFAULT_MAX_ROOMS_PER_ADDRESS, DEFAULT_MAX_STREAMS, DEFAULT_MAX_STREAMS_PER_ADDRESS,
+    DEFAULT_MAX_TYPING_MEMBERS, DEFAULT_PRESENCE_RATE, DEFAULT_PRESENCE_RATE_TOTAL,
+    DEFAULT_PUBLISH_BURST, DEFAULT_PUBLISH_RATE, DEFAULT_REPLAY_BURST, DEFAULT_REPLAY_RATE,
+    DEFAULT_REQUEST_BURST, DEFAULT_REQUEST_RATE, DEFAULT_ROOM_BURST, DEFAULT_ROOM_RATE,
+    DEFAULT_SEND_BUFFER, DEFAULT_STALL, DEFAULT_STREAM_BURST, DEFAULT_STREAM_RATE, Limits,
+    MIN_HEAD_BYTES, MIN_REPLAY_RATE, Rate, SMALL_HEAD_BYTES,
 };
 pub use self::listen::{InvalidListen, Listen, Scheme};
 pub use self::tls::{DEFAULT_MAX_HANDSHAKES, DEFAULT_TLS_HANDSHAKE_TIMEOUT, TlsPair, TlsSettings};
@@ -143,6 +145,8 @@ pub struct Config {
     pub access_log: bool,
     /// Limits of connections, rates, bytes and time.
     pub limits: Limits,
+    /// Settings of HTTP/2.
+    pub http2: Http2Settings,
     /// Trusted proxies, allowed hosts and origins.
     pub access: Access,
     /// Certificates of the TLS listeners.
@@ -176,6 +180,7 @@ impl Default for Config {
             metrics: None,
             access_log: false,
             limits: Limits::default(),
+            http2: Http2Settings::default(),
             access: Access::default(),
             tls: TlsSettings::default(),
             tokens: TokenSettings::default(),

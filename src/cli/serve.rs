@@ -2,6 +2,7 @@
 //! graceful shutdown.
 
 mod access;
+mod http2;
 mod inherited;
 mod limits;
 mod log;
@@ -22,6 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use self::access::AccessFlags;
+use self::http2::Http2Flags;
 use self::inherited::inherited;
 use self::limits::LimitFlags;
 use self::log::{Log, LogFlags};
@@ -152,6 +154,9 @@ pub(super) struct ServeArgs {
     limits: LimitFlags,
 
     #[command(flatten)]
+    http2: Http2Flags,
+
+    #[command(flatten)]
     access: AccessFlags,
 
     #[command(flatten)]
@@ -215,6 +220,7 @@ impl ServeArgs {
             fanout_queue: self.fanout_queue,
             fanout_large: self.fanout_large.0,
             limits: self.limits.into(),
+            http2: self.http2.into(),
             access: self.access.into(),
             tls: self.tls.try_into()?,
             tokens: self.tokens.into(),

@@ -21,6 +21,9 @@ pub const DEFAULT_IPV6_56_FACTOR: NonZeroU32 = NonZeroU32::new(4).unwrap();
 /// With the other defaults it has a sixth of all connections, and publishes less
 /// than one room takes.
 pub const DEFAULT_IPV6_48_FACTOR: NonZeroU32 = NonZeroU32::new(8).unwrap();
+/// Event streams in all: as many as there are connections, of which each has at least
+/// one over HTTP/1.1, and may have many over HTTP/2 or through a proxy.
+pub const DEFAULT_MAX_STREAMS: usize = 10_000;
 /// Streams per address, which may share the connections of a proxy.
 pub const DEFAULT_MAX_STREAMS_PER_ADDRESS: usize = 100;
 /// Rooms that the streams of one address are in. A page is in a few; an address in
@@ -146,6 +149,8 @@ pub struct Limits {
     pub ipv6_56_factor: NonZeroU32,
     /// The same for a /48.
     pub ipv6_48_factor: NonZeroU32,
+    /// Most event streams in all, over every transport.
+    pub max_streams: usize,
     /// Most streams per address.
     pub max_streams_per_address: usize,
     /// Most rooms of the streams of one address, each counted once per stream.
@@ -217,6 +222,7 @@ impl Default for Limits {
             max_connections_per_address: DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
             ipv6_56_factor: DEFAULT_IPV6_56_FACTOR,
             ipv6_48_factor: DEFAULT_IPV6_48_FACTOR,
+            max_streams: DEFAULT_MAX_STREAMS,
             max_streams_per_address: DEFAULT_MAX_STREAMS_PER_ADDRESS,
             max_rooms_per_address: DEFAULT_MAX_ROOMS_PER_ADDRESS,
             request_rate: Some(DEFAULT_REQUEST_RATE),

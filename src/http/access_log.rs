@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use hyper::header::USER_AGENT;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 
 use super::guard::Caller;
 use crate::config::Config;
@@ -24,6 +24,7 @@ const MAX_CHARS: usize = 256;
 pub(super) struct AccessEntry {
     method: Method,
     path: String,
+    version: Version,
     client: IpAddr,
     user_agent: Option<String>,
     begun: Instant,
@@ -47,6 +48,7 @@ impl AccessEntry {
         Some(Box::new(Self {
             method: request.method().clone(),
             path: truncated(request.uri().path()),
+            version: request.version(),
             client: caller.client(request.headers(), &config.access),
             user_agent: user_agent.map(|name| truncated(&String::from_utf8_lossy(name.as_bytes()))),
             begun: Instant::now(),
@@ -76,6 +78,7 @@ impl Drop for AccessEntry {
             target: ACCESS_LOG,
             method = truncated(self.method.as_str()),
             path = self.path,
+            protocol = ?self.version,
             status = self.status.map(|status| status.as_u16()),
             bytes = self.bytes,
             ms = self.begun.elapsed().as_micros() as f64 / 1000.0,

@@ -34,9 +34,14 @@ impl BadHead {
     /// Counts the refusal and returns the whole response, after which the
     /// connection closes. A HEAD request gets no body.
     pub(crate) fn respond(self, app: &App, is_head: bool) -> Vec<u8> {
+        encode(self.response(app), is_head)
+    }
+
+    /// Counts the refusal and returns the response.
+    pub(crate) fn response(self, app: &App) -> Response<Body> {
         let problem = self.problem(app.config.limits.max_head_bytes);
         app.counts.refuse(problem.code());
-        encode(problem.into_response(), is_head)
+        problem.into_response()
     }
 
     fn problem(self, max_head_bytes: usize) -> Problem {

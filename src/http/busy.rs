@@ -21,11 +21,7 @@ pub(super) fn answer(
     method: &Method,
 ) -> Result<Response<Body>, Problem> {
     if route.is_stream(method) {
-        let reason = match refused {
-            Refused::Full => BusyReason::Connections,
-            Refused::Address => BusyReason::Address,
-        };
-        return Ok(stream(app, method, reason));
+        return Ok(stream(app, method, reason_of(refused)));
     }
     let problem = match refused {
         Refused::Full => Problem::new(
@@ -38,6 +34,14 @@ pub(super) fn answer(
         ),
     };
     Err(problem.retry_after(draw(&app.config.limits.busy_retry)))
+}
+
+/// Why a stream is refused, as its `busy` event says.
+pub(super) fn reason_of(refused: Refused) -> BusyReason {
+    match refused {
+        Refused::Full => BusyReason::Connections,
+        Refused::Address => BusyReason::Address,
+    }
 }
 
 /// A stream of one `busy` event with a drawn retry time. `HEAD` has no body.

@@ -169,8 +169,12 @@ fn respond(
         return Ok(event_stream(Reply::Body(Body::Whole(Bytes::new()))));
     }
     let client = request.sender.identity.client;
-    let Ok(mut permit) = app.admission.stream(client, options.rooms.len()) else {
-        return Ok(busy::stream(app, request.method, BusyReason::Address).map(Reply::Body));
+    let mut permit = match app.admission.stream(client, options.rooms.len()) {
+        Ok(permit) => permit,
+        Err(refused) => {
+            let reason = busy::reason_of(refused);
+            return Ok(busy::stream(app, request.method, reason).map(Reply::Body));
+        }
     };
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
@@ -179,13 +183,13 @@ fn respond(
             if let Some(access) = request.sender.identity.stream_access() {
                 subscription.set_access(access);
             }
-            if is_named && let Some(permit) = &mut permit {
-                subscription.set_member_guard(MemberGuard::holding(permit.split_rooms()));
+            if is_named && let Some(rooms) = permit.split_rooms() {
+                subscription.set_member_guard(MemberGuard::holding(rooms));
             }
             if let Some(budget) = app.replays.of(client, Instant::now()) {
                 subscription.limit_replay(budget);
             }
-            let stream = StreamHandoff::new(&app.config, subscription, permit);
+            let stream = StreamHandoff::new(&app.config, subscription, Some(permit));
             Ok(event_stream(Reply::Stream(Box::new(stream))))
         }
         Err(SubscribeError::RoomLimit(error)) => Err(error.into()),

@@ -8,7 +8,7 @@ use hyper::http::response;
 
 use super::access_log::AccessEntry;
 use super::app::App;
-use super::guard::StreamPermit;
+use super::guard::{RequestPermit, StreamPermit};
 use super::stream::encode_hello;
 use crate::chat::Subscription;
 use crate::config::Config;
@@ -31,6 +31,8 @@ pub(crate) struct StreamHandoff {
 pub(crate) struct StreamGuard {
     /// Counts among the streams of the client's address.
     _permit: Option<StreamPermit>,
+    /// Counts as a connection of the client's address.
+    request: Option<RequestPermit>,
     access: Option<Box<AccessEntry>>,
 }
 
@@ -48,6 +50,7 @@ impl StreamHandoff {
             subscription,
             guard: StreamGuard {
                 _permit: permit,
+                request: None,
                 access: None,
             },
         }
@@ -56,6 +59,11 @@ impl StreamHandoff {
     /// A stream without a request, which counts for no address.
     pub(crate) fn without_request(app: &App, subscription: Subscription) -> Self {
         Self::new(&app.config, subscription, None)
+    }
+
+    /// Counts its request, which has a connection with others, until it ends.
+    pub(super) fn hold(&mut self, request: RequestPermit) {
+        self.guard.request = Some(request);
     }
 
     /// Writes `access` to the log when the stream ends.

@@ -23,12 +23,15 @@ impl Reply {
         matches!(self, Self::Stream(_))
     }
 
-    /// [`Body::hold`]; a stream has a permit of its own, so it returns this one.
-    pub(super) fn hold(&mut self, permit: RequestPermit) -> Option<RequestPermit> {
+    /// [`Body::hold`]. A stream has a permit of its own, and keeps this one only if it
+    /// `shares` its client's connection with other requests; otherwise it returns it.
+    pub(super) fn hold(&mut self, permit: RequestPermit, shares: bool) -> Option<RequestPermit> {
         match self {
-            Self::Body(body) => body.hold(permit),
-            Self::Stream(_) => Some(permit),
+            Self::Body(body) => return body.hold(permit),
+            Self::Stream(_) if !shares => return Some(permit),
+            Self::Stream(stream) => stream.hold(permit),
         }
+        None
     }
 }
 

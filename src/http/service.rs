@@ -8,14 +8,14 @@ use bytes::Bytes;
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::access_log::AccessEntry;
 use super::app::App;
 use super::authenticator::{CredentialSources, Sender};
 use super::body::{Body, json};
 use super::events::StreamRequest;
-use super::guard::{Caller, CorsGrant, CrossOrigin, check_host, is_allowed};
+use super::guard::{Caller, CorsGrant, CrossOrigin, adopt_authority, check_host, is_allowed};
 use super::input::{Pairs, emoji_of_path, id_of_path, room_of_path};
 use super::permission::Read;
 use super::problem::Problem;
@@ -39,7 +39,8 @@ pub(crate) async fn answer(
     request: Request<impl Into<RequestBody>>,
 ) -> Response<Reply> {
     let entry = AccessEntry::new(&app.config, &request, caller);
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    adopt_authority(&mut head);
     let (request, mut body) = (Request::from_parts(head, ()), body.into());
     let grant = app.origins.grant(request.headers());
     let mut response = match check_and_dispatch(app, caller, &grant, &request, &mut body).await {
@@ -59,7 +60,9 @@ pub(crate) async fn answer(
     if is_left {
         response.extensions_mut().insert(BodyLeft);
     }
-    if is_left || caller.refused.is_some() {
+    // HTTP/2 has other means for this (RFC 9113, section 8.2.2).
+    let is_http1 = request.version() < Version::HTTP_2;
+    if is_http1 && (is_left || caller.refused.is_some()) {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }
@@ -111,7 +114,8 @@ async fn check_and_dispatch(
             false => refuse(app, route, exceeded.into()).map(whole),
         };
     }
-    let permit = match caller.is_trusted(&app.config.access) && !route.is_probe() {
+    let access = &app.config.access;
+    let permit = match caller.counts_requests(access) && !route.is_probe() {
         true => app.admission.request(client),
         false => Ok(None),
     };
@@ -125,7 +129,10 @@ async fn check_and_dispatch(
     // The permit is held until at most one piece of the answer is left to send,
     // and for as long as the request's body is awaited.
     let permit = match (answered.as_mut(), permit) {
-        (Ok(response), Some(permit)) => response.body_mut().hold(permit),
+        (Ok(response), Some(permit)) => {
+            let shares = caller.counts_streams(access);
+            response.body_mut().hold(permit, shares)
+        }
         (_, permit) => permit,
     };
     body.hold(permit);

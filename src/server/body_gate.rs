@@ -69,7 +69,7 @@ pub(super) struct GatedBody {
 }
 
 impl UngatedBody {
-    fn poll_frame(
+    pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
@@ -81,7 +81,7 @@ impl UngatedBody {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::Answer(body) => body.is_end_stream(),
             Self::Stream(pipe) => pipe.is_end_stream(),
@@ -89,7 +89,7 @@ impl UngatedBody {
     }
 
     /// The number of bytes that are left, if it is known.
-    fn exact_size(&self) -> Option<u64> {
+    pub(super) fn exact_size(&self) -> Option<u64> {
         match self {
             Self::Answer(body) => body.size_hint().exact(),
             Self::Stream(_) => None,

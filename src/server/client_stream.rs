@@ -35,6 +35,15 @@ impl ClientStream {
         }
     }
 
+    /// Whether the client has chosen HTTP/2 while TLS began (ALPN).
+    #[cfg(feature = "https")]
+    pub(super) fn is_http2(&self) -> bool {
+        match self {
+            Self::Clear(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     /// The connection without the runtime.
     pub(super) fn into_socket(self) -> io::Result<ClientSocket> {
         match self {

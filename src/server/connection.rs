@@ -23,6 +23,8 @@ use super::connection_end;
 use super::context::ServerContext;
 use super::fanout::Handoff;
 use super::handoff::HandoffSlot;
+#[cfg(feature = "https")]
+use super::http2::SocketEnd;
 use super::hyper_refusal;
 use super::large_head::{self, LargeHead, NoHead};
 use super::timeouts::{TimeoutTimer, Timeouts};
@@ -75,6 +77,13 @@ impl AfterHyper {
         self.refused == Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             && self.read.len() >= small / 2
     }
+
+    /// Whether hyper has found the preface of HTTP/2, or refused the beginning of it:
+    /// its version is no version of HTTP/1.
+    #[cfg(feature = "https")]
+    fn begins_http2(&self) -> bool {
+        matches!(self.end, HyperEnd::Served(Err(_))) && super::http2::is_begun(&self.read)
+    }
 }
 
 impl Connection {
@@ -93,17 +102,37 @@ impl Connection {
     /// Serves the connection until it ends or is handed over.
     pub(super) async fn serve(self, stream: ClientStream, permit: ConnectionPermit) {
         tracing::debug!(is_refused = self.caller.is_refused(), "connection accepted");
+        #[cfg(feature = "https")]
+        if stream.is_http2() {
+            // Boxed, because every connection would have room for it.
+            return Box::pin(self.serve_http2(stream, Bytes::new(), permit)).await;
+        }
         let max_head_bytes = self.context.app.config.limits.max_head_bytes;
         let small = max_head_bytes.min(SMALL_HEAD_BYTES);
         let Some(after) = self.run_hyper(stream, Bytes::new(), small).await else {
             return;
         };
+        #[cfg(feature = "https")]
+        if after.begins_http2() && !self.has_request.load(Ordering::Relaxed) {
+            return Box::pin(self.serve_http2(after.stream, after.read, permit)).await;
+        }
         if small < max_head_bytes && after.has_large_head(small) {
-            // Boxed, because every connection would have room for it.
+            // Boxed, too.
             Box::pin(self.serve_large_head(after, permit)).await;
         } else {
             self.finish(after, permit).await;
         }
+    }
+
+    /// Serves a connection over HTTP/2, of which `read` was read.
+    #[cfg(feature = "https")]
+    async fn serve_http2(&self, mut stream: ClientStream, read: Bytes, permit: ConnectionPermit) {
+        let context = &self.context;
+        match super::http2::serve(context, self.caller, &mut stream, read).await {
+            SocketEnd::Linger => connection_end::close_lingering(context, stream).await,
+            SocketEnd::Reset => connection_end::reset_on_drop(&stream),
+        }
+        drop(permit);
     }
 
     /// Lets hyper serve requests with heads of up to `head_bytes`; `ahead` was

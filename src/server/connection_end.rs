@@ -112,7 +112,7 @@ fn is_stream_cut(error: &hyper::Error) -> bool {
 
 /// Makes the drop of `stream` reset the connection and discard unsent data, so
 /// that the client sees that the stream is incomplete.
-fn reset_on_drop(stream: &ClientStream) {
+pub(super) fn reset_on_drop(stream: &ClientStream) {
     // It fails only if the connection is gone already.
     let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
 }

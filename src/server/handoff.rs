@@ -107,21 +107,21 @@ impl HandoffSlot {
 /// A request as the debug log shows it: no query, which may hold a token or a
 /// message.
 #[derive(Debug)]
-struct RequestLine {
+pub(super) struct RequestLine {
     method: Method,
     path: String,
 }
 
 impl RequestLine {
     /// `None` unless the debug log is on.
-    fn begin<B>(request: &Request<B>) -> Option<Self> {
+    pub(super) fn begin<B>(request: &Request<B>) -> Option<Self> {
         tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
             method: request.method().clone(),
             path: truncated(request.uri().path()),
         })
     }
 
-    fn log<B>(&self, response: &Response<B>) {
+    pub(super) fn log<B>(&self, response: &Response<B>) {
         let status = response.status().as_u16();
         let method = truncated(self.method.as_str());
         tracing::debug!(method, path = self.path, status, "request answered");

@@ -51,6 +51,14 @@ impl HeadBudget {
         Self(Arc::new(Semaphore::new(bytes)))
     }
 
+    /// A part of the budget for a head that was read already.
+    #[cfg(feature = "https")]
+    pub(super) fn permit(&self, bytes: usize, share: HeadShare) -> Result<HeadPermit, BadHead> {
+        let mut permit = HeadPermit { drawn: None, share };
+        let drawn = self.draw(&mut permit, bytes);
+        drawn.map(|()| permit).map_err(|_| BadHead::NoMemory)
+    }
+
     fn draw(&self, permit: &mut HeadPermit, bytes: usize) -> Result<(), NoHead> {
         let full = || NoHead::Bad(BadHead::NoMemory);
         let count = u32::try_from(bytes).map_err(|_| full())?;

@@ -15,6 +15,8 @@ mod drain;
 mod embedded;
 mod fanout;
 mod handoff;
+#[cfg(feature = "https")]
+mod http2;
 mod hyper_refusal;
 mod large_head;
 mod lingering_close;

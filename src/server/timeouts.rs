@@ -58,11 +58,7 @@ impl WaitingFor {
 /// on it. Both run in the connection's one task, so the atomics order nothing.
 #[derive(Debug)]
 pub(super) struct Timeouts {
-    first_byte: Duration,
-    head: Duration,
-    request: Duration,
-    answer: Duration,
-    stall: Duration,
+    limits: TimeLimits,
     start: Instant,
     /// A [`WaitingFor`].
     waiting_for: AtomicU8,
@@ -78,20 +74,31 @@ const NOT_BLOCKED: u64 = u64::MAX;
 /// The timeout of each part of a request on a connection over the limit.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-impl Timeouts {
-    /// The timeouts of a connection that was just accepted. One that is over the
-    /// limit has less time: it only gets the answer that the server is full, and
-    /// others wait for its place.
+/// How long a connection may wait for each thing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimits {
+    pub(super) first_byte: Duration,
+    pub(super) head: Duration,
+    pub(super) request: Duration,
+    pub(super) answer: Duration,
+    pub(super) stall: Duration,
+}
+
+impl TimeLimits {
+    /// The limits of a connection that was just accepted. One that is over the limit
+    /// has less time: it only gets the answer that the server is full, and others
+    /// wait for its place.
     pub(super) fn of(caller: &Caller, limits: &Limits) -> Self {
-        if !caller.is_refused() {
-            return Self::new(limits);
+        let of_all = Self::new(limits);
+        match caller.is_refused() {
+            false => of_all,
+            true => Self {
+                first_byte: of_all.first_byte.min(REFUSAL_TIMEOUT),
+                head: of_all.head.min(REFUSAL_TIMEOUT),
+                answer: of_all.answer.min(REFUSAL_TIMEOUT),
+                ..of_all
+            },
         }
-        Self::new(&Limits {
-            first_byte_timeout: limits.first_byte_timeout.min(REFUSAL_TIMEOUT),
-            head_timeout: limits.head_timeout.min(REFUSAL_TIMEOUT),
-            answer_timeout: limits.answer_timeout.min(REFUSAL_TIMEOUT),
-            ..limits.clone()
-        })
     }
 
     fn new(limits: &Limits) -> Self {
@@ -101,6 +108,19 @@ impl Timeouts {
             request: limits.idle_timeout,
             answer: limits.answer_timeout,
             stall: limits.stall,
+        }
+    }
+}
+
+impl Timeouts {
+    /// The timeouts of a connection that was just accepted.
+    pub(super) fn of(caller: &Caller, limits: &Limits) -> Self {
+        Self::new(TimeLimits::of(caller, limits))
+    }
+
+    fn new(limits: TimeLimits) -> Self {
+        Self {
+            limits,
             start: Instant::now(),
             waiting_for: AtomicU8::new(WaitingFor::FirstByte as u8),
             since: AtomicU64::new(0),
@@ -139,7 +159,7 @@ impl Timeouts {
             WaitingFor::Request => true,
             // Otherwise hyper is writing a refusal of the head.
             WaitingFor::Head => self
-                .after(answered, self.answer)
+                .after(answered, self.limits.answer)
                 .is_none_or(|end| end > Instant::now()),
             WaitingFor::FirstByte | WaitingFor::Answer | WaitingFor::Nothing => false,
         };
@@ -187,10 +207,10 @@ impl Timeouts {
     /// The next timeout; `None` for never, or beyond the range of the clock.
     fn end(&self) -> Option<Instant> {
         let time = match self.waiting_for() {
-            WaitingFor::FirstByte => Some(self.first_byte),
-            WaitingFor::Head => Some(self.head),
-            WaitingFor::Request => Some(self.request),
-            WaitingFor::Answer => Some(self.answer),
+            WaitingFor::FirstByte => Some(self.limits.first_byte),
+            WaitingFor::Head => Some(self.limits.head),
+            WaitingFor::Request => Some(self.limits.request),
+            WaitingFor::Answer => Some(self.limits.answer),
             WaitingFor::Nothing => None,
         };
         let since = self.since.load(Ordering::Relaxed);
@@ -201,7 +221,7 @@ impl Timeouts {
     fn stalls_at(&self) -> Option<Instant> {
         let blocked = self.blocked.load(Ordering::Relaxed);
         (blocked != NOT_BLOCKED)
-            .then(|| self.after(blocked, self.stall))
+            .then(|| self.after(blocked, self.limits.stall))
             .flatten()
     }
 
@@ -253,13 +273,13 @@ mod tests {
 
     fn timeouts() -> Timeouts {
         let secs = Duration::from_secs;
-        Timeouts::new(&Limits {
+        Timeouts::new(TimeLimits::new(&Limits {
             first_byte_timeout: secs(1),
             head_timeout: secs(2),
             idle_timeout: secs(30),
             answer_timeout: secs(60),
             ..Limits::default()
-        })
+        }))
     }
 
     /// Whether the timer fires within `seconds`, and after how many.
@@ -320,7 +340,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_has_no_timeout_while_its_client_reads_something() {
-        let timeouts = Timeouts::new(&Limits::default());
+        let timeouts = Timeouts::new(TimeLimits::new(&Limits::default()));
         let mut timer = TimeoutTimer::new(&timeouts);
         timeouts.asked();
         timeouts.wrote(true);

@@ -31,6 +31,10 @@ pub(super) struct LimitFlags {
     #[arg(long, env = "SSE_CHAT_IPV6_48_FACTOR", value_name = "FACTOR", default_value_t = config::DEFAULT_IPV6_48_FACTOR)]
     ipv6_48_factor: NonZeroU32,
 
+    /// Event streams in total, over HTTP/1 and HTTP/2; beyond, a stream gets a busy event
+    #[arg(long, env = "SSE_CHAT_MAX_STREAMS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_STREAMS)]
+    max_streams: usize,
+
     /// Event streams per address
     #[arg(long, env = "SSE_CHAT_MAX_STREAMS_PER_ADDRESS", value_name = "COUNT",
           default_value_t = config::DEFAULT_MAX_STREAMS_PER_ADDRESS)]
@@ -177,6 +181,7 @@ impl From<LimitFlags> for Limits {
             max_connections_per_address: flags.max_connections_per_address,
             ipv6_56_factor: flags.ipv6_56_factor,
             ipv6_48_factor: flags.ipv6_48_factor,
+            max_streams: flags.max_streams,
             max_streams_per_address: flags.max_streams_per_address,
             max_rooms_per_address: flags.max_rooms_per_address,
             request_rate: flags.request_rate.0,

@@ -15,6 +15,7 @@ impl Limits {
                 "--max-connections-per-address",
                 self.max_connections_per_address,
             ),
+            ("--max-streams", self.max_streams),
             ("--max-streams-per-address", self.max_streams_per_address),
             ("--max-rooms-per-address", self.max_rooms_per_address),
             ("--presence-rate", self.presence_rate),

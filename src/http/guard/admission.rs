@@ -23,7 +23,7 @@ const MAX_REFUSED_LOOPBACK: usize = 16;
 /// Why a connection, a request or a stream is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The server has `--max-connections`.
+    /// The server has `--max-connections`, or `--max-streams`.
     Full,
     /// The address would exceed one of its limits.
     Address,
@@ -37,6 +37,8 @@ pub struct Admission {
     admitted: AtomicUsize,
     /// Connections that only get the answer that the server is full.
     refused: AtomicUsize,
+    /// Event streams.
+    streams: AtomicUsize,
     usage: Mutex<UsageTable>,
 }
 
@@ -50,7 +52,8 @@ pub(crate) struct ConnectionPermit {
     pub(crate) refused: Option<Refused>,
 }
 
-/// Counts a request from a trusted proxy for its client until it is dropped.
+/// Counts a request from a trusted proxy, or over HTTP/2, for its client until it is
+/// dropped.
 #[derive(Debug)]
 pub(in super::super) struct RequestPermit {
     admission: Arc<Admission>,
@@ -61,7 +64,8 @@ pub(in super::super) struct RequestPermit {
 #[derive(Debug)]
 pub(crate) struct StreamPermit {
     admission: Arc<Admission>,
-    network: Network,
+    /// `None` for an address without limits.
+    network: Option<Network>,
     /// 0 once a [`RoomsPermit`] counts them.
     rooms: usize,
 }
@@ -82,6 +86,7 @@ impl Admission {
             limits,
             admitted: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
             usage: Mutex::default(),
         })
     }
@@ -158,10 +163,10 @@ impl Admission {
         Ok((!fits).then_some(Refused::Address))
     }
 
-    /// Admits a request that a trusted proxy sends for `client`, up to
-    /// `--max-connections-per-address` at a time: each stands for a connection, and
-    /// lasts as long as the client makes its proxy wait. `None` for an address
-    /// without limits.
+    /// Admits a request that a trusted proxy sends for `client`, or that `client` sends
+    /// over HTTP/2, up to `--max-connections-per-address` at a time: each stands for a
+    /// connection, and lasts as long as the client makes its proxy or the server wait.
+    /// `None` for an address without limits.
     ///
     /// # Errors
     ///
@@ -189,19 +194,28 @@ impl Admission {
         }))
     }
 
-    /// Admits a stream in `rooms` rooms. `None` for an address without limits.
+    /// Admits a stream in `rooms` rooms.
     ///
     /// # Errors
     ///
-    /// [`Refused::Address`] when the address would have too many streams, or its
+    /// [`Refused::Full`] when the server has the most streams. [`Refused::Address`] when the address would have too many streams, or its
     /// streams too many rooms.
     pub(in super::super) fn stream(
         self: &Arc<Self>,
         client: IpAddr,
         rooms: usize,
-    ) -> Result<Option<StreamPermit>, Refused> {
+    ) -> Result<StreamPermit, Refused> {
+        if !take_one(&self.streams, self.limits.max_streams) {
+            return Err(Refused::Full);
+        }
+        // From here on its drop returns the place.
+        let mut permit = StreamPermit {
+            admission: Arc::clone(self),
+            network: None,
+            rooms: 0,
+        };
         if !self.limits.concerns(client) {
-            return Ok(None);
+            return Ok(permit);
         }
         let network = Network::of(client);
         let limits = &self.limits;
@@ -213,11 +227,9 @@ impl Admission {
             usage.streams += 1;
             usage.rooms += rooms;
         })?;
-        Ok(Some(StreamPermit {
-            admission: Arc::clone(self),
-            network,
-            rooms,
-        }))
+        permit.network = Some(network);
+        permit.rooms = rooms;
+        Ok(permit)
     }
 
     /// Charges the address and each block around it, if `fits` accepts them all.
@@ -254,13 +266,14 @@ fn take_one(count: &AtomicUsize, most: usize) -> bool {
 }
 
 impl StreamPermit {
-    /// Splits off the count of the rooms, for as long as the name stays in them.
-    pub(in super::super) fn split_rooms(&mut self) -> RoomsPermit {
-        RoomsPermit {
+    /// Splits off the count of the rooms, for as long as the name stays in them. `None`
+    /// if they count for no address.
+    pub(in super::super) fn split_rooms(&mut self) -> Option<RoomsPermit> {
+        Some(RoomsPermit {
             admission: Arc::clone(&self.admission),
-            network: self.network,
+            network: self.network?,
             rooms: std::mem::take(&mut self.rooms),
-        }
+        })
     }
 }
 
@@ -290,11 +303,14 @@ impl Drop for RequestPermit {
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let rooms = self.rooms;
-        self.admission.release(self.network, |usage| {
-            usage.streams -= 1;
-            usage.rooms -= rooms;
-        });
+        self.admission.streams.fetch_sub(1, Ordering::Relaxed);
+        let (rooms, network) = (self.rooms, self.network);
+        if let Some(network) = network {
+            self.admission.release(network, |usage| {
+                usage.streams -= 1;
+                usage.rooms -= rooms;
+            });
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Caller {
     pub(in super::super) scheme: Scheme,
     /// Set if the connection is only open for the answer that it is refused.
     pub(in super::super) refused: Option<Refused>,
+    /// Whether its connection has many requests at a time.
+    is_shared: bool,
 }
 
 impl Caller {
@@ -31,6 +33,16 @@ impl Caller {
             is_local: local.ip().to_canonical().is_loopback(),
             scheme: Scheme::Http,
             refused,
+            is_shared: false,
+        }
+    }
+
+    /// The same, when its connection turns out to be of HTTP/2.
+    #[cfg(feature = "https")]
+    pub(crate) fn over_http2(self) -> Self {
+        Self {
+            is_shared: true,
+            ..self
         }
     }
 
@@ -75,6 +87,18 @@ impl Caller {
     /// address.
     pub(in super::super) fn is_trusted(&self, access: &Access) -> bool {
         access.trusts(self.peer)
+    }
+
+    /// Whether each of its requests counts for its client as a connection does, as long
+    /// as it is in progress: over HTTP/2 a connection has many. A trusted proxy's
+    /// connections are those of its clients, and do not count for it.
+    pub(in super::super) fn counts_requests(&self, access: &Access) -> bool {
+        self.is_shared || self.is_trusted(access)
+    }
+
+    /// Whether its streams count in the same way: those of a trusted proxy do not.
+    pub(in super::super) fn counts_streams(&self, access: &Access) -> bool {
+        self.is_shared && !self.is_trusted(access)
     }
 
     /// Whether the client sent the request over https: as a trusted proxy says, or

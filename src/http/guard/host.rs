@@ -1,6 +1,7 @@
 //! The host of a request, and whether it names this server.
 
-use hyper::header::HOST;
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::request;
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
@@ -11,6 +12,18 @@ use crate::config::Access;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct InvalidHost(pub(in super::super) &'static str);
 
+/// Makes `:authority` the Host, which clients of HTTP/2 leave out (RFC 9113, section
+/// 8.3.1).
+pub(in super::super) fn adopt_authority(head: &mut request::Parts) {
+    let authority = head.uri.authority().map(Authority::as_str);
+    if head.version == Version::HTTP_2
+        && !head.headers.contains_key(HOST)
+        && let Some(Ok(host)) = authority.map(HeaderValue::from_str)
+    {
+        head.headers.insert(HOST, host);
+    }
+}
+
 /// HTTP/1.1 has exactly one Host, and it is a host (RFC 9112, section 3.2).
 pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), InvalidHost> {
     let mut hosts = request.headers().get_all(HOST).iter();
@@ -19,11 +32,25 @@ pub(in super::super) fn check_host<B>(request: &Request<B>) -> Result<(), Invali
         (None, _) if request.version() == Version::HTTP_10 => Ok(()),
         (None, _) => wrong("the Host header is missing"),
         (Some(_), Some(_)) => wrong("there are two Host headers; send one"),
+        (Some(host), None) if is_another(host, request) => {
+            wrong("Host and :authority name different hosts; send one of them")
+        }
         (Some(host), None) if host_of(host.as_bytes()).is_some() => Ok(()),
         (Some(_), None) => {
             wrong("the Host header is not a host like example.org or 127.0.0.1:8080")
         }
     }
+}
+
+/// Whether a request of HTTP/2 has another host in `:authority`. Over HTTP/1.1 the
+/// target wins (RFC 9112, section 3.2.2).
+fn is_another<B>(host: &HeaderValue, request: &Request<B>) -> bool {
+    let authority = request.uri().authority().map(Authority::as_str);
+    request.version() == Version::HTTP_2
+        && authority.is_some_and(|authority| {
+            let host = host.as_bytes();
+            !authority.as_bytes().eq_ignore_ascii_case(host)
+        })
 }
 
 /// Whether the host is a name of this server. By DNS rebinding a page of another

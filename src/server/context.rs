@@ -8,6 +8,8 @@ use super::connection_counters::ConnectionCounters;
 use super::fanout::Fanout;
 use super::large_head::HeadBudget;
 use super::task_tracker::TaskTracker;
+#[cfg(feature = "https")]
+use super::tls::TlsServer;
 use crate::http::App;
 
 /// What all connections of a server share. A clone is a handle to the same state.
@@ -21,6 +23,9 @@ pub(super) struct ServerContext {
     pub(super) cut: CancellationToken,
     pub(super) connections: Arc<ConnectionCounters>,
     pub(super) heads: HeadBudget,
+    /// Of the https listeners; `None` without certificates.
+    #[cfg(feature = "https")]
+    pub(super) tls: Option<Arc<TlsServer>>,
 }
 
 impl ServerContext {
@@ -32,6 +37,8 @@ impl ServerContext {
             tasks: TaskTracker::default(),
             cut: CancellationToken::new(),
             connections: Arc::default(),
+            #[cfg(feature = "https")]
+            tls: None,
         }
     }
 }

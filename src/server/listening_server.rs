@@ -20,6 +20,8 @@ use super::maintenance::maintain_rooms;
 use super::metrics;
 use super::refusals;
 use super::start_error::StartError;
+#[cfg(feature = "https")]
+use super::tls::{Certificates, TlsServer};
 use crate::config::{Config, Endpoint, Listen, Scheme};
 use crate::http::App;
 
@@ -43,6 +45,8 @@ pub struct Server {
     metrics_addresses: Vec<SocketAddr>,
     fanout: Arc<Fanout>,
     dropped_log_lines: Arc<AtomicU64>,
+    #[cfg(feature = "https")]
+    tls: Option<Arc<TlsServer>>,
 }
 
 impl Server {
@@ -96,6 +100,11 @@ impl Server {
         let addresses = local_addresses(sockets).map_err(StartError::Inherited)?;
         let schemes = listeners.iter().map(|(_, scheme)| *scheme).collect();
         let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
+        #[cfg(feature = "https")]
+        let tls = match app.config.tls.pairs.is_empty() {
+            true => None,
+            false => Some(Arc::new(TlsServer::new(&app.config.tls)?)),
+        };
         let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         Ok(Self {
             app,
@@ -106,6 +115,8 @@ impl Server {
             metrics_addresses,
             fanout: Arc::new(fanout),
             dropped_log_lines: Arc::default(),
+            #[cfg(feature = "https")]
+            tls,
         })
     }
 
@@ -132,6 +143,13 @@ impl Server {
         &self.metrics_addresses
     }
 
+    /// The certificates of its https listeners, to load them again; `None` if it has
+    /// none.
+    #[cfg(feature = "https")]
+    pub fn certificates(&self) -> Option<&Arc<Certificates>> {
+        self.tls.as_deref().map(TlsServer::certificates)
+    }
+
     /// The state that its requests share.
     pub fn app(&self) -> &Arc<App> {
         &self.app
@@ -139,7 +157,11 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then drains within the grace period.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let context = ServerContext::new(self.app, self.fanout);
+        let context = ServerContext {
+            #[cfg(feature = "https")]
+            tls: self.tls,
+            ..ServerContext::new(self.app, self.fanout)
+        };
         // Dropped with this future, so that nothing outlives it.
         let _cut = context.cut.clone().drop_guard();
         let _stop = StopOnDrop(Arc::clone(&context.fanout));
@@ -147,6 +169,10 @@ impl Server {
         let mut housekeeping = JoinSet::new();
         housekeeping.spawn(maintain_rooms(Arc::clone(&context.app)));
         housekeeping.spawn(refusals::log_periodically(Arc::clone(&context.app)));
+        #[cfg(feature = "https")]
+        if let Some(tls) = &context.tls {
+            housekeeping.spawn(Arc::clone(tls.certificates()).keep_reloading());
+        }
         let registry = metrics::registry(&context, self.dropped_log_lines);
         let config = &context.app.config;
         for listener in self.metrics {

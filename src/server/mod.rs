@@ -28,6 +28,8 @@ mod refusals;
 mod start_error;
 mod task_tracker;
 mod timeouts;
+#[cfg(feature = "https")]
+pub(crate) mod tls;
 mod tracked_io;
 
 pub use drain::Drained;
@@ -35,3 +37,5 @@ pub use embedded::{Embedded, EventBody, ResponseBody};
 pub use fanout::StreamCut;
 pub use listening_server::{PassedSocket, Server};
 pub use start_error::StartError;
+#[cfg(feature = "https")]
+pub use tls::{Certificates, Reloaded};

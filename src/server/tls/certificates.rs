@@ -1,0 +1,224 @@
+//! One certificate with its key, loaded from a pair of PEM files. Which client gets
+//! it is in `resolver`, and when it is loaded again in `reload`.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{Decode as _, SliceReader, Tag};
+use jiff::Timestamp;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use webpki::EndEntityCert;
+
+use crate::config::{BadSetting, TlsPair};
+
+/// The largest file that is read: a chain has a few KiB.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A certificate that can be served.
+#[derive(Debug, Clone)]
+pub(super) struct Certificate {
+    pub(super) key: Arc<CertifiedKey>,
+    /// The DNS names in lower case, wildcards included; none if it is for addresses.
+    pub(super) names: Vec<String>,
+    pub(super) validity: Validity,
+    /// The first name, or the file's path if it has none.
+    pub(super) label: String,
+}
+
+/// The time in which a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) not_before: SystemTime,
+    pub(crate) not_after: SystemTime,
+}
+
+/// Why a pair of files can't be used. The text names the flag and the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CertificateError {
+    flag: &'static str,
+    path: PathBuf,
+    why: String,
+}
+
+impl Certificate {
+    /// Reads both files. An expired certificate is loaded: clients refuse it, and a
+    /// server that does not start would not help them.
+    pub(super) fn load(
+        pair: &TlsPair,
+        provider: &CryptoProvider,
+    ) -> Result<Self, CertificateError> {
+        let of_certificate = |why| CertificateError::new("--tls-cert", &pair.certificate, why);
+        let of_key = |why| CertificateError::new("--tls-key", &pair.key, why);
+        let chain = read(&pair.certificate)
+            .and_then(|pem| parse_chain(&pem))
+            .map_err(of_certificate)?;
+        let (names, validity) = describe(&chain[0]).map_err(of_certificate)?;
+        let key = read(&pair.key)
+            .and_then(|pem| parse_key(&pem))
+            .map_err(of_key)?;
+        let key = provider
+            .key_provider
+            .load_private_key(key)
+            .map_err(|_| of_key("its key is of a kind that is not supported; use ECDSA with P-256 or P-384, RSA from 2048 bits, or Ed25519".to_owned()))?;
+        let key = CertifiedKey::new(chain, key);
+        key.keys_match().map_err(|_| {
+            let certificate = pair.certificate.display();
+            of_key(format!(
+                "the key does not belong to the certificate in {certificate}"
+            ))
+        })?;
+        Ok(Self {
+            label: match names.first() {
+                Some(name) => name.clone(),
+                None => pair.certificate.display().to_string(),
+            },
+            key: Arc::new(key),
+            names,
+            validity,
+        })
+    }
+
+    /// Logs what was loaded, and warns if clients will refuse it.
+    pub(super) fn log(&self) {
+        let (names, not_after) = (self.names.join(","), self.validity.not_after_text());
+        let now = SystemTime::now();
+        if self.validity.not_after <= now {
+            tracing::warn!(
+                names,
+                not_after,
+                "the certificate has expired: clients refuse it"
+            );
+        } else if self.validity.not_before > now {
+            tracing::warn!(
+                names,
+                not_after,
+                "the certificate is not valid yet: clients refuse it"
+            );
+        } else {
+            tracing::info!(names, not_after, "certificate loaded");
+        }
+    }
+}
+
+impl Validity {
+    /// The validity of a certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// A text that says what is wrong with it.
+    pub(crate) fn of_der(certificate: &[u8]) -> Result<Self, String> {
+        parse_validity(certificate).map_err(|error| format!("no valid certificate: {error}"))
+    }
+
+    /// The end in RFC 3339.
+    pub(crate) fn not_after_text(&self) -> String {
+        Timestamp::try_from(self.not_after)
+            .map_or_else(|error| error.to_string(), |time| time.to_string())
+    }
+
+    /// The end in seconds since 1970.
+    pub(crate) fn not_after_seconds(&self) -> u64 {
+        self.not_after
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs())
+    }
+}
+
+impl CertificateError {
+    fn new(flag: &'static str, path: &Path, why: String) -> Self {
+        let path = path.to_owned();
+        Self { flag, path, why }
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.flag, self.path.display(), self.why)
+    }
+}
+
+impl From<CertificateError> for BadSetting {
+    fn from(error: CertificateError) -> Self {
+        Self {
+            flag: error.flag,
+            why: format!("{}: {}", error.path.display(), error.why).into(),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_FILE {
+        return Err("larger than 1 MiB, so it is no PEM file of a certificate or key".to_owned());
+    }
+    fs::read(path).map_err(|error| error.to_string())
+}
+
+fn parse_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("not a valid PEM file: {error}"))?;
+    match chain.is_empty() {
+        true => Err("there is no certificate in it (BEGIN CERTIFICATE)".to_owned()),
+        false => Ok(chain),
+    }
+}
+
+fn parse_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    let has = |text: &str| pem.windows(text.len()).any(|part| part == text.as_bytes());
+    if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        return Err(
+            "the key is encrypted; decrypt it, for example by openssl pkey -in FILE -out NEW_FILE"
+                .to_owned(),
+        );
+    }
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+        pem::Error::NoItemsFound => "there is no private key in it (BEGIN PRIVATE KEY)".to_owned(),
+        error => format!("not a valid PEM file: {error}"),
+    })
+}
+
+/// The DNS names and the validity of a certificate.
+fn describe(certificate: &CertificateDer<'_>) -> Result<(Vec<String>, Validity), String> {
+    let validity = Validity::of_der(certificate)?;
+    let parsed = EndEntityCert::try_from(certificate)
+        .map_err(|error| format!("its first certificate can't be used: {error}"))?;
+    let names = parsed.valid_dns_names().map(str::to_ascii_lowercase);
+    Ok((names.collect(), validity))
+}
+
+/// Reads `tbsCertificate.validity` (RFC 5280, section 4.1).
+fn parse_validity(certificate: &[u8]) -> der::Result<Validity> {
+    let outer = AnyRef::from_der(certificate)?;
+    let signed = AnyRef::decode(&mut SliceReader::new(outer.value())?)?;
+    let mut fields = SliceReader::new(signed.value())?;
+    // The version is there unless it is 1; then serial number, algorithm and issuer.
+    let has_version = Tag::peek(&fields)?.is_context_specific();
+    for _ in 0..3 + usize::from(has_version) {
+        AnyRef::decode(&mut fields)?;
+    }
+    let validity = AnyRef::decode(&mut fields)?;
+    let mut times = SliceReader::new(validity.value())?;
+    Ok(Validity {
+        not_before: parse_time(&mut times)?,
+        not_after: parse_time(&mut times)?,
+    })
+}
+
+fn parse_time(times: &mut SliceReader<'_>) -> der::Result<SystemTime> {
+    let since_1970: Duration = match Tag::peek(times)? {
+        Tag::UtcTime => UtcTime::decode(times)?.to_unix_duration(),
+        _ => GeneralizedTime::decode(times)?.to_unix_duration(),
+    };
+    Ok(SystemTime::UNIX_EPOCH + since_1970)
+}
+
+#[cfg(test)]
+mod tests;

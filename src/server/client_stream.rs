@@ -40,7 +40,7 @@ impl ClientStream {
     pub(super) fn is_http2(&self) -> bool {
         match self {
             Self::Clear(_) => false,
-            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Self::Tls(stream) => super::tls::is_http2(stream.get_ref().1),
         }
     }
 

@@ -12,9 +12,17 @@ use tracing::Instrument as _;
 
 use super::client_stream::ClientStream;
 use super::connection::Connection;
+#[cfg(feature = "https")]
+use super::connection_end;
 use super::context::ServerContext;
+#[cfg(feature = "https")]
+use super::timeouts::TimeLimits;
+#[cfg(feature = "https")]
+use super::tls::NoSession;
 use crate::config::{Limits, Scheme};
 use crate::http::Caller;
+#[cfg(feature = "https")]
+use crate::http::{BadHead, ConnectionPermit};
 
 /// TCP keep-alive: after this silence, and at this interval, the kernel probes the
 /// client. Unanswered probes end the connection by `--stall`, so a vanished reader
@@ -69,14 +77,56 @@ fn start(stream: TcpStream, peer: SocketAddr, scheme: Scheme, context: &ServerCo
         }
     };
     let caller = Caller::new(peer, local, permit.refused).over(scheme);
-    let connection = Connection::new(context.clone(), caller);
     // Disabled, it costs one comparison per poll.
     let span = tracing::debug_span!("connection", number, %peer);
-    context.tasks.spawn(
-        connection
-            .serve(ClientStream::Clear(stream), permit)
-            .instrument(span),
-    );
+    match scheme {
+        Scheme::Http => {
+            let connection = Connection::new(context.clone(), caller);
+            let serve = connection.serve(ClientStream::Clear(stream), permit);
+            context.tasks.spawn(serve.instrument(span));
+        }
+        #[cfg(feature = "https")]
+        Scheme::Https => {
+            let serve = serve_tls(context.clone(), caller, stream, permit);
+            context.tasks.spawn(serve.instrument(span));
+        }
+        #[cfg(not(feature = "https"))]
+        Scheme::Https => unreachable!("the configuration was checked"),
+    }
+}
+
+/// Serves a connection of a TLS listener, from its handshake on.
+#[cfg(feature = "https")]
+async fn serve_tls(
+    context: ServerContext,
+    caller: Caller,
+    stream: TcpStream,
+    permit: ConnectionPermit,
+) {
+    let tls = context.tls.clone();
+    let tls = tls.expect("a TLS listener has certificates, as the configuration was checked");
+    let longest = TimeLimits::longest_handshake(&caller);
+    // Boxed: it has the session, and ends before the connection is served.
+    let session = tokio::select! {
+        session = Box::pin(tls.accept(stream, longest)) => session,
+        () = context.app.draining.begins() => return,
+        () = context.cut.cancelled() => return,
+    };
+    drop(tls);
+    match session {
+        Ok(session) => {
+            let connection = Connection::new(context, caller);
+            let stream = ClientStream::Tls(Box::new(session));
+            connection.serve(stream, permit).await;
+        }
+        Err(NoSession::Clear(stream)) => {
+            let bad = BadHead::Malformed("this port speaks TLS: use https");
+            let stream = ClientStream::Clear(stream);
+            connection_end::refuse(&context, stream, bad, false).await;
+        }
+        Err(NoSession::TimedOut) => tracing::debug!("connection closed: no handshake in time"),
+        Err(NoSession::Failed(error)) => tracing::debug!(%error, "the TLS handshake failed"),
+    }
 }
 
 /// The kernel counts milliseconds in a C int: at most 24 days.

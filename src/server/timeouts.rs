@@ -101,6 +101,15 @@ impl TimeLimits {
         }
     }
 
+    /// A bound on the time of a handshake, beside its own limit.
+    #[cfg(feature = "https")]
+    pub(super) fn longest_handshake(caller: &Caller) -> Duration {
+        match caller.is_refused() {
+            true => REFUSAL_TIMEOUT,
+            false => Duration::MAX,
+        }
+    }
+
     fn new(limits: &Limits) -> Self {
         Self {
             first_byte: limits.first_byte_timeout,

@@ -9,6 +9,14 @@ pub(super) fn register(registry: &mut Registry, context: &ServerContext) {
     register_connections(registry, context);
     register_requests(registry, context);
     register_fanout(registry, context);
+    #[cfg(feature = "https")]
+    if let Some(tls) = &context.tls {
+        registry.register(
+            "sse_chat_tls_handshakes",
+            "TLS handshakes that ended, by their outcome",
+            tls.handshakes().counts.clone(),
+        );
+    }
 }
 
 fn register_connections(registry: &mut Registry, context: &ServerContext) {

@@ -3,18 +3,23 @@
 //! done with a connection after them in `connection` and `http2`.
 
 mod certificates;
+mod handshake;
 mod reload;
 mod resolver;
 #[cfg(test)]
 mod test_certificates;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, ServerConnection};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 pub(crate) use self::certificates::Validity;
+pub(super) use self::handshake::{Handshakes, NoSession};
 pub use self::reload::{Certificates, Reloaded};
 use crate::config::{BadSetting, TlsSettings};
 
@@ -29,6 +34,7 @@ const HTTP2: &[u8] = b"h2";
 pub(super) struct TlsServer {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
+    handshakes: Handshakes,
 }
 
 impl TlsServer {
@@ -60,12 +66,25 @@ impl TlsServer {
         Ok(Self {
             config: Arc::new(config),
             certificates,
+            handshakes: Handshakes::new(settings),
         })
     }
 
-    /// The settings of each handshake.
-    pub(super) fn config(&self) -> &Arc<ServerConfig> {
-        &self.config
+    /// Makes the session of a connection within the time limit and `longest`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSession`], which is counted.
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+        longest: Duration,
+    ) -> Result<TlsStream<TcpStream>, NoSession> {
+        self.handshakes.accept(stream, &self.config, longest).await
+    }
+
+    pub(super) fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
     }
 
     pub(super) fn certificates(&self) -> &Arc<Certificates> {

@@ -276,7 +276,12 @@ async fn serve(
     manager.ready();
     let app = Arc::clone(server.app());
     let mut beside = JoinSet::new();
-    beside.spawn(signals::reload_at_hang_ups(hang_ups, Arc::clone(&app)));
+    let certificates = server.certificates().cloned();
+    beside.spawn(signals::reload_at_hang_ups(
+        hang_ups,
+        Arc::clone(&app),
+        certificates,
+    ));
     beside.spawn(manager.clone().keep_sending(Arc::clone(&app)));
     let keys = Arc::clone(&app);
     let shutdown = async {

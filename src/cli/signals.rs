@@ -3,7 +3,7 @@
 //! | signal | server |
 //! | --- | --- |
 //! | SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGALRM, SIGXCPU | graceful shutdown; a second signal ends the process at once |
-//! | SIGHUP | reads the keys of tokens again; the other settings need a restart |
+//! | SIGHUP | reads the keys of tokens and the certificates again; the other settings need a restart |
 //! | SIGUSR1, SIGUSR2, SIGIO, SIGPIPE, SIGPROF, SIGVTALRM, SIGXFSZ | ignored |
 //! | SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP, SIGCONT | job control, the kernel's default |
 //! | SIGABRT, SIGSEGV and the other faults, SIGKILL | end the process, the kernel's default |
@@ -25,6 +25,8 @@ use tokio::task::spawn_blocking;
 
 use super::exit::{CommandError, CommandResult, ExitKind};
 use crate::http::App;
+use crate::server::{Certificates, Reloaded};
+use crate::tokens::Verifier;
 
 /// Signals that interrupt a client's command.
 const INTERRUPT: [Number; 2] = [Number::INT, Number::TERM];
@@ -100,21 +102,49 @@ pub(super) fn ignore() -> Result<(), CommandError> {
     Signals::new(&IGNORED).map(drop)
 }
 
-/// Reads the keys of tokens again at each SIGHUP, for as long as it is polled.
-pub(super) async fn reload_at_hang_ups(mut hang_ups: Signals, app: Arc<App>) {
+/// Reads the keys of tokens and the certificates again at each SIGHUP, for as long as
+/// it is polled.
+pub(super) async fn reload_at_hang_ups(
+    mut hang_ups: Signals,
+    app: Arc<App>,
+    certificates: Option<Arc<Certificates>>,
+) {
     loop {
         hang_ups.next().await;
-        let Some(verifier) = app.verifier().cloned() else {
+        let verifier = app.verifier().cloned();
+        if verifier.is_none() && certificates.is_none() {
             tracing::info!(
-                "SIGHUP ignored: there are no keys to reload; restart to change settings"
+                "SIGHUP ignored: there are no keys or certificates to reload; restart to change \
+                 settings"
             );
-            continue;
-        };
-        match spawn_blocking(move || verifier.reload()).await {
-            Ok(Ok(())) => tracing::info!("SIGHUP: the keys of tokens are read again"),
-            Ok(Err(error)) => tracing::error!("SIGHUP: {error}; the present keys stay"),
-            Err(error) => tracing::error!(%error, "SIGHUP: the keys can't be read"),
         }
+        if let Some(verifier) = verifier {
+            reload_keys(verifier).await;
+        }
+        if let Some(certificates) = &certificates {
+            reload_certificates(Arc::clone(certificates)).await;
+        }
+    }
+}
+
+async fn reload_keys(verifier: Verifier) {
+    match spawn_blocking(move || verifier.reload()).await {
+        Ok(Ok(())) => tracing::info!("SIGHUP: the keys of tokens are read again"),
+        Ok(Err(error)) => tracing::error!("SIGHUP: {error}; the present keys stay"),
+        Err(error) => tracing::error!(%error, "SIGHUP: the keys can't be read"),
+    }
+}
+
+/// What can't be loaded has a line in the log already.
+async fn reload_certificates(certificates: Arc<Certificates>) {
+    match spawn_blocking(move || certificates.reload()).await {
+        Ok(Reloaded { loaded, failed: 0 }) => {
+            tracing::info!(loaded, "SIGHUP: the certificates are looked at");
+        }
+        Ok(Reloaded { loaded, failed }) => {
+            tracing::error!(loaded, failed, "SIGHUP: certificates can't be loaded");
+        }
+        Err(error) => tracing::error!(%error, "SIGHUP: the certificates can't be looked at"),
     }
 }
 

@@ -4,9 +4,12 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Once};
 
+use hyper::header::HeaderValue;
+
 use super::authenticator::Authenticator;
 use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates, ReplayBudgets};
+use super::https;
 use super::page::{ChatPage, PageSettings};
 use super::request_counters::RequestCounters;
 use super::room_list::RoomListCache;
@@ -41,6 +44,11 @@ pub struct App {
     pub(crate) counts: RequestCounters,
     pub(super) page: ChatPage,
     pub(super) room_list: RoomListCache,
+    /// The port that requests in clear are redirected to; `None` if they are
+    /// answered. The listeners know it.
+    pub(crate) redirect_port: Option<u16>,
+    /// `Strict-Transport-Security` of answers over TLS.
+    pub(super) hsts: Option<HeaderValue>,
 }
 
 impl App {
@@ -98,6 +106,8 @@ impl App {
             draining: Draining::default(),
             stalled: AtomicU64::new(0),
             counts: RequestCounters::default(),
+            redirect_port: None,
+            hsts: config.tls.hsts.map(https::strict_transport_security),
             config: Arc::new(config),
             hub,
             default_room,

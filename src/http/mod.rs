@@ -24,6 +24,7 @@ mod guard;
 mod handoff;
 mod history;
 mod history_body;
+mod https;
 mod input;
 mod language;
 mod page;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
 
@@ -25,7 +26,8 @@ use super::route::Route;
 #[cfg(feature = "tokens")]
 use super::session;
 use super::{
-    bans, busy, change, close, demo, draining, error_page, events, history, page, publish, typing,
+    bans, busy, change, close, demo, draining, error_page, events, history, https, page, publish,
+    typing,
 };
 use crate::protocol::{BusyReason, EVENT_STREAM};
 
@@ -54,6 +56,9 @@ pub(crate) async fn answer(
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     grant.apply(headers);
+    if let (Some(hsts), true) = (&app.hsts, caller.is_tls()) {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     // hyper closes the connection after an unread body without announcing it: a
     // proxy would send its next request into the connection.
     let is_left = !response.body().is_stream() && body.discard(request.headers()).await;
@@ -82,7 +87,17 @@ async fn check_and_dispatch(
 ) -> Result<Response<Reply>, Problem> {
     check_host(request)?;
     let uri = request.uri();
-    let route = Route::of(uri.path(), &app.config).ok_or_else(Problem::not_found)?;
+    let route = Route::of(uri.path(), &app.config);
+    if let Some(port) = app.redirect_port
+        && !caller.is_https(request.headers(), &app.config.access)
+        && !route.is_some_and(Route::is_probe)
+    {
+        return match is_allowed(&caller, request, &app.config.access) {
+            true => Ok(whole(https::redirect(request, port)?)),
+            false => Err(Problem::not_this_host()),
+        };
+    }
+    let route = route.ok_or_else(Problem::not_found)?;
     if !route.takes(request.method()) {
         return Err(Problem::method_not_allowed(route.takes_only()));
     }

@@ -60,7 +60,7 @@ impl Server {
     ///
     /// Outside a tokio runtime with I/O and time.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let app = Arc::new(App::new(config)?);
+        let app = App::new(config)?;
         let endpoints = app.config.listen.iter().map(|one| one.endpoint.clone());
         let endpoints: Vec<Endpoint> = endpoints.collect();
         let mut listeners = Vec::new();
@@ -86,7 +86,7 @@ impl Server {
         config.listen = listen
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
-        let app = Arc::new(App::new(config)?);
+        let app = App::new(config)?;
         let listeners = sockets
             .into_iter()
             .map(|passed| Ok((TcpListener::from_std(passed.socket)?, passed.scheme)))
@@ -95,10 +95,15 @@ impl Server {
         Self::new(app, listeners)
     }
 
-    fn new(app: Arc<App>, listeners: Vec<(TcpListener, Scheme)>) -> Result<Self, StartError> {
+    fn new(mut app: App, listeners: Vec<(TcpListener, Scheme)>) -> Result<Self, StartError> {
         let sockets = listeners.iter().map(|(socket, _)| socket);
         let addresses = local_addresses(sockets).map_err(StartError::Inherited)?;
-        let schemes = listeners.iter().map(|(_, scheme)| *scheme).collect();
+        let schemes: Vec<Scheme> = listeners.iter().map(|(_, scheme)| *scheme).collect();
+        if app.config.tls.redirect_http {
+            let https = schemes.iter().position(|scheme| *scheme == Scheme::Https);
+            app.redirect_port = https.map(|place| addresses[place].port());
+        }
+        let app = Arc::new(app);
         let (metrics, metrics_addresses) = bind_metrics(&app.config)?;
         #[cfg(feature = "https")]
         let tls = match app.config.tls.pairs.is_empty() {

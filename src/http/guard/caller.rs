@@ -18,7 +18,7 @@ pub(crate) struct Caller {
     /// Whether it connected to a loopback address.
     pub(in super::super) is_local: bool,
     /// What its listener speaks.
-    pub(in super::super) scheme: Scheme,
+    scheme: Scheme,
     /// Set if the connection is only open for the answer that it is refused.
     pub(in super::super) refused: Option<Refused>,
     /// Whether its connection has many requests at a time.
@@ -54,6 +54,11 @@ impl Caller {
     /// Whether it connected to a loopback address.
     pub(crate) fn is_local(&self) -> bool {
         self.is_local
+    }
+
+    /// Whether its listener speaks TLS.
+    pub(in super::super) fn is_tls(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 
     /// Whether its connection is refused.
@@ -110,7 +115,7 @@ impl Caller {
         };
         match forwarded {
             Some(proto) => proto.as_bytes().eq_ignore_ascii_case(b"https"),
-            None => self.scheme == Scheme::Https,
+            None => self.is_tls(),
         }
     }
 

@@ -86,7 +86,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// Parses a host with an optional port.
-pub(super) fn host_of(text: &[u8]) -> Option<Authority> {
+pub(in super::super) fn host_of(text: &[u8]) -> Option<Authority> {
     let authority = Authority::try_from(text).ok()?;
     let host = authority.host();
     // After the host there may be a colon and a port, which may be empty (RFC

@@ -23,7 +23,7 @@ pub(crate) use self::caller::Caller;
 pub(super) use self::cors::CorsGrant;
 pub(crate) use self::head_share::HeadShare;
 pub(crate) use self::host::is_allowed;
-pub(super) use self::host::{InvalidHost, adopt_authority, check_host};
+pub(super) use self::host::{InvalidHost, adopt_authority, check_host, host_of};
 pub(super) use self::origin::{CrossOrigin, Origins};
 pub(super) use self::rates::{RateExceeded, RateKind, Rates};
 pub(super) use self::replays::ReplayBudgets;

@@ -17,6 +17,8 @@ use crate::chat::{GapReason, Totals};
 use crate::http::App;
 use crate::server::context::ServerContext;
 use crate::server::fanout::{Fanout, WorkerCounters};
+#[cfg(feature = "https")]
+use crate::server::tls::Certificates;
 
 /// Reads its values at each scrape.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct CollectedMetrics {
     fanout: Arc<Fanout>,
     started: SystemTime,
     dropped_log_lines: Arc<AtomicU64>,
+    #[cfg(feature = "https")]
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl Collector for CollectedMetrics {
@@ -36,6 +40,8 @@ impl Collector for CollectedMetrics {
         self.resume(&mut metrics, &totals)?;
         self.limits(&mut metrics)?;
         self.workers(&mut metrics, &totals)?;
+        #[cfg(feature = "https")]
+        self.certificates(&mut metrics)?;
         self.process(&mut metrics)
     }
 }
@@ -47,6 +53,11 @@ impl CollectedMetrics {
             fanout: Arc::clone(&context.fanout),
             started: SystemTime::now(),
             dropped_log_lines,
+            #[cfg(feature = "https")]
+            certificates: context
+                .tls
+                .as_ref()
+                .map(|tls| Arc::clone(tls.certificates())),
         }
     }
 
@@ -173,6 +184,25 @@ impl CollectedMetrics {
             "Events that each worker has not read yet",
             "worker",
             workers().map(|(number, (_, counters))| (number, waiting(counters))),
+        )
+    }
+
+    #[cfg(feature = "https")]
+    fn certificates(&self, metrics: &mut MetricEncoder<'_>) -> fmt::Result {
+        let Some(certificates) = &self.certificates else {
+            return Ok(());
+        };
+        metrics.gauges(
+            "sse_chat_tls_certificate_not_after",
+            "End of each certificate that is served, in seconds since 1970",
+            "name",
+            certificates.not_after(),
+        )?;
+        metrics.counters(
+            "sse_chat_tls_reloads",
+            "Changed certificate files, by whether they could be loaded",
+            "outcome",
+            certificates.reloads(),
         )
     }
 

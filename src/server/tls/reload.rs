@@ -2,6 +2,7 @@
 //! and at SIGHUP, and loaded again when they have changed. A pair that can't be
 //! used leaves the one before in service.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -129,14 +130,15 @@ impl Certificates {
     }
 
     /// The first name of each certificate that is served, with its end in seconds
-    /// since 1970.
-    pub(crate) fn not_after(&self) -> Vec<(String, u64)> {
-        let of = |pair: &WatchedPair| {
-            let certificate = &pair.certificate;
-            let not_after = certificate.validity.not_after_seconds();
-            (certificate.label.clone(), not_after)
-        };
-        self.lock().iter().map(of).collect()
+    /// since 1970: of two with the same name, the first to end.
+    pub(crate) fn not_after(&self) -> BTreeMap<String, u64> {
+        let mut ends = BTreeMap::new();
+        for WatchedPair { certificate, .. } in self.lock().iter() {
+            let end = certificate.validity.not_after_seconds();
+            let first = ends.entry(certificate.label.clone()).or_insert(end);
+            *first = end.min(*first);
+        }
+        ends
     }
 
     /// How often changed files were loaded, and how often they could not be.

@@ -13,7 +13,7 @@ fn load(pairs: &[TlsPair]) -> Arc<Certificates> {
 }
 
 fn end(certificates: &Certificates) -> u64 {
-    certificates.not_after()[0].1
+    certificates.not_after()["chat.example"]
 }
 
 fn loaded(loaded: usize, failed: usize) -> Reloaded {
@@ -96,8 +96,20 @@ fn one_bad_pair_does_not_keep_another_from_being_renewed() {
     second.pair(&TestCertificate::expired(&["b.example"]));
     assert_eq!(certificates.reload(), loaded(1, 1));
     let ends = certificates.not_after();
-    assert_eq!((&*ends[0].0, &*ends[1].0), ("a.example", "b.example"));
-    assert!(ends[0].1 > ends[1].1);
+    assert!(ends["a.example"] > ends["b.example"]);
+}
+
+#[test]
+fn two_certificates_of_one_name_are_one_series() {
+    let (first, second) = (TestFolder::new(), TestFolder::new());
+    let expired = TestCertificate::expired(NAMES);
+    let certificates = load(&[
+        first.pair(&TestCertificate::new(NAMES)),
+        second.pair(&expired),
+    ]);
+    let ended = expired.load().validity.not_after_seconds();
+    assert_eq!(certificates.not_after().len(), 1);
+    assert_eq!(end(&certificates), ended);
 }
 
 #[tokio::test(start_paused = true)]

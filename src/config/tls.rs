@@ -26,6 +26,9 @@ pub struct TlsSettings {
     pub max_handshakes: NonZeroUsize,
     /// Whether the clear listeners redirect to the first TLS listener.
     pub redirect_http: bool,
+    /// The folder in which an ACME client puts the answers to `http-01` challenges
+    /// (RFC 8555, section 8.3), in `.well-known/acme-challenge`.
+    pub acme_webroot: Option<PathBuf>,
     /// How long browsers use https only (`Strict-Transport-Security`, RFC 6797);
     /// `None` does not send the header.
     pub hsts: Option<Duration>,
@@ -47,6 +50,7 @@ impl Default for TlsSettings {
             handshake_timeout: DEFAULT_TLS_HANDSHAKE_TIMEOUT,
             max_handshakes: DEFAULT_MAX_HANDSHAKES,
             redirect_http: false,
+            acme_webroot: None,
             hsts: None,
         }
     }

@@ -5,6 +5,7 @@
 //! types of requests and responses.
 
 mod access_log;
+mod acme;
 mod app;
 mod authenticator;
 mod bad_head;

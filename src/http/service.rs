@@ -26,8 +26,8 @@ use super::route::Route;
 #[cfg(feature = "tokens")]
 use super::session;
 use super::{
-    bans, busy, change, close, demo, draining, error_page, events, history, https, page, publish,
-    typing,
+    acme, bans, busy, change, close, demo, draining, error_page, events, history, https, page,
+    publish, typing,
 };
 use crate::protocol::{BusyReason, EVENT_STREAM};
 
@@ -87,6 +87,10 @@ async fn check_and_dispatch(
 ) -> Result<Response<Reply>, Problem> {
     check_host(request)?;
     let uri = request.uri();
+    if let Some(file) = acme::file(&app.config.tls, request) {
+        // Boxed, because every connection would have room for it.
+        return Box::pin(acme::answer(file)).await.map(whole);
+    }
     let route = Route::of(uri.path(), &app.config);
     if let Some(port) = app.redirect_port
         && !caller.is_https(request.headers(), &app.config.access)

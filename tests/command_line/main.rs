@@ -9,6 +9,7 @@ mod client_process;
 mod server_process;
 
 mod blocked_output;
+mod certificates;
 mod chat;
 mod credentials;
 mod health;
@@ -104,6 +105,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("tls-handshake-timeout", "10s"),
     ("max-handshakes", "1000"),
     ("redirect-http", ""),
+    ("acme-webroot", ""),
     ("hsts", ""),
     ("max-connections", "10000"),
     ("max-connections-per-address", "200"),

@@ -33,6 +33,7 @@ macro_rules! over_both {
     };
 }
 
+mod certificates;
 mod connection;
 #[path = "../deadline/mod.rs"]
 mod deadline;
@@ -58,6 +59,7 @@ mod events;
 mod foreign_pages;
 mod gone_clients;
 mod history;
+mod https;
 mod invisible;
 mod large_heads;
 mod last_request;

@@ -9,6 +9,7 @@ use sse_chat::config::Rate;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::certificates::CertificateFolder;
 use super::entries::{KEY, OTHER_KEY};
 use super::scrape::{Scrape, ask, ask_by, start_with};
 use super::support::{EventReader, TestServer, read_to_close, within};
@@ -394,7 +395,8 @@ fn families<'a>(names: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 
 #[tokio::test]
 async fn the_docs_name_every_series_and_no_other() {
-    let server = start_with(|_| {});
+    let folder = CertificateFolder::new();
+    let server = start_with(|config| folder.listen(config));
     let scrape = Scrape::of(&server).await;
     let docs = fs::read_to_string("docs/metrics.md").unwrap();
     assert_eq!(families(&names_in(&docs)), families(&scrape.names()));
@@ -402,7 +404,8 @@ async fn the_docs_name_every_series_and_no_other() {
 
 #[tokio::test]
 async fn the_dashboard_queries_existing_series() {
-    let server = start_with(|_| {});
+    let folder = CertificateFolder::new();
+    let server = start_with(|config| folder.listen(config));
     let scrape = Scrape::of(&server).await;
     let text = fs::read_to_string("docs/grafana.json").unwrap();
     let used = names_in(&text);

@@ -53,7 +53,7 @@ impl Http {
 /// A server on a free port of this machine. It stops when it is dropped.
 pub(crate) struct TestServer {
     http: Http,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
     app: Arc<App>,
     stop: CancellationToken,
@@ -81,7 +81,7 @@ impl TestServer {
         let stop = CancellationToken::new();
         Self {
             http: Http::V1_1,
-            address: server.addresses()[0],
+            addresses: server.addresses().to_vec(),
             metrics: server.metrics_addresses().first().copied(),
             app: Arc::clone(server.app()),
             running: tokio::spawn(server.run(stop.clone().cancelled_owned())),
@@ -89,8 +89,13 @@ impl TestServer {
         }
     }
 
+    /// The first of its addresses.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// The address of its metrics, if it has them.
@@ -127,7 +132,7 @@ impl TestServer {
         let body = body.as_ref();
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
-            self.address
+            self.address()
         );
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -148,7 +153,7 @@ impl TestServer {
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
-        within(TcpStream::connect(self.address)).await.unwrap()
+        within(TcpStream::connect(self.address())).await.unwrap()
     }
 
     /// Publishes `message` in `room`; returns the message of the answer.
@@ -181,7 +186,7 @@ impl TestServer {
 
     pub(crate) async fn events_with(&self, path: &str, headers: &[(&str, &str)]) -> EventReader {
         let version = self.http.name();
-        let mut request = format!("GET {path} {version}\r\nhost: {}\r\n", self.address);
+        let mut request = format!("GET {path} {version}\r\nhost: {}\r\n", self.address());
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -48,6 +48,13 @@ pub(super) struct TlsFlags {
     #[arg(long, env = "SSE_CHAT_REDIRECT_HTTP", action = ArgAction::SetTrue, value_parser = parse_switch)]
     redirect_http: bool,
 
+    /// Folder of an ACME client's answers: certbot --webroot -w DIR, lego --http.webroot DIR
+    ///
+    /// GET /.well-known/acme-challenge/ is answered from the folder of this name in it, also in
+    /// clear, so that a certificate can be renewed while the server has port 80.
+    #[arg(long, env = "SSE_CHAT_ACME_WEBROOT", value_name = "DIR")]
+    acme_webroot: Option<PathBuf>,
+
     /// Time for which browsers use https only (Strict-Transport-Security), such as 365d; off unless
     /// given
     #[arg(long, env = "SSE_CHAT_HSTS", value_name = "TIME", value_parser = parse_time)]
@@ -81,6 +88,7 @@ impl TryFrom<TlsFlags> for TlsSettings {
             handshake_timeout: flags.tls_handshake_timeout.0,
             max_handshakes: flags.max_handshakes,
             redirect_http: flags.redirect_http,
+            acme_webroot: flags.acme_webroot,
             hsts: flags.hsts.map(|time| time.0),
         })
     }

@@ -60,6 +60,8 @@ mod foreign_pages;
 mod gone_clients;
 mod history;
 mod https;
+#[cfg(feature = "https")]
+mod http2;
 mod invisible;
 mod large_heads;
 mod last_request;

@@ -1,70 +1,73 @@
-//! Sends requests: hyper's pooling client over TCP, or over TLS for `https`. Root
-//! certificates are loaded only if they are needed.
+//! Sends requests: over HTTP/1.1 by hyper's pool of connections, over HTTP/2 by
+//! `http2_pool`.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::USER_AGENT;
 use hyper::{Method, Response};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::body::ServerBody;
+use super::dial::Dialer;
 use super::error::Error;
+use super::http2_pool::Http2Pool;
+use super::options::ClientOptions;
 use super::url::ServerUrl;
-
-/// The timeout of connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request with its whole body.
 pub(super) type Request = hyper::Request<Full<Bytes>>;
 
 pub(super) struct Connector {
     url: ServerUrl,
+    dialer: Dialer,
     http: Http,
 }
 
 enum Http {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    One(Client<Dialer, Full<Bytes>>),
+    Two(Http2Pool),
 }
 
 impl Connector {
-    pub(super) fn new(url: &ServerUrl) -> Result<Self, Error> {
-        let mut tcp = HttpConnector::new();
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_nodelay(true);
-        tcp.enforce_http(!url.is_tls());
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new());
-        let http = match url.is_tls() {
-            false => Http::Plain(builder.build(tcp)),
-            true => {
-                let roots = HttpsConnectorBuilder::new()
-                    .with_native_roots()
-                    .map_err(|error| {
-                        Error::Unreachable(format!("can't reach {url}: no certificates: {error}"))
-                    })?;
-                Http::Tls(builder.build(roots.https_only().enable_http1().wrap_connector(tcp)))
+    pub(super) fn new(url: &ServerUrl, options: &ClientOptions) -> Result<Self, Error> {
+        let dialer = Dialer::new(url, options)
+            .map_err(|cause| Error::Unreachable(format!("can't reach {url}: {cause}")))?;
+        let http = match options.http2 {
+            false => {
+                let mut builder = Client::builder(TokioExecutor::new());
+                builder.pool_timer(TokioTimer::new());
+                Http::One(builder.build(dialer.clone()))
             }
+            true => Http::Two(Http2Pool::new(dialer.clone())),
         };
         Ok(Self {
             url: url.clone(),
+            dialer,
             http,
         })
     }
 
     /// Sends a request; returns the response when its head has arrived.
-    pub(super) async fn send(&self, request: Request) -> Result<Response<Incoming>, Error> {
-        let sent = match &self.http {
-            Http::Plain(http) => http.request(request).await,
-            Http::Tls(http) => http.request(request).await,
-        };
-        sent.map_err(|error| Error::of_request(&self.url, &error))
+    pub(super) async fn send(&self, request: Request) -> Result<Response<ServerBody>, Error> {
+        match &self.http {
+            Http::One(http) => match http.request(request).await {
+                Ok(response) => Ok(response.map(ServerBody::alone)),
+                Err(error) => Err(Error::of_request(&self.url, &error)),
+            },
+            Http::Two(pool) => {
+                let sent = pool.send(request).await;
+                sent.map_err(|error| Error::of_http2(&self.url, error))
+            }
+        }
+    }
+
+    /// The end of the certificate that the server last showed.
+    pub(super) fn certificate_not_after(&self) -> Option<SystemTime> {
+        self.dialer.certificate_not_after()
     }
 }
 

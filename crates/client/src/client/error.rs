@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::dial::DialError;
+use super::http2_pool::Http2Error;
 use super::url::ServerUrl;
 use crate::protocol::{OpenEnum, ProblemCode, is_printable};
 
@@ -13,6 +15,9 @@ use crate::protocol::{OpenEnum, ProblemCode, is_printable};
 pub enum Error {
     /// There is no connection. The line names the address and the root cause.
     Unreachable(String),
+    /// The server's certificate is not trusted: none of the client's roots has issued
+    /// it. The line names the address.
+    Untrusted(String),
     /// The connection broke before the response was complete.
     Cut(String),
     /// The server is not an sse-chat. The line says what it answered.
@@ -45,13 +50,30 @@ pub struct Refusal {
 impl Error {
     /// The error of a request that got no response.
     pub(super) fn of_request(url: &ServerUrl, error: &hyper_util::client::legacy::Error) -> Self {
-        let mut cause = root_cause(error);
-        if url.is_tls() && cause.contains("InvalidContentType") {
-            cause = "what answers there does not speak TLS; is it http?".to_owned();
+        let mut causes = causes(error);
+        if let Some(error) = causes.find_map(|cause| cause.downcast_ref::<DialError>()) {
+            return Self::of_dialing(url, error);
         }
+        let cause = root_cause(error);
         match error.is_connect() {
             true => Self::Unreachable(format!("can't reach {url}: {cause}")),
             false => Self::Cut(format!("{url} cut the connection: {cause}")),
+        }
+    }
+
+    /// [`Error::of_request`] over HTTP/2.
+    pub(super) fn of_http2(url: &ServerUrl, error: Http2Error) -> Self {
+        match error {
+            Http2Error::Dial(error) => Self::of_dialing(url, &error),
+            Http2Error::Cut(cause) => Self::Cut(format!("{url} cut the connection: {cause}")),
+        }
+    }
+
+    fn of_dialing(url: &ServerUrl, error: &DialError) -> Self {
+        let line = format!("can't reach {url}: {error}");
+        match error {
+            DialError::Untrusted => Self::Untrusted(line),
+            DialError::Other(_) => Self::Unreachable(line),
         }
     }
 
@@ -64,11 +86,19 @@ impl Error {
     }
 }
 
+/// The causes of an error, from the outermost to the innermost.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
 /// The innermost cause, which is the one that a person can act on.
 pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    let mut root = error;
-    while let Some(cause) = root.source() {
-        root = cause;
+    let root = causes(error).last().unwrap_or(error);
+    // Its text for a shutdown is "not a result of an error".
+    if let Some(h2::Reason::NO_ERROR) = root.downcast_ref().and_then(h2::Error::reason) {
+        return "the server closed it".to_owned();
     }
     match root.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::TimedOut) => "no answer in time".to_owned(),
@@ -108,7 +138,10 @@ impl Refusal {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(line) | Self::Cut(line) | Self::NotSseChat(line) => f.write_str(line),
+            Self::Unreachable(line)
+            | Self::Untrusted(line)
+            | Self::Cut(line)
+            | Self::NotSseChat(line) => f.write_str(line),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::TimedOut { url, after } => {
                 write!(f, "{url} did not answer within {} s", after.as_secs_f64())

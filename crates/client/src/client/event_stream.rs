@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper::header::{ACCEPT, HeaderValue};
 use tokio::time::Instant;
 
 use super::backoff::{Backoff, MAX_WAIT};
+use super::body::ServerBody;
 use super::connector::Request;
 use super::error::Error;
 use super::event::ClientEvent;
@@ -158,7 +158,7 @@ impl EventStream {
         Ok(request)
     }
 
-    async fn check(&self, response: Response<Incoming>) -> Result<OpenStream, Error> {
+    async fn check(&self, response: Response<ServerBody>) -> Result<OpenStream, Error> {
         let url = &self.client.url;
         if response.status() != 200 {
             let response = FullResponse::read(url, response).await?;

@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::connector::{self, Connector};
 use super::error::{Error, root_cause};
+use super::options::ClientOptions;
 use super::response::FullResponse;
 use super::url::ServerUrl;
 
@@ -20,7 +21,7 @@ use super::url::ServerUrl;
 pub async fn fetch(url: &str, most: usize) -> Result<Bytes, Error> {
     let (server, path) =
         parse(url).ok_or_else(|| Error::Unreachable("can't reach it: not a URL".to_owned()))?;
-    let connector = Connector::new(&server)?;
+    let connector = Connector::new(&server, &ClientOptions::default())?;
     let request = connector::request(&server, Method::GET, &path)?;
     let response = connector.send(request).await?;
     if response.status() != StatusCode::OK {

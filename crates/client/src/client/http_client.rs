@@ -2,7 +2,7 @@
 //! requests are in `publish` and `event_stream`.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
@@ -10,6 +10,7 @@ use hyper::{Method, StatusCode};
 use super::access_token::AccessToken;
 use super::connector::{self, Connector};
 use super::error::Error;
+use super::options::ClientOptions;
 use super::response::FullResponse;
 use super::url::ServerUrl;
 
@@ -33,7 +34,16 @@ impl Client {
     ///
     /// [`Error::Unreachable`] for `https` on a machine without root certificates.
     pub fn new(url: ServerUrl) -> Result<Self, Error> {
-        let connector = Connector::new(&url)?;
+        Self::with_options(url, &ClientOptions::default())
+    }
+
+    /// A client of the server at `url` that speaks HTTP/2 or trusts other certificates.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Client::new`].
+    pub fn with_options(url: ServerUrl, options: &ClientOptions) -> Result<Self, Error> {
+        let connector = Connector::new(&url, options)?;
         Ok(Self {
             url,
             connector: Arc::new(connector),
@@ -72,6 +82,12 @@ impl Client {
     /// The server's address.
     pub fn url(&self) -> &ServerUrl {
         &self.url
+    }
+
+    /// The end of validity (`notAfter`) of the certificate that the server showed for
+    /// the last connection. `None` before that, and for `http`.
+    pub fn certificate_not_after(&self) -> Option<SystemTime> {
+        self.connector.certificate_not_after()
     }
 
     /// Checks that the server is alive: `GET /healthz`.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::body::ServerBody;
 use super::error::{Error, root_cause};
 use super::event::ClientEvent;
 use super::resume::{Effect, ResumeState};
@@ -27,7 +27,7 @@ const SILENCE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration:
 #[derive(Debug)]
 pub(super) struct OpenStream {
     url: String,
-    body: Incoming,
+    body: ServerBody,
     decoder: Decoder,
     opened: Instant,
     last_byte: Instant,
@@ -48,7 +48,7 @@ pub(super) enum StreamEnd {
 }
 
 impl OpenStream {
-    pub(super) fn new(url: String, body: Incoming) -> Self {
+    pub(super) fn new(url: String, body: ServerBody) -> Self {
         let now = Instant::now();
         Self {
             url,
@@ -96,7 +96,10 @@ impl OpenStream {
         loop {
             let frame = tokio::time::timeout_at(deadline, self.body.frame())
                 .await
-                .map_err(|_| self.silent())?;
+                .map_err(|_| {
+                    self.body.give_up();
+                    self.silent()
+                })?;
             match frame {
                 None => return Err(self.lost("the server ended the stream".to_owned())),
                 Some(Err(error)) => {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
+use super::body::ServerBody;
 use super::error::{Error, Refusal, one_line, root_cause};
 use super::url::ServerUrl;
 use crate::protocol::{OpenEnum, ProblemDetails};
@@ -30,7 +30,7 @@ pub(super) struct FullResponse {
 
 impl FullResponse {
     /// A response whose body is not read: it may never end.
-    pub(super) fn of_head(url: &ServerUrl, response: &Response<Incoming>) -> Self {
+    pub(super) fn of_head(url: &ServerUrl, response: &Response<ServerBody>) -> Self {
         Self {
             url: url.to_string(),
             status: response.status(),
@@ -40,7 +40,10 @@ impl FullResponse {
         }
     }
 
-    pub(super) async fn read(url: &ServerUrl, response: Response<Incoming>) -> Result<Self, Error> {
+    pub(super) async fn read(
+        url: &ServerUrl,
+        response: Response<ServerBody>,
+    ) -> Result<Self, Error> {
         let head = Self::of_head(url, &response);
         let most = match head.status.is_success() {
             true => MAX_MESSAGE_BYTES,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit::{CommandResult, ExitKind};
-use super::remote::RemoteFlags;
+use super::remote::{RemoteFlags, client_error};
 use crate::client::Error;
 
 /// The time limit, over all.
@@ -59,7 +59,7 @@ impl HealthArgs {
                 Err(ExitKind::Failed.with_message(format_args!("{url}: {error}")))
             }
             // All other errors name the server.
-            Ok(Err(error)) => Err(ExitKind::Failed.with_message(error)),
+            Ok(Err(error)) => Err(client_error(&error).with_kind(ExitKind::Failed)),
             Err(_) => Err(ExitKind::Failed.with_message(format_args!(
                 "{url}: no answer within {} s",
                 DEADLINE.as_secs()

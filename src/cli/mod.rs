@@ -19,6 +19,7 @@ mod tail;
 mod terminal;
 mod token;
 mod token_file;
+mod transport;
 mod values;
 
 use std::process::ExitCode;

@@ -7,10 +7,11 @@ use clap::Args;
 
 use super::exit::{CommandError, ExitKind};
 use super::token_file::{TokenFile, TokenFileFlags};
+use super::transport::TransportFlags;
 use crate::client::{AccessToken, Client, Error, ServerUrl};
 use crate::config::{self, Listen, Scheme};
 
-/// The flag for the server's address.
+/// The flags for the server's address and the connection to it.
 #[derive(Debug, Args)]
 pub(super) struct RemoteFlags {
     /// URL of the server
@@ -21,6 +22,9 @@ pub(super) struct RemoteFlags {
         default_value_t = local_server(std::env::var("SSE_CHAT_LISTEN").ok().as_deref())
     )]
     url: ServerUrl,
+
+    #[command(flatten)]
+    transport: TransportFlags,
 }
 
 impl RemoteFlags {
@@ -29,7 +33,8 @@ impl RemoteFlags {
     }
 
     pub(super) fn client(&self) -> Result<Client, CommandError> {
-        Client::new(self.url.clone()).map_err(|error| client_error(&error))
+        let options = self.transport.options(&self.url)?;
+        Client::with_options(self.url.clone(), &options).map_err(|error| client_error(&error))
     }
 }
 
@@ -75,10 +80,14 @@ impl Remote {
 
 /// The error of a command whose request failed.
 pub(super) fn client_error(error: &Error) -> CommandError {
-    exit_kind(error).with_message(error)
+    let hint = match error {
+        Error::Untrusted(_) => "; --ca FILE names its root",
+        _ => "",
+    };
+    exit_kind(error).with_message(format_args!("{error}{hint}"))
 }
 
-pub(super) fn exit_kind(error: &Error) -> ExitKind {
+fn exit_kind(error: &Error) -> ExitKind {
     match error {
         Error::Refused(_) => ExitKind::Refused,
         _ => ExitKind::Unreachable,

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::exit::{CommandError, CommandResult, ExitKind, stdout_result};
 use super::publisher::{RoomPublisher, new_client_id};
-use super::remote::{ClientFlags, client_error, exit_kind};
+use super::remote::{ClientFlags, client_error};
 use super::signals::until_interrupted;
 use super::terminal::escape_json;
 use crate::client::EventRequest;
@@ -168,8 +168,7 @@ async fn publish_lines(mut publisher: RoomPublisher, json: bool) -> CommandResul
             continue;
         }
         let response = publisher.publish(&line, &new_client_id()).await;
-        let response = response
-            .map_err(|error| exit_kind(&error).with_message(at_line(&error.to_string())))?;
+        let response = response.map_err(|error| client_error(&error).map_message(at_line))?;
         print(response.message.id, response.json, json).await?;
     }
     Ok(())

@@ -168,7 +168,7 @@ async fn a_cursor_may_be_any_bytes(http: Http) {
         request.extend(b"last-event-id: ");
         request.extend(bytes);
         request.extend(b"\r\n\r\n");
-        let reader = EventReader::open(server.connect().await, &request).await;
+        let reader = EventReader::open(server.open().await, &request).await;
         assert_unknown(&server, reader, &published, &format!("{bytes:?}")).await;
     }
     // A query can carry bytes that a header can't.
@@ -300,7 +300,7 @@ async fn a_stream_ignores_conditional_and_negotiation_headers(http: Http) {
     }
 }
 
-over_both! {
+over_each! {
     a_cursor_in_history_gives_what_came_after_it_and_no_more
     a_cursor_older_than_history_gives_a_gap_and_what_is_left
     a_cursor_that_is_none_is_unknown_and_never_an_error

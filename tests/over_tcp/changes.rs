@@ -235,7 +235,7 @@ async fn two_edits_at_once_are_both_answered_and_the_last_wins_everywhere(http: 
     assert_eq!(late.expect_change().await, last);
 }
 
-over_both! {
+over_each! {
     a_change_is_the_bytes_of_the_protocol
     a_message_is_replayed_in_its_present_state
     a_later_change_replaces_the_earlier_one

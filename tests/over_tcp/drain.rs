@@ -139,7 +139,7 @@ async fn connections_that_outlast_the_grace_are_cut() {
     read_to_close(&mut stuck).await;
 }
 
-over_both! {
+over_each! {
     a_stream_gets_bye_and_a_clean_end
     a_thousand_streams_end_one_after_the_other_each_with_its_own_retry
     a_single_stream_does_not_delay_the_shutdown_by_the_grace

@@ -110,7 +110,7 @@ async fn a_payload_may_have_64_kib_once_its_line_ends_are_lf(http: Http) {
     alive(&server).await;
 }
 
-over_both! {
+over_each! {
     a_payload_comes_back_as_it_was_but_for_its_line_ends
     a_payload_may_have_64_kib_once_its_line_ends_are_lf
 }

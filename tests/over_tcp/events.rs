@@ -186,7 +186,7 @@ async fn a_gap_counts_messages_and_events(http: Http) {
     assert_eq!(reader.messages(2).await, ["2", "3"]);
 }
 
-over_both! {
+over_each! {
     events_are_the_bytes_of_the_protocol
     an_event_is_called_message_unless_it_has_a_name
     events_and_messages_come_in_id_order_and_events_have_no_number

@@ -18,7 +18,7 @@ async fn a_client_that_hangs_up_after_its_request_is_no_reader(http: Http) {
     let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     for _ in 0..20 {
-        let mut client = server.connect().await;
+        let mut client = server.open().await;
         within(client.write_all(&http.ask(STREAM))).await.unwrap();
         drop(client);
     }
@@ -30,7 +30,7 @@ async fn a_client_that_hangs_up_after_its_request_is_no_reader(http: Http) {
 // 53: a client that closes its half has ended its request.
 async fn a_stream_of_which_the_client_closed_its_half_is_closed(http: Http) {
     let server = http.start();
-    let mut at_once = server.connect().await;
+    let mut at_once = server.open().await;
     within(at_once.write_all(&http.ask(STREAM))).await.unwrap();
     within(at_once.shutdown()).await.unwrap();
     read_to_close(&mut at_once).await;
@@ -182,7 +182,7 @@ async fn a_stream_lives_longer_than_a_request_may_take(http: Http) {
     }
 }
 
-over_both! {
+over_each! {
     a_client_that_hangs_up_after_its_request_is_no_reader
     a_stream_of_which_the_client_closed_its_half_is_closed
     a_reader_that_disconnects_within_an_event_affects_no_other

@@ -9,9 +9,9 @@
     reason = "a test that panics has failed, as intended"
 )]
 
-/// Runs tests of event streams over both transports: the sockets of the fan-out,
-/// and hyper's bodies.
-macro_rules! over_both {
+/// Runs tests of event streams over each transport: the sockets of the fan-out in clear
+/// and with TLS, and hyper's bodies over HTTP/1.0 and HTTP/2.
+macro_rules! over_each {
     ($($test:ident)*) => {
         mod over_http_1_1 {
             $(
@@ -30,6 +30,26 @@ macro_rules! over_both {
                 }
             )*
         }
+
+        #[cfg(feature = "https")]
+        mod over_tls {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::Http::V1_1Tls).await;
+                }
+            )*
+        }
+
+        #[cfg(feature = "https")]
+        mod over_http_2 {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::Http::V2Tls).await;
+                }
+            )*
+        }
     };
 }
 
@@ -42,6 +62,8 @@ mod event_reader;
 mod refused;
 mod scrape;
 mod support;
+#[path = "../transport/mod.rs"]
+mod transport;
 mod witness;
 
 mod access;

@@ -112,7 +112,7 @@ async fn pages_of_history_draw_on_the_same_budget(http: Http) {
     waiting.expect("ping").await;
 }
 
-over_both! {
+over_each! {
     an_address_that_draws_too_much_waits_and_gets_everything
     another_address_and_this_machine_do_not_wait
     pages_of_history_draw_on_the_same_budget

@@ -47,7 +47,7 @@ async fn the_body_is_the_message(http: Http) {
     }
 }
 
-over_both! {
+over_each! {
     the_body_is_the_message
 }
 

@@ -83,7 +83,7 @@ async fn reactions_reach_every_reader(http: Http) {
     assert_eq!(server.page("lobby").await, [message]);
 }
 
-over_both! {
+over_each! {
     reactions_reach_every_reader
 }
 

@@ -293,7 +293,7 @@ async fn a_stream_cut_at_any_byte_resumes_without_loss_or_duplicate(http: Http) 
     }
 }
 
-over_both! {
+over_each! {
     a_new_reader_gets_live_messages_only
     a_new_reader_gets_the_backlog_it_asks_for
     a_reader_that_is_cut_off_after_hello_comes_back_to_its_backlog

@@ -122,7 +122,7 @@ async fn a_reader_of_one_byte_at_a_time_gets_everything(http: Http) {
     assert!(String::from_utf8_lossy(&text).contains("slowly"));
 }
 
-over_both! {
+over_each! {
     a_reader_that_stops_reading_delays_no_other_and_catches_up_from_history
     a_reader_slower_than_history_gets_a_gap_with_the_lost_count
     a_reader_that_reads_nothing_for_too_long_is_closed

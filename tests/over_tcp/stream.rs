@@ -208,7 +208,7 @@ async fn two_servers_in_one_process_are_independent(http: Http) {
     assert_eq!(reader.expect("update").await.data["message"], "still");
 }
 
-over_both! {
+over_each! {
     events_are_the_bytes_of_the_protocol
     a_gap_is_the_bytes_of_the_protocol
     only_hello_update_and_gap_carry_an_id

@@ -6,23 +6,26 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde_json::Value;
-use sse_chat::config::Config;
+use sse_chat::config::{Config, TlsPair};
 use sse_chat::http::App;
 use sse_chat::server::{Drained, Server};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use crate::deadline::{DEADLINE, within};
 pub(crate) use crate::event_reader::{Event, EventReader};
+use crate::transport::{Certificate, ClientSocket, Transport};
 
-/// The HTTP version of a stream's request, which decides its transport: the socket
-/// itself, or a body of hyper's.
+/// The HTTP version of a server's clients, and whether they use TLS. It decides how a
+/// stream is sent: to the socket itself, or as a body of hyper's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Http {
     V1_0,
     V1_1,
+    V1_1Tls,
+    V2Tls,
 }
 
 impl Http {
@@ -32,9 +35,18 @@ impl Http {
 
     /// A server whose streams are requested in this version.
     pub(crate) fn start_with(self, change: impl FnOnce(&mut Config)) -> TestServer {
-        let mut server = TestServer::start_with(change);
+        let transport = self.transport();
+        let mut server = TestServer::start_over(transport, change);
         server.http = self;
         server
+    }
+
+    fn transport(self) -> Transport {
+        match self {
+            Self::V1_0 | Self::V1_1 => Transport::Clear,
+            Self::V1_1Tls => Transport::Tls,
+            Self::V2Tls => Transport::Http2,
+        }
     }
 
     /// The bytes of a GET request.
@@ -42,10 +54,11 @@ impl Http {
         format!("GET {path} {}\r\nhost: a\r\n\r\n", self.name()).into()
     }
 
+    /// HTTP/2 is requested as HTTP/1.1 is, and translated.
     fn name(self) -> &'static str {
         match self {
             Self::V1_0 => "HTTP/1.0",
-            Self::V1_1 => "HTTP/1.1",
+            Self::V1_1 | Self::V1_1Tls | Self::V2Tls => "HTTP/1.1",
         }
     }
 }
@@ -66,14 +79,29 @@ impl TestServer {
     }
 
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_over(Transport::Clear, change)
+    }
+
+    fn start_over(transport: Transport, change: impl FnOnce(&mut Config)) -> Self {
+        let listen = match transport.is_https() {
+            true => "https://127.0.0.1:0",
+            false => "127.0.0.1:0",
+        };
         let mut config = Config {
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            listen: vec![listen.parse().unwrap()],
             // More than one, so that readers are spread.
             workers: NonZeroUsize::new(2).unwrap(),
             ..Config::default()
         };
         // The Host of requests that are written by hand.
         config.access.allowed_hosts = vec!["a".to_owned()];
+        if transport.is_https() {
+            let made = Certificate::of_tests();
+            config.tls.pairs = vec![TlsPair {
+                certificate: made.certificate.clone(),
+                key: made.key.clone(),
+            }];
+        }
         change(&mut config);
         // A thousand readers are two thousand open files here.
         rlimit::increase_nofile_limit(u64::MAX).unwrap();
@@ -146,14 +174,21 @@ impl TestServer {
 
     /// Sends `bytes`, and returns all bytes until the server closes.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut stream = self.connect().await;
+        let mut stream = self.open().await;
         // The server may close before it has read everything: that is an answer too.
         let _ = within(stream.write_all(bytes)).await;
         read_to_close(&mut stream).await
     }
 
+    /// A connection in clear.
     pub(crate) async fn connect(&self) -> TcpStream {
         within(TcpStream::connect(self.address())).await.unwrap()
+    }
+
+    /// A connection over the server's transport.
+    pub(crate) async fn open(&self) -> ClientSocket {
+        let transport = self.http.transport();
+        within(transport.client(self.connect().await)).await.unwrap()
     }
 
     /// Publishes `message` in `room`; returns the message of the answer.
@@ -191,7 +226,7 @@ impl TestServer {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
-        EventReader::open(self.connect().await, request.as_bytes()).await
+        EventReader::open(self.open().await, request.as_bytes()).await
     }
 }
 
@@ -203,7 +238,7 @@ impl Drop for TestServer {
 }
 
 /// Reads until the other side closes; a reset counts as closing.
-pub(crate) async fn read_to_close(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) async fn read_to_close(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = within(stream.read_to_end(&mut bytes)).await;
     bytes

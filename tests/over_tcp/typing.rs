@@ -55,7 +55,7 @@ async fn others_see_that_a_member_types(http: Http) {
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1));
 }
 
-over_both! {
+over_each! {
     others_see_that_a_member_types
 }
 

@@ -219,7 +219,11 @@ real_steps() {
 
 # Clients, attackers and proxies.
 client_steps() {
-  step 'curl' limited bash tests/real/curl.sh
+  local transport
+  for transport in clear tls http2 http2-clear; do
+    step "curl: $transport" limited bash tests/real/curl.sh "$transport"
+  done
+  step 'openssl s_client' limited bash tests/real/tls.sh
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'slow attacks, vanished readers' slow_and_vanished

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The lines that a README shows, typed as a reader would, against a real
 # server: what comes back is compared to the byte, but for ids and times.
+#
+#   curl.sh [clear | tls | http2 | http2-clear]   how curl speaks to the server
 set -euo pipefail
 
 : "${SSE_CHAT_BIN:?names no binary: run \`bash tests/run.sh real\`}"
@@ -28,12 +30,33 @@ plain() {
     -e 's/^date: .*/date: D/'
 }
 
-# start FLAGS...: sets `server` and `url`.
-start() { spawn "$SSE_CHAT_BIN" --listen 127.0.0.1:0 --log-level warn "$@"; }
+# What curl is told about the transport, the flags of the server, and its scheme.
+over=() flags=() scheme=http version='HTTP/1.1 200 OK'
+transport=${1:-clear}
+case "$transport" in
+  tls | http2)
+    certify localhost
+    over=(--cacert "$work/localhost.pem")
+    flags=(--tls-cert "$work/localhost.pem" --tls-key "$work/localhost.key")
+    scheme=https
+    ;;
+esac
+case "$transport" in
+  clear) ;;
+  tls) over+=(--http1.1) ;;
+  http2) over+=(--http2) version='HTTP/2 200 ' ;;
+  http2-clear) over+=(--http2-prior-knowledge) version='HTTP/2 200 ' ;;
+  *) die "no transport: $transport" ;;
+esac
+
+curl() { command curl "${over[@]}" "$@"; }
+
+# start ADDRESS: sets `server` and `url`.
+start() { spawn "$SSE_CHAT_BIN" --listen "$scheme://$1" "${flags[@]}" --log-level warn; }
 
 # open_stream ARGUMENTS...: a curl that goes on; its lines come on descriptor 9.
 open_stream() {
-  exec 9< <(exec curl --silent --no-buffer "$@")
+  exec 9< <(exec curl "${over[@]}" --silent --no-buffer "$@")
   stream=$!
 }
 
@@ -71,7 +94,7 @@ hello() {
   printf '"rooms":[{"room":"lobby","members":0,"oldest":%s,"newest":%s,"next":%s}]}\n' "$2" "$3" "$4"
 }
 
-start
+start 127.0.0.1:0
 
 # ---- a stream, and three ways to say something into it
 open_stream -N "$url/rooms/lobby/events"
@@ -158,7 +181,7 @@ grep -q 'Content-Type: application/json' "$work/problem" || die "no header is na
 
 # ---- heads, health, refusals
 equal 'HEAD of a stream' \
-  $'HTTP/1.1 200 OK\ncontent-type: text/event-stream\ncache-control: no-cache, no-store, no-transform\nx-accel-buffering: no\nx-content-type-options: nosniff\ndate: D' \
+  "$version"$'\ncontent-type: text/event-stream\ncache-control: no-cache, no-store, no-transform\nx-accel-buffering: no\nx-content-type-options: nosniff\ndate: D' \
   "$(curl -sI -m "$deadline" "$url/rooms/lobby/events" | tr -d '\r' | plain)"
 equal 'healthz' 'ok 200' "$(curl -s -w ' %{http_code}' "$url/healthz")"
 equal 'readyz' 'ok 200' "$(curl -s -w ' %{http_code}' "$url/readyz")"
@@ -170,7 +193,7 @@ equal 'the rooms are a secret' 404 "$(curl -s -o /dev/null -w '%{http_code}' "$u
 # ---- a restart
 before=$url
 stop_server
-spawn "$SSE_CHAT_BIN" --listen "${before#http://}" --log-level warn
+start "${before#"$scheme://"}"
 equal 'it starts again where it was' "$before" "$url"
 open_stream -N -H "Last-Event-ID: $epoch_1" "$url/rooms/lobby/events"
 equal 'a cursor from before the restart is kept' "$(hello EPOCH-1 null null 1)" "$(next_event)"
@@ -178,4 +201,4 @@ equal 'and the gap says why' \
   $'event: gap\nid: EPOCH-0\ndata: {"room":"lobby","reason":"restart","lost":null,"next":1}' "$(next_event)"
 close_stream
 
-echo "curl.sh: $checks checks passed"
+echo "curl.sh, $transport: $checks checks passed"

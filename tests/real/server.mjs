@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 import { freePorts } from './ports.mjs';
@@ -35,22 +36,39 @@ export class Server {
   log;
   #child;
   #flags;
+  #addresses;
 
   /** Starts a server that ends with the test `t`. */
   static async start(t, ...flags) {
-    const server = new Server();
-    server.#flags = flags;
-    t.after(() => server.kill());
     // Reserve a port for the whole test, because the server may be started again on it.
     const [port] = await freePorts(1);
-    await server.#spawn(`127.0.0.1:${port}`);
+    return this.#startOn(t, [`127.0.0.1:${port}`], flags);
+  }
+
+  /**
+   * Starts one whose `url` is https. `say` and `said` use another port, in clear.
+   * @param {{certificate: string, key: string}} pair files
+   */
+  static async startSecure(t, { certificate, key }, ...flags) {
+    const [secure, clear] = await freePorts(2);
+    const addresses = [`https://127.0.0.1:${secure}`, `http://127.0.0.1:${clear}`];
+    return this.#startOn(t, addresses, ['--tls-cert', certificate, '--tls-key', key, ...flags]);
+  }
+
+  static async #startOn(t, addresses, flags) {
+    const server = new Server();
+    server.#flags = flags;
+    server.#addresses = addresses;
+    t.after(() => server.kill());
+    await server.#spawn();
     return server;
   }
 
-  async #spawn(address) {
+  async #spawn() {
     const folder = process.env.SSE_CHAT_ASSETS_DIR;
     const assets = folder && !this.#flags.includes('--assets-dir') ? ['--assets-dir', folder] : [];
-    const args = ['--listen', address, '--log-level', 'warn', ...assets, ...this.#flags];
+    const listen = this.#addresses.flatMap((address) => ['--listen', address]);
+    const args = [...listen, '--log-level', 'warn', ...assets, ...this.#flags];
     const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);
     child.once('exit', () => running.delete(child));
@@ -64,9 +82,12 @@ export class Server {
       ]),
       'the line that says what to open',
     );
-    const [, url] = /^sse-chat \d+\.\d+\.\d+: open (http:\/\/127\.0\.0\.1:\d+)$/.exec(line) ?? [];
-    assert(url, `not the line that says what to open: ${line}`);
+    const [, urls] = /^sse-chat \d+\.\d+\.\d+: open (\S+( or \S+)*)$/.exec(line) ?? [];
+    assert(urls, `not the line that says what to open: ${line}`);
+    const [url] = urls.split(' or ');
+    assert.match(url, /^https?:\/\/127\.0\.0\.1:\d+$/);
     this.url = url;
+    this.clear = urls.split(' or ').at(-1);
     this.host = new URL(url).host;
   }
 
@@ -82,13 +103,25 @@ export class Server {
   async startAgain(...flags) {
     const { url } = this;
     this.#flags.push(...flags);
-    await this.#spawn(this.host);
+    await this.#spawn();
     assert.equal(this.url, url);
+  }
+
+  /** Sends a signal to the process. @param {NodeJS.Signals} name */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
+  /** Its memory now, and at most so far, in bytes. */
+  async memory() {
+    const text = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
+    const figure = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)[1]) * 1_024;
+    return { now: figure('VmRSS'), most: figure('VmHWM') };
   }
 
   /** Says a message in a room; resolves with it. */
   async say(room, name, message) {
-    const response = await fetch(`${this.url}/rooms/${encodeURIComponent(room)}/messages`, {
+    const response = await fetch(`${this.clear}/rooms/${encodeURIComponent(room)}/messages`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ name, message }),
@@ -99,7 +132,7 @@ export class Server {
 
   /** The last messages of a room. */
   async said(room) {
-    const response = await fetch(`${this.url}/rooms/${encodeURIComponent(room)}/messages?limit=500`);
+    const response = await fetch(`${this.clear}/rooms/${encodeURIComponent(room)}/messages?limit=500`);
     assert.equal(response.status, 200);
     return (await response.json()).messages;
   }

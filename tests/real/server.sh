@@ -34,9 +34,16 @@ spawn() {
   local line
   read -r -t "$deadline" line <"$work/out" || die 'the server did not say what to open'
   rm "$work/out"
-  [[ $line =~ ^sse-chat\ [0-9.]+:\ open\ (http://[0-9.]+:([0-9]+))$ ]] || die "not what to open: $line"
+  [[ $line =~ ^sse-chat\ [0-9.]+:\ open\ (https?://[0-9.]+:([0-9]+))$ ]] || die "not what to open: $line"
   url=${BASH_REMATCH[1]}
   port=${BASH_REMATCH[2]}
+}
+
+# certify NAME: makes a certificate for this name and 127.0.0.1, and its key.
+certify() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
+    -addext "subjectAltName=DNS:$1,IP:127.0.0.1" -keyout "$work/$1.key" -out "$work/$1.pem" 2>"$work/openssl" ||
+    die "no certificate: $(cat "$work/openssl")"
 }
 
 # status FIELD: a figure of the server's process, in KiB.

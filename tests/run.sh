@@ -224,6 +224,8 @@ client_steps() {
     step "curl: $transport" limited bash tests/real/curl.sh "$transport"
   done
   step 'openssl s_client' limited bash tests/real/tls.sh
+  step "node's HTTP/2" limited node tests/real/http2.mjs
+  step 'renewal of a certificate' limited node tests/real/renewal.mjs
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'slow attacks, vanished readers' slow_and_vanished
@@ -238,7 +240,7 @@ page_steps() {
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   local part
   for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
-    offline answers tokens moderation look style hostile proxies; do
+    offline https answers tokens moderation look style hostile proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox' limited node tests/real/firefox.mjs

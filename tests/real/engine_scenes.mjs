@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { certifyFor } from './certificate.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 import { sidesOfLines } from './sides.mjs';
@@ -37,11 +38,19 @@ export function play(engine) {
     return chat;
   };
 
-  for (const [how, query] of [['a shared stream', ''], ['a stream of its own', '?shared=0']]) {
+  const clear = (t) => Server.start(t, ...QUICK);
+  const https = async (t) => Server.startSecure(t, await certifyFor(t), ...QUICK);
+  for (const [how, query, start] of [
+    ['a shared stream', '', clear],
+    ['a stream of its own', '?shared=0', clear],
+    ['a shared stream over https', '', https],
+    ['a stream of its own over https', '?shared=0', https],
+  ]) {
     scene(`with ${how}, two people talk, and a cut stream goes on where it was`, async (t) => {
-      const server = await Server.start(t, ...QUICK);
+      const server = await start(t);
       const proxy = await Proxy.start(t, server.host);
-      const here = await enter(t, proxy.url + query, 'Alice');
+      const through = proxy.url.replace(/^http:/, new URL(server.url).protocol);
+      const here = await enter(t, through + query, 'Alice');
       const there = await enter(t, server.url + query, '小明');
       await here.say('hello');
       await there.says('hello');

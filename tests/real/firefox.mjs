@@ -10,7 +10,14 @@ import { DEADLINE_MS } from './server.mjs';
 let browser;
 
 before(async () => {
-  browser = await puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, timeout: 120_000 });
+  browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: '/usr/bin/firefox-esr',
+    headless: true,
+    // That of a test signs itself.
+    acceptInsecureCerts: true,
+    timeout: 120_000,
+  });
 });
 after(() => browser?.close());
 

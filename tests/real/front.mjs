@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as retryDelay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
+import { certify } from './certificate.mjs';
 import { freePorts } from './ports.mjs';
 import { within } from './server.mjs';
 
@@ -137,7 +138,9 @@ export class Front {
     await chmod(front.folder, 0o755);
     const [http, https, admin] = await freePorts(3);
     front.ports = { http, https, admin };
-    front.certificate = await certify(front.folder);
+    const { text: certificate, key } = await certify(front.folder, SITE);
+    front.certificate = certificate;
+    await writeFile(join(front.folder, 'both.pem'), certificate + await readFile(key, 'utf8'));
     let text = await readFile(new URL(recipe, RECIPES), 'utf8');
     text = replaceEach(text, places({ server: server.host, http, https, admin, folder: front.folder }));
     if (below) text = replaceEach(text, prefix);
@@ -248,17 +251,5 @@ function replaceEach(text, changes) {
     assert.equal(text.split(from).length, 2, `the recipe has ${from} once`);
     text = text.replace(from, () => to);
   }
-  return text;
-}
-
-/** A certificate for the site, as a file for those who want key and certificate in one, too. */
-async function certify(folder) {
-  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  await promisify(execFile)('openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
-    '-subj', `/CN=${SITE}`, '-addext', `subjectAltName=DNS:${SITE}`, '-keyout', key, '-out', certificate,
-  ]);
-  const [keyText, text] = await Promise.all([key, certificate].map((file) => readFile(file, 'utf8')));
-  await writeFile(join(folder, 'both.pem'), text + keyText);
   return text;
 }

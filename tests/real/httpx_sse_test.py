@@ -1,17 +1,12 @@
-"""The PyPI package `httpx-sse`: how Python programs read a stream."""
+"""The PyPI package `httpx-sse`: how Python programs read a stream, in clear and over HTTP/2."""
 
 import json
-import os
-import re
-import selectors
-import subprocess
 import unittest
 
 import httpx
 from httpx_sse import connect_sse
 
-DEADLINE = 20.0
-BINARY = os.environ["SSE_CHAT_BIN"]
+from server import DEADLINE, Certificate, Server
 
 TEXTS = [
     "plain",
@@ -27,42 +22,17 @@ TEXTS = [
 ]
 
 
-class Server:
-    def __init__(self, *flags):
-        self.process = subprocess.Popen(
-            [BINARY, "--listen", "127.0.0.1:0", "--log-level", "warn", *flags],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
-        try:
-            self.url = self._read_url()
-        except BaseException:
-            self.stop()
-            raise
-
-    def _read_url(self):
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            if not selector.select(DEADLINE):
-                raise TimeoutError("the server did not say what to open")
-        line = self.process.stdout.readline().decode()
-        match = re.fullmatch(r"sse-chat \S+: open (http://127\.0\.0\.1:\d+)\n", line)
-        if match is None:
-            raise ValueError(f"not the line that says what to open: {line!r}")
-        return match[1]
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait(DEADLINE)
-        self.process.stdout.close()
-
-
 class Streams(unittest.TestCase):
+    version = "HTTP/1.1"
+
     def setUp(self):
-        self.server = Server()
+        self.server, options = self.start()
         self.addCleanup(self.server.stop)
-        self.client = httpx.Client(base_url=self.server.url, timeout=DEADLINE)
+        self.client = httpx.Client(base_url=self.server.url, timeout=DEADLINE, **options)
         self.addCleanup(self.client.close)
+
+    def start(self):
+        return Server(), {}
 
     def say(self, message, name="Alice"):
         answer = self.client.post("/rooms/lobby/messages", json={"name": name, "message": message})
@@ -74,6 +44,7 @@ class Streams(unittest.TestCase):
 
     def test_hello_is_first_and_has_the_cursor(self):
         with self.stream() as source:
+            self.assertEqual(source.response.http_version, self.version)
             self.assertEqual(source.response.headers["content-type"], "text/event-stream")
             hello = next(source.iter_sse())
         self.assertEqual(hello.event, "hello")
@@ -134,6 +105,17 @@ class Streams(unittest.TestCase):
         self.assertTrue(presence.id.endswith("-0"), presence.id)
         self.assertEqual([member["name"] for member in presence.json()["members"]], ["Björn"])
         self.assertEqual(json.loads(presence.data)["count"], 1)
+
+
+class StreamsOverHttp2(Streams):
+    """The same over HTTP/2 with TLS: all streams and messages on one connection."""
+
+    version = "HTTP/2"
+
+    def start(self):
+        certificate = Certificate()
+        self.addCleanup(certificate.remove)
+        return Server(certificate=certificate), {"http2": True, "verify": certificate.trusting()}
 
 
 if __name__ == "__main__":

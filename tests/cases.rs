@@ -68,11 +68,13 @@ fn has_test(file: &Path, name: &str) -> bool {
 }
 
 /// Whether the function is there, and what stands right above it makes it a
-/// test, or its name in a list of tests that run over both kinds of transport.
+/// test, or its name in a list of tests that run over each transport.
 fn is_test(text: &str, name: &str) -> bool {
     let over_each = text.split_once("\nover_each! {\n").map(|(_, list)| list);
     if over_each.is_some_and(|list| list.lines().any(|line| line.trim() == name)) {
-        return text.contains(&format!("async fn {name}(http: Http)"));
+        return ["http: Http", "transport: Transport"]
+            .iter()
+            .any(|parameter| text.contains(&format!("async fn {name}({parameter})")));
     }
     let Some((above, _)) = text.split_once(&format!("fn {name}(")) else {
         return false;

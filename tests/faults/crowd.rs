@@ -55,7 +55,7 @@ async fn come(address: std::net::SocketAddr) -> Wire {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let ask = b"GET /rooms/a/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
     socket.write_all(ask).await.unwrap();
-    let mut wire = Wire::new(socket, Pace::Free);
+    let mut wire = Wire::new(socket.into(), Pace::Free);
     // All are served at the same time, so a slow machine needs long.
     wire.silence = crate::DEADLINE;
     assert!(wire.head().await.unwrap().starts_with("HTTP/1.1 200 "));

@@ -5,20 +5,29 @@ use crate::proxy::Proxy;
 use crate::record::Reading;
 use crate::scene::Scene;
 use crate::server_process::ServerProcess;
+use crate::transport::Transport;
 use crate::{random, rounds};
 
 const ROOMS: &[&str] = &["a", "b", "c"];
 
+/// How many are said: fewer over the other transports, since each cut costs a handshake.
+fn messages(transport: Transport) -> u64 {
+    match transport {
+        Transport::Clear => 3000,
+        _ => 1000,
+    }
+}
+
 // 50, 51 and 53, over and over
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
+async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order(transport: Transport) {
     let mut random = random("cuts");
     // Nothing is evicted, so that retries are deduplicated.
-    let mut server = ServerProcess::start(&["--history", "100000"]).await;
+    let mut server = ServerProcess::start_over(transport, &["--history", "100000"]).await;
     let proxy = Proxy::start(server.address(), random.fork()).await;
-    let mut scene = Scene::new(ROOMS, random).with_changes();
+    let readers_proxy = Proxy::start(server.readers_address(), random.fork()).await;
+    let mut scene = Scene::new(ROOMS, random).over(transport).with_changes();
     scene.writer("Gus", server.address());
-    let direct = scene.plain("direct", ROOMS, server.address());
+    let direct = scene.plain("direct", ROOMS, server.readers_address());
     scene.expect_silence();
     for name in ["Ada", "Bob", "Cyd", "Dan", "Eve", "Fay"] {
         scene.writer(name, proxy.address);
@@ -26,13 +35,18 @@ async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
     scene.client("client of a", &["a"], proxy.address);
     scene.client("client of all", ROOMS, proxy.address);
     for number in 0..4 {
-        scene.plain(&format!("plain {number} of all"), ROOMS, proxy.address);
+        scene.plain(
+            &format!("plain {number} of all"),
+            ROOMS,
+            readers_proxy.address,
+        );
     }
     scene.until_all_connected().await;
-    proxy.enable_faults();
-    scene.publish(3000 * rounds(1)).await;
-    proxy.disable_faults();
-    let ended = proxy.ended();
+    let proxies = [proxy, readers_proxy];
+    proxies.iter().for_each(Proxy::enable_faults);
+    scene.publish(messages(transport) * rounds(1)).await;
+    proxies.iter().for_each(Proxy::disable_faults);
+    let ended: usize = proxies.iter().map(Proxy::ended).sum();
     server.assert_runs();
     let record = scene.finish(server.address()).await;
     assert!(ended > 30, "{ended} connections ended");
@@ -43,4 +57,8 @@ async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order() {
         assert_eq!(gaps, 0, "{}", reading.reader);
     }
     assert_eq!(direct.look(Reading::cuts), 0);
+}
+
+over_each! {
+    through_a_bad_network_all_messages_are_delivered_once_and_in_order
 }

@@ -15,6 +15,38 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
+/// Runs tests whose readers use each transport.
+macro_rules! over_each {
+    ($($test:ident)*) => {
+        mod over_clear {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::transport::Transport::Clear).await;
+                }
+            )*
+        }
+
+        mod over_tls {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::transport::Transport::Tls).await;
+                }
+            )*
+        }
+
+        mod over_http_2 {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::transport::Transport::Http2).await;
+                }
+            )*
+        }
+    };
+}
+
 mod check;
 mod client_reader;
 #[path = "../deadline/mod.rs"]
@@ -26,6 +58,8 @@ mod record;
 mod scene;
 mod server_process;
 mod tail_reader;
+#[path = "../transport/mod.rs"]
+mod transport;
 mod wire;
 mod writer;
 

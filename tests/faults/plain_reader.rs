@@ -8,11 +8,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 
 use crate::notes::{Notes, Page};
 use crate::record::{Gap, Seen};
-use crate::wire::{Event, Item, Pace, Wire};
+use crate::transport::{TestSocket, Transport};
+use crate::wire::{Event, Item, PATIENCE, Pace, Wire};
 
 /// Ping intervals without a byte after which an impatient reader reconnects. A
 /// browser would wait longer.
@@ -22,6 +23,7 @@ const SMALL: u32 = 2048;
 
 pub(crate) struct PlainReader {
     pub(crate) address: SocketAddr,
+    transport: Transport,
     pub(crate) page: Page,
     /// Path and query of its stream.
     pub(crate) path: String,
@@ -58,6 +60,7 @@ impl PlainReader {
         let rooms = page.look(|reading| reading.rooms.join("&room="));
         Self {
             address,
+            transport: Transport::Clear,
             page,
             path: format!("/events?room={rooms}"),
             cursor: String::new(),
@@ -65,6 +68,12 @@ impl PlainReader {
             is_patient: true,
             sips: None,
         }
+    }
+
+    /// Reads over this transport.
+    pub(crate) fn over(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// Reconnects after silence: for tests that drop bytes or stop the server.
@@ -135,12 +144,14 @@ impl PlainReader {
         }
     }
 
-    async fn connect(&self) -> io::Result<TcpStream> {
+    async fn connect(&self) -> io::Result<TestSocket> {
         let socket = TcpSocket::new_v4()?;
         if self.sips.is_some() {
             socket.set_recv_buffer_size(SMALL)?;
         }
-        socket.connect(self.address).await
+        let socket = socket.connect(self.address).await?;
+        // Bytes may be dropped before there is a stream.
+        tokio::time::timeout(PATIENCE, self.transport.client(socket)).await?
     }
 
     fn take(&mut self, event: Event, wire: &mut Wire) {

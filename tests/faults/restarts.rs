@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::record::{Reading, Record, Seen};
 use crate::scene::Scene;
 use crate::server_process::ServerProcess;
+use crate::transport::Transport;
 use crate::{random, rounds};
 
 const ROOMS: &[&str] = &["a", "b"];
@@ -18,8 +19,8 @@ fn add_clients(scene: &mut Scene, server: &ServerProcess) {
     }
     scene.client("client of a", &["a"], address);
     scene.client("client of both", ROOMS, address);
-    scene.plain("plain of b", &["b"], address);
-    scene.plain("plain of both", ROOMS, address);
+    scene.plain("plain of b", &["b"], server.readers_address());
+    scene.plain("plain of both", ROOMS, server.readers_address());
 }
 
 /// The most epochs that a reader has seen.
@@ -35,10 +36,13 @@ fn epochs(record: &Record) -> usize {
 }
 
 // 80
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates() {
-    let mut server = ServerProcess::start(&[]).await;
-    let mut scene = Scene::new(ROOMS, random("kill")).with_changes();
+async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates(
+    transport: Transport,
+) {
+    let mut server = ServerProcess::start_over(transport, &[]).await;
+    let mut scene = Scene::new(ROOMS, random("kill"))
+        .over(transport)
+        .with_changes();
     add_clients(&mut scene, &server);
     scene.until_all_connected().await;
     for _ in 0..rounds(4) {
@@ -61,14 +65,16 @@ async fn after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates()
 }
 
 // 79, with as many streams as a test machine allows
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_termination_each_stream_gets_bye_and_ends_properly() {
+async fn on_termination_each_stream_gets_bye_and_ends_properly(transport: Transport) {
     // Clients return only after the old server has stopped accepting.
-    let mut server = ServerProcess::start(&["--grace", "60s", "--retry", "2s..3s"]).await;
-    let mut scene = Scene::new(ROOMS, random("terminate")).with_changes();
+    let flags = ["--grace", "60s", "--retry", "2s..3s"];
+    let mut server = ServerProcess::start_over(transport, &flags).await;
+    let mut scene = Scene::new(ROOMS, random("terminate"))
+        .over(transport)
+        .with_changes();
     add_clients(&mut scene, &server);
     for number in 0..100 {
-        scene.plain(&format!("plain {number}"), &["a"], server.address());
+        scene.plain(&format!("plain {number}"), &["a"], server.readers_address());
     }
     scene.until_all_connected().await;
     let turns = rounds(2);
@@ -120,4 +126,9 @@ async fn all_clients_survive_a_series_of_restarts() {
         waits.len() > 20,
         "all have the same reconnection time: {waits:?}"
     );
+}
+
+over_each! {
+    after_kill_and_restart_readers_learn_the_new_epoch_without_duplicates
+    on_termination_each_stream_gets_bye_and_ends_properly
 }

@@ -14,6 +14,7 @@ use crate::notes::{Notes, Page};
 use crate::plain_reader::PlainReader;
 use crate::record::{Begins, Reading, Record};
 use crate::tail_reader::TailReader;
+use crate::transport::Transport;
 use crate::writer::Writer;
 
 /// Time limit of the final messages. After many cuts the client library may wait for
@@ -28,6 +29,8 @@ pub(crate) struct Scene {
     /// The number of messages allowed so far.
     asked: usize,
     random: fastrand::Rng,
+    /// That of new plain readers.
+    transport: Transport,
     /// New clients wait however long the server is silent.
     is_patient: bool,
     /// New writers change some of their messages.
@@ -43,10 +46,17 @@ impl Scene {
             allowed: Arc::new(Semaphore::new(0)),
             asked: 0,
             random,
+            transport: Transport::Clear,
             is_patient: true,
             has_changes: false,
             people: JoinSet::new(),
         }
+    }
+
+    /// Plain readers use this transport.
+    pub(crate) fn over(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// New writers edit and delete some of their messages.
@@ -105,7 +115,7 @@ impl Scene {
 
     /// A reader that is not started yet.
     pub(crate) fn plain_reader(&self, address: SocketAddr, page: Page) -> PlainReader {
-        let reader = PlainReader::new(address, page);
+        let reader = PlainReader::new(address, page).over(self.transport);
         match self.is_patient {
             true => reader,
             false => reader.impatient(),

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::transport::{Certificate, Transport};
 use crate::within;
 
 /// Interval of polling.
@@ -38,6 +39,8 @@ enum Start {
 pub(crate) struct ServerProcess {
     child: Child,
     address: SocketAddr,
+    /// That of its listener with TLS.
+    secure: Option<SocketAddr>,
     start: Start,
     flags: Vec<String>,
     log: Log,
@@ -53,41 +56,56 @@ struct Log {
 impl ServerProcess {
     /// On a free port, with a short reconnection time and frequent pings.
     pub(crate) async fn start(flags: &[&str]) -> Self {
-        Self::start_as(Start::Plainly, flags).await
+        Self::start_as(Start::Plainly, Transport::Clear, flags).await
+    }
+
+    /// One that readers reach over this transport. It listens in clear, too.
+    pub(crate) async fn start_over(transport: Transport, flags: &[&str]) -> Self {
+        Self::start_as(Start::Plainly, transport, flags).await
     }
 
     /// With at most this many file descriptors.
     pub(crate) async fn start_with_files(files: usize, flags: &[&str]) -> Self {
-        Self::start_as(Start::WithFiles(files), flags).await
+        Self::start_as(Start::WithFiles(files), Transport::Clear, flags).await
     }
 
     /// With a fake clock: the file holds its offset in seconds.
     pub(crate) async fn start_with_clock(offset: &Path, flags: &[&str]) -> Self {
-        Self::start_as(Start::WithClock(offset.to_owned()), flags).await
+        Self::start_as(Start::WithClock(offset.to_owned()), Transport::Clear, flags).await
     }
 
-    async fn start_as(start: Start, flags: &[&str]) -> Self {
-        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+    async fn start_as(start: Start, transport: Transport, flags: &[&str]) -> Self {
+        let mut flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
         let log = Log::new();
-        let address = "127.0.0.1:0".parse().unwrap();
-        let started = run(start.command(), address, &flags, &log);
-        let (child, address) = within(started).await.unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut addresses = vec![any];
+        if transport.is_https() {
+            let made = Certificate::of_tests();
+            for (flag, path) in [("--tls-cert", &made.certificate), ("--tls-key", &made.key)] {
+                flags.extend([flag.to_owned(), path.to_str().unwrap().to_owned()]);
+            }
+            addresses.push(any);
+        }
+        let started = run(start.command(), &addresses, &flags, &log);
+        let (child, addresses) = within(started).await.unwrap();
         Self {
             child,
-            address,
+            address: addresses[0],
+            secure: addresses.get(1).copied(),
             start,
             flags,
             log,
         }
     }
 
-    /// Restarts it on its previous port.
+    /// Restarts it on its previous ports.
     pub(crate) async fn start_again(&mut self) {
+        let addresses: Vec<SocketAddr> = [self.address].into_iter().chain(self.secure).collect();
         // A client that connects while there is no listener may have got this
         // port as its local one, and keep it for a moment.
         let started = within(async {
             loop {
-                match run(self.start.command(), self.address, &self.flags, &self.log).await {
+                match run(self.start.command(), &addresses, &self.flags, &self.log).await {
                     Some((child, _)) => return child,
                     None => tokio::time::sleep(LOOK).await,
                 }
@@ -98,6 +116,11 @@ impl ServerProcess {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where readers reach it over the transport that it was started for.
+    pub(crate) fn readers_address(&self) -> SocketAddr {
+        self.secure.unwrap_or(self.address)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -237,17 +260,21 @@ fn faketime() -> PathBuf {
     found.next().expect("libfaketime is installed")
 }
 
-/// Starts `command` and waits for the line with its address; `None` if it ends
-/// without one.
+/// Starts `command` and waits for the line with its addresses; `None` if it ends
+/// without one. The first address is in clear, the second over TLS.
 async fn run(
     mut command: Command,
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     flags: &[String],
     log: &Log,
-) -> Option<(Child, SocketAddr)> {
+) -> Option<(Child, Vec<SocketAddr>)> {
+    let listen = addresses
+        .iter()
+        .zip(["", "https://"])
+        .flat_map(|(address, scheme)| ["--listen".to_owned(), format!("{scheme}{address}")]);
     let mut child = command
         .arg("serve")
-        .args(["--listen", &address.to_string()])
+        .args(listen)
         .args(flags)
         // Flags take precedence over these.
         .env("SSE_CHAT_RETRY", "50ms..100ms")
@@ -262,8 +289,9 @@ async fn run(
     let mut line = String::new();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut line).await.unwrap();
-    let (_, address) = line.trim_end().rsplit_once("http://")?;
-    Some((child, address.parse().unwrap()))
+    let (_, urls) = line.trim_end().split_once(": open ")?;
+    let address = |url: &str| url.split_once("://").unwrap().1.parse().unwrap();
+    Some((child, urls.split(" or ").map(address).collect()))
 }
 
 /// Sends a signal by its name without `SIG`.

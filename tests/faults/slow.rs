@@ -3,6 +3,7 @@
 use crate::record::{Reading, Record};
 use crate::scene::Scene;
 use crate::server_process::ServerProcess;
+use crate::transport::Transport;
 use crate::{random, rounds};
 
 /// The most memory of the server: less than a part of the messages per slow reader
@@ -10,18 +11,20 @@ use crate::{random, rounds};
 const MEMORY: u64 = 64 << 20;
 
 // 54 and 55: slow readers get gap events, and others are not affected.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_of_a_byte_at_a_time_learn_what_they_lost() {
-    let mut server =
-        ServerProcess::start(&["--history", "50", "--stall", "1h", "--ping", "10s"]).await;
-    let mut scene = Scene::new(&["a"], random("slow")).with_changes();
+async fn readers_of_a_byte_at_a_time_learn_what_they_lost(transport: Transport) {
+    let flags = ["--history", "50", "--stall", "1h", "--ping", "10s"];
+    let mut server = ServerProcess::start_over(transport, &flags).await;
+    let readers = server.readers_address();
+    let mut scene = Scene::new(&["a"], random("slow"))
+        .over(transport)
+        .with_changes();
     for name in ["Ada", "Bob", "Cyd"] {
         scene.writer_of(name, server.address(), 4000);
     }
-    scene.plain("plain", &["a"], server.address());
+    scene.plain("plain", &["a"], readers);
     scene.client("client", &["a"], server.address());
     for number in 0..3 {
-        scene.sipping(&format!("slow {number}"), &["a"], server.address());
+        scene.sipping(&format!("slow {number}"), &["a"], readers);
     }
     let fast_are_there = |record: &Record| {
         let mut fast = record.readings.iter().take(2);
@@ -43,4 +46,8 @@ async fn readers_of_a_byte_at_a_time_learn_what_they_lost() {
         reading.assert_undisturbed();
         assert!(reading.gaps("lagged") > 0, "{}", reading.reader);
     }
+}
+
+over_each! {
+    readers_of_a_byte_at_a_time_learn_what_they_lost
 }

@@ -7,14 +7,14 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::notes::Notes;
+use crate::transport::TestSocket;
 
 /// Timeout of a silent connection until hello has the ping interval.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The most bytes of one read.
 const MOST: usize = 4096;
@@ -68,7 +68,7 @@ impl Pace {
 }
 
 pub(crate) struct Wire {
-    socket: TcpStream,
+    socket: TestSocket,
     pace: Pace,
     /// Timeout of silence.
     pub(crate) silence: Duration,
@@ -82,7 +82,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(socket: TcpStream, pace: Pace) -> Self {
+    pub(crate) fn new(socket: TestSocket, pace: Pace) -> Self {
         Self {
             socket,
             pace,

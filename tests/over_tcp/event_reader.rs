@@ -9,7 +9,7 @@ use sse_chat::sse::{Decoder, Item};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Response, find, within};
-use crate::transport::ClientSocket;
+use crate::transport::TestSocket;
 
 /// One event of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct Event {
 
 /// Reads an event stream, decoded or raw.
 pub(crate) struct EventReader {
-    stream: ClientSocket,
+    stream: TestSocket,
     pub(crate) head: Response,
     chunked: bool,
     /// Received and not dechunked yet.
@@ -40,14 +40,14 @@ pub(crate) struct EventReader {
 
 impl EventReader {
     /// Sends a request for a stream on a connection, and reads the head.
-    pub(crate) async fn open(stream: impl Into<ClientSocket>, request: &[u8]) -> Self {
+    pub(crate) async fn open(stream: impl Into<TestSocket>, request: &[u8]) -> Self {
         let mut stream = stream.into();
         within(stream.write_all(request)).await.unwrap();
         Self::begin(stream, Vec::new()).await
     }
 
     /// Reads the head of a stream that was requested already.
-    pub(crate) async fn begin(stream: impl Into<ClientSocket>, mut wire: Vec<u8>) -> Self {
+    pub(crate) async fn begin(stream: impl Into<TestSocket>, mut wire: Vec<u8>) -> Self {
         let mut stream = stream.into();
         let end = loop {
             if let Some(end) = find(&wire, b"\r\n\r\n") {
@@ -134,11 +134,11 @@ impl EventReader {
     }
 
     /// The connection, for unusual requests.
-    pub(crate) fn into_stream(self) -> ClientSocket {
+    pub(crate) fn into_stream(self) -> TestSocket {
         self.stream
     }
 
-    pub(crate) fn stream(&mut self) -> &mut ClientSocket {
+    pub(crate) fn stream(&mut self) -> &mut TestSocket {
         &mut self.stream
     }
 

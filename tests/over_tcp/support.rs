@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use crate::deadline::{DEADLINE, within};
 pub(crate) use crate::event_reader::{Event, EventReader};
-use crate::transport::{Certificate, ClientSocket, Transport};
+use crate::transport::{Certificate, TestSocket, Transport};
 
 /// The HTTP version of a server's clients, and whether they use TLS. It decides how a
 /// stream is sent: to the socket itself, or as a body of hyper's.
@@ -186,9 +186,11 @@ impl TestServer {
     }
 
     /// A connection over the server's transport.
-    pub(crate) async fn open(&self) -> ClientSocket {
+    pub(crate) async fn open(&self) -> TestSocket {
         let transport = self.http.transport();
-        within(transport.client(self.connect().await)).await.unwrap()
+        within(transport.client(self.connect().await))
+            .await
+            .unwrap()
     }
 
     /// Publishes `message` in `room`; returns the message of the answer.

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::client_socket::{Bridged, ClientSocket};
+use super::test_socket::{Bridged, TestSocket};
 
 /// The bytes that a reader which stops has not taken: little, so that it is felt by the
 /// server.
@@ -27,7 +27,7 @@ pub(super) async fn start(
     scheme: &'static str,
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     socket: std::net::TcpStream,
-) -> io::Result<ClientSocket> {
+) -> io::Result<TestSocket> {
     let (sender, driver) = Builder::new(TokioExecutor::new())
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
@@ -52,7 +52,7 @@ pub(super) async fn start(
         let _ = driver.await;
         drop(far);
     });
-    Ok(ClientSocket::Http2(Bridged {
+    Ok(TestSocket::Http2(Bridged {
         near,
         socket,
         _running: AbortOnDropHandle::new(running),

@@ -3,7 +3,7 @@
 
 mod bridge;
 mod certificate;
-mod client_socket;
+mod test_socket;
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub(crate) use certificate::Certificate;
-pub(crate) use client_socket::ClientSocket;
+pub(crate) use test_socket::TestSocket;
 
 /// How the bytes of a request reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +36,12 @@ impl Transport {
 
     /// A connection of this transport on an open TCP connection. Its user speaks
     /// HTTP/1.1, whatever the transport is.
-    pub(crate) async fn client(self, socket: TcpStream) -> io::Result<ClientSocket> {
+    pub(crate) async fn client(self, socket: TcpStream) -> io::Result<TestSocket> {
         match self {
-            Self::Clear => Ok(ClientSocket::Clear(socket)),
+            Self::Clear => Ok(TestSocket::Clear(socket)),
             Self::Tls => {
                 let secure = handshake(socket, b"http/1.1").await?;
-                Ok(ClientSocket::Tls(Box::new(secure)))
+                Ok(TestSocket::Tls(Box::new(secure)))
             }
             Self::Http2 => {
                 let (socket, end) = ends(socket)?;

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Secure;
 
 #[derive(Debug)]
-pub(crate) enum ClientSocket {
+pub(crate) enum TestSocket {
     Clear(TcpStream),
     Tls(Box<Secure>),
     Http2(Bridged),
@@ -26,7 +26,7 @@ pub(crate) struct Bridged {
     pub(super) _running: AbortOnDropHandle<()>,
 }
 
-impl ClientSocket {
+impl TestSocket {
     /// Dropping it sends a reset.
     pub(crate) fn set_zero_linger(&self) -> io::Result<()> {
         let socket = match self {
@@ -38,13 +38,13 @@ impl ClientSocket {
     }
 }
 
-impl From<TcpStream> for ClientSocket {
+impl From<TcpStream> for TestSocket {
     fn from(socket: TcpStream) -> Self {
         Self::Clear(socket)
     }
 }
 
-impl AsyncRead for ClientSocket {
+impl AsyncRead for TestSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -58,7 +58,7 @@ impl AsyncRead for ClientSocket {
     }
 }
 
-impl AsyncWrite for ClientSocket {
+impl AsyncWrite for TestSocket {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -59,6 +59,7 @@ mod scene;
 mod server_process;
 mod tail_reader;
 #[path = "../transport/mod.rs"]
+#[allow(dead_code, reason = "the other tests over TCP use the rest")]
 mod transport;
 mod wire;
 mod writer;

@@ -1,13 +1,13 @@
 //! A connection that carries several requests, read answer by answer.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::event_reader::EventReader;
 use super::support::{Response, TestServer, read_to_close, within};
+use crate::transport::TestSocket;
 
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: TestSocket,
     /// Received bytes that belong to no answer yet.
     received: Vec<u8>,
 }
@@ -15,7 +15,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) async fn to(server: &TestServer) -> Self {
         Self {
-            stream: server.connect().await,
+            stream: server.open().await,
             received: Vec::new(),
         }
     }

@@ -54,6 +54,7 @@ macro_rules! over_each {
 }
 
 mod certificates;
+mod clear_protocols;
 mod connection;
 #[path = "../deadline/mod.rs"]
 mod deadline;

@@ -187,10 +187,12 @@ impl TestServer {
 
     /// A connection over the server's transport.
     pub(crate) async fn open(&self) -> TestSocket {
-        let transport = self.http.transport();
-        within(transport.client(self.connect().await))
-            .await
-            .unwrap()
+        self.open_over(self.http.transport()).await
+    }
+
+    pub(crate) async fn open_over(&self, transport: Transport) -> TestSocket {
+        let socket = self.connect().await;
+        within(transport.client(socket)).await.unwrap()
     }
 
     /// Publishes `message` in `room`; returns the message of the answer.

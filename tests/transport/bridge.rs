@@ -67,6 +67,15 @@ struct Bridge {
     received: Vec<u8>,
 }
 
+/// A request whose body is still to come.
+struct Head {
+    request: Request<Full<Bytes>>,
+    /// The length of the head.
+    bytes: usize,
+    /// The length of the body.
+    body: usize,
+}
+
 impl Bridge {
     /// Answers requests until one side is done.
     async fn run(&mut self) -> io::Result<()> {
@@ -94,7 +103,11 @@ impl Bridge {
 
     /// The next request, and whether its connection ends with it; `None` at the end.
     async fn request(&mut self) -> io::Result<Option<(Request<Full<Bytes>>, bool)>> {
-        let (mut request, head, length) = loop {
+        let Head {
+            mut request,
+            bytes: head,
+            body: length,
+        } = loop {
             if let Some(parsed) = self.parsed()? {
                 break parsed;
             }
@@ -113,8 +126,8 @@ impl Bridge {
         Ok(Some((request, close.is_some_and(|value| value == "close"))))
     }
 
-    /// The head of the next request, its length, and the length of the body.
-    fn parsed(&self) -> io::Result<Option<(Request<Full<Bytes>>, usize, usize)>> {
+    /// The head of the next request, once it is whole.
+    fn parsed(&self) -> io::Result<Option<Head>> {
         let mut fields = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Request::new(&mut fields);
         let parsed = head.parse(&self.received).map_err(io::Error::other)?;
@@ -138,7 +151,11 @@ impl Bridge {
             }
         }
         let request = request.body(Full::default()).map_err(io::Error::other)?;
-        Ok(Some((request, bytes, length.map_err(io::Error::other)?)))
+        Ok(Some(Head {
+            request,
+            bytes,
+            body: length.map_err(io::Error::other)?,
+        }))
     }
 
     async fn head(&mut self, answer: &Response<Incoming>, is_framed: bool) -> io::Result<()> {

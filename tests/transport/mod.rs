@@ -37,6 +37,11 @@ impl Transport {
     /// A connection of this transport on an open TCP connection. Its user speaks
     /// HTTP/1.1, whatever the transport is.
     pub(crate) async fn client(self, socket: TcpStream) -> io::Result<TestSocket> {
+        // A handshake is a large future.
+        Box::pin(self.begin(socket)).await
+    }
+
+    async fn begin(self, socket: TcpStream) -> io::Result<TestSocket> {
         match self {
             Self::Clear => Ok(TestSocket::Clear(socket)),
             Self::Tls => {

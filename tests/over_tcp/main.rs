@@ -54,7 +54,6 @@ macro_rules! over_each {
 }
 
 mod certificates;
-mod clear_protocols;
 mod connection;
 #[path = "../deadline/mod.rs"]
 mod deadline;
@@ -105,4 +104,5 @@ mod slow_reader;
 mod stream;
 mod tokens;
 mod typing;
+mod versions;
 mod write_paths;

@@ -75,6 +75,9 @@ export class Reader {
       events.forEach((event) => this.#take(event));
       this.#waiting.forEach((check) => check());
     }
+    // Neither an aborted answer nor a reset is an error for the loop.
+    const { aborted, rstCode, complete } = this.stream;
+    if (aborted || rstCode || complete === false) throw new Error('the stream was cut');
   }
 
   #take(event) {
@@ -114,7 +117,6 @@ export class Http2Client {
   /** A stream of a room. @param {string} room @param {string} [cursor] */
   async events(room, cursor) {
     const request = this.session.request({ ':path': `/rooms/${room}/events`, ...(cursor && { 'last-event-id': cursor }) });
-    request.end();
     const [head] = await once(request, 'response');
     if (head[':status'] !== 200) throw new Error(`status ${head[':status']}`);
     return request;
@@ -122,8 +124,8 @@ export class Http2Client {
 
   /** A whole answer. @param {object} head @param {string} [body] */
   async ask(head, body = '') {
-    const request = this.session.request(head);
-    request.end(body);
+    const request = this.session.request(head, { endStream: body === '' });
+    if (body !== '') request.end(body);
     const [answer] = await within(once(request, 'response'), 'an answer');
     let text = '';
     for await (const piece of request.setEncoding('utf8')) text += piece;

@@ -1,5 +1,4 @@
-//! HTTP/2 beyond what it has in common with HTTP/1.1: in clear by prior knowledge, and
-//! beside HTTP/1.1 on one port.
+//! The versions of HTTP beside each other, on one port and on one connection.
 
 use serde_json::json;
 

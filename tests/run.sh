@@ -228,6 +228,7 @@ client_steps() {
   step 'renewal of a certificate' limited node tests/real/renewal.mjs
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
+  step 'attacks over HTTP/2' limited tests/real/venv/bin/python tests/real/http2_attacks.py
   step 'slow attacks, vanished readers' slow_and_vanished
   step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
   step 'docs/backend.md in each language' limited node tests/real/backend.mjs

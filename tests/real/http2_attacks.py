@@ -11,7 +11,6 @@ import select
 import shutil
 import socket
 import ssl
-import struct
 import subprocess
 import tempfile
 import threading
@@ -35,6 +34,7 @@ from hyperframe.frame import (
 from server import DEADLINE, Certificate, Server
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+REFUSED_STREAM = 0x7
 CANCEL = 0x8
 ENHANCE_YOUR_CALM = 0xB
 # A server that no longer reads has done what it can.
@@ -42,6 +42,8 @@ BLOCKED = 3.0
 # How much memory the server may have at most, and how much more than before each attack.
 MEMORY_MOST = 256 << 20
 MEMORY_MORE = 64 << 20
+# The streams that a connection may have.
+STREAMS = 100
 READERS_OF_EACH_KIND = 10
 HALF_HANDSHAKES = 10_000
 FILES_OF_OTHERS = 500
@@ -93,9 +95,8 @@ class Attacker:
 
     def request(self, path, method="GET", *more, flags=("END_HEADERS", "END_STREAM")):
         """The bytes of a request, on the next stream."""
-        frame = HeadersFrame(self.next_stream(), data=self.fields(path, method, *more))
-        frame.flags.update(flags)
-        return frame.serialize()
+        fields = self.fields(path, method, *more)
+        return HeadersFrame(self.next_stream(), data=fields, flags=flags).serialize()
 
     def read_until(self, is_enough):
         """Reads frames until that is true or the connection is closed; fails when it takes too long."""
@@ -214,6 +215,7 @@ class Attacks(unittest.TestCase):
         cls.addClassCleanup(cls.certificate.remove)
         cls.server = Server(
             *("--tls-handshake-timeout", "3s", "--stall", "2s", "--ping", "1s", "--history", "100000"),
+            *("--http2-max-streams", str(STREAMS)),
             certificate=cls.certificate,
         )
         cls.addClassCleanup(cls.server.stop)
@@ -248,11 +250,19 @@ class Attacks(unittest.TestCase):
     # 64
     def test_more_streams_than_allowed_are_refused_and_the_connection_lives(self):
         attacker = self.attacker()
-        attacker.send(b"".join(attacker.request("/rooms/lobby/events") for _ in range(1000)))
-        attacker.read_until(lambda: len(attacker.resets) + len(attacker.statuses) == 1000)
+        attacker.send(b"".join(attacker.request("/rooms/lobby/events") for _ in range(STREAMS + 100)))
+        attacker.read_until(lambda: len(attacker.resets) + len(attacker.statuses) == STREAMS + 100)
         self.assertFalse(attacker.is_closed, str(attacker))
-        self.assertGreater(len(attacker.statuses), 50)
-        self.assertGreater(len(attacker.resets), 500)
+        self.assertEqual(set(attacker.resets.values()), {REFUSED_STREAM})
+        self.assertEqual(len(attacker.statuses), STREAMS)
+
+    # 64: a client that does not learn is sent away.
+    def test_thousands_of_streams_at_once(self):
+        attacker = self.attacker()
+        attacker.send_all(
+            b"".join(attacker.request("/rooms/lobby/events") for _ in range(100)) for _ in range(100)
+        )
+        self.assert_calmed(attacker)
 
     # 65
     def test_rapid_reset(self):
@@ -272,10 +282,9 @@ class Attacks(unittest.TestCase):
 
         def batch():
             for _ in range(100):
-                yield attacker.request("/rooms/lobby/messages", "POST", flags=["END_HEADERS"])
-                frame = WindowUpdateFrame(attacker.stream, window_increment=1).serialize()
-                # An increment of 0 is an error of the stream.
-                yield frame[:-4] + bytes(4)
+                yield attacker.request("/rooms/lobby/messages", "POST", flags=("END_HEADERS",))
+                # Over the largest window: an error of the stream.
+                yield WindowUpdateFrame(attacker.stream, window_increment=2**31 - 1).serialize()
 
         attacker.send_all(b"".join(batch()) for _ in range(200))
         self.assert_calmed(attacker)
@@ -283,7 +292,7 @@ class Attacks(unittest.TestCase):
     # 66
     def test_headers_without_an_end(self):
         attacker = self.attacker()
-        first = attacker.request("/", flags=["END_STREAM"])
+        first = attacker.request("/", flags=("END_STREAM",))
         part = ContinuationFrame(attacker.stream, data=hpack.Encoder().encode([("x-long", "x" * 8000)]))
         attacker.send_all([first, *[part.serialize()] * 5000])
         attacker.read_to_end()
@@ -304,7 +313,7 @@ class Attacks(unittest.TestCase):
                 attacker = self.attacker()
                 attacker.send(
                     attacker.request(
-                        "/rooms/lobby/messages", "POST", ("content-type", "text/plain"), flags=["END_HEADERS"]
+                        "/rooms/lobby/messages", "POST", ("content-type", "text/plain"), flags=("END_HEADERS",)
                     )
                 )
                 frame = DataFrame(attacker.stream, data=data).serialize()
@@ -349,8 +358,8 @@ class Attacks(unittest.TestCase):
             with self.subTest(announced):
                 attacker = self.attacker()
                 fields = [("content-type", "text/plain"), ("content-length", announced)]
-                attacker.send(attacker.request("/rooms/lobby/messages", "POST", *fields, flags=["END_HEADERS"]))
-                frame = DataFrame(attacker.stream, data=b"some text", flags=["END_STREAM"])
+                attacker.send(attacker.request("/rooms/lobby/messages", "POST", *fields, flags=("END_HEADERS",)))
+                frame = DataFrame(attacker.stream, data=b"some text", flags=("END_STREAM",))
                 attacker.send(frame.serialize())
                 attacker.read_until(lambda: attacker.resets or attacker.statuses or attacker.goaway)
                 self.assertNotIn("201", attacker.statuses.values())

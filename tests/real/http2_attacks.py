@@ -98,9 +98,9 @@ class Attacker:
         fields = self.fields(path, method, *more)
         return HeadersFrame(self.next_stream(), data=fields, flags=flags).serialize()
 
-    def read_until(self, is_enough):
+    def read_until(self, is_enough, limit=DEADLINE):
         """Reads frames until that is true or the connection is closed; fails when it takes too long."""
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + limit
         while not self.is_closed and not is_enough():
             self.socket.settimeout(max(0.001, deadline - time.monotonic()))
             try:
@@ -219,6 +219,10 @@ class Attacks(unittest.TestCase):
             certificate=cls.certificate,
         )
         cls.addClassCleanup(cls.server.stop)
+        # From now on, since the server waits for long before it asks.
+        cls.silent = Attacker(cls.server, cls.certificate)
+        cls.addClassCleanup(cls.silent.socket.close)
+        cls.silent.send(cls.silent.request("/rooms/silent/events"))
         cls.honest = Honest(cls.server, cls.certificate)
         cls.addClassCleanup(cls.honest.stop)
 
@@ -352,6 +356,11 @@ class Attacks(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, f"{count} of {seen} are there")
         self.assertEqual(seen, 5)
 
+    # 70
+    def test_unanswered_pings(self):
+        self.silent.read_until(lambda: False, 3 * DEADLINE)
+        self.assertEqual(self.silent.statuses, {1: "200"})
+
     # 71
     def test_a_body_of_another_length_than_announced(self):
         for announced in ("1", "100"):
@@ -363,6 +372,18 @@ class Attacks(unittest.TestCase):
                 attacker.send(frame.serialize())
                 attacker.read_until(lambda: attacker.resets or attacker.statuses or attacker.goaway)
                 self.assertNotIn("201", attacker.statuses.values())
+
+    # 71
+    def test_more_data_than_the_window_allows(self):
+        attacker = self.attacker()
+        attacker.send(
+            attacker.request(
+                "/rooms/lobby/messages", "POST", ("content-type", "text/plain"), flags=("END_HEADERS",)
+            )
+        )
+        attacker.send_all([DataFrame(attacker.stream, data=b"x" * 16_384).serialize()] * 100)
+        attacker.read_until(lambda: attacker.resets or attacker.goaway)
+        self.assertNotIn("201", attacker.statuses.values())
 
     def test_half_handshakes(self):
         count = min(HALF_HANDSHAKES, self.files - FILES_OF_OTHERS)

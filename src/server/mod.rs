@@ -29,7 +29,7 @@ mod start_error;
 mod task_tracker;
 mod timeouts;
 #[cfg(feature = "https")]
-pub(crate) mod tls;
+mod tls;
 mod tracked_io;
 
 pub use drain::Drained;

@@ -27,16 +27,16 @@ pub(super) struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
     /// The DNS names in lower case, wildcards included; none if it is for addresses.
     pub(super) names: Vec<String>,
-    pub(super) validity: Validity,
+    pub(super) validity: CertificateValidity,
     /// The first name, or the file's path if it has none.
     pub(super) label: String,
 }
 
 /// The time in which a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Validity {
-    pub(crate) not_before: SystemTime,
-    pub(crate) not_after: SystemTime,
+pub(super) struct CertificateValidity {
+    pub(super) not_before: SystemTime,
+    pub(super) not_after: SystemTime,
 }
 
 /// Why a pair of files can't be used. The text names the flag and the file.
@@ -107,24 +107,24 @@ impl Certificate {
     }
 }
 
-impl Validity {
+impl CertificateValidity {
     /// The validity of a certificate in DER.
     ///
     /// # Errors
     ///
     /// A text that says what is wrong with it.
-    pub(crate) fn of_der(certificate: &[u8]) -> Result<Self, String> {
+    pub(super) fn of_der(certificate: &[u8]) -> Result<Self, String> {
         parse_validity(certificate).map_err(|error| format!("no valid certificate: {error}"))
     }
 
     /// The end in RFC 3339.
-    pub(crate) fn not_after_text(&self) -> String {
+    pub(super) fn not_after_text(&self) -> String {
         Timestamp::try_from(self.not_after)
             .map_or_else(|error| error.to_string(), |time| time.to_string())
     }
 
     /// The end in seconds since 1970.
-    pub(crate) fn not_after_seconds(&self) -> u64 {
+    pub(super) fn not_after_seconds(&self) -> u64 {
         self.not_after
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |time| time.as_secs())
@@ -186,8 +186,10 @@ fn parse_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
 }
 
 /// The DNS names and the validity of a certificate.
-fn describe(certificate: &CertificateDer<'_>) -> Result<(Vec<String>, Validity), String> {
-    let validity = Validity::of_der(certificate)?;
+fn describe(
+    certificate: &CertificateDer<'_>,
+) -> Result<(Vec<String>, CertificateValidity), String> {
+    let validity = CertificateValidity::of_der(certificate)?;
     let parsed = EndEntityCert::try_from(certificate)
         .map_err(|error| format!("its first certificate can't be used: {error}"))?;
     let names = parsed.valid_dns_names().map(str::to_ascii_lowercase);
@@ -195,7 +197,7 @@ fn describe(certificate: &CertificateDer<'_>) -> Result<(Vec<String>, Validity),
 }
 
 /// Reads `tbsCertificate.validity` (RFC 5280, section 4.1).
-fn parse_validity(certificate: &[u8]) -> der::Result<Validity> {
+fn parse_validity(certificate: &[u8]) -> der::Result<CertificateValidity> {
     let outer = AnyRef::from_der(certificate)?;
     let signed = AnyRef::decode(&mut SliceReader::new(outer.value())?)?;
     let mut fields = SliceReader::new(signed.value())?;
@@ -206,7 +208,7 @@ fn parse_validity(certificate: &[u8]) -> der::Result<Validity> {
     }
     let validity = AnyRef::decode(&mut fields)?;
     let mut times = SliceReader::new(validity.value())?;
-    Ok(Validity {
+    Ok(CertificateValidity {
         not_before: parse_time(&mut times)?,
         not_after: parse_time(&mut times)?,
     })

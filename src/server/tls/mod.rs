@@ -18,7 +18,6 @@ use rustls::{ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-pub(crate) use self::certificates::Validity;
 pub(super) use self::handshake::{Handshakes, NoSession};
 pub use self::reload::{Certificates, Reloaded};
 use crate::config::{BadSetting, TlsSettings};

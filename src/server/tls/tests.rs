@@ -9,6 +9,7 @@ use rustls::{
     SignatureScheme, SupportedProtocolVersion,
 };
 
+use super::certificates::CertificateValidity;
 use super::test_certificates::{TestCertificate, TestFolder};
 use super::*;
 
@@ -161,7 +162,9 @@ fn a_new_certificate_is_for_new_handshakes() {
     let server = server(&folder, &TestCertificate::expired(&["chat.example"]));
     let end = |session: &ClientConnection| {
         let certificate = &session.peer_certificates().unwrap()[0];
-        Validity::of_der(certificate).unwrap().not_after_seconds()
+        CertificateValidity::of_der(certificate)
+            .unwrap()
+            .not_after_seconds()
     };
     let hello = || shake_hands(&server, &Arc::new(client(rustls::ALL_VERSIONS, &[])));
     let (_, before) = hello().unwrap();

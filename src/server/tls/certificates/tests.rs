@@ -109,8 +109,8 @@ fn a_file_that_is_not_there_is_named() {
 fn der_that_is_cut_anywhere_is_refused() {
     let loaded = TestCertificate::new(&["chat.example"]).load();
     let der = &loaded.key.cert[0];
-    assert_eq!(Validity::of_der(der), Ok(loaded.validity));
+    assert_eq!(CertificateValidity::of_der(der), Ok(loaded.validity));
     for end in 0..der.len() {
-        assert!(Validity::of_der(&der[..end]).is_err(), "{end}");
+        assert!(CertificateValidity::of_der(&der[..end]).is_err(), "{end}");
     }
 }

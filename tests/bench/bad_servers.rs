@@ -188,7 +188,18 @@ fn a_stream_that_never_pauses_does_not_delay_the_end() {
 fn an_invalid_argument_is_named() {
     for (args, words) in [
         (&["--url", "http://a b"][..], "--url"),
-        (&["--url", "https://a.example"], "plain HTTP"),
+        (&["--streams-per-connection", "2"], "--http2"),
+        (&["--http2", "--streams-per-connection", "0"], "at least 1"),
+        (
+            &[
+                "--http2",
+                "--streams-per-connection",
+                "2",
+                "--slow",
+                "5%:1KiB/s",
+            ],
+            "a connection of its own",
+        ),
         (&["--rate", "0"], "--rate"),
         (&["--rate", "many"], "--rate"),
         (&["--in-flight", "0"], "--in-flight"),

@@ -26,6 +26,9 @@ pub(crate) fn bench(args: &[&str]) -> Command {
         .arg("bench")
         .args(args)
         .env_remove("SSE_CHAT_URL")
+        .env_remove("SSE_CHAT_CA")
+        .env_remove("SSE_CHAT_HTTP2")
+        .env_remove("SSE_CHAT_INSECURE")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -41,8 +44,13 @@ pub(crate) fn call(args: &[&str]) -> Called {
 /// Runs it against the server at `address`, with its report as JSON.
 #[track_caller]
 pub(crate) fn report_on(address: SocketAddr, args: &[&str]) -> (Called, Value) {
-    let url = format!("http://{address}");
-    let mut all = vec!["--url", &url, "--json", "-"];
+    report_on_url(&format!("http://{address}"), args)
+}
+
+/// Runs it against the server at `url`, with its report as JSON.
+#[track_caller]
+pub(crate) fn report_on_url(url: &str, args: &[&str]) -> (Called, Value) {
+    let mut all = vec!["--url", url, "--json", "-"];
     all.extend_from_slice(args);
     let called = call(&all);
     let report = called.report();

@@ -9,7 +9,9 @@
 mod bad_servers;
 mod called;
 mod cheats;
+mod front;
 mod modes;
 mod outputs;
 mod server;
 mod signals;
+mod transports;

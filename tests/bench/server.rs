@@ -192,8 +192,8 @@ impl State {
         if self.cheat != Cheat::Foreign {
             write_chunk(&mut stream, "event: hello\nid: e-0\ndata: {}\n\n");
         }
-        let last = head.split("Last-Event-ID: e-").nth(1);
-        let last = last.and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+        let last = field(head, "last-event-id").and_then(|id| id.strip_prefix("e-"));
+        let last = last.and_then(|seq| seq.parse::<usize>().ok());
         if let (Some(last), Cheat::Cut { resume: true, .. }) = (last, self.cheat) {
             for at in last..room.messages.len() {
                 let message = room.messages[at].clone();
@@ -306,6 +306,13 @@ fn write_chunk(stream: &mut TcpStream, text: &str) {
     let _ = stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes());
 }
 
+/// The value of a header.
+fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let fields = head.split("\r\n").filter_map(|line| line.split_once(": "));
+    let mut values = fields.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    values.next().map(|(_, value)| value)
+}
+
 /// Reads the next request; `None` at the end of the stream.
 pub(crate) fn read_request(
     stream: &mut TcpStream,
@@ -314,10 +321,7 @@ pub(crate) fn read_request(
     loop {
         let text = String::from_utf8_lossy(bytes);
         if let Some((head, rest)) = text.split_once("\r\n\r\n") {
-            let length = head.split("Content-Length: ").nth(1);
-            let length = length.map_or(0, |rest| {
-                rest.split("\r\n").next().unwrap().parse::<usize>().unwrap()
-            });
+            let length = field(head, "content-length").map_or(0, |it| it.parse().unwrap());
             if rest.len() >= length {
                 let request = (format!("{head}\r\n"), rest[..length].to_owned());
                 let length = head.len() + 4 + length;

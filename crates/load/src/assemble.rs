@@ -64,6 +64,12 @@ pub(crate) fn run(data: RunData, interrupted: bool) -> Run {
         let grown = server.memory_after as f64 - server.memory_before as f64;
         server.memory_per_subscriber = Some(grown / run.connect.ok as f64);
     }
+    if let (Mode::Handshakes, Some(server)) = (mode, &mut run.server) {
+        // No stream stays.
+        server.memory_per_subscriber = None;
+        let each = server.cpu_seconds * 1e6 / opened as f64;
+        server.cpu_us_per_handshake = (opened > 0).then_some(each);
+    }
     run.warnings.extend(ended_streams(&run, &sums));
     run
 }
@@ -101,6 +107,7 @@ fn connect(data: &RunData, sums: &Tally) -> Connect {
             .map(|error| error.reason().to_owned()),
         seconds: data.connect_seconds,
         tcp: sums.tcp.clone(),
+        tls: sums.tls.clone(),
         answered: sums.answered.clone(),
         first_event: sums.first_event.clone(),
     }
@@ -176,6 +183,7 @@ fn server_use(
         cpu_us_per_delivery: each(deliveries),
         cpu_us_per_publish: published.and_then(each),
         cpu_us_per_subscriber_second: None,
+        cpu_us_per_handshake: None,
         memory_before: server.before.memory,
         memory_connected: server.connected.memory,
         memory_after: server.end.memory,
@@ -248,7 +256,7 @@ fn warnings(run: &Run) -> Vec<String> {
         warnings.push(format!(
             "{} of {} streams could not be opened: {}",
             run.connect.failed,
-            run.subscribers,
+            run.connect.failed + run.connect.ok,
             run.connect.first_failure.as_deref().unwrap_or("no reason")
         ));
     }

@@ -4,20 +4,23 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
 use crate::error::{LoadError, LoadErrorKind};
+use crate::handshakes::{self, HandshakeTimes};
 use crate::ledger::SentLog;
-use crate::plan::{Length, Plan};
+use crate::plan::{Length, Mode, Plan};
 use crate::progress::Progress;
 use crate::publisher;
 use crate::readers::{Command, Share, Worker};
 use crate::run_data::{PublishTotals, RunData, ServerUsage, seconds};
 use crate::schedule::{Bounds, Schedule};
 use crate::shared::{Shared, StreamError};
+use crate::tally::Tally;
 use crate::timeline::Timeline;
 use crate::usage::{self, OwnThreadTimes, ProcessUsage};
 
@@ -27,6 +30,9 @@ const CHECK_EVERY: Duration = Duration::from_millis(5);
 const SETTLE: Duration = Duration::from_millis(500);
 /// The first message is due this long after the schedule is made.
 const LEAD: Duration = Duration::from_millis(20);
+
+/// A thread of mode `handshakes`.
+pub(crate) type HandshakeThread = JoinHandle<io::Result<Tally>>;
 
 /// A run in progress.
 pub(crate) struct Driver<'a> {
@@ -116,13 +122,50 @@ impl<'a> Driver<'a> {
         })
         .await;
         self.data.connect_seconds = seconds(self.now_ns() - began_ns);
+        self.check_opened()
+    }
+
+    /// Starts the threads of mode `handshakes`.
+    pub(crate) fn start_handshakes(
+        &self,
+        times: HandshakeTimes,
+    ) -> Result<Vec<HandshakeThread>, LoadError> {
+        let plan = self.plan();
+        let each = plan.connect_concurrency.div_ceil(plan.threads);
+        let threads = (0..plan.threads).map(|_| handshakes::start(&self.data.shared, times, each));
+        let threads: io::Result<Vec<_>> = threads.collect();
+        threads.map_err(|error| cant_start(&error))
+    }
+
+    /// Takes the sums of these threads. Fails if no connection was answered.
+    pub(crate) fn join_handshakes(
+        &mut self,
+        threads: Vec<HandshakeThread>,
+    ) -> Result<(), LoadError> {
+        for thread in threads {
+            let tally = join(thread).map_err(|error| {
+                LoadErrorKind::Failed.because(format_args!("a thread failed: {error}"))
+            })?;
+            self.data.tallies.push(tally);
+        }
+        let (began_ns, ended_ns) = self.data.measured_ns;
+        self.data.connect_seconds = seconds(ended_ns.saturating_sub(began_ns));
+        self.check_opened()
+    }
+
+    /// Fails if no connection was answered.
+    fn check_opened(&self) -> Result<(), LoadError> {
         let opened = self.data.shared.counters.opened.load(Relaxed);
         let error = self.data.shared.first_failure().clone();
+        let what = match self.plan().mode {
+            Mode::Handshakes => "connection",
+            _ => "stream",
+        };
         match error {
             Some(StreamError::Unreachable(why)) if opened == 0 => Err(LoadErrorKind::Unreachable
-                .because(format_args!("no stream could be opened: {why}"))),
+                .because(format_args!("no {what} could be opened: {why}"))),
             Some(StreamError::Refused(why)) if opened == 0 => {
-                Err(LoadErrorKind::Refused.because(format_args!("no stream was given: {why}")))
+                Err(LoadErrorKind::Refused.because(format_args!("no {what} was given: {why}")))
             }
             _ => Ok(()),
         }
@@ -157,12 +200,9 @@ impl<'a> Driver<'a> {
         let phase = measured_from_ns.map_or("publishing", |_| "measuring");
         self.wait_even_if_cancelled(phase, |_| publishing.is_finished())
             .await;
-        match publishing.join() {
-            Ok(published) => published.map_err(|error| {
-                LoadErrorKind::Failed.because(format_args!("the publishing thread failed: {error}"))
-            }),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        join(publishing).map_err(|error| {
+            LoadErrorKind::Failed.because(format_args!("the publishing thread failed: {error}"))
+        })
     }
 
     /// Waits until all messages are delivered, or no delivery has come for as long
@@ -327,6 +367,13 @@ fn check_accepted(published: &PublishTotals, stop: &CancellationToken) -> Result
         }
         _ => LoadErrorKind::Refused.because(format_args!("every message was refused: {why}")),
     })
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    match thread.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
 fn cant_start(error: &io::Error) -> LoadError {

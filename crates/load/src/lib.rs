@@ -2,7 +2,8 @@
 //!
 //! [`measure`] makes one run: `driver` starts the threads, and `modes` walks through
 //! the phases. `publisher` is the thread that sends, `schedule` says when; `readers`
-//! are the threads that read, each with a `ledger` per subscriber. `assemble` makes a
+//! are the threads that read, each with a `ledger` per subscriber; `handshakes` those
+//! that only connect. `assemble` makes a
 //! [`report::Run`] of the results.
 //!
 #![doc = include_str!("../README.md")]
@@ -11,6 +12,9 @@ mod address;
 mod assemble;
 mod driver;
 mod error;
+mod handshakes;
+mod http2;
+mod http_version;
 mod ledger;
 mod limits;
 mod modes;
@@ -23,25 +27,30 @@ mod publisher;
 mod quantity;
 mod readers;
 pub mod report;
+mod request_head;
 mod response;
 mod room_numbers;
 mod run_data;
 mod schedule;
 mod shared;
+mod socket;
 mod tally;
 mod target;
 mod timeline;
+mod trust;
 mod usage;
 
 pub use sse_chat_client::client::ServerUrl;
 pub use tokio_util::sync::CancellationToken;
 
 pub use error::{LoadError, LoadErrorKind};
+pub use http_version::HttpVersion;
 pub use limits::{LimitExceeded, raise_limits};
 pub use payload::MIN_PAYLOAD_BYTES;
 pub use plan::{Length, Mode, Pacing, Plan, SlowReaders};
 pub use progress::Progress;
 pub use target::{PAYLOAD, ROOM, Target};
+pub use trust::CertificateTrust;
 
 use address::Address;
 use driver::Driver;
@@ -50,7 +59,7 @@ use report::Run;
 /// The server that a run measures.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Its URL; plain HTTP only.
+    /// Its URL, of `http` or `https`.
     pub url: ServerUrl,
     /// Its processes on this machine, whose CPU time and memory are measured; may
     /// be empty.
@@ -73,7 +82,7 @@ pub async fn measure(
     progress: &Progress,
 ) -> Result<Run, LoadError> {
     plan.check()?;
-    let address = Address::reach(&server.url)?;
+    let address = Address::reach(&server.url, plan.http, &plan.trust)?;
     let plan = plan.clone();
     let driver = Driver::start(plan, address, subscribers, server.pids, stop, progress)?;
     let data = driver.run().await?;

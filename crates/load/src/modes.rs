@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::driver::{Driver, QuietTimer};
 use crate::error::LoadError;
+use crate::handshakes::HandshakeTimes;
 use crate::ledger::SentLog;
 use crate::plan::{Length, Mode, Pacing};
 use crate::publisher;
@@ -26,6 +27,7 @@ impl Driver<'_> {
             Mode::Idle => self.idle().await?,
             Mode::Connect => self.connect_storm().await?,
             Mode::Resume => self.resume().await?,
+            Mode::Handshakes => self.handshakes().await?,
         }
         self.finish()
     }
@@ -86,6 +88,25 @@ impl Driver<'_> {
         self.connect().await?;
         self.end();
         Ok(())
+    }
+
+    async fn handshakes(&mut self) -> Result<(), LoadError> {
+        let bounds = self.bounds();
+        let from_ns = bounds.measured_from_ns;
+        let times = HandshakeTimes {
+            measured_from_ns: from_ns,
+            until_ns: bounds.ends_ns.unwrap_or(from_ns),
+        };
+        let threads = self.start_handshakes(times)?;
+        self.wait("warming up", |shared| shared.now_ns() >= from_ns)
+            .await;
+        self.begin(from_ns);
+        self.wait_even_if_cancelled("measuring", |_| {
+            threads.iter().all(|thread| thread.is_finished())
+        })
+        .await;
+        self.end();
+        self.join_handshakes(threads)
     }
 
     async fn resume(&mut self) -> Result<(), LoadError> {

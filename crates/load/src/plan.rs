@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::{LoadError, LoadErrorKind};
+use crate::http_version::HttpVersion;
 use crate::payload::MIN_PAYLOAD_BYTES;
 use crate::quantity::{bytes, number};
 use crate::target::{PAYLOAD, Target};
+use crate::trust::CertificateTrust;
 
 /// A mark has four hex digits for the publisher.
 const MAX_PUBLISHERS: usize = 1 << 16;
@@ -26,6 +28,8 @@ pub enum Mode {
     Resume,
     /// Messages without subscribers
     Publish,
+    /// New connections all the time, each with a full TLS handshake and one request
+    Handshakes,
 }
 
 impl Mode {
@@ -37,6 +41,7 @@ impl Mode {
             Self::Connect => "connect",
             Self::Resume => "resume",
             Self::Publish => "publish",
+            Self::Handshakes => "handshakes",
         }
     }
 }
@@ -77,8 +82,8 @@ pub struct SlowReaders {
 pub struct Plan {
     /// What is measured.
     pub mode: Mode,
-    /// The numbers of subscribers; each is a run of its own. Mode `publish` has
-    /// runs with 0.
+    /// The numbers of subscribers; each is a run of its own. Mode `publish`
+    /// and mode `handshakes` have runs with 0.
     pub subscribers: Vec<usize>,
     /// When messages are sent.
     pub pacing: Pacing,
@@ -111,6 +116,10 @@ pub struct Plan {
     pub slow: Option<SlowReaders>,
     /// Transient subscribers: this many connect each second and leave after one.
     pub churn: usize,
+    /// The version of HTTP.
+    pub http: HttpVersion,
+    /// Which certificates are accepted over `https`.
+    pub trust: CertificateTrust,
     /// How to subscribe and to publish.
     pub target: Target,
 }
@@ -135,6 +144,8 @@ impl Default for Plan {
             missed: 100,
             slow: None,
             churn: 0,
+            http: HttpVersion::Http1,
+            trust: CertificateTrust::System,
             target: Target::default(),
         }
     }
@@ -147,6 +158,14 @@ impl Plan {
             "rooms, threads and connect_concurrency are at least 1"
         } else if !(1..=MAX_PUBLISHERS).contains(&self.publishers) {
             "publishers are 1 to 65,536"
+        } else if self.http.streams_per_connection() == 0 {
+            "streams_per_connection is at least 1"
+        } else if self.mode == Mode::Handshakes && self.http.is_http2() {
+            "mode handshakes speaks HTTP/1.1"
+        } else if self.mode == Mode::Handshakes && matches!(self.length, Length::Messages(_)) {
+            "mode handshakes sends no messages"
+        } else if self.slow.is_some() && self.http.streams_per_connection() > 1 {
+            "a slow subscriber needs a connection of its own"
         } else if self.size.is_empty() || *self.size.start() < MIN_PAYLOAD_BYTES {
             "size is a range from at least MIN_PAYLOAD_BYTES"
         } else if self.target.publish_body.matches(PAYLOAD).count() != 1 {
@@ -175,6 +194,10 @@ impl Plan {
                 Some(rate) => format!("{} connections/s", number(rate)),
                 None => format!("{} connections at a time", self.connect_concurrency),
             }],
+            Mode::Handshakes => vec![format!(
+                "{} connections at a time with one request each",
+                self.connect_concurrency
+            )],
             Mode::Resume => vec![format!("{} messages missed", self.missed)],
             Mode::Fanout | Mode::Publish => vec![
                 match self.pacing {
@@ -185,10 +208,19 @@ impl Plan {
                 publishers,
             ],
         };
-        if !matches!(self.mode, Mode::Idle | Mode::Connect) {
+        if !matches!(self.mode, Mode::Idle | Mode::Connect | Mode::Handshakes) {
             words.push(match self.size.start() == self.size.end() {
                 true => format!("{} bytes", self.size.start()),
                 false => format!("{} to {} bytes", self.size.start(), self.size.end()),
+            });
+        }
+        if let HttpVersion::Http2 {
+            streams_per_connection: streams,
+        } = self.http
+        {
+            words.push(match streams {
+                1 => "HTTP/2".to_owned(),
+                streams => format!("HTTP/2 with {streams} streams per connection"),
             });
         }
         if self.rooms > 1 {
@@ -207,7 +239,11 @@ impl Plan {
 
     /// The maximum number of connections at one time.
     pub(crate) fn connections(&self) -> usize {
+        if self.mode == Mode::Handshakes {
+            return self.connect_concurrency;
+        }
         let subscribers = self.subscribers.iter().copied().max().unwrap_or(0);
+        let subscribers = subscribers.div_ceil(self.http.streams_per_connection());
         // Leaving and new transient subscribers overlap.
         subscribers + self.publishers + 2 * self.churn
     }
@@ -226,13 +262,18 @@ mod tests {
     #[test]
     fn a_field_out_of_its_range_is_refused() {
         assert!(Plan::default().check().is_ok());
-        let wrong: [fn(&mut Plan); 6] = [
+        let wrong: [fn(&mut Plan); 7] = [
             |plan| plan.rooms = 0,
             |plan| plan.threads = 0,
             |plan| plan.publishers = 0,
             |plan| plan.publishers = MAX_PUBLISHERS + 1,
             |plan| plan.size = 1..=128,
             |plan| plan.target.publish_body.clear(),
+            |plan| {
+                plan.http = HttpVersion::Http2 {
+                    streams_per_connection: 0,
+                };
+            },
         ];
         for make_wrong in wrong {
             let mut plan = Plan::default();

@@ -23,6 +23,7 @@ use crate::payload::Mark;
 use crate::run_data::PublishTotals;
 use crate::schedule::Schedule;
 use crate::shared::Shared;
+use crate::target::PublishBytes;
 use crate::usage::thread_cpu_seconds;
 
 const WAKER: Token = Token(usize::MAX);
@@ -61,7 +62,7 @@ struct Publisher {
     poll: Poll,
     timer: Timer,
     connections: PublishConnections,
-    request: Vec<u8>,
+    request: PublishBytes,
     /// Failures since the last answer.
     failures: usize,
     /// CPU time of this thread at the first measured message, in seconds.
@@ -89,7 +90,7 @@ impl Publisher {
             poll,
             timer,
             connections,
-            request: Vec::new(),
+            request: PublishBytes::default(),
             failures: 0,
         })
     }

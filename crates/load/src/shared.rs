@@ -82,7 +82,7 @@ impl Shared {
     /// For a run of `plan` against the server at `address`.
     pub(crate) fn new(plan: Plan, address: Address) -> Self {
         Self {
-            requests: Requests::new(&plan.target, &address, plan.rooms),
+            requests: Requests::new(&plan.target, &address, plan.http, plan.rooms),
             counters: Counters::default(),
             measured_from_ns: AtomicU64::new(u64::MAX),
             stop: AtomicBool::new(false),

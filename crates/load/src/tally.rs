@@ -84,6 +84,8 @@ pub(crate) struct Tally {
     pub(crate) from_sending: Latency,
     /// Until a connection was established.
     pub(crate) tcp: Latency,
+    /// Until the TLS handshake was complete.
+    pub(crate) tls: Latency,
     /// Until the head of the response arrived.
     pub(crate) answered: Latency,
     /// Until the first event arrived.
@@ -118,6 +120,7 @@ impl Tally {
             (&mut self.each, &other.each),
             (&mut self.from_sending, &other.from_sending),
             (&mut self.tcp, &other.tcp),
+            (&mut self.tls, &other.tls),
             (&mut self.answered, &other.answered),
             (&mut self.first_event, &other.first_event),
             (&mut self.resumed, &other.resumed),
@@ -143,6 +146,8 @@ pub(crate) struct Recorder {
     interval: Interval,
     intervals: Sender<Interval>,
     measured_from_ns: u64,
+    /// When the current turn of the worker began.
+    turn_ns: u64,
     /// Deliveries to fast subscribers that the shared counter includes.
     published: u64,
 }
@@ -163,6 +168,7 @@ impl Recorder {
             remaining: RemainingReaders::default(),
             intervals,
             measured_from_ns: u64::MAX,
+            turn_ns: 0,
             published: 0,
         }
     }
@@ -170,6 +176,7 @@ impl Recorder {
     /// Synchronizes with other threads before a batch of events, and sends the
     /// interval if its second is over.
     pub(crate) fn begin_turn(&mut self, now_ns: u64) {
+        self.turn_ns = now_ns;
         self.measured_from_ns = self.shared.measured_from_ns.load(Relaxed);
         self.shared
             .counters
@@ -196,9 +203,9 @@ impl Recorder {
     }
 
     /// Counts bytes received over TCP.
-    pub(crate) fn add_bytes(&mut self, bytes: usize, now_ns: u64) {
+    pub(crate) fn add_bytes(&mut self, bytes: usize) {
         self.interval.bytes += bytes as u64;
-        if now_ns >= self.measured_from_ns {
+        if self.turn_ns >= self.measured_from_ns {
             self.tally.measured_bytes += bytes as u64;
         }
     }

@@ -2,15 +2,17 @@
 //! and completed for each message.
 
 use std::fmt;
-use std::io::Write as _;
 
 use crate::address::Address;
+use crate::http_version::HttpVersion;
 use crate::payload::{Mark, PayloadCodec};
+use crate::request_head::RequestHead;
 
 /// The placeholder of the room's name in a path.
 pub const ROOM: &str = "{room}";
 /// The placeholder of the payload in a body.
 pub const PAYLOAD: &str = "{payload}";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// How to subscribe to a server, and how to publish on it. The default is sse-chat.
 ///
@@ -25,6 +27,8 @@ pub struct Target {
     pub publish_body: String,
     /// Its content type.
     pub content_type: String,
+    /// The path that each connection of mode `handshakes` requests; it begins with `/`.
+    pub probe_path: String,
     /// Further headers of every request, as `Name: value`.
     pub headers: Vec<String>,
 }
@@ -36,6 +40,7 @@ impl Default for Target {
             publish_path: "/rooms/{room}/messages".to_owned(),
             publish_body: r#"{"name":"bench","message":"{payload}"}"#.to_owned(),
             content_type: "application/json".to_owned(),
+            probe_path: "/healthz".to_owned(),
             headers: Vec::new(),
         }
     }
@@ -64,6 +69,7 @@ impl fmt::Debug for Target {
             .field("publish_path", &self.publish_path)
             .field("publish_body", &self.publish_body)
             .field("content_type", &self.content_type)
+            .field("probe_path", &self.probe_path)
             .field("headers", &self.header_names().collect::<Vec<_>>())
             .finish()
     }
@@ -73,53 +79,76 @@ impl fmt::Debug for Target {
 #[derive(Debug)]
 pub(crate) struct Requests {
     rooms: Vec<RoomRequests>,
+    /// The one request of a connection that is closed after it.
+    probe: RequestHead,
     /// The body, before and after the payload.
     body: (String, String),
-    /// The header lines of a subscription.
-    subscribe_lines: String,
     payloads: PayloadCodec,
 }
 
-/// The parts of the requests that differ by room.
+/// The parts of the requests that differ by room: the heads of HTTP/1.1 without their
+/// ends, or header blocks of HTTP/2.
 #[derive(Debug)]
 struct RoomRequests {
-    /// The request line of a subscription.
-    subscribe: String,
-    /// The head of a publish up to the value of `Content-Length`.
-    publish: String,
+    subscribe: RequestHead,
+    /// Without `Content-Length`.
+    publish: RequestHead,
+}
+
+/// The request that publishes a message.
+#[derive(Debug, Default)]
+pub(crate) struct PublishBytes {
+    bytes: Vec<u8>,
+    head: usize,
+}
+
+impl PublishBytes {
+    /// All of it, as HTTP/1.1 has it.
+    pub(crate) fn whole(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The header block of HTTP/2, and the body.
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        self.bytes.split_at(self.head)
+    }
 }
 
 impl Requests {
     /// For `rooms` rooms of the server at `address`.
-    pub(crate) fn new(target: &Target, address: &Address, rooms: usize) -> Self {
-        let more: String = target
-            .headers
-            .iter()
-            .map(|line| format!("{line}\r\n"))
-            .collect();
-        let host = &address.host;
+    pub(crate) fn new(target: &Target, address: &Address, http: HttpVersion, rooms: usize) -> Self {
         let (before, after) = target
             .publish_body
             .split_once(PAYLOAD)
             .unwrap_or((&target.publish_body, ""));
+        let head = |post: bool, path: &str, name: &str, value: &str| {
+            let mut head = RequestHead::new(http, address, post, path);
+            head.add(name, value);
+            for line in &target.headers {
+                let (name, value) = line.split_once(':').unwrap_or((line, ""));
+                head.add(name.trim(), value.trim());
+            }
+            head
+        };
         let room = |room: usize| {
-            let path = |path: &str| {
+            let head = |post: bool, path: &str, name: &str, value: &str| {
                 let path = path.replace(ROOM, &format!("bench-{room}"));
-                format!("{}{path}", address.prefix)
+                head(post, &path, name, value)
             };
             RoomRequests {
-                subscribe: format!("GET {} HTTP/1.1\r\n", path(&target.subscribe_path)),
-                publish: format!(
-                    "POST {} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {}\r\n{more}Content-Length: ",
-                    path(&target.publish_path),
-                    target.content_type,
+                subscribe: head(false, &target.subscribe_path, "Accept", EVENT_STREAM),
+                publish: head(
+                    true,
+                    &target.publish_path,
+                    "Content-Type",
+                    &target.content_type,
                 ),
             }
         };
         Self {
             rooms: (0..rooms).map(room).collect(),
+            probe: head(false, &target.probe_path, "Connection", "close"),
             body: (before.to_owned(), after.to_owned()),
-            subscribe_lines: format!("Host: {host}\r\nAccept: text/event-stream\r\n{more}"),
             payloads: PayloadCodec::new(),
         }
     }
@@ -129,26 +158,32 @@ impl Requests {
         &self.payloads
     }
 
+    /// The one request of a connection of HTTP/1.1.
+    pub(crate) fn probe(&self) -> Vec<u8> {
+        self.probe.clone().finish()
+    }
+
     /// The request for the stream of `room`, resumed after `last_event_id` unless
-    /// that is empty.
+    /// that is empty: the text of HTTP/1.1 or the header block of HTTP/2.
     pub(crate) fn subscribe(&self, room: usize, last_event_id: &str) -> Vec<u8> {
-        let mut text = format!("{}{}", self.rooms[room].subscribe, self.subscribe_lines);
+        let mut head = self.rooms[room].subscribe.clone();
         if !last_event_id.is_empty() {
-            text.push_str(&format!("Last-Event-ID: {last_event_id}\r\n"));
+            head.add("Last-Event-ID", last_event_id);
         }
-        text.push_str("\r\n");
-        text.into_bytes()
+        head.finish()
     }
 
     /// Writes the request that publishes a payload of `size` bytes in `room`.
-    pub(crate) fn publish(&self, room: usize, mark: Mark, size: usize, out: &mut Vec<u8>) {
+    pub(crate) fn publish(&self, room: usize, mark: Mark, size: usize, out: &mut PublishBytes) {
         let (before, after) = &self.body;
-        out.clear();
-        out.extend_from_slice(self.rooms[room].publish.as_bytes());
         let length = before.len() + size + after.len();
-        write!(out, "{length}\r\n\r\n{before}").expect("writing to a Vec never fails");
-        self.payloads.write(mark, size, out);
-        out.extend_from_slice(after.as_bytes());
+        let head = &self.rooms[room].publish;
+        out.bytes.clear();
+        head.write_with_length(length, &mut out.bytes);
+        out.head = out.bytes.len();
+        out.bytes.extend_from_slice(before.as_bytes());
+        self.payloads.write(mark, size, &mut out.bytes);
+        out.bytes.extend_from_slice(after.as_bytes());
     }
 }
 
@@ -165,13 +200,15 @@ mod tests {
             publish_body: "<{payload}>".into(),
             content_type: "text/plain".into(),
             headers: vec!["X-Key: 1".into()],
+            ..Target::default()
         };
         let address = Address {
             socket: "127.0.0.1:1".parse().unwrap(),
             host: "example:1".into(),
             prefix: "/chat".into(),
+            tls: None,
         };
-        Requests::new(&target, &address, 2)
+        Requests::new(&target, &address, HttpVersion::Http1, 2)
     }
 
     #[test]
@@ -211,9 +248,13 @@ mod tests {
             due_ns: 4,
             late_ns: 5,
         };
-        let mut out = b"of the message before".to_vec();
+        let mut out = PublishBytes {
+            bytes: b"of the message before".to_vec(),
+            head: 0,
+        };
         requests.publish(0, mark, 100, &mut out);
-        let text = String::from_utf8(out).unwrap();
+        assert_eq!(out.parts().1.len(), 102);
+        let text = String::from_utf8(out.bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(
             head.starts_with("POST /chat/pub/bench-0 HTTP/1.1\r\n"),

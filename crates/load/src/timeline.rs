@@ -124,6 +124,7 @@ mod tests {
             socket: "127.0.0.1:1".parse().unwrap(),
             host: String::new(),
             prefix: String::new(),
+            tls: None,
         };
         let shared = Shared::new(Plan::default(), address);
         let (timeline, sender) = Timeline::new();

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use sse_chat_load::report::gate::{self, Condition};
-use sse_chat_load::{Length, Mode, Pacing, Plan, SlowReaders, Target};
+use sse_chat_load::{
+    CertificateTrust, HttpVersion, Length, Mode, Pacing, Plan, SlowReaders, Target,
+};
 
 use super::typed::{
     Churn, Sizes, parse_body, parse_churn, parse_count, parse_header, parse_line, parse_path,
@@ -14,7 +16,7 @@ use super::typed::{
 };
 use crate::cli::exit::{CommandError, ExitKind};
 use crate::cli::token_file::TokenFileFlags;
-use crate::cli::values::{Time, parse_time};
+use crate::cli::values::{Time, parse_switch, parse_time};
 use crate::client::ServerUrl;
 
 /// The most publishers that --in-flight implies.
@@ -31,6 +33,7 @@ Examples:
 Another server:
   sse-chat bench --url http://127.0.0.1:8081 --subscribe-path '/sub/{room}' \\
     --publish-path '/pub/{room}' --publish-body '{payload}' --content-type text/plain
+  sse-chat bench --url https://127.0.0.1:8443 --insecure --http2 --streams-per-connection 50
 
 Delivery times count from the time that a message was due, so a server that
 pauses can't hide it. Counts and rates may be written 10k or 1.5m.";
@@ -150,6 +153,30 @@ pub(in crate::cli) struct Bench {
     #[arg(long, value_name = "COUNT", value_parser = parse_some, help_heading = "Load")]
     threads: Option<usize>,
 
+    /// Speak HTTP/2 instead of HTTP/1.1; the server must speak it
+    #[arg(long, env = "SSE_CHAT_HTTP2", action = ArgAction::SetTrue, value_parser = parse_switch,
+          help_heading = "Connections")]
+    http2: bool,
+
+    /// Event streams on each connection of HTTP/2
+    #[arg(long, value_name = "COUNT", value_parser = parse_some, default_value = "1", help_heading = "Connections")]
+    streams_per_connection: usize,
+
+    /// PEM file with the root certificates for https, in place of the system's. The server's own
+    /// certificate may be one of them
+    #[arg(
+        long,
+        env = "SSE_CHAT_CA",
+        value_name = "FILE",
+        help_heading = "Connections"
+    )]
+    ca: Option<PathBuf>,
+
+    /// Accept any certificate of an https server, and do not check its signature, which saves time
+    #[arg(long, env = "SSE_CHAT_INSECURE", action = ArgAction::SetTrue, value_parser = parse_switch,
+          help_heading = "Connections")]
+    insecure: bool,
+
     /// Path of an event stream; {room} is bench-0, bench-1, …
     #[arg(long, value_name = "PATH", value_parser = parse_path, default_value = "/rooms/{room}/events",
           help_heading = "Another server")]
@@ -159,6 +186,11 @@ pub(in crate::cli) struct Bench {
     #[arg(long, value_name = "PATH", value_parser = parse_path, default_value = "/rooms/{room}/messages",
           help_heading = "Another server")]
     publish_path: String,
+
+    /// Path that each connection of mode handshakes requests
+    #[arg(long, value_name = "PATH", value_parser = parse_path, default_value = "/healthz",
+          help_heading = "Another server")]
+    probe_path: String,
 
     /// Body of a message; subscribers search their events for {payload}
     #[arg(long, value_name = "TEXT", value_parser = parse_body,
@@ -213,7 +245,7 @@ impl Bench {
         Ok(Plan {
             mode: self.mode,
             subscribers: match self.mode {
-                Mode::Publish => vec![0],
+                Mode::Publish | Mode::Handshakes => vec![0],
                 _ => self.subscribers.clone(),
             },
             pacing,
@@ -234,19 +266,35 @@ impl Bench {
             missed: self.missed as u64,
             slow: self.slow,
             churn: self.churn.0,
+            http: match self.http2 {
+                false => HttpVersion::Http1,
+                true => HttpVersion::Http2 {
+                    streams_per_connection: self.streams_per_connection,
+                },
+            },
+            trust: match &self.ca {
+                _ if self.insecure => CertificateTrust::Anything,
+                Some(path) => CertificateTrust::File(path.clone()),
+                None => CertificateTrust::System,
+            },
             target: self.target()?,
         })
     }
 
     fn check(&self) -> Result<(), CommandError> {
         let is_paced = matches!(self.mode, Mode::Fanout | Mode::Publish);
-        let no_subscribers = self.mode != Mode::Publish && self.subscribers.contains(&0);
+        let no_subscribers =
+            !matches!(self.mode, Mode::Publish | Mode::Handshakes) && self.subscribers.contains(&0);
         let wrong = if no_subscribers {
             "--subscribers 0: nobody would read; to measure publishing alone use --mode publish"
-        } else if self.url.is_tls() && !self.spawn {
-            "--url https: the benchmark speaks plain HTTP only, so that it does not measure TLS"
+        } else if !self.http2 && self.streams_per_connection > 1 {
+            "--streams-per-connection is for --http2: a connection of HTTP/1.1 has one stream"
         } else if self.mode == Mode::Publish && self.in_flight.is_some() {
             "--in-flight counts what subscribers have not seen, and --mode publish has none; use --publishers"
+        } else if self.mode == Mode::Handshakes && self.http2 {
+            "--mode handshakes speaks HTTP/1.1: after the handshake the version costs nothing"
+        } else if self.mode == Mode::Handshakes && self.messages.is_some() {
+            "--messages: nothing is sent in --mode handshakes; use --duration"
         } else if self.mode == Mode::Idle && self.messages.is_some() {
             "--messages: nothing is sent in --mode idle; use --duration"
         } else if !is_paced && (self.rate.is_some() || self.in_flight.is_some()) {
@@ -265,6 +313,7 @@ impl Bench {
             publish_path: self.publish_path.clone(),
             publish_body: self.publish_body.clone(),
             content_type: self.content_type.clone(),
+            probe_path: self.probe_path.clone(),
             headers: self.header.clone(),
         };
         if !target.has_header("Authorization") {

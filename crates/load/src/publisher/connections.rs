@@ -2,17 +2,19 @@
 //! failure. Each message ends in a `PublishOutcome`.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, Read as _};
+use std::io;
 use std::sync::Arc;
 
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
 
 use super::connection::{PendingPublish, PublishConnection};
-use crate::address::connect;
 use crate::shared::Shared;
+use crate::socket::{LoadSocket, Received};
+use crate::target::PublishBytes;
 
-const BUFFER_BYTES: usize = 16 * 1024;
+/// Room for a TLS record and more.
+const BUFFER_BYTES: usize = 32 * 1024;
 /// The wait before a failed connection is opened again.
 const REOPEN_AFTER_NS: u64 = 100_000_000;
 
@@ -101,18 +103,16 @@ impl PublishConnections {
 
     fn open(&mut self, index: usize) -> io::Result<()> {
         let plan = &self.shared.plan;
-        let mut socket = connect(self.shared.address.socket, plan.source(index), false)?;
+        let mut socket = self.shared.address.connect(plan.source(index), false)?;
         let interests = Interest::READABLE | Interest::WRITABLE;
         self.registry
-            .register(&mut socket, Token(index), interests)?;
-        let connection = &mut self.all[index];
-        connection.socket = Some(socket);
-        connection.connected = false;
+            .register(socket.tcp(), Token(index), interests)?;
+        self.all[index].open(socket, plan.http);
         Ok(())
     }
 
     /// Sends a message over a connection that is free.
-    pub(super) fn send(&mut self, index: usize, pending: PendingPublish, request: &[u8]) {
+    pub(super) fn send(&mut self, index: usize, pending: PendingPublish, request: &PublishBytes) {
         self.idle.remove(&index);
         if let Err(error) = self.all[index].send(pending, request) {
             self.fail(index, error.to_string());
@@ -132,20 +132,28 @@ impl PublishConnections {
 
     fn on_writable(&mut self, index: usize) -> io::Result<()> {
         let connection = &mut self.all[index];
-        let Some(socket) = &connection.socket else {
+        let Some(socket) = &mut connection.socket else {
             return Ok(());
         };
         if connection.connected {
-            return connection.write(&[]);
+            return socket.flush();
         }
-        if let Some(error) = socket.take_error()? {
-            return Err(error);
-        }
-        if socket.peer_addr().is_ok() {
+        if socket.is_connected()? {
             connection.connected = true;
-            self.idle.insert(index);
+            socket.start()?;
+            self.on_ready(index);
         }
         Ok(())
+    }
+
+    /// Uses a connection for messages, once TLS is established.
+    fn on_ready(&mut self, index: usize) {
+        let connection = &mut self.all[index];
+        let is_new = connection.connected && !connection.ready;
+        if is_new && connection.socket.as_ref().is_some_and(LoadSocket::is_ready) {
+            connection.ready = true;
+            self.idle.insert(index);
+        }
     }
 
     /// Reads all bytes, and the end of the stream if the server has `ended` it: no
@@ -153,27 +161,26 @@ impl PublishConnections {
     fn read(&mut self, index: usize, ended: bool) -> Result<(), String> {
         loop {
             let connection = &mut self.all[index];
-            let Some(socket) = connection.socket.as_mut().filter(|_| connection.connected) else {
-                return Ok(());
-            };
-            match socket.read(&mut self.buffer) {
-                Ok(0) if connection.end() => {
-                    self.on_answer(index);
-                    return Ok(());
-                }
-                Ok(0) => return Err("the server closed the connection".to_owned()),
-                Ok(read) => {
-                    let whole = connection.parse(&self.buffer[..read])?;
-                    if whole {
-                        self.on_answer(index);
-                    }
-                    if read < self.buffer.len() && !ended {
+            let (received, is_whole) = connection.read(&mut self.buffer)?;
+            if is_whole {
+                self.on_answer(index);
+            }
+            match received {
+                Received::Bytes { emptied, .. } => {
+                    self.on_ready(index);
+                    let sent = self.all[index].send_frames();
+                    sent.map_err(|error| error.to_string())?;
+                    if emptied && !ended {
                         return Ok(());
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.to_string()),
+                Received::Nothing => return Ok(()),
+                Received::End if self.all[index].end() => {
+                    self.on_answer(index);
+                    return Ok(());
+                }
+                Received::End => return Err("the server closed the connection".to_owned()),
+                Received::Broken(error) => return Err(error.to_string()),
             }
         }
     }

@@ -1,37 +1,53 @@
-//! One connection of a subscriber, and its progress from connecting to streaming.
+//! The stream of a subscriber, from connecting to its events: over a connection of its
+//! own, or as one of several on a connection of HTTP/2.
 
-use std::io::{self, Write as _};
-
-use mio::net::TcpStream;
 use sse_chat_client::sse::Decoder;
 
 use crate::response::Response;
 use crate::shared::StreamError;
-use crate::tally::Recorder;
+use crate::socket::LoadSocket;
 
-/// An open connection, or one that is being opened.
+/// An open stream, or one that is being opened.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) socket: TcpStream,
     /// When connecting began.
     pub(super) since_ns: u64,
     pub(super) step: ConnectionStep,
+    pub(super) decoder: Decoder,
+    pub(super) carrier: Carrier,
+}
+
+/// What carries the bytes of a stream.
+#[derive(Debug)]
+pub(super) enum Carrier {
+    /// HTTP/1.1.
+    Own(Box<OwnConnection>),
+    /// HTTP/2: a connection by its index; its session knows the stream by the
+    /// subscriber.
+    Shared(usize),
+}
+
+/// A connection of HTTP/1.1, which has one stream.
+#[derive(Debug)]
+pub(super) struct OwnConnection {
+    pub(super) socket: LoadSocket,
     /// The server has closed its side: no event announces the end again.
     pub(super) ends: bool,
     pub(super) response: Response,
-    pub(super) decoder: Decoder,
 }
 
-/// The progress of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The progress of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ConnectionStep {
     Connecting,
+    /// The TCP connection is established; TLS may not be yet.
+    Connected,
     Requested,
     Answered,
     Streaming,
 }
 
-/// How a connection ended.
+/// How a stream ended.
 #[derive(Debug)]
 pub(super) enum ConnectionEnd {
     /// The stream was open, and ended or was cut.
@@ -41,15 +57,27 @@ pub(super) enum ConnectionEnd {
 }
 
 impl Connection {
-    /// A connection that was started at `since_ns`.
-    pub(super) fn new(socket: TcpStream, since_ns: u64) -> Self {
-        Self {
+    /// A stream over a connection that was started at `since_ns`.
+    pub(super) fn own(socket: LoadSocket, since_ns: u64) -> Self {
+        let own = OwnConnection {
             socket,
-            since_ns,
-            step: ConnectionStep::Connecting,
             ends: false,
             response: Response::new(),
+        };
+        Self::new(Carrier::Own(Box::new(own)), since_ns)
+    }
+
+    /// A stream on the HTTP/2 connection of this index.
+    pub(super) fn shared(connection: usize, since_ns: u64) -> Self {
+        Self::new(Carrier::Shared(connection), since_ns)
+    }
+
+    fn new(carrier: Carrier, since_ns: u64) -> Self {
+        Self {
+            since_ns,
+            step: ConnectionStep::Connecting,
             decoder: Decoder::default(),
+            carrier,
         }
     }
 
@@ -60,62 +88,23 @@ impl Connection {
 
     /// Whether the response has not arrived yet.
     pub(super) fn is_opening(&self) -> bool {
-        matches!(
-            self.step,
-            ConnectionStep::Connecting | ConnectionStep::Requested
-        )
-    }
-
-    /// The socket, to register it.
-    pub(super) fn socket(&mut self) -> &mut TcpStream {
-        &mut self.socket
+        self.step < ConnectionStep::Answered
     }
 
     /// The id of the last event.
     pub(super) fn last_event_id(&self) -> String {
         self.decoder.last_event_id().into_owned()
     }
+}
 
-    /// Sends the request once the connection is established.
-    pub(super) fn send_request(&mut self, request: &[u8]) -> io::Result<()> {
-        if let Some(error) = self.socket.take_error()? {
-            return Err(error);
-        }
-        match self.socket.write(request) {
-            // A request fits into the empty buffer of a new socket.
-            Ok(written) if written == request.len() => {
-                self.step = ConnectionStep::Requested;
-                Ok(())
-            }
-            Ok(_) => Err(io::Error::other("the request was not taken whole")),
-            Err(error) if is_not_ready(&error) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// How it ends for this reason, by its progress.
-    pub(super) fn closed(&self, why: impl std::fmt::Display) -> ConnectionEnd {
-        match self.is_opening() {
+impl ConnectionStep {
+    /// How a stream in this step ends for this reason.
+    pub(super) fn closed(self, why: impl std::fmt::Display) -> ConnectionEnd {
+        match self < Self::Answered {
             true => no_stream(why),
             false => ConnectionEnd::StreamEnded,
         }
     }
-
-    /// Records the time to the first event.
-    pub(super) fn first_event(&mut self, events: usize, now_ns: u64, recorder: &mut Recorder) {
-        if events > 0 && self.step == ConnectionStep::Answered {
-            self.step = ConnectionStep::Streaming;
-            recorder.tally.first_event.record_ns(now_ns - self.since_ns);
-        }
-    }
-}
-
-/// The connection is not established yet, or has nothing to read.
-pub(super) fn is_not_ready(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected
-    )
 }
 
 /// No stream was opened, for this reason.

@@ -1,11 +1,12 @@
 //! The threads that read streams, as the driver sees them: commands in, sums out.
 //!
 //! `event_loop` waits for sockets and commands, `timers` does what is due by time,
-//! `streams` opens, reads and closes connections, `subscriber` reads one of them and
-//! keeps its ledger.
+//! `streams` opens, reads and closes connections, `multiplexed` those of HTTP/2,
+//! `subscriber` reads one stream and keeps its ledger.
 
 mod connection;
 mod event_loop;
+mod multiplexed;
 mod share;
 mod streams;
 mod subscriber;

@@ -2,6 +2,7 @@
 //! the ledgers compared at the end. What is due by time is in `timers`.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
@@ -10,12 +11,13 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 
 use super::connection::{Connection, ConnectionEnd};
+use super::multiplexed::Http2Connections;
 use super::share::{Share, is_slow};
 use super::subscriber::{Link, Subscriber};
-use crate::address::connect;
 use crate::ledger::SentLog;
 use crate::pace::Pace;
 use crate::shared::{Shared, StreamError};
+use crate::socket::LoadSocket;
 use crate::tally::{Interval, ReaderKind, Recorder, Tally};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -25,20 +27,23 @@ const BYTES_A_TURN: usize = 512 * 1024;
 /// The wait before a reconnect, drawn at random.
 const RECONNECT_AFTER_NS: std::ops::Range<u64> = 100_000_000..1_000_000_000;
 
-/// The streams of one reader thread. A subscriber's index is its token.
+/// The streams of one reader thread. The token of a connection is the index of its
+/// subscriber, over HTTP/2 its own.
 pub(super) struct Streams {
-    share: Share,
-    registry: Registry,
+    pub(super) share: Share,
+    pub(super) registry: Registry,
     pub(super) recorder: Recorder,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     pub(super) subscribers: Vec<Subscriber>,
+    /// The connections of HTTP/2; none with HTTP/1.1.
+    pub(super) http2: Option<Http2Connections>,
     /// Subscribers to connect, and the time from which each may.
     pub(super) waiting: VecDeque<(u64, usize)>,
     /// Subscribers that are connecting, the oldest first.
     pub(super) opening: VecDeque<usize>,
     pub(super) connect_pace: Pace,
-    /// Sockets with more to read than one turn allows: no event announces them
-    /// again. Few, since each costs a whole turn's bytes.
+    /// Tokens of connections with more to read than one turn allows: no event
+    /// announces them again. Few, since each costs a whole turn's bytes.
     unread: Vec<usize>,
     pub(super) slow: Vec<SlowReader>,
     /// Transient subscribers, and when each leaves.
@@ -80,7 +85,10 @@ impl Streams {
             })
             .collect();
         let rate = plan.connect_rate.unwrap_or(f64::INFINITY);
+        let http2 = plan.http.is_http2();
+        let streams = plan.http.streams_per_connection();
         Self {
+            http2: http2.then(|| Http2Connections::new(streams)),
             share,
             registry,
             buffer: vec![0; BUFFER_BYTES],
@@ -118,8 +126,8 @@ impl Streams {
     pub(super) fn begin_turn(&mut self) {
         let now_ns = self.recorder.shared.now_ns();
         self.recorder.begin_turn(now_ns);
-        for index in std::mem::take(&mut self.unread) {
-            self.read_on(index);
+        for token in std::mem::take(&mut self.unread) {
+            self.read_on(token);
         }
     }
 
@@ -154,23 +162,15 @@ impl Streams {
     }
 
     pub(super) fn open(&mut self, index: usize) {
-        let number = self.share.at + index * self.share.of;
-        let shared = &self.recorder.shared;
-        let since_ns = shared.now_ns();
-        let subscriber = &mut self.subscribers[index];
-        let slow = subscriber.kind == ReaderKind::Slow;
-        let connected = connect(shared.address.socket, shared.plan.source(number), slow);
-        let registered = connected.and_then(|socket| {
-            let mut connection = Box::new(Connection::new(socket, since_ns));
-            let interests = Interest::READABLE | Interest::WRITABLE;
-            self.registry
-                .register(connection.socket(), Token(index), interests)?;
-            Ok(connection)
-        });
-        match registered {
+        let opened = match self.http2 {
+            None => self.open_own(index),
+            Some(_) => self.open_shared(index),
+        };
+        match opened {
             Ok(connection) => {
-                subscriber.link = Link::Open(connection);
+                self.subscribers[index].link = Link::Open(Box::new(connection));
                 self.opening.push_back(index);
+                self.request_if_shared(index);
             }
             Err(error) => {
                 let error = StreamError::Unreachable(format!("can't connect: {error}"));
@@ -179,8 +179,34 @@ impl Streams {
         }
     }
 
+    fn open_own(&mut self, index: usize) -> io::Result<Connection> {
+        let (socket, since_ns) = self.connect(index, index)?;
+        Ok(Connection::own(socket, since_ns))
+    }
+
+    /// Starts a connection for the subscriber at `index`, to be polled as `token`.
+    pub(super) fn connect(&mut self, index: usize, token: usize) -> io::Result<(LoadSocket, u64)> {
+        let number = self.share.at + index * self.share.of;
+        let shared = &self.recorder.shared;
+        let since_ns = shared.now_ns();
+        let slow = self.subscribers[index].kind == ReaderKind::Slow;
+        let source = shared.plan.source(number);
+        let mut socket = shared.address.connect(source, slow)?;
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        self.registry
+            .register(socket.tcp(), Token(token), interests)?;
+        Ok((socket, since_ns))
+    }
+
     pub(super) fn on_event(&mut self, event: &Event) {
-        let index = event.token().0;
+        let token = event.token().0;
+        match self.http2 {
+            None => self.on_own_event(token, event),
+            Some(_) => self.on_shared_event(token, event),
+        }
+    }
+
+    fn on_own_event(&mut self, index: usize, event: &Event) {
         let Some(subscriber) = self.subscribers.get_mut(index) else {
             return;
         };
@@ -195,19 +221,36 @@ impl Streams {
         self.read_on(index);
     }
 
-    /// Reads a socket, up to the limit of a turn.
-    fn read_on(&mut self, index: usize) {
-        let subscriber = &self.subscribers[index];
-        if subscriber.kind == ReaderKind::Slow && subscriber.was_open {
-            return;
+    /// Reads a connection, up to the limit of a turn.
+    pub(super) fn read_on(&mut self, token: usize) {
+        let read = match self.http2 {
+            None if self.is_paced(token) => 0,
+            None => self.read(token, BYTES_A_TURN),
+            Some(_) if self.shared_owner(token).is_some_and(|it| self.is_paced(it)) => 0,
+            Some(_) => self.read_shared(token, BYTES_A_TURN),
+        };
+        if read >= BYTES_A_TURN && !self.unread.contains(&token) {
+            self.unread.push(token);
         }
-        if self.read(index, BYTES_A_TURN) >= BYTES_A_TURN && !self.unread.contains(&index) {
-            self.unread.push(index);
+    }
+
+    /// Whether timers read the subscriber's stream, and events do not.
+    fn is_paced(&self, index: usize) -> bool {
+        let subscriber = &self.subscribers[index];
+        subscriber.kind == ReaderKind::Slow && subscriber.was_open
+    }
+
+    /// Reads at most `limit` bytes for the subscriber at `index`, on whatever carries
+    /// its stream.
+    pub(super) fn read_of(&mut self, index: usize, limit: usize) -> usize {
+        match self.subscribers[index].shared_connection() {
+            None => self.read(index, limit),
+            Some(connection) => self.read_shared(connection, limit),
         }
     }
 
     /// Reads at most `limit` bytes, and returns their number.
-    pub(super) fn read(&mut self, index: usize, limit: usize) -> usize {
+    fn read(&mut self, index: usize, limit: usize) -> usize {
         let subscriber = &mut self.subscribers[index];
         let was_opening = subscriber.is_opening();
         let read = subscriber.read(&mut self.buffer, limit, &mut self.recorder);
@@ -224,7 +267,7 @@ impl Streams {
         }
     }
 
-    fn on_open(&mut self, index: usize) {
+    pub(super) fn on_open(&mut self, index: usize) {
         let subscriber = &mut self.subscribers[index];
         let counters = &self.recorder.shared.counters;
         counters.connected.fetch_add(1, Relaxed);
@@ -273,7 +316,11 @@ impl Streams {
 
     /// Closes a connection. Returns whether it had a stream.
     pub(super) fn close(&mut self, index: usize) -> bool {
+        let connection = self.subscribers[index].shared_connection();
         let was_stream = self.subscribers[index].close();
+        if let Some(connection) = connection {
+            self.leave_shared(connection, index);
+        }
         if was_stream {
             let counters = &self.recorder.shared.counters;
             counters.connected.fetch_sub(1, Relaxed);
@@ -281,7 +328,7 @@ impl Streams {
         was_stream
     }
 
-    fn check_complete(&mut self, index: usize) {
+    pub(super) fn check_complete(&mut self, index: usize) {
         let Some(expected) = &self.recorder.expected_per_room else {
             return;
         };

@@ -4,16 +4,18 @@
 //! decoded in place, its mark found. Nothing is allocated and no JSON is parsed,
 //! except in a `gap`, which is rare.
 
-use std::io::{self, Read as _};
 use std::sync::atomic::Ordering::Relaxed;
 
-use sse_chat_client::sse::Item;
+use sse_chat_client::sse::{Decoder, Item};
 
-use super::connection::{Connection, ConnectionEnd, ConnectionStep, is_not_ready, no_stream};
+use super::connection::{
+    Carrier, Connection, ConnectionEnd, ConnectionStep, OwnConnection, no_stream,
+};
 use crate::ledger::{Ledger, SentLog};
-use crate::response::ResponsePart;
+use crate::response::{Response, ResponseHead, ResponsePart};
 use crate::room_numbers::RoomNumbers;
 use crate::shared::StreamError;
+use crate::socket::Received;
 use crate::tally::{ReaderKind, Recorder};
 
 /// One subscriber.
@@ -92,30 +94,109 @@ impl Subscriber {
 
     /// The server has closed its side; bytes may still be unread.
     pub(super) fn expect_the_end(&mut self) {
-        if let Link::Open(connection) = &mut self.link {
-            connection.ends = true;
+        if let Some((_, own)) = self.own() {
+            own.ends = true;
         }
     }
 
-    /// Its socket is writable: the connection is established, or has failed.
+    /// The index of the HTTP/2 connection that carries its stream.
+    pub(super) fn shared_connection(&self) -> Option<usize> {
+        match &self.link {
+            Link::Open(connection) => match connection.carrier {
+                Carrier::Shared(index) => Some(index),
+                Carrier::Own(_) => None,
+            },
+            Link::Closed => None,
+        }
+    }
+
+    fn own(&mut self) -> Option<(&mut ConnectionStep, &mut OwnConnection)> {
+        match &mut self.link {
+            Link::Open(connection) => match &mut connection.carrier {
+                Carrier::Own(own) => Some((&mut connection.step, own)),
+                Carrier::Shared(_) => None,
+            },
+            Link::Closed => None,
+        }
+    }
+
+    /// Its socket is writable: the connection is established, or has failed, or takes
+    /// what it has not taken before.
     pub(super) fn on_writable(&mut self, recorder: &mut Recorder) -> Result<(), ConnectionEnd> {
+        let Some((step, own)) = self.own() else {
+            return Ok(());
+        };
+        if *step != ConnectionStep::Connecting {
+            return own.socket.flush().map_err(|error| step.closed(error));
+        }
+        match own.socket.is_connected() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return Err(no_stream(format_args!("can't connect: {error}"))),
+        }
+        *step = ConnectionStep::Connected;
+        own.socket.start().map_err(no_stream)?;
+        self.record_tcp(recorder);
+        self.send_request(recorder)
+    }
+
+    /// Records the time until TCP was established.
+    pub(super) fn record_tcp(&self, recorder: &mut Recorder) {
+        if let Some(took) = self.since_start(recorder) {
+            recorder.tally.tcp.record_ns(took);
+        }
+    }
+
+    /// Records the time until the TLS handshake was complete.
+    pub(super) fn record_tls(&self, recorder: &mut Recorder) {
+        if let Some(took) = self.since_start(recorder) {
+            recorder.tally.tls.record_ns(took);
+        }
+    }
+
+    fn since_start(&self, recorder: &Recorder) -> Option<u64> {
+        match &self.link {
+            Link::Open(connection) => Some(recorder.shared.now_ns() - connection.since_ns),
+            Link::Closed => None,
+        }
+    }
+
+    /// Sends the request, once the socket is ready for it.
+    fn send_request(&mut self, recorder: &mut Recorder) -> Result<(), ConnectionEnd> {
+        let (room, last) = (self.room, &self.last_event_id);
         let Link::Open(connection) = &mut self.link else {
             return Ok(());
         };
-        if connection.step != ConnectionStep::Connecting {
+        let Carrier::Own(own) = &mut connection.carrier else {
+            return Ok(());
+        };
+        if connection.step != ConnectionStep::Connected || !own.socket.is_ready() {
             return Ok(());
         }
-        let request = recorder
-            .shared
-            .requests
-            .subscribe(self.room, &self.last_event_id);
-        let sent = connection.send_request(&request);
-        sent.map_err(|error| no_stream(format_args!("can't connect: {error}")))?;
-        if connection.step == ConnectionStep::Requested {
+        connection.step = ConnectionStep::Requested;
+        if own.socket.is_tls() {
             let took = recorder.shared.now_ns() - connection.since_ns;
-            recorder.tally.tcp.record_ns(took);
+            recorder.tally.tls.record_ns(took);
         }
-        Ok(())
+        let request = recorder.shared.requests.subscribe(room, last);
+        own.socket.write(&request).map_err(no_stream)
+    }
+
+    /// The header block of its request over HTTP/2, which is sent now.
+    pub(super) fn request(&mut self, recorder: &Recorder) -> Vec<u8> {
+        if let Link::Open(connection) = &mut self.link {
+            connection.step = ConnectionStep::Requested;
+        }
+        let requests = &recorder.shared.requests;
+        requests.subscribe(self.room, &self.last_event_id)
+    }
+
+    /// How its stream ends for this reason, by its progress.
+    pub(super) fn closed(&self, why: impl std::fmt::Display) -> ConnectionEnd {
+        match &self.link {
+            Link::Open(connection) => connection.step.closed(why),
+            Link::Closed => no_stream(why),
+        }
     }
 
     /// Reads at most `limit` bytes, in pieces of at most the size of `buffer`, and
@@ -131,69 +212,90 @@ impl Subscriber {
             let Link::Open(connection) = &mut self.link else {
                 break;
             };
-            let room = buffer.len().min(limit - total);
-            let ends = connection.ends;
-            match connection.socket.read(&mut buffer[..room]) {
-                Ok(0) => return Err(connection.closed("the server closed the connection")),
-                Ok(read) => {
-                    total += read;
-                    self.parse(&buffer[..read], recorder)?;
-                    // A short read empties the socket; an event announces more.
-                    if read < room && !ends {
+            let Connection {
+                step,
+                since_ns,
+                decoder,
+                carrier: Carrier::Own(own),
+            } = &mut **connection
+            else {
+                break;
+            };
+            let OwnConnection {
+                socket,
+                ends,
+                response,
+            } = &mut **own;
+            let mut events = EventSink {
+                kind: self.kind,
+                room: self.room,
+                ledger: &mut self.ledger,
+                numbers: &mut self.numbers,
+                recorder,
+                since_ns: *since_ns,
+                now_ns: 0,
+                step,
+                decoder,
+            };
+            let received =
+                socket.read(buffer, limit - total, |piece| events.parse(response, piece))?;
+            let step = *events.step;
+            match received {
+                Received::Bytes { taken, emptied } => {
+                    total += taken;
+                    recorder.add_bytes(taken);
+                    let ends = *ends;
+                    self.send_request(recorder)?;
+                    // An event announces more.
+                    if emptied && !ends {
                         break;
                     }
                 }
-                Err(error) if is_not_ready(&error) => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(connection.closed(error)),
+                Received::Nothing => break,
+                Received::End => return Err(step.closed("the server closed the connection")),
+                Received::Broken(error) => return Err(step.closed(error)),
             }
         }
         Ok(total)
     }
 
-    /// Parses a piece of the response.
-    fn parse(&mut self, mut piece: &[u8], recorder: &mut Recorder) -> Result<(), ConnectionEnd> {
-        let now_ns = recorder.shared.now_ns();
-        recorder.add_bytes(piece.len(), now_ns);
+    /// Takes the head of its response over HTTP/2.
+    pub(super) fn on_head(
+        &mut self,
+        head: ResponseHead,
+        now_ns: u64,
+        recorder: &mut Recorder,
+    ) -> Result<(), ConnectionEnd> {
+        self.sink(now_ns, recorder)
+            .map_or(Ok(()), |mut sink| sink.on_head(head))
+    }
+
+    /// Takes a piece of its stream over HTTP/2.
+    pub(super) fn on_body(
+        &mut self,
+        body: &[u8],
+        now_ns: u64,
+        recorder: &mut Recorder,
+    ) -> Result<(), ConnectionEnd> {
+        self.sink(now_ns, recorder)
+            .map_or(Ok(()), |mut sink| sink.on_body(body))
+    }
+
+    fn sink<'a>(&'a mut self, now_ns: u64, recorder: &'a mut Recorder) -> Option<EventSink<'a>> {
         let Link::Open(connection) = &mut self.link else {
-            return Ok(());
+            return None;
         };
-        loop {
-            let part = connection.response.next(&mut piece);
-            match part.map_err(|error| connection.closed(error))? {
-                ResponsePart::Head(head) if head.status != 200 => {
-                    return Err(ConnectionEnd::NotOpened(StreamError::Refused(format!(
-                        "the server answered {}",
-                        head.status
-                    ))));
-                }
-                ResponsePart::Head(head) if !head.event_stream => {
-                    return Err(no_stream("what answers is no event stream"));
-                }
-                ResponsePart::Head(_) => {
-                    connection.step = ConnectionStep::Answered;
-                    let took = now_ns - connection.since_ns;
-                    recorder.tally.answered.record_ns(took);
-                }
-                ResponsePart::Body(body) => {
-                    let mut sink = EventSink {
-                        kind: self.kind,
-                        room: self.room,
-                        ledger: &mut self.ledger,
-                        numbers: &mut self.numbers,
-                        recorder: &mut *recorder,
-                        now_ns,
-                        events: 0,
-                    };
-                    let fed = connection.decoder.feed(body, |item| sink.record(&item));
-                    let events = sink.events;
-                    fed.map_err(|error| connection.closed(error))?;
-                    connection.first_event(events, now_ns, recorder);
-                }
-                ResponsePart::End => return Err(connection.closed("the stream ended")),
-                ResponsePart::Wait => return Ok(()),
-            }
-        }
+        Some(EventSink {
+            kind: self.kind,
+            room: self.room,
+            ledger: &mut self.ledger,
+            numbers: &mut self.numbers,
+            recorder,
+            since_ns: connection.since_ns,
+            now_ns,
+            step: &mut connection.step,
+            decoder: &mut connection.decoder,
+        })
     }
 
     /// Whether it has, for the first time, all messages expected in its room.
@@ -204,32 +306,82 @@ impl Subscriber {
     }
 }
 
-/// Records the events of one piece of a subscriber's stream.
+/// Reads a subscriber's stream, and records its events.
 struct EventSink<'a> {
     kind: ReaderKind,
     room: usize,
     ledger: &'a mut Ledger,
     numbers: &'a mut RoomNumbers,
     recorder: &'a mut Recorder,
+    since_ns: u64,
     now_ns: u64,
-    events: usize,
+    step: &'a mut ConnectionStep,
+    decoder: &'a mut Decoder,
 }
 
 impl EventSink<'_> {
-    fn record(&mut self, item: &Item<'_>) {
-        let Item::Event(event) = item else {
-            return;
-        };
-        self.events += 1;
-        self.numbers.observe(event);
-        let data = event.data.as_bytes();
-        let mark = self.recorder.shared.requests.payloads().find(data);
-        // A higher number comes from a server that changed the message.
-        let sent = self.recorder.shared.counters.sent.load(Relaxed);
-        if let Some(mark) = mark.filter(|mark| mark.message < sent) {
-            let arrival = self.ledger.record(mark.position);
-            self.recorder
-                .deliver(self.kind, self.room, mark, arrival, self.now_ns);
+    /// Parses a piece of a response of HTTP/1.1.
+    fn parse(&mut self, response: &mut Response, mut piece: &[u8]) -> Result<(), ConnectionEnd> {
+        self.now_ns = self.recorder.shared.now_ns();
+        loop {
+            let part = response.next(&mut piece);
+            match part.map_err(|error| self.step.closed(error))? {
+                ResponsePart::Head(head) => self.on_head(head)?,
+                ResponsePart::Body(body) => self.on_body(body)?,
+                ResponsePart::End => return Err(self.step.closed("the stream ended")),
+                ResponsePart::Wait => return Ok(()),
+            }
         }
+    }
+
+    fn on_head(&mut self, head: ResponseHead) -> Result<(), ConnectionEnd> {
+        if head.status != 200 {
+            return Err(ConnectionEnd::NotOpened(StreamError::Refused(format!(
+                "the server answered {}",
+                head.status
+            ))));
+        }
+        if !head.event_stream {
+            return Err(no_stream("what answers is no event stream"));
+        }
+        *self.step = ConnectionStep::Answered;
+        let took = self.now_ns - self.since_ns;
+        self.recorder.tally.answered.record_ns(took);
+        Ok(())
+    }
+
+    fn on_body(&mut self, body: &[u8]) -> Result<(), ConnectionEnd> {
+        let now_ns = self.now_ns;
+        let Self {
+            kind,
+            room,
+            ledger,
+            numbers,
+            recorder,
+            ..
+        } = self;
+        let mut events = 0;
+        let fed = self.decoder.feed(body, |item| {
+            let Item::Event(event) = item else {
+                return;
+            };
+            events += 1;
+            numbers.observe(&event);
+            let data = event.data.as_bytes();
+            let mark = recorder.shared.requests.payloads().find(data);
+            // A higher number comes from a server that changed the message.
+            let sent = recorder.shared.counters.sent.load(Relaxed);
+            if let Some(mark) = mark.filter(|mark| mark.message < sent) {
+                let arrival = ledger.record(mark.position);
+                recorder.deliver(*kind, *room, mark, arrival, now_ns);
+            }
+        });
+        fed.map_err(|error| self.step.closed(error))?;
+        if events > 0 && *self.step == ConnectionStep::Answered {
+            *self.step = ConnectionStep::Streaming;
+            let took = now_ns - self.since_ns;
+            self.recorder.tally.first_event.record_ns(took);
+        }
+        Ok(())
     }
 }

@@ -64,7 +64,7 @@ impl Streams {
             let index = self.slow[at].index;
             let allowed = self.slow[at].pace.allowance(now_ns);
             if allowed > 0 && matches!(self.subscribers[index].link, Link::Open(_)) {
-                let read = self.read(index, allowed);
+                let read = self.read_of(index, allowed);
                 self.slow[at].pace.spend(read, now_ns);
             }
         }

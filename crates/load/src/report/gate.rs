@@ -15,8 +15,9 @@ pub const HELP: &str = "\
 METRIC OP VALUE, where OP is one of > >= < <= == != and METRIC is one of
   p50 p90 p99 p99.9 max mean   time until a subscriber has a message; in mode
                                publish until the answer, in mode resume until a
-                               subscriber is whole again, in modes connect and
-                               idle until a stream is answered
+                               subscriber is whole again, in modes connect,
+                               idle and handshakes until a stream or a request
+                               is answered
   all.p99 ...                  the same until the last subscriber has it
   answer.p99 ...               until a publish is answered
   connect.p99 ...              until a stream is answered
@@ -27,7 +28,9 @@ METRIC OP VALUE, where OP is one of > >= < <= == != and METRIC is one of
   failed                       subscribers that could not connect
   refused unanswered           messages that were not accepted
   deliveries published         a second, e.g. deliveries<100k
-  cpu_us                       the server's, for a delivery or a publish
+  connects                     connections a second
+  cpu_us                       the server's, for a delivery or a publish; in
+                               mode handshakes for a connection
   memory                       the server's for a subscriber, e.g. memory>13KiB";
 
 /// A condition: the benchmark fails if it holds in any run. Parse it from text.

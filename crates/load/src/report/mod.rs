@@ -33,7 +33,7 @@ pub struct Report {
     pub machine: Machine,
     /// The server's URL; that of the last run if each had its own server.
     pub url: String,
-    /// `fanout`, `idle`, `connect`, `resume` or `publish`.
+    /// `fanout`, `idle`, `connect`, `resume`, `publish` or `handshakes`.
     pub(crate) mode: &'static str,
     /// A description of the load, such as `100 messages/s, 4 publishers, 128 bytes`.
     pub load: String,
@@ -132,14 +132,15 @@ impl Run {
         let latency = match mode {
             "publish" => self.publish.as_ref().map(|publish| &publish.answer),
             "resume" => self.resume.as_ref().map(|resume| &resume.each),
-            "connect" | "idle" => Some(&self.connect.answered),
+            "connect" | "idle" | "handshakes" => Some(&self.connect.answered),
             _ => self.delivery.as_ref().map(|delivery| &delivery.each),
         };
         latency.filter(|latency| latency.count() > 0)
     }
 }
 
-/// How the subscribers connected.
+/// How the subscribers connected; in mode `handshakes`, the connections that were
+/// answered in the measured part.
 #[derive(Debug, Default, Serialize)]
 pub struct Connect {
     /// Streams that were opened.
@@ -152,6 +153,8 @@ pub struct Connect {
     pub seconds: f64,
     /// From the start of the TCP connection until it was established.
     pub tcp: Latency,
+    /// From the same start until the TLS handshake was complete.
+    pub tls: Latency,
     /// From the same start until the head of the response arrived.
     pub answered: Latency,
     /// From the same start until the first event arrived.
@@ -256,6 +259,8 @@ pub struct ServerUse {
     /// The same for one subscriber and second, in microseconds; only in mode
     /// `idle`.
     pub cpu_us_per_subscriber_second: Option<f64>,
+    /// The same for one connection, in microseconds; only in mode `handshakes`.
+    pub cpu_us_per_handshake: Option<f64>,
     /// Memory (Pss) before the first subscriber.
     pub memory_before: u64,
     /// Memory (Pss) with all subscribers connected and idle.

@@ -109,6 +109,7 @@ fn server() -> ServerUse {
         cpu_us_per_delivery: Some(6.2),
         cpu_us_per_publish: None,
         cpu_us_per_subscriber_second: None,
+        cpu_us_per_handshake: None,
         memory_before: 5_000_000,
         memory_connected: 139_140_000,
         memory_after: 156_237_824,

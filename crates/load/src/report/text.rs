@@ -189,6 +189,7 @@ fn server(
         (server.cpu_us_per_delivery, "delivery"),
         (server.cpu_us_per_publish, "publish"),
         (server.cpu_us_per_subscriber_second, "subscriber and second"),
+        (server.cpu_us_per_handshake, "connection"),
     ];
     for (cost, unit) in costs {
         parts.extend(cost.map(|cost| part(format!("{} µs CPU per {unit}", number(cost)))));

@@ -8,7 +8,7 @@ use jiff::SpanRelativeTo;
 
 use crate::quantity::{bytes, count, number, seconds};
 use crate::report::latency::PERCENTILES;
-use crate::report::{Delivery, Latency, Run};
+use crate::report::{Connect, Delivery, Latency, Run};
 
 /// The metric of a condition.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ const fn plain(name: &'static str, measure: fn(&Run) -> Option<f64>) -> Figure {
     }
 }
 
-static FIGURES: [Figure; 14] = [
+static FIGURES: [Figure; 15] = [
     plain("lost", |run| of_delivery(run, |it| it.lost)),
     plain("doubled", |run| of_delivery(run, |it| it.doubled)),
     plain("out_of_order", |run| of_delivery(run, |it| it.out_of_order)),
@@ -79,9 +79,15 @@ static FIGURES: [Figure; 14] = [
     }),
     plain("deliveries", |run| Some(run.delivery.as_ref()?.per_second)),
     plain("published", |run| Some(run.publish.as_ref()?.per_second)),
+    plain("connects", |run| {
+        let Connect { ok, seconds, .. } = &run.connect;
+        (*seconds > 0.0).then(|| *ok as f64 / seconds)
+    }),
     plain("cpu_us", |run| {
         let server = run.server.as_ref()?;
-        server.cpu_us_per_delivery.or(server.cpu_us_per_publish)
+        let per_connection = server.cpu_us_per_handshake;
+        let per_message = server.cpu_us_per_delivery.or(server.cpu_us_per_publish);
+        per_message.or(per_connection)
     }),
     Figure {
         name: "memory",

@@ -54,6 +54,7 @@ fn other_rows(run: &Run) -> Vec<Row<'_>> {
     }
     rows.extend([
         ("connect: TCP", &run.connect.tcp),
+        ("connect: TLS", &run.connect.tls),
         ("connect: the answer", &run.connect.answered),
         ("connect: the first event", &run.connect.first_event),
     ]);

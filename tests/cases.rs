@@ -114,10 +114,7 @@ fn only_what_is_not_built_yet_is_waited_for() {
                 .push(case.number);
         }
     }
-    let expected = [
-        ("Redis", vec![83]),
-        ("several nodes", vec![84]),
-    ];
+    let expected = [("Redis", vec![83]), ("several nodes", vec![84])];
     let expected = expected.map(|(what, numbers)| (what.to_owned(), numbers));
     assert_eq!(waiting, BTreeMap::from(expected));
 }

@@ -127,7 +127,8 @@ fn has_twice(listen: &[Listen]) -> bool {
     })
 }
 
-#[cfg(all(test, feature = "https"))]
+#[cfg(test)]
+#[cfg(feature = "https")]
 mod tests {
     use super::*;
     use crate::config::Config;

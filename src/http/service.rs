@@ -92,14 +92,8 @@ async fn check_and_dispatch(
         return Box::pin(acme::answer(file)).await.map(whole);
     }
     let route = Route::of(uri.path(), &app.config);
-    if let Some(port) = app.redirect_port
-        && !caller.is_https(request.headers(), &app.config.access)
-        && !route.is_some_and(Route::is_probe)
-    {
-        return match is_allowed(&caller, request, &app.config.access) {
-            true => Ok(whole(https::redirect(request, port)?)),
-            false => Err(Problem::not_this_host()),
-        };
+    if let Some(redirect) = redirect(app, caller, route, request)? {
+        return Ok(whole(redirect));
     }
     let route = route.ok_or_else(Problem::not_found)?;
     if !route.takes(request.method()) {
@@ -134,15 +128,11 @@ async fn check_and_dispatch(
         };
     }
     let access = &app.config.access;
-    let permit = match caller.counts_requests(access) && !route.is_probe() {
-        true => app.admission.request(client),
-        false => Ok(None),
-    };
-    let permit = match permit {
-        Ok(permit) => permit,
-        Err(refused) => {
-            return busy::answer(app, route, refused, request.method()).map(whole);
-        }
+    let is_counted = caller.counts_requests(access) && !route.is_probe();
+    let permit = is_counted.then(|| app.admission.request(client));
+    let permit = match permit.transpose() {
+        Ok(permit) => permit.flatten(),
+        Err(refused) => return busy::answer(app, route, refused, request.method()).map(whole),
     };
     let mut answered = dispatch(app, caller, client, route, grant, request, body).await;
     // The permit is held until at most one piece of the answer is left to send,
@@ -156,6 +146,26 @@ async fn check_and_dispatch(
     };
     body.hold(permit);
     answered
+}
+
+/// The redirect of a request in clear, if all of them get one.
+fn redirect(
+    app: &App,
+    caller: Caller,
+    route: Option<Route<'_>>,
+    request: &Request<()>,
+) -> Result<Option<Response<Body>>, Problem> {
+    let access = &app.config.access;
+    let Some(port) = app.redirect_port else {
+        return Ok(None);
+    };
+    if caller.is_https(request.headers(), access) || route.is_some_and(Route::is_probe) {
+        return Ok(None);
+    }
+    match is_allowed(&caller, request, access) {
+        true => Ok(Some(https::redirect(request, port)?)),
+        false => Err(Problem::not_this_host()),
+    }
 }
 
 /// Checks the page that sent the request, before it is charged to a limit. Any

@@ -81,9 +81,9 @@ mod events;
 mod foreign_pages;
 mod gone_clients;
 mod history;
-mod https;
 #[cfg(feature = "https")]
 mod http2;
+mod https;
 mod invisible;
 mod large_heads;
 mod last_request;

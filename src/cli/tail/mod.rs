@@ -100,7 +100,7 @@ impl TailArgs {
         match self.name {
             Some(name) if io::stdin().is_terminal() && io::stdout().is_terminal() => {
                 let publisher = RoomPublisher::new(remote, &self.rooms[0], Some(name));
-                until_interrupted(session.chat(publisher)).await
+                Box::pin(until_interrupted(session.chat(publisher))).await
             }
             _ => until_interrupted(session.print()).await,
         }

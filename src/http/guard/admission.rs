@@ -198,8 +198,8 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Refused::Full`] when the server has the most streams. [`Refused::Address`] when the address would have too many streams, or its
-    /// streams too many rooms.
+    /// [`Refused::Full`] when the server has the most streams. [`Refused::Address`] when
+    /// the address would have too many streams, or its streams too many rooms.
     pub(in super::super) fn stream(
         self: &Arc<Self>,
         client: IpAddr,

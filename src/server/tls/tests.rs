@@ -78,7 +78,7 @@ fn shake_hands(
 ) -> Result<(ServerConnection, ClientConnection), rustls::Error> {
     let name = ServerName::try_from("chat.example").unwrap();
     let mut theirs = ClientConnection::new(Arc::clone(client), name).unwrap();
-    let mut ours = ServerConnection::new(Arc::clone(server.config())).unwrap();
+    let mut ours = ServerConnection::new(Arc::clone(&server.config)).unwrap();
     loop {
         let (mut to_us, mut to_them) = (Vec::new(), Vec::new());
         while theirs.wants_write() {
@@ -152,8 +152,8 @@ fn a_session_resumes_without_memory_of_the_server() {
         let (ours, _) = shake_hands(&server, &client).unwrap();
         assert_eq!(ours.handshake_kind(), Some(HandshakeKind::Resumed));
     }
-    assert!(!server.config().session_storage.can_cache());
-    assert_eq!(server.config().max_early_data_size, 0);
+    assert!(!server.config.session_storage.can_cache());
+    assert_eq!(server.config.max_early_data_size, 0);
 }
 
 #[test]

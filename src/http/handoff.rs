@@ -8,7 +8,7 @@ use hyper::http::response;
 
 use super::access_log::AccessEntry;
 use super::app::App;
-use super::guard::{RequestPermit, StreamPermit};
+use super::guard::{Carrier, RequestPermit, StreamPermit};
 use super::stream::encode_hello;
 use crate::chat::Subscription;
 use crate::config::Config;
@@ -30,7 +30,7 @@ pub(crate) struct StreamHandoff {
 #[derive(Debug, Default)]
 pub(crate) struct StreamGuard {
     /// Counts among the streams of the client's address.
-    _permit: Option<StreamPermit>,
+    permit: Option<StreamPermit>,
     /// Counts as a connection of the client's address.
     request: Option<RequestPermit>,
     access: Option<Box<AccessEntry>>,
@@ -49,7 +49,7 @@ impl StreamHandoff {
             hello: encode_hello(config, hello),
             subscription,
             guard: StreamGuard {
-                _permit: permit,
+                permit,
                 request: None,
                 access: None,
             },
@@ -59,6 +59,13 @@ impl StreamHandoff {
     /// A stream without a request, which counts for no address.
     pub(crate) fn without_request(app: &App, subscription: Subscription) -> Self {
         Self::new(&app.config, subscription, None)
+    }
+
+    /// Counts it for what carries it.
+    pub(super) fn set_carrier(&mut self, carrier: Carrier) {
+        if let Some(permit) = &mut self.guard.permit {
+            permit.set_carrier(carrier);
+        }
     }
 
     /// Counts its request, which has a connection with others, until it ends.

@@ -55,7 +55,7 @@ pub use app::App;
 pub(crate) use bad_head::{BadHead, MAX_HEADER_FIELDS};
 pub(crate) use body::Body;
 pub use guard::Admission;
-pub(crate) use guard::{Caller, ConnectionPermit, HeadShare, is_allowed};
+pub(crate) use guard::{Caller, Carrier, ConnectionPermit, HeadShare, is_allowed};
 pub(crate) use handoff::{StreamGuard, StreamHandoff};
 pub(crate) use history_body::PIECE_BYTES;
 pub(crate) use reply::Reply;

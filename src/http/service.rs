@@ -52,6 +52,9 @@ pub(crate) async fn answer(
             error_page::answer(app, &request, problem).map(Reply::Body)
         }
     };
+    if let Reply::Stream(stream) = response.body_mut() {
+        stream.set_carrier(caller.carrier());
+    }
     forbid_indexing(&request, &mut response);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -100,7 +100,8 @@ impl Connection {
     }
 
     /// Serves the connection until it ends or is handed over.
-    pub(super) async fn serve(self, stream: ClientStream, permit: ConnectionPermit) {
+    pub(super) async fn serve(self, stream: ClientStream, mut permit: ConnectionPermit) {
+        permit.set_carrier(self.caller.carrier());
         tracing::debug!(is_refused = self.caller.is_refused(), "connection accepted");
         #[cfg(feature = "https")]
         if stream.is_http2() {
@@ -126,9 +127,15 @@ impl Connection {
 
     /// Serves a connection over HTTP/2, of which `read` was read.
     #[cfg(feature = "https")]
-    async fn serve_http2(&self, mut stream: ClientStream, read: Bytes, permit: ConnectionPermit) {
-        let context = &self.context;
-        match super::http2::serve(context, self.caller, &mut stream, read).await {
+    async fn serve_http2(
+        &self,
+        mut stream: ClientStream,
+        read: Bytes,
+        mut permit: ConnectionPermit,
+    ) {
+        let (context, caller) = (&self.context, self.caller.over_http2());
+        permit.set_carrier(caller.carrier());
+        match super::http2::serve(context, caller, &mut stream, read).await {
             SocketEnd::Linger => connection_end::close_lingering(context, stream).await,
             SocketEnd::Reset => connection_end::reset_on_drop(&stream),
         }

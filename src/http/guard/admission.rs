@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::carrier::{Carrier, CarrierCounts};
 use super::network::Network;
 use super::usage::{AddressUsage, UsageTable};
 use crate::config::{Access, Block, Limits};
@@ -39,6 +40,9 @@ pub struct Admission {
     refused: AtomicUsize,
     /// Event streams.
     streams: AtomicUsize,
+    /// Connections and streams of which is known what carries them.
+    carried_connections: CarrierCounts,
+    carried_streams: CarrierCounts,
     usage: Mutex<UsageTable>,
 }
 
@@ -48,6 +52,7 @@ pub(crate) struct ConnectionPermit {
     admission: Arc<Admission>,
     /// `None` for an address without limits.
     network: Option<Network>,
+    carrier: Option<Carrier>,
     /// Set if the connection is only open for the answer that it is refused.
     pub(crate) refused: Option<Refused>,
 }
@@ -66,6 +71,7 @@ pub(crate) struct StreamPermit {
     admission: Arc<Admission>,
     /// `None` for an address without limits.
     network: Option<Network>,
+    carrier: Option<Carrier>,
     /// 0 once a [`RoomsPermit`] counts them.
     rooms: usize,
 }
@@ -87,6 +93,8 @@ impl Admission {
             admitted: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
+            carried_connections: CarrierCounts::default(),
+            carried_streams: CarrierCounts::default(),
             usage: Mutex::default(),
         })
     }
@@ -94,6 +102,16 @@ impl Admission {
     /// The number of open connections.
     pub fn connections(&self) -> usize {
         self.admitted.load(Ordering::Relaxed) + self.refused.load(Ordering::Relaxed)
+    }
+
+    /// The number of open connections of each carrier, once it is known.
+    pub(crate) fn carried_connections(&self) -> impl Iterator<Item = (Carrier, usize)> {
+        self.carried_connections.all()
+    }
+
+    /// The number of event streams of each carrier.
+    pub(crate) fn carried_streams(&self) -> impl Iterator<Item = (Carrier, usize)> {
+        self.carried_streams.all()
     }
 
     /// Admits a connection. One from a trusted proxy does not count for the
@@ -114,6 +132,7 @@ impl Admission {
         let mut permit = ConnectionPermit {
             admission: Arc::clone(self),
             network: None,
+            carrier: None,
             refused,
         };
         if is_counted {
@@ -212,6 +231,7 @@ impl Admission {
         let mut permit = StreamPermit {
             admission: Arc::clone(self),
             network: None,
+            carrier: None,
             rooms: 0,
         };
         if !self.limits.concerns(client) {
@@ -265,7 +285,22 @@ fn take_one(count: &AtomicUsize, most: usize) -> bool {
         .is_ok()
 }
 
+impl ConnectionPermit {
+    /// Counts it for what carries it, now that it is known.
+    pub(crate) fn set_carrier(&mut self, carrier: Carrier) {
+        let before = self.carrier.replace(carrier);
+        let counts = &self.admission.carried_connections;
+        counts.change(before, self.carrier);
+    }
+}
+
 impl StreamPermit {
+    /// Counts it for what carries it.
+    pub(in super::super) fn set_carrier(&mut self, carrier: Carrier) {
+        let before = self.carrier.replace(carrier);
+        self.admission.carried_streams.change(before, self.carrier);
+    }
+
     /// Splits off the count of the rooms, for as long as the name stays in them. `None`
     /// if they count for no address.
     pub(in super::super) fn split_rooms(&mut self) -> Option<RoomsPermit> {
@@ -279,6 +314,9 @@ impl StreamPermit {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
+        self.admission
+            .carried_connections
+            .change(self.carrier, None);
         let is_full = self.refused == Some(Refused::Full);
         match is_full {
             true => self.admission.refused.fetch_sub(1, Ordering::Relaxed),
@@ -304,6 +342,7 @@ impl Drop for RequestPermit {
 impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.admission.streams.fetch_sub(1, Ordering::Relaxed);
+        self.admission.carried_streams.change(self.carrier, None);
         let (rooms, network) = (self.rooms, self.network);
         if let Some(network) = network {
             self.admission.release(network, |usage| {

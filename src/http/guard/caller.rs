@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::header::{FORWARDED, HeaderMap, HeaderName, VIA};
 
 use super::admission::Refused;
+use super::carrier::Carrier;
 use super::forwarded::{X_FORWARDED_FOR, client_address, name_of};
 use crate::config::{Access, Scheme};
 
@@ -21,8 +22,8 @@ pub(crate) struct Caller {
     scheme: Scheme,
     /// Set if the connection is only open for the answer that it is refused.
     pub(in super::super) refused: Option<Refused>,
-    /// Whether its connection has many requests at a time.
-    is_shared: bool,
+    /// Whether its connection is of HTTP/2, and has many requests at a time.
+    is_http2: bool,
 }
 
 impl Caller {
@@ -33,7 +34,7 @@ impl Caller {
             is_local: local.ip().to_canonical().is_loopback(),
             scheme: Scheme::Http,
             refused,
-            is_shared: false,
+            is_http2: false,
         }
     }
 
@@ -41,7 +42,7 @@ impl Caller {
     #[cfg(feature = "https")]
     pub(crate) fn over_http2(self) -> Self {
         Self {
-            is_shared: true,
+            is_http2: true,
             ..self
         }
     }
@@ -59,6 +60,11 @@ impl Caller {
     /// Whether its listener speaks TLS.
     pub(in super::super) fn is_tls(&self) -> bool {
         self.scheme == Scheme::Https
+    }
+
+    /// What carries its connection.
+    pub(crate) fn carrier(&self) -> Carrier {
+        Carrier::new(self.is_http2, self.scheme)
     }
 
     /// Whether its connection is refused.
@@ -98,12 +104,12 @@ impl Caller {
     /// as it is in progress: over HTTP/2 a connection has many. A trusted proxy's
     /// connections are those of its clients, and do not count for it.
     pub(in super::super) fn counts_requests(&self, access: &Access) -> bool {
-        self.is_shared || self.is_trusted(access)
+        self.is_http2 || self.is_trusted(access)
     }
 
     /// Whether its streams count in the same way: those of a trusted proxy do not.
     pub(in super::super) fn counts_streams(&self, access: &Access) -> bool {
-        self.is_shared && !self.is_trusted(access)
+        self.is_http2 && !self.is_trusted(access)
     }
 
     /// Whether the client sent the request over https: as a trusted proxy says, or

@@ -4,6 +4,7 @@
 mod admission;
 mod buckets;
 mod caller;
+mod carrier;
 mod cors;
 mod forwarded;
 mod head_share;
@@ -20,6 +21,7 @@ pub use self::admission::Admission;
 pub(super) use self::admission::RequestPermit;
 pub(crate) use self::admission::{ConnectionPermit, Refused, StreamPermit};
 pub(crate) use self::caller::Caller;
+pub(crate) use self::carrier::Carrier;
 pub(super) use self::cors::CorsGrant;
 pub(crate) use self::head_share::HeadShare;
 pub(crate) use self::host::is_allowed;

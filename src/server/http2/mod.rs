@@ -113,7 +113,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let state = Arc::new(ConnectionState::new());
-    let ended = run(context, caller.over_http2(), stream, ahead, &state).await;
+    let ended = run(context, caller, stream, ahead, &state).await;
     let is_flushed = state.is_flushed.load(Ordering::Relaxed);
     let is_flood = state.is_flooded.load(Ordering::Relaxed);
     let counters = &context.connections;

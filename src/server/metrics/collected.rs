@@ -14,7 +14,7 @@ use super::encoder::MetricEncoder;
 #[cfg(feature = "cli")]
 use super::process;
 use crate::chat::{GapReason, Totals};
-use crate::http::App;
+use crate::http::{App, Carrier};
 use crate::server::context::ServerContext;
 use crate::server::fanout::{Fanout, WorkerCounters};
 #[cfg(feature = "https")]
@@ -73,6 +73,18 @@ impl CollectedMetrics {
             "sse_chat_connections",
             "Open connections, those of readers included",
             self.app.admission.connections(),
+        )?;
+        let admission = &self.app.admission;
+        let of = |(carrier, count): (Carrier, usize)| (carrier.labels(), count);
+        metrics.gauges_of_pairs(
+            "sse_chat_connections_by_protocol",
+            "Open connections by the version of HTTP and the scheme, once they are known",
+            admission.carried_connections().map(of),
+        )?;
+        metrics.gauges_of_pairs(
+            "sse_chat_readers_by_protocol",
+            "Open event streams by the version of HTTP and the scheme",
+            admission.carried_streams().map(of),
         )?;
         metrics.gauge(
             "sse_chat_max_connections",

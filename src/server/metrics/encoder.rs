@@ -53,6 +53,22 @@ impl MetricEncoder<'_> {
             .encode_gauge(&value)
     }
 
+    /// A gauge for each pair of values of two labels.
+    pub(super) fn gauges_of_pairs(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([(&'static str, &'static str); 2], usize)>,
+    ) -> fmt::Result {
+        let mut family =
+            self.0
+                .encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
+        for (labels, value) in values {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
     /// A gauge for each value of a label.
     pub(super) fn gauges(
         &mut self,

@@ -38,7 +38,7 @@ fn register_connections(registry: &mut Registry, context: &ServerContext) {
     );
     registry.register(
         "sse_chat_malformed_requests",
-        "Requests that are not HTTP/1, or have too large a head",
+        "Requests that are not HTTP or have too large a head, and connections of HTTP/2 that break its rules",
         connections.malformed.clone(),
     );
 }

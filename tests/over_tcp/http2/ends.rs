@@ -219,6 +219,13 @@ async fn a_connection_on_which_no_request_comes_closes() {
         let mut raw = Raw::connect(&server).await;
         raw.send(&begin).await;
         raw.end().await;
+        println!(
+            "{} {}",
+            begin.len(),
+            Scrape::of(&server)
+                .await
+                .get("sse_chat_timeouts_total{waiting_for=\"head\"}")
+        );
     }
     // Also when a stream is open.
     let mut raw = Raw::open(&server, &[]).await;

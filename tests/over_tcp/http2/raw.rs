@@ -102,8 +102,10 @@ pub(super) struct Frame {
 impl Frame {
     /// The reason of a reset or an end.
     pub(super) fn reason(&self) -> u32 {
-        let end = &self.payload[self.payload.len() - 4..];
-        u32::from_be_bytes(end.try_into().unwrap())
+        // GOAWAY has the number of a stream before it, and may have a text after it.
+        let start = if self.kind == GO_AWAY { 4 } else { 0 };
+        let reason = self.payload[start..].first_chunk().unwrap();
+        u32::from_be_bytes(*reason)
     }
 
     /// Whether the response's status is 200.

@@ -64,8 +64,8 @@ async fn the_authority_is_the_host() {
     for (uri, host, status, code) in [
         (format!("http://a{PATH}"), None, 200, ""),
         (format!("http://a{PATH}"), Some("A"), 200, ""),
-        (format!("http://a{PATH}"), Some("b"), 400, "invalid_request"),
-        (format!("http://b{PATH}"), Some("a"), 400, "invalid_request"),
+        (format!("http://a{PATH}"), Some("b"), 400, "invalid_host"),
+        (format!("http://b{PATH}"), Some("a"), 400, "invalid_host"),
         (format!("http://b{PATH}"), None, 403, "not_this_host"),
         (format!("https://a{PATH}"), None, 200, ""),
     ] {

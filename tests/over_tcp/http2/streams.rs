@@ -1,7 +1,7 @@
 //! Event streams, many on one connection.
 
 use super::client::Client;
-use crate::support::TestServer;
+use crate::support::{EventReader, TestServer};
 
 #[tokio::test]
 async fn many_streams_on_one_connection_get_each_what_is_theirs() {
@@ -69,20 +69,12 @@ async fn a_stream_that_its_client_drops_leaves_the_room() {
     reader.expect("hello").await;
     let mut stream = client.events("/rooms/lobby/events?name=Bob").await;
     stream.find("hello").await;
-    let count = |event: &crate::support::Event| event.data["readers"].clone();
-    loop {
-        let presence = reader.find("presence").await;
-        if count(&presence) == 2 {
-            break;
-        }
-    }
+    let told = async |reader: &mut EventReader, what: &str| {
+        while reader.find("presence").await.data[what] != serde_json::json!(["Bob"]) {}
+    };
+    told(&mut reader, "joined").await;
     drop(stream);
-    loop {
-        let presence = reader.find("presence").await;
-        if count(&presence) == 1 {
-            break;
-        }
-    }
+    told(&mut reader, "left").await;
     // The connection goes on.
     assert_eq!(client.get("/healthz").await.status, 200);
 }

@@ -174,7 +174,7 @@ fn a_server_without_the_protocol_is_an_error() {
     let server = CheatingServer::start(Cheat::None);
     let front = Front::start(server.address, Speaks::Https1);
     let http2 = ["--url", &front.url, "--http2", "--insecure"];
-    call(&http2).assert_fails(3, &["HTTP/2"]);
+    call(&http2).assert_fails(3, &["can't reach", "version of HTTP"]);
     let clear = front.url.replace("https", "http");
     call(&["--url", &clear, "--timeout", "20s"]).assert_fails(3, &["no stream could be opened"]);
     let tls = format!("https://{}", server.address);

@@ -11,7 +11,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 
 use crate::http_version::HttpVersion;
@@ -99,16 +100,20 @@ fn listed(
 /// The reason of a failed handshake or session, in one line.
 pub(crate) fn explain(error: &Error) -> String {
     match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the server's certificate is not trusted: --ca FILE names its root, --insecure \
+        // The signature is wrong if a root has only the issuer's name.
+        Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "the server's certificate is not trusted: --ca FILE names its root, --insecure \
              accepts any"
-                .to_owned()
-        }
+            .to_owned(),
         Error::InvalidCertificate(why) => {
             format!("the server's certificate is not accepted: {why}")
         }
         Error::InvalidMessage(_) => format!("the server does not speak TLS: {error}"),
-        Error::NoApplicationProtocol => "the server does not speak this version of HTTP".to_owned(),
+        Error::NoApplicationProtocol
+        | Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            "the server does not speak this version of HTTP".to_owned()
+        }
         error => format!("TLS failed: {error}"),
     }
 }

@@ -22,6 +22,7 @@ missing_packages() {
   have nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
   [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || echo libnginx-mod-nchan
   have_node || echo nodejs npm
+  have openssl || echo openssl
   have taskset || echo util-linux
   have cc || echo gcc libc6-dev
   have make || echo make

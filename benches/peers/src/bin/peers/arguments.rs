@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::server::Server;
-use crate::work::Work;
+use crate::work::{Over, Work};
 
 const DEFAULT_ROUNDS: usize = 3;
 
@@ -25,6 +25,10 @@ pub(crate) struct Arguments {
     /// Works to measure [default: all]
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
     works: Vec<Work>,
+
+    /// Measure only works over these [default: all]
+    #[arg(long, value_name = "TRANSPORT", value_enum, value_delimiter = ',')]
+    over: Vec<Over>,
 
     /// Measured rounds, after one for warm-up [default: 3; with --quick 1]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=99))]
@@ -52,8 +56,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The servers, in the order of the tables.
     pub(crate) fn servers(&self) -> Vec<Server> {
+        let works = self.works();
         let asked = |server: &Server| match self.servers.is_empty() {
-            true => *server != Server::Before || self.before.is_some(),
+            true => {
+                let is_given = *server != Server::Before || self.before.is_some();
+                is_given && works.iter().any(|work| server.can(*work))
+            }
             false => self.servers.contains(server),
         };
         Server::ALL.into_iter().filter(asked).collect()
@@ -71,7 +79,10 @@ impl Arguments {
 
     /// The works, in the order of the tables.
     pub(crate) fn works(&self) -> Vec<Work> {
-        let asked = |work: &Work| self.works.is_empty() || self.works.contains(work);
+        let asked = |work: &Work| {
+            (self.works.is_empty() || self.works.contains(work))
+                && (self.over.is_empty() || self.over.contains(&work.over()))
+        };
         Work::ALL.into_iter().filter(asked).collect()
     }
 
@@ -109,6 +120,11 @@ impl Arguments {
         if self.before.is_some() {
             command.push_str(" --before PATH");
         }
+        if !self.over.is_empty() {
+            let names = self.over.iter().filter_map(ValueEnum::to_possible_value);
+            let names: Vec<_> = names.map(|one| one.get_name().to_owned()).collect();
+            command.push_str(&format!(" --over {}", names.join(",")));
+        }
         if !self.works.is_empty() {
             let names: Vec<_> = self.works().iter().map(|one| one.name()).collect();
             command.push_str(&format!(" --works {}", names.join(",")));
@@ -131,6 +147,22 @@ mod tests {
         assert_eq!(named.command(), "bash benches/peers/run.sh --before PATH");
         let missing = parse("peers --servers before");
         assert!(missing.build(Server::Before).is_err());
+    }
+
+    #[test]
+    fn works_over_tls_are_measured_on_the_servers_that_speak_it() {
+        let typed = "peers --over tls,http2";
+        let arguments = Arguments::try_parse_from(typed.split(' ')).expect("valid");
+        let servers = [Server::SseChat, Server::Nginx, Server::Nchan];
+        assert_eq!(arguments.servers(), servers);
+        assert!(
+            arguments
+                .works()
+                .iter()
+                .all(|work| work.over() != Over::Clear)
+        );
+        let command = "bash benches/peers/run.sh --over tls,http2";
+        assert_eq!(arguments.command(), command);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::cores::{Cores, Role};
 use crate::report::Report;
 use crate::running::Running;
 use crate::server::{Server, beside_this_program};
-use crate::work::{Generator, Scale, Work};
+use crate::work::{Generator, Over, Scale, Work};
 
 /// The time limit of one measurement.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -26,10 +26,14 @@ pub(crate) async fn measure(
         Generator::Bench => (sse_chat.to_owned(), Some("bench")),
         Generator::Plain => (beside_this_program("plain")?, None),
     };
+    let url = match work.over() {
+        Over::Clear => format!("http://127.0.0.1:{}", running.port),
+        Over::Tls | Over::Http2 => format!("https://127.0.0.1:{}", running.tls_port),
+    };
     let mut command = cores.command(Role::Generator, &program);
     command
         .args(first)
-        .args(["--url", &format!("http://127.0.0.1:{}", running.port)])
+        .args(["--url", &url])
         .args(["--pid", &running.pids().join(",")])
         .args(work.flags(scale))
         .args(["--publish-body", server.publish_body()])

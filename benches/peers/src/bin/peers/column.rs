@@ -72,6 +72,14 @@ const RESUMED: Column = Column::new("until the last is whole, s", |run| {
     run.resume.as_ref().map(|resume| resume.all_seconds)
 });
 
+const CONNECTS: Column = Column::new("connections/s", |run| {
+    let connect = &run.connect;
+    (connect.seconds > 0.0).then(|| connect.ok as f64 / connect.seconds)
+});
+const CPU_CONNECT: Column = Column::new("CPU, µs a connection", |run| {
+    run.server.as_ref()?.cpu_us_per_handshake
+});
+
 /// The figures of a work, the most important first.
 pub(crate) fn columns(work: Work) -> Vec<Column> {
     match work {
@@ -94,6 +102,29 @@ pub(crate) fn columns(work: Work) -> Vec<Column> {
             IDLE_CPU,
         ],
         Work::Publish => vec![PUBLISHED.in_overview("publish requests/s"), CPU_PUBLISH],
+        Work::TlsFanout1000 => vec![
+            CPU.in_overview("TLS, 1,000 readers, µs a delivery"),
+            DELIVERIES,
+        ],
+        Work::TlsFanout9000 => vec![
+            CPU.in_overview("TLS, 9,000 readers, µs a delivery"),
+            DELIVERIES,
+        ],
+        Work::TlsIdle => vec![MEMORY.in_overview("KiB an idle TLS reader"), LEFT, IDLE_CPU],
+        Work::TlsHandshakes => vec![CONNECTS.in_overview("handshakes/s"), CPU_CONNECT],
+        Work::Http2Fanout1000 => vec![
+            CPU.in_overview("HTTP/2, 1,000 connections, µs a delivery"),
+            DELIVERIES,
+        ],
+        Work::Http2Fanout100x50 => vec![
+            CPU.in_overview("HTTP/2, 100 connections of 50, µs a delivery"),
+            DELIVERIES,
+        ],
+        Work::Http2Idle100x50 => vec![
+            MEMORY.in_overview("KiB an idle HTTP/2 stream"),
+            LEFT,
+            IDLE_CPU,
+        ],
         Work::Resume => vec![RESUMED.in_overview("resume, s"), CPU_SECONDS],
     }
 }

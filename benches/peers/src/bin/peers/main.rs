@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bench;
+mod certificate;
 mod column;
 mod cores;
 mod plot;

@@ -31,6 +31,10 @@ pub(crate) struct Run {
 pub(crate) struct Connect {
     pub(crate) ok: u64,
     pub(crate) failed: u64,
+    /// From the first connection to the last answer; 0 in a report of the plain
+    /// generator.
+    #[serde(default)]
+    pub(crate) seconds: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -80,6 +84,7 @@ pub(crate) struct ServerUse {
     pub(crate) cpu_seconds: f64,
     pub(crate) cpu_us_per_delivery: Option<f64>,
     pub(crate) cpu_us_per_publish: Option<f64>,
+    pub(crate) cpu_us_per_handshake: Option<f64>,
     /// Bytes; `None` without subscribers.
     pub(crate) memory_per_subscriber: Option<f64>,
     /// Processor time per subscriber and second.

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::arguments::Arguments;
 use crate::bench;
+use crate::certificate::Certificate;
 use crate::column::{columns, figure};
 use crate::cores::Cores;
 use crate::plot;
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, String> {
 struct Runner {
     sse_chat: PathBuf,
     cores: Cores,
+    certificate: Certificate,
     servers: Vec<Server>,
     works: Vec<Work>,
     quick: bool,
@@ -80,6 +82,7 @@ impl Runner {
         let runner = Self {
             sse_chat: arguments.sse_chat.clone(),
             cores,
+            certificate: Certificate::make().await?,
             servers: arguments.servers(),
             works: arguments.works(),
             quick: arguments.quick,
@@ -104,7 +107,12 @@ impl Runner {
             Scale::Full
         };
         let readers = self.works.iter().map(|work| work.readers(scale)).max();
-        let needed = u64::from(readers.unwrap_or(0)) + OTHER_FILES;
+        // A proxy has two connections for each.
+        let sockets = match self.servers.contains(&Server::Nginx) {
+            true => 2,
+            false => 1,
+        };
+        let needed = u64::from(readers.unwrap_or(0)) * sockets + OTHER_FILES;
         match limit.maximum {
             Some(most) if most < needed => Err(format!(
                 "{needed} open files are needed, {most} are allowed: raise the hard limit (ulimit -Hn)"
@@ -186,7 +194,8 @@ impl Runner {
             true => Cores::Shared,
             false => self.cores,
         };
-        let running = Running::start(step.server, build, cores).await?;
+        let what = (build, step.work.over());
+        let running = Running::start(step.server, what, cores, &self.certificate).await?;
         let what = (step.work, step.server, step.scale);
         let measured = bench::measure(&self.sse_chat, cores, &running, what).await;
         running.stop().await;

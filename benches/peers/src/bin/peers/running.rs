@@ -13,8 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
+use crate::certificate::Certificate;
 use crate::cores::{Cores, Role};
-use crate::server::Server;
+use crate::server::{Server, Site};
+use crate::work::Over;
 
 /// The time limit for a server to accept its first message.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -28,7 +30,10 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Running {
     child: Child,
     group: Pid,
+    /// The port in clear.
     pub(crate) port: u16,
+    /// The port with TLS, in works over TLS.
+    pub(crate) tls_port: u16,
     /// Its folder: the log of its standard error, and nginx's files.
     scratch: TempDir,
 }
@@ -37,13 +42,14 @@ impl Running {
     /// Starts a server and waits until it accepts a message.
     pub(crate) async fn start(
         server: Server,
-        sse_chat: &Path,
+        (sse_chat, over): (&Path, Over),
         cores: Cores,
+        certificate: &Certificate,
     ) -> Result<Self, String> {
-        let mut running = Self::spawn(server, sse_chat, cores)
+        let mut running = Self::spawn(server, (sse_chat, over), cores, certificate)
             .await
             .map_err(|why| format!("{} does not start: {why}", server.name()))?;
-        let accepted = timeout(START_LIMIT, running.accept_first_message(server)).await;
+        let accepted = timeout(START_LIMIT, running.accept_first_message(server, over)).await;
         match accepted.unwrap_or_else(|_| Err("it accepts no message".into())) {
             Ok(()) => Ok(running),
             Err(why) => {
@@ -53,10 +59,22 @@ impl Running {
         }
     }
 
-    async fn spawn(server: Server, sse_chat: &Path, cores: Cores) -> Result<Self, String> {
+    async fn spawn(
+        server: Server,
+        (sse_chat, over): (&Path, Over),
+        cores: Cores,
+        certificate: &Certificate,
+    ) -> Result<Self, String> {
         let scratch = TempDir::with_prefix("sse-chat-peers-").map_err(|error| error.to_string())?;
-        let port = free_port().await.map_err(|error| error.to_string())?;
-        let invocation = server.invocation(sse_chat, port, scratch.path())?;
+        let [port, tls_port, upstream] = free_ports().await.map_err(|error| error.to_string())?;
+        let site = Site {
+            port,
+            tls_port,
+            upstream,
+            certificate,
+            scratch: scratch.path(),
+        };
+        let invocation = server.invocation(sse_chat, over, site)?;
         let log = File::create(scratch.path().join("log")).map_err(|error| error.to_string())?;
         let child = cores
             .command(Role::Server, &invocation.program)
@@ -73,20 +91,27 @@ impl Running {
             child,
             group: id.ok_or("it ended at once")?,
             port,
+            tls_port,
             scratch,
         })
     }
 
     /// Waits until it accepts a message. An error if it exits before.
-    async fn accept_first_message(&mut self, server: Server) -> Result<(), String> {
+    async fn accept_first_message(&mut self, server: Server, over: Over) -> Result<(), String> {
         let body = server.publish_body().replace("{payload}", "ready");
-        while !accepts(self.port, &body).await {
+        while !(accepts(self.port, &body).await && self.listens(over).await) {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(status.to_string());
             }
             sleep(RETRY_INTERVAL).await;
         }
         Ok(())
+    }
+
+    /// Whether it listens on the port with TLS, in works that need it.
+    async fn listens(&self, over: Over) -> bool {
+        let address = ("127.0.0.1", self.tls_port);
+        over == Over::Clear || TcpStream::connect(address).await.is_ok()
     }
 
     /// Its process and that process's children: nginx has a worker.
@@ -131,9 +156,12 @@ impl Drop for Running {
     }
 }
 
-async fn free_port() -> std::io::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    Ok(listener.local_addr()?.port())
+async fn free_ports() -> std::io::Result<[u16; 3]> {
+    // All are bound before one is closed, so that they differ.
+    let bind = || TcpListener::bind(("127.0.0.1", 0));
+    let listeners = [bind().await?, bind().await?, bind().await?];
+    let [first, second, third] = listeners.map(|listener| listener.local_addr());
+    Ok([first?.port(), second?.port(), third?.port()])
 }
 
 /// Whether the server accepts a message, in a room without readers.

@@ -8,7 +8,7 @@ use crate::cores::Cores;
 use crate::report::Run;
 use crate::results::Results;
 use crate::server::Server;
-use crate::work::Work;
+use crate::work::{Over, Work};
 
 /// The conditions of the measurement.
 #[derive(Debug)]
@@ -41,10 +41,21 @@ pub(crate) fn markdown(
     servers: &[Server],
 ) -> String {
     let mut page = heading(facts, results);
-    page.push_str(&overview(results, works, servers));
+    for overs in [&[Over::Clear][..], &[Over::Tls, Over::Http2]] {
+        let works: Vec<Work> = works
+            .iter()
+            .copied()
+            .filter(|work| overs.contains(&work.over()))
+            .collect();
+        if !works.is_empty() {
+            page.push_str(&overview(results, &works, servers));
+            page.push('\n');
+        }
+    }
     for work in works {
-        let _ = write!(page, "\n## {}: {}\n\n", work.name(), work.title());
+        let _ = write!(page, "## {}: {}\n\n", work.name(), work.title());
         page.push_str(&of_work(results, *work, servers));
+        page.push('\n');
     }
     list(&mut page, "Failures", &results.failures());
     list(
@@ -52,6 +63,8 @@ pub(crate) fn markdown(
         "Warnings of the load generator",
         &results.warnings(),
     );
+    page.truncate(page.trim_end().len());
+    page.push('\n');
     page
 }
 
@@ -179,8 +192,9 @@ fn list(page: &mut String, title: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
-    let _ = write!(page, "\n## {title}\n\n");
+    let _ = write!(page, "## {title}\n\n");
     for line in lines {
         let _ = writeln!(page, "- {line}");
     }
+    page.push('\n');
 }

@@ -21,6 +21,7 @@ pub(crate) async fn of(arguments: &Arguments) -> Result<Vec<String>, String> {
             Server::Floor => "floor: a bare loop of non-blocking writes (src/bin/floor)".into(),
             Server::SseChat => of_ours(build).await?,
             Server::Before => format!("before: {}, an earlier build", version(build).await?),
+            Server::Nginx => of_nginx().await?,
             Server::Nchan => of_nchan().await?,
             Server::Axum => of_axum(),
             Server::BetterSse => of_better_sse().await?,
@@ -41,6 +42,12 @@ async fn of_ours(sse_chat: &Path) -> Result<String, String> {
         Ok(commit) if !commit.is_empty() => format!("sse-chat: {version}, commit {commit}"),
         _ => format!("sse-chat: {version}"),
     })
+}
+
+async fn of_nginx() -> Result<String, String> {
+    let nginx = said(Command::new(nginx_program()).arg("-v")).await?;
+    let openssl = said(Command::new("openssl").arg("version")).await?;
+    Ok(format!("nginx: {nginx}, {openssl}, in front of sse-chat"))
 }
 
 async fn of_nchan() -> Result<String, String> {

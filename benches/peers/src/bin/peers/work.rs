@@ -38,6 +38,37 @@ pub(crate) enum Work {
     Publish,
     /// 9,000 readers that reconnect after missing 100 messages each
     Resume,
+    /// One message after the other to 1,000 readers over TLS
+    #[value(name = "tls-fanout-1000")]
+    TlsFanout1000,
+    /// The same to 9,000 readers
+    #[value(name = "tls-fanout-9000")]
+    TlsFanout9000,
+    /// 9,000 readers over TLS and no messages
+    TlsIdle,
+    /// New connections with a full TLS handshake and one request each
+    TlsHandshakes,
+    /// One message after the other to 1,000 readers over HTTP/2, each with a
+    /// connection
+    #[value(name = "http2-fanout-1000")]
+    Http2Fanout1000,
+    /// The same to 5,000 readers on 100 connections
+    #[value(name = "http2-fanout-100x50")]
+    Http2Fanout100x50,
+    /// 5,000 readers on 100 connections of HTTP/2 and no messages
+    #[value(name = "http2-idle-100x50")]
+    Http2Idle100x50,
+}
+
+/// What a work runs over. HTTP/2 is over TLS, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Over {
+    /// HTTP/1.1 in clear
+    Clear,
+    /// HTTP/1.1 over TLS
+    Tls,
+    /// HTTP/2 over TLS
+    Http2,
 }
 
 /// The program that generates the load. Both write the same report.
@@ -72,7 +103,7 @@ const DRAIN: &str = "20s";
 
 impl Work {
     /// All of them, in the order of the tables.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Fanout1000,
         Self::Fanout9000,
         Self::Fanout1000With64,
@@ -85,7 +116,24 @@ impl Work {
         Self::IdleHttp10,
         Self::Publish,
         Self::Resume,
+        Self::TlsFanout1000,
+        Self::TlsFanout9000,
+        Self::TlsIdle,
+        Self::TlsHandshakes,
+        Self::Http2Fanout1000,
+        Self::Http2Fanout100x50,
+        Self::Http2Idle100x50,
     ];
+
+    pub(crate) fn over(self) -> Over {
+        match self {
+            Self::TlsFanout1000 | Self::TlsFanout9000 | Self::TlsIdle | Self::TlsHandshakes => {
+                Over::Tls
+            }
+            Self::Http2Fanout1000 | Self::Http2Fanout100x50 | Self::Http2Idle100x50 => Over::Http2,
+            _ => Over::Clear,
+        }
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -101,6 +149,13 @@ impl Work {
             Self::IdleHttp10 => "idle-http10",
             Self::Publish => "publish",
             Self::Resume => "resume",
+            Self::TlsFanout1000 => "tls-fanout-1000",
+            Self::TlsFanout9000 => "tls-fanout-9000",
+            Self::TlsIdle => "tls-idle",
+            Self::TlsHandshakes => "tls-handshakes",
+            Self::Http2Fanout1000 => "http2-fanout-1000",
+            Self::Http2Fanout100x50 => "http2-fanout-100x50",
+            Self::Http2Idle100x50 => "http2-idle-100x50",
         }
     }
 
@@ -121,6 +176,15 @@ impl Work {
             Self::IdleHttp10 => "9,000 idle readers over HTTP/1.0",
             Self::Publish => "32 publishers, no readers",
             Self::Resume => "9,000 readers come back for 100 messages each",
+            Self::TlsFanout1000 => "1,000 readers over TLS, one message in flight",
+            Self::TlsFanout9000 => "9,000 readers over TLS, one message in flight",
+            Self::TlsIdle => "9,000 idle readers over TLS",
+            Self::TlsHandshakes => "full TLS handshakes with an ECDSA key, P-256",
+            Self::Http2Fanout1000 => "1,000 connections of HTTP/2, one message in flight",
+            Self::Http2Fanout100x50 => {
+                "100 connections of HTTP/2 with 50 streams each, one message in flight"
+            }
+            Self::Http2Idle100x50 => "100 connections of HTTP/2 with 50 idle streams each",
         }
     }
 
@@ -146,9 +210,11 @@ impl Work {
 
     pub(crate) fn readers(self, scale: Scale) -> u32 {
         match (self, scale) {
-            (Self::Publish, _) => 0,
+            (Self::Publish | Self::TlsHandshakes, _) => 0,
             (_, Scale::Quick) => QUICK_READERS,
             (Self::Fanout1000 | Self::Fanout1000With64 | Self::Paced, _) => 1_000,
+            (Self::TlsFanout1000 | Self::Http2Fanout1000, _) => 1_000,
+            (Self::Http2Fanout100x50 | Self::Http2Idle100x50, _) => 5_000,
             _ => 9_000,
         }
     }
@@ -160,7 +226,7 @@ impl Work {
         if self == Self::Rooms1800 {
             add("--rooms", &rooms(scale).to_string());
         }
-        if self != Self::Publish {
+        if !matches!(self, Self::Publish | Self::TlsHandshakes) {
             add("--subscribers", &self.readers(scale).to_string());
         }
         if self.generator() == Generator::Bench {
@@ -186,6 +252,19 @@ impl Work {
             Self::IdleHttp10 => "--mode idle --http 1.0",
             Self::Publish => "--mode publish --publishers 32",
             Self::Resume => "--mode resume --missed 100",
+            Self::TlsFanout1000 | Self::TlsFanout9000 => {
+                "--insecure --mode fanout --in-flight 1 --publishers 1"
+            }
+            Self::TlsIdle => "--insecure --mode idle",
+            Self::TlsHandshakes => "--insecure --mode handshakes --connect-concurrency 64",
+            Self::Http2Fanout1000 => {
+                "--insecure --http2 --mode fanout --in-flight 1 --publishers 1"
+            }
+            Self::Http2Fanout100x50 => {
+                "--insecure --http2 --streams-per-connection 50 --mode fanout --in-flight 1 \
+                 --publishers 1"
+            }
+            Self::Http2Idle100x50 => "--insecure --http2 --streams-per-connection 50 --mode idle",
         })
     }
 
@@ -194,7 +273,10 @@ impl Work {
         match (self, scale) {
             (_, Scale::Quick) => "--warmup 100ms --duration 300ms",
             (_, Scale::Short) => "--warmup 200ms --duration 1s",
-            (Self::Idle | Self::IdleHttp10, Scale::Full) => "--warmup 500ms --duration 16s",
+            (
+                Self::Idle | Self::IdleHttp10 | Self::TlsIdle | Self::Http2Idle100x50,
+                Scale::Full,
+            ) => "--warmup 500ms --duration 16s",
             (Self::Fanout9000Nap200, Scale::Full) => "--warmup 1s --duration 8s",
             (Self::Sender | Self::Rooms1800, Scale::Full) => "--warmup 1s --duration 12s",
             (_, Scale::Full) => "--warmup 1s --duration 4s",

@@ -2,19 +2,25 @@
 //! health check.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::exit::{CommandResult, ExitKind};
 use super::remote::{RemoteFlags, client_error};
-use crate::client::Error;
+use crate::client::{Client, Error};
 
 /// The time limit, over all.
 const DEADLINE: Duration = Duration::from_secs(3);
 
+/// A certificate that ends within this time should have been renewed: certbot and
+/// lego do it 30 days before.
+const RENEWAL_IS_LATE: Duration = Duration::from_secs(14 * 86_400);
+
 const EXAMPLES: &str = "\
-Exits with 0 if the server answers ok within 3 s, and with 1 otherwise.
+Exits with 0 if the server answers ok within 3 s, and with 1 otherwise. A certificate that ends
+within 14 days is a warning on standard error.
 
 Examples:
   sse-chat health                          is the local server up?
@@ -53,6 +59,9 @@ impl HealthArgs {
             Ok(Ok(())) => {
                 // Health checks read the exit code; a failed print changes nothing.
                 let _ = writeln!(std::io::stdout(), "{url}: ok");
+                if let Some(warning) = certificate_warning(&client, SystemTime::now()) {
+                    let _ = writeln!(std::io::stderr(), "sse-chat: {url}: {warning}");
+                }
                 Ok(())
             }
             Ok(Err(error @ Error::Refused(_))) => {
@@ -66,4 +75,17 @@ impl HealthArgs {
             ))),
         }
     }
+}
+
+/// A line about the server's certificate, if it ends soon.
+fn certificate_warning(client: &Client, now: SystemTime) -> Option<String> {
+    let not_after = client.certificate_not_after()?;
+    if not_after > now + RENEWAL_IS_LATE {
+        return None;
+    }
+    let time = Timestamp::try_from(not_after).ok()?;
+    Some(match not_after > now {
+        true => format!("warning: the certificate ends at {time}; renew it"),
+        false => format!("warning: the certificate has ended at {time}; renew it"),
+    })
 }

@@ -48,7 +48,7 @@ pub(super) struct ServeArgs {
     /// Address or name, and port, to listen on; repeat or use commas. :8080 is all addresses, port
     /// 0 a free port, https://:443 is TLS
     ///
-    /// http:// or nothing before the address is in clear. https:// needs --tls-cert and --tls-key.
+    /// http:// or nothing before the address is in clear. https:// needs a certificate.
     /// Sockets passed by a service manager (LISTEN_FDS) replace all of them.
     #[arg(long, env = "SSE_CHAT_LISTEN", value_name = "[https://]ADDR:PORT", value_delimiter = ',',
           default_values_t = [Listen::from(config::DEFAULT_LISTEN)])]

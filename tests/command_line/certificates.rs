@@ -4,6 +4,10 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
 use crate::server_process::{ServerProcess, assert_fails, run};
 
 /// A folder that is removed with this value.
@@ -22,10 +26,22 @@ impl Folder {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
+    /// Writes a new certificate and its key.
     fn renew(&self) {
-        let made = rcgen::generate_simple_self_signed(["chat.example".to_owned()]).unwrap();
-        fs::write(self.path("cert.pem"), made.cert.pem()).unwrap();
-        fs::write(self.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        self.renew_for(100);
+    }
+
+    /// Writes a certificate that ends in this number of days.
+    fn renew_for(&self, days: i64) {
+        let names = ["chat.example".to_owned(), "127.0.0.1".to_owned()];
+        let mut params = CertificateParams::new(names).unwrap();
+        let end = Timestamp::now().to_zoned(TimeZone::UTC).date() + days.days();
+        let (month, day) = (end.month().unsigned_abs(), end.day().unsigned_abs());
+        params.not_after = date_time_ymd(end.year().into(), month, day);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(self.path("cert.pem"), certificate.pem()).unwrap();
+        fs::write(self.path("key.pem"), key.serialize_pem()).unwrap();
     }
 }
 
@@ -90,4 +106,33 @@ fn a_server_does_not_start_with_a_file_that_it_can_not_use() {
     fs::write(&key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\n").unwrap();
     let output = start(&certificate, &key);
     assert_fails(&output, 1, &["--tls-key: ", &key, "encrypted"]);
+}
+
+#[test]
+fn health_warns_of_a_certificate_that_ends_soon() {
+    let folder = Folder::new("health-tls");
+    let (certificate, key) = (folder.path("cert.pem"), folder.path("key.pem"));
+    for (days, is_late) in [(20, false), (10, true)] {
+        folder.renew_for(days);
+        let server = ServerProcess::start(&[
+            "--listen=https://127.0.0.1:0",
+            "--listen=127.0.0.1:0",
+            "--tls-cert",
+            &certificate,
+            "--tls-key",
+            &key,
+        ]);
+        let url = server.line.split(": open ").nth(1).unwrap();
+        let url = url.split(' ').next().unwrap();
+        let output = run(&["health", "--url", url, "--ca", &certificate]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{error}");
+        assert!(output.stdout.ends_with(b"/healthz: ok\n"));
+        assert_eq!(
+            error.contains("warning: the certificate ends at "),
+            is_late,
+            "{error}"
+        );
+        assert_eq!(error.is_empty(), !is_late, "{error}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::certificates::CertificateFolder;
-use super::support::TestServer;
+use super::support::{Http, TestServer};
 
 fn redirecting(folder: &CertificateFolder) -> TestServer {
     TestServer::start_with(|config| {
@@ -104,4 +104,24 @@ async fn challenges_of_acme_are_answered_in_clear() {
     ] {
         assert_eq!(server.get(path).await.status, 308, "{path}");
     }
+}
+
+#[tokio::test]
+async fn answers_over_tls_tell_browsers_to_use_https_only() {
+    for http in [Http::V1_1Tls, Http::V2Tls] {
+        let server = http.start_with(|config| {
+            config.listen.push("127.0.0.1:0".parse().unwrap());
+            config.tls.hsts = Some(Duration::from_secs(365 * 86_400));
+            config.tls.redirect_http = true;
+        });
+        for path in ["/", "/healthz", "/nowhere"] {
+            let answer = server.get(path).await;
+            assert_ne!(answer.status, 308, "{answer:?}");
+            let value = answer.header("strict-transport-security");
+            assert_eq!(value, Some("max-age=31536000"), "{answer:?}");
+        }
+    }
+    let server = Http::V1_1Tls.start();
+    let answer = server.get("/").await;
+    assert_eq!(answer.header("strict-transport-security"), None);
 }

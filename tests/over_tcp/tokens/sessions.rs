@@ -4,8 +4,8 @@
 use serde_json::json;
 use sse_chat::config::{Access, Config};
 
-use super::{JSON, bearer, now, server, server_with, token, writer};
-use crate::support::{Response, TestServer};
+use super::{JSON, SECRET, bearer, file, now, server, server_with, token, writer};
+use crate::support::{Http, Response, TestServer};
 
 const MESSAGES: &str = "/rooms/lobby/messages";
 const PLAIN: &str = "sse_chat_token";
@@ -123,6 +123,25 @@ async fn over_https_behind_a_trusted_proxy_the_cookie_is_of_this_host_only() {
     assert!(
         attributes.contains(&"Secure".to_owned()) && attributes.contains(&"Max-Age=0".to_owned())
     );
+}
+
+#[tokio::test]
+async fn over_a_tls_listener_the_cookie_is_of_this_host_only() {
+    for http in [Http::V1_1Tls, Http::V2Tls] {
+        let server = http.start_with(|config| config.tokens.keys = vec![file("key", SECRET)]);
+        let token = writer();
+        // What a client claims changes nothing.
+        let http = ("x-forwarded-proto", "http");
+        let (cookie, attributes) = cookie_of(&begin(&server, &token, &[http]).await);
+        assert_eq!(cookie, format!("{SECURE}={token}"));
+        assert!(attributes.contains(&"Secure".to_owned()));
+        for (name, status) in [(SECURE, 200), (PLAIN, 401)] {
+            let cookie = format!("{name}={token}");
+            let fields = [("cookie", &*cookie)];
+            let answer = server.request("GET", MESSAGES, &fields, "").await;
+            assert_eq!(answer.status, status, "{name}");
+        }
+    }
 }
 
 #[tokio::test]

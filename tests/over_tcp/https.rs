@@ -45,7 +45,7 @@ async fn a_redirect_leads_to_no_other_host() {
     let folder = CertificateFolder::new();
     let server = redirecting(&folder);
     let ask = |host: &str| format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-    for (host, status) in [("evil.example", "421"), ("a b", "400"), ("", "400")] {
+    for (host, status) in [("evil.example", "403"), ("a b", "400"), ("", "400")] {
         let answer = server.raw(ask(host).as_bytes()).await;
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert!(

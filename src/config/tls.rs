@@ -127,8 +127,8 @@ fn has_twice(listen: &[Listen]) -> bool {
     })
 }
 
-#[cfg(test)]
 #[cfg(feature = "https")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;

@@ -5,7 +5,7 @@
 //! A worker writes to a reader through a non-blocking [`socket::Socket`]. Over
 //! HTTP/1.1 that is the TCP socket itself: hyper is no longer needed once it has
 //! read the request of an event stream. Where hyper keeps the connection
-//! (HTTP/1.0), it is the write half of a [`pipe`], whose read half is hyper's body.
+//! (HTTP/2, HTTP/1.0), it is the write half of a [`pipe`], whose read half is hyper's body.
 //! A reader costs a worker its socket, a cursor and its entries in its rooms.
 //!
 //! # Files

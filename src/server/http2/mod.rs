@@ -469,3 +469,6 @@ async fn say_goodbye(stream: &mut (impl AsyncWrite + Unpin), last_stream: u32, r
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

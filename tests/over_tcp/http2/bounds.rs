@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use super::client::Client;
 use super::raw::{
-    END_HEADERS, END_STREAM, HEADERS, REFUSED_STREAM, RESET, Raw, SETTINGS, frame, get, request,
+    DATA, END_HEADERS, END_STREAM, GO_AWAY, HEADERS, PROTOCOL_ERROR, REFUSED_STREAM, RESET, Raw,
+    SETTINGS, frame, get, request,
 };
 use crate::support::TestServer;
 
@@ -55,6 +56,41 @@ async fn a_head_over_the_limit_is_refused_and_others_are_answered() {
     let refused = client.send(large, "").await.unwrap();
     assert_eq!(refused.status, 431, "{refused:?}");
     assert_eq!(client.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_beyond_its_window_or_its_length_ends_its_request() {
+    let server = TestServer::start();
+    let post = |stream: u32, length: &str| {
+        let fields = [
+            ("content-length", length),
+            ("content-type", "application/json"),
+        ];
+        let block = request("POST", "/rooms/lobby/messages", &fields);
+        frame(HEADERS, END_HEADERS, stream, &block)
+    };
+    let mut raw = Raw::open(&server, &[]).await;
+    let data = frame(DATA, END_STREAM, 1, b"more than five");
+    raw.send(&[post(1, "5"), data].concat()).await;
+    let reset = raw.find(RESET).await;
+    assert_eq!((reset.stream, reset.reason()), (1, PROTOCOL_ERROR));
+    raw.send(&get(3, "/healthz")).await;
+    assert!(raw.find(HEADERS).await.is_ok());
+    // The window of the connection is larger than that of a request.
+    let mut frames = post(5, "99999");
+    for _ in 0..7 {
+        frames.extend(frame(DATA, 0, 5, &[b' '; 16_000]));
+    }
+    raw.send(&frames).await;
+    loop {
+        let frame = raw.next().await.unwrap();
+        // The body is refused by its length, or the window is found exceeded.
+        if matches!(frame.kind, RESET | HEADERS | GO_AWAY) {
+            assert!(!frame.is_ok());
+            break;
+        }
+    }
+    assert_eq!(server.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]

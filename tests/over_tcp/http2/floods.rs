@@ -90,7 +90,6 @@ async fn floods_end_their_connection() {
             reason.is_none_or(|reason| reason != super::raw::NO_ERROR),
             "{name}: {reason:?}"
         );
-        println!("{name}: {reason:?}");
     }
 }
 

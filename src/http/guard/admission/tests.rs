@@ -219,6 +219,21 @@ fn an_address_of_a_full_slash_56_charges_nothing_to_its_slash_48() {
 }
 
 #[test]
+fn all_streams_together_have_a_limit_this_machine_included() {
+    let admission = admission(|limits| limits.max_streams = 2);
+    let begin = |client: &str| admission.stream(client.parse().unwrap(), 1);
+    let first = begin("127.0.0.1").unwrap();
+    let second = begin("192.0.2.1").unwrap();
+    for client in ["127.0.0.1", "192.0.2.1", "192.0.2.2"] {
+        assert_eq!(begin(client).err(), Some(Refused::Full));
+    }
+    drop((first, second));
+    let again = ["192.0.2.1", "192.0.2.2"].map(|client| begin(client).unwrap());
+    drop(again);
+    assert!(admission.lock().is_empty());
+}
+
+#[test]
 fn the_rooms_of_a_named_stream_are_counted_for_longer_than_the_stream() {
     let admission = admission(|limits| {
         limits.max_streams_per_address = 1;

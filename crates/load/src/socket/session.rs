@@ -4,9 +4,10 @@
 
 use std::io;
 
-use rustls::client::UnbufferedClientConnection;
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
+    UnbufferedStatus,
 };
 
 use super::TlsPeer;
@@ -111,12 +112,8 @@ impl Session {
                     false
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append(out, |out| match data.encode(out) {
-                        Ok(written) => Ok(written),
-                        Err(EncodeError::InsufficientSize(size)) => Err(Some(size)),
-                        Err(EncodeError::AlreadyEncoded) => Err(None),
-                    })
-                    .map_err(|error| Failure::Tls(error.to_string()))?;
+                    let encoded = encode(&mut data, out);
+                    encoded.map_err(|error| Failure::Tls(error.to_string()))?;
                     false
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
@@ -148,17 +145,21 @@ impl Session {
 
     /// Encrypts `bytes` into `out`.
     pub(super) fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-        let UnbufferedStatus { state, .. } = self.tls.process_tls_records(&mut []);
-        match state {
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                append(out, |out| match traffic.encrypt(bytes, out) {
-                    Ok(written) => Ok(written),
-                    Err(EncryptError::InsufficientSize(size)) => Err(Some(size)),
-                    Err(EncryptError::EncryptExhausted) => Err(None),
-                })
+        loop {
+            let UnbufferedStatus { state, .. } = self.tls.process_tls_records(&mut []);
+            match state.map_err(|error| io::Error::other(explain(&error)))? {
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    return append(out, |out| match traffic.encrypt(bytes, out) {
+                        Ok(written) => Ok(written),
+                        Err(EncryptError::InsufficientSize(size)) => Err(Some(size)),
+                        Err(EncryptError::EncryptExhausted) => Err(None),
+                    });
+                }
+                // The answer to an update of the server's keys.
+                ConnectionState::EncodeTlsData(mut data) => encode(&mut data, out)?,
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                state => return Err(io::Error::other(format!("TLS can't send in {state:?}"))),
             }
-            Ok(state) => Err(io::Error::other(format!("TLS can't send in {state:?}"))),
-            Err(error) => Err(io::Error::other(explain(&error))),
         }
     }
 
@@ -166,9 +167,18 @@ impl Session {
     fn send_alert(&mut self, out: &mut Vec<u8>) {
         let UnbufferedStatus { state, .. } = self.tls.process_tls_records(&mut []);
         if let Ok(ConnectionState::EncodeTlsData(mut alert)) = state {
-            let _ = append(out, |out| alert.encode(out).map_err(|_| None));
+            // Without it the server sees the end of the connection.
+            let _ = encode(&mut alert, out);
         }
     }
+}
+
+fn encode(data: &mut EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) -> io::Result<()> {
+    append(out, |out| match data.encode(out) {
+        Ok(written) => Ok(written),
+        Err(EncodeError::InsufficientSize(size)) => Err(Some(size)),
+        Err(EncodeError::AlreadyEncoded) => Err(None),
+    })
 }
 
 /// Calls `encode` with the room behind `out`, and again with more if it needs more.

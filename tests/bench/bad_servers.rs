@@ -189,6 +189,9 @@ fn an_invalid_argument_is_named() {
     for (args, words) in [
         (&["--url", "http://a b"][..], "--url"),
         (&["--streams-per-connection", "2"], "--http2"),
+        (&["--mode", "handshakes", "--http2"], "HTTP/1.1"),
+        (&["--mode", "handshakes", "--messages", "3"], "--duration"),
+        (&["--probe-path", "a"], "--probe-path"),
         (&["--http2", "--streams-per-connection", "0"], "at least 1"),
         (
             &[

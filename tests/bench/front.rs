@@ -26,11 +26,17 @@ pub(crate) enum Speaks {
     ClearHttp2,
 }
 
+/// The files of a self-signed certificate. They are removed with the value.
+pub(crate) struct CertificateFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    config: Arc<ServerConfig>,
+}
+
 /// A proxy before another server. Its threads end with the test's process.
 pub(crate) struct Front {
     pub(crate) url: String,
-    /// The file with its certificate.
-    pub(crate) certificate: PathBuf,
+    pub(crate) files: CertificateFiles,
     connections: Arc<AtomicUsize>,
 }
 
@@ -53,16 +59,12 @@ impl Front {
             Speaks::Https1 | Speaks::Https2 => "https",
             Speaks::ClearHttp2 => "http",
         };
-        let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let folder = std::env::temp_dir();
-        let pid = std::process::id();
-        let certificate = folder.join(format!("sse-chat-bench-{pid}-{}.pem", address.port()));
-        fs::write(&certificate, own.cert.pem()).unwrap();
-        let acceptor = acceptor(own.cert.der().clone(), &own.signing_key, speaks);
+        let files = CertificateFiles::of(name, speaks);
+        let acceptor = TlsAcceptor::from(Arc::clone(&files.config));
         let connections = Arc::new(AtomicUsize::new(0));
         let front = Self {
             url: format!("{scheme}://{address}"),
-            certificate,
+            files,
             connections: Arc::clone(&connections),
         };
         std::thread::spawn(move || {
@@ -86,17 +88,39 @@ impl Front {
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.certificate);
+impl CertificateFiles {
+    /// A certificate for `name`.
+    pub(crate) fn of(name: &str, speaks: Speaks) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let number = COUNT.fetch_add(1, Relaxed);
+        let pid = std::process::id();
+        let path = |what: &str| {
+            std::env::temp_dir().join(format!("sse-chat-bench-{pid}-{number}-{what}.pem"))
+        };
+        let files = Self {
+            certificate: path("certificate"),
+            key: path("key"),
+            config: config(own.cert.der().clone(), &own.signing_key, speaks),
+        };
+        fs::write(&files.certificate, own.cert.pem()).unwrap();
+        fs::write(&files.key, own.signing_key.serialize_pem()).unwrap();
+        files
     }
 }
 
-fn acceptor(
+impl Drop for CertificateFiles {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.certificate);
+        let _ = fs::remove_file(&self.key);
+    }
+}
+
+fn config(
     certificate: CertificateDer<'static>,
     key: &rcgen::KeyPair,
     speaks: Speaks,
-) -> TlsAcceptor {
+) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let provider = Arc::new(crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -109,7 +133,7 @@ fn acceptor(
         Speaks::Https2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Speaks::Https1 | Speaks::ClearHttp2 => vec![b"http/1.1".to_vec()],
     };
-    TlsAcceptor::from(Arc::new(config))
+    Arc::new(config)
 }
 
 async fn serve(tcp: TcpStream, upstream: SocketAddr, speaks: Speaks, acceptor: &TlsAcceptor) {

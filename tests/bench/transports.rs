@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::called::{assert_wrongs, call, delivery, report_on_url};
-use crate::front::{Front, Speaks};
+use crate::front::{CertificateFiles, Front, Speaks};
 use crate::server::{Cheat, CheatingServer, Lost};
 
 const MESSAGES: u64 = 70;
@@ -32,7 +32,7 @@ fn report(cheat: Cheat, transport: (Speaks, &str), drain: &str) -> Value {
 
 #[track_caller]
 fn report_with(front: &Front, flags: &str, load: &str) -> Value {
-    let certificate = front.certificate.to_str().unwrap();
+    let certificate = front.files.certificate.to_str().unwrap();
     let mut args = vec!["--ca", certificate];
     args.extend(flags.split_whitespace());
     args.extend(load.split_whitespace());
@@ -152,12 +152,74 @@ fn slow_and_transient_subscribers_read_over_any_transport() {
     }
 }
 
+/// The report on a private server that listens with TLS.
+#[track_caller]
+fn report_on_tls(load: &str) -> Value {
+    let files = CertificateFiles::of("127.0.0.1", Speaks::Https1);
+    let mut args = vec!["--spawn", "--json", "-", "--warmup", "0s"];
+    let (certificate, key) = (files.certificate.to_str(), files.key.to_str());
+    args.extend(["--ca", certificate.unwrap()]);
+    args.extend(load.split_whitespace());
+    args.extend(["--", "--listen", "https://127.0.0.1:0"]);
+    args.extend([
+        "--tls-cert",
+        certificate.unwrap(),
+        "--tls-key",
+        key.unwrap(),
+    ]);
+    let called = call(&args);
+    assert_eq!(called.code, Some(0), "{called:#?}");
+    called.report()
+}
+
+#[test]
+fn this_server_delivers_every_message_over_tls_and_http2() {
+    for flags in ["", "--http2", "--http2 --streams-per-connection 8"] {
+        let load = "--subscribers 20 --messages 50 --in-flight 4";
+        let report = report_on_tls(&format!("{load} {flags}"));
+        assert_wrongs(&report, &[]);
+        assert_eq!(delivery(&report, "received"), 20 * 50, "{flags}");
+        let run = &report["runs"][0];
+        assert!(run["connect"]["tls"]["count"].as_u64().unwrap() > 0);
+        let load = "--mode idle --subscribers 20 --duration 100ms";
+        let report = report_on_tls(&format!("{load} {flags}"));
+        let server = &report["runs"][0]["server"];
+        assert!(server["memory_per_subscriber"].is_f64(), "{report:#}");
+        let load = "--mode resume --subscribers 10 --missed 30";
+        let report = report_on_tls(&format!("{load} {flags}"));
+        assert_wrongs(&report, &[]);
+        assert_eq!(report["runs"][0]["resume"]["whole"], 10, "{flags}");
+    }
+}
+
+#[test]
+fn handshakes_are_counted_with_their_cost() {
+    let load = "--mode handshakes --connect-concurrency 4 --threads 1 --duration 500ms";
+    let report = report_on_tls(load);
+    let run = &report["runs"][0];
+    let connect = &run["connect"];
+    let answered = connect["ok"].as_u64().unwrap();
+    assert!(answered > 0, "{report:#}");
+    assert_eq!(connect["failed"], 0, "{report:#}");
+    assert_eq!(connect["answered"]["count"], answered);
+    assert!(connect["tls"]["count"].as_u64().unwrap() >= answered);
+    assert!(run["server"]["cpu_us_per_handshake"].is_f64(), "{report:#}");
+    assert!(run["server"]["memory_per_subscriber"].is_null());
+}
+
+#[test]
+fn a_page_that_is_not_there_is_a_refusal_of_each_connection() {
+    let load = "--spawn --mode handshakes --duration 300ms --warmup 0s --probe-path /no/page";
+    let args: Vec<&str> = load.split_whitespace().collect();
+    call(&args).assert_fails(4, &["no connection was given", "404"]);
+}
+
 #[test]
 fn a_certificate_that_is_not_trusted_or_of_another_name_is_an_error() {
     let server = CheatingServer::start(Cheat::None);
     let front = Front::start(server.address, Speaks::Https1);
     let other = Front::start_as(server.address, Speaks::Https1, "other.example");
-    let certificate = other.certificate.to_str().unwrap();
+    let certificate = other.files.certificate.to_str().unwrap();
     let of_another = ["--url", &front.url, "--ca", certificate];
     call(&of_another).assert_fails(3, &["can't reach", "not trusted", "--ca FILE"]);
     let of_other_name = ["--url", &other.url, "--ca", certificate];

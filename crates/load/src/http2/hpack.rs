@@ -119,7 +119,7 @@ impl Fields<'_> {
                 0x80.. => match self.number(7)? {
                     0 => return Err(malformed()),
                     at @ index::STATUS..=14 => Field::Status(index::STATUSES[at - index::STATUS]),
-                    ..=index::LAST => Field::Other,
+                    1..=index::LAST => Field::Other,
                     _ => {
                         return Err(NotHttp2(
                             "it uses the dynamic header table, which was refused".to_owned(),
@@ -259,7 +259,7 @@ mod tests {
         ];
         let code = |c| codes.iter().find(|code| code.0 == c).unwrap().1;
         let mut bits: String = text.chars().map(code).collect();
-        while bits.len() % 8 > 0 {
+        while !bits.len().is_multiple_of(8) {
             bits.push('1');
         }
         let bytes = bits.as_bytes().chunks(8);

@@ -167,7 +167,7 @@ impl Reply<'_> {
                     Http2Part::Body { .. } => {}
                     Http2Part::End { .. } => self.is_whole = true,
                     Http2Part::Reset { code, .. } => {
-                        return Err(format!("the server reset it: {}", error_name(code)));
+                        return Err(format!("the server reset the stream: {}", error_name(code)));
                     }
                     Http2Part::Wait => {
                         self.keep_alive = !session.is_going_away();

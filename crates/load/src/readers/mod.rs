@@ -1,11 +1,14 @@
 //! The threads that read streams, as the driver sees them: commands in, sums out.
 //!
 //! `event_loop` waits for sockets and commands, `timers` does what is due by time,
-//! `streams` opens, reads and closes connections, `multiplexed` those of HTTP/2,
-//! `subscriber` reads one stream and keeps its ledger.
+//! `streams` opens, reads and closes connections, `multiplexed` those of HTTP/2
+//! with `http2_connection`, `subscriber` reads one stream and keeps its ledger,
+//! `event_sink` records what arrives.
 
 mod connection;
 mod event_loop;
+mod event_sink;
+mod http2_connection;
 mod multiplexed;
 mod share;
 mod streams;

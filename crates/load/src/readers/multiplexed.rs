@@ -1,138 +1,15 @@
-//! The connections of HTTP/2, each with the streams of several subscribers. The group
-//! of subscribers that share one is fixed; a connection that ends or takes no further
-//! streams is replaced when one of the group connects again.
+//! The streams of HTTP/2 of one reader thread: opened, read and closed on connections
+//! that several subscribers share. The group of subscribers that share one is fixed; a
+//! connection that ends or takes no further streams is replaced when one of the group
+//! connects again.
 
 use std::io;
 
 use mio::event::Event;
 
-use super::connection::{Connection, ConnectionEnd, ConnectionStep};
+use super::connection::{Connection, ConnectionStep};
+use super::http2_connection::{Happened, Http2Connection, SharedRead};
 use super::streams::Streams;
-use crate::http2::{Http2Part, Http2Session, NotHttp2, error_name};
-use crate::socket::{LoadSocket, Received};
-
-/// The connections of one reader thread. The index of one is its token.
-#[derive(Debug)]
-pub(super) struct Http2Connections {
-    streams_per_connection: usize,
-    all: Vec<Option<Box<Http2Connection>>>,
-    /// Indices that no connection has.
-    free: Vec<usize>,
-    /// The connection of each group of subscribers.
-    of_group: Vec<Option<usize>>,
-}
-
-/// A connection. The owners of its session's streams are subscribers.
-#[derive(Debug)]
-struct Http2Connection {
-    socket: LoadSocket,
-    session: Http2Session,
-    step: ConnectionStep,
-    was_ready: bool,
-    /// The server has closed its side: no event announces the end again.
-    ends: bool,
-    group: usize,
-    /// Subscribers whose requests wait until the connection is established.
-    waiting: Vec<usize>,
-}
-
-/// What happened to a subscriber in one read. It is acted upon after the read, because
-/// that may close the connection.
-#[derive(Debug)]
-enum Happened {
-    Opened(usize),
-    Received(usize),
-    Ended(usize, ConnectionEnd),
-}
-
-impl Http2Connections {
-    pub(super) fn new(streams_per_connection: usize) -> Self {
-        Self {
-            streams_per_connection,
-            all: Vec::new(),
-            free: Vec::new(),
-            of_group: Vec::new(),
-        }
-    }
-
-    fn group(&self, subscriber: usize) -> usize {
-        subscriber / self.streams_per_connection
-    }
-
-    /// The connection of a group, if it takes further streams.
-    fn open_one(&self, group: usize) -> Option<usize> {
-        self.of_group.get(group).copied().flatten()
-    }
-
-    /// The index of the next connection.
-    fn next_index(&self) -> usize {
-        self.free.last().copied().unwrap_or(self.all.len())
-    }
-
-    /// Adds a connection at [`Self::next_index`].
-    fn add(&mut self, socket: LoadSocket, group: usize) {
-        let connection = Some(Box::new(Http2Connection {
-            socket,
-            session: Http2Session::new(),
-            step: ConnectionStep::Connecting,
-            was_ready: false,
-            ends: false,
-            group,
-            waiting: Vec::new(),
-        }));
-        let index = self.next_index();
-        match self.free.pop() {
-            Some(index) => self.all[index] = connection,
-            None => self.all.push(connection),
-        }
-        if self.of_group.len() <= group {
-            self.of_group.resize(group + 1, None);
-        }
-        self.of_group[group] = Some(index);
-    }
-
-    fn get(&mut self, index: usize) -> Option<&mut Http2Connection> {
-        self.all.get_mut(index)?.as_deref_mut()
-    }
-
-    fn remove(&mut self, index: usize) {
-        self.retire(index);
-        if self.all[index].take().is_some() {
-            self.free.push(index);
-        }
-    }
-
-    /// Lets the group use another connection for its next stream.
-    fn retire(&mut self, index: usize) {
-        if let Some(connection) = &self.all[index]
-            && self.of_group[connection.group] == Some(index)
-        {
-            self.of_group[connection.group] = None;
-        }
-    }
-}
-
-impl Http2Connection {
-    /// Whether requests may be sent.
-    fn is_ready(&self) -> bool {
-        self.step == ConnectionStep::Connected && self.socket.is_ready()
-    }
-
-    /// Sends what the session has to send.
-    fn send(&mut self) -> io::Result<()> {
-        if self.session.out().is_empty() || !self.is_ready() {
-            return Ok(());
-        }
-        let sent = self.socket.write(self.session.out());
-        self.session.out().clear();
-        sent
-    }
-
-    /// The subscribers that use it.
-    fn subscribers(&self) -> impl Iterator<Item = usize> {
-        self.session.owners().chain(self.waiting.iter().copied())
-    }
-}
 
 impl Streams {
     /// Starts a stream on the connection of the subscriber's group, or on a new one.
@@ -238,65 +115,13 @@ impl Streams {
         let Some(mut connection) = http2.all.get_mut(token).and_then(Option::take) else {
             return 0;
         };
-        let mut happened = Vec::new();
-        let mut total = 0;
-        let broken = loop {
-            if total >= limit {
-                break None;
-            }
-            let session = &mut connection.session;
-            let received = connection
-                .socket
-                .read(&mut self.buffer, limit - total, |mut piece| {
-                    let now_ns = self.recorder.shared.now_ns();
-                    loop {
-                        let part = session.next(&mut piece)?;
-                        let (owner, taken) = match part {
-                            Http2Part::Wait => return Ok::<(), NotHttp2>(()),
-                            Http2Part::Head { owner, head } => {
-                                let subscriber = &mut self.subscribers[owner];
-                                (owner, subscriber.on_head(head, now_ns, &mut self.recorder))
-                            }
-                            Http2Part::Body { owner, data } => {
-                                let subscriber = &mut self.subscribers[owner];
-                                (owner, subscriber.on_body(data, now_ns, &mut self.recorder))
-                            }
-                            Http2Part::End { owner } => {
-                                let subscriber = &self.subscribers[owner];
-                                (owner, Err(subscriber.closed("the stream ended")))
-                            }
-                            Http2Part::Reset { owner, code } => {
-                                let why = format!("the server reset it: {}", error_name(code));
-                                (owner, Err(self.subscribers[owner].closed(why)))
-                            }
-                        };
-                        match (taken, &part) {
-                            (Err(end), _) => happened.push(Happened::Ended(owner, end)),
-                            (Ok(()), Http2Part::Head { .. }) => {
-                                happened.push(Happened::Opened(owner));
-                            }
-                            (Ok(()), _) if self.recorder.expected_per_room.is_some() => {
-                                happened.push(Happened::Received(owner));
-                            }
-                            (Ok(()), _) => {}
-                        }
-                    }
-                });
-            match received {
-                Ok(Received::Bytes { taken, emptied }) => {
-                    total += taken;
-                    self.recorder.add_bytes(taken);
-                    // An event announces more.
-                    if emptied && !connection.ends {
-                        break None;
-                    }
-                }
-                Ok(Received::Nothing) => break None,
-                Ok(Received::End) => break Some("the server closed the connection".to_owned()),
-                Ok(Received::Broken(error)) => break Some(error.to_string()),
-                Err(error) => break Some(error.to_string()),
-            }
+        let mut read = SharedRead {
+            subscribers: &mut self.subscribers,
+            recorder: &mut self.recorder,
+            happened: Vec::new(),
         };
+        let (total, broken) = read.read(&mut connection, &mut self.buffer, limit);
+        let happened = read.happened;
         let is_going_away = connection.session.is_going_away();
         if let Some(http2) = &mut self.http2 {
             http2.all[token] = Some(connection);

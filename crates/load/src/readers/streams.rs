@@ -11,7 +11,7 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 
 use super::connection::{Connection, ConnectionEnd};
-use super::multiplexed::Http2Connections;
+use super::http2_connection::Http2Connections;
 use super::share::{Share, is_slow};
 use super::subscriber::{Link, Subscriber};
 use crate::ledger::SentLog;

@@ -1,20 +1,12 @@
 //! One subscriber: its connection, and its ledger of the messages it received.
-//!
-//! An event takes a short path: bytes from the socket, chunks removed, the event
-//! decoded in place, its mark found. Nothing is allocated and no JSON is parsed,
-//! except in a `gap`, which is rare.
-
-use std::sync::atomic::Ordering::Relaxed;
-
-use sse_chat_client::sse::{Decoder, Item};
 
 use super::connection::{
     Carrier, Connection, ConnectionEnd, ConnectionStep, OwnConnection, no_stream,
 };
+use super::event_sink::EventSink;
 use crate::ledger::{Ledger, SentLog};
-use crate::response::{Response, ResponseHead, ResponsePart};
+use crate::response::ResponseHead;
 use crate::room_numbers::RoomNumbers;
-use crate::shared::StreamError;
 use crate::socket::Received;
 use crate::tally::{ReaderKind, Recorder};
 
@@ -303,85 +295,5 @@ impl Subscriber {
         let is_new = !self.is_complete && self.ledger.messages >= expected[self.room];
         self.is_complete |= is_new;
         is_new
-    }
-}
-
-/// Reads a subscriber's stream, and records its events.
-struct EventSink<'a> {
-    kind: ReaderKind,
-    room: usize,
-    ledger: &'a mut Ledger,
-    numbers: &'a mut RoomNumbers,
-    recorder: &'a mut Recorder,
-    since_ns: u64,
-    now_ns: u64,
-    step: &'a mut ConnectionStep,
-    decoder: &'a mut Decoder,
-}
-
-impl EventSink<'_> {
-    /// Parses a piece of a response of HTTP/1.1.
-    fn parse(&mut self, response: &mut Response, mut piece: &[u8]) -> Result<(), ConnectionEnd> {
-        self.now_ns = self.recorder.shared.now_ns();
-        loop {
-            let part = response.next(&mut piece);
-            match part.map_err(|error| self.step.closed(error))? {
-                ResponsePart::Head(head) => self.on_head(head)?,
-                ResponsePart::Body(body) => self.on_body(body)?,
-                ResponsePart::End => return Err(self.step.closed("the stream ended")),
-                ResponsePart::Wait => return Ok(()),
-            }
-        }
-    }
-
-    fn on_head(&mut self, head: ResponseHead) -> Result<(), ConnectionEnd> {
-        if head.status != 200 {
-            return Err(ConnectionEnd::NotOpened(StreamError::Refused(format!(
-                "the server answered {}",
-                head.status
-            ))));
-        }
-        if !head.event_stream {
-            return Err(no_stream("what answers is no event stream"));
-        }
-        *self.step = ConnectionStep::Answered;
-        let took = self.now_ns - self.since_ns;
-        self.recorder.tally.answered.record_ns(took);
-        Ok(())
-    }
-
-    fn on_body(&mut self, body: &[u8]) -> Result<(), ConnectionEnd> {
-        let now_ns = self.now_ns;
-        let Self {
-            kind,
-            room,
-            ledger,
-            numbers,
-            recorder,
-            ..
-        } = self;
-        let mut events = 0;
-        let fed = self.decoder.feed(body, |item| {
-            let Item::Event(event) = item else {
-                return;
-            };
-            events += 1;
-            numbers.observe(&event);
-            let data = event.data.as_bytes();
-            let mark = recorder.shared.requests.payloads().find(data);
-            // A higher number comes from a server that changed the message.
-            let sent = recorder.shared.counters.sent.load(Relaxed);
-            if let Some(mark) = mark.filter(|mark| mark.message < sent) {
-                let arrival = ledger.record(mark.position);
-                recorder.deliver(*kind, *room, mark, arrival, now_ns);
-            }
-        });
-        fed.map_err(|error| self.step.closed(error))?;
-        if events > 0 && *self.step == ConnectionStep::Answered {
-            *self.step = ConnectionStep::Streaming;
-            let took = now_ns - self.since_ns;
-            self.recorder.tally.first_event.record_ns(took);
-        }
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,8 +34,9 @@ type Driver = http2::Connection<TokioIo<ServerSocket>, Full<Bytes>, TokioExecuto
 #[derive(Clone)]
 pub(super) struct SharedConnection {
     sender: Sender,
-    /// A task polls it to its end; here only the server's limit is read.
-    driver: Arc<Mutex<Driver>>,
+    /// A task polls it to its end; here only the server's limit is read. At its end it
+    /// is dropped, and with it the requests that it has not sent.
+    driver: Arc<Mutex<Option<Driver>>>,
     usage: Arc<Usage>,
 }
 
@@ -58,12 +60,9 @@ impl SharedConnection {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         let (sender, driver) = builder.handshake(TokioIo::new(socket)).await?;
-        let driver = Arc::new(Mutex::new(driver));
+        let driver = Arc::new(Mutex::new(Some(driver)));
         let driven = Arc::clone(&driver);
-        // Each stream gets the connection's error, too.
-        tokio::spawn(std::future::poll_fn(move |cx| {
-            Pin::new(&mut *lock(&driven)).poll(cx).map(drop)
-        }));
+        tokio::spawn(std::future::poll_fn(move |cx| poll(&driven, cx)));
         Ok(Self {
             sender,
             driver,
@@ -82,7 +81,7 @@ impl SharedConnection {
 
     /// A slot, if the connection has fewer streams than it may have.
     pub(super) fn slot(&self) -> Option<StreamSlot> {
-        let most = lock(&self.driver).current_max_send_streams();
+        let most = lock(&self.driver).as_ref()?.current_max_send_streams();
         let most = most.min(MOST_STREAMS);
         let add = |streams: usize| (streams < most).then_some(streams + 1);
         let streams = &self.usage.streams;
@@ -110,6 +109,16 @@ impl Drop for StreamSlot {
     }
 }
 
-fn lock(driver: &Mutex<Driver>) -> MutexGuard<'_, Driver> {
+/// Polls a connection, and drops it at its end. Its streams get its error, too.
+fn poll(driver: &Mutex<Option<Driver>>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut driver = lock(driver);
+    if let Some(running) = driver.as_mut() {
+        ready!(Pin::new(running).poll(cx)).ok();
+    }
+    *driver = None;
+    Poll::Ready(())
+}
+
+fn lock(driver: &Mutex<Option<Driver>>) -> MutexGuard<'_, Option<Driver>> {
     driver.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -74,7 +74,8 @@
 //! In crates/client, `client/event_stream.rs` opens one stream after another.
 //! `client/open_stream.rs` decodes events and closes a silent stream.
 //! `client/resume.rs` keeps the cursor, drops duplicates and detects missing
-//! messages.
+//! messages. `client/connector.rs` sends requests: over HTTP/1.1 by hyper's pool, over
+//! HTTP/2 by `client/http2_pool.rs`; `client/tls` verifies certificates.
 
 pub mod chat;
 #[cfg(feature = "cli")]

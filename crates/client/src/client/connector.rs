@@ -6,8 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::USER_AGENT;
-use hyper::{Method, Response};
+use hyper::Response;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
@@ -16,10 +15,8 @@ use super::dial::Dialer;
 use super::error::Error;
 use super::http2_pool::Http2Pool;
 use super::options::ClientOptions;
+use super::request::Request;
 use super::url::ServerUrl;
-
-/// A request with its whole body.
-pub(super) type Request = hyper::Request<Full<Bytes>>;
 
 pub(super) struct Connector {
     url: ServerUrl,
@@ -75,19 +72,4 @@ impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Connector({})", self.url)
     }
-}
-
-/// A request for a path and query of the server, without a body.
-pub(super) fn request(url: &ServerUrl, method: Method, path: &str) -> Result<Request, Error> {
-    let uri = url
-        .join(path)
-        .map_err(|error| Error::Unreachable(format!("can't reach {url}{path}: {error}")))?;
-    let mut request = Request::new(Full::default());
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    request.headers_mut().insert(
-        USER_AGENT,
-        hyper::header::HeaderValue::from_static(concat!("sse-chat/", env!("CARGO_PKG_VERSION"))),
-    );
-    Ok(request)
 }

@@ -1,7 +1,5 @@
 //! Opens connections to the server: TCP, then TLS for `https`.
 
-use std::error::Error as StdError;
-use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,6 +15,7 @@ use tower_service::Service;
 
 use super::error::root_cause;
 use super::options::ClientOptions;
+use super::request_error::DialError;
 use super::tls::Tls;
 use super::url::ServerUrl;
 
@@ -28,15 +27,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Dialer {
     tcp: HttpConnector,
     tls: Option<Tls>,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(super) enum DialError {
-    /// None of the roots has issued the server's certificate.
-    Untrusted,
-    /// Any other cause, in one line.
-    Other(String),
 }
 
 /// A connection.
@@ -92,27 +82,6 @@ impl Service<Uri> for Dialer {
         Box::pin(async move { dialing.await.map(TokioIo::new) })
     }
 }
-
-impl DialError {
-    pub(super) fn other(cause: impl Into<String>) -> Self {
-        Self::Other(cause.into())
-    }
-
-    pub(super) fn no_http2() -> Self {
-        Self::other("the server does not speak HTTP/2 at this port")
-    }
-}
-
-impl fmt::Display for DialError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Untrusted => f.write_str("the server's certificate is not trusted"),
-            Self::Other(cause) => f.write_str(cause),
-        }
-    }
-}
-
-impl StdError for DialError {}
 
 impl Connection for ServerSocket {
     fn connected(&self) -> Connected {

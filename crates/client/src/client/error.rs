@@ -5,8 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::dial::DialError;
-use super::http2_pool::Http2Error;
+use super::request_error::{DialError, Http2Error};
 use super::url::ServerUrl;
 use crate::protocol::{OpenEnum, ProblemCode, is_printable};
 

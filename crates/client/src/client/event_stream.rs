@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::backoff::{Backoff, MAX_WAIT};
 use super::body::ServerBody;
-use super::connector::Request;
 use super::error::Error;
 use super::event::ClientEvent;
 use super::http_client::Client;
 use super::open_stream::{OpenStream, StreamEnd};
+use super::request::Request;
 use super::response::{FullResponse, content_type};
 use super::resume::ResumeState;
 use super::subscribe::{RetryPolicy, SubscribeRequest};

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{Method, StatusCode, Uri};
 
-use super::connector::{self, Connector};
+use super::connector::Connector;
 use super::error::{Error, root_cause};
 use super::options::ClientOptions;
+use super::request;
 use super::response::FullResponse;
 use super::url::ServerUrl;
 
@@ -22,7 +23,7 @@ pub async fn fetch(url: &str, most: usize) -> Result<Bytes, Error> {
     let (server, path) =
         parse(url).ok_or_else(|| Error::Unreachable("can't reach it: not a URL".to_owned()))?;
     let connector = Connector::new(&server, &ClientOptions::default())?;
-    let request = connector::request(&server, Method::GET, &path)?;
+    let request = request::request(&server, Method::GET, &path)?;
     let response = connector.send(request).await?;
     if response.status() != StatusCode::OK {
         let response = FullResponse::read(&server, response).await?;

@@ -9,24 +9,16 @@ use hyper::{Response, Uri};
 use tokio::time::{Duration, Instant};
 
 use super::body::ServerBody;
-use super::connector::Request;
-use super::dial::{DialError, Dialer};
+use super::dial::Dialer;
 use super::error::root_cause;
+use super::request::Request;
+use super::request_error::{DialError, Http2Error};
 use super::shared_connection::{SharedConnection, StreamSlot};
 
 /// How often a request is sent in all, if the server has not processed it.
 const ATTEMPTS: u32 = 3;
 /// A connection on which a request waited this long, in vain, takes no more.
 const UNANSWERED: Duration = Duration::from_secs(2);
-
-/// Why a request got no response.
-#[derive(Debug)]
-pub(super) enum Http2Error {
-    /// There is no connection.
-    Dial(DialError),
-    /// The connection or the stream ended. The line is the cause.
-    Cut(String),
-}
 
 pub(super) struct Http2Pool {
     dialer: Dialer,
@@ -80,7 +72,7 @@ impl Http2Pool {
                 taken.slot.retire();
             }
             if !is_unprocessed || attempt == ATTEMPTS {
-                return Err(Http2Error::of(error.error(), taken.opening.is_some()));
+                return Err(http2_error(error.error(), taken.opening.is_some()));
             }
         }
         unreachable!("the last attempt returns")
@@ -98,7 +90,7 @@ impl Http2Pool {
         let dialing = self.dialer.clone().dial(uri.clone());
         let socket = dialing.await.map_err(Http2Error::Dial)?;
         let opened = SharedConnection::open(socket).await;
-        let connection = opened.map_err(|error| Http2Error::of(&error, true))?;
+        let connection = opened.map_err(|error| http2_error(&error, true))?;
         Ok(Taken {
             slot: connection.first_slot(),
             connection,
@@ -154,13 +146,12 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-impl Http2Error {
-    fn of(error: &hyper::Error, is_new: bool) -> Self {
-        match h2_error(error) {
-            // What answered are not frames.
-            Some(error) if is_new && error.is_library() => Self::Dial(DialError::no_http2()),
-            _ => Self::Cut(root_cause(error)),
-        }
+/// The error of a request on a connection that is new or not.
+fn http2_error(error: &hyper::Error, is_new: bool) -> Http2Error {
+    match h2_error(error) {
+        // What answered are not frames.
+        Some(error) if is_new && error.is_library() => Http2Error::Dial(DialError::no_http2()),
+        _ => Http2Error::Cut(root_cause(error)),
     }
 }
 
@@ -177,4 +168,94 @@ fn is_unprocessed(error: &hyper::Error) -> bool {
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     error.source()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::request::request;
+    use crate::client::{ClientOptions, ServerUrl};
+    use http_body_util::BodyExt as _;
+    use hyper::Method;
+    use tokio::net::TcpListener;
+
+    /// Answers the streams of all connections in the order of their arrival: resets
+    /// those with a reason.
+    async fn serve(listener: TcpListener, answers: Vec<Option<h2::Reason>>) {
+        let answers = std::sync::Arc::new(Mutex::new(answers.into_iter()));
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(socket).await.unwrap();
+            let answers = std::sync::Arc::clone(&answers);
+            tokio::spawn(async move {
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    match answers.lock().unwrap().next().unwrap() {
+                        Some(reason) => respond.send_reset(reason),
+                        None => drop(respond.send_response(Response::new(()), true).unwrap()),
+                    }
+                }
+            });
+        }
+    }
+
+    fn pool_for(listener: &TcpListener) -> (Http2Pool, Request) {
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url: ServerUrl = url.parse().unwrap();
+        let options = ClientOptions {
+            http2: true,
+            ..ClientOptions::default()
+        };
+        let pool = Http2Pool::new(Dialer::new(&url, &options).unwrap());
+        (pool, request(&url, Method::GET, "/healthz").unwrap())
+    }
+
+    async fn status_of(answers: &[Option<h2::Reason>]) -> Result<u16, Http2Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (pool, asked) = pool_for(&listener);
+        tokio::spawn(serve(listener, answers.to_vec()));
+        let sent = pool.send(asked).await;
+        sent.map(|response| response.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn a_refused_stream_is_tried_again() {
+        let refused = Some(h2::Reason::REFUSED_STREAM);
+        assert_eq!(status_of(&[refused, None]).await.unwrap(), 200);
+        assert_eq!(status_of(&[refused, refused, None]).await.unwrap(), 200);
+        let error = status_of(&[refused; 3]).await.unwrap_err();
+        assert!(matches!(error, Http2Error::Cut(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_may_have_been_processed_is_not_sent_again() {
+        for reason in [h2::Reason::INTERNAL_ERROR, h2::Reason::CANCEL] {
+            let error = status_of(&[Some(reason), None]).await.unwrap_err();
+            assert!(matches!(error, Http2Error::Cut(_)), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_vanishes_is_noticed_by_a_ping() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (pool, asked) = pool_for(&listener);
+        let (vanish, vanished) = tokio::sync::oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(socket).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            let _body = respond.send_response(Response::new(()), false).unwrap();
+            tokio::select! {
+                _ = connection.accept() => {}
+                _ = vanished => {}
+            }
+            std::future::pending::<()>().await;
+        });
+        let mut body = pool.send(asked).await.unwrap().into_body();
+        vanish.send(()).unwrap();
+        tokio::time::pause();
+        let begun = Instant::now();
+        body.frame().await.unwrap().unwrap_err();
+        let after = begun.elapsed();
+        assert!((20..31).contains(&after.as_secs()), "{after:?}");
+    }
 }

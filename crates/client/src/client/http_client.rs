@@ -8,9 +8,10 @@ use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
 
 use super::access_token::AccessToken;
-use super::connector::{self, Connector};
+use super::connector::Connector;
 use super::error::Error;
 use super::options::ClientOptions;
+use super::request::{self, Request};
 use super::response::FullResponse;
 use super::url::ServerUrl;
 
@@ -118,7 +119,7 @@ impl Client {
     }
 
     /// Sends a request and reads the whole response, under the timeout.
-    pub(super) async fn send(&self, request: connector::Request) -> Result<FullResponse, Error> {
+    pub(super) async fn send(&self, request: Request) -> Result<FullResponse, Error> {
         let exchange = async {
             let response = self.connector.send(request).await?;
             FullResponse::read(&self.url, response).await
@@ -127,13 +128,13 @@ impl Client {
         exchanged.map_err(|_| Error::timed_out(&self.url, self.timeout))?
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<connector::Request, Error> {
+    pub(super) fn get(&self, path: &str) -> Result<Request, Error> {
         self.request(Method::GET, path)
     }
 
     /// A request for a path and query, with the token and without a body.
-    pub(super) fn request(&self, method: Method, path: &str) -> Result<connector::Request, Error> {
-        let mut request = connector::request(&self.url, method, path)?;
+    pub(super) fn request(&self, method: Method, path: &str) -> Result<Request, Error> {
+        let mut request = request::request(&self.url, method, path)?;
         if let Some(token) = self.token() {
             let headers = request.headers_mut();
             headers.insert(AUTHORIZATION, token.authorization());

@@ -20,6 +20,8 @@ mod http_client;
 mod open_stream;
 mod options;
 mod publish;
+mod request;
+mod request_error;
 mod response;
 mod resume;
 mod shared_connection;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
-use crate::client::dial::DialError;
 use crate::client::error::{one_line, root_cause};
+use crate::client::request_error::DialError;
 
 /// The error of a handshake.
 pub(super) fn handshake_error(error: &io::Error) -> DialError {
@@ -31,7 +31,10 @@ pub(super) fn handshake_error(error: &io::Error) -> DialError {
 
 fn certificate_error(error: &CertificateError) -> DialError {
     DialError::other(match error {
-        CertificateError::UnknownIssuer => return DialError::Untrusted,
+        // A bad signature is one by another root of the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            return DialError::Untrusted;
+        }
         CertificateError::ExpiredContext { time, not_after } => format!(
             "the server's certificate expired {} ago",
             between(not_after, time)

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::dial::DialError;
 use super::options::{ClientOptions, Trust};
+use super::request_error::DialError;
 use super::url::ServerUrl;
 use error::handshake_error;
 use validity::Validity;

@@ -8,12 +8,15 @@
 
 #[path = "../deadline/mod.rs"]
 mod deadline;
+mod front;
 mod servers;
 
 mod bad_servers;
+mod certificates;
 mod publish;
 mod resume;
 mod token;
+mod transports;
 
 use deadline::within;
 use sse_chat::client::{Client, ClientEvent, Error, EventStream};

@@ -14,6 +14,7 @@ mod chat;
 mod credentials;
 mod health;
 mod help_page;
+mod https;
 mod key_sets;
 mod listening;
 mod log;

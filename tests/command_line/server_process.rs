@@ -61,7 +61,7 @@ impl ServerProcess {
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let url = line.trim_end().rsplit("http://").next().unwrap();
+        let url = line.trim_end().rsplit("://").next().unwrap();
         let address = url
             .parse()
             .unwrap_or_else(|_| panic!("no address in {line:?}"));

@@ -2,6 +2,7 @@
 //! connections, and fake servers with scripted responses.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use sse_chat::config::Config;
 use sse_chat::server::{Drained, Server};
@@ -189,6 +190,11 @@ pub(crate) struct CuttingProxy {
 
 impl CuttingProxy {
     pub(crate) async fn start(to: SocketAddr, seed: u64) -> Self {
+        Self::cutting_after(200..6000, to, seed).await
+    }
+
+    /// A proxy that cuts after a number of response bytes from this range.
+    pub(crate) async fn cutting_after(bytes: Range<u64>, to: SocketAddr, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let running = tokio::spawn(async move {
@@ -196,7 +202,7 @@ impl CuttingProxy {
             let mut open = tokio::task::JoinSet::new();
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                open.spawn(forward(client, to, random.u64(200..6000)));
+                open.spawn(forward(client, to, random.u64(bytes.clone())));
             }
         });
         Self {

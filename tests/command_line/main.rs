@@ -164,10 +164,10 @@ fn help_shows_every_flag_with_its_default_and_variable() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     for (flag, default) in FLAGS {
         let start = help
-            .find(&format!("--{flag} "))
-            .or_else(|| help.find(&format!("--{flag}\n")))
+            .find(&format!("\n      --{flag} "))
+            .or_else(|| help.find(&format!("\n      --{flag}\n")))
             .unwrap_or_else(|| panic!("no --{flag}"));
-        let part = help[start..].split("\n      --").next().unwrap();
+        let part = help[start + 1..].split("\n      --").next().unwrap();
         assert!(
             part.contains(&format!(
                 "SSE_CHAT_{}",

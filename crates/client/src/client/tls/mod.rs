@@ -1,5 +1,5 @@
 //! TLS to the server: its settings, and what is known of the server's certificate.
-//! Why a handshake failed is told in `error`. There is no early data.
+//! `error` has why a handshake failed. There is no early data.
 
 mod error;
 mod validity;

@@ -31,8 +31,6 @@ pub(crate) struct StreamHandoff {
 pub(crate) struct StreamGuard {
     /// Counts among the streams of the client's address.
     permit: Option<StreamPermit>,
-    /// Counts as a connection of the client's address.
-    request: Option<RequestPermit>,
     access: Option<Box<AccessEntry>>,
 }
 
@@ -50,7 +48,6 @@ impl StreamHandoff {
             subscription,
             guard: StreamGuard {
                 permit,
-                request: None,
                 access: None,
             },
         }
@@ -70,7 +67,9 @@ impl StreamHandoff {
 
     /// Counts its request, which has a connection with others, until it ends.
     pub(super) fn hold(&mut self, request: RequestPermit) {
-        self.guard.request = Some(request);
+        if let Some(permit) = &mut self.guard.permit {
+            permit.hold(request);
+        }
     }
 
     /// Writes `access` to the log when the stream ends.

@@ -72,8 +72,10 @@ pub(crate) struct StreamPermit {
     /// `None` for an address without limits.
     network: Option<Network>,
     carrier: Option<Carrier>,
-    /// 0 once a [`RoomsPermit`] counts them.
-    rooms: usize,
+    /// Its request counts as long as it does.
+    has_request: bool,
+    /// 0 once a [`RoomsPermit`] counts them. At most 100: every reader has one of these.
+    rooms: u32,
 }
 
 /// Counts the rooms of a named stream until it is dropped. The name stays in the
@@ -232,6 +234,7 @@ impl Admission {
             admission: Arc::clone(self),
             network: None,
             carrier: None,
+            has_request: false,
             rooms: 0,
         };
         if !self.limits.concerns(client) {
@@ -248,7 +251,7 @@ impl Admission {
             usage.rooms += rooms;
         })?;
         permit.network = Some(network);
-        permit.rooms = rooms;
+        permit.rooms = u32::try_from(rooms).expect("a stream has at most 100 rooms");
         Ok(permit)
     }
 
@@ -307,8 +310,20 @@ impl StreamPermit {
         Some(RoomsPermit {
             admission: Arc::clone(&self.admission),
             network: self.network?,
-            rooms: std::mem::take(&mut self.rooms),
+            rooms: std::mem::take(&mut self.rooms) as usize,
         })
+    }
+
+    /// Counts its request, too, which shares a connection with others.
+    pub(in super::super) fn hold(&mut self, request: RequestPermit) {
+        if let Some(network) = self.network {
+            self.has_request = true;
+            // In its place, which is returned with `request`.
+            self.admission
+                .lock()
+                .charge(network, |usage| usage.requests += 1);
+        }
+        drop(request);
     }
 }
 
@@ -343,11 +358,12 @@ impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.admission.streams.fetch_sub(1, Ordering::Relaxed);
         self.admission.carried_streams.change(self.carrier, None);
-        let (rooms, network) = (self.rooms, self.network);
-        if let Some(network) = network {
+        let (rooms, requests) = (self.rooms as usize, usize::from(self.has_request));
+        if let Some(network) = self.network {
             self.admission.release(network, |usage| {
                 usage.streams -= 1;
                 usage.rooms -= rooms;
+                usage.requests -= requests;
             });
         }
     }

@@ -6,14 +6,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::{Method, Request, Response};
 
 use super::body::Http2Body;
 use super::progress::{ConnectionState, StreamProgress};
 use super::streams::StreamExecutor;
 use crate::config::SMALL_HEAD_BYTES;
-use crate::http::{BadHead, Caller, Reply, answer};
+use crate::http::{BadHead, Body, Caller, Reply, answer};
 use crate::server::body_gate::UngatedBody;
 use crate::server::context::ServerContext;
 use crate::server::handoff::RequestLine;
@@ -56,6 +59,7 @@ async fn respond(
     progress: Arc<StreamProgress>,
 ) -> Response<Http2Body> {
     let line = RequestLine::begin(&request);
+    let is_head = request.method() == Method::HEAD;
     let response = match draw_memory(context, caller, &request) {
         Ok(_memory) => answer(&context.app, caller, request).await,
         Err(bad) => bad.response(&context.app).map(Reply::Body),
@@ -63,19 +67,31 @@ async fn respond(
     if let Some(line) = line {
         line.log(&response);
     }
-    response.map(|reply| {
-        let source = match reply {
-            Reply::Body(body) => {
-                progress.answered();
-                UngatedBody::Answer(body)
-            }
-            Reply::Stream(stream) => {
-                progress.begins_events();
-                UngatedBody::Stream(context.fanout.add_body(*stream))
-            }
-        };
-        Http2Body::new(source, progress)
-    })
+    let (mut head, reply) = response.into_parts();
+    let source = match reply {
+        Reply::Body(body) => {
+            progress.answered();
+            let body = match is_head {
+                true => without_bytes(&body, &mut head.headers),
+                false => body,
+            };
+            UngatedBody::Answer(body)
+        }
+        Reply::Stream(stream) => {
+            progress.begins_events();
+            UngatedBody::Stream(context.fanout.add_body(*stream))
+        }
+    };
+    Response::from_parts(head, Http2Body::new(source, progress))
+}
+
+/// The body of an answer to HEAD, of which only the length is sent. Over HTTP/1.1 hyper
+/// does this.
+fn without_bytes(body: &Body, headers: &mut HeaderMap) -> Body {
+    if let Some(bytes @ 1..) = body.size_hint().exact() {
+        headers.insert(CONTENT_LENGTH, bytes.into());
+    }
+    Bytes::new().into()
 }
 
 /// The memory of a head above what each may have is taken from the same budget as

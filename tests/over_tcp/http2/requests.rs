@@ -23,6 +23,11 @@ async fn all_endpoints_answer() {
         .assert_problem(404, "not_found");
     let head = client.request("HEAD", "/rooms/lobby/events");
     assert_eq!(client.send(head, Bytes::new()).await.unwrap().status, 200);
+    let page = client.get("/").await;
+    let head = client.request("HEAD", "/");
+    let head = client.send(head, Bytes::new()).await.unwrap();
+    assert_eq!(head.header("content-length"), page.header("content-length"));
+    assert!(head.body.is_empty());
     let put = client.request("PUT", "/rooms/lobby/messages");
     let refused = client.send(put, Bytes::new()).await.unwrap();
     refused.assert_problem(405, "method_not_allowed");

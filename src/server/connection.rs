@@ -137,6 +137,7 @@ impl Connection {
         permit.set_carrier(caller.carrier());
         match super::http2::serve(context, caller, &mut stream, read).await {
             SocketEnd::Linger => connection_end::close_lingering(context, stream).await,
+            SocketEnd::Close => {}
             SocketEnd::Reset => connection_end::reset_on_drop(&stream),
         }
         drop(permit);

@@ -76,6 +76,8 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 pub(super) enum SocketEnd {
     /// The client may still be sending, and has something to read.
     Linger,
+    /// What the kernel has is left to it.
+    Close,
     /// What the client has not read is discarded.
     Reset,
 }
@@ -124,7 +126,7 @@ where
         }
         Ended::Cut => {
             tracing::debug!("connection closed by the shutdown");
-            return SocketEnd::Reset;
+            return SocketEnd::Close;
         }
         Ended::Stalled => {
             tracing::debug!("connection closed: its client reads nothing");

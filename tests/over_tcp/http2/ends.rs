@@ -7,8 +7,8 @@ use sse_chat::server::Drained;
 
 use super::client::Client;
 use super::raw::{
-    CANCEL, DATA, END_HEADERS, END_STREAM, GO_AWAY, HEADERS, NO_ERROR, PING, PREFACE, RESET, Raw,
-    WINDOW_UPDATE, frame, get, request, settings,
+    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, GO_AWAY, HEADERS, NO_ERROR, PING, PREFACE,
+    RESET, Raw, WINDOW_UPDATE, frame, get, request, settings,
 };
 use crate::scrape::{self, Scrape};
 use crate::support::{TestServer, within};
@@ -218,21 +218,17 @@ async fn a_connection_on_which_no_request_comes_closes() {
     ] {
         let mut raw = Raw::connect(&server).await;
         raw.send(&begin).await;
+        // What it would answer does not belong there.
+        let _write = raw.take_write();
         raw.end().await;
-        println!(
-            "{} {}",
-            begin.len(),
-            Scrape::of(&server)
-                .await
-                .get("sse_chat_timeouts_total{waiting_for=\"head\"}")
-        );
     }
     // Also when a stream is open.
     let mut raw = Raw::open(&server, &[]).await;
     raw.send(&get(1, "/rooms/lobby/events")).await;
     assert!(raw.find(HEADERS).await.is_ok());
     raw.send(&frame(HEADERS, END_STREAM, 3, &head)).await;
-    raw.send(&frame(9, 0, 3, b"")).await;
+    raw.send(&frame(CONTINUATION, 0, 3, b"")).await;
+    let _write = raw.take_write();
     raw.end().await;
     let series = "sse_chat_timeouts_total{waiting_for=\"head\"}";
     assert_eq!(Scrape::of(&server).await.get(series), 7.0);

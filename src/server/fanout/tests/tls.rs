@@ -185,7 +185,7 @@ fn a_session_has_at_most_one_record_that_its_socket_has_not_taken() {
 }
 
 #[test]
-fn what_is_encrypted_counts_as_written_and_is_flushed_before_the_reader_is_live_again() {
+fn encrypted_bytes_count_as_written_and_are_flushed_before_the_reader_is_live_again() {
     for version in VERSIONS {
         let (mut worker, token, mut client) = live(version);
         client.wire.borrow_mut().room = 10;

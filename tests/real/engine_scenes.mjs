@@ -71,7 +71,7 @@ export function play(engine) {
     });
 
     scene(`with ${how}, kill -9 of the server loses and repeats nothing typed`, async (t) => {
-      const server = await Server.start(t, ...QUICK);
+      const server = await start(t);
       const here = await enter(t, server.url + query, 'Alice');
       await here.say('before');
       await here.says('before');

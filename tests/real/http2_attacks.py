@@ -40,7 +40,7 @@ ENHANCE_YOUR_CALM = 0xB
 # A server that no longer reads has done what it can.
 BLOCKED = 3.0
 # How much memory the server may have at most, and how much more than before each attack.
-MEMORY_MOST = 256 << 20
+MEMORY_MOST = 320 << 20
 MEMORY_MORE = 64 << 20
 # The streams that a connection may have.
 STREAMS = 100

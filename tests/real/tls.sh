@@ -48,7 +48,9 @@ spawn "$SSE_CHAT_BIN" --listen https://127.0.0.1:0 --log-level warn --allowed-ho
 
 # ---- versions and ciphers
 for version in tls1 tls1_1; do
-  equal "$version is refused" 'protocol version' "$(alert "-$version" -cipher 'ALL:@SECLEVEL=0')"
+  # Such a client also lacks what TLS 1.2 requires, which may be seen first.
+  equal "$version is refused" refused \
+    "$(alert "-$version" -cipher 'ALL:@SECLEVEL=0' | sed -E 's/^(protocol version|handshake failure)$/refused/')"
 done
 equal 'TLS 1.2 is taken' 'New, TLSv1.2' "$(agreed -tls1_2)"
 equal 'TLS 1.3 is taken' 'New, TLSv1.3' "$(agreed -tls1_3)"

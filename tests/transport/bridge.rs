@@ -17,7 +17,7 @@ use super::test_socket::{Bridged, TestSocket};
 
 /// The bytes that a reader which stops has not taken: little, so that it is felt by the
 /// server.
-const PIPE: usize = 1024;
+const PIPE: usize = 4096;
 
 /// The windows of HTTP/2, as small as the protocol's initial ones.
 const WINDOW: u32 = 65_535;

@@ -150,10 +150,16 @@ impl<'a> Driver<'a> {
         }
         let (began_ns, ended_ns) = self.data.measured_ns;
         self.data.connect_seconds = seconds(ended_ns.saturating_sub(began_ns));
-        self.check_opened()
+        self.check_opened()?;
+        let answered = self.data.shared.counters.opened.load(Relaxed);
+        match answered > 0 || self.is_cancelled() {
+            true => Ok(()),
+            false => Err(LoadErrorKind::Unreachable
+                .because("no connection was answered in the measured part")),
+        }
     }
 
-    /// Fails if no connection was answered.
+    /// Fails if no connection was answered, for the reason of the first failure.
     fn check_opened(&self) -> Result<(), LoadError> {
         let opened = self.data.shared.counters.opened.load(Relaxed);
         let error = self.data.shared.first_failure().clone();

@@ -256,7 +256,7 @@ impl Work {
                 "--insecure --mode fanout --in-flight 1 --publishers 1"
             }
             Self::TlsIdle => "--insecure --mode idle",
-            Self::TlsHandshakes => "--insecure --mode handshakes --connect-concurrency 64",
+            Self::TlsHandshakes => "--insecure --mode handshakes --connect-concurrency 32",
             Self::Http2Fanout1000 => {
                 "--insecure --http2 --mode fanout --in-flight 1 --publishers 1"
             }
@@ -271,6 +271,8 @@ impl Work {
     /// The flags for the warm-up and the duration.
     fn times(self, scale: Scale) -> &'static str {
         match (self, scale) {
+            // 32 handshakes take a slow machine a while.
+            (Self::TlsHandshakes, Scale::Quick) => "--warmup 100ms --duration 2s",
             (_, Scale::Quick) => "--warmup 100ms --duration 300ms",
             (_, Scale::Short) => "--warmup 200ms --duration 1s",
             (

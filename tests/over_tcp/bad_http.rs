@@ -361,10 +361,6 @@ async fn input_that_is_not_http_is_refused_or_closed() {
         ("HTTP/0.9 and a line", b"GET /healthz\r\n\r\n"),
         ("TLS", &tls),
         ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n"),
-        (
-            "HTTP/2",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
-        ),
         ("SMTP", b"EHLO example.org\r\n"),
         ("zeros", &[0; 100_000]),
         ("line ends", &b"\r\n".repeat(100_000)),

@@ -363,6 +363,7 @@ async fn no_label_contains_client_input() {
     let known = [
         "code",
         "le",
+        "protocol",
         "rate",
         "reason",
         "version",

@@ -14,7 +14,7 @@ use crate::server::body_gate::UngatedBody;
 use crate::server::fanout::StreamCut;
 
 /// A body whose stream can be reset until all of it is written. If it ended
-/// earlier, h2 would keep what its client does not read, with nobody to end it. So
+/// earlier, h2 would keep what its client does not read, and nothing would end it. So
 /// it ends after its last piece is written, with a frame of its own; but a body of
 /// one piece ends with that.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 //! which a worker of the fan-out writes as over HTTP/1.0. All streams of a connection
 //! run in its task.
 //!
-//! # Who is too slow
+//! # Slow clients
 //!
 //! h2 keeps what a stream has to write until its windows and the socket have room. Each
 //! piece of a body reports when it is written ([`progress::Chunk`]), so a connection
@@ -64,8 +64,7 @@ use crate::http::Caller;
 /// How often a turn is begun again for what was woken in it. Beyond that, other
 /// connections have theirs first.
 const MAX_ROUNDS: usize = 8;
-/// How long a client may take to close a connection without streams, once it was told
-/// that there will be no more.
+/// How long a client may take to close a connection without streams, after a GOAWAY.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// Reasons of GOAWAY (RFC 9113, section 7).
 const NO_ERROR: u32 = 0;
@@ -144,7 +143,7 @@ where
         }
         Ended::Failed(error) => {
             // The client went away or did not keep to the protocol: no error of the
-            // server. h2 has told the client.
+            // server. h2 has sent the reason.
             if is_refusal(&error) {
                 counters.malformed.inc();
             }
@@ -191,7 +190,7 @@ where
         TokioIo::new(io),
         service_fn(|request| answers.answer(request)),
     );
-    let mut connection = Connection {
+    let mut connection = Http2Connection {
         context,
         state,
         waker: Waker::from(Arc::clone(&turns)),
@@ -221,7 +220,7 @@ where
 }
 
 /// A connection while it is served.
-struct Connection<'a, H> {
+struct Http2Connection<'a, H> {
     context: &'a ServerContext,
     state: &'a Arc<ConnectionState>,
     turns: Arc<Turns>,
@@ -241,7 +240,7 @@ struct Connection<'a, H> {
     close_hyper: fn(Pin<&mut H>),
 }
 
-impl<H: Future<Output = hyper::Result<()>> + Unpin> Connection<'_, H> {
+impl<H: Future<Output = hyper::Result<()>> + Unpin> Http2Connection<'_, H> {
     async fn run(&mut self) -> Ended {
         poll_fn(|cx| self.poll(cx)).await
     }
@@ -370,9 +369,9 @@ impl<H: Future<Output = hyper::Result<()>> + Unpin> Connection<'_, H> {
             // From the later of the two.
             false => {
                 let idle = self.idle.after(state, CLOSE_GRACE);
-                let told = self.closing.after(state, CLOSE_GRACE);
-                idle.zip(told)
-                    .map(|(idle, told)| (Wait::Close, idle.max(told)))
+                let announced = self.closing.after(state, CLOSE_GRACE);
+                idle.zip(announced)
+                    .map(|(idle, announced)| (Wait::Close, idle.max(announced)))
             }
         };
         [first, head, blocked, idle].into_iter().flatten()

@@ -143,7 +143,7 @@ async fn the_drain_ends_streams_with_bye_and_connections_with_goaway() {
 }
 
 #[tokio::test]
-async fn what_is_left_after_the_grace_is_cut() {
+async fn streams_left_after_the_grace_are_cut() {
     let server = TestServer::start_with(|config| config.grace = SHORT);
     let mut raw = Raw::open(&server, &[(INITIAL_WINDOW, 0)]).await;
     raw.send(&get(1, "/rooms/lobby/events")).await;
@@ -186,11 +186,11 @@ async fn a_client_that_does_not_answer_the_last_ping_is_closed_nevertheless() {
     let server = scrape::start_with(|config| config.limits.idle_timeout = SHORT);
     let mut raw = Raw::open(&server, &[]).await;
     raw.send(&get(1, "/healthz")).await;
-    let mut is_told = false;
+    let mut is_announced = false;
     while let Some(frame) = raw.next().await {
-        is_told |= frame.kind == GO_AWAY;
+        is_announced |= frame.kind == GO_AWAY;
     }
-    assert!(is_told);
+    assert!(is_announced);
 }
 
 #[tokio::test]

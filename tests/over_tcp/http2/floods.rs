@@ -94,7 +94,7 @@ async fn floods_end_their_connection() {
 }
 
 #[tokio::test]
-async fn a_flood_is_told_to_be_calm() {
+async fn a_flood_is_answered_by_enhance_your_calm() {
     let server = TestServer::start();
     let mut raw = Raw::open(&server, &[]).await;
     let ping = frame(PING, 0, 0, &[0; 8]);

@@ -26,7 +26,7 @@ async fn the_preface_may_come_in_pieces() {
 }
 
 #[tokio::test]
-async fn what_only_begins_like_the_preface_is_refused() {
+async fn bytes_that_only_begin_like_the_preface_are_refused() {
     let server = TestServer::start();
     for bytes in [
         "PRI * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",

@@ -69,12 +69,12 @@ async fn a_stream_that_its_client_drops_leaves_the_room() {
     reader.expect("hello").await;
     let mut stream = client.events("/rooms/lobby/events?name=Bob").await;
     stream.find("hello").await;
-    let told = async |reader: &mut EventReader, what: &str| {
+    let announces = async |reader: &mut EventReader, what: &str| {
         while reader.find("presence").await.data[what][0]["name"] != "Bob" {}
     };
-    told(&mut reader, "joined").await;
+    announces(&mut reader, "joined").await;
     drop(stream);
-    told(&mut reader, "left").await;
+    announces(&mut reader, "left").await;
     // The connection goes on.
     assert_eq!(client.get("/healthz").await.status, 200);
 }

@@ -4,7 +4,8 @@
 //! The settings of a session set the dynamic table to a size of 0. So a field that is
 //! to be added to it is not, and an index is one of the static table.
 
-use super::{NotHttp2, huffman};
+use super::errors::NotHttp2;
+use super::huffman;
 use crate::response::ResponseHead;
 
 /// Indices in the static table (RFC 7541, appendix A).

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::NotHttp2;
+use super::errors::NotHttp2;
 use super::frame::{self, FrameHead, HEAD_BYTES, MAX_PAYLOAD, flag, kind};
 use super::hpack::response_head;
 use super::windows::{CONNECTION_WINDOW, DEFAULT_WINDOW, STREAM_WINDOW, Spent};

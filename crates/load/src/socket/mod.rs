@@ -2,22 +2,14 @@
 //! buffer that all sockets of a thread share.
 
 mod session;
+mod tls_peer;
 
 use std::io::{self, Read as _, Write as _};
-use std::sync::Arc;
 
 use mio::net::TcpStream;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 
 use self::session::Session;
-
-/// The server's side of TLS: what a handshake needs.
-#[derive(Debug, Clone)]
-pub(crate) struct TlsPeer {
-    pub(crate) config: Arc<ClientConfig>,
-    pub(crate) name: ServerName<'static>,
-}
+pub(crate) use self::tls_peer::TlsPeer;
 
 /// A socket, and its TLS session if it has one.
 #[derive(Debug)]
@@ -31,7 +23,7 @@ pub(crate) struct LoadSocket {
 /// The result of one read.
 #[derive(Debug)]
 pub(crate) enum Received {
-    /// So many bytes came over TCP.
+    /// Bytes came over TCP.
     Bytes {
         taken: usize,
         /// The socket is empty: an event announces more.

@@ -10,7 +10,7 @@ use rustls::unbuffered::{
     UnbufferedStatus,
 };
 
-use super::TlsPeer;
+use super::tls_peer::TlsPeer;
 use crate::trust::explain;
 
 /// A first size for what is encrypted at once: a request fits.

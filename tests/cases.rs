@@ -75,7 +75,8 @@ fn is_test(text: &str, name: &str) -> bool {
     if over_each.is_some_and(|list| list.lines().any(|line| line.trim() == name)) {
         return ["http: Http", "transport: Transport"]
             .iter()
-            .any(|parameter| text.contains(&format!("async fn {name}({parameter})")));
+            .flat_map(|parameter| [format!("({parameter})"), format!("(\n    {parameter},\n)")])
+            .any(|parameters| text.contains(&format!("async fn {name}{parameters}")));
     }
     let Some((above, _)) = text.split_once(&format!("fn {name}(")) else {
         return false;

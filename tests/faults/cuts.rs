@@ -44,14 +44,16 @@ async fn through_a_bad_network_all_messages_are_delivered_once_and_in_order(tran
     scene.until_all_connected().await;
     let proxies = [proxy, readers_proxy];
     proxies.iter().for_each(Proxy::enable_faults);
-    scene.publish(messages(transport) * rounds(1)).await;
+    let messages = messages(transport);
+    scene.publish(messages * rounds(1)).await;
     proxies.iter().for_each(Proxy::disable_faults);
     let ended: usize = proxies.iter().map(Proxy::ended).sum();
     server.assert_runs();
     let record = scene.finish(server.address()).await;
-    assert!(ended > 30, "{ended} connections ended");
+    let least = usize::try_from(messages / 100).unwrap();
+    assert!(ended > least, "{ended} connections ended");
     let cuts: usize = record.readings.iter().map(Reading::cuts).sum();
-    assert!(cuts > 30, "{cuts} cuts");
+    assert!(cuts > least, "{cuts} cuts");
     for reading in &record.readings {
         let gaps = reading.gaps("evicted") + reading.gaps("lagged") + reading.gaps("restart");
         assert_eq!(gaps, 0, "{}", reading.reader);

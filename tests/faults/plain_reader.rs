@@ -20,6 +20,9 @@ use crate::wire::{Event, Item, PATIENCE, Pace, Wire};
 const SILENT_PINGS: u32 = 5;
 /// The receive buffer of a slow reader: the smallest one.
 const SMALL: u32 = 2048;
+/// The same for records of TLS, which the smallest window lets through a piece at a time,
+/// each when a timer of the kernel ends.
+const SMALL_FOR_RECORDS: u32 = 16 * 1024;
 
 pub(crate) struct PlainReader {
     pub(crate) address: SocketAddr,
@@ -147,7 +150,10 @@ impl PlainReader {
     async fn connect(&self) -> io::Result<TestSocket> {
         let socket = TcpSocket::new_v4()?;
         if self.sips.is_some() {
-            socket.set_recv_buffer_size(SMALL)?;
+            socket.set_recv_buffer_size(match self.transport {
+                Transport::Clear => SMALL,
+                _ => SMALL_FOR_RECORDS,
+            })?;
         }
         let socket = socket.connect(self.address).await?;
         // Bytes may be dropped before there is a stream.

@@ -67,15 +67,14 @@ impl TryFrom<TlsFlags> for TlsSettings {
     fn try_from(flags: TlsFlags) -> Result<Self, BadSetting> {
         let (certificates, keys) = (flags.tls_cert.len(), flags.tls_key.len());
         if certificates != keys {
+            let (flag, why) = match certificates > keys {
+                true => ("--tls-cert", "give the key of each by --tls-key"),
+                false => ("--tls-key", "give the certificate of each by --tls-cert"),
+            };
             return Err(BadSetting {
-                flag: if certificates > keys {
-                    "--tls-key"
-                } else {
-                    "--tls-cert"
-                },
+                flag,
                 why: format!(
-                    "give one key for each certificate, in the same order; there are \
-                     {certificates} of --tls-cert and {keys} of --tls-key"
+                    "{why}, in the same order; there are {certificates} certificates and {keys} keys"
                 )
                 .into(),
             });

@@ -24,7 +24,7 @@ pub(super) struct Connector {
     http: Http,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one for each client")]
+#[allow(clippy::large_enum_variant, reason = "there is one for each client")]
 enum Http {
     One(Client<Dialer, Full<Bytes>>),
     Two(Http2Pool),

@@ -7,6 +7,7 @@ import selectors
 import shutil
 import ssl
 import subprocess
+import sys
 import tempfile
 
 DEADLINE = 20.0
@@ -42,6 +43,7 @@ class Server:
     """One that listens on `url`, and in clear on `clear`, which may be the same."""
 
     def __init__(self, *flags, certificate=None):
+        self._log = tempfile.TemporaryFile("a+b")
         secure = []
         if certificate is not None:
             secure = ["--listen", "https://127.0.0.1:0"]
@@ -50,6 +52,7 @@ class Server:
             [BINARY, *secure, "--listen", "127.0.0.1:0", "--log-level", "warn", *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=self._log,
         )
         try:
             urls = self._read_urls()
@@ -80,7 +83,15 @@ class Server:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"^{figure}:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
 
+    def log(self):
+        """The lines that it has logged."""
+        self._log.seek(0)
+        return self._log.read().decode().splitlines()
+
     def stop(self):
         self.process.kill()
         self.process.wait(DEADLINE)
         self.process.stdout.close()
+        for line in self.log():
+            print(line, file=sys.stderr)
+        self._log.close()

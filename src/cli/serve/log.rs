@@ -28,6 +28,8 @@ use crate::protocol::is_printable;
 
 /// Target of the report of dropped lines.
 const DROP_REPORT: &str = "log_queue";
+/// The target of the library of HTTP/2.
+const HTTP2: &str = "h2";
 
 /// The flags of the log.
 #[derive(Debug, Clone, Args)]
@@ -100,11 +102,21 @@ impl LogFlags {
         }
     }
 
+    /// HTTP/2 warns of each client that breaks its rules, however often one does: that
+    /// is for who looks for a fault.
+    fn http2_level(&self) -> LevelFilter {
+        match self.log_level {
+            LevelFilter::WARN | LevelFilter::INFO => LevelFilter::ERROR,
+            level => level,
+        }
+    }
+
     fn subscribe(&self, queue: &LogQueue) {
         // The level does not apply to the access log, which has its own flag, nor
         // to panics and dropped lines, which must not go unnoticed.
         let levels = Targets::new()
             .with_default(self.log_level)
+            .with_target(HTTP2, self.http2_level())
             .with_target(ACCESS_LOG, LevelFilter::INFO)
             .with_target(DROP_REPORT, LevelFilter::WARN)
             .with_target(panics::TARGET, LevelFilter::ERROR);

@@ -71,7 +71,9 @@ fn has_test(file: &Path, name: &str) -> bool {
 /// Whether the function is there, and what stands right above it makes it a
 /// test, or its name in a list of tests that run over each transport.
 fn is_test(text: &str, name: &str) -> bool {
-    let over_each = text.split_once("\nover_each! {\n").map(|(_, list)| list);
+    let list = |name: &str| text.split_once(&format!("\n{name}! {{\n"));
+    let over_each = list("over_each").or_else(|| list("over_transports"));
+    let over_each = over_each.map(|(_, list)| list);
     if over_each.is_some_and(|list| list.lines().any(|line| line.trim() == name)) {
         return ["http: Http", "transport: Transport"]
             .iter()

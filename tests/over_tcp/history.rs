@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::TestServer;
+use super::support::{Http, TestServer};
 
 /// Publishes `count` messages, "1", "2" and so on; returns them.
 async fn publish_count(server: &TestServer, count: usize) -> Vec<Value> {
@@ -29,9 +29,8 @@ fn numbers(range: std::ops::RangeInclusive<usize>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
 }
 
-#[tokio::test]
-async fn history_is_all_messages_oldest_first() {
-    let server = TestServer::start();
+async fn history_is_all_messages_oldest_first(http: Http) {
+    let server = http.start();
     let published = publish_count(&server, 3).await;
     server.publish("other", "elsewhere").await;
     let response = server.get("/rooms/lobby/messages").await;
@@ -44,9 +43,8 @@ async fn history_is_all_messages_oldest_first() {
     );
 }
 
-#[tokio::test]
-async fn a_page_has_fifty_messages_by_default() {
-    let server = TestServer::start();
+async fn a_page_has_fifty_messages_by_default(http: Http) {
+    let server = http.start();
     publish_count(&server, 60).await;
     assert_eq!(texts(&server, "").await, numbers(11..=60));
     assert_eq!(texts(&server, "?limit=1").await, numbers(60..=60));
@@ -54,9 +52,8 @@ async fn a_page_has_fifty_messages_by_default() {
     assert_eq!(texts(&server, "?limit=007").await, numbers(54..=60));
 }
 
-#[tokio::test]
-async fn a_page_has_at_most_five_hundred_messages() {
-    let server = TestServer::start();
+async fn a_page_has_at_most_five_hundred_messages(http: Http) {
+    let server = http.start();
     for number in 1..=501 {
         let draft = sse_chat::chat::Draft::new(
             sse_chat::protocol::UserName::parse("Alice").unwrap(),
@@ -68,9 +65,8 @@ async fn a_page_has_at_most_five_hundred_messages() {
     assert_eq!(texts(&server, "?limit=500").await, numbers(2..=501));
 }
 
-#[tokio::test]
-async fn a_limit_is_a_number_from_1_to_500() {
-    let server = TestServer::start();
+async fn a_limit_is_a_number_from_1_to_500(http: Http) {
+    let server = http.start();
     for limit in [
         "0",
         "501",
@@ -93,9 +89,8 @@ async fn a_limit_is_a_number_from_1_to_500() {
     }
 }
 
-#[tokio::test]
-async fn before_and_after_cut_a_part_out_of_history() {
-    let server = TestServer::start();
+async fn before_and_after_cut_a_part_out_of_history(http: Http) {
+    let server = http.start();
     let published = publish_count(&server, 10).await;
     let id = |number: usize| published[number - 1]["id"].as_str().unwrap().to_owned();
     let epoch = server.app().hub.epoch();
@@ -124,9 +119,8 @@ async fn before_and_after_cut_a_part_out_of_history() {
     }
 }
 
-#[tokio::test]
-async fn an_invalid_id_is_refused() {
-    let server = TestServer::start();
+async fn an_invalid_id_is_refused(http: Http) {
+    let server = http.start();
     server.publish("lobby", "hi").await;
     for id in [
         "",
@@ -154,9 +148,8 @@ async fn an_invalid_id_is_refused() {
         .assert_problem(400, "invalid_query");
 }
 
-#[tokio::test]
-async fn oldest_and_newest_are_of_the_room_not_of_the_page() {
-    let server = TestServer::start_with(|config| config.history = 5);
+async fn oldest_and_newest_are_of_the_room_not_of_the_page(http: Http) {
+    let server = http.start_with(|config| config.history = 5);
     let published = publish_count(&server, 8).await;
     let page = server.get("/rooms/lobby/messages?limit=1").await.json();
     assert_eq!(page["messages"], json!([published[7]]));
@@ -175,9 +168,8 @@ async fn oldest_and_newest_are_of_the_room_not_of_the_page() {
     );
 }
 
-#[tokio::test]
-async fn reading_a_room_does_not_make_it() {
-    let server = TestServer::start_with(|config| config.list_rooms = true);
+async fn reading_a_room_does_not_make_it(http: Http) {
+    let server = http.start_with(|config| config.list_rooms = true);
     // Empty rooms are forgotten within a second, so ask often enough to see a new
     // one.
     for _ in 0..20 {
@@ -197,18 +189,16 @@ async fn reading_a_room_does_not_make_it() {
     }
 }
 
-#[tokio::test]
-async fn a_room_is_named_in_its_normalized_form() {
-    let server = TestServer::start();
+async fn a_room_is_named_in_its_normalized_form(http: Http) {
+    let server = http.start();
     server.publish("Caf%C3%A9", "hi").await;
     let page = server.get("/rooms/Cafe%CC%81/messages").await.json();
     assert_eq!(page["room"], "Caf\u{e9}");
     assert_eq!(page["messages"][0]["room"], "Caf\u{e9}");
 }
 
-#[tokio::test]
-async fn members_are_the_names_of_open_streams_each_once() {
-    let server = TestServer::start();
+async fn members_are_the_names_of_open_streams_each_once(http: Http) {
+    let server = http.start();
     let mut streams = Vec::new();
     for path in [
         "/rooms/lobby/events?name=Alice",
@@ -248,9 +238,8 @@ async fn members_are_the_names_of_open_streams_each_once() {
     assert_eq!(server.get("/rooms/other/members").await.json()["count"], 1);
 }
 
-#[tokio::test]
-async fn two_hundred_members_are_listed_and_all_are_counted() {
-    let server = TestServer::start();
+async fn two_hundred_members_are_listed_and_all_are_counted(http: Http) {
+    let server = http.start();
     let mut streams = Vec::new();
     for number in 0..202 {
         let mut stream = server
@@ -263,4 +252,18 @@ async fn two_hundred_members_are_listed_and_all_are_counted() {
     let members = server.get("/rooms/lobby/members").await.json();
     assert_eq!(members["count"], 202);
     assert_eq!(members["members"].as_array().unwrap().len(), 200);
+}
+
+over_transports! {
+    history_is_all_messages_oldest_first
+    a_page_has_fifty_messages_by_default
+    a_page_has_at_most_five_hundred_messages
+    a_limit_is_a_number_from_1_to_500
+    before_and_after_cut_a_part_out_of_history
+    an_invalid_id_is_refused
+    oldest_and_newest_are_of_the_room_not_of_the_page
+    reading_a_room_does_not_make_it
+    a_room_is_named_in_its_normalized_form
+    members_are_the_names_of_open_streams_each_once
+    two_hundred_members_are_listed_and_all_are_counted
 }

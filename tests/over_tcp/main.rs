@@ -13,15 +13,6 @@
 /// and with TLS, and hyper's bodies over HTTP/1.0 and HTTP/2.
 macro_rules! over_each {
     ($($test:ident)*) => {
-        mod over_http_1_1 {
-            $(
-                #[tokio::test]
-                async fn $test() {
-                    super::$test(crate::support::Http::V1_1).await;
-                }
-            )*
-        }
-
         mod over_http_1_0 {
             $(
                 #[tokio::test]
@@ -31,7 +22,22 @@ macro_rules! over_each {
             )*
         }
 
-        #[cfg(feature = "https")]
+        over_transports! { $($test)* }
+    };
+}
+
+/// Runs tests of whole requests over each transport.
+macro_rules! over_transports {
+    ($($test:ident)*) => {
+        mod over_http_1_1 {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::Http::V1_1).await;
+                }
+            )*
+        }
+
         mod over_tls {
             $(
                 #[tokio::test]
@@ -41,7 +47,6 @@ macro_rules! over_each {
             )*
         }
 
-        #[cfg(feature = "https")]
         mod over_http_2 {
             $(
                 #[tokio::test]

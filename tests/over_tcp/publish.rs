@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::support::{Response, TestServer};
+use super::support::{Http, Response, TestServer};
 use super::witness::{Witness, as_shown, seq};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -23,9 +23,8 @@ fn assert_fields(message: &Value, expected: &[&str]) {
 }
 
 // 1
-#[tokio::test]
-async fn a_message_is_answered_and_delivered_once() {
-    let server = TestServer::start();
+async fn a_message_is_answered_and_delivered_once(http: Http) {
+    let server = http.start();
     let mut reader = server.events("/rooms/lobby/events").await;
     let hello = reader.expect("hello").await;
     let answer = server
@@ -60,9 +59,8 @@ async fn a_message_is_answered_and_delivered_once() {
     assert_eq!(reader.expect("update").await.data, next);
 }
 
-#[tokio::test]
-async fn a_form_publishes_the_same_as_json() {
-    let server = TestServer::start();
+async fn a_form_publishes_the_same_as_json(http: Http) {
+    let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     for form in [
         "name=Ame%CC%81lie+B&message=1+%2B+1%0A%26&client_id=c-1",
@@ -93,9 +91,8 @@ async fn a_form_publishes_the_same_as_json() {
     }
 }
 
-#[tokio::test]
-async fn ids_rise_over_all_rooms_and_numbers_in_each() {
-    let server = TestServer::start();
+async fn ids_rise_over_all_rooms_and_numbers_in_each(http: Http) {
+    let server = http.start();
     let mut expected = std::collections::HashMap::new();
     for (index, room) in ["a", "b", "a", "a", "c", "b"].into_iter().enumerate() {
         let published = server.publish(room, "hi").await;
@@ -109,9 +106,8 @@ async fn ids_rise_over_all_rooms_and_numbers_in_each() {
     }
 }
 
-#[tokio::test]
-async fn a_message_has_its_time_of_arrival() {
-    let server = TestServer::start();
+async fn a_message_has_its_time_of_arrival(http: Http) {
+    let server = http.start();
     let before = jiff::Timestamp::now();
     let published = server.publish("lobby", "hi").await;
     let text = published["created_at"].as_str().unwrap();
@@ -129,9 +125,8 @@ async fn a_message_has_its_time_of_arrival() {
 }
 
 // 33, 34, 35, 36
-#[tokio::test]
-async fn a_text_is_delivered_unchanged() {
-    let server = TestServer::start();
+async fn a_text_is_delivered_unchanged(http: Http) {
+    let server = http.start();
     let mut reader = server.events("/rooms/lobby/events").await;
     reader.expect("hello").await;
     let (family, zalgo) = (
@@ -180,9 +175,8 @@ async fn a_text_is_delivered_unchanged() {
 }
 
 // 33
-#[tokio::test]
-async fn line_ends_become_line_feeds_and_white_space_at_the_end_goes() {
-    let server = TestServer::start();
+async fn line_ends_become_line_feeds_and_white_space_at_the_end_goes(http: Http) {
+    let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     for (sent, text) in [
         ("a\r\nb\rc\nd", "a\nb\nc\nd"),
@@ -195,9 +189,8 @@ async fn line_ends_become_line_feeds_and_white_space_at_the_end_goes() {
     }
 }
 
-#[tokio::test]
-async fn a_message_that_is_sent_again_is_published_once() {
-    let server = TestServer::start();
+async fn a_message_that_is_sent_again_is_published_once(http: Http) {
+    let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     let first = server.post("lobby", &with_id("first", "c1")).await;
     assert_eq!(
@@ -228,9 +221,8 @@ async fn a_message_that_is_sent_again_is_published_once() {
     assert_eq!(page["messages"].as_array().unwrap().len(), 4, "{page}");
 }
 
-#[tokio::test]
-async fn a_reused_client_id_is_refused_and_loses_no_message() {
-    let server = TestServer::start();
+async fn a_reused_client_id_is_refused_and_loses_no_message(http: Http) {
+    let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     let first = server.post("lobby", &with_id("first", "1")).await;
     assert_eq!(first.status, 201);
@@ -255,9 +247,8 @@ async fn a_reused_client_id_is_refused_and_loses_no_message() {
     witness.saw_nothing("a retry").await;
 }
 
-#[tokio::test]
-async fn only_the_sender_gets_the_client_id() {
-    let server = TestServer::start();
+async fn only_the_sender_gets_the_client_id(http: Http) {
+    let server = http.start();
     let mut live = server.events("/rooms/lobby/events").await;
     live.expect("hello").await;
     let answer = server.post("lobby", &with_id("hi", "my-id")).await;
@@ -303,9 +294,8 @@ async fn a_message_sent_sixteen_times_at_once_is_published_once() {
     }
 }
 
-#[tokio::test]
-async fn a_message_that_left_history_can_be_published_again() {
-    let server = TestServer::start_with(|config| config.history = 1);
+async fn a_message_that_left_history_can_be_published_again(http: Http) {
+    let server = http.start_with(|config| config.history = 1);
     let first = server.post("lobby", &with_id("one", "c1")).await;
     assert_eq!(
         server.post("lobby", &with_id("one", "c1")).await.status,
@@ -317,9 +307,8 @@ async fn a_message_that_left_history_can_be_published_again() {
     assert_eq!(again.json()["number"], 3);
 }
 
-#[tokio::test]
-async fn send_php_publishes_in_the_default_room() {
-    let server = TestServer::start_with(|config| config.default_room = "hall".to_owned());
+async fn send_php_publishes_in_the_default_room(http: Http) {
+    let server = http.start_with(|config| config.default_room = "hall".to_owned());
     let mut witness = Witness::of(&server, "hall").await;
     let query = "/send.php?name=Alice&message=This_is+%C3%A9";
     let json = [("content-type", "application/json")];
@@ -364,9 +353,8 @@ async fn send_php_publishes_in_the_default_room() {
 }
 
 // 2: GET publishes here, as in the original demo; HEAD does not.
-#[tokio::test]
-async fn send_php_reports_errors_in_its_body() {
-    let server = TestServer::start();
+async fn send_php_reports_errors_in_its_body(http: Http) {
+    let server = http.start();
     let mut witness = Witness::of(&server, "lobby").await;
     let long = format!("/send.php?name=Alice&message={}", "x".repeat(4097));
     for (method, path, headers, body) in [
@@ -416,9 +404,8 @@ async fn send_php_reports_errors_in_its_body() {
     witness.saw_nothing("HEAD").await;
 }
 
-#[tokio::test]
-async fn sse_php_replays_all_history_and_goes_live() {
-    let server = TestServer::start_with(|config| config.default_room = "hall".to_owned());
+async fn sse_php_replays_all_history_and_goes_live(http: Http) {
+    let server = http.start_with(|config| config.default_room = "hall".to_owned());
     let mut published = Vec::new();
     for number in 1..=600 {
         published.push(server.publish("hall", &number.to_string()).await);
@@ -439,4 +426,20 @@ async fn sse_php_replays_all_history_and_goes_live() {
         .await;
     returning.expect("hello").await;
     assert_eq!(returning.messages(2).await, ["600", "live"]);
+}
+
+over_transports! {
+    a_message_is_answered_and_delivered_once
+    a_form_publishes_the_same_as_json
+    ids_rise_over_all_rooms_and_numbers_in_each
+    a_message_has_its_time_of_arrival
+    a_text_is_delivered_unchanged
+    line_ends_become_line_feeds_and_white_space_at_the_end_goes
+    a_message_that_is_sent_again_is_published_once
+    a_reused_client_id_is_refused_and_loses_no_message
+    only_the_sender_gets_the_client_id
+    a_message_that_left_history_can_be_published_again
+    send_php_publishes_in_the_default_room
+    send_php_reports_errors_in_its_body
+    sse_php_replays_all_history_and_goes_live
 }

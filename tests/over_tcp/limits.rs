@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::connection::Connection;
-use super::support::{EventReader, Response, TestServer, within};
+use super::support::{EventReader, Http, Response, TestServer, within};
 use super::witness::until_readers;
 
 /// Trusts a proxy on this machine, which the test plays.
@@ -173,9 +173,8 @@ async fn an_address_has_a_limit_of_connections_and_gets_slots_back() {
 }
 
 // 72
-#[tokio::test]
-async fn the_101st_stream_of_an_address_gets_busy() {
-    let server = TestServer::start_with(behind_a_proxy);
+async fn the_101st_stream_of_an_address_gets_busy(http: Http) {
+    let server = http.start_with(behind_a_proxy);
     let mut streams = Vec::new();
     for host in 0..100 {
         // Any address of the same network counts.
@@ -200,9 +199,8 @@ async fn the_101st_stream_of_an_address_gets_busy() {
         .await;
 }
 
-#[tokio::test]
-async fn the_streams_of_an_address_have_a_limit_of_rooms() {
-    let server = TestServer::start_with(|config| {
+async fn the_streams_of_an_address_have_a_limit_of_rooms(http: Http) {
+    let server = http.start_with(|config| {
         behind_a_proxy(config);
         config.limits.max_rooms_per_address = 3;
     });
@@ -217,9 +215,8 @@ async fn the_streams_of_an_address_have_a_limit_of_rooms() {
     }
 }
 
-#[tokio::test]
-async fn an_address_begins_streams_at_a_rate() {
-    let server = TestServer::start_with(|config| {
+async fn an_address_begins_streams_at_a_rate(http: Http) {
+    let server = http.start_with(|config| {
         behind_a_proxy(config);
         config.limits.stream_burst = NonZeroU32::new(2).unwrap();
         config.limits.stream_rate = Some(Rate {
@@ -264,9 +261,8 @@ async fn the_first_message_of_a_room_costs_an_address_more() {
     assert_eq!(publish("a").await, 429);
 }
 
-#[tokio::test]
-async fn members_are_limited_and_present_ones_may_reconnect() {
-    let server = TestServer::start_with(|config| config.limits.max_members = 2);
+async fn members_are_limited_and_present_ones_may_reconnect(http: Http) {
+    let server = http.start_with(|config| config.limits.max_members = 2);
     let mut both = server.events("/events?room=a&room=b&name=Ann").await;
     both.expect("hello").await;
     assert_busy(&server.get("/events?room=a&name=Bob").await, "members");
@@ -280,9 +276,8 @@ async fn members_are_limited_and_present_ones_may_reconnect() {
 }
 
 // 75
-#[tokio::test]
-async fn a_burst_is_published_and_more_gets_429_with_retry_after() {
-    let server = TestServer::start_with(|config| {
+async fn a_burst_is_published_and_more_gets_429_with_retry_after(http: Http) {
+    let server = http.start_with(|config| {
         behind_a_proxy(config);
         config.limits.publish_rate = Some(Rate {
             count: NonZeroU32::MIN,
@@ -322,9 +317,8 @@ async fn a_burst_is_published_and_more_gets_429_with_retry_after() {
 }
 
 // 75
-#[tokio::test]
-async fn a_room_has_one_rate_for_all_limited_clients() {
-    let server = TestServer::start_with(|config| {
+async fn a_room_has_one_rate_for_all_limited_clients(http: Http) {
+    let server = http.start_with(|config| {
         behind_a_proxy(config);
         config.limits.room_rate = Some(Rate {
             count: NonZeroU32::MIN,
@@ -344,9 +338,8 @@ async fn a_room_has_one_rate_for_all_limited_clients() {
     assert_eq!(publish("b", "192.0.2.3").await.status, 201);
 }
 
-#[tokio::test]
-async fn a_rate_may_be_none() {
-    let server = TestServer::start_with(|config| {
+async fn a_rate_may_be_none(http: Http) {
+    let server = http.start_with(|config| {
         behind_a_proxy(config);
         config.limits.publish_rate = None;
         config.limits.room_rate = None;
@@ -441,9 +434,8 @@ pub(crate) async fn takes_a_byte(server: &TestServer, path: &str, fields: &str) 
 }
 
 /// Even in a room without history, only the first message costs more.
-#[tokio::test]
-async fn a_room_without_history_is_paid_for_once() {
-    let server = TestServer::start_with(|config| {
+async fn a_room_without_history_is_paid_for_once(http: Http) {
+    let server = http.start_with(|config| {
         behind_a_proxy(config);
         config.history = 0;
         config.limits.publish_rate = Some(Rate {
@@ -536,4 +528,15 @@ async fn an_answer_that_is_not_read_in_time_is_cut() {
     let mut rest = Vec::new();
     let cut = within(slow.read_to_end(&mut rest)).await.unwrap_err();
     assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+over_transports! {
+    the_101st_stream_of_an_address_gets_busy
+    the_streams_of_an_address_have_a_limit_of_rooms
+    an_address_begins_streams_at_a_rate
+    members_are_limited_and_present_ones_may_reconnect
+    a_burst_is_published_and_more_gets_429_with_retry_after
+    a_room_has_one_rate_for_all_limited_clients
+    a_rate_may_be_none
+    a_room_without_history_is_paid_for_once
 }

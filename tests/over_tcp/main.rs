@@ -85,6 +85,7 @@ mod event_payloads;
 mod events;
 mod foreign_pages;
 mod gone_clients;
+mod handshakes;
 mod history;
 #[cfg(feature = "https")]
 mod http2;

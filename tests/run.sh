@@ -169,7 +169,8 @@ rust_steps() {
   msrv_step
   step 'unused dependencies' check_unused_dependencies
   step 'crates of the library' check_library_crates
-  step 'cargo test' cargo test --locked --no-fail-fast
+  # Most tests wait for timeouts, and not for a processor.
+  step 'cargo test' env RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'public interface' python3 tests/public_api.py
@@ -229,8 +230,7 @@ client_steps() {
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'attacks over HTTP/2' limited tests/real/venv/bin/python tests/real/http2_attacks.py
-  step 'slow attacks, vanished readers' slow_and_vanished
-  step 'nginx, HAProxy, Caddy' limited node tests/real/proxies.mjs
+  step 'slow attacks, vanished readers, proxies' waiting_programs
   step 'docs/backend.md in each language' limited node tests/real/backend.mjs
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
 }
@@ -252,12 +252,16 @@ page_steps() {
   step 'docs/backend.md in Chromium' limited node tests/real/backend_pages.mjs
 }
 
-# Both wait more than they work, so they run at the same time.
-slow_and_vanished() {
-  limited bash tests/real/vanished.sh &
-  local vanished=$! status=0
-  limited bash tests/real/slow_attacks.sh || status=$?
-  wait "$vanished" && return "$status"
+# All of them wait more than they work, so they run at the same time.
+waiting_programs() {
+  local program status=0 running=()
+  for program in 'bash tests/real/vanished.sh' 'bash tests/real/slow_attacks.sh' 'node tests/real/proxies.mjs'; do
+    # shellcheck disable=SC2086 # A program and its argument.
+    limited $program &
+    running+=("$!")
+  done
+  for program in "${running[@]}"; do wait "$program" || status=$?; done
+  return "$status"
 }
 
 release_binary() {

@@ -11,12 +11,28 @@ use hyper::{Method, Request, Response};
 
 use super::body::Body;
 use super::problem::Problem;
-use crate::config::TlsSettings;
+use crate::config::{BadSetting, TlsSettings};
 
 /// Where an authority asks, and where the files are in the folder.
 const CHALLENGES: &str = ".well-known/acme-challenge/";
 /// Bytes of an answer; one has a token, a period and 43 characters.
 const MAX_ANSWER: u64 = 4096;
+
+/// Checks that the folder is there, when the server starts.
+pub(super) fn check(settings: &TlsSettings) -> Result<(), BadSetting> {
+    let Some(folder) = &settings.acme_webroot else {
+        return Ok(());
+    };
+    let why = match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => format!("{} is not a folder", folder.display()),
+        Err(error) => format!("can't read the folder: {error}"),
+    };
+    Err(BadSetting {
+        flag: "--acme-webroot",
+        why: why.into(),
+    })
+}
 
 /// The file that a request asks for; `None` for all other requests.
 pub(super) fn file(settings: &TlsSettings, request: &Request<()>) -> Option<PathBuf> {

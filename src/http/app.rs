@@ -6,6 +6,7 @@ use std::sync::{Arc, Once};
 
 use hyper::header::HeaderValue;
 
+use super::acme;
 use super::authenticator::Authenticator;
 use super::draining::Draining;
 use super::guard::{Admission, Origins, Rates, ReplayBudgets};
@@ -59,6 +60,7 @@ impl App {
     /// The first setting that no server can run with.
     pub fn new(mut config: Config) -> Result<Self, BadSetting> {
         config.check()?;
+        acme::check(&config.tls)?;
         let listen = config.listen.iter().map(|listen| &listen.endpoint);
         let endpoints = listen.chain(&config.metrics);
         config.access.local_names = endpoints

@@ -7,7 +7,7 @@ import { server } from '../server/server.js';
 /** @typedef {import('../server/server.js').Page} Page */
 
 /** As in the header. */
-const LIMIT = 10;
+export const FIRST_MESSAGES = 10;
 
 /** @type {{room: string, page: Promise<Page | null>} | null} */
 let requested = null;
@@ -15,7 +15,7 @@ let requested = null;
 export const firstPage = {
   /** @param {string} room @returns {Promise<Page | null>} null if it failed */
   request(room) {
-    const page = server.messages(room, { limit: LIMIT }).catch(() => null);
+    const page = server.messages(room, { limit: FIRST_MESSAGES }).catch(() => null);
     requested = { room, page };
     return page;
   },

@@ -17,8 +17,8 @@ import { unread } from './rooms.js';
  */
 
 export const PAGE = 50;
-/** Fewer messages than this may not fill the screen. The most pages that are loaded for them, among events of programs. */
-export const FEW = 20;
+/** Older messages that are loaded at least, among events of programs; and the most pages for that. */
+const FEW = 20;
 const MAX_PAGES = 10;
 /** Entries that are loaded again when changes may have been lost. */
 const MAX_REFRESHED = 500;

@@ -9,7 +9,8 @@ import { LogTop } from './log_top.js';
 import { Pill } from './pill.js';
 import { preview } from './preview.js';
 import { isSameEpoch } from '../server/protocol.js';
-import { FEW, History, PAGE } from '../state/history.js';
+import { FIRST_MESSAGES } from '../state/first_page.js';
+import { History, PAGE } from '../state/history.js';
 import { MAX_ITEMS } from '../state/room_log.js';
 import { unread } from '../state/rooms.js';
 import { Reading } from './reading.js';
@@ -314,12 +315,12 @@ export class RoomView {
     if (!await this.history.newest(room, () => this.#now.wantsEnd) || room !== this.#room) return;
     if (!this.#now.wantsEnd && known?.read && unread(known) > 0) this.#now.unreadAfter ??= known.read.id;
     const { size, top } = this.#log;
-    if (size < FEW && top === null) await this.#loadOlder();
+    if (size < FIRST_MESSAGES && top === null) await this.#loadOlder();
     if (room !== this.#room) return;
     this.#show();
     if (made === this.#jumps.made && !this.#jumps.target) this.#place();
     // The first page is small, and may not fill the screen.
-    if (size >= FEW && size < PAGE && top === null) void this.#loadOlder(PAGE - size);
+    if (size >= FIRST_MESSAGES && size < PAGE && top === null) void this.#loadOlder(PAGE - size);
   }
 
   /** Loads the messages after the last one in the log. @param {string} room */

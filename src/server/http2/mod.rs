@@ -25,11 +25,13 @@
 //! | `body` | the body of a response |
 //! | `socket_io` | the socket, observed |
 //! | `frames` | the frames that come in: floods, slow header blocks |
+//! | `credit` | how many frames may come that cause nothing |
 //! | `progress` | what these report to each other |
 //! | `settings` | windows, buffers and bounds |
 
 mod answers;
 mod body;
+mod credit;
 mod frames;
 mod progress;
 mod settings;

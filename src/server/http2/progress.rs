@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
-use super::frames::FrameCredit;
+use super::credit::FrameCredit;
 
 /// No time: it has not happened.
 const NEVER: u64 = u64::MAX;

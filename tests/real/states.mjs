@@ -162,7 +162,8 @@ export const STATES = [
     name: 'pill', members: NAMES.slice(0, 3),
     before: async (server) => { for (let at = 0; at < 60; at += 1) await server.say('lobby', NAMES[at % 4], `line ${at} of a long talk`); },
     show: async ({ chat, server }) => {
-      await chat.log.getByText('line 59').waitFor();
+      // The whole page, and not only its preview.
+      await chat.log.getByText('line 10 ').waitFor();
       await chat.isAtEnd();
       await chat.page.locator('#scroller').evaluate((scroller) => { scroller.scrollTop -= 900; });
       await chat.pill.waitFor();

@@ -161,6 +161,20 @@ check_library_crates() {
   return 1
 }
 
+# Each target for two seconds: what is new is found by longer runs.
+start_fuzzing() {
+  mkdir -p target
+  nice -n 19 bash fuzz/run.sh 2 >target/fuzz.log 2>&1 &
+  fuzzing=$!
+}
+
+finish_fuzzing() {
+  local status=0
+  wait "$fuzzing" || status=$?
+  cat target/fuzz.log
+  return "$status"
+}
+
 rust_steps() {
   step 'the steps of a run' bash tests/steps_test.sh
   step 'cargo fmt' cargo fmt --all --check
@@ -169,14 +183,14 @@ rust_steps() {
   msrv_step
   step 'unused dependencies' check_unused_dependencies
   step 'crates of the library' check_library_crates
-  # Most tests wait for timeouts, and not for a processor.
+  # Most tests wait for timeouts, and not for a processor: fuzzing has what they leave.
+  start_fuzzing
   step 'cargo test' env RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'public interface' python3 tests/public_api.py
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
-  # Each target for so many seconds: what is new is found by longer runs.
-  step 'fuzz' bash fuzz/run.sh 2
+  step 'fuzz' finish_fuzzing
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
   step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \
     --all-targets --locked -- -D warnings
@@ -230,8 +244,7 @@ client_steps() {
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'attacks over HTTP/2' limited tests/real/venv/bin/python tests/real/http2_attacks.py
-  step 'slow attacks, vanished readers, proxies' waiting_programs
-  step 'docs/backend.md in each language' limited node tests/real/backend.mjs
+  step 'slow attacks, vanished readers, proxies, docs/backend.md in each language' waiting_programs
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
 }
 
@@ -255,7 +268,8 @@ page_steps() {
 # All of them wait more than they work, so they run at the same time.
 waiting_programs() {
   local program status=0 running=()
-  for program in 'bash tests/real/vanished.sh' 'bash tests/real/slow_attacks.sh' 'node tests/real/proxies.mjs'; do
+  for program in 'bash tests/real/vanished.sh' 'bash tests/real/slow_attacks.sh' 'node tests/real/proxies.mjs' \
+    'node tests/real/backend.mjs'; do
     # shellcheck disable=SC2086 # A program and its argument.
     limited $program &
     running+=("$!")

@@ -229,7 +229,9 @@ real_steps() {
   page_steps
   # Both build what they need, so their limits are their own.
   step 'packaging' timeout --kill-after=10 900 bash tests/real/packaging.sh
-  step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick
+  step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick --over clear
+  step 'peers over TLS and HTTP/2' limited bash benches/peers/run.sh --quick --servers sse-chat,nginx \
+    --works tls-fanout-1000,tls-handshakes,http2-fanout-1000
 }
 
 # Clients, attackers and proxies.

@@ -208,8 +208,9 @@ impl<S: Socket> Group<S> {
             }
             match reader.write(CoalescedEvents::single(&ping), now, delivered) {
                 // Pings are not in history: the unsent one stays pending, or the
-                // stall of this reader would go unnoticed.
-                LiveWrite::Partial(rest) if rest.is_empty() => {
+                // stall of this reader would go unnoticed. One that a TLS session has
+                // taken whole is not sent again.
+                LiveWrite::Partial(rest) if rest.is_empty() && reader.last_write != now => {
                     LiveWrite::Partial(ping.bytes.clone())
                 }
                 write => write,

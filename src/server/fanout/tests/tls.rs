@@ -209,6 +209,22 @@ fn encrypted_bytes_count_as_written_and_are_flushed_before_the_reader_is_live_ag
 }
 
 #[test]
+fn a_ping_that_is_encrypted_is_not_sent_again() {
+    for version in VERSIONS {
+        let (mut worker, token, mut client) = live(version);
+        client.wire.borrow_mut().room = 10;
+        worker.tick(worker.app.config.ping);
+        worker.work();
+        assert!(client.text().is_empty());
+        client.wire.borrow_mut().room = usize::MAX;
+        worker.readers.writable(token);
+        worker.work();
+        let text = String::from_utf8(client.text()).unwrap();
+        assert_eq!(text.matches("event: ping\n").count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_reader_whose_ciphertext_is_not_taken_stalls() {
     let (mut worker, _, client) = live(&rustls::version::TLS13);
     client.wire.borrow_mut().room = 10;

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use sse_chat::client::{Client, ClientEvent, PublishRequest, RetryPolicy, SubscribeRequest};
+use sse_chat::client::{
+    Client, ClientEvent, EventStream, PublishRequest, RetryPolicy, SubscribeRequest,
+};
 
 use crate::servers::{Answer, CuttingProxy, FakeServer, RealServer, hello, stream, update};
 use crate::{client, next_event, next_events, within};
 
-const FAST: std::ops::RangeInclusive<Duration> =
+pub(crate) const FAST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_millis(1);
 
-async fn publish(client: &Client, room: &str, message: &str) {
+pub(crate) async fn publish(client: &Client, room: &str, message: &str) {
     let request = PublishRequest {
         name: "Alice",
         message,
@@ -18,6 +20,33 @@ async fn publish(client: &Client, room: &str, message: &str) {
         ..PublishRequest::default()
     };
     within(client.publish(room, &request)).await.unwrap();
+}
+
+/// Publishes numbered messages in room `a` while they are read. Returns the numbers
+/// that were read, and how often the subscription was cut.
+pub(crate) async fn read_across_cuts(
+    subscription: &mut EventStream,
+    sender: &Client,
+    messages: u64,
+) -> (Vec<u64>, usize) {
+    let publishing = async {
+        for number in 1..=messages {
+            publish(sender, "a", &format!("message {number}")).await;
+        }
+    };
+    let reading = within(async {
+        let (mut seen, mut cuts) = (Vec::new(), 0);
+        while (seen.len() as u64) < messages {
+            match subscription.next().await.unwrap().unwrap() {
+                ClientEvent::Message { message, .. } => seen.push(message.number),
+                ClientEvent::Cut { .. } => cuts += 1,
+                ClientEvent::Hello(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        (seen, cuts)
+    });
+    tokio::join!(publishing, reading).1
 }
 
 #[tokio::test]
@@ -54,24 +83,7 @@ async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
     // No message may be missing after the first hello.
     while next_event(&mut subscription).await.to_string() != "hello" {}
     let sender = client(server.address);
-    let publishing = async {
-        for number in 1..=MESSAGES {
-            publish(&sender, "a", &format!("message {number}")).await;
-        }
-    };
-    let reading = within(async {
-        let (mut seen, mut cuts) = (Vec::new(), 0);
-        while seen.len() < MESSAGES as usize {
-            match subscription.next().await.unwrap().unwrap() {
-                ClientEvent::Message { message, .. } => seen.push(message.number),
-                ClientEvent::Cut { .. } => cuts += 1,
-                ClientEvent::Hello(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        (seen, cuts)
-    });
-    let ((), (seen, cuts)) = tokio::join!(publishing, reading);
+    let (seen, cuts) = read_across_cuts(&mut subscription, &sender, MESSAGES).await;
     assert_eq!(seen, (1..=MESSAGES).collect::<Vec<_>>());
     assert!(cuts >= 3, "{cuts} cuts");
 }

@@ -4,24 +4,13 @@
 use std::time::{Duration, SystemTime};
 
 use sse_chat::client::{
-    Client, ClientEvent, EventRequest, EventStream, PublishRequest, RetryPolicy, SubscribeRequest,
+    Client, ClientEvent, EventRequest, EventStream, RetryPolicy, SubscribeRequest,
 };
 
 use crate::front::{Front, Identity, TRANSPORTS, Transport};
+use crate::resume::{FAST, publish, read_across_cuts};
 use crate::servers::{Answer, CuttingProxy, FakeServer, RealServer, hello, stream, update};
 use crate::{next_event, next_events, within};
-
-const FAST: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_millis(1);
-
-async fn publish(client: &Client, room: &str, message: &str) {
-    let request = PublishRequest {
-        name: "Alice",
-        message,
-        ..PublishRequest::default()
-    };
-    within(client.publish(room, &request)).await.unwrap();
-}
 
 async fn server() -> RealServer {
     RealServer::start_at("127.0.0.1:0".parse().unwrap(), |config| config.retry = FAST).await
@@ -97,24 +86,7 @@ async fn across_cuts_at_any_byte_each_message_is_delivered_once_and_in_order() {
         });
         while next_event(&mut subscription).await.to_string() != "hello" {}
         let sender = transport.client(server.address, &identity);
-        let publishing = async {
-            for number in 1..=MESSAGES {
-                publish(&sender, "a", &format!("message {number}")).await;
-            }
-        };
-        let reading = within(async {
-            let (mut seen, mut cuts) = (Vec::new(), 0);
-            while seen.len() < MESSAGES as usize {
-                match subscription.next().await.unwrap().unwrap() {
-                    ClientEvent::Message { message, .. } => seen.push(message.number),
-                    ClientEvent::Cut { .. } => cuts += 1,
-                    ClientEvent::Hello(_) => {}
-                    other => panic!("{other:?}"),
-                }
-            }
-            (seen, cuts)
-        });
-        let ((), (seen, cuts)) = tokio::join!(publishing, reading);
+        let (seen, cuts) = read_across_cuts(&mut subscription, &sender, MESSAGES).await;
         assert_eq!(seen, (1..=MESSAGES).collect::<Vec<_>>(), "{transport:?}");
         assert!(cuts >= 3, "{transport:?}: {cuts} cuts");
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::promises::{TestTransport, config, play, reader_options, steps};
 
 /// Bytes that a socket takes while its client does not read.
-const BUFFERED: usize = 500;
+pub(super) const BUFFERED: usize = 500;
 
 /// Streams that a worker writes to sockets which take any number of bytes.
 struct Workers {

@@ -12,6 +12,7 @@ use rustls::{
 };
 
 use super::super::tls_socket::TlsSocket;
+use super::promises::BUFFERED;
 use super::*;
 use crate::promises::{TestTransport, config, play, reader_options, steps};
 
@@ -393,7 +394,8 @@ impl TestTransport for Sessions {
             usize::MAX => self.worker.work(),
             _ => drop(self.worker.readers.catch_up(1, self.worker.now)),
         }
-        let room = client.wire.borrow().room.min(500);
+        // The kernel buffers some, so that a later write breaks off in a record.
+        let room = client.wire.borrow().room.min(BUFFERED);
         client.wire.borrow_mut().room = room;
         client.text()
     }

@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | `mod` | a connection: its turns, its timeouts, its end |
 //! | `answers` | a request in, a response out |
+//! | `turns` | what was woken, and is polled in the next turn |
 //! | `streams` | the streams, in the connection's task |
 //! | `body` | the body of a response |
 //! | `socket_io` | the socket, observed |
@@ -37,11 +38,12 @@ mod progress;
 mod settings;
 mod socket_io;
 mod streams;
+mod turns;
 
 use std::error::Error as _;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -58,7 +60,8 @@ use self::frames::FrameReader;
 use self::frames::PREFACE;
 use self::progress::{ConnectionState, Moment, StreamProgress};
 use self::socket_io::ObservedIo;
-use self::streams::{Streams, Turns};
+use self::streams::Streams;
+use self::turns::{END, HYPER, Source, Turns};
 use super::context::ServerContext;
 use super::timeouts::{TimeLimits, WaitingFor};
 use crate::http::Caller;
@@ -192,10 +195,20 @@ where
         TokioIo::new(io),
         service_fn(|request| answers.answer(request)),
     );
+    let end = pin!(async {
+        tokio::select! {
+            biased;
+            () = context.cut.cancelled() => return,
+            () = context.app.draining.begins() => {}
+        }
+        state.is_last.store(true, Ordering::Relaxed);
+        context.cut.cancelled().await;
+    });
     let mut connection = Http2Connection {
         context,
         state,
-        waker: Waker::from(Arc::clone(&turns)),
+        hyper_waker: turns.waker(HYPER),
+        end_waker: turns.waker(END),
         turns,
         streams,
         unwritten: Vec::new(),
@@ -205,29 +218,18 @@ where
         closing: Moment::never(),
         hyper,
         close_hyper: |hyper| hyper.graceful_shutdown(),
+        end,
     };
-    tokio::select! {
-        biased;
-        ended = connection.run() => ended,
-        () = context.cut.cancelled() => Ended::Cut,
-        () = context.app.draining.begins() => {
-            connection.close();
-            tokio::select! {
-                biased;
-                ended = connection.run() => ended,
-                () = context.cut.cancelled() => Ended::Cut,
-            }
-        }
-    }
+    poll_fn(|cx| connection.poll(cx)).await
 }
 
 /// A connection while it is served.
-struct Http2Connection<'a, H> {
+struct Http2Connection<'a, H, E> {
     context: &'a ServerContext,
     state: &'a Arc<ConnectionState>,
     turns: Arc<Turns>,
-    /// Of `turns`.
-    waker: Waker,
+    hyper_waker: Waker,
+    end_waker: Waker,
     streams: Streams,
     /// What ended for hyper, and is not written yet.
     unwritten: Vec<Arc<StreamProgress>>,
@@ -240,17 +242,20 @@ struct Http2Connection<'a, H> {
     hyper: H,
     /// Makes hyper tell the client that there will be no more streams.
     close_hyper: fn(Pin<&mut H>),
+    /// Announces that the server stops, and is done when connections are cut.
+    end: Pin<&'a mut E>,
 }
 
-impl<H: Future<Output = hyper::Result<()>> + Unpin> Http2Connection<'_, H> {
-    async fn run(&mut self) -> Ended {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
+impl<H, E> Http2Connection<'_, H, E>
+where
+    H: Future<Output = hyper::Result<()>> + Unpin,
+    E: Future<Output = ()>,
+{
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        self.turns.run_in(cx.waker());
         for _ in 0..MAX_ROUNDS {
-            self.turns.run(cx.waker());
-            if let Some(ended) = self.turn(cx) {
+            let woken = self.turns.take_woken();
+            if let Some(ended) = self.turn(woken, cx) {
                 return Poll::Ready(ended);
             }
             if !self.streams.has_ready() && self.turns.end() {
@@ -261,7 +266,7 @@ impl<H: Future<Output = hyper::Result<()>> + Unpin> Http2Connection<'_, H> {
         Poll::Pending
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Option<Ended> {
+    fn turn(&mut self, mut woken: Source, cx: &mut Context<'_>) -> Option<Ended> {
         let unwritten = &mut self.unwritten;
         self.streams.poll_ready(|stream| {
             if !stream.is_written() {
@@ -269,10 +274,18 @@ impl<H: Future<Output = hyper::Result<()>> + Unpin> Http2Connection<'_, H> {
             }
         });
         // What the streams have woken h2 for is done now.
-        self.turns.run(cx.waker());
-        let mut woken = Context::from_waker(&self.waker);
-        if let Poll::Ready(served) = Pin::new(&mut self.hyper).poll(&mut woken) {
-            return Some(self.ended(served));
+        woken |= self.turns.take_woken();
+        if woken & HYPER != 0 {
+            let mut hyper = Context::from_waker(&self.hyper_waker);
+            if let Poll::Ready(served) = Pin::new(&mut self.hyper).poll(&mut hyper) {
+                return Some(self.ended(served));
+            }
+        }
+        if woken & END != 0 {
+            let mut end = Context::from_waker(&self.end_waker);
+            if self.end.as_mut().poll(&mut end).is_ready() {
+                return Some(Ended::Cut);
+            }
         }
         self.unwritten.retain(|stream| !stream.is_written());
         if self.state.is_last.load(Ordering::Relaxed) {
@@ -295,7 +308,7 @@ impl<H: Future<Output = hyper::Result<()>> + Unpin> Http2Connection<'_, H> {
             self.closing.set(self.state);
             (self.close_hyper)(Pin::new(&mut self.hyper));
             // hyper is polled for it.
-            self.waker.wake_by_ref();
+            self.hyper_waker.wake_by_ref();
         }
     }
 

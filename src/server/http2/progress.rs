@@ -66,7 +66,7 @@ pub(super) struct ConnectionState {
     pub(super) is_flushed: AtomicBool,
     /// A request has arrived.
     pub(super) has_request: AtomicBool,
-    /// The last answer was made: the connection is to close.
+    /// The last answer was made, or the server stops: the connection is to close.
     pub(super) is_last: AtomicBool,
     /// The client has sent too many frames that cause nothing.
     pub(super) is_flooded: AtomicBool,

@@ -3,7 +3,7 @@
 //! a stream costs no task.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
@@ -11,6 +11,7 @@ use hyper::rt::Executor;
 use slab::Slab;
 
 use super::progress::StreamProgress;
+use super::turns::{STREAMS, Turns};
 
 /// A stream of hyper's: the request's answer, then its body.
 type StreamFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -20,6 +21,8 @@ type StreamFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Streams {
     running: Slab<Running>,
     ready: Arc<Ready>,
+    /// Those that were ready in the last turn: its memory serves the next.
+    polled: Vec<usize>,
     new: StreamExecutor,
 }
 
@@ -43,6 +46,7 @@ impl Streams {
                 keys: Mutex::default(),
                 turns: Arc::clone(turns),
             }),
+            polled: Vec::new(),
             new: StreamExecutor::default(),
         }
     }
@@ -69,8 +73,8 @@ impl Streams {
     }
 
     /// Polls those that were woken, and takes the new ones. `ended` gets what a stream
-    /// that ended may not have written. Returns whether there was one.
-    pub(super) fn poll_ready(&mut self, mut ended: impl FnMut(Arc<StreamProgress>)) -> bool {
+    /// that ended may not have written.
+    pub(super) fn poll_ready(&mut self, mut ended: impl FnMut(Arc<StreamProgress>)) {
         for (future, progress) in self.new.take() {
             let entry = self.running.vacant_entry();
             let waker = Arc::new(StreamWaker {
@@ -85,8 +89,8 @@ impl Streams {
                 waker,
             });
         }
-        let keys = std::mem::take(&mut *self.ready.lock());
-        for &key in &keys {
+        std::mem::swap(&mut self.polled, &mut *self.ready.lock());
+        for key in self.polled.drain(..) {
             // A stream that was woken may have ended since.
             let Some(stream) = self.running.get_mut(key) else {
                 continue;
@@ -101,7 +105,6 @@ impl Streams {
                 ended(self.running.remove(key).progress);
             }
         }
-        !keys.is_empty()
     }
 
     /// Whether a stream is to be polled.
@@ -140,7 +143,7 @@ impl Wake for StreamWaker {
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.is_queued.swap(true, Ordering::AcqRel) {
             self.ready.lock().push(self.key);
-            self.ready.turns.wake_by_ref();
+            self.ready.turns.wake(STREAMS);
         }
     }
 }
@@ -188,59 +191,6 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
         // Others than streams are upgrades, which no answer makes.
         if let Some(progress) = new.next.take() {
             new.futures.push((Box::pin(future), progress));
-        }
-    }
-}
-
-/// The turns of a connection's task. It is woken by its socket, by h2 and by its
-/// streams, and most of these while it runs anyway: they need no turn of their own.
-#[derive(Debug)]
-pub(super) struct Turns {
-    state: AtomicU8,
-    task: Mutex<Waker>,
-}
-
-/// The task waits to be woken.
-const WAITING: u8 = 0;
-/// It runs.
-const RUNNING: u8 = 1;
-/// It is woken, and has not looked yet for what.
-const WOKEN: u8 = 2;
-
-impl Turns {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            state: AtomicU8::new(WOKEN),
-            task: Mutex::new(Waker::noop().clone()),
-        })
-    }
-
-    /// A turn begins, or goes on: whatever was woken before is looked at in it.
-    pub(super) fn run(&self, task: &Waker) {
-        let mut known = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        known.clone_from(task);
-        drop(known);
-        self.state.swap(RUNNING, Ordering::AcqRel);
-    }
-
-    /// The turn ends. Returns false if something was woken meanwhile.
-    pub(super) fn end(&self) -> bool {
-        let ended =
-            self.state
-                .compare_exchange(RUNNING, WAITING, Ordering::AcqRel, Ordering::Acquire);
-        ended.is_ok()
-    }
-}
-
-impl Wake for Turns {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.state.swap(WOKEN, Ordering::AcqRel) == WAITING {
-            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-            task.wake_by_ref();
         }
     }
 }

@@ -144,14 +144,14 @@ impl Pipe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, then wakes the body's task without the lock.
+    /// Changes the state. The worker wakes the body's task in this turn.
     fn change<T>(&self, change: impl FnOnce(&mut PipeState) -> T) -> T {
         let mut state = self.lock();
         let changed = change(&mut state);
         let body = state.body.take();
         drop(state);
         if let Some(body) = body {
-            body.wake();
+            self.worker.wake_soon(body);
         }
         changed
     }
@@ -221,11 +221,16 @@ impl Socket for PipeWriter {
 }
 
 impl Drop for PipeWriter {
+    /// The worker may have ended, so the body's task is woken at once.
     fn drop(&mut self) {
-        self.0.change(|state| {
-            state.token = None;
-            state.end.get_or_insert(PipeEnd::Cut);
-        });
+        let mut state = self.0.lock();
+        state.token = None;
+        state.end.get_or_insert(PipeEnd::Cut);
+        let body = state.body.take();
+        drop(state);
+        if let Some(body) = body {
+            body.wake();
+        }
     }
 }
 

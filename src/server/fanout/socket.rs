@@ -1,17 +1,18 @@
 //! What a worker writes to: a non-blocking [`Socket`], implemented by TCP sockets
-//! here, by TLS sessions in `tls_socket` and by pipes in `pipe`; and the waker of a worker's poll, which stands in
-//! for the readiness events that a pipe does not have.
+//! here, by TLS sessions in `tls_socket` and by pipes in `pipe`; and the waker of a
+//! worker's poll, which stands in for the readiness events that a pipe does not have.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Wake;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use mio::net::TcpStream;
 use mio::{Registry, Token};
 use socket2::SockRef;
+use tokio::runtime::Handle;
 
 use crate::sse::{Encoded, LAST_CHUNK};
 
@@ -176,13 +177,23 @@ pub(super) fn read_junk(socket: &mut impl Read, junk: &mut usize) -> io::Result<
     }
 }
 
-/// Wakes a worker's poll, and lists the readers whose pipes are ready.
+/// Tasks that a worker wakes together.
+const BODIES_WOKEN_TOGETHER: usize = 64;
+/// Fewer are woken one by one.
+const MIN_BODIES_WOKEN_TOGETHER: usize = 3;
+
+/// Wakes a worker's poll, and lists the readers whose pipes are ready. For the worker
+/// it lists the tasks that it is to wake.
 #[derive(Debug)]
 pub(super) struct WorkerWaker {
     poll: mio::Waker,
     /// Tokens of readers whose pipe has room again or lost its body: at most
     /// twice as many as there are pipes.
     ready: Mutex<Vec<usize>>,
+    /// Tasks whose pipe the worker has written to in this turn.
+    bodies: Mutex<Vec<Waker>>,
+    /// The runtime of these tasks.
+    runtime: Option<Handle>,
 }
 
 impl WorkerWaker {
@@ -191,6 +202,8 @@ impl WorkerWaker {
         Ok(Self {
             poll: mio::Waker::new(registry, token)?,
             ready: Mutex::default(),
+            bodies: Mutex::default(),
+            runtime: Handle::try_current().ok(),
         })
     }
 
@@ -218,6 +231,38 @@ impl WorkerWaker {
     pub(super) fn take_ready(&self) -> Vec<usize> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut ready)
+    }
+
+    /// Wakes `body` at the end of the worker's turn at the latest.
+    pub(super) fn wake_soon(&self, body: Waker) {
+        let mut bodies = self.lock_bodies();
+        bodies.push(body);
+        if bodies.len() >= BODIES_WOKEN_TOGETHER {
+            self.wake_together(&mut bodies);
+        }
+    }
+
+    /// The worker's turn ends.
+    pub(super) fn wake_bodies(&self) {
+        self.wake_together(&mut self.lock_bodies());
+    }
+
+    /// Wakes the tasks from within their runtime, if there are many: each wake-up from
+    /// another thread would be a system call, and may switch threads.
+    fn wake_together(&self, bodies: &mut Vec<Waker>) {
+        match &self.runtime {
+            Some(runtime) if bodies.len() >= MIN_BODIES_WOKEN_TOGETHER => {
+                let bodies = std::mem::take(bodies);
+                runtime.spawn(async move { bodies.into_iter().for_each(Waker::wake) });
+            }
+            _ => bodies.drain(..).for_each(Waker::wake),
+        }
+    }
+
+    /// Only the worker locks it. A panic under the lock can only come from a bug; the
+    /// others go on.
+    fn lock_bodies(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) fn start(
         .spawn(move || {
             while !shared.is_stopped() {
                 run_until_panic(|| Worker::new(Arc::clone(&app), &shared, &mut poll).run());
+                // Those of a turn that panicked.
+                shared.waker.wake_bodies();
             }
             shared.clear();
         })?;
@@ -91,6 +93,7 @@ impl<'a> Worker<'a> {
             self.handle_sockets(&events);
             self.handle_pipes();
             wait = self.turn(&mut cx);
+            self.mailbox.waker.wake_bodies();
             self.readers.flush_counters();
             self.mailbox.counters.add_busy(woken.elapsed());
         }

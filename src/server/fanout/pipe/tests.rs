@@ -50,7 +50,9 @@ impl PipeHalves {
         }
     }
 
+    /// How often the body's task was woken, after the worker's turn.
     fn woken(&self) -> usize {
+        self.worker.wake_bodies();
         self.wakes.count()
     }
 }
@@ -64,6 +66,39 @@ fn writes_are_read_as_one_piece_and_wake_the_body_once() {
     assert_eq!(halves.read(), Poll::Ready(Some(Ok(12))));
     assert_eq!(halves.read(), Poll::Pending);
     assert_eq!(halves.worker.take_ready(), [0; 0], "the pipe was not full");
+}
+
+/// Writes to this many pipes, whose tasks wait.
+fn write_to(pipes: usize, halves: &PipeHalves) -> Vec<(PipeWriter, PipeBody)> {
+    let waker = Waker::from(Arc::clone(&halves.wakes));
+    let mut cx = Context::from_waker(&waker);
+    let event = Bytes::from_static(b"x");
+    let opened = (0..pipes).map(|_| {
+        let (mut writer, mut body) = pipe(&halves.worker, event.clone());
+        while Pin::new(&mut body).poll_frame(&mut cx).is_ready() {}
+        assert!(matches!(writer.send_one(&event), Written::All));
+        (writer, body)
+    });
+    opened.collect()
+}
+
+#[test]
+fn tasks_are_woken_together() {
+    for (pipes, within_the_turn) in [(1, 0), (63, 0), (65, 64)] {
+        let halves = PipeHalves::new();
+        let _pipes = write_to(pipes, &halves);
+        assert_eq!(halves.wakes.count(), within_the_turn);
+        assert_eq!(halves.woken(), pipes);
+    }
+}
+
+#[tokio::test]
+async fn many_tasks_are_woken_from_within_their_runtime() {
+    let halves = PipeHalves::new();
+    let _pipes = write_to(3, &halves);
+    assert_eq!(halves.woken(), 0, "by a task");
+    tokio::task::yield_now().await;
+    assert_eq!(halves.woken(), 3);
 }
 
 #[test]

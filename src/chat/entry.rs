@@ -169,7 +169,7 @@ impl Entry {
         self.0.id
     }
 
-    /// The entry's place among all entries of the epoch, from 1 on.
+    /// The entry's place among all entries of the history, from 1 on.
     pub fn seq(&self) -> u64 {
         self.0.id.seq
     }

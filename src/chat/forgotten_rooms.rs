@@ -19,7 +19,7 @@ pub(super) struct RoomTombstone {
     pub(super) next: Place,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ForgottenRooms {
     capacity: usize,
     rooms: HashMap<RoomName, (u64, RoomTombstone)>,

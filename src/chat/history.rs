@@ -183,6 +183,21 @@ impl History {
         }
     }
 
+    /// This history after a restart of a server with a store, which no longer knows
+    /// what the evicted entries were.
+    #[cfg(test)]
+    pub(super) fn reopened(&self) -> Self {
+        let mut history = Self::after(self.limits, self.evicted_through(), self.first_place());
+        history.counted_from_start = self.counted_from_start;
+        for entry in self.entries.iter().cloned() {
+            match entry.kind().is_item() {
+                true => history.push(entry),
+                false => history.push_change(entry, None),
+            }
+        }
+        history
+    }
+
     /// The capacity of all collections.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {

@@ -1,9 +1,10 @@
 //! Parts of a room's history: what `GET /rooms/{room}/messages` returns.
 
 use super::entry::Entry;
+use super::generations::{CursorPlace, Generations};
 use super::room::Room;
 use super::rooms::Rooms;
-use crate::protocol::{Cursor, Epoch, EventId};
+use crate::protocol::{Cursor, EventId};
 
 /// Selects a part of a room's history.
 #[derive(Debug, Clone, Copy)]
@@ -31,27 +32,45 @@ pub struct HistoryPage {
 impl HistoryPage {
     pub(super) fn read(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
         Self {
-            entries: query.select(room, rooms.epoch()),
-            oldest: room.history.oldest_item().map(|seq| rooms.id(seq)),
-            newest: room.history.newest_item().map(|seq| rooms.id(seq)),
+            entries: query.select(room, rooms.generations()),
+            oldest: rooms.oldest_item(room),
+            newest: rooms.newest_item(room),
         }
     }
 }
 
 impl HistoryQuery {
-    fn select(&self, room: &Room, epoch: Epoch) -> Vec<Entry> {
-        // A cursor of another epoch is before all messages of this one.
-        let seq_of = |cursor| match cursor {
-            Cursor::Id(id) if id.epoch == epoch => id.seq,
-            _ => 0,
+    fn select(&self, room: &Room, generations: &Generations) -> Vec<Entry> {
+        let place = |cursor| match cursor {
+            Cursor::Id(id) => generations.place(id),
+            Cursor::Unknown => CursorPlace::Foreign,
         };
-        let before = self.before.map_or(u64::MAX, seq_of);
-        let after = self.after.map(seq_of);
+        let before = self.before.map_or(u64::MAX, |cursor| first_not_before(place(cursor)));
+        let after = self.after.map(|cursor| last_not_after(place(cursor)));
         let items = room.history.items_between(after.unwrap_or(0), before);
         let skip = match after {
             Some(_) => 0,
             None => items.len().saturating_sub(self.limit),
         };
         items.skip(skip).take(self.limit).cloned().collect()
+    }
+}
+
+/// The seq up to which nothing is after the cursor. A foreign one is before all of
+/// history.
+fn last_not_after(cursor: CursorPlace) -> u64 {
+    match cursor {
+        CursorPlace::At(seq) => seq,
+        CursorPlace::Beyond { end, .. } => end,
+        CursorPlace::Foreign => 0,
+    }
+}
+
+/// The seq from which on nothing is before the cursor. The entries after the end of a
+/// generation are lost, so all that it still has is before a cursor among them.
+fn first_not_before(cursor: CursorPlace) -> u64 {
+    match cursor {
+        CursorPlace::Beyond { end, .. } => end + 1,
+        cursor => last_not_after(cursor),
     }
 }

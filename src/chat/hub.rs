@@ -19,6 +19,7 @@ use super::draft::{Draft, RetryKey};
 use super::entry::{Entry, Published};
 use super::errors::{PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
+use super::generations::Generations;
 use super::history_page::{HistoryPage, HistoryQuery};
 use super::member::members_json;
 use super::reader_profile::ReaderProfile;
@@ -61,7 +62,6 @@ pub type RoomSummary = protocol::RoomSummary<RoomName>;
 /// ```
 #[derive(Debug)]
 pub struct Hub {
-    epoch: Epoch,
     rooms: Mutex<Rooms>,
     readers: AtomicUsize,
     /// Whether there was ever a ban.
@@ -72,19 +72,32 @@ pub struct Hub {
 impl Hub {
     /// A hub without rooms, in a new epoch.
     pub fn new(limits: HubLimits) -> Arc<Self> {
-        let epoch = Epoch::new();
+        Self::with_generations(limits, Generations::new(), 0)
+    }
+
+    /// A hub without rooms that continues a history: `seq` is that of its newest
+    /// entry.
+    pub(crate) fn with_generations(
+        limits: HubLimits,
+        generations: Generations,
+        seq: u64,
+    ) -> Arc<Self> {
+        Self::of(Rooms::new(generations, seq, limits))
+    }
+
+    /// A hub of these rooms.
+    pub(super) fn of(rooms: Rooms) -> Arc<Self> {
         Arc::new(Self {
-            epoch,
-            rooms: Mutex::new(Rooms::new(epoch, limits)),
+            rooms: Mutex::new(rooms),
             readers: AtomicUsize::new(0),
             has_bans: AtomicBool::new(false),
             counters: HubCounters::default(),
         })
     }
 
-    /// The epoch of all event ids of this hub.
+    /// The epoch of the entries that are published now.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.lock().generations().present()
     }
 
     /// The number of subscriptions.
@@ -206,7 +219,7 @@ impl Hub {
             room: room.name.clone(),
             members: room.presence.count() as u64,
             messages: room.history.items() as u64,
-            newest: room.history.newest_item().map(|seq| rooms.id(seq)),
+            newest: rooms.newest_item(room),
         }));
         summaries
     }

@@ -16,9 +16,12 @@ mod entry;
 mod errors;
 mod feed;
 mod forgotten_rooms;
+mod generations;
 mod history;
 mod history_page;
 mod hub;
+#[cfg(test)]
+mod hub_saved;
 mod hub_subscribe;
 mod member;
 mod membership;
@@ -67,6 +70,8 @@ pub use feed::{Feed, Lagged};
 pub use room_event::Envelope;
 
 pub(crate) use bans::BanKey;
+#[cfg(test)]
+pub(crate) use generations::{CursorPlace, Generations};
 pub(crate) use membership::Membership;
 pub(crate) use reader_profile::MemberGuard;
 pub(crate) use reader_profile::StreamAccess;
@@ -76,5 +81,7 @@ pub(crate) use room_event::MAX_INLINE_BYTES;
 pub(crate) use room_event::RoomEvent;
 pub(crate) use room_key::RoomKey;
 pub(crate) use rooms::RemainingWork;
+#[cfg(test)]
+pub(crate) use rooms::SavedRooms;
 pub(crate) use subscribe_options::StreamFormat;
 pub(crate) use subscription::{EXPIRING_SECONDS, TokenExpiry};

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
 use super::entry::Entry;
+use super::generations::CursorPlace;
 use super::history::History;
 use super::place::Place;
 use super::replay::RoomCursor;
@@ -19,20 +20,30 @@ pub(super) struct StreamStart {
     pub(super) hello: Cursor,
     /// The seq after which replay starts.
     pub(super) cursor: u64,
-    /// Gaps without a place in the order of this epoch's ids. They are delivered
+    /// Gaps without a place among the entries of this history. They are delivered
     /// first.
     pub(super) gaps: VecDeque<Delivery>,
 }
 
 impl StreamStart {
     pub(super) fn of(rooms: &Rooms, options: &SubscribeOptions) -> Self {
-        match options.cursor {
-            None => Self::new_reader(rooms, options),
-            Some(Cursor::Id(id)) if id.epoch != rooms.epoch() => {
-                Self::foreign_cursor(rooms, options, GapReason::Restart, Cursor::Id(id))
+        let id = match options.cursor {
+            None => return Self::new_reader(rooms, options),
+            Some(Cursor::Id(id)) => id,
+            Some(Cursor::Unknown) => return Self::unknown_cursor(rooms, options),
+        };
+        let (restart, own) = (GapReason::Restart, Cursor::Id(id));
+        match rooms.generations().place(id) {
+            CursorPlace::At(seq) if seq <= rooms.newest() => Self::returning(rooms, options, id),
+            CursorPlace::At(_) => Self::unknown_cursor(rooms, options),
+            CursorPlace::Beyond { end, next } => {
+                let end = EventId {
+                    epoch: next,
+                    seq: end,
+                };
+                Self::after_gaps(rooms, options, restart, own, Some(end))
             }
-            Some(Cursor::Id(id)) if id.seq <= rooms.newest() => Self::returning(rooms, options, id),
-            Some(_) => Self::foreign_cursor(rooms, options, GapReason::Unknown, Cursor::Unknown),
+            CursorPlace::Foreign => Self::after_gaps(rooms, options, restart, own, None),
         }
     }
 
@@ -76,21 +87,28 @@ impl StreamStart {
         }
     }
 
-    /// The cursor has no place in this epoch: a gap for each room, then all of
-    /// history.
+    fn unknown_cursor(rooms: &Rooms, options: &SubscribeOptions) -> Self {
+        let (reason, own) = (GapReason::Unknown, Cursor::Unknown);
+        Self::after_gaps(rooms, options, reason, own, None)
+    }
+
+    /// The cursor is at no entry of this history: a gap for each room, then all of
+    /// history, or what follows `end`.
     ///
-    /// The ids of the gaps are the foreign cursor except in the last one, so that a
-    /// reader that is disconnected before it gets all of them again.
-    fn foreign_cursor(
+    /// The ids of the gaps are the reader's `own` cursor except in the last one, so
+    /// that a reader that is disconnected before it gets all of them again.
+    fn after_gaps(
         rooms: &Rooms,
         options: &SubscribeOptions,
         reason: GapReason,
-        foreign: Cursor,
+        own: Cursor,
+        end: Option<EventId>,
     ) -> Self {
+        let after = end.map_or(0, |end| end.seq);
         let room_cursors = room_cursors(rooms, options, |history| {
-            RoomStart::after(history, history.evicted_through())
+            RoomStart::after(history, history.evicted_through().max(after))
         });
-        let cursor = lowest(&room_cursors);
+        let end = end.unwrap_or_else(|| rooms.id(lowest(&room_cursors)));
         let last = room_cursors.len() - 1;
         let gap = |(index, room_cursor): (usize, &RoomCursor)| {
             let next = room_cursor.next.unwrap_or(Place::FIRST);
@@ -100,8 +118,8 @@ impl StreamStart {
                 lost: None,
                 next: next.number,
                 cursor: match index == last {
-                    true => Cursor::Id(rooms.id(cursor)),
-                    false => foreign,
+                    true => Cursor::Id(end),
+                    false => own,
                 },
             };
             Delivery::Gap(gap, next)
@@ -109,8 +127,8 @@ impl StreamStart {
         let gaps = room_cursors.iter().enumerate().map(gap).collect();
         Self {
             room_cursors,
-            hello: foreign,
-            cursor,
+            hello: own,
+            cursor: end.seq,
             gaps,
         }
     }
@@ -168,8 +186,8 @@ pub(super) fn hello_room(rooms: &Rooms, name: &RoomName) -> Option<HelloRoom> {
     Some(HelloRoom {
         room: name.clone(),
         members: room.presence.count() as u64,
-        oldest: room.history.oldest_item().map(|seq| rooms.id(seq)),
-        newest: room.history.newest_item().map(|seq| rooms.id(seq)),
+        oldest: rooms.oldest_item(room),
+        newest: rooms.newest_item(room),
         next: room.history.next_place().number,
     })
 }

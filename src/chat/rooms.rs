@@ -10,6 +10,8 @@ mod housekeeping;
 mod housekeeping_queue;
 mod publish;
 mod readers;
+#[cfg(test)]
+mod saved;
 mod size_index;
 mod typing;
 
@@ -21,16 +23,20 @@ use tokio::time::Instant;
 
 use self::housekeeping_queue::HousekeepingQueue;
 pub(crate) use self::housekeeping_queue::RemainingWork;
+#[cfg(test)]
+pub(crate) use self::saved::SavedRooms;
 use self::size_index::SizeIndex;
 use super::channel::Channel;
+use super::entry::Entry;
 use super::errors::RoomLimitReached;
 use super::forgotten_rooms::ForgottenRooms;
-use super::history::HistoryLimits;
+use super::generations::Generations;
+use super::history::{History, HistoryLimits};
 use super::room::Room;
 use super::room_key::RoomKey;
 use super::totals::Totals;
 use crate::config;
-use crate::protocol::{Epoch, EventId, RoomName};
+use crate::protocol::{EventId, RoomName};
 
 /// Bounds on the memory of a hub. The default is the server's default.
 #[derive(Debug, Clone)]
@@ -86,7 +92,7 @@ impl Default for HubLimits {
 #[derive(Debug)]
 pub(super) struct Rooms {
     pub(super) channel: Channel,
-    epoch: Epoch,
+    generations: Generations,
     limits: HubLimits,
     /// Boxed, so that growing the table moves pointers.
     by_name: HashMap<RoomName, Box<Room>>,
@@ -118,15 +124,18 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    pub(super) fn new(epoch: Epoch, limits: HubLimits) -> Self {
+    /// No rooms. `seq` is that of the newest entry of the history, which no room holds
+    /// yet; 0 if there was none.
+    pub(super) fn new(generations: Generations, seq: u64, limits: HubLimits) -> Self {
+        debug_assert!(generations.is_present(seq + 1), "the last one has ended");
         Self {
             channel: Channel::new(limits.channel_slots, limits.channel_large),
-            epoch,
+            generations,
             by_name: HashMap::new(),
             names: BTreeSet::new(),
             by_size: SizeIndex::default(),
             housekeeping: HousekeepingQueue::default(),
-            seq: 0,
+            seq,
             key: RoomKey::default(),
             forgotten: ForgottenRooms::with_capacity(limits.max_rooms),
             history_bytes: 0,
@@ -146,14 +155,33 @@ impl Rooms {
         self.seq
     }
 
-    pub(super) fn epoch(&self) -> Epoch {
-        self.epoch
+    pub(super) fn generations(&self) -> &Generations {
+        &self.generations
     }
 
+    /// The id of the place behind the entry with this seq.
     pub(super) fn id(&self, seq: u64) -> EventId {
-        EventId {
-            epoch: self.epoch,
-            seq,
+        self.generations.id(seq)
+    }
+
+    /// The id of the oldest held message or event of a room.
+    pub(super) fn oldest_item(&self, room: &Room) -> Option<EventId> {
+        let seq = room.history.oldest_item()?;
+        Some(self.item_id(&room.history, seq))
+    }
+
+    /// The id of the newest held message or event of a room.
+    pub(super) fn newest_item(&self, room: &Room) -> Option<EventId> {
+        let seq = room.history.newest_item()?;
+        Some(self.item_id(&room.history, seq))
+    }
+
+    /// The id of a held entry. It is also known if its generation is not any more.
+    fn item_id(&self, history: &History, seq: u64) -> EventId {
+        let own = || history.get(seq).map(Entry::id);
+        match self.generations.is_present(seq) {
+            true => self.id(seq),
+            false => own().unwrap_or_else(|| self.id(seq)),
         }
     }
 
@@ -269,6 +297,10 @@ impl Rooms {
 
 #[cfg(test)]
 impl Rooms {
+    pub(super) fn limits(&self) -> &HubLimits {
+        &self.limits
+    }
+
     /// The members of all rooms: summed up, and as counted.
     pub(super) fn members(&self) -> (usize, usize) {
         let summed = self.after(None).map(|room| room.presence.count()).sum();

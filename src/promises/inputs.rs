@@ -56,10 +56,26 @@ pub(crate) enum SimulationStep {
     SendJunk { reader: usize },
     /// Time passes: pings are due, and stalled readers are disconnected.
     AdvanceTime { seconds: u64 },
-    /// The server crashes and starts again.
+    /// The server crashes and starts again, without its history.
     Restart,
+    /// All that was published is durable: a server with a store still has it after
+    /// [`Reopen`](Self::Reopen).
+    Sync,
+    /// A server with a store crashes and starts again.
+    Reopen(Loss),
     /// The server drains: all streams end with `bye`. Then it starts again.
     Drain,
+}
+
+/// What a server with a store lost when it starts again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Loss {
+    /// Nothing: its generation goes on.
+    Nothing,
+    /// Nothing, but it does not know that and begins another generation.
+    NothingKnown,
+    /// All since the last sync. It begins another generation.
+    Suffix,
 }
 
 /// A change of a message or an event.
@@ -96,6 +112,10 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<SimulationStep>> {
         1 => (0..READERS).prop_map(|reader| SimulationStep::SendJunk { reader }),
         2 => (1..15u64).prop_map(|seconds| SimulationStep::AdvanceTime { seconds }),
         1 => Just(SimulationStep::Restart),
+        3 => Just(SimulationStep::Sync),
+        1 => Just(SimulationStep::Reopen(Loss::Nothing)),
+        1 => Just(SimulationStep::Reopen(Loss::NothingKnown)),
+        2 => Just(SimulationStep::Reopen(Loss::Suffix)),
         1 => Just(SimulationStep::Drain),
     ];
     prop::collection::vec(step, 1..60)

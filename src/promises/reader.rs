@@ -1,13 +1,13 @@
 //! A client that follows the protocol and checks its stream against the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::inputs::ReaderOptions;
 use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
-use crate::chat::{EventForm, RoomList, SubscribeError, SubscribeOptions, Subscription};
+use crate::chat::{CursorPlace, EventForm, RoomList, SubscribeError, SubscribeOptions, Subscription};
 use crate::http::App;
 use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
 use crate::sse::{Decoder, Item};
@@ -40,6 +40,9 @@ pub(super) struct Reader {
     /// By room, how many messages of a gap may have been backlog. A gap counts these
     /// only if the backlog had begun.
     backlog_lost: BTreeMap<&'static str, u64>,
+    /// The rooms that have to begin with a gap `restart`: the reader may have entries
+    /// that the server does not have.
+    restarted: BTreeSet<&'static str>,
     /// What the reader shows: by room, the index of the state of each message and
     /// event that it knows, by id. A gap may hide later states, so it is removed.
     shown: BTreeMap<&'static str, BTreeMap<String, usize>>,
@@ -66,6 +69,7 @@ impl Reader {
             last_id: None,
             before_backlog: BTreeMap::new(),
             backlog_lost: BTreeMap::new(),
+            restarted: BTreeSet::new(),
             shown: BTreeMap::new(),
         }
     }
@@ -78,6 +82,10 @@ impl Reader {
         let cursor =
             (!self.last_event_id.is_empty()).then(|| Cursor::parse(self.last_event_id.as_bytes()));
         let is_new = cursor.is_none();
+        let is_held = match cursor {
+            Some(Cursor::Id(id)) => matches!(app.hub.place(id), CursorPlace::At(_)),
+            _ => true,
+        };
         let subscription = app.hub.subscribe(SubscribeOptions {
             cursor,
             backlog: self.backlog,
@@ -103,8 +111,28 @@ impl Reader {
                     .collect();
             }
         }
+        self.restarted = match is_held {
+            true => BTreeSet::new(),
+            false => self.rooms.iter().copied().collect(),
+        };
         self.is_connected = true;
         Ok(subscription)
+    }
+
+    /// The server has lost all but `published`. The reader is disconnected.
+    pub(super) fn lose(&mut self, published: &PublishedByRoom) {
+        for (room, done) in &mut self.done {
+            *done = published[room].len().min(*done);
+        }
+        // A message is sent in its present state, which a later change may have made
+        // that is lost: nothing tells the reader.
+        for (room, shown) in &mut self.shown {
+            shown.retain(|id, index| {
+                let mut items = published[room].iter();
+                let item = items.find(|item| item.id.to_string() == *id);
+                item.is_some_and(|item| *index < item.states.len())
+            });
+        }
     }
 
     /// Of `published` messages, the least number that lies before the backlog.
@@ -212,8 +240,10 @@ impl Reader {
     }
 
     fn check_gap(&mut self, id: &str, gap: &Value) {
-        self.check_id(id, gap["reason"].as_str().unwrap());
+        let reason = gap["reason"].as_str().unwrap();
+        self.check_id(id, reason);
         let room = self.room_of(gap);
+        assert_eq!(self.restarted.remove(room), reason == "restart", "{gap}");
         self.next.insert(room, gap["next"].as_u64().unwrap());
         self.shown.remove(room);
         if let Some(published) = self.before_backlog.remove(room) {
@@ -238,6 +268,7 @@ impl Reader {
         published: &PublishedByRoom,
     ) {
         self.check_id(id, "update");
+        assert!(!self.restarted.contains(room), "{id} in {room} without a gap");
         if let Some(number) = number {
             let expected = self.next.insert(room, number + 1);
             assert!(
@@ -272,6 +303,7 @@ impl Reader {
     fn check_change(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
         self.check_id(id, "change");
         let room = self.room_of(data);
+        assert!(!self.restarted.contains(room), "{id} in {room} without a gap");
         let of = data["id"].as_str().expect("the id of a message");
         let item = &published[room][index_of(&published[room], of)];
         assert_eq!(data["number"].as_u64(), item.number);
@@ -299,8 +331,8 @@ impl Reader {
             .expect("a requested room")
     }
 
-    /// Ids strictly increase within an epoch. Only a foreign cursor is repeated, in
-    /// the initial gaps except the last.
+    /// Ids strictly increase, by epoch and then by seq. Only a cursor at no entry of the
+    /// history is repeated, in the initial gaps except the last.
     fn check_id(&mut self, id: &str, event: &str) {
         let Ok(id) = id.parse::<EventId>() else {
             panic!("{id} is no event id")
@@ -308,7 +340,7 @@ impl Reader {
         if let Some(last) = self.last_id {
             let is_repeated = last == id && matches!(event, "restart" | "unknown");
             assert!(
-                last.epoch != id.epoch || id.seq > last.seq || is_repeated,
+                id > last || is_repeated,
                 "{id} after {last}"
             );
         }
@@ -354,7 +386,6 @@ fn index_of(published: &[PublishedItem], id: &str) -> usize {
 
 /// How many of a room's messages and events are at or before `cursor`.
 fn count_through(published: &[PublishedItem], cursor: EventId) -> usize {
-    let is_through =
-        |item: &&PublishedItem| item.id.epoch != cursor.epoch || item.id.seq <= cursor.seq;
+    let is_through = |item: &&PublishedItem| item.id <= cursor;
     published.iter().filter(is_through).count()
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::inputs::{ChangeStep, READERS, ROOMS, ReaderOptions, SimulationStep};
+use super::inputs::{ChangeStep, Loss, READERS, ROOMS, ReaderOptions, SimulationStep};
 use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
 use super::reader::Reader;
 use crate::chat::{
-    Author, Change, ChangeError, Draft, Fingerprint, MAX_INLINE_BYTES, PublishError, Published,
-    ReplayBucket, ReplayBudget, Requester, SubscribeError, Subscription,
+    Author, Change, ChangeError, Draft, Fingerprint, Hub, MAX_INLINE_BYTES, PublishError,
+    Published, ReplayBucket, ReplayBudget, Requester, SavedRooms, SubscribeError, Subscription,
 };
 use crate::config::Config;
 use crate::http::App;
 use crate::protocol::{
-    ClientId, CustomEventName, EditKey, Emoji, EventPayload, MessageText, RoomName, UserName,
+    ClientId, CustomEventName, EditKey, Emoji, Epoch, EventPayload, MessageText, RoomName, UserName,
 };
 
 /// Delivers streams to their readers.
@@ -67,6 +67,10 @@ struct Simulation<T> {
     app: Arc<App>,
     transport: T,
     published: PublishedByRoom,
+    /// What was durable at the last sync, and what was published then.
+    synced: (SavedRooms, PublishedByRoom),
+    /// The first epoch of the present history.
+    first_epoch: Epoch,
     readers: Vec<Reader>,
     /// The replay budget of all readers, if replay is limited.
     budget: Option<ReplayBudget>,
@@ -88,13 +92,16 @@ impl<T: TestTransport> Simulation<T> {
         let reader = |(number, options)| Reader::new(options, number);
         let readers = options.into_iter().enumerate().map(reader).collect();
         let app = Arc::new(App::new(config.clone()).unwrap());
+        let published: PublishedByRoom = ROOMS.map(|room| (room, Vec::new())).into();
         Self {
             runtime,
             budget: full_budget(&config),
             config,
             transport: T::of(&app),
+            synced: (app.hub.save(), published.clone()),
+            first_epoch: app.hub.epoch(),
             app,
-            published: ROOMS.map(|room| (room, Vec::new())).into(),
+            published,
             readers,
         }
     }
@@ -156,6 +163,8 @@ impl<T: TestTransport> Simulation<T> {
                 (0..READERS).for_each(|reader| self.disconnect_if_ended(reader));
             }
             SimulationStep::Restart => self.restart(),
+            SimulationStep::Sync => self.sync(),
+            SimulationStep::Reopen(loss) => self.reopen(loss),
             SimulationStep::Drain => self.drain(),
         }
     }
@@ -195,8 +204,38 @@ impl<T: TestTransport> Simulation<T> {
     }
 
     fn restart(&mut self) {
+        self.start(self.app.hub.replace());
+        self.first_epoch = self.app.hub.epoch();
+        self.sync();
+    }
+
+    fn sync(&mut self) {
+        self.synced = (self.app.hub.save(), self.published.clone());
+    }
+
+    fn reopen(&mut self, loss: Loss) {
+        let hub = &self.app.hub;
+        let hub = match loss {
+            Loss::Nothing => Hub::reopen(&hub.save()),
+            Loss::NothingKnown => hub.reopen_older(&hub.save()),
+            Loss::Suffix => hub.reopen_older(&self.synced.0),
+        };
+        self.start(hub);
+        if let Loss::Suffix = loss {
+            self.published = self.synced.1.clone();
+            for reader in &mut self.readers {
+                reader.lose(&self.published);
+            }
+        }
+        self.sync();
+    }
+
+    /// The server crashes, and starts again with this hub.
+    fn start(&mut self, hub: Arc<Hub>) {
         (0..READERS).for_each(|reader| self.disconnect(reader));
-        self.app = Arc::new(App::new(self.config.clone()).unwrap());
+        let mut app = App::new(self.config.clone()).unwrap();
+        app.hub = hub;
+        self.app = Arc::new(app);
         self.transport = T::of(&self.app);
         self.budget = full_budget(&self.config);
     }
@@ -286,7 +325,7 @@ impl<T: TestTransport> Simulation<T> {
             Err(PublishError::RoomLimit(_)) => {}
             Err(PublishError::ClientIdReused) => {
                 let first = first.unwrap();
-                assert_eq!(first.id.epoch, self.app.hub.epoch());
+                assert!(first.id.epoch >= self.first_epoch, "its history is gone");
                 assert_ne!(first.states[0], state);
             }
         }

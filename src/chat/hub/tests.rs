@@ -6,6 +6,7 @@ use crate::chat::{GapReason, SubscribeOptions, Subscription};
 use crate::protocol::{Backlog, ClientId, Cursor, EventId, MessageText, UserName};
 
 mod channel;
+mod generations;
 mod history;
 mod idle_rooms;
 mod limits;

@@ -46,8 +46,8 @@ impl Rooms {
     }
 
     fn item(&self, name: &RoomName, id: EventId) -> Option<&Entry> {
-        let room = self.get(name).filter(|_| id.epoch == self.epoch)?;
-        room.history.item(id.seq)
+        let seq = self.generations.seq_of(id)?;
+        self.get(name)?.history.item(seq)
     }
 }
 

@@ -21,12 +21,11 @@ impl Rooms {
     ) -> Result<Entry, ChangeError> {
         let now = Instant::now();
         let id = self.id(self.seq + 1);
-        if item.epoch != self.epoch {
-            return Err(ChangeError::NotFound);
-        }
+        let item = self.generations.seq_of(item);
+        let item = item.ok_or(ChangeError::NotFound)?;
         let room = self.by_name.get_mut(name).ok_or(ChangeError::NotFound)?;
         room.touch(now);
-        let present = room.history.item(item.seq).ok_or(ChangeError::NotFound)?;
+        let present = room.history.item(item).ok_or(ChangeError::NotFound)?;
         let time = timestamp::now();
         let Some(new) = change.apply(present, requester, &time)? else {
             return Ok(present.clone());
@@ -34,7 +33,7 @@ impl Rooms {
         let place = room.history.next_place();
         let announced = present.change(id, place, &new.state, new.reactions.clone());
         // Its own place may be evicted; then only the change holds the state.
-        let current = room.history.get(item.seq).map(|own| match &new.state {
+        let current = room.history.get(item).map(|own| match &new.state {
             ChangedEntry::Message(message) => own.with_state(message, new.reactions.clone()),
             ChangedEntry::Deleted(deleted) => own.deleted(deleted),
         });

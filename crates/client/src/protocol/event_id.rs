@@ -16,11 +16,17 @@ const MAX_CURSOR_BYTES: usize = 64;
 /// epochs are 12 characters long.
 const UNKNOWN: &str = "unknown";
 
-/// Names one unbroken history, which begins with each start of the server: 1 to
-/// 16 characters of `[a-z0-9]`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// The characters of an epoch that are its time.
+const TIME_CHARS: usize = 8;
+/// The times that they can have.
+const TIMES: u64 = 36_u64.pow(TIME_CHARS as u32);
+
+/// Names one unbroken history: 1 to 16 characters of `[a-z0-9]`. A server that keeps
+/// history in memory begins one with each start. A store is a chain of them, each
+/// later as text than the one before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch {
-    // Unused bytes are zero, so that equality is equality of the text.
+    // Unused bytes are zero, so that equality and order are those of the text.
     bytes: [u8; MAX_EPOCH_BYTES],
     len: u8,
 }
@@ -33,18 +39,41 @@ impl Epoch {
         reason = "each call returns another value, so there is no default"
     )]
     pub fn new() -> Self {
-        let millis = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_millis() as u64);
-        let mut text = base36::<8>(millis);
+        Self::at(millis(SystemTime::now()))
+    }
+
+    /// A new epoch of the same history, drawn at `now`. It is later as text than this
+    /// one, even if the clock went back. After an epoch that begins with `zzzzzzzz`,
+    /// which is a time in 2059, there is no later one: the result is then not later.
+    pub fn after(self, now: SystemTime) -> Self {
+        let next = (self.time() + 1).min(TIMES - 1);
+        Self::at((millis(now) % TIMES).max(next))
+    }
+
+    fn at(time: u64) -> Self {
+        let mut text = base36::<TIME_CHARS>(time);
         text.push_str(&base36::<4>(fastrand::u64(..)));
         text.parse().expect("base 36 is [a-z0-9]")
+    }
+
+    /// The number that its first characters are in base 36. Those that are missing
+    /// count as 0, which is before all others.
+    fn time(self) -> u64 {
+        let digit = |&byte: &u8| char::from(byte).to_digit(36).unwrap_or(0);
+        let digits = self.bytes[..TIME_CHARS].iter().map(digit);
+        digits.fold(0, |time, digit| time * 36 + u64::from(digit))
     }
 
     /// The epoch as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("an epoch is ASCII")
     }
+}
+
+/// Milliseconds since 1970.
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// The last `N` base 36 digits of `number`.
@@ -86,12 +115,14 @@ impl fmt::Debug for Epoch {
     }
 }
 
-/// The id of a message, or with seq 0 the place before the first message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The id of an entry, or with seq 0 the place before the first entry. Ids are
+/// ordered by epoch as text, then by seq.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
-    /// The epoch in which the message was published.
+    /// The epoch in which the entry was published.
     pub epoch: Epoch,
-    /// The message's place among all messages of the epoch, from 1.
+    /// The entry's place among all entries of the history, from 1. It goes on over the
+    /// epochs of a store.
     pub seq: u64,
 }
 
@@ -221,6 +252,31 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a.as_str().len(), 12);
         assert_ne!(a.as_str().len(), UNKNOWN.len());
+    }
+
+    #[test]
+    fn the_epoch_after_another_is_later_as_text_whatever_the_clock_says() {
+        let now = SystemTime::now();
+        let later = now + std::time::Duration::from_secs(9);
+        for text in ["0", "mfz3k1q8", "mfz3k1q8zzzz", "0123456789abcdef", "yzzzzzzzzzzz"] {
+            let mut last: Epoch = text.parse().unwrap();
+            for clock in [now, now, UNIX_EPOCH, later, now] {
+                let next = last.after(clock);
+                assert!(next.as_str() > last.as_str(), "{next} after {last}");
+                assert_eq!(next.as_str().len(), 12);
+                last = next;
+            }
+        }
+        let present = Epoch::new().after(later);
+        assert_eq!(present.time(), millis(later), "a clock that goes on is used");
+        assert_ne!(present, Epoch::new().after(later));
+    }
+
+    #[test]
+    fn ids_are_ordered_by_epoch_as_text_then_by_seq() {
+        let ids = ["0-7", "a-9", "a-10", "a0-1", "ab-1", "b-0", "b-1"];
+        let ids = ids.map(|id| id.parse::<EventId>().unwrap());
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
     }
 
     #[test]

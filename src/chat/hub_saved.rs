@@ -1,0 +1,40 @@
+//! For tests: a server with a store ends and starts again, in memory.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::generations::{CursorPlace, Generations};
+use super::hub::Hub;
+use super::rooms::{Rooms, SavedRooms};
+use crate::protocol::{Epoch, EventId};
+
+impl Hub {
+    /// What is durable now.
+    pub(crate) fn save(&self) -> SavedRooms {
+        self.lock().save()
+    }
+
+    /// A server that goes on in the generation of `saved`.
+    pub(crate) fn reopen(saved: &SavedRooms) -> Arc<Self> {
+        Self::of(Rooms::reopen(saved))
+    }
+
+    /// A server that lost what this one has published since `saved`: it begins another
+    /// generation.
+    pub(crate) fn reopen_older(&self, saved: &SavedRooms) -> Arc<Self> {
+        Self::of(self.lock().reopen_older(saved, SystemTime::now()))
+    }
+
+    /// A server without rooms and without this one's history, in a later epoch.
+    pub(crate) fn replace(&self) -> Arc<Self> {
+        let rooms = self.lock();
+        let epoch: Epoch = rooms.generations().present().after(SystemTime::now());
+        let generations = Generations::restore([], epoch).expect("a chain of one");
+        Self::with_generations(rooms.limits().clone(), generations, 0)
+    }
+
+    /// The place of a cursor in this history.
+    pub(crate) fn place(&self, cursor: EventId) -> CursorPlace {
+        self.lock().generations().place(cursor)
+    }
+}

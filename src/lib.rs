@@ -5,8 +5,8 @@
 //!
 //! - **Room**: where messages are published. The first message or stream creates
 //!   it; an idle room is forgotten.
-//! - **Event id**: `<epoch>-<seq>`. Each start of the server draws a new epoch. All
-//!   rooms share one sequence.
+//! - **Event id**: `<epoch>-<seq>`. The epoch names one unbroken history: each start of
+//!   a server that keeps history in memory draws a new one. All rooms share one sequence.
 //! - **Number**: the position of a message in its room, 1, 2, 3, … without holes.
 //! - **Cursor**: the id of the last event that a client has received.
 //! - **History**: the last messages of a room, bounded by count and by bytes.

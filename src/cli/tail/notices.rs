@@ -106,7 +106,7 @@ fn gap(observed: &ObservedGap) -> Option<String> {
     );
     if gap.reason == GapReason::Restart {
         return Some(format!(
-            "the server was restarted: messages of {room} {since} are lost"
+            "the server was restarted: messages of {room} {since} may be lost"
         ));
     }
     let lost = match gap.lost.or(observed.counted) {
@@ -209,7 +209,7 @@ mod tests {
     fn a_gap_notice_has_the_loss_and_its_reason() {
         assert_eq!(
             gap_notice("restart", None, None),
-            "the server was restarted: messages of lobby after message 12 are lost"
+            "the server was restarted: messages of lobby after message 12 may be lost"
         );
         assert_eq!(
             gap_notice("evicted", Some(3), Some(3)),

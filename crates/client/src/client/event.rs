@@ -71,7 +71,7 @@ pub struct ObservedGap {
     /// The number of the room's last message before the gap; `None` for none.
     pub after: Option<u64>,
     /// The number of lost messages by the client's count; `None` where the
-    /// numbers before and after the gap are of different epochs.
+    /// numbers before and after the gap may not be of one history.
     pub counted: Option<u64>,
 }
 

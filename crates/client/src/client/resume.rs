@@ -201,6 +201,8 @@ impl ResumeState {
         true
     }
 
+    /// Ids of two epochs are ordered as text, but tell nothing about what was delivered:
+    /// after a gap the history may be another one.
     fn was_delivered(&self, id: EventId) -> bool {
         self.delivered
             .is_some_and(|last| last.epoch == id.epoch && id.seq <= last.seq)
@@ -218,7 +220,7 @@ impl ResumeState {
     fn gap(&mut self, gap: Gap, events: &mut VecDeque<ClientEvent>) {
         let next = self.next.insert(gap.room.clone(), gap.next);
         let after = next.and_then(|next| next.checked_sub(1));
-        // After a restart the numbers begin anew and can't be compared.
+        // After a restart numbers begin anew, or are those of lost messages again.
         let counted = next
             .filter(|_| gap.reason != GapReason::Restart)
             .and_then(|next| gap.next.checked_sub(next));

@@ -31,7 +31,8 @@ wire_enum! {
     pub enum GapReason {
         /// The client was away for longer than history reaches.
         Evicted = "evicted",
-        /// The cursor is of another epoch: the server was restarted.
+        /// The cursor is of another history, or of the part of this one that the server
+        /// has lost: it was restarted.
         Restart = "restart",
         /// The server did not issue the cursor.
         Unknown = "unknown",

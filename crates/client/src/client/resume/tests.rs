@@ -205,6 +205,47 @@ fn after_a_restart_ids_and_numbers_start_over() {
 }
 
 #[test]
+fn the_next_generation_of_a_store_goes_on_without_a_gap() {
+    let mut reader = Reader::of(None, true);
+    reader.hello("e-0", "a", 1);
+    reader.update("e-1", "a", 1);
+    reader.hello("e-1", "a", 4);
+    reader.update("e-2", "a", 2);
+    reader.update("f-3", "a", 3);
+    reader.update("f-4", "a", 4);
+    reader.update("f-4", "a", 4);
+    assert_eq!(reader.lines(), ["hello", "a 1", "hello", "a 2", "a 3", "a 4"]);
+    assert_eq!(reader.resume.duplicates(), 1);
+    assert_eq!(reader.resume.cursor(), Some("f-4"));
+}
+
+#[test]
+fn a_store_that_lost_what_was_delivered_uses_its_numbers_again() {
+    let mut reader = Reader::of(None, true);
+    reader.hello("e-0", "a", 1);
+    for (id, number) in [("e-1", 1), ("e-2", 2), ("e-3", 3)] {
+        reader.update(id, "a", number);
+    }
+    reader.hello("e-3", "a", 3);
+    reader.gap("f-1", "a", "restart", "null", 2);
+    assert_eq!(reader.resume.cursor(), Some("f-1"));
+    reader.update("f-2", "a", 2);
+    reader.update("f-3", "a", 3);
+    reader.update("f-4", "a", 4);
+    assert_eq!(
+        reader.lines()[4..],
+        [
+            "hello",
+            "gap a restart lost ? after 3 counted ?",
+            "a 2",
+            "a 3",
+            "a 4"
+        ]
+    );
+    assert_eq!(reader.resume.duplicates(), 0);
+}
+
+#[test]
 fn history_that_is_replayed_after_a_gap_is_no_loss() {
     let mut reader = Reader::of(None, true);
     reader.hello("e-0", "a", 1);

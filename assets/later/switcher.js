@@ -4,7 +4,7 @@ import { showDialog } from './ask.js';
 import { fold } from './matching.js';
 import { OptionList } from './option_list.js';
 import { readRoom } from '../server/input.js';
-import { isUpTo } from '../server/protocol.js';
+import { isBefore } from '../server/protocol.js';
 import { unread } from '../state/rooms.js';
 import { isComposing } from '../view/composer.js';
 import { tint } from '../view/colour.js';
@@ -118,7 +118,7 @@ function sorted(rooms, open) {
   const rank = (/** @type {Room} */ room) => (room.name === open ? 3 : room.mentions > 0 ? 0 : unread(room) > 0 ? 1 : 2);
   const age = (/** @type {Room} */ a, /** @type {Room} */ b) => {
     if (!a.newest || !b.newest) return Number(!a.newest) - Number(!b.newest);
-    return isUpTo(a.newest, b.newest) ? 1 : -1;
+    return isBefore(a.newest, b.newest) ? 1 : -1;
   };
   return rooms.toSorted((a, b) => rank(a) - rank(b) || age(a, b));
 }

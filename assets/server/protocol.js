@@ -32,10 +32,16 @@ function parseId(id) {
   return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
 }
 
-/** Whether `id` is not newer than `newest`. Ids of two epochs have no order. @param {string} id @param {string} newest */
+/** Whether `id` is known to who knows `newest`: only ids of one epoch tell that. @param {string} id @param {string} newest */
 export function isUpTo(id, newest) {
   const [a, b] = [parseId(id), parseId(newest)];
   return a.epoch === b.epoch && a.seq <= b.seq;
+}
+
+/** Whether an id comes before another: by epoch as text, then by number. Of two histories of a server, the later one has later epochs. @param {string} id @param {string} other */
+export function isBefore(id, other) {
+  const [a, b] = [parseId(id), parseId(other)];
+  return a.epoch < b.epoch || a.epoch === b.epoch && a.seq < b.seq;
 }
 
 /** Whether an id is of an earlier epoch than another; epochs sort as text. @param {string} id @param {string} other */

@@ -6,7 +6,7 @@ import { idBefore, isSameEpoch, startOf } from '../server/protocol.js';
 import { Failure, server } from '../server/server.js';
 import { firstPage } from './first_page.js';
 import { RoomLog } from './room_log.js';
-import { unread } from './rooms.js';
+import { isForeign, unread } from './rooms.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -156,7 +156,7 @@ export class History {
     if (!page) return false;
     const last = page.messages.at(-1);
     // Only events of programs say nothing about numbers.
-    if (last || page.size === 0) this.#rooms.setNewest(room, page.newest, (last?.number ?? 0) + 1);
+    if (last || page.size === 0) this.#rooms.setNewest(room, page.newest, (last?.number ?? 0) + 1, page.oldest);
     const isShort = page.size === page.limit && known && unread(known) >= page.limit;
     if (isShort && !wantsEnd()) return this.#unread(log, known);
     log.reset(page, page.limit);
@@ -164,9 +164,10 @@ export class History {
   }
 
   /** Loads from the first unread message on, if the newest page does not include it. @param {RoomLog} log @param {Room} room */
-  async #unread(log, { name, read, newest }) {
-    const after = read && newest && isSameEpoch(read.id, newest) ? read.id : startOf(newest ?? '');
-    const page = await this.#load(log, name, { after, limit: MAX_FIRST });
+  async #unread(log, room) {
+    const { read, newest } = room;
+    const after = read && !isForeign(read.id, room) ? read.id : startOf(newest ?? '');
+    const page = await this.#load(log, room.name, { after, limit: MAX_FIRST });
     if (!page) return false;
     log.reset(page, 0, page.size < MAX_FIRST);
     log.after = read?.id ?? null;
@@ -178,8 +179,8 @@ export class History {
     const log = this.log(room);
     if (log.loading) return false;
     const { to } = log;
-    const newest = this.#rooms.get(room)?.newest;
-    const after = to && newest && isSameEpoch(to, newest) ? to : undefined;
+    const known = this.#rooms.get(room);
+    const after = to && known && !isForeign(to, known) ? to : undefined;
     const page = await this.#load(log, room, { after, limit: PAGE * 10 });
     if (page) log.append(page, page.size < PAGE * 10);
     return page !== null;

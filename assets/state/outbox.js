@@ -13,7 +13,7 @@ import { me } from './me.js';
 import { OutboxStore } from './outbox_store.js';
 import { Pauses } from './pauses.js';
 import { makeId } from '../server/input.js';
-import { isOfEarlierEpoch, isSameEpoch, isUpTo, readMessage } from '../server/protocol.js';
+import { isBefore, isSameEpoch, readMessage } from '../server/protocol.js';
 import { Failure } from '../server/server.js';
 
 /**
@@ -237,8 +237,7 @@ export class Outbox {
 
   /** Removes accepted messages up to `end`, which the stream will not deliver, and returns them. @param {string} room @param {string} end @returns {Message[]} */
   takeLost(room, end) {
-    const lost = this.entries.filter(({ message }) =>
-      message?.room === room && (isOfEarlierEpoch(message.id, end) || isUpTo(message.id, end)));
+    const lost = this.entries.filter(({ message }) => message?.room === room && !isBefore(end, message.id));
     lost.forEach((entry) => this.remove(entry));
     return lost.flatMap(({ message }) => message ?? []);
   }

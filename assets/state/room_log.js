@@ -1,7 +1,7 @@
 // The loaded messages of one room: a window of its history, with known gaps.
 // Message numbers show whether messages are missing. It uses no document.
 
-import { isSameEpoch, isUpTo } from '../server/protocol.js';
+import { isBefore, isSameEpoch, isUpTo } from '../server/protocol.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -91,7 +91,7 @@ export class RoomLog {
   /** The entry after which newer ones are requested. */
   get to() {
     const { last } = this;
-    return !last || isSameEpoch(last.id, this.#to) && isUpTo(last.id, this.#to) ? this.#to || undefined : last.id;
+    return !last || !isBefore(this.#to, last.id) ? this.#to || undefined : last.id;
   }
 
   /** A request for a page begins. */
@@ -125,7 +125,7 @@ export class RoomLog {
     const { messages } = page;
     this.items = [];
     this.after = null;
-    this.#take(known ? messages.filter(({ id }) => isSameEpoch(id, known.id) && !isUpTo(known.id, id)) : messages);
+    this.#take(known ? messages.filter(({ id }) => isBefore(id, known.id)) : messages);
     const missing = this.last && known ? hole(this.last, known) : null;
     // Only events of programs, or nothing that is older.
     const isAll = page.size < asked || this.items.length === 0 && messages.length > 0;
@@ -268,7 +268,7 @@ export class RoomLog {
     this.#isCut = false;
   }
 
-  /** A gap `restart` is known only from the server; within an epoch, message numbers show gaps. @param {Gap} gap */
+  /** A gap `restart` is known only from the server; within a history, message numbers show gaps. @param {Gap} gap */
   #lostBefore(gap) {
     const last = this.last;
     if (!last || gap.reason === 'restart' || gap.next <= last.number) return null;
@@ -288,8 +288,9 @@ export class RoomLog {
 
   /** @param {Message} message */
   #push(message) {
-    const last = this.last;
-    if (last && isUpTo(message.id, last.id)) {
+    const { last } = this;
+    const known = this.findLast(({ id }) => isSameEpoch(id, message.id));
+    if (known && isUpTo(message.id, known.id)) {
       // Sent again, it is in its present state.
       this.change(message);
       return false;
@@ -297,7 +298,8 @@ export class RoomLog {
     const missing = last ? hole(last, message) : null;
     const tail = this.items.at(-1);
     if (tail?.kind === 'gap') {
-      if (last && !missing) this.items.pop();
+      // After a restart, numbers may go on where those of lost messages were.
+      if (last && !missing && isSameEpoch(last.id, message.id)) this.items.pop();
       else if (missing && missing.lost !== null) tail.lost = missing.lost;
     } else if (missing) this.items.push(missing);
     this.items.push({ kind: 'message', message });
@@ -307,8 +309,8 @@ export class RoomLog {
 
 /** The gap between two messages by their numbers. @param {Message} before @param {Message} after @returns {GapItem | null} */
 function hole(before, after) {
-  if (!isSameEpoch(before.id, after.id)) return { kind: 'gap', key: `gap-${keys += 1}`, reason: 'restart', lost: null };
   if (after.number === before.number + 1) return null;
+  if (!isSameEpoch(before.id, after.id)) return { kind: 'gap', key: `gap-${keys += 1}`, reason: 'restart', lost: null };
   const lost = after.number > before.number ? after.number - before.number - 1 : null;
   return { kind: 'gap', key: `gap-${keys += 1}`, reason: lost === null ? 'unknown' : 'evicted', lost };
 }

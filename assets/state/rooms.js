@@ -3,14 +3,14 @@
 
 import { memory, numberOf, stringOr } from './memory.js';
 import { readRoom } from '../server/input.js';
-import { idBefore, isSameEpoch, isUpTo } from '../server/protocol.js';
+import { idBefore, isOfEarlierEpoch, isSameEpoch, isUpTo } from '../server/protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark
  * @typedef {'all' | 'mentions' | 'nothing'} AlertLevel which messages of a room raise alerts
  * @typedef {{name: string, since: number, read: Mark | null, mentions: number, counted: string, alerts: AlertLevel}} StoredRoom
  *   `since`: when it was joined, by Date.now(); `counted`: the last message that was checked for mentions
- * @typedef {StoredRoom & {newest: string | null, next: number}} Room
+ * @typedef {StoredRoom & {oldest: string | null, newest: string | null, next: number}} Room `oldest`: the first entry that history held when the server said so
  */
 
 /** @type {readonly AlertLevel[]} */
@@ -68,7 +68,7 @@ export class Rooms {
   join(name) {
     if (this.get(name)) return true;
     if (this.list.length >= MAX_JOINED) return false;
-    this.list.push({ name, since: this.#now(name), read: null, mentions: 0, counted: '', alerts: 'mentions', newest: null, next: 1 });
+    this.list.push({ name, since: this.#now(name), read: null, mentions: 0, counted: '', alerts: 'mentions', oldest: null, newest: null, next: 1 });
     this.#write();
     this.#changed();
     return true;
@@ -92,15 +92,16 @@ export class Rooms {
     return true;
   }
 
-  /** Sets the newest message of a room. @param {string} name @param {string | null} newest @param {number} next */
-  setNewest(name, newest, next) {
+  /** Sets the newest message of a room. @param {string} name @param {string | null} newest @param {number} next @param {string | null} [oldest] */
+  setNewest(name, newest, next, oldest) {
     const room = this.get(name);
     if (!room) return;
     if (room.newest && newest && isUpTo(newest, room.newest) && newest !== room.newest) return;
+    room.oldest = newest && (oldest ?? room.oldest ?? newest);
     room.newest = newest;
     room.next = next;
-    // Messages before a restart are gone, and their mentions, too.
-    if (room.mentions > 0 && !(newest && isSameEpoch(newest, room.counted))) {
+    // Messages of another history are gone, and their mentions, too.
+    if (room.mentions > 0 && isForeign(room.counted, room)) {
       room.mentions = 0;
       this.#keepMarks();
     }
@@ -205,28 +206,32 @@ const leftIn = (stored) => new Map(Object.entries(stored ?? {}).map(([name, at])
 
 /** Merges a stored room with that of this tab. @param {StoredRoom} stored @param {Room | undefined} mine @returns {Room} */
 function merged(stored, mine) {
-  if (!mine) return { ...stored, newest: null, next: 1 };
+  if (!mine) return { ...stored, oldest: null, newest: null, next: 1 };
   const since = Math.max(stored.since, mine.since);
   // Of two tabs' marks, the later one is kept.
-  return isBehind(stored.read, mine) ? Object.assign(mine, { since, alerts: stored.alerts }) : { ...stored, since, newest: mine.newest, next: mine.next };
+  return isBehind(stored.read, mine) ? Object.assign(mine, { since, alerts: stored.alerts }) : { ...stored, since, oldest: mine.oldest, newest: mine.newest, next: mine.next };
 }
 
 /** Stored data is untrusted. @param {any} mark */
-const isMark = (mark) => typeof mark?.id === 'string' && typeof mark.number === 'number';
+const isMark = (mark) => /^[a-z0-9]+-\d+$/.test(mark?.id) && typeof mark.number === 'number';
 
 /** Whether a mark is not newer than the room's own. @param {Mark | null} mark @param {Room} room */
 function isBehind(mark, { read, newest }) {
   if (!mark || !read) return read !== null;
   if (isSameEpoch(mark.id, read.id)) return isUpTo(mark.id, read.id);
-  // Ids of two epochs have no order: the epoch of the running server counts.
+  // The epoch of the running server counts.
   return newest !== null && !isSameEpoch(mark.id, newest);
 }
 
+/** Whether an id is of another history than that of the room: its epoch is none from the oldest entry's to the newest one's. @param {string} id @param {{oldest: string | null, newest: string | null}} room */
+export const isForeign = (id, { oldest, newest }) => !oldest || !newest || isOfEarlierEpoch(id, oldest) || isOfEarlierEpoch(newest, id);
+
 /** The number of messages after the read mark, by message numbers. @param {Room} room */
-export function unread({ read, newest, next }) {
+export function unread(room) {
+  const { read, newest, next } = room;
   if (!newest || !read) return 0;
   const all = next - 1;
-  if (!isSameEpoch(read.id, newest)) return all;
+  if (isForeign(read.id, room)) return all;
   if (isUpTo(newest, read.id)) return 0;
   // Only an event of a program is newer than the read mark.
   if (all === read.number) return 0;

@@ -5,7 +5,7 @@ import { merge } from '../server/presence.js';
 /**
  * @typedef {import('./connection.js').StreamEvent} StreamEvent
  * @typedef {import('../server/protocol.js').Presence} Presence
- * @typedef {{room: string, newest: string | null, next: number}} RoomPosition the newest message of a room
+ * @typedef {{room: string, oldest: string | null, newest: string | null, next: number}} RoomPosition the oldest and the newest message of a room
  * @typedef {{places: RoomPosition[], presences: Presence[]}} StreamState
  */
 
@@ -18,11 +18,11 @@ export class Snapshot {
   /** @param {StreamEvent} event */
   apply(event) {
     if (event.type === 'hello') {
-      this.#places = new Map(event.hello.rooms.map(({ room, newest, next }) => [room, { room, newest, next }]));
+      this.#places = new Map(event.hello.rooms.map(({ room, oldest, newest, next }) => [room, { room, oldest, newest, next }]));
     } else if (event.type === 'update' || event.type === 'change' && event.id === event.message.id) {
       // A change under the id of its message is a deleted message.
       const { room, id, number } = event.message;
-      this.#places.set(room, { room, newest: id, next: number + 1 });
+      this.#places.set(room, { room, oldest: this.#places.get(room)?.oldest ?? id, newest: id, next: number + 1 });
     } else if (event.type === 'presence') {
       this.#presences.set(event.presence.room, merge(this.#presences.get(event.presence.room), event.presence));
     }

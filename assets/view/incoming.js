@@ -125,8 +125,8 @@ export class Incoming {
   #catchUp(places) {
     const { outbox, view, mentions } = this.#parts;
     for (const place of places) {
-      // Messages published before a restart of the server are lost.
-      if (place.newest) view.history.addLost(outbox.takeLost(place.room, startOf(place.newest)));
+      // Messages of an earlier history are lost.
+      if (place.oldest) view.history.addLost(outbox.takeLost(place.room, startOf(place.oldest)));
       view.reconcile(place);
     }
     void mentions.checkMissed(places.map(({ room }) => room));

@@ -1,8 +1,8 @@
 // How far the reader of the open room is: what is new, what counts as read, and where
 // the view goes next.
 
-import { isSameEpoch } from '../server/protocol.js';
-import { unread } from '../state/rooms.js';
+import { isOfEarlierEpoch } from '../server/protocol.js';
+import { isForeign, unread } from '../state/rooms.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message
@@ -95,26 +95,26 @@ export class Reading {
   }
 
   /** The stream was resumed and replays missed messages, which count as new. @param {RoomPosition} place of the open room */
-  resumed({ newest, next }) {
+  resumed({ oldest, newest, next }) {
     const { last, atEnd } = this.#log();
     // By numbers: the newest entry may be an event of a program, which is not delivered here.
-    const isBehind = newest !== null && last !== undefined && (last.number + 1 < next || !isSameEpoch(last.id, newest));
+    const isBehind = newest !== null && last !== undefined && (last.number + 1 < next || isForeign(last.id, { oldest, newest }));
     this.#catchesUpTo = isBehind && atEnd && this.isFollowing ? { id: newest, number: next - 1 } : null;
   }
 
   /** The stream has delivered a message. @param {Message} message */
   delivered({ id, number }) {
     const to = this.#catchesUpTo;
-    if (!to || number < to.number && isSameEpoch(to.id, id)) return;
+    if (!to || number < to.number && !isOfEarlierEpoch(to.id, id)) return;
     this.#catchesUpTo = null;
     this.returns = this.#scroller.follows;
   }
 
   /** The room has new messages that were not shown: they begin after the last read one. @param {RoomPosition} place */
-  move({ room, newest, next }) {
+  move({ room, oldest, newest, next }) {
     const known = this.#rooms.get(room);
     const wasRead = known && unread(known) === 0 ? known.read : null;
-    this.#rooms.setNewest(room, newest, next);
+    this.#rooms.setNewest(room, newest, next, oldest);
     if (room === this.#room && wasRead && !this.nothingIsNew) this.unreadAfter = wasRead.id;
   }
 

@@ -124,8 +124,9 @@ export class RoomView {
    * position.
    * @param {RoomPosition} place
    */
-  reconcile({ room, newest, next }) {
-    this.#move({ room, newest, next });
+  reconcile(place) {
+    const { room, newest, next } = place;
+    this.#move(place);
     const log = this.history.find(room);
     if (!log?.loaded || !newest) return;
     const isMissing = !log.last || !isSameEpoch(log.last.id, newest) || log.last.number + 1 !== next;

@@ -254,6 +254,7 @@ page_steps() {
   step 'page: types' check_page_types
   step 'page: names' limited node tests/real/names.mjs
   step 'page: texts, in node' limited node tests/real/page_text.mjs
+  step 'page: logs, in node' limited node tests/real/page_log.mjs
   local part
   for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
     offline https answers tokens moderation look style hostile proxies; do

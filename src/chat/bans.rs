@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
 use super::author::{Author, Fingerprint};
+use super::errors::HistoryUnavailable;
 use crate::protocol::EventId;
 
 /// Most bans of a room at one time.
@@ -35,6 +36,14 @@ pub enum BanError {
     NotFound,
     /// The room has as many bans as it may have.
     TooMany,
+    /// Nothing can be stored.
+    HistoryUnavailable(HistoryUnavailable),
+}
+
+impl From<HistoryUnavailable> for BanError {
+    fn from(error: HistoryUnavailable) -> Self {
+        Self::HistoryUnavailable(error)
+    }
 }
 
 /// The bans of a room.
@@ -73,12 +82,18 @@ impl Bans {
         Ok(())
     }
 
-    /// Lifts the ban of the author of a message. Returns whether there was one.
-    pub(super) fn lift(&mut self, message: EventId, key: Option<BanKey>) -> bool {
-        let before = self.0.len();
-        self.0
-            .retain(|known, ban| ban.message != message && Some(*known) != key);
-        self.0.len() < before
+    /// Adds the bans of a store.
+    #[cfg(feature = "data")]
+    pub(super) fn restore(&mut self, bans: Vec<(BanKey, Ban)>) {
+        self.0.extend(bans);
+    }
+
+    /// Lifts the ban of the author of a message. Returns the keys of what was lifted.
+    pub(super) fn lift(&mut self, message: EventId, key: Option<BanKey>) -> Vec<BanKey> {
+        let lifted = self
+            .0
+            .extract_if(|known, ban| ban.message == message || Some(*known) == key);
+        lifted.map(|(key, _)| key).collect()
     }
 
     /// Whether the author is banned.
@@ -109,6 +124,7 @@ impl fmt::Display for BanError {
                  history, or a program published it",
             ),
             Self::TooMany => write!(f, "a room has at most {MAX_BANS} bans; lift one of them"),
+            Self::HistoryUnavailable(error) => error.fmt(f),
         }
     }
 }
@@ -170,10 +186,12 @@ mod tests {
         assert_eq!((bans.list(now).len(), bans.list(until).len()), (2, 0));
         assert_eq!(bans.left(now), Some(Duration::from_secs(60)));
         assert_eq!(bans.left(until), None);
-        assert!(bans.lift("e-1".parse().unwrap(), None) && !bans.contains(a, now));
+        assert_eq!(bans.lift("e-1".parse().unwrap(), None), [a]);
+        assert!(!bans.contains(a, now));
         // By another message of the same author.
-        assert!(bans.lift("e-9".parse().unwrap(), Some(b)) && bans.list(now).is_empty());
-        assert!(!bans.lift("e-9".parse().unwrap(), Some(b)));
+        assert_eq!(bans.lift("e-9".parse().unwrap(), Some(b)), [b]);
+        assert!(bans.list(now).is_empty());
+        assert_eq!(bans.lift("e-9".parse().unwrap(), Some(b)), []);
     }
 
     #[test]

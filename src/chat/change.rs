@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::author::Author;
 use super::entry::Entry;
+use super::errors::HistoryUnavailable;
 use super::reactions::{MAX_EMOJI, MAX_REACTIONS, Reactions, TooManyReactions};
 use crate::protocol::{ChangedEntry, DeletedEntry, Emoji, Message, MessageText, UserName};
 
@@ -44,6 +45,14 @@ pub enum ChangeError {
     NoOwner,
     /// The message has as many reactions as it may have.
     TooManyReactions,
+    /// Nothing can be stored.
+    HistoryUnavailable(HistoryUnavailable),
+}
+
+impl From<HistoryUnavailable> for ChangeError {
+    fn from(error: HistoryUnavailable) -> Self {
+        Self::HistoryUnavailable(error)
+    }
 }
 
 /// The state after a change.
@@ -198,6 +207,7 @@ impl fmt::Display for ChangeError {
                 f,
                 "a message has at most {MAX_REACTIONS} reactions with {MAX_EMOJI} different emoji"
             ),
+            Self::HistoryUnavailable(error) => error.fmt(f),
         }
     }
 }

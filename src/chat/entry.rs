@@ -288,16 +288,6 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// The result of publishing a draft.
-#[derive(Debug, Clone)]
-pub enum Published {
-    /// A new entry.
-    New(Entry),
-    /// The draft repeats a request of the room's history, with the same client
-    /// id. This is the entry of the first request, in its present state.
-    Duplicate(Entry),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

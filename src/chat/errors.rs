@@ -18,6 +18,21 @@ impl fmt::Display for RoomLimitReached {
 
 impl Error for RoomLimitReached {}
 
+/// The store of history takes nothing: too much waits for it, or it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryUnavailable;
+
+impl fmt::Display for HistoryUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "history can't be stored at present; try again, with the same client_id if there was \
+             one",
+        )
+    }
+}
+
+impl Error for HistoryUnavailable {}
+
 /// Why a draft was not published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublishError {
@@ -25,11 +40,19 @@ pub enum PublishError {
     RoomLimit(RoomLimitReached),
     /// The room's history holds a different request with the same client id.
     ClientIdReused,
+    /// Nothing can be stored.
+    HistoryUnavailable(HistoryUnavailable),
 }
 
 impl From<RoomLimitReached> for PublishError {
     fn from(error: RoomLimitReached) -> Self {
         Self::RoomLimit(error)
+    }
+}
+
+impl From<HistoryUnavailable> for PublishError {
+    fn from(error: HistoryUnavailable) -> Self {
+        Self::HistoryUnavailable(error)
     }
 }
 
@@ -41,6 +64,7 @@ impl fmt::Display for PublishError {
                 "this client_id stands for another message of the room; send this one with a new \
                  client_id",
             ),
+            Self::HistoryUnavailable(error) => error.fmt(f),
         }
     }
 }

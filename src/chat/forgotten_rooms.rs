@@ -23,7 +23,7 @@ pub(super) struct RoomTombstone {
 pub(super) struct ForgottenRooms {
     capacity: usize,
     rooms: HashMap<RoomName, (u64, RoomTombstone)>,
-    /// The same rooms, oldest tombstone first.
+    /// The same rooms, oldest tombstone first, except for those that expire.
     order: BTreeMap<u64, RoomName>,
     next_key: u64,
     /// The highest seq at which a tombstone was dropped.
@@ -41,23 +41,42 @@ impl ForgottenRooms {
         }
     }
 
-    /// Whether the next insert drops a tombstone.
-    pub(super) fn is_full(&self) -> bool {
-        self.rooms.len() == self.capacity
+    /// Adds the tombstones of a store, oldest first. `dropped_through` is the highest
+    /// seq at which one was dropped.
+    #[cfg(feature = "data")]
+    pub(super) fn restore(
+        &mut self,
+        tombstones: Vec<(RoomName, RoomTombstone)>,
+        dropped_through: u64,
+    ) {
+        for (room, tombstone) in tombstones {
+            self.insert(room, tombstone);
+        }
+        self.dropped_through = dropped_through;
     }
 
-    /// Adds the tombstone of `room`. If that drops another one, `newest` is above
-    /// every cursor that a reader of that room can have.
-    pub(super) fn insert(&mut self, room: RoomName, tombstone: RoomTombstone, newest: u64) {
-        if self.is_full()
-            && let Some((_, oldest)) = self.order.pop_first()
-        {
-            self.rooms.remove(&oldest);
-            self.dropped_through = newest;
-        }
+    /// Adds the tombstone of `room`.
+    pub(super) fn insert(&mut self, room: RoomName, tombstone: RoomTombstone) {
         self.order.insert(self.next_key, room.clone());
         self.rooms.insert(room, (self.next_key, tombstone));
         self.next_key += 1;
+    }
+
+    /// The room whose tombstone expires, if there are too many. It is kept until
+    /// [`Self::drop_expired`].
+    pub(super) fn expire_oldest(&mut self) -> Option<RoomName> {
+        let is_full = self.order.len() > self.capacity;
+        is_full.then(|| self.order.pop_first())?.map(|(_, room)| room)
+    }
+
+    /// Drops a tombstone that expires, unless it was taken. `newest` is above every
+    /// cursor that a reader of the room can have.
+    pub(super) fn drop_expired(&mut self, room: &RoomName, newest: u64) {
+        let known = self.rooms.get(room);
+        if known.is_some_and(|(key, _)| !self.order.contains_key(key)) {
+            self.rooms.remove(room);
+        }
+        self.dropped_through = newest;
     }
 
     /// Takes the tombstone for a new room of this name, if there may have been a
@@ -92,7 +111,8 @@ mod tests {
             },
         };
         let mut forgotten = ForgottenRooms::with_capacity(2);
-        forgotten.insert(room("a"), tombstone, 9);
+        forgotten.insert(room("a"), tombstone);
+        assert_eq!(forgotten.expire_oldest(), None);
         assert_eq!(forgotten.take(&room("b")), None);
         assert_eq!(forgotten.take(&room("a")), Some(tombstone));
         assert_eq!(forgotten.take(&room("a")), None);
@@ -109,8 +129,11 @@ mod tests {
         };
         let mut forgotten = ForgottenRooms::with_capacity(2);
         for name in ["a", "b", "c"] {
-            forgotten.insert(room(name), tombstone, 9);
+            forgotten.insert(room(name), tombstone);
         }
+        assert_eq!(forgotten.expire_oldest(), Some(room("a")));
+        assert_eq!(forgotten.expire_oldest(), None);
+        forgotten.drop_expired(&room("a"), 9);
         assert_eq!(forgotten.rooms.len(), 2);
         assert_eq!(forgotten.order.len(), 2);
         let dropped = Some(RoomTombstone {
@@ -119,5 +142,22 @@ mod tests {
         });
         assert_eq!(forgotten.take(&room("a")), dropped);
         assert_eq!(forgotten.take(&room("c")), Some(tombstone));
+    }
+
+    #[test]
+    fn a_tombstone_that_expires_can_be_taken_until_it_is_dropped() {
+        let tombstone = RoomTombstone {
+            through: 7,
+            next: Place::FIRST,
+        };
+        let mut forgotten = ForgottenRooms::with_capacity(1);
+        forgotten.insert(room("a"), tombstone);
+        forgotten.insert(room("b"), tombstone);
+        assert_eq!(forgotten.expire_oldest(), Some(room("a")));
+        assert_eq!(forgotten.take(&room("a")), Some(tombstone));
+        forgotten.insert(room("a"), tombstone);
+        forgotten.drop_expired(&room("a"), 9);
+        assert_eq!(forgotten.take(&room("a")), Some(tombstone), "a later one");
+        assert_eq!(forgotten.take(&room("c")).map(|known| known.through), Some(9));
     }
 }

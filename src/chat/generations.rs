@@ -156,7 +156,7 @@ impl Generations {
 
     /// The ended generations, the oldest first. To be stored together with
     /// [`present`](Self::present), all of them whenever a generation has begun.
-    pub(crate) fn ended(&self) -> impl ExactSizeIterator<Item = EndedGeneration> {
+    pub(crate) fn ended(&self) -> impl DoubleEndedIterator<Item = EndedGeneration> + ExactSizeIterator {
         self.ended.iter().copied()
     }
 

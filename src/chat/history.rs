@@ -8,6 +8,8 @@ use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::draft::RequestHash;
 use super::entry::Entry;
+#[cfg(feature = "data")]
+use super::log::restored::RestoredRoom;
 use super::place::{EntryKind, Place};
 use crate::protocol::ClientId;
 
@@ -20,6 +22,13 @@ const MAX_EVICTED_IDS: usize = 1000;
 pub(super) struct HistoryLimits {
     pub(super) count: usize,
     pub(super) bytes: usize,
+}
+
+impl HistoryLimits {
+    pub(super) const NONE: Self = Self {
+        count: usize::MAX,
+        bytes: usize::MAX,
+    };
 }
 
 #[derive(Debug)]
@@ -143,7 +152,35 @@ impl History {
         }
     }
 
-    /// Adds the room's next message or event and evicts down to the limits.
+    /// The history of a room of a store, before its entries are added.
+    #[cfg(feature = "data")]
+    pub(super) fn restore(limits: HistoryLimits, restored: &RestoredRoom) -> Self {
+        let first = restored.entries.first();
+        Self {
+            counted_from_start: restored.is_counted_from_start,
+            ..Self::after(
+                limits,
+                restored.evicted_through,
+                first.map_or(restored.next, Entry::place),
+            )
+        }
+    }
+
+    #[cfg(feature = "data")]
+    pub(super) fn limits(&self) -> HistoryLimits {
+        self.limits
+    }
+
+    /// Adds the room's next entry and evicts down to the limits. `current` is as of
+    /// [`Self::push_change`].
+    pub(super) fn add(&mut self, entry: Entry, current: Option<Entry>) {
+        match entry.kind() {
+            EntryKind::Change { .. } => self.push_change(entry, current),
+            EntryKind::Message | EntryKind::Event => self.push(entry),
+        }
+    }
+
+    /// Adds the room's next message or event.
     pub(super) fn push(&mut self, entry: Entry) {
         debug_assert!(entry.kind().is_item(), "a change has `push_change`");
         self.items.push_back(entry.seq());
@@ -234,6 +271,13 @@ impl History {
         }
     }
 
+    /// Evicts the entries up to `seq`.
+    pub(super) fn evict_through(&mut self, seq: u64) {
+        while self.oldest().is_some_and(|entry| entry.seq() <= seq) {
+            self.evict_oldest();
+        }
+    }
+
     fn index_of(&self, seq: u64) -> Option<usize> {
         self.entries.binary_search_by_key(&seq, Entry::seq).ok()
     }
@@ -277,6 +321,13 @@ impl History {
     /// The seq of the newest evicted entry; 0 if none was evicted.
     pub(super) fn evicted_through(&self) -> u64 {
         self.evicted.through()
+    }
+
+    /// The seqs of the entries that were evicted after `seq`, as far as remembered.
+    pub(super) fn evicted_since(&self, seq: u64) -> Vec<u64> {
+        let ids = &self.evicted.ids;
+        let start = ids.partition_point(|id| id.seq() <= seq);
+        ids.range(start..).map(|id| id.seq()).collect()
     }
 
     /// The place after `seq`, held or not, if still known.

@@ -16,12 +16,15 @@ use super::author::Author;
 use super::bans::{Ban, BanError, BanKey};
 use super::change::{Change, ChangeError, Requester};
 use super::draft::{Draft, RetryKey};
-use super::entry::{Entry, Published};
-use super::errors::{PublishError, RoomLimitReached, SubscribeError};
+use super::entry::Entry;
+use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
 use super::generations::Generations;
 use super::history_page::{HistoryPage, HistoryQuery};
+#[cfg(feature = "data")]
+use super::log::{CommitQueue, restored::Restored};
 use super::member::members_json;
+use super::published::{Commit, Published};
 use super::reader_profile::ReaderProfile;
 use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
@@ -95,6 +98,13 @@ impl Hub {
         })
     }
 
+    /// The hub of a store: its rooms, and a queue of so many bytes for what is to be
+    /// stored. A [`Committer`](super::log::committer::Committer) empties the queue.
+    #[cfg(feature = "data")]
+    pub(super) fn restore(limits: HubLimits, restored: Restored, queue_bytes: usize) -> Arc<Self> {
+        Self::of(Rooms::restore(limits, restored, CommitQueue::new(queue_bytes)))
+    }
+
     /// The epoch of the entries that are published now.
     pub fn epoch(&self) -> Epoch {
         self.lock().generations().present()
@@ -119,7 +129,7 @@ impl Hub {
     }
 
     /// Publishes `draft` in `room`, and creates the room as needed. It waits for
-    /// no reader.
+    /// no reader. With a store the result is [`Published::Pending`].
     ///
     /// # Errors
     ///
@@ -131,8 +141,8 @@ impl Hub {
         self.lock().publish(room, &draft, retry_key)
     }
 
-    /// Changes the message `item` of `room`, or deletes the event. Returns its
-    /// present state.
+    /// Changes the message `item` of `room`, or deletes the event. The entry of the
+    /// result is its present state.
     ///
     /// # Errors
     ///
@@ -143,12 +153,12 @@ impl Hub {
         item: EventId,
         change: &Change,
         requester: &Requester,
-    ) -> Result<Entry, ChangeError> {
+    ) -> Result<Published, ChangeError> {
         self.lock().change(room, item, change, requester)
     }
 
     /// Bans the author of a message from `room` until a time: its streams end, and
-    /// its requests are refused.
+    /// its requests are refused. That it lasts is another matter: see [`Commit`].
     ///
     /// # Errors
     ///
@@ -158,13 +168,21 @@ impl Hub {
         room: &RoomName,
         message: EventId,
         until: SystemTime,
-    ) -> Result<(), BanError> {
+    ) -> Result<Commit, BanError> {
         self.has_bans.store(true, Ordering::Relaxed);
         self.lock().ban(room, message, until)
     }
 
-    /// Lifts the ban of the author of a message. Returns whether there was one.
-    pub fn lift_ban(&self, room: &RoomName, message: EventId) -> bool {
+    /// Lifts the ban of the author of a message. `None` if there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryUnavailable`] if nothing can be stored. The ban stays then.
+    pub fn lift_ban(
+        &self,
+        room: &RoomName,
+        message: EventId,
+    ) -> Result<Option<Commit>, HistoryUnavailable> {
         self.lock().lift_ban(room, message)
     }
 

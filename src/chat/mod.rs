@@ -23,12 +23,18 @@ mod hub;
 #[cfg(test)]
 mod hub_saved;
 mod hub_subscribe;
+#[cfg_attr(
+    not(feature = "data"),
+    expect(dead_code, reason = "only a store takes records")
+)]
+mod log;
 mod member;
 mod membership;
 mod place;
 mod presence;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod properties;
+mod published;
 mod reactions;
 mod reader_profile;
 mod ready_queue;
@@ -39,6 +45,7 @@ mod room;
 mod room_event;
 mod room_key;
 mod rooms;
+mod stored_history;
 mod subscribe_options;
 mod subscription;
 #[cfg(test)]
@@ -51,14 +58,17 @@ pub use bans::{Ban, BanError};
 pub use change::{Change, ChangeError, Requester};
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::{Draft, DraftContent, DraftMessage};
-pub use entry::{Entry, Published};
-pub use errors::{PublishError, RoomLimitReached, SubscribeError};
+pub use entry::Entry;
+pub use errors::{HistoryUnavailable, PublishError, RoomLimitReached, SubscribeError};
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
+pub use log::StoreError;
 pub use member::Member;
 pub use place::{EntryKind, Place};
 pub use presence::Snapshot;
+pub use published::{Commit, Published};
 pub use rooms::HubLimits;
+pub use stored_history::StoredHistory;
 pub use subscribe_options::{EventForm, InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;

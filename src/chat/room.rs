@@ -8,22 +8,30 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::bans::{Ban, BanKey, Bans};
-use super::draft::{Draft, DraftContent, RetryKey};
+use super::draft::{Draft, DraftContent, RequestHash, RetryKey};
 use super::entry::{Entry, Provenance};
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
+#[cfg(feature = "data")]
+use super::log::restored::RestoredRoom;
+use super::place::Place;
 use super::presence::{Presence, PresenceBudget};
 use super::reader_profile::ReaderProfile;
 use super::room_key::RoomKey;
 use super::timestamp;
-use crate::protocol::{EventId, PublishedEvent, RoomName, UserName};
+use crate::protocol::{ClientId, EventId, PublishedEvent, RoomName, UserName};
 use crate::sse;
 
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) key: RoomKey,
     pub(super) name: RoomName,
+    /// What is shown.
     pub(super) history: History,
+    /// What is assigned and not shown yet. `None` if that is nothing.
+    pending: Option<Box<History>>,
+    /// Evictions up to this seq are in the log.
+    pub(super) logged_through: u64,
     pub(super) presence: Presence,
     /// Subscriptions to this room that get presence events.
     presence_readers: usize,
@@ -60,7 +68,9 @@ impl Room {
         Self {
             key,
             name,
+            logged_through: history.evicted_through(),
             history,
+            pending: None,
             presence: Presence::default(),
             presence_readers: 0,
             due: None,
@@ -73,8 +83,24 @@ impl Room {
         }
     }
 
-    /// Adds `draft` to the room's history as a message or an event.
-    pub(super) fn append(
+    /// Continues a room of a store, which was last used at `last_used`.
+    #[cfg(feature = "data")]
+    pub(super) fn restore(&mut self, restored: RestoredRoom, last_used: Instant) {
+        self.history = History::restore(self.history.limits(), &restored);
+        for entry in restored.entries {
+            self.history.add(entry, None);
+        }
+        debug_assert_eq!(self.history.next_place(), restored.next);
+        self.logged_through = restored.evicted_through;
+        self.has_messages = true;
+        self.last_used = last_used;
+        if !restored.bans.is_empty() {
+            self.bans_mut().restore(restored.bans);
+        }
+    }
+
+    /// Makes `draft` the room's next message or event, which is not shown yet.
+    pub(super) fn assign(
         &mut self,
         id: EventId,
         draft: &Draft,
@@ -82,7 +108,7 @@ impl Room {
         now: Instant,
     ) -> Entry {
         let provenance = Provenance::new(retry_key, draft.author);
-        let place = self.history.next_place();
+        let place = self.next_place();
         let entry = match &draft.content {
             DraftContent::Message(message) => Entry::message(
                 id,
@@ -103,10 +129,79 @@ impl Room {
                 Entry::event_of_program(&event, place, provenance)
             }
         };
-        self.history.push(entry.clone());
         self.has_messages = true;
         self.last_used = now;
         entry
+    }
+
+    /// The place of the room's next entry.
+    pub(super) fn next_place(&self) -> Place {
+        let pending = self.pending.as_ref();
+        pending.map_or_else(|| self.history.next_place(), |pending| pending.next_place())
+    }
+
+    /// The present state of the message or event with this seq, shown or not.
+    pub(super) fn item(&self, seq: u64) -> Option<&Entry> {
+        let pending = self.pending.as_ref();
+        let pending = pending.and_then(|pending| pending.item(seq));
+        pending.or_else(|| self.history.item(seq))
+    }
+
+    /// The message or event with this seq in its own place, shown or not.
+    pub(super) fn own(&self, seq: u64) -> Option<&Entry> {
+        let pending = self.pending.as_ref();
+        let pending = pending.and_then(|pending| pending.get(seq));
+        pending.or_else(|| self.history.get(seq))
+    }
+
+    /// The message or event with this client id, shown or not, and the hash of its
+    /// request.
+    pub(super) fn find(&self, id: &ClientId) -> Option<(&Entry, RequestHash)> {
+        let pending = self.pending.as_ref();
+        let pending = pending.and_then(|pending| pending.find(id));
+        let (entry, request) = pending.or_else(|| self.history.find(id))?;
+        Some((self.item(entry.seq()).unwrap_or(entry), request))
+    }
+
+    /// Whether this state of a message or event is not shown yet.
+    pub(super) fn is_pending(&self, state: &Entry) -> bool {
+        let pending = self.pending.as_ref();
+        pending.is_some_and(|pending| pending.item(state.item_seq()).is_some())
+    }
+
+    /// Adds an entry that is assigned and not shown yet, with the arguments of
+    /// [`Self::show`].
+    pub(super) fn add_pending(&mut self, entry: Entry, current: Option<Entry>) {
+        let history = &self.history;
+        let pending = self.pending.get_or_insert_with(|| {
+            let through = history.newest().map_or(0, Entry::seq);
+            Box::new(History::after(
+                HistoryLimits::NONE,
+                through,
+                history.next_place(),
+            ))
+        });
+        pending.add(entry, current);
+    }
+
+    /// Shows the next entry. `current` is the present state of the message or event
+    /// that it is a change of, in its own place, if that is held.
+    pub(super) fn show(&mut self, entry: Entry, current: Option<Entry>) {
+        let seq = entry.seq();
+        self.history.add(entry, current);
+        if let Some(pending) = &mut self.pending {
+            pending.evict_through(seq);
+            if pending.len() == 0 {
+                self.pending = None;
+            }
+        }
+    }
+
+    /// The seqs of the entries whose eviction is not in the log.
+    pub(super) fn take_evicted(&mut self) -> Vec<u64> {
+        let evicted = self.history.evicted_since(self.logged_through);
+        self.logged_through = self.history.evicted_through();
+        evicted
     }
 
     /// The bans, to change them.
@@ -114,10 +209,10 @@ impl Room {
         self.bans.get_or_insert_default()
     }
 
-    /// Lifts the ban of the author of a message. Returns whether there was one.
-    pub(super) fn lift_ban(&mut self, message: EventId, key: Option<BanKey>) -> bool {
+    /// Lifts the ban of the author of a message. Returns the keys of what was lifted.
+    pub(super) fn lift_ban(&mut self, message: EventId, key: Option<BanKey>) -> Vec<BanKey> {
         let bans = self.bans.as_mut();
-        bans.is_some_and(|bans| bans.lift(message, key))
+        bans.map_or_else(Vec::new, |bans| bans.lift(message, key))
     }
 
     /// The bans that have not ended.
@@ -189,7 +284,7 @@ impl Room {
 
     /// When the room can be forgotten if it is not used until then.
     fn idle_at(&self, now: Instant, idle: Duration) -> Option<Instant> {
-        let is_empty = self.readers == 0 && self.presence.count() == 0;
+        let is_used = self.readers > 0 || self.presence.count() > 0 || self.pending.is_some();
         let at = match self.has_messages {
             // `None` is a time that the clock never reaches.
             true => self.last_used.checked_add(idle)?,
@@ -201,7 +296,7 @@ impl Room {
             Some(left) => at.max(now.checked_add(left)?),
             None => at,
         };
-        is_empty.then_some(at)
+        (!is_used).then_some(at)
     }
 
     /// When housekeeping is due if the room does not change until then.

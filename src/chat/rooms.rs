@@ -10,9 +10,12 @@ mod housekeeping;
 mod housekeeping_queue;
 mod publish;
 mod readers;
+#[cfg(feature = "data")]
+mod restore;
 #[cfg(test)]
 mod saved;
 mod size_index;
+mod stored;
 mod typing;
 
 use std::collections::{BTreeSet, HashMap};
@@ -32,6 +35,7 @@ use super::errors::RoomLimitReached;
 use super::forgotten_rooms::ForgottenRooms;
 use super::generations::Generations;
 use super::history::{History, HistoryLimits};
+use super::log::EntryLog;
 use super::room::Room;
 use super::room_key::RoomKey;
 use super::totals::Totals;
@@ -100,8 +104,12 @@ pub(super) struct Rooms {
     names: BTreeSet<RoomName>,
     by_size: SizeIndex,
     housekeeping: HousekeepingQueue,
-    /// The seq of the newest message of all rooms.
-    seq: u64,
+    /// Where entries become durable.
+    pub(super) log: EntryLog,
+    /// The newest seq that was assigned.
+    assigned: u64,
+    /// The newest seq that is shown. Nobody outside knows a later one.
+    shown: u64,
     /// The key of the newest room.
     key: RoomKey,
     forgotten: ForgottenRooms,
@@ -135,7 +143,9 @@ impl Rooms {
             names: BTreeSet::new(),
             by_size: SizeIndex::default(),
             housekeeping: HousekeepingQueue::default(),
-            seq,
+            log: EntryLog::Memory,
+            assigned: seq,
+            shown: seq,
             key: RoomKey::default(),
             forgotten: ForgottenRooms::with_capacity(limits.max_rooms),
             history_bytes: 0,
@@ -150,9 +160,9 @@ impl Rooms {
         }
     }
 
-    /// The seq of the newest message of all rooms.
+    /// The newest seq of all rooms that is shown.
     pub(super) fn newest(&self) -> u64 {
-        self.seq
+        self.shown
     }
 
     pub(super) fn generations(&self) -> &Generations {
@@ -282,11 +292,7 @@ impl Rooms {
         self.history_bytes -= room.history.bytes();
         self.history_entries -= room.history.len();
         if let Some(tombstone) = room.tombstone() {
-            // A full table drops its oldest tombstone here, and that room's numbers
-            // start again at 1. Skip one seq, so that even a reader with the newest
-            // message of that room is behind it and gets a gap.
-            self.seq += u64::from(self.forgotten.is_full());
-            self.forgotten.insert(name.clone(), tombstone, self.seq);
+            self.keep_tombstone(name, tombstone);
         }
         if self.by_name.len() < self.by_name.capacity() / 4 {
             self.by_name.shrink_to_fit();

@@ -35,7 +35,7 @@ struct ListedBan<'a> {
 }
 
 /// Lists the bans, or bans the author of the query's message, or lifts that ban.
-pub(super) fn answer(
+pub(super) async fn answer(
     app: &App,
     room: &Permitted<Moderate>,
     request: &Request<()>,
@@ -44,12 +44,16 @@ pub(super) fn answer(
     match *request.method() {
         Method::PUT => {
             let until = SystemTime::now() + length(&query)?;
-            app.hub.ban(room.room(), message(&query)?, until)?;
+            let ban = app.hub.ban(room.room(), message(&query)?, until)?;
+            ban.done().await?;
             Ok(no_content())
         }
-        Method::DELETE => match app.hub.lift_ban(room.room(), message(&query)?) {
-            true => Ok(no_content()),
-            false => Err(Problem::new(
+        Method::DELETE => match app.hub.lift_ban(room.room(), message(&query)?)? {
+            Some(lifted) => {
+                lifted.done().await?;
+                Ok(no_content())
+            }
+            None => Err(Problem::new(
                 ProblemCode::NotFound,
                 "the author of this message is not banned",
             )),
@@ -122,14 +126,11 @@ fn parse_length(text: &str) -> Option<Duration> {
 
 impl From<BanError> for Problem {
     fn from(error: BanError) -> Self {
-        let code = match error {
-            BanError::NotFound => ProblemCode::NotFound,
-            BanError::TooMany => ProblemCode::RateLimited,
-        };
-        let problem = Self::new(code, error.to_string());
+        let problem = |code| Self::new(code, error.to_string());
         match error {
-            BanError::NotFound => problem,
-            BanError::TooMany => problem.retry_after(DEFAULT_BAN),
+            BanError::NotFound => problem(ProblemCode::NotFound),
+            BanError::TooMany => problem(ProblemCode::RateLimited).retry_after(DEFAULT_BAN),
+            BanError::HistoryUnavailable(error) => error.into(),
         }
     }
 }

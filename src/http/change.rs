@@ -24,12 +24,12 @@ pub(super) async fn edit(
 ) -> Result<Response<Body>, Problem> {
     let requester = requester(identity, room.room(), request)?;
     let edit = Change::Edit(read_edit(&app.config, request, body).await?);
-    let entry = change(app, identity, room.room(), id, &edit, &requester)?;
+    let entry = change(app, identity, room.room(), id, &edit, &requester).await?;
     Ok(json(StatusCode::OK, entry.json()))
 }
 
 /// Deletes a message or an event.
-pub(super) fn delete(
+pub(super) async fn delete(
     app: &App,
     identity: &Identity,
     room: &Permitted<Delete>,
@@ -37,12 +37,12 @@ pub(super) fn delete(
     request: &Request<()>,
 ) -> Result<Response<Body>, Problem> {
     let requester = requester(identity, room.room(), request)?;
-    change(app, identity, room.room(), id, &Change::Delete, &requester)?;
+    change(app, identity, room.room(), id, &Change::Delete, &requester).await?;
     Ok(no_content())
 }
 
 /// Adds a reaction of the requester, or takes it back.
-pub(super) fn react(
+pub(super) async fn react(
     app: &App,
     identity: &Identity,
     room: &Permitted<Write>,
@@ -62,7 +62,7 @@ pub(super) fn react(
         }
         _ => Change::TakeBack(emoji),
     };
-    change(app, identity, room.room(), id, &reaction, &requester)?;
+    change(app, identity, room.room(), id, &reaction, &requester).await?;
     Ok(no_content())
 }
 
@@ -79,7 +79,8 @@ fn requester(
     })
 }
 
-fn change(
+/// Spends the rates of the room, makes the change, and waits until it is durable.
+async fn change(
     app: &App,
     identity: &Identity,
     room: &RoomName,
@@ -88,5 +89,6 @@ fn change(
     requester: &Requester,
 ) -> Result<Entry, Problem> {
     app.rates.take_room_message(room, identity.client)?;
-    Ok(app.hub.change(room, id, change, requester)?)
+    let changed = app.hub.change(room, id, change, requester)?;
+    Ok(changed.durable().await?.entry().clone())
 }

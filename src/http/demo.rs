@@ -73,7 +73,7 @@ async fn try_send(
         reply_to: query.reply_to.or(body.reply_to),
         edit_key: query.edit_key.or(body.edit_key),
     };
-    publish_fields(app, identity, &room, fields)?;
+    publish_fields(app, identity, &room, fields).await?;
     app.counts
         .publish_time
         .observe(begun.elapsed().as_secs_f64());

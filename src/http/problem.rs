@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
-use crate::chat::{ChangeError, PublishError, RoomLimitReached};
+use crate::chat::{ChangeError, HistoryUnavailable, PublishError, RoomLimitReached};
 use crate::protocol::{
     CloseReason, InvalidClientId, InvalidEditKey, InvalidEmoji, InvalidEventName, InvalidRoom,
     InvalidText, InvalidUserName, PROBLEM_JSON, PayloadTooLarge, ProblemCode, ProblemDetails,
@@ -23,6 +23,8 @@ use crate::tokens::TokenError;
 
 /// The expected downtime of a restart.
 const RESTART_TIME: Duration = Duration::from_secs(5);
+/// The retry time while the store takes nothing.
+const STORE_RETRY: Duration = Duration::from_secs(1);
 /// The retry time at the limit on rooms: until then, an idle room may be forgotten.
 const ROOM_LIMIT_RETRY: Duration = Duration::from_secs(60);
 
@@ -291,6 +293,7 @@ impl From<ChangeError> for Problem {
             ChangeError::NotTheAuthor => ProblemCode::Forbidden,
             ChangeError::NoOwner => ProblemCode::InvalidEditKey,
             ChangeError::TooManyReactions => ProblemCode::InvalidReaction,
+            ChangeError::HistoryUnavailable(error) => return error.into(),
         };
         Self::new(code, error.to_string())
     }
@@ -309,7 +312,14 @@ impl From<PublishError> for Problem {
             PublishError::ClientIdReused => {
                 Self::new(ProblemCode::ClientIdReused, error.to_string())
             }
+            PublishError::HistoryUnavailable(error) => error.into(),
         }
+    }
+}
+
+impl From<HistoryUnavailable> for Problem {
+    fn from(error: HistoryUnavailable) -> Self {
+        Self::new(ProblemCode::HistoryUnavailable, error.to_string()).retry_after(STORE_RETRY)
     }
 }
 

@@ -38,20 +38,20 @@ pub(super) async fn message(
 ) -> Result<Response<Body>, Problem> {
     let begun = Instant::now();
     let fields = read_fields(&app.config, request, body).await?;
-    let published = publish_fields(app, identity, room, fields)?;
+    let published = publish_fields(app, identity, room, fields).await?;
     observe(app, begun);
-    Ok(answer(published))
+    Ok(answer(&published))
 }
 
 /// Publishes the fields of a message, for every endpoint that has them.
-pub(super) fn publish_fields(
+pub(super) async fn publish_fields(
     app: &App,
     identity: &Identity,
     room: &Permitted<Write>,
     fields: Fields,
 ) -> Result<Published, Problem> {
     let draft = fields.into_draft(identity, app.config.max_message_bytes)?;
-    publish_draft(app, identity, room.room(), draft)
+    publish_draft(app, identity, room.room(), draft).await
 }
 
 /// Publishes an event.
@@ -76,9 +76,9 @@ pub(super) async fn event(
         author: identity.author(None),
         ..Draft::event(name.unwrap_or_default(), payload)
     };
-    let published = publish_draft(app, identity, room.room(), draft)?;
+    let published = publish_draft(app, identity, room.room(), draft).await?;
     observe(app, begun);
-    Ok(answer(published))
+    Ok(answer(&published))
 }
 
 async fn read_payload(
@@ -106,8 +106,8 @@ async fn read_payload(
     Ok(EventPayload::parse(text, most)?)
 }
 
-/// Spends the rates of the room, and publishes.
-fn publish_draft(
+/// Spends the rates of the room, publishes, and waits until it is durable.
+async fn publish_draft(
     app: &App,
     identity: &Identity,
     room: &RoomName,
@@ -118,14 +118,15 @@ fn publish_draft(
         app.rates.take_room_creation(client)?;
     }
     app.rates.take_room_message(room, client)?;
-    Ok(app.hub.publish(room, draft)?)
+    Ok(app.hub.publish(room, draft)?.durable().await?)
 }
 
-fn answer(published: Published) -> Response<Body> {
-    match published {
-        Published::New(entry) => json(StatusCode::CREATED, entry.json_for_sender()),
-        Published::Duplicate(first) => json(StatusCode::OK, first.json_for_sender()),
-    }
+fn answer(published: &Published) -> Response<Body> {
+    let status = match published {
+        Published::Duplicate(_) => StatusCode::OK,
+        Published::New(_) | Published::Pending { .. } => StatusCode::CREATED,
+    };
+    json(status, published.entry().json_for_sender())
 }
 
 fn observe(app: &App, begun: Instant) {

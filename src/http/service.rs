@@ -350,12 +350,12 @@ async fn answer_in_room(
         }
         Route::Message(room, id) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;
-            change::delete(app, &identity, &room, id_of_path(id)?, request)
+            change::delete(app, &identity, &room, id_of_path(id)?, request).await
         }
         Route::Reaction(room, id, emoji) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;
             let (id, emoji) = (id_of_path(id)?, emoji_of_path(emoji)?);
-            change::react(app, &identity, &room, id, emoji, request)
+            change::react(app, &identity, &room, id, emoji, request).await
         }
         Route::Events(room) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;
@@ -372,7 +372,7 @@ async fn answer_in_room(
         }
         Route::Bans(room) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;
-            bans::answer(app, &room, request)
+            bans::answer(app, &room, request).await
         }
         Route::Typing(room) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;

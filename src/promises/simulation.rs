@@ -305,6 +305,8 @@ impl<T: TestTransport> Simulation<T> {
     ) {
         let items = self.published.get_mut(room).unwrap();
         let result = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);
+        let durable = |published: Published| self.runtime.block_on(published.durable()).unwrap();
+        let result = result.map(durable);
         // The last message with the same client id.
         let same_id = |item: &&PublishedItem| client_id.is_some() && item.client_id == client_id;
         let first = items.iter().rfind(same_id);
@@ -322,7 +324,9 @@ impl<T: TestTransport> Simulation<T> {
                 let json = serde_json::from_slice(&entry.json()).unwrap();
                 assert_eq!(ItemState::of_json(&json), *first.state());
             }
+            Ok(Published::Pending { .. }) => unreachable!("it is durable"),
             Err(PublishError::RoomLimit(_)) => {}
+            Err(PublishError::HistoryUnavailable(error)) => panic!("{error}"),
             Err(PublishError::ClientIdReused) => {
                 let first = first.unwrap();
                 assert!(first.id.epoch >= self.first_epoch, "its history is gone");
@@ -356,8 +360,9 @@ impl<T: TestTransport> Simulation<T> {
         };
         let name = RoomName::parse(room).unwrap();
         match self.app.hub.change(&name, item.id, &change, &requester) {
-            Ok(entry) => {
-                let json = serde_json::from_slice(&entry.json()).unwrap();
+            Ok(changed) => {
+                let changed = self.runtime.block_on(changed.durable()).unwrap();
+                let json = serde_json::from_slice(&changed.entry().json()).unwrap();
                 let state = ItemState::of_json(&json);
                 check_change(item.state(), step, &state);
                 if state != *item.state() {

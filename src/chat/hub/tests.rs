@@ -6,6 +6,8 @@ use crate::chat::{GapReason, SubscribeOptions, Subscription};
 use crate::protocol::{Backlog, ClientId, Cursor, EventId, MessageText, UserName};
 
 mod channel;
+#[cfg(feature = "data")]
+mod durable;
 mod generations;
 mod history;
 mod idle_rooms;

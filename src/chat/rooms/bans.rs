@@ -9,6 +9,9 @@ use tokio::time::Instant;
 use super::Rooms;
 use crate::chat::bans::{Ban, BanError, BanKey};
 use crate::chat::entry::Entry;
+use crate::chat::errors::HistoryUnavailable;
+use crate::chat::log::Record;
+use crate::chat::published::Commit;
 use crate::chat::room_event::RoomEvent;
 use crate::protocol::{EventId, RoomName};
 
@@ -19,7 +22,7 @@ impl Rooms {
         name: &RoomName,
         message: EventId,
         until: SystemTime,
-    ) -> Result<(), BanError> {
+    ) -> Result<Commit, BanError> {
         let entry = self.item(name, message).ok_or(BanError::NotFound)?;
         let key = BanKey::of(&entry.author()).ok_or(BanError::NotFound)?;
         let ban = Ban {
@@ -28,26 +31,47 @@ impl Rooms {
             until,
         };
         let room = self.by_name.get_mut(name).ok_or(BanError::NotFound)?;
-        room.bans_mut().add(key, ban, SystemTime::now())?;
+        self.log.check()?;
+        room.bans_mut().add(key, ban.clone(), SystemTime::now())?;
         let now = Instant::now();
         if room.has_readers() {
             self.channel.send(room.key, RoomEvent::Banned, now);
         }
         self.schedule(name, now);
-        Ok(())
+        self.log.push(|| Record::Banned {
+            room: name.clone(),
+            key,
+            ban,
+        });
+        Ok(self.log.wait())
     }
 
-    /// Lifts the ban of the author of a message. Returns whether there was one.
-    pub(in crate::chat) fn lift_ban(&mut self, name: &RoomName, message: EventId) -> bool {
+    /// Lifts the ban of the author of a message. `None` if there was none.
+    pub(in crate::chat) fn lift_ban(
+        &mut self,
+        name: &RoomName,
+        message: EventId,
+    ) -> Result<Option<Commit>, HistoryUnavailable> {
         let entry = self.item(name, message);
         let key = entry.and_then(|entry| BanKey::of(&entry.author()));
-        let room = self.by_name.get_mut(name);
-        room.is_some_and(|room| room.lift_ban(message, key))
+        let Some(room) = self.by_name.get_mut(name) else {
+            return Ok(None);
+        };
+        self.log.check()?;
+        let keys = room.lift_ban(message, key);
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        self.log.push(|| Record::BansLifted {
+            room: name.clone(),
+            keys,
+        });
+        Ok(Some(self.log.wait()))
     }
 
     fn item(&self, name: &RoomName, id: EventId) -> Option<&Entry> {
         let seq = self.generations.seq_of(id)?;
-        self.get(name)?.history.item(seq)
+        self.get(name)?.item(seq)
     }
 }
 

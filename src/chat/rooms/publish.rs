@@ -1,20 +1,20 @@
-//! Publishing: a draft becomes an entry in its room's history and in the channel
-//! to the fan-out workers. Old entries are evicted to keep the budget of all
-//! histories.
+//! Publishing: a draft becomes an entry, which is shown in its room's history and in
+//! the channel to the fan-out workers. Old entries are evicted to keep the budget of
+//! all histories.
 
 use tokio::time::Instant;
 
 use super::Rooms;
 use super::size_index::SizeIndex;
 use crate::chat::draft::{Draft, DraftContent, RetryKey};
-use crate::chat::entry::{Entry, Published};
+use crate::chat::entry::Entry;
 use crate::chat::errors::PublishError;
 use crate::chat::place::EntryKind;
+use crate::chat::published::Published;
 use crate::protocol::RoomName;
 
 impl Rooms {
-    /// Publishes `draft` into the room's history, then into the channel, unless
-    /// it repeats a request in history.
+    /// Publishes `draft`, unless it repeats a request in history.
     pub(in crate::chat) fn publish(
         &mut self,
         name: &RoomName,
@@ -22,24 +22,24 @@ impl Rooms {
         retry_key: Option<RetryKey>,
     ) -> Result<Published, PublishError> {
         let now = Instant::now();
-        let id = self.id(self.seq + 1);
+        let id = self.id(self.assigned + 1);
         self.ensure(name, now)?;
         let room = self.by_name.get_mut(name).expect("the room exists");
         if let Some(retry_key) = &retry_key
-            && let Some((first, request)) = room.history.find(&retry_key.client_id)
+            && let Some((first, request)) = room.find(&retry_key.client_id)
         {
+            let first = first.clone();
             return match request == retry_key.request {
-                true => Ok(Published::Duplicate(first.clone())),
+                true => Ok(self.nothing_new(name, first)),
                 false => Err(PublishError::ClientIdReused),
             };
         }
-        let before = (room.history.bytes(), room.history.len());
-        let entry = room.append(id, draft, retry_key, now);
+        self.log.check()?;
+        let entry = room.assign(id, draft, retry_key, now);
         let stops_typing = match &draft.content {
             DraftContent::Message(message) => room.presence.end_typing(&message.name),
             DraftContent::Event { .. } => false,
         };
-        self.seq = id.seq;
         match entry.kind() {
             EntryKind::Event => {
                 self.published_events += 1;
@@ -50,26 +50,30 @@ impl Rooms {
                 self.published_bytes += draft.content_bytes() as u64;
             }
         }
-        self.show(name, &entry, before, now);
+        let published = self.log_entry(name, entry, None, now);
         if stops_typing {
             self.schedule(name, now);
         }
-        Ok(Published::New(entry))
+        Ok(published)
     }
 
-    /// Sends an entry that is in its room's history into the channel, and evicts
-    /// down to the budget. `before` has the bytes and the entries of the room's
-    /// history without it.
+    /// Puts an entry into its room's history and into the channel, and evicts down to
+    /// the budget. `current` is as of [`Record::Entry`](crate::chat::log::Record::Entry).
     pub(super) fn show(
         &mut self,
         name: &RoomName,
-        entry: &Entry,
-        before: (usize, usize),
+        entry: Entry,
+        current: Option<Entry>,
         now: Instant,
     ) {
         let room = self.by_name.get_mut(name).expect("the room exists");
-        if room.has_readers() {
-            let event = self.channel.update(name, entry);
+        let event = room
+            .has_readers()
+            .then(|| self.channel.update(name, &entry));
+        let before = (room.history.bytes(), room.history.len());
+        self.shown = entry.seq();
+        room.show(entry, current);
+        if let Some(event) = event {
             self.channel.send(room.key, event, now);
         }
         let after = (room.history.bytes(), room.history.len());
@@ -78,12 +82,13 @@ impl Rooms {
         }
         self.history_bytes = self.history_bytes - before.0 + after.0;
         self.history_entries = self.history_entries - before.1 + after.1;
+        self.log_evictions(name);
         self.evict_to_budget();
     }
 
     /// Evicts until all histories together are within the budget, from the
     /// rooms with the most bytes, so that a busy room costs a quiet one nothing.
-    fn evict_to_budget(&mut self) {
+    pub(super) fn evict_to_budget(&mut self) {
         let budget = self.limits.history_budget;
         if self.history_bytes <= budget {
             return;
@@ -104,6 +109,7 @@ impl Rooms {
                 self.history_entries -= 1;
             }
             self.by_size.insert(room);
+            self.log_evictions(&name);
         }
     }
 }

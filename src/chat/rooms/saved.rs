@@ -34,7 +34,7 @@ impl Rooms {
         SavedRooms {
             limits: self.limits.clone(),
             generations: self.generations.clone(),
-            seq: self.seq,
+            seq: self.shown,
             forgotten: self.forgotten.clone(),
             rooms: used
                 .map(|room| (room.name.clone(), room.history.reopened()))

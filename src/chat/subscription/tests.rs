@@ -57,7 +57,7 @@ fn publish_text(hub: &Hub, name: &str, text: &str) -> u64 {
     );
     match hub.publish(&RoomName::parse(name).unwrap(), draft).unwrap() {
         Published::New(entry) => entry.seq(),
-        Published::Duplicate(entry) => panic!("{entry:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -66,6 +66,10 @@ fn english(code: ProblemCode) -> (&'static str, &'static str) {
             ("The server is full", "It has as much to do as it can take.")
         }
         ProblemCode::Draining => ("The server is restarting", "It will be back in a moment."),
+        ProblemCode::HistoryUnavailable => (
+            "History is not available",
+            "The server can't store or read messages at present.",
+        ),
         _ => (
             "The request was refused",
             "The server could not accept what was sent.",
@@ -99,6 +103,7 @@ fn chinese(code: ProblemCode) -> (&'static str, &'static str) {
             ("服务器已满", "服务器暂时无法处理更多请求。")
         }
         ProblemCode::Draining => ("服务器正在重启", "很快就会恢复。"),
+        ProblemCode::HistoryUnavailable => ("历史记录不可用", "服务器暂时无法存取消息。"),
         _ => ("请求被拒绝", "服务器无法接受所发送的内容。"),
     }
 }

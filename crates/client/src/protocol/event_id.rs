@@ -258,7 +258,13 @@ mod tests {
     fn the_epoch_after_another_is_later_as_text_whatever_the_clock_says() {
         let now = SystemTime::now();
         let later = now + std::time::Duration::from_secs(9);
-        for text in ["0", "mfz3k1q8", "mfz3k1q8zzzz", "0123456789abcdef", "yzzzzzzzzzzz"] {
+        for text in [
+            "0",
+            "mfz3k1q8",
+            "mfz3k1q8zzzz",
+            "0123456789abcdef",
+            "yzzzzzzzzzzz",
+        ] {
             let mut last: Epoch = text.parse().unwrap();
             for clock in [now, now, UNIX_EPOCH, later, now] {
                 let next = last.after(clock);
@@ -268,7 +274,11 @@ mod tests {
             }
         }
         let present = Epoch::new().after(later);
-        assert_eq!(present.time(), millis(later), "a clock that goes on is used");
+        assert_eq!(
+            present.time(),
+            millis(later),
+            "a clock that goes on is used"
+        );
         assert_ne!(present, Epoch::new().after(later));
     }
 

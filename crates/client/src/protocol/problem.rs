@@ -82,6 +82,9 @@ wire_enum! {
         TooManyConnections = "too_many_connections",
         /// The server's memory for large heads is used up.
         TooManyLargeHeads = "too_many_large_heads",
+        /// History can't be stored or read at present. What was to be published may be
+        /// in it all the same: repeat it with its `client_id`.
+        HistoryUnavailable = "history_unavailable",
     }
 }
 
@@ -116,7 +119,8 @@ impl ProblemCode {
             Self::Draining
             | Self::TooManyRooms
             | Self::TooManyConnections
-            | Self::TooManyLargeHeads => 503,
+            | Self::TooManyLargeHeads
+            | Self::HistoryUnavailable => 503,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::chat::{
-    Author, Change, Entry, EventForm, Fingerprint, MAX_INLINE_BYTES, Published, Requester,
+    Author, Change, Entry, EventForm, Fingerprint, MAX_INLINE_BYTES, Requester,
 };
 use crate::protocol::{CustomEventName, EditKey, Emoji, EventPayload};
 use crate::sse::{Decoder, Item};
@@ -31,9 +31,8 @@ fn publish_own(worker: &TestWorker, text: &str) -> Entry {
         author: author(),
         ..Draft::new(UserName::parse("Alice").unwrap(), parsed(text))
     };
-    match worker.app.hub.publish(&room(), draft).unwrap() {
-        Published::New(entry) | Published::Duplicate(entry) => entry,
-    }
+    let published = worker.app.hub.publish(&room(), draft).unwrap();
+    published.entry().clone()
 }
 
 fn change(worker: &TestWorker, item: &Entry, change: &Change) {

@@ -214,7 +214,10 @@ fn the_next_generation_of_a_store_goes_on_without_a_gap() {
     reader.update("f-3", "a", 3);
     reader.update("f-4", "a", 4);
     reader.update("f-4", "a", 4);
-    assert_eq!(reader.lines(), ["hello", "a 1", "hello", "a 2", "a 3", "a 4"]);
+    assert_eq!(
+        reader.lines(),
+        ["hello", "a 1", "hello", "a 2", "a 3", "a 4"]
+    );
     assert_eq!(reader.resume.duplicates(), 1);
     assert_eq!(reader.resume.cursor(), Some("f-4"));
 }

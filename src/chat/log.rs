@@ -1,0 +1,268 @@
+//! The log: assign, make durable, show.
+//!
+//! An entry gets its id, its place in its room and its encoding under the hub's lock:
+//! then it is assigned. Without a store it is shown in the same critical section: it
+//! enters its room's history and the channel. With a store it waits in the
+//! [`CommitQueue`] first. The committer takes all that waits, makes it durable in one
+//! transaction, and then shows it in order.
+//!
+//! Readers, pages, cursors and counts know only what is shown. Requests are checked
+//! against what is assigned, so that a retry finds its first request, and a change the
+//! one before it.
+//!
+//! The thread that commits is in `committer`, the store in `sqlite`.
+
+#[cfg(feature = "data")]
+pub(super) mod committer;
+#[cfg(feature = "data")]
+pub(super) mod restored;
+#[cfg(feature = "data")]
+pub(super) mod sqlite;
+
+use std::fmt;
+use std::thread::Thread;
+
+use tokio::sync::oneshot;
+
+use super::bans::{Ban, BanKey};
+use super::entry::Entry;
+use super::errors::HistoryUnavailable;
+use super::forgotten_rooms::RoomTombstone;
+use super::place::Place;
+use super::published::Commit;
+use crate::protocol::RoomName;
+
+/// The bytes that a record counts in the queue beside its entries.
+const RECORD_OVERHEAD_BYTES: usize = 100;
+
+/// Where history lasts.
+#[derive(Debug)]
+pub(super) enum EntryLog {
+    /// In memory: what is assigned is shown at once.
+    Memory,
+    /// In a store.
+    Stored(CommitQueue),
+}
+
+/// Something that is to be durable.
+#[derive(Debug, Clone)]
+pub(super) enum Record {
+    /// A message, an event or a change.
+    Entry {
+        room: RoomName,
+        entry: Entry,
+        /// With a change: the new state of the message or event in its own place, if
+        /// history holds it there. The change replaces the earlier one of the same
+        /// message or event.
+        current: Option<Entry>,
+        /// The seq of the newest evicted entry of the room. It is news to the store if
+        /// the room is.
+        evicted_through: u64,
+    },
+    /// History holds no entry of the room up to `through` any more.
+    Evicted {
+        room: RoomName,
+        /// What was evicted since the last such record.
+        seqs: Vec<u64>,
+        through: u64,
+        /// The place of the oldest entry that is held, or of the next one.
+        next: Place,
+    },
+    /// Only the tombstone of the room is left.
+    Forgotten {
+        room: RoomName,
+        tombstone: RoomTombstone,
+    },
+    /// The tombstone of the room is dropped: from now on, a room without one may have
+    /// lost entries up to `through`, which uses up this seq.
+    TombstoneDropped { room: RoomName, through: u64 },
+    /// An author is banned from the room.
+    Banned {
+        room: RoomName,
+        key: BanKey,
+        ban: Ban,
+    },
+    /// The bans of these authors are lifted.
+    BansLifted { room: RoomName, keys: Vec<BanKey> },
+}
+
+/// Makes records durable.
+pub(super) trait Store: fmt::Debug + Send {
+    /// Makes all of `records` durable, or none of them.
+    ///
+    /// # Errors
+    ///
+    /// They are final: what a second try says can't be trusted.
+    fn commit(&mut self, records: &[Record]) -> Result<(), StoreError>;
+
+    /// Does a bounded part of the work that waits for a quiet moment. Called after a
+    /// second without records, and at least once a second.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::commit`].
+    fn tidy(&mut self) -> Result<(), StoreError>;
+}
+
+/// Why a store failed, in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError(pub(super) String);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// What waits to be durable, under the hub's lock.
+#[derive(Debug)]
+pub(super) struct CommitQueue {
+    batch: Batch,
+    /// Bytes of the records that wait or are being committed.
+    bytes: usize,
+    max_bytes: usize,
+    /// Nothing is taken any more.
+    is_closed: bool,
+    /// The committer, while it sleeps.
+    sleeping: Option<Thread>,
+}
+
+/// What the committer takes at one time.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// In the order in which they were assigned.
+    pub(super) records: Vec<Record>,
+    /// The bytes of the records.
+    pub(super) bytes: usize,
+    /// Those that wait until the records are durable and shown.
+    pub(super) waits: Vec<oneshot::Sender<()>>,
+}
+
+impl CommitQueue {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self {
+            batch: Batch::default(),
+            bytes: 0,
+            max_bytes,
+            is_closed: false,
+            sleeping: None,
+        }
+    }
+
+    /// Whether there is room for one more entry.
+    fn check(&self) -> Result<(), HistoryUnavailable> {
+        match self.is_closed || self.bytes >= self.max_bytes {
+            true => Err(HistoryUnavailable),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn push(&mut self, record: Record) {
+        if self.is_closed {
+            return;
+        }
+        let bytes = record.cost();
+        self.bytes += bytes;
+        self.batch.bytes += bytes;
+        self.batch.records.push(record);
+        if let Some(committer) = self.sleeping.take() {
+            committer.unpark();
+        }
+    }
+
+    /// The wait until all that was pushed is durable and shown.
+    pub(super) fn wait(&mut self) -> Commit {
+        let (done, wait) = oneshot::channel();
+        if !self.is_closed {
+            self.batch.waits.push(done);
+            if let Some(committer) = self.sleeping.take() {
+                committer.unpark();
+            }
+        }
+        Commit::new(wait)
+    }
+
+    /// Takes all that waits. If that is nothing, `committer` is unparked with the next
+    /// record.
+    pub(super) fn take(&mut self, committer: &Thread) -> Batch {
+        if self.batch.is_empty() {
+            self.sleeping = Some(committer.clone());
+        }
+        std::mem::take(&mut self.batch)
+    }
+
+    /// Makes room for what was shown.
+    pub(super) fn shown(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+    }
+
+    /// Takes nothing any more. What waits is dropped, and its senders are refused.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.batch = Batch::default();
+    }
+
+    /// Bytes that wait or are being committed.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.waits.is_empty()
+    }
+}
+
+impl EntryLog {
+    /// Whether one more entry is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryUnavailable`] if not.
+    pub(super) fn check(&self) -> Result<(), HistoryUnavailable> {
+        match self {
+            Self::Memory => Ok(()),
+            Self::Stored(queue) => queue.check(),
+        }
+    }
+
+    /// The queue of the store, if there is one.
+    pub(super) fn queue(&mut self) -> Option<&mut CommitQueue> {
+        match self {
+            Self::Memory => None,
+            Self::Stored(queue) => Some(queue),
+        }
+    }
+
+    /// Makes `record` durable, if there is a store.
+    pub(super) fn push(&mut self, record: impl FnOnce() -> Record) {
+        if let Self::Stored(queue) = self {
+            queue.push(record());
+        }
+    }
+
+    /// The wait until all that was assigned is durable and shown.
+    pub(super) fn wait(&mut self) -> Commit {
+        match self {
+            Self::Memory => Commit::DONE,
+            Self::Stored(queue) => queue.wait(),
+        }
+    }
+}
+
+impl Record {
+    /// The bytes that count against the queue's limit.
+    fn cost(&self) -> usize {
+        let content = match self {
+            Self::Entry { entry, current, .. } => {
+                entry.cost() + current.as_ref().map_or(0, Entry::cost)
+            }
+            Self::Evicted { seqs, .. } => size_of_val(&**seqs),
+            _ => 0,
+        };
+        RECORD_OVERHEAD_BYTES + content
+    }
+}

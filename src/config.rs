@@ -5,6 +5,7 @@
 //! known here: see `cli::serve`.
 
 mod access;
+mod data;
 mod endpoint;
 mod http2;
 mod limits;
@@ -21,6 +22,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::access::{Access, ForwardedHeader, InvalidOrigin, Origin};
+pub use self::data::{
+    DEFAULT_COMMIT_QUEUE, DataSettings, MAX_SYNC_INTERVAL, MIN_COMMIT_QUEUE, SyncMode,
+};
 pub use self::endpoint::{Endpoint, InvalidEndpoint};
 pub use self::http2::{DEFAULT_HTTP2_MAX_STREAMS, Http2Settings};
 pub use self::limits::{
@@ -153,6 +157,8 @@ pub struct Config {
     pub tls: TlsSettings,
     /// Keys of tokens, and what is permitted without a token.
     pub tokens: TokenSettings,
+    /// Where history is stored.
+    pub data: DataSettings,
 }
 
 impl Default for Config {
@@ -184,6 +190,7 @@ impl Default for Config {
             access: Access::default(),
             tls: TlsSettings::default(),
             tokens: TokenSettings::default(),
+            data: DataSettings::default(),
         }
     }
 }
@@ -260,6 +267,7 @@ impl Config {
             .chain(self.tls.checks(&self.listen))
             .chain(self.limits.checks())
             .chain(self.tokens.checks())
+            .chain(self.data.checks())
             .find(|(_, holds, _)| !holds)
         {
             Some((flag, _, why)) => Err(BadSetting {

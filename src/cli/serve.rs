@@ -2,6 +2,7 @@
 //! graceful shutdown.
 
 mod access;
+mod data;
 mod http2;
 mod inherited;
 mod limits;
@@ -23,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use self::access::AccessFlags;
+use self::data::DataFlags;
 use self::http2::Http2Flags;
 use self::inherited::inherited;
 use self::limits::LimitFlags;
@@ -148,6 +150,9 @@ pub(super) struct ServeArgs {
     log: LogFlags,
 
     #[command(flatten)]
+    data: DataFlags,
+
+    #[command(flatten)]
     tls: TlsFlags,
 
     #[command(flatten)]
@@ -224,6 +229,7 @@ impl ServeArgs {
             access: self.access.into(),
             tls: self.tls.try_into()?,
             tokens: self.tokens.into(),
+            data: self.data.into(),
             metrics: self.metrics,
             access_log: self.access_log,
         })
@@ -288,8 +294,12 @@ async fn serve(
         first.next().await;
         manager.stopping(&app);
     };
+    let history = Arc::clone(server.app());
     tokio::select! {
-        _ = server.run(shutdown) => Ok(()),
+        _ = server.run(shutdown) => match history.history_failure() {
+            Some(error) => Err(ExitKind::Failed.with_message(error)),
+            None => Ok(()),
+        },
         () = key_set::keep_loading(&keys) => unreachable!("it never returns"),
         () = async { second.next().await; second.next().await } => Err(ExitKind::Interrupted.without_message()),
     }

@@ -14,7 +14,7 @@ use super::https;
 use super::page::{ChatPage, PageSettings};
 use super::request_counters::RequestCounters;
 use super::room_list::RoomListCache;
-use crate::chat::{Hub, HubLimits};
+use crate::chat::{Hub, HubLimits, StoreError, StoredHistory};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
 #[cfg(feature = "tokens")]
@@ -25,6 +25,8 @@ use crate::tokens::Verifier;
 pub struct App {
     /// The settings.
     pub config: Arc<Config>,
+    /// Closed before the rooms are dropped.
+    history: StoredHistory,
     /// The rooms.
     pub hub: Arc<Hub>,
     /// The room of `/`, `send.php` and `sse.php`.
@@ -71,7 +73,7 @@ impl App {
             why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"
                 .into(),
         })?;
-        let hub = Hub::new(HubLimits {
+        let limits = HubLimits {
             history: config.history,
             history_bytes: config.history_bytes,
             history_budget: config.history_budget,
@@ -84,7 +86,8 @@ impl App {
             presence_rate_total: config.limits.presence_rate_total,
             channel_slots: config.fanout_queue,
             channel_large: config.fanout_large,
-        });
+        };
+        let (hub, history) = StoredHistory::open(limits, &config.data)?;
         let settings = PageSettings {
             default_room: default_room.as_str(),
             max_message_bytes: config.max_message_bytes,
@@ -111,9 +114,27 @@ impl App {
             redirect_port: None,
             hsts: config.tls.hsts.map(https::strict_transport_security),
             config: Arc::new(config),
+            history,
             hub,
             default_room,
         })
+    }
+
+    /// Waits until the store of history fails; for ever without a store. From then on
+    /// nothing can be published, and the server is to end.
+    pub async fn history_fails(&self) {
+        self.history.fails().await;
+    }
+
+    /// Why the store of history failed, if it did.
+    pub fn history_failure(&self) -> Option<StoreError> {
+        self.history.failure()
+    }
+
+    /// Stores what waits, and closes the store of history. Nothing can be published
+    /// from then on.
+    pub async fn close_history(&self) {
+        self.history.close().await;
     }
 
     /// What verifies tokens, if there are keys. A program that embeds the server

@@ -160,7 +160,8 @@ impl Server {
         &self.app
     }
 
-    /// Serves until `shutdown` is ready, then drains within the grace period.
+    /// Serves until `shutdown` is ready, or the store fails
+    /// ([`App::history_failure`]), then drains within the grace period.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
         let context = ServerContext {
             #[cfg(feature = "https")]
@@ -189,10 +190,14 @@ impl Server {
                 .tasks
                 .spawn(listen::accept_all(listener, scheme, context.clone()));
         }
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            () = context.app.history_fails() => {}
+        }
         let drained = drain::drain(&context.app, &context.fanout, &context.tasks).await;
         context.cut.cancel();
         refusals::log_new(&context.app.counts);
+        context.app.close_history().await;
         drained
     }
 }

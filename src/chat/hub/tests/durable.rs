@@ -1,0 +1,269 @@
+//! A hub with a store: what is assigned is shown once it is durable. These tests
+//! commit by hand, without the committer's thread.
+
+use std::thread;
+use std::time::SystemTime;
+
+use super::*;
+use crate::chat::generations::Generations;
+use crate::chat::log::restored::Restored;
+use crate::chat::log::{Batch, Record};
+use crate::chat::{Author, Change, Commit, Fingerprint, HistoryUnavailable, Requester};
+use crate::protocol::EditKey;
+
+const QUEUE_BYTES: usize = 4000;
+
+fn stored() -> Arc<Hub> {
+    let empty = Restored {
+        generations: Generations::new(),
+        seq: 0,
+        dropped_through: 0,
+        forgotten: Vec::new(),
+        rooms: Vec::new(),
+    };
+    Hub::restore(limits(), empty, QUEUE_BYTES)
+}
+
+fn author() -> Author {
+    let key = EditKey::parse("0123456789abcdef").unwrap();
+    Author {
+        edit_key: Some(Fingerprint::of_edit_key(&key)),
+        address: Some("192.0.2.1".parse().unwrap()),
+        ..Author::default()
+    }
+}
+
+fn publish(hub: &Hub, text: &str, client_id: Option<&str>) -> Result<Published, PublishError> {
+    let draft = Draft {
+        author: author(),
+        ..draft(text, client_id)
+    };
+    hub.publish(&room("a"), draft)
+}
+
+fn pending(published: Published) -> (Entry, bool, Commit) {
+    match published {
+        Published::Pending {
+            entry,
+            is_new,
+            commit,
+        } => (entry, is_new, commit),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the committer takes.
+fn take(hub: &Hub) -> Batch {
+    hub.take_batch(&thread::current())
+}
+
+/// Does what the committer does once `batch` is durable.
+fn show(hub: &Hub, batch: Batch) {
+    for wait in hub.show_batch(batch) {
+        let _ = wait.send(());
+    }
+}
+
+fn commit(hub: &Hub) -> Vec<Record> {
+    let batch = take(hub);
+    let records = batch.records.clone();
+    show(hub, batch);
+    records
+}
+
+async fn is_done(commit: Commit) -> bool {
+    tokio::select! {
+        biased;
+        done = commit.done() => done.is_ok(),
+        () = std::future::ready(()) => false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_shown_once_it_is_durable() {
+    let hub = stored();
+    let mut reader = reader(&hub, "a", None);
+    let (first, is_new, done) = pending(publish(&hub, "first", None).unwrap());
+    let (second, ..) = pending(publish(&hub, "second", None).unwrap());
+    assert_eq!((first.number(), second.number()), (Some(1), Some(2)));
+    assert_eq!((first.seq(), second.seq(), is_new), (1, 2, true));
+    let batch = take(&hub);
+    assert_eq!(held(&hub, "a"), 0);
+    assert!(reader.now().is_none());
+    let late = hub.subscribe(options(&["a"], None)).unwrap().take_hello();
+    let late = late.unwrap();
+    assert_eq!(late.cursor, Cursor::Id(id(&hub, 0)));
+    assert_eq!((late.rooms[0].newest, late.rooms[0].next), (None, 1));
+    let (_third, ..) = pending(publish(&hub, "third", None).unwrap());
+    show(&hub, batch);
+    assert!(is_done(done).await);
+    assert_eq!(held(&hub, "a"), 2, "the third is in the next batch");
+    assert_eq!(std::iter::from_fn(|| reader.now()).count(), 2);
+    commit(&hub);
+    assert_eq!(held(&hub, "a"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_for_the_first_request() {
+    let hub = stored();
+    let (first, ..) = pending(publish(&hub, "hi", Some("c")).unwrap());
+    let batch = take(&hub);
+    let (again, is_new, done) = pending(publish(&hub, "hi", Some("c")).unwrap());
+    assert_eq!((again.id(), is_new), (first.id(), false));
+    let other = publish(&hub, "ho", Some("c")).unwrap_err();
+    assert_eq!(other, PublishError::ClientIdReused);
+    show(&hub, batch);
+    commit(&hub);
+    assert!(is_done(done).await);
+    let again = publish(&hub, "hi", Some("c")).unwrap();
+    assert!(matches!(again, Published::Duplicate(entry) if entry.id() == first.id()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_knows_the_changes_before_it() {
+    let hub = stored();
+    let (message, ..) = pending(publish(&hub, "one", Some("c")).unwrap());
+    let requester = Requester {
+        author: author(),
+        may_moderate: false,
+    };
+    let edit = |text: &str| Change::Edit(MessageText::parse(text, 100).unwrap());
+    let change = |change: &Change| hub.change(&room("a"), message.id(), change, &requester);
+    let (first, is_new, _) = pending(change(&edit("two")).unwrap());
+    assert!(is_new);
+    let (same, is_new, _) = pending(change(&edit("two")).unwrap());
+    assert_eq!((same.id(), is_new), (first.id(), false));
+    pending(change(&Change::Delete).unwrap());
+    assert_eq!(change(&edit("three")).unwrap_err(), ChangeError::NotFound);
+    let (retried, is_new, _) = pending(publish(&hub, "one", Some("c")).unwrap());
+    assert!(!is_new && retried.json().ends_with(b"\"deleted\":true}"));
+    let records = commit(&hub);
+    assert_eq!(records.len(), 3);
+    let page = hub.page(
+        &room("a"),
+        HistoryQuery {
+            after: None,
+            before: None,
+            limit: 10,
+        },
+    );
+    assert_eq!(page.entries.len(), 1);
+    assert!(page.entries[0].json().ends_with(b"\"deleted\":true}"));
+    let again = change(&Change::Delete).unwrap();
+    assert!(matches!(again, Published::Duplicate(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_takes_nothing_and_a_retry_is_still_found() {
+    let hub = stored();
+    pending(publish(&hub, "first", Some("c")).unwrap());
+    commit(&hub);
+    let unavailable = PublishError::HistoryUnavailable(HistoryUnavailable);
+    let refused = (0..100).find_map(|_| publish(&hub, "more", None).err());
+    assert_eq!(refused, Some(unavailable));
+    let again = publish(&hub, "first", Some("c")).unwrap();
+    assert!(matches!(again, Published::Duplicate(_)));
+    let requester = Requester::default();
+    let deleted = hub.change(&room("a"), id(&hub, 1), &Change::Delete, &Requester {
+        may_moderate: true,
+        ..requester
+    });
+    assert_eq!(deleted.unwrap_err(), ChangeError::HistoryUnavailable(HistoryUnavailable));
+    let batch = take(&hub);
+    assert!(publish(&hub, "more", None).is_err(), "it is not durable yet");
+    show(&hub, batch);
+    pending(publish(&hub, "more", None).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_log_refuses_and_so_do_those_who_wait() {
+    let hub = stored();
+    let (_, _, done) = pending(publish(&hub, "hi", None).unwrap());
+    let batch = take(&hub);
+    let (_, _, later) = pending(publish(&hub, "hi", None).unwrap());
+    hub.close_log();
+    drop(batch);
+    assert_eq!(done.done().await, Err(HistoryUnavailable));
+    assert_eq!(later.done().await, Err(HistoryUnavailable));
+    assert!(publish(&hub, "hi", None).is_err());
+    assert_eq!(held(&hub, "a"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_history_evicts_leaves_the_store() {
+    let hub = Hub::restore(
+        HubLimits {
+            history: 2,
+            ..limits()
+        },
+        Restored {
+            generations: Generations::new(),
+            seq: 7,
+            dropped_through: 0,
+            forgotten: Vec::new(),
+            rooms: Vec::new(),
+        },
+        1 << 20,
+    );
+    for _ in 0..4 {
+        pending(publish(&hub, "hi", None).unwrap());
+    }
+    assert_eq!(commit(&hub).len(), 4);
+    let evicted: Vec<_> = commit(&hub)
+        .into_iter()
+        .map(|record| match record {
+            Record::Evicted { seqs, through, .. } => (seqs, through),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(evicted, [(vec![8], 8), (vec![9], 9)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_is_kept_while_something_of_it_waits() {
+    let hub = stored();
+    pending(publish(&hub, "hi", None).unwrap());
+    idle_for(&hub, 61).await;
+    assert_eq!(hub.room_count(), 1);
+    commit(&hub);
+    idle_for(&hub, 61).await;
+    assert_eq!(hub.room_count(), 0);
+    let records = commit(&hub);
+    assert!(matches!(records[..], [Record::Forgotten { .. }]), "{records:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_tombstone_uses_up_a_seq_once_it_is_durable() {
+    let hub = stored();
+    for name in ["a", "b", "c", "d"] {
+        pending(hub.publish(&room(name), draft("hi", None)).unwrap());
+        commit(&hub);
+        idle_for(&hub, 61).await;
+    }
+    let newest = |hub: &Arc<Hub>| hub.subscribe(options(&["a"], None)).unwrap().take_hello();
+    assert_eq!(newest(&hub).unwrap().cursor, Cursor::Id(id(&hub, 4)));
+    let records = commit(&hub);
+    let dropped = records.iter().find_map(|record| match record {
+        Record::TombstoneDropped { room, through } => Some((room.as_str(), *through)),
+        _ => None,
+    });
+    assert_eq!(dropped, Some(("a", 5)));
+    let (entry, ..) = pending(hub.publish(&room("b"), draft("hi", None)).unwrap());
+    assert_eq!((entry.seq(), entry.number()), (6, Some(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ban_is_in_effect_at_once_and_stored() {
+    let hub = stored();
+    let (message, ..) = pending(publish(&hub, "hi", None).unwrap());
+    commit(&hub);
+    let until = SystemTime::now() + Duration::from_secs(60);
+    let banned = hub.ban(&room("a"), message.id(), until).unwrap();
+    assert!(hub.is_banned(&room("a"), &author()));
+    assert!(matches!(commit(&hub)[..], [Record::Banned { .. }]));
+    assert!(is_done(banned).await);
+    let lifted = hub.lift_ban(&room("a"), message.id()).unwrap().unwrap();
+    let records = commit(&hub);
+    assert!(matches!(&records[..], [Record::BansLifted { keys, .. }] if keys.len() == 1));
+    assert!(is_done(lifted).await);
+}

@@ -1,0 +1,190 @@
+//! The committer: the thread that makes durable what is assigned, and then shows it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::{Batch, Store, StoreError};
+use crate::chat::hub::Hub;
+
+/// How often the store is tidied.
+const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+/// Records that are shown under one lock: publishing waits for at most these.
+const SHOWN_TOGETHER: usize = 64;
+
+/// The committer of a hub. Its drop makes durable what waits, and closes the store.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What the committer's thread and its owner share.
+#[derive(Debug, Default)]
+struct Shared {
+    is_stopping: AtomicBool,
+    failure: Arc<Failure>,
+}
+
+/// The failure of a store, which may happen.
+#[derive(Debug, Default)]
+pub(crate) struct Failure {
+    happened: CancellationToken,
+    /// Set before `happened`.
+    error: OnceLock<StoreError>,
+}
+
+impl Failure {
+    /// Waits until the store fails.
+    pub(crate) async fn happens(&self) {
+        self.happened.cancelled().await;
+    }
+
+    /// Why the store failed, if it did.
+    pub(crate) fn error(&self) -> Option<StoreError> {
+        self.error.get().cloned()
+    }
+
+    fn set(&self, error: StoreError) {
+        let _ = self.error.set(error);
+        self.happened.cancel();
+    }
+}
+
+impl Committer {
+    /// Starts the committer of `hub`, which has a queue.
+    pub(crate) fn start(hub: &Arc<Hub>, store: Box<dyn Store>) -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let mut commits = Commits {
+            hub: Arc::downgrade(hub),
+            store,
+            shared: Arc::clone(&shared),
+            runtime: Handle::try_current().ok(),
+            tidied: Instant::now(),
+        };
+        let thread = thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || commits.run())?;
+        Ok(Self {
+            thread: Some(thread),
+            shared,
+        })
+    }
+
+    /// The failure of its store. Nothing is published from then on.
+    pub(crate) fn failure(&self) -> &Arc<Failure> {
+        &self.shared.failure
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // A panic in it was reported.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The state of the committer's thread.
+struct Commits {
+    hub: Weak<Hub>,
+    store: Box<dyn Store>,
+    shared: Arc<Shared>,
+    /// Of the requests that wait.
+    runtime: Option<Handle>,
+    /// When the store was last tidied.
+    tidied: Instant,
+}
+
+impl Commits {
+    fn run(&mut self) {
+        let committer = thread::current();
+        loop {
+            // Read first: what was pushed before the stop is made durable.
+            let is_stopping = self.shared.is_stopping.load(Ordering::Acquire);
+            let Some(hub) = self.hub.upgrade() else {
+                return;
+            };
+            let batch = hub.take_batch(&committer);
+            if batch.is_empty() && is_stopping {
+                return;
+            }
+            if let Err(error) = self.commit(&hub, batch) {
+                hub.close_log();
+                tracing::error!(%error, "history can't be stored; the server stops");
+                self.shared.failure.set(error);
+                return;
+            }
+        }
+    }
+
+    fn commit(&mut self, hub: &Hub, batch: Batch) -> Result<(), StoreError> {
+        if self.tidied.elapsed() >= TIDY_INTERVAL {
+            self.tidied = Instant::now();
+            self.store.tidy()?;
+        }
+        if batch.is_empty() {
+            thread::park_timeout(TIDY_INTERVAL.saturating_sub(self.tidied.elapsed()));
+            return Ok(());
+        }
+        if !batch.records.is_empty() {
+            self.store.commit(&batch.records)?;
+        }
+        self.complete(hub.show_batch(batch));
+        Ok(())
+    }
+
+    /// Completes the requests that wait: from within their runtime, since each wake-up
+    /// from another thread would be a system call.
+    fn complete(&self, waits: Vec<oneshot::Sender<()>>) {
+        let complete = |waits: Vec<oneshot::Sender<()>>| {
+            for wait in waits {
+                // Its client may be gone.
+                let _ = wait.send(());
+            }
+        };
+        match &self.runtime {
+            Some(runtime) if waits.len() > 2 => drop(runtime.spawn(async move { complete(waits) })),
+            _ => complete(waits),
+        }
+    }
+}
+
+impl Hub {
+    pub(in crate::chat) fn take_batch(&self, committer: &thread::Thread) -> Batch {
+        let mut rooms = self.lock();
+        let queue = rooms.log.queue();
+        queue.map_or_else(Batch::default, |queue| queue.take(committer))
+    }
+
+    /// Shows what is durable. Returns those that wait for it.
+    pub(in crate::chat) fn show_batch(&self, batch: Batch) -> Vec<oneshot::Sender<()>> {
+        let mut records = batch.records.into_iter();
+        while records.len() > 0 {
+            let mut rooms = self.lock();
+            let now = tokio::time::Instant::now();
+            for record in records.by_ref().take(SHOWN_TOGETHER) {
+                rooms.show_record(record, now);
+            }
+        }
+        if let Some(queue) = self.lock().log.queue() {
+            queue.shown(batch.bytes);
+        }
+        batch.waits
+    }
+
+    pub(in crate::chat) fn close_log(&self) {
+        if let Some(queue) = self.lock().log.queue() {
+            queue.close();
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What a store held at the start.
+
+use std::time::SystemTime;
+
+use crate::chat::bans::{Ban, BanKey};
+use crate::chat::entry::Entry;
+use crate::chat::forgotten_rooms::RoomTombstone;
+use crate::chat::generations::Generations;
+use crate::chat::place::Place;
+use crate::protocol::RoomName;
+
+/// What a store held at the start.
+#[derive(Debug)]
+pub(in crate::chat) struct Restored {
+    pub(in crate::chat) generations: Generations,
+    /// The newest seq that was used.
+    pub(in crate::chat) seq: u64,
+    /// The `through` of the last tombstone that was dropped; 0 if none was.
+    pub(in crate::chat) dropped_through: u64,
+    /// The tombstones, oldest first.
+    pub(in crate::chat) forgotten: Vec<(RoomName, RoomTombstone)>,
+    pub(in crate::chat) rooms: Vec<RestoredRoom>,
+}
+
+/// A room that a store held.
+#[derive(Debug)]
+pub(in crate::chat) struct RestoredRoom {
+    pub(in crate::chat) name: RoomName,
+    /// The seq of the newest evicted entry; 0 if none was evicted.
+    pub(in crate::chat) evicted_through: u64,
+    /// The place behind the newest entry.
+    pub(in crate::chat) next: Place,
+    /// Whether the first place is that of the first entry ever published in the room.
+    pub(in crate::chat) is_counted_from_start: bool,
+    pub(in crate::chat) last_used: SystemTime,
+    /// In the order of their ids, in their present state.
+    pub(in crate::chat) entries: Vec<Entry>,
+    pub(in crate::chat) bans: Vec<(BanKey, Ban)>,
+}

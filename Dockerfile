@@ -6,10 +6,12 @@ COPY . .
 # What was built before is kept between builds, outside of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cp "$(bash deploy/build-static.sh)" /sse-chat
+    cp "$(bash deploy/build-static.sh)" /sse-chat && mkdir /data
 
 FROM scratch
 COPY --from=build /sse-chat /sse-chat
+# For SSE_CHAT_DATA=/data: a new volume that is mounted here has the same owner.
+COPY --from=build --chown=65534:65534 /data /data
 # In a container, "this machine only" is nobody.
 ENV SSE_CHAT_LISTEN=0.0.0.0:8080
 EXPOSE 8080

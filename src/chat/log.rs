@@ -203,11 +203,6 @@ impl CommitQueue {
         self.is_closed = true;
         self.batch = Batch::default();
     }
-
-    /// Bytes that wait or are being committed.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
 }
 
 impl Batch {
@@ -226,6 +221,14 @@ impl EntryLog {
         match self {
             Self::Memory => Ok(()),
             Self::Stored(queue) => queue.check(),
+        }
+    }
+
+    /// Bytes that wait to be durable.
+    pub(super) fn queued_bytes(&self) -> usize {
+        match self {
+            Self::Memory => 0,
+            Self::Stored(queue) => queue.bytes,
         }
     }
 

@@ -68,7 +68,7 @@ pub use place::{EntryKind, Place};
 pub use presence::Snapshot;
 pub use published::{Commit, Published};
 pub use rooms::HubLimits;
-pub use stored_history::StoredHistory;
+pub use stored_history::{StoreTotals, StoredHistory};
 pub use subscribe_options::{EventForm, InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;

@@ -229,6 +229,7 @@ impl Rooms {
             changes: self.published_changes,
             presence_bytes: self.housekeeping.presence_bytes(),
             sent_events: self.channel.position(),
+            queued_bytes: self.log.queued_bytes(),
             ..Totals::default()
         }
     }

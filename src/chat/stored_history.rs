@@ -1,15 +1,20 @@
 //! Opens a hub: in memory, or with the store of `--data`; and closes the store.
 
+#[cfg(feature = "data")]
+use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(feature = "data")]
+use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "data")]
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::hub::Hub;
 use super::log::StoreError;
 #[cfg(feature = "data")]
-use super::log::committer::{Committer, Failure};
+use super::log::committer::{CommitCounters, Committer, Failure};
 #[cfg(feature = "data")]
-use super::log::sqlite::{SqliteStore, StoreOptions};
+use super::log::sqlite::{self, SqliteStore, StoreOptions};
 use super::rooms::HubLimits;
 use crate::config::{BadSetting, DataSettings};
 
@@ -24,8 +29,25 @@ pub struct StoredHistory {
 #[cfg(feature = "data")]
 #[derive(Debug)]
 struct OpenStore {
+    dir: PathBuf,
     committer: Mutex<Option<Committer>>,
     failure: Arc<Failure>,
+    counters: Arc<CommitCounters>,
+}
+
+/// A store in numbers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoreTotals {
+    /// Commits since the start.
+    pub commits: u64,
+    /// Records in them: entries, evictions, bans.
+    pub records: u64,
+    /// The time that they took.
+    pub commit_time: Duration,
+    /// Bytes of the store's files.
+    pub bytes: u64,
+    /// Bytes that the file system has left for them.
+    pub free_bytes: u64,
 }
 
 impl StoredHistory {
@@ -78,10 +100,11 @@ impl StoredHistory {
             took = ?begun.elapsed(),
             "history loaded"
         );
-        let failure = Arc::clone(committer.failure());
         let store = Some(OpenStore {
+            dir: dir.to_owned(),
+            failure: Arc::clone(committer.failure()),
+            counters: Arc::clone(committer.counters()),
             committer: Mutex::new(Some(committer)),
-            failure,
         });
         Ok((hub, Self { store }))
     }
@@ -104,6 +127,15 @@ impl StoredHistory {
         None
     }
 
+    /// The store in numbers, if there is one. It asks the file system.
+    pub(crate) fn totals(&self) -> Option<StoreTotals> {
+        #[cfg(feature = "data")]
+        if let Some(store) = &self.store {
+            return Some(store.totals());
+        }
+        None
+    }
+
     /// Stores what waits, and closes the store.
     pub(crate) async fn close(&self) {
         #[cfg(feature = "data")]
@@ -115,6 +147,20 @@ impl StoredHistory {
                 .take();
             // A panic in it was reported.
             let _ = tokio::task::spawn_blocking(move || drop(committer)).await;
+        }
+    }
+}
+
+#[cfg(feature = "data")]
+impl OpenStore {
+    fn totals(&self) -> StoreTotals {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StoreTotals {
+            commits: get(&self.counters.commits),
+            records: get(&self.counters.records),
+            commit_time: Duration::from_micros(get(&self.counters.micros)),
+            bytes: sqlite::bytes(&self.dir),
+            free_bytes: sqlite::free_bytes(&self.dir).unwrap_or_default(),
         }
     }
 }

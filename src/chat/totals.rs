@@ -45,6 +45,8 @@ pub struct Totals {
     pub gaps: [u64; GapReason::ALL.len()],
     /// Events sent to the fan-out workers since the start.
     pub sent_events: u64,
+    /// Bytes that wait to be stored.
+    pub queued_bytes: usize,
 }
 
 /// Counters outside the hub's lock.

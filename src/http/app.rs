@@ -14,7 +14,7 @@ use super::https;
 use super::page::{ChatPage, PageSettings};
 use super::request_counters::RequestCounters;
 use super::room_list::RoomListCache;
-use crate::chat::{Hub, HubLimits, StoreError, StoredHistory};
+use crate::chat::{Hub, HubLimits, StoreError, StoreTotals, StoredHistory};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
 #[cfg(feature = "tokens")]
@@ -129,6 +129,11 @@ impl App {
     /// Why the store of history failed, if it did.
     pub fn history_failure(&self) -> Option<StoreError> {
         self.history.failure()
+    }
+
+    /// The store of history in numbers, if there is one.
+    pub(crate) fn store_totals(&self) -> Option<StoreTotals> {
+        self.history.totals()
     }
 
     /// Stores what waits, and closes the store of history. Nothing can be published

@@ -1,7 +1,7 @@
 //! The committer: the thread that makes durable what is assigned, and then shows it.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -30,6 +30,27 @@ pub(crate) struct Committer {
 struct Shared {
     is_stopping: AtomicBool,
     failure: Arc<Failure>,
+    counters: Arc<CommitCounters>,
+}
+
+/// What a committer has done.
+#[derive(Debug, Default)]
+pub(crate) struct CommitCounters {
+    /// Commits.
+    pub(crate) commits: AtomicU64,
+    /// Records in them.
+    pub(crate) records: AtomicU64,
+    /// The time that they took, in microseconds.
+    pub(crate) micros: AtomicU64,
+}
+
+impl CommitCounters {
+    fn count(&self, records: usize, took: Duration) {
+        let add = |counter: &AtomicU64, number| counter.fetch_add(number, Ordering::Relaxed);
+        add(&self.commits, 1);
+        add(&self.records, records as u64);
+        add(&self.micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
 }
 
 /// The failure of a store, which may happen.
@@ -80,6 +101,11 @@ impl Committer {
     /// The failure of its store. Nothing is published from then on.
     pub(crate) fn failure(&self) -> &Arc<Failure> {
         &self.shared.failure
+    }
+
+    /// What it has done.
+    pub(crate) fn counters(&self) -> &Arc<CommitCounters> {
+        &self.shared.counters
     }
 }
 
@@ -137,7 +163,10 @@ impl Commits {
             return Ok(());
         }
         if !batch.records.is_empty() {
+            let begun = Instant::now();
             self.store.commit(&batch.records)?;
+            let counters = &self.shared.counters;
+            counters.count(batch.records.len(), begun.elapsed());
         }
         self.complete(hub.show_batch(batch));
         Ok(())

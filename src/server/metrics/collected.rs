@@ -40,6 +40,7 @@ impl Collector for CollectedMetrics {
         self.resume(&mut metrics, &totals)?;
         self.limits(&mut metrics)?;
         self.workers(&mut metrics, &totals)?;
+        self.store(&mut metrics, &totals)?;
         #[cfg(feature = "https")]
         self.certificates(&mut metrics)?;
         self.process(&mut metrics)
@@ -196,6 +197,38 @@ impl CollectedMetrics {
             "Events that each worker has not read yet",
             "worker",
             workers().map(|(number, (_, counters))| (number, waiting(counters))),
+        )
+    }
+
+    fn store(&self, metrics: &mut MetricEncoder<'_>, totals: &Totals) -> fmt::Result {
+        let Some(store) = self.app.store_totals() else {
+            return Ok(());
+        };
+        metrics.counter(
+            "sse_chat_data_commits",
+            "Transactions of the store of --data",
+            store.commits,
+        )?;
+        metrics.counter(
+            "sse_chat_data_records",
+            "Records in them: entries, evictions, bans",
+            store.records,
+        )?;
+        metrics.counter(
+            "sse_chat_data_commit_seconds",
+            "Time of these transactions, the disk's included",
+            store.commit_time.as_secs_f64(),
+        )?;
+        metrics.gauge(
+            "sse_chat_data_queue_bytes",
+            "Bytes that wait to be stored, bounded by --commit-queue",
+            totals.queued_bytes,
+        )?;
+        metrics.gauge("sse_chat_data_bytes", "Bytes of the store's files", store.bytes)?;
+        metrics.gauge(
+            "sse_chat_data_free_bytes",
+            "Bytes that the file system of --data has left",
+            store.free_bytes,
         )
     }
 

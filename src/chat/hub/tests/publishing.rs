@@ -97,6 +97,7 @@ async fn totals_count_messages_replay_and_gaps() {
             replays_waiting: 0,
             gaps: [1, 0, 1, 0],
             sent_events: 3,
+            queued_bytes: 0,
         }
     );
     assert!(totals.history_bytes > 0);

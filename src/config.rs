@@ -125,6 +125,8 @@ pub struct Config {
     pub default_room: String,
     /// Most rooms at one time.
     pub max_rooms: usize,
+    /// How long an entry of history is kept; `None` for as long as there is room for it.
+    pub history_age: Option<Duration>,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
     /// Whether `GET /rooms` lists the rooms' names.
@@ -175,6 +177,7 @@ impl Default for Config {
             open_events: false,
             default_room: DEFAULT_ROOM.to_owned(),
             max_rooms: DEFAULT_MAX_ROOMS,
+            history_age: None,
             room_idle: DEFAULT_ROOM_IDLE,
             list_rooms: false,
             demo: true,
@@ -250,6 +253,11 @@ impl Config {
                 (1..=1 << 20).contains(&self.max_event_bytes),
                 "must be 1 to 1 MiB (1048576)",
             ),
+            (
+                "--history-age",
+                self.history_age.is_none_or(|age| !age.is_zero()),
+                "must be more than 0s",
+            ),
             ("--max-rooms", self.max_rooms > 0, "must be at least 1"),
             (
                 "--workers",
@@ -315,6 +323,9 @@ mod tests {
         bad("--max-event-bytes", |config| config.max_event_bytes = 0);
         bad("--max-event-bytes", |config| {
             config.max_event_bytes = (1 << 20) + 1;
+        });
+        bad("--history-age", |config| {
+            config.history_age = Some(Duration::ZERO);
         });
         bad("--max-rooms", |config| config.max_rooms = 0);
         bad("--workers", |config| {

@@ -30,6 +30,8 @@ struct EncodedEntry {
     id: EventId,
     kind: EntryKind,
     place: Place,
+    /// When it was assigned, in milliseconds since 1970.
+    at: u64,
     provenance: Provenance,
     reactions: Option<Arc<Reactions>>,
     encoded: EntryEncoding,
@@ -90,6 +92,7 @@ impl Entry {
             id,
             kind: EntryKind::Message,
             place,
+            at: 0,
             provenance,
             reactions: None,
             encoded: EntryEncoding::Json(event, json),
@@ -106,6 +109,7 @@ impl Entry {
             id: event.id,
             kind: EntryKind::Event,
             place,
+            at: 0,
             provenance,
             reactions: None,
             encoded: EntryEncoding::Custom(Box::new(CustomEncoding::new(event))),
@@ -158,10 +162,25 @@ impl Entry {
             id,
             kind,
             place,
+            at: self.0.at,
             provenance: self.0.provenance.clone(),
             reactions,
             encoded: EntryEncoding::Json(event, json),
         }))
+    }
+
+    /// A new entry that was assigned at this time, in milliseconds since 1970.
+    pub(super) fn assigned_at(mut self, at: u64) -> Self {
+        match Arc::get_mut(&mut self.0) {
+            Some(entry) => entry.at = at,
+            None => debug_assert!(false, "it is shared already"),
+        }
+        self
+    }
+
+    /// When it was assigned, in milliseconds since 1970.
+    pub(super) fn at(&self) -> u64 {
+        self.0.at
     }
 
     /// The entry's id.

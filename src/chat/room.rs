@@ -99,13 +99,14 @@ impl Room {
         }
     }
 
-    /// Makes `draft` the room's next message or event, which is not shown yet.
+    /// Makes `draft` the room's next message or event, which is not shown yet. `at` is
+    /// the present time in milliseconds since 1970.
     pub(super) fn assign(
         &mut self,
         id: EventId,
         draft: &Draft,
         retry_key: Option<RetryKey>,
-        now: Instant,
+        (now, at): (Instant, u64),
     ) -> Entry {
         let provenance = Provenance::new(retry_key, draft.author);
         let place = self.next_place();
@@ -131,7 +132,7 @@ impl Room {
         };
         self.has_messages = true;
         self.last_used = now;
-        entry
+        entry.assigned_at(at)
     }
 
     /// The place of the room's next entry.

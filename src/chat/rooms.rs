@@ -6,6 +6,7 @@
 
 mod bans;
 mod change;
+mod clock;
 mod housekeeping;
 mod housekeeping_queue;
 mod publish;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::clock::Clock;
 use self::housekeeping_queue::HousekeepingQueue;
 pub(crate) use self::housekeeping_queue::RemainingWork;
 #[cfg(test)]
@@ -59,6 +61,8 @@ pub struct HubLimits {
     pub max_members: usize,
     /// Most members of a room that shows which of them type. With 0 no room does.
     pub max_typing_members: usize,
+    /// How long an entry is kept; `None` for as long as there is room for it.
+    pub history_age: Option<Duration>,
     /// How long a room without readers and new messages is kept.
     pub room_idle: Duration,
     /// Most bytes per second of one room's presence events. An event counts once
@@ -84,6 +88,7 @@ impl Default for HubLimits {
             default_room: RoomName::parse(config::DEFAULT_ROOM).expect("a valid room name"),
             max_members: config::DEFAULT_MAX_MEMBERS,
             max_typing_members: config::DEFAULT_MAX_TYPING_MEMBERS,
+            history_age: None,
             room_idle: config::DEFAULT_ROOM_IDLE,
             presence_rate: config::DEFAULT_PRESENCE_RATE,
             presence_rate_total: config::DEFAULT_PRESENCE_RATE_TOTAL,
@@ -98,6 +103,7 @@ pub(super) struct Rooms {
     pub(super) channel: Channel,
     generations: Generations,
     limits: HubLimits,
+    clock: Clock,
     /// Boxed, so that growing the table moves pointers.
     by_name: HashMap<RoomName, Box<Room>>,
     /// The same rooms ordered by name.
@@ -139,6 +145,7 @@ impl Rooms {
         Self {
             channel: Channel::new(limits.channel_slots, limits.channel_large),
             generations,
+            clock: Clock::now(),
             by_name: HashMap::new(),
             names: BTreeSet::new(),
             by_size: SizeIndex::default(),
@@ -278,7 +285,10 @@ impl Rooms {
     /// Schedules the room's next housekeeping.
     fn schedule(&mut self, name: &RoomName, now: Instant) {
         if let Some(room) = self.by_name.get_mut(name) {
+            let age = self.limits.history_age;
+            let expires = age.and_then(|age| self.clock.expires(room.history.oldest()?.at(), age));
             let due = room.next_due(now, self.limits.room_idle);
+            let due = due.into_iter().chain(expires).min();
             self.housekeeping.reschedule(room, due);
         }
     }

@@ -70,6 +70,10 @@ pub(super) struct ServeArgs {
           default_value_t = Size(config::DEFAULT_HISTORY_BUDGET))]
     history_budget: Size,
 
+    /// Time after which a message leaves history, such as 12h; none unless given
+    #[arg(long, env = "SSE_CHAT_HISTORY_AGE", value_name = "TIME", value_parser = parse_time)]
+    history_age: Option<Time>,
+
     /// Interval of pings on an idle stream
     #[arg(long, env = "SSE_CHAT_PING", value_name = "TIME", value_parser = parse_time,
           default_value_t = Time(config::DEFAULT_PING))]
@@ -209,6 +213,7 @@ impl ServeArgs {
             history: self.history,
             history_bytes: self.history_bytes.0,
             history_budget: self.history_budget.0,
+            history_age: self.history_age.map(|age| age.0),
             ping: self.ping.0,
             retry: self.retry.0,
             max_message_bytes: self.max_message_bytes.0,

@@ -81,6 +81,7 @@ impl App {
             default_room: default_room.clone(),
             max_members: config.limits.max_members,
             max_typing_members: config.limits.max_typing_members,
+            history_age: config.history_age,
             room_idle: config.room_idle,
             presence_rate: config.limits.presence_rate,
             presence_rate_total: config.limits.presence_rate_total,

@@ -27,6 +27,7 @@ fn limits() -> HubLimits {
         default_room: room("a"),
         max_members: 100_000,
         max_typing_members: 50,
+        history_age: None,
         room_idle: Duration::from_secs(60),
         presence_rate: 1 << 20,
         presence_rate_total: 8 << 20,

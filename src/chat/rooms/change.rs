@@ -20,7 +20,7 @@ impl Rooms {
         requester: &Requester,
     ) -> Result<Published, ChangeError> {
         let now = Instant::now();
-        let id = self.id(self.assigned + 1);
+        let (id, at) = (self.id(self.assigned + 1), self.clock.millis(now));
         let item = self.generations.seq_of(item);
         let item = item.ok_or(ChangeError::NotFound)?;
         let room = self.by_name.get_mut(name).ok_or(ChangeError::NotFound)?;
@@ -33,7 +33,9 @@ impl Rooms {
         };
         self.log.check()?;
         let place = room.next_place();
-        let announced = present.change(id, place, &new.state, new.reactions.clone());
+        let announced = present
+            .change(id, place, &new.state, new.reactions.clone())
+            .assigned_at(at);
         // Its own place may be evicted; then only the change holds the state.
         let current = room.own(item).map(|own| match &new.state {
             ChangedEntry::Message(message) => own.with_state(message, new.reactions.clone()),

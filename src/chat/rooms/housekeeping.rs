@@ -1,18 +1,20 @@
-//! Work that is due after some time: members leave when their grace period is
-//! over, presence events are sent, idle rooms are forgotten.
+//! Work that is due after some time: members leave when their grace period is over,
+//! presence events are sent, old entries are evicted, idle rooms are forgotten.
 
 use tokio::time::Instant;
 
 use super::Rooms;
 use super::housekeeping_queue::RemainingWork;
+use crate::chat::entry::Entry;
 use crate::chat::room::Room;
 use crate::chat::room_event::RoomEvent;
+use crate::protocol::RoomName;
 
 /// Most rooms in one pass: publishing waits for the lock for at most these.
 const MAX_ROOMS: usize = 64;
-/// Most members that are removed in one pass, over all rooms. If thousands
-/// leave a room at the same time, the rest is left to the next pass.
-const MAX_REMOVED_MEMBERS: usize = 128;
+/// Most members and old entries that are removed in one pass, over all rooms. If
+/// thousands leave a room at the same time, the rest is left to the next pass.
+const MAX_REMOVED: usize = 128;
 /// Most presence events that are encoded in one pass.
 const MAX_EVENTS: usize = 16;
 
@@ -25,7 +27,7 @@ impl Rooms {
         now: Instant,
         forgotten: &mut Vec<Room>,
     ) -> RemainingWork {
-        let mut removals = MAX_REMOVED_MEMBERS;
+        let mut removals = MAX_REMOVED;
         for _ in 0..MAX_ROOMS {
             if removals == 0 || !self.housekeeping.has_due(now) {
                 break;
@@ -47,8 +49,8 @@ impl Rooms {
     }
 
     /// Does the work of the room that was due first, and removes at most
-    /// `max_removals` members from it. Returns how many it removed. A room with
-    /// more expired members is still due.
+    /// `max_removals` members and old entries from it. Returns how many it removed. A
+    /// room with more of them is still due.
     fn process_first_due(
         &mut self,
         now: Instant,
@@ -63,7 +65,7 @@ impl Rooms {
             return 0;
         };
         room.due = None;
-        let removed = room.presence.remove_expired(now, max_removals);
+        let mut removed = room.presence.remove_expired(now, max_removals);
         self.members -= removed;
         // One event announces all members that expire in one tick.
         let all_removed = room.presence.grace_end().is_none_or(|end| end > now);
@@ -71,11 +73,38 @@ impl Rooms {
             room.is_waiting = true;
             self.housekeeping.push_presence(name.clone());
         }
+        removed += self.expire_entries(&name, now, max_removals - removed);
+        let room = self.by_name.get(&name).expect("it is there");
         match room.is_idle(now, self.limits.room_idle) {
             true => forgotten.extend(self.forget(&name)),
             false => self.schedule(&name, now),
         }
         removed
+    }
+
+    /// Evicts at most `most` entries that are older than history may be. Returns how
+    /// many.
+    fn expire_entries(&mut self, name: &RoomName, now: Instant, most: usize) -> usize {
+        let Some(age) = self.limits.history_age else {
+            return 0;
+        };
+        let room = self.by_name.get_mut(name).expect("it is there");
+        let before = (room.history.bytes(), room.history.len());
+        let is_old = |entry: &Entry| {
+            let expires = self.clock.expires(entry.at(), age);
+            expires.is_some_and(|at| at <= now)
+        };
+        for _ in 0..most {
+            if !room.history.oldest().is_some_and(is_old) {
+                break;
+            }
+            room.history.evict_oldest();
+        }
+        let expired = before.1 - room.history.len();
+        self.history_bytes -= before.0 - room.history.bytes();
+        self.history_entries -= expired;
+        self.log_evictions(name);
+        expired
     }
 
     /// Sends the presence event that has waited longest.

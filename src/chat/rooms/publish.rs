@@ -22,7 +22,7 @@ impl Rooms {
         retry_key: Option<RetryKey>,
     ) -> Result<Published, PublishError> {
         let now = Instant::now();
-        let id = self.id(self.assigned + 1);
+        let (id, at) = (self.id(self.assigned + 1), self.clock.millis(now));
         self.ensure(name, now)?;
         let room = self.by_name.get_mut(name).expect("the room exists");
         if let Some(retry_key) = &retry_key
@@ -35,7 +35,7 @@ impl Rooms {
             };
         }
         self.log.check()?;
-        let entry = room.assign(id, draft, retry_key, now);
+        let entry = room.assign(id, draft, retry_key, (now, at));
         let stops_typing = match &draft.content {
             DraftContent::Message(message) => room.presence.end_typing(&message.name),
             DraftContent::Event { .. } => false,
@@ -84,6 +84,10 @@ impl Rooms {
         self.history_entries = self.history_entries - before.1 + after.1;
         self.log_evictions(name);
         self.evict_to_budget();
+        // Its age may be the first thing that is due in the room.
+        if before.1 == 0 && self.limits.history_age.is_some() {
+            self.schedule(name, now);
+        }
     }
 
     /// Evicts until all histories together are within the budget, from the

@@ -66,3 +66,50 @@ fn a_page_is_the_requested_part_of_history() {
     assert_eq!(numbers(Some(1), Some(4), 1), [2]);
     assert_eq!(numbers(Some(9), None, 9), [0; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn history_is_bounded_by_age_and_a_returning_reader_gets_a_gap() {
+    let hub = Hub::new(HubLimits {
+        history_age: Some(Duration::from_secs(30)),
+        ..limits()
+    });
+    let _reader = reader(&hub, "a", None);
+    let first = publish_text(&hub, "a", "first");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let second = publish_text(&hub, "a", "second");
+    publish_text(&hub, "b", "in a room without readers");
+    idle_for(&hub, 19).await;
+    assert_eq!((held(&hub, "a"), held(&hub, "b")), (2, 1));
+    idle_for(&hub, 1).await;
+    assert_eq!((held(&hub, "a"), held(&hub, "b")), (1, 1));
+    let [summed, counted] = hub.lock().held();
+    assert_eq!(summed, counted);
+    let mut returning = reader(&hub, "a", Some(Cursor::Id(id(&hub, 0))));
+    let TestDelivery::Gap(gap) = returning.next().await else {
+        panic!("a gap is first");
+    };
+    assert_eq!((gap.reason, gap.lost), (GapReason::Evicted, Some(1)));
+    assert_eq!(gap.cursor, Cursor::Id(first.id()));
+    let next = returning.next().await;
+    assert!(matches!(next, TestDelivery::Entry(entry) if entry.id() == second.id()));
+    idle_for(&hub, 10).await;
+    assert_eq!((held(&hub, "a"), held(&hub, "b")), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_old_entries_are_evicted_in_slices() {
+    let hub = Hub::new(HubLimits {
+        history_age: Some(Duration::from_secs(30)),
+        ..limits()
+    });
+    for number in 0..300 {
+        publish_text(&hub, "a", &number.to_string());
+    }
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let now = tokio::time::Instant::now();
+    assert_eq!(hub.housekeeping_pass(now), RemainingWork::Ready);
+    assert_eq!(held(&hub, "a"), 300 - 128);
+    assert_eq!(hub.housekeeping_pass(now), RemainingWork::Ready);
+    assert_eq!(hub.housekeeping_pass(now), RemainingWork::None);
+    assert_eq!(held(&hub, "a"), 0);
+}

@@ -59,6 +59,12 @@ impl Fingerprint {
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// A fingerprint that was stored.
+    #[cfg(feature = "data")]
+    pub(super) fn from_bytes(bytes: [u8; FINGERPRINT_BYTES]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl fmt::Debug for Fingerprint {

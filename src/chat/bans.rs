@@ -59,6 +59,17 @@ impl BanKey {
             .or_else(|| author.address.map(of_address))
             .map(Self)
     }
+
+    #[cfg(feature = "data")]
+    pub(super) fn fingerprint(&self) -> &Fingerprint {
+        &self.0
+    }
+
+    /// A key that was stored.
+    #[cfg(feature = "data")]
+    pub(super) fn from_fingerprint(fingerprint: Fingerprint) -> Self {
+        Self(fingerprint)
+    }
 }
 
 fn network(address: IpAddr) -> IpAddr {

@@ -46,19 +46,24 @@ impl CustomEncoding {
         &self.head
     }
 
+    /// The payload, read back from the event.
+    pub(super) fn payload(&self) -> String {
+        let mut payload = String::new();
+        let each = |item: Item<'_>| {
+            if let Item::Event(event) = item {
+                payload = event.data.into_owned();
+            }
+        };
+        let fed = Decoder::with_limit(usize::MAX).feed(&self.raw.text(), each);
+        debug_assert!(fed.is_ok(), "it was encoded here");
+        payload
+    }
+
     /// The event as JSON, and the place of the JSON in its text.
     pub(super) fn as_json(&self) -> &(sse::Encoded, Range<usize>) {
         self.json.get_or_init(|| {
-            let mut payload = String::new();
-            let each = |item: Item<'_>| {
-                if let Item::Event(event) = item {
-                    payload = event.data.into_owned();
-                }
-            };
-            let fed = Decoder::with_limit(usize::MAX).feed(&self.raw.text(), each);
-            debug_assert!(fed.is_ok(), "it was encoded here");
             let published = PublishedEvent {
-                data: payload.into(),
+                data: self.payload().into(),
                 ..self.head.clone()
             };
             let event = published.encode_as_json();

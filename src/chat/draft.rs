@@ -84,7 +84,7 @@ impl Draft {
 }
 
 /// Identifies a retry: the sender's client id and the hash of its request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RetryKey {
     pub(super) client_id: ClientId,
     pub(super) request: RequestHash,
@@ -167,6 +167,17 @@ impl RequestHash {
             add(HashedField::Author, subject.as_bytes());
         }
         Self(Fingerprint::truncate(hash))
+    }
+
+    #[cfg(feature = "data")]
+    pub(super) fn fingerprint(&self) -> &Fingerprint {
+        &self.0
+    }
+
+    /// A hash that was stored.
+    #[cfg(feature = "data")]
+    pub(super) fn from_fingerprint(fingerprint: Fingerprint) -> Self {
+        Self(fingerprint)
     }
 }
 

@@ -1,6 +1,9 @@
 //! A published entry: a message, an event of a program, or a change. It is encoded
 //! once and shared by all readers.
 
+#[cfg(feature = "data")]
+pub(super) mod parts;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;

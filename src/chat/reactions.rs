@@ -82,6 +82,31 @@ impl Reactions {
         self.0.is_empty()
     }
 
+    /// Each reaction with its owner and the owner's name, in order.
+    #[cfg(feature = "data")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Emoji, Fingerprint, &UserName)> {
+        self.0.iter().flat_map(|group| {
+            let owners = group.owners.iter();
+            owners.map(|(owner, name)| (group.emoji, *owner, name))
+        })
+    }
+
+    /// Reactions that were stored, in the order of [`Self::iter`].
+    #[cfg(feature = "data")]
+    pub(super) fn restore(stored: impl Iterator<Item = (Emoji, Fingerprint, UserName)>) -> Self {
+        let mut groups = Vec::<ReactionGroup>::new();
+        for (emoji, owner, name) in stored {
+            match groups.last_mut() {
+                Some(group) if group.emoji == emoji => group.owners.push((owner, name)),
+                _ => groups.push(ReactionGroup {
+                    emoji,
+                    owners: vec![(owner, name)],
+                }),
+            }
+        }
+        Self(groups)
+    }
+
     fn len(&self) -> usize {
         self.0.iter().map(|group| group.owners.len()).sum()
     }

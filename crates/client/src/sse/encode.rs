@@ -73,6 +73,11 @@ impl Encoded {
             .slice(self.text_at + part.start..self.text_at + part.end)
     }
 
+    /// A part of the event's text, borrowed.
+    pub fn text_part(&self, part: Range<usize>) -> &[u8] {
+        &self.chunk[self.text_at + part.start..self.text_at + part.end]
+    }
+
     /// The length of the text in bytes.
     pub fn text_len(&self) -> usize {
         self.chunk.len() - self.text_at - CRLF.len()

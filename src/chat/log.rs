@@ -28,7 +28,6 @@ use super::bans::{Ban, BanKey};
 use super::entry::Entry;
 use super::errors::HistoryUnavailable;
 use super::forgotten_rooms::RoomTombstone;
-use super::place::Place;
 use super::published::Commit;
 use crate::protocol::RoomName;
 
@@ -65,8 +64,6 @@ pub(super) enum Record {
         /// What was evicted since the last such record.
         seqs: Vec<u64>,
         through: u64,
-        /// The place of the oldest entry that is held, or of the next one.
-        next: Place,
     },
     /// Only the tombstone of the room is left.
     Forgotten {

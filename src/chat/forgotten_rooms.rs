@@ -66,7 +66,9 @@ impl ForgottenRooms {
     /// [`Self::drop_expired`].
     pub(super) fn expire_oldest(&mut self) -> Option<RoomName> {
         let is_full = self.order.len() > self.capacity;
-        is_full.then(|| self.order.pop_first())?.map(|(_, room)| room)
+        is_full
+            .then(|| self.order.pop_first())?
+            .map(|(_, room)| room)
     }
 
     /// Drops a tombstone that expires, unless it was taken. `newest` is above every
@@ -158,6 +160,9 @@ mod tests {
         forgotten.insert(room("a"), tombstone);
         forgotten.drop_expired(&room("a"), 9);
         assert_eq!(forgotten.take(&room("a")), Some(tombstone), "a later one");
-        assert_eq!(forgotten.take(&room("c")).map(|known| known.through), Some(9));
+        assert_eq!(
+            forgotten.take(&room("c")).map(|known| known.through),
+            Some(9)
+        );
     }
 }

@@ -2,7 +2,10 @@
 //! entries that were shown may be lost; seqs go on from the seq at which the last one
 //! ended. A history in memory has one generation, which never ends.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "only a store ends generations"))]
+#![cfg_attr(
+    not(any(test, feature = "data")),
+    expect(dead_code, reason = "only a store ends generations")
+)]
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -156,7 +159,9 @@ impl Generations {
 
     /// The ended generations, the oldest first. To be stored together with
     /// [`present`](Self::present), all of them whenever a generation has begun.
-    pub(crate) fn ended(&self) -> impl DoubleEndedIterator<Item = EndedGeneration> + ExactSizeIterator {
+    pub(crate) fn ended(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = EndedGeneration> + ExactSizeIterator {
         self.ended.iter().copied()
     }
 

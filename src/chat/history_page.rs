@@ -45,7 +45,9 @@ impl HistoryQuery {
             Cursor::Id(id) => generations.place(id),
             Cursor::Unknown => CursorPlace::Foreign,
         };
-        let before = self.before.map_or(u64::MAX, |cursor| first_not_before(place(cursor)));
+        let before = self
+            .before
+            .map_or(u64::MAX, |cursor| first_not_before(place(cursor)));
         let after = self.after.map(|cursor| last_not_after(place(cursor)));
         let items = room.history.items_between(after.unwrap_or(0), before);
         let skip = match after {

@@ -102,7 +102,11 @@ impl Hub {
     /// stored. A [`Committer`](super::log::committer::Committer) empties the queue.
     #[cfg(feature = "data")]
     pub(super) fn restore(limits: HubLimits, restored: Restored, queue_bytes: usize) -> Arc<Self> {
-        Self::of(Rooms::restore(limits, restored, CommitQueue::new(queue_bytes)))
+        Self::of(Rooms::restore(
+            limits,
+            restored,
+            CommitQueue::new(queue_bytes),
+        ))
     }
 
     /// The epoch of the entries that are published now.

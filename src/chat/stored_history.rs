@@ -86,11 +86,11 @@ impl StoredHistory {
             new_generation: settings.new_generation,
             limits: limits.clone(),
         };
-        let (store, restored) = SqliteStore::open(dir, &options).map_err(|error| refused(&error))?;
+        let (store, restored) =
+            SqliteStore::open(dir, &options).map_err(|error| refused(&error))?;
         let hub = Hub::restore(limits, restored, settings.commit_queue);
         let totals = hub.totals();
-        let committer =
-            Committer::start(&hub, Box::new(store)).map_err(|error| refused(&error))?;
+        let committer = Committer::start(&hub, Box::new(store)).map_err(|error| refused(&error))?;
         tracing::info!(
             dir = %dir.display(),
             epoch = %hub.epoch(),
@@ -159,7 +159,7 @@ impl OpenStore {
             commits: get(&self.counters.commits),
             records: get(&self.counters.records),
             commit_time: Duration::from_micros(get(&self.counters.micros)),
-            bytes: sqlite::bytes(&self.dir),
+            bytes: sqlite::stored_bytes(&self.dir),
             free_bytes: sqlite::free_bytes(&self.dir).unwrap_or_default(),
         }
     }

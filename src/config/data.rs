@@ -127,7 +127,10 @@ mod tests {
             |data| data.new_generation = true,
             ["--new-generation: ", "--data DIR"],
         );
-        refused(|data| data.commit_queue = 100, ["--commit-queue: ", "64 KiB"]);
+        refused(
+            |data| data.commit_queue = 100,
+            ["--commit-queue: ", "64 KiB"],
+        );
         refused(
             |data| data.sync = SyncMode::Batch(Duration::ZERO),
             ["--sync: ", "60s"],

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::inputs::ReaderOptions;
 use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
-use crate::chat::{CursorPlace, EventForm, RoomList, SubscribeError, SubscribeOptions, Subscription};
+use crate::chat::{
+    CursorPlace, EventForm, RoomList, SubscribeError, SubscribeOptions, Subscription,
+};
 use crate::http::App;
 use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
 use crate::sse::{Decoder, Item};
@@ -268,7 +270,10 @@ impl Reader {
         published: &PublishedByRoom,
     ) {
         self.check_id(id, "update");
-        assert!(!self.restarted.contains(room), "{id} in {room} without a gap");
+        assert!(
+            !self.restarted.contains(room),
+            "{id} in {room} without a gap"
+        );
         if let Some(number) = number {
             let expected = self.next.insert(room, number + 1);
             assert!(
@@ -303,7 +308,10 @@ impl Reader {
     fn check_change(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
         self.check_id(id, "change");
         let room = self.room_of(data);
-        assert!(!self.restarted.contains(room), "{id} in {room} without a gap");
+        assert!(
+            !self.restarted.contains(room),
+            "{id} in {room} without a gap"
+        );
         let of = data["id"].as_str().expect("the id of a message");
         let item = &published[room][index_of(&published[room], of)];
         assert_eq!(data["number"].as_u64(), item.number);
@@ -339,10 +347,7 @@ impl Reader {
         };
         if let Some(last) = self.last_id {
             let is_repeated = last == id && matches!(event, "restart" | "unknown");
-            assert!(
-                id > last || is_repeated,
-                "{id} after {last}"
-            );
+            assert!(id > last || is_repeated, "{id} after {last}");
         }
         self.last_id = Some(id);
     }

@@ -72,7 +72,11 @@ fn a_cursor_is_at_its_seq_beyond_an_end_or_foreign() {
         ("e-0", CursorPlace::Foreign),
     ];
     for (cursor, place) in cases {
-        assert_eq!(generations.place(cursor.parse().unwrap()), place, "{cursor}");
+        assert_eq!(
+            generations.place(cursor.parse().unwrap()),
+            place,
+            "{cursor}"
+        );
     }
 }
 

@@ -49,7 +49,10 @@ impl CommitCounters {
         let add = |counter: &AtomicU64, number| counter.fetch_add(number, Ordering::Relaxed);
         add(&self.commits, 1);
         add(&self.records, records as u64);
-        add(&self.micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        add(
+            &self.micros,
+            u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        );
     }
 }
 

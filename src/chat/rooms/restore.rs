@@ -19,7 +19,9 @@ impl Rooms {
     ) -> Self {
         let mut rooms = Self::new(restored.generations, restored.seq, limits);
         rooms.log = EntryLog::Stored(queue);
-        rooms.forgotten.restore(restored.forgotten, restored.dropped_through);
+        rooms
+            .forgotten
+            .restore(restored.forgotten, restored.dropped_through);
         let now = (Instant::now(), SystemTime::now());
         for room in restored.rooms {
             rooms.restore_room(room, now);

@@ -224,7 +224,11 @@ impl CollectedMetrics {
             "Bytes that wait to be stored, bounded by --commit-queue",
             totals.queued_bytes,
         )?;
-        metrics.gauge("sse_chat_data_bytes", "Bytes of the store's files", store.bytes)?;
+        metrics.gauge(
+            "sse_chat_data_bytes",
+            "Bytes of the store's files",
+            store.bytes,
+        )?;
         metrics.gauge(
             "sse_chat_data_free_bytes",
             "Bytes that the file system of --data has left",

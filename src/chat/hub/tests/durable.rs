@@ -164,13 +164,24 @@ async fn a_full_queue_takes_nothing_and_a_retry_is_still_found() {
     let again = publish(&hub, "first", Some("c")).unwrap();
     assert!(matches!(again, Published::Duplicate(_)));
     let requester = Requester::default();
-    let deleted = hub.change(&room("a"), id(&hub, 1), &Change::Delete, &Requester {
-        may_moderate: true,
-        ..requester
-    });
-    assert_eq!(deleted.unwrap_err(), ChangeError::HistoryUnavailable(HistoryUnavailable));
+    let deleted = hub.change(
+        &room("a"),
+        id(&hub, 1),
+        &Change::Delete,
+        &Requester {
+            may_moderate: true,
+            ..requester
+        },
+    );
+    assert_eq!(
+        deleted.unwrap_err(),
+        ChangeError::HistoryUnavailable(HistoryUnavailable)
+    );
     let batch = take(&hub);
-    assert!(publish(&hub, "more", None).is_err(), "it is not durable yet");
+    assert!(
+        publish(&hub, "more", None).is_err(),
+        "it is not durable yet"
+    );
     show(&hub, batch);
     pending(publish(&hub, "more", None).unwrap());
 }
@@ -229,7 +240,10 @@ async fn a_room_is_kept_while_something_of_it_waits() {
     idle_for(&hub, 61).await;
     assert_eq!(hub.room_count(), 0);
     let records = commit(&hub);
-    assert!(matches!(records[..], [Record::Forgotten { .. }]), "{records:?}");
+    assert!(
+        matches!(records[..], [Record::Forgotten { .. }]),
+        "{records:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,7 +163,11 @@ fn a_cursor_of_any_generation_goes_on_where_it_is() {
         ),
     ];
     for (cursor, expected) in cases {
-        assert_eq!(chain.stream(Some(cursor), Backlog::All), expected, "{cursor}");
+        assert_eq!(
+            chain.stream(Some(cursor), Backlog::All),
+            expected,
+            "{cursor}"
+        );
     }
     assert_eq!(chain.stream(None, Backlog::All), format!("1-0 {all}"));
     assert_eq!(chain.stream(None, Backlog::Last(1)), "2-4 2-5 4-6");
@@ -185,7 +189,11 @@ fn a_gap_has_the_epoch_of_the_last_entry_lost() {
         ),
     ];
     for (cursor, expected) in cases {
-        assert_eq!(chain.stream(Some(cursor), Backlog::All), expected, "{cursor}");
+        assert_eq!(
+            chain.stream(Some(cursor), Backlog::All),
+            expected,
+            "{cursor}"
+        );
     }
 }
 
@@ -255,7 +263,9 @@ fn entries_of_all_generations_can_be_changed_and_keep_their_ids() {
         may_moderate: false,
     };
     let change = |id: &str, change: &Change| {
-        let changed = chain.hub.change(&room("a"), chain.id(id), change, &requester);
+        let changed = chain
+            .hub
+            .change(&room("a"), chain.id(id), change, &requester);
         changed.map(|changed| {
             let entry = changed.entry();
             (chain.text(entry.id()), entry.json())
@@ -272,7 +282,11 @@ fn entries_of_all_generations_can_be_changed_and_keep_their_ids() {
     assert_eq!(chain.page("a", None, None), ["1-1", "1-2", "2-4", "4-6"]);
     // These are ids of no entry, or of lost ones.
     for id in ["1-4", "2-1", "2-2", "3-4", "4-1", "4-4", "other-1", "1-0"] {
-        assert_eq!(change(id, &edit).unwrap_err(), ChangeError::NotFound, "{id}");
+        assert_eq!(
+            change(id, &edit).unwrap_err(),
+            ChangeError::NotFound,
+            "{id}"
+        );
     }
 }
 

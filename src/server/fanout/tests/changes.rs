@@ -2,9 +2,7 @@
 //! entries that wait as markers.
 
 use super::*;
-use crate::chat::{
-    Author, Change, Entry, EventForm, Fingerprint, MAX_INLINE_BYTES, Requester,
-};
+use crate::chat::{Author, Change, Entry, EventForm, Fingerprint, MAX_INLINE_BYTES, Requester};
 use crate::protocol::{CustomEventName, EditKey, Emoji, EventPayload};
 use crate::sse::{Decoder, Item};
 

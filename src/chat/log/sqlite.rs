@@ -1,0 +1,30 @@
+//! The store in a file of SQLite: what history holds, and no more. It takes records and
+//! gives them back at the start; of the hub and of time it knows nothing.
+//!
+//! `store` opens it and writes transactions, `writer` what is in one, `load` reads all.
+
+mod ban_rows;
+mod checksum;
+mod connection;
+mod entry_row;
+mod folder;
+mod generation_rows;
+mod load;
+mod machine;
+mod open_error;
+mod reaction_list;
+mod room_row;
+mod schema;
+mod scrub;
+mod state_row;
+mod store;
+mod stored_rooms;
+#[cfg(test)]
+mod tests;
+mod time;
+mod values;
+mod wal_sync;
+mod writer;
+
+pub(in crate::chat) use folder::{free_bytes, stored_bytes};
+pub(in crate::chat) use store::{SqliteStore, StoreOptions};

@@ -81,7 +81,7 @@ pub use room_event::Envelope;
 
 pub(crate) use bans::BanKey;
 #[cfg(test)]
-pub(crate) use generations::{CursorPlace, Generations};
+pub(crate) use generations::CursorPlace;
 pub(crate) use membership::Membership;
 pub(crate) use reader_profile::MemberGuard;
 pub(crate) use reader_profile::StreamAccess;

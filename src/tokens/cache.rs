@@ -20,14 +20,14 @@ pub(super) const MAX_TOKENS: usize = 4096;
 pub(super) const MAX_TEXT_BYTES: usize = 4 << 20;
 
 /// Verified tokens.
-pub(super) struct TokenCache(Mutex<Generations>);
+pub(super) struct TokenCache(Mutex<TokenGenerations>);
 
 /// The place of a token in the cache.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct TokenHash([u8; 32]);
 
 #[derive(Default)]
-struct Generations {
+struct TokenGenerations {
     young: Tokens,
     old: Tokens,
     /// Grows with each change of keys.
@@ -101,9 +101,9 @@ impl TokenCache {
             let keys = generation;
             mem::replace(
                 cache,
-                Generations {
+                TokenGenerations {
                     keys,
-                    ..Generations::default()
+                    ..TokenGenerations::default()
                 },
             )
         });
@@ -111,12 +111,12 @@ impl TokenCache {
         drop(dropped);
     }
 
-    fn with<T>(&self, action: impl FnOnce(&mut Generations) -> T) -> T {
+    fn with<T>(&self, action: impl FnOnce(&mut TokenGenerations) -> T) -> T {
         action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Generations {
+impl TokenGenerations {
     fn insert(&mut self, hash: TokenHash, token: CachedToken) {
         let is_full = self.young.tokens.len() >= MAX_TOKENS / 2
             || self.young.text_bytes + token.text_bytes > MAX_TEXT_BYTES / 2;

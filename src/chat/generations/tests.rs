@@ -97,7 +97,7 @@ fn a_generation_begins_later_than_the_last_whatever_the_clock_says() {
         let before = generations.present();
         generations.begin_next(end as u64, clock);
         assert!(generations.present() > before);
-        let last = generations.ended().next_back();
+        let last = generations.ended().last();
         let end = end as u64;
         assert_eq!(last, Some(EndedGeneration { epoch: before, end }));
         assert!(generations.is_present(end + 1));
@@ -105,7 +105,7 @@ fn a_generation_begins_later_than_the_last_whatever_the_clock_says() {
 }
 
 #[test]
-fn what_is_lost_is_lost_to_earlier_generations_too() {
+fn lost_entries_are_lost_to_earlier_generations_too() {
     let mut generations = chain(&[("a", 5), ("b", 9)], "c");
     generations.begin_next(7, SystemTime::now());
     let d = generations.present();

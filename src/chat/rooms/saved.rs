@@ -21,13 +21,6 @@ pub(crate) struct SavedRooms {
     rooms: Vec<(RoomName, History)>,
 }
 
-impl SavedRooms {
-    /// The seq of the newest entry.
-    pub(crate) fn seq(&self) -> u64 {
-        self.seq
-    }
-}
-
 impl Rooms {
     pub(in crate::chat) fn save(&self) -> SavedRooms {
         let used = self.after(None).filter(|room| room.tombstone().is_some());

@@ -198,7 +198,7 @@ fn a_gap_has_the_epoch_of_the_last_entry_lost() {
 }
 
 #[tokio::test]
-async fn what_is_published_after_a_restart_follows() {
+async fn entries_published_after_a_restart_follow() {
     let chain = Chain::new(1000);
     let cursor = Cursor::Id(chain.id("1-4"));
     let mut reader = reader(&chain.hub, "a", Some(cursor));

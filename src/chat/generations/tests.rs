@@ -2,15 +2,18 @@ use std::time::Duration;
 
 use super::*;
 
+/// The epochs and ends of generations.
+type Ended<'a> = &'a [(&'a str, u64)];
+
 fn epoch(text: &str) -> Epoch {
     text.parse().unwrap()
 }
 
-fn chain(ended: &[(&str, u64)], present: &str) -> Generations {
+fn chain(ended: Ended<'_>, present: &str) -> Generations {
     restored(ended, present).unwrap()
 }
 
-fn restored(ended: &[(&str, u64)], present: &str) -> Result<Generations, BadGenerations> {
+fn restored(ended: Ended<'_>, present: &str) -> Result<Generations, BadGenerations> {
     let ended = ended.iter().map(|&(text, end)| EndedGeneration {
         epoch: epoch(text),
         end,
@@ -25,7 +28,7 @@ fn beyond(end: u64, next: &str) -> CursorPlace {
 
 #[test]
 fn an_id_has_the_epoch_in_which_its_seq_was_assigned() {
-    let cases: &[(&[(&str, u64)], &[&str])] = &[
+    let cases: &[(Ended<'_>, &[&str])] = &[
         (&[], &["p-0", "p-1", "p-2", "p-3"]),
         (&[("a", 0)], &["a-0", "p-1", "p-2", "p-3"]),
         (&[("a", 2)], &["a-0", "a-1", "a-2", "p-3", "p-4"]),
@@ -152,7 +155,7 @@ fn only_the_last_thousand_are_kept() {
 
 #[test]
 fn generations_out_of_order_are_refused() {
-    let cases: &[(&[(&str, u64)], &str)] = &[
+    let cases: &[(Ended<'_>, &str)] = &[
         (&[("b", 1), ("a", 2)], "c"),
         (&[("a", 1), ("a", 2)], "c"),
         (&[("a", 2), ("b", 1)], "c"),

@@ -62,7 +62,13 @@ impl Rooms {
                 entry,
                 current,
                 ..
-            } => self.show(&room, entry, current, now),
+            } => {
+                self.show(&room, entry, current, now);
+                // A room is not scheduled to be forgotten while something of it waits.
+                if self.get(&room).is_some_and(|room| room.due.is_none()) {
+                    self.schedule(&room, now);
+                }
+            }
             Record::TombstoneDropped { room, through } => {
                 self.forgotten.drop_expired(&room, through);
                 self.shown = through;
@@ -89,6 +95,7 @@ impl Rooms {
                 room: name.clone(),
                 seqs,
                 through: room.history.evicted_through(),
+                next: room.history.first_place(),
             });
         }
     }

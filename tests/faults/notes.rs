@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::record::{Begins, Reading, Record, Requested, Seen, Sent, Shown};
+use crate::wire::Pace;
 use crate::within;
 
 /// The record of a running test. Clones share it.
@@ -77,6 +78,14 @@ impl Notes {
     /// A counter that increases with each acknowledged message.
     pub(crate) fn clock(&self) -> watch::Receiver<usize> {
         self.answered.subscribe()
+    }
+
+    /// The pace of a reader that reads a byte per acknowledged message.
+    pub(crate) fn sips(&self) -> Pace {
+        Pace::Sips {
+            clock: self.clock(),
+            over: self.over.clone(),
+        }
     }
 
     /// The record so far.

@@ -130,7 +130,7 @@ impl PlainReader {
         }
         request.push_str("\r\n");
         socket.write_all(request.as_bytes()).await?;
-        let pace = self.sips.as_ref().map_or(Pace::Free, Pace::sips);
+        let pace = self.sips.as_ref().map_or(Pace::Free, Notes::sips);
         let mut wire = Wire::new(socket, pace);
         let head = wire.head().await?.to_lowercase();
         let is_stream = head.starts_with("http/1.1 200 ")

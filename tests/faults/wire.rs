@@ -10,7 +10,6 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::notes::Notes;
 use crate::transport::TestSocket;
 
 /// Timeout of a silent connection until hello has the ping interval.
@@ -47,13 +46,6 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    pub(crate) fn sips(notes: &Notes) -> Self {
-        Self::Sips {
-            clock: notes.clock(),
-            over: notes.over.clone(),
-        }
-    }
-
     /// Waits until it may read. Returns the number of bytes.
     async fn most(&mut self) -> usize {
         match self {

@@ -20,7 +20,7 @@ pub(crate) fn new_folder(name: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_answered_survives_kills_at_random_moments() {
+async fn answered_writes_survive_kills_at_random_moments() {
     let mut random = random("crashes");
     let mut left = rounds();
     while left > 0 {

@@ -73,7 +73,7 @@ async fn a_folder_that_was_moved_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_folder_of_the_server_is_refused() {
+async fn a_path_that_is_no_store_is_refused() {
     let folder = new_folder("odd");
     let file = folder.join("file");
     std::fs::write(&file, "a file").unwrap();

@@ -31,7 +31,7 @@ pub(crate) struct Life {
     moderator: String,
     proxy: Proxy,
     writers: JoinSet<Writer>,
-    /// They end when they are told to stop.
+    /// They end when they are to stop.
     others: JoinSet<()>,
     readers: JoinSet<()>,
     stop: CancellationToken,

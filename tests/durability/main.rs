@@ -37,6 +37,7 @@ mod writer;
 mod crashes;
 mod disk;
 mod disk_faults;
+mod upgrade;
 
 use deadline::{DEADLINE, within};
 

@@ -42,7 +42,7 @@ impl Moderator {
         }
     }
 
-    /// Moderates until it is told to stop. Some bans stay for good.
+    /// Moderates until it is to stop. Some bans stay for good.
     pub(crate) async fn moderate(mut self, stop: CancellationToken) {
         let room = self.writer.rooms[0].clone();
         while let Some(author) = self.authors.pop() {

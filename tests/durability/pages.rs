@@ -32,7 +32,7 @@ impl Pages {
         }
     }
 
-    /// Reads random pages until it is told to stop.
+    /// Reads random pages until it is to stop.
     pub(crate) async fn poll(
         mut self,
         rooms: &'static [&'static str],

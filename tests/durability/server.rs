@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -16,6 +17,9 @@ use crate::within;
 
 /// The wait before a start is repeated.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Moves a socket from standard input to descriptor 3, as a service manager passes it.
+const PASS: &str = "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 0</dev/null";
 
 /// A running server. Dropping it kills the process.
 pub(crate) struct Server {
@@ -35,7 +39,13 @@ pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
     /// The program and arguments that run the server in another namespace.
     enter: Vec<String>,
+    /// A socket that a service manager passes, in place of `--listen`.
+    listener: Option<Listener>,
 }
+
+/// A listening socket that outlives servers. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listener(Arc<std::net::TcpListener>);
 
 /// How a server ended.
 #[derive(Debug)]
@@ -64,6 +74,12 @@ impl Setup {
         self
     }
 
+    /// On a socket that is passed to it.
+    pub(crate) fn on_socket(mut self, listener: &Listener) -> Self {
+        self.listener = Some(listener.clone());
+        self
+    }
+
     /// In a namespace: the program that enters it, with its arguments.
     pub(crate) fn within(mut self, enter: Vec<String>) -> Self {
         self.enter = enter;
@@ -73,6 +89,11 @@ impl Setup {
     fn command(&self, address: SocketAddr) -> Command {
         let program = env!("CARGO_BIN_EXE_sse-chat");
         let mut command = match &self.enter[..] {
+            [] if self.listener.is_some() => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", PASS, program]);
+                shell
+            }
             [] => Command::new(program),
             [enter, arguments @ ..] => {
                 let mut command = Command::new(enter);
@@ -89,7 +110,11 @@ impl Setup {
             .env("SSE_CHAT_RETRY", "20ms..50ms")
             .env("SSE_CHAT_PING", "200ms")
             .envs(&self.variables)
-            .stdin(Stdio::null())
+            .stdin(
+                self.listener
+                    .as_ref()
+                    .map_or_else(Stdio::null, Listener::pass),
+            )
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -128,6 +153,22 @@ impl Setup {
             Ok(server) => server,
             Err(end) => panic!("it does not start: {end:?}"),
         }
+    }
+}
+
+impl Listener {
+    /// On a free port, with the queue of a service manager.
+    pub(crate) fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any.into()).unwrap();
+        socket.listen(4096).unwrap();
+        Self(Arc::new(socket.into()))
+    }
+
+    fn pass(&self) -> Stdio {
+        OwnedFd::from(self.0.try_clone().unwrap()).into()
     }
 }
 

@@ -71,7 +71,7 @@ impl Writer {
         }
     }
 
-    /// Writes until it is told to stop.
+    /// Writes until it is to stop.
     pub(crate) async fn write(mut self, stop: CancellationToken) -> Self {
         while !stop.is_cancelled() {
             let room = self.random.choice(&self.rooms).cloned().unwrap();

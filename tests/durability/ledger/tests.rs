@@ -69,7 +69,7 @@ fn by() -> String {
 }
 
 #[test]
-fn what_is_right_has_no_violations() {
+fn a_sound_history_has_no_violations() {
     let (mut ledger, bob) = four();
     let all: Vec<Shown> = (1..=4).map(|n| shown(n, n, 0)).collect();
     for shown in &all {
@@ -212,7 +212,7 @@ fn numbers_with_a_hole_are_found() {
 }
 
 #[test]
-fn what_a_reader_misses_gets_again_or_gets_too_late_is_found() {
+fn a_reader_that_misses_or_repeats_messages_is_found() {
     let (mut ledger, bob) = four();
     for n in [1, 2, 4] {
         ledger.entry(bob, &id(n), &shown(n, n, 0), 0);
@@ -345,7 +345,7 @@ fn a_gap_a_new_epoch_and_another_cursor_are_found() {
 }
 
 #[test]
-fn an_announced_loss_is_told_from_a_silent_one() {
+fn an_announced_loss_differs_from_a_silent_one() {
     let (mut ledger, bob) = four();
     read(&mut ledger, Vec::new());
     assert_eq!(ledger.violations().len(), 4);

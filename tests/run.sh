@@ -187,6 +187,7 @@ rust_steps() {
   start_fuzzing
   step 'cargo test' env RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
+  step 'cargo test (disks)' cargo test --locked --test durability -- --ignored
   step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
   step 'public interface' python3 tests/public_api.py
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check

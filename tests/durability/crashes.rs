@@ -46,6 +46,20 @@ async fn answered_writes_survive_kills_at_random_moments() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_history_goes_on_after_kills() {
+    let mut random = random("short history");
+    let folder = new_folder("short");
+    let setup = Setup::on(&folder.join("data"));
+    let mut life = Life::begin_evicting(setup, &folder, random.fork()).await;
+    for _ in 0..5 {
+        life.crash(Fault::drawn(&mut random)).await;
+        life.check().await;
+    }
+    life.finish().await.assert_sound();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 // The test of these tests: without a store they find the losses, and that all are announced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_memory_a_kill_loses_messages_and_the_checker_finds_them() {

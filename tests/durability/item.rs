@@ -76,30 +76,22 @@ impl Item {
         set.map(|(pair, _)| pair.clone()).collect()
     }
 
-    /// Checks what was shown of it, as the answer to a request of the time `since`. Returns
-    /// the version of its text and its reactions.
-    pub(crate) fn observe(
-        &mut self,
-        shown: &Shown,
-        since: Time,
-        now: Time,
-    ) -> Result<(usize, Reactions), Wrong> {
+    /// Checks what was shown of it, as the answer to a request of the time `since`.
+    pub(crate) fn observe(&mut self, shown: &Shown, since: Time, now: Time) -> Result<(), Wrong> {
         self.check_place(shown, now)?;
         let text = shown.text().map(str::to_owned);
         let version = self.texts.observe(&text, since, now);
         let version = version.map_err(|misfit| wrong(misfit, format!("text {text:?}")))?;
         let reactions = shown.reactions().map_err(Wrong::Altered)?;
         if shown.deleted {
-            return Ok((version, reactions));
+            return Ok(());
         }
         if shown.edited_at.is_some() != (version > 0) {
             let edited_at = &shown.edited_at;
-            return Err(Wrong::Altered(format!(
-                "edited_at {edited_at:?} of version {version}"
-            )));
+            let what = format!("edited_at {edited_at:?} of version {version}");
+            return Err(Wrong::Altered(what));
         }
-        self.check_reactions(&reactions, since, now)?;
-        Ok((version, reactions))
+        self.check_reactions(&reactions, since, now)
     }
 
     fn check_place(&mut self, shown: &Shown, now: Time) -> Result<(), Wrong> {
@@ -131,7 +123,10 @@ impl Item {
     }
 
     fn check_reactions(&mut self, shown: &Reactions, since: Time, now: Time) -> Result<(), Wrong> {
-        if let Some(unknown) = shown.iter().find(|pair| !self.reactions.contains_key(pair)) {
+        if let Some(unknown) = shown
+            .iter()
+            .find(|pair| !self.reactions.contains_key(*pair))
+        {
             return Err(Wrong::Altered(format!("reaction {unknown:?}")));
         }
         for (pair, register) in &mut self.reactions {

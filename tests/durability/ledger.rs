@@ -82,6 +82,8 @@ pub(crate) struct Ledger {
     named: HashMap<Id, String>,
     epochs: HashSet<String>,
     gone: HashSet<Id>,
+    /// How many items of each room history holds at least; `None` for all.
+    holds: Option<usize>,
     readers: Vec<Book>,
     violations: Vec<Violation>,
 }
@@ -94,6 +96,37 @@ pub(crate) struct Window {
 }
 
 impl Ledger {
+    /// History holds at least this many items of each room; the others may be evicted.
+    pub(crate) fn evicting(holds: usize) -> Self {
+        Self {
+            holds: Some(holds),
+            ..Self::default()
+        }
+    }
+
+    /// Whether history may have evicted something.
+    pub(crate) fn evicts(&self) -> bool {
+        self.holds.is_some()
+    }
+
+    /// Up to this id the items of the room may be evicted.
+    fn cutoff(&self, room: &str) -> Option<&Id> {
+        self.rooms.get(room)?.keys().rev().nth(self.holds?)
+    }
+
+    /// A change of the text that was requested last is answered.
+    pub(crate) fn acknowledge(&mut self, no: ItemNo) {
+        self.now += 1;
+        self.items[no.0].texts.acknowledge(self.now);
+    }
+
+    /// The same for a reaction.
+    pub(crate) fn acknowledge_reaction(&mut self, no: ItemNo, pair: &(String, String)) {
+        self.now += 1;
+        let register = self.items[no.0].reactions.get_mut(pair);
+        register.expect("it was requested").acknowledge(self.now);
+    }
+
     /// The present moment, from which a request is judged.
     pub(crate) fn now(&self) -> Time {
         self.now
@@ -180,7 +213,12 @@ impl Ledger {
         }
         let observed = item.observe(shown, since, self.now);
         match observed {
-            Ok(_) => {}
+            Ok(()) => {}
+            // The first was evicted, and its client id with it, before it was answered.
+            Err(Wrong::Twice { first }) if self.cutoff(&shown.room) >= Some(&first) => {
+                self.items[found.0].place = None;
+                return self.observe(&by, shown, since);
+            }
             Err(Wrong::Twice { first }) => {
                 let second = id;
                 self.violate(Violation::SaidTwice { by, first, second });
@@ -288,13 +326,15 @@ impl Ledger {
         let Some(known) = self.rooms.get(room) else {
             return;
         };
+        let cutoff = self.cutoff(room);
         let known_by_then = |no: ItemNo| {
             let place = self.items[no.0].place.as_ref();
             place.is_some_and(|place| place.known_at <= since)
         };
         let gone: Vec<Id> = known
             .range(part)
-            .filter(|(id, no)| known_by_then(**no) && !ids.contains(id))
+            .filter(|(id, _)| cutoff.is_none_or(|cutoff| cutoff < *id))
+            .filter(|(id, no)| known_by_then(**no) && !ids.contains(*id))
             .map(|(id, _)| id.clone())
             .collect();
         for id in gone {

@@ -70,18 +70,35 @@ impl Fault {
 
 impl Life {
     /// Starts a server with this setup and an empty folder for files, and all clients.
-    pub(crate) async fn begin(setup: Setup, folder: &Path, mut random: fastrand::Rng) -> Self {
+    pub(crate) async fn begin(setup: Setup, folder: &Path, random: fastrand::Rng) -> Self {
+        // Nothing is evicted, so that all must be there.
+        let setup = setup.with(&["--history", "1000000"]);
+        Self::begin_with(Ledger::default(), setup, folder, random).await
+    }
+
+    /// The same with a short history.
+    pub(crate) async fn begin_evicting(setup: Setup, folder: &Path, random: fastrand::Rng) -> Self {
+        // Each item may have a change, and replays are in slices.
+        let setup = setup.with(&["--history", "60"]);
+        Self::begin_with(Ledger::evicting(15), setup, folder, random).await
+    }
+
+    async fn begin_with(
+        ledger: Ledger,
+        setup: Setup,
+        folder: &Path,
+        mut random: fastrand::Rng,
+    ) -> Self {
         let key = folder.join("key");
         std::fs::write(&key, run(&["token", "--new-key"])).unwrap();
         let key = key.to_str().unwrap();
         let setup = setup.with(&["--token-key", key, "--anonymous", "write", "--open-events"]);
-        // Nothing is evicted, so that all must be there.
-        let setup = setup.with(&["--history", "1000000", "--history-bytes", "1GiB"]);
-        let setup = setup.with(&["--history-budget", "2GiB", "--grace", "2s"]);
+        let setup = setup.with(&["--history-bytes", "1GiB", "--history-budget", "2GiB"]);
+        let setup = setup.with(&["--grace", "2s"]);
         let server = setup.start().await;
         let proxy = Proxy::start(server.address, random.fork()).await;
         let mut life = Self {
-            notes: Notes::new(),
+            notes: Notes::new(ledger),
             server,
             folder: folder.to_owned(),
             moderator: token(key, &["--sub", "moderator", "--moderate", "*"]),
@@ -102,10 +119,10 @@ impl Life {
         let (direct, proxied) = (self.server.address, self.proxy.address);
         for (address, name, rooms) in [
             (direct, "reader of all", ROOMS),
-            (direct, "reader of a", &["a"]),
-            (direct, "reader of b", &["b"]),
+            (direct, "reader of a", &["a"][..]),
+            (direct, "reader of b", &["b"][..]),
             (proxied, "proxied reader of all", ROOMS),
-            (proxied, "proxied reader of a", &["a"]),
+            (proxied, "proxied reader of a", &["a"][..]),
         ] {
             let reader = Reader::new(address, &self.notes, name, rooms, None);
             self.readers.spawn(reader.follow());
@@ -162,16 +179,15 @@ impl Life {
     pub(crate) async fn crash(&mut self, fault: Fault) {
         self.notes.until_answered(self.random.u64(10..300)).await;
         self.server.assert_runs().await;
-        let millis = |most| Duration::from_millis(most);
         match fault {
             Fault::Kill => self.server.kill().await,
             Fault::StopAndKill => {
-                let time = millis(self.random.u64(1..60));
+                let time = Duration::from_millis(self.random.u64(1..60));
                 self.server.stop_and_kill(time).await;
             }
             Fault::KillTwice => {
                 self.server.kill().await;
-                let time = millis(self.random.u64(0..40));
+                let time = Duration::from_millis(self.random.u64(0..40));
                 self.server.start_and_kill(time).await;
             }
             Fault::Terminate => self.server.terminate().await,
@@ -273,8 +289,10 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 /// The client ids of all texts in these bytes: a text is `Ada-12 v0 ...`.
 fn labels(bytes: &[u8]) -> impl Iterator<Item = &str> {
     let ends = bytes.windows(2).enumerate();
-    let ends = ends.filter(|(_, window)| window == b" v").map(|(at, _)| at);
-    ends.filter_map(|end| {
+    let ends = ends
+        .filter(|(_, window)| *window == b" v")
+        .map(|(at, _)| at);
+    ends.filter_map(move |end| {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
         let length = bytes[..end]
             .iter()

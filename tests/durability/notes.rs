@@ -17,9 +17,9 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(ledger: Ledger) -> Self {
         Self {
-            ledger: Arc::default(),
+            ledger: Arc::new(Mutex::new(ledger)),
             answered: watch::Sender::new(0),
             changed: watch::Sender::new(()),
         }

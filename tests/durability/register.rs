@@ -68,11 +68,6 @@ impl<T: PartialEq> Register<T> {
         self.values.iter().position(|requested| requested == value)
     }
 
-    /// Whether this value was requested.
-    pub(crate) fn was_requested(&self, value: &T) -> bool {
-        self.values.contains(value)
-    }
-
     /// The number of requested changes.
     pub(crate) fn changes(&self) -> usize {
         self.values.len() - 1

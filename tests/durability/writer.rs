@@ -76,7 +76,9 @@ impl Writer {
         while !stop.is_cancelled() {
             let room = self.random.choice(&self.rooms).cloned().unwrap();
             match self.random.u8(0..20) {
-                0..=9 => drop(self.publish(&room, None).await),
+                0..=9 => {
+                    self.publish(&room, None).await;
+                }
                 10..=12 => self.publish_event(&room).await,
                 13..=15 => self.edit().await,
                 16 => self.delete().await,
@@ -215,10 +217,11 @@ impl Writer {
             return self.refuse(&request, &answer);
         }
         let mut ledger = self.notes.ledger();
-        let now = ledger.now();
-        ledger.item_mut(no).texts.acknowledge(now);
+        ledger.acknowledge(no);
         match Shown::parse(&answer.body) {
-            Ok(shown) => drop(ledger.observe(&self.name, &shown, since)),
+            Ok(shown) => {
+                ledger.observe(&self.name, &shown, since);
+            }
             Err(what) => {
                 let by = self.name.clone();
                 ledger.violate(Violation::Invalid { by, what });
@@ -248,8 +251,7 @@ impl Writer {
             return self.refuse(&request, &answer);
         }
         let mut ledger = self.notes.ledger();
-        let now = ledger.now();
-        ledger.item_mut(no).texts.acknowledge(now);
+        ledger.acknowledge(no);
         drop(ledger);
         self.own.retain(|own| *own != no);
         self.notes.count_answer();
@@ -290,15 +292,10 @@ impl Writer {
         let request = request.with("Edit-Key", &self.edit_key);
         let (answer, _) = self.ask(&request).await;
         let mut ledger = self.notes.ledger();
-        let now = ledger.now();
-        let item = ledger.item_mut(no);
         match answer.status {
-            204 => {
-                let register = item.reactions.get_mut(&pair);
-                register.expect("it was requested").acknowledge(now);
-            }
+            204 => ledger.acknowledge_reaction(no, &pair),
             // It was deleted meanwhile.
-            404 if item.is_deleted() => {}
+            404 if ledger.item(no).is_deleted() => {}
             _ => {
                 drop(ledger);
                 return self.refuse(&request, &answer);
@@ -331,7 +328,12 @@ impl Writer {
         let Request { method, target, .. } = request;
         let what = format!("{method} {target}: {} {}", answer.status, answer.body);
         let by = self.name.clone();
-        self.notes.ledger().violate(Violation::Refused { by, what });
+        let mut ledger = self.notes.ledger();
+        // What is changed may be evicted.
+        if answer.status != 404 || !ledger.evicts() {
+            ledger.violate(Violation::Refused { by, what });
+        }
+        drop(ledger);
         self.notes.count_answer();
     }
 }

@@ -191,6 +191,9 @@ impl Ledger {
         book.last = Some(cursor.clone());
         book.next.insert(gap.room.clone(), gap.next);
         book.gaps.insert(gap.room.clone());
+        if gap.reason == "evicted" && self.holds.is_some() {
+            return;
+        }
         self.violations.push(Violation::Gap {
             by: book.name.clone(),
             room: gap.room.clone(),

@@ -35,9 +35,11 @@ impl Ledger {
         let book = &self.readers[reader.0];
         let mut wrong = Vec::new();
         for room in &book.rooms {
+            let cutoff = self.cutoff(room);
             let known = self.rooms.get(room).into_iter().flatten();
+            let known = known.filter(|(id, _)| cutoff.is_none_or(|cutoff| cutoff < *id));
             let theirs = known.filter(|(id, _)| {
-                book.begins.as_ref().is_some_and(|begins| begins < *id) && !self.gone.contains(id)
+                book.begins.as_ref().is_some_and(|begins| begins < *id) && !self.gone.contains(*id)
             });
             for (id, no) in theirs {
                 let item = &self.items[no.0];

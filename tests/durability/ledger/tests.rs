@@ -255,8 +255,7 @@ fn a_change_that_is_undone_is_found() {
         .request(Some("Ada-1 v1".into()));
     ledger.observe("Ada", &shown(1, 1, 0), 0);
     assert_eq!(ledger.violations(), [], "it is not answered yet");
-    let now = ledger.now();
-    ledger.item_mut(first).texts.acknowledge(now);
+    ledger.acknowledge(first);
     let since = ledger.now();
     ledger.observe("page", &shown(1, 1, 0), since);
     assert!(matches!(ledger.violations(), [Violation::Undone { .. }]));
@@ -288,8 +287,7 @@ fn a_reader_with_an_old_state_is_found_at_the_end() {
     }
     let first = ledger.observe("Ada", &shown(1, 1, 0), 0).unwrap();
     ledger.item_mut(first).texts.request(None);
-    let now = ledger.now();
-    ledger.item_mut(first).texts.acknowledge(now);
+    ledger.acknowledge(first);
     ledger.finish();
     let stale = Violation::Stale {
         by: "Bob".into(),

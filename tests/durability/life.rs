@@ -144,8 +144,10 @@ impl Life {
             let writer = self.writer(address, name);
             self.writers.spawn(writer.write(self.stop.clone()));
         }
+        // A ban needs its message, which must not be evicted.
+        let count = if self.notes.ledger().evicts() { 0 } else { 6 };
         let authors =
-            (0..6).map(|n| token(key, &["--sub", &format!("author-{n}"), "--write", "*"]));
+            (0..count).map(|n| token(key, &["--sub", &format!("author-{n}"), "--write", "*"]));
         let authors = authors.collect();
         let moderator = Moderator::new(self.writer(direct, "Mod"), &self.moderator, authors);
         self.others.spawn(moderator.moderate(self.stop.clone()));

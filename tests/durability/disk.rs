@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::crashes::new_folder;
+use crate::erased::files;
 use crate::http::{Http, Request};
 use crate::ledger::Violation;
-use crate::life::{Fault, Life, files};
+use crate::life::{Fault, Life};
 use crate::random;
 use crate::server::{End, Setup};
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::{Ledger, Violation};
+use crate::erased::check_erased;
+use crate::ledger::Ledger;
 use crate::moderator::Moderator;
 use crate::notes::Notes;
 use crate::pages::Pages;
@@ -229,25 +230,10 @@ impl Life {
         self.check().await;
         self.notes.ledger().finish();
         self.server.terminate().await;
-        self.check_erased();
+        check_erased(&self.folder, &self.notes);
         Ended {
             notes: self.notes,
             setup: self.server.setup().clone(),
-        }
-    }
-
-    /// In no file is a text of what was deleted.
-    fn check_erased(&self) {
-        for file in files(&self.folder) {
-            let bytes = std::fs::read(&file).unwrap();
-            let mut ledger = self.notes.ledger();
-            for label in labels(&bytes) {
-                if ledger.is_deleted(label) {
-                    let by = file.display().to_string();
-                    let what = format!("it has the text of {label}, which is deleted");
-                    ledger.violate(Violation::Invalid { by, what });
-                }
-            }
         }
     }
 }
@@ -273,36 +259,6 @@ async fn check_at(address: SocketAddr, notes: &Notes) {
     for room in ROOMS {
         pages.all(room).await;
     }
-}
-
-/// All files in a folder and below it.
-pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => files.extend(self::files(&path)),
-            false => files.push(path),
-        }
-    }
-    files
-}
-
-/// The client ids of all texts in these bytes: a text is `Ada-12 v0 ...`.
-fn labels(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    let ends = bytes.windows(2).enumerate();
-    let ends = ends
-        .filter(|(_, window)| *window == b" v")
-        .map(|(at, _)| at);
-    ends.filter_map(move |end| {
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-        let length = bytes[..end]
-            .iter()
-            .rev()
-            .take_while(|byte| is_part(byte))
-            .count();
-        std::str::from_utf8(&bytes[end - length..end]).ok()
-    })
 }
 
 fn token(key: &str, rights: &[&str]) -> String {

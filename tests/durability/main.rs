@@ -13,6 +13,7 @@
 
 #[path = "../deadline/mod.rs"]
 mod deadline;
+mod erased;
 mod http;
 mod item;
 mod ledger;

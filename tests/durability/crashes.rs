@@ -60,7 +60,21 @@ async fn a_short_history_goes_on_after_kills() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-// The test of these tests: without a store they find the losses, and that all are announced.
+// The two tests of these tests. Cut connections alone lose nothing, also in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_crash_the_checker_finds_nothing() {
+    let folder = new_folder("cuts");
+    let mut life = Life::begin(Setup::default(), &folder, random("cuts")).await;
+    for _ in 0..3 {
+        life.notes.until_answered(200).await;
+        life.add_late_reader();
+        life.check().await;
+    }
+    life.finish().await.assert_sound();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+// Without a store a kill loses messages: it is found, and that each loss is announced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_memory_a_kill_loses_messages_and_the_checker_finds_them() {
     let folder = new_folder("memory");

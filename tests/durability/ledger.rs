@@ -13,7 +13,7 @@ use std::ops::Bound;
 use crate::item::{Item, Sent, Wrong};
 use crate::register::Time;
 use crate::shown::{Id, Page, Shown};
-pub(crate) use book::{Book, Hello, HelloRoom, StreamGap};
+pub(crate) use book::{Book, Hello, StreamGap};
 pub(crate) use violation::Violation;
 
 /// Names an item in the ledger.

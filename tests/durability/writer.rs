@@ -33,6 +33,8 @@ pub(crate) struct Writer {
     n: u64,
     /// Messages and events that it may change.
     own: Vec<ItemNo>,
+    /// The request of its last message.
+    last: Option<Request>,
     pub(crate) random: fastrand::Rng,
 }
 
@@ -62,6 +64,7 @@ impl Writer {
             rooms: rooms.iter().map(|&room| room.to_owned()).collect(),
             n: 0,
             own: Vec::new(),
+            last: None,
             random,
         }
     }
@@ -77,6 +80,7 @@ impl Writer {
                 10..=12 => self.publish_event(&room).await,
                 13..=15 => self.edit().await,
                 16 => self.delete().await,
+                17 => self.repeat().await,
                 _ => self.react(&room).await,
             }
         }
@@ -127,12 +131,32 @@ impl Writer {
             }
         }
         drop(ledger);
+        self.last = Some(request);
         self.own.push(no);
         if self.own.len() > OWN {
             self.own.remove(0);
         }
         self.notes.count_answer();
         Some(no)
+    }
+
+    /// Publishes its last message again, which changes nothing.
+    async fn repeat(&mut self) {
+        if self.notes.ledger().evicts() {
+            return;
+        }
+        let Some(request) = self.last.take() else {
+            return;
+        };
+        let (answer, since) = self.ask(&request).await;
+        match Shown::parse(&answer.body) {
+            Ok(shown) if answer.status == 200 => {
+                let by = self.name.clone();
+                self.notes.ledger().observe(&by, &shown, since);
+                self.notes.count_answer();
+            }
+            _ => self.refuse(&request, &answer),
+        }
     }
 
     async fn publish_event(&mut self, room: &str) {

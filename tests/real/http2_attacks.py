@@ -1,5 +1,6 @@
 """What a hostile client can do over TLS and HTTP/2, frame by frame. Meanwhile honest
 readers get every message, senders are answered, and the server's memory stays bounded.
+A thousand more readers, of many_readers.py, measure how late messages come.
 
 The numbers are cases of tests/cases.md."""
 
@@ -31,6 +32,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from many_readers import ManyReaders
 from server import DEADLINE, Certificate, Server
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -47,7 +49,7 @@ STREAMS = 100
 READERS_OF_EACH_KIND = 10
 LINES_MOST = 10
 HALF_HANDSHAKES = 10_000
-FILES_OF_OTHERS = 500
+FILES_OF_OTHERS = 2000
 
 
 class Attacker:
@@ -226,6 +228,12 @@ class Attacks(unittest.TestCase):
         cls.silent.send(cls.silent.request("/rooms/silent/events"))
         cls.honest = Honest(cls.server, cls.certificate)
         cls.addClassCleanup(cls.honest.stop)
+        cls.many = ManyReaders(cls.server, cls.certificate)
+        cls.addClassCleanup(cls.many.stop)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.many.check()
 
     def setUp(self):
         self.memory = self.server.memory("VmRSS")

@@ -12,6 +12,10 @@ impl fmt::Display for NotHttp2 {
     }
 }
 
+pub(super) fn broken(why: &str) -> NotHttp2 {
+    NotHttp2(why.to_owned())
+}
+
 /// The name of an error code (RFC 9113, section 7).
 pub(crate) fn error_name(code: u32) -> &'static str {
     const NAMES: [&str; 14] = [

@@ -1,9 +1,13 @@
-//! The client's side of one HTTP/2 connection, without its socket.
+//! The client's side of one HTTP/2 connection, without its socket: what frames mean.
+//! Their pieces are put together in `incoming`, and `streams` has the streams.
 
-use std::collections::VecDeque;
+mod incoming;
+mod streams;
 
-use super::errors::NotHttp2;
-use super::frame::{self, FrameHead, HEAD_BYTES, MAX_PAYLOAD, flag, kind};
+use self::incoming::{FramePart, IncomingFrames};
+use self::streams::{SessionStreams, StreamEnded};
+use super::errors::{NotHttp2, broken};
+use super::frame::{self, FrameHead, MAX_PAYLOAD, flag, kind};
 use super::hpack::response_head;
 use super::windows::{CONNECTION_WINDOW, DEFAULT_WINDOW, STREAM_WINDOW, Spent};
 use crate::response::ResponseHead;
@@ -24,54 +28,15 @@ mod setting {
 /// A connection with its streams. Each has an owner, a number of the caller's choice.
 #[derive(Debug)]
 pub(crate) struct Http2Session {
-    /// The head of the next frame, as far as it has come.
-    head: [u8; HEAD_BYTES],
-    head_length: usize,
-    frame: Option<OpenFrame>,
-    /// The payload of a frame without data, as far as it has come.
-    payload: Vec<u8>,
+    frames: IncomingFrames,
     /// A header block that continues in the next frame, and its first frame.
     block: Option<(FrameHead, Vec<u8>)>,
     /// Whether the server's settings have come, which are its first frame.
     has_settings: bool,
-    streams: Vec<Http2Stream>,
-    next_stream: u32,
-    /// Ends that were not returned yet.
-    ended: VecDeque<StreamEnded>,
+    streams: SessionStreams,
     is_going_away: bool,
     spent: Spent,
-    /// What may be sent on the connection, and at first on a stream.
-    send_window: i64,
-    initial_send_window: i64,
     out: Vec<u8>,
-}
-
-/// A stream without its end. They are in the order of their ids.
-#[derive(Debug)]
-struct Http2Stream {
-    id: u32,
-    owner: usize,
-    spent: Spent,
-    send_window: i64,
-    /// The rest of the request's body.
-    unsent: Vec<u8>,
-}
-
-/// A frame whose payload is being read.
-#[derive(Debug, Clone, Copy)]
-struct OpenFrame {
-    head: FrameHead,
-    /// Bytes of the payload that have not come.
-    left: usize,
-    /// How many of them are padding. None before that is known.
-    padding: Option<usize>,
-}
-
-#[derive(Debug)]
-struct StreamEnded {
-    owner: usize,
-    /// The error code; none if the response is complete.
-    code: Option<u32>,
 }
 
 /// A part of what the server sent.
@@ -104,19 +69,12 @@ impl Http2Session {
         }
         frame::write(&mut out, kind::SETTINGS, 0, 0, &settings);
         let mut session = Self {
-            head: [0; HEAD_BYTES],
-            head_length: 0,
-            frame: None,
-            payload: Vec::new(),
+            frames: IncomingFrames::default(),
             block: None,
             has_settings: false,
-            streams: Vec::new(),
-            next_stream: 1,
-            ended: VecDeque::new(),
+            streams: SessionStreams::new(),
             is_going_away: false,
             spent: Spent::default(),
-            send_window: i64::from(DEFAULT_WINDOW),
-            initial_send_window: i64::from(DEFAULT_WINDOW),
             out,
         };
         session.grant(0, CONNECTION_WINDOW - DEFAULT_WINDOW);
@@ -125,8 +83,7 @@ impl Http2Session {
 
     /// Opens a stream with a request of an encoded header block and a body.
     pub(crate) fn request(&mut self, owner: usize, block: &[u8], body: &[u8]) {
-        let id = self.next_stream;
-        self.next_stream += 2;
+        let id = self.streams.open(owner, body);
         let mut end = match body.is_empty() {
             true => flag::END_STREAM,
             false => 0,
@@ -141,28 +98,20 @@ impl Http2Session {
             frame::write(&mut self.out, frame_kind, last | end, id, piece);
             (frame_kind, end) = (kind::CONTINUATION, 0);
         }
-        self.streams.push(Http2Stream {
-            id,
-            owner,
-            spent: Spent::default(),
-            send_window: self.initial_send_window,
-            unsent: body.to_vec(),
-        });
-        self.send_bodies();
+        self.streams.send_bodies(&mut self.out);
     }
 
     /// Cuts the stream of `owner`, if it has one.
     pub(crate) fn cancel(&mut self, owner: usize) {
-        if let Some(at) = self.streams.iter().position(|one| one.owner == owner) {
-            let stream = self.streams.remove(at);
+        if let Some(id) = self.streams.remove(owner) {
             let code = CANCEL.to_be_bytes();
-            frame::write(&mut self.out, kind::RST_STREAM, 0, stream.id, &code);
+            frame::write(&mut self.out, kind::RST_STREAM, 0, id, &code);
         }
     }
 
     /// The owners of all streams.
     pub(crate) fn owners(&self) -> impl Iterator<Item = usize> {
-        self.streams.iter().map(|stream| stream.owner)
+        self.streams.owners()
     }
 
     /// Whether the server takes no further stream.
@@ -182,52 +131,36 @@ impl Http2Session {
     /// [`NotHttp2`] when the server breaks the protocol. It must not be called again.
     pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Http2Part<'a>, NotHttp2> {
         loop {
-            if let Some(StreamEnded { owner, code }) = self.ended.pop_front() {
+            if let Some(StreamEnded { owner, code }) = self.streams.next_ended() {
                 return Ok(match code {
                     None => Http2Part::End { owner },
                     Some(code) => Http2Part::Reset { owner, code },
                 });
             }
-            let Some(frame) = self.frame else {
-                if !self.take_head(input)? {
-                    return Ok(Http2Part::Wait);
+            match self.frames.next(input)? {
+                FramePart::Wait => return Ok(Http2Part::Wait),
+                FramePart::Begin(head) => self.begin(head)?,
+                FramePart::Data { stream, data } => {
+                    if let Some(owner) = self.streams.owner(stream) {
+                        return Ok(Http2Part::Body { owner, data });
+                    }
                 }
-                continue;
-            };
-            if frame.head.kind == kind::DATA {
-                if let Some(part) = self.take_data(frame, input)? {
-                    return Ok(part);
+                FramePart::DataEnd(head) => {
+                    if head.has(flag::END_STREAM) {
+                        self.streams.end(head.stream, None);
+                    }
                 }
-                continue;
-            }
-            let (piece, rest) = input.split_at(frame.left.min(input.len()));
-            *input = rest;
-            self.payload.extend_from_slice(piece);
-            if piece.len() < frame.left {
-                let left = frame.left - piece.len();
-                self.frame = Some(OpenFrame { left, ..frame });
-                return Ok(Http2Part::Wait);
-            }
-            self.frame = None;
-            let payload = std::mem::take(&mut self.payload);
-            if let Some((owner, head)) = self.process(frame.head, &payload)? {
-                return Ok(Http2Part::Head { owner, head });
+                FramePart::Whole(head, payload) => {
+                    if let Some((owner, head)) = self.process(head, &payload)? {
+                        return Ok(Http2Part::Head { owner, head });
+                    }
+                }
             }
         }
     }
 
-    /// Returns whether the head of a frame is whole.
-    fn take_head(&mut self, input: &mut &[u8]) -> Result<bool, NotHttp2> {
-        let missing = HEAD_BYTES - self.head_length;
-        let (piece, rest) = input.split_at(missing.min(input.len()));
-        *input = rest;
-        self.head[self.head_length..self.head_length + piece.len()].copy_from_slice(piece);
-        self.head_length += piece.len();
-        if self.head_length < HEAD_BYTES {
-            return Ok(false);
-        }
-        self.head_length = 0;
-        let head = FrameHead::parse(&self.head);
+    /// Checks that a frame may come now.
+    fn begin(&mut self, head: FrameHead) -> Result<(), NotHttp2> {
         if !self.has_settings && head.kind != kind::SETTINGS {
             return Err(broken("the server speaks another protocol"));
         }
@@ -242,12 +175,7 @@ impl Http2Session {
         if head.kind == kind::DATA {
             self.spend(head);
         }
-        self.frame = Some(OpenFrame {
-            head,
-            left: head.length,
-            padding: (!head.has(flag::PADDED)).then_some(0),
-        });
-        Ok(true)
+        Ok(())
     }
 
     /// Counts the payload of a DATA frame, and grants more of it.
@@ -255,9 +183,7 @@ impl Http2Session {
         if let Some(bytes) = self.spent.take(head.length, CONNECTION_WINDOW) {
             self.grant(0, bytes);
         }
-        if let Some(stream) = self.stream(head.stream)
-            && let Some(bytes) = stream.spent.take(head.length, STREAM_WINDOW)
-        {
+        if let Some(bytes) = self.streams.receive(head.stream, head.length) {
             self.grant(head.stream, bytes);
         }
     }
@@ -265,48 +191,6 @@ impl Http2Session {
     fn grant(&mut self, stream: u32, bytes: u32) {
         let bytes = bytes.to_be_bytes();
         frame::write(&mut self.out, kind::WINDOW_UPDATE, 0, stream, &bytes);
-    }
-
-    /// Takes a piece of a DATA frame. None if it is not the caller's concern.
-    fn take_data<'a>(
-        &mut self,
-        mut frame: OpenFrame,
-        input: &mut &'a [u8],
-    ) -> Result<Option<Http2Part<'a>>, NotHttp2> {
-        if frame.left == 0 {
-            self.frame = None;
-            if frame.head.has(flag::END_STREAM) {
-                self.end(frame.head.stream, None);
-            }
-            return Ok(None);
-        }
-        if input.is_empty() {
-            return Ok(Some(Http2Part::Wait));
-        }
-        let Some(padding) = frame.padding else {
-            let padding = usize::from(input[0]);
-            *input = &input[1..];
-            frame.left -= 1;
-            if padding > frame.left {
-                return Err(broken("a frame is shorter than its padding"));
-            }
-            frame.padding = Some(padding);
-            self.frame = Some(frame);
-            return Ok(None);
-        };
-        let is_data = frame.left > padding;
-        let most = match is_data {
-            true => frame.left - padding,
-            false => frame.left,
-        };
-        let (data, rest) = input.split_at(most.min(input.len()));
-        *input = rest;
-        frame.left -= data.len();
-        self.frame = Some(frame);
-        let owner = self.stream(frame.head.stream).map(|stream| stream.owner);
-        Ok(owner
-            .filter(|_| is_data)
-            .map(|owner| Http2Part::Body { owner, data }))
     }
 
     /// Processes a frame without data. Returns the head of a response.
@@ -326,7 +210,7 @@ impl Http2Session {
             }
             kind::RST_STREAM => {
                 let code = frame::number(payload).ok_or_else(too_short)?;
-                self.end(head.stream, Some(code));
+                self.streams.end(head.stream, Some(code));
             }
             kind::SETTINGS if !head.has(flag::ACK) => {
                 self.has_settings = true;
@@ -340,24 +224,12 @@ impl Http2Session {
             kind::GOAWAY => {
                 let last = frame::number(payload).ok_or_else(too_short)? & 0x7fff_ffff;
                 self.is_going_away = true;
-                while let Some(stream) = self.streams.pop_if(|stream| stream.id > last) {
-                    self.ended.push_back(StreamEnded {
-                        owner: stream.owner,
-                        code: Some(REFUSED_STREAM),
-                    });
-                }
+                self.streams.end_after(last, REFUSED_STREAM);
             }
             kind::WINDOW_UPDATE => {
                 let more = frame::number(payload).ok_or_else(too_short)? & 0x7fff_ffff;
-                match head.stream {
-                    0 => self.send_window += i64::from(more),
-                    id => {
-                        if let Some(stream) = self.stream(id) {
-                            stream.send_window += i64::from(more);
-                        }
-                    }
-                }
-                self.send_bodies();
+                self.streams.widen(head.stream, more);
+                self.streams.send_bodies(&mut self.out);
             }
             _ => {}
         }
@@ -390,9 +262,9 @@ impl Http2Session {
             return Ok(None);
         }
         let head = response_head(&block)?;
-        let owner = self.stream(first.stream).map(|stream| stream.owner);
+        let owner = self.streams.owner(first.stream);
         if first.has(flag::END_STREAM) {
-            self.end(first.stream, None);
+            self.streams.end(first.stream, None);
         }
         // An interim response comes before the final one.
         let head = head.filter(|head| head.status >= 200);
@@ -403,55 +275,12 @@ impl Http2Session {
         for setting in payload.chunks_exact(6) {
             let (id, value) = setting.split_at(2);
             if id == setting::INITIAL_WINDOW_SIZE.to_be_bytes() {
-                let window = i64::from(frame::number(value).unwrap_or_default());
-                for stream in &mut self.streams {
-                    stream.send_window += window - self.initial_send_window;
-                }
-                self.initial_send_window = window;
+                let window = frame::number(value).unwrap_or_default();
+                self.streams.set_initial_window(window);
             }
         }
-        self.send_bodies();
+        self.streams.send_bodies(&mut self.out);
     }
-
-    /// Sends of the requests' bodies what the windows allow.
-    fn send_bodies(&mut self) {
-        for stream in self.streams.iter_mut().filter(|one| !one.unsent.is_empty()) {
-            loop {
-                let window = stream.send_window.min(self.send_window).max(0);
-                let most = usize::try_from(window).map_or(MAX_PAYLOAD, |it| it.min(MAX_PAYLOAD));
-                let length = most.min(stream.unsent.len());
-                if length == 0 {
-                    break;
-                }
-                let rest = stream.unsent.split_off(length);
-                let end = match rest.is_empty() {
-                    true => flag::END_STREAM,
-                    false => 0,
-                };
-                frame::write(&mut self.out, kind::DATA, end, stream.id, &stream.unsent);
-                stream.unsent = rest;
-                stream.send_window -= length as i64;
-                self.send_window -= length as i64;
-            }
-        }
-    }
-
-    /// Removes a stream, and keeps its end to be returned.
-    fn end(&mut self, id: u32, code: Option<u32>) {
-        if let Ok(at) = self.streams.binary_search_by_key(&id, |stream| stream.id) {
-            let owner = self.streams.remove(at).owner;
-            self.ended.push_back(StreamEnded { owner, code });
-        }
-    }
-
-    fn stream(&mut self, id: u32) -> Option<&mut Http2Stream> {
-        let at = self.streams.binary_search_by_key(&id, |stream| stream.id);
-        at.ok().map(|at| &mut self.streams[at])
-    }
-}
-
-fn broken(why: &str) -> NotHttp2 {
-    NotHttp2(why.to_owned())
 }
 
 fn too_short() -> NotHttp2 {

@@ -1,63 +1,114 @@
 //! The promises of a stream: a worker's readers against the plain model of
 //! [`crate::promises`].
 
+use std::cell::RefMut;
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 
 use super::pipes::{Pipes, take};
+use super::wire::Wire;
 use super::*;
 use crate::promises::{TestTransport, config, play, reader_options, steps};
 
 /// Bytes that a socket takes while its client does not read.
-pub(super) const BUFFERED: usize = 500;
+const BUFFERED: usize = 500;
 
-/// Streams that a worker writes to sockets which take any number of bytes.
-struct Workers {
-    worker: TestWorker,
-    clients: HashMap<usize, (usize, FakeClient)>,
-    /// Clients that hung up, which the worker has not noticed yet.
-    gone: Vec<(usize, FakeClient)>,
+/// The client's end of a wire, in clear or with a TLS session.
+pub(super) trait WireClient: Sized {
+    type Socket: Socket;
+    /// What all clients of a worker share.
+    type Shared;
+
+    fn shared() -> Self::Shared;
+
+    /// Adds a stream to a worker. Returns its token and its client.
+    fn add(
+        worker: &mut TestWorker<Self::Socket>,
+        shared: &Self::Shared,
+        subscription: Subscription,
+    ) -> (usize, Self);
+
+    fn wire(&self) -> RefMut<'_, Wire>;
+
+    /// The text of the whole chunks since the last call.
+    fn text(&mut self) -> Vec<u8>;
+
+    fn send_bytes(&mut self, bytes: &[u8]);
 }
 
-impl Workers {
+impl WireClient for FakeClient {
+    type Socket = FakeSocket;
+    type Shared = ();
+
+    fn shared() -> Self::Shared {}
+
+    fn add(worker: &mut TestWorker, (): &(), subscription: Subscription) -> (usize, Self) {
+        worker.add(subscription)
+    }
+
+    fn wire(&self) -> RefMut<'_, Wire> {
+        self.wire.borrow_mut()
+    }
+
+    fn text(&mut self) -> Vec<u8> {
+        self.text()
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8]) {
+        self.wire().sent = bytes.to_vec();
+    }
+}
+
+/// Streams that a worker writes to sockets which take any number of bytes.
+pub(super) struct Workers<C: WireClient> {
+    worker: TestWorker<C::Socket>,
+    shared: C::Shared,
+    clients: HashMap<usize, (usize, C)>,
+    /// Clients that hung up, which the worker has not noticed yet.
+    gone: Vec<(usize, C)>,
+}
+
+impl<C: WireClient> Workers<C> {
     /// Reports closed connections, as the poll does.
     fn notice(&mut self) {
         for (token, client) in self.gone.drain(..) {
-            if !client.wire.borrow().is_dropped {
+            if !client.wire().is_dropped {
                 self.worker.readers.readable(token);
             }
-            assert!(client.wire.borrow().is_dropped);
+            assert!(client.wire().is_dropped);
         }
     }
 }
 
-impl TestTransport for Workers {
+impl<C: WireClient> TestTransport for Workers<C> {
     fn of(app: &Arc<App>) -> Self {
         Self {
             worker: TestWorker::of(app),
+            shared: C::shared(),
             clients: HashMap::new(),
             gone: Vec::new(),
         }
     }
 
     fn open(&mut self, reader: usize, subscription: Subscription) {
-        self.clients.insert(reader, self.worker.add(subscription));
+        let client = C::add(&mut self.worker, &self.shared, subscription);
+        self.clients.insert(reader, client);
     }
 
     fn close(&mut self, reader: usize) {
         if let Some(reader) = self.clients.remove(&reader) {
-            reader.1.wire.borrow_mut().is_closed = true;
+            reader.1.wire().is_closed = true;
             self.gone.push(reader);
         }
     }
 
     fn send_junk(&mut self, reader: usize) {
-        let (token, client) = &self.clients[&reader];
-        if !client.wire.borrow().is_dropped {
-            client.wire.borrow_mut().sent = b"GET / HTTP/1.1".to_vec();
+        let (token, client) = self.clients.get_mut(&reader).unwrap();
+        if !client.wire().is_dropped {
+            client.send_bytes(b"GET / HTTP/1.1");
             self.worker.readers.readable(*token);
-            assert!(client.wire.borrow().sent.is_empty());
+            assert!(client.wire().sent.is_empty());
         }
     }
 
@@ -72,23 +123,24 @@ impl TestTransport for Workers {
     }
 
     fn has_ended(&self, reader: usize) -> bool {
-        self.clients[&reader].1.wire.borrow().is_dropped
+        self.clients[&reader].1.wire().is_dropped
     }
 
     fn read(&mut self, reader: usize, most: usize) -> Vec<u8> {
         let (token, client) = self.clients.get_mut(&reader).unwrap();
-        if client.wire.borrow().is_dropped {
+        if client.wire().is_dropped {
             return client.text();
         }
-        client.wire.borrow_mut().room = most;
+        client.wire().room = most;
         self.worker.readers.writable(*token);
         match most {
             usize::MAX => self.worker.work(),
             _ => drop(self.worker.readers.catch_up(1, self.worker.now)),
         }
-        // The kernel buffers some, so that a later write breaks off in an event.
-        let room = client.wire.borrow().room.min(BUFFERED);
-        client.wire.borrow_mut().room = room;
+        // The kernel buffers some, so that a later write breaks off in an event, or
+        // in a record.
+        let room = client.wire().room.min(BUFFERED);
+        client.wire().room = room;
         client.text()
     }
 }
@@ -163,7 +215,7 @@ proptest! {
 
     #[test]
     fn every_message_is_seen_once_in_order_or_lies_in_a_gap(config in config(), options in reader_options(), steps in steps()) {
-        play::<Workers>(config, options, &steps);
+        play::<Workers<FakeClient>>(config, options, &steps);
     }
 
     #[test]

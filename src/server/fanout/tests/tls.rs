@@ -1,6 +1,6 @@
 //! Readers over TLS: parked sessions of rustls.
 
-use std::collections::HashMap;
+use std::cell::{RefCell, RefMut};
 use std::io::{Read as _, Write as _};
 
 use proptest::prelude::*;
@@ -12,9 +12,10 @@ use rustls::{
 };
 
 use super::super::tls_socket::TlsSocket;
-use super::promises::BUFFERED;
+use super::promises::{WireClient, Workers};
+use super::wire::Wire;
 use super::*;
-use crate::promises::{TestTransport, config, play, reader_options, steps};
+use crate::promises::{config, play, reader_options, steps};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 /// The most bytes of a record: its text, its head, and what encryption adds
@@ -75,7 +76,7 @@ impl Configs {
 /// A client at the other end of a wire with ciphertext.
 struct TlsClient {
     session: ClientConnection,
-    wire: Rc<std::cell::RefCell<wire::Wire>>,
+    wire: Rc<RefCell<Wire>>,
     /// Reads what is decrypted.
     plain: FakeClient,
     /// The server has closed its side of the session.
@@ -116,7 +117,7 @@ fn add(
 ) -> (usize, TlsClient) {
     let (server, session) = configs.session();
     let plain = FakeClient::default();
-    let wire = Rc::new(std::cell::RefCell::new(wire::Wire::default()));
+    let wire = Rc::new(RefCell::new(Wire::default()));
     let token = worker.readers.next_token();
     let handoff = handoff_of(&worker.app, subscription);
     let socket = TlsSocket::new(FakeSocket(Rc::clone(&wire)), server);
@@ -312,92 +313,29 @@ fn bytes_that_are_no_record_end_the_stream_with_an_alert() {
     }
 }
 
-/// Streams that a worker writes to TLS sessions whose sockets take any number of bytes.
-struct Sessions {
-    worker: TlsWorker,
-    configs: Configs,
-    clients: HashMap<usize, (usize, TlsClient)>,
-    /// Clients that hung up, which the worker has not noticed yet.
-    gone: Vec<(usize, TlsClient)>,
-}
+impl WireClient for TlsClient {
+    type Socket = TlsSocket<FakeSocket>;
+    type Shared = Configs;
 
-impl Sessions {
-    /// Reports closed connections, as the poll does.
-    fn notice(&mut self) {
-        for (token, client) in self.gone.drain(..) {
-            if !client.wire.borrow().is_dropped {
-                self.worker.readers.readable(token);
-            }
-            assert!(client.wire.borrow().is_dropped);
-        }
-    }
-}
-
-impl TestTransport for Sessions {
-    fn of(app: &Arc<App>) -> Self {
-        Self {
-            worker: TlsWorker::of(app),
-            configs: Configs::of(&rustls::version::TLS13),
-            clients: HashMap::new(),
-            gone: Vec::new(),
-        }
+    fn shared() -> Configs {
+        Configs::of(&rustls::version::TLS13)
     }
 
-    fn open(&mut self, reader: usize, subscription: Subscription) {
-        let client = add(&mut self.worker, &self.configs, subscription);
-        self.clients.insert(reader, client);
+    fn add(worker: &mut TlsWorker, configs: &Configs, subscription: Subscription) -> (usize, Self) {
+        add(worker, configs, subscription)
     }
 
-    fn close(&mut self, reader: usize) {
-        if let Some(reader) = self.clients.remove(&reader) {
-            reader.1.wire.borrow_mut().is_closed = true;
-            self.gone.push(reader);
-        }
+    fn wire(&self) -> RefMut<'_, Wire> {
+        self.wire.borrow_mut()
     }
 
-    fn send_junk(&mut self, reader: usize) {
-        let (token, client) = self.clients.get_mut(&reader).unwrap();
-        if !client.wire.borrow().is_dropped {
-            client
-                .session
-                .writer()
-                .write_all(b"GET / HTTP/1.1")
-                .unwrap();
-            client.send();
-            self.worker.readers.readable(*token);
-            assert!(client.wire.borrow().sent.is_empty());
-        }
+    fn text(&mut self) -> Vec<u8> {
+        self.text()
     }
 
-    fn work(&mut self) {
-        self.worker.work_once();
-        self.notice();
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.notice();
-        self.worker.tick(time);
-    }
-
-    fn has_ended(&self, reader: usize) -> bool {
-        self.clients[&reader].1.wire.borrow().is_dropped
-    }
-
-    fn read(&mut self, reader: usize, most: usize) -> Vec<u8> {
-        let (token, client) = self.clients.get_mut(&reader).unwrap();
-        if client.wire.borrow().is_dropped {
-            return client.text();
-        }
-        client.wire.borrow_mut().room = most;
-        self.worker.readers.writable(*token);
-        match most {
-            usize::MAX => self.worker.work(),
-            _ => drop(self.worker.readers.catch_up(1, self.worker.now)),
-        }
-        // The kernel buffers some, so that a later write breaks off in a record.
-        let room = client.wire.borrow().room.min(BUFFERED);
-        client.wire.borrow_mut().room = room;
-        client.text()
+    fn send_bytes(&mut self, bytes: &[u8]) {
+        self.session.writer().write_all(bytes).unwrap();
+        self.send();
     }
 }
 
@@ -406,6 +344,6 @@ proptest! {
 
     #[test]
     fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_tls(config in config(), options in reader_options(), steps in steps()) {
-        play::<Sessions>(config, options, &steps);
+        play::<Workers<TlsClient>>(config, options, &steps);
     }
 }

@@ -63,7 +63,10 @@ const LAYERS: [(&str, &[&str]); 3] = [
             "error",
         ],
     ),
-    ("crates/client/src", &["client", "protocol", "sse"]),
+    (
+        "crates/client/src",
+        &["client", "certificate", "protocol", "sse"],
+    ),
 ];
 /// Modules that use no other, and that every other may use.
 const LEAVES: [&str; 2] = ["sse", "config"];

@@ -3,6 +3,8 @@
 //!
 #![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
 
+#[doc(hidden)]
+pub mod certificate;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(any(feature = "properties", test))]

@@ -4,16 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::CryptoProvider;
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
-};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
+use sse_chat_client::certificate::{CertificateVerifier, system_roots};
 
 use crate::http_version::HttpVersion;
 
@@ -44,30 +39,25 @@ pub(crate) fn client_config(
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let accepted = match trust {
-        CertificateTrust::System => Accepted::Listed(listed(system_roots()?, &provider)?),
-        CertificateTrust::File(path) => {
-            Accepted::Listed(listed(certificates_in(path)?, &provider)?)
+    let verifier = match trust {
+        CertificateTrust::System => {
+            CertificateVerifier::issued(Arc::new(system_roots()?), Arc::default(), provider)?
         }
-        CertificateTrust::Anything => Accepted::Any,
+        CertificateTrust::File(path) => {
+            let certificates = certificates_in(path)?;
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates.iter().cloned());
+            CertificateVerifier::issued(Arc::new(roots), certificates.into(), provider)?
+        }
+        CertificateTrust::Anything => CertificateVerifier::unchecked(provider),
     };
-    let verifier = Arc::new(Verifier { accepted, provider });
     let mut config = builder
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![http.alpn().to_vec()];
     Ok(Arc::new(config))
-}
-
-fn system_roots() -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = rustls_native_certs::load_native_certs();
-    match (found.certs.is_empty(), found.errors.first()) {
-        (false, _) => Ok(found.certs),
-        (true, Some(error)) => Err(format!("the system has no root certificates: {error}")),
-        (true, None) => Err("the system has no root certificates".to_owned()),
-    }
 }
 
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -80,21 +70,6 @@ fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> 
         true => Err(failed(&"it has no certificate in PEM")),
         false => Ok(certificates),
     }
-}
-
-fn listed(
-    certificates: Vec<CertificateDer<'static>>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Listed, String> {
-    let mut roots = RootCertStore::empty();
-    // Some that a system trusts are too old for this parser.
-    roots.add_parsable_certificates(certificates.iter().cloned());
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    Ok(Listed {
-        verifier: verifier.build().map_err(|error| error.to_string())?,
-        certificates,
-    })
 }
 
 /// The reason of a failed handshake or session, in one line.
@@ -115,85 +90,6 @@ pub(crate) fn explain(error: &Error) -> String {
             "the server does not speak this version of HTTP".to_owned()
         }
         error => format!("TLS failed: {error}"),
-    }
-}
-
-/// Verifies servers.
-#[derive(Debug)]
-struct Verifier {
-    accepted: Accepted,
-    provider: Arc<CryptoProvider>,
-}
-
-#[derive(Debug)]
-enum Accepted {
-    Listed(Listed),
-    Any,
-}
-
-/// Authorities, and servers by their own certificates: `openssl req -x509` makes one
-/// that can't be verified as issued by itself.
-#[derive(Debug)]
-struct Listed {
-    verifier: Arc<WebPkiServerVerifier>,
-    certificates: Vec<CertificateDer<'static>>,
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        match &self.accepted {
-            Accepted::Any => Ok(ServerCertVerified::assertion()),
-            Accepted::Listed(listed) if listed.certificates.contains(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            Accepted::Listed(listed) => {
-                let verifier = &listed.verifier;
-                verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now)
-            }
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.accepted {
-            Accepted::Any => Ok(HandshakeSignatureValid::assertion()),
-            Accepted::Listed(listed) => {
-                let verifier = &listed.verifier;
-                verifier.verify_tls12_signature(message, certificate, signature)
-            }
-        }
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.accepted {
-            Accepted::Any => Ok(HandshakeSignatureValid::assertion()),
-            Accepted::Listed(listed) => {
-                let verifier = &listed.verifier;
-                verifier.verify_tls13_signature(message, certificate, signature)
-            }
-        }
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        algorithms.supported_schemes()
     }
 }
 

@@ -5,15 +5,14 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
-use der::{Decode as _, SliceReader, Tag};
 use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use sse_chat_client::certificate::CertificateValidity;
 use webpki::EndEntityCert;
 
 use crate::config::{BadSetting, TlsPair};
@@ -30,13 +29,6 @@ pub(super) struct Certificate {
     pub(super) validity: CertificateValidity,
     /// The first name, or the file's path if it has none.
     pub(super) label: String,
-}
-
-/// The time in which a certificate is valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CertificateValidity {
-    pub(super) not_before: SystemTime,
-    pub(super) not_after: SystemTime,
 }
 
 /// Why a pair of files can't be used. The text names the flag and the file.
@@ -85,9 +77,24 @@ impl Certificate {
         })
     }
 
+    /// The end of its validity in RFC 3339.
+    fn not_after_text(&self) -> String {
+        Timestamp::try_from(self.validity.not_after)
+            .map_or_else(|error| error.to_string(), |time| time.to_string())
+    }
+
+    /// The end of its validity in seconds since 1970.
+    pub(super) fn not_after_seconds(&self) -> u64 {
+        let since = self
+            .validity
+            .not_after
+            .duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |time| time.as_secs())
+    }
+
     /// Logs what was loaded, and warns if clients will refuse it.
     pub(super) fn log(&self) {
-        let (names, not_after) = (self.names.join(","), self.validity.not_after_text());
+        let (names, not_after) = (self.names.join(","), self.not_after_text());
         let now = SystemTime::now();
         if self.validity.not_after <= now {
             tracing::warn!(
@@ -104,30 +111,6 @@ impl Certificate {
         } else {
             tracing::info!(names, not_after, "certificate loaded");
         }
-    }
-}
-
-impl CertificateValidity {
-    /// The validity of a certificate in DER.
-    ///
-    /// # Errors
-    ///
-    /// A text that says what is wrong with it.
-    pub(super) fn of_der(certificate: &[u8]) -> Result<Self, String> {
-        parse_validity(certificate).map_err(|error| format!("no valid certificate: {error}"))
-    }
-
-    /// The end in RFC 3339.
-    pub(super) fn not_after_text(&self) -> String {
-        Timestamp::try_from(self.not_after)
-            .map_or_else(|error| error.to_string(), |time| time.to_string())
-    }
-
-    /// The end in seconds since 1970.
-    pub(super) fn not_after_seconds(&self) -> u64 {
-        self.not_after
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |time| time.as_secs())
     }
 }
 
@@ -189,37 +172,12 @@ fn parse_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
 fn describe(
     certificate: &CertificateDer<'_>,
 ) -> Result<(Vec<String>, CertificateValidity), String> {
-    let validity = CertificateValidity::of_der(certificate)?;
+    let validity = CertificateValidity::of_der(certificate)
+        .ok_or("no valid certificate: its time of validity can't be read")?;
     let parsed = EndEntityCert::try_from(certificate)
         .map_err(|error| format!("its first certificate can't be used: {error}"))?;
     let names = parsed.valid_dns_names().map(str::to_ascii_lowercase);
     Ok((names.collect(), validity))
-}
-
-/// Reads `tbsCertificate.validity` (RFC 5280, section 4.1).
-fn parse_validity(certificate: &[u8]) -> der::Result<CertificateValidity> {
-    let outer = AnyRef::from_der(certificate)?;
-    let signed = AnyRef::decode(&mut SliceReader::new(outer.value())?)?;
-    let mut fields = SliceReader::new(signed.value())?;
-    // The version is there unless it is 1; then serial number, algorithm and issuer.
-    let has_version = Tag::peek(&fields)?.is_context_specific();
-    for _ in 0..3 + usize::from(has_version) {
-        AnyRef::decode(&mut fields)?;
-    }
-    let validity = AnyRef::decode(&mut fields)?;
-    let mut times = SliceReader::new(validity.value())?;
-    Ok(CertificateValidity {
-        not_before: parse_time(&mut times)?,
-        not_after: parse_time(&mut times)?,
-    })
-}
-
-fn parse_time(times: &mut SliceReader<'_>) -> der::Result<SystemTime> {
-    let since_1970: Duration = match Tag::peek(times)? {
-        Tag::UtcTime => UtcTime::decode(times)?.to_unix_duration(),
-        _ => GeneralizedTime::decode(times)?.to_unix_duration(),
-    };
-    Ok(SystemTime::UNIX_EPOCH + since_1970)
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Certificates {
     pub(crate) fn not_after(&self) -> BTreeMap<String, u64> {
         let mut ends = BTreeMap::new();
         for WatchedPair { certificate, .. } in self.lock().iter() {
-            let end = certificate.validity.not_after_seconds();
+            let end = certificate.not_after_seconds();
             let first = ends.entry(certificate.label.clone()).or_insert(end);
             *first = end.min(*first);
         }

@@ -10,16 +10,17 @@ const GENERALIZED_TIME: u8 = 0x18;
 /// The version, which certificates of version 1 lack.
 const VERSION: u8 = 0xa0;
 
-/// When a certificate is valid, in seconds since 1970.
+/// The time in which a certificate is valid. What is earlier than 1970 is 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) not_before: i64,
-    pub(super) not_after: i64,
+pub struct CertificateValidity {
+    pub not_before: SystemTime,
+    pub not_after: SystemTime,
 }
 
-impl Validity {
-    /// `None` if the certificate is malformed.
-    pub(super) fn of(certificate: &[u8]) -> Option<Self> {
+impl CertificateValidity {
+    /// The validity of a certificate in DER. `None` if it is malformed.
+    #[must_use]
+    pub fn of_der(certificate: &[u8]) -> Option<Self> {
         let mut outer = Der(certificate).take(SEQUENCE)?;
         let mut inner = outer.take(SEQUENCE)?;
         if inner.0.first() == Some(&VERSION) {
@@ -31,16 +32,16 @@ impl Validity {
         inner.take(SEQUENCE)?;
         let mut validity = inner.take(SEQUENCE)?;
         Some(Self {
-            not_before: validity.time()?,
-            not_after: validity.time()?,
+            not_before: point(validity.time()?),
+            not_after: point(validity.time()?),
         })
     }
+}
 
-    /// The end as a point in time; that of 1970 if it is earlier.
-    pub(super) fn end(self) -> SystemTime {
-        let seconds = u64::try_from(self.not_after).unwrap_or_default();
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-    }
+/// A time that is given in seconds since 1970.
+fn point(seconds: i64) -> SystemTime {
+    let seconds = u64::try_from(seconds).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// Values one after another.
@@ -144,13 +145,19 @@ mod tests {
         let utc = der(UTC_TIME, b"700101000000Z");
         let generalized = der(GENERALIZED_TIME, b"20500101000000Z");
         let times = [utc, generalized].concat();
-        let expected = Some(Validity {
-            not_before: 0,
-            not_after: 2_524_608_000,
+        let expected = Some(CertificateValidity {
+            not_before: SystemTime::UNIX_EPOCH,
+            not_after: point(2_524_608_000),
         });
         let version = der(VERSION, &der(INTEGER, &[2]));
-        assert_eq!(Validity::of(&certificate(&version, &times)), expected);
-        assert_eq!(Validity::of(&certificate(&[], &times)), expected);
+        assert_eq!(
+            CertificateValidity::of_der(&certificate(&version, &times)),
+            expected
+        );
+        assert_eq!(
+            CertificateValidity::of_der(&certificate(&[], &times)),
+            expected
+        );
     }
 
     #[test]
@@ -170,9 +177,9 @@ mod tests {
     fn whatever_is_cut_off_is_no_certificate() {
         let times = der(UTC_TIME, b"260101000000Z").repeat(2);
         let whole = certificate(&[], &times);
-        assert!(Validity::of(&whole).is_some());
+        assert!(CertificateValidity::of_der(&whole).is_some());
         for length in 0..whole.len() {
-            assert_eq!(Validity::of(&whole[..length]), None);
+            assert_eq!(CertificateValidity::of_der(&whole[..length]), None);
         }
         for text in [
             &b"261301000000Z"[..],
@@ -181,7 +188,7 @@ mod tests {
             b"260101000000+0100",
         ] {
             let times = der(UTC_TIME, text).repeat(2);
-            assert_eq!(Validity::of(&certificate(&[], &times)), None);
+            assert_eq!(CertificateValidity::of_der(&certificate(&[], &times)), None);
         }
     }
 }

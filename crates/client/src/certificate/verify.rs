@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,34 +11,93 @@ use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::validity::Validity;
+use super::validity::CertificateValidity;
+
+/// Verifies the certificate of a server, and that the server has its key.
+pub struct CertificateVerifier {
+    accepted: Accepted,
+    provider: Arc<CryptoProvider>,
+}
 
 /// What is accepted.
-pub(super) enum Accepted {
+enum Accepted {
     Issued {
         verifier: Arc<WebPkiServerVerifier>,
         /// The roots: a server's own certificate, which `openssl req -x509` makes as
         /// that of an authority, can't be verified as issued by itself.
         roots: Arc<[CertificateDer<'static>]>,
     },
+    /// Any certificate; the server has to have its key.
     Any,
+    /// Neither the certificate nor the key is verified.
+    Unchecked,
 }
 
-/// Verifies the certificate of a server, and that the server has its key.
-pub(super) struct Verifier {
-    pub(super) accepted: Accepted,
-    pub(super) provider: Arc<CryptoProvider>,
-}
+impl CertificateVerifier {
+    /// Accepts what an authority in `store` has issued, and the servers' own
+    /// certificates among `roots`.
+    ///
+    /// # Errors
+    ///
+    /// A line about a store without certificates.
+    pub fn issued(
+        store: Arc<RootCertStore>,
+        roots: Arc<[CertificateDer<'static>]>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, String> {
+        let builder = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(&provider));
+        let verifier = builder.build().map_err(|error| error.to_string())?;
+        Ok(Self {
+            accepted: Accepted::Issued { verifier, roots },
+            provider,
+        })
+    }
 
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Verifier")
+    /// Accepts any certificate of which the server has the key.
+    #[must_use]
+    pub fn any(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            accepted: Accepted::Any,
+            provider,
+        }
+    }
+
+    /// Accepts anything, and checks no signature, which saves its cost.
+    #[must_use]
+    pub fn unchecked(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            accepted: Accepted::Unchecked,
+            provider,
+        }
     }
 }
 
-impl ServerCertVerifier for Verifier {
+/// The roots of the system. Those that can't be parsed are ignored: a system may trust
+/// some that are too old for this parser.
+///
+/// # Errors
+///
+/// A line about a system without root certificates.
+pub fn system_roots() -> Result<RootCertStore, String> {
+    let loaded = rustls_native_certs::load_native_certs();
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(loaded.certs);
+    match (store.is_empty(), loaded.errors.first()) {
+        (false, _) => Ok(store),
+        (true, Some(error)) => Err(format!("no root certificates: {error}")),
+        (true, None) => Err("no root certificates on this machine".to_owned()),
+    }
+}
+
+impl fmt::Debug for CertificateVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CertificateVerifier")
+    }
+}
+
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -47,7 +107,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let (verifier, roots) = match &self.accepted {
-            Accepted::Any => return Ok(ServerCertVerified::assertion()),
+            Accepted::Any | Accepted::Unchecked => return Ok(ServerCertVerified::assertion()),
             Accepted::Issued { verifier, roots } => (verifier, roots),
         };
         if roots.iter().any(|root| root == end_entity) {
@@ -62,6 +122,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if matches!(self.accepted, Accepted::Unchecked) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, cert, dss, algorithms)
     }
@@ -72,6 +135,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if matches!(self.accepted, Accepted::Unchecked) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, cert, dss, algorithms)
     }
@@ -88,10 +154,12 @@ fn verify_own(
     server_name: &ServerName<'_>,
     now: UnixTime,
 ) -> Result<ServerCertVerified, Error> {
-    let validity = Validity::of(certificate).ok_or(CertificateError::BadEncoding)?;
-    let unix = |seconds: i64| {
-        let seconds = u64::try_from(seconds).unwrap_or_default();
-        UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
+    let validity = CertificateValidity::of_der(certificate).ok_or(CertificateError::BadEncoding)?;
+    let unix = |time: SystemTime| {
+        UnixTime::since_unix_epoch(
+            time.duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        )
     };
     let (not_before, not_after) = (unix(validity.not_before), unix(validity.not_after));
     if now < not_before {

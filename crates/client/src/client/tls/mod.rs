@@ -2,15 +2,13 @@
 //! `error` has why a handshake failed. There is no early data.
 
 mod error;
-mod validity;
-mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use rustls::client::WebPkiServerVerifier;
+use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -18,9 +16,8 @@ use tokio_rustls::client::TlsStream;
 use super::options::{ClientOptions, Trust};
 use super::request_error::DialError;
 use super::url::ServerUrl;
+use crate::certificate::{CertificateValidity, CertificateVerifier, system_roots};
 use error::handshake_error;
-use validity::Validity;
-use verify::{Accepted, Verifier};
 
 const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
@@ -44,11 +41,7 @@ impl Tls {
         let name = ServerName::try_from(url.host().to_owned())
             .map_err(|_| "the host is not a name that a certificate can have".to_owned())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let accepted = accepted(&options.trust, &provider)?;
-        let verifier = Verifier {
-            accepted,
-            provider: Arc::clone(&provider),
-        };
+        let verifier = verifier(&options.trust, &provider)?;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -74,8 +67,9 @@ impl Tls {
             return Err(DialError::no_http2());
         }
         let certificates = session.peer_certificates().unwrap_or_default();
-        let validity = certificates.first().and_then(|first| Validity::of(first));
-        *self.lock() = validity.map(Validity::end);
+        let first = certificates.first();
+        let validity = first.and_then(|first| CertificateValidity::of_der(first));
+        *self.lock() = validity.map(|validity| validity.not_after);
         Ok(stream)
     }
 
@@ -91,28 +85,12 @@ impl Tls {
     }
 }
 
-fn accepted(
-    trust: &Trust,
-    provider: &Arc<rustls::crypto::CryptoProvider>,
-) -> Result<Accepted, String> {
+fn verifier(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<CertificateVerifier, String> {
+    let provider = Arc::clone(provider);
     let (store, roots) = match trust {
-        Trust::Any => return Ok(Accepted::Any),
+        Trust::Any => return Ok(CertificateVerifier::any(provider)),
         Trust::Roots(roots) => (Arc::clone(&roots.store), Arc::clone(&roots.certificates)),
         Trust::System => (Arc::new(system_roots()?), Arc::default()),
     };
-    let builder = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(provider));
-    let verifier = builder.build().map_err(|error| error.to_string())?;
-    Ok(Accepted::Issued { verifier, roots })
-}
-
-/// The roots of the system. Those that can't be parsed are ignored.
-fn system_roots() -> Result<RootCertStore, String> {
-    let loaded = rustls_native_certs::load_native_certs();
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(loaded.certs);
-    match (store.is_empty(), loaded.errors.first()) {
-        (false, _) => Ok(store),
-        (true, Some(error)) => Err(format!("no root certificates: {error}")),
-        (true, None) => Err("no root certificates on this machine".to_owned()),
-    }
+    CertificateVerifier::issued(store, roots, provider)
 }

@@ -222,7 +222,25 @@ impl Config {
     ///
     /// The first setting that no server can run with.
     pub fn check(&self) -> Result<(), BadSetting> {
-        let ok = [
+        match self
+            .checks()
+            .chain(self.tls.checks(&self.listen))
+            .chain(self.limits.checks())
+            .chain(self.tokens.checks())
+            .chain(self.data.checks())
+            .find(|(_, holds, _)| !holds)
+        {
+            Some((flag, _, why)) => Err(BadSetting {
+                flag,
+                why: why.into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Flags of no group, each with whether its value is valid, and what would be.
+    fn checks(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
+        [
             (
                 "--listen",
                 !self.listen.is_empty(),
@@ -269,21 +287,8 @@ impl Config {
                 (1..=MAX_FANOUT_QUEUE).contains(&self.fanout_queue),
                 "must be 1 to 1048576",
             ),
-        ];
-        match ok
-            .into_iter()
-            .chain(self.tls.checks(&self.listen))
-            .chain(self.limits.checks())
-            .chain(self.tokens.checks())
-            .chain(self.data.checks())
-            .find(|(_, holds, _)| !holds)
-        {
-            Some((flag, _, why)) => Err(BadSetting {
-                flag,
-                why: why.into(),
-            }),
-            None => Ok(()),
-        }
+        ]
+        .into_iter()
     }
 
     /// Most bytes of a request's body. By default the largest message with every

@@ -95,7 +95,6 @@ impl Rooms {
                 room: name.clone(),
                 seqs,
                 through: room.history.evicted_through(),
-                next: room.history.first_place(),
             });
         }
     }

@@ -68,7 +68,12 @@ impl Model {
         let name = UserName::parse(&format!("n{}", number % 7)).unwrap();
         let mut draft = match number % 6 {
             0 => Draft::event(
-                CustomEventName::parse(if number % 4 == 0 { "message" } else { "news" }).unwrap(),
+                CustomEventName::parse(if number.is_multiple_of(4) {
+                    "message"
+                } else {
+                    "news"
+                })
+                .unwrap(),
                 EventPayload::parse(text.to_owned(), 1 << 20).unwrap(),
             ),
             _ => Draft::new(name, MessageText::parse(text, 1 << 20).unwrap()),
@@ -212,7 +217,7 @@ impl Model {
             key: Self::ban_key(number),
             ban: Ban {
                 message: format!("e-{number}").parse().unwrap(),
-                name: (number % 2 == 0).then(|| format!("n{number}")),
+                name: number.is_multiple_of(2).then(|| format!("n{number}")),
                 until,
             },
         }

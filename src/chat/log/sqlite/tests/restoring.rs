@@ -198,8 +198,8 @@ impl TestFolder {
     }
 }
 
-#[test]
-fn memory_bounds_what_is_loaded_and_the_rest_is_evicted() {
+/// A store with ten entries in each of three rooms.
+fn three_rooms() -> (TestFolder, Model) {
     let folder = TestFolder::new();
     let (mut store, restored) = folder.open();
     let mut model = Model::new(&restored.generations);
@@ -208,7 +208,12 @@ fn memory_bounds_what_is_loaded_and_the_rest_is_evicted() {
         let record = model.publish(&name, Model::draft("x", 6 * number + 1));
         store.commit(&[record]).unwrap();
     }
-    drop(store);
+    (folder, model)
+}
+
+#[test]
+fn memory_bounds_what_is_loaded() {
+    let (folder, model) = three_rooms();
     let peek = |limits| {
         let options = super::StoreOptions {
             limits,
@@ -261,14 +266,22 @@ fn memory_bounds_what_is_loaded_and_the_rest_is_evicted() {
         history_bytes: 10,
         ..limits()
     };
-    let mut none = peek(nothing.clone());
+    let mut none = peek(nothing);
     none.sort();
     assert_eq!(none, {
         let mut none = of(0, 0, 0);
         none.sort();
         none
     });
-    // What is not loaded is deleted, and the numbers go on.
+}
+
+#[test]
+fn entries_that_are_not_loaded_are_deleted_and_the_numbers_go_on() {
+    let (folder, mut model) = three_rooms();
+    let nothing = HubLimits {
+        history_bytes: 10,
+        ..HubLimits::default()
+    };
     let options = super::StoreOptions {
         limits: nothing,
         ..options()

@@ -242,6 +242,7 @@ client_steps() {
     step "curl: $transport" limited bash tests/real/curl.sh "$transport"
   done
   step 'openssl s_client' limited bash tests/real/tls.sh
+  step 'garbage over TLS' limited tests/real/venv/bin/python tests/real/tls_garbage.py
   step "node's HTTP/2" limited node tests/real/http2.mjs
   step 'renewal of a certificate' limited node tests/real/renewal.mjs
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs

@@ -8,6 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::SockRef;
+#[cfg(feature = "https")]
+use tokio::net::TcpStream;
 
 use super::client_stream::ClientStream;
 use super::context::ServerContext;
@@ -41,6 +43,16 @@ pub(super) async fn close_lingering(context: &ServerContext, stream: ClientStrea
         () = context.cut.cancelled() => {}
     }
     tracing::debug!("connection closed after its last answer");
+}
+
+/// Closes a connection whose TLS handshake failed. Its client may still be sending, and
+/// would not read the alert of a connection that is reset.
+#[cfg(feature = "https")]
+pub(super) async fn close_after_alert(context: &ServerContext, stream: TcpStream) {
+    tokio::select! {
+        () = write_and_linger(ClientStream::Clear(stream), &[]) => {}
+        () = context.cut.cancelled() => {}
+    }
 }
 
 /// Refuses a head in place of hyper, and closes the connection.

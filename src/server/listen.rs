@@ -125,7 +125,11 @@ async fn serve_tls(
             connection_end::refuse(&context, stream, bad, false).await;
         }
         Err(NoSession::TimedOut) => tracing::debug!("connection closed: no handshake in time"),
-        Err(NoSession::Failed(error)) => tracing::debug!(%error, "the TLS handshake failed"),
+        Err(NoSession::Gone(error)) => tracing::debug!(%error, "no TLS handshake"),
+        Err(NoSession::Failed(error, stream)) => {
+            tracing::debug!(%error, "the TLS handshake failed");
+            connection_end::close_after_alert(&context, stream).await;
+        }
     }
 }
 

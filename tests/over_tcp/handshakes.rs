@@ -93,13 +93,40 @@ async fn a_request_in_clear_at_a_tls_port_gets_an_answer_that_says_so() {
     assert_eq!(Scrape::of(&server).await.get(&ended("clear")), 1.0);
 }
 
+/// The alert `decode_error`, which is fatal, in a record of TLS 1.2.
+const DECODE_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 50];
+
 #[tokio::test]
-async fn bytes_that_only_begin_like_tls_end_the_connection() {
+async fn bytes_that_only_begin_like_tls_are_answered_by_an_alert() {
     let server = start(|_| {});
-    let answer = in_clear(&server, b"\x16\x03\x01\x00\x05hello").await;
-    assert!(
-        matches!(answer.first(), None | Some(21)),
-        "an alert at most"
-    );
-    assert_eq!(Scrape::of(&server).await.get(&ended("failed")), 1.0);
+    let long = [&b"\x16\x03\x01\xff\xff"[..], &[b'x'; 100_000]].concat();
+    let garbage: [(&str, &[u8]); 7] = [
+        ("no message", b"\x16\x03\x01\x00\x05hello"),
+        ("no record", b"\x16\x03 and so on, and so on"),
+        ("no version", b"\x16\x09\x09\x00\x05hello"),
+        ("an empty record", b"\x16\x03\x01\x00\x00"),
+        ("an empty hello", b"\x16\x03\x01\x00\x04\x01\x00\x00\x00"),
+        (
+            "a malformed hello",
+            b"\x16\x03\x01\x00\x08\x01\x00\x00\x04\x03\x03aa",
+        ),
+        ("a record over 16 KiB", &long),
+    ];
+    for (what, bytes) in garbage {
+        // To the end: a reset could lose the alert.
+        assert_eq!(in_clear(&server, bytes).await, DECODE_ERROR, "{what}");
+    }
+    let scrape = Scrape::of(&server).await;
+    assert_eq!(scrape.get(&ended("failed")), garbage.len() as f64);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_its_handshake_gets_nothing() {
+    let server = start(|_| {});
+    let mut client = server.connect().await;
+    within(client.write_all(&hello()[..20])).await.unwrap();
+    within(client.shutdown()).await.unwrap();
+    assert_eq!(read_to_close(&mut client).await, b"");
+    let scrape = Scrape::when(&server, |scrape| scrape.get(&ended("failed")) == 1.0).await;
+    assert_eq!(scrape.get(&ended("timeout")), 0.0);
 }

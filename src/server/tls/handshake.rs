@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::server::Acceptor;
+use rustls::{Error, InvalidMessage, ServerConfig};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
@@ -20,6 +20,9 @@ use crate::http::{LabeledCounters, labeled};
 const HANDSHAKE: u8 = 22;
 /// The most bytes that a session buffers for a client while hyper has it: two records.
 const BUFFER_BYTES: usize = 32 * 1024;
+
+/// A fatal alert `decode_error` (RFC 8446, section 6).
+const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
 
 /// The bounds of all handshakes of a server, and their counts.
 #[derive(Debug)]
@@ -37,7 +40,10 @@ pub(in crate::server) enum NoSession {
     Clear(TcpStream),
     /// The deadline has passed.
     TimedOut,
-    Failed(io::Error),
+    /// The client is gone.
+    Gone(io::Error),
+    /// The handshake failed. The client was sent an alert, and may still be sending.
+    Failed(io::Error, TcpStream),
 }
 
 impl NoSession {
@@ -45,8 +51,23 @@ impl NoSession {
         match self {
             Self::Clear(_) => "clear",
             Self::TimedOut => "timeout",
-            Self::Failed(_) => "failed",
+            Self::Gone(_) | Self::Failed(..) => "failed",
         }
+    }
+
+    fn after(error: io::Error, stream: TcpStream) -> Self {
+        let reason = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>());
+        let Some(reason) = reason else {
+            return Self::Gone(error);
+        };
+        // The one error before a session for which rustls has no alert.
+        if *reason == Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) {
+            // It serves only the client: errors do not matter.
+            let _ = stream.try_write(&DECODE_ERROR);
+        }
+        Self::Failed(error, stream)
     }
 }
 
@@ -85,17 +106,24 @@ impl Handshakes {
         config: &Arc<ServerConfig>,
     ) -> Result<TlsStream<TcpStream>, NoSession> {
         let mut first = [0];
-        if stream.peek(&mut first).await.map_err(NoSession::Failed)? == 1 && first[0] != HANDSHAKE {
+        if stream.peek(&mut first).await.map_err(NoSession::Gone)? == 1 && first[0] != HANDSHAKE {
             return Err(NoSession::Clear(stream));
         }
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
-        let hello = hello.map_err(NoSession::Failed)?;
+        let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let hello = match (&mut acceptor).await {
+            Ok(hello) => hello,
+            Err(error) => {
+                let stream = acceptor.take_io().expect("it is left after an error");
+                return Err(NoSession::after(error, stream));
+            }
+        };
         // From here on it costs the signature, and memory.
         let _place = self.places.acquire().await.expect("it is never closed");
         let bound = |session: &mut rustls::ServerConnection| {
             session.set_buffer_limit(Some(BUFFER_BYTES));
         };
         let handshake = hello.into_stream_with(Arc::clone(config), bound);
-        handshake.await.map_err(NoSession::Failed)
+        let session = handshake.into_fallible().await;
+        session.map_err(|(error, stream)| NoSession::after(error, stream))
     }
 }

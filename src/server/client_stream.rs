@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::fanout::ClientSocket;
+#[cfg(feature = "https")]
+use super::tls::RecordSize;
 
 /// Bytes of one read into a buffer on the stack.
 const PIECE: usize = 4096;
@@ -22,16 +24,30 @@ pub(super) enum ClientStream {
     Clear(TcpStream),
     /// Boxed: a session has more than a kilobyte.
     #[cfg(feature = "https")]
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsClient>),
+}
+
+/// A session, and how large its next record may be.
+#[cfg(feature = "https")]
+#[derive(Debug)]
+pub(super) struct TlsClient {
+    stream: TlsStream<TcpStream>,
+    records: RecordSize,
 }
 
 impl ClientStream {
+    #[cfg(feature = "https")]
+    pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
+        let records = RecordSize::new();
+        Self::Tls(Box::new(TlsClient { stream, records }))
+    }
+
     /// The TCP connection, for its options.
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Clear(stream) => stream,
             #[cfg(feature = "https")]
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tls(client) => client.stream.get_ref().0,
         }
     }
 
@@ -40,7 +56,7 @@ impl ClientStream {
     pub(super) fn is_http2(&self) -> bool {
         match self {
             Self::Clear(_) => false,
-            Self::Tls(stream) => super::tls::is_http2(stream.get_ref().1),
+            Self::Tls(client) => super::tls::is_http2(client.stream.get_ref().1),
         }
     }
 
@@ -49,8 +65,8 @@ impl ClientStream {
         match self {
             Self::Clear(stream) => Ok(ClientSocket::Clear(stream.into_std()?)),
             #[cfg(feature = "https")]
-            Self::Tls(stream) => {
-                let (stream, session) = stream.into_inner();
+            Self::Tls(client) => {
+                let (stream, session) = client.stream.into_inner();
                 Ok(ClientSocket::Tls(stream.into_std()?, Box::new(session)))
             }
         }
@@ -98,7 +114,7 @@ impl AsyncRead for ClientStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "https")]
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(client) => Pin::new(&mut client.stream).poll_read(cx, buf),
         }
     }
 }
@@ -112,7 +128,12 @@ impl AsyncWrite for ClientStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
             #[cfg(feature = "https")]
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(client) => {
+                let record = client.records.fitting(bytes);
+                let written = ready!(Pin::new(&mut client.stream).poll_write(cx, record))?;
+                client.records.wrote(written);
+                Poll::Ready(Ok(written))
+            }
         }
     }
 
@@ -120,7 +141,7 @@ impl AsyncWrite for ClientStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
             #[cfg(feature = "https")]
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(client) => Pin::new(&mut client.stream).poll_flush(cx),
         }
     }
 
@@ -128,7 +149,7 @@ impl AsyncWrite for ClientStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(feature = "https")]
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(client) => Pin::new(&mut client.stream).poll_shutdown(cx),
         }
     }
 }

@@ -116,7 +116,7 @@ async fn serve_tls(
     match session {
         Ok(session) => {
             let connection = Connection::new(context, caller);
-            let stream = ClientStream::Tls(Box::new(session));
+            let stream = ClientStream::tls(session);
             connection.serve(stream, permit).await;
         }
         Err(NoSession::Clear(stream)) => {

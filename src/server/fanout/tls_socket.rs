@@ -2,9 +2,10 @@
 //! hyper or tokio left. One write of a worker is one record and one write of the
 //! socket; alerts, new keys and the close are rustls' work.
 //!
-//! Bytes count as written once they are encrypted. A session has at most one record
-//! that the socket has not taken: more is encrypted only when that is flushed, so a
-//! slow reader costs one record, and not the buffer of rustls.
+//! Bytes count as written once they are encrypted. A session has at most one record, or
+//! several small ones of the same length, that the socket has not taken: more is
+//! encrypted only when that is flushed, so a slow reader costs one record, and not the
+//! buffer of rustls.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -13,9 +14,7 @@ use mio::net::TcpStream;
 use rustls::ServerConnection;
 
 use super::socket::{Framing, Socket, Written};
-
-/// The most bytes of a record (RFC 8446, section 5.1).
-const RECORD_BYTES: usize = 16 * 1024;
+use crate::server::tls::{MAX_RECORD_BYTES, RecordSize};
 
 /// A socket with its TLS session, after the handshake. `T` is another socket in tests
 /// only.
@@ -23,11 +22,34 @@ const RECORD_BYTES: usize = 16 * 1024;
 pub(super) struct TlsSocket<T = TcpStream> {
     pub(super) tcp: T,
     session: ServerConnection,
+    records: RecordSize,
 }
 
 impl<T: Socket + Write> TlsSocket<T> {
     pub(super) fn new(tcp: T, session: ServerConnection) -> Self {
-        Self { tcp, session }
+        Self {
+            tcp,
+            session,
+            records: RecordSize::new(),
+        }
+    }
+
+    /// Encrypts some of `bytes`: one large record, or several small ones. Returns how
+    /// many it were.
+    fn encrypt(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(MAX_RECORD_BYTES)];
+        let mut encrypted = 0;
+        while encrypted < bytes.len() {
+            let record = self.records.fitting(&bytes[encrypted..]);
+            match self.session.writer().write(record)? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                written => {
+                    encrypted += written;
+                    self.records.wrote(written);
+                }
+            }
+        }
+        Ok(encrypted)
     }
 
     /// Decrypts what was read, and discards it. Returns whether the client has closed
@@ -91,9 +113,7 @@ impl<T: Socket + Write> Socket for TlsSocket<T> {
         let bytes = joined.as_ref();
         let mut written = 0;
         while written < bytes.len() {
-            let record = &bytes[written..bytes.len().min(written + RECORD_BYTES)];
-            match self.session.writer().write(record) {
-                Ok(0) => return Written::Failed(ErrorKind::WriteZero.into()),
+            match self.encrypt(&bytes[written..]) {
                 Ok(encrypted) => written += encrypted,
                 Err(error) => return Written::Failed(error),
             }

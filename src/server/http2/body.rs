@@ -13,6 +13,11 @@ use crate::http::PIECE_BYTES;
 use crate::server::body_gate::UngatedBody;
 use crate::server::fanout::StreamCut;
 
+/// The most bytes of the first DATA frame of an event stream. Each full one doubles it,
+/// up to [`PIECE_BYTES`]: many clients read nothing of a frame before all of it is
+/// there, and would not get on if their connections were always cut within one.
+const FIRST_PIECE_BYTES: usize = 2 * 1024;
+
 /// A body whose stream can be reset until all of it is written. If it ended
 /// earlier, h2 would keep what its client does not read, and nothing would end it. So
 /// it ends after its last piece is written, with a frame of its own; but a body of
@@ -22,6 +27,8 @@ pub(super) struct Http2Body {
     source: UngatedBody,
     /// Data of the source that is not a chunk yet.
     rest: Bytes,
+    /// The most bytes of the next piece.
+    most: usize,
     is_short: bool,
     progress: Arc<StreamProgress>,
 }
@@ -33,6 +40,10 @@ impl Http2Body {
             is_short: size.is_some_and(|bytes| bytes <= PIECE_BYTES as u64),
             source,
             rest: Bytes::new(),
+            most: match size {
+                Some(_) => PIECE_BYTES,
+                None => FIRST_PIECE_BYTES,
+            },
             progress,
         }
     }
@@ -53,8 +64,11 @@ impl http_body::Body for Http2Body {
                 None => return Poll::Pending,
             }
         }
-        let most = self.rest.len().min(PIECE_BYTES);
-        let piece = self.rest.split_to(most);
+        let length = self.rest.len().min(self.most);
+        if length == self.most {
+            self.most = (2 * self.most).min(PIECE_BYTES);
+        }
+        let piece = self.rest.split_to(length);
         let chunk = self.progress.chunk(piece);
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod handshake;
+mod record_size;
 mod reload;
 mod resolver;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 pub(super) use self::handshake::{Handshakes, NoSession};
+pub(super) use self::record_size::{MAX_RECORD_BYTES, RecordSize};
 pub use self::reload::{Certificates, Reloaded};
 use crate::config::{BadSetting, TlsSettings};
 

@@ -16,11 +16,15 @@ use super::promises::{WireClient, Workers};
 use super::wire::Wire;
 use super::*;
 use crate::promises::{config, play, reader_options, steps};
+use crate::protocol::Cursor;
+use crate::server::tls::MAX_RECORD_BYTES;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 /// The most bytes of a record: its text, its head, and what encryption adds
 /// (RFC 8446, section 5.2).
-const RECORD_BYTES: usize = 16 * 1024 + 5 + 256;
+const RECORD_BYTES: usize = MAX_RECORD_BYTES + 5 + 256;
+/// The same of the first record of a session.
+const FIRST_RECORD_BYTES: usize = 2 * 1024 + 5 + 256;
 
 /// The configurations of a server with a certificate for `localhost`, and of a client
 /// that trusts it.
@@ -153,17 +157,81 @@ fn numbers_of(client: &mut TlsClient) -> Vec<usize> {
 fn ready_events_are_one_record_and_one_write() {
     for version in VERSIONS {
         let (mut worker, _, mut client) = live(version);
-        (1..=50).for_each(|n| publish(&worker.app, "a", &format!("n {n}")));
+        // The first records are small.
+        let long = "x".repeat(10_000);
+        (1..=2).for_each(|n| publish(&worker.app, "a", &format!("n {n} {long}")));
+        worker.work();
+        assert_eq!(numbers_of(&mut client), [1, 2]);
+        client.wire.borrow_mut().writes = 0;
+        (3..=50).for_each(|n| publish(&worker.app, "a", &format!("n {n}")));
+        worker.work();
+        assert_eq!(client.wire.borrow().writes, 1);
+        assert_eq!(records(&client.wire.borrow().taken).len(), 1);
+        assert_eq!(numbers_of(&mut client), (3..=50).collect::<Vec<_>>());
+    }
+}
+
+/// The lengths of the records in `bytes`.
+fn records(mut bytes: &[u8]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while let &[_, _, _, high, low, ..] = bytes {
+        lengths.push(5 + usize::from(u16::from_be_bytes([high, low])));
+        bytes = &bytes[*lengths.last().unwrap()..];
+    }
+    lengths
+}
+
+#[test]
+fn a_replay_begins_with_small_records_that_grow_and_needs_no_more_writes() {
+    for version in VERSIONS {
+        let app = Arc::new(App::new(Config::default()).unwrap());
+        let long = "x".repeat(1000);
+        (1..=60).for_each(|n| publish(&app, "a", &format!("n {n} {long}")));
+        let mut worker = TlsWorker::of(&app);
+        let (_, mut client) = add(&mut worker, &Configs::of(version), from_the_start(&app));
+        client.wire.borrow_mut().room = usize::MAX;
         worker.work();
         let wire = Rc::clone(&client.wire);
-        assert_eq!(wire.borrow().writes, 1);
-        let length = usize::from(u16::from_be_bytes([
-            wire.borrow().taken[3],
-            wire.borrow().taken[4],
-        ]));
-        assert_eq!(wire.borrow().taken.len(), 5 + length, "one record");
-        assert_eq!(numbers_of(&mut client), (1..=50).collect::<Vec<_>>());
+        let lengths = records(&wire.borrow().taken);
+        assert!(lengths[0] <= FIRST_RECORD_BYTES, "{lengths:?}");
+        let grows = |pair: &[usize]| pair[1] <= 2 * pair[0];
+        assert!(lengths[..4].windows(2).all(grows), "{lengths:?}");
+        let largest = *lengths.iter().max().unwrap();
+        assert!(
+            (MAX_RECORD_BYTES..RECORD_BYTES).contains(&largest),
+            "{lengths:?}"
+        );
+        // The first write has four records.
+        assert_eq!(wire.borrow().writes + 3, lengths.len());
+        assert_eq!(numbers_of(&mut client), (1..=60).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_reader_that_is_always_cut_within_the_length_of_a_record_gets_everything() {
+    let app = Arc::new(App::new(Config::default()).unwrap());
+    (1..=200).for_each(|n| publish(&app, "a", &format!("n {n}")));
+    let configs = Configs::of(&rustls::version::TLS13);
+    let mut worker = TlsWorker::of(&app);
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    for _ in 0..40 {
+        let options = SubscribeOptions {
+            backlog: Backlog::All,
+            cursor,
+            ..SubscribeOptions::to(RoomName::parse("a").unwrap())
+        };
+        let subscription = app.hub.subscribe(options).unwrap();
+        let (token, mut client) = add(&mut worker, &configs, subscription);
+        client.wire.borrow_mut().room = 3000;
+        worker.work();
+        let text = String::from_utf8(client.text()).unwrap();
+        seen.extend(numbers(&text));
+        let id = text.lines().filter_map(|line| line.strip_prefix("id: "));
+        cursor = id.last().map(|id| Cursor::parse(id.as_bytes()));
+        client.wire.borrow_mut().is_closed = true;
+        worker.readers.readable(token);
+    }
+    assert_eq!(seen, (1..=200).collect::<Vec<_>>());
 }
 
 #[test]

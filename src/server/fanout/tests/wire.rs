@@ -1,7 +1,7 @@
 //! A socket that takes a set number of bytes, and the client at its other end.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -71,6 +71,11 @@ impl Write for FakeSocket {
         wire.largest = wire.largest.max(written);
         wire.taken.extend_from_slice(&bytes[..written]);
         Ok(written)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        self.write(&parts.concat())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -45,6 +45,8 @@ mod room;
 mod room_event;
 mod room_key;
 mod rooms;
+#[cfg(feature = "data")]
+mod store_copies;
 mod stored_history;
 mod subscribe_options;
 mod subscription;
@@ -68,6 +70,8 @@ pub use place::{EntryKind, Place};
 pub use presence::Snapshot;
 pub use published::{Commit, Published};
 pub use rooms::HubLimits;
+#[cfg(feature = "data")]
+pub use store_copies::{CopyError, back_up, export, import};
 pub use stored_history::{StoreTotals, StoredHistory};
 pub use subscribe_options::{EventForm, InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};

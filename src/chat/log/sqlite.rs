@@ -3,12 +3,16 @@
 //!
 //! `store` opens it and writes transactions, `writer` what is in one, `load` reads all.
 
+mod backup;
 mod ban_rows;
 mod checksum;
 mod connection;
 mod entry_row;
+mod export;
 mod folder;
 mod generation_rows;
+mod hex;
+mod import;
 mod load;
 mod machine;
 mod open_error;
@@ -22,9 +26,13 @@ mod stored_rooms;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transfer;
 mod values;
 mod wal_sync;
 mod writer;
 
+pub(in crate::chat) use backup::{BackupError, backup};
+pub(in crate::chat) use export::export;
 pub(in crate::chat) use folder::{free_bytes, stored_bytes};
+pub(in crate::chat) use import::import;
 pub(in crate::chat) use store::{SqliteStore, StoreOptions};

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, Statement, ToSql, params};
+use serde::{Deserialize, Serialize};
 
 use super::checksum::RowChecksum;
+use super::hex;
 use super::open_error::LoadError;
 use super::reaction_list;
 use super::values::{Values, fingerprint};
@@ -32,25 +34,35 @@ pub(super) const COLUMNS: &str = "seq, room, kind, change_of, cost, assigned_at,
     checksum";
 
 /// The values of a row of `entries`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EntryRow<'a> {
     pub(super) seq: u64,
     pub(super) room: i64,
     kind: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     change_of: Option<i64>,
     cost: i64,
     pub(super) assigned_at: i64,
     number: i64,
     counted: i64,
     deleted: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     client_id: Option<Cow<'a, str>>,
+    #[serde(default, with = "hex", skip_serializing_if = "Option::is_none")]
     request: Option<Cow<'a, [u8]>>,
+    #[serde(default, with = "hex", skip_serializing_if = "Option::is_none")]
     subject: Option<Cow<'a, [u8]>>,
+    #[serde(default, with = "hex", skip_serializing_if = "Option::is_none")]
     edit_key: Option<Cow<'a, [u8]>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     address: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     created_at: Option<Cow<'a, str>>,
+    #[serde(with = "text")]
     state: Cow<'a, [u8]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reactions: Option<Cow<'a, str>>,
 }
 
@@ -265,5 +277,22 @@ impl<'a> EntryRow<'a> {
 
     fn damaged(&self) -> LoadError {
         LoadError::Damaged(format!("entry {} is not as it was written", self.seq))
+    }
+}
+
+/// Bytes that are text, as a field of JSON.
+mod text {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&String::from_utf8_lossy(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Cow<'static, [u8]>, D::Error> {
+        Ok(Cow::Owned(String::deserialize(deserializer)?.into_bytes()))
     }
 }

@@ -23,6 +23,7 @@ use crate::chat::entry::Entry;
 use crate::chat::forgotten_rooms::RoomTombstone;
 use crate::chat::generations::Generations;
 use crate::chat::log::restored::{Restored, RestoredRoom};
+use crate::chat::place::Place;
 use crate::chat::rooms::HubLimits;
 
 /// A store as it was read.
@@ -260,8 +261,15 @@ impl Loading {
 impl LoadingRoom {
     /// Adds the next entry. Places are consecutive, so that a hole is noticed.
     fn push(&mut self, entry: Entry) -> Result<(), LoadError> {
-        let last = self.entries.last();
-        if last.is_some_and(|last| last.place_after() != entry.place()) {
+        let is_first_ever = self.row.evicted_through == 0
+            && self.row.is_counted_from_start
+            && self.keys.last().is_some_and(|(seq, _)| *seq == entry.seq());
+        let place = match self.entries.last() {
+            Some(last) => last.place_after(),
+            None if is_first_ever => Place::FIRST,
+            None => entry.place(),
+        };
+        if place != entry.place() {
             let text = format!("an entry before {} is missing", entry.seq());
             return Err(LoadError::Damaged(text));
         }

@@ -23,6 +23,10 @@ pub(in crate::chat) enum OpenError {
     Newer { format: i32 },
     /// It is not as it was written. The text says where.
     Damaged(String),
+    /// There is none.
+    Missing,
+    /// There is one where another is to be made.
+    Occupied,
     /// Reading or writing failed.
     Failed(String),
 }
@@ -59,6 +63,8 @@ impl fmt::Display for OpenError {
                 "the store is damaged ({place}); restore a backup, or move the folder away to \
                  begin without history"
             ),
+            Self::Missing => f.write_str("there is no store in it; name another folder"),
+            Self::Occupied => f.write_str("there is a store in it; name another folder"),
             Self::Failed(error) => write!(f, "the store can't be opened: {error}"),
         }
     }

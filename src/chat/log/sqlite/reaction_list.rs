@@ -2,10 +2,9 @@
 //! owner's name, such as `[["👍","00112233445566778899aabbccddeeff","Ada"]]`.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
+use super::hex;
 use super::values::fingerprint;
-use crate::chat::author::Fingerprint;
 use crate::chat::reactions::Reactions;
 use crate::protocol::{Emoji, UserName};
 
@@ -15,7 +14,13 @@ const NO_NAME: &str = "?";
 pub(super) fn to_json(reactions: &Reactions) -> String {
     let list: Vec<_> = reactions
         .iter()
-        .map(|(emoji, owner, name)| (emoji.as_str(), hex(&owner), name.as_str()))
+        .map(|(emoji, owner, name)| {
+            (
+                emoji.as_str(),
+                hex::to_text(owner.as_bytes()),
+                name.as_str(),
+            )
+        })
         .collect();
     serde_json::to_string(&list).expect("a list of texts has a JSON form")
 }
@@ -27,30 +32,12 @@ pub(super) fn from_json(json: &str) -> Option<Reactions> {
         .iter()
         .map(|(emoji, owner, name)| {
             let name = UserName::parse(name).or_else(|_| UserName::parse(NO_NAME));
-            Some((Emoji::parse(emoji).ok()?, from_hex(owner)?, name.ok()?))
+            Some((
+                Emoji::parse(emoji).ok()?,
+                fingerprint(&hex::from_text(owner)?)?,
+                name.ok()?,
+            ))
         })
         .collect();
     Some(Reactions::restore(reactions?.into_iter()))
-}
-
-fn hex(owner: &Fingerprint) -> String {
-    let mut text = String::with_capacity(2 * owner.as_bytes().len());
-    for byte in owner.as_bytes() {
-        // Writing to a `String` can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn from_hex(text: &str) -> Option<Fingerprint> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| digit.to_digit(16).map(|digit| digit as u8))
-        .collect();
-    let digits = digits?;
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return None;
-    };
-    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-    fingerprint(&bytes)
 }

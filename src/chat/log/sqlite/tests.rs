@@ -5,6 +5,7 @@ mod model;
 mod opening;
 mod restoring;
 mod scale;
+mod transfer;
 
 use std::fs;
 use std::path::{Path, PathBuf};

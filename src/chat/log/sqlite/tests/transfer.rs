@@ -1,0 +1,133 @@
+//! Backups, exports and imports hold all of a store, and begin new generations.
+
+use super::super::transfer::TransferError;
+use super::super::{BackupError, backup, export, import};
+use super::model::{Model, room};
+use super::{OpenError, TestFolder, contents, shown};
+use crate::chat::author::Author;
+use crate::chat::change::Change;
+use crate::chat::log::Store as _;
+use crate::chat::log::restored::Restored;
+use crate::chat::log::sqlite::SqliteStore;
+
+/// An open store with everything in it.
+fn full_store(folder: &TestFolder) -> SqliteStore {
+    let (mut store, restored) = folder.open();
+    let mut model = Model::new(&restored.generations);
+    let mut records = Vec::new();
+    for number in 0..40 {
+        let name = room(&format!("r{}", number % 4));
+        records.push(model.publish(&name, Model::draft("text \"x\"\n{}", number)));
+        records.extend(model.react(&name, model.items(&name)[0], number));
+    }
+    let until = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+    records.push(Model::ban(&room("r2"), 2, until));
+    records.extend(model.change(&room("r1"), 2, &Change::Delete, Author::default()));
+    records.extend(model.evict(&room("r2"), 3));
+    for name in ["r3", "r0"] {
+        records.extend(model.forget(&room(name), 1));
+    }
+    store.commit(&records).unwrap();
+    store.tidy().unwrap();
+    store
+}
+
+/// The contents but the generations, of which a copy begins one.
+fn check_copy(copy: &TestFolder, of: &Restored) {
+    let (_store, restored) = copy.open();
+    let ended: Vec<_> = restored.generations.ended().collect();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(
+        (ended[0].epoch, ended[0].end),
+        (of.generations.present(), of.seq)
+    );
+    assert_eq!(contents(&restored)[1..], contents(of)[1..]);
+}
+
+#[test]
+fn a_backup_of_an_open_store_is_whole_and_begins_a_generation() {
+    let (folder, copy) = (TestFolder::new(), TestFolder::new());
+    let store = full_store(&folder);
+    let bytes = backup(folder.path(), copy.path()).unwrap();
+    assert!(bytes > 10_000, "{bytes}");
+    check_copy(&copy, &folder.copy().peek().unwrap());
+    for (from, to) in [(&folder, &copy), (&TestFolder::new(), &folder)] {
+        let error = backup(from.path(), to.path()).unwrap_err();
+        let is_refused = matches!(
+            error,
+            BackupError::Store(OpenError::Missing) | BackupError::Target(OpenError::Occupied)
+        );
+        assert!(is_refused, "{error:?}");
+    }
+    drop(store);
+    assert_eq!(folder.files().len(), 2, "the store and its lock");
+}
+
+#[test]
+fn an_export_of_an_open_store_is_imported_as_it_was() {
+    let (folder, copy) = (TestFolder::new(), TestFolder::new());
+    let store = full_store(&folder);
+    let mut lines = Vec::new();
+    let count = export(folder.path(), &mut lines).unwrap();
+    assert_eq!(count, lines.split(|byte| *byte == b'\n').count() as u64 - 1);
+    let text = String::from_utf8(lines.clone()).unwrap();
+    assert!(
+        text.starts_with("{\"store\":{\"format\":1,\"seq\":"),
+        "{text}"
+    );
+    assert_eq!(import(copy.path(), &mut &*lines).unwrap(), count);
+    let restored = folder.copy().peek().unwrap();
+    check_copy(&copy, &restored);
+    let entries = restored.rooms.iter().flat_map(|room| &room.entries);
+    assert_eq!(
+        text.matches("{\"entry\":").count(),
+        entries.map(shown).count()
+    );
+    drop(store);
+    assert!(matches!(
+        import(copy.path(), &mut &*lines),
+        Err(TransferError::Store(OpenError::Occupied))
+    ));
+}
+
+#[test]
+fn lines_of_another_form_are_refused_and_make_no_store() {
+    let folder = TestFolder::new();
+    drop(full_store(&folder));
+    let mut lines = Vec::new();
+    export(folder.path(), &mut lines).unwrap();
+    let text = String::from_utf8(lines).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let find = |words: &str| lines.iter().position(|line| line.contains(words)).unwrap();
+    let (first, room) = (find("{\"entry\":"), find("\"name\":\"r1\""));
+    // The second room that was made, of which nothing is evicted.
+    let mut of_room = lines.iter().enumerate().filter(|(_, line)| {
+        line.contains("\"room\":2,\"kind\":0") && line.starts_with("{\"entry\":")
+    });
+    let (middle, _) = of_room.nth(2).unwrap();
+    let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat();
+    let with = |at: usize, line| [&lines[..at], &[line], &lines[at..]].concat();
+    for (case, lines) in [
+        vec![],
+        without(0),
+        without(room),
+        without(first),
+        without(middle),
+        with(1, "x"),
+        with(1, "{}"),
+        with(1, "{\"room\":{}}"),
+        with(1, lines[0]),
+        with(room, lines[room]),
+        with(first, lines[first]),
+        [&lines[first..], &lines[..first]].concat(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let copy = TestFolder::new();
+        let made = import(copy.path(), &mut lines.join("\n").as_bytes());
+        let error = made.expect_err(&case.to_string()).to_string();
+        assert!(!error.contains('\n'), "{error}");
+        assert_eq!(copy.files(), [], "{error}");
+    }
+}

@@ -15,6 +15,7 @@ mod remote;
 mod send;
 mod serve;
 mod signals;
+mod store_copies;
 mod tail;
 mod terminal;
 mod token;
@@ -62,6 +63,12 @@ enum Command {
     /// Measure a server: throughput, delivery times and lost messages
     #[command(allow_negative_numbers = true)]
     Bench(Box<bench::Bench>),
+    /// Copy the history of a server with --data, while it runs
+    Backup(store_copies::BackupArgs),
+    /// Print the history of a server with --data as lines of JSON
+    Export(store_copies::ExportArgs),
+    /// Make a history for --data of the lines that export printed
+    Import(store_copies::ImportArgs),
     /// Print a script that completes commands and flags in a shell
     Completions(generate::CompletionsArgs),
     /// Print a man page
@@ -86,6 +93,9 @@ pub fn run() -> ExitCode {
         Some(Command::Health(health)) => block_on(health.run()),
         Some(Command::Token(token)) => block_on(token::run(*token)),
         Some(Command::Bench(bench)) => block_on(bench.run()),
+        Some(Command::Backup(backup)) => backup.run(),
+        Some(Command::Export(export)) => export.run(),
+        Some(Command::Import(import)) => import.run(),
         Some(Command::Completions(completions)) => completions.run(Args::command()),
         Some(Command::Man(man)) => man.run(Args::command()),
     })

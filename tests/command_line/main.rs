@@ -22,6 +22,7 @@ mod secrets;
 mod send;
 mod service_manager;
 mod signals;
+mod store_copies;
 mod tail;
 mod token;
 mod variables;

@@ -1,0 +1,94 @@
+//! Copies of a stored history while a server has it open.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::{env, fs};
+
+use super::server_process::{ServerProcess, assert_fails, program, run};
+
+/// A folder that is removed on drop.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = env::temp_dir().join(format!("sse-chat-copies-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn join(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn serve(data: &str) -> ServerProcess {
+    ServerProcess::start(&["--listen", "127.0.0.1:0", "--data", data])
+}
+
+/// The history of the room.
+fn history(server: &ServerProcess) -> String {
+    let answer = server.request("GET /rooms/lobby/messages", "");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn a_backup_and_an_import_have_the_history_of_a_running_server() {
+    let folder = Folder::new();
+    let (data, backup, import) = (folder.join("a"), folder.join("b"), folder.join("c"));
+    let server = serve(&data);
+    for text in ["one", "two"] {
+        let body = format!(r#"{{"name":"Ada","message":"{text}"}}"#);
+        let answer = server.request("POST /rooms/lobby/messages", &body);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+    let shown = history(&server);
+    assert!(shown.contains("two"), "{shown}");
+    let output = run(&["backup", "--data", &data, &backup]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{error}"
+    );
+    assert!(
+        error.starts_with(&format!("sse-chat: {backup} has ")),
+        "{error}"
+    );
+    let lines = run(&["export", "--data", &data]);
+    assert!(lines.status.success() && lines.stderr.is_empty());
+    assert!(lines.stdout.starts_with(b"{\"store\":"));
+    let file = folder.join("lines");
+    fs::write(&file, &lines.stdout).unwrap();
+    let lines = || Stdio::from(fs::File::open(&file).unwrap());
+    let imported = program()
+        .args(["import", "--data", &import])
+        .stdin(lines())
+        .output();
+    assert!(imported.unwrap().status.success());
+    for copy in [&backup, &import] {
+        assert_eq!(history(&serve(copy)), shown);
+    }
+    assert_fails(
+        &run(&["backup", "--data", &data, &backup]),
+        1,
+        &[&backup, "another folder"],
+    );
+    assert_fails(
+        &run(&["export", "--data", &folder.join("d")]),
+        1,
+        &["there is no store"],
+    );
+    let again = program()
+        .args(["import", "--data", &data])
+        .stdin(lines())
+        .output();
+    assert_fails(&again.unwrap(), 1, &["there is a store"]);
+    let empty = run(&["import", "--data", &folder.join("e")]);
+    assert_fails(&empty, 1, &["line 1"]);
+}

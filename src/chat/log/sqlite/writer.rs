@@ -39,7 +39,7 @@ pub(super) struct StoreWriter<'a> {
     pub(super) erased: &'a mut BTreeSet<u64>,
 }
 
-type Written = Result<(), WriteError>;
+type WriteResult = Result<(), WriteError>;
 
 /// Why records can't be written.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) enum WriteError {
 }
 
 impl StoreWriter<'_> {
-    pub(super) fn write(&mut self, records: &[Record]) -> Written {
+    pub(super) fn write(&mut self, records: &[Record]) -> WriteResult {
         for record in records {
             self.write_record(record)?;
         }
@@ -64,7 +64,7 @@ impl StoreWriter<'_> {
     }
 
     /// Stores evictions and deletes a slice of rows.
-    pub(super) fn tidy(&mut self) -> Written {
+    pub(super) fn tidy(&mut self) -> WriteResult {
         self.rooms.apply_evictions(&mut self.state.entries);
         self.delete_garbage(DELETED_WHILE_IDLE)?;
         scrub(self.connection, std::mem::take(self.erased))?;
@@ -78,14 +78,14 @@ impl StoreWriter<'_> {
     }
 
     /// Writes the rows of rooms that changed, and the state.
-    fn finish(&mut self) -> Written {
+    fn finish(&mut self) -> WriteResult {
         for row in self.rooms.take_changed() {
             row.write(self.connection)?;
         }
         Ok(self.state.write(self.connection)?)
     }
 
-    fn write_record(&mut self, record: &Record) -> Written {
+    fn write_record(&mut self, record: &Record) -> WriteResult {
         match record {
             Record::Entry {
                 room,
@@ -137,7 +137,7 @@ impl StoreWriter<'_> {
         self.rooms.change(name);
     }
 
-    fn write_entry(&mut self, name: &RoomName, entry: &Entry, current: Option<&Entry>) -> Written {
+    fn write_entry(&mut self, name: &RoomName, entry: &Entry, current: Option<&Entry>) -> WriteResult {
         if entry.seq() <= self.state.seq {
             return Err(WriteError::Order("an entry has a seq that was used before"));
         }
@@ -178,7 +178,7 @@ impl StoreWriter<'_> {
     }
 
     /// Gives a message or event its new state in its own place.
-    fn replace_own(&mut self, name: &RoomName, current: &Entry) -> Written {
+    fn replace_own(&mut self, name: &RoomName, current: &Entry) -> WriteResult {
         let mut find = self
             .connection
             .prepare_cached("SELECT room FROM entries WHERE seq = ?1")?;
@@ -203,12 +203,12 @@ impl StoreWriter<'_> {
 
     /// Deletes the row of an evicted message or event at once: nothing of its content is
     /// to be left.
-    fn delete_evicted(&mut self, name: &RoomName, seq: u64) -> Written {
+    fn delete_evicted(&mut self, name: &RoomName, seq: u64) -> WriteResult {
         self.rooms.apply_eviction(name, &mut self.state.entries);
         self.delete_row(name, seq)
     }
 
-    fn delete_row(&mut self, name: &RoomName, seq: u64) -> Written {
+    fn delete_row(&mut self, name: &RoomName, seq: u64) -> WriteResult {
         if let Some(room) = self.rooms.by_name.get_mut(name)
             && room.remove(seq)
         {
@@ -217,7 +217,7 @@ impl StoreWriter<'_> {
         self.delete(seq)
     }
 
-    fn forget(&mut self, name: &RoomName, tombstone: RoomTombstone) -> Written {
+    fn forget(&mut self, name: &RoomName, tombstone: RoomTombstone) -> WriteResult {
         let place = self.rooms.next_tombstone;
         self.rooms.next_tombstone += 1;
         let row = &mut self.rooms.ensure(name, &mut self.state.rooms).row;
@@ -232,7 +232,7 @@ impl StoreWriter<'_> {
         Ok(())
     }
 
-    fn drop_tombstone(&mut self, name: &RoomName, through: u64) -> Written {
+    fn drop_tombstone(&mut self, name: &RoomName, through: u64) -> WriteResult {
         self.state.seq = self.state.seq.max(through);
         self.state.dropped_through = through;
         let is_present = |room: &StoredRoom| room.row.status == RoomStatus::Present;
@@ -247,7 +247,7 @@ impl StoreWriter<'_> {
         Ok(())
     }
 
-    fn delete_garbage(&mut self, most: usize) -> Written {
+    fn delete_garbage(&mut self, most: usize) -> WriteResult {
         for _ in 0..most {
             let Some(seq) = self.rooms.pop_garbage() else {
                 break;
@@ -257,7 +257,7 @@ impl StoreWriter<'_> {
         Ok(())
     }
 
-    fn delete(&self, seq: u64) -> Written {
+    fn delete(&self, seq: u64) -> WriteResult {
         let mut delete = self
             .connection
             .prepare_cached("DELETE FROM entries WHERE seq = ?1")?;

@@ -1,7 +1,7 @@
 // Requests the messages that others answer and that are not on the page, one at a
 // time, the latest first.
 
-import { idBefore } from '../server/protocol.js';
+import { idBefore } from '../server/ids.js';
 import { Failure, server } from '../server/server.js';
 
 /** @typedef {import('../server/protocol.js').Message} Message */

@@ -4,7 +4,7 @@ import { showDialog } from './ask.js';
 import { fold } from './matching.js';
 import { OptionList } from './option_list.js';
 import { readRoom } from '../server/input.js';
-import { isBefore } from '../server/protocol.js';
+import { isBefore } from '../server/ids.js';
 import { unread } from '../state/rooms.js';
 import { isComposing } from '../view/composer.js';
 import { tint } from '../view/colour.js';

@@ -27,7 +27,7 @@ export function readMessage(entry) {
 export const deletedOf = ({ id, room, number }) => ({ id, room, number, deleted: true, name: '', message: '', created_at: '' });
 
 /** @param {string} id @returns {EventId} */
-function parseId(id) {
+export function parseId(id) {
   const cut = id.lastIndexOf('-');
   return { epoch: id.slice(0, cut), seq: Number(id.slice(cut + 1)) };
 }
@@ -37,24 +37,6 @@ export function isUpTo(id, newest) {
   const [a, b] = [parseId(id), parseId(newest)];
   return a.epoch === b.epoch && a.seq <= b.seq;
 }
-
-/** Whether an id comes before another: by epoch as text, then by number. Of two histories of a server, the later one has later epochs. @param {string} id @param {string} other */
-export function isBefore(id, other) {
-  const [a, b] = [parseId(id), parseId(other)];
-  return a.epoch < b.epoch || a.epoch === b.epoch && a.seq < b.seq;
-}
-
-/** Whether an id is of an earlier epoch than another; epochs sort as text. @param {string} id @param {string} other */
-export const isOfEarlierEpoch = (id, other) => parseId(id).epoch < parseId(other).epoch;
-
-/** A cursor after all ids of an epoch. @param {string} id */
-export const endOf = (id) => `${parseId(id).epoch}-Infinity`;
-
-/** The cursor before the first entry of an id's epoch. @param {string} id */
-export const startOf = (id) => `${parseId(id).epoch}-0`;
-
-/** The id directly before another. @param {string} id */
-export const idBefore = (id) => `${parseId(id).epoch}-${parseId(id).seq - 1}`;
 
 /** @param {string} a @param {string} b */
 export const isSameEpoch = (a, b) => parseId(a).epoch === parseId(b).epoch;

@@ -2,7 +2,8 @@
 // stream delivers. What of them is on the screen is not known here. It uses no
 // document.
 
-import { idBefore, isSameEpoch, startOf } from '../server/protocol.js';
+import { idBefore, startOf } from '../server/ids.js';
+import { isSameEpoch } from '../server/protocol.js';
 import { Failure, server } from '../server/server.js';
 import { firstPage } from './first_page.js';
 import { RoomLog } from './room_log.js';

@@ -13,7 +13,8 @@ import { me } from './me.js';
 import { OutboxStore } from './outbox_store.js';
 import { Pauses } from './pauses.js';
 import { makeId } from '../server/input.js';
-import { isBefore, isSameEpoch, readMessage } from '../server/protocol.js';
+import { isBefore } from '../server/ids.js';
+import { isSameEpoch, readMessage } from '../server/protocol.js';
 import { Failure } from '../server/server.js';
 
 /**

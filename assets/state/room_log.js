@@ -1,7 +1,8 @@
 // The loaded messages of one room: a window of its history, with known gaps.
 // Message numbers show whether messages are missing. It uses no document.
 
-import { isBefore, isSameEpoch, isUpTo } from '../server/protocol.js';
+import { isBefore } from '../server/ids.js';
+import { isSameEpoch, isUpTo } from '../server/protocol.js';
 
 /**
  * @typedef {import('../server/protocol.js').Message} Message

@@ -3,7 +3,8 @@
 
 import { memory, numberOf, stringOr } from './memory.js';
 import { readRoom } from '../server/input.js';
-import { idBefore, isOfEarlierEpoch, isSameEpoch, isUpTo } from '../server/protocol.js';
+import { idBefore, isOfEarlierEpoch } from '../server/ids.js';
+import { isSameEpoch, isUpTo } from '../server/protocol.js';
 
 /**
  * @typedef {{id: string, number: number}} Mark

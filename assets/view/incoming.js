@@ -1,7 +1,8 @@
 // What comes from the server, given to the parts of the page: the events of the
 // stream, and the changes of messages that the server has answered.
 
-import { deletedOf, endOf, startOf } from '../server/protocol.js';
+import { endOf, startOf } from '../server/ids.js';
+import { deletedOf } from '../server/protocol.js';
 import { withChanges } from '../state/changes.js';
 import { me } from '../state/me.js';
 

@@ -1,7 +1,7 @@
 // How far the reader of the open room is: what is new, what counts as read, and where
 // the view goes next.
 
-import { isOfEarlierEpoch } from '../server/protocol.js';
+import { isOfEarlierEpoch } from '../server/ids.js';
 import { isForeign, unread } from '../state/rooms.js';
 
 /**

@@ -6,7 +6,7 @@ import test from 'node:test';
 
 import { RoomLog } from '../../assets/state/room_log.js';
 import { isForeign, unread } from '../../assets/state/rooms.js';
-import { isBefore } from '../../assets/server/protocol.js';
+import { isBefore } from '../../assets/server/ids.js';
 import { Snapshot } from '../../assets/stream/snapshot.js';
 
 const ROOM = 'lobby';

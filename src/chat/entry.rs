@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::author::Author;
 use super::custom_encoding::CustomEncoding;
@@ -253,10 +254,20 @@ impl Entry {
             return custom.receipt().into();
         }
         match self.client_id() {
-            Some(client_id) if self.0.kind == EntryKind::Message => {
+            Some(client_id) if self.is_of_message() => {
                 Message::json_for_sender(&self.json(), client_id).into()
             }
             _ => self.json(),
+        }
+    }
+
+    /// Whether it is a message or a change of one. Only a message has a number, also
+    /// when it is deleted.
+    fn is_of_message(&self) -> bool {
+        match self.0.kind {
+            EntryKind::Message => true,
+            EntryKind::Event => false,
+            EntryKind::Change { .. } => memmem::find(&self.json(), b",\"number\":").is_some(),
         }
     }
 

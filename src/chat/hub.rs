@@ -102,11 +102,11 @@ impl Hub {
     /// stored. A [`Committer`](super::log::committer::Committer) empties the queue.
     #[cfg(feature = "data")]
     pub(super) fn restore(limits: HubLimits, restored: Restored, queue_bytes: usize) -> Arc<Self> {
-        Self::of(Rooms::restore(
-            limits,
-            restored,
-            CommitQueue::new(queue_bytes),
-        ))
+        let has_bans = restored.rooms.iter().any(|room| !room.bans.is_empty());
+        let queue = CommitQueue::new(queue_bytes);
+        let hub = Self::of(Rooms::restore(limits, restored, queue));
+        hub.has_bans.store(has_bans, Ordering::Relaxed);
+        hub
     }
 
     /// The epoch of the entries that are published now.

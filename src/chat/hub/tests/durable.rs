@@ -6,9 +6,12 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::chat::generations::Generations;
-use crate::chat::log::restored::Restored;
+use crate::chat::log::restored::{Restored, RestoredRoom};
 use crate::chat::log::{Batch, Record};
-use crate::chat::{Author, Change, Commit, Fingerprint, HistoryUnavailable, Requester};
+use crate::chat::place::Place;
+use crate::chat::{
+    Author, Ban, BanKey, Change, Commit, Fingerprint, HistoryUnavailable, Requester,
+};
 use crate::protocol::EditKey;
 
 const QUEUE_BYTES: usize = 4000;
@@ -136,7 +139,8 @@ async fn a_change_knows_the_changes_before_it() {
     drop(pending(change(&Change::Delete).unwrap()));
     assert_eq!(change(&edit("three")).unwrap_err(), ChangeError::NotFound);
     let (retried, is_new, _) = pending(publish(&hub, "one", Some("c")).unwrap());
-    assert!(!is_new && retried.json().ends_with(b"\"deleted\":true}"));
+    let ends = |end: &str| retried.json_for_sender().ends_with(end.as_bytes());
+    assert!(!is_new && ends("\"deleted\":true,\"client_id\":\"c\"}"));
     let records = commit(&hub);
     assert_eq!(records.len(), 3);
     let page = hub.page(
@@ -151,6 +155,38 @@ async fn a_change_knows_the_changes_before_it() {
     assert!(page.entries[0].json().ends_with(b"\"deleted\":true}"));
     let again = change(&Change::Delete).unwrap();
     assert!(matches!(again, Published::Duplicate(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restored_ban_holds() {
+    let ban = Ban {
+        message: "e-1".parse().unwrap(),
+        name: None,
+        until: SystemTime::now() + Duration::from_secs(60),
+    };
+    let key = BanKey::of(&author()).unwrap();
+    let bans = vec![(key, ban)];
+    let hub = Hub::restore(
+        limits(),
+        Restored {
+            generations: Generations::new(),
+            seq: 1,
+            dropped_through: 0,
+            forgotten: Vec::new(),
+            rooms: vec![RestoredRoom {
+                name: room("a"),
+                evicted_through: 0,
+                next: Place::FIRST,
+                is_counted_from_start: true,
+                last_used: SystemTime::now(),
+                entries: Vec::new(),
+                bans,
+            }],
+        },
+        QUEUE_BYTES,
+    );
+    assert!(hub.is_banned(&room("a"), &author()));
+    assert!(!hub.is_banned(&room("b"), &author()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -118,11 +118,14 @@ impl StoredHistory {
         std::future::pending().await
     }
 
-    /// Why the store failed, if it did.
+    /// Why the store failed, if it did, with its folder.
     pub(crate) fn failure(&self) -> Option<StoreError> {
         #[cfg(feature = "data")]
         if let Some(store) = &self.store {
-            return store.failure.error();
+            let (why, dir) = (store.failure.error()?, store.dir.display());
+            return Some(StoreError(format!(
+                "history can't be stored in {dir}: {why}"
+            )));
         }
         None
     }

@@ -178,6 +178,9 @@ impl Ledger {
             // The first was evicted, and its client id with it, before it was answered.
             Err(Wrong::Twice { first }) if self.cutoff(&shown.room) >= Some(&first) => {
                 self.items[found.0].place = None;
+                for book in &mut self.readers {
+                    book.forget(found);
+                }
                 return self.observe(&by, shown, since);
             }
             Err(Wrong::Twice { first }) => {

@@ -24,6 +24,8 @@ const PUBLISHERS: usize = 50;
 /// The messages of all publishers: before, and in all.
 const BEFORE: u64 = 50;
 const ALL: u64 = 250;
+/// The time of a graceful shutdown.
+const GRACE: &str = "2s";
 /// The interval of messages.
 const INTERVAL: Duration = Duration::from_millis(25);
 /// The wait before a request is repeated.
@@ -180,7 +182,9 @@ async fn an_upgrade_under_load_loses_nothing_and_every_reader_resumes() {
         .on_socket(&listener)
         .with(&["--max-streams-per-address", "10000", "--retry", "2s..5s"])
         .with(&["--max-connections-per-address", "10000"])
-        .with(&["--ping", "15s", "--history", "100000"]);
+        .with(&["--ping", "15s", "--history", "100000"])
+        // Streams end over this time, and nothing is published meanwhile.
+        .with(&["--grace", GRACE]);
     let mut server = setup.start().await;
     let talk = Arc::new(Talk {
         address: server.address,
@@ -223,7 +227,7 @@ async fn an_upgrade_under_load_loses_nothing_and_every_reader_resumes() {
         last_hello = last_hello.max(reader.last_hello);
     }
     println!(
-        "{READERS} readers, {PUBLISHERS} publishers: ended after {:.2} s, listening after {:.2} s, \
+        "{READERS} readers, {PUBLISHERS} publishers, --grace {GRACE}: ended after {:.2} s, listening after {:.2} s, \
          all readers back after {:.2} s, longest time between two answers {:.2} s",
         ended.as_secs_f64(),
         started.as_secs_f64(),

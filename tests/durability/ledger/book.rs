@@ -29,6 +29,14 @@ pub(crate) struct Book {
     pub(crate) cuts: usize,
 }
 
+impl Book {
+    /// The item was published again, so the reader gets it again.
+    pub(super) fn forget(&mut self, no: ItemNo) {
+        self.got.remove(&no);
+        self.states.remove(&no);
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) cursor: Id,

@@ -63,6 +63,12 @@ impl Item {
         }
     }
 
+    /// It is published again, since its first place was evicted before the answer.
+    pub(crate) fn begin_again(&mut self) {
+        self.place = None;
+        self.reactions.clear();
+    }
+
     pub(crate) fn is_deleted(&self) -> bool {
         self.texts.last().is_none()
     }
@@ -131,7 +137,15 @@ impl Item {
         }
         for (pair, register) in &mut self.reactions {
             let observed = register.observe(&shown.contains(pair), since, now);
-            observed.map_err(|misfit| wrong(misfit, format!("reaction {pair:?}")))?;
+            observed.map_err(|misfit| {
+                wrong(
+                    misfit,
+                    format!(
+                        "reaction {pair:?}: not {} at {since} in {register:?}",
+                        shown.contains(pair)
+                    ),
+                )
+            })?;
         }
         Ok(())
     }

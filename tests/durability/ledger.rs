@@ -84,8 +84,15 @@ impl Ledger {
     /// The same for a reaction.
     pub(crate) fn acknowledge_reaction(&mut self, no: ItemNo, pair: &(String, String)) {
         self.now += 1;
-        let register = self.items[no.0].reactions.get_mut(pair);
-        register.expect("it was requested").acknowledge(self.now);
+        // It is gone if the item was published again.
+        if let Some(register) = self.items[no.0].reactions.get_mut(pair) {
+            register.acknowledge(self.now);
+        }
+    }
+
+    /// The item was not there for this reaction.
+    pub(crate) fn forget_reaction(&mut self, no: ItemNo, pair: &(String, String)) {
+        self.items[no.0].reactions.remove(pair);
     }
 
     /// The present moment, from which a request is judged.
@@ -177,7 +184,7 @@ impl Ledger {
             Ok(()) => {}
             // The first was evicted, and its client id with it, before it was answered.
             Err(Wrong::Twice { first }) if self.cutoff(&shown.room) >= Some(&first) => {
-                self.items[found.0].place = None;
+                self.items[found.0].begin_again();
                 for book in &mut self.readers {
                     book.forget(found);
                 }

@@ -119,6 +119,7 @@ impl Writer {
             204 => ledger.acknowledge_reaction(no, &pair),
             // It was deleted meanwhile.
             404 if ledger.item(no).is_deleted() => {}
+            404 if ledger.evicts() => ledger.forget_reaction(no, &pair),
             _ => {
                 drop(ledger);
                 return self.refuse(&request, &answer);

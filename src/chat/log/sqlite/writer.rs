@@ -137,7 +137,12 @@ impl StoreWriter<'_> {
         self.rooms.change(name);
     }
 
-    fn write_entry(&mut self, name: &RoomName, entry: &Entry, current: Option<&Entry>) -> WriteResult {
+    fn write_entry(
+        &mut self,
+        name: &RoomName,
+        entry: &Entry,
+        current: Option<&Entry>,
+    ) -> WriteResult {
         if entry.seq() <= self.state.seq {
             return Err(WriteError::Order("an entry has a seq that was used before"));
         }

@@ -45,8 +45,6 @@ pub(in crate::chat) struct SqliteStore {
     sync: WalSync,
     rooms: StoredRooms,
     state: StateRow,
-    /// The seqs at which something was deleted that is still on some page.
-    erased: BTreeSet<u64>,
     /// Something was deleted that is still in the write-ahead log.
     has_erased: bool,
     /// About how many pages the write-ahead log has that the file has not.
@@ -125,7 +123,6 @@ impl SqliteStore {
             sync,
             rooms,
             state,
-            erased: BTreeSet::new(),
             // What the last run deleted may be in the log.
             has_erased: true,
             wal_pages: 0,
@@ -148,7 +145,8 @@ impl SqliteStore {
             connection: &self.connection,
             rooms: &mut self.rooms,
             state: &mut self.state,
-            erased: &mut self.erased,
+            erased: BTreeSet::new(),
+            has_erased: &mut self.has_erased,
         };
         write(&mut writer)?;
         run("COMMIT")
@@ -162,8 +160,7 @@ impl SqliteStore {
 
     fn try_tidy(&mut self) -> Result<(), StoreError> {
         self.sync.check().map_err(|error| not_synced(&error))?;
-        self.has_erased |= !self.erased.is_empty();
-        if !self.rooms.is_tidy() || !self.erased.is_empty() {
+        if !self.rooms.is_tidy() {
             self.wal_pages += 2 + self.rooms.garbage() / 4;
             self.transaction(|writer| writer.tidy())?;
             self.sync.committed().map_err(|error| not_synced(&error))?;

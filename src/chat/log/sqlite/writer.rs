@@ -35,8 +35,11 @@ pub(super) struct StoreWriter<'a> {
     pub(super) connection: &'a Connection,
     pub(super) rooms: &'a mut StoredRooms,
     pub(super) state: &'a mut StateRow,
-    /// The seqs at which something was that is now deleted by its author or a moderator.
-    pub(super) erased: &'a mut BTreeSet<u64>,
+    /// The seqs at which something was that this transaction deletes for its author or a
+    /// moderator.
+    pub(super) erased: BTreeSet<u64>,
+    /// Something was deleted that is still in the write-ahead log.
+    pub(super) has_erased: &'a mut bool,
 }
 
 type WriteResult = Result<(), WriteError>;
@@ -60,6 +63,9 @@ impl StoreWriter<'_> {
         if self.rooms.garbage() >= GARBAGE_WITH_COMMIT {
             self.delete_garbage(DELETED_WITH_COMMIT.max(2 * records.len()))?;
         }
+        // With the deletion itself: after a crash nothing says what is still to be erased.
+        *self.has_erased |= !self.erased.is_empty();
+        scrub(self.connection, std::mem::take(&mut self.erased))?;
         self.finish()
     }
 
@@ -67,7 +73,6 @@ impl StoreWriter<'_> {
     pub(super) fn tidy(&mut self) -> WriteResult {
         self.rooms.apply_evictions(&mut self.state.entries);
         self.delete_garbage(DELETED_WHILE_IDLE)?;
-        scrub(self.connection, std::mem::take(self.erased))?;
         if self.rooms.garbage() == 0 {
             for id in std::mem::take(&mut self.rooms.dropped) {
                 RoomRow::delete(self.connection, id)?;

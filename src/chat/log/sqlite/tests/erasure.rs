@@ -113,8 +113,12 @@ fn a_message_that_was_moved_within_the_file_is_erased() {
             continue;
         };
         store.commit(&[deleted]).unwrap();
-        store.tidy().unwrap();
         let text = format!("secret {}. ", item - 1);
+        // After a crash, too.
+        let crashed = folder.copy();
+        crashed.open().0.tidy().unwrap();
+        assert_eq!(files_with(&crashed, &text), [""; 0], "{text}");
+        store.tidy().unwrap();
         assert_eq!(files_with(&folder, &text), [""; 0], "{text}");
     }
 }

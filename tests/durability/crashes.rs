@@ -46,6 +46,23 @@ async fn answered_writes_survive_kills_at_random_moments() {
     }
 }
 
+// What is written survives the process, on the disk or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_sync_before_the_answer_a_kill_loses_nothing_either() {
+    let mut random = random("unsynced");
+    for sync in ["batch=20ms", "off"] {
+        let folder = new_folder("unsynced");
+        let setup = Setup::synced(&folder.join("data"), sync);
+        let mut life = Life::begin(setup, &folder, random.fork()).await;
+        for _ in 0..4 {
+            life.crash(Fault::drawn(&mut random)).await;
+            life.check().await;
+        }
+        life.finish().await.assert_sound();
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_history_goes_on_after_kills() {
     let mut random = random("short history");

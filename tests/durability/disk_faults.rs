@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::crashes::new_folder;
 use crate::disk::assert_refuses;
+use crate::ledger::Violation;
 use crate::life::{Fault, Life};
 use crate::random;
 use crate::server::{End, Setup};
@@ -67,11 +68,25 @@ impl Mount {
     }
 
     async fn remount(&self, options: &str) {
+        let folder = self.folder.to_str().unwrap();
+        self.mount(&["-o", &format!("remount,{options}"), folder])
+            .await;
+    }
+
+    /// The machine has started anew, as far as Linux says so.
+    async fn set_boot_id(&self, file: &Path, id: &str) {
+        std::fs::write(file, id).unwrap();
+        let boot_id = "/proc/sys/kernel/random/boot_id";
+        self.mount(&["--bind", file.to_str().unwrap(), boot_id])
+            .await;
+    }
+
+    /// Runs `mount` in the namespace.
+    async fn mount(&self, arguments: &[&str]) {
         let enter = self.enter();
         let mut mount = Command::new(&enter[0]);
-        mount.args(&enter[1..]).args(["mount", "-o"]);
-        mount.arg(format!("remount,{options}")).arg(&self.folder);
-        assert!(mount.status().await.unwrap().success(), "{options}");
+        mount.args(&enter[1..]).arg("mount").args(arguments);
+        assert!(mount.status().await.unwrap().success(), "{arguments:?}");
     }
 }
 
@@ -199,4 +214,53 @@ async fn a_clock_that_jumps_back_changes_no_id_and_no_epoch() {
     }
     life.finish().await.assert_sound();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A crash of the machine, as far as the server can know it. Returns how often another epoch
+/// began.
+async fn epochs_after_a_crash_of_the_machine(sync: &str) -> usize {
+    let folder = new_folder("machine");
+    let mount = Mount::new(folder.join("mount"), "64m").await;
+    mount.set_boot_id(&folder.join("first"), "first").await;
+    let setup = Setup::synced(&mount.folder.join("data"), sync);
+    let setup = setup.within(mount.enter());
+    let mut life = Life::begin(setup, &folder, random("machine")).await;
+    // A crash of the process is none of the machine.
+    life.crash(Fault::Kill).await;
+    life.check().await;
+    assert_eq!(life.notes.ledger().violations(), []);
+    life.notes.until_answered(100).await;
+    life.server.kill().await;
+    mount.set_boot_id(&folder.join("second"), "second").await;
+    life.server.start_again().await;
+    life.check().await;
+    // A graceful end is no crash.
+    mount.set_boot_id(&folder.join("third"), "third").await;
+    life.crash(Fault::Terminate).await;
+    let ended = life.finish().await;
+    let ledger = ended.notes.ledger();
+    let is_epoch = |one: &&Violation| matches!(one, Violation::NewEpoch { .. });
+    // Nothing was lost in fact, so nothing else is wrong.
+    let others: Vec<_> = ledger
+        .violations()
+        .iter()
+        .filter(|one| !is_epoch(one))
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
+    let epochs = ledger.violations().len();
+    drop(mount);
+    std::fs::remove_dir_all(&folder).unwrap();
+    epochs
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs mounts in a namespace of its own"]
+async fn a_crash_of_the_machine_begins_a_generation_unless_all_was_synced() {
+    for (sync, epochs) in [("full", 0), ("batch=100ms", 1), ("off", 1)] {
+        assert_eq!(
+            epochs_after_a_crash_of_the_machine(sync).await,
+            epochs,
+            "{sync}"
+        );
+    }
 }

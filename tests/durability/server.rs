@@ -57,11 +57,16 @@ pub(crate) struct End {
 impl Setup {
     /// One with its history in this folder, and each commit on the disk before its answer.
     pub(crate) fn on(folder: &Path) -> Self {
-        Self {
+        Self::synced(folder, "full")
+    }
+
+    /// With another mode of `--sync`.
+    pub(crate) fn synced(folder: &Path, sync: &str) -> Self {
+        let setup = Self {
             folder: Some(folder.to_owned()),
             ..Self::default()
-        }
-        .with(&["--sync", "full"])
+        };
+        setup.with(&["--sync", sync])
     }
 
     pub(crate) fn with(mut self, flags: &[&str]) -> Self {

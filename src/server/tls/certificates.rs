@@ -27,6 +27,9 @@ pub(super) struct Certificate {
     /// The DNS names in lower case, wildcards included; none if it is for addresses.
     pub(super) names: Vec<String>,
     pub(super) validity: CertificateValidity,
+    /// Clients refuse one that has only the name of its subject (RFC 9110, section
+    /// 4.3.4).
+    has_alternative_names: bool,
     /// The first name, or the file's path if it has none.
     pub(super) label: String,
 }
@@ -71,6 +74,7 @@ impl Certificate {
                 Some(name) => name.clone(),
                 None => pair.certificate.display().to_string(),
             },
+            has_alternative_names: has_alternative_names(&key.cert[0]),
             key: Arc::new(key),
             names,
             validity,
@@ -108,6 +112,12 @@ impl Certificate {
                 not_after,
                 "the certificate is not valid yet: clients refuse it"
             );
+        } else if !self.has_alternative_names {
+            tracing::warn!(
+                label = self.label,
+                not_after,
+                "the certificate has no subjectAltName: clients refuse it"
+            );
         } else {
             tracing::info!(names, not_after, "certificate loaded");
         }
@@ -137,8 +147,12 @@ impl From<CertificateError> for BadSetting {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_FILE {
+    let found = fs::metadata(path).map_err(|error| error.to_string())?;
+    // To open a named pipe would wait for its writer, and a device may have no end.
+    if !found.is_file() {
+        return Err("it is no regular file, which can be read again when it changes".to_owned());
+    }
+    if found.len() > MAX_FILE {
         return Err("larger than 1 MiB, so it is no PEM file of a certificate or key".to_owned());
     }
     fs::read(path).map_err(|error| error.to_string())
@@ -178,6 +192,15 @@ fn describe(
         .map_err(|error| format!("its first certificate can't be used: {error}"))?;
     let names = parsed.valid_dns_names().map(str::to_ascii_lowercase);
     Ok((names.collect(), validity))
+}
+
+/// Whether the extension is there (RFC 5280, section 4.2.1.6): its identifier is no
+/// part of another value but by intent, and this decides over a warning only.
+fn has_alternative_names(certificate: &[u8]) -> bool {
+    let identifier = [0x06, 0x03, 0x55, 0x1d, 0x11];
+    certificate
+        .windows(identifier.len())
+        .any(|part| part == identifier)
 }
 
 #[cfg(test)]

@@ -106,6 +106,30 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn only_a_regular_file_is_read() {
+    for path in ["/dev/zero", "/"] {
+        let pair = TlsPair {
+            certificate: path.into(),
+            key: path.into(),
+        };
+        let error = Certificate::load(&pair, &ring::default_provider()).unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
+    }
+}
+
+#[test]
+fn a_certificate_without_names_is_noticed() {
+    for (names, expected) in [
+        (&[][..], false),
+        (&["chat.example"], true),
+        (&["192.0.2.1"], true),
+    ] {
+        let loaded = TestCertificate::new(names).load();
+        assert_eq!(loaded.has_alternative_names, expected, "{names:?}");
+    }
+}
+
+#[test]
 fn der_that_is_cut_anywhere_is_refused() {
     let loaded = TestCertificate::new(&["chat.example"]).load();
     let der = &loaded.key.cert[0];

@@ -222,11 +222,14 @@ fn tasks_are_started_only_where_sockets_or_the_command_line_are() {
     }
 }
 
-/// The newest run is the one that the README shows, to the digit.
+/// The newest run of all works, which has a plot, is the one that the README shows, to
+/// the digit.
 #[test]
 fn the_figures_of_the_readme_are_those_that_were_measured() {
     let runs = fs::read_dir("benches/runs").unwrap();
-    let newest = runs.map(|run| run.unwrap().path()).max().unwrap();
+    let runs = runs.map(|run| run.unwrap().path());
+    let newest = runs.filter(|run| run.join("plot.svg").exists());
+    let newest = newest.max().unwrap();
     let table = fs::read_to_string(newest.join("table.md")).unwrap();
     let readme = fs::read_to_string("README.md").unwrap();
     let mut rows = table

@@ -248,7 +248,9 @@ client_steps() {
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'attacks over HTTP/2' limited tests/real/venv/bin/python tests/real/http2_attacks.py
-  step 'slow attacks, vanished readers, proxies, docs/backend.md in each language' waiting_programs
+  step 'slow attacks, vanished readers, proxies, docs/backend.md in each language' together \
+    'bash tests/real/vanished.sh' 'bash tests/real/slow_attacks.sh' 'node tests/real/proxies.mjs' \
+    'node tests/real/backend.mjs'
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
 }
 
@@ -262,20 +264,18 @@ page_steps() {
     generations offline https answers tokens moderation look style hostile proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
-  step 'page in Firefox' limited node tests/real/firefox.mjs
-  step 'page in WebKit' limited node tests/real/webkit.mjs
-  step 'page: pictures' limited node tests/real/pictures.mjs target/pictures
+  step 'page in Firefox and in WebKit, pictures' together 'node tests/real/firefox.mjs' \
+    'node tests/real/webkit.mjs' 'node tests/real/pictures.mjs target/pictures'
   step "the original demo's page" limited node tests/real/demo.mjs
   step 'a page of another site' limited node tests/real/foreign_page.mjs
   step 'docs/backend.md in Chromium' limited node tests/real/backend_pages.mjs
 }
 
-# All of them wait more than they work, so they run at the same time.
-waiting_programs() {
+# Programs that wait more than they work, at the same time.
+together() {
   local program status=0 running=()
-  for program in 'bash tests/real/vanished.sh' 'bash tests/real/slow_attacks.sh' 'node tests/real/proxies.mjs' \
-    'node tests/real/backend.mjs'; do
-    # shellcheck disable=SC2086 # A program and its argument.
+  for program; do
+    # shellcheck disable=SC2086 # A program and its arguments.
     limited $program &
     running+=("$!")
   done

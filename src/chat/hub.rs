@@ -98,7 +98,7 @@ impl Hub {
         })
     }
 
-    /// The hub of a store: its rooms, and a queue of so many bytes for what is to be
+    /// The hub of a store: its rooms, and a queue of `queue_bytes` for what is to be
     /// stored. A [`Committer`](super::log::committer::Committer) empties the queue.
     #[cfg(feature = "data")]
     pub(super) fn restore(limits: HubLimits, restored: Restored, queue_bytes: usize) -> Arc<Self> {

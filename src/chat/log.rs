@@ -116,7 +116,7 @@ impl std::error::Error for StoreError {}
 /// What waits to be durable, under the hub's lock.
 #[derive(Debug)]
 pub(super) struct CommitQueue {
-    batch: Batch,
+    batch: RecordBatch,
     /// Bytes of the records that wait or are being committed.
     bytes: usize,
     max_bytes: usize,
@@ -128,7 +128,7 @@ pub(super) struct CommitQueue {
 
 /// What the committer takes at one time.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct RecordBatch {
     /// In the order in which they were assigned.
     pub(super) records: Vec<Record>,
     /// The bytes of the records.
@@ -140,7 +140,7 @@ pub(super) struct Batch {
 impl CommitQueue {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
-            batch: Batch::default(),
+            batch: RecordBatch::default(),
             bytes: 0,
             max_bytes,
             is_closed: false,
@@ -183,7 +183,7 @@ impl CommitQueue {
 
     /// Takes all that waits. If that is nothing, `committer` is unparked with the next
     /// record.
-    pub(super) fn take(&mut self, committer: &Thread) -> Batch {
+    pub(super) fn take(&mut self, committer: &Thread) -> RecordBatch {
         if self.batch.is_empty() {
             self.sleeping = Some(committer.clone());
         }
@@ -198,11 +198,11 @@ impl CommitQueue {
     /// Takes nothing any more. What waits is dropped, and its senders are refused.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
-        self.batch = Batch::default();
+        self.batch = RecordBatch::default();
     }
 }
 
-impl Batch {
+impl RecordBatch {
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty() && self.waits.is_empty()
     }

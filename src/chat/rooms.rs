@@ -114,7 +114,7 @@ pub(super) struct Rooms {
     pub(super) log: EntryLog,
     /// The newest seq that was assigned.
     assigned: u64,
-    /// The newest seq that is shown. Nobody outside knows a later one.
+    /// The newest seq that is shown. No reader knows a later one.
     shown: u64,
     /// The key of the newest room.
     key: RoomKey,

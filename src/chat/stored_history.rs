@@ -1,5 +1,6 @@
 //! Opens a hub: in memory, or with the store of `--data`; and closes the store.
 
+use std::path::Path;
 #[cfg(feature = "data")]
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct StoredHistory {
 #[derive(Debug)]
 struct OpenStore {
     dir: PathBuf,
+    /// How long it took to read it.
+    load_time: Duration,
     committer: Mutex<Option<Committer>>,
     failure: Arc<Failure>,
     counters: Arc<CommitCounters>,
@@ -71,7 +74,7 @@ impl StoredHistory {
 
     #[cfg(feature = "data")]
     fn open_store(
-        dir: &std::path::Path,
+        dir: &Path,
         limits: HubLimits,
         settings: &DataSettings,
     ) -> Result<(Arc<Hub>, Self), BadSetting> {
@@ -89,19 +92,10 @@ impl StoredHistory {
         let (store, restored) =
             SqliteStore::open(dir, &options).map_err(|error| refused(&error))?;
         let hub = Hub::restore(limits, restored, settings.commit_queue);
-        let totals = hub.totals();
         let committer = Committer::start(&hub, Box::new(store)).map_err(|error| refused(&error))?;
-        tracing::info!(
-            dir = %dir.display(),
-            epoch = %hub.epoch(),
-            rooms = totals.rooms,
-            entries = totals.history_entries,
-            bytes = totals.history_bytes,
-            took = ?begun.elapsed(),
-            "history loaded"
-        );
         let store = Some(OpenStore {
             dir: dir.to_owned(),
+            load_time: begun.elapsed(),
             failure: Arc::clone(committer.failure()),
             counters: Arc::clone(committer.counters()),
             committer: Mutex::new(Some(committer)),
@@ -139,8 +133,17 @@ impl StoredHistory {
         None
     }
 
-    /// Stores what waits, and closes the store.
-    pub(crate) async fn close(&self) {
+    /// The folder of the store, and how long it took to read it. `None` in memory.
+    pub(crate) fn loaded(&self) -> Option<(&Path, Duration)> {
+        #[cfg(feature = "data")]
+        if let Some(store) = &self.store {
+            return Some((&store.dir, store.load_time));
+        }
+        None
+    }
+
+    /// Stores what waits, and closes the store. This takes as long as the disk does.
+    pub(crate) fn close(&self) {
         #[cfg(feature = "data")]
         if let Some(store) = &self.store {
             let committer = store
@@ -148,8 +151,7 @@ impl StoredHistory {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
-            // A panic in it was reported.
-            let _ = tokio::task::spawn_blocking(move || drop(committer)).await;
+            drop(committer);
         }
     }
 }

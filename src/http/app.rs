@@ -89,6 +89,7 @@ impl App {
             channel_large: config.fanout_large,
         };
         let (hub, history) = StoredHistory::open(limits, &config.data)?;
+        log_loaded(&hub, &history);
         let settings = PageSettings {
             default_room: default_room.as_str(),
             max_message_bytes: config.max_message_bytes,
@@ -139,8 +140,10 @@ impl App {
 
     /// Stores what waits, and closes the store of history. Nothing can be published
     /// from then on.
-    pub async fn close_history(&self) {
-        self.history.close().await;
+    ///
+    /// It takes as long as the disk does: not for a thread of a runtime.
+    pub fn close_history(&self) {
+        self.history.close();
     }
 
     /// What verifies tokens, if there are keys. A program that embeds the server
@@ -155,4 +158,21 @@ impl App {
     pub(crate) fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.rates.limited()
     }
+}
+
+/// Says what was read from a store, and how long it took.
+fn log_loaded(hub: &Hub, history: &StoredHistory) {
+    let Some((dir, took)) = history.loaded() else {
+        return;
+    };
+    let totals = hub.totals();
+    tracing::info!(
+        dir = %dir.display(),
+        epoch = %hub.epoch(),
+        rooms = totals.rooms,
+        entries = totals.history_entries,
+        bytes = totals.history_bytes,
+        ?took,
+        "history loaded"
+    );
 }

@@ -197,7 +197,9 @@ impl Server {
         let drained = drain::drain(&context.app, &context.fanout, &context.tasks).await;
         context.cut.cancel();
         refusals::log_new(&context.app.counts);
-        context.app.close_history().await;
+        let app = Arc::clone(&context.app);
+        // A panic in it was reported.
+        let _ = tokio::task::spawn_blocking(move || app.close_history()).await;
         drained
     }
 }

@@ -223,8 +223,6 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("--sync", "sometimes", "batch=100ms"),
     ("--sync", "batch=0s", "more than 0s"),
     ("--commit-queue", "1KiB", "64 KiB"),
-    ("--data-check", "", "--data DIR"),
-    ("--new-generation", "", "--data DIR"),
     ("--ping", "15", "15s"),
     ("--ping", "0s", "1ms"),
     ("--retry", "2s", "2s..5s"),
@@ -256,6 +254,9 @@ const INVALID: &[(&str, &str, &str)] = &[
 fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
     for &(flag, value, right) in INVALID {
         assert_fails(&run(&[&format!("{flag}={value}")]), 1, &[flag, right]);
+    }
+    for switch in ["--data-check", "--new-generation"] {
+        assert_fails(&run(&[switch]), 1, &[switch, "--data DIR"]);
     }
     assert_fails(
         &run(&["--redirect-http"]),

@@ -94,7 +94,7 @@ fn an_empty_variable_counts_as_unset_for_the_commands_of_a_client() {
 #[test]
 fn an_error_names_the_invalid_variable_or_the_invalid_flag() {
     // Invalid for every flag: as a number, a name, a path and an address.
-    let invalid = "/nowhere?!";
+    let invalid = "/proc/nowhere?!";
     for flag in flags("serve") {
         let output = program().env(&flag.variable, invalid).output().unwrap();
         assert_fails(&output, 1, &[&flag.variable]);

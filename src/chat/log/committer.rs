@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Store, StoreError};
+use super::{RecordBatch, Store, StoreError};
 use crate::chat::hub::Hub;
 
 /// How often the store is tidied.
@@ -22,12 +22,12 @@ const SHOWN_TOGETHER: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Committer {
     thread: Option<JoinHandle<()>>,
-    shared: Arc<Shared>,
+    shared: Arc<CommitterState>,
 }
 
 /// What the committer's thread and its owner share.
 #[derive(Debug, Default)]
-struct Shared {
+struct CommitterState {
     is_stopping: AtomicBool,
     failure: Arc<Failure>,
     counters: Arc<CommitCounters>,
@@ -84,7 +84,7 @@ impl Failure {
 impl Committer {
     /// Starts the committer of `hub`, which has a queue.
     pub(crate) fn start(hub: &Arc<Hub>, store: Box<dyn Store>) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<CommitterState>::default();
         let mut commits = Commits {
             hub: Arc::downgrade(hub),
             store,
@@ -127,7 +127,7 @@ impl Drop for Committer {
 struct Commits {
     hub: Weak<Hub>,
     store: Box<dyn Store>,
-    shared: Arc<Shared>,
+    shared: Arc<CommitterState>,
     /// Of the requests that wait.
     runtime: Option<Handle>,
     /// When the store was last tidied.
@@ -149,14 +149,13 @@ impl Commits {
             }
             if let Err(error) = self.commit(&hub, batch) {
                 hub.close_log();
-                tracing::error!(%error, "history can't be stored; the server stops");
                 self.shared.failure.set(error);
                 return;
             }
         }
     }
 
-    fn commit(&mut self, hub: &Hub, batch: Batch) -> Result<(), StoreError> {
+    fn commit(&mut self, hub: &Hub, batch: RecordBatch) -> Result<(), StoreError> {
         if self.tidied.elapsed() >= TIDY_INTERVAL {
             self.tidied = Instant::now();
             self.store.tidy()?;
@@ -192,14 +191,14 @@ impl Commits {
 }
 
 impl Hub {
-    pub(in crate::chat) fn take_batch(&self, committer: &thread::Thread) -> Batch {
+    pub(in crate::chat) fn take_batch(&self, committer: &thread::Thread) -> RecordBatch {
         let mut rooms = self.lock();
         let queue = rooms.log.queue();
-        queue.map_or_else(Batch::default, |queue| queue.take(committer))
+        queue.map_or_else(RecordBatch::default, |queue| queue.take(committer))
     }
 
     /// Shows what is durable. Returns those that wait for it.
-    pub(in crate::chat) fn show_batch(&self, batch: Batch) -> Vec<oneshot::Sender<()>> {
+    pub(in crate::chat) fn show_batch(&self, batch: RecordBatch) -> Vec<oneshot::Sender<()>> {
         let mut records = batch.records.into_iter();
         while records.len() > 0 {
             let mut rooms = self.lock();

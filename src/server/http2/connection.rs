@@ -4,7 +4,6 @@
 mod waits;
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,12 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::answers::Answers;
+use super::failure::is_timeout;
 use super::frames::FrameReader;
 use super::progress::{ConnectionState, Moment, StreamProgress};
+use super::settings;
 use super::socket_io::ObservedIo;
 use super::streams::Streams;
 use super::turns::{END, HYPER, Source, Turns};
-use super::{h2_error, settings};
 use crate::http::Caller;
 use crate::server::context::ServerContext;
 use crate::server::timeouts::{TimeLimits, WaitingFor};
@@ -216,11 +216,4 @@ where
         let stalled = &self.context.app.stalled;
         stalled.fetch_add(streams as u64, Ordering::Relaxed);
     }
-}
-
-/// Whether a ping was not answered, or the kernel found that the client acknowledges
-/// nothing any more.
-fn is_timeout(error: &hyper::Error) -> bool {
-    let cause = h2_error(error).and_then(h2::Error::get_io);
-    error.is_timeout() || cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }

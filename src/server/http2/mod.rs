@@ -29,12 +29,14 @@
 //! | `frames` | the frames that come in: floods, slow header blocks |
 //! | `credit` | how many frames may come that cause nothing |
 //! | `progress` | what these report to each other |
+//! | `failure` | why hyper ended a connection |
 //! | `settings` | windows, buffers and bounds |
 
 mod answers;
 mod body;
 mod connection;
 mod credit;
+mod failure;
 mod frames;
 mod progress;
 mod settings;
@@ -42,7 +44,6 @@ mod socket_io;
 mod streams;
 mod turns;
 
-use std::error::Error as _;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::connection::Ended;
+use self::failure::is_refusal;
 use self::frames::PREFACE;
 use self::progress::ConnectionState;
 use super::context::ServerContext;
@@ -139,15 +141,6 @@ where
     // It serves only the client: errors do not matter.
     let _ = tokio::time::timeout(CLOSE_GRACE, shutdown).await;
     SocketEnd::Linger
-}
-
-/// Whether h2 ended the connection because the client did not keep to the protocol.
-fn is_refusal(error: &hyper::Error) -> bool {
-    h2_error(error).is_some_and(|error| error.is_go_away() && error.is_library())
-}
-
-fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
-    error.source()?.downcast_ref()
 }
 
 /// Tells the client why the connection ends, if the socket takes it at once.

@@ -23,7 +23,7 @@ impl RecordSize {
         &bytes[..bytes.len().min(self.0)]
     }
 
-    /// Counts a record of so many bytes.
+    /// Counts a record of `bytes`.
     pub(in crate::server) fn wrote(&mut self, bytes: usize) {
         if bytes >= self.0 {
             self.0 = (2 * self.0).min(MAX_RECORD_BYTES);

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::chat::generations::Generations;
 use crate::chat::log::restored::{Restored, RestoredRoom};
-use crate::chat::log::{Batch, Record};
+use crate::chat::log::{Record, RecordBatch};
 use crate::chat::place::Place;
 use crate::chat::{
     Author, Ban, BanKey, Change, Commit, Fingerprint, HistoryUnavailable, Requester,
@@ -56,12 +56,12 @@ fn pending(published: Published) -> (Entry, bool, Commit) {
 }
 
 /// What the committer takes.
-fn take(hub: &Hub) -> Batch {
+fn take(hub: &Hub) -> RecordBatch {
     hub.take_batch(&thread::current())
 }
 
 /// Does what the committer does once `batch` is durable.
-fn show(hub: &Hub, batch: Batch) {
+fn show(hub: &Hub, batch: RecordBatch) {
     for wait in hub.show_batch(batch) {
         let _ = wait.send(());
     }
@@ -237,7 +237,7 @@ async fn a_closed_log_refuses_and_so_do_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_history_evicts_leaves_the_store() {
+async fn evicted_entries_leave_the_store() {
     let hub = Hub::restore(
         HubLimits {
             history: 2,

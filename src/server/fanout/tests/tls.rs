@@ -227,7 +227,7 @@ fn a_reader_that_is_always_cut_within_the_length_of_a_record_gets_everything() {
         let text = String::from_utf8(client.text()).unwrap();
         seen.extend(numbers(&text));
         let id = text.lines().filter_map(|line| line.strip_prefix("id: "));
-        cursor = id.last().map(|id| Cursor::parse(id.as_bytes()));
+        cursor = id.next_back().map(|id| Cursor::parse(id.as_bytes()));
         client.wire.borrow_mut().is_closed = true;
         worker.readers.readable(token);
     }

@@ -226,7 +226,7 @@ fn a_reader_that_is_always_cut_within_the_length_of_a_record_gets_everything() {
         worker.work();
         let text = String::from_utf8(client.text()).unwrap();
         seen.extend(numbers(&text));
-        let id = text.lines().filter_map(|line| line.strip_prefix("id: "));
+        let mut id = text.lines().filter_map(|line| line.strip_prefix("id: "));
         cursor = id.next_back().map(|id| Cursor::parse(id.as_bytes()));
         client.wire.borrow_mut().is_closed = true;
         worker.readers.readable(token);

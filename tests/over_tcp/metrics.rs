@@ -5,7 +5,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use sse_chat::config::Rate;
+use sse_chat::config::{Config, Rate};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -382,6 +382,12 @@ fn names_in(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// With https and a store: only then all series are there.
+fn with_everything(config: &mut Config, folder: &CertificateFolder) {
+    folder.listen(config);
+    config.data.dir = Some(folder.path("data"));
+}
+
 /// The families of these series; the series of a histogram are one.
 fn families<'a>(names: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
     let family = |name: &'a str| {
@@ -397,7 +403,7 @@ fn families<'a>(names: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 #[tokio::test]
 async fn the_docs_name_every_series_and_no_other() {
     let folder = CertificateFolder::new();
-    let server = start_with(|config| folder.listen(config));
+    let server = start_with(|config| with_everything(config, &folder));
     let scrape = Scrape::of(&server).await;
     let docs = fs::read_to_string("docs/metrics.md").unwrap();
     assert_eq!(families(&names_in(&docs)), families(&scrape.names()));
@@ -406,7 +412,7 @@ async fn the_docs_name_every_series_and_no_other() {
 #[tokio::test]
 async fn the_dashboard_queries_existing_series() {
     let folder = CertificateFolder::new();
-    let server = start_with(|config| folder.listen(config));
+    let server = start_with(|config| with_everything(config, &folder));
     let scrape = Scrape::of(&server).await;
     let text = fs::read_to_string("docs/grafana.json").unwrap();
     let used = names_in(&text);

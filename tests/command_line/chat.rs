@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::Instant;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -61,12 +62,21 @@ impl ChatTerminal {
     /// Waits until the screen has shown `word` after the previous one.
     #[track_caller]
     fn wait_for(&mut self, word: &str) {
-        while !self.seen.contains(word) {
-            let chunk = self.screen.recv_timeout(DEADLINE);
-            let chunk = chunk.unwrap_or_else(|_| panic!("no {word:?} in {:?}", self.seen));
+        self.wait_for_all(&[word]);
+    }
+
+    /// The same for several words in any order.
+    #[track_caller]
+    fn wait_for_all(&mut self, words: &[&str]) {
+        let deadline = Instant::now() + DEADLINE;
+        while !words.iter().all(|word| self.seen.contains(word)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let chunk = self.screen.recv_timeout(left);
+            let chunk = chunk.unwrap_or_else(|_| panic!("not {words:?} in {:?}", self.seen));
             self.seen.push_str(&String::from_utf8_lossy(&chunk));
         }
-        let end = self.seen.find(word).unwrap() + word.len();
+        let end = |word: &&str| self.seen.find(word).unwrap() + word.len();
+        let end = words.iter().map(end).max().unwrap();
         self.seen.drain(..end);
     }
 
@@ -158,9 +168,9 @@ fn lines_typed_while_the_server_is_down_are_published_in_order_after_its_restart
     chat.wait_for(" Ada: before");
     server.signal("KILL");
     server.wait();
-    chat.wait_for("disconnected: ");
     chat.type_keys("first\r");
-    chat.wait_for("waiting for the server");
+    // If the answer to the line before was cut off, that line waits first.
+    chat.wait_for_all(&["disconnected: ", "waiting for the server"]);
     chat.type_keys("second\r");
     let _server = ServerProcess::start(&["--listen", &address]);
     chat.wait_for(" Ada: first");

@@ -100,6 +100,7 @@ test('with the keyboard alone: join in, talk, change rooms, find, set, get help'
   assert.equal(await focused(), 'message');
   await tabTo('join-room', 'Shift+Tab');
   await keyboard.press('Enter');
+  await chat.page.waitForFunction(() => document.activeElement.matches('input'));
   await keyboard.type('garden');
   await keyboard.press('Enter');
   await chat.has('h1', 'garden');

@@ -148,7 +148,6 @@ impl Commits {
                 return;
             }
             if let Err(error) = self.commit(&hub, batch) {
-                hub.close_log();
                 self.shared.failure.set(error);
                 return;
             }
@@ -186,6 +185,20 @@ impl Commits {
         match &self.runtime {
             Some(runtime) if waits.len() > 2 => drop(runtime.spawn(async move { complete(waits) })),
             _ => complete(waits),
+        }
+    }
+}
+
+impl Drop for Commits {
+    /// However it ends, nothing is taken any more: what waited for it would wait for
+    /// ever.
+    fn drop(&mut self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.close_log();
+        }
+        if thread::panicking() {
+            let error = StoreError("the thread that stores history panicked".to_owned());
+            self.shared.failure.set(error);
         }
     }
 }

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::chat::generations::Generations;
+use crate::chat::log::committer::Committer;
 use crate::chat::log::restored::{Restored, RestoredRoom};
-use crate::chat::log::{Record, RecordBatch};
+use crate::chat::log::{Record, RecordBatch, Store, StoreError};
 use crate::chat::place::Place;
 use crate::chat::{
     Author, Ban, BanKey, Change, Commit, Fingerprint, HistoryUnavailable, Requester,
@@ -318,4 +319,49 @@ async fn a_ban_is_in_effect_at_once_and_stored() {
     let records = commit(&hub);
     assert!(matches!(&records[..], [Record::BansLifted { keys, .. }] if keys.len() == 1));
     assert!(is_done(lifted).await);
+}
+
+/// A store that holds nothing, or panics.
+#[derive(Debug)]
+struct EmptyStore {
+    panics: bool,
+}
+
+impl Store for EmptyStore {
+    fn commit(&mut self, _: &[Record]) -> Result<(), StoreError> {
+        match self.panics {
+            true => std::panic::resume_unwind(Box::new("a bug")),
+            false => Ok(()),
+        }
+    }
+
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn start(hub: &Arc<Hub>, panics: bool) -> Committer {
+    Committer::start(hub, Box::new(EmptyStore { panics })).unwrap()
+}
+
+#[tokio::test]
+async fn a_committer_stores_what_waits_before_it_ends_and_nothing_after() {
+    let hub = stored();
+    let committer = start(&hub, false);
+    let (_, _, done) = pending(publish(&hub, "hi", None).unwrap());
+    drop(committer);
+    assert_eq!(done.done().await, Ok(()));
+    assert!(publish(&hub, "hi", None).is_err());
+    assert_eq!(held(&hub, "a"), 1);
+}
+
+#[tokio::test]
+async fn a_committer_that_panics_is_a_failed_store() {
+    let hub = stored();
+    let committer = start(&hub, true);
+    let (_, _, done) = pending(publish(&hub, "hi", None).unwrap());
+    assert_eq!(done.done().await, Err(HistoryUnavailable));
+    committer.failure().happens().await;
+    assert!(committer.failure().error().is_some());
+    assert!(publish(&hub, "hi", None).is_err());
 }

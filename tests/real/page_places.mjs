@@ -145,6 +145,8 @@ test('a search reads all of history, shows results in their place, and returns',
   await chat.log.getByText('apple 1951', { exact: true }).waitFor();
   await chat.page.evaluate(() => { document.getElementById('scroller').scrollTop -= 900; });
   await chat.pill.waitFor();
+  // At the top, the page before it is loaded: its messages take the place of a line that says so.
+  await chat.log.getByText('apple 1950', { exact: true }).waitFor();
   const before = await sight(chat);
   await chat.page.locator('#open-search').click();
   await chat.page.locator('#search:focus').waitFor();

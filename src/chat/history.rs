@@ -8,14 +8,12 @@ use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::draft::RequestHash;
 use super::entry::Entry;
+use super::entry_mark::EntryMark;
+use super::evicted_marks::EvictedMarks;
 #[cfg(feature = "data")]
 use super::log::restored::RestoredRoom;
 use super::place::{EntryKind, Place};
 use crate::protocol::ClientId;
-
-/// Most ids of evicted entries that a room remembers, 8 bytes each. A gap can
-/// count no more messages and events than these.
-const MAX_EVICTED_IDS: usize = 1000;
 
 /// Bounds on one room's history.
 #[derive(Debug, Clone, Copy)]
@@ -44,83 +42,12 @@ pub(super) struct History {
     bytes: usize,
     /// The seq of each held message or event that has a client id.
     by_client_id: HashMap<ClientId, u64>,
-    evicted: EvictedIds,
+    evicted: EvictedMarks,
     /// The place behind the newest entry.
     next: Place,
     /// The first place is that of the first entry ever published in the room. False
     /// if the room existed before and its tombstone was dropped.
     counted_from_start: bool,
-}
-
-/// The entries that a room no longer holds.
-#[derive(Debug, Default)]
-struct EvictedIds {
-    /// The last evicted entries, the newest last.
-    ids: VecDeque<EvictedId>,
-    /// The seq of the newest evicted entry that is not in `ids`.
-    uncounted_through: u64,
-}
-
-/// The seq of an evicted entry and what it was, in 8 bytes.
-#[derive(Debug, Clone, Copy)]
-struct EvictedId(u64);
-
-impl EvictedId {
-    fn of(entry: &Entry) -> Self {
-        let kind = match entry.kind() {
-            EntryKind::Message => 0,
-            EntryKind::Event => 1,
-            EntryKind::Change { .. } => 2,
-        };
-        Self(entry.seq() << 2 | kind)
-    }
-
-    fn seq(self) -> u64 {
-        self.0 >> 2
-    }
-
-    fn is_message(self) -> bool {
-        self.0 & 3 == 0
-    }
-
-    fn is_item(self) -> bool {
-        self.0 & 3 < 2
-    }
-}
-
-impl EvictedIds {
-    fn through(&self) -> u64 {
-        self.ids
-            .back()
-            .map_or(self.uncounted_through, |id| id.seq())
-    }
-
-    fn push(&mut self, id: EvictedId) {
-        if self.ids.len() == MAX_EVICTED_IDS {
-            let oldest = self.ids.pop_front();
-            self.uncounted_through = oldest.map_or(self.uncounted_through, EvictedId::seq);
-        }
-        self.ids.push_back(id);
-    }
-
-    /// The place after `seq`, if still known; `end` is the place behind the last
-    /// evicted entry.
-    fn place_after(&self, seq: u64, end: Place) -> Option<Place> {
-        if seq < self.uncounted_through {
-            return None;
-        }
-        let start = self.ids.partition_point(|id| id.seq() <= seq);
-        let lost = self.ids.range(start..);
-        let (mut messages, mut items) = (0, 0);
-        for id in lost {
-            messages += u64::from(id.is_message());
-            items += u64::from(id.is_item());
-        }
-        Some(Place {
-            number: end.number.checked_sub(messages)?,
-            counted: end.counted.checked_sub(items)?,
-        })
-    }
 }
 
 impl History {
@@ -132,7 +59,7 @@ impl History {
             changes: HashMap::new(),
             bytes: 0,
             by_client_id: HashMap::new(),
-            evicted: EvictedIds::default(),
+            evicted: EvictedMarks::default(),
             next: Place::FIRST,
             counted_from_start: true,
         }
@@ -142,10 +69,7 @@ impl History {
     /// `through` and continues at `next`.
     pub(super) fn after(limits: HistoryLimits, through: u64, next: Place) -> Self {
         Self {
-            evicted: EvictedIds {
-                ids: VecDeque::new(),
-                uncounted_through: through,
-            },
+            evicted: EvictedMarks::up_to(through),
             next,
             counted_from_start: next.counted > 0,
             ..Self::new(limits)
@@ -242,7 +166,7 @@ impl History {
             + self.items.capacity()
             + self.changes.capacity()
             + self.by_client_id.capacity()
-            + self.evicted.ids.capacity()
+            + self.evicted.capacity()
     }
 
     /// Evicts the oldest entry, if there is one.
@@ -251,7 +175,7 @@ impl History {
             return;
         };
         self.bytes -= entry.cost();
-        self.evicted.push(EvictedId::of(&entry));
+        self.evicted.push(EntryMark::of(&entry));
         match entry.kind() {
             EntryKind::Change { of } => drop(self.changes.remove(&of)),
             _ => {
@@ -325,9 +249,7 @@ impl History {
 
     /// The seqs of the entries that were evicted after `seq`, as far as remembered.
     pub(super) fn evicted_since(&self, seq: u64) -> Vec<u64> {
-        let ids = &self.evicted.ids;
-        let start = ids.partition_point(|id| id.seq() <= seq);
-        ids.range(start..).map(|id| id.seq()).collect()
+        self.evicted.after(seq).map(EntryMark::seq).collect()
     }
 
     /// The place after `seq`, held or not, if still known.

@@ -3,6 +3,7 @@ use crate::chat::author::{Author, Fingerprint};
 use crate::chat::change::{Change, Requester};
 use crate::chat::draft::{Draft, DraftContent, RetryKey};
 use crate::chat::entry::Provenance;
+use crate::chat::evicted_marks::MAX_EVICTED_MARKS;
 use crate::protocol::{
     ChangedEntry, EditKey, Emoji, Epoch, EventId, MessageText, PublishedEvent, RoomName, UserName,
 };
@@ -156,7 +157,7 @@ fn the_number_after_a_seq_is_known_while_its_id_is_remembered() {
     for (seq, number) in [(0, 1), (5, 1), (10, 2), (29, 3), (30, 4), (45, 5), (50, 6)] {
         assert_eq!(number_after(&history, seq), Some(number), "after {seq}");
     }
-    let last = MAX_EVICTED_IDS as u64 + 10;
+    let last = MAX_EVICTED_MARKS as u64 + 10;
     let long = filled(limits, 1..=last);
     assert_eq!(number_after(&long, 10), None);
     assert_eq!(number_after(&long, 79), None);

@@ -135,6 +135,8 @@ pub(super) struct RecordBatch {
     pub(super) bytes: usize,
     /// Those that wait until the records are durable and shown.
     pub(super) waits: Vec<oneshot::Sender<()>>,
+    /// It is more than evictions.
+    is_urgent: bool,
 }
 
 impl CommitQueue {
@@ -163,8 +165,15 @@ impl CommitQueue {
         let bytes = record.cost();
         self.bytes += bytes;
         self.batch.bytes += bytes;
+        self.batch.is_urgent |= record.is_urgent() || self.bytes > self.max_bytes / 2;
         self.batch.records.push(record);
-        if let Some(committer) = self.sleeping.take() {
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if self.batch.is_urgent
+            && let Some(committer) = self.sleeping.take()
+        {
             committer.unpark();
         }
     }
@@ -174,20 +183,21 @@ impl CommitQueue {
         let (done, wait) = oneshot::channel();
         if !self.is_closed {
             self.batch.waits.push(done);
-            if let Some(committer) = self.sleeping.take() {
-                committer.unpark();
-            }
+            self.batch.is_urgent = true;
+            self.wake();
         }
         Commit::new(wait)
     }
 
-    /// Takes all that waits. If that is nothing, `committer` is unparked with the next
-    /// record.
-    pub(super) fn take(&mut self, committer: &Thread) -> RecordBatch {
-        if self.batch.is_empty() {
-            self.sleeping = Some(committer.clone());
+    /// Takes all that waits. Evictions alone are taken only `with_evictions`: otherwise
+    /// each message that evicts another one would cost two commits. If nothing is taken,
+    /// `committer` is unparked once something is to be committed.
+    pub(super) fn take(&mut self, committer: &Thread, with_evictions: bool) -> RecordBatch {
+        if self.batch.is_urgent || with_evictions && !self.batch.is_empty() {
+            return std::mem::take(&mut self.batch);
         }
-        std::mem::take(&mut self.batch)
+        self.sleeping = Some(committer.clone());
+        RecordBatch::default()
     }
 
     /// Makes room for what was shown.
@@ -254,6 +264,11 @@ impl EntryLog {
 }
 
 impl Record {
+    /// Whether it is committed at once. What is evicted is so for all clients already.
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Evicted { .. })
+    }
+
     /// The bytes that count against the queue's limit.
     fn cost(&self) -> usize {
         let content = match self {

@@ -143,7 +143,8 @@ impl Commits {
             let Some(hub) = self.hub.upgrade() else {
                 return;
             };
-            let batch = hub.take_batch(&committer);
+            let is_tidy_due = self.tidied.elapsed() >= TIDY_INTERVAL;
+            let batch = hub.take_batch(&committer, is_stopping || is_tidy_due);
             if batch.is_empty() && is_stopping {
                 return;
             }
@@ -204,10 +205,16 @@ impl Drop for Commits {
 }
 
 impl Hub {
-    pub(in crate::chat) fn take_batch(&self, committer: &thread::Thread) -> RecordBatch {
+    pub(in crate::chat) fn take_batch(
+        &self,
+        committer: &thread::Thread,
+        with_evictions: bool,
+    ) -> RecordBatch {
         let mut rooms = self.lock();
         let queue = rooms.log.queue();
-        queue.map_or_else(RecordBatch::default, |queue| queue.take(committer))
+        queue.map_or_else(RecordBatch::default, |queue| {
+            queue.take(committer, with_evictions)
+        })
     }
 
     /// Shows what is durable. Returns those that wait for it.

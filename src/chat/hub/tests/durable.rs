@@ -58,7 +58,7 @@ fn pending(published: Published) -> (Entry, bool, Commit) {
 
 /// What the committer takes.
 fn take(hub: &Hub) -> RecordBatch {
-    hub.take_batch(&thread::current())
+    hub.take_batch(&thread::current(), true)
 }
 
 /// Does what the committer does once `batch` is durable.
@@ -257,6 +257,9 @@ async fn evicted_entries_leave_the_store() {
         drop(pending(publish(&hub, "hi", None).unwrap()));
     }
     assert_eq!(commit(&hub).len(), 4);
+    // The committer leaves them to the next commit, or to the next second.
+    let batch = hub.take_batch(&thread::current(), false);
+    assert!(batch.is_empty(), "{batch:?}");
     let evicted: Vec<_> = commit(&hub)
         .into_iter()
         .map(|record| match record {

@@ -58,6 +58,14 @@ class Server:
     def pid(self):
         return str(self.process.pid)
 
+    def delivering_seconds(self):
+        """The CPU time of the threads that write to readers, in seconds."""
+        nanoseconds = 0
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith("fanout-"):
+                nanoseconds += int((task / "schedstat").read_text().split()[0])
+        return nanoseconds / 1e9
+
     def memory(self):
         """The peak of its resident memory, in MiB."""
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -152,30 +160,32 @@ def readers(bench, kind):
     elsewhere = ["--mode", "publish", "--rate", "5000", "--publishers", "32", "--warmup", "1s"]
     elsewhere += ["--publish-path", "/rooms/elsewhere-{room}/messages", "--rooms", "50"]
     with bench.server(kind, flags, core=ours) as server:
-        # What these publishes cost by themselves.
-        alone = bench.run(server, *elsewhere, "--duration", f"{bench.seconds}s", core=loads)
-        cost = alone["server"]["cpu_us_per_publish"]
         # They go on while the readers connect, and longer than these are measured.
         load = bench.load(server, *elsewhere, "--duration", f"{3 * bench.seconds + 30}s", core=loads)
         try:
-            run = bench.run(
+            readers = bench.load(
                 server,
                 *("--subscribers", str(bench.readers), "--rate", "10", "--publishers", "1"),
                 *("--duration", f"{2 * bench.seconds}s", "--warmup", "2s"),
                 core=loads,
             )
+            # In the middle of the measured time: readers connect before it.
+            shares = []
+            while readers.poll() is None:
+                shares.append((time.monotonic(), server.delivering_seconds()))
+                time.sleep(0.5)
+            run = report(readers)
         finally:
             load.send_signal(signal.SIGINT)
             beside = json.loads(load.communicate(timeout=LIMIT)[0])["runs"][0]
     delivery = run["delivery"]
-    rate = beside["publish"]["per_second"]
-    # The same time that the deliveries are counted in.
-    seconds = delivery["received"] / delivery["per_second"]
-    own = run["server"]["cpu_seconds"] * 1e6 - cost * rate * seconds
+    # The last samples before the end.
+    last = shares[-2 * bench.seconds : -2]
+    (began, first), (ended, then) = last[0], last[-1]
+    share = (then - first) / (ended - began)
     return {
-        "elsewhere_per_second": rate,
-        "elsewhere_cpu_us": cost,
-        "cpu_us": own / delivery["received"],
+        "elsewhere_per_second": beside["publish"]["per_second"],
+        "cpu_us": share * 1e6 / delivery["per_second"],
         "p50_us": delivery["each"]["p50_us"],
         "p99_us": delivery["each"]["p99_us"],
         "lost": delivery["lost"] + delivery["announced_lost"],

@@ -23,7 +23,8 @@ use std::time::Duration;
 
 pub use self::access::{Access, ForwardedHeader, InvalidOrigin, Origin};
 pub use self::data::{
-    DEFAULT_COMMIT_QUEUE, DataSettings, MAX_SYNC_INTERVAL, MIN_COMMIT_QUEUE, SyncMode,
+    DEFAULT_COMMIT_QUEUE, DEFAULT_DATA_HISTORY_BUDGET, DataSettings, MAX_SYNC_INTERVAL,
+    MIN_COMMIT_QUEUE, SyncMode,
 };
 pub use self::endpoint::{Endpoint, InvalidEndpoint};
 pub use self::http2::{DEFAULT_HTTP2_MAX_STREAMS, Http2Settings};
@@ -227,7 +228,7 @@ impl Config {
             .chain(self.tls.checks(&self.listen))
             .chain(self.limits.checks())
             .chain(self.tokens.checks())
-            .chain(self.data.checks())
+            .chain(self.data.checks(self.history))
             .find(|(_, holds, _)| !holds)
         {
             Some((flag, _, why)) => Err(BadSetting {

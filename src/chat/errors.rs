@@ -18,15 +18,15 @@ impl fmt::Display for RoomLimitReached {
 
 impl Error for RoomLimitReached {}
 
-/// The store of history takes nothing: too much waits for it, or it failed.
+/// The store of history takes or gives nothing: too much waits for it, or it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryUnavailable;
 
 impl fmt::Display for HistoryUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "history can't be stored at present; try again, with the same client_id if there was \
-             one",
+            "history can't be stored or read at present; try again, with the same client_id if \
+             there was one",
         )
     }
 }

@@ -1,4 +1,5 @@
-//! The last entries of a room: a ring bounded by count and by bytes.
+//! The last entries of a room: a ring bounded by count and by bytes. A store may hold
+//! older ones, of which memory knows which they are.
 //!
 //! It remembers the ids of recently evicted entries, so that a gap can announce
 //! how many messages and events it covers. Eviction for the budget of all rooms is
@@ -10,22 +11,30 @@ use super::draft::RequestHash;
 use super::entry::Entry;
 use super::entry_mark::EntryMark;
 use super::evicted_marks::EvictedMarks;
+use super::history_size::{HistoryPart, HistorySize, PartSize};
 #[cfg(feature = "data")]
 use super::log::restored::RestoredRoom;
+use super::older_entries::{OlderEntries, OlderEntry};
 use super::place::{EntryKind, Place};
 use crate::protocol::ClientId;
 
 /// Bounds on one room's history.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HistoryLimits {
+    /// Most entries in memory.
     pub(super) count: usize,
+    /// Most bytes in memory.
     pub(super) bytes: usize,
+    /// Most entries in memory and in the store together. With fewer than memory holds,
+    /// the store holds no others.
+    pub(super) stored: usize,
 }
 
 impl HistoryLimits {
     pub(super) const NONE: Self = Self {
         count: usize::MAX,
         bytes: usize::MAX,
+        stored: 0,
     };
 }
 
@@ -42,6 +51,8 @@ pub(super) struct History {
     bytes: usize,
     /// The seq of each held message or event that has a client id.
     by_client_id: HashMap<ClientId, u64>,
+    /// Before all of `entries`.
+    older: OlderEntries,
     evicted: EvictedMarks,
     /// The place behind the newest entry.
     next: Place,
@@ -59,6 +70,7 @@ impl History {
             changes: HashMap::new(),
             bytes: 0,
             by_client_id: HashMap::new(),
+            older: OlderEntries::default(),
             evicted: EvictedMarks::default(),
             next: Place::FIRST,
             counted_from_start: true,
@@ -80,14 +92,16 @@ impl History {
     #[cfg(feature = "data")]
     pub(super) fn restore(limits: HistoryLimits, restored: &RestoredRoom) -> Self {
         let first = restored.entries.first();
-        Self {
-            counted_from_start: restored.is_counted_from_start,
-            ..Self::after(
-                limits,
-                restored.evicted_through,
-                first.map_or(restored.next, Entry::place),
-            )
+        let mut history = Self::after(
+            limits,
+            restored.evicted_through,
+            first.map_or(restored.next, Entry::place),
+        );
+        history.counted_from_start = restored.is_counted_from_start;
+        for entry in &restored.older {
+            history.older.push(*entry);
         }
+        history
     }
 
     #[cfg(feature = "data")]
@@ -142,6 +156,14 @@ impl History {
         while self.entries.len() > self.limits.count || self.bytes > self.limits.bytes {
             self.evict_oldest();
         }
+        self.drop_excess();
+    }
+
+    /// Evicts older entries down to the limit.
+    fn drop_excess(&mut self) {
+        while !self.older.is_empty() && self.older.len() + self.entries.len() > self.limits.stored {
+            self.drop_oldest();
+        }
     }
 
     /// This history after a restart of a server with a store, which no longer knows
@@ -169,13 +191,44 @@ impl History {
             + self.evicted.capacity()
     }
 
-    /// Evicts the oldest entry, if there is one.
-    pub(super) fn evict_oldest(&mut self) {
-        let Some(entry) = self.entries.pop_front() else {
+    /// Evicts the oldest entry of a part, if there is one: from memory to the older ones,
+    /// if the store is to hold more, otherwise from history.
+    pub(super) fn evict_from(&mut self, part: HistoryPart) {
+        match part {
+            HistoryPart::Memory => {
+                self.evict_oldest();
+                self.drop_excess();
+            }
+            HistoryPart::Older => self.drop_oldest(),
+        }
+    }
+
+    /// Evicts the oldest entry of all from history, if there is one.
+    pub(super) fn drop_oldest(&mut self) {
+        let mark = match self.older.pop() {
+            Some(mark) => Some(mark),
+            None => self.pop_oldest().as_ref().map(EntryMark::of),
+        };
+        if let Some(mark) = mark {
+            self.evicted.push(mark);
+        }
+    }
+
+    /// Evicts the oldest entry of memory, if there is one.
+    fn evict_oldest(&mut self) {
+        let Some(entry) = self.pop_oldest() else {
             return;
         };
+        match self.limits.stored > self.entries.len() {
+            true => self.older.push(OlderEntry::of(&entry)),
+            false => self.evicted.push(EntryMark::of(&entry)),
+        }
+    }
+
+    /// Takes the oldest entry out of memory.
+    fn pop_oldest(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
         self.bytes -= entry.cost();
-        self.evicted.push(EntryMark::of(&entry));
         match entry.kind() {
             EntryKind::Change { of } => drop(self.changes.remove(&of)),
             _ => {
@@ -193,12 +246,13 @@ impl History {
             self.changes.shrink_to(2 * self.changes.len());
             self.by_client_id.shrink_to(2 * self.by_client_id.len());
         }
+        Some(entry)
     }
 
     /// Evicts the entries up to `seq`.
     pub(super) fn evict_through(&mut self, seq: u64) {
-        while self.oldest().is_some_and(|entry| entry.seq() <= seq) {
-            self.evict_oldest();
+        while self.entries.front().is_some_and(|entry| entry.seq() <= seq) {
+            self.drop_oldest();
         }
     }
 
@@ -218,33 +272,54 @@ impl History {
         itself.or_else(|| self.get(*self.changes.get(&seq)?))
     }
 
-    /// Held entries after `seq`, oldest first.
+    /// The seq of the change of this message or event that memory holds.
+    pub(super) fn change_of(&self, seq: u64) -> Option<u64> {
+        self.changes.get(&seq).copied()
+    }
+
+    /// Entries in memory after `seq`, oldest first.
     pub(super) fn since(&self, seq: u64) -> vec_deque::Iter<'_, Entry> {
         let start = self.entries.partition_point(|entry| entry.seq() <= seq);
         self.entries.range(start..)
     }
 
-    /// Held messages and events after `after` and before `before`, oldest first.
+    /// Messages and events in memory after `after` and before `before`, oldest first.
     pub(super) fn items_between(
         &self,
         after: u64,
         before: u64,
-    ) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
+    ) -> impl DoubleEndedIterator<Item = &Entry> {
         let start = self.items.partition_point(|&seq| seq <= after);
         let end = self.items.partition_point(|&seq| seq < before);
         let items = self.items.range(start..end.max(start));
         items.map(|&seq| self.get(seq).expect("a held message or event"))
     }
 
+    /// The entries that only the store holds.
+    pub(super) fn older(&self) -> &OlderEntries {
+        &self.older
+    }
+
     /// The seq of the first of the last `count` held messages and events.
     pub(super) fn first_of_last(&self, count: usize) -> Option<u64> {
-        let first = self.items.len().saturating_sub(count);
-        self.items.get(first).copied()
+        let Some(older) = count
+            .checked_sub(self.items.len())
+            .filter(|older| *older > 0)
+        else {
+            return self.items.get(self.items.len() - count).copied();
+        };
+        let older = self.older.items_before(u64::MAX).take(older).last();
+        older.or_else(|| self.items.front().copied())
     }
 
     /// The seq of the newest evicted entry; 0 if none was evicted.
     pub(super) fn evicted_through(&self) -> u64 {
         self.evicted.through()
+    }
+
+    /// The seq of the newest entry that memory does not hold; 0 if there is none.
+    pub(super) fn older_through(&self) -> u64 {
+        self.older.last().unwrap_or_else(|| self.evicted_through())
     }
 
     /// The seqs of the entries that were evicted after `seq`, as far as remembered.
@@ -257,15 +332,23 @@ impl History {
         if seq == 0 && self.counted_from_start {
             return Some(Place::FIRST);
         }
-        if seq >= self.evicted_through() {
+        if seq >= self.older_through() {
             let first = self.since(seq).next();
             return Some(first.map_or(self.next, Entry::place));
         }
-        self.evicted.place_after(seq, self.first_place())
+        match seq >= self.evicted_through() {
+            true => self.older.place_after(seq, self.first_place_in_memory()),
+            false => self.evicted.place_after(seq, self.first_place()),
+        }
     }
 
     /// The place of the oldest held entry, or of the next entry if none is held.
     pub(super) fn first_place(&self) -> Place {
+        self.older.first_place(self.first_place_in_memory())
+    }
+
+    /// The place of the oldest entry in memory, or of the next entry if there is none.
+    pub(super) fn first_place_in_memory(&self) -> Place {
         self.entries.front().map_or(self.next, Entry::place)
     }
 
@@ -274,7 +357,7 @@ impl History {
         self.next
     }
 
-    /// The held message or event with this client id, and the hash of its request.
+    /// The message or event in memory with this client id, and the hash of its request.
     pub(super) fn find(&self, id: &ClientId) -> Option<(&Entry, RequestHash)> {
         let entry = self.get(*self.by_client_id.get(id)?)?;
         Some((entry, entry.retry_key()?.request))
@@ -282,36 +365,52 @@ impl History {
 
     /// The seq of the oldest held message or event.
     pub(super) fn oldest_item(&self) -> Option<u64> {
-        self.items.front().copied()
+        let older = self.older.items_after(0).next();
+        older.or_else(|| self.items.front().copied())
     }
 
     /// The seq of the newest held message or event.
     pub(super) fn newest_item(&self) -> Option<u64> {
-        self.items.back().copied()
+        let newest = self.items.back().copied();
+        newest.or_else(|| self.older.items_before(u64::MAX).next())
     }
 
-    /// The oldest held entry.
-    pub(super) fn oldest(&self) -> Option<&Entry> {
-        self.entries.front()
+    /// The seq of the oldest held entry.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        let older = self.older.first().map(|entry| entry.mark().seq());
+        older.or_else(|| self.entries.front().map(Entry::seq))
     }
 
-    /// The newest held entry.
-    pub(super) fn newest(&self) -> Option<&Entry> {
-        self.entries.back()
+    /// When the oldest held entry was assigned, in milliseconds since 1970.
+    pub(super) fn oldest_at(&self) -> Option<u64> {
+        let older = self.older.first().map(OlderEntry::at);
+        older.or_else(|| self.entries.front().map(Entry::at))
     }
 
-    /// The number of held entries.
+    /// The seq of the newest entry that was ever in history; 0 if there was none.
+    pub(super) fn newest(&self) -> u64 {
+        let newest = self.entries.back();
+        newest.map_or_else(|| self.older_through(), Entry::seq)
+    }
+
+    /// The number of entries in memory.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// The number of held messages and events.
     pub(super) fn items(&self) -> usize {
-        self.items.len()
+        self.items.len() + self.older.items()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    pub(super) fn size(&self) -> HistorySize {
+        HistorySize {
+            memory: PartSize {
+                entries: self.entries.len(),
+                bytes: self.bytes,
+            },
+            older: self.older.size(),
+        }
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::entry::Entry;
 use super::generations::{CursorPlace, Generations};
+use super::history::History;
+use super::log::reading::StoredId;
 use super::room::Room;
 use super::rooms::Rooms;
+use super::stored_entries::{StoredEntries, StoredEntry};
 use crate::protocol::{Cursor, EventId};
 
 /// Selects a part of a room's history.
@@ -29,18 +32,56 @@ pub struct HistoryPage {
     pub newest: Option<EventId>,
 }
 
-impl HistoryPage {
-    pub(super) fn read(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
+/// A page of which the first entries are still to be read from the store.
+#[derive(Debug, Default)]
+pub(super) struct PlannedPage {
+    /// The first ones, which only the store holds.
+    pub(super) unread: Vec<StoredId>,
+    /// The newest seq that was shown when it was planned.
+    pub(super) as_of: u64,
+    /// What is in memory.
+    page: HistoryPage,
+}
+
+impl PlannedPage {
+    pub(super) fn new(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
+        let (older, entries) = query.select(&room.history, rooms.generations());
+        let unread = older.into_iter().map(|seq| StoredId {
+            room: room.name.clone(),
+            seq,
+        });
         Self {
-            entries: query.select(room, rooms.generations()),
-            oldest: rooms.oldest_item(room),
-            newest: rooms.newest_item(room),
+            unread: unread.collect(),
+            as_of: rooms.newest(),
+            page: HistoryPage {
+                entries,
+                oldest: rooms.oldest_item(room),
+                newest: rooms.newest_item(room),
+            },
         }
+    }
+
+    /// The page without what is still to be read.
+    pub(super) fn in_memory(self) -> HistoryPage {
+        self.page
+    }
+
+    /// The page with what was read, unless that was changed or evicted meanwhile.
+    pub(super) fn complete(mut self, rooms: &Rooms, read: &StoredEntries) -> Option<HistoryPage> {
+        let find = |id: &StoredId| match read.get(rooms.get(&id.room)?, id.seq) {
+            StoredEntry::Found(entry) => Some(entry.clone()),
+            StoredEntry::Missing | StoredEntry::Unread => None,
+        };
+        let mut entries: Vec<_> = self.unread.iter().map(find).collect::<Option<_>>()?;
+        entries.append(&mut self.page.entries);
+        self.page.entries = entries;
+        Some(self.page)
     }
 }
 
 impl HistoryQuery {
-    fn select(&self, room: &Room, generations: &Generations) -> Vec<Entry> {
+    /// The seqs of those that only the store holds, and those after them.
+    fn select(&self, history: &History, generations: &Generations) -> (Vec<u64>, Vec<Entry>) {
         let place = |cursor| match cursor {
             Cursor::Id(id) => generations.place(id),
             Cursor::Unknown => CursorPlace::Foreign,
@@ -48,13 +89,29 @@ impl HistoryQuery {
         let before = self
             .before
             .map_or(u64::MAX, |cursor| first_not_before(place(cursor)));
-        let after = self.after.map(|cursor| last_not_after(place(cursor)));
-        let items = room.history.items_between(after.unwrap_or(0), before);
-        let skip = match after {
-            Some(_) => 0,
-            None => items.len().saturating_sub(self.limit),
-        };
-        items.skip(skip).take(self.limit).cloned().collect()
+        match self.after {
+            Some(after) => self.first(history, last_not_after(place(after)), before),
+            None => self.last(history, before),
+        }
+    }
+
+    fn first(&self, history: &History, after: u64, before: u64) -> (Vec<u64>, Vec<Entry>) {
+        let older = history.older().items_after(after);
+        let older = older.take_while(|seq| *seq < before).take(self.limit);
+        let older: Vec<_> = older.collect();
+        let items = history.items_between(after, before);
+        let items = items.take(self.limit - older.len());
+        (older, items.cloned().collect())
+    }
+
+    fn last(&self, history: &History, before: u64) -> (Vec<u64>, Vec<Entry>) {
+        let items = history.items_between(0, before).rev().take(self.limit);
+        let mut items: Vec<_> = items.cloned().collect();
+        items.reverse();
+        let older = history.older().items_before(before);
+        let mut older: Vec<_> = older.take(self.limit - items.len()).collect();
+        older.reverse();
+        (older, items)
     }
 }
 

@@ -20,7 +20,8 @@ use super::entry::Entry;
 use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, SubscribeError};
 use super::feed::Feed;
 use super::generations::Generations;
-use super::history_page::{HistoryPage, HistoryQuery};
+use super::history_page::{HistoryPage, HistoryQuery, PlannedPage};
+use super::log::reading::ReadQueue;
 #[cfg(feature = "data")]
 use super::log::{CommitQueue, restored::Restored};
 use super::member::members_json;
@@ -28,6 +29,7 @@ use super::published::{Commit, Published};
 use super::reader_profile::ReaderProfile;
 use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
+use super::stored_entries::StoredItem;
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
 use crate::protocol::{self, Epoch, EventId, RoomName, UserName};
@@ -69,6 +71,8 @@ pub struct Hub {
     readers: AtomicUsize,
     /// Whether there was ever a ban.
     has_bans: AtomicBool,
+    /// Where reads from the store wait, if there is one.
+    reads: Option<Arc<ReadQueue>>,
     pub(super) counters: HubCounters,
 }
 
@@ -90,23 +94,31 @@ impl Hub {
 
     /// A hub of these rooms.
     pub(super) fn of(rooms: Rooms) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::without_reads(rooms))
+    }
+
+    fn without_reads(rooms: Rooms) -> Self {
+        Self {
             rooms: Mutex::new(rooms),
             readers: AtomicUsize::new(0),
             has_bans: AtomicBool::new(false),
+            reads: None,
             counters: HubCounters::default(),
-        })
+        }
     }
 
     /// The hub of a store: its rooms, and a queue of `queue_bytes` for what is to be
-    /// stored. A [`Committer`](super::log::committer::Committer) empties the queue.
+    /// stored. A [`Committer`](super::log::committer::Committer) empties the queue, and a
+    /// [`ReadThread`](super::log::reading::ReadThread) answers what is read.
     #[cfg(feature = "data")]
     pub(super) fn restore(limits: HubLimits, restored: Restored, queue_bytes: usize) -> Arc<Self> {
         let has_bans = restored.rooms.iter().any(|room| !room.bans.is_empty());
         let queue = CommitQueue::new(queue_bytes);
-        let hub = Self::of(Rooms::restore(limits, restored, queue));
-        hub.has_bans.store(has_bans, Ordering::Relaxed);
-        hub
+        Arc::new(Self {
+            has_bans: AtomicBool::new(has_bans),
+            reads: Some(Arc::default()),
+            ..Self::without_reads(Rooms::restore(limits, restored, queue))
+        })
     }
 
     /// The epoch of the entries that are published now.
@@ -146,7 +158,8 @@ impl Hub {
     }
 
     /// Changes the message `item` of `room`, or deletes the event. The entry of the
-    /// result is its present state.
+    /// result is its present state. It has to be in memory:
+    /// [`Hub::change_with_store`] also changes what only the store holds.
     ///
     /// # Errors
     ///
@@ -158,7 +171,7 @@ impl Hub {
         change: &Change,
         requester: &Requester,
     ) -> Result<Published, ChangeError> {
-        self.lock().change(room, item, change, requester)
+        self.lock().change(room, item, change, requester, None)
     }
 
     /// Bans the author of a message from `room` until a time: its streams end, and
@@ -173,8 +186,7 @@ impl Hub {
         message: EventId,
         until: SystemTime,
     ) -> Result<Commit, BanError> {
-        self.has_bans.store(true, Ordering::Relaxed);
-        self.lock().ban(room, message, until)
+        self.ban_with(room, message, until, None)
     }
 
     /// Lifts the ban of the author of a message. `None` if there was none.
@@ -187,7 +199,19 @@ impl Hub {
         room: &RoomName,
         message: EventId,
     ) -> Result<Option<Commit>, HistoryUnavailable> {
-        self.lock().lift_ban(room, message)
+        self.lock().lift_ban(room, message, None)
+    }
+
+    /// As [`Self::ban`], of a message that may be `stored` only.
+    pub(super) fn ban_with(
+        &self,
+        room: &RoomName,
+        message: EventId,
+        until: SystemTime,
+        stored: Option<&StoredItem>,
+    ) -> Result<Commit, BanError> {
+        self.has_bans.store(true, Ordering::Relaxed);
+        self.lock().ban(room, message, until, stored)
     }
 
     /// The bans of `room`, the next to end first.
@@ -213,12 +237,17 @@ impl Hub {
         self.lock().set_typing(room, member, types);
     }
 
-    /// A part of the history of `room`. Empty if there is no such room.
+    /// A part of the history of `room` that is in memory. Empty if there is no such
+    /// room. [`Hub::page_with_store`] also reads what only the store holds.
     pub fn page(&self, room: &RoomName, query: HistoryQuery) -> HistoryPage {
+        self.plan_page(room, query).in_memory()
+    }
+
+    pub(super) fn plan_page(&self, room: &RoomName, query: HistoryQuery) -> PlannedPage {
         let rooms = self.lock();
         match rooms.get(room) {
-            Some(room) => HistoryPage::read(&rooms, room, &query),
-            None => HistoryPage::default(),
+            Some(room) => PlannedPage::new(&rooms, room, &query),
+            None => PlannedPage::default(),
         }
     }
 
@@ -300,6 +329,16 @@ impl Hub {
     pub(crate) fn tick(&self) {
         let now = Instant::now();
         while self.housekeeping_pass(now) == RemainingWork::Ready {}
+    }
+
+    /// Where reads from the store wait, if there is one.
+    pub(super) fn reads(&self) -> Option<&ReadQueue> {
+        self.reads.as_deref()
+    }
+
+    #[cfg(feature = "data")]
+    pub(super) fn shared_reads(&self) -> Option<Arc<ReadQueue>> {
+        self.reads.clone()
     }
 
     /// A panic under the lock is a bug; other requests continue.

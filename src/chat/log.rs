@@ -10,10 +10,12 @@
 //! against what is assigned, so that a retry finds its first request, and a change the
 //! one before it.
 //!
-//! The thread that commits is in `committer`, the store in `sqlite`.
+//! The thread that commits is in `committer`, the one that reads what memory does not
+//! hold in `reading`, the store in `sqlite`.
 
 #[cfg(feature = "data")]
 pub(super) mod committer;
+pub(super) mod reading;
 #[cfg(feature = "data")]
 pub(super) mod restored;
 #[cfg(feature = "data")]
@@ -51,8 +53,8 @@ pub(super) enum Record {
         room: RoomName,
         entry: Entry,
         /// With a change: the new state of the message or event in its own place, if
-        /// history holds it there. The change replaces the earlier one of the same
-        /// message or event.
+        /// memory holds it there. If only the store does, it takes the state from the
+        /// change. The change replaces the earlier one of the same message or event.
         current: Option<Entry>,
         /// The seq of the newest evicted entry of the room. It is news to the store if
         /// the room is.

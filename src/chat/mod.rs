@@ -21,9 +21,11 @@ mod forgotten_rooms;
 mod generations;
 mod history;
 mod history_page;
+mod history_size;
 mod hub;
 #[cfg(test)]
 mod hub_saved;
+mod hub_stored;
 mod hub_subscribe;
 #[cfg_attr(
     not(feature = "data"),
@@ -32,6 +34,9 @@ mod hub_subscribe;
 mod log;
 mod member;
 mod membership;
+mod older_entries;
+#[cfg_attr(not(feature = "data"), path = "no_store.rs")]
+mod open_store;
 mod place;
 mod presence;
 #[cfg(any(fuzzing, test))]
@@ -49,9 +54,14 @@ mod room_key;
 mod rooms;
 #[cfg(feature = "data")]
 mod store_copies;
+mod store_read;
+mod stored_entries;
 mod stored_history;
 mod subscribe_options;
 mod subscription;
+#[cfg(test)]
+#[cfg(feature = "data")]
+mod test_folder;
 #[cfg(test)]
 mod test_reader;
 pub(crate) mod timestamp;

@@ -4,15 +4,20 @@
 //! A gap has the id of its last lost entry. So ids strictly increase over gaps
 //! too, and one cursor is enough: a reader that got the gap resumes after it, any
 //! other reader gets it again.
+//!
+//! What only the store holds is read from there before: a batch says what that is.
 
 use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 
 use super::delivery::{Delivery, Gap, GapReason};
 use super::entry::Entry;
+use super::log::reading::{MAX_READ, StoredId};
+use super::older_entries::OlderEntry;
 use super::place::Place;
 use super::room::Room;
 use super::rooms::Rooms;
+use super::stored_entries::{StoredEntries, StoredEntry};
 use crate::protocol::{Cursor, RoomName};
 
 /// The approximate size of a batch in bytes. Events of it that the socket does
@@ -64,86 +69,188 @@ pub(super) struct Batch {
     pub(super) deliveries: VecDeque<(usize, Delivery)>,
     /// History has no more after these.
     pub(super) is_last: bool,
+    /// What comes next and has to be read from the store. Empty if nothing has to be.
+    pub(super) unread: Vec<StoredId>,
+    /// The store does not have what comes next.
+    pub(super) is_broken: bool,
 }
 
-/// The deliveries that follow `cursor` in history, about `max_bytes` of them.
-pub(super) fn read_batch(
-    rooms: &Rooms,
-    room_cursors: &[RoomCursor],
-    cursor: u64,
-    max_bytes: usize,
-) -> Batch {
-    let mut replays: Vec<RoomReplay<'_>> = room_cursors
-        .iter()
-        .enumerate()
-        .filter_map(|(index, room_cursor)| RoomReplay::new(rooms, index, room_cursor, cursor))
-        .collect();
-    let mut batch = Batch {
-        deliveries: VecDeque::new(),
-        is_last: false,
-    };
-    let mut bytes = 0;
-    while bytes < max_bytes {
-        let next = replays
-            .iter_mut()
-            .filter_map(|replay| Some((replay.position()?, replay)))
-            .min_by_key(|(seq, _)| *seq);
-        let Some((_, replay)) = next else {
-            batch.is_last = true;
-            return batch;
+/// What a stream reads from.
+#[derive(Debug)]
+pub(super) struct ReplaySource<'a> {
+    pub(super) rooms: &'a Rooms,
+    /// What was read from the store for this stream.
+    pub(super) stored: &'a StoredEntries,
+    /// The store can't be read: the reader gets a gap instead.
+    pub(super) skips_store: bool,
+}
+
+impl ReplaySource<'_> {
+    /// The deliveries that follow `cursor` in history, about `max_bytes` of them.
+    pub(super) fn read_batch(
+        &self,
+        room_cursors: &[RoomCursor],
+        cursor: u64,
+        max_bytes: usize,
+    ) -> Batch {
+        let replays = room_cursors.iter().enumerate();
+        let mut replays: Vec<RoomReplay<'_>> = replays
+            .filter_map(|(index, room_cursor)| RoomReplay::new(self, index, room_cursor, cursor))
+            .collect();
+        let mut batch = Batch {
+            deliveries: VecDeque::new(),
+            is_last: false,
+            unread: Vec::new(),
+            is_broken: false,
         };
-        let delivery = replay.take(&room_cursors[replay.index], rooms);
-        bytes += delivery.bytes();
-        batch.deliveries.push_back((replay.index, delivery));
+        let mut bytes = 0;
+        while bytes < max_bytes {
+            let Some(replay) = next_replay(&mut replays) else {
+                batch.is_last = true;
+                return batch;
+            };
+            match replay.take(&room_cursors[replay.index], self) {
+                Taken::Delivery(delivery) => {
+                    bytes += delivery.bytes();
+                    batch.deliveries.push_back((replay.index, delivery));
+                }
+                Taken::Nothing => {}
+                Taken::Missing => {
+                    batch.is_broken = true;
+                    return batch;
+                }
+                Taken::Unread => {
+                    batch.unread = unread(&mut replays, max_bytes);
+                    return batch;
+                }
+            }
+        }
+        batch
     }
-    batch
 }
 
-/// The deliveries of one room: at most one gap, then held entries.
+/// The replay with the next delivery.
+fn next_replay<'r, 'a>(replays: &'r mut [RoomReplay<'a>]) -> Option<&'r mut RoomReplay<'a>> {
+    let next = replays
+        .iter_mut()
+        .filter_map(|replay| Some((replay.position()?, replay)))
+        .min_by_key(|(seq, _)| *seq);
+    next.map(|(_, replay)| replay)
+}
+
+/// What comes next and only the store holds, about `max_bytes` of it.
+fn unread(replays: &mut [RoomReplay<'_>], max_bytes: usize) -> Vec<StoredId> {
+    let mut bytes = 0;
+    let next = || {
+        let replay = next_replay(replays).filter(|_| bytes < max_bytes)?;
+        let entry = replay.take_older()?;
+        bytes += entry.cost();
+        Some(StoredId {
+            room: replay.room.name.clone(),
+            seq: entry.mark().seq(),
+        })
+    };
+    std::iter::from_fn(next).take(MAX_READ).collect()
+}
+
+/// The deliveries of one room: at most one gap, then what only the store holds, then
+/// what memory holds.
 struct RoomReplay<'a> {
     /// Of its room cursor.
     index: usize,
     room: &'a Room,
     /// The seq of the last lost entry.
     gap: Option<u64>,
+    older: Peekable<vec_deque::Iter<'a, OlderEntry>>,
     entries: Peekable<vec_deque::Iter<'a, Entry>>,
 }
 
+/// What comes next in a room.
+enum Taken {
+    Delivery(Delivery),
+    /// A change that a later one has replaced.
+    Nothing,
+    /// An entry that the store should have.
+    Missing,
+    /// An entry that has to be read from the store. It is still to be taken.
+    Unread,
+}
+
 impl<'a> RoomReplay<'a> {
-    fn new(rooms: &'a Rooms, index: usize, room_cursor: &RoomCursor, cursor: u64) -> Option<Self> {
-        let room = rooms.get(&room_cursor.room)?;
+    fn new(
+        source: &ReplaySource<'a>,
+        index: usize,
+        room_cursor: &RoomCursor,
+        cursor: u64,
+    ) -> Option<Self> {
+        let room = source.rooms.get(&room_cursor.room)?;
         let after = cursor.max(room_cursor.skip_through);
-        let lost = room.history.evicted_through();
+        let history = &room.history;
+        let lost = match source.skips_store {
+            true => history.older_through(),
+            false => history.evicted_through(),
+        };
         Some(Self {
             index,
             room,
             gap: (lost > after).then_some(lost),
-            entries: room.history.since(after).peekable(),
+            older: history.older().after(after.max(lost)).peekable(),
+            entries: history.since(after).peekable(),
         })
     }
 
     /// The seq of the next delivery.
     fn position(&mut self) -> Option<u64> {
+        let older = self.older.peek().map(|entry| entry.mark().seq());
         self.gap
+            .or(older)
             .or_else(|| self.entries.peek().map(|entry| entry.seq()))
+    }
+
+    /// Takes what is next if only the store holds it.
+    fn take_older(&mut self) -> Option<&'a OlderEntry> {
+        match self.gap {
+            Some(_) => None,
+            None => self.older.next(),
+        }
     }
 
     /// Takes the delivery at `position`. A gap comes first, so `room_cursor` is
     /// still unchanged when it counts what was lost.
-    fn take(&mut self, room_cursor: &RoomCursor, rooms: &Rooms) -> Delivery {
+    fn take(&mut self, room_cursor: &RoomCursor, source: &ReplaySource<'_>) -> Taken {
         if let Some(seq) = self.gap.take() {
-            let next = self.room.history.first_place();
-            let lost = |reached: Place| next.counted.checked_sub(reached.counted);
-            let gap = Gap {
-                room: room_cursor.room.clone(),
-                reason: room_cursor.gap_reason,
-                lost: room_cursor.next.and_then(lost),
-                next: next.number,
-                cursor: Cursor::Id(rooms.id(seq)),
-            };
-            return Delivery::Gap(gap, next);
+            return Taken::Delivery(self.gap(seq, room_cursor, source));
         }
-        let entry = self.entries.next();
-        Delivery::Entry(entry.expect("a position is a gap or an entry").clone())
+        let Some(older) = self.older.peek() else {
+            let entry = self.entries.next();
+            let entry = entry.expect("a position is a gap or an entry").clone();
+            return Taken::Delivery(Delivery::Entry(entry));
+        };
+        let mark = older.mark();
+        let taken = match source.stored.get(self.room, mark.seq()) {
+            StoredEntry::Unread => return Taken::Unread,
+            StoredEntry::Found(entry) => Taken::Delivery(Delivery::Entry(entry.clone())),
+            StoredEntry::Missing if mark.is_item() => Taken::Missing,
+            StoredEntry::Missing => Taken::Nothing,
+        };
+        self.older.next();
+        taken
+    }
+
+    /// The gap up to `seq`.
+    fn gap(&self, seq: u64, room_cursor: &RoomCursor, source: &ReplaySource<'_>) -> Delivery {
+        let next = match source.skips_store {
+            true => self.room.history.first_place_in_memory(),
+            false => self.room.history.first_place(),
+        };
+        let lost = |reached: Place| next.counted.checked_sub(reached.counted);
+        let gap = Gap {
+            room: room_cursor.room.clone(),
+            reason: room_cursor.gap_reason,
+            lost: room_cursor.next.and_then(lost),
+            next: next.number,
+            cursor: Cursor::Id(source.rooms.id(seq)),
+        };
+        Delivery::Gap(gap, next)
     }
 }

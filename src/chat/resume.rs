@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
-use super::entry::Entry;
 use super::generations::CursorPlace;
 use super::history::History;
 use super::place::Place;
@@ -50,7 +49,7 @@ impl StreamStart {
     fn new_reader(rooms: &Rooms, options: &SubscribeOptions) -> Self {
         let room_cursors = room_cursors(rooms, options, |history| {
             let first = match options.backlog {
-                Backlog::All => history.oldest().map(Entry::seq),
+                Backlog::All => history.oldest(),
                 Backlog::Last(count) => history.first_of_last(count),
             };
             RoomStart::after(history, first.map_or(rooms.newest(), |seq| seq - 1))

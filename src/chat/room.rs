@@ -12,6 +12,7 @@ use super::draft::{Draft, DraftContent, RequestHash, RetryKey};
 use super::entry::{Entry, Provenance};
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
+use super::history_size::HistoryPart;
 #[cfg(feature = "data")]
 use super::log::restored::RestoredRoom;
 use super::place::Place;
@@ -39,8 +40,8 @@ pub(super) struct Room {
     pub(super) due: Option<Instant>,
     /// The room is queued to send a presence event.
     pub(super) is_waiting: bool,
-    /// The room's class in the size index.
-    pub(super) size_class: u16,
+    /// The room's class in the size index of each part of history.
+    pub(super) size_classes: [u16; HistoryPart::ALL.len()],
     /// Subscriptions to this room. A room with readers is kept.
     readers: usize,
     /// Whether something was published since the room was created. Such a room is
@@ -75,7 +76,7 @@ impl Room {
             presence_readers: 0,
             due: None,
             is_waiting: false,
-            size_class: 0,
+            size_classes: [0; HistoryPart::ALL.len()],
             readers: 0,
             has_messages: false,
             last_used: now,
@@ -175,10 +176,9 @@ impl Room {
     pub(super) fn add_pending(&mut self, entry: Entry, current: Option<Entry>) {
         let history = &self.history;
         let pending = self.pending.get_or_insert_with(|| {
-            let through = history.newest().map_or(0, Entry::seq);
             Box::new(History::after(
                 HistoryLimits::NONE,
-                through,
+                history.newest(),
                 history.next_place(),
             ))
         });
@@ -312,10 +312,9 @@ impl Room {
     /// The tombstone of the room when it is forgotten. `None` if it never had a
     /// message or an event.
     pub(super) fn tombstone(&self) -> Option<RoomTombstone> {
-        let newest = self.history.newest().map_or(0, Entry::seq);
         let next = self.history.next_place();
         (next.counted > 0).then(|| RoomTombstone {
-            through: newest.max(self.history.evicted_through()),
+            through: self.history.newest(),
             next,
         })
     }
@@ -330,6 +329,7 @@ mod tests {
         let limits = HistoryLimits {
             count: 1000,
             bytes: 1 << 20,
+            stored: 0,
         };
         let name = RoomName::parse(&"x".repeat(64)).unwrap();
         let room = Room::new(RoomKey(1), name, limits, None, Instant::now());

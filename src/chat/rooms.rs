@@ -37,6 +37,7 @@ use super::errors::RoomLimitReached;
 use super::forgotten_rooms::ForgottenRooms;
 use super::generations::Generations;
 use super::history::{History, HistoryLimits};
+use super::history_size::{HistoryPart, HistorySize};
 use super::log::EntryLog;
 use super::room::Room;
 use super::room_key::RoomKey;
@@ -61,6 +62,11 @@ pub struct HubLimits {
     pub max_members: usize,
     /// Most members of a room that shows which of them type. With 0 no room does.
     pub max_typing_members: usize,
+    /// Most entries of a room that a store keeps, with those in memory. With fewer than
+    /// [`Self::history`] it keeps only those.
+    pub stored_history: usize,
+    /// Most bytes of all entries together that only the store holds.
+    pub stored_history_budget: usize,
     /// How long an entry is kept; `None` for as long as there is room for it.
     pub history_age: Option<Duration>,
     /// How long a room without readers and new messages is kept.
@@ -88,6 +94,8 @@ impl Default for HubLimits {
             default_room: RoomName::parse(config::DEFAULT_ROOM).expect("a valid room name"),
             max_members: config::DEFAULT_MAX_MEMBERS,
             max_typing_members: config::DEFAULT_MAX_TYPING_MEMBERS,
+            stored_history: 0,
+            stored_history_budget: config::DEFAULT_DATA_HISTORY_BUDGET,
             history_age: None,
             room_idle: config::DEFAULT_ROOM_IDLE,
             presence_rate: config::DEFAULT_PRESENCE_RATE,
@@ -108,7 +116,8 @@ pub(super) struct Rooms {
     by_name: HashMap<RoomName, Box<Room>>,
     /// The same rooms ordered by name.
     names: BTreeSet<RoomName>,
-    by_size: SizeIndex,
+    /// For each part of history.
+    by_size: [SizeIndex; HistoryPart::ALL.len()],
     housekeeping: HousekeepingQueue,
     /// Where entries become durable.
     pub(super) log: EntryLog,
@@ -119,10 +128,8 @@ pub(super) struct Rooms {
     /// The key of the newest room.
     key: RoomKey,
     forgotten: ForgottenRooms,
-    /// Bytes in all histories.
-    history_bytes: usize,
-    /// Entries in all histories.
-    history_entries: usize,
+    /// The size of all histories together.
+    held: HistorySize,
     /// Messages published since the start.
     published_messages: u64,
     /// Bytes of their texts.
@@ -148,15 +155,14 @@ impl Rooms {
             clock: Clock::now(),
             by_name: HashMap::new(),
             names: BTreeSet::new(),
-            by_size: SizeIndex::default(),
+            by_size: HistoryPart::ALL.map(SizeIndex::of),
             housekeeping: HousekeepingQueue::default(),
             log: EntryLog::Memory,
             assigned: seq,
             shown: seq,
             key: RoomKey::default(),
             forgotten: ForgottenRooms::with_capacity(limits.max_rooms),
-            history_bytes: 0,
-            history_entries: 0,
+            held: HistorySize::default(),
             published_messages: 0,
             published_bytes: 0,
             published_events: 0,
@@ -227,8 +233,10 @@ impl Rooms {
         Totals {
             rooms: self.count(),
             members: self.members,
-            history_entries: self.history_entries,
-            history_bytes: self.history_bytes,
+            history_entries: self.held.memory.entries,
+            history_bytes: self.held.memory.bytes,
+            older_entries: self.held.older.entries,
+            older_bytes: self.held.older.bytes,
             messages: self.published_messages,
             message_bytes: self.published_bytes,
             events: self.published_events,
@@ -273,6 +281,7 @@ impl Rooms {
         let limits = HistoryLimits {
             count: self.limits.history,
             bytes: self.limits.history_bytes,
+            stored: self.limits.stored_history,
         };
         self.key.0 += 1;
         let tombstone = self.forgotten.take(name);
@@ -286,7 +295,7 @@ impl Rooms {
     fn schedule(&mut self, name: &RoomName, now: Instant) {
         if let Some(room) = self.by_name.get_mut(name) {
             let age = self.limits.history_age;
-            let expires = age.and_then(|age| self.clock.expires(room.history.oldest()?.at(), age));
+            let expires = age.and_then(|age| self.clock.expires(room.history.oldest_at()?, age));
             let due = room.next_due(now, self.limits.room_idle);
             let due = due.into_iter().chain(expires).min();
             self.housekeeping.reschedule(room, due);
@@ -299,9 +308,11 @@ impl Rooms {
         let mut room = self.by_name.remove(name)?;
         self.housekeeping.reschedule(&mut room, None);
         self.names.remove(name);
-        self.by_size.remove(&room);
-        self.history_bytes -= room.history.bytes();
-        self.history_entries -= room.history.len();
+        for index in &mut self.by_size {
+            index.remove(&room);
+        }
+        self.held
+            .replace(room.history.size(), HistorySize::default());
         if let Some(tombstone) = room.tombstone() {
             self.keep_tombstone(name, tombstone);
         }
@@ -324,13 +335,12 @@ impl Rooms {
         (summed, self.members)
     }
 
-    /// Bytes and entries of all histories: summed up, and as counted.
-    pub(super) fn held(&self) -> [(usize, usize); 2] {
-        let bytes = self.after(None).map(|room| room.history.bytes()).sum();
-        let messages = self.after(None).map(|room| room.history.len()).sum();
-        [
-            (bytes, messages),
-            (self.history_bytes, self.history_entries),
-        ]
+    /// The size of all histories: summed up, and as counted.
+    pub(super) fn held(&self) -> [HistorySize; 2] {
+        let mut summed = HistorySize::default();
+        for room in self.after(None) {
+            summed.replace(HistorySize::default(), room.history.size());
+        }
+        [summed, self.held]
     }
 }

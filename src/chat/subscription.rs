@@ -14,11 +14,13 @@ use super::hub::Hub;
 use super::membership::Membership;
 use super::reader_profile::{MemberGuard, ReaderProfile, StreamAccess};
 use super::ready_queue::ReadyQueue;
-use super::replay::{BATCH_BYTES, RoomCursor, read_batch};
+use super::replay::{BATCH_BYTES, ReplaySource, RoomCursor};
 use super::replay_budget::{BudgetReservation, ReplayBudget};
 use super::resume::{StreamStart, hello_room};
 use super::room_key::RoomKey;
 use super::rooms::Rooms;
+use super::store_read::{ReadProgress, StoreRead};
+use super::stored_entries::StoredEntries;
 use super::subscribe_options::{StreamFormat, SubscribeOptions};
 use super::timestamp;
 use crate::protocol::{Close, CloseReason, Cursor, Expiring};
@@ -51,6 +53,10 @@ pub struct Subscription {
     replay_through: u64,
     /// `None` if the replay is not limited, or over.
     budget: Option<BudgetReservation>,
+    /// What has to be read from the store before the replay goes on.
+    reading: Option<StoreRead>,
+    /// The store could not be read: the reader gets a gap for what only the store holds.
+    skips_store: bool,
     /// The seq of the last delivery that was taken: all messages of its rooms up
     /// to here were delivered or announced as lost. `ready` continues from here.
     cursor: u64,
@@ -61,7 +67,8 @@ pub struct Subscription {
 pub enum Progress {
     /// History may have more after the ready deliveries.
     More,
-    /// Nothing is ready: the replay budget is used up until this time.
+    /// Nothing is ready until this time: the replay budget is used up, or the store is
+    /// being read.
     Paused(Instant),
     /// The reader is live after the ready deliveries.
     Live(LiveFrom),
@@ -120,6 +127,8 @@ impl Subscription {
             ready: ReadyQueue::new(start.gaps),
             replay_through,
             budget: None,
+            reading: None,
+            skips_store: false,
             cursor: start.cursor,
         })
     }
@@ -149,6 +158,8 @@ impl Subscription {
             ready: ReadyQueue::new(Default::default()),
             replay_through: 0,
             budget: None,
+            reading: None,
+            skips_store: false,
             cursor,
         }
     }
@@ -213,11 +224,28 @@ impl Subscription {
         if self.expiry == Some(TokenExpiry::Now) {
             return Progress::Closed(Close::new(CloseReason::TokenExpired));
         }
+        let stored = match self.take_read(&hub, now) {
+            Ok(stored) => stored,
+            Err(until) => return Progress::Paused(until),
+        };
         let rooms = &mut *hub.lock();
         if let Some(close) = self.check_bans(rooms) {
             return Progress::Closed(close);
         }
-        let batch = read_batch(rooms, &self.room_cursors, self.cursor, BATCH_BYTES);
+        let source = ReplaySource {
+            rooms,
+            stored: &stored,
+            skips_store: self.skips_store,
+        };
+        let batch = source.read_batch(&self.room_cursors, self.cursor, BATCH_BYTES);
+        self.skips_store |= batch.is_broken;
+        if batch.deliveries.is_empty() && !batch.unread.is_empty() {
+            let read = StoreRead::begin(hub.reads(), batch.unread, rooms.newest(), now);
+            return match self.wait_for(read) {
+                Ok(_) => Progress::More,
+                Err(until) => Progress::Paused(until),
+            };
+        }
         self.ready.set_batch(batch.deliveries);
         if let (Some(TokenExpiry::Soon), Some(at)) = (self.expiry, self.expires_at()) {
             let expires_at = timestamp::of_seconds(at);
@@ -233,6 +261,26 @@ impl Subscription {
             true => Progress::Live(self.go_live(rooms)),
             false => Progress::More,
         }
+    }
+
+    /// What was read from the store, or when to ask again.
+    fn take_read(&mut self, hub: &Hub, now: Instant) -> Result<StoredEntries, Instant> {
+        match self.reading.take() {
+            None => Ok(StoredEntries::default()),
+            Some(read) => self.wait_for(read.look(hub.reads(), now)),
+        }
+    }
+
+    fn wait_for(&mut self, read: ReadProgress) -> Result<StoredEntries, Instant> {
+        match read {
+            ReadProgress::Done(stored) => return Ok(stored),
+            ReadProgress::Failed => self.skips_store = true,
+            ReadProgress::Waiting(read, until) => {
+                self.reading = Some(read);
+                return Err(until);
+            }
+        }
+        Ok(StoredEntries::default())
     }
 
     /// Ends the stream if its reader is banned from a room.

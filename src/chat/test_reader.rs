@@ -93,7 +93,12 @@ impl TestReader {
                 match self.subscription().catch_up(Instant::now()) {
                     Progress::Live(live) => self.live = Some(live),
                     Progress::More => {}
-                    Progress::Paused(_) | Progress::Closed(_) => return Poll::Pending,
+                    Progress::Paused(_) => {
+                        // The store is being read.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Progress::Closed(_) => return Poll::Pending,
                 }
                 continue;
             };

@@ -20,6 +20,11 @@ pub struct Totals {
     /// Bytes in all histories, as counted against
     /// [`HubLimits::history_budget`](super::HubLimits::history_budget).
     pub history_bytes: usize,
+    /// Entries of all histories that only the store holds.
+    pub older_entries: usize,
+    /// Their bytes, as counted against
+    /// [`HubLimits::stored_history_budget`](super::HubLimits::stored_history_budget).
+    pub older_bytes: usize,
     /// Messages published since the start.
     pub messages: u64,
     /// Bytes of their texts.

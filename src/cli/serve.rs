@@ -19,6 +19,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::ArgPredicate;
 use clap::{ArgAction, Args};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -43,6 +44,9 @@ use crate::server::{PassedSocket, Server, StartError};
 
 /// The variable that sets the number of tokio's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
+
+/// The default of `--room-idle` with `--data`: a room is there again after a holiday.
+const DATA_ROOM_IDLE: &str = "30d";
 
 /// The flags of the server.
 #[derive(Debug, Args)]
@@ -106,9 +110,11 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "SSE_CHAT_MAX_ROOMS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_ROOMS)]
     max_rooms: usize,
 
-    /// Time until a room without readers and new messages is removed
+    /// Time until a room without readers and new messages is removed; with --data the default is
+    /// 30d
     #[arg(long, env = "SSE_CHAT_ROOM_IDLE", value_name = "TIME", value_parser = parse_time,
-          default_value_t = Time(config::DEFAULT_ROOM_IDLE))]
+          default_value_t = Time(config::DEFAULT_ROOM_IDLE),
+          default_value_if("data", ArgPredicate::IsPresent, DATA_ROOM_IDLE))]
     room_idle: Time,
 
     /// List the names of all rooms at GET /rooms

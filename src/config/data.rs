@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Bytes of what may wait to be stored: some 30,000 messages.
 pub const DEFAULT_COMMIT_QUEUE: usize = 16 << 20;
+/// The default of [`DataSettings::history_budget`]: a million messages or two.
+pub const DEFAULT_DATA_HISTORY_BUDGET: usize = 1 << 30;
 /// The smallest [`DataSettings::commit_queue`]: the largest event with all its forms.
 pub const MIN_COMMIT_QUEUE: usize = 64 << 10;
 /// The longest time of [`SyncMode::Batch`].
@@ -19,6 +21,11 @@ pub struct DataSettings {
     pub dir: Option<PathBuf>,
     /// When a publish is answered.
     pub sync: SyncMode,
+    /// Most entries of a room that are stored, with those in memory; `None` for those in
+    /// memory.
+    pub history: Option<usize>,
+    /// Most bytes of all entries together that are stored and not in memory.
+    pub history_budget: usize,
     /// Most bytes that wait to be stored; more are refused.
     pub commit_queue: usize,
     /// Whether all of the store is checked at the start.
@@ -45,6 +52,8 @@ impl Default for DataSettings {
         Self {
             dir: None,
             sync: SyncMode::Full,
+            history: None,
+            history_budget: DEFAULT_DATA_HISTORY_BUDGET,
             commit_queue: DEFAULT_COMMIT_QUEUE,
             check: false,
             new_generation: false,
@@ -53,8 +62,12 @@ impl Default for DataSettings {
 }
 
 impl DataSettings {
-    /// Every flag, whether its value is valid, and what would be.
-    pub(super) fn checks(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
+    /// Every flag, whether its value is valid, and what would be. `history` is how many
+    /// entries of a room memory holds.
+    pub(super) fn checks(
+        &self,
+        history: usize,
+    ) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
         let has_dir = self.dir.is_some();
         let interval = match self.sync {
             SyncMode::Batch(interval) => Some(interval),
@@ -70,6 +83,16 @@ impl DataSettings {
                 "--sync",
                 interval.is_none_or(|time| !time.is_zero() && time <= MAX_SYNC_INTERVAL),
                 "the time of batch must be more than 0s and at most 60s",
+            ),
+            (
+                "--data-history",
+                self.history.is_none_or(|stored| stored >= history),
+                "must be at least --history, which is in memory",
+            ),
+            (
+                "--data-history",
+                has_dir || self.history.is_none(),
+                "there is no disk to keep more on; add --data DIR",
             ),
             (
                 "--commit-queue",
@@ -126,6 +149,14 @@ mod tests {
         refused(
             |data| data.new_generation = true,
             ["--new-generation: ", "--data DIR"],
+        );
+        refused(
+            |data| (data.dir, data.history) = (Some("history".into()), Some(99)),
+            ["--data-history: ", "--history"],
+        );
+        refused(
+            |data| data.history = Some(1_000_000),
+            ["--data-history: ", "--data DIR"],
         );
         refused(
             |data| data.commit_queue = 100,

@@ -73,22 +73,7 @@ impl App {
             why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"
                 .into(),
         })?;
-        let limits = HubLimits {
-            history: config.history,
-            history_bytes: config.history_bytes,
-            history_budget: config.history_budget,
-            max_rooms: config.max_rooms,
-            default_room: default_room.clone(),
-            max_members: config.limits.max_members,
-            max_typing_members: config.limits.max_typing_members,
-            history_age: config.history_age,
-            room_idle: config.room_idle,
-            presence_rate: config.limits.presence_rate,
-            presence_rate_total: config.limits.presence_rate_total,
-            channel_slots: config.fanout_queue,
-            channel_large: config.fanout_large,
-        };
-        let (hub, history) = StoredHistory::open(limits, &config.data)?;
+        let (hub, history) = StoredHistory::open(hub_limits(&config, &default_room), &config.data)?;
         log_loaded(&hub, &history);
         let settings = PageSettings {
             default_room: default_room.as_str(),
@@ -157,6 +142,26 @@ impl App {
     /// refused a request.
     pub(crate) fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.rates.limited()
+    }
+}
+
+fn hub_limits(config: &Config, default_room: &RoomName) -> HubLimits {
+    HubLimits {
+        history: config.history,
+        history_bytes: config.history_bytes,
+        history_budget: config.history_budget,
+        max_rooms: config.max_rooms,
+        default_room: default_room.clone(),
+        max_members: config.limits.max_members,
+        max_typing_members: config.limits.max_typing_members,
+        stored_history: config.data.history.unwrap_or(0),
+        stored_history_budget: config.data.history_budget,
+        history_age: config.history_age,
+        room_idle: config.room_idle,
+        presence_rate: config.limits.presence_rate,
+        presence_rate_total: config.limits.presence_rate_total,
+        channel_slots: config.fanout_queue,
+        channel_large: config.fanout_large,
     }
 }
 

@@ -11,7 +11,7 @@ use super::body::{Body, json, no_content};
 use super::input::Pairs;
 use super::permission::{Moderate, Permitted};
 use super::problem::Problem;
-use crate::chat::{Ban, BanError, timestamp};
+use crate::chat::{Ban, BanError, Commit, timestamp};
 use crate::protocol::{EventId, ProblemCode};
 
 /// The longest ban.
@@ -44,11 +44,12 @@ pub(super) async fn answer(
     match *request.method() {
         Method::PUT => {
             let until = SystemTime::now() + length(&query)?;
-            let ban = app.hub.ban(room.room(), message(&query)?, until)?;
-            ban.done().await?;
+            let message = message(&query)?;
+            let ban = app.hub.ban_with_store(room.room(), message, until);
+            ban.await?.done().await?;
             Ok(no_content())
         }
-        Method::DELETE => match app.hub.lift_ban(room.room(), message(&query)?)? {
+        Method::DELETE => match lift(app, room, message(&query)?).await? {
             Some(lifted) => {
                 lifted.done().await?;
                 Ok(no_content())
@@ -60,6 +61,15 @@ pub(super) async fn answer(
         },
         _ => Ok(list(room, &app.hub.bans(room.room()))),
     }
+}
+
+async fn lift(
+    app: &App,
+    room: &Permitted<Moderate>,
+    message: EventId,
+) -> Result<Option<Commit>, Problem> {
+    let lifted = app.hub.lift_ban_with_store(room.room(), message).await;
+    Ok(lifted?)
 }
 
 fn list(room: &Permitted<Moderate>, bans: &[Ban]) -> Response<Body> {

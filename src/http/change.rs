@@ -89,6 +89,7 @@ async fn change(
     requester: &Requester,
 ) -> Result<Entry, Problem> {
     app.rates.take_room_message(room, identity.client)?;
-    let changed = app.hub.change(room, id, change, requester)?;
+    let hub = &app.hub;
+    let changed = hub.change_with_store(room, id, change, requester).await?;
     Ok(changed.durable().await?.entry().clone())
 }

@@ -21,14 +21,14 @@ const DEFAULT_LIMIT: usize = 50;
 const EARLY: Duration = Duration::from_secs(1);
 
 /// A page draws on its client's replay budget, as streams do.
-pub(super) fn messages(
+pub(super) async fn messages(
     app: &App,
     client: IpAddr,
     room: &Permitted<Read>,
     method: &Method,
     query: &Pairs<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let page = app.hub.page(room.room(), page(query)?);
+    let page = app.hub.page_with_store(room.room(), page(query)?).await?;
     let messages = encode(room.room(), page);
     // HEAD sends only the length of the page.
     if *method != Method::HEAD {

@@ -342,7 +342,7 @@ async fn answer_in_room(
         Route::Messages(room) => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;
             let query = Pairs::of_query(request.uri().query());
-            history::messages(app, client, &room, method, &query)
+            history::messages(app, client, &room, method, &query).await
         }
         Route::Message(room, id) if method == Method::PATCH => {
             let room = identity.permit(&app.hub, room_of_path(room)?)?;

@@ -28,7 +28,11 @@ async fn answered_writes_survive_kills_at_random_moments() {
         left -= crashes;
         let folder = new_folder("crashes");
         let setup = Setup::on(&folder.join("data"));
-        let mut life = Life::begin(setup, &folder, random.fork()).await;
+        let fork = random.fork();
+        let mut life = match left / CRASHES % 2 {
+            0 => Life::begin(setup, &folder, fork).await,
+            _ => Life::begin_larger(setup, &folder, fork).await,
+        };
         for crash in 0..crashes {
             if crash % 3 == 1 {
                 life.add_late_reader();

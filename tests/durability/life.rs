@@ -77,6 +77,13 @@ impl Life {
         Self::begin_with(Ledger::default(), setup, folder, random).await
     }
 
+    /// The same with most of its history on the disk only. Memory holds what is repeated with
+    /// its client id.
+    pub(crate) async fn begin_larger(setup: Setup, folder: &Path, random: fastrand::Rng) -> Self {
+        let setup = setup.with(&["--history", "300", "--data-history", "1000000"]);
+        Self::begin_with(Ledger::default(), setup, folder, random).await
+    }
+
     /// The same with a short history.
     pub(crate) async fn begin_evicting(setup: Setup, folder: &Path, random: fastrand::Rng) -> Self {
         // Each item may have a change, and replays are in slices.

@@ -1,5 +1,6 @@
-// The page over several generations of a stored history: a server starts again and
-// begins another one, with all entries or without the last ones.
+// The page over a stored history: of several generations, where a server starts again
+// and begins another one, with all entries or without the last ones; and longer than
+// what memory holds.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,11 +14,11 @@ import { Server } from './server.mjs';
 const NEXT = '--new-generation';
 
 /** A server with a store of its own; `copy` and `back` keep and restore the store while it is down. */
-async function arrange(t) {
+async function arrange(t, ...flags) {
   const folder = mkdtempSync(join(tmpdir(), 'sse-chat-data-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [data, kept] = [join(folder, 'data'), join(folder, 'kept')];
-  const server = await Server.start(t, ...QUICK, '--data', data);
+  const server = await Server.start(t, ...QUICK, '--data', data, ...flags);
   const copy = () => cpSync(data, kept, { recursive: true });
   const back = () => {
     rmSync(data, { recursive: true });
@@ -25,6 +26,13 @@ async function arrange(t) {
   };
   return { server, copy, back };
 }
+
+/** Scrolls back until message 1 is loaded. */
+const scrollToFirst = (chat) => chat.page.waitForFunction(() => {
+  const scroller = document.getElementById('scroller');
+  scroller.scrollTop = scroller.scrollTop === 0 ? 1 : 0;
+  return [...document.querySelectorAll('#log .text')].some(({ textContent }) => textContent === 'message 1');
+});
 
 /** The epochs of what a room holds. */
 async function epochs(server) {
@@ -67,12 +75,24 @@ test('older messages are loaded over generations', LIMIT, async (t) => {
   const person = await Person.arrive(t);
   const chat = await person.open(server.url, 'Alice');
   await chat.log.getByText('message 140', { exact: true }).waitFor();
-  await chat.page.waitForFunction(() => {
-    const scroller = document.getElementById('scroller');
-    scroller.scrollTop = scroller.scrollTop === 0 ? 1 : 0;
-    return [...document.querySelectorAll('#log .text')].some(({ textContent }) => textContent === 'message 1');
-  });
+  await scrollToFirst(chat);
   await chat.says(...all);
+  assert.equal(await chat.page.locator('#log .gap').count(), 0);
+  person.hadNothingToComplainOf();
+});
+
+test('a page scrolls back and searches through what only the disk holds', LIMIT, async (t) => {
+  const { server } = await arrange(t, '--history', '30', '--data-history', '10000');
+  const all = Array.from({ length: 260 }, (_, at) => `message ${at + 1}`);
+  for (const text of all) await server.say('lobby', 'Carol', text);
+  const person = await Person.arrive(t);
+  const chat = await person.open(server.url, 'Alice');
+  await chat.log.getByText('message 260', { exact: true }).waitFor();
+  await scrollToFirst(chat);
+  await chat.says(...all);
+  await chat.page.locator('#open-search').click();
+  await chat.page.locator('#search').fill('message 77');
+  await chat.has('#found', '1 found · all 260 messages searched');
   assert.equal(await chat.page.locator('#log .gap').count(), 0);
   person.hadNothingToComplainOf();
 });

@@ -11,6 +11,7 @@ use crate::protocol::{
 const ROOMY: HistoryLimits = HistoryLimits {
     count: 1000,
     bytes: 1 << 20,
+    stored: 0,
 };
 const AT: &str = "2026-11-23T00:00:00.000Z";
 
@@ -137,14 +138,18 @@ fn history_is_bounded_by_bytes() {
     let bytes = 3 * entry(1, None).cost();
     let history = filled(HistoryLimits { bytes, ..ROOMY }, 1..=5);
     assert_eq!(numbers(history.since(0)), [3, 4, 5]);
-    assert_eq!(history.bytes(), bytes);
+    assert_eq!(history.size().memory.bytes, bytes);
 }
 
 #[test]
 fn a_limit_of_0_holds_no_message_and_still_counts_them() {
     let history = filled(HistoryLimits { count: 0, ..ROOMY }, 1..=5);
     assert_eq!(
-        (history.len(), history.bytes(), history.next_place().number),
+        (
+            history.len(),
+            history.size().memory.bytes,
+            history.next_place().number
+        ),
         (0, 0, 6)
     );
     assert_eq!(number_after(&history, 20), Some(3));
@@ -202,7 +207,7 @@ fn eviction_frees_memory() {
     (1..=1000).for_each(|number| history.push(entry(number, Some(&format!("c{number}")))));
     let full = history.capacity();
     (0..990).for_each(|_| history.evict_oldest());
-    let remembered = history.evicted.ids.capacity();
+    let remembered = history.evicted.capacity();
     assert!(history.capacity() - remembered < full / 8);
     assert_eq!(numbers(history.since(0)), (991..=1000).collect::<Vec<_>>());
 }
@@ -257,13 +262,13 @@ fn a_change_replaces_the_earlier_one_and_the_state_in_its_own_place() {
         assert_eq!(history.get(seq).unwrap().json(), json);
     }
     let costs = history.since(0).map(Entry::cost);
-    assert_eq!(history.bytes(), costs.sum::<usize>());
+    assert_eq!(history.size().memory.bytes, costs.sum::<usize>());
     // Evicted, its state is that of the change.
     history.evict_oldest();
     assert_eq!(history.item(1).unwrap().json(), json);
     (0..3).for_each(|_| history.evict_oldest());
     assert!(history.item(1).is_none() && history.changes.is_empty());
-    assert_eq!(history.bytes(), 0);
+    assert_eq!(history.size().memory.bytes, 0);
 }
 
 #[test]

@@ -27,6 +27,8 @@ fn limits() -> HubLimits {
         default_room: room("a"),
         max_members: 100_000,
         max_typing_members: 50,
+        stored_history: 0,
+        stored_history_budget: 0,
         history_age: None,
         room_idle: Duration::from_secs(60),
         presence_rate: 1 << 20,

@@ -6,6 +6,7 @@ use crate::chat::bans::{Ban, BanKey};
 use crate::chat::entry::Entry;
 use crate::chat::forgotten_rooms::RoomTombstone;
 use crate::chat::generations::Generations;
+use crate::chat::older_entries::OlderEntry;
 use crate::chat::place::Place;
 use crate::protocol::RoomName;
 
@@ -33,7 +34,9 @@ pub(in crate::chat) struct RestoredRoom {
     /// Whether the first place is that of the first entry ever published in the room.
     pub(in crate::chat) is_counted_from_start: bool,
     pub(in crate::chat) last_used: SystemTime,
-    /// In the order of their ids, in their present state.
+    /// Those that are left in the store, in the order of their ids.
+    pub(in crate::chat) older: Vec<OlderEntry>,
+    /// Those after them, in their present state.
     pub(in crate::chat) entries: Vec<Entry>,
     pub(in crate::chat) bans: Vec<(BanKey, Ban)>,
 }

@@ -1,7 +1,8 @@
 //! The store in a file of SQLite: what history holds, and no more. It takes records and
 //! gives them back at the start; of the hub and of time it knows nothing.
 //!
-//! `store` opens it and writes transactions, `writer` what is in one, `load` reads all.
+//! `store` opens it and writes transactions, `writer` what is in one, `load` reads all,
+//! `reader` single entries.
 
 mod backup;
 mod ban_rows;
@@ -14,9 +15,11 @@ mod generation_rows;
 mod hex;
 mod import;
 mod load;
+mod loading_room;
 mod machine;
 mod open_error;
 mod reaction_list;
+mod reader;
 mod room_row;
 mod schema;
 mod scrub;
@@ -35,4 +38,5 @@ pub(in crate::chat) use backup::{BackupError, backup};
 pub(in crate::chat) use export::export;
 pub(in crate::chat) use folder::{free_bytes, stored_bytes};
 pub(in crate::chat) use import::import;
+pub(in crate::chat) use reader::SqliteReader;
 pub(in crate::chat) use store::{SqliteStore, StoreOptions};

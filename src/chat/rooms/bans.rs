@@ -13,17 +13,21 @@ use crate::chat::errors::HistoryUnavailable;
 use crate::chat::log::Record;
 use crate::chat::published::Commit;
 use crate::chat::room_event::RoomEvent;
+use crate::chat::stored_entries::StoredItem;
 use crate::protocol::{EventId, RoomName};
 
 impl Rooms {
-    /// Bans the author of a message until a time.
+    /// Bans the author of a message until a time. `stored` is what the store holds of
+    /// the message, if only the store does.
     pub(in crate::chat) fn ban(
         &mut self,
         name: &RoomName,
         message: EventId,
         until: SystemTime,
+        stored: Option<&StoredItem>,
     ) -> Result<Commit, BanError> {
-        let entry = self.item(name, message).ok_or(BanError::NotFound)?;
+        let entry = self.item(name, message, stored);
+        let entry = entry.ok_or(BanError::NotFound)?;
         let key = BanKey::of(&entry.author()).ok_or(BanError::NotFound)?;
         let ban = Ban {
             message,
@@ -46,13 +50,15 @@ impl Rooms {
         Ok(self.log.wait())
     }
 
-    /// Lifts the ban of the author of a message. `None` if there was none.
+    /// Lifts the ban of the author of a message. `None` if there was none. `stored` is as
+    /// of [`Self::ban`].
     pub(in crate::chat) fn lift_ban(
         &mut self,
         name: &RoomName,
         message: EventId,
+        stored: Option<&StoredItem>,
     ) -> Result<Option<Commit>, HistoryUnavailable> {
-        let entry = self.item(name, message);
+        let entry = self.item(name, message, stored);
         let key = entry.and_then(|entry| BanKey::of(&entry.author()));
         let Some(room) = self.by_name.get_mut(name) else {
             return Ok(None);
@@ -69,9 +75,15 @@ impl Rooms {
         Ok(Some(self.log.wait()))
     }
 
-    fn item(&self, name: &RoomName, id: EventId) -> Option<&Entry> {
+    fn item<'a>(
+        &'a self,
+        name: &RoomName,
+        id: EventId,
+        stored: Option<&'a StoredItem>,
+    ) -> Option<&'a Entry> {
         let seq = self.generations.seq_of(id)?;
-        self.get(name)?.item(seq)
+        let room = self.get(name)?;
+        room.item(seq).or_else(|| stored?.of(room, seq))
     }
 }
 

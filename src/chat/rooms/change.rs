@@ -6,18 +6,21 @@ use tokio::time::Instant;
 use super::Rooms;
 use crate::chat::change::{Change, ChangeError, Requester};
 use crate::chat::published::Published;
+use crate::chat::stored_entries::StoredItem;
 use crate::chat::timestamp;
 use crate::protocol::{ChangedEntry, EventId, RoomName};
 
 impl Rooms {
     /// Changes the message or event `item` of the room. The entry of the result is its
-    /// present state: a message, an event or what is left of it.
+    /// present state: a message, an event or what is left of it. `stored` is what the
+    /// store holds of it, if only the store does.
     pub(in crate::chat) fn change(
         &mut self,
         name: &RoomName,
         item: EventId,
         change: &Change,
         requester: &Requester,
+        stored: Option<&StoredItem>,
     ) -> Result<Published, ChangeError> {
         let now = Instant::now();
         let (id, at) = (self.id(self.assigned + 1), self.clock.millis(now));
@@ -25,7 +28,8 @@ impl Rooms {
         let item = item.ok_or(ChangeError::NotFound)?;
         let room = self.by_name.get_mut(name).ok_or(ChangeError::NotFound)?;
         room.touch(now);
-        let present = room.item(item).ok_or(ChangeError::NotFound)?;
+        let present = room.item(item).or_else(|| stored?.of(room, item));
+        let present = present.ok_or(ChangeError::NotFound)?;
         let time = timestamp::now();
         let Some(new) = change.apply(present, requester, &time)? else {
             let present = present.clone();
@@ -36,7 +40,8 @@ impl Rooms {
         let announced = present
             .change(id, place, &new.state, new.reactions.clone())
             .assigned_at(at);
-        // Its own place may be evicted; then only the change holds the state.
+        // Its own place may not be in memory; then the store changes it, or only the
+        // change holds the state.
         let current = room.own(item).map(|own| match &new.state {
             ChangedEntry::Message(message) => own.with_state(message, new.reactions.clone()),
             ChangedEntry::Deleted(deleted) => own.deleted(deleted),

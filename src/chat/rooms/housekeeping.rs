@@ -5,7 +5,6 @@ use tokio::time::Instant;
 
 use super::Rooms;
 use super::housekeeping_queue::RemainingWork;
-use crate::chat::entry::Entry;
 use crate::chat::room::Room;
 use crate::chat::room_event::RoomEvent;
 use crate::protocol::RoomName;
@@ -89,20 +88,17 @@ impl Rooms {
             return 0;
         };
         let room = self.by_name.get_mut(name).expect("it is there");
-        let before = (room.history.bytes(), room.history.len());
-        let is_old = |entry: &Entry| {
-            let expires = self.clock.expires(entry.at(), age);
+        let before = room.history.size();
+        let is_old = |assigned_at| {
+            let expires = self.clock.expires(assigned_at, age);
             expires.is_some_and(|at| at <= now)
         };
-        for _ in 0..most {
-            if !room.history.oldest().is_some_and(is_old) {
-                break;
-            }
-            room.history.evict_oldest();
+        let mut expired = 0;
+        while expired < most && room.history.oldest_at().is_some_and(is_old) {
+            room.history.drop_oldest();
+            expired += 1;
         }
-        let expired = before.1 - room.history.len();
-        self.history_bytes -= before.0 - room.history.bytes();
-        self.history_entries -= expired;
+        self.resized(name, before);
         self.log_evictions(name);
         expired
     }

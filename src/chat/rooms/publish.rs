@@ -5,10 +5,10 @@
 use tokio::time::Instant;
 
 use super::Rooms;
-use super::size_index::SizeIndex;
 use crate::chat::draft::{Draft, DraftContent, RetryKey};
 use crate::chat::entry::Entry;
 use crate::chat::errors::PublishError;
+use crate::chat::history_size::{HistoryPart, HistorySize};
 use crate::chat::place::EntryKind;
 use crate::chat::published::Published;
 use crate::protocol::RoomName;
@@ -70,49 +70,61 @@ impl Rooms {
         let event = room
             .has_readers()
             .then(|| self.channel.update(name, &entry));
-        let before = (room.history.bytes(), room.history.len());
+        let before = room.history.size();
         self.shown = entry.seq();
         room.show(entry, current);
         if let Some(event) = event {
             self.channel.send(room.key, event, now);
         }
-        let after = (room.history.bytes(), room.history.len());
-        if SizeIndex::class(after.0) > room.size_class {
-            self.by_size.update(room);
-        }
-        self.history_bytes = self.history_bytes - before.0 + after.0;
-        self.history_entries = self.history_entries - before.1 + after.1;
+        self.resized(name, before);
         self.log_evictions(name);
         self.evict_to_budget();
         // Its age may be the first thing that is due in the room.
-        if before.1 == 0 && self.limits.history_age.is_some() {
+        if before == HistorySize::default() && self.limits.history_age.is_some() {
             self.schedule(name, now);
         }
     }
 
-    /// Evicts until all histories together are within the budget, from the
+    /// The history of a room had the size `before`.
+    pub(super) fn resized(&mut self, name: &RoomName, before: HistorySize) {
+        let room = self.by_name.get_mut(name).expect("the room exists");
+        self.held.replace(before, room.history.size());
+        for index in &mut self.by_size {
+            index.update(room);
+        }
+    }
+
+    /// Evicts until all histories together are within the budgets, from the
     /// rooms with the most bytes, so that a busy room costs a quiet one nothing.
     pub(super) fn evict_to_budget(&mut self) {
-        let budget = self.limits.history_budget;
-        if self.history_bytes <= budget {
+        // From memory first: the older entries become more.
+        self.evict_part(HistoryPart::Memory, self.limits.history_budget);
+        self.evict_part(HistoryPart::Older, self.limits.stored_history_budget);
+    }
+
+    fn evict_part(&mut self, part: HistoryPart, budget: usize) {
+        if self.held.of(part).bytes <= budget {
             return;
         }
         // A little more than needed, so that not every message evicts.
         let target = budget - budget / 4096;
-        while self.history_bytes > target
-            && let Some((class, name)) = self.by_size.pop_largest()
+        while self.held.of(part).bytes > target
+            && let Some((class, name)) = self.by_size[part as usize].pop_largest()
         {
             let Some(room) = self.by_name.get_mut(&name) else {
                 debug_assert!(false, "{name:?} has a size but does not exist");
                 continue;
             };
-            while self.history_bytes > target && SizeIndex::class(room.history.bytes()) == class {
-                let before = room.history.bytes();
-                room.history.evict_oldest();
-                self.history_bytes -= before - room.history.bytes();
-                self.history_entries -= 1;
+            let index = &mut self.by_size[part as usize];
+            while self.held.of(part).bytes > target && index.class_of(room) == class {
+                let before = room.history.size();
+                room.history.evict_from(part);
+                self.held.replace(before, room.history.size());
             }
-            self.by_size.insert(room);
+            index.insert(room);
+            if part == HistoryPart::Memory {
+                self.by_size[HistoryPart::Older as usize].update(room);
+            }
             self.log_evictions(&name);
         }
     }

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::size_index::SizeIndex;
 use super::{HubLimits, Rooms};
+use crate::chat::history_size::HistorySize;
 use crate::chat::log::restored::{Restored, RestoredRoom};
 use crate::chat::log::{CommitQueue, EntryLog};
 
@@ -35,11 +35,7 @@ impl Rooms {
         self.create(&name, now);
         let room = self.by_name.get_mut(&name).expect("it was just created");
         room.restore(restored, now.checked_sub(age).unwrap_or(now));
-        self.history_bytes += room.history.bytes();
-        self.history_entries += room.history.len();
-        if SizeIndex::class(room.history.bytes()) > room.size_class {
-            self.by_size.update(room);
-        }
+        self.resized(&name, HistorySize::default());
         self.schedule(&name, now);
         self.log_evictions(&name);
         self.evict_to_budget();

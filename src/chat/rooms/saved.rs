@@ -9,6 +9,7 @@ use super::{HubLimits, Rooms};
 use crate::chat::forgotten_rooms::ForgottenRooms;
 use crate::chat::generations::Generations;
 use crate::chat::history::History;
+use crate::chat::history_size::HistorySize;
 use crate::protocol::RoomName;
 
 /// What is durable of all rooms at one time.
@@ -55,9 +56,7 @@ impl Rooms {
             let room = rooms.by_name.get_mut(name).expect("the room exists");
             room.history = history.reopened();
             room.has_messages = true;
-            rooms.by_size.update(room);
-            rooms.history_bytes += room.history.bytes();
-            rooms.history_entries += room.history.len();
+            rooms.resized(name, HistorySize::default());
             rooms.schedule(name, now);
         }
         rooms.forgotten = saved.forgotten.clone();

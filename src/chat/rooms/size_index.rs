@@ -1,4 +1,5 @@
-//! Rooms ordered by the bytes of their history, to find the rooms to evict from.
+//! Rooms ordered by the bytes of a part of their history, to find the rooms to evict
+//! from.
 //!
 //! Sizes fall into classes, each an eighth wider than the one before, so a
 //! message rarely moves its room. The class of a room in the index is never below
@@ -6,18 +7,32 @@
 
 use std::collections::BTreeSet;
 
+use crate::chat::history_size::HistoryPart;
 use crate::chat::room::Room;
 use crate::protocol::RoomName;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SizeIndex {
-    /// The class and name of each room whose history is not empty.
+    part: HistoryPart,
+    /// The class and name of each room of whose history this part is not empty.
     rooms: BTreeSet<(u16, RoomName)>,
 }
 
 impl SizeIndex {
+    pub(super) fn of(part: HistoryPart) -> Self {
+        Self {
+            part,
+            rooms: BTreeSet::new(),
+        }
+    }
+
+    /// The class of the room's present size.
+    pub(super) fn class_of(&self, room: &Room) -> u16 {
+        Self::class(room.history.size().of(self.part).bytes)
+    }
+
     /// The class of a size: 0 for an empty history, else from 1 on.
-    pub(super) fn class(bytes: usize) -> u16 {
+    fn class(bytes: usize) -> u16 {
         let Some(exponent) = bytes.checked_ilog2() else {
             return 0;
         };
@@ -27,23 +42,27 @@ impl SizeIndex {
         1 + exponent as u16 * 8 + eighths as u16
     }
 
-    /// Moves a room to its current class.
+    /// Moves a room that has grown to its current class.
     pub(super) fn update(&mut self, room: &mut Room) {
-        self.remove(room);
-        self.insert(room);
+        if self.class_of(room) > room.size_classes[self.part as usize] {
+            self.remove(room);
+            self.insert(room);
+        }
     }
 
     /// Adds a room that is not in the index.
     pub(super) fn insert(&mut self, room: &mut Room) {
-        room.size_class = Self::class(room.history.bytes());
-        if room.size_class > 0 {
-            self.rooms.insert((room.size_class, room.name.clone()));
+        let class = self.class_of(room);
+        room.size_classes[self.part as usize] = class;
+        if class > 0 {
+            self.rooms.insert((class, room.name.clone()));
         }
     }
 
     pub(super) fn remove(&mut self, room: &Room) {
-        if room.size_class > 0 {
-            self.rooms.remove(&(room.size_class, room.name.clone()));
+        let class = room.size_classes[self.part as usize];
+        if class > 0 {
+            self.rooms.remove(&(class, room.name.clone()));
         }
     }
 

@@ -12,6 +12,8 @@ fn hub(history: usize) -> Arc<Hub> {
         default_room: rooms(&["a"]).remove(0),
         max_members: 100_000,
         max_typing_members: 50,
+        stored_history: 0,
+        stored_history_budget: 0,
         history_age: None,
         room_idle: std::time::Duration::from_secs(60),
         presence_rate: 1 << 20,

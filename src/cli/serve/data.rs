@@ -27,6 +27,20 @@ pub(super) struct DataFlags {
           default_value_t = SyncMode::Full)]
     sync: SyncMode,
 
+    /// Messages, events and changes of a room that are kept on disk, with those in memory
+    /// (--history); without it only those
+    ///
+    /// Pages of history, resuming streams and moderation reach all of them. Each takes some 24
+    /// bytes of memory beyond --history.
+    #[arg(long, env = "SSE_CHAT_DATA_HISTORY", value_name = "COUNT")]
+    data_history: Option<usize>,
+
+    /// Bytes of all rooms' messages together that are on disk and not in memory; beyond it the
+    /// oldest of the largest rooms are deleted
+    #[arg(long, env = "SSE_CHAT_DATA_HISTORY_BUDGET", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_DATA_HISTORY_BUDGET))]
+    data_history_budget: Size,
+
     /// Bytes of messages that wait to be stored; more are refused with 503
     #[arg(long, env = "SSE_CHAT_COMMIT_QUEUE", value_name = "SIZE", value_parser = parse_size,
           default_value_t = Size(config::DEFAULT_COMMIT_QUEUE))]
@@ -49,6 +63,8 @@ impl From<DataFlags> for DataSettings {
         Self {
             dir: flags.data,
             sync: flags.sync,
+            history: flags.data_history,
+            history_budget: flags.data_history_budget.0,
             commit_queue: flags.commit_queue.0,
             check: flags.data_check,
             new_generation: flags.new_generation,

@@ -225,6 +225,30 @@ impl CollectedMetrics {
             totals.queued_bytes,
         )?;
         metrics.gauge(
+            "sse_chat_data_older_entries",
+            "Messages, events and changes that are on disk and not in memory",
+            totals.older_entries,
+        )?;
+        metrics.gauge(
+            "sse_chat_data_older_bytes",
+            "Their bytes, as --data-history-budget counts them",
+            totals.older_bytes,
+        )?;
+        metrics.counter(
+            "sse_chat_data_reads",
+            "Reads of what is on disk and not in memory",
+            store.reads,
+        )?;
+        metrics.counters(
+            "sse_chat_data_unanswered_reads",
+            "Reads that failed, and reads that were refused because too many waited",
+            "reason",
+            [
+                ("failed", store.failed_reads),
+                ("refused", store.refused_reads),
+            ],
+        )?;
+        metrics.gauge(
             "sse_chat_data_bytes",
             "Bytes of the store's files",
             store.bytes,

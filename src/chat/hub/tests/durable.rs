@@ -17,15 +17,18 @@ use crate::protocol::EditKey;
 
 const QUEUE_BYTES: usize = 4000;
 
-fn stored() -> Arc<Hub> {
-    let empty = Restored {
+fn empty() -> Restored {
+    Restored {
         generations: Generations::new(),
         seq: 0,
         dropped_through: 0,
         forgotten: Vec::new(),
         rooms: Vec::new(),
-    };
-    Hub::restore(limits(), empty, QUEUE_BYTES)
+    }
+}
+
+fn stored() -> Arc<Hub> {
+    Hub::restore(limits(), empty(), QUEUE_BYTES)
 }
 
 fn author() -> Author {
@@ -180,6 +183,7 @@ async fn a_restored_ban_holds() {
                 next: Place::FIRST,
                 is_counted_from_start: true,
                 last_used: SystemTime::now(),
+                older: Vec::new(),
                 entries: Vec::new(),
                 bans,
             }],
@@ -268,6 +272,42 @@ async fn evicted_entries_leave_the_store() {
         })
         .collect();
     assert_eq!(evicted, [(vec![8], 8), (vec![9], 9)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_entry_leaves_the_store_whether_memory_holds_it_or_not() {
+    let hub = Hub::restore(
+        HubLimits {
+            history: 2,
+            stored_history: 10,
+            stored_history_budget: 1 << 20,
+            history_age: Some(Duration::from_secs(30)),
+            ..limits()
+        },
+        empty(),
+        1 << 20,
+    );
+    let say = |count: usize| {
+        (0..count).for_each(|_| drop(pending(publish(&hub, "hi", None).unwrap())));
+        commit(&hub).len()
+    };
+    let sizes = || {
+        let totals = hub.totals();
+        (totals.older_entries, totals.history_entries)
+    };
+    assert_eq!((say(3), sizes()), (3, (1, 2)));
+    idle_for(&hub, 20).await;
+    assert_eq!((say(1), sizes()), (1, (2, 2)));
+    idle_for(&hub, 10).await;
+    assert_eq!(sizes(), (0, 1), "the third was in memory");
+    assert!(hub.totals().older_bytes == 0);
+    let records = commit(&hub);
+    assert!(
+        matches!(&records[..], [Record::Evicted { seqs, through: 3, .. }] if seqs.len() == 3),
+        "{records:?}"
+    );
+    idle_for(&hub, 20).await;
+    assert_eq!(sizes(), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,10 @@ fn the_history_budget_evicts_from_the_busy_room_and_spares_the_quiet_one() {
     assert_eq!(held(&hub, "quiet"), 1);
     let [summed, counted] = hub.lock().held();
     assert_eq!(summed, counted);
-    assert!((90_000..=100_000).contains(&counted.0), "{counted:?}");
+    assert!(
+        (90_000..=100_000).contains(&counted.memory.bytes),
+        "{counted:?}"
+    );
 }
 
 #[test]
@@ -33,7 +36,10 @@ fn the_history_budget_evicts_from_many_large_rooms_and_keeps_exact_totals() {
     }
     let [summed, counted] = hub.lock().held();
     assert_eq!(summed, counted);
-    assert!((195_000..=200_000).contains(&counted.0), "{counted:?}");
+    assert!(
+        (195_000..=200_000).contains(&counted.memory.bytes),
+        "{counted:?}"
+    );
     let busy: Vec<usize> = (0..5)
         .map(|number| held(&hub, &format!("busy{number}")))
         .collect();

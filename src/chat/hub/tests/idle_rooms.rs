@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::chat::Gap;
+use crate::chat::history_size::HistorySize;
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_room_is_forgotten_and_a_returning_reader_gets_a_gap() {
@@ -11,7 +12,10 @@ async fn an_idle_room_is_forgotten_and_a_returning_reader_gets_a_gap() {
     idle_for(&hub, 59).await;
     assert_eq!(hub.room_count(), 1);
     idle_for(&hub, 1).await;
-    assert_eq!((hub.room_count(), hub.lock().held()), (0, [(0, 0); 2]));
+    assert_eq!(
+        (hub.room_count(), hub.lock().held()),
+        (0, [HistorySize::default(); 2])
+    );
 
     let mut missed = reader(&hub, "a", Some(Cursor::Id(first)));
     let expected = Gap {
@@ -97,5 +101,5 @@ async fn one_housekeeping_pass_forgets_a_bounded_number_of_rooms() {
         (0, 1000_usize.div_ceil(64)),
         "rooms left, and passes"
     );
-    assert_eq!(hub.lock().held(), [(0, 0); 2]);
+    assert_eq!(hub.lock().held(), [HistorySize::default(); 2]);
 }

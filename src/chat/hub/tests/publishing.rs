@@ -98,6 +98,8 @@ async fn totals_count_messages_replay_and_gaps() {
             gaps: [1, 0, 1, 0],
             sent_events: 3,
             queued_bytes: 0,
+            older_entries: 0,
+            older_bytes: 0,
         }
     );
     assert!(totals.history_bytes > 0);

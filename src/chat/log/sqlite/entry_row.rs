@@ -66,6 +66,15 @@ pub(super) struct EntryRow<'a> {
     reactions: Option<Cow<'a, str>>,
 }
 
+/// What an entry is, by the column `kind`. Of a change it is not said of what.
+pub(super) fn kind_of(kind: i64) -> EntryKind {
+    match kind {
+        0 => EntryKind::Message,
+        1 => EntryKind::Event,
+        _ => EntryKind::Change { of: 0 },
+    }
+}
+
 /// A value that is stored as text without another check that it is UTF-8.
 struct Text<'a>(&'a [u8]);
 
@@ -125,6 +134,23 @@ impl<'a> EntryRow<'a> {
                 .reactions
                 .as_ref()
                 .map(|reactions| reaction_list::to_json(reactions).into()),
+        }
+    }
+
+    /// The row of this message or event with the state that `change` announces.
+    pub(super) fn with_state(self, change: Self) -> Self {
+        let (mut event, mut created_at) = (self.event, self.created_at);
+        if change.deleted != 0 {
+            (event, created_at) = (None, None);
+        }
+        Self {
+            cost: change.cost,
+            deleted: change.deleted,
+            event,
+            created_at,
+            state: change.state,
+            reactions: change.reactions,
+            ..self
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! The first pass reads a few columns of all entries, the newest first: it compares them
 //! with the sums of the state, so that no row can be missing, and it decides what is
-//! loaded. The second reads the entries that are. What does not fit into memory is
-//! evicted: its rows are deleted later.
+//! loaded. The second reads the entries that are. What does not fit into memory stays
+//! in the store, as far as it is to keep more, or is evicted: its rows are deleted later.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,19 +11,19 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::checksum::KeySum;
-use super::entry_row::{COLUMNS, EntryRow};
+use super::entry_row::{COLUMNS, EntryRow, kind_of};
+use super::loading_room::LoadingRoom;
 use super::open_error::LoadError;
 use super::room_row::{RoomRow, RoomStatus};
 use super::state_row::StateRow;
 use super::stored_rooms::{StoredRoom, StoredRooms};
 use super::values::Values;
-use super::{ban_rows, generation_rows, time};
-use crate::chat::bans::{Ban, BanKey};
-use crate::chat::entry::Entry;
+use super::{ban_rows, generation_rows};
+use crate::chat::entry_mark::EntryMark;
 use crate::chat::forgotten_rooms::RoomTombstone;
 use crate::chat::generations::Generations;
-use crate::chat::log::restored::{Restored, RestoredRoom};
-use crate::chat::place::Place;
+use crate::chat::log::restored::Restored;
+use crate::chat::older_entries::OlderEntry;
 use crate::chat::rooms::HubLimits;
 
 /// A store as it was read.
@@ -57,32 +57,13 @@ struct Loading {
     first: u64,
 }
 
-#[derive(Debug)]
-struct LoadingRoom {
-    row: RoomRow,
-    /// The seq and the cost of each row that is held, the newest first.
-    keys: Vec<(u64, u64)>,
-    last_used: i64,
-    /// The lowest seq that is loaded.
-    first: u64,
-    entries: Vec<Entry>,
-    bans: Vec<(BanKey, Ban)>,
-}
-
 impl Loading {
     fn read_rooms(connection: &Connection, state: &StateRow) -> Result<Self, LoadError> {
         let mut keys = KeySum::default();
         let rows = RoomRow::read_all(connection)?;
         let rooms = rows.into_iter().map(|row| {
             keys.add(row.id);
-            LoadingRoom {
-                last_used: row.last_used,
-                row,
-                keys: Vec::new(),
-                first: u64::MAX,
-                entries: Vec::new(),
-                bans: Vec::new(),
-            }
+            LoadingRoom::new(row)
         });
         let rooms: Vec<_> = rooms.collect();
         if keys != state.rooms {
@@ -100,7 +81,7 @@ impl Loading {
     /// The first pass.
     fn read_keys(&mut self, connection: &Connection, state: &StateRow) -> Result<(), LoadError> {
         let mut read = connection
-            .prepare("SELECT seq, room, cost, assigned_at FROM entries ORDER BY seq DESC")?;
+            .prepare("SELECT seq, room, cost, assigned_at, kind FROM entries ORDER BY seq DESC")?;
         let mut rows = read.query([])?;
         let mut keys = KeySum::default();
         while let Some(row) = rows.next()? {
@@ -116,10 +97,14 @@ impl Loading {
                 self.garbage.push(seq);
                 continue;
             }
+            let at = values.int(3)?;
             if room.keys.is_empty() {
-                room.last_used = room.last_used.max(values.int(3)?);
+                room.last_used = room.last_used.max(at);
             }
-            room.keys.push((seq, cost.max(0).cast_unsigned()));
+            let mark = EntryMark::new(seq, kind_of(values.int(4)?));
+            let cost = usize::try_from(cost).unwrap_or(0);
+            room.keys
+                .push(OlderEntry::new(mark, cost, at.max(0).cast_unsigned()));
             keys.add(seq.cast_signed());
         }
         match keys == state.entries {
@@ -137,18 +122,10 @@ impl Loading {
         self.rooms.sort_by_key(|room| Reverse(room.last_used));
         let places = self.rooms.iter().enumerate();
         self.by_id = places.map(|(place, room)| (room.row.id, place)).collect();
-        let mut budget = limits.history_budget as u64;
+        let mut budget = limits.history_budget;
         for room in &mut self.rooms {
-            let mut bytes = 0;
-            let most = budget.min(limits.history_bytes as u64);
-            for (seq, cost) in room.keys.iter().take(limits.history) {
-                if bytes + cost > most {
-                    break;
-                }
-                bytes += cost;
-                room.first = *seq;
-            }
-            budget -= bytes;
+            let most = budget.min(limits.history_bytes);
+            budget -= room.select(limits.history, most, limits.stored_history);
             self.first = self.first.min(room.first);
         }
     }
@@ -191,12 +168,12 @@ impl Loading {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
         let mut read = connection.prepare(&sql)?;
         for room in self.rooms.iter_mut().filter(|room| room.first == u64::MAX) {
-            let Some((newest, _)) = room.keys.first() else {
+            let Some(newest) = room.keys.first().map(|key| key.mark().seq()) else {
                 continue;
             };
             let mut rows = read.query([newest.cast_signed()])?;
             if let Some(row) = rows.next()? {
-                let id = generations.id(*newest);
+                let id = generations.id(newest);
                 let entry = EntryRow::read(row)?.entry(id, &room.row.name)?;
                 room.row.next = entry.place_after();
             }
@@ -254,53 +231,6 @@ impl Loading {
             state,
             rooms,
             restored,
-        }
-    }
-}
-
-impl LoadingRoom {
-    /// Adds the next entry. Places are consecutive, so that a hole is noticed.
-    fn push(&mut self, entry: Entry) -> Result<(), LoadError> {
-        let is_first_ever = self.row.evicted_through == 0
-            && self.row.is_counted_from_start
-            && self.keys.last().is_some_and(|(seq, _)| *seq == entry.seq());
-        let place = match self.entries.last() {
-            Some(last) => last.place_after(),
-            None if is_first_ever => Place::FIRST,
-            None => entry.place(),
-        };
-        if place != entry.place() {
-            let text = format!("an entry before {} is missing", entry.seq());
-            return Err(LoadError::Damaged(text));
-        }
-        self.entries.push(entry);
-        Ok(())
-    }
-
-    /// The room as it is restored. What is not loaded is evicted.
-    fn finish(mut self, rooms: &mut StoredRooms) -> RestoredRoom {
-        if let Some(last) = self.entries.last() {
-            self.row.next = last.place_after();
-        }
-        self.row.last_used = self.last_used;
-        let name = self.row.name.clone();
-        let is_loaded = |(seq, _): &(u64, u64)| *seq >= self.first;
-        let loaded = self.keys.partition_point(is_loaded);
-        let skipped = self.keys[loaded..].first().map(|(seq, _)| *seq);
-        let mut room = StoredRoom::new(self.row.clone());
-        room.rows = self.keys.iter().rev().map(|(seq, _)| *seq).collect();
-        rooms.by_name.insert(name.clone(), room);
-        if let Some(through) = skipped {
-            rooms.evict(&name, through, self.keys.len() - loaded);
-        }
-        RestoredRoom {
-            name,
-            evicted_through: skipped.unwrap_or(0).max(self.row.evicted_through),
-            next: self.row.next,
-            is_counted_from_start: self.row.is_counted_from_start,
-            last_used: time::from_millis(self.last_used),
-            entries: self.entries,
-            bans: self.bans,
         }
     }
 }

@@ -7,9 +7,6 @@ mod restoring;
 mod scale;
 mod transfer;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use super::connection::connect;
@@ -22,60 +19,10 @@ use crate::chat::entry::Entry;
 use crate::chat::log::restored::Restored;
 use crate::chat::rooms::HubLimits;
 use crate::chat::subscribe_options::EventForm;
+use crate::chat::test_folder::TestFolder;
 use crate::config::SyncMode;
 
-/// A folder that is removed on drop.
-struct TestFolder(PathBuf);
-
 impl TestFolder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("sse-chat-store-{}-{number}", std::process::id());
-        // Where a sync takes no time, if there is such a place.
-        let memory = Path::new("/dev/shm");
-        let path = match memory.is_dir() {
-            true => memory.join(name),
-            false => std::env::temp_dir().join(name),
-        };
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    /// A folder on a disk.
-    fn on_disk() -> Self {
-        let Self(path) = &Self::new();
-        let path = std::env::temp_dir().join(path.file_name().unwrap());
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// The folder as `kill -9` leaves it.
-    fn copy(&self) -> Self {
-        let copy = Self::new();
-        fs::create_dir(copy.path()).unwrap();
-        for (name, bytes) in self.files() {
-            fs::write(copy.path().join(name), bytes).unwrap();
-        }
-        copy
-    }
-
-    /// All files with their contents, by name.
-    fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let files = fs::read_dir(&self.0).unwrap().map(|file| {
-            let file = file.unwrap();
-            let name = file.file_name().into_string().unwrap();
-            (name, fs::read(file.path()).unwrap())
-        });
-        let mut files: Vec<_> = files.collect();
-        files.sort();
-        files
-    }
-
     fn open(&self) -> (SqliteStore, Restored) {
         SqliteStore::open(self.path(), &options()).unwrap()
     }
@@ -91,12 +38,6 @@ impl TestFolder {
         let found = connect(&folder.path(FILE)).and_then(|connection| read(&connection, options));
         folder.leave();
         found.map(|loaded| loaded.restored)
-    }
-}
-
-impl Drop for TestFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::ban_rows;
-use super::entry_row::{EntryRow, INSERT, REPLACE};
+use super::entry_row::{COLUMNS, EntryRow, INSERT, REPLACE};
+use super::open_error::LoadError;
 use super::room_row::{RoomRow, RoomStatus};
 use super::scrub::scrub;
 use super::state_row::StateRow;
@@ -155,6 +156,7 @@ impl StoreWriter<'_> {
             let earlier = self.replace_change(name, of)?;
             match current {
                 Some(current) => self.replace_own(name, current)?,
+                None if self.holds(name, of) => self.change_own(of, entry)?,
                 None if entry.is_deleted() => self.delete_evicted(name, of)?,
                 None => {}
             }
@@ -194,11 +196,7 @@ impl StoreWriter<'_> {
             .prepare_cached("SELECT room FROM entries WHERE seq = ?1")?;
         let seq = current.seq();
         let found = find.query_row([seq.cast_signed()], |row| row.get(0));
-        let is_held = self
-            .rooms
-            .by_name
-            .get(name)
-            .is_some_and(|room| room.holds(seq));
+        let is_held = self.holds(name, seq);
         match found.optional()? {
             Some(room) => {
                 let parts = current.parts();
@@ -206,9 +204,28 @@ impl StoreWriter<'_> {
                 let mut replace = self.connection.prepare_cached(REPLACE)?;
                 Ok(row.write(&mut replace)?)
             }
-            None if is_held => Err(WriteError::Order("a changed entry is not there")),
+            None if is_held => Err(WriteError::MISSING),
             None => Ok(()),
         }
+    }
+
+    /// Gives a message or event, of which only the store has the row, the state that
+    /// `change` announces.
+    fn change_own(&mut self, of: u64, change: &Entry) -> WriteResult {
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
+        let mut find = self.connection.prepare_cached(&sql)?;
+        let mut rows = find.query([of.cast_signed()])?;
+        let row = rows.next()?.ok_or(WriteError::MISSING)?;
+        let own = EntryRow::read(row)?;
+        let parts = change.parts();
+        let changed = own.with_state(EntryRow::of(change, &parts, 0));
+        let mut replace = self.connection.prepare_cached(REPLACE)?;
+        Ok(changed.write(&mut replace)?)
+    }
+
+    fn holds(&self, name: &RoomName, seq: u64) -> bool {
+        let room = self.rooms.by_name.get(name);
+        room.is_some_and(|room| room.holds(seq))
     }
 
     /// Deletes the row of an evicted message or event at once: nothing of its content is
@@ -273,6 +290,20 @@ impl StoreWriter<'_> {
             .prepare_cached("DELETE FROM entries WHERE seq = ?1")?;
         delete.execute([seq.cast_signed()])?;
         Ok(())
+    }
+}
+
+impl WriteError {
+    /// The row of an entry that should be there is not.
+    const MISSING: Self = Self::Order("a changed entry is not there");
+}
+
+impl From<LoadError> for WriteError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Sqlite(error) => Self::Sqlite(error),
+            LoadError::Damaged(_) => Self::Order("a changed entry is not as it was written"),
+        }
     }
 }
 

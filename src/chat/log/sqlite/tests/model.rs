@@ -21,6 +21,7 @@ const AT: &str = "2026-11-28T01:02:03.004Z";
 const LIMITS: HistoryLimits = HistoryLimits {
     count: usize::MAX,
     bytes: usize::MAX,
+    stored: 0,
 };
 
 pub(super) struct Model {
@@ -173,7 +174,7 @@ impl Model {
         let history = self.rooms.get_mut(room)?;
         let seqs: Vec<u64> = history.since(0).take(count).map(Entry::seq).collect();
         for _ in &seqs {
-            history.evict_oldest();
+            history.drop_oldest();
         }
         (!seqs.is_empty()).then(|| Record::Evicted {
             room: room.clone(),
@@ -188,10 +189,7 @@ impl Model {
             return Vec::new();
         };
         let tombstone = RoomTombstone {
-            through: history
-                .newest()
-                .map_or(0, Entry::seq)
-                .max(history.evicted_through()),
+            through: history.newest(),
             next: history.next_place(),
         };
         self.forgotten.push((room.clone(), tombstone));

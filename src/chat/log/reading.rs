@@ -1,0 +1,244 @@
+//! Reads entries that only the store holds: one thread does, in the order in which it is
+//! asked. Nothing waits for it under the hub's lock.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::StoreError;
+use crate::chat::entry::Entry;
+use crate::protocol::RoomName;
+
+/// Reads that wait. More are refused.
+const MAX_WAITING: usize = 256;
+/// Entries of one read: those of the largest page.
+pub(in crate::chat) const MAX_READ: usize = 500;
+
+/// An entry of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::chat) struct StoredId {
+    pub(in crate::chat) room: RoomName,
+    pub(in crate::chat) seq: u64,
+}
+
+/// Reads a store, also while it is written.
+pub(in crate::chat) trait StoreReader: std::fmt::Debug + Send {
+    /// The entries with these ids, or `None` for one that the store does not have.
+    ///
+    /// # Errors
+    ///
+    /// Why they can't be read.
+    fn read(&mut self, ids: &[StoredId]) -> Result<FoundEntries, StoreError>;
+}
+
+/// The entries that were asked for, or `None` for one that the store does not have.
+pub(in crate::chat) type FoundEntries = Vec<Option<Entry>>;
+
+/// Too many reads wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::chat) struct ReadsBusy;
+
+/// Where reads wait for the thread that does them.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct ReadQueue {
+    state: Mutex<ReadState>,
+    changed: Condvar,
+    counters: ReadCounters,
+}
+
+#[derive(Debug, Default)]
+struct ReadState {
+    waiting: VecDeque<ReadRequest>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct ReadRequest {
+    ids: Vec<StoredId>,
+    /// Dropped if they can't be read.
+    answer: oneshot::Sender<FoundEntries>,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct ReadCounters {
+    /// Reads.
+    pub(in crate::chat) reads: AtomicU64,
+    /// Entries of them.
+    pub(in crate::chat) entries: AtomicU64,
+    /// Reads that failed.
+    pub(in crate::chat) failed: AtomicU64,
+    /// Reads that were refused, since too many waited.
+    pub(in crate::chat) refused: AtomicU64,
+}
+
+impl ReadQueue {
+    pub(in crate::chat) fn counters(&self) -> &ReadCounters {
+        &self.counters
+    }
+
+    /// Asks for these entries, at most [`MAX_READ`] of them. The answer is dropped if
+    /// they can't be read.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadsBusy`] if too many reads wait.
+    pub(in crate::chat) fn ask(
+        &self,
+        ids: Vec<StoredId>,
+    ) -> Result<oneshot::Receiver<FoundEntries>, ReadsBusy> {
+        debug_assert!(ids.len() <= MAX_READ);
+        let (answer, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        if state.is_closed {
+            return Ok(receiver);
+        }
+        if state.waiting.len() == MAX_WAITING {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(ReadsBusy);
+        }
+        state.waiting.push_back(ReadRequest { ids, answer });
+        drop(state);
+        self.changed.notify_one();
+        Ok(receiver)
+    }
+
+    /// The next read; `None` once the queue is closed.
+    fn next(&self) -> Option<ReadRequest> {
+        let state = self.lock();
+        let is_idle = |state: &mut ReadState| state.waiting.is_empty() && !state.is_closed;
+        let waited = self.changed.wait_while(state, is_idle);
+        waited
+            .unwrap_or_else(PoisonError::into_inner)
+            .waiting
+            .pop_front()
+    }
+
+    /// Nothing is read any more.
+    fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        state.waiting.clear();
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReadState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, reader: &mut dyn StoreReader) {
+        while let Some(ReadRequest { ids, answer }) = self.next() {
+            // Its client may be gone.
+            if answer.is_closed() {
+                continue;
+            }
+            let count = |counter: &AtomicU64, number: usize| {
+                counter.fetch_add(number as u64, Ordering::Relaxed);
+            };
+            match reader.read(&ids) {
+                Ok(entries) => {
+                    count(&self.counters.reads, 1);
+                    count(&self.counters.entries, entries.iter().flatten().count());
+                    let _ = answer.send(entries);
+                }
+                Err(_) => count(&self.counters.failed, 1),
+            }
+        }
+    }
+}
+
+/// The thread that reads. Its drop ends it.
+#[derive(Debug)]
+pub(in crate::chat) struct ReadThread {
+    queue: Arc<ReadQueue>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ReadThread {
+    pub(in crate::chat) fn start(
+        queue: Arc<ReadQueue>,
+        mut reader: Box<dyn StoreReader>,
+    ) -> io::Result<Self> {
+        let own = Closing(Arc::clone(&queue));
+        let thread = thread::Builder::new()
+            .name("history".to_owned())
+            .spawn(move || own.0.run(&mut *reader))?;
+        Ok(Self {
+            queue,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// However the thread ends, nothing waits for it.
+struct Closing(Arc<ReadQueue>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Drop for ReadThread {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was reported.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds nothing, and fails for the seq 0.
+    #[derive(Debug)]
+    struct NoEntries;
+
+    impl StoreReader for NoEntries {
+        fn read(&mut self, ids: &[StoredId]) -> Result<FoundEntries, StoreError> {
+            match ids.iter().any(|id| id.seq == 0) {
+                true => Err(StoreError("seq 0".to_owned())),
+                false => Ok(vec![None; ids.len()]),
+            }
+        }
+    }
+
+    fn ids(seqs: impl IntoIterator<Item = u64>) -> Vec<StoredId> {
+        let room = RoomName::parse("lobby").unwrap();
+        let id = |seq| StoredId {
+            room: room.clone(),
+            seq,
+        };
+        seqs.into_iter().map(id).collect()
+    }
+
+    #[tokio::test]
+    async fn reads_are_answered_in_turn_and_too_many_are_refused() {
+        let queue = Arc::new(ReadQueue::default());
+        let mut waiting: Vec<_> = (1..=MAX_WAITING as u64)
+            .map(|seq| queue.ask(ids(1..=seq)).unwrap())
+            .collect();
+        assert_eq!(queue.ask(ids([1])).err(), Some(ReadsBusy));
+        // Its client is gone: it is not read.
+        drop(waiting.pop());
+        let thread = ReadThread::start(Arc::clone(&queue), Box::new(NoEntries)).unwrap();
+        for (answer, entries) in waiting.into_iter().zip(1..) {
+            assert_eq!(answer.await.unwrap().len(), entries);
+        }
+        assert!(queue.ask(ids([0])).unwrap().await.is_err());
+        assert_eq!(queue.ask(ids([1])).unwrap().await.unwrap().len(), 1);
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = queue.counters();
+        assert_eq!(get(&counters.reads), MAX_WAITING as u64);
+        assert_eq!((get(&counters.failed), get(&counters.refused)), (1, 1));
+        drop(thread);
+        assert!(queue.ask(ids([1])).unwrap().await.is_err());
+    }
+}

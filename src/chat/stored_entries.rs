@@ -1,0 +1,76 @@
+//! Entries that were read from the store, and whether they are still as it has them.
+
+use std::collections::HashMap;
+
+use super::entry::Entry;
+use super::log::reading::{FoundEntries, StoredId};
+use super::room::Room;
+
+/// Entries that were read from the store.
+#[derive(Debug, Default)]
+pub(super) struct StoredEntries {
+    /// By their seqs; `None` for one that the store did not have.
+    found: HashMap<u64, Option<Entry>>,
+    /// The newest seq that was shown when they were asked for.
+    as_of: u64,
+}
+
+/// What is known of an entry that only the store holds.
+#[derive(Debug)]
+pub(super) enum StoredEntry<'a> {
+    Found(&'a Entry),
+    /// The store does not have it.
+    Missing,
+    /// It has to be read, perhaps once more.
+    Unread,
+}
+
+impl StoredEntries {
+    /// What was found of `ids`, which were asked for when `as_of` was the newest seq.
+    pub(super) fn new(ids: &[StoredId], found: FoundEntries, as_of: u64) -> Self {
+        let seqs = ids.iter().map(|id| id.seq);
+        Self {
+            found: seqs.zip(found).collect(),
+            as_of,
+        }
+    }
+
+    /// The entry of `room` with this seq, which only the store holds.
+    pub(super) fn get(&self, room: &Room, seq: u64) -> StoredEntry<'_> {
+        match self.found.get(&seq) {
+            Some(Some(entry)) if self.is_current(room, entry) => StoredEntry::Found(entry),
+            Some(None) => StoredEntry::Missing,
+            _ => StoredEntry::Unread,
+        }
+    }
+
+    /// Whether the entry is still as it was read. Changes since then are in memory: so
+    /// long as memory holds all that came since then.
+    fn is_current(&self, room: &Room, entry: &Entry) -> bool {
+        let change = room.history.change_of(entry.item_seq());
+        room.history.older_through() <= self.as_of && change.is_none_or(|seq| seq <= self.as_of)
+    }
+}
+
+/// A message or event that was read from the store.
+#[derive(Debug)]
+pub(super) struct StoredItem {
+    seq: u64,
+    read: StoredEntries,
+}
+
+impl StoredItem {
+    pub(super) fn new(seq: u64, read: StoredEntries) -> Self {
+        Self { seq, read }
+    }
+
+    /// The entry, if it is the one with this seq, only the store holds it, and it is
+    /// still as it was read.
+    pub(super) fn of(&self, room: &Room, seq: u64) -> Option<&Entry> {
+        let is_it = seq == self.seq && room.history.older().has_item(seq);
+        match self.read.get(room, seq) {
+            StoredEntry::Found(entry) if is_it => Some(entry),
+            _ => None,
+        }
+    }
+}

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 pub use self::access::{Access, ForwardedHeader, InvalidOrigin, Origin};
 pub use self::data::{
-    DEFAULT_COMMIT_QUEUE, DEFAULT_DATA_HISTORY_BUDGET, DataSettings, MAX_SYNC_INTERVAL,
-    MIN_COMMIT_QUEUE, SyncMode,
+    DEFAULT_COMMIT_QUEUE, DEFAULT_DATA_HISTORY_BUDGET, DEFAULT_DATA_READ_BUDGET, DataSettings,
+    MAX_SYNC_INTERVAL, MIN_COMMIT_QUEUE, SyncMode,
 };
 pub use self::endpoint::{Endpoint, InvalidEndpoint};
 pub use self::http2::{DEFAULT_HTTP2_MAX_STREAMS, Http2Settings};

@@ -309,7 +309,9 @@ impl History {
             return self.items.get(self.items.len() - count).copied();
         };
         let older = self.older.items_before(u64::MAX).take(older).last();
-        older.or_else(|| self.items.front().copied())
+        older
+            .map(OlderEntry::seq)
+            .or_else(|| self.items.front().copied())
     }
 
     /// The seq of the newest evicted entry; 0 if none was evicted.
@@ -366,18 +368,25 @@ impl History {
     /// The seq of the oldest held message or event.
     pub(super) fn oldest_item(&self) -> Option<u64> {
         let older = self.older.items_after(0).next();
-        older.or_else(|| self.items.front().copied())
+        older
+            .map(OlderEntry::seq)
+            .or_else(|| self.items.front().copied())
     }
 
     /// The seq of the newest held message or event.
     pub(super) fn newest_item(&self) -> Option<u64> {
         let newest = self.items.back().copied();
-        newest.or_else(|| self.older.items_before(u64::MAX).next())
+        newest.or_else(|| {
+            self.older
+                .items_before(u64::MAX)
+                .next()
+                .map(OlderEntry::seq)
+        })
     }
 
     /// The seq of the oldest held entry.
     pub(super) fn oldest(&self) -> Option<u64> {
-        let older = self.older.first().map(|entry| entry.mark().seq());
+        let older = self.older.first().map(OlderEntry::seq);
         older.or_else(|| self.entries.front().map(Entry::seq))
     }
 

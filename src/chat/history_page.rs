@@ -1,9 +1,12 @@
 //! Parts of a room's history: what `GET /rooms/{room}/messages` returns.
 
+use std::sync::Arc;
+
 use super::entry::Entry;
 use super::generations::{CursorPlace, Generations};
 use super::history::History;
-use super::log::reading::StoredId;
+use super::log::reading::{ReadBytes, StoredId};
+use super::older_entries::OlderEntry;
 use super::room::Room;
 use super::rooms::Rooms;
 use super::stored_entries::{StoredEntries, StoredEntry};
@@ -30,6 +33,8 @@ pub struct HistoryPage {
     pub oldest: Option<EventId>,
     /// The newest message or event in the room's history.
     pub newest: Option<EventId>,
+    /// The bytes of what was read from the store for it.
+    pub(crate) read: Option<Arc<ReadBytes>>,
 }
 
 /// A page of which the first entries are still to be read from the store.
@@ -46,10 +51,7 @@ pub(super) struct PlannedPage {
 impl PlannedPage {
     pub(super) fn new(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
         let (older, entries) = query.select(&room.history, rooms.generations());
-        let unread = older.into_iter().map(|seq| StoredId {
-            room: room.name.clone(),
-            seq,
-        });
+        let unread = older.into_iter().map(|entry| entry.id_in(&room.name));
         Self {
             unread: unread.collect(),
             as_of: rooms.newest(),
@@ -57,6 +59,7 @@ impl PlannedPage {
                 entries,
                 oldest: rooms.oldest_item(room),
                 newest: rooms.newest_item(room),
+                read: None,
             },
         }
     }
@@ -80,8 +83,12 @@ impl PlannedPage {
 }
 
 impl HistoryQuery {
-    /// The seqs of those that only the store holds, and those after them.
-    fn select(&self, history: &History, generations: &Generations) -> (Vec<u64>, Vec<Entry>) {
+    /// Those that only the store holds, and those after them.
+    fn select(
+        &self,
+        history: &History,
+        generations: &Generations,
+    ) -> (Vec<OlderEntry>, Vec<Entry>) {
         let place = |cursor| match cursor {
             Cursor::Id(id) => generations.place(id),
             Cursor::Unknown => CursorPlace::Foreign,
@@ -95,21 +102,22 @@ impl HistoryQuery {
         }
     }
 
-    fn first(&self, history: &History, after: u64, before: u64) -> (Vec<u64>, Vec<Entry>) {
+    fn first(&self, history: &History, after: u64, before: u64) -> (Vec<OlderEntry>, Vec<Entry>) {
         let older = history.older().items_after(after);
-        let older = older.take_while(|seq| *seq < before).take(self.limit);
-        let older: Vec<_> = older.collect();
+        let older = older.take_while(|entry| entry.seq() < before);
+        let older: Vec<_> = older.take(self.limit).copied().collect();
         let items = history.items_between(after, before);
         let items = items.take(self.limit - older.len());
         (older, items.cloned().collect())
     }
 
-    fn last(&self, history: &History, before: u64) -> (Vec<u64>, Vec<Entry>) {
+    fn last(&self, history: &History, before: u64) -> (Vec<OlderEntry>, Vec<Entry>) {
         let items = history.items_between(0, before).rev().take(self.limit);
         let mut items: Vec<_> = items.cloned().collect();
         items.reverse();
         let older = history.older().items_before(before);
-        let mut older: Vec<_> = older.take(self.limit - items.len()).collect();
+        let older = older.take(self.limit - items.len());
+        let mut older: Vec<_> = older.copied().collect();
         older.reverse();
         (older, items)
     }

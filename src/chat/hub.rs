@@ -32,6 +32,8 @@ use super::rooms::{HubLimits, RemainingWork, Rooms};
 use super::stored_entries::StoredItem;
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
+#[cfg(feature = "data")]
+use crate::config::DataSettings;
 use crate::protocol::{self, Epoch, EventId, RoomName, UserName};
 use crate::sse;
 
@@ -107,16 +109,20 @@ impl Hub {
         }
     }
 
-    /// The hub of a store: its rooms, and a queue of `queue_bytes` for what is to be
-    /// stored. A [`Committer`](super::log::committer::Committer) empties the queue, and a
+    /// The hub of a store: its rooms, and bounded queues for what is to be stored and
+    /// read. A [`Committer`](super::log::committer::Committer) empties the queue, and a
     /// [`ReadThread`](super::log::reading::ReadThread) answers what is read.
     #[cfg(feature = "data")]
-    pub(super) fn restore(limits: HubLimits, restored: Restored, queue_bytes: usize) -> Arc<Self> {
+    pub(super) fn restore(
+        limits: HubLimits,
+        restored: Restored,
+        settings: &DataSettings,
+    ) -> Arc<Self> {
         let has_bans = restored.rooms.iter().any(|room| !room.bans.is_empty());
-        let queue = CommitQueue::new(queue_bytes);
+        let queue = CommitQueue::new(settings.commit_queue);
         Arc::new(Self {
             has_bans: AtomicBool::new(has_bans),
-            reads: Some(Arc::default()),
+            reads: Some(Arc::new(ReadQueue::new(settings.read_budget))),
             ..Self::without_reads(Rooms::restore(limits, restored, queue))
         })
     }

@@ -1,6 +1,7 @@
 //! What needs the store: pages, changes and bans of messages that memory does not hold.
 //! They are read before the hub is locked; if they change meanwhile, they are read again.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::bans::BanError;
@@ -37,7 +38,8 @@ impl Hub {
             }
             let read = self.read(planned.unread.clone(), planned.as_of).await?;
             if let Some(page) = planned.complete(&self.lock(), &read) {
-                return Ok(page);
+                let read = read.into_bytes().map(Arc::new);
+                return Ok(HistoryPage { read, ..page });
             }
         }
         Err(HistoryUnavailable)
@@ -103,22 +105,19 @@ impl Hub {
         room: &RoomName,
         item: EventId,
     ) -> Result<Option<StoredItem>, HistoryUnavailable> {
-        let (seq, as_of) = {
+        let (id, as_of) = {
             let rooms = self.lock();
-            let seq = rooms.generations().seq_of(item);
-            let is_older = |seq: &u64| {
-                let room = rooms.get(room);
-                room.is_some_and(|room| room.history.older().has_item(*seq))
+            let id = || {
+                let seq = rooms.generations().seq_of(item)?;
+                let older = rooms.get(room)?.history.older().item(seq)?;
+                Some(older.id_in(room))
             };
-            (seq.filter(is_older), rooms.newest())
+            (id(), rooms.newest())
         };
-        let Some(seq) = seq else {
+        let Some(id) = id else {
             return Ok(None);
         };
-        let id = StoredId {
-            room: room.clone(),
-            seq,
-        };
+        let seq = id.seq;
         let read = self.read(vec![id], as_of).await?;
         Ok(Some(StoredItem::new(seq, read)))
     }

@@ -77,6 +77,7 @@ pub use errors::{HistoryUnavailable, PublishError, RoomLimitReached, SubscribeEr
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
 pub use log::StoreError;
+pub(crate) use log::reading::ReadBytes;
 pub use member::Member;
 pub use place::{EntryKind, Place};
 pub use presence::Snapshot;

@@ -7,7 +7,9 @@ use super::entry::Entry;
 use super::entry_mark::EntryMark;
 use super::evicted_marks::MAX_EVICTED_MARKS;
 use super::history_size::PartSize;
+use super::log::reading::StoredId;
 use super::place::Place;
+use crate::protocol::RoomName;
 
 /// The entries that only the store holds, in the order of their ids.
 ///
@@ -47,6 +49,19 @@ impl OlderEntry {
 
     pub(super) fn mark(&self) -> EntryMark {
         self.mark
+    }
+
+    pub(super) fn seq(&self) -> u64 {
+        self.mark.seq()
+    }
+
+    /// How the store is asked for it; `room` is its room.
+    pub(super) fn id_in(&self, room: &RoomName) -> StoredId {
+        StoredId {
+            room: room.clone(),
+            seq: self.mark.seq(),
+            cost: self.cost(),
+        }
     }
 
     /// Its bytes in memory.
@@ -119,24 +134,22 @@ impl OlderEntries {
             .range(self.entries.partition_point(is_before)..)
     }
 
-    /// The seqs of the messages and events after `seq`, oldest first.
-    pub(super) fn items_after(&self, seq: u64) -> impl Iterator<Item = u64> {
-        let items = self.after(seq).filter(|entry| entry.mark.is_item());
-        items.map(|entry| entry.mark.seq())
+    /// The messages and events after `seq`, oldest first.
+    pub(super) fn items_after(&self, seq: u64) -> impl Iterator<Item = &OlderEntry> {
+        self.after(seq).filter(|entry| entry.mark.is_item())
     }
 
-    /// The seqs of the messages and events before `seq`, newest first.
-    pub(super) fn items_before(&self, seq: u64) -> impl Iterator<Item = u64> {
+    /// The messages and events before `seq`, newest first.
+    pub(super) fn items_before(&self, seq: u64) -> impl Iterator<Item = &OlderEntry> {
         let end = self.entries.partition_point(|entry| entry.mark.seq() < seq);
-        let items = self.entries.range(..end).rev();
-        items
-            .filter(|entry| entry.mark.is_item())
-            .map(|entry| entry.mark.seq())
+        let before = self.entries.range(..end).rev();
+        before.filter(|entry| entry.mark.is_item())
     }
 
-    /// Whether this message or event is among them.
-    pub(super) fn has_item(&self, seq: u64) -> bool {
-        self.items_after(seq.saturating_sub(1)).next() == Some(seq)
+    /// The message or event with this seq, if it is among them.
+    pub(super) fn item(&self, seq: u64) -> Option<&OlderEntry> {
+        let entry = self.after(seq.saturating_sub(1)).next()?;
+        (entry.mark.seq() == seq && entry.mark.is_item()).then_some(entry)
     }
 
     /// The place of the first one; `end` is the place behind the last.

@@ -54,7 +54,7 @@ impl OpenStore {
             true => Some(SqliteReader::open(dir, restored.generations.clone())?),
             false => None,
         };
-        let hub = Hub::restore(limits, restored, settings.commit_queue);
+        let hub = Hub::restore(limits, restored, settings);
         let reads = hub.shared_reads().expect("it has a store");
         let start = |reader| ReadThread::start(Arc::clone(&reads), Box::new(reader));
         let read_thread = reader.map(start).transpose()?;

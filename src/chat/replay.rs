@@ -145,10 +145,7 @@ fn unread(replays: &mut [RoomReplay<'_>], max_bytes: usize) -> Vec<StoredId> {
         let replay = next_replay(replays).filter(|_| bytes < max_bytes)?;
         let entry = replay.take_older()?;
         bytes += entry.cost();
-        Some(StoredId {
-            room: replay.room.name.clone(),
-            seq: entry.mark().seq(),
-        })
+        Some(entry.id_in(&replay.room.name))
     };
     std::iter::from_fn(next).take(MAX_READ).collect()
 }
@@ -201,7 +198,7 @@ impl<'a> RoomReplay<'a> {
 
     /// The seq of the next delivery.
     fn position(&mut self) -> Option<u64> {
-        let older = self.older.peek().map(|entry| entry.mark().seq());
+        let older = self.older.peek().map(|entry| entry.seq());
         self.gap
             .or(older)
             .or_else(|| self.entries.peek().map(|entry| entry.seq()))
@@ -227,7 +224,7 @@ impl<'a> RoomReplay<'a> {
             return Taken::Delivery(Delivery::Entry(entry));
         };
         let mark = older.mark();
-        let taken = match source.stored.get(self.room, mark.seq()) {
+        let taken = match source.stored.get(self.room, older.seq()) {
             StoredEntry::Unread => return Taken::Unread,
             StoredEntry::Found(entry) => Taken::Delivery(Delivery::Entry(entry.clone())),
             StoredEntry::Missing if mark.is_item() => Taken::Missing,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::entry::Entry;
-use super::log::reading::{FoundEntries, StoredId};
+use super::log::reading::{FoundEntries, ReadBytes, StoredId};
 use super::room::Room;
 
 /// Entries that were read from the store.
@@ -13,6 +13,8 @@ pub(super) struct StoredEntries {
     found: HashMap<u64, Option<Entry>>,
     /// The newest seq that was shown when they were asked for.
     as_of: u64,
+    /// `None` if nothing was read.
+    bytes: Option<ReadBytes>,
 }
 
 /// What is known of an entry that only the store holds.
@@ -30,9 +32,15 @@ impl StoredEntries {
     pub(super) fn new(ids: &[StoredId], found: FoundEntries, as_of: u64) -> Self {
         let seqs = ids.iter().map(|id| id.seq);
         Self {
-            found: seqs.zip(found).collect(),
+            found: seqs.zip(found.entries).collect(),
             as_of,
+            bytes: Some(found.bytes),
         }
+    }
+
+    /// What counts the bytes of the entries, for those that keep them.
+    pub(super) fn into_bytes(self) -> Option<ReadBytes> {
+        self.bytes
     }
 
     /// The entry of `room` with this seq, which only the store holds.
@@ -67,7 +75,7 @@ impl StoredItem {
     /// The entry, if it is the one with this seq, only the store holds it, and it is
     /// still as it was read.
     pub(super) fn of(&self, room: &Room, seq: u64) -> Option<&Entry> {
-        let is_it = seq == self.seq && room.history.older().has_item(seq);
+        let is_it = seq == self.seq && room.history.older().item(seq).is_some();
         match self.read.get(room, seq) {
             StoredEntry::Found(entry) if is_it => Some(entry),
             _ => None,

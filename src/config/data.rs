@@ -9,6 +9,9 @@ use std::time::Duration;
 pub const DEFAULT_COMMIT_QUEUE: usize = 16 << 20;
 /// The default of [`DataSettings::history_budget`]: a million messages or two.
 pub const DEFAULT_DATA_HISTORY_BUDGET: usize = 1 << 30;
+/// The default of [`DataSettings::read_budget`]: two of the largest pages, or a thousand
+/// slices for streams.
+pub const DEFAULT_DATA_READ_BUDGET: usize = 64 << 20;
 /// The smallest [`DataSettings::commit_queue`]: the largest event with all its forms.
 pub const MIN_COMMIT_QUEUE: usize = 64 << 10;
 /// The longest time of [`SyncMode::Batch`].
@@ -26,6 +29,8 @@ pub struct DataSettings {
     pub history: Option<usize>,
     /// Most bytes of all entries together that are stored and not in memory.
     pub history_budget: usize,
+    /// Most bytes of what is read from the store at one time, and sent.
+    pub read_budget: usize,
     /// Most bytes that wait to be stored; more are refused.
     pub commit_queue: usize,
     /// Whether all of the store is checked at the start.
@@ -54,6 +59,7 @@ impl Default for DataSettings {
             sync: SyncMode::Full,
             history: None,
             history_budget: DEFAULT_DATA_HISTORY_BUDGET,
+            read_budget: DEFAULT_DATA_READ_BUDGET,
             commit_queue: DEFAULT_COMMIT_QUEUE,
             check: false,
             new_generation: false,

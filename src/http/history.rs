@@ -70,5 +70,7 @@ fn cursor(query: &Pairs<'_>, key: &'static str) -> Result<Option<Cursor>, Proble
 /// Joins the messages' JSON, which was encoded when they were published.
 fn encode(room: &RoomName, page: HistoryPage) -> HistoryBody {
     let (start, end) = MessagePage::around(room, page.oldest, page.newest);
-    HistoryBody::between(start, page.entries, end)
+    let mut body = HistoryBody::between(start, page.entries, end);
+    body.hold_read(page.read);
+    body
 }

@@ -4,12 +4,13 @@
 //! megabytes, and a client that reads slowly would hold a copy for as long; this
 //! way it costs one piece and a list of references.
 
+use std::sync::Arc;
 use std::vec;
 
 use bytes::Bytes;
 
 use super::guard::RequestPermit;
-use crate::chat::Entry;
+use crate::chat::{Entry, ReadBytes};
 
 /// The most bytes that are copied for one client at a time. A larger message
 /// that is shared, such as one event, is sent whole.
@@ -27,6 +28,8 @@ pub(crate) struct HistoryBody {
     left: usize,
     /// The permit of its request.
     _permit: Option<RequestPermit>,
+    /// What was read from the store for it.
+    _read: Option<Arc<ReadBytes>>,
 }
 
 impl HistoryBody {
@@ -40,7 +43,13 @@ impl HistoryBody {
             entries: entries.into_iter(),
             end,
             _permit: None,
+            _read: None,
         }
+    }
+
+    /// Holds what was read from the store until the whole page is sent.
+    pub(super) fn hold_read(&mut self, read: Option<Arc<ReadBytes>>) {
+        self._read = read;
     }
 
     /// Holds the permit until the whole page is sent.

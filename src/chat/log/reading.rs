@@ -1,9 +1,10 @@
 //! Reads entries that only the store holds: one thread does, in the order in which it is
-//! asked. Nothing waits for it under the hub's lock.
+//! asked. Nothing waits for it under the hub's lock. What was read is bounded: its bytes
+//! count until it is dropped.
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -23,6 +24,8 @@ pub(in crate::chat) const MAX_READ: usize = 500;
 pub(in crate::chat) struct StoredId {
     pub(in crate::chat) room: RoomName,
     pub(in crate::chat) seq: u64,
+    /// The bytes that it will take in memory.
+    pub(in crate::chat) cost: usize,
 }
 
 /// Reads a store, also while it is written.
@@ -32,19 +35,41 @@ pub(in crate::chat) trait StoreReader: std::fmt::Debug + Send {
     /// # Errors
     ///
     /// Why they can't be read.
-    fn read(&mut self, ids: &[StoredId]) -> Result<FoundEntries, StoreError>;
+    fn read(&mut self, ids: &[StoredId]) -> Result<Vec<Option<Entry>>, StoreError>;
 }
 
 /// The entries that were asked for, or `None` for one that the store does not have.
-pub(in crate::chat) type FoundEntries = Vec<Option<Entry>>;
+#[derive(Debug)]
+pub(in crate::chat) struct FoundEntries {
+    pub(in crate::chat) entries: Vec<Option<Entry>>,
+    /// To be kept as long as the entries.
+    pub(in crate::chat) bytes: ReadBytes,
+}
 
-/// Too many reads wait.
+/// The bytes of a read, which count until this is dropped.
+#[derive(Debug)]
+pub(crate) struct ReadBytes {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Drop for ReadBytes {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Too many reads wait, or too much of what was read is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::chat) struct ReadsBusy;
 
 /// Where reads wait for the thread that does them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::chat) struct ReadQueue {
+    /// Most bytes of what is being read, and of what was read and is held.
+    max_bytes: usize,
+    /// These bytes.
+    bytes: Arc<AtomicUsize>,
     state: Mutex<ReadState>,
     changed: Condvar,
     counters: ReadCounters,
@@ -59,6 +84,7 @@ struct ReadState {
 #[derive(Debug)]
 struct ReadRequest {
     ids: Vec<StoredId>,
+    bytes: ReadBytes,
     /// Dropped if they can't be read.
     answer: oneshot::Sender<FoundEntries>,
 }
@@ -72,11 +98,21 @@ pub(in crate::chat) struct ReadCounters {
     pub(in crate::chat) entries: AtomicU64,
     /// Reads that failed.
     pub(in crate::chat) failed: AtomicU64,
-    /// Reads that were refused, since too many waited.
+    /// Reads that were refused by [`ReadsBusy`].
     pub(in crate::chat) refused: AtomicU64,
 }
 
 impl ReadQueue {
+    pub(in crate::chat) fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            bytes: Arc::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            counters: ReadCounters::default(),
+        }
+    }
+
     pub(in crate::chat) fn counters(&self) -> &ReadCounters {
         &self.counters
     }
@@ -86,7 +122,8 @@ impl ReadQueue {
     ///
     /// # Errors
     ///
-    /// [`ReadsBusy`] if too many reads wait.
+    /// [`ReadsBusy`] if too many reads wait, or too much of what was read is held. One
+    /// read may take more than the limit by itself.
     pub(in crate::chat) fn ask(
         &self,
         ids: Vec<StoredId>,
@@ -97,11 +134,19 @@ impl ReadQueue {
         if state.is_closed {
             return Ok(receiver);
         }
-        if state.waiting.len() == MAX_WAITING {
+        let cost: usize = ids.iter().map(|id| id.cost).sum();
+        let held = self.bytes.load(Ordering::Relaxed);
+        let is_too_much = held > 0 && held + cost > self.max_bytes;
+        if is_too_much || state.waiting.len() == MAX_WAITING {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return Err(ReadsBusy);
         }
-        state.waiting.push_back(ReadRequest { ids, answer });
+        self.bytes.fetch_add(cost, Ordering::Relaxed);
+        let bytes = ReadBytes {
+            bytes: cost,
+            all: Arc::clone(&self.bytes),
+        };
+        state.waiting.push_back(ReadRequest { ids, bytes, answer });
         drop(state);
         self.changed.notify_one();
         Ok(receiver)
@@ -131,7 +176,7 @@ impl ReadQueue {
     }
 
     fn run(&self, reader: &mut dyn StoreReader) {
-        while let Some(ReadRequest { ids, answer }) = self.next() {
+        while let Some(ReadRequest { ids, bytes, answer }) = self.next() {
             // Its client may be gone.
             if answer.is_closed() {
                 continue;
@@ -143,7 +188,7 @@ impl ReadQueue {
                 Ok(entries) => {
                     count(&self.counters.reads, 1);
                     count(&self.counters.entries, entries.iter().flatten().count());
-                    let _ = answer.send(entries);
+                    let _ = answer.send(FoundEntries { entries, bytes });
                 }
                 Err(_) => count(&self.counters.failed, 1),
             }
@@ -202,7 +247,7 @@ mod tests {
     struct NoEntries;
 
     impl StoreReader for NoEntries {
-        fn read(&mut self, ids: &[StoredId]) -> Result<FoundEntries, StoreError> {
+        fn read(&mut self, ids: &[StoredId]) -> Result<Vec<Option<Entry>>, StoreError> {
             match ids.iter().any(|id| id.seq == 0) {
                 true => Err(StoreError("seq 0".to_owned())),
                 false => Ok(vec![None; ids.len()]),
@@ -215,13 +260,14 @@ mod tests {
         let id = |seq| StoredId {
             room: room.clone(),
             seq,
+            cost: 10,
         };
         seqs.into_iter().map(id).collect()
     }
 
     #[tokio::test]
     async fn reads_are_answered_in_turn_and_too_many_are_refused() {
-        let queue = Arc::new(ReadQueue::default());
+        let queue = Arc::new(ReadQueue::new(1 << 30));
         let mut waiting: Vec<_> = (1..=MAX_WAITING as u64)
             .map(|seq| queue.ask(ids(1..=seq)).unwrap())
             .collect();
@@ -230,15 +276,38 @@ mod tests {
         drop(waiting.pop());
         let thread = ReadThread::start(Arc::clone(&queue), Box::new(NoEntries)).unwrap();
         for (answer, entries) in waiting.into_iter().zip(1..) {
-            assert_eq!(answer.await.unwrap().len(), entries);
+            assert_eq!(answer.await.unwrap().entries.len(), entries);
         }
         assert!(queue.ask(ids([0])).unwrap().await.is_err());
-        assert_eq!(queue.ask(ids([1])).unwrap().await.unwrap().len(), 1);
+        let one = queue.ask(ids([1])).unwrap().await.unwrap();
+        assert_eq!(one.entries.len(), 1);
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = queue.counters();
         assert_eq!(get(&counters.reads), MAX_WAITING as u64);
         assert_eq!((get(&counters.failed), get(&counters.refused)), (1, 1));
         drop(thread);
         assert!(queue.ask(ids([1])).unwrap().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn held_entries_bound_further_reads() {
+        let queue = Arc::new(ReadQueue::new(25));
+        let _thread = ReadThread::start(Arc::clone(&queue), Box::new(NoEntries)).unwrap();
+        let first = queue.ask(ids([1])).unwrap().await.unwrap();
+        assert_eq!(queue.ask(ids([1, 2])).err(), Some(ReadsBusy));
+        let second = queue.ask(ids([2])).unwrap().await.unwrap();
+        assert_eq!(queue.ask(ids([3])).err(), Some(ReadsBusy));
+        drop((first, second));
+        // More than all by itself.
+        let many = queue.ask(ids([1, 2, 3, 4])).unwrap().await.unwrap();
+        assert_eq!(queue.ask(ids([3])).err(), Some(ReadsBusy));
+        drop(many);
+        // An answer that is not fetched counts as long as its receiver is there.
+        let unread = queue.ask(ids([1, 2])).unwrap();
+        assert_eq!(queue.ask(ids([3])).err(), Some(ReadsBusy));
+        drop(unread);
+        while queue.ask(ids([3])).is_err() {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -41,6 +41,12 @@ pub(super) struct DataFlags {
           default_value_t = Size(config::DEFAULT_DATA_HISTORY_BUDGET))]
     data_history_budget: Size,
 
+    /// Bytes of older messages that are read from disk and held until they are sent; beyond it
+    /// pages get 503, and streams wait
+    #[arg(long, env = "SSE_CHAT_DATA_READ_BUDGET", value_name = "SIZE", value_parser = parse_size,
+          default_value_t = Size(config::DEFAULT_DATA_READ_BUDGET))]
+    data_read_budget: Size,
+
     /// Bytes of messages that wait to be stored; more are refused with 503
     #[arg(long, env = "SSE_CHAT_COMMIT_QUEUE", value_name = "SIZE", value_parser = parse_size,
           default_value_t = Size(config::DEFAULT_COMMIT_QUEUE))]
@@ -65,6 +71,7 @@ impl From<DataFlags> for DataSettings {
             sync: flags.sync,
             history: flags.data_history,
             history_budget: flags.data_history_budget.0,
+            read_budget: flags.data_read_budget.0,
             commit_queue: flags.commit_queue.0,
             check: flags.data_check,
             new_generation: flags.new_generation,

@@ -13,6 +13,7 @@ use crate::chat::place::Place;
 use crate::chat::{
     Author, Ban, BanKey, Change, Commit, Fingerprint, HistoryUnavailable, Requester,
 };
+use crate::config::DataSettings;
 use crate::protocol::EditKey;
 
 const QUEUE_BYTES: usize = 4000;
@@ -27,8 +28,15 @@ fn empty() -> Restored {
     }
 }
 
+fn settings(commit_queue: usize) -> DataSettings {
+    DataSettings {
+        commit_queue,
+        ..DataSettings::default()
+    }
+}
+
 fn stored() -> Arc<Hub> {
-    Hub::restore(limits(), empty(), QUEUE_BYTES)
+    Hub::restore(limits(), empty(), &settings(QUEUE_BYTES))
 }
 
 fn author() -> Author {
@@ -188,7 +196,7 @@ async fn a_restored_ban_holds() {
                 bans,
             }],
         },
-        QUEUE_BYTES,
+        &settings(QUEUE_BYTES),
     );
     assert!(hub.is_banned(&room("a"), &author()));
     assert!(!hub.is_banned(&room("b"), &author()));
@@ -255,7 +263,7 @@ async fn evicted_entries_leave_the_store() {
             forgotten: Vec::new(),
             rooms: Vec::new(),
         },
-        1 << 20,
+        &settings(1 << 20),
     );
     for _ in 0..4 {
         drop(pending(publish(&hub, "hi", None).unwrap()));
@@ -285,7 +293,7 @@ async fn an_expired_entry_leaves_the_store_whether_memory_holds_it_or_not() {
             ..limits()
         },
         empty(),
-        1 << 20,
+        &settings(1 << 20),
     );
     let say = |count: usize| {
         (0..count).for_each(|_| drop(pending(publish(&hub, "hi", None).unwrap())));

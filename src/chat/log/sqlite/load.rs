@@ -168,7 +168,7 @@ impl Loading {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
         let mut read = connection.prepare(&sql)?;
         for room in self.rooms.iter_mut().filter(|room| room.first == u64::MAX) {
-            let Some(newest) = room.keys.first().map(|key| key.mark().seq()) else {
+            let Some(newest) = room.keys.first().map(|key| key.seq()) else {
                 continue;
             };
             let mut rows = read.query([newest.cast_signed()])?;

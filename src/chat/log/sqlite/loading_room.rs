@@ -52,7 +52,7 @@ impl LoadingRoom {
             }
             loaded_bytes += key.cost();
             self.loaded += 1;
-            self.first = key.mark().seq();
+            self.first = key.seq();
         }
         self.kept = stored.min(self.keys.len()).max(self.loaded);
         loaded_bytes
@@ -62,10 +62,7 @@ impl LoadingRoom {
     pub(super) fn push(&mut self, entry: Entry) -> Result<(), LoadError> {
         let is_first_ever = self.row.evicted_through == 0
             && self.row.is_counted_from_start
-            && self
-                .keys
-                .last()
-                .is_some_and(|key| key.mark().seq() == entry.seq());
+            && self.keys.last().is_some_and(|key| key.seq() == entry.seq());
         let place = match self.entries.last() {
             Some(last) => last.place_after(),
             None if is_first_ever => Place::FIRST,
@@ -86,9 +83,9 @@ impl LoadingRoom {
         }
         self.row.last_used = self.last_used;
         let name = self.row.name.clone();
-        let skipped = self.keys.get(self.kept).map(|key| key.mark().seq());
+        let skipped = self.keys.get(self.kept).map(|key| key.seq());
         let mut room = StoredRoom::new(self.row.clone());
-        room.rows = self.keys.iter().rev().map(|key| key.mark().seq()).collect();
+        room.rows = self.keys.iter().rev().map(|key| key.seq()).collect();
         rooms.by_name.insert(name.clone(), room);
         if let Some(through) = skipped {
             rooms.evict(&name, through, self.keys.len() - self.kept);

@@ -9,9 +9,10 @@ use super::connection::connect;
 use super::entry_row::{COLUMNS, EntryRow};
 use super::folder::FILE;
 use super::open_error::OpenError;
+use crate::chat::entry::Entry;
 use crate::chat::generations::Generations;
 use crate::chat::log::StoreError;
-use crate::chat::log::reading::{FoundEntries, StoreReader, StoredId};
+use crate::chat::log::reading::{StoreReader, StoredId};
 
 /// Reads entries of a store that is open.
 #[derive(Debug)]
@@ -35,13 +36,13 @@ impl SqliteReader {
         })
     }
 
-    fn read_all(&self, ids: &[StoredId]) -> Result<FoundEntries, OpenError> {
+    fn read_all(&self, ids: &[StoredId]) -> Result<Vec<Option<Entry>>, OpenError> {
         // All of them as of one moment.
         let transaction = self.connection.unchecked_transaction()?;
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
         let mut find = transaction.prepare_cached(&sql)?;
         let mut entries = Vec::with_capacity(ids.len());
-        for StoredId { room, seq } in ids {
+        for StoredId { room, seq, .. } in ids {
             let mut rows = find.query([seq.cast_signed()])?;
             let entry = match rows.next()? {
                 Some(row) => Some(EntryRow::read(row)?.entry(self.generations.id(*seq), room)?),
@@ -54,7 +55,7 @@ impl SqliteReader {
 }
 
 impl StoreReader for SqliteReader {
-    fn read(&mut self, ids: &[StoredId]) -> Result<FoundEntries, StoreError> {
+    fn read(&mut self, ids: &[StoredId]) -> Result<Vec<Option<Entry>>, StoreError> {
         self.read_all(ids)
             .map_err(|error| StoreError(error.to_string()))
     }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::event_id::Id;
 use crate::register::{Misfit, Register, Time};
-use crate::shown::{Id, Reactions, Shown};
+use crate::shown::{Reactions, Shown};
 
 /// What a writer sends for the first time.
 #[derive(Debug, Clone)]

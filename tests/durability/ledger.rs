@@ -10,9 +10,10 @@ mod violation;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 
+use crate::event_id::Id;
 use crate::item::{Item, Sent, Wrong};
 use crate::register::Time;
-use crate::shown::{Id, Page, Shown};
+use crate::shown::{Page, Shown};
 pub(crate) use book::{Book, Hello, StreamGap};
 pub(crate) use violation::Violation;
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::erased::check_erased;
+use crate::event_id::Id;
 use crate::ledger::Ledger;
 use crate::moderator::Moderator;
 use crate::notes::Notes;
@@ -17,7 +18,6 @@ use crate::pages::Pages;
 use crate::proxy::Proxy;
 use crate::reader::Reader;
 use crate::server::{Server, Setup};
-use crate::shown::Id;
 use crate::writer::Writer;
 
 const ROOMS: &[&str] = &["a", "b", "c"];

@@ -14,6 +14,8 @@
 #[path = "../deadline/mod.rs"]
 mod deadline;
 mod erased;
+#[path = "../event_id/mod.rs"]
+mod event_id;
 mod http;
 mod item;
 mod ledger;
@@ -26,6 +28,8 @@ mod pages;
 mod proxy;
 mod reader;
 mod register;
+#[path = "../seeds/mod.rs"]
+mod seeds;
 mod server;
 mod shown;
 #[path = "../transport/mod.rs"]
@@ -45,20 +49,10 @@ use deadline::{DEADLINE, within};
 
 /// How often the server is killed in the whole run.
 fn rounds() -> u64 {
-    variable("SSE_CHAT_CRASH_ROUNDS").unwrap_or(30)
+    seeds::number("SSE_CHAT_CRASH_ROUNDS").unwrap_or(30)
 }
 
 /// A random generator whose seed is printed.
 fn random(test: &str) -> fastrand::Rng {
-    let seed = variable("SSE_CHAT_CRASH_SEED").unwrap_or_else(|| fastrand::u64(..));
-    println!("{test}: SSE_CHAT_CRASH_SEED={seed}");
-    fastrand::Rng::with_seed(seed)
-}
-
-fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} is not a number")),
-    )
+    seeds::random(test, "SSE_CHAT_CRASH_SEED")
 }

@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::event_id::Id;
 use crate::http::Request;
 use crate::ledger::Violation;
-use crate::shown::Id;
 use crate::writer::Writer;
 
 /// The most answered writes while a ban stands, which may be more than one crash.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::event_id::Id;
 use crate::http::{Http, Request};
 use crate::ledger::{Violation, Window};
 use crate::notes::Notes;
-use crate::shown::{Id, Page, Shown};
+use crate::shown::{Page, Shown};
 
 /// The wait before a request is repeated.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use crate::event_id::Id;
 use crate::ledger::{Hello, ReaderNo, StreamGap, Violation};
 use crate::notes::Notes;
 use crate::register::Time;
-use crate::shown::{Id, Shown};
+use crate::shown::Shown;
 use crate::transport::TestSocket;
 use crate::wire::{Event, Item, Pace, Wire};
 

@@ -12,9 +12,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::crashes::new_folder;
+use crate::event_id::Id;
 use crate::http::{Http, Request};
 use crate::server::{Listener, Setup};
-use crate::shown::{Id, Shown};
+use crate::shown::Shown;
 use crate::transport::TestSocket;
 use crate::wire::{Event, Item, Pace, Wire};
 use crate::within;

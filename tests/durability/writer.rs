@@ -9,12 +9,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::event_id::Id;
 use crate::http::{Answer, Http, Request};
 use crate::item::Sent;
 use crate::ledger::{ItemNo, Violation};
 use crate::notes::Notes;
 use crate::reader::EVENT;
-use crate::shown::{Id, Shown};
+use crate::shown::Shown;
 
 /// The wait before a request is repeated.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -9,7 +9,8 @@ mod ledger;
 mod tests;
 mod walk;
 
-use crate::record::{Id, Record};
+use crate::event_id::Id;
+use crate::record::Record;
 use ledger::Ledger;
 use walk::Walk;
 

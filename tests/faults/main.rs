@@ -51,11 +51,15 @@ mod check;
 mod client_reader;
 #[path = "../deadline/mod.rs"]
 mod deadline;
+#[path = "../event_id/mod.rs"]
+mod event_id;
 mod notes;
 mod plain_reader;
 mod proxy;
 mod record;
 mod scene;
+#[path = "../seeds/mod.rs"]
+mod seeds;
 mod server_process;
 mod tail_reader;
 #[path = "../transport/mod.rs"]
@@ -80,20 +84,10 @@ use deadline::{DEADLINE, within};
 
 /// `count`, multiplied by `SSE_CHAT_FAULT_ROUNDS`.
 fn rounds(count: u64) -> u64 {
-    count * variable("SSE_CHAT_FAULT_ROUNDS").unwrap_or(1)
+    count * seeds::number("SSE_CHAT_FAULT_ROUNDS").unwrap_or(1)
 }
 
 /// A random generator whose seed is printed.
 fn random(test: &str) -> fastrand::Rng {
-    let seed = variable("SSE_CHAT_FAULT_SEED").unwrap_or_else(|| fastrand::u64(..));
-    println!("{test}: SSE_CHAT_FAULT_SEED={seed}");
-    fastrand::Rng::with_seed(seed)
-}
-
-fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} is not a number")),
-    )
+    seeds::random(test, "SSE_CHAT_FAULT_SEED")
 }

@@ -1,10 +1,9 @@
 //! The record of a test: messages that writers sent, their responses, and all events
 //! of each reader. Plain data, written by the clients and compared by `check`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::Deserialize;
+
+use crate::event_id::Id;
 
 /// The most events after the final messages: those of other rooms, and a few cuts.
 const LAST: usize = 100;
@@ -124,42 +123,6 @@ pub(crate) struct Gap {
     pub(crate) reason: String,
     pub(crate) lost: Option<u64>,
     pub(crate) next: u64,
-}
-
-/// An event id. The tests have their own parser, so that a bug of the server's parser
-/// is not repeated.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Id {
-    pub(crate) epoch: String,
-    pub(crate) seq: u64,
-}
-
-impl FromStr for Id {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (epoch, seq) = text.split_once('-').ok_or("an id without a dash")?;
-        let seq = seq.parse().map_err(|error| format!("{text}: {error}"))?;
-        Ok(Self {
-            epoch: epoch.to_owned(),
-            seq,
-        })
-    }
-}
-
-impl TryFrom<String> for Id {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.epoch, self.seq)
-    }
 }
 
 impl Shown {

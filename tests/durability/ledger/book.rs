@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 
 use super::{ItemNo, Ledger, Meaning, ReaderNo, Violation};
+use crate::event_id::Id;
 use crate::register::Time;
-use crate::shown::{Id, Reactions, Shown};
+use crate::shown::{Reactions, Shown};
 
 #[derive(Debug, Default)]
 pub(crate) struct Book {

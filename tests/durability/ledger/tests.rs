@@ -1,8 +1,9 @@
 //! The ledger reports exactly the planted violations.
 
 use super::{Hello, ItemNo, Ledger, ReaderNo, StreamGap, Violation, Window};
+use crate::event_id::Id;
 use crate::item::Sent;
-use crate::shown::{Id, Page, Shown};
+use crate::shown::{Page, Shown};
 
 fn id(seq: u64) -> Id {
     format!("e-{seq}").parse().unwrap()

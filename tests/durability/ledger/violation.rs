@@ -1,6 +1,6 @@
 //! What can be wrong. `by` is what observed it: a writer, a reader, a request for history.
 
-use crate::shown::Id;
+use crate::event_id::Id;
 
 /// A violation of the promises.
 #[derive(Debug, Clone, PartialEq, Eq)]

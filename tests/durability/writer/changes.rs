@@ -2,10 +2,11 @@
 //! to those of all.
 
 use super::Writer;
+use crate::event_id::Id;
 use crate::http::Request;
 use crate::ledger::{ItemNo, Violation};
 use crate::register::Register;
-use crate::shown::{Id, Shown};
+use crate::shown::Shown;
 
 /// Emoji of reactions, percent-encoded as well.
 const EMOJI: [(&str, &str); 3] = [

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Violation;
-use crate::record::{Changed, Id, Record, Seen, Sent, Shown};
+use crate::event_id::Id;
+use crate::record::{Changed, Record, Seen, Sent, Shown};
 
 pub(super) struct Ledger<'a> {
     sent: HashMap<&'a str, &'a Sent>,

@@ -1,7 +1,8 @@
 //! The checker reports exactly the planted violations.
 
 use super::{Violation, check};
-use crate::record::{Begins, Changed, Gap, Id, Reading, Record, Requested, Seen, Sent, Shown};
+use crate::event_id::Id;
+use crate::record::{Begins, Changed, Gap, Reading, Record, Requested, Seen, Sent, Shown};
 
 /// Message `seq` of the room `a`, with the same number, in the epoch `e`.
 fn shown(seq: u64) -> Shown {

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 
 use super::Violation;
 use super::ledger::Ledger;
-use crate::record::{Begins, Changed, Gap, Id, Reading, Seen, Shown};
+use crate::event_id::Id;
+use crate::record::{Begins, Changed, Gap, Reading, Seen, Shown};
 
 #[derive(Default)]
 pub(super) struct Walk {

@@ -1,4 +1,4 @@
-//! `--listen` and `--metrics` with names and with all addresses.
+//! `--listen` and `--metrics`: the first line of output, names, and all addresses.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
@@ -9,6 +9,52 @@ fn opened(server: &ServerProcess) -> Vec<SocketAddr> {
     let urls = server.line.trim_end().split("http://").skip(1);
     urls.map(|url| url.trim_end_matches(" or ").parse().unwrap())
         .collect()
+}
+
+#[test]
+fn a_start_prints_one_line_with_the_url() {
+    for args in [
+        &["--listen", "127.0.0.1:0"][..],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ] {
+        let server = ServerProcess::start(args);
+        assert!(
+            server.line.starts_with(concat!(
+                "sse-chat ",
+                env!("CARGO_PKG_VERSION"),
+                ": open http://127.0.0.1:"
+            )),
+            "{}",
+            server.line
+        );
+        assert!(server.request("GET /healthz", "").ends_with("\r\n\r\nok"));
+    }
+}
+
+#[test]
+fn the_server_listens_on_every_given_address() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
+    let urls: Vec<&str> = server
+        .line
+        .split("http://")
+        .skip(1)
+        .map(|url| url.trim_end_matches(" or ").trim_end())
+        .collect();
+    assert_eq!(urls.len(), 2, "{}", server.line);
+    for url in urls {
+        TcpStream::connect(url).unwrap();
+    }
+}
+
+#[test]
+fn a_port_in_use_is_reported_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_fails(
+        &run(&["--listen", &address]),
+        1,
+        &["--listen", &address, "in use"],
+    );
 }
 
 #[test]

@@ -23,6 +23,21 @@ const PUBLISH: (&str, &str) = (
 );
 
 #[test]
+fn the_log_is_text_or_json_on_standard_error() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    server.signal("TERM");
+    let (_, log) = server.wait();
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["level"], "INFO");
+    }
+    assert!(!log.is_empty());
+    let silent = ServerProcess::start(&["--listen", "127.0.0.1:0", "--log-level", "off"]);
+    silent.signal("TERM");
+    assert_eq!(silent.wait().1, "");
+}
+
+#[test]
 fn the_access_log_is_off_by_default() {
     let log = log_of(&[], &[PUBLISH, ("GET /healthz", "")]);
     assert!(!log.contains("/healthz") && !log.contains("lobby"), "{log}");

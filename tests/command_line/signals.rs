@@ -9,6 +9,31 @@ use sse_chat::tokens::SigningKey;
 use crate::server_process::{ServerProcess, read_until};
 
 #[test]
+fn a_signal_shuts_the_server_down_with_bye_and_exit_code_zero() {
+    for signal in ["TERM", "INT"] {
+        let server = ServerProcess::on_free_port();
+        let (mut stream, _) = server.stream("", "}\n\n");
+        server.signal(signal);
+        read_until(&mut stream, "event: bye\n");
+        read_until(&mut stream, "\r\n0\r\n\r\n");
+        let (code, log) = server.wait();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("draining") && log.contains("drained"), "{log}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once() {
+    let server = ServerProcess::start(&["--listen", "127.0.0.1:0", "--grace", "1h"]);
+    let _stuck = server.begin_request();
+    let (mut stream, _) = server.stream("", "}\n\n");
+    server.signal("TERM");
+    read_until(&mut stream, "event: bye\n");
+    server.signal("INT");
+    assert_eq!(server.wait().0, Some(130));
+}
+
+#[test]
 fn ignored_signals_do_not_end_the_server() {
     let server = ServerProcess::on_free_port();
     let (mut stream, _) = server.stream("", "}\n\n");

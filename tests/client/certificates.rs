@@ -127,6 +127,19 @@ async fn a_self_signed_certificate_that_is_given_is_trusted() {
 }
 
 #[tokio::test]
+async fn a_self_signed_certificate_that_is_not_given_is_not_trusted() {
+    let identity = Identity::self_signed(&["127.0.0.1"], |_| {});
+    let server = Handshakes::start(&identity, &["http/1.1"]).await;
+    for other in [
+        Identity::self_signed(&["127.0.0.1"], |_| {}),
+        Identity::new(),
+    ] {
+        let error = error_of(Transport::Tls.client(server.address, &other)).await;
+        assert!(matches!(error, Error::Untrusted(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_trusts_any_certificate_accepts_each() {
     for identity in [
         Identity::with(&["127.0.0.1"], is_expired),

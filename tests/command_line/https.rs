@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::{fs, thread};
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::client_process::{assert_client_fails, fake_server};
@@ -26,7 +26,9 @@ struct HttpsServer {
 impl HttpsServer {
     fn start(test: &str) -> Self {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        // As `openssl req -x509` makes it.
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let own = params.self_signed(&key).unwrap();
         let certificate = file(test, &own.pem());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -95,10 +97,13 @@ fn assert_ok(output: &Output, error: &str) {
 }
 
 #[test]
-fn a_certificate_is_trusted_by_its_root_and_else_refused() {
+fn a_self_signed_certificate_is_trusted_if_it_is_given_and_else_refused() {
     let server = HttpsServer::start("ca");
-    let output = server.health().output().unwrap();
-    assert_client_fails(&output, 1, &["not trusted; --ca FILE names its root"]);
+    let other = HttpsServer::start("ca-other").certificate;
+    for command in [&mut server.health(), server.health().arg("--ca").arg(other)] {
+        let output = command.output().unwrap();
+        assert_client_fails(&output, 1, &["not trusted; --ca FILE names its root"]);
+    }
     let output = server
         .health()
         .arg("--ca")

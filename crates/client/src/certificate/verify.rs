@@ -113,7 +113,9 @@ impl ServerCertVerifier for CertificateVerifier {
         if roots.iter().any(|root| root == end_entity) {
             return verify_own(end_entity, server_name, now);
         }
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified =
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verified.map_err(unknown_issuer)
     }
 
     fn verify_tls12_signature(
@@ -145,6 +147,21 @@ impl ServerCertVerifier for CertificateVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = &self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
+    }
+}
+
+/// A server's own certificate that is not among the roots has an unknown issuer. One that
+/// `openssl req -x509` made is refused for another reason before its issuer is looked up.
+fn unknown_issuer(error: Error) -> Error {
+    let is_of_authority = match &error {
+        Error::InvalidCertificate(CertificateError::Other(why)) => {
+            matches!(why.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    };
+    match is_of_authority {
+        true => CertificateError::UnknownIssuer.into(),
+        false => error,
     }
 }
 

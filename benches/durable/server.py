@@ -1,0 +1,59 @@
+"""A server for the works, started and stopped."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+# The time limit of one start or stop, in seconds.
+PATIENCE = 60
+
+
+class Server:
+    """A server with a store in `folder`, or in memory."""
+
+    def __init__(self, binary, kind, folder, flags=(), core=None):
+        command = [binary, "serve", "--listen", "127.0.0.1:0", *flags]
+        if kind == "data":
+            command += ["--data", str(folder), "--sync", "full"]
+        if core is not None:
+            command = ["taskset", "-c", str(core), *command]
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        self.start_seconds = time.monotonic() - began
+        found = re.search(r"http://\S+", line)
+        if not found:
+            self.process.kill()
+            raise SystemExit(f"{' '.join(command)}: {self.process.stderr.read()}")
+        self.url = found.group()
+
+    @property
+    def pid(self):
+        return str(self.process.pid)
+
+    def delivering_seconds(self):
+        """The CPU time of the threads that write to readers, in seconds."""
+        nanoseconds = 0
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith("fanout-"):
+                nanoseconds += int((task / "schedstat").read_text().split()[0])
+        return nanoseconds / 1e9
+
+    def memory(self):
+        """The peak of its resident memory, in MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1024
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.communicate(timeout=PATIENCE)
+        finally:
+            self.process.kill()

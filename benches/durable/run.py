@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KINDS = ("memory", "data")
 # The time limit of one measurement, in seconds.
 LIMIT = 600
-TICKS = os.sysconf("SC_CLK_TCK")
 # What an fdatasync of the comparison makes durable: a page, as a small commit does.
 PAGE = b"\x5a" * 4096
 
@@ -39,16 +38,20 @@ class Bench:
     def __init__(self, arguments):
         self.binary = str(Path(arguments.binary).resolve())
         self.folder = Path(arguments.folder).resolve()
+        self.sync = arguments.sync
         self.seconds = 1 if arguments.quick else arguments.seconds
+        self.publish_rooms = arguments.rooms
         self.readers = 200 if arguments.quick else 9000
         self.entries = 20_000 if arguments.quick else 1_000_000
         self.rooms = 20 if arguments.quick else 1000
         self.store = self.folder / "store"
 
     def server(self, kind, flags=(), core=None, keep=False):
+        """A server in memory, or with a store that is empty unless it is to be kept."""
         if not keep:
             shutil.rmtree(self.store, ignore_errors=True)
-        return Server(self.binary, kind, self.store, flags, core)
+        data = ["--data", str(self.store), "--sync", self.sync] if kind == "data" else []
+        return Server(self.binary, [*flags, *data], core)
 
     def load(self, server, *flags, core=None):
         """Starts `sse-chat bench` against a server."""
@@ -92,7 +95,9 @@ def publish(bench, kind, publishers):
     """Publishers with one request at a time each, without readers."""
     with bench.server(kind) as server:
         run = bench.run(
-            server, "--mode", "publish", "--publishers", str(publishers), "--duration", f"{bench.seconds}s"
+            server,
+            *("--mode", "publish", "--publishers", str(publishers)),
+            *("--rooms", str(bench.publish_rooms), "--duration", f"{bench.seconds}s"),
         )
     return {
         "fdatasync_us": bench.fdatasync_us(),
@@ -148,11 +153,10 @@ def fill(bench):
     shutil.rmtree(bench.store, ignore_errors=True)
     per_room = bench.entries // bench.rooms
     flags = ["--history", str(2 * per_room), "--history-bytes", "64MiB", "--history-budget", "4GiB"]
-    flags += ["--sync", "off"]
+    flags += ["--data", str(bench.store), "--sync", "off"]
     command = ["--mode", "publish", "--publishers", "256", "--rooms", str(bench.rooms)]
     command += ["--messages", str(bench.entries), "--warmup", "0s"]
-    server = Server(bench.binary, "none", bench.store, ["--data", str(bench.store), *flags])
-    with server:
+    with Server(bench.binary, flags) as server:
         bench.run(server, *command)
     pristine = bench.folder / "pristine"
     shutil.rmtree(pristine, ignore_errors=True)
@@ -238,6 +242,8 @@ def main():
     parser.add_argument("--works", default=",".join(WORKS), help="of " + ", ".join(WORKS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--sync", default="full", help="the mode of the store: full, batch=TIME, off")
+    parser.add_argument("--rooms", type=int, default=1, help="of the works publish and publish-256")
     parser.add_argument("--folder", default="target/durable", help="on the disk that is measured")
     parser.add_argument("--json", help="a file for all figures of all rounds")
     parser.add_argument("--quick", action="store_true")

@@ -11,12 +11,10 @@ PATIENCE = 60
 
 
 class Server:
-    """A server with a store in `folder`, or in memory."""
+    """A server with these flags, on a free port."""
 
-    def __init__(self, binary, kind, folder, flags=(), core=None):
+    def __init__(self, binary, flags=(), core=None):
         command = [binary, "serve", "--listen", "127.0.0.1:0", *flags]
-        if kind == "data":
-            command += ["--data", str(folder), "--sync", "full"]
         if core is not None:
             command = ["taskset", "-c", str(core), *command]
         began = time.monotonic()

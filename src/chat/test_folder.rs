@@ -23,14 +23,6 @@ impl TestFolder {
         Self(path)
     }
 
-    /// A folder on a disk.
-    pub(super) fn on_disk() -> Self {
-        let Self(path) = &Self::new();
-        let path = std::env::temp_dir().join(path.file_name().unwrap());
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-
     pub(super) fn path(&self) -> &Path {
         &self.0
     }

@@ -224,12 +224,15 @@ impl SqliteStore {
 
 #[cfg(test)]
 impl SqliteStore {
+    /// The only number that a query or a pragma returns.
+    pub(super) fn number(&self, sql: &str) -> i64 {
+        let number = self.connection.query_row(sql, [], |row| row.get(0));
+        number.expect("the store is open")
+    }
+
     /// The file grows no more, as on a full disk.
     pub(super) fn fill_up(&self) {
-        let pages = self
-            .connection
-            .pragma_query_value(None, "page_count", |row| row.get(0));
-        let pages: i64 = pages.expect("the store is open");
+        let pages = self.number("PRAGMA page_count");
         let limited = self.connection.pragma_update(None, "max_page_count", pages);
         limited.expect("the store is open");
     }

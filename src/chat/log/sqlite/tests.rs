@@ -1,6 +1,7 @@
 mod damage;
 mod erasure;
 mod generation;
+mod growth;
 mod model;
 mod opening;
 mod restoring;

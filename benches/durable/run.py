@@ -4,6 +4,7 @@
     python3 benches/durable/run.py                 all works, 5 rounds
     python3 benches/durable/run.py --works publish,readers --rounds 3
     python3 benches/durable/run.py --quick         a smoke test of a few seconds each
+    python3 benches/durable/run.py --works soak    whether a store stays as large as it is
 
 It needs only Python, Linux and a build: SSE_CHAT_BIN names it, otherwise it is built with
 the profile `dist`, as packages are. The folder of the store is below --folder (by default
@@ -23,6 +24,7 @@ import time
 from pathlib import Path
 
 from server import Server
+from soak import soak
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KINDS = ("memory", "data")
@@ -49,9 +51,12 @@ class Bench:
     def server(self, kind, flags=(), core=None, keep=False):
         """A server in memory, or with a store that is empty unless it is to be kept."""
         if not keep:
-            shutil.rmtree(self.store, ignore_errors=True)
+            self.clear_store()
         data = ["--data", str(self.store), "--sync", self.sync] if kind == "data" else []
         return Server(self.binary, [*flags, *data], core)
+
+    def clear_store(self):
+        shutil.rmtree(self.store, ignore_errors=True)
 
     def load(self, server, *flags, core=None):
         """Starts `sse-chat bench` against a server."""
@@ -232,30 +237,9 @@ def print_tables(medians, spreads):
         print(f"| {what} | {measured} | {goal} | {'yes' if is_reached else 'no'} |")
 
 
-def build():
-    subprocess.run(["cargo", "build", "--profile", "dist", "--locked"], cwd=ROOT, check=True)
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "dist" / "sse-chat"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--works", default=",".join(WORKS), help="of " + ", ".join(WORKS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
-    parser.add_argument("--sync", default="full", help="the mode of the store: full, batch=TIME, off")
-    parser.add_argument("--rooms", type=int, default=1, help="of the works publish and publish-256")
-    parser.add_argument("--folder", default="target/durable", help="on the disk that is measured")
-    parser.add_argument("--json", help="a file for all figures of all rounds")
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    works = arguments.works.split(",")
-    if unknown := [work for work in works if work not in WORKS]:
-        parser.error(f"unknown works: {', '.join(unknown)}")
-    arguments.binary = os.environ.get("SSE_CHAT_BIN") or build()
-    bench = Bench(arguments)
-    bench.folder.mkdir(parents=True, exist_ok=True)
+def measure(bench, works, rounds):
+    """Runs the works in turn and prints their tables. Returns all figures of all rounds."""
     shutil.rmtree(bench.folder / "pristine", ignore_errors=True)
-    rounds = 1 if arguments.quick else arguments.rounds
     figures = {work: {kind: [] for kind in KINDS} for work in works}
     for number in range(rounds):
         for work in works:
@@ -263,7 +247,7 @@ def main():
             for kind in KINDS if number % 2 == 0 else reversed(KINDS):
                 print(f"round {number + 1}: {work}, {kind}", file=sys.stderr)
                 figures[work][kind].append(WORKS[work](bench, kind))
-    shutil.rmtree(bench.store, ignore_errors=True)
+    bench.clear_store()
     shutil.rmtree(bench.folder / "pristine", ignore_errors=True)
     over = lambda reduce: {
         work: {
@@ -272,10 +256,44 @@ def main():
         }
         for work, kinds in figures.items()
     }
-    medians = over(statistics.median)
-    print_tables(medians, over(lambda values: (min(values), max(values))))
+    print_tables(over(statistics.median), over(lambda values: (min(values), max(values))))
+    return figures
+
+
+def build():
+    subprocess.run(["cargo", "build", "--profile", "dist", "--locked"], cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "dist" / "sse-chat"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--works", default=",".join(WORKS), help="of " + ", ".join([*WORKS, "soak"]))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--sync", default="full", help="the mode of the store: full, batch=TIME, off")
+    parser.add_argument("--rooms", type=int, default=1, help="of the works publish and publish-256")
+    parser.add_argument("--minutes", type=float, default=10, help="of the work soak; 1 with --quick")
+    parser.add_argument("--folder", default="target/durable", help="on the disk that is measured")
+    parser.add_argument("--json", help="a file for all figures of all rounds")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    works = arguments.works.split(",")
+    soaks = "soak" in works
+    works = [work for work in works if work != "soak"]
+    if unknown := [work for work in works if work not in WORKS]:
+        parser.error(f"unknown works: {', '.join(unknown)}")
+    arguments.binary = os.environ.get("SSE_CHAT_BIN") or build()
+    bench = Bench(arguments)
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    figures = measure(bench, works, 1 if arguments.quick else arguments.rounds) if works else {}
+    is_flat = True
+    if soaks:
+        minutes = 1 if arguments.quick else arguments.minutes
+        figures["soak"], is_flat = soak(bench, minutes, arguments.quick)
+        bench.clear_store()
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n")
+    sys.exit(0 if is_flat else 1)
 
 
 if __name__ == "__main__":

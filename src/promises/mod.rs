@@ -11,6 +11,8 @@ mod inputs;
 mod model;
 mod reader;
 mod simulation;
+mod transport;
 
 pub(crate) use self::inputs::{config, reader_options, steps};
-pub(crate) use self::simulation::{TestTransport, play};
+pub(crate) use self::simulation::play;
+pub(crate) use self::transport::TestTransport;

@@ -1,4 +1,7 @@
-//! A client that follows the protocol and checks its stream against the model.
+//! A client that follows the protocol and checks its stream against the model. The
+//! checks are in `reader/checks.rs`.
+
+mod checks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -222,171 +225,12 @@ impl Reader {
         }
     }
 
-    fn check_hello(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
-        assert_eq!(data["cursor"], id);
-        let names: Vec<&str> = data["rooms"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|room| room["room"].as_str().unwrap())
-            .collect();
-        assert_eq!(names, self.rooms);
-        self.last_id = id.parse().ok();
-        // A new reader that is disconnected now resumes after this cursor.
-        let Some(cursor) = self.last_id.filter(|_| self.last_event_id.is_empty()) else {
-            return;
-        };
-        for (room, done) in &mut self.done {
-            *done = count_through(&published[room], cursor);
-        }
-    }
-
-    fn check_gap(&mut self, id: &str, gap: &Value) {
-        let reason = gap["reason"].as_str().unwrap();
-        self.check_id(id, reason);
-        let room = self.room_of(gap);
-        assert_eq!(self.restarted.remove(room), reason == "restart", "{gap}");
-        self.next.insert(room, gap["next"].as_u64().unwrap());
-        self.shown.remove(room);
-        if let Some(published) = self.before_backlog.remove(room) {
-            // There was no backlog, or it was evicted before it was sent.
-            let backlog = published.saturating_sub(self.done[room]);
-            self.backlog_lost.insert(room, backlog as u64);
-        }
-        let before = self.lost.get(room).copied().unwrap_or(Some(0));
-        // 0 if it lost only changes.
-        let lost = gap["lost"].as_u64();
-        self.lost
-            .insert(room, before.zip(lost).map(|(before, lost)| before + lost));
-    }
-
-    /// A message or an event, in its own place.
-    fn check_item(
-        &mut self,
-        id: &str,
-        room: &'static str,
-        number: Option<u64>,
-        state: &ItemState,
-        published: &PublishedByRoom,
-    ) {
-        self.check_id(id, "update");
-        assert!(
-            !self.restarted.contains(room),
-            "{id} in {room} without a gap"
-        );
-        if let Some(number) = number {
-            let expected = self.next.insert(room, number + 1);
-            assert!(
-                expected.is_none_or(|expected| expected == number),
-                "number {number} in {room}"
-            );
-        }
-        let index = index_of(&published[room], id);
-        assert_eq!(number, published[room][index].number, "{id} in {room}");
-        self.show(room, &published[room][index], state);
-        let done = self.done.insert(room, index + 1).unwrap();
-        assert!(index >= done, "{id} in {room} was received twice");
-        let backlog_begins = self.before_backlog.remove(room).is_some();
-        match self.lost.remove(room) {
-            None => assert!(
-                index == done || backlog_begins,
-                "missing messages without a gap before {id} in {room}: {done} to {index}"
-            ),
-            Some(None) => {}
-            Some(Some(lost)) => {
-                let most = (index - done) as u64;
-                let least = most.saturating_sub(self.backlog_lost.remove(room).unwrap_or(0));
-                assert!(
-                    (least..=most).contains(&lost),
-                    "{lost} lost before {id} in {room}, not {least} to {most}"
-                );
-            }
-        }
-    }
-
-    /// A change of a message, or the deletion of an event.
-    fn check_change(&mut self, id: &str, data: &Value, published: &PublishedByRoom) {
-        self.check_id(id, "change");
-        let room = self.room_of(data);
-        assert!(
-            !self.restarted.contains(room),
-            "{id} in {room} without a gap"
-        );
-        let of = data["id"].as_str().expect("the id of a message");
-        let item = &published[room][index_of(&published[room], of)];
-        assert_eq!(data["number"].as_u64(), item.number);
-        self.show(room, item, &ItemState::of_json(data));
-    }
-
-    /// The reader shows a state of a message or event: one that it had, and none
-    /// from before the one that was shown.
-    fn show(&mut self, room: &'static str, item: &PublishedItem, state: &ItemState) {
-        let shown = self.shown.entry(room).or_default();
-        let index = shown.entry(item.id.to_string()).or_default();
-        let later = item.states[*index..]
-            .iter()
-            .position(|known| known == state);
-        let later = later.unwrap_or_else(|| {
-            panic!("{state:?} is no state of {item:?} at or after {index}");
-        });
-        *index += later;
-    }
-
     fn room_of(&self, data: &Value) -> &'static str {
         self.rooms
             .iter()
             .find(|room| data["room"] == **room)
             .expect("a requested room")
     }
-
-    /// Ids strictly increase, by epoch and then by seq. Only a cursor at no entry of the
-    /// history is repeated, in the initial gaps except the last.
-    fn check_id(&mut self, id: &str, event: &str) {
-        let Ok(id) = id.parse::<EventId>() else {
-            panic!("{id} is no event id")
-        };
-        if let Some(last) = self.last_id {
-            let is_repeated = last == id && matches!(event, "restart" | "unknown");
-            assert!(id > last || is_repeated, "{id} after {last}");
-        }
-        self.last_id = Some(id);
-    }
-
-    pub(super) fn check_complete(&self, published: &PublishedByRoom) {
-        if !self.is_connected {
-            return;
-        }
-        for (room, shown) in &self.shown {
-            for item in &published[room] {
-                let Some(&index) = shown.get(&item.id.to_string()) else {
-                    continue;
-                };
-                assert!(
-                    item.states[index] == *item.state(),
-                    "{room}: a change of {item:?} is missing; state {index} is shown"
-                );
-            }
-        }
-        for (room, done) in &self.done {
-            let lost = self.lost.get(room).copied().unwrap_or(Some(0));
-            let missing = (published[room].len() - done) as u64;
-            // No backlog began and no message followed: none can be missing.
-            let nothing_yet = self.before_backlog.get(room) == Some(&published[room].len());
-            let least = missing.saturating_sub(self.backlog_lost.get(room).copied().unwrap_or(0));
-            let is_complete =
-                lost.is_none_or(|lost| (least..=missing).contains(&lost)) || nothing_yet;
-            assert!(
-                is_complete,
-                "{room}: {missing} of {} missing, {lost:?} announced as lost",
-                published[room].len()
-            );
-        }
-    }
-}
-
-fn index_of(published: &[PublishedItem], id: &str) -> usize {
-    let mut ids = published.iter().map(|item| item.id.to_string());
-    ids.position(|known| known == id).expect("it was published")
 }
 
 /// How many of a room's messages and events are at or before `cursor`.

@@ -90,6 +90,9 @@ mod promises;
 #[doc(hidden)]
 pub mod properties;
 pub mod server;
+#[cfg(test)]
+#[cfg(feature = "data")]
+mod test_folder;
 pub mod tokens;
 
 #[cfg(feature = "cli")]

@@ -60,9 +60,6 @@ mod stored_history;
 mod subscribe_options;
 mod subscription;
 #[cfg(test)]
-#[cfg(feature = "data")]
-mod test_folder;
-#[cfg(test)]
 mod test_reader;
 pub(crate) mod timestamp;
 mod totals;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rusqlite::Connection;
 
 use super::*;
-use crate::chat::test_folder::TestFolder;
+use crate::test_folder::TestFolder;
 use crate::chat::test_reader::{TestDelivery, TestReader};
 use crate::chat::{
     Author, BanError, Change, ChangeError, Draft, Entry, EventForm, Fingerprint, Gap, GapReason,

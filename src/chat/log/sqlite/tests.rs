@@ -20,7 +20,7 @@ use crate::chat::entry::Entry;
 use crate::chat::log::restored::Restored;
 use crate::chat::rooms::HubLimits;
 use crate::chat::subscribe_options::EventForm;
-use crate::chat::test_folder::TestFolder;
+use crate::test_folder::TestFolder;
 use crate::config::SyncMode;
 
 impl TestFolder {

@@ -1,15 +1,15 @@
-//! For tests: folders of stores.
+//! A temporary folder. Only for tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A folder that is removed on drop.
+/// A folder that is not there yet, and is removed on drop.
 #[derive(Debug)]
-pub(super) struct TestFolder(PathBuf);
+pub(crate) struct TestFolder(PathBuf);
 
 impl TestFolder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("sse-chat-store-{}-{number}", std::process::id());
@@ -23,12 +23,12 @@ impl TestFolder {
         Self(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// The folder as `kill -9` leaves it.
-    pub(super) fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         let copy = Self::new();
         fs::create_dir(copy.path()).unwrap();
         for (name, bytes) in self.files() {
@@ -38,7 +38,7 @@ impl TestFolder {
     }
 
     /// All files with their contents, by name.
-    pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let files = fs::read_dir(&self.0).unwrap().map(|file| {
             let file = file.unwrap();
             let name = file.file_name().into_string().unwrap();

@@ -124,6 +124,11 @@ impl Reader {
         Ok(subscription)
     }
 
+    /// Whether it has a stream of this room.
+    pub(super) fn is_in(&self, room: &str) -> bool {
+        self.is_connected && self.rooms.contains(&room)
+    }
+
     /// The server has lost all but `published`. The reader is disconnected.
     pub(super) fn lose(&mut self, published: &PublishedByRoom) {
         for (room, done) in &mut self.done {

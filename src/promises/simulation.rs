@@ -24,7 +24,15 @@ pub(crate) fn play<T: TestTransport>(
     options: Vec<ReaderOptions>,
     steps: &[SimulationStep],
 ) {
-    let mut simulation = Simulation::<T>::new(config, options);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    // The hub's clock is the runtime's.
+    let handle = runtime.handle().clone();
+    let _context = handle.enter();
+    let mut simulation = Simulation::<T>::new(runtime, config, options);
     for step in steps {
         simulation.play(step);
     }
@@ -53,12 +61,7 @@ fn full_budget(config: &Config) -> Option<ReplayBudget> {
 }
 
 impl<T: TestTransport> Simulation<T> {
-    fn new(config: Config, options: Vec<ReaderOptions>) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
+    fn new(runtime: Runtime, config: Config, options: Vec<ReaderOptions>) -> Self {
         let reader = |(number, options)| Reader::new(options, number);
         let readers = options.into_iter().enumerate().map(reader).collect();
         let app = Arc::new(App::new(config.clone()).unwrap());
@@ -107,7 +110,7 @@ impl<T: TestTransport> Simulation<T> {
                     self.change(ROOMS[room], index, change);
                 }
             }
-            SimulationStep::Work => self.within(|transport| transport.work()),
+            SimulationStep::Work => self.transport.work(),
             SimulationStep::Read { reader, times } => {
                 for _ in 0..times {
                     self.receive(reader, usize::MAX);
@@ -125,12 +128,12 @@ impl<T: TestTransport> Simulation<T> {
             SimulationStep::Idle { gone } => self.idle(gone),
             SimulationStep::SendJunk { reader } => {
                 if self.readers[reader].is_connected {
-                    self.within(|transport| transport.send_junk(reader));
+                    self.transport.send_junk(reader);
                 }
             }
             SimulationStep::AdvanceTime { seconds } => {
                 self.advance(Duration::from_secs(seconds));
-                (0..READERS).for_each(|reader| self.disconnect_if_ended(reader));
+                self.disconnect_ended();
             }
             SimulationStep::Restart => self.restart(),
             SimulationStep::Sync => self.sync(),
@@ -142,9 +145,18 @@ impl<T: TestTransport> Simulation<T> {
     fn idle(&mut self, gone: [bool; READERS]) {
         let gone = (0..READERS).filter(|&reader| gone[reader]);
         gone.for_each(|reader| self.disconnect(reader));
-        let time = tokio::time::advance(Duration::from_secs(100));
-        self.runtime.block_on(time);
+        // They leave their rooms before the time passes.
+        self.advance(Duration::ZERO);
+        let is_idle = |room: &str| !self.readers.iter().any(|reader| reader.is_in(room));
+        let idle = ROOMS.into_iter().filter(|room| is_idle(room));
+        let idle: Vec<_> = idle.collect();
+        self.advance(Duration::from_secs(100));
+        self.disconnect_ended();
         self.app.hub.tick();
+        for room in self.app.hub.rooms(None, ROOMS.len()) {
+            let name = room.room.as_str();
+            assert!(!idle.contains(&name), "{name} was not forgotten");
+        }
     }
 
     fn drain(&mut self) {
@@ -156,7 +168,7 @@ impl<T: TestTransport> Simulation<T> {
 
     fn advance(&mut self, time: Duration) {
         self.runtime.block_on(tokio::time::advance(time));
-        self.within(|transport| transport.pass(time));
+        self.transport.pass(time);
     }
 
     /// The server ends a stream with `bye`.
@@ -233,7 +245,6 @@ impl<T: TestTransport> Simulation<T> {
 
     /// The reader reads from its stream, and connects first if it has to.
     fn read(&mut self, number: usize, max_bytes: usize) -> Vec<u8> {
-        let _context = self.runtime.enter();
         let reader = &mut self.readers[number];
         if !reader.is_connected {
             match reader.connect(&self.app, &self.published) {
@@ -257,6 +268,10 @@ impl<T: TestTransport> Simulation<T> {
         bytes.len()
     }
 
+    fn disconnect_ended(&mut self) {
+        (0..READERS).for_each(|reader| self.disconnect_if_ended(reader));
+    }
+
     fn disconnect_if_ended(&mut self, reader: usize) {
         if self.readers[reader].is_connected && self.transport.has_ended(reader) {
             self.disconnect(reader);
@@ -265,11 +280,6 @@ impl<T: TestTransport> Simulation<T> {
 
     fn disconnect(&mut self, reader: usize) {
         self.readers[reader].disconnect(&self.published);
-        self.within(|transport| transport.close(reader));
-    }
-
-    fn within(&mut self, act: impl FnOnce(&mut T)) {
-        let _context = self.runtime.enter();
-        act(&mut self.transport);
+        self.transport.close(reader);
     }
 }

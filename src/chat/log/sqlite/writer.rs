@@ -158,7 +158,8 @@ impl StoreWriter<'_> {
                 Some(current) => self.replace_own(name, current)?,
                 None if self.holds(name, of) => self.change_own(of, entry)?,
                 None if entry.is_deleted() => self.delete_evicted(name, of)?,
-                None => {}
+                // After a crash it must not be there again, in the state of before.
+                None => self.rooms.apply_eviction(name, &mut self.state.entries),
             }
             if entry.is_deleted() {
                 self.erased.extend(earlier.into_iter().chain([of]));

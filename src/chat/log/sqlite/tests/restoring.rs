@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use super::model::{Model, room};
+use super::model::{Model, author, room};
 use super::{TestFolder, contents, options, shown};
 use crate::chat::change::Change;
 use crate::chat::log::restored::Restored;
@@ -129,6 +129,9 @@ fn check(model: &Model, restored: &Restored) {
         for entry in more {
             assert!(entry.seq() <= history.evicted_through());
             assert!(entry.seq() > room.evicted_through);
+            if let Some(change) = history.item(entry.seq()) {
+                assert_eq!(entry.json(), change.json(), "an old state");
+            }
         }
         if more.is_empty() {
             assert_eq!(room.evicted_through, history.evicted_through());
@@ -190,6 +193,25 @@ proptest! {
         drop(store);
         prop_assert_eq!(contents(&folder.peek().unwrap()), contents(&tidied));
     }
+}
+
+#[test]
+fn an_evicted_message_is_not_restored_in_an_old_state() {
+    let folder = TestFolder::new();
+    let (mut store, restored) = folder.open();
+    let mut model = Model::new(&restored.generations);
+    let name = room("a");
+    let mut records = vec![model.publish(&name, Model::draft("one", 1))];
+    let mut edit = |model: &mut Model, text: &str| {
+        let edit = Change::Edit(MessageText::parse(text, 100).unwrap());
+        records.extend(model.change(&name, 1, &edit, author(1)));
+        records.extend(model.evict(&name, usize::from(text == "two")));
+    };
+    edit(&mut model, "two");
+    edit(&mut model, "three");
+    assert_eq!(records.len(), 4);
+    store.commit(&records).unwrap();
+    check(&model, &folder.peek_copy());
 }
 
 impl TestFolder {

@@ -233,8 +233,13 @@ impl History {
             EntryKind::Change { of } => drop(self.changes.remove(&of)),
             _ => {
                 self.items.pop_front();
-                if let Some(id) = entry.client_id() {
-                    self.by_client_id.remove(id);
+                if let Some(id) = entry.client_id()
+                    && let Some((id, seq)) = self.by_client_id.remove_entry(id)
+                    && seq != entry.seq()
+                {
+                    // A later message has it: this one was evicted before, and a store
+                    // that crashed held it again.
+                    self.by_client_id.insert(id, seq);
                 }
             }
         }

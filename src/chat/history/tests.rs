@@ -62,6 +62,19 @@ fn push_event(history: &mut History, seq: u64) {
     ));
 }
 
+#[test]
+fn a_client_id_of_two_held_messages_is_that_of_the_last() {
+    let mut history = History::new(ROOMY);
+    // A store may hold an evicted message again, besides one with its client id.
+    history.push(entry(1, Some("c")));
+    history.push(entry(2, Some("c")));
+    history.evict_oldest();
+    let id = ClientId::parse("c").unwrap();
+    assert_eq!(history.find(&id).unwrap().0.seq(), 20);
+    history.evict_oldest();
+    assert!(history.find(&id).is_none());
+}
+
 /// Adds a message.
 fn push_message(history: &mut History, seq: u64) {
     history.push(message_at(seq, history.next_place(), None));

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::generations::{CursorPlace, Generations};
 use super::hub::Hub;
 use super::rooms::{Rooms, SavedRooms};
-use crate::protocol::{Epoch, EventId};
+use crate::protocol::{Epoch, EventId, RoomName};
 
 impl Hub {
     /// What is durable now.
@@ -31,6 +31,13 @@ impl Hub {
         let epoch: Epoch = rooms.generations().present().after(SystemTime::now());
         let generations = Generations::restore([], epoch).expect("a chain of one");
         Self::with_generations(rooms.limits().clone(), generations, 0)
+    }
+
+    /// The seq of the newest entry of a room that it does not hold any more. That of a
+    /// forgotten room is not known.
+    pub(crate) fn evicted_through(&self, room: &RoomName) -> Option<u64> {
+        let rooms = self.lock();
+        Some(rooms.get(room)?.history.evicted_through())
     }
 
     /// The place of a cursor in this history.

@@ -52,6 +52,9 @@ mod room;
 mod room_event;
 mod room_key;
 mod rooms;
+#[cfg(test)]
+#[cfg(feature = "data")]
+mod stepped_committer;
 #[cfg(feature = "data")]
 mod store_copies;
 mod store_read;
@@ -107,5 +110,8 @@ pub(crate) use room_key::RoomKey;
 pub(crate) use rooms::RemainingWork;
 #[cfg(test)]
 pub(crate) use rooms::SavedRooms;
+#[cfg(test)]
+#[cfg(feature = "data")]
+pub(crate) use stepped_committer::SteppedCommitter;
 pub(crate) use subscribe_options::StreamFormat;
 pub(crate) use subscription::{EXPIRING_SECONDS, TokenExpiry};

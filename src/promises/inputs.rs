@@ -1,5 +1,5 @@
-//! Random inputs of a simulation: the server's configuration, the options of the
-//! readers, and the steps.
+//! Random inputs of a simulation: the server's log and its configuration, the options
+//! of the readers, and the steps.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -12,10 +12,34 @@ use crate::protocol::Backlog;
 
 pub(super) const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 pub(super) const READERS: usize = 3;
+/// A budget of all histories that is never reached.
+pub(super) const LARGE_BUDGET: usize = 64 << 20;
+
+/// The inputs of a simulation.
+#[derive(Debug, Clone)]
+pub(crate) struct SimulationCase {
+    pub(super) log: LogKind,
+    pub(super) config: Config,
+    pub(super) options: Vec<ReaderOptions>,
+    pub(super) steps: Vec<SimulationStep>,
+}
+
+/// Where the server has its history.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LogKind {
+    /// In memory.
+    Memory,
+    /// In a store.
+    #[cfg(feature = "data")]
+    Stored {
+        /// Most bytes that wait to be durable.
+        queue_bytes: usize,
+    },
+}
 
 /// A step of a simulation.
 #[derive(Debug, Clone)]
-pub(crate) enum SimulationStep {
+pub(super) enum SimulationStep {
     /// Publish `count` messages in a room.
     Publish { room: usize, count: usize },
     /// Publish a message over the channel's inline limit.
@@ -56,31 +80,36 @@ pub(crate) enum SimulationStep {
     SendJunk { reader: usize },
     /// Time passes: pings are due, and stalled readers are disconnected.
     AdvanceTime { seconds: u64 },
-    /// The server crashes and starts again, without its history.
+    /// The server ends and starts again: with its store, or without the history that it
+    /// had in memory.
     Restart,
-    /// All that was published is durable: a server with a store still has it after
-    /// [`Reopen`](Self::Reopen).
+    /// With a store: requests are taken, made durable, and shown and answered. This does
+    /// as many of these steps.
+    Commit { steps: usize },
+    /// All that was published is durable: it is still there after a
+    /// [`Crash`](Self::Crash).
     Sync,
-    /// A server with a store crashes and starts again.
-    Reopen(Loss),
+    /// The server crashes and starts again. Without a store it has what one would have.
+    Crash(Loss),
     /// The server drains: all streams end with `bye`. Then it starts again.
     Drain,
 }
 
-/// What a server with a store lost when it starts again.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Loss {
-    /// Nothing: its generation goes on.
+/// What the store of a server lost by a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Nothing: its generation goes on. Requests that were not answered are another
+    /// matter: the store has those that were durable.
     Nothing,
-    /// Nothing, but it does not know that and begins another generation.
+    /// The same, but the server does not know that and begins another generation.
     NothingKnown,
-    /// All since the last sync. It begins another generation.
+    /// All since the last sync. The server begins another generation.
     Suffix,
 }
 
 /// A change of a message or an event.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum ChangeStep {
+pub(super) enum ChangeStep {
     /// Another text of a message.
     Edit(u8),
     Delete,
@@ -90,15 +119,59 @@ pub(crate) enum ChangeStep {
     TakeBack(u8),
 }
 
-/// Random steps.
-pub(crate) fn steps() -> impl Strategy<Value = Vec<SimulationStep>> {
+/// Random inputs.
+#[cfg(feature = "data")]
+pub(crate) fn cases() -> impl Strategy<Value = SimulationCase> {
+    prop_oneof![2 => in_memory(), 1 => stored()]
+}
+
+/// Random inputs.
+#[cfg(not(feature = "data"))]
+pub(crate) fn cases() -> impl Strategy<Value = SimulationCase> {
+    in_memory()
+}
+
+fn in_memory() -> impl Strategy<Value = SimulationCase> {
+    cases_of(Just(LogKind::Memory), steps(step()))
+}
+
+#[cfg(feature = "data")]
+fn stored() -> impl Strategy<Value = SimulationCase> {
+    let queue_bytes = prop_oneof![Just(2_000), Just(1 << 20)];
+    let log = queue_bytes.prop_map(|queue_bytes| LogKind::Stored { queue_bytes });
+    let commit = prop_oneof![3 => Just(3usize), 2 => 1..3usize];
+    let commit = commit.prop_map(|steps| SimulationStep::Commit { steps });
+    cases_of(log, steps(prop_oneof![4 => step(), 1 => commit]))
+}
+
+fn cases_of(
+    log: impl Strategy<Value = LogKind>,
+    steps: impl Strategy<Value = Vec<SimulationStep>>,
+) -> impl Strategy<Value = SimulationCase> {
+    let inputs = (log, config(), reader_options(), steps);
+    inputs.prop_map(|(log, config, options, steps)| SimulationCase {
+        log,
+        config,
+        options,
+        steps,
+    })
+}
+
+fn steps(
+    step: impl Strategy<Value = SimulationStep>,
+) -> impl Strategy<Value = Vec<SimulationStep>> {
+    prop::collection::vec(step, 1..60)
+}
+
+/// A step of any server.
+fn step() -> impl Strategy<Value = SimulationStep> {
     let change = prop_oneof![
         3 => (0..3u8).prop_map(ChangeStep::Edit),
         2 => Just(ChangeStep::Delete),
         2 => (0..2u8).prop_map(ChangeStep::React),
         1 => (0..2u8).prop_map(ChangeStep::TakeBack),
     ];
-    let step = prop_oneof![
+    prop_oneof![
         6 => (0..ROOMS.len(), prop_oneof![4 => 1..4usize, 1 => 100..200usize]).prop_map(|(room, count)| SimulationStep::Publish { room, count }),
         1 => (0..ROOMS.len(), 0..3u8, 0..2u8).prop_map(|(room, client_id, text)| SimulationStep::PublishWithId { room, client_id, text }),
         1 => (0..ROOMS.len()).prop_map(|room| SimulationStep::PublishLarge { room }),
@@ -113,19 +186,18 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<SimulationStep>> {
         2 => (1..15u64).prop_map(|seconds| SimulationStep::AdvanceTime { seconds }),
         1 => Just(SimulationStep::Restart),
         3 => Just(SimulationStep::Sync),
-        1 => Just(SimulationStep::Reopen(Loss::Nothing)),
-        1 => Just(SimulationStep::Reopen(Loss::NothingKnown)),
-        2 => Just(SimulationStep::Reopen(Loss::Suffix)),
+        2 => Just(SimulationStep::Crash(Loss::Nothing)),
+        1 => Just(SimulationStep::Crash(Loss::NothingKnown)),
+        2 => Just(SimulationStep::Crash(Loss::Suffix)),
         1 => Just(SimulationStep::Drain),
-    ];
-    prop::collection::vec(step, 1..60)
+    ]
 }
 
 /// Servers with a large, small or no history, with and without a replay rate.
-pub(crate) fn config() -> impl Strategy<Value = Config> {
+fn config() -> impl Strategy<Value = Config> {
     (
         prop_oneof![Just(0usize), Just(1), Just(5), Just(300)],
-        prop_oneof![Just(900usize), Just(1 << 20)],
+        prop_oneof![Just(900usize), Just(2_500), Just(LARGE_BUDGET)],
         2..5usize,
         prop_oneof![Just(None), Just(NonZeroUsize::new(200_000))],
     )
@@ -147,7 +219,7 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
 
 /// The options of one reader's streams.
 #[derive(Debug, Clone)]
-pub(crate) struct ReaderOptions {
+pub(super) struct ReaderOptions {
     pub(super) rooms: Vec<&'static str>,
     pub(super) backlog: Backlog,
     /// Whether the reader has a name and gets presence events.
@@ -157,7 +229,7 @@ pub(crate) struct ReaderOptions {
 }
 
 /// The options of all readers.
-pub(crate) fn reader_options() -> impl Strategy<Value = Vec<ReaderOptions>> {
+fn reader_options() -> impl Strategy<Value = Vec<ReaderOptions>> {
     let rooms = prop::sample::subsequence(ROOMS.to_vec(), 1..=3).prop_shuffle();
     let backlog = prop_oneof![
         Just(Backlog::Last(0)),

@@ -1,8 +1,9 @@
 //! Property tests of a stream's promises: random steps are played against a simple
 //! model, the list of messages and events published in each room, with their states.
 //! Steps publish, change, evict, lag,
-//! read a few bytes, disconnect at any byte, forget rooms and restart the server,
-//! without its history or with all of it or a part.
+//! read a few bytes, disconnect at any byte, forget rooms and restart the server. Its
+//! history is in memory or in a store. With a store, commits are steps and so are
+//! crashes: what was shown is there afterwards, and what waited is there or not.
 //!
 //! The tests themselves are where the transports are: each way in which a stream
 //! reaches its reader implements [`TestTransport`].
@@ -10,9 +11,24 @@
 mod inputs;
 mod model;
 mod reader;
+mod server_log;
 mod simulation;
+#[cfg(feature = "data")]
+mod stored_log;
 mod transport;
 
-pub(crate) use self::inputs::{config, reader_options, steps};
+use proptest::test_runner::Config;
+
+pub(crate) use self::inputs::cases;
 pub(crate) use self::simulation::play;
 pub(crate) use self::transport::TestTransport;
+
+/// How many cases are played: two of three are in memory.
+pub(crate) fn proptest_config() -> Config {
+    let config = Config::default();
+    Config {
+        cases: config.cases * 3 / 2,
+        failure_persistence: None,
+        ..config
+    }
+}

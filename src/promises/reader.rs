@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::inputs::ReaderOptions;
 use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
 use crate::chat::{
-    CursorPlace, EventForm, RoomList, SubscribeError, SubscribeOptions, Subscription,
+    CursorPlace, EventForm, Hub, RoomList, SubscribeError, SubscribeOptions, Subscription,
 };
 use crate::http::App;
 use crate::protocol::{Backlog, Cursor, EventId, RoomName, UserName};
@@ -142,6 +142,25 @@ impl Reader {
                 let item = items.find(|item| item.id.to_string() == *id);
                 item.is_some_and(|item| *index < item.states.len())
             });
+        }
+    }
+
+    /// A crash undoes evictions that are not durable. Then a gap that was due in one room
+    /// of several is due no more, and the cursor may be behind what it was for: an entry
+    /// or a gap of another room came first.
+    pub(super) fn lose_gaps(&mut self, hub: &Hub) {
+        let Ok(cursor) = self.last_event_id.parse() else {
+            return;
+        };
+        let CursorPlace::At(cursor) = hub.place(cursor) else {
+            return;
+        };
+        for &room in self.rooms.iter().filter(|_| self.rooms.len() > 1) {
+            let evicted = hub.evicted_through(&RoomName::parse(room).unwrap());
+            if evicted.is_none_or(|evicted| evicted > cursor) {
+                self.lost.insert(room, None);
+                self.shown.remove(room);
+            }
         }
     }
 

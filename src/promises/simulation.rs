@@ -1,29 +1,29 @@
 //! Plays steps on a server and on the model. The requests of senders are in
-//! `simulation/requests.rs`, the check of each stream against the model is in `reader`.
+//! `simulation/requests.rs`, commits and restarts in `simulation/restarts.rs`; the check
+//! of each stream against the model is in `reader`.
 
 mod requests;
+mod restarts;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::sample::Index;
 use tokio::runtime::Runtime;
 
-use super::inputs::{Loss, READERS, ROOMS, ReaderOptions, SimulationStep};
-use super::model::PublishedByRoom;
+use super::inputs::{READERS, ROOMS, SimulationCase, SimulationStep};
+use super::model::{PublishedByRoom, ServerModel};
 use super::reader::Reader;
+use super::server_log::ServerLog;
 use super::transport::TestTransport;
-use crate::chat::{Hub, MAX_INLINE_BYTES, ReplayBucket, ReplayBudget, SavedRooms, SubscribeError};
+use crate::chat::{MAX_INLINE_BYTES, ReplayBucket, ReplayBudget, SubscribeError};
 use crate::config::Config;
 use crate::http::App;
 use crate::protocol::Epoch;
 
-/// Plays `steps`, then lets all readers read everything: every message must have
-/// been received once, in order, or be in a gap.
-pub(crate) fn play<T: TestTransport>(
-    config: Config,
-    options: Vec<ReaderOptions>,
-    steps: &[SimulationStep],
-) {
+/// Plays the steps of a case, then lets all readers read everything: every message must
+/// have been received once, in order, or be in a gap.
+pub(crate) fn play<T: TestTransport>(case: &SimulationCase) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -32,8 +32,8 @@ pub(crate) fn play<T: TestTransport>(
     // The hub's clock is the runtime's.
     let handle = runtime.handle().clone();
     let _context = handle.enter();
-    let mut simulation = Simulation::<T>::new(runtime, config, options);
-    for step in steps {
+    let mut simulation = Simulation::<T>::new(runtime, case);
+    for step in &case.steps {
         simulation.play(step);
     }
     simulation.finish();
@@ -43,10 +43,13 @@ struct Simulation<T> {
     runtime: Runtime,
     config: Config,
     app: Arc<App>,
+    log: ServerLog,
     transport: T,
-    published: PublishedByRoom,
-    /// What was durable at the last sync, and what was published then.
-    synced: (SavedRooms, PublishedByRoom),
+    model: ServerModel,
+    /// What was published at the last sync.
+    synced: PublishedByRoom,
+    /// The number of texts that were published or refused. No two are the same.
+    texts: usize,
     /// The first epoch of the present history.
     first_epoch: Epoch,
     readers: Vec<Reader>,
@@ -61,21 +64,26 @@ fn full_budget(config: &Config) -> Option<ReplayBudget> {
 }
 
 impl<T: TestTransport> Simulation<T> {
-    fn new(runtime: Runtime, config: Config, options: Vec<ReaderOptions>) -> Self {
+    fn new(runtime: Runtime, case: &SimulationCase) -> Self {
         let reader = |(number, options)| Reader::new(options, number);
-        let readers = options.into_iter().enumerate().map(reader).collect();
-        let app = Arc::new(App::new(config.clone()).unwrap());
-        let published: PublishedByRoom = ROOMS.map(|room| (room, Vec::new())).into();
+        let options = case.options.iter().cloned();
+        let mut app = App::new(case.config.clone()).unwrap();
+        let (log, hub) = ServerLog::new(case.log, app.hub);
+        app.hub = hub;
+        let app = Arc::new(app);
+        let model = ServerModel::new();
         Self {
             runtime,
-            budget: full_budget(&config),
-            config,
+            budget: full_budget(&case.config),
+            config: case.config.clone(),
             transport: T::of(&app),
-            synced: (app.hub.save(), published.clone()),
+            synced: model.published.clone(),
             first_epoch: app.hub.epoch(),
+            readers: options.enumerate().map(reader).collect(),
             app,
-            published,
-            readers,
+            log,
+            model,
+            texts: 0,
         }
     }
 
@@ -103,13 +111,7 @@ impl<T: TestTransport> Simulation<T> {
                 room,
                 ref item,
                 change,
-            } => {
-                let published = &self.published[ROOMS[room]];
-                if !published.is_empty() {
-                    let index = item.index(published.len());
-                    self.change(ROOMS[room], index, change);
-                }
-            }
+            } => self.change(ROOMS[room], item, change),
             SimulationStep::Work => self.transport.work(),
             SimulationStep::Read { reader, times } => {
                 for _ in 0..times {
@@ -119,12 +121,7 @@ impl<T: TestTransport> Simulation<T> {
             SimulationStep::ReadSome { reader, bytes } => {
                 self.receive(reader, bytes);
             }
-            SimulationStep::Disconnect { reader, ref byte } => {
-                let bytes = self.read(reader, usize::MAX);
-                let received = &bytes[..byte.index(bytes.len() + 1)];
-                self.readers[reader].receive(received, &self.published);
-                self.disconnect(reader);
-            }
+            SimulationStep::Disconnect { reader, ref byte } => self.cut(reader, byte),
             SimulationStep::Idle { gone } => self.idle(gone),
             SimulationStep::SendJunk { reader } => {
                 if self.readers[reader].is_connected {
@@ -134,10 +131,16 @@ impl<T: TestTransport> Simulation<T> {
             SimulationStep::AdvanceTime { seconds } => {
                 self.advance(Duration::from_secs(seconds));
                 self.disconnect_ended();
+                self.log.tidy();
             }
             SimulationStep::Restart => self.restart(),
+            SimulationStep::Commit { steps } => {
+                for _ in 0..steps {
+                    self.commit_step();
+                }
+            }
             SimulationStep::Sync => self.sync(),
-            SimulationStep::Reopen(loss) => self.reopen(loss),
+            SimulationStep::Crash(loss) => self.crash(loss),
             SimulationStep::Drain => self.drain(),
         }
     }
@@ -147,9 +150,11 @@ impl<T: TestTransport> Simulation<T> {
         gone.for_each(|reader| self.disconnect(reader));
         // They leave their rooms before the time passes.
         self.advance(Duration::ZERO);
-        let is_idle = |room: &str| !self.readers.iter().any(|reader| reader.is_in(room));
-        let idle = ROOMS.into_iter().filter(|room| is_idle(room));
-        let idle: Vec<_> = idle.collect();
+        let mut idle = ROOMS.to_vec();
+        idle.retain(|room| {
+            let is_used = self.readers.iter().any(|reader| reader.is_in(room));
+            !is_used && !self.model.has_pending(room)
+        });
         self.advance(Duration::from_secs(100));
         self.disconnect_ended();
         self.app.hub.tick();
@@ -157,6 +162,7 @@ impl<T: TestTransport> Simulation<T> {
             let name = room.room.as_str();
             assert!(!idle.contains(&name), "{name} was not forgotten");
         }
+        self.log.tidy();
     }
 
     fn drain(&mut self) {
@@ -185,45 +191,10 @@ impl<T: TestTransport> Simulation<T> {
         assert!(self.readers[reader].has_bye, "the last event is bye");
     }
 
-    fn restart(&mut self) {
-        self.start(self.app.hub.replace());
-        self.first_epoch = self.app.hub.epoch();
-        self.sync();
-    }
-
-    fn sync(&mut self) {
-        self.synced = (self.app.hub.save(), self.published.clone());
-    }
-
-    fn reopen(&mut self, loss: Loss) {
-        let hub = &self.app.hub;
-        let hub = match loss {
-            Loss::Nothing => Hub::reopen(&hub.save()),
-            Loss::NothingKnown => hub.reopen_older(&hub.save()),
-            Loss::Suffix => hub.reopen_older(&self.synced.0),
-        };
-        self.start(hub);
-        if let Loss::Suffix = loss {
-            self.published = self.synced.1.clone();
-            for reader in &mut self.readers {
-                reader.lose(&self.published);
-            }
-        }
-        self.sync();
-    }
-
-    /// The server crashes, and starts again with this hub.
-    fn start(&mut self, hub: Arc<Hub>) {
-        (0..READERS).for_each(|reader| self.disconnect(reader));
-        let mut app = App::new(self.config.clone()).unwrap();
-        app.hub = hub;
-        self.app = Arc::new(app);
-        self.transport = T::of(&self.app);
-        self.budget = full_budget(&self.config);
-    }
-
     /// All readers connect and read everything: now no message may be missing.
     fn finish(&mut self) {
+        self.commit_all();
+        self.check_pages(usize::MAX);
         for reader in 0..READERS {
             let mut idle_reads = 0;
             loop {
@@ -239,7 +210,7 @@ impl<T: TestTransport> Simulation<T> {
                 self.advance(Duration::from_millis(200));
                 self.disconnect_if_ended(reader);
             }
-            self.readers[reader].check_complete(&self.published);
+            self.readers[reader].check_complete(&self.model.published);
         }
     }
 
@@ -247,7 +218,7 @@ impl<T: TestTransport> Simulation<T> {
     fn read(&mut self, number: usize, max_bytes: usize) -> Vec<u8> {
         let reader = &mut self.readers[number];
         if !reader.is_connected {
-            match reader.connect(&self.app, &self.published) {
+            match reader.connect(&self.app, &self.model.published) {
                 Ok(mut subscription) => {
                     if let Some(budget) = &self.budget {
                         subscription.limit_replay(budget.clone());
@@ -264,8 +235,16 @@ impl<T: TestTransport> Simulation<T> {
     /// The reader reads and checks its stream. Returns the number of bytes.
     fn receive(&mut self, reader: usize, max_bytes: usize) -> usize {
         let bytes = self.read(reader, max_bytes);
-        self.readers[reader].receive(&bytes, &self.published);
+        self.readers[reader].receive(&bytes, &self.model.published);
         bytes.len()
+    }
+
+    /// The reader is disconnected after it has got a part of what it reads.
+    fn cut(&mut self, reader: usize, byte: &Index) {
+        let bytes = self.read(reader, usize::MAX);
+        let received = &bytes[..byte.index(bytes.len() + 1)];
+        self.readers[reader].receive(received, &self.model.published);
+        self.disconnect(reader);
     }
 
     fn disconnect_ended(&mut self) {
@@ -279,7 +258,7 @@ impl<T: TestTransport> Simulation<T> {
     }
 
     fn disconnect(&mut self, reader: usize) {
-        self.readers[reader].disconnect(&self.published);
+        self.readers[reader].disconnect(&self.model.published);
         self.transport.close(reader);
     }
 }

@@ -6,13 +6,13 @@ use std::time::SystemTime;
 use rusqlite::Connection;
 
 use super::*;
-use crate::test_folder::TestFolder;
 use crate::chat::test_reader::{TestDelivery, TestReader};
 use crate::chat::{
     Author, BanError, Change, ChangeError, Draft, Entry, EventForm, Fingerprint, Gap, GapReason,
     HistoryQuery, HistoryUnavailable, Published, Requester, RoomList, SubscribeOptions,
 };
 use crate::protocol::{Backlog, Cursor, EditKey, Emoji, EventId, MessageText, RoomName, UserName};
+use crate::test_folder::TestFolder;
 
 /// Entries of a room in memory, and in all.
 const MEMORY: usize = 5;

@@ -28,6 +28,7 @@ impl Reader {
 
     pub(super) fn check_gap(&mut self, id: &str, gap: &Value) {
         let reason = gap["reason"].as_str().unwrap();
+        assert_ne!(reason, "unknown", "the cursor is one of this server");
         self.check_id(id, reason);
         let room = self.room_of(gap);
         assert_eq!(self.restarted.remove(room), reason == "restart", "{gap}");

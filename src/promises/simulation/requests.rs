@@ -1,12 +1,15 @@
 //! The requests of senders: they publish and change.
 
+use proptest::sample::Index;
+use serde_json::Value;
+
 use super::Simulation;
 use crate::chat::{
-    Author, Change, ChangeError, Draft, Fingerprint, MAX_INLINE_BYTES, PublishError, Published,
-    Requester,
+    Author, Change, ChangeError, Commit, Draft, Entry, Fingerprint, MAX_INLINE_BYTES, PublishError,
+    Published, Requester,
 };
 use crate::promises::inputs::{ChangeStep, ROOMS};
-use crate::promises::model::{EVENT_NAME, ItemState, PublishedItem};
+use crate::promises::model::{EVENT_NAME, Effect, ItemState, PublishedItem};
 use crate::promises::transport::TestTransport;
 use crate::protocol::{
     ClientId, CustomEventName, EditKey, Emoji, EventPayload, MessageText, RoomName, UserName,
@@ -15,12 +18,14 @@ use crate::protocol::{
 impl<T: TestTransport> Simulation<T> {
     /// Publishes a text that no other message has.
     pub(super) fn publish_next(&mut self, room: usize, more: &str) {
-        let number = self.published[ROOMS[room]].len();
-        self.publish(
-            ROOMS[room],
-            &format!("{} {number}{more}", ROOMS[room]),
-            None,
-        );
+        let room = ROOMS[room];
+        let text = format!("{room} {}{more}", self.next_text());
+        self.publish(room, &text, None);
+    }
+
+    fn next_text(&mut self) -> usize {
+        self.texts += 1;
+        self.texts
     }
 
     pub(super) fn publish(&mut self, room: &'static str, text: &str, client_id: Option<u8>) {
@@ -37,7 +42,7 @@ impl<T: TestTransport> Simulation<T> {
 
     /// Publishes an event with several lines that no other event has.
     pub(super) fn publish_event(&mut self, room: &'static str, large: bool) {
-        let mut payload = format!("<p>\n{}\n", self.published[room].len());
+        let mut payload = format!("<p>\n{}\n", self.next_text());
         if large {
             payload.push_str(&"y".repeat(MAX_INLINE_BYTES));
         }
@@ -55,41 +60,57 @@ impl<T: TestTransport> Simulation<T> {
         client_id: Option<u8>,
         state: ItemState,
     ) {
-        let items = self.published.get_mut(room).unwrap();
+        let first = client_id.and_then(|id| self.model.last_with(room, id));
         let result = self.app.hub.publish(&RoomName::parse(room).unwrap(), draft);
-        let durable = |published: Published| self.runtime.block_on(published.durable()).unwrap();
-        let result = result.map(durable);
-        // The last message with the same client id.
-        let same_id = |item: &&PublishedItem| client_id.is_some() && item.client_id == client_id;
-        let first = items.iter().rfind(same_id);
-        match result {
-            Ok(Published::New(entry)) => items.push(PublishedItem {
-                id: entry.id(),
-                number: entry.number(),
-                client_id,
-                states: vec![state],
-            }),
-            Ok(Published::Duplicate(entry)) => {
-                let first = first.unwrap();
-                assert_eq!(first.id, entry.id());
-                assert_eq!(first.states[0], state);
-                let json = serde_json::from_slice(&entry.json()).unwrap();
-                assert_eq!(ItemState::of_json(&json), *first.state());
-            }
-            Ok(Published::Pending { .. }) => unreachable!("it is durable"),
-            Err(PublishError::RoomLimit(_)) => {}
-            Err(PublishError::HistoryUnavailable(error)) => panic!("{error}"),
+        let outcome = match result {
+            Ok(published) => Outcome::of(published),
+            Err(PublishError::RoomLimit(_)) => return,
+            Err(PublishError::HistoryUnavailable(_)) => return self.check_full(),
             Err(PublishError::ClientIdReused) => {
-                let first = first.unwrap();
+                let (first, _) = first.unwrap();
                 assert!(first.id.epoch >= self.first_epoch, "its history is gone");
                 assert_ne!(first.states[0], state);
+                return;
             }
-        }
+        };
+        let effect = match (outcome.is_new, first) {
+            (true, first) => {
+                let is_known = first.is_some_and(|(first, is_shown)| {
+                    let page = self.page(room, usize::MAX);
+                    !is_shown || page.entries.iter().any(|entry| entry.id() == first.id)
+                });
+                assert!(!is_known, "{first:?} was published again");
+                Effect::Item(PublishedItem {
+                    id: outcome.entry.id(),
+                    number: outcome.entry.number(),
+                    client_id,
+                    states: vec![state],
+                })
+            }
+            (false, first) => {
+                let (first, _) = first.unwrap();
+                assert_eq!(first.states[0], state);
+                assert_eq!(outcome.json()["id"], first.id.to_string());
+                assert_eq!(outcome.state(), *self.model.state_of(first));
+                Effect::Nothing
+            }
+        };
+        self.model.add(room, effect, outcome.commit);
+    }
+
+    /// A request was refused: a queue that is full takes nothing.
+    fn check_full(&self) {
+        let most = self.log.queue_bytes().expect("memory takes all requests");
+        assert!(self.app.hub.totals().queued_bytes >= most);
     }
 
     /// Changes a message or event of the room, which history may no longer hold.
-    pub(super) fn change(&mut self, room: &'static str, index: usize, step: ChangeStep) {
-        let item = &mut self.published.get_mut(room).unwrap()[index];
+    pub(super) fn change(&mut self, room: &'static str, item: &Index, step: ChangeStep) {
+        let published = &self.model.published[room];
+        if published.is_empty() {
+            return;
+        }
+        let item = &published[item.index(published.len())];
         let thumb = Emoji::parse("👍").unwrap();
         let (change, requester) = match step {
             ChangeStep::Edit(text) => {
@@ -113,17 +134,56 @@ impl<T: TestTransport> Simulation<T> {
         let name = RoomName::parse(room).unwrap();
         match self.app.hub.change(&name, item.id, &change, &requester) {
             Ok(changed) => {
-                let changed = self.runtime.block_on(changed.durable()).unwrap();
-                let json = serde_json::from_slice(&changed.entry().json()).unwrap();
-                let state = ItemState::of_json(&json);
-                check_change(item.state(), step, &state);
-                if state != *item.state() {
-                    item.states.push(state);
-                }
+                let outcome = Outcome::of(changed);
+                let (before, after) = (self.model.state_of(item), outcome.state());
+                check_change(before, step, &after);
+                assert_eq!(outcome.is_new, after != *before, "{before:?}, {after:?}");
+                let effect = match outcome.is_new {
+                    true => Effect::State(item.id, after),
+                    false => Effect::Nothing,
+                };
+                self.model.add(room, effect, outcome.commit);
             }
             Err(ChangeError::NotFound) => {}
+            Err(ChangeError::HistoryUnavailable(_)) => self.check_full(),
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+/// What the hub says to a request.
+struct Outcome {
+    entry: Entry,
+    is_new: bool,
+    /// The wait until it is durable, if it is not yet.
+    commit: Option<Commit>,
+}
+
+impl Outcome {
+    fn of(published: Published) -> Self {
+        let (entry, is_new, commit) = match published {
+            Published::New(entry) => (entry, true, None),
+            Published::Duplicate(entry) => (entry, false, None),
+            Published::Pending {
+                entry,
+                is_new,
+                commit,
+            } => (entry, is_new, Some(commit)),
+        };
+        Self {
+            entry,
+            is_new,
+            commit,
+        }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.entry.json()).unwrap()
+    }
+
+    /// The present state of the message or event.
+    fn state(&self) -> ItemState {
+        ItemState::of_json(&self.json())
     }
 }
 

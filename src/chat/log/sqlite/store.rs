@@ -230,6 +230,12 @@ impl SqliteStore {
         number.expect("the store is open")
     }
 
+    /// Ends as the process does that is killed: what was not committed is lost, and the
+    /// store is not closed.
+    pub(in crate::chat) fn crash(mut self) {
+        self.fail();
+    }
+
     /// The file grows no more, as on a full disk.
     pub(super) fn fill_up(&self) {
         let pages = self.number("PRAGMA page_count");

@@ -20,8 +20,8 @@ use crate::chat::entry::Entry;
 use crate::chat::log::restored::Restored;
 use crate::chat::rooms::HubLimits;
 use crate::chat::subscribe_options::EventForm;
-use crate::test_folder::TestFolder;
 use crate::config::SyncMode;
+use crate::test_folder::TestFolder;
 
 impl TestFolder {
     fn open(&self) -> (SqliteStore, Restored) {

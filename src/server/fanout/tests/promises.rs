@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::pipes::{Pipes, take};
 use super::wire::Wire;
 use super::*;
-use crate::promises::{TestTransport, config, play, reader_options, steps};
+use crate::promises::{TestTransport, cases, play, proptest_config};
 
 /// Bytes that a socket takes while its client does not read.
 const BUFFERED: usize = 500;
@@ -211,15 +211,15 @@ impl TestTransport for Bodies {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(proptest_config())]
 
     #[test]
-    fn every_message_is_seen_once_in_order_or_lies_in_a_gap(config in config(), options in reader_options(), steps in steps()) {
-        play::<Workers<FakeClient>>(config, options, &steps);
+    fn every_message_is_seen_once_in_order_or_lies_in_a_gap(case in cases()) {
+        play::<Workers<FakeClient>>(&case);
     }
 
     #[test]
-    fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_pipes(config in config(), options in reader_options(), steps in steps()) {
-        play::<Bodies>(config, options, &steps);
+    fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_pipes(case in cases()) {
+        play::<Bodies>(&case);
     }
 }

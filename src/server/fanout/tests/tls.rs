@@ -15,7 +15,7 @@ use super::super::tls_socket::TlsSocket;
 use super::promises::{WireClient, Workers};
 use super::wire::Wire;
 use super::*;
-use crate::promises::{config, play, reader_options, steps};
+use crate::promises::{cases, play, proptest_config};
 use crate::protocol::Cursor;
 use crate::server::tls::MAX_RECORD_BYTES;
 
@@ -408,10 +408,10 @@ impl WireClient for TlsClient {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(proptest_config())]
 
     #[test]
-    fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_tls(config in config(), options in reader_options(), steps in steps()) {
-        play::<Workers<TlsClient>>(config, options, &steps);
+    fn every_message_is_seen_once_in_order_or_lies_in_a_gap_over_tls(case in cases()) {
+        play::<Workers<TlsClient>>(&case);
     }
 }

@@ -1,0 +1,122 @@
+//! The log of a simulated server, which outlives its hubs: in memory or in a store.
+
+use std::sync::Arc;
+
+use super::inputs::{LogKind, Loss};
+#[cfg(feature = "data")]
+use super::stored_log::StoredLog;
+use crate::chat::{Hub, SavedRooms};
+
+/// The log of a server.
+pub(super) enum ServerLog {
+    /// In memory.
+    Memory {
+        /// What a store would have had at the last sync.
+        synced: Box<SavedRooms>,
+    },
+    /// In a store.
+    #[cfg(feature = "data")]
+    Stored(StoredLog),
+}
+
+/// How far a server is with the requests that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommitStage {
+    /// It took none, or has answered them.
+    Idle,
+    /// They are not durable.
+    Taken,
+    /// They are durable, and neither shown nor answered.
+    Durable,
+}
+
+impl ServerLog {
+    /// The log of a server that starts for the first time, and its hub. `hub` is one in
+    /// memory, with the same limits.
+    pub(super) fn new(kind: LogKind, hub: Arc<Hub>) -> (Self, Arc<Hub>) {
+        match kind {
+            LogKind::Memory => {
+                let synced = Box::new(hub.save());
+                (Self::Memory { synced }, hub)
+            }
+            #[cfg(feature = "data")]
+            LogKind::Stored { queue_bytes } => {
+                let (log, hub) = StoredLog::new(queue_bytes, &hub);
+                (Self::Stored(log), hub)
+            }
+        }
+    }
+
+    /// Most bytes that wait to be durable. `None` in memory, where nothing waits.
+    pub(super) fn queue_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Memory { .. } => None,
+            #[cfg(feature = "data")]
+            Self::Stored(log) => Some(log.queue_bytes()),
+        }
+    }
+
+    pub(super) fn stage(&self) -> CommitStage {
+        match self {
+            Self::Memory { .. } => CommitStage::Idle,
+            #[cfg(feature = "data")]
+            Self::Stored(log) => log.stage(),
+        }
+    }
+
+    /// The next step of the server's commits, if there is one. Returns the new stage.
+    pub(super) fn step(&mut self) -> CommitStage {
+        match self {
+            Self::Memory { .. } => CommitStage::Idle,
+            #[cfg(feature = "data")]
+            Self::Stored(log) => log.step(),
+        }
+    }
+
+    /// The work of a quiet moment.
+    pub(super) fn tidy(&mut self) {
+        match self {
+            Self::Memory { .. } => {}
+            #[cfg(feature = "data")]
+            Self::Stored(log) => log.tidy(),
+        }
+    }
+
+    /// Keeps what is durable for a crash that loses what follows.
+    pub(super) fn sync(&mut self, hub: &Hub) {
+        match self {
+            Self::Memory { synced } => **synced = hub.save(),
+            #[cfg(feature = "data")]
+            Self::Stored(log) => log.sync(),
+        }
+    }
+
+    /// The server of this hub ends, and another one starts.
+    pub(super) fn restart(&mut self, hub: &Hub) -> Arc<Hub> {
+        match self {
+            Self::Memory { .. } => hub.replace(),
+            #[cfg(feature = "data")]
+            Self::Stored(log) => log.restart(hub),
+        }
+    }
+
+    /// Whether entries that were evicted may be there again after such a crash.
+    pub(super) fn undoes_evictions(&self, loss: Loss) -> bool {
+        match self {
+            Self::Memory { .. } => loss == Loss::Suffix,
+            #[cfg(feature = "data")]
+            Self::Stored(_) => true,
+        }
+    }
+
+    /// The server of this hub crashes, and another one starts.
+    pub(super) fn crash(&mut self, hub: &Hub, loss: Loss) -> Arc<Hub> {
+        match (self, loss) {
+            (Self::Memory { .. }, Loss::Nothing) => Hub::reopen(&hub.save()),
+            (Self::Memory { .. }, Loss::NothingKnown) => hub.reopen_older(&hub.save()),
+            (Self::Memory { synced }, Loss::Suffix) => hub.reopen_older(synced),
+            #[cfg(feature = "data")]
+            (Self::Stored(log), loss) => log.crash(hub, loss),
+        }
+    }
+}

@@ -25,8 +25,8 @@ pub(super) struct HistoryLimits {
     pub(super) count: usize,
     /// Most bytes in memory.
     pub(super) bytes: usize,
-    /// Most entries in memory and in the store together. With fewer than memory holds,
-    /// the store holds no others.
+    /// Most entries in memory and in the store together. If memory holds as many, the
+    /// store holds no others.
     pub(super) stored: usize,
 }
 
@@ -132,6 +132,7 @@ impl History {
     /// own place, if that is held. The change replaces the earlier one.
     pub(super) fn push_change(&mut self, change: Entry, current: Option<Entry>) {
         let item = change.item_seq();
+        self.older.replace_change_of(item);
         if let Some(earlier) = self.changes.insert(item, change.seq())
             && let Some(index) = self.index_of(earlier)
             && let Some(earlier) = self.entries.remove(index)
@@ -189,6 +190,7 @@ impl History {
             + self.changes.capacity()
             + self.by_client_id.capacity()
             + self.evicted.capacity()
+            + self.older.capacity()
     }
 
     /// Evicts the oldest entry of a part, if there is one: from memory to the older ones,
@@ -256,6 +258,7 @@ impl History {
 
     /// Evicts the entries up to `seq`.
     pub(super) fn evict_through(&mut self, seq: u64) {
+        debug_assert!(self.older.is_empty(), "what waits is in memory");
         while self.entries.front().is_some_and(|entry| entry.seq() <= seq) {
             self.drop_oldest();
         }
@@ -277,9 +280,11 @@ impl History {
         itself.or_else(|| self.get(*self.changes.get(&seq)?))
     }
 
-    /// The seq of the change of this message or event that memory holds.
+    /// The seq of the change that is held of this message or event, in memory or in the
+    /// store.
     pub(super) fn change_of(&self, seq: u64) -> Option<u64> {
-        self.changes.get(&seq).copied()
+        let in_memory = self.changes.get(&seq).copied();
+        in_memory.or_else(|| self.older.change_of(seq))
     }
 
     /// Entries in memory after `seq`, oldest first.
@@ -313,10 +318,8 @@ impl History {
         else {
             return self.items.get(self.items.len() - count).copied();
         };
-        let older = self.older.items_before(u64::MAX).take(older).last();
-        older
-            .map(OlderEntry::seq)
-            .or_else(|| self.items.front().copied())
+        let older = self.older.first_of_last(older);
+        older.or_else(|| self.items.front().copied())
     }
 
     /// The seq of the newest evicted entry; 0 if none was evicted.
@@ -344,14 +347,14 @@ impl History {
             return Some(first.map_or(self.next, Entry::place));
         }
         match seq >= self.evicted_through() {
-            true => self.older.place_after(seq, self.first_place_in_memory()),
+            true => Some(self.older.place_after(seq, self.first_place_in_memory())),
             false => self.evicted.place_after(seq, self.first_place()),
         }
     }
 
     /// The place of the oldest held entry, or of the next entry if none is held.
     pub(super) fn first_place(&self) -> Place {
-        self.older.first_place(self.first_place_in_memory())
+        self.older.place_after(0, self.first_place_in_memory())
     }
 
     /// The place of the oldest entry in memory, or of the next entry if there is none.
@@ -372,32 +375,25 @@ impl History {
 
     /// The seq of the oldest held message or event.
     pub(super) fn oldest_item(&self) -> Option<u64> {
-        let older = self.older.items_after(0).next();
-        older
-            .map(OlderEntry::seq)
-            .or_else(|| self.items.front().copied())
+        let older = self.older.first_item();
+        older.or_else(|| self.items.front().copied())
     }
 
     /// The seq of the newest held message or event.
     pub(super) fn newest_item(&self) -> Option<u64> {
         let newest = self.items.back().copied();
-        newest.or_else(|| {
-            self.older
-                .items_before(u64::MAX)
-                .next()
-                .map(OlderEntry::seq)
-        })
+        newest.or_else(|| self.older.last_item())
     }
 
     /// The seq of the oldest held entry.
     pub(super) fn oldest(&self) -> Option<u64> {
-        let older = self.older.first().map(OlderEntry::seq);
+        let older = self.older.first();
         older.or_else(|| self.entries.front().map(Entry::seq))
     }
 
     /// When the oldest held entry was assigned, in milliseconds since 1970.
     pub(super) fn oldest_at(&self) -> Option<u64> {
-        let older = self.older.first().map(OlderEntry::at);
+        let older = self.older.first_at();
         older.or_else(|| self.entries.front().map(Entry::at))
     }
 

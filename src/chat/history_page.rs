@@ -6,7 +6,7 @@ use super::entry::Entry;
 use super::generations::{CursorPlace, Generations};
 use super::history::History;
 use super::log::reading::{ReadBytes, StoredId};
-use super::older_entries::OlderEntry;
+use super::older_entries::OlderKey;
 use super::room::Room;
 use super::rooms::Rooms;
 use super::stored_entries::{StoredEntries, StoredEntry};
@@ -48,10 +48,31 @@ pub(super) struct PlannedPage {
     page: HistoryPage,
 }
 
+impl HistoryPage {
+    /// A page of what memory holds.
+    pub(super) fn in_memory(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
+        let (after, before) = query.bounds(rooms.generations());
+        let items = room.history.items_between(after.unwrap_or(0), before);
+        let mut entries: Vec<_> = match after {
+            Some(_) => items.take(query.limit).cloned().collect(),
+            None => items.rev().take(query.limit).cloned().collect(),
+        };
+        if after.is_none() {
+            entries.reverse();
+        }
+        Self {
+            entries,
+            oldest: rooms.oldest_item(room),
+            newest: rooms.newest_item(room),
+            read: None,
+        }
+    }
+}
+
 impl PlannedPage {
     pub(super) fn new(rooms: &Rooms, room: &Room, query: &HistoryQuery) -> Self {
         let (older, entries) = query.select(&room.history, rooms.generations());
-        let unread = older.into_iter().map(|entry| entry.id_in(&room.name));
+        let unread = older.into_iter().map(|key| key.id_in(&room.name));
         Self {
             unread: unread.collect(),
             as_of: rooms.newest(),
@@ -64,8 +85,9 @@ impl PlannedPage {
         }
     }
 
-    /// The page without what is still to be read.
-    pub(super) fn in_memory(self) -> HistoryPage {
+    /// The page, for which nothing is still to be read.
+    pub(super) fn whole(self) -> HistoryPage {
+        debug_assert!(self.unread.is_empty(), "it has to be completed");
         self.page
     }
 
@@ -84,11 +106,15 @@ impl PlannedPage {
 
 impl HistoryQuery {
     /// Those that only the store holds, and those after them.
-    fn select(
-        &self,
-        history: &History,
-        generations: &Generations,
-    ) -> (Vec<OlderEntry>, Vec<Entry>) {
+    fn select(&self, history: &History, generations: &Generations) -> (Vec<OlderKey>, Vec<Entry>) {
+        match self.bounds(generations) {
+            (Some(after), before) => self.first(history, after, before),
+            (None, before) => self.last(history, before),
+        }
+    }
+
+    /// The seqs between which the entries are.
+    fn bounds(&self, generations: &Generations) -> (Option<u64>, u64) {
         let place = |cursor| match cursor {
             Cursor::Id(id) => generations.place(id),
             Cursor::Unknown => CursorPlace::Foreign,
@@ -96,28 +122,28 @@ impl HistoryQuery {
         let before = self
             .before
             .map_or(u64::MAX, |cursor| first_not_before(place(cursor)));
-        match self.after {
-            Some(after) => self.first(history, last_not_after(place(after)), before),
-            None => self.last(history, before),
-        }
+        (
+            self.after.map(|cursor| last_not_after(place(cursor))),
+            before,
+        )
     }
 
-    fn first(&self, history: &History, after: u64, before: u64) -> (Vec<OlderEntry>, Vec<Entry>) {
+    fn first(&self, history: &History, after: u64, before: u64) -> (Vec<OlderKey>, Vec<Entry>) {
         let older = history.older().items_after(after);
-        let older = older.take_while(|entry| entry.seq() < before);
-        let older: Vec<_> = older.take(self.limit).copied().collect();
+        let older = older.take_while(|key| key.seq < before);
+        let older: Vec<_> = older.take(self.limit).collect();
         let items = history.items_between(after, before);
         let items = items.take(self.limit - older.len());
         (older, items.cloned().collect())
     }
 
-    fn last(&self, history: &History, before: u64) -> (Vec<OlderEntry>, Vec<Entry>) {
+    fn last(&self, history: &History, before: u64) -> (Vec<OlderKey>, Vec<Entry>) {
         let items = history.items_between(0, before).rev().take(self.limit);
         let mut items: Vec<_> = items.cloned().collect();
         items.reverse();
         let older = history.older().items_before(before);
         let older = older.take(self.limit - items.len());
-        let mut older: Vec<_> = older.copied().collect();
+        let mut older: Vec<_> = older.collect();
         older.reverse();
         (older, items)
     }

@@ -29,7 +29,6 @@ use super::published::{Commit, Published};
 use super::reader_profile::ReaderProfile;
 use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
-use super::stored_entries::StoredItem;
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
 #[cfg(feature = "data")]
@@ -192,7 +191,8 @@ impl Hub {
         message: EventId,
         until: SystemTime,
     ) -> Result<Commit, BanError> {
-        self.ban_with(room, message, until, None)
+        self.note_ban();
+        self.lock().ban(room, message, until, None)
     }
 
     /// Lifts the ban of the author of a message. `None` if there was none.
@@ -208,16 +208,9 @@ impl Hub {
         self.lock().lift_ban(room, message, None)
     }
 
-    /// As [`Self::ban`], of a message that may be `stored` only.
-    pub(super) fn ban_with(
-        &self,
-        room: &RoomName,
-        message: EventId,
-        until: SystemTime,
-        stored: Option<&StoredItem>,
-    ) -> Result<Commit, BanError> {
+    /// There may be a ban from now on.
+    pub(super) fn note_ban(&self) {
         self.has_bans.store(true, Ordering::Relaxed);
-        self.lock().ban(room, message, until, stored)
     }
 
     /// The bans of `room`, the next to end first.
@@ -246,7 +239,11 @@ impl Hub {
     /// A part of the history of `room` that is in memory. Empty if there is no such
     /// room. [`Hub::page_with_store`] also reads what only the store holds.
     pub fn page(&self, room: &RoomName, query: HistoryQuery) -> HistoryPage {
-        self.plan_page(room, query).in_memory()
+        let rooms = self.lock();
+        match rooms.get(room) {
+            Some(room) => HistoryPage::in_memory(&rooms, room, &query),
+            None => HistoryPage::default(),
+        }
     }
 
     pub(super) fn plan_page(&self, room: &RoomName, query: HistoryQuery) -> PlannedPage {

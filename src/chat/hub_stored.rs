@@ -2,7 +2,7 @@
 //! They are read before the hub is locked; if they change meanwhile, they are read again.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::bans::BanError;
 use super::change::{Change, ChangeError, Requester};
@@ -11,11 +11,14 @@ use super::history_page::{HistoryPage, HistoryQuery};
 use super::hub::Hub;
 use super::log::reading::{MAX_READ, ReadsBusy, StoredId};
 use super::published::{Commit, Published};
+use super::rooms::Rooms;
 use super::stored_entries::{StoredEntries, StoredItem};
 use crate::protocol::{EventId, RoomName};
 
 /// How often something is read again that changed meanwhile.
 const MAX_TRIES: usize = 5;
+/// The longest time of a read: a disk that hangs must not hold a request for ever.
+const MAX_READ_TIME: Duration = Duration::from_secs(10);
 
 impl Hub {
     /// A part of the history of `room`, also of what only the store holds. Empty if
@@ -34,7 +37,7 @@ impl Hub {
         for _ in 0..MAX_TRIES {
             let planned = self.plan_page(room, query);
             if planned.unread.is_empty() {
-                return Ok(planned.in_memory());
+                return Ok(planned.whole());
             }
             let read = self.read(planned.unread.clone(), planned.as_of).await?;
             if let Some(page) = planned.complete(&self.lock(), &read) {
@@ -57,17 +60,10 @@ impl Hub {
         change: &Change,
         requester: &Requester,
     ) -> Result<Published, ChangeError> {
-        for _ in 0..MAX_TRIES {
-            let stored = self.stored_item(room, item).await?;
-            let changed = self
-                .lock()
-                .change(room, item, change, requester, stored.as_ref());
-            match changed {
-                Err(ChangeError::NotFound) if stored.is_some() => {}
-                changed => return changed,
-            }
-        }
-        Err(ChangeError::NotFound)
+        self.with_item(room, item, |rooms, stored| {
+            rooms.change(room, item, change, requester, stored)
+        })
+        .await
     }
 
     /// As [`Hub::ban`], also for a message that only the store holds.
@@ -81,8 +77,11 @@ impl Hub {
         message: EventId,
         until: SystemTime,
     ) -> Result<Commit, BanError> {
-        let stored = self.stored_item(room, message).await?;
-        self.ban_with(room, message, until, stored.as_ref())
+        self.note_ban();
+        self.with_item(room, message, |rooms, stored| {
+            rooms.ban(room, message, until, stored)
+        })
+        .await
     }
 
     /// As [`Hub::lift_ban`], also for a message that only the store holds.
@@ -95,31 +94,33 @@ impl Hub {
         room: &RoomName,
         message: EventId,
     ) -> Result<Option<Commit>, HistoryUnavailable> {
-        let stored = self.stored_item(room, message).await?;
-        self.lock().lift_ban(room, message, stored.as_ref())
+        self.with_item(room, message, |rooms, stored| {
+            rooms.lift_ban(room, message, stored)
+        })
+        .await
     }
 
-    /// What the store has of a message or event, if only the store holds it.
-    async fn stored_item(
+    /// Does `act` with what the store has of a message or event, if only the store holds
+    /// it: in one critical section, in which that is still as it was read.
+    async fn with_item<T, E: From<HistoryUnavailable>>(
         &self,
         room: &RoomName,
         item: EventId,
-    ) -> Result<Option<StoredItem>, HistoryUnavailable> {
-        let (id, as_of) = {
-            let rooms = self.lock();
-            let id = || {
-                let seq = rooms.generations().seq_of(item)?;
-                let older = rooms.get(room)?.history.older().item(seq)?;
-                Some(older.id_in(room))
+        mut act: impl FnMut(&mut Rooms, Option<&StoredItem>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut stored = None;
+        for _ in 0..MAX_TRIES {
+            let (seq, id, as_of) = {
+                let rooms = &mut *self.lock();
+                match unread(rooms, room, item, stored.as_ref()) {
+                    None => return act(rooms, stored.as_ref()),
+                    Some((seq, id)) => (seq, id, rooms.newest()),
+                }
             };
-            (id(), rooms.newest())
-        };
-        let Some(id) = id else {
-            return Ok(None);
-        };
-        let seq = id.seq;
-        let read = self.read(vec![id], as_of).await?;
-        Ok(Some(StoredItem::new(seq, read)))
+            let read = self.read(vec![id], as_of).await?;
+            stored = Some(StoredItem::new(seq, read));
+        }
+        Err(HistoryUnavailable.into())
     }
 
     async fn read(
@@ -132,7 +133,24 @@ impl Hub {
             Ok(answer) => answer,
             Err(ReadsBusy) => return Err(HistoryUnavailable),
         };
-        let found = answer.await.map_err(|_| HistoryUnavailable)?;
+        let found = tokio::time::timeout(MAX_READ_TIME, answer).await;
+        let found = found.map_err(|_| HistoryUnavailable)?;
+        let found = found.map_err(|_| HistoryUnavailable)?;
         Ok(StoredEntries::new(&ids, found, as_of))
     }
+}
+
+/// The seq of a message or event, and what has to be read of it before it can be changed:
+/// nothing if memory holds it, if nothing does, or if it was read and is unchanged.
+fn unread(
+    rooms: &Rooms,
+    room: &RoomName,
+    item: EventId,
+    stored: Option<&StoredItem>,
+) -> Option<(u64, StoredId)> {
+    let seq = rooms.generations().seq_of(item)?;
+    let room = rooms.get(room)?;
+    let is_read = stored.is_some_and(|stored| stored.of(room, seq).is_some());
+    let key = room.history.older().state_of(seq)?;
+    (!is_read && room.item(seq).is_none()).then(|| (seq, key.id_in(&room.name)))
 }

@@ -94,8 +94,8 @@ pub(super) trait Store: fmt::Debug + Send {
     /// They are final: what a second try says can't be trusted.
     fn commit(&mut self, records: &[Record]) -> Result<(), StoreError>;
 
-    /// Does a bounded part of the work that waits for a quiet moment. Called after a
-    /// second without records, and at least once a second.
+    /// Does a bounded part of the work that no sender waits for. Called about once a
+    /// second.
     ///
     /// # Errors
     ///

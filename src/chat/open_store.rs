@@ -50,7 +50,7 @@ impl OpenStore {
             limits: limits.clone(),
         };
         let (store, restored) = SqliteStore::open(dir, &options)?;
-        let reader = match limits.stored_history > limits.history {
+        let reader = match limits.stored_history > 0 {
             true => Some(SqliteReader::open(dir, restored.generations.clone())?),
             false => None,
         };

@@ -13,7 +13,7 @@ use std::iter::Peekable;
 use super::delivery::{Delivery, Gap, GapReason};
 use super::entry::Entry;
 use super::log::reading::{MAX_READ, StoredId};
-use super::older_entries::OlderEntry;
+use super::older_entries::{OlderIter, OlderKey};
 use super::place::Place;
 use super::room::Room;
 use super::rooms::Rooms;
@@ -71,8 +71,8 @@ pub(super) struct Batch {
     pub(super) is_last: bool,
     /// What comes next and has to be read from the store. Empty if nothing has to be.
     pub(super) unread: Vec<StoredId>,
-    /// The store does not have what comes next.
-    pub(super) is_broken: bool,
+    /// The store does not have this entry, which comes next.
+    pub(super) missing: Option<u64>,
 }
 
 /// What a stream reads from.
@@ -81,8 +81,9 @@ pub(super) struct ReplaySource<'a> {
     pub(super) rooms: &'a Rooms,
     /// What was read from the store for this stream.
     pub(super) stored: &'a StoredEntries,
-    /// The store can't be read: the reader gets a gap instead.
-    pub(super) skips_store: bool,
+    /// What only the store holds up to this seq can't be read: the reader gets a gap
+    /// instead.
+    pub(super) unreadable_through: u64,
 }
 
 impl ReplaySource<'_> {
@@ -101,7 +102,7 @@ impl ReplaySource<'_> {
             deliveries: VecDeque::new(),
             is_last: false,
             unread: Vec::new(),
-            is_broken: false,
+            missing: None,
         };
         let mut bytes = 0;
         while bytes < max_bytes {
@@ -110,16 +111,16 @@ impl ReplaySource<'_> {
                 return batch;
             };
             match replay.take(&room_cursors[replay.index], self) {
-                Taken::Delivery(delivery) => {
+                NextDelivery::Delivery(delivery) => {
                     bytes += delivery.bytes();
                     batch.deliveries.push_back((replay.index, delivery));
                 }
-                Taken::Nothing => {}
-                Taken::Missing => {
-                    batch.is_broken = true;
+                NextDelivery::Nothing => {}
+                NextDelivery::Missing(seq) => {
+                    batch.missing = Some(seq);
                     return batch;
                 }
-                Taken::Unread => {
+                NextDelivery::Unread => {
                     batch.unread = unread(&mut replays, max_bytes);
                     return batch;
                 }
@@ -144,7 +145,7 @@ fn unread(replays: &mut [RoomReplay<'_>], max_bytes: usize) -> Vec<StoredId> {
     let next = || {
         let replay = next_replay(replays).filter(|_| bytes < max_bytes)?;
         let entry = replay.take_older()?;
-        bytes += entry.cost();
+        bytes += entry.cost;
         Some(entry.id_in(&replay.room.name))
     };
     std::iter::from_fn(next).take(MAX_READ).collect()
@@ -158,17 +159,17 @@ struct RoomReplay<'a> {
     room: &'a Room,
     /// The seq of the last lost entry.
     gap: Option<u64>,
-    older: Peekable<vec_deque::Iter<'a, OlderEntry>>,
+    older: OlderIter<'a>,
     entries: Peekable<vec_deque::Iter<'a, Entry>>,
 }
 
 /// What comes next in a room.
-enum Taken {
+enum NextDelivery {
     Delivery(Delivery),
     /// A change that a later one has replaced.
     Nothing,
-    /// An entry that the store should have.
-    Missing,
+    /// The entry with this seq, which the store should have.
+    Missing(u64),
     /// An entry that has to be read from the store. It is still to be taken.
     Unread,
 }
@@ -183,29 +184,27 @@ impl<'a> RoomReplay<'a> {
         let room = source.rooms.get(&room_cursor.room)?;
         let after = cursor.max(room_cursor.skip_through);
         let history = &room.history;
-        let lost = match source.skips_store {
-            true => history.older_through(),
-            false => history.evicted_through(),
-        };
+        let unreadable = history.older_through().min(source.unreadable_through);
+        let lost = history.evicted_through().max(unreadable);
         Some(Self {
             index,
             room,
             gap: (lost > after).then_some(lost),
-            older: history.older().after(after.max(lost)).peekable(),
+            older: history.older().after(after.max(lost)),
             entries: history.since(after).peekable(),
         })
     }
 
     /// The seq of the next delivery.
     fn position(&mut self) -> Option<u64> {
-        let older = self.older.peek().map(|entry| entry.seq());
+        let older = self.older.peek().map(|key| key.seq);
         self.gap
             .or(older)
             .or_else(|| self.entries.peek().map(|entry| entry.seq()))
     }
 
     /// Takes what is next if only the store holds it.
-    fn take_older(&mut self) -> Option<&'a OlderEntry> {
+    fn take_older(&mut self) -> Option<OlderKey> {
         match self.gap {
             Some(_) => None,
             None => self.older.next(),
@@ -214,21 +213,20 @@ impl<'a> RoomReplay<'a> {
 
     /// Takes the delivery at `position`. A gap comes first, so `room_cursor` is
     /// still unchanged when it counts what was lost.
-    fn take(&mut self, room_cursor: &RoomCursor, source: &ReplaySource<'_>) -> Taken {
+    fn take(&mut self, room_cursor: &RoomCursor, source: &ReplaySource<'_>) -> NextDelivery {
         if let Some(seq) = self.gap.take() {
-            return Taken::Delivery(self.gap(seq, room_cursor, source));
+            return NextDelivery::Delivery(self.gap(seq, room_cursor, source));
         }
         let Some(older) = self.older.peek() else {
             let entry = self.entries.next();
             let entry = entry.expect("a position is a gap or an entry").clone();
-            return Taken::Delivery(Delivery::Entry(entry));
+            return NextDelivery::Delivery(Delivery::Entry(entry));
         };
-        let mark = older.mark();
-        let taken = match source.stored.get(self.room, older.seq()) {
-            StoredEntry::Unread => return Taken::Unread,
-            StoredEntry::Found(entry) => Taken::Delivery(Delivery::Entry(entry.clone())),
-            StoredEntry::Missing if mark.is_item() => Taken::Missing,
-            StoredEntry::Missing => Taken::Nothing,
+        let taken = match source.stored.get(self.room, older.seq) {
+            StoredEntry::Unread => return NextDelivery::Unread,
+            StoredEntry::Found(entry) => NextDelivery::Delivery(Delivery::Entry(entry.clone())),
+            StoredEntry::Missing if older.is_item => return NextDelivery::Missing(older.seq),
+            StoredEntry::Missing => NextDelivery::Nothing,
         };
         self.older.next();
         taken
@@ -236,14 +234,18 @@ impl<'a> RoomReplay<'a> {
 
     /// The gap up to `seq`.
     fn gap(&self, seq: u64, room_cursor: &RoomCursor, source: &ReplaySource<'_>) -> Delivery {
-        let next = match source.skips_store {
-            true => self.room.history.first_place_in_memory(),
-            false => self.room.history.first_place(),
+        let history = &self.room.history;
+        let next = history
+            .place_after(seq)
+            .unwrap_or_else(|| history.first_place());
+        let reason = match seq > history.evicted_through() {
+            true => GapReason::Evicted,
+            false => room_cursor.gap_reason,
         };
         let lost = |reached: Place| next.counted.checked_sub(reached.counted);
         let gap = Gap {
             room: room_cursor.room.clone(),
-            reason: room_cursor.gap_reason,
+            reason,
             lost: room_cursor.next.and_then(lost),
             next: next.number,
             cursor: Cursor::Id(source.rooms.id(seq)),

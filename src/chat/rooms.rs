@@ -62,8 +62,8 @@ pub struct HubLimits {
     pub max_members: usize,
     /// Most members of a room that shows which of them type. With 0 no room does.
     pub max_typing_members: usize,
-    /// Most entries of a room that a store keeps, with those in memory. With fewer than
-    /// [`Self::history`] it keeps only those.
+    /// Most entries of a room that a store keeps, with those in memory; 0 for those in
+    /// memory.
     pub stored_history: usize,
     /// Most bytes of all entries together that only the store holds.
     pub stored_history_budget: usize,

@@ -29,8 +29,8 @@ pub(super) enum ReadProgress {
     /// The answer is to be looked for at this time.
     Waiting(StoreRead, Instant),
     Done(StoredEntries),
-    /// The store can't be read.
-    Failed,
+    /// What was asked for up to this seq can't be read.
+    Failed(u64),
 }
 
 impl StoreRead {
@@ -58,16 +58,20 @@ impl StoreRead {
         match answer.try_recv() {
             Ok(found) => ReadProgress::Done(StoredEntries::new(&self.ids, found, self.as_of)),
             Err(TryRecvError::Empty) => self.wait(now),
-            Err(TryRecvError::Closed) => ReadProgress::Failed,
+            Err(TryRecvError::Closed) => self.failed(),
         }
     }
 
     fn ask(mut self, queue: Option<&ReadQueue>, now: Instant) -> ReadProgress {
         let Some(queue) = queue else {
-            return ReadProgress::Failed;
+            return self.failed();
         };
         self.answer = queue.ask(self.ids.clone()).ok();
         self.wait(now)
+    }
+
+    fn failed(&self) -> ReadProgress {
+        ReadProgress::Failed(self.ids.last().map_or(0, |id| id.seq))
     }
 
     fn wait(mut self, now: Instant) -> ReadProgress {

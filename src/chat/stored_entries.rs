@@ -52,32 +52,33 @@ impl StoredEntries {
         }
     }
 
-    /// Whether the entry is still as it was read. Changes since then are in memory: so
-    /// long as memory holds all that came since then.
+    /// Whether the entry is still as it was read: a change since then is in history, as
+    /// long as the entry is.
     fn is_current(&self, room: &Room, entry: &Entry) -> bool {
         let change = room.history.change_of(entry.item_seq());
-        room.history.older_through() <= self.as_of && change.is_none_or(|seq| seq <= self.as_of)
+        change.is_none_or(|seq| seq <= self.as_of)
     }
 }
 
-/// A message or event that was read from the store.
+/// The state of a message or event that was read from the store.
 #[derive(Debug)]
 pub(super) struct StoredItem {
-    seq: u64,
+    /// The seq of the message or event.
+    item: u64,
     read: StoredEntries,
 }
 
 impl StoredItem {
-    pub(super) fn new(seq: u64, read: StoredEntries) -> Self {
-        Self { seq, read }
+    pub(super) fn new(item: u64, read: StoredEntries) -> Self {
+        Self { item, read }
     }
 
-    /// The entry, if it is the one with this seq, only the store holds it, and it is
-    /// still as it was read.
-    pub(super) fn of(&self, room: &Room, seq: u64) -> Option<&Entry> {
-        let is_it = seq == self.seq && room.history.older().item(seq).is_some();
-        match self.read.get(room, seq) {
-            StoredEntry::Found(entry) if is_it => Some(entry),
+    /// The entry with the state of the message or event `item`, if it is what was read,
+    /// only the store holds it, and it is still as it was read.
+    pub(super) fn of(&self, room: &Room, item: u64) -> Option<&Entry> {
+        let key = room.history.older().state_of(item)?;
+        match self.read.get(room, key.seq) {
+            StoredEntry::Found(entry) if item == self.item => Some(entry),
             _ => None,
         }
     }

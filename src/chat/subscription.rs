@@ -55,8 +55,9 @@ pub struct Subscription {
     budget: Option<BudgetReservation>,
     /// What has to be read from the store before the replay goes on.
     reading: Option<StoreRead>,
-    /// The store could not be read: the reader gets a gap for what only the store holds.
-    skips_store: bool,
+    /// What only the store holds up to this seq could not be read: the reader gets a gap
+    /// for it.
+    unreadable_through: u64,
     /// The seq of the last delivery that was taken: all messages of its rooms up
     /// to here were delivered or announced as lost. `ready` continues from here.
     cursor: u64,
@@ -128,7 +129,7 @@ impl Subscription {
             replay_through,
             budget: None,
             reading: None,
-            skips_store: false,
+            unreadable_through: 0,
             cursor: start.cursor,
         })
     }
@@ -159,7 +160,7 @@ impl Subscription {
             replay_through: 0,
             budget: None,
             reading: None,
-            skips_store: false,
+            unreadable_through: 0,
             cursor,
         }
     }
@@ -235,10 +236,12 @@ impl Subscription {
         let source = ReplaySource {
             rooms,
             stored: &stored,
-            skips_store: self.skips_store,
+            unreadable_through: self.unreadable_through,
         };
         let batch = source.read_batch(&self.room_cursors, self.cursor, BATCH_BYTES);
-        self.skips_store |= batch.is_broken;
+        if let Some(missing) = batch.missing {
+            self.unreadable_through = missing;
+        }
         if batch.deliveries.is_empty() && !batch.unread.is_empty() {
             let read = StoreRead::begin(hub.reads(), batch.unread, rooms.newest(), now);
             return match self.wait_for(read) {
@@ -274,7 +277,7 @@ impl Subscription {
     fn wait_for(&mut self, read: ReadProgress) -> Result<StoredEntries, Instant> {
         match read {
             ReadProgress::Done(stored) => return Ok(stored),
-            ReadProgress::Failed => self.skips_store = true,
+            ReadProgress::Failed(through) => self.unreadable_through = through,
             ReadProgress::Waiting(read, until) => {
                 self.reading = Some(read);
                 return Err(until);

@@ -156,21 +156,23 @@ impl Commits {
     }
 
     fn commit(&mut self, hub: &Hub, batch: RecordBatch) -> Result<(), StoreError> {
-        if self.tidied.elapsed() >= TIDY_INTERVAL {
-            self.tidied = Instant::now();
-            self.store.tidy()?;
-        }
-        if batch.is_empty() {
-            thread::park_timeout(TIDY_INTERVAL.saturating_sub(self.tidied.elapsed()));
-            return Ok(());
-        }
+        let is_idle = batch.is_empty();
         if !batch.records.is_empty() {
             let begun = Instant::now();
             self.store.commit(&batch.records)?;
             let counters = &self.shared.counters;
             counters.count(batch.records.len(), begun.elapsed());
         }
-        self.complete(hub.show_batch(batch));
+        if !is_idle {
+            self.complete(hub.show_batch(batch));
+        }
+        // After what senders wait for.
+        if self.tidied.elapsed() >= TIDY_INTERVAL {
+            self.tidied = Instant::now();
+            self.store.tidy()?;
+        } else if is_idle {
+            thread::park_timeout(TIDY_INTERVAL.saturating_sub(self.tidied.elapsed()));
+        }
         Ok(())
     }
 

@@ -66,12 +66,14 @@ pub(super) struct EntryRow<'a> {
     reactions: Option<Cow<'a, str>>,
 }
 
-/// What an entry is, by the column `kind`. Of a change it is not said of what.
-pub(super) fn kind_of(kind: i64) -> EntryKind {
-    match kind {
-        0 => EntryKind::Message,
-        1 => EntryKind::Event,
-        _ => EntryKind::Change { of: 0 },
+/// What an entry is, by the columns `kind` and `change_of`.
+pub(super) fn kind_of(kind: i64, change_of: Option<i64>) -> EntryKind {
+    match (kind, change_of) {
+        (_, Some(of)) => EntryKind::Change {
+            of: of.cast_unsigned(),
+        },
+        (1, None) => EntryKind::Event,
+        _ => EntryKind::Message,
     }
 }
 

@@ -19,11 +19,11 @@ use super::state_row::StateRow;
 use super::stored_rooms::{StoredRoom, StoredRooms};
 use super::values::Values;
 use super::{ban_rows, generation_rows};
-use crate::chat::entry_mark::EntryMark;
 use crate::chat::forgotten_rooms::RoomTombstone;
 use crate::chat::generations::Generations;
 use crate::chat::log::restored::Restored;
 use crate::chat::older_entries::OlderEntry;
+use crate::chat::place::Place;
 use crate::chat::rooms::HubLimits;
 
 /// A store as it was read.
@@ -80,8 +80,10 @@ impl Loading {
 
     /// The first pass.
     fn read_keys(&mut self, connection: &Connection, state: &StateRow) -> Result<(), LoadError> {
-        let mut read = connection
-            .prepare("SELECT seq, room, cost, assigned_at, kind FROM entries ORDER BY seq DESC")?;
+        let mut read = connection.prepare(
+            "SELECT seq, room, cost, assigned_at, kind, change_of, number, counted FROM entries \
+             ORDER BY seq DESC",
+        )?;
         let mut rows = read.query([])?;
         let mut keys = KeySum::default();
         while let Some(row) = rows.next()? {
@@ -101,10 +103,18 @@ impl Loading {
             if room.keys.is_empty() {
                 room.last_used = room.last_used.max(at);
             }
-            let mark = EntryMark::new(seq, kind_of(values.int(4)?));
-            let cost = usize::try_from(cost).unwrap_or(0);
-            room.keys
-                .push(OlderEntry::new(mark, cost, at.max(0).cast_unsigned()));
+            let place = Place {
+                number: values.int(6)?.cast_unsigned(),
+                counted: values.int(7)?.cast_unsigned(),
+            };
+            let entry = OlderEntry {
+                seq,
+                kind: kind_of(values.int(4)?, values.optional_int(5)?),
+                cost: usize::try_from(cost).unwrap_or(0),
+                at: at.max(0).cast_unsigned(),
+                number: place.number,
+            };
+            room.push_key(entry, place)?;
             keys.add(seq.cast_signed());
         }
         match keys == state.entries {
@@ -168,7 +178,7 @@ impl Loading {
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
         let mut read = connection.prepare(&sql)?;
         for room in self.rooms.iter_mut().filter(|room| room.first == u64::MAX) {
-            let Some(newest) = room.keys.first().map(|key| key.seq()) else {
+            let Some(newest) = room.keys.first().map(|key| key.seq) else {
                 continue;
             };
             let mut rows = read.query([newest.cast_signed()])?;

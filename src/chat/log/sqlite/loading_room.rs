@@ -16,6 +16,8 @@ pub(super) struct LoadingRoom {
     pub(super) row: RoomRow,
     /// The rows that are held, the newest first.
     pub(super) keys: Vec<OlderEntry>,
+    /// The place before the last of `keys`.
+    first_place: Option<Place>,
     pub(super) last_used: i64,
     /// The lowest seq that is loaded.
     pub(super) first: u64,
@@ -33,6 +35,7 @@ impl LoadingRoom {
             last_used: row.last_used,
             row,
             keys: Vec::new(),
+            first_place: None,
             first: u64::MAX,
             loaded: 0,
             kept: 0,
@@ -47,22 +50,34 @@ impl LoadingRoom {
     pub(super) fn select(&mut self, count: usize, bytes: usize, stored: usize) -> usize {
         let mut loaded_bytes = 0;
         for key in self.keys.iter().take(count) {
-            if loaded_bytes + key.cost() > bytes {
+            if loaded_bytes + key.cost > bytes {
                 break;
             }
-            loaded_bytes += key.cost();
+            loaded_bytes += key.cost;
             self.loaded += 1;
-            self.first = key.seq();
+            self.first = key.seq;
         }
         self.kept = stored.min(self.keys.len()).max(self.loaded);
         loaded_bytes
+    }
+
+    /// Adds the row before those that were added. Places are consecutive, so that a hole is
+    /// noticed.
+    pub(super) fn push_key(&mut self, key: OlderEntry, place: Place) -> Result<(), LoadError> {
+        let later = self.first_place.replace(place);
+        if later.is_some_and(|later| later != place.after(key.kind)) {
+            let text = format!("an entry after {} is missing", key.seq);
+            return Err(LoadError::Damaged(text));
+        }
+        self.keys.push(key);
+        Ok(())
     }
 
     /// Adds the next entry. Places are consecutive, so that a hole is noticed.
     pub(super) fn push(&mut self, entry: Entry) -> Result<(), LoadError> {
         let is_first_ever = self.row.evicted_through == 0
             && self.row.is_counted_from_start
-            && self.keys.last().is_some_and(|key| key.seq() == entry.seq());
+            && self.keys.last().is_some_and(|key| key.seq == entry.seq());
         let place = match self.entries.last() {
             Some(last) => last.place_after(),
             None if is_first_ever => Place::FIRST,
@@ -83,9 +98,9 @@ impl LoadingRoom {
         }
         self.row.last_used = self.last_used;
         let name = self.row.name.clone();
-        let skipped = self.keys.get(self.kept).map(|key| key.seq());
+        let skipped = self.keys.get(self.kept).map(|key| key.seq);
         let mut room = StoredRoom::new(self.row.clone());
-        room.rows = self.keys.iter().rev().map(|key| key.seq()).collect();
+        room.rows = self.keys.iter().rev().map(|key| key.seq).collect();
         rooms.by_name.insert(name.clone(), room);
         if let Some(through) = skipped {
             rooms.evict(&name, through, self.keys.len() - self.kept);

@@ -16,7 +16,7 @@ pub(super) enum ServerLog {
     },
     /// In a store.
     #[cfg(feature = "data")]
-    Stored(StoredLog),
+    Stored(Box<StoredLog>),
 }
 
 /// How far a server is with the requests that it took.
@@ -42,7 +42,7 @@ impl ServerLog {
             #[cfg(feature = "data")]
             LogKind::Stored { queue_bytes } => {
                 let (log, hub) = StoredLog::new(queue_bytes, &hub);
-                (Self::Stored(log), hub)
+                (Self::Stored(Box::new(log)), hub)
             }
         }
     }

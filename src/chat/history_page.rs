@@ -95,7 +95,7 @@ impl PlannedPage {
     pub(super) fn complete(mut self, rooms: &Rooms, read: &StoredEntries) -> Option<HistoryPage> {
         let find = |id: &StoredId| match read.get(rooms.get(&id.room)?, id.seq) {
             StoredEntry::Found(entry) => Some(entry.clone()),
-            StoredEntry::Missing | StoredEntry::Unread => None,
+            StoredEntry::Missing | StoredEntry::Unreadable | StoredEntry::Unread => None,
         };
         let mut entries: Vec<_> = self.unread.iter().map(find).collect::<Option<_>>()?;
         entries.append(&mut self.page.entries);

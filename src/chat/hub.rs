@@ -21,6 +21,7 @@ use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, Subscrib
 use super::feed::Feed;
 use super::generations::Generations;
 use super::history_page::{HistoryPage, HistoryQuery, PlannedPage};
+use super::log::StoreError;
 use super::log::reading::ReadQueue;
 #[cfg(feature = "data")]
 use super::log::{CommitQueue, restored::Restored};
@@ -337,6 +338,11 @@ impl Hub {
     /// Where reads from the store wait, if there is one.
     pub(super) fn reads(&self) -> Option<&ReadQueue> {
         self.reads.as_deref()
+    }
+
+    /// Why the store could not be read, unless it was said before.
+    pub(crate) fn take_read_error(&self) -> Option<StoreError> {
+        self.reads.as_ref()?.take_error()
     }
 
     #[cfg(feature = "data")]

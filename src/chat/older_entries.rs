@@ -364,7 +364,6 @@ mod tests {
             let (older, end, places) = filled(base);
             for (seq, place) in places {
                 assert_eq!(older.place_after(seq, end), place, "{seq}");
-                assert_eq!(older.place_after(seq + 5, end), place, "{seq}");
             }
         }
     }
@@ -378,7 +377,7 @@ mod tests {
         assert_eq!(older.after(52).next().unwrap().seq, 60);
         assert_eq!((older.first(), older.last()), (Some(10), Some(402)));
         assert_eq!(older.items_before(60).next().unwrap().seq, 50);
-        assert_eq!(older.first_of_last(2), Some(390));
+        assert_eq!(older.first_of_last(2), Some(391));
         let popped: Vec<_> = std::iter::from_fn(|| older.pop())
             .map(EntryMark::seq)
             .collect();

@@ -51,7 +51,11 @@ impl OpenStore {
         };
         let (store, restored) = SqliteStore::open(dir, &options)?;
         let reader = match limits.stored_history > 0 {
-            true => Some(SqliteReader::open(dir, restored.generations.clone())?),
+            true => Some(SqliteReader::open(
+                dir,
+                &store,
+                restored.generations.clone(),
+            )?),
             false => None,
         };
         let hub = Hub::restore(limits, restored, settings);
@@ -92,7 +96,6 @@ impl OpenStore {
             records: get(&self.commits.records),
             commit_time: Duration::from_micros(get(&self.commits.micros)),
             reads: get(&reads.reads),
-            read_entries: get(&reads.entries),
             failed_reads: get(&reads.failed),
             refused_reads: get(&reads.refused),
             bytes: sqlite::stored_bytes(&self.dir),

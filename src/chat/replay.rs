@@ -71,8 +71,8 @@ pub(super) struct Batch {
     pub(super) is_last: bool,
     /// What comes next and has to be read from the store. Empty if nothing has to be.
     pub(super) unread: Vec<StoredId>,
-    /// The store does not have this entry, which comes next.
-    pub(super) missing: Option<u64>,
+    /// The store does not give what comes next, up to this seq.
+    pub(super) unreadable_through: Option<u64>,
 }
 
 /// What a stream reads from.
@@ -102,7 +102,7 @@ impl ReplaySource<'_> {
             deliveries: VecDeque::new(),
             is_last: false,
             unread: Vec::new(),
-            missing: None,
+            unreadable_through: None,
         };
         let mut bytes = 0;
         while bytes < max_bytes {
@@ -116,8 +116,8 @@ impl ReplaySource<'_> {
                     batch.deliveries.push_back((replay.index, delivery));
                 }
                 NextDelivery::Nothing => {}
-                NextDelivery::Missing(seq) => {
-                    batch.missing = Some(seq);
+                NextDelivery::Unreadable(through) => {
+                    batch.unreadable_through = Some(through);
                     return batch;
                 }
                 NextDelivery::Unread => {
@@ -168,8 +168,8 @@ enum NextDelivery {
     Delivery(Delivery),
     /// A change that a later one has replaced.
     Nothing,
-    /// The entry with this seq, which the store should have.
-    Missing(u64),
+    /// Entries up to this seq, which the store does not give.
+    Unreadable(u64),
     /// An entry that has to be read from the store. It is still to be taken.
     Unread,
 }
@@ -225,11 +225,26 @@ impl<'a> RoomReplay<'a> {
         let taken = match source.stored.get(self.room, older.seq) {
             StoredEntry::Unread => return NextDelivery::Unread,
             StoredEntry::Found(entry) => NextDelivery::Delivery(Delivery::Entry(entry.clone())),
-            StoredEntry::Missing if older.is_item => return NextDelivery::Missing(older.seq),
-            StoredEntry::Missing => NextDelivery::Nothing,
+            StoredEntry::Missing if !older.is_item => NextDelivery::Nothing,
+            StoredEntry::Missing | StoredEntry::Unreadable => {
+                return NextDelivery::Unreadable(self.unreadable_through(source));
+            }
         };
         self.older.next();
         taken
+    }
+
+    /// The seq of the last one of the next entries that the store does not give.
+    fn unreadable_through(&mut self, source: &ReplaySource<'_>) -> u64 {
+        let mut through = 0;
+        while let Some(older) = self.older.peek()
+            && let StoredEntry::Missing | StoredEntry::Unreadable =
+                source.stored.get(self.room, older.seq)
+        {
+            through = older.seq;
+            self.older.next();
+        }
+        through
     }
 
     /// The gap up to `seq`.

@@ -18,7 +18,8 @@ pub(super) struct StoreRead {
     ids: Vec<StoredId>,
     /// The newest seq that was shown when it was asked for.
     as_of: u64,
-    /// `None` if too many reads waited: it has to be asked for again.
+    /// `None` if too many reads waited, or the store was closed: it has to be asked for
+    /// again.
     answer: Option<oneshot::Receiver<FoundEntries>>,
     wait: Duration,
 }
@@ -29,8 +30,6 @@ pub(super) enum ReadProgress {
     /// The answer is to be looked for at this time.
     Waiting(StoreRead, Instant),
     Done(StoredEntries),
-    /// What was asked for up to this seq can't be read.
-    Failed(u64),
 }
 
 impl StoreRead {
@@ -58,20 +57,17 @@ impl StoreRead {
         match answer.try_recv() {
             Ok(found) => ReadProgress::Done(StoredEntries::new(&self.ids, found, self.as_of)),
             Err(TryRecvError::Empty) => self.wait(now),
-            Err(TryRecvError::Closed) => self.failed(),
+            Err(TryRecvError::Closed) => {
+                // The server ends, and with it the stream.
+                self.answer = None;
+                self.wait(now)
+            }
         }
     }
 
     fn ask(mut self, queue: Option<&ReadQueue>, now: Instant) -> ReadProgress {
-        let Some(queue) = queue else {
-            return self.failed();
-        };
-        self.answer = queue.ask(self.ids.clone()).ok();
+        self.answer = queue.and_then(|queue| queue.ask(self.ids.clone()).ok());
         self.wait(now)
-    }
-
-    fn failed(&self) -> ReadProgress {
-        ReadProgress::Failed(self.ids.last().map_or(0, |id| id.seq))
     }
 
     fn wait(mut self, now: Instant) -> ReadProgress {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use super::entry::Entry;
-use super::log::reading::{FoundEntries, ReadBytes, StoredId};
+use super::log::reading::{Found, FoundEntries, ReadBytes, StoredId};
 use super::room::Room;
 
 /// Entries that were read from the store.
 #[derive(Debug, Default)]
 pub(super) struct StoredEntries {
-    /// By their seqs; `None` for one that the store did not have.
-    found: HashMap<u64, Option<Entry>>,
+    /// By their seqs.
+    found: HashMap<u64, Found>,
     /// The newest seq that was shown when they were asked for.
     as_of: u64,
     /// `None` if nothing was read.
@@ -23,6 +23,7 @@ pub(super) enum StoredEntry<'a> {
     Found(&'a Entry),
     /// The store does not have it.
     Missing,
+    Unreadable,
     /// It has to be read, perhaps once more.
     Unread,
 }
@@ -46,9 +47,10 @@ impl StoredEntries {
     /// The entry of `room` with this seq, which only the store holds.
     pub(super) fn get(&self, room: &Room, seq: u64) -> StoredEntry<'_> {
         match self.found.get(&seq) {
-            Some(Some(entry)) if self.is_current(room, entry) => StoredEntry::Found(entry),
-            Some(None) => StoredEntry::Missing,
-            _ => StoredEntry::Unread,
+            Some(Found::Entry(entry)) if self.is_current(room, entry) => StoredEntry::Found(entry),
+            Some(Found::Missing) => StoredEntry::Missing,
+            Some(Found::Unreadable) => StoredEntry::Unreadable,
+            Some(Found::Entry(_)) | None => StoredEntry::Unread,
         }
     }
 

@@ -28,9 +28,7 @@ pub struct StoreTotals {
     pub commit_time: Duration,
     /// Reads since the start of what memory does not hold.
     pub reads: u64,
-    /// Entries that they found.
-    pub read_entries: u64,
-    /// Reads that failed.
+    /// Reads of which something can't be read.
     pub failed_reads: u64,
     /// Reads that were refused, since too many waited.
     pub refused_reads: u64,

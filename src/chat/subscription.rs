@@ -239,8 +239,8 @@ impl Subscription {
             unreadable_through: self.unreadable_through,
         };
         let batch = source.read_batch(&self.room_cursors, self.cursor, BATCH_BYTES);
-        if let Some(missing) = batch.missing {
-            self.unreadable_through = missing;
+        if let Some(through) = batch.unreadable_through {
+            self.unreadable_through = through;
         }
         if batch.deliveries.is_empty() && !batch.unread.is_empty() {
             let read = StoreRead::begin(hub.reads(), batch.unread, rooms.newest(), now);
@@ -276,14 +276,12 @@ impl Subscription {
 
     fn wait_for(&mut self, read: ReadProgress) -> Result<StoredEntries, Instant> {
         match read {
-            ReadProgress::Done(stored) => return Ok(stored),
-            ReadProgress::Failed(through) => self.unreadable_through = through,
+            ReadProgress::Done(stored) => Ok(stored),
             ReadProgress::Waiting(read, until) => {
                 self.reading = Some(read);
-                return Err(until);
+                Err(until)
             }
         }
-        Ok(StoredEntries::default())
     }
 
     /// Ends the stream if its reader is banned from a room.

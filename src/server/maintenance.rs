@@ -20,6 +20,9 @@ pub(super) async fn maintain_rooms(app: Arc<App>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if let Some(error) = app.hub.take_read_error() {
+            tracing::error!(%error, "a part of history can't be read");
+        }
         let now = Instant::now();
         // In slices, so that requests are answered in between.
         loop {

@@ -30,18 +30,25 @@ pub(in crate::chat) struct StoredId {
 
 /// Reads a store, also while it is written.
 pub(in crate::chat) trait StoreReader: std::fmt::Debug + Send {
-    /// The entries with these ids, or `None` for one that the store does not have.
-    ///
-    /// # Errors
-    ///
-    /// Why they can't be read.
-    fn read(&mut self, ids: &[StoredId]) -> Result<Vec<Option<Entry>>, StoreError>;
+    /// What is found of these ids, in their order, and why some of it can't be read, if
+    /// so.
+    fn read(&mut self, ids: &[StoredId]) -> (Vec<Found>, Option<StoreError>);
 }
 
-/// The entries that were asked for, or `None` for one that the store does not have.
+/// What is found of an entry.
+#[derive(Debug, Clone)]
+pub(in crate::chat) enum Found {
+    Entry(Entry),
+    /// The store does not have it.
+    Missing,
+    /// It is not as it was written, or the disk does not give it.
+    Unreadable,
+}
+
+/// What was found of the entries that were asked for.
 #[derive(Debug)]
 pub(in crate::chat) struct FoundEntries {
-    pub(in crate::chat) entries: Vec<Option<Entry>>,
+    pub(in crate::chat) entries: Vec<Found>,
     /// To be kept as long as the entries.
     pub(in crate::chat) bytes: ReadBytes,
 }
@@ -79,13 +86,15 @@ pub(in crate::chat) struct ReadQueue {
 struct ReadState {
     waiting: VecDeque<ReadRequest>,
     is_closed: bool,
+    /// Why the last failed read did, until it is taken.
+    error: Option<StoreError>,
 }
 
 #[derive(Debug)]
 struct ReadRequest {
     ids: Vec<StoredId>,
     bytes: ReadBytes,
-    /// Dropped if they can't be read.
+    /// Dropped if the queue is closed.
     answer: oneshot::Sender<FoundEntries>,
 }
 
@@ -94,9 +103,7 @@ struct ReadRequest {
 pub(in crate::chat) struct ReadCounters {
     /// Reads.
     pub(in crate::chat) reads: AtomicU64,
-    /// Entries of them.
-    pub(in crate::chat) entries: AtomicU64,
-    /// Reads that failed.
+    /// Reads of which something can't be read.
     pub(in crate::chat) failed: AtomicU64,
     /// Reads that were refused by [`ReadsBusy`].
     pub(in crate::chat) refused: AtomicU64,
@@ -117,12 +124,12 @@ impl ReadQueue {
         &self.counters
     }
 
-    /// Asks for these entries, at most [`MAX_READ`] of them. The answer is dropped if
-    /// they can't be read.
+    /// Asks for these entries, at most [`MAX_READ`] of them. The answer is dropped if the
+    /// queue is closed.
     ///
     /// # Errors
     ///
-    /// [`ReadsBusy`] if too many reads wait, or too much of what was read is held. One
+    /// [`ReadsBusy`] if the queue is closed, too many reads wait, or too much of what was read is held. One
     /// read may take more than the limit by itself.
     pub(in crate::chat) fn ask(
         &self,
@@ -132,7 +139,7 @@ impl ReadQueue {
         let (answer, receiver) = oneshot::channel();
         let mut state = self.lock();
         if state.is_closed {
-            return Ok(receiver);
+            return Err(ReadsBusy);
         }
         let cost: usize = ids.iter().map(|id| id.cost).sum();
         let held = self.bytes.load(Ordering::Relaxed);
@@ -150,6 +157,11 @@ impl ReadQueue {
         drop(state);
         self.changed.notify_one();
         Ok(receiver)
+    }
+
+    /// Why the last failed read did, unless it was taken.
+    pub(in crate::chat) fn take_error(&self) -> Option<StoreError> {
+        self.lock().error.take()
     }
 
     /// The next read; `None` once the queue is closed.
@@ -184,14 +196,13 @@ impl ReadQueue {
             let count = |counter: &AtomicU64, number: usize| {
                 counter.fetch_add(number as u64, Ordering::Relaxed);
             };
-            match reader.read(&ids) {
-                Ok(entries) => {
-                    count(&self.counters.reads, 1);
-                    count(&self.counters.entries, entries.iter().flatten().count());
-                    let _ = answer.send(FoundEntries { entries, bytes });
-                }
-                Err(_) => count(&self.counters.failed, 1),
+            let (entries, error) = reader.read(&ids);
+            count(&self.counters.reads, 1);
+            if let Some(error) = error {
+                count(&self.counters.failed, 1);
+                self.lock().error = Some(error);
             }
+            let _ = answer.send(FoundEntries { entries, bytes });
         }
     }
 }
@@ -242,16 +253,15 @@ impl Drop for ReadThread {
 mod tests {
     use super::*;
 
-    /// Finds nothing, and fails for the seq 0.
+    /// Finds nothing, and can't read the seq 0.
     #[derive(Debug)]
     struct NoEntries;
 
     impl StoreReader for NoEntries {
-        fn read(&mut self, ids: &[StoredId]) -> Result<Vec<Option<Entry>>, StoreError> {
-            match ids.iter().any(|id| id.seq == 0) {
-                true => Err(StoreError("seq 0".to_owned())),
-                false => Ok(vec![None; ids.len()]),
-            }
+        fn read(&mut self, ids: &[StoredId]) -> (Vec<Found>, Option<StoreError>) {
+            let error = ids.iter().find(|id| id.seq == 0);
+            let error = error.map(|_| StoreError("seq 0".to_owned()));
+            (vec![Found::Missing; ids.len()], error)
         }
     }
 
@@ -278,15 +288,18 @@ mod tests {
         for (answer, entries) in waiting.into_iter().zip(1..) {
             assert_eq!(answer.await.unwrap().entries.len(), entries);
         }
-        assert!(queue.ask(ids([0])).unwrap().await.is_err());
+        let failed = queue.ask(ids([0])).unwrap().await.unwrap();
+        assert_eq!(failed.entries.len(), 1);
+        assert_eq!(queue.take_error(), Some(StoreError("seq 0".to_owned())));
+        assert_eq!(queue.take_error(), None);
         let one = queue.ask(ids([1])).unwrap().await.unwrap();
         assert_eq!(one.entries.len(), 1);
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = queue.counters();
-        assert_eq!(get(&counters.reads), MAX_WAITING as u64);
+        assert_eq!(get(&counters.reads), MAX_WAITING as u64 + 1);
         assert_eq!((get(&counters.failed), get(&counters.refused)), (1, 1));
         drop(thread);
-        assert!(queue.ask(ids([1])).unwrap().await.is_err());
+        assert_eq!(queue.ask(ids([1])).err(), Some(ReadsBusy));
     }
 
     #[tokio::test]

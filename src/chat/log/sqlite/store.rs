@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -11,6 +12,7 @@ use super::folder::{FILE, StoreFolder, WAL};
 use super::load::{LoadedStore, load};
 use super::machine::Machine;
 use super::open_error::{LoadError, OpenError, one_line};
+use super::reader::ReadingLock;
 use super::state_row::{RunMark, StateRow};
 use super::stored_rooms::StoredRooms;
 use super::wal_sync::WalSync;
@@ -50,6 +52,8 @@ pub(in crate::chat) struct SqliteStore {
     /// About how many pages the write-ahead log has that the file has not.
     wal_pages: usize,
     has_failed: bool,
+    /// Held during a checkpoint that reads would stop.
+    reading: Arc<ReadingLock>,
     _folder: StoreFolder,
 }
 
@@ -127,9 +131,15 @@ impl SqliteStore {
             has_erased: true,
             wal_pages: 0,
             has_failed: false,
+            reading: Arc::default(),
             _folder: folder,
         };
         Ok((store, restored))
+    }
+
+    /// Held by the server's own reads.
+    pub(super) fn reading(&self) -> Arc<ReadingLock> {
+        Arc::clone(&self.reading)
     }
 
     fn transaction(
@@ -176,6 +186,7 @@ impl SqliteStore {
 
     /// Moves the write-ahead log into the file. Returns whether all of it was.
     fn checkpoint(&mut self, mode: &str) -> Result<bool, WriteError> {
+        let _reading = self.reading.lock();
         self.connection.busy_timeout(Duration::ZERO)?;
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let is_busy = self

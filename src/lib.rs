@@ -1,5 +1,5 @@
 //! sse-chat: a chat and broadcast server over Server-Sent Events. One binary,
-//! no database, no broker.
+//! no database server, no broker.
 //!
 //! # Terms
 //!

@@ -85,6 +85,7 @@ pub(super) enum SimulationStep {
     Restart,
     /// With a store: requests are taken, made durable, and shown and answered. This does
     /// as many of these steps.
+    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "there is no store"))]
     Commit { steps: usize },
     /// All that was published is durable: it is still there after a
     /// [`Crash`](Self::Crash).

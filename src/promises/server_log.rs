@@ -25,6 +25,7 @@ pub(super) enum CommitStage {
     /// It took none, or has answered them.
     Idle,
     /// They are not durable.
+    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "there is no store"))]
     Taken,
     /// They are durable, and neither shown nor answered.
     Durable,

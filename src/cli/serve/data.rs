@@ -30,7 +30,7 @@ pub(super) struct DataFlags {
     /// Messages, events and changes of a room that are kept on disk, with those in memory
     /// (--history); without it only those
     ///
-    /// Pages of history, resuming streams and moderation reach all of them. Each takes some 24
+    /// Pages of history, resuming streams and moderation reach all of them. Each takes some 32
     /// bytes of memory beyond --history.
     #[arg(long, env = "SSE_CHAT_DATA_HISTORY", value_name = "COUNT")]
     data_history: Option<usize>,
@@ -59,7 +59,8 @@ pub(super) struct DataFlags {
     /// Begin a new generation of history: for a copy of a store that is still used elsewhere, or
     /// that lacks the newest messages
     ///
-    /// A store that was made by `sse-chat backup` or `sse-chat import` does so by itself.
+    /// For one start only: each start with it begins another one. A store that was made by
+    /// `sse-chat backup` or `sse-chat import` does so by itself.
     #[arg(long, env = "SSE_CHAT_NEW_GENERATION", action = ArgAction::SetTrue, value_parser = parse_switch)]
     new_generation: bool,
 }

@@ -31,6 +31,7 @@ mod tests;
 mod time;
 mod transfer;
 mod values;
+mod wal_scan;
 mod wal_sync;
 mod writer;
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::checksum::{KeySum, RowChecksum};
 use super::open_error::LoadError;
 use super::values::Values;
+use super::wal_scan::WalFinding;
 
 /// What every commit changes, and how the store was last open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,8 +37,33 @@ impl RunMark {
     /// Whether commits of that run may be lost, if the machine was started at `boot`
     /// now: the run ended with the machine, and not all was on the disk.
     pub(super) fn may_have_lost(&self, boot: Option<&str>) -> bool {
-        let is_same_boot = boot.is_some() && boot == self.boot.as_deref();
-        !self.is_synced && !self.is_closed && !is_same_boot
+        !self.is_synced && !self.is_closed && !self.is_of(boot)
+    }
+
+    /// Whether commits are missing from the write-ahead log.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, and the machine has been running since: its end is not the reason.
+    pub(super) fn has_lost_wal(
+        &self,
+        wal: WalFinding,
+        boot: Option<&str>,
+    ) -> Result<bool, LoadError> {
+        match wal {
+            WalFinding::Whole => Ok(false),
+            // A store that is open has one, maybe an empty one.
+            WalFinding::Missing => Ok(!self.is_closed),
+            WalFinding::DoubtfulEnd => Ok(true),
+            WalFinding::Damaged if self.is_of(boot) => Err(LoadError::Damaged(
+                "its write-ahead log is not as it was written".to_owned(),
+            )),
+            WalFinding::Damaged => Ok(true),
+        }
+    }
+
+    fn is_of(&self, boot: Option<&str>) -> bool {
+        boot.is_some() && boot == self.boot.as_deref()
     }
 }
 

@@ -15,6 +15,7 @@ use super::open_error::{LoadError, OpenError, one_line};
 use super::reader::ReadingLock;
 use super::state_row::{RunMark, StateRow};
 use super::stored_rooms::StoredRooms;
+use super::wal_scan::scan;
 use super::wal_sync::WalSync;
 use super::writer::{StoreWriter, WriteError};
 use super::{generation_rows, schema};
@@ -79,12 +80,22 @@ impl SqliteStore {
         if !folder.has_store() {
             folder.create_store(&Generations::new())?;
         }
-        let read = connect(&folder.path(FILE)).and_then(|connection| {
+        let wal = scan(&folder.path(WAL)).map_err(OpenError::Access);
+        let read = wal.and_then(|wal| {
+            let connection = connect(&folder.path(FILE))?;
             let loaded = read(&connection, options)?;
-            Ok((connection, loaded))
+            let run = &loaded.state.run;
+            let has_lost = run.has_lost_wal(wal, machine.boot.as_deref())?;
+            Ok((connection, loaded, has_lost))
         });
         match read {
-            Ok((connection, loaded)) => Self::accept(machine, options, folder, connection, loaded),
+            Ok((connection, loaded, has_lost)) => {
+                let options = StoreOptions {
+                    new_generation: options.new_generation || has_lost,
+                    ..options.clone()
+                };
+                Self::accept(machine, &options, folder, connection, loaded)
+            }
             Err(error) => {
                 folder.leave();
                 Err(error)
@@ -122,7 +133,7 @@ impl SqliteStore {
         connection.execute_batch("COMMIT")?;
         let sync = WalSync::open(&folder.path(WAL), options.sync).map_err(OpenError::Access)?;
         folder.sync().map_err(OpenError::Access)?;
-        let store = Self {
+        let mut store = Self {
             connection,
             sync,
             rooms,
@@ -134,6 +145,9 @@ impl SqliteStore {
             reading: Arc::default(),
             _folder: folder,
         };
+        // The mark is in the file itself: a log that is removed is then missed. If a reader
+        // of the file is in the way, `tidy` does it.
+        store.has_erased = !store.checkpoint("TRUNCATE")?;
         Ok((store, restored))
     }
 
@@ -185,7 +199,7 @@ impl SqliteStore {
     }
 
     /// Moves the write-ahead log into the file. Returns whether all of it was.
-    fn checkpoint(&mut self, mode: &str) -> Result<bool, WriteError> {
+    fn checkpoint(&mut self, mode: &str) -> rusqlite::Result<bool> {
         let _reading = self.reading.lock();
         self.connection.busy_timeout(Duration::ZERO)?;
         let sql = format!("PRAGMA wal_checkpoint({mode})");
@@ -201,7 +215,7 @@ impl SqliteStore {
     fn try_close(&mut self) -> Result<(), StoreError> {
         self.sync.sync().map_err(|error| not_synced(&error))?;
         let full = self.connection.pragma_update(None, "synchronous", "FULL");
-        full.map_err(WriteError::from)?;
+        full?;
         self.checkpoint("TRUNCATE")?;
         self.state.run.is_closed = true;
         self.transaction(|writer| writer.tidy())?;
@@ -306,8 +320,14 @@ fn not_synced(error: &std::io::Error) -> StoreError {
 impl From<WriteError> for StoreError {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Sqlite(error) => Self(one_line(&error)),
+            WriteError::Sqlite(error) => error.into(),
             WriteError::Order(text) => Self(text.to_owned()),
         }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(one_line(&error))
     }
 }

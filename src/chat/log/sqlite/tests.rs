@@ -7,6 +7,7 @@ mod opening;
 mod restoring;
 mod scale;
 mod transfer;
+mod wal_damage;
 
 use std::time::SystemTime;
 

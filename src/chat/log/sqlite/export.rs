@@ -10,7 +10,7 @@ use super::folder::{FILE, has_store};
 use super::open_error::OpenError;
 use super::room_row::RoomRow;
 use super::state_row::StateRow;
-use super::transfer::{BanLine, RoomLine, StoreLine, TransferError, TransferLine};
+use super::transfer::{BanLine, EndLine, RoomLine, StoreLine, TransferError, TransferLine};
 use super::{ban_rows, generation_rows};
 
 /// Writes all that the store in `dir` holds, as it is at one time; a server may have it
@@ -52,6 +52,8 @@ pub(in crate::chat) fn export(dir: &Path, lines: &mut dyn Write) -> Result<u64, 
             lines.write(&TransferLine::Entry(Box::new(row)))?;
         }
     }
+    let end = EndLine { lines: lines.count };
+    lines.write(&TransferLine::End(end))?;
     lines.lines.flush().map_err(TransferError::Lines)?;
     Ok(lines.count)
 }

@@ -48,6 +48,10 @@ struct Importing<'a> {
     state: StateRow,
     generations: Option<Generations>,
     rooms: HashMap<i64, RoomRow>,
+    /// How many lines were read.
+    count: u64,
+    /// The last line was read.
+    is_whole: bool,
 }
 
 impl<'a> Importing<'a> {
@@ -57,17 +61,20 @@ impl<'a> Importing<'a> {
             state: StateRow::default(),
             generations: None,
             rooms: HashMap::new(),
+            count: 0,
+            is_whole: false,
         })
     }
 
     fn run(mut self, lines: &mut dyn BufRead) -> Result<u64, TransferError> {
-        let (mut number, mut text) = (0, String::new());
+        let mut text = String::new();
         loop {
             text.clear();
             if lines.read_line(&mut text).map_err(TransferError::Lines)? == 0 {
                 break;
             }
-            number += 1;
+            self.count += 1;
+            let number = self.count;
             let refused = |why: String| TransferError::Line(number, why);
             let line = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
             match self.add(line) {
@@ -76,12 +83,14 @@ impl<'a> Importing<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
+        let count = self.count;
         self.finish()?;
-        Ok(number)
+        Ok(count)
     }
 
     fn add(&mut self, line: TransferLine<'_>) -> Result<(), OpenError> {
         match line {
+            _ if self.is_whole => Err(wrong("it is after the last line of the export")),
             TransferLine::Store(line) => self.begin(&line),
             _ if self.generations.is_none() => Err(wrong("the line of the store is not first")),
             TransferLine::Room(room) => {
@@ -101,6 +110,13 @@ impl<'a> Importing<'a> {
                     room.bans += 1;
                 }
                 Ok(())
+            }
+            TransferLine::End(end) => {
+                self.is_whole = true;
+                match self.count - 1 > end.lines {
+                    true => Err(wrong("there are more lines than were exported")),
+                    false => Ok(()),
+                }
             }
         }
     }
@@ -140,8 +156,12 @@ impl<'a> Importing<'a> {
 
     /// Writes the rest, and checks that the store can be opened.
     fn finish(mut self) -> Result<(), TransferError> {
-        if self.generations.is_none() {
-            return Err(TransferError::Line(1, "there are no lines".to_owned()));
+        if !self.is_whole {
+            let why = match self.count {
+                0 => "there are no lines",
+                _ => "the export was cut off; export again",
+            };
+            return Err(TransferError::Line(self.count + 1, why.to_owned()));
         }
         for room in self.rooms.values() {
             room.write(self.connection)?;

@@ -1,5 +1,5 @@
 //! The lines of JSON that a store is exported as, and imported from: one row in each,
-//! rooms before what they hold. Hashes are in hexadecimal, times in milliseconds since
+//! rooms before what they hold, and a last line that says that it is whole. Hashes are in hexadecimal, times in milliseconds since
 //! 1970.
 
 use std::fmt;
@@ -28,6 +28,8 @@ pub(super) enum TransferLine<'a> {
     Room(RoomLine),
     Entry(Box<EntryRow<'a>>),
     Ban(BanLine),
+    /// The last one. Without it an export was cut off.
+    End(EndLine),
 }
 
 /// What is of the whole store.
@@ -68,6 +70,12 @@ pub(super) struct BanLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     until: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EndLine {
+    /// How many lines are before it. An import may have fewer: rooms can be left out.
+    pub(super) lines: u64,
 }
 
 /// Why a store was not exported or imported.

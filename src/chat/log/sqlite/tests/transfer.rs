@@ -90,13 +90,59 @@ fn an_export_of_an_open_store_is_imported_as_it_was() {
     ));
 }
 
-#[test]
-fn lines_of_another_form_are_refused_and_make_no_store() {
+/// The lines of an export of a store with everything in it.
+fn full_export() -> String {
     let folder = TestFolder::new();
     drop(full_store(&folder));
     let mut lines = Vec::new();
     export(folder.path(), &mut lines).unwrap();
-    let text = String::from_utf8(lines).unwrap();
+    String::from_utf8(lines).unwrap()
+}
+
+/// Why lines are refused. They make no store.
+fn refusal(lines: &str) -> String {
+    let copy = TestFolder::new();
+    let made = import(copy.path(), &mut lines.as_bytes());
+    let error = made.expect_err(lines).to_string();
+    assert!(!error.contains('\n'), "{error}");
+    assert_eq!(copy.files(), [], "{error}");
+    error
+}
+
+#[test]
+fn an_export_that_was_cut_off_at_any_line_is_refused() {
+    let text = full_export();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (last, rest) = lines.split_last().unwrap();
+    assert_eq!(*last, format!("{{\"end\":{{\"lines\":{}}}}}\n", rest.len()));
+    for count in 1..lines.len() {
+        let error = refusal(&lines[..count].concat());
+        let expected = format!("line {}: the export was cut off; export again", count + 1);
+        assert_eq!(error, expected);
+    }
+    let error = refusal(&format!("{text}{last}"));
+    assert!(error.contains("after the last line"), "{error}");
+    let fewer = text.replace(last, "{\"end\":{\"lines\":7}}");
+    assert!(refusal(&fewer).contains("more lines than were exported"));
+}
+
+#[test]
+fn a_room_can_be_left_out_of_an_import() {
+    let text = full_export();
+    let is_of_room = |line: &&str| line.contains("\"name\":\"r1\"") || line.contains("\"room\":2");
+    let (left_out, kept): (Vec<_>, Vec<_>) = text.split_inclusive('\n').partition(is_of_room);
+    assert!(left_out.len() > 5, "{left_out:?}");
+    let copy = TestFolder::new();
+    let count = import(copy.path(), &mut kept.concat().as_bytes()).unwrap();
+    assert_eq!(count, kept.len() as u64);
+    let restored = copy.peek().unwrap();
+    let mut rooms = restored.rooms.iter().map(|room| room.name.as_str());
+    assert!(rooms.all(|name| name != "r1"));
+}
+
+#[test]
+fn lines_of_another_form_are_refused_and_make_no_store() {
+    let text = full_export();
     let lines: Vec<&str> = text.lines().collect();
     let find = |words: &str| lines.iter().position(|line| line.contains(words)).unwrap();
     let (first, room) = (find("{\"entry\":"), find("\"name\":\"r1\""));
@@ -107,7 +153,7 @@ fn lines_of_another_form_are_refused_and_make_no_store() {
     let (middle, _) = of_room.nth(2).unwrap();
     let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat();
     let with = |at: usize, line| [&lines[..at], &[line], &lines[at..]].concat();
-    for (case, lines) in [
+    for lines in [
         vec![],
         without(0),
         without(room),
@@ -120,14 +166,7 @@ fn lines_of_another_form_are_refused_and_make_no_store() {
         with(room, lines[room]),
         with(first, lines[first]),
         [&lines[first..], &lines[..first]].concat(),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let copy = TestFolder::new();
-        let made = import(copy.path(), &mut lines.join("\n").as_bytes());
-        let error = made.expect_err(&case.to_string()).to_string();
-        assert!(!error.contains('\n'), "{error}");
-        assert_eq!(copy.files(), [], "{error}");
+    ] {
+        refusal(&lines.join("\n"));
     }
 }

@@ -6,6 +6,7 @@
 
 mod backup;
 mod ban_rows;
+mod bounded;
 mod checksum;
 mod connection;
 mod entry_row;
@@ -14,6 +15,7 @@ mod folder;
 mod generation_rows;
 mod hex;
 mod import;
+mod import_lines;
 mod load;
 mod loading_room;
 mod machine;

@@ -7,10 +7,10 @@ use rusqlite::{Row, Statement, ToSql, params};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::RowChecksum;
-use super::hex;
 use super::open_error::LoadError;
 use super::reaction_list;
 use super::values::{Values, fingerprint};
+use super::{bounded, hex};
 use crate::chat::author::{Author, Fingerprint};
 use crate::chat::draft::{RequestHash, RetryKey};
 use crate::chat::entry::Entry;
@@ -36,14 +36,24 @@ pub(super) const COLUMNS: &str = "seq, room, kind, change_of, cost, assigned_at,
 /// The values of a row of `entries`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct EntryRow<'a> {
+    #[serde(deserialize_with = "bounded::number")]
     pub(super) seq: u64,
+    #[serde(deserialize_with = "bounded::number")]
     pub(super) room: i64,
     kind: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "bounded::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     change_of: Option<i64>,
+    #[serde(deserialize_with = "bounded::cost")]
     cost: i64,
+    #[serde(deserialize_with = "bounded::number")]
     pub(super) assigned_at: i64,
+    #[serde(deserialize_with = "bounded::number")]
     number: i64,
+    #[serde(deserialize_with = "bounded::number")]
     counted: i64,
     deleted: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

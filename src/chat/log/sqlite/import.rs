@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::entry_row::{EntryRow, INSERT};
 use super::folder::{fill_store, has_store, make_folder, make_store};
+use super::import_lines::{CUT_OFF, ImportLines};
 use super::load::load;
-use super::open_error::OpenError;
+use super::open_error::{LoadError, OpenError};
 use super::room_row::RoomRow;
 use super::schema::FORMAT;
 use super::state_row::{RunMark, StateRow};
@@ -42,6 +43,14 @@ pub(in crate::chat) fn import(dir: &Path, lines: &mut dyn BufRead) -> Result<u64
     }
 }
 
+/// Why a line was not added.
+enum Refusal {
+    /// It is not one of a store.
+    Line(String),
+    /// The store can't be written.
+    Store(OpenError),
+}
+
 /// A store while it is made of lines.
 struct Importing<'a> {
     connection: &'a Connection,
@@ -67,34 +76,26 @@ impl<'a> Importing<'a> {
     }
 
     fn run(mut self, lines: &mut dyn BufRead) -> Result<u64, TransferError> {
-        let mut text = String::new();
-        loop {
-            text.clear();
-            if lines.read_line(&mut text).map_err(TransferError::Lines)? == 0 {
-                break;
-            }
-            self.count += 1;
-            let number = self.count;
-            let refused = |why: String| TransferError::Line(number, why);
-            let line = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
-            match self.add(line) {
-                Ok(()) => {}
-                Err(OpenError::Damaged(why)) => return Err(refused(why)),
-                Err(error) => return Err(error.into()),
-            }
+        let mut lines = ImportLines::new(lines);
+        while let Some(line) = lines.read()? {
+            self.count = lines.count();
+            let added = self.add(line);
+            added.map_err(|refusal| refusal.of_line(self.count))?;
         }
         let count = self.count;
         self.finish()?;
         Ok(count)
     }
 
-    fn add(&mut self, line: TransferLine<'_>) -> Result<(), OpenError> {
+    fn add(&mut self, line: TransferLine<'_>) -> Result<(), Refusal> {
         match line {
             _ if self.is_whole => Err(wrong("it is after the last line of the export")),
             TransferLine::Store(line) => self.begin(&line),
             _ if self.generations.is_none() => Err(wrong("the line of the store is not first")),
             TransferLine::Room(room) => {
-                let room = room.row().ok_or_else(|| wrong("it is no room"))?;
+                let seq = self.state.seq;
+                let room = room.row().filter(|room| room.evicted_through <= seq);
+                let room = room.ok_or_else(|| wrong("it is no room"))?;
                 self.state.rooms.add(room.id);
                 match self.rooms.insert(room.id, room) {
                     None => Ok(()),
@@ -121,16 +122,22 @@ impl<'a> Importing<'a> {
         }
     }
 
-    fn begin(&mut self, line: &StoreLine) -> Result<(), OpenError> {
+    fn begin(&mut self, line: &StoreLine) -> Result<(), Refusal> {
         if line.format != FORMAT {
-            return Err(OpenError::Newer {
-                format: line.format,
-            });
+            let why = format!(
+                "its format is {}, and this version reads format {FORMAT}",
+                line.format
+            );
+            return Err(wrong(&why));
         }
         let generations = line.generations();
         let generations = generations.ok_or_else(|| wrong("its generations are not in order"))?;
         if self.generations.is_some() {
             return Err(wrong("the line of the store is there twice"));
+        }
+        let end = generations.ended().next_back().map_or(0, |last| last.end);
+        if line.seq < end.max(line.dropped_through) {
+            return Err(wrong("its seq is too low"));
         }
         self.state.seq = line.seq;
         self.state.dropped_through = line.dropped_through;
@@ -139,7 +146,7 @@ impl<'a> Importing<'a> {
         Ok(())
     }
 
-    fn add_entry(&mut self, row: &EntryRow<'_>) -> Result<(), OpenError> {
+    fn add_entry(&mut self, row: &EntryRow<'_>) -> Result<(), Refusal> {
         let room = self.rooms.get(&row.room);
         let room = room.filter(|room| row.seq > room.evicted_through && row.seq <= self.state.seq);
         let room = room.ok_or_else(|| wrong("it is of no room, or was evicted"))?;
@@ -148,21 +155,22 @@ impl<'a> Importing<'a> {
             row.entry(generations.id(row.seq), &room.name)?;
         }
         let mut insert = self.connection.prepare_cached(INSERT)?;
-        let written = row.write(&mut insert);
-        written.map_err(|error| wrong(&error.to_string()))?;
+        row.write(&mut insert)?;
         self.state.entries.add(row.seq.cast_signed());
         Ok(())
     }
 
     /// Writes the rest, and checks that the store can be opened.
     fn finish(mut self) -> Result<(), TransferError> {
-        if !self.is_whole {
-            let why = match self.count {
-                0 => "there are no lines",
-                _ => "the export was cut off; export again",
-            };
-            return Err(TransferError::Line(self.count + 1, why.to_owned()));
+        let (count, is_whole) = (self.count, self.is_whole);
+        match (count, is_whole) {
+            (0, _) => Err(wrong("there are no lines").of_line(1)),
+            (_, false) => Err(wrong(CUT_OFF).of_line(count + 1)),
+            (_, true) => self.write_rest().map_err(|refusal| refusal.of_line(count)),
         }
+    }
+
+    fn write_rest(&mut self) -> Result<(), Refusal> {
         for room in self.rooms.values() {
             room.write(self.connection)?;
         }
@@ -173,6 +181,33 @@ impl<'a> Importing<'a> {
     }
 }
 
-fn wrong(why: &str) -> OpenError {
-    OpenError::Damaged(why.to_owned())
+impl Refusal {
+    fn of_line(self, number: u64) -> TransferError {
+        match self {
+            Self::Line(why) => TransferError::Line(number, why),
+            Self::Store(error) => TransferError::Store(error),
+        }
+    }
+}
+
+impl From<LoadError> for Refusal {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Damaged(why) => Self::Line(why),
+            LoadError::Sqlite(error) => error.into(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => wrong("it is there twice"),
+            _ => Self::Store(error.into()),
+        }
+    }
+}
+
+fn wrong(why: &str) -> Refusal {
+    Refusal::Line(why.to_owned())
 }

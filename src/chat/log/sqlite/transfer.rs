@@ -13,7 +13,7 @@ use super::room_row::{RoomRow, RoomStatus};
 use super::schema::FORMAT;
 use super::state_row::StateRow;
 use super::values::fingerprint;
-use super::{hex, time};
+use super::{bounded, hex, time};
 use crate::chat::bans::{Ban, BanKey};
 use crate::chat::generations::{EndedGeneration, Generations};
 use crate::chat::place::Place;
@@ -36,7 +36,9 @@ pub(super) enum TransferLine<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoreLine {
     pub(super) format: i32,
+    #[serde(deserialize_with = "bounded::number")]
     pub(super) seq: u64,
+    #[serde(deserialize_with = "bounded::number")]
     pub(super) dropped_through: u64,
     /// The present one last.
     generations: Vec<GenerationLine>,
@@ -45,30 +47,45 @@ pub(super) struct StoreLine {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct GenerationLine {
     epoch: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "bounded::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     ended: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RoomLine {
+    #[serde(deserialize_with = "bounded::number")]
     id: i64,
     name: String,
+    #[serde(deserialize_with = "bounded::number")]
     evicted_through: u64,
+    #[serde(deserialize_with = "bounded::number")]
     number: u64,
+    #[serde(deserialize_with = "bounded::number")]
     counted: u64,
     from_start: bool,
+    #[serde(deserialize_with = "bounded::number")]
     last_used: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "bounded::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     forgotten: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct BanLine {
+    #[serde(deserialize_with = "bounded::number")]
     pub(super) room: i64,
     author: String,
     message: EventId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(deserialize_with = "bounded::number")]
     until: i64,
 }
 
@@ -155,7 +172,8 @@ impl RoomLine {
             bans: 0,
             status: match self.forgotten {
                 None => RoomStatus::Present,
-                Some(place) => RoomStatus::Tombstone(place),
+                Some(place) if place > 0 => RoomStatus::Tombstone(place),
+                Some(_) => return None,
             },
         })
     }

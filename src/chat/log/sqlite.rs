@@ -20,6 +20,7 @@ mod load;
 mod loading_room;
 mod machine;
 mod open_error;
+mod open_files;
 mod reaction_list;
 mod reader;
 mod room_row;

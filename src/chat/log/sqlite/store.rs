@@ -12,6 +12,7 @@ use super::folder::{FILE, StoreFolder, WAL};
 use super::load::{LoadedStore, load};
 use super::machine::Machine;
 use super::open_error::{LoadError, OpenError, one_line};
+use super::open_files::OpenFiles;
 use super::reader::ReadingLock;
 use super::state_row::{RunMark, StateRow};
 use super::stored_rooms::StoredRooms;
@@ -46,6 +47,7 @@ pub(in crate::chat) struct SqliteStore {
     /// Before the folder: it is closed while the folder is locked.
     connection: Connection,
     sync: WalSync,
+    files: OpenFiles,
     rooms: StoredRooms,
     state: StateRow,
     /// Something was deleted that is still in the write-ahead log.
@@ -133,9 +135,11 @@ impl SqliteStore {
         connection.execute_batch("COMMIT")?;
         let sync = WalSync::open(&folder.path(WAL), options.sync).map_err(OpenError::Access)?;
         folder.sync().map_err(OpenError::Access)?;
+        let files = OpenFiles::find(folder.dir(), &[FILE, WAL]).map_err(OpenError::Access)?;
         let mut store = Self {
             connection,
             sync,
+            files,
             rooms,
             state,
             // What the last run deleted may be in the log.
@@ -183,6 +187,7 @@ impl SqliteStore {
     }
 
     fn try_tidy(&mut self) -> Result<(), StoreError> {
+        self.check_files()?;
         self.sync.check().map_err(|error| not_synced(&error))?;
         if !self.rooms.is_tidy() {
             self.wal_pages += 2 + self.rooms.garbage() / 4;
@@ -196,6 +201,13 @@ impl SqliteStore {
             self.checkpoint("PASSIVE")?;
         }
         Ok(())
+    }
+
+    fn check_files(&self) -> Result<(), StoreError> {
+        match self.files.replaced() {
+            Some(name) => Err(StoreError(format!("{name} was removed or replaced"))),
+            None => Ok(()),
+        }
     }
 
     /// Moves the write-ahead log into the file. Returns whether all of it was.
@@ -213,6 +225,7 @@ impl SqliteStore {
 
     /// Marks the store as closed once all commits are on the disk.
     fn try_close(&mut self) -> Result<(), StoreError> {
+        self.check_files()?;
         self.sync.sync().map_err(|error| not_synced(&error))?;
         let full = self.connection.pragma_update(None, "synchronous", "FULL");
         full?;

@@ -159,14 +159,15 @@ fn check_header(header: &[u8]) -> Result<(), OpenError> {
     }
 }
 
-/// Makes a file by `write`, which is given its path, and then gives it the name of the
-/// store. So a store is whole, or it is not there.
+/// Makes a file for this user alone, fills it by `write`, which is given its path, and then
+/// gives it the name of the store. So a store is whole, or it is not there.
 pub(super) fn make_store(
     dir: &Path,
     write: impl FnOnce(&Path) -> Result<(), OpenError>,
 ) -> Result<(), OpenError> {
     let new = dir.join(NEW);
-    let made = remove(&new).map_err(OpenError::Access).and_then(|()| {
+    let empty = remove(&new).and_then(|()| create(&new));
+    let made = empty.map_err(OpenError::Access).and_then(|()| {
         write(&new)?;
         let synced = File::open(&new).and_then(|file| file.sync_all());
         let moved = synced.and_then(|()| fs::rename(&new, dir.join(FILE)));
@@ -178,6 +179,13 @@ pub(super) fn make_store(
         let _ = remove(&new);
     }
     made
+}
+
+/// Makes an empty file. SQLite gives the files beside it the same permissions.
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    created.map(drop)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -213,14 +221,12 @@ fn write_empty_store(path: &Path, generations: &Generations) -> Result<(), OpenE
     })
 }
 
-/// Makes a new file with the tables of a store, and writes to it by `fill`.
+/// Makes the tables of a store in an empty file, and writes to it by `fill`.
 pub(super) fn fill_store(
     path: &Path,
     fill: impl FnOnce(&Connection) -> Result<(), OpenError>,
 ) -> Result<(), OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     // It is synced before it gets its name.
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;

@@ -9,6 +9,7 @@ use super::model::{Model, room};
 use super::{OpenError, SqliteStore, TestFolder, contents, options};
 use crate::chat::log::Store as _;
 use crate::chat::log::sqlite::folder::{FILE, WAL};
+use crate::chat::log::sqlite::{backup, export, import};
 
 /// A store with one message, closed.
 fn folder_with_store() -> TestFolder {
@@ -42,6 +43,35 @@ fn a_folder_is_made_for_this_user_alone_and_holds_a_store() {
     drop(store);
     let (_store, again) = SqliteStore::open(&dir, &options()).unwrap();
     assert_eq!(again.generations.present(), restored.generations.present());
+}
+
+#[test]
+fn files_are_for_this_user_alone_whatever_the_permissions_of_the_folder() {
+    let folders = [TestFolder::new(), TestFolder::new(), TestFolder::new()];
+    for folder in &folders {
+        fs::create_dir(folder.path()).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let [folder, copied, imported] = &folders;
+    let (store, _) = folder.open();
+    let mut names = Vec::new();
+    let mut check = |folder: &TestFolder| {
+        for file in fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file:?}");
+            names.push(file.file_name());
+        }
+    };
+    check(folder);
+    backup(folder.path(), copied.path()).unwrap();
+    check(copied);
+    let mut lines = Vec::new();
+    export(folder.path(), &mut lines).unwrap();
+    import(imported.path(), &mut &*lines).unwrap();
+    check(imported);
+    assert_eq!(names.len(), 4 + 1 + 1, "{names:?}");
+    drop(store);
 }
 
 #[test]

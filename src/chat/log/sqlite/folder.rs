@@ -123,6 +123,7 @@ pub(super) fn make_folder(dir: &Path) -> Result<(), OpenError> {
 
 /// Whether there is a store, by the header of its file.
 pub(super) fn has_store(dir: &Path) -> Result<bool, OpenError> {
+    check_kinds(dir)?;
     let file = match File::open(dir.join(FILE)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -139,6 +140,19 @@ pub(super) fn has_store(dir: &Path) -> Result<bool, OpenError> {
     let read = file.take(HEADER_BYTES as u64).read_to_end(&mut header);
     read.map_err(OpenError::Access)?;
     check_header(&header).map(|()| true)
+}
+
+/// The open of a named pipe would wait, and that of a link would make files elsewhere.
+fn check_kinds(dir: &Path) -> Result<(), OpenError> {
+    for name in [FILE, WAL, SHM, LOCK] {
+        match fs::symlink_metadata(dir.join(name)) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(OpenError::NotAFile(name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(OpenError::Access(error)),
+        }
+    }
+    Ok(())
 }
 
 fn check_header(header: &[u8]) -> Result<(), OpenError> {

@@ -13,6 +13,8 @@ use super::schema::FORMAT;
 pub(in crate::chat) enum OpenError {
     /// The path is not that of a folder.
     NotAFolder,
+    /// A file of the store is a link, a named pipe or the like.
+    NotAFile(&'static str),
     /// The folder can't be made, read or written.
     Access(io::Error),
     /// Another process has it open.
@@ -42,6 +44,11 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAFolder => f.write_str("it is not a folder; name another one"),
+            Self::NotAFile(name) => write!(
+                f,
+                "its {name} is not a regular file; put the file itself there, or name another \
+                 folder"
+            ),
             Self::Access(error) => write!(
                 f,
                 "it can't be read and written ({error}); give the user of this process the \

@@ -1,9 +1,11 @@
 //! A store that can't be opened is refused with one line, and left as it was.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use rusqlite::Connection;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::model::{Model, room};
 use super::{OpenError, SqliteStore, TestFolder, contents, options};
@@ -113,6 +115,39 @@ fn a_file_of_another_program_is_refused() {
         .execute_batch("CREATE TABLE t (a)")
         .unwrap();
     assert!(matches!(refusal(&folder), OpenError::Foreign));
+}
+
+#[test]
+fn a_file_that_is_not_a_regular_one_is_refused_at_once() {
+    for name in [FILE, WAL, "history.sqlite3-shm", "history.lock"] {
+        for kind in ["pipe", "link", "dangling link", "folder"] {
+            let folder = folder_with_store();
+            let path = folder.path().join(name);
+            let target = folder.path().join("target");
+            if fs::rename(&path, &target).is_err() {
+                fs::write(&target, "").unwrap();
+            }
+            match kind {
+                "pipe" => mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+                "folder" => fs::create_dir(&path).unwrap(),
+                _ => symlink("target", &path).unwrap(),
+            }
+            if kind == "dangling link" {
+                fs::remove_file(&target).unwrap();
+            }
+            let names = || {
+                let files = fs::read_dir(folder.path()).unwrap();
+                let names = files.map(|file| file.unwrap().file_name());
+                names.collect::<BTreeSet<_>>()
+            };
+            let (before, is) = (names(), fs::symlink_metadata(&path).unwrap().file_type());
+            let error = SqliteStore::open(folder.path(), &options()).unwrap_err();
+            let is_refused = matches!(error, OpenError::NotAFile(file) if file == name);
+            assert!(is_refused, "{name} {kind} {error}");
+            assert_eq!(names(), before, "{name} {kind}");
+            assert_eq!(fs::symlink_metadata(&path).unwrap().file_type(), is);
+        }
+    }
 }
 
 #[test]

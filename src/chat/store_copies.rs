@@ -5,21 +5,35 @@ use std::fmt;
 use std::io::{BufRead, Write};
 use std::path::Path;
 
-use super::log::sqlite::{self, BackupError};
+use super::log::sqlite::{self, BackupError, TransferError};
 
-/// Why a store was not copied, in one line, with the folder.
+/// Why a store was not copied, in one line.
 #[derive(Debug)]
-pub struct CopyError(String);
+pub enum CopyError {
+    /// A store can't be read or made. The text begins with its folder.
+    Folder(String),
+    /// Lines can't be read or written, or are not those of a store.
+    Lines(String),
+}
 
 impl CopyError {
     fn new(dir: &Path, error: impl fmt::Display) -> Self {
-        Self(format!("{}: {error}", dir.display()))
+        Self::Folder(format!("{}: {error}", dir.display()))
+    }
+
+    fn of_transfer(dir: &Path, error: TransferError) -> Self {
+        match error {
+            TransferError::Store(error) => Self::new(dir, error),
+            TransferError::Lines(_) | TransferError::Line(..) => Self::Lines(error.to_string()),
+        }
     }
 }
 
 impl fmt::Display for CopyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Folder(why) | Self::Lines(why) => f.write_str(why),
+        }
     }
 }
 
@@ -46,7 +60,7 @@ pub fn back_up(dir: &Path, target: &Path) -> Result<u64, CopyError> {
 ///
 /// [`CopyError`] says why not all of it was written.
 pub fn export(dir: &Path, lines: &mut dyn Write) -> Result<u64, CopyError> {
-    sqlite::export(dir, lines).map_err(|error| CopyError::new(dir, error))
+    sqlite::export(dir, lines).map_err(|error| CopyError::of_transfer(dir, error))
 }
 
 /// Makes a store of the lines of [`export`] in the folder `dir`, which has none and is
@@ -57,5 +71,5 @@ pub fn export(dir: &Path, lines: &mut dyn Write) -> Result<u64, CopyError> {
 ///
 /// [`CopyError`] says why there is no store.
 pub fn import(dir: &Path, lines: &mut dyn BufRead) -> Result<u64, CopyError> {
-    sqlite::import(dir, lines).map_err(|error| CopyError::new(dir, error))
+    sqlite::import(dir, lines).map_err(|error| CopyError::of_transfer(dir, error))
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::exit::{CommandResult, ExitKind, print_stderr};
-use crate::chat;
+use super::exit::{CommandError, CommandResult, ExitKind, print_stderr};
+use crate::chat::{self, CopyError};
 
 /// The folder of a store.
 #[derive(Debug, Args)]
@@ -58,7 +58,8 @@ impl ExportArgs {
     pub(super) fn run(self) -> CommandResult {
         let mut lines = BufWriter::new(io::stdout());
         let printed = chat::export(&self.store.data, &mut lines);
-        printed.map_err(|error| ExitKind::Failed.with_message(error))?;
+        // A closed pipe is a failure, too: an export is whole or of no use.
+        printed.map_err(|error| failed(&error, "standard output"))?;
         Ok(())
     }
 }
@@ -68,9 +69,17 @@ impl ImportArgs {
     pub(super) fn run(self) -> CommandResult {
         let mut lines = BufReader::new(io::stdin());
         let made = chat::import(&self.store.data, &mut lines);
-        let count = made.map_err(|error| ExitKind::Failed.with_message(error))?;
+        let count = made.map_err(|error| failed(&error, "standard input"))?;
         let dir = self.store.data.display();
         print_stderr(&format!("{dir} has {count} lines"));
         Ok(())
+    }
+}
+
+/// An error of a folder, or of the stream of the lines.
+fn failed(error: &CopyError, stream: &str) -> CommandError {
+    match error {
+        CopyError::Folder(why) => ExitKind::Failed.with_message(why),
+        CopyError::Lines(why) => ExitKind::Failed.with_message(format_args!("{stream}: {why}")),
     }
 }

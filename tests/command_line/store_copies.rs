@@ -1,5 +1,6 @@
 //! Copies of a stored history while a server has it open.
 
+use std::io::pipe;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::{env, fs};
@@ -10,8 +11,10 @@ use super::server_process::{ServerProcess, assert_fails, program, run};
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
-        let path = env::temp_dir().join(format!("sse-chat-copies-{}", std::process::id()));
+    /// The name is that of one test.
+    fn new(name: &str) -> Self {
+        let id = std::process::id();
+        let path = env::temp_dir().join(format!("sse-chat-copies-{name}-{id}"));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         Self(path)
@@ -40,7 +43,7 @@ fn history(server: &ServerProcess) -> String {
 
 #[test]
 fn a_backup_and_an_import_have_the_history_of_a_running_server() {
-    let folder = Folder::new();
+    let folder = Folder::new("copied");
     let (data, backup, import) = (folder.join("a"), folder.join("b"), folder.join("c"));
     let server = serve(&data);
     for text in ["one", "two"] {
@@ -90,5 +93,42 @@ fn a_backup_and_an_import_have_the_history_of_a_running_server() {
         .output();
     assert_fails(&again.unwrap(), 1, &["there is a store"]);
     let empty = run(&["import", "--data", &folder.join("e")]);
-    assert_fails(&empty, 1, &["line 1"]);
+    assert_fails(&empty, 1, &["sse-chat: standard input: line 1: "]);
+}
+
+#[test]
+fn an_export_that_fails_names_standard_output() {
+    let folder = Folder::new("unwritten");
+    let data = folder.join("a");
+    drop(serve(&data));
+    let (reader, closed) = pipe().unwrap();
+    drop(reader);
+    let full = fs::File::create("/dev/full").unwrap();
+    for (output, why) in [
+        (Stdio::from(full), "No space left on device"),
+        (Stdio::from(closed), "Broken pipe"),
+    ] {
+        let export = program()
+            .args(["export", "--data", &data])
+            .stdout(output)
+            .output();
+        let line = format!("sse-chat: standard output: {why}");
+        assert_fails(&export.unwrap(), 1, &[&line]);
+    }
+}
+
+#[test]
+fn a_backup_of_a_damaged_store_names_the_store() {
+    let folder = Folder::new("damaged");
+    let (data, target) = (folder.join("a"), folder.join("b"));
+    drop(serve(&data));
+    let file = folder.0.join("a/history.sqlite3");
+    let mut bytes = fs::read(&file).unwrap();
+    // Behind the header, by which the file is known as a store.
+    bytes[100..].fill(b'x');
+    fs::write(&file, bytes).unwrap();
+    let output = run(&["backup", "--data", &data, &target]);
+    let line = format!("sse-chat: {data}: the store is damaged");
+    assert_fails(&output, 1, &[&line]);
+    assert!(!fs::exists(&target).unwrap());
 }

@@ -44,3 +44,4 @@ pub(in crate::chat) use folder::{free_bytes, stored_bytes};
 pub(in crate::chat) use import::import;
 pub(in crate::chat) use reader::SqliteReader;
 pub(in crate::chat) use store::{SqliteStore, StoreOptions};
+pub(in crate::chat) use transfer::TransferError;

@@ -11,7 +11,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::connection::connect;
-use super::folder::{FILE, has_store, make_folder, make_store};
+use super::folder::{FILE, has_store, in_folder, make_store};
 use super::load::load;
 use super::open_error::OpenError;
 use super::state_row::{RunMark, StateRow};
@@ -26,6 +26,13 @@ pub(in crate::chat) enum BackupError {
     Target(OpenError),
 }
 
+impl From<OpenError> for BackupError {
+    /// An error of the copy.
+    fn from(error: OpenError) -> Self {
+        Self::Target(error)
+    }
+}
+
 /// Copies the store in `dir` into the folder `target`, which has none. A start from the
 /// copy begins a new generation. Returns the bytes of the copy.
 ///
@@ -37,15 +44,19 @@ pub(in crate::chat) fn backup(dir: &Path, target: &Path) -> Result<u64, BackupEr
         return Err(BackupError::Store(OpenError::Missing));
     }
     let source = connect(&dir.join(FILE)).map_err(BackupError::Store)?;
-    copy(&source, target).map_err(BackupError::Target)
+    in_folder(target, || copy(&source, target))
 }
 
-fn copy(source: &Connection, target: &Path) -> Result<u64, OpenError> {
-    make_folder(target)?;
+fn copy(source: &Connection, target: &Path) -> Result<u64, BackupError> {
     if has_store(target)? {
-        return Err(OpenError::Occupied);
+        return Err(OpenError::Occupied.into());
     }
-    make_store(target, |new| write_copy(source, new))?;
+    let written = make_store(target, |new| write_copy(source, new));
+    written.map_err(|error| match error {
+        // What is damaged in the copy came from the store.
+        OpenError::Damaged(_) | OpenError::InUse => BackupError::Store(error),
+        _ => BackupError::Target(error),
+    })?;
     let copied = fs::metadata(target.join(FILE));
     Ok(copied.map_err(OpenError::Access)?.len())
 }

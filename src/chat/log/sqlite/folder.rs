@@ -121,6 +121,22 @@ pub(super) fn make_folder(dir: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// Does `make` in a folder, which is made if it is missing. If that fails, no folder is
+/// left that was not there before.
+pub(super) fn in_folder<T, E: From<OpenError>>(
+    dir: &Path,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    let folders = dir.ancestors().take_while(|folder| !folder.exists());
+    let missing: Vec<_> = folders.collect();
+    let made = make_folder(dir).map_err(E::from).and_then(|()| make());
+    if made.is_err() {
+        // One that is not empty stays, with those above it.
+        let _ = missing.into_iter().try_for_each(fs::remove_dir);
+    }
+    made
+}
+
 /// Whether there is a store, by the header of its file.
 pub(super) fn has_store(dir: &Path) -> Result<bool, OpenError> {
     check_kinds(dir)?;

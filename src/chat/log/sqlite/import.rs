@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::entry_row::{EntryRow, INSERT};
-use super::folder::{fill_store, has_store, make_folder, make_store};
+use super::folder::{fill_store, has_store, in_folder, make_store};
 use super::import_lines::{CUT_OFF, ImportLines};
 use super::load::load;
 use super::open_error::{LoadError, OpenError};
@@ -22,7 +22,10 @@ use crate::chat::rooms::HubLimits;
 /// Makes a store in the folder `dir`, which has none, of the lines of another. A start
 /// from it begins a new generation. Returns the number of lines.
 pub(in crate::chat) fn import(dir: &Path, lines: &mut dyn BufRead) -> Result<u64, TransferError> {
-    make_folder(dir)?;
+    in_folder(dir, || import_into(dir, lines))
+}
+
+fn import_into(dir: &Path, lines: &mut dyn BufRead) -> Result<u64, TransferError> {
     if has_store(dir)? {
         return Err(OpenError::Occupied.into());
     }

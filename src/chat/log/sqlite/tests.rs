@@ -2,6 +2,7 @@ mod damage;
 mod erasure;
 mod generation;
 mod growth;
+mod import_lines;
 mod model;
 mod opening;
 mod restoring;

@@ -74,17 +74,72 @@ impl DataSettings {
         &self,
         history: usize,
     ) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
-        let has_dir = self.dir.is_some();
+        let of_folder = (
+            "--data",
+            self.dir.is_none() || cfg!(feature = "data"),
+            "this program is built without a store (the Cargo feature `data`)",
+        );
+        let checks = [of_folder].into_iter().chain(self.needs());
+        checks.chain(self.bounds(history))
+    }
+
+    /// Flags that do nothing without another one.
+    fn needs(&self) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
+        let (has_dir, has_history) = (self.dir.is_some(), self.history.is_some());
+        let is_usual_budget = self.history_budget == DEFAULT_DATA_HISTORY_BUDGET;
+        let is_usual_read_budget = self.read_budget == DEFAULT_DATA_READ_BUDGET;
+        let (no_disk, no_history) = (
+            "there is no disk to keep more on; add --data DIR",
+            "there is no more on disk than in memory; add --data-history COUNT",
+        );
+        [
+            (
+                "--sync",
+                has_dir || self.sync == SyncMode::default(),
+                "there is nothing to sync; add --data DIR",
+            ),
+            ("--data-history", has_dir || !has_history, no_disk),
+            ("--data-history-budget", has_dir || is_usual_budget, no_disk),
+            (
+                "--data-history-budget",
+                has_history || is_usual_budget,
+                no_history,
+            ),
+            (
+                "--data-read-budget",
+                has_dir || is_usual_read_budget,
+                no_disk,
+            ),
+            (
+                "--data-read-budget",
+                has_history || is_usual_read_budget,
+                no_history,
+            ),
+            (
+                "--commit-queue",
+                has_dir || self.commit_queue == DEFAULT_COMMIT_QUEUE,
+                "there is no disk to wait for; add --data DIR",
+            ),
+            (
+                "--data-check",
+                has_dir || !self.check,
+                "there is nothing to check; add --data DIR",
+            ),
+            (
+                "--new-generation",
+                has_dir || !self.new_generation,
+                "history in memory is new at each start; add --data DIR",
+            ),
+        ]
+        .into_iter()
+    }
+
+    fn bounds(&self, history: usize) -> impl Iterator<Item = (&'static str, bool, &'static str)> {
         let interval = match self.sync {
             SyncMode::Batch(interval) => Some(interval),
             SyncMode::Full | SyncMode::Off => None,
         };
         [
-            (
-                "--data",
-                !has_dir || cfg!(feature = "data"),
-                "this program is built without a store (the Cargo feature `data`)",
-            ),
             (
                 "--sync",
                 interval.is_none_or(|time| !time.is_zero() && time <= MAX_SYNC_INTERVAL),
@@ -96,24 +151,9 @@ impl DataSettings {
                 "must be at least --history, which is in memory",
             ),
             (
-                "--data-history",
-                has_dir || self.history.is_none(),
-                "there is no disk to keep more on; add --data DIR",
-            ),
-            (
                 "--commit-queue",
                 self.commit_queue >= MIN_COMMIT_QUEUE,
                 "must be at least 64 KiB (65536)",
-            ),
-            (
-                "--data-check",
-                has_dir || !self.check,
-                "there is nothing to check; add --data DIR",
-            ),
-            (
-                "--new-generation",
-                has_dir || !self.new_generation,
-                "history in memory is new at each start; add --data DIR",
             ),
         ]
         .into_iter()
@@ -136,45 +176,91 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn check(change: fn(&mut DataSettings)) -> Result<(), String> {
-        let mut config = Config::default();
-        change(&mut config.data);
+    fn check(data: DataSettings) -> Result<(), String> {
+        let config = Config {
+            data,
+            ..Config::default()
+        };
         config.check().map_err(|error| error.to_string())
     }
 
+    fn with_dir() -> DataSettings {
+        DataSettings {
+            dir: Some("history".into()),
+            ..DataSettings::default()
+        }
+    }
+
     #[test]
-    fn settings_of_a_store_need_one_and_are_bounded() {
-        assert_eq!(check(|data| data.dir = Some("history".into())), Ok(()));
-        let refused = |change, words: [&str; 2]| {
-            let error = check(change).unwrap_err();
-            for word in words {
-                assert!(error.contains(word), "{error}");
-            }
+    fn settings_of_a_store_are_bounded() {
+        let refused = |change: fn(&mut DataSettings), flag: &str, right: &str| {
+            let mut data = with_dir();
+            change(&mut data);
+            let error = check(data).unwrap_err();
+            assert!(
+                error.starts_with(flag) && error.contains(right),
+                "{flag} {right}: {error}"
+            );
         };
-        refused(|data| data.check = true, ["--data-check: ", "--data DIR"]);
+        assert_eq!(check(with_dir()), Ok(()));
         refused(
-            |data| data.new_generation = true,
-            ["--new-generation: ", "--data DIR"],
+            |data| data.history = Some(99),
+            "--data-history: ",
+            "--history",
         );
-        refused(
-            |data| (data.dir, data.history) = (Some("history".into()), Some(99)),
-            ["--data-history: ", "--history"],
-        );
-        refused(
-            |data| data.history = Some(1_000_000),
-            ["--data-history: ", "--data DIR"],
-        );
-        refused(
-            |data| data.commit_queue = 100,
-            ["--commit-queue: ", "64 KiB"],
-        );
-        refused(
-            |data| data.sync = SyncMode::Batch(Duration::ZERO),
-            ["--sync: ", "60s"],
-        );
-        refused(
-            |data| data.sync = SyncMode::Batch(Duration::from_secs(61)),
-            ["--sync: ", "60s"],
-        );
+        refused(|data| data.commit_queue = 100, "--commit-queue: ", "64 KiB");
+        for time in [Duration::ZERO, Duration::from_secs(61)] {
+            let sync = SyncMode::Batch(time);
+            let error = check(DataSettings { sync, ..with_dir() }).unwrap_err();
+            assert!(
+                error.starts_with("--sync: ") && error.contains("60s"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_that_do_nothing_without_a_folder_are_refused() {
+        let changes: [(&str, fn(&mut DataSettings)); 9] = [
+            ("--data-check: ", |data| data.check = true),
+            ("--new-generation: ", |data| data.new_generation = true),
+            ("--sync: ", |data| data.sync = SyncMode::Off),
+            ("--sync: ", |data| {
+                data.sync = SyncMode::Batch(Duration::ZERO)
+            }),
+            ("--data-history: ", |data| data.history = Some(5)),
+            ("--data-history-budget: ", |data| data.history_budget -= 1),
+            ("--data-read-budget: ", |data| data.read_budget += 1),
+            ("--commit-queue: ", |data| data.commit_queue *= 2),
+            ("--commit-queue: ", |data| data.commit_queue = 1),
+        ];
+        for (flag, change) in changes {
+            let mut data = DataSettings::default();
+            change(&mut data);
+            let error = check(data).unwrap_err();
+            assert!(
+                error.starts_with(flag) && error.ends_with("add --data DIR"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn budgets_of_older_history_need_it() {
+        let budgets: [(&str, fn(&mut DataSettings)); 2] = [
+            ("--data-history-budget: ", |data| data.history_budget = 1),
+            ("--data-read-budget: ", |data| data.read_budget = 1),
+        ];
+        for (flag, change) in budgets {
+            let mut data = with_dir();
+            change(&mut data);
+            let error = check(data.clone()).unwrap_err();
+            assert!(
+                error.starts_with(flag) && error.ends_with("add --data-history COUNT"),
+                "{error}"
+            );
+            data.history = Some(1_000_000);
+            assert_eq!(check(data), Ok(()));
+        }
     }
 }

@@ -146,11 +146,16 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("--history-age", "old", "15s"),
     ("--data", "/proc/nowhere", "/proc/nowhere"),
     ("--sync", "sometimes", "batch=100ms"),
-    ("--sync", "batch=0s", "more than 0s"),
-    ("--data-history", "10", "--history"),
+    ("--sync", "batch=0s", "--data DIR"),
+    ("--sync", "off", "--data DIR"),
+    ("--data-history", "5", "--data DIR"),
+    ("--data-history", "1m", "a whole number such as 1000000"),
     ("--data-history-budget", "much", "4MiB"),
+    ("--data-history-budget", "2GiB", "--data DIR"),
     ("--data-read-budget", "much", "4MiB"),
-    ("--commit-queue", "1KiB", "64 KiB"),
+    ("--data-read-budget", "1GiB", "--data DIR"),
+    ("--commit-queue", "1KiB", "--data DIR"),
+    ("--commit-queue", "1MiB", "--data DIR"),
     ("--ping", "15", "15s"),
     ("--ping", "0s", "1ms"),
     ("--retry", "2s", "2s..5s"),
@@ -185,6 +190,22 @@ fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
     }
     for switch in ["--data-check", "--new-generation"] {
         assert_fails(&run(&[switch]), 1, &[switch, "--data DIR"]);
+    }
+    let with_folder = |args: &[&str], words: &[&str]| {
+        assert_fails(
+            &run(&[&["--data", "/proc/nowhere"], args].concat()),
+            1,
+            words,
+        );
+    };
+    with_folder(&["--sync", "batch=0s"], &["--sync", "more than 0s"]);
+    with_folder(
+        &["--data-history", "10"],
+        &["--data-history", "least --history"],
+    );
+    with_folder(&["--commit-queue", "1KiB"], &["--commit-queue", "64 KiB"]);
+    for budget in ["--data-history-budget", "--data-read-budget"] {
+        with_folder(&[budget, "1MiB"], &[budget, "--data-history COUNT"]);
     }
     assert_fails(
         &run(&["--redirect-http"]),

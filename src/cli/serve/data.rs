@@ -32,7 +32,7 @@ pub(super) struct DataFlags {
     ///
     /// Pages of history, resuming streams and moderation reach all of them. Each takes some 32
     /// bytes of memory beyond --history.
-    #[arg(long, env = "SSE_CHAT_DATA_HISTORY", value_name = "COUNT")]
+    #[arg(long, env = "SSE_CHAT_DATA_HISTORY", value_name = "COUNT", value_parser = parse_count)]
     data_history: Option<usize>,
 
     /// Bytes of all rooms' messages together that are on disk and not in memory; beyond it the
@@ -80,6 +80,11 @@ impl From<DataFlags> for DataSettings {
     }
 }
 
+fn parse_count(text: &str) -> Result<usize, &'static str> {
+    let count = text.parse();
+    count.map_err(|_| "not a whole number such as 1000000")
+}
+
 fn parse_sync(text: &str) -> Result<SyncMode, String> {
     let batch = text.strip_prefix("batch=").map(parse_time);
     match (text, batch) {
@@ -95,6 +100,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_count_is_a_whole_number() {
+        assert_eq!(parse_count("1000000"), Ok(1_000_000));
+        for text in ["", "1m", "1e6", "-1", "1_000", "99999999999999999999"] {
+            assert!(
+                parse_count(text).unwrap_err().contains("1000000"),
+                "{text:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_sync_mode_is_a_word_and_for_batch_a_time() {

@@ -184,6 +184,8 @@ mod tests {
         config.check().map_err(|error| error.to_string())
     }
 
+    type SettingChange = fn(&mut DataSettings);
+
     fn with_dir() -> DataSettings {
         DataSettings {
             dir: Some("history".into()),
@@ -193,7 +195,7 @@ mod tests {
 
     #[test]
     fn settings_of_a_store_are_bounded() {
-        let refused = |change: fn(&mut DataSettings), flag: &str, right: &str| {
+        let refused = |change: SettingChange, flag: &str, right: &str| {
             let mut data = with_dir();
             change(&mut data);
             let error = check(data).unwrap_err();
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn settings_that_do_nothing_without_a_folder_are_refused() {
-        let changes: [(&str, fn(&mut DataSettings)); 9] = [
+        let changes: [(&str, SettingChange); 9] = [
             ("--data-check: ", |data| data.check = true),
             ("--new-generation: ", |data| data.new_generation = true),
             ("--sync: ", |data| data.sync = SyncMode::Off),
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn budgets_of_older_history_need_it() {
-        let budgets: [(&str, fn(&mut DataSettings)); 2] = [
+        let budgets: [(&str, SettingChange); 2] = [
             ("--data-history-budget: ", |data| data.history_budget = 1),
             ("--data-read-budget: ", |data| data.read_budget = 1),
         ];

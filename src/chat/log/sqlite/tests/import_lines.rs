@@ -69,8 +69,8 @@ fn with_number(text: &str, line: &str, field: &str, number: &str) -> (u64, Strin
     (at as u64 + 1, lines.join("\n"))
 }
 
-#[test]
-fn numbers_that_would_overflow_are_refused_with_their_line() {
+/// An export of all kinds of lines, of two generations.
+fn two_generations() -> String {
     let folder = TestFolder::new();
     drop(full_store(&folder));
     let mut options = options();
@@ -78,7 +78,12 @@ fn numbers_that_would_overflow_are_refused_with_their_line() {
     drop(SqliteStore::open(folder.path(), &options).unwrap());
     let mut lines = Vec::new();
     export(folder.path(), &mut lines).unwrap();
-    let text = String::from_utf8(lines).unwrap();
+    String::from_utf8(lines).unwrap()
+}
+
+#[test]
+fn numbers_that_would_overflow_are_refused_with_their_line() {
+    let text = two_generations();
     for (line, fields) in [
         ("{\"store\"", &["seq", "dropped_through", "ended"][..]),
         (
@@ -121,6 +126,11 @@ fn numbers_that_would_overflow_are_refused_with_their_line() {
             }
         }
     }
+}
+
+#[test]
+fn the_largest_numbers_are_taken_where_they_fit() {
+    let text = two_generations();
     let beyond = (i64::MAX / 2).to_string();
     for (line, field, why) in [
         ("{\"store\"", "ended", "its seq is too low"),

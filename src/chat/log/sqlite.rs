@@ -7,6 +7,7 @@
 mod backup;
 mod ban_rows;
 mod bounded;
+mod check;
 mod checksum;
 mod connection;
 mod entry_row;

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::check::check_all;
 use super::connection::{BUSY_TIMEOUT, configure, connect, no_checkpoint_on_close};
 use super::folder::{FILE, StoreFolder, WAL};
 use super::load::{LoadedStore, load};
 use super::machine::Machine;
-use super::open_error::{LoadError, OpenError, one_line};
+use super::open_error::{OpenError, one_line};
 use super::open_files::OpenFiles;
 use super::reader::ReadingLock;
 use super::state_row::{RunMark, StateRow};
@@ -316,14 +317,6 @@ pub(super) fn read(
         check_all(connection)?;
     }
     Ok(load(connection, &options.limits)?)
-}
-
-fn check_all(connection: &Connection) -> Result<(), LoadError> {
-    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    match &*found {
-        "ok" => Ok(()),
-        _ => Err(LoadError::Damaged(found.replace('\n', " "))),
-    }
 }
 
 fn not_synced(error: &std::io::Error) -> StoreError {

@@ -8,10 +8,11 @@ use rusqlite::Connection;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::model::{Model, room};
-use super::{OpenError, SqliteStore, TestFolder, contents, options};
+use super::{OpenError, SqliteStore, StoreOptions, TestFolder, contents, options};
 use crate::chat::log::Store as _;
 use crate::chat::log::sqlite::folder::{FILE, WAL};
 use crate::chat::log::sqlite::{backup, export, import};
+use crate::chat::rooms::HubLimits;
 
 /// A store with one message, closed.
 fn folder_with_store() -> TestFolder {
@@ -191,7 +192,7 @@ fn a_missing_table_row_or_file_is_damage() {
 #[test]
 fn all_of_a_store_is_checked_on_request() {
     let folder = folder_with_store();
-    let options = super::StoreOptions {
+    let options = StoreOptions {
         check: true,
         ..options()
     };
@@ -208,6 +209,38 @@ fn all_of_a_store_is_checked_on_request() {
     // It is of no use to the store.
     folder.peek().unwrap();
     let error = folder.peek_with(&options).unwrap_err();
+    assert!(matches!(error, OpenError::Damaged(_)), "{error}");
+}
+
+#[test]
+fn the_check_reads_rows_that_are_not_loaded() {
+    let folder = TestFolder::new();
+    let (mut store, restored) = folder.open();
+    let mut model = Model::new(&restored.generations);
+    for number in 1..=3 {
+        store
+            .commit(&[model.publish(&room("a"), Model::draft("x", number))])
+            .unwrap();
+    }
+    drop(store);
+    let with_check = |check| StoreOptions {
+        check,
+        limits: HubLimits {
+            history: 1,
+            stored_history: 100,
+            ..HubLimits::default()
+        },
+        ..options()
+    };
+    folder.peek_with(&with_check(true)).unwrap();
+    let connection = Connection::open(folder.path().join(FILE)).unwrap();
+    connection
+        .execute("UPDATE entries SET address = 'x' WHERE seq = 1", [])
+        .unwrap();
+    drop(connection);
+    let restored = folder.peek_with(&with_check(false)).unwrap();
+    assert_eq!(restored.rooms[0].entries.len(), 1);
+    let error = folder.peek_with(&with_check(true)).unwrap_err();
     assert!(matches!(error, OpenError::Damaged(_)), "{error}");
 }
 

@@ -29,6 +29,7 @@ mod schema;
 mod scrub;
 mod state_row;
 mod store;
+mod store_error;
 mod stored_rooms;
 #[cfg(test)]
 mod tests;

@@ -12,10 +12,11 @@ use super::connection::{BUSY_TIMEOUT, configure, connect, no_checkpoint_on_close
 use super::folder::{FILE, StoreFolder, WAL};
 use super::load::{LoadedStore, load};
 use super::machine::Machine;
-use super::open_error::{OpenError, one_line};
+use super::open_error::OpenError;
 use super::open_files::OpenFiles;
 use super::reader::ReadingLock;
 use super::state_row::{RunMark, StateRow};
+use super::store_error::not_synced;
 use super::stored_rooms::StoredRooms;
 use super::wal_scan::scan;
 use super::wal_sync::WalSync;
@@ -317,23 +318,4 @@ pub(super) fn read(
         check_all(connection)?;
     }
     Ok(load(connection, &options.limits)?)
-}
-
-fn not_synced(error: &std::io::Error) -> StoreError {
-    StoreError(format!("the write-ahead log can't be synced: {error}"))
-}
-
-impl From<WriteError> for StoreError {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Sqlite(error) => error.into(),
-            WriteError::Order(text) => Self(text.to_owned()),
-        }
-    }
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self(one_line(&error))
-    }
 }

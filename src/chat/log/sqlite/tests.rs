@@ -5,6 +5,7 @@ mod growth;
 mod import_lines;
 mod model;
 mod opening;
+mod other_programs;
 mod restoring;
 mod scale;
 mod transfer;

@@ -264,32 +264,6 @@ fn a_store_that_is_moved_or_left_by_a_killed_process_opens() {
 }
 
 #[test]
-fn a_store_whose_files_are_removed_or_replaced_while_it_is_open_fails() {
-    for (name, is_replaced) in [(FILE, false), (FILE, true), (WAL, false), (WAL, true)] {
-        let folder = TestFolder::new();
-        let (mut store, restored) = folder.open();
-        let mut model = Model::new(&restored.generations);
-        let mut commit = |store: &mut SqliteStore| {
-            store.commit(&[model.publish(&room("a"), Model::draft("x", 1))])
-        };
-        commit(&mut store).unwrap();
-        store.tidy().unwrap();
-        let path = folder.path().join(name);
-        match is_replaced {
-            true => {
-                let copy = folder.path().join("copy");
-                fs::copy(&path, &copy).unwrap();
-                fs::rename(&copy, &path).unwrap();
-            }
-            false => fs::remove_file(&path).unwrap(),
-        }
-        let error = store.tidy().unwrap_err().to_string();
-        assert_eq!(error, format!("{name} was removed or replaced"));
-        assert!(commit(&mut store).is_err());
-    }
-}
-
-#[test]
 fn the_free_space_of_a_folder_is_known() {
     let folder = TestFolder::new();
     assert!(super::super::free_bytes(folder.path()).is_err());

@@ -276,6 +276,12 @@ impl SqliteStore {
         self.fail();
     }
 
+    /// Commits do not wait for other programs.
+    pub(super) fn wait_for_no_lock(&self) {
+        let set = self.connection.busy_timeout(Duration::ZERO);
+        set.expect("the store is open");
+    }
+
     /// The file grows no more, as on a full disk.
     pub(super) fn fill_up(&self) {
         let pages = self.number("PRAGMA page_count");

@@ -1,5 +1,8 @@
 //! Why a store that is open fails, in one line.
 
+use rusqlite::ErrorCode;
+
+use super::folder::FILE;
 use super::open_error::one_line;
 use super::writer::WriteError;
 use crate::chat::log::StoreError;
@@ -19,6 +22,11 @@ impl From<WriteError> for StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self(one_line(&error))
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self(format!("another program holds a lock on {FILE}"))
+            }
+            _ => Self(one_line(&error)),
+        }
     }
 }

@@ -85,6 +85,7 @@ pub use published::{Commit, Published};
 pub use rooms::HubLimits;
 #[cfg(feature = "data")]
 pub use store_copies::{CopyError, back_up, export, import};
+pub(crate) use stored_history::LoadedHistory;
 pub use stored_history::{StoreTotals, StoredHistory};
 pub use subscribe_options::{EventForm, InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};

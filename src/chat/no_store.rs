@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(super) use self::NoStore as OpenStore;
 use super::hub::Hub;
 use super::log::StoreError;
 use super::rooms::HubLimits;
-use super::stored_history::StoreTotals;
+use super::stored_history::{LoadedHistory, StoreTotals};
 use crate::config::DataSettings;
 
 /// There is none.
@@ -36,7 +35,7 @@ impl NoStore {
         match *self {}
     }
 
-    pub(super) fn loaded(&self) -> (&Path, Duration) {
+    pub(super) fn loaded(&self) -> LoadedHistory<'_> {
         match *self {}
     }
 

@@ -12,7 +12,7 @@ use super::log::committer::{CommitCounters, Committer, Failure};
 use super::log::reading::{ReadQueue, ReadThread};
 use super::log::sqlite::{self, SqliteReader, SqliteStore, StoreOptions};
 use super::rooms::HubLimits;
-use super::stored_history::StoreTotals;
+use super::stored_history::{LoadedHistory, StoreTotals};
 use crate::config::DataSettings;
 
 /// The store of a hub, while it is open.
@@ -21,6 +21,8 @@ pub(super) struct OpenStore {
     dir: PathBuf,
     /// How long it took to read it.
     load_time: Duration,
+    /// Entries that exceeded the limits.
+    excess: usize,
     threads: Mutex<Option<StoreThreads>>,
     failure: Arc<Failure>,
     commits: Arc<CommitCounters>,
@@ -58,7 +60,10 @@ impl OpenStore {
             )?),
             false => None,
         };
+        let stored = restored.stored_entries();
         let hub = Hub::restore(limits, restored, settings);
+        let totals = hub.totals();
+        let kept = totals.history_entries + totals.older_entries;
         let reads = hub.shared_reads().expect("it has a store");
         let start = |reader| ReadThread::start(Arc::clone(&reads), Box::new(reader));
         let read_thread = reader.map(start).transpose()?;
@@ -66,6 +71,7 @@ impl OpenStore {
         let open = Self {
             dir: dir.to_owned(),
             load_time: begun.elapsed(),
+            excess: stored.saturating_sub(kept),
             failure: Arc::clone(committer.failure()),
             commits: Arc::clone(committer.counters()),
             threads: Mutex::new(Some(StoreThreads {
@@ -103,8 +109,12 @@ impl OpenStore {
         }
     }
 
-    pub(super) fn loaded(&self) -> (&Path, Duration) {
-        (&self.dir, self.load_time)
+    pub(super) fn loaded(&self) -> LoadedHistory<'_> {
+        LoadedHistory {
+            dir: &self.dir,
+            took: self.load_time,
+            excess: self.excess,
+        }
     }
 
     pub(super) fn close(&self) {

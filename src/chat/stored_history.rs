@@ -38,6 +38,17 @@ pub struct StoreTotals {
     pub free_bytes: u64,
 }
 
+/// How a store was read at the start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadedHistory<'a> {
+    /// Its folder.
+    pub(crate) dir: &'a Path,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// Entries that exceeded the limits, and are deleted.
+    pub(crate) excess: usize,
+}
+
 impl StoredHistory {
     /// A hub with what the store of `settings` holds, or an empty one in memory.
     ///
@@ -76,8 +87,8 @@ impl StoredHistory {
         self.store.as_ref().map(OpenStore::totals)
     }
 
-    /// The folder of the store, and how long it took to read it. `None` in memory.
-    pub(crate) fn loaded(&self) -> Option<(&Path, Duration)> {
+    /// How the store was read. `None` in memory.
+    pub(crate) fn loaded(&self) -> Option<LoadedHistory<'_>> {
         self.store.as_ref().map(OpenStore::loaded)
     }
 

@@ -14,7 +14,7 @@ use super::https;
 use super::page::{ChatPage, PageSettings};
 use super::request_counters::RequestCounters;
 use super::room_list::RoomListCache;
-use crate::chat::{Hub, HubLimits, StoreError, StoreTotals, StoredHistory};
+use crate::chat::{Hub, HubLimits, LoadedHistory, StoreError, StoreTotals, StoredHistory};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
 #[cfg(feature = "tokens")]
@@ -165,9 +165,9 @@ fn hub_limits(config: &Config, default_room: &RoomName) -> HubLimits {
     }
 }
 
-/// Says what was read from a store, and how long it took.
+/// Logs what was read from a store, how long it took, and what of it is deleted.
 fn log_loaded(hub: &Hub, history: &StoredHistory) {
-    let Some((dir, took)) = history.loaded() else {
+    let Some(LoadedHistory { dir, took, excess }) = history.loaded() else {
         return;
     };
     let totals = hub.totals();
@@ -175,9 +175,16 @@ fn log_loaded(hub: &Hub, history: &StoredHistory) {
         dir = %dir.display(),
         epoch = %hub.epoch(),
         rooms = totals.rooms,
-        entries = totals.history_entries,
-        bytes = totals.history_bytes,
+        entries = totals.history_entries + totals.older_entries,
+        bytes = totals.history_bytes + totals.older_bytes,
         ?took,
         "history loaded"
     );
+    if excess > 0 {
+        tracing::warn!(
+            entries = excess,
+            "stored history exceeded --history, --data-history or their bytes; what exceeded \
+             them is deleted"
+        );
+    }
 }

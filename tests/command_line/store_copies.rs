@@ -117,6 +117,48 @@ fn an_export_that_fails_names_standard_output() {
     }
 }
 
+/// The log of a server on a store, until its shutdown.
+fn log_of_start(data: &str, flags: &[&str]) -> String {
+    let args = [&["--listen", "127.0.0.1:0", "--data", data], flags].concat();
+    let server = ServerProcess::start(&args);
+    server.signal("TERM");
+    server.wait().1
+}
+
+#[test]
+fn a_start_logs_how_much_is_stored_and_how_much_exceeds_the_bounds() {
+    let folder = Folder::new("bounds");
+    let data = folder.join("a");
+    let server = serve(&data);
+    for _ in 0..5 {
+        let body = r#"{"name":"Ada","message":"x"}"#;
+        let answer = server.request("POST /rooms/lobby/messages", body);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(0));
+    for (flags, entries, excess) in [
+        (&["--history", "1", "--data-history", "5"][..], 5, 0),
+        (&["--history", "1", "--data-history", "3"], 3, 2),
+        (&["--history", "1"], 1, 2),
+        (&["--history", "1"], 1, 0),
+    ] {
+        let log = log_of_start(&data, flags);
+        let loaded = log.lines().find(|line| line.contains("history loaded"));
+        let loaded = loaded.expect(&log);
+        assert!(loaded.contains(&format!(" entries={entries} ")), "{log}");
+        let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+        match excess {
+            0 => assert!(warnings.is_empty(), "{log}"),
+            _ => {
+                assert_eq!(warnings.len(), 1, "{log}");
+                assert!(warnings[0].contains(&format!("entries={excess}")), "{log}");
+                assert!(warnings[0].contains("deleted"), "{log}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_backup_of_a_damaged_store_names_the_store() {
     let folder = Folder::new("damaged");

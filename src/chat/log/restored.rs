@@ -21,6 +21,18 @@ pub(in crate::chat) struct Restored {
     /// The tombstones, oldest first.
     pub(in crate::chat) forgotten: Vec<(RoomName, RoomTombstone)>,
     pub(in crate::chat) rooms: Vec<RestoredRoom>,
+    /// Entries of these rooms that the store held and that exceed its limits. They are
+    /// deleted.
+    pub(in crate::chat) excess: usize,
+}
+
+impl Restored {
+    /// How many entries the store held.
+    pub(in crate::chat) fn stored_entries(&self) -> usize {
+        let rooms = self.rooms.iter();
+        let kept = rooms.map(|room| room.older.len() + room.entries.len());
+        self.excess + kept.sum::<usize>()
+    }
 }
 
 /// A room that a store held.

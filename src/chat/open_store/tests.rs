@@ -378,6 +378,8 @@ async fn the_budget_of_the_store_is_kept_at_the_cost_of_the_largest_room() {
             7,
             "the small room keeps its own"
         );
+        // While there is a hub: what it evicted last is stored, too.
+        server.store.close();
         drop(server);
         server = Server::with(
             &folder,
@@ -388,6 +390,19 @@ async fn the_budget_of_the_store_is_kept_at_the_cost_of_the_largest_room() {
             },
         );
     }
+    let older = server.hub.totals().older_entries;
+    assert_eq!(server.store.loaded().excess, 0);
+    server.store.close();
+    drop(server);
+    let lower = HubLimits {
+        stored_history: 1000,
+        stored_history_budget: 2000,
+        ..limits()
+    };
+    let server = Server::with(&folder, lower);
+    let excess = older - server.hub.totals().older_entries;
+    assert!(excess > 0);
+    assert_eq!(server.store.loaded().excess, excess);
 }
 
 #[tokio::test]
@@ -396,9 +411,10 @@ async fn a_start_with_a_lower_limit_deletes_what_exceeds_it() {
     drop({
         let server = Server::start(&folder);
         server.fill(30).await;
+        server.store.close();
         server
     });
-    for (stored, first) in [(12, 19), (STORED, 19), (0, 26), (STORED, 26)] {
+    for (stored, first, excess) in [(12, 19, 8), (STORED, 19, 0), (0, 26, 7), (STORED, 26, 0)] {
         let server = Server::with(
             &folder,
             HubLimits {
@@ -406,7 +422,9 @@ async fn a_start_with_a_lower_limit_deletes_what_exceeds_it() {
                 ..limits()
             },
         );
+        assert_eq!(server.store.loaded().excess, excess, "{stored}");
         assert_eq!(server.all().await, numbers(first..=30), "{stored}");
+        server.store.close();
     }
 }
 

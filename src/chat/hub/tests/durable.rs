@@ -25,6 +25,7 @@ fn empty() -> Restored {
         dropped_through: 0,
         forgotten: Vec::new(),
         rooms: Vec::new(),
+        excess: 0,
     }
 }
 
@@ -185,6 +186,7 @@ async fn a_restored_ban_holds() {
             seq: 1,
             dropped_through: 0,
             forgotten: Vec::new(),
+            excess: 0,
             rooms: vec![RestoredRoom {
                 name: room("a"),
                 evicted_through: 0,
@@ -262,6 +264,7 @@ async fn evicted_entries_leave_the_store() {
             dropped_through: 0,
             forgotten: Vec::new(),
             rooms: Vec::new(),
+            excess: 0,
         },
         &settings(1 << 20),
     );

@@ -210,9 +210,13 @@ impl Loading {
         rooms.next_id = self.by_id.keys().max().map_or(1, |id| id + 1);
         rooms.next_tombstone = 1;
         let (mut forgotten, mut restored) = (Vec::new(), Vec::new());
+        let mut excess = 0;
         for room in self.rooms {
             match room.row.status {
-                RoomStatus::Present => restored.push(room.finish(&mut rooms)),
+                RoomStatus::Present => {
+                    excess += room.excess();
+                    restored.push(room.finish(&mut rooms));
+                }
                 RoomStatus::Tombstone(place) => {
                     rooms.next_tombstone = rooms.next_tombstone.max(place + 1);
                     let tombstone = RoomTombstone {
@@ -236,6 +240,7 @@ impl Loading {
             dropped_through: state.dropped_through,
             forgotten: forgotten.into_iter().map(|(_, room)| room).collect(),
             rooms: restored,
+            excess,
         };
         LoadedStore {
             state,

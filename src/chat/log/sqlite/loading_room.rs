@@ -91,6 +91,11 @@ impl LoadingRoom {
         Ok(())
     }
 
+    /// How many entries are not kept.
+    pub(super) fn excess(&self) -> usize {
+        self.keys.len() - self.kept
+    }
+
     /// The room as it is restored. What is not kept is evicted.
     pub(super) fn finish(mut self, rooms: &mut StoredRooms) -> RestoredRoom {
         if let Some(last) = self.entries.last() {
@@ -103,7 +108,7 @@ impl LoadingRoom {
         room.rows = self.keys.iter().rev().map(|key| key.seq).collect();
         rooms.by_name.insert(name.clone(), room);
         if let Some(through) = skipped {
-            rooms.evict(&name, through, self.keys.len() - self.kept);
+            rooms.evict(&name, through, self.excess());
         }
         let older = self.keys[self.loaded..self.kept].iter().rev();
         RestoredRoom {

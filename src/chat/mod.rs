@@ -58,6 +58,7 @@ mod stepped_committer;
 #[cfg(feature = "data")]
 mod store_copies;
 mod store_read;
+mod store_totals;
 mod stored_entries;
 mod stored_history;
 mod subscribe_options;
@@ -85,8 +86,9 @@ pub use published::{Commit, Published};
 pub use rooms::HubLimits;
 #[cfg(feature = "data")]
 pub use store_copies::{CopyError, back_up, export, import};
-pub(crate) use stored_history::LoadedHistory;
-pub use stored_history::{StoreTotals, StoredHistory};
+pub(crate) use store_totals::LoadedHistory;
+pub use store_totals::StoreTotals;
+pub use stored_history::StoredHistory;
 pub use subscribe_options::{EventForm, InvalidRoomList, RoomList, SubscribeOptions};
 pub use subscription::{LiveFrom, Progress, Subscription};
 pub use totals::Totals;

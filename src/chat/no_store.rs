@@ -7,7 +7,7 @@ pub(super) use self::NoStore as OpenStore;
 use super::hub::Hub;
 use super::log::StoreError;
 use super::rooms::HubLimits;
-use super::stored_history::{LoadedHistory, StoreTotals};
+use super::store_totals::{LoadedHistory, StoreTotals};
 use crate::config::DataSettings;
 
 /// There is none.

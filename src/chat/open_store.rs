@@ -12,7 +12,7 @@ use super::log::committer::{CommitCounters, Committer, Failure};
 use super::log::reading::{ReadQueue, ReadThread};
 use super::log::sqlite::{self, SqliteReader, SqliteStore, StoreOptions};
 use super::rooms::HubLimits;
-use super::stored_history::{LoadedHistory, StoreTotals};
+use super::store_totals::{LoadedHistory, StoreTotals};
 use crate::config::DataSettings;
 
 /// The store of a hub, while it is open.

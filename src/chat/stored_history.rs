@@ -1,13 +1,12 @@
 //! Opens a hub: in memory, or with the store of `--data`; and closes the store.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::hub::Hub;
 use super::log::StoreError;
 use super::open_store::OpenStore;
 use super::rooms::HubLimits;
+use super::store_totals::{LoadedHistory, StoreTotals};
 use crate::config::{BadSetting, DataSettings};
 
 /// The store of a hub's history, if it has one. Its drop stores what waits and closes
@@ -15,38 +14,6 @@ use crate::config::{BadSetting, DataSettings};
 #[derive(Debug, Default)]
 pub struct StoredHistory {
     store: Option<OpenStore>,
-}
-
-/// A store in numbers.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct StoreTotals {
-    /// Commits since the start.
-    pub commits: u64,
-    /// Records in them: entries, evictions, bans.
-    pub records: u64,
-    /// The time that they took.
-    pub commit_time: Duration,
-    /// Reads since the start of what memory does not hold.
-    pub reads: u64,
-    /// Reads of which something can't be read.
-    pub failed_reads: u64,
-    /// Reads that were refused, since too many waited.
-    pub refused_reads: u64,
-    /// Bytes of the store's files.
-    pub bytes: u64,
-    /// Bytes that the file system has left for them.
-    pub free_bytes: u64,
-}
-
-/// How a store was read at the start.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LoadedHistory<'a> {
-    /// Its folder.
-    pub(crate) dir: &'a Path,
-    /// How long it took.
-    pub(crate) took: Duration,
-    /// Entries that exceeded the limits, and are deleted.
-    pub(crate) excess: usize,
 }
 
 impl StoredHistory {

@@ -8,6 +8,7 @@
 //! The tests themselves are where the transports are: each way in which a stream
 //! reaches its reader implements [`TestTransport`].
 
+mod commit_stage;
 mod inputs;
 mod model;
 mod reader;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::commit_stage::CommitStage;
 use super::inputs::{LogKind, Loss};
 #[cfg(feature = "data")]
 use super::stored_log::StoredLog;
@@ -17,18 +18,6 @@ pub(super) enum ServerLog {
     /// In a store.
     #[cfg(feature = "data")]
     Stored(Box<StoredLog>),
-}
-
-/// How far a server is with the requests that it took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CommitStage {
-    /// It took none, or has answered them.
-    Idle,
-    /// They are not durable.
-    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "there is no store"))]
-    Taken,
-    /// They are durable, and neither shown nor answered.
-    Durable,
 }
 
 impl ServerLog {

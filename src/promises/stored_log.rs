@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use super::commit_stage::CommitStage;
 use super::inputs::Loss;
-use super::server_log::CommitStage;
 use crate::chat::{Hub, SteppedCommitter};
 use crate::test_folder::TestFolder;
 

@@ -24,6 +24,7 @@ mod open_error;
 mod open_files;
 mod reaction_list;
 mod reader;
+mod reading_lock;
 mod room_row;
 mod schema;
 mod scrub;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{Simulation, full_budget};
 use crate::chat::{Commit, HistoryPage, HistoryQuery, Hub};
 use crate::http::App;
+use crate::promises::commit_stage::CommitStage;
 use crate::promises::inputs::{LARGE_BUDGET, Loss, READERS, ROOMS};
 use crate::promises::model::ItemState;
-use crate::promises::server_log::CommitStage;
 use crate::promises::transport::TestTransport;
 use crate::protocol::{EventId, RoomName};
 

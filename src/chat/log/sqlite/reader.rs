@@ -2,7 +2,7 @@
 //! written.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -10,20 +10,11 @@ use super::connection::connect;
 use super::entry_row::{COLUMNS, EntryRow};
 use super::folder::FILE;
 use super::open_error::{LoadError, OpenError};
+use super::reading_lock::ReadingLock;
 use super::store::SqliteStore;
 use crate::chat::generations::Generations;
 use crate::chat::log::StoreError;
 use crate::chat::log::reading::{Found, StoreReader, StoredId};
-
-/// Keeps a checkpoint that waits for no reader, and the server's own reads, apart.
-#[derive(Debug, Default)]
-pub(super) struct ReadingLock(Mutex<()>);
-
-impl ReadingLock {
-    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Reads entries of a store that is open.
 #[derive(Debug)]

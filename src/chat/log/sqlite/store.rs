@@ -14,7 +14,7 @@ use super::load::{LoadedStore, load};
 use super::machine::Machine;
 use super::open_error::OpenError;
 use super::open_files::OpenFiles;
-use super::reader::ReadingLock;
+use super::reading_lock::ReadingLock;
 use super::state_row::{RunMark, StateRow};
 use super::store_error::not_synced;
 use super::stored_rooms::StoredRooms;

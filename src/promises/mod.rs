@@ -24,12 +24,10 @@ pub(crate) use self::inputs::cases;
 pub(crate) use self::simulation::play;
 pub(crate) use self::transport::TestTransport;
 
-/// How many cases are played: two of three are in memory.
+/// How the cases are played: two of three are in memory.
 pub(crate) fn proptest_config() -> Config {
-    let config = Config::default();
     Config {
-        cases: config.cases * 3 / 2,
         failure_persistence: None,
-        ..config
+        ..Config::default()
     }
 }

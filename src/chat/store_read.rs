@@ -24,55 +24,49 @@ pub(super) struct StoreRead {
     wait: Duration,
 }
 
-/// What has become of a read.
-#[derive(Debug)]
-pub(super) enum ReadProgress {
-    /// The answer is to be looked for at this time.
-    Waiting(StoreRead, Instant),
-    Done(StoredEntries),
-}
-
 impl StoreRead {
-    /// Asks for `ids`, when `as_of` is the newest seq.
+    /// Asks for `ids`, when `as_of` is the newest seq. Returns when to look for the answer.
     pub(super) fn begin(
         queue: Option<&ReadQueue>,
         ids: Vec<StoredId>,
         as_of: u64,
         now: Instant,
-    ) -> ReadProgress {
-        let read = Self {
+    ) -> (Self, Instant) {
+        let mut read = Self {
             ids,
             as_of,
             answer: None,
             wait: FIRST_WAIT,
         };
-        read.ask(queue, now)
+        read.ask(queue);
+        let until = read.next_look(now);
+        (read, until)
     }
 
-    /// Looks for the answer.
-    pub(super) fn look(mut self, queue: Option<&ReadQueue>, now: Instant) -> ReadProgress {
-        let Some(answer) = &mut self.answer else {
-            return self.ask(queue, now);
-        };
-        match answer.try_recv() {
-            Ok(found) => ReadProgress::Done(StoredEntries::new(&self.ids, found, self.as_of)),
-            Err(TryRecvError::Empty) => self.wait(now),
-            Err(TryRecvError::Closed) => {
-                // The server ends, and with it the stream.
-                self.answer = None;
-                self.wait(now)
-            }
+    /// The answer, or when to look for it again.
+    pub(super) fn look(
+        mut self,
+        queue: Option<&ReadQueue>,
+        now: Instant,
+    ) -> Result<StoredEntries, (Self, Instant)> {
+        match self.answer.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(found)) => return Ok(StoredEntries::new(&self.ids, found, self.as_of)),
+            Some(Err(TryRecvError::Empty)) => {}
+            // The server ends, and with it the stream.
+            Some(Err(TryRecvError::Closed)) => self.answer = None,
+            None => self.ask(queue),
         }
+        let until = self.next_look(now);
+        Err((self, until))
     }
 
-    fn ask(mut self, queue: Option<&ReadQueue>, now: Instant) -> ReadProgress {
+    fn ask(&mut self, queue: Option<&ReadQueue>) {
         self.answer = queue.and_then(|queue| queue.ask(self.ids.clone()).ok());
-        self.wait(now)
     }
 
-    fn wait(mut self, now: Instant) -> ReadProgress {
+    fn next_look(&mut self, now: Instant) -> Instant {
         let until = now + self.wait;
         self.wait = LONGEST_WAIT.min(2 * self.wait);
-        ReadProgress::Waiting(self, until)
+        until
     }
 }

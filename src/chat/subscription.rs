@@ -19,7 +19,7 @@ use super::replay_budget::{BudgetReservation, ReplayBudget};
 use super::resume::{StreamStart, hello_room};
 use super::room_key::RoomKey;
 use super::rooms::Rooms;
-use super::store_read::{ReadProgress, StoreRead};
+use super::store_read::StoreRead;
 use super::stored_entries::StoredEntries;
 use super::subscribe_options::{StreamFormat, SubscribeOptions};
 use super::timestamp;
@@ -243,11 +243,10 @@ impl Subscription {
             self.unreadable_through = through;
         }
         if batch.deliveries.is_empty() && !batch.unread.is_empty() {
-            let read = StoreRead::begin(hub.reads(), batch.unread, rooms.newest(), now);
-            return match self.wait_for(read) {
-                Ok(_) => Progress::More,
-                Err(until) => Progress::Paused(until),
-            };
+            let as_of = rooms.newest();
+            let (read, until) = StoreRead::begin(hub.reads(), batch.unread, as_of, now);
+            self.reading = Some(read);
+            return Progress::Paused(until);
         }
         self.ready.set_batch(batch.deliveries);
         if let (Some(TokenExpiry::Soon), Some(at)) = (self.expiry, self.expires_at()) {
@@ -266,22 +265,15 @@ impl Subscription {
         }
     }
 
-    /// What was read from the store, or when to ask again.
+    /// What was read from the store, or when to look for it again.
     fn take_read(&mut self, hub: &Hub, now: Instant) -> Result<StoredEntries, Instant> {
-        match self.reading.take() {
-            None => Ok(StoredEntries::default()),
-            Some(read) => self.wait_for(read.look(hub.reads(), now)),
-        }
-    }
-
-    fn wait_for(&mut self, read: ReadProgress) -> Result<StoredEntries, Instant> {
-        match read {
-            ReadProgress::Done(stored) => Ok(stored),
-            ReadProgress::Waiting(read, until) => {
-                self.reading = Some(read);
-                Err(until)
-            }
-        }
+        let Some(read) = self.reading.take() else {
+            return Ok(StoredEntries::default());
+        };
+        read.look(hub.reads(), now).map_err(|(read, until)| {
+            self.reading = Some(read);
+            until
+        })
     }
 
     /// Ends the stream if its reader is banned from a room.

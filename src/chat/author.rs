@@ -100,6 +100,20 @@ impl Author {
 }
 
 #[cfg(test)]
+#[cfg(feature = "data")]
+impl Author {
+    /// An author with an edit key and an address.
+    pub(super) fn for_test() -> Self {
+        let key = EditKey::parse("0123456789abcdef").unwrap();
+        Self {
+            edit_key: Some(Fingerprint::of_edit_key(&key)),
+            address: Some("192.0.2.1".parse().unwrap()),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -332,9 +332,9 @@ impl History {
         self.older.last().unwrap_or_else(|| self.evicted_through())
     }
 
-    /// The seqs of the entries that were evicted after `seq`, as far as remembered.
-    pub(super) fn evicted_since(&self, seq: u64) -> Vec<u64> {
-        self.evicted.after(seq).map(EntryMark::seq).collect()
+    /// How many entries were evicted after `seq`, as far as remembered.
+    pub(super) fn evicted_since(&self, seq: u64) -> usize {
+        self.evicted.after(seq).count()
     }
 
     /// The place after `seq`, held or not, if still known.

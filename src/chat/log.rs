@@ -63,8 +63,8 @@ pub(super) enum Record {
     /// History holds no entry of the room up to `through` any more.
     Evicted {
         room: RoomName,
-        /// What was evicted since the last such record.
-        seqs: Vec<u64>,
+        /// How many were evicted since the last such record, about.
+        count: usize,
         through: u64,
     },
     /// Only the tombstone of the room is left.
@@ -277,7 +277,6 @@ impl Record {
             Self::Entry { entry, current, .. } => {
                 entry.cost() + current.as_ref().map_or(0, Entry::cost)
             }
-            Self::Evicted { seqs, .. } => size_of_val(&**seqs),
             _ => 0,
         };
         RECORD_OVERHEAD_BYTES + content

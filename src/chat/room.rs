@@ -198,8 +198,8 @@ impl Room {
         }
     }
 
-    /// The seqs of the entries whose eviction is not in the log.
-    pub(super) fn take_evicted(&mut self) -> Vec<u64> {
+    /// About how many evictions are not in the log. They are then.
+    pub(super) fn take_evicted(&mut self) -> usize {
         let evicted = self.history.evicted_since(self.logged_through);
         self.logged_through = self.history.evicted_through();
         evicted

@@ -89,11 +89,11 @@ impl Rooms {
         let Some(room) = self.by_name.get_mut(name) else {
             return;
         };
-        let seqs = room.take_evicted();
-        if !seqs.is_empty() {
+        let count = room.take_evicted();
+        if count > 0 {
             queue.push(Record::Evicted {
                 room: name.clone(),
-                seqs,
+                count,
                 through: room.history.evicted_through(),
             });
         }

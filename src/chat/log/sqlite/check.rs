@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::entry_row::{COLUMNS, EntryRow};
+use super::entry_row::{EntryRow, select};
 use super::generation_rows;
 use super::open_error::LoadError;
 use super::room_row::RoomRow;
@@ -25,7 +25,7 @@ fn check_entries(connection: &Connection) -> Result<(), LoadError> {
     let generations = generation_rows::read(connection, state.generations)?;
     let rooms = RoomRow::read_all(connection)?.into_iter();
     let rooms: HashMap<_, _> = rooms.map(|room| (room.id, room.name)).collect();
-    let mut read = connection.prepare(&format!("SELECT {COLUMNS} FROM entries ORDER BY seq"))?;
+    let mut read = connection.prepare(&select("ORDER BY seq"))?;
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
         let row = EntryRow::read(row)?;

@@ -29,7 +29,7 @@ pub(super) const REPLACE: &str = "REPLACE INTO entries (seq, room, kind, change_
     created_at, state, reactions, checksum) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 /// All columns, in the order in which [`EntryRow::read`] expects them.
-pub(super) const COLUMNS: &str = "seq, room, kind, change_of, cost, assigned_at, number, counted, \
+const COLUMNS: &str = "seq, room, kind, change_of, cost, assigned_at, number, counted, \
     deleted, client_id, request, subject, edit_key, address, event, created_at, state, reactions, \
     checksum";
 
@@ -74,6 +74,11 @@ pub(super) struct EntryRow<'a> {
     state: Cow<'a, [u8]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reactions: Option<Cow<'a, str>>,
+}
+
+/// The query of rows for [`EntryRow::read`]: `which` follows the name of the table.
+pub(super) fn select(which: &str) -> String {
+    format!("SELECT {COLUMNS} FROM entries {which}")
 }
 
 /// What an entry is, by the columns `kind` and `change_of`.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::connection::connect;
-use super::entry_row::{COLUMNS, EntryRow};
+use super::entry_row::{EntryRow, select};
 use super::folder::{FILE, has_store};
 use super::open_error::OpenError;
 use super::room_row::RoomRow;
@@ -41,7 +41,7 @@ pub(in crate::chat) fn export(dir: &Path, lines: &mut dyn Write) -> Result<u64, 
     for ban in bans {
         lines.write(&TransferLine::Ban(ban))?;
     }
-    let mut read = connection.prepare(&format!("SELECT {COLUMNS} FROM entries ORDER BY seq"))?;
+    let mut read = connection.prepare(&select("ORDER BY seq"))?;
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
         let row = EntryRow::read(row)?;

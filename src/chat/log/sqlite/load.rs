@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::checksum::KeySum;
-use super::entry_row::{COLUMNS, EntryRow, kind_of};
+use super::entry_row::{EntryRow, kind_of, select};
 use super::loading_room::LoadingRoom;
 use super::open_error::LoadError;
 use super::room_row::{RoomRow, RoomStatus};
@@ -150,8 +150,7 @@ impl Loading {
         if self.first == u64::MAX {
             return Ok(());
         }
-        let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq >= ?1 ORDER BY seq");
-        let mut read = connection.prepare(&sql)?;
+        let mut read = connection.prepare(&select("WHERE seq >= ?1 ORDER BY seq"))?;
         let mut rows = read.query([self.first.cast_signed()])?;
         while let Some(row) = rows.next()? {
             let values = Values(row);
@@ -175,8 +174,7 @@ impl Loading {
         connection: &Connection,
         generations: &Generations,
     ) -> Result<(), LoadError> {
-        let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
-        let mut read = connection.prepare(&sql)?;
+        let mut read = connection.prepare(&select("WHERE seq = ?1"))?;
         for room in self.rooms.iter_mut().filter(|room| room.first == u64::MAX) {
             let Some(newest) = room.keys.first().map(|key| key.seq) else {
                 continue;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::connection::connect;
-use super::entry_row::{COLUMNS, EntryRow};
+use super::entry_row::{EntryRow, select};
 use super::folder::FILE;
 use super::open_error::{LoadError, OpenError};
 use super::reading_lock::ReadingLock;
@@ -50,8 +50,7 @@ impl SqliteReader {
         let _reading = self.reading.lock();
         // All of them as of one moment.
         let transaction = self.connection.unchecked_transaction()?;
-        let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
-        let mut find = transaction.prepare_cached(&sql)?;
+        let mut find = transaction.prepare_cached(&select("WHERE seq = ?1"))?;
         let (mut entries, mut error) = (Vec::with_capacity(ids.len()), None);
         for StoredId { room, seq, .. } in ids {
             let mut rows = find.query([seq.cast_signed()])?;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::ban_rows;
-use super::entry_row::{COLUMNS, EntryRow, INSERT, REPLACE};
+use super::entry_row::{EntryRow, INSERT, REPLACE, select};
 use super::open_error::LoadError;
 use super::room_row::{RoomRow, RoomStatus};
 use super::scrub::scrub;
@@ -104,10 +104,9 @@ impl StoreWriter<'_> {
             }
             Record::Evicted {
                 room,
-                seqs,
+                count,
                 through,
-                ..
-            } => self.rooms.evict(room, *through, seqs.len()),
+            } => self.rooms.evict(room, *through, *count),
             Record::Forgotten { room, tombstone } => self.forget(room, *tombstone)?,
             Record::TombstoneDropped { room, through } => self.drop_tombstone(room, *through)?,
             Record::Banned { room, key, ban } => {
@@ -213,8 +212,7 @@ impl StoreWriter<'_> {
     /// Gives a message or event, of which only the store has the row, the state that
     /// `change` announces.
     fn change_own(&mut self, of: u64, change: &Entry) -> WriteResult {
-        let sql = format!("SELECT {COLUMNS} FROM entries WHERE seq = ?1");
-        let mut find = self.connection.prepare_cached(&sql)?;
+        let mut find = self.connection.prepare_cached(&select("WHERE seq = ?1"))?;
         let mut rows = find.query([of.cast_signed()])?;
         let row = rows.next()?.ok_or(WriteError::MISSING)?;
         let own = EntryRow::read(row)?;

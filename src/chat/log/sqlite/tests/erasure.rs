@@ -1,9 +1,14 @@
 //! What was deleted is in no file of the folder.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use super::TestFolder;
 use super::model::{Model, room};
 use crate::chat::author::Author;
 use crate::chat::change::Change;
+use crate::chat::log::reading::{StoreReader as _, StoredId};
+use crate::chat::log::sqlite::SqliteReader;
 use crate::chat::log::{Record, Store as _};
 use crate::protocol::MessageText;
 
@@ -121,4 +126,46 @@ fn a_message_that_was_moved_within_the_file_is_erased() {
         store.tidy().unwrap();
         assert_eq!(files_with(&folder, &text), [""; 0], "{text}");
     }
+}
+
+#[test]
+fn reads_do_not_delay_an_erasure() {
+    let folder = TestFolder::new();
+    let (mut store, restored) = folder.open();
+    let mut model = Model::new(&restored.generations);
+    let name = room("a");
+    let ids: Vec<_> = (1..=200)
+        .map(|seq| StoredId {
+            room: name.clone(),
+            seq,
+            cost: 0,
+        })
+        .collect();
+    let records = (0..200).map(|_| model.publish(&name, Model::draft("one of many", 1)));
+    store.commit(&records.collect::<Vec<_>>()).unwrap();
+    let mut reader = SqliteReader::open(folder.path(), &store, restored.generations).unwrap();
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let (found, error) = reader.read(&ids);
+                assert_eq!((found.len(), error), (200, None));
+            }
+        });
+        for round in 0..30 {
+            let secret = format!("secret of round {round}");
+            let record = model.publish(&name, Model::draft(&secret, 1));
+            store.commit(&[record]).unwrap();
+            let seq = model.seq;
+            let deleted = model.change(&name, seq, &Change::Delete, Author::default());
+            store.commit(&[deleted.unwrap()]).unwrap();
+            store.tidy().unwrap();
+            let left = files_with(&folder, &secret);
+            if !left.is_empty() {
+                is_done.store(true, Ordering::Relaxed);
+            }
+            assert_eq!(left, [""; 0], "{secret}");
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
 }

@@ -172,13 +172,11 @@ impl Model {
     /// Evicts the oldest entries of a room.
     pub(super) fn evict(&mut self, room: &RoomName, count: usize) -> Option<Record> {
         let history = self.rooms.get_mut(room)?;
-        let seqs: Vec<u64> = history.since(0).take(count).map(Entry::seq).collect();
-        for _ in &seqs {
-            history.drop_oldest();
-        }
-        (!seqs.is_empty()).then(|| Record::Evicted {
+        let count = count.min(history.len());
+        (0..count).for_each(|_| history.drop_oldest());
+        (count > 0).then(|| Record::Evicted {
             room: room.clone(),
-            seqs,
+            count,
             through: history.evicted_through(),
         })
     }

@@ -173,7 +173,7 @@ proptest! {
                         if through > room.evicted_through {
                             records.push(Record::Evicted {
                                 room: room.name.clone(),
-                                seqs: Vec::new(),
+                                count: 0,
                                 through,
                             });
                         }

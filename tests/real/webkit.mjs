@@ -56,11 +56,13 @@ class Driver {
   }
 
   async ask(method, path, body) {
-    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, {
+    const answered = fetch(`http://127.0.0.1:${this.#port}${path}`, {
       method,
       headers: { 'content-type': 'application/json' },
       body: body && JSON.stringify(body),
     });
+    // Longer than a script or the load of a page may take: an error says which command hangs.
+    const response = await within(answered, `the driver's answer to ${method} ${path}`, 2 * DEADLINE_MS);
     const { value } = await response.json();
     if (!response.ok) throw new Error(`${path}: ${value?.error}: ${value?.message}`);
     return value;
@@ -76,23 +78,31 @@ class Person {
 
   static async arrive(t, url) {
     const person = new Person();
-    person.#driver = await Driver.start();
     t.after(() => person.#leave());
-    const { sessionId } = await person.#driver.ask('POST', '/session', {
+    // Now and then a browser does not start. Nothing of the page is involved yet.
+    await person.#begin().catch(async () => {
+      person.#driver.stop();
+      await person.#begin();
+    });
+    await person.#ask('POST', '/timeouts', { script: DEADLINE_MS, pageLoad: DEADLINE_MS });
+    await person.#ask('POST', '/url', { url });
+    return person;
+  }
+
+  async #begin() {
+    this.#driver = await Driver.start();
+    const { sessionId } = await this.#driver.ask('POST', '/session', {
       // A certificate of a test signs itself.
       capabilities: { alwaysMatch: { acceptInsecureCerts: true, 'webkitgtk:browserOptions': { binary, args: ['--automation'] } } },
     });
-    person.#session = `/session/${sessionId}`;
-    await person.#ask('POST', '/timeouts', { script: DEADLINE_MS });
-    await person.#ask('POST', '/url', { url });
-    return person;
+    this.#session = `/session/${sessionId}`;
   }
 
   async #leave() {
     try {
       if (this.#session) await this.#driver.ask('DELETE', this.#session);
     } finally {
-      this.#driver.stop();
+      this.#driver?.stop();
     }
   }
 

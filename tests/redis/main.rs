@@ -1,0 +1,30 @@
+//! What a history in Redis rests on, tested against real servers: the replication id is
+//! another one whenever writes may be lost, and a function's writes are there all
+//! together or not at all, whenever the server is killed. Then what each function of
+//! `src/chat/log/redis/functions.lua` does.
+//!
+//! They need `redis-server`, `redis-sentinel` and more servers, so they run only with
+//! `-- --ignored`, as in tests/run.sh. `SSE_CHAT_REDIS_SERVERS` lists the programs that
+//! play the server, separated by colons: each test runs with each of them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is its way to say so"
+)]
+
+#[path = "../seeds/mod.rs"]
+mod seeds;
+
+mod audit;
+mod engine;
+mod library;
+mod storm;
+
+mod atomicity;
+mod functions;
+mod replication_ids;
+
+/// A random generator whose seed is printed.
+fn random(test: &str) -> fastrand::Rng {
+    seeds::random(test, "SSE_CHAT_REDIS_SEED")
+}

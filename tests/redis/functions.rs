@@ -1,6 +1,6 @@
 //! What each function of the library does.
 
-use redis::{Connection, Value};
+use redis::Connection;
 
 use crate::audit::Audit;
 use crate::engine::{Engine, Persistence, ask, programs};
@@ -27,19 +27,8 @@ fn assigned(seq: u64, number: u64, counted: u64) -> Answer {
     }
 }
 
-/// The seqs and contents of a room's history, as a node loads it.
-fn loaded(connection: &mut Connection, epoch: &str, room: &str) -> Vec<(u64, String)> {
-    let values: Vec<Value> = library::load(epoch, room, 100).query(connection).unwrap();
-    let entries: Vec<(String, Vec<String>)> =
-        redis::from_redis_value_ref(values.last().unwrap()).unwrap();
-    let entry = |(id, fields): (String, Vec<String>)| {
-        let seq = id.strip_suffix("-0").unwrap().parse().unwrap();
-        let mut fields = fields.chunks(2).filter(|field| field[0] == "d");
-        (seq, fields.next().unwrap()[1].clone())
-    };
-    let mut entries: Vec<_> = entries.into_iter().map(entry).collect();
-    entries.reverse();
-    entries
+fn entries(connection: &mut Connection, epoch: &str, room: &str) -> Vec<(u64, String)> {
+    library::loaded(epoch, room, connection).entries
 }
 
 #[test]
@@ -128,7 +117,7 @@ fn the_log_is_trimmed_exactly_and_rooms_keep_their_history() {
         }
         let length: usize = ask(&mut connection, &["XLEN", "{test}:log"]).unwrap();
         assert_eq!(length, 10);
-        assert_eq!(loaded(&mut connection, &epoch, "quiet").len(), 5);
+        assert_eq!(entries(&mut connection, &epoch, "quiet").len(), 5);
     }
 }
 
@@ -148,7 +137,7 @@ fn a_change_replaces_the_one_before_and_is_refused_if_another_came_first() {
         assert_eq!(change("none", 7, 0), Answer::Gone);
         assert_eq!(change("none", 7, 3), Answer::Conflict(0));
         let expected = [(1, "first".to_owned()), (3, "third".to_owned())];
-        assert_eq!(loaded(&mut connection, &epoch, "a"), expected);
+        assert_eq!(entries(&mut connection, &epoch, "a"), expected);
         Audit::of(&mut connection);
     }
 }
@@ -171,7 +160,7 @@ fn a_deletion_erases_what_it_deletes_and_a_retry_is_still_one() {
         assert_eq!(ask_for(&change("d", "gone", 3)), assigned(4, 2, 1));
         assert_eq!(ask_for(&publish("secret")), Answer::Repeated(1));
         assert_eq!(
-            loaded(&mut connection, &epoch, "a"),
+            entries(&mut connection, &epoch, "a"),
             [(4, "gone".to_owned())]
         );
         let audit = Audit::of(&mut connection);
@@ -237,5 +226,140 @@ fn a_store_of_another_format_is_refused() {
         let publish = library::publish(&epoch, "a", "m", "x", None, LARGE);
         let error = library::answer(&publish, &mut connection).unwrap_err();
         assert!(error.to_string().contains("FORMAT"), "{error}");
+    }
+}
+
+fn millis() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    since.as_millis().try_into().unwrap()
+}
+
+/// The items of the log that use no seq: kind, room and author.
+fn announced(connection: &mut Connection) -> Vec<(String, String, String)> {
+    let items: Vec<(String, std::collections::HashMap<String, String>)> =
+        ask(connection, &["XRANGE", "{test}:log", "-", "+"]).unwrap();
+    let items = items.into_iter().filter(|(id, _)| !id.ends_with("-0"));
+    let field = |(_, mut fields): (String, std::collections::HashMap<String, String>)| {
+        let mut take = |name| fields.remove(name).unwrap_or_default();
+        (take("k"), take("r"), take("a"))
+    };
+    items.map(field).collect()
+}
+
+fn word(command: &redis::Cmd, connection: &mut Connection) -> String {
+    let answer: Vec<redis::Value> = command.query(connection).unwrap();
+    redis::from_redis_value_ref(&answer[0]).unwrap()
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn bans_reach_the_nodes_are_bounded_and_end() {
+    for (_engine, mut connection, epoch) in stores() {
+        let publish = library::publish(&epoch, "a", "m", "x", None, LARGE);
+        library::answer(&publish, &mut connection).unwrap();
+        let later = millis() + 3_600_000;
+        let mut ban = |author, until| {
+            let command = library::ban(&epoch, "a", author, until, 2);
+            word(&command, &mut connection)
+        };
+        assert_eq!(ban("one", 1), "OK");
+        assert_eq!(ban("two", later), "OK");
+        // The first one has ended.
+        assert_eq!(ban("three", later), "OK");
+        assert_eq!(ban("four", later), "TOO_MANY");
+        assert_eq!(ban("three", later + 1), "OK", "it has another end");
+        let lift = library::lift(&epoch, "a", &["two", "unknown"]);
+        assert_eq!(word(&lift, &mut connection), "OK");
+        let banned = library::loaded(&epoch, "a", &mut connection).banned;
+        assert_eq!(banned, ["three"]);
+        let item = |kind: &str, author: &str| (kind.to_owned(), "a".to_owned(), author.to_owned());
+        let expected = [
+            item("b", "one"),
+            item("b", "two"),
+            item("b", "three"),
+            item("b", "three"),
+            item("u", "two"),
+        ];
+        assert_eq!(announced(&mut connection), expected);
+    }
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_forgotten_room_keeps_its_place_and_its_tombstone_is_bounded() {
+    for (_engine, mut connection, epoch) in stores() {
+        let publish = |connection: &mut Connection, room| {
+            let command = library::publish(&epoch, room, "m", "x", None, LARGE);
+            library::answer(&command, connection).unwrap()
+        };
+        for room in ["a", "b", "c"] {
+            publish(&mut connection, room);
+        }
+        // A room that is used, or has a ban, stays.
+        let tidy = library::tidy(&epoch, 3_600_000, 2, 10);
+        assert_eq!(word(&tidy, &mut connection), "OK");
+        assert_eq!(entries(&mut connection, &epoch, "a").len(), 1);
+        let ban = library::ban(&epoch, "c", "author", millis() + 3_600_000, 10);
+        assert_eq!(word(&ban, &mut connection), "OK");
+        let tidy = library::tidy(&epoch, 0, 2, 10);
+        crate::engine::wait_for("the rooms to be forgotten", || {
+            assert_eq!(word(&tidy, &mut connection), "OK");
+            let held = ["a", "b"].map(|room| entries(&mut connection, &epoch, room).len());
+            (held == [0, 0]).then_some(())
+        });
+        assert_eq!(entries(&mut connection, &epoch, "c").len(), 1);
+        let room = library::loaded(&epoch, "a", &mut connection);
+        assert_eq!((room.next, room.evicted, room.is_late), ((2, 1), 1, false));
+        let keys: Vec<String> = ask(&mut connection, &["KEYS", "{test}:*:a"]).unwrap();
+        assert_eq!(keys, ["{test}:room:a"]);
+        // Its numbers go on.
+        assert_eq!(publish(&mut connection, "a"), assigned(4, 2, 1));
+        // Beyond the bound the oldest tombstone is dropped, which uses a seq.
+        for room in ["d", "e", "f"] {
+            publish(&mut connection, room);
+        }
+        crate::engine::wait_for("the tombstones to be dropped", || {
+            assert_eq!(word(&tidy, &mut connection), "OK");
+            let forgotten: usize = ask(&mut connection, &["ZCARD", "{test}:forgotten"]).unwrap();
+            let used: Vec<String> =
+                ask(&mut connection, &["ZRANGE", "{test}:used", "0", "-1"]).unwrap();
+            (forgotten == 2 && used == ["c"]).then_some(())
+        });
+        let dropped: u64 = ask(&mut connection, &["HGET", STATE, "dropped"]).unwrap();
+        let seq: u64 = ask(&mut connection, &["HGET", STATE, "seq"]).unwrap();
+        assert!((8..=seq).contains(&dropped), "{dropped} of {seq}");
+        // Any room that is not known may have been one of those.
+        let room = library::loaded(&epoch, "new", &mut connection);
+        assert_eq!(
+            (room.next, room.evicted, room.is_late),
+            ((1, 0), dropped, true)
+        );
+        assert_eq!(publish(&mut connection, "new"), assigned(seq + 1, 1, 0));
+        let room = library::loaded(&epoch, "new", &mut connection);
+        assert_eq!(
+            (room.next, room.evicted, room.is_late),
+            ((2, 1), dropped, true)
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_room_with_readers_is_not_forgotten() {
+    for (_engine, mut connection, epoch) in stores() {
+        let publish = library::publish(&epoch, "a", "m", "x", None, LARGE);
+        library::answer(&publish, &mut connection).unwrap();
+        let score = |connection: &mut Connection| -> u64 {
+            ask(connection, &["ZSCORE", "{test}:used", "a"]).unwrap()
+        };
+        let before = score(&mut connection);
+        crate::engine::wait_for("a later time", || {
+            let used = library::use_rooms(&["a", "unknown"]);
+            assert_eq!(word(&used, &mut connection), "OK");
+            (score(&mut connection) > before).then_some(())
+        });
+        let rooms: Vec<String> =
+            ask(&mut connection, &["ZRANGE", "{test}:used", "0", "-1"]).unwrap();
+        assert_eq!(rooms, ["a"]);
     }
 }

@@ -95,9 +95,45 @@ pub(crate) fn change(
     command
 }
 
-pub(crate) fn load(epoch: &str, room: &str, most: usize) -> redis::Cmd {
+fn load(epoch: &str, room: &str, most: usize) -> redis::Cmd {
     let mut command = call("load");
     command.arg(&[epoch, "wxyz", room]).arg(most);
+    command
+}
+
+/// A ban of `author` until this time in milliseconds since 1970.
+pub(crate) fn ban(epoch: &str, room: &str, author: &str, until: u64, most: usize) -> redis::Cmd {
+    let mut command = call("ban");
+    command
+        .arg(&[epoch, "wxyz", room, author])
+        .arg(until)
+        .arg("content")
+        .arg(most);
+    command
+}
+
+pub(crate) fn lift(epoch: &str, room: &str, authors: &[&str]) -> redis::Cmd {
+    let mut command = call("lift");
+    command.arg(&[epoch, "wxyz", room]).arg(authors);
+    command
+}
+
+pub(crate) fn use_rooms(rooms: &[&str]) -> redis::Cmd {
+    let mut command = call("use");
+    command.arg(rooms);
+    command
+}
+
+/// Forgets rooms that were not used for `idle` milliseconds, at most `most` of them, and
+/// drops tombstones beyond `tombstones`.
+pub(crate) fn tidy(epoch: &str, idle: u64, tombstones: usize, most: usize) -> redis::Cmd {
+    let mut command = call("tidy");
+    command
+        .arg(&[epoch, "wxyz"])
+        .arg(idle)
+        .arg(tombstones)
+        .arg(most)
+        .arg(1_000_000);
     command
 }
 
@@ -108,6 +144,51 @@ fn call(function: &str) -> redis::Cmd {
         .arg(1)
         .arg(STATE);
     command
+}
+
+/// What a node loads of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    pub(crate) as_of: u64,
+    /// The place of its next entry: number and counted.
+    pub(crate) next: (u64, u64),
+    pub(crate) evicted: u64,
+    pub(crate) is_late: bool,
+    /// The seqs and contents of its entries, the oldest first.
+    pub(crate) entries: Vec<(u64, String)>,
+    /// The banned authors, in order.
+    pub(crate) banned: Vec<String>,
+}
+
+pub(crate) fn loaded(epoch: &str, room: &str, connection: &mut Connection) -> Loaded {
+    type Answer = (
+        String,
+        u64,
+        u64,
+        u64,
+        u64,
+        u8,
+        Vec<(String, Vec<String>)>,
+        Vec<String>,
+    );
+    let answer: Answer = load(epoch, room, 1_000).query(connection).unwrap();
+    let (ok, as_of, number, counted, evicted, late, entries, bans) = answer;
+    assert_eq!(ok, "OK");
+    let entry = |(id, fields): (String, Vec<String>)| {
+        let seq = id.strip_suffix("-0").unwrap().parse().unwrap();
+        let mut fields = fields.chunks(2).filter(|field| field[0] == "d");
+        (seq, fields.next().unwrap()[1].clone())
+    };
+    let mut banned: Vec<_> = bans.chunks(2).map(|ban| ban[0].clone()).collect();
+    banned.sort();
+    Loaded {
+        as_of,
+        next: (number, counted),
+        evicted,
+        is_late: late == 1,
+        entries: entries.into_iter().rev().map(entry).collect(),
+        banned,
+    }
 }
 
 pub(crate) fn answer(command: &redis::Cmd, connection: &mut Connection) -> RedisResult<Answer> {

@@ -22,6 +22,7 @@ mod storm;
 
 mod atomicity;
 mod functions;
+mod model;
 mod replication_ids;
 
 /// A random generator whose seed is printed.

@@ -4,14 +4,21 @@
 --
 -- All keys begin with the namespace in braces, so that they are in one slot of a cluster:
 --
---   {ns}:state           hash: format, epoch, seq, replid
+--   {ns}:state           hash: format, epoch, seq, replid, dropped (the seq that the last
+--                        tombstone that was dropped has used)
 --   {ns}:epochs          list: "<epoch> <end>" of each generation that has ended
 --   {ns}:log             stream: the last entries of all rooms, to carry them to the nodes
+--   {ns}:used            sorted set: room -> when it was last used, in milliseconds
+--   {ns}:forgotten       sorted set: room -> when it was forgotten, in milliseconds
 --   {ns}:room:<room>     hash: number, counted (the place of the next entry), bytes,
---                        evicted (the seq of the newest evicted entry)
+--                        evicted (the seq of the newest evicted entry), late (1 if the
+--                        room may have had entries before its number 1), banned (when the
+--                        last ban ends). Only the place and evicted are left of a
+--                        forgotten room: its tombstone
 --   {ns}:history:<room>  stream: the entries of the room
 --   {ns}:clients:<room>  hash: client id -> "<seq> <request hash>", of held entries
 --   {ns}:changes:<room>  hash: seq of a message or event -> seq of its latest change
+--   {ns}:bans:<room>     hash: author -> "<end> <content>"; the end in milliseconds
 --
 -- An entry with seq 7 has the stream id 7-0. Fields of an entry: k (kind: m, e, c or d for
 -- a message, an event, a change, a deletion), n and c (its place: number and counted), t
@@ -19,7 +26,10 @@
 -- read), and if there is one: i (client id), o (the seq of the message or event that a
 -- change is of), p (the seq of the change that it replaces). In the log also r (room).
 --
--- An item 7-1, 7-2, … of the log is no entry: k is g where generation e begins after seq 7.
+-- In the log, the kind x has no content: the tombstone of the room was dropped. An item
+-- 7-1, 7-2, … of the log uses no seq. Its kind is g if generation e begins after seq 7, f if
+-- the room is forgotten, b if its author a is banned (d is the content), u if the ban of
+-- author a is lifted.
 
 local FORMAT = '1'
 -- Generations that are remembered after their end.
@@ -64,6 +74,11 @@ local function prefix_of(keys)
   return keys[1]:sub(1, -#'state' - 1)
 end
 
+-- Adds an item without a seq to the log.
+local function announce(prefix, seq, ...)
+  redis.call('XADD', prefix .. 'log', seq .. '-*', ...)
+end
+
 local function begin_store(keys, replid, random)
   local epoch = next_epoch(nil, random)
   redis.call('HSET', keys[1], 'format', FORMAT, 'epoch', epoch, 'seq', 0, 'replid', replid)
@@ -77,7 +92,7 @@ local function begin_generation(keys, state, replid, random)
   redis.call('RPUSH', prefix .. 'epochs', state.epoch .. ' ' .. state.seq)
   redis.call('LTRIM', prefix .. 'epochs', -MAX_ENDED, -1)
   redis.call('HSET', keys[1], 'epoch', epoch, 'replid', replid)
-  redis.call('XADD', prefix .. 'log', state.seq .. '-*', 'k', 'g', 'e', epoch)
+  announce(prefix, state.seq, 'k', 'g', 'e', epoch)
   return { epoch = epoch, seq = state.seq }
 end
 
@@ -133,7 +148,34 @@ local function room_keys(prefix, room)
     history = prefix .. 'history:' .. room,
     clients = prefix .. 'clients:' .. room,
     changes = prefix .. 'changes:' .. room,
+    bans = prefix .. 'bans:' .. room,
   }
+end
+
+-- The place of the room's next entry, and what is before it. A room without a state may
+-- have been one whose tombstone was dropped.
+local function place_of(keys, room)
+  local fields = redis.call('HMGET', room.state, 'number', 'counted', 'bytes', 'evicted', 'late')
+  local place = {
+    number = tonumber(fields[1] or 1),
+    counted = tonumber(fields[2] or 0),
+    bytes = tonumber(fields[3] or 0),
+    evicted = tonumber(fields[4] or 0),
+    late = fields[5] == '1',
+    is_new = not fields[1],
+  }
+  if place.is_new then
+    place.evicted = tonumber(redis.call('HGET', keys[1], 'dropped') or 0)
+    place.late = place.evicted > 0
+  end
+  return place
+end
+
+-- Records that the room is used: it is not forgotten for a while, or not any more.
+local function use(prefix, name, time)
+  if redis.call('ZADD', prefix .. 'used', time, name) == 1 then
+    redis.call('ZREM', prefix .. 'forgotten', name)
+  end
 end
 
 -- The entry with this seq, as a table of its fields. `nil` if the room does not hold it.
@@ -182,8 +224,8 @@ end
 local function append(keys, state, name, entry, bounds)
   local prefix = prefix_of(keys)
   local room = room_keys(prefix, name)
-  local place = redis.call('HMGET', room.state, 'number', 'counted', 'bytes')
-  local number, counted = tonumber(place[1] or 1), tonumber(place[2] or 0)
+  local place = place_of(keys, room)
+  local number, counted = place.number, place.counted
   local seq = state.seq + 1
   local time = now()
   local id = seq .. '-0'
@@ -209,11 +251,15 @@ local function append(keys, state, name, entry, bounds)
   fields[#fields + 1] = name
   redis.call('XADD', prefix .. 'log', 'MAXLEN', '=', bounds.log, id, unpack(fields))
   redis.call('HSET', keys[1], 'seq', seq)
-  local bytes = tonumber(place[3] or 0) - (entry.freed or 0) + #entry.content + ENTRY_BYTES
+  if place.is_new and place.late then
+    redis.call('HSET', room.state, 'evicted', place.evicted, 'late', 1)
+  end
+  local bytes = place.bytes - (entry.freed or 0) + #entry.content + ENTRY_BYTES
   bytes = evict(room, bytes, bounds)
   local after = entry.item and { number, counted }
     or { number + (entry.kind == 'm' and 1 or 0), counted + 1 }
   redis.call('HSET', room.state, 'number', after[1], 'counted', after[2], 'bytes', bytes)
+  use(prefix, name, time)
   return { 'OK', seq, number, counted, time }
 end
 
@@ -307,23 +353,146 @@ local function call_change(keys, args)
   return append(keys, state, name, entry, bounds_of(args, 8))
 end
 
--- load(epoch, random, room, most entries): the seq as of which this is, the state of the
--- room, and its newest entries, the newest first. Nothing is counted or changed.
+-- load(epoch, random, room, most entries): the seq as of which this is, the place of the
+-- room's next entry, the seq of its newest evicted entry, whether it is late, its newest
+-- entries, the newest first, and its bans, each author followed by the end and the content.
+-- Nothing is changed.
 local function call_load(keys, args)
   local state, refusal = open_as(keys, args[1], args[2])
   if not state then
     return refusal
   end
   local room = room_keys(prefix_of(keys), args[3])
-  local place = redis.call('HMGET', room.state, 'number', 'counted', 'evicted')
+  local place = place_of(keys, room)
   local entries = redis.call('XREVRANGE', room.history, '+', '-', 'COUNT', args[4])
   return {
-    'OK', state.seq, tonumber(place[1] or 1), tonumber(place[2] or 0), tonumber(place[3] or 0),
-    entries,
+    'OK', state.seq, place.number, place.counted, place.evicted, place.late and 1 or 0, entries,
+    redis.call('HGETALL', room.bans),
   }
+end
+
+-- Removes the bans that have ended.
+local function drop_ended_bans(room, time)
+  local bans = redis.call('HGETALL', room.bans)
+  for index = 1, #bans, 2 do
+    if tonumber(bans[index + 1]:match('^%d+')) <= time then
+      redis.call('HDEL', room.bans, bans[index])
+    end
+  end
+end
+
+-- ban(epoch, random, room, author, end, content, most bans of the room)
+-- Answers OK seq (of the entry before it), TOO_MANY, or EPOCH epoch.
+local function call_ban(keys, args)
+  local state, refusal = open_as(keys, args[1], args[2])
+  if not state then
+    return refusal
+  end
+  local prefix, name, author, until_time = prefix_of(keys), args[3], args[4], args[5]
+  local room = room_keys(prefix, name)
+  local is_known = redis.call('HEXISTS', room.bans, author) == 1
+  if not is_known and redis.call('HLEN', room.bans) >= tonumber(args[7]) then
+    drop_ended_bans(room, now())
+    if redis.call('HLEN', room.bans) >= tonumber(args[7]) then
+      return { 'TOO_MANY' }
+    end
+  end
+  redis.call('HSET', room.bans, author, until_time .. ' ' .. args[6])
+  local last = tonumber(redis.call('HGET', room.state, 'banned') or 0)
+  redis.call('HSET', room.state, 'banned', math.max(last, tonumber(until_time)))
+  use(prefix, name, now())
+  announce(prefix, state.seq, 'k', 'b', 'r', name, 'a', author, 'd', until_time .. ' ' .. args[6])
+  return { 'OK', state.seq }
+end
+
+-- lift(epoch, random, room, author...): lifts the bans of these authors.
+-- Answers OK seq (of the entry before it), or EPOCH epoch.
+local function call_lift(keys, args)
+  local state, refusal = open_as(keys, args[1], args[2])
+  if not state then
+    return refusal
+  end
+  local prefix, name = prefix_of(keys), args[3]
+  local room = room_keys(prefix, name)
+  for index = 4, #args do
+    if redis.call('HDEL', room.bans, args[index]) == 1 then
+      announce(prefix, state.seq, 'k', 'u', 'r', name, 'a', args[index])
+    end
+  end
+  return { 'OK', state.seq }
+end
+
+-- use(room...): these rooms have readers, so they are not forgotten for a while. A room
+-- that is not known stays so.
+local function call_use(keys, args)
+  local used, time = prefix_of(keys) .. 'used', now()
+  for _, name in ipairs(args) do
+    redis.call('ZADD', used, 'XX', time, name)
+  end
+  return { 'OK' }
+end
+
+-- Forgets all of a room but its tombstone.
+local function forget_room(prefix, state, name, time)
+  local room = room_keys(prefix, name)
+  local newest = redis.call('XREVRANGE', room.history, '+', '-', 'COUNT', 1)[1]
+  if newest then
+    redis.call('HSET', room.state, 'evicted', seq_of(newest))
+  end
+  redis.call('HDEL', room.state, 'bytes', 'banned')
+  redis.call('DEL', room.history, room.clients, room.changes, room.bans)
+  redis.call('ZREM', prefix .. 'used', name)
+  redis.call('ZADD', prefix .. 'forgotten', time, name)
+  announce(prefix, state.seq, 'k', 'f', 'r', name)
+end
+
+-- Drops the oldest tombstone. From now on, any room that is not known may have lost entries
+-- up to the seq that this uses.
+local function drop_tombstone(keys, state, bounds)
+  local prefix = prefix_of(keys)
+  local name = redis.call('ZPOPMIN', prefix .. 'forgotten')[1]
+  redis.call('DEL', prefix .. 'room:' .. name)
+  state.seq = state.seq + 1
+  redis.call('HSET', keys[1], 'seq', state.seq, 'dropped', state.seq)
+  local id = state.seq .. '-0'
+  redis.call('XADD', prefix .. 'log', 'MAXLEN', '=', bounds.log, id, 'k', 'x', 'r', name)
+end
+
+-- tidy(epoch, random, how long a room is kept after its last use in milliseconds, most
+--   tombstones, most rooms of this call, most items of the log)
+-- Forgets rooms that were not used and have no ban, and drops tombstones beyond the most.
+-- Answers OK and how many it found: there may be more if that is the most of this call. Or
+-- EPOCH epoch.
+local function call_tidy(keys, args)
+  local state, refusal = open_as(keys, args[1], args[2])
+  if not state then
+    return refusal
+  end
+  local prefix, time = prefix_of(keys), now()
+  local idle_since = time - tonumber(args[3])
+  local bounds = { log = tonumber(args[6]) }
+  local used, forgotten = prefix .. 'used', prefix .. 'forgotten'
+  local names = redis.call('ZRANGEBYSCORE', used, '-inf', idle_since, 'LIMIT', 0, args[5])
+  for _, name in ipairs(names) do
+    local banned = tonumber(redis.call('HGET', prefix .. 'room:' .. name, 'banned') or 0)
+    if banned > time then
+      redis.call('ZADD', used, banned, name)
+    else
+      forget_room(prefix, state, name, time)
+    end
+  end
+  local excess = redis.call('ZCARD', forgotten) - tonumber(args[4])
+  for _ = 1, math.min(excess, tonumber(args[5])) do
+    drop_tombstone(keys, state, bounds)
+  end
+  return { 'OK', math.max(#names, excess) }
 end
 
 redis.register_function('sse_chat_open', call_open)
 redis.register_function('sse_chat_publish', call_publish)
 redis.register_function('sse_chat_change', call_change)
 redis.register_function('sse_chat_load', call_load)
+redis.register_function('sse_chat_ban', call_ban)
+redis.register_function('sse_chat_lift', call_lift)
+redis.register_function('sse_chat_use', call_use)
+redis.register_function('sse_chat_tidy', call_tidy)

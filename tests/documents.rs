@@ -18,6 +18,7 @@ const FOLDERS: [&str; 7] = [
     "fuzz",
     "crates/client",
     "crates/load",
+    "crates/redis",
 ];
 
 #[test]

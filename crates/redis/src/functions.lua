@@ -299,6 +299,8 @@ local function call_publish(keys, args)
       if first_request ~= request then
         return { 'REUSED' }
       end
+      -- A write: WAIT on this connection waits for the first request, too.
+      use(prefix_of(keys), name, now())
       return { 'REPEATED', tonumber(seq) }
     end
     entry.client_id, entry.request = client_id, request

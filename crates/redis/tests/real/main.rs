@@ -1,10 +1,10 @@
 //! What a history in Redis rests on, tested against real servers: the replication id is
 //! another one whenever writes may be lost, and a function's writes are there all
 //! together or not at all, whenever the server is killed. Then what each function of
-//! `src/chat/log/redis/functions.lua` does.
+//! `src/functions.lua` does, and what a server of this project sees of them.
 //!
-//! They need `redis-server`, `redis-sentinel` and more servers, so they run only with
-//! `-- --ignored`, as in tests/run.sh. `SSE_CHAT_REDIS_SERVERS` lists the programs that
+//! They need `redis-server` and `redis-sentinel`, so they run only with `-- --ignored`, as in
+//! tests/run.sh. `SSE_CHAT_REDIS_SERVERS` lists the programs that
 //! play the server, separated by colons: each test runs with each of them.
 
 #![allow(
@@ -12,7 +12,7 @@
     reason = "a test that panics has failed, which is its way to say so"
 )]
 
-#[path = "../seeds/mod.rs"]
+#[path = "../../../../tests/seeds/mod.rs"]
 mod seeds;
 
 mod audit;
@@ -23,6 +23,7 @@ mod storm;
 mod atomicity;
 mod functions;
 mod model;
+mod nodes;
 mod replication_ids;
 
 /// A random generator whose seed is printed.

@@ -118,6 +118,14 @@ impl Engine {
         self.process.wait().unwrap();
     }
 
+    /// Sends it a signal: `STOP` freezes it.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.process.id().to_string()])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     /// Starts it again on its folder and port.
     pub(crate) fn restart(&mut self) {
         self.process = spawn(&self.program, &self.folder, self.port, &self.flags);

@@ -4,7 +4,7 @@ use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
 use crate::engine::Engine;
 
-const LIBRARY: &str = include_str!("../../src/chat/log/redis/functions.lua");
+const LIBRARY: &str = include_str!("../../src/functions.lua");
 /// The one key that functions get.
 pub(crate) const STATE: &str = "{test}:state";
 

@@ -1,0 +1,292 @@
+//! Calls of the functions, one method each.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, RedisResult, Value};
+
+use crate::answer::{ChangeAnswer, Loaded, Opened, Outcome, PublishAnswer, outcome};
+use crate::connect::{ConnectError, connect};
+use crate::item::StoredBan;
+use crate::library::LIBRARY;
+use crate::pool::Pool;
+use crate::settings::Settings;
+use crate::value::{BadAnswer, Parts, unknown};
+
+/// The key of a retry: a request is published once while history holds its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryKey<'a> {
+    /// The sender's id for the request.
+    pub client_id: &'a str,
+    /// A hash of the request.
+    pub request: &'a str,
+}
+
+/// A message or an event to be published.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEntry<'a> {
+    /// Its room.
+    pub room: &'a str,
+    /// A message counts in the numbers of its room, an event does not.
+    pub is_message: bool,
+    /// What only servers read.
+    pub content: &'a [u8],
+    /// The key of a retry, if there is one.
+    pub retry_key: Option<RetryKey<'a>>,
+}
+
+/// A change of a message, or the deletion of a message or event.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The room.
+    pub room: &'a str,
+    /// The seq of the message or event.
+    pub item: u64,
+    /// The seq of the latest change of it that the caller knows; 0 if it knows none.
+    pub latest: u64,
+    /// Whether it is deleted, with all that history has of it.
+    pub is_deletion: bool,
+    /// What only servers read: the state as it is now.
+    pub content: &'a [u8],
+}
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// Redis is not reached, or refuses. The call may have been done all the same: repeat it
+    /// with its client id.
+    Unavailable(String),
+    /// It is done, but too few replicas have it in time: a failover may lose it.
+    NotReplicated,
+    /// The caller knows another generation as the present one. This is the epoch.
+    OtherEpoch(String),
+    /// The room has as many bans as it may have.
+    TooManyBans,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(why) => write!(f, "the shared history is not available: {why}"),
+            Self::NotReplicated => f.write_str("too few replicas have it in time"),
+            Self::OtherEpoch(epoch) => write!(f, "the present generation is {epoch}"),
+            Self::TooManyBans => f.write_str("the room has too many bans"),
+        }
+    }
+}
+
+impl Error for CallError {}
+
+impl From<BadAnswer> for CallError {
+    fn from(error: BadAnswer) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// The history, for calls. Dropping it ends its connections.
+#[derive(Debug)]
+pub struct SharedLog {
+    pool: Pool,
+    settings: Arc<Settings>,
+}
+
+impl SharedLog {
+    /// Connects. The state of the history comes along: a new one if there is none, and
+    /// another generation if entries may be lost since the last call.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if the server is not reached, or can't keep a history.
+    pub async fn connect(settings: Settings) -> Result<(Self, Opened), ConnectError> {
+        let settings = Arc::new(settings);
+        let mut first = connect(&settings).await?;
+        let opened = open(&mut first, &settings).await?;
+        let pool = Pool::begin(&settings, first);
+        Ok((Self { pool, settings }, opened))
+    }
+
+    /// Publishes an entry in the generation `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn publish(
+        &self,
+        epoch: &str,
+        entry: NewEntry<'_>,
+    ) -> Result<PublishAnswer, CallError> {
+        let mut command = self.command("publish");
+        let retry_key = entry
+            .retry_key
+            .map_or(("", ""), |key| (key.client_id, key.request));
+        command
+            .arg(epoch)
+            .arg(random())
+            .arg(entry.room)
+            .arg(if entry.is_message { "m" } else { "e" })
+            .arg(entry.content)
+            .arg(retry_key.0)
+            .arg(retry_key.1);
+        self.add_bounds(&mut command);
+        Ok(PublishAnswer::read(self.pool.call(command).await?)?)
+    }
+
+    /// Changes a message, or deletes a message or event, in the generation `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn change(&self, epoch: &str, change: Change<'_>) -> Result<ChangeAnswer, CallError> {
+        let mut command = self.command("change");
+        command
+            .arg(epoch)
+            .arg(random())
+            .arg(change.room)
+            .arg(if change.is_deletion { "d" } else { "c" })
+            .arg(change.content)
+            .arg(change.item)
+            .arg(change.latest);
+        self.add_bounds(&mut command);
+        Ok(ChangeAnswer::read(self.pool.call(command).await?)?)
+    }
+
+    /// The newest `most` entries of a room, and its state.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn load(&self, epoch: &str, room: &str, most: usize) -> Result<Loaded, CallError> {
+        let mut command = self.command("load");
+        command.arg(epoch).arg(random()).arg(room).arg(most);
+        let answer = self.pool.call(command).await?;
+        Ok(Loaded::read(done(answer)?)?)
+    }
+
+    /// Bans an author from a room until a time in milliseconds since 1970. At most `most`
+    /// of a room are banned.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer, or if there are too many bans.
+    pub async fn ban(
+        &self,
+        epoch: &str,
+        room: &str,
+        ban: &StoredBan,
+        most: usize,
+    ) -> Result<(), CallError> {
+        let mut command = self.command("ban");
+        command
+            .arg(epoch)
+            .arg(random())
+            .arg(room)
+            .arg(&ban.author)
+            .arg(ban.until)
+            .arg(&ban.content)
+            .arg(most);
+        done(self.pool.call(command).await?).map(drop)
+    }
+
+    /// Lifts the bans of authors.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn lift(&self, epoch: &str, room: &str, authors: &[&str]) -> Result<(), CallError> {
+        let mut command = self.command("lift");
+        command.arg(epoch).arg(random()).arg(room).arg(authors);
+        done(self.pool.call(command).await?).map(drop)
+    }
+
+    /// These rooms have readers: they are not forgotten for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn use_rooms(&self, rooms: &[&str]) -> Result<(), CallError> {
+        let mut command = self.command("use");
+        command.arg(rooms);
+        done(self.pool.call(command).await?).map(drop)
+    }
+
+    /// Forgets rooms that were not used for `idle`, and drops tombstones beyond
+    /// `tombstones`: at most `most` of each. Returns whether there may be more.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn tidy(
+        &self,
+        epoch: &str,
+        idle: Duration,
+        tombstones: usize,
+        most: usize,
+    ) -> Result<bool, CallError> {
+        let mut command = self.command("tidy");
+        command
+            .arg(epoch)
+            .arg(random())
+            .arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX))
+            .arg(tombstones)
+            .arg(most)
+            .arg(self.settings.bounds.log);
+        let found: usize = done(self.pool.call(command).await?)?.next()?;
+        Ok(found >= most)
+    }
+
+    fn command(&self, function: &str) -> Cmd {
+        command(&self.settings, function)
+    }
+
+    fn add_bounds(&self, command: &mut Cmd) {
+        let bounds = self.settings.bounds;
+        command
+            .arg(bounds.entries)
+            .arg(bounds.bytes)
+            .arg(bounds.log);
+    }
+}
+
+/// What follows `OK`.
+fn done(value: Value) -> Result<Parts, CallError> {
+    match outcome(value)? {
+        Outcome::Done(parts) => Ok(parts),
+        Outcome::Other(word, mut parts) => Err(match word.as_str() {
+            "EPOCH" => CallError::OtherEpoch(parts.next()?),
+            "TOO_MANY" => CallError::TooManyBans,
+            other => unknown(other).into(),
+        }),
+    }
+}
+
+fn command(settings: &Settings, function: &str) -> Cmd {
+    let mut command = redis::cmd("FCALL");
+    command
+        .arg(LIBRARY.function(function))
+        .arg(1)
+        .arg(settings.namespace.key("state"));
+    command
+}
+
+/// Four characters that tell two epochs of the same millisecond apart.
+fn random() -> String {
+    std::iter::repeat_with(fastrand::lowercase)
+        .take(4)
+        .collect()
+}
+
+/// The state of the history.
+pub(crate) async fn open(
+    connection: &mut MultiplexedConnection,
+    settings: &Settings,
+) -> Result<Opened, ConnectError> {
+    let mut command = command(settings, "open");
+    command.arg(random());
+    let value: RedisResult<Value> = command.query_async(connection).await;
+    let value = value.map_err(|error| ConnectError::of(&error))?;
+    let opened = done(value).and_then(|parts| Ok(Opened::read(parts)?));
+    opened.map_err(|error| ConnectError::Unreachable(error.to_string()))
+}

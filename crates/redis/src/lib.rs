@@ -1,0 +1,23 @@
+//! A history in Redis or Valkey that several servers share.
+//!
+//! [`SharedLog`] calls the functions of `functions.lua`, which assign, deduplicate, bound
+//! and change. [`Reader`] reads what they write, on a connection of its own: it is the
+//! only way in which entries reach a server, its own ones included. What an entry
+//! contains is not known here.
+
+mod answer;
+mod calls;
+mod connect;
+mod item;
+mod library;
+mod pool;
+mod reader;
+mod settings;
+mod value;
+
+pub use answer::{Assigned, ChangeAnswer, Loaded, Opened, PublishAnswer};
+pub use calls::{CallError, Change, NewEntry, RetryKey, SharedLog};
+pub use connect::ConnectError;
+pub use item::{Entry, EntryKind, Item, Place, StoredBan};
+pub use reader::{ReadEvent, Reader};
+pub use settings::{Bounds, Namespace, NotANamespace, Replicas, Settings};

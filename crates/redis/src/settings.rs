@@ -1,0 +1,133 @@
+//! What a server has to know of the shared history.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How the shared history is reached and kept.
+#[derive(Clone)]
+pub struct Settings {
+    /// `redis://` or `rediss://`, with user and password.
+    pub url: String,
+    /// What all keys begin with, in braces.
+    pub namespace: Namespace,
+    /// The bounds of history.
+    pub bounds: Bounds,
+    /// The replicas that have to have an entry before its call is answered.
+    pub replicas: Option<Replicas>,
+    /// Connections over which calls are sent.
+    pub connections: usize,
+    /// The longest time of a call, of a connection's begin, and of a silence.
+    pub timeout: Duration,
+}
+
+impl Settings {
+    /// How long Redis waits for an item of the log. After as long the state of the history is
+    /// read, which finds a generation that began without an item, and a server that is
+    /// frozen.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        (self.timeout / 4).min(Duration::from_secs(1))
+    }
+}
+
+/// The bounds of history in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most entries of a room.
+    pub entries: usize,
+    /// Most bytes of a room.
+    pub bytes: usize,
+    /// Most items of the log that carries entries to the servers. One that falls behind by
+    /// more has to load its rooms anew.
+    pub log: usize,
+}
+
+/// How many replicas have to have an entry, and how long that may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replicas {
+    /// Their number.
+    pub count: u32,
+    /// The longest wait.
+    pub within: Duration,
+}
+
+/// The namespace of a history: 1 to 64 characters of `A-Z a-z 0-9 _ . : -`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
+
+/// The text is no namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANamespace;
+
+impl Namespace {
+    /// The key of this name. Braces make all keys one hash slot.
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{{{}}}:{name}", self.0)
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = NotANamespace;
+
+    fn from_str(text: &str) -> Result<Self, NotANamespace> {
+        let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+        match (1..=64).contains(&text.len()) && text.bytes().all(is_valid) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(NotANamespace),
+        }
+    }
+}
+
+impl fmt::Display for NotANamespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a namespace is 1 to 64 characters of A-Z a-z 0-9 _ . : -")
+    }
+}
+
+impl Error for NotANamespace {}
+
+impl fmt::Debug for Settings {
+    /// Without the URL, which may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("namespace", &self.namespace)
+            .field("bounds", &self.bounds)
+            .field("replicas", &self.replicas)
+            .field("connections", &self.connections)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_in_braces_and_has_none() {
+        let namespace: Namespace = "chat-1.eu".parse().unwrap();
+        assert_eq!(namespace.key("log"), "{chat-1.eu}:log");
+        let long = "x".repeat(65);
+        for text in ["", "a{b", "a}b", "a b", "\u{e4}", &long] {
+            assert_eq!(text.parse::<Namespace>(), Err(NotANamespace), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let settings = Settings {
+            url: "redis://:secret@127.0.0.1".to_owned(),
+            namespace: "a".parse().unwrap(),
+            bounds: Bounds {
+                entries: 1,
+                bytes: 1,
+                log: 1,
+            },
+            replicas: None,
+            connections: 1,
+            timeout: Duration::from_secs(1),
+        };
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+}

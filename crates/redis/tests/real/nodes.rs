@@ -1,0 +1,479 @@
+//! Nodes on one history: what each publishes all read, in order, over restarts of Redis,
+//! connections that are cut, and silence.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sse_chat_redis::{
+    Bounds, CallError, Change, ChangeAnswer, ConnectError, Entry, EntryKind, Item, NewEntry,
+    Opened, PublishAnswer, ReadEvent, Reader, Replicas, RetryKey, Settings, SharedLog, StoredBan,
+};
+
+use crate::engine::{DEADLINE, Engine, Persistence, programs};
+
+fn settings(engine: &Engine) -> Settings {
+    Settings {
+        url: format!("redis://127.0.0.1:{}", engine.port()),
+        namespace: "test".parse().unwrap(),
+        bounds: Bounds {
+            entries: 1_000,
+            bytes: 1 << 20,
+            log: 10_000,
+        },
+        replicas: None,
+        connections: 2,
+        timeout: Duration::from_secs(2),
+    }
+}
+
+/// A server of this project: a history for calls, and a reader.
+struct Node {
+    log: SharedLog,
+    reader: Reader,
+    epoch: String,
+}
+
+fn message<'a>(room: &'a str, content: &'a str, client_id: &'a str) -> NewEntry<'a> {
+    NewEntry {
+        room,
+        is_message: true,
+        content: content.as_bytes(),
+        retry_key: Some(RetryKey {
+            client_id,
+            request: "hash",
+        }),
+    }
+}
+
+impl Node {
+    async fn join(settings: Settings) -> Self {
+        let (log, opened) = SharedLog::connect(settings.clone()).await.unwrap();
+        Self {
+            log,
+            reader: Reader::new(settings, &opened),
+            epoch: opened.epoch,
+        }
+    }
+
+    async fn publish(&self, room: &str, content: &str) -> Result<PublishAnswer, CallError> {
+        self.log
+            .publish(&self.epoch, message(room, content, content))
+            .await
+    }
+
+    /// Publishes until it is answered, as a sender with a client id does. Returns the seq.
+    async fn publish_surely(&mut self, content: &str) -> u64 {
+        let publish = async {
+            loop {
+                match self.publish("lobby", content).await {
+                    Ok(PublishAnswer::Assigned(assigned)) => return assigned.seq,
+                    Ok(PublishAnswer::Repeated(seq)) => return seq,
+                    Ok(PublishAnswer::OtherEpoch(epoch)) => self.epoch = epoch,
+                    Ok(PublishAnswer::Reused) => panic!("the same request"),
+                    Err(CallError::Unavailable(_)) => tokio::task::yield_now().await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, publish).await.unwrap()
+    }
+
+    async fn next(&mut self) -> ReadEvent {
+        tokio::time::timeout(DEADLINE, self.reader.next())
+            .await
+            .unwrap()
+    }
+
+    async fn opened(&mut self) -> Opened {
+        loop {
+            match self.next().await {
+                ReadEvent::Opened(opened) => return opened,
+                ReadEvent::Away(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The next `count` entries.
+    async fn entries(&mut self, count: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        while entries.len() < count {
+            let ReadEvent::Items(items) = self.next().await else {
+                continue;
+            };
+            entries.extend(items.into_iter().filter_map(|item| match item {
+                Item::Entry { entry, .. } => Some(entry),
+                _ => None,
+            }));
+        }
+        assert_eq!(entries.len(), count);
+        entries
+    }
+
+    async fn contents(&mut self, count: usize) -> Vec<String> {
+        let content = |entry: Entry| String::from_utf8(entry.content).unwrap();
+        self.entries(count).await.into_iter().map(content).collect()
+    }
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(test)
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn all_nodes_read_all_entries_in_one_order() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let mut nodes = Vec::new();
+            for _ in 0..3 {
+                nodes.push(Node::join(settings(&engine)).await);
+            }
+            let mut publishing = Vec::new();
+            for index in 0..300 {
+                let node = &nodes[index % nodes.len()];
+                publishing.push(async move { node.publish("lobby", &index.to_string()).await });
+            }
+            let mut seqs = BTreeMap::new();
+            for (index, publish) in publishing.into_iter().enumerate() {
+                let PublishAnswer::Assigned(assigned) = publish.await.unwrap() else {
+                    panic!("it is new");
+                };
+                assert_eq!(assigned.place.number, assigned.seq);
+                seqs.insert(assigned.seq, index.to_string());
+            }
+            let expected: Vec<_> = seqs.into_values().collect();
+            for node in &mut nodes {
+                assert_eq!(node.contents(300).await, expected, "{program}");
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_repeated_request_is_one_at_any_node_and_a_reused_client_id_is_refused() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let (a, b) = (
+                Node::join(settings(&engine)).await,
+                Node::join(settings(&engine)).await,
+            );
+            let first = a.publish("lobby", "hello").await.unwrap();
+            assert!(matches!(first, PublishAnswer::Assigned(_)));
+            assert_eq!(
+                b.publish("lobby", "hello").await,
+                Ok(PublishAnswer::Repeated(1))
+            );
+            let other = NewEntry {
+                retry_key: Some(RetryKey {
+                    client_id: "hello",
+                    request: "another",
+                }),
+                ..message("lobby", "x", "")
+            };
+            let answer = b.log.publish(&b.epoch, other).await;
+            assert_eq!(answer, Ok(PublishAnswer::Reused));
+        }
+    });
+}
+
+fn change(is_deletion: bool, latest: u64) -> Change<'static> {
+    Change {
+        room: "lobby",
+        item: 1,
+        latest,
+        is_deletion,
+        content: b"state",
+    }
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_change_reaches_all_nodes_and_a_deletion_leaves_nothing_of_it() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let a = Node::join(settings(&engine)).await;
+            let mut b = Node::join(settings(&engine)).await;
+            a.publish("lobby", "hello").await.unwrap();
+            let edit = a.log.change(&a.epoch, change(false, 0)).await.unwrap();
+            assert!(matches!(edit, ChangeAnswer::Assigned(assigned) if assigned.seq == 2));
+            let conflict = b.log.change(&b.epoch, change(false, 0)).await;
+            assert_eq!(conflict, Ok(ChangeAnswer::Conflict(2)));
+            let loaded = b.log.load(&b.epoch, "lobby", 10).await.unwrap();
+            assert_eq!(
+                (loaded.as_of, loaded.next.number, loaded.evicted),
+                (2, 2, 0)
+            );
+            let kinds: Vec<_> = loaded.entries.iter().map(|entry| entry.kind).collect();
+            assert_eq!(kinds, [EntryKind::Message, EntryKind::Change { of: 1 }]);
+            let deletion = a.log.change(&a.epoch, change(true, 2)).await.unwrap();
+            assert!(matches!(deletion, ChangeAnswer::Assigned(_)));
+            // The message and its change are not in the log any more.
+            let missed = skip_opened(&mut b).await;
+            assert_eq!(missed, ReadEvent::Missed { last: 0, next: 3 }, "{program}");
+            b.reader.skip_to(2);
+            let entries = b.entries(1).await;
+            assert_eq!(entries[0].kind, EntryKind::Deletion { of: 1 });
+            assert_eq!(entries[0].client_id.as_deref(), Some("hello"));
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn bans_and_their_ends_reach_all_nodes() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let a = Node::join(settings(&engine)).await;
+            let mut b = Node::join(settings(&engine)).await;
+            a.publish("lobby", "hello").await.unwrap();
+            let ban = |author: &str| StoredBan {
+                author: author.to_owned(),
+                until: 4_000_000_000_000,
+                content: "{}".to_owned(),
+            };
+            a.log.ban(&a.epoch, "lobby", &ban("0a"), 1).await.unwrap();
+            let refused = a.log.ban(&a.epoch, "lobby", &ban("0b"), 1).await;
+            assert_eq!(refused, Err(CallError::TooManyBans));
+            let loaded = b.log.load(&b.epoch, "lobby", 10).await.unwrap();
+            assert_eq!(loaded.bans, [ban("0a")]);
+            a.log.lift(&a.epoch, "lobby", &["0a"]).await.unwrap();
+            let ReadEvent::Items(items) = skip_opened(&mut b).await else {
+                panic!("{program}: there are items");
+            };
+            let room = || "lobby".to_owned();
+            let banned = Item::Banned {
+                room: room(),
+                ban: ban("0a"),
+            };
+            let lifted = Item::Lifted {
+                room: room(),
+                author: "0a".to_owned(),
+            };
+            assert_eq!(items[1..], [banned, lifted], "{program}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_forgotten_room_is_announced_and_one_in_use_is_kept() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let mut node = Node::join(settings(&engine)).await;
+            node.publish("lobby", "hello").await.unwrap();
+            node.log.use_rooms(&["lobby", "unknown"]).await.unwrap();
+            let hour = Duration::from_secs(3_600);
+            assert_eq!(node.log.tidy(&node.epoch, hour, 10, 5).await, Ok(false));
+            let loaded = node.log.load(&node.epoch, "lobby", 10).await.unwrap();
+            assert_eq!(loaded.entries.len(), 1, "{program}");
+            let forgotten = Item::Forgotten {
+                room: "lobby".to_owned(),
+            };
+            node.entries(1).await;
+            let forget = async {
+                loop {
+                    let more = node.log.tidy(&node.epoch, Duration::ZERO, 10, 1).await;
+                    // It was used in this millisecond, or is forgotten now.
+                    let loaded = node.log.load(&node.epoch, "lobby", 10).await.unwrap();
+                    if loaded.entries.is_empty() {
+                        return more;
+                    }
+                }
+            };
+            let more = tokio::time::timeout(DEADLINE, forget).await.unwrap();
+            assert_eq!(more, Ok(true), "{program}: there may be more");
+            assert_eq!(node.next().await, ReadEvent::Items(vec![forgotten]));
+        }
+    });
+}
+
+/// The first event that is not the begin of the connection.
+async fn skip_opened(node: &mut Node) -> ReadEvent {
+    loop {
+        match node.next().await {
+            ReadEvent::Opened(_) => {}
+            event => return event,
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_restart_without_data_is_another_history_and_with_data_another_generation() {
+    run(async {
+        for program in programs() {
+            for persistence in [Persistence::None, Persistence::CommandLog] {
+                let mut engine = Engine::start(&program, persistence);
+                let mut node = Node::join(settings(&engine)).await;
+                let first = node.opened().await;
+                for index in 0..10 {
+                    node.publish_surely(&format!("before {index}")).await;
+                }
+                node.entries(10).await;
+                engine.kill();
+                assert!(matches!(node.next().await, ReadEvent::Away(_)));
+                engine.restart();
+                let next = node.opened().await;
+                assert_ne!(next.epoch, first.epoch, "{program}");
+                let end = match persistence {
+                    Persistence::None => {
+                        assert_eq!((next.seq, next.ended.len()), (0, 0), "{program}");
+                        0
+                    }
+                    _ => {
+                        assert_eq!(next.ended, [(first.epoch, 10)], "{program}");
+                        10
+                    }
+                };
+                node.reader.skip_to(end);
+                // What knows the old generation is refused, and published once all the same.
+                assert_eq!(node.publish_surely("after").await, end + 1);
+                assert_eq!(node.contents(1).await, ["after"]);
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_reader_that_falls_behind_the_log_learns_that_it_missed_entries() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let bounds = Bounds {
+                log: 5,
+                ..settings(&engine).bounds
+            };
+            let short = Settings {
+                bounds,
+                ..settings(&engine)
+            };
+            let mut node = Node::join(short).await;
+            for index in 0..20 {
+                node.publish_surely(&index.to_string()).await;
+            }
+            let missed = skip_opened(&mut node).await;
+            assert_eq!(missed, ReadEvent::Missed { last: 0, next: 16 }, "{program}");
+            let loaded = node.log.load(&node.epoch, "lobby", 100).await.unwrap();
+            assert_eq!((loaded.as_of, loaded.entries.len()), (20, 20), "{program}");
+            node.reader.skip_to(18);
+            assert_eq!(node.contents(2).await, ["18", "19"], "{program}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_frozen_server_is_noticed_and_calls_are_refused_meanwhile() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let mut node = Node::join(settings(&engine)).await;
+            node.opened().await;
+            node.publish_surely("before").await;
+            assert_eq!(node.contents(1).await, ["before"]);
+            engine.signal("STOP");
+            // Each within the timeout and the longest silence.
+            assert!(matches!(node.next().await, ReadEvent::Away(_)), "{program}");
+            let refused = tokio::time::timeout(DEADLINE, node.publish("lobby", "x"));
+            assert!(matches!(
+                refused.await.unwrap(),
+                Err(CallError::Unavailable(_))
+            ));
+            engine.signal("CONT");
+            node.publish_surely("after").await;
+            node.opened().await;
+            let contents = node.contents(2).await;
+            assert!(
+                contents.contains(&"after".to_owned()),
+                "{program}: {contents:?}"
+            );
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn calls_wait_for_replicas_and_say_so_if_there_are_too_few() {
+    run(async {
+        for program in programs() {
+            let master = Engine::start(&program, Persistence::None);
+            let mut replica = Engine::start(&program, Persistence::None);
+            replica.follow(&master);
+            let replicated = Settings {
+                replicas: Some(Replicas {
+                    count: 1,
+                    within: Duration::from_millis(1_500),
+                }),
+                connections: 1,
+                timeout: Duration::from_secs(8),
+                ..settings(&master)
+            };
+            let node = Node::join(replicated).await;
+            let answer = node.publish("lobby", "both").await.unwrap();
+            assert!(matches!(answer, PublishAnswer::Assigned(_)), "{program}");
+            let seq: u64 = replica.ask(&["HGET", "{test}:state", "seq"]);
+            assert_eq!(seq, 1, "{program}");
+            replica.kill();
+            let alone = node.publish("lobby", "one").await;
+            assert_eq!(alone, Err(CallError::NotReplicated), "{program}");
+            // Its retry is not taken for one that is safe.
+            let again = node.publish("lobby", "one").await;
+            assert_eq!(again, Err(CallError::NotReplicated), "{program}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_server_that_can_not_keep_a_history_is_refused_in_one_line() {
+    run(async {
+        for program in programs() {
+            let mut engine = Engine::start(&program, Persistence::None);
+            let of = |settings| async {
+                let error = SharedLog::connect(settings).await.map(drop).unwrap_err();
+                assert!(!error.to_string().contains('\n'), "{error}");
+                error
+            };
+            let () = engine.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+            let error = of(settings(&engine)).await;
+            assert!(matches!(error, ConnectError::Evicts(_)), "{error}");
+            let () = engine.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+            let () = engine.ask(&["CONFIG", "SET", "requirepass", "secret"]);
+            let error = of(settings(&engine)).await;
+            assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
+            let url = format!("redis://:wrong@127.0.0.1:{}", engine.port());
+            let error = of(Settings {
+                url,
+                ..settings(&engine)
+            })
+            .await;
+            assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
+            assert!(!error.to_string().contains("wrong@"), "{error}");
+            let url = format!("redis://:secret@127.0.0.1:{}", engine.port());
+            let right = Settings {
+                url,
+                ..settings(&engine)
+            };
+            assert!(SharedLog::connect(right).await.is_ok(), "{program}");
+            let error = of(Settings {
+                url: "http://x".to_owned(),
+                ..settings(&engine)
+            })
+            .await;
+            assert!(matches!(error, ConnectError::Url(_)), "{error}");
+            engine.kill();
+            let error = of(settings(&engine)).await;
+            assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
+        }
+    });
+}

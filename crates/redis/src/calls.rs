@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value};
 
 use crate::answer::{ChangeAnswer, Loaded, Opened, Outcome, PublishAnswer, outcome};
-use crate::connect::{ConnectError, connect};
+use crate::connect::{ConnectError, connect, not_reached};
 use crate::item::StoredBan;
 use crate::library::LIBRARY;
 use crate::pool::Pool;
@@ -286,7 +286,7 @@ pub(crate) async fn open(
     let mut command = command(settings, "open");
     command.arg(random());
     let value: RedisResult<Value> = command.query_async(connection).await;
-    let value = value.map_err(|error| ConnectError::of(&error))?;
+    let value = value.map_err(|error| not_reached(&error))?;
     let opened = done(value).and_then(|parts| Ok(Opened::read(parts)?));
     opened.map_err(|error| ConnectError::Unreachable(error.to_string()))
 }

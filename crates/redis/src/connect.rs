@@ -4,11 +4,14 @@ use std::error::Error;
 use std::fmt;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisError, ServerErrorKind};
+use redis::{AsyncConnectionConfig, ConnectionInfo, RedisError, RedisResult, ServerErrorKind};
 
+use crate::endpoint::{self, Endpoint};
 use crate::library::LIBRARY;
 use crate::settings::Settings;
 
+/// Most nodes of a cluster that are asked for the history.
+const MAX_REDIRECTS: usize = 5;
 /// The first version with functions.
 const MIN_VERSION: u32 = 7;
 
@@ -25,8 +28,6 @@ pub enum ConnectError {
     Replica,
     /// The server evicts keys; this is its policy.
     Evicts(String),
-    /// The server is a node of a cluster, and the history is on another one.
-    OtherNode(String),
 }
 
 impl fmt::Display for ConnectError {
@@ -46,40 +47,108 @@ impl fmt::Display for ConnectError {
                 "Redis evicts keys (maxmemory-policy is {policy}), which would tear holes into \
                  history: set it to noeviction"
             ),
-            Self::OtherNode(node) => {
-                write!(f, "the history is on another node of the cluster: {node}")
-            }
         }
     }
 }
 
 impl Error for ConnectError {}
 
-impl ConnectError {
-    pub(crate) fn of(error: &RedisError) -> Self {
-        match error.redirect_node() {
-            Some((node, _)) => Self::OtherNode(node.to_owned()),
-            None => Self::Unreachable(error.to_string()),
-        }
-    }
-}
-
 /// Connects, checks the server, and loads the library.
 pub(crate) async fn connect(settings: &Settings) -> Result<MultiplexedConnection, ConnectError> {
-    let client = redis::Client::open(settings.url.as_str());
-    let client = client.map_err(|error| ConnectError::Url(error.to_string()))?;
+    let mut server = match Endpoint::of(settings)? {
+        Endpoint::Server(server) => server,
+        Endpoint::Sentinels {
+            sentinels,
+            name,
+            master,
+        } => {
+            let (host, port) = find_master(&sentinels, &name, settings).await?;
+            endpoint::at(&master, &host, port)
+        }
+    };
+    // A cluster may move the slot while this looks for it.
+    for _ in 0..MAX_REDIRECTS {
+        let mut connection = begin(server.clone(), settings).await?;
+        let Some((host, port)) = node_of_slot(&mut connection, settings).await? else {
+            return prepare(connection).await;
+        };
+        server = endpoint::at(&server, &host, port);
+    }
+    Err(ConnectError::Unreachable(
+        "each node of the cluster names another one for the history".to_owned(),
+    ))
+}
+
+async fn begin(
+    server: ConnectionInfo,
+    settings: &Settings,
+) -> Result<MultiplexedConnection, ConnectError> {
+    let client = redis::Client::open(server).map_err(|error| not_reached(&error))?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(settings.timeout))
         .set_response_timeout(Some(settings.timeout));
     let connection = client.get_multiplexed_async_connection_with_config(&config);
-    let mut connection = connection.await.map_err(|error| ConnectError::of(&error))?;
-    let info: String = redis::cmd("INFO")
-        .query_async(&mut connection)
-        .await
-        .map_err(|error| ConnectError::of(&error))?;
-    check(&info)?;
+    connection.await.map_err(|error| not_reached(&error))
+}
+
+/// Where the first Sentinel that answers has the master.
+async fn find_master(
+    sentinels: &[(String, u16)],
+    name: &str,
+    settings: &Settings,
+) -> Result<(String, u16), ConnectError> {
+    let mut why = String::new();
+    for (host, port) in sentinels {
+        let found = async {
+            let sentinel = endpoint::sentinel(host, *port).map_err(|error| not_reached(&error))?;
+            let mut connection = begin(sentinel, settings).await?;
+            let mut command = redis::cmd("SENTINEL");
+            command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+            let address: RedisResult<Option<(String, u16)>> =
+                command.query_async(&mut connection).await;
+            let address = address.map_err(|error| not_reached(&error))?;
+            address.ok_or_else(|| {
+                ConnectError::Unreachable(format!("the Sentinel knows no master {name}"))
+            })
+        };
+        match found.await {
+            Ok(address) => return Ok(address),
+            Err(error) => why = format!("Sentinel {host}:{port}: {error}"),
+        }
+    }
+    Err(ConnectError::Unreachable(why))
+}
+
+/// The node of a cluster that has the history, if this one has it not.
+async fn node_of_slot(
+    connection: &mut MultiplexedConnection,
+    settings: &Settings,
+) -> Result<Option<(String, u16)>, ConnectError> {
+    let mut command = redis::cmd("HGET");
+    command.arg(settings.namespace.key("state")).arg("epoch");
+    let epoch: RedisResult<Option<String>> = command.query_async(connection).await;
+    let Err(error) = epoch else {
+        return Ok(None);
+    };
+    let address = error.redirect_node().and_then(|(node, _)| {
+        let (host, port) = node.rsplit_once(':')?;
+        Some((host.to_owned(), port.parse().ok()?))
+    });
+    address.map(Some).ok_or_else(|| not_reached(&error))
+}
+
+/// Checks the server, and loads the library.
+async fn prepare(
+    mut connection: MultiplexedConnection,
+) -> Result<MultiplexedConnection, ConnectError> {
+    let info: RedisResult<String> = redis::cmd("INFO").query_async(&mut connection).await;
+    check(&info.map_err(|error| not_reached(&error))?)?;
     load_library(&mut connection).await?;
     Ok(connection)
+}
+
+pub(crate) fn not_reached(error: &RedisError) -> ConnectError {
+    ConnectError::Unreachable(error.to_string())
 }
 
 /// Checks what a server says of itself.
@@ -119,7 +188,7 @@ async fn load_library(connection: &mut MultiplexedConnection) -> Result<(), Conn
         Err(error) if error.kind() == ServerErrorKind::ReadOnly.into() => {
             Err(ConnectError::Replica)
         }
-        Err(error) => Err(ConnectError::of(&error)),
+        Err(error) => Err(not_reached(&error)),
     }
 }
 

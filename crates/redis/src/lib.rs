@@ -8,6 +8,7 @@
 mod answer;
 mod calls;
 mod connect;
+mod endpoint;
 mod item;
 mod library;
 mod pool;

@@ -8,8 +8,17 @@ use std::time::Duration;
 /// How the shared history is reached and kept.
 #[derive(Clone)]
 pub struct Settings {
-    /// `redis://` or `rediss://`, with user and password.
+    /// `redis://host:port` or `rediss://host:port`, with a user and a password if need be:
+    /// also of any node of a cluster. Or, with Sentinels,
+    /// `redis+sentinel://host:port,host:port/name`: the user and the password are the server's.
     pub url: String,
+    /// The user, in place of the URL's.
+    pub user: Option<String>,
+    /// The password, in place of the URL's.
+    pub password: Option<String>,
+    /// The certificates (PEM) that a server behind `rediss://` is checked against, in place of
+    /// the system's.
+    pub ca_certificates: Option<Vec<u8>>,
     /// What all keys begin with, in braces.
     pub namespace: Namespace,
     /// The bounds of history.
@@ -88,7 +97,7 @@ impl fmt::Display for NotANamespace {
 impl Error for NotANamespace {}
 
 impl fmt::Debug for Settings {
-    /// Without the URL, which may have a password.
+    /// Without what may have a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("namespace", &self.namespace)
@@ -101,8 +110,26 @@ impl fmt::Debug for Settings {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn settings() -> Settings {
+        Settings {
+            url: "redis://:secret@127.0.0.1".to_owned(),
+            user: None,
+            password: Some("secret".to_owned()),
+            ca_certificates: None,
+            namespace: Namespace("a".to_owned()),
+            bounds: Bounds {
+                entries: 1,
+                bytes: 1,
+                log: 1,
+            },
+            replicas: None,
+            connections: 1,
+            timeout: Duration::from_secs(1),
+        }
+    }
 
     #[test]
     fn a_namespace_is_in_braces_and_has_none() {
@@ -116,18 +143,6 @@ mod tests {
 
     #[test]
     fn a_password_is_not_printed() {
-        let settings = Settings {
-            url: "redis://:secret@127.0.0.1".to_owned(),
-            namespace: "a".parse().unwrap(),
-            bounds: Bounds {
-                entries: 1,
-                bytes: 1,
-                log: 1,
-            },
-            replicas: None,
-            connections: 1,
-            timeout: Duration::from_secs(1),
-        };
-        assert!(!format!("{settings:?}").contains("secret"));
+        assert!(!format!("{:?}", settings()).contains("secret"));
     }
 }

@@ -43,6 +43,11 @@ pub(crate) enum Persistence {
 
 impl Engine {
     pub(crate) fn start(program: &str, persistence: Persistence) -> Self {
+        Self::start_with(program, persistence, &[])
+    }
+
+    /// With more flags.
+    pub(crate) fn start_with(program: &str, persistence: Persistence, more: &[&str]) -> Self {
         let command_log = match persistence {
             Persistence::CommandLog => "yes",
             Persistence::None | Persistence::Snapshot => "no",
@@ -59,7 +64,8 @@ impl Engine {
             "--appendfsync",
             "always",
         ];
-        let flags: Vec<_> = flags.map(str::to_owned).into();
+        let flags = flags.iter().chain(more).map(|&flag| flag.to_owned());
+        let flags: Vec<_> = flags.collect();
         // Another program may take the port meanwhile: then the server ends.
         let engine = || Self::try_start(program, &flags);
         std::iter::repeat_with(engine)
@@ -180,7 +186,7 @@ pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }

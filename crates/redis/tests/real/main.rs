@@ -18,6 +18,7 @@ mod seeds;
 mod audit;
 mod engine;
 mod library;
+mod sentinel;
 mod storm;
 
 mod atomicity;
@@ -25,6 +26,7 @@ mod functions;
 mod model;
 mod nodes;
 mod replication_ids;
+mod topologies;
 
 /// A random generator whose seed is printed.
 fn random(test: &str) -> fastrand::Rng {

@@ -11,9 +11,12 @@ use sse_chat_redis::{
 
 use crate::engine::{DEADLINE, Engine, Persistence, programs};
 
-fn settings(engine: &Engine) -> Settings {
+pub(crate) fn settings(engine: &Engine) -> Settings {
     Settings {
         url: format!("redis://127.0.0.1:{}", engine.port()),
+        user: None,
+        password: None,
+        ca_certificates: None,
         namespace: "test".parse().unwrap(),
         bounds: Bounds {
             entries: 1_000,
@@ -27,8 +30,8 @@ fn settings(engine: &Engine) -> Settings {
 }
 
 /// A server of this project: a history for calls, and a reader.
-struct Node {
-    log: SharedLog,
+pub(crate) struct Node {
+    pub(crate) log: SharedLog,
     reader: Reader,
     epoch: String,
 }
@@ -46,7 +49,7 @@ fn message<'a>(room: &'a str, content: &'a str, client_id: &'a str) -> NewEntry<
 }
 
 impl Node {
-    async fn join(settings: Settings) -> Self {
+    pub(crate) async fn join(settings: Settings) -> Self {
         let (log, opened) = SharedLog::connect(settings.clone()).await.unwrap();
         Self {
             log,
@@ -62,7 +65,7 @@ impl Node {
     }
 
     /// Publishes until it is answered, as a sender with a client id does. Returns the seq.
-    async fn publish_surely(&mut self, content: &str) -> u64 {
+    pub(crate) async fn publish_surely(&mut self, content: &str) -> u64 {
         let publish = async {
             loop {
                 match self.publish("lobby", content).await {
@@ -84,7 +87,7 @@ impl Node {
             .unwrap()
     }
 
-    async fn opened(&mut self) -> Opened {
+    pub(crate) async fn opened(&mut self) -> Opened {
         loop {
             match self.next().await {
                 ReadEvent::Opened(opened) => return opened,
@@ -110,13 +113,13 @@ impl Node {
         entries
     }
 
-    async fn contents(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn contents(&mut self, count: usize) -> Vec<String> {
         let content = |entry: Entry| String::from_utf8(entry.content).unwrap();
         self.entries(count).await.into_iter().map(content).collect()
     }
 }
 
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(test)

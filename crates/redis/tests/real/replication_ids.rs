@@ -1,11 +1,9 @@
 //! The replication id of a server is another one after everything that may lose writes,
 //! and stays as it is as long as none are lost.
 
-use std::fs;
-use std::process::{Child, Command, Stdio};
-
 use crate::engine::{Engine, Persistence, ask, programs, wait_for};
 use crate::library::{self, Bounds};
+use crate::sentinel::Sentinel;
 
 /// The replication id.
 fn id(engine: &Engine) -> String {
@@ -146,61 +144,6 @@ fn nothing_else_changes_the_replication_id() {
         }
         let () = engine.ask(&["REPLICAOF", "NO", "ONE"]);
         assert_eq!(id(&engine), before, "{program}");
-    }
-}
-
-/// A Sentinel that watches one master. Dropping it kills it.
-struct Sentinel {
-    process: Child,
-    port: u16,
-}
-
-impl Sentinel {
-    fn watch(master: &Engine) -> Self {
-        // A Sentinel is a server in another mode; it gets its port like one.
-        let lent = Engine::start("redis-server", Persistence::None);
-        let (port, folder) = (lent.port(), master.folder().to_owned());
-        drop(lent);
-        let file = folder.join("sentinel.conf");
-        let text = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor chat 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds chat 300\nsentinel failover-timeout chat 3000\n",
-            master.port(),
-        );
-        fs::write(&file, text).unwrap();
-        let process = Command::new("redis-sentinel")
-            .arg(&file)
-            .args(["--dir", folder.to_str().unwrap()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let sentinel = Self { process, port };
-        wait_for("the Sentinel's replica", || {
-            let mut connection = sentinel.connect()?;
-            let info: String = ask(&mut connection, &["INFO", "sentinel"]).ok()?;
-            info.contains("slaves=1").then_some(())
-        });
-        sentinel
-    }
-
-    fn connect(&self) -> Option<redis::Connection> {
-        let client = redis::Client::open(("127.0.0.1", self.port)).unwrap();
-        client.get_connection().ok()
-    }
-
-    fn master_port(&self) -> Option<u16> {
-        let command = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "chat"];
-        let address: (String, u16) = ask(&mut self.connect()?, &command).ok()?;
-        Some(address.1)
-    }
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

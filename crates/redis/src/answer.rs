@@ -14,6 +14,8 @@ pub struct Opened {
     pub seq: u64,
     /// The generations that have ended, the oldest first, each with the seq at which it did.
     pub ended: Vec<(String, u64)>,
+    /// The number of the newest change of members.
+    pub presence: u64,
 }
 
 /// The place of an entry that was assigned.
@@ -96,7 +98,12 @@ impl Opened {
             Ok((epoch.to_owned(), parse(end)?))
         };
         let ended = lines.iter().map(end_of).collect::<Result<_, BadAnswer>>()?;
-        Ok(Self { epoch, seq, ended })
+        Ok(Self {
+            epoch,
+            seq,
+            ended,
+            presence: parts.next()?,
+        })
     }
 }
 

@@ -65,6 +65,8 @@ pub enum CallError {
     OtherEpoch(String),
     /// The room has as many bans as it may have.
     TooManyBans,
+    /// The node has no lease.
+    NoLease,
 }
 
 impl fmt::Display for CallError {
@@ -74,6 +76,7 @@ impl fmt::Display for CallError {
             Self::NotReplicated => f.write_str("too few replicas have it in time"),
             Self::OtherEpoch(epoch) => write!(f, "the present generation is {epoch}"),
             Self::TooManyBans => f.write_str("the room has too many bans"),
+            Self::NoLease => f.write_str("the node has no lease"),
         }
     }
 }
@@ -131,7 +134,7 @@ impl SharedLog {
             .arg(retry_key.0)
             .arg(retry_key.1);
         self.add_bounds(&mut command);
-        Ok(PublishAnswer::read(self.pool.call(command).await?)?)
+        Ok(PublishAnswer::read(self.call(command).await?)?)
     }
 
     /// Changes a message, or deletes a message or event, in the generation `epoch`.
@@ -150,7 +153,7 @@ impl SharedLog {
             .arg(change.item)
             .arg(change.latest);
         self.add_bounds(&mut command);
-        Ok(ChangeAnswer::read(self.pool.call(command).await?)?)
+        Ok(ChangeAnswer::read(self.call(command).await?)?)
     }
 
     /// The newest `most` entries of a room, and its state.
@@ -161,7 +164,7 @@ impl SharedLog {
     pub async fn load(&self, epoch: &str, room: &str, most: usize) -> Result<Loaded, CallError> {
         let mut command = self.command("load");
         command.arg(epoch).arg(random()).arg(room).arg(most);
-        let answer = self.pool.call(command).await?;
+        let answer = self.call(command).await?;
         Ok(Loaded::read(done(answer)?)?)
     }
 
@@ -187,7 +190,7 @@ impl SharedLog {
             .arg(ban.until)
             .arg(&ban.content)
             .arg(most);
-        done(self.pool.call(command).await?).map(drop)
+        done(self.call(command).await?).map(drop)
     }
 
     /// Lifts the bans of authors.
@@ -198,7 +201,7 @@ impl SharedLog {
     pub async fn lift(&self, epoch: &str, room: &str, authors: &[&str]) -> Result<(), CallError> {
         let mut command = self.command("lift");
         command.arg(epoch).arg(random()).arg(room).arg(authors);
-        done(self.pool.call(command).await?).map(drop)
+        done(self.call(command).await?).map(drop)
     }
 
     /// These rooms have readers: they are not forgotten for a while.
@@ -209,7 +212,7 @@ impl SharedLog {
     pub async fn use_rooms(&self, rooms: &[&str]) -> Result<(), CallError> {
         let mut command = self.command("use");
         command.arg(rooms);
-        done(self.pool.call(command).await?).map(drop)
+        done(self.call(command).await?).map(drop)
     }
 
     /// Forgets rooms that were not used for `idle`, and drops tombstones beyond
@@ -233,12 +236,16 @@ impl SharedLog {
             .arg(tombstones)
             .arg(most)
             .arg(self.settings.bounds.log);
-        let found: usize = done(self.pool.call(command).await?)?.next()?;
+        let found: usize = done(self.call(command).await?)?.next()?;
         Ok(found >= most)
     }
 
-    fn command(&self, function: &str) -> Cmd {
+    pub(crate) fn command(&self, function: &str) -> Cmd {
         command(&self.settings, function)
+    }
+
+    pub(crate) async fn call(&self, command: Cmd) -> Result<Value, CallError> {
+        self.pool.call(command).await
     }
 
     fn add_bounds(&self, command: &mut Cmd) {
@@ -251,12 +258,13 @@ impl SharedLog {
 }
 
 /// What follows `OK`.
-fn done(value: Value) -> Result<Parts, CallError> {
+pub(crate) fn done(value: Value) -> Result<Parts, CallError> {
     match outcome(value)? {
         Outcome::Done(parts) => Ok(parts),
         Outcome::Other(word, mut parts) => Err(match word.as_str() {
             "EPOCH" => CallError::OtherEpoch(parts.next()?),
             "TOO_MANY" => CallError::TooManyBans,
+            "NO_LEASE" => CallError::NoLease,
             other => unknown(other).into(),
         }),
     }

@@ -177,13 +177,18 @@ fn check(info: &str) -> Result<(), ConnectError> {
 
 /// Loads the library of this version, unless it is there.
 async fn load_library(connection: &mut MultiplexedConnection) -> Result<(), ConnectError> {
-    let loaded: Result<String, RedisError> = redis::cmd("FUNCTION")
-        .arg("LOAD")
-        .arg(&LIBRARY.text)
-        .query_async(connection)
-        .await;
+    let mut list = redis::cmd("FUNCTION");
+    list.arg("LIST").arg("LIBRARYNAME").arg(LIBRARY.name());
+    let listed: RedisResult<Vec<redis::Value>> = list.query_async(connection).await;
+    if !listed.map_err(|error| not_reached(&error))?.is_empty() {
+        return Ok(());
+    }
+    let mut load = redis::cmd("FUNCTION");
+    load.arg("LOAD").arg(&LIBRARY.text);
+    let loaded: RedisResult<String> = load.query_async(connection).await;
     match loaded {
         Ok(_) => Ok(()),
+        // By another server, meanwhile.
         Err(error) if error.to_string().contains("already exists") => Ok(()),
         Err(error) if error.kind() == ServerErrorKind::ReadOnly.into() => {
             Err(ConnectError::Replica)

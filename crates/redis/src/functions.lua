@@ -5,7 +5,8 @@
 -- All keys begin with the namespace in braces, so that they are in one slot of a cluster:
 --
 --   {ns}:state           hash: format, epoch, seq, replid, dropped (the seq that the last
---                        tombstone that was dropped has used)
+--                        tombstone that was dropped has used), presence (the number of the
+--                        newest item of presence)
 --   {ns}:epochs          list: "<epoch> <end>" of each generation that has ended
 --   {ns}:log             stream: the last entries of all rooms, to carry them to the nodes
 --   {ns}:used            sorted set: room -> when it was last used, in milliseconds
@@ -19,6 +20,15 @@
 --   {ns}:clients:<room>  hash: client id -> "<seq> <request hash>", of held entries
 --   {ns}:changes:<room>  hash: seq of a message or event -> seq of its latest change
 --   {ns}:bans:<room>     hash: author -> "<end> <content>"; the end in milliseconds
+--   {ns}:presence        stream: the last changes of members. Its ids count from 1-0: n is the
+--                        node; either r a room, with any number of j and l, the names that
+--                        join and leave it there, or nothing more: all leave
+--   {ns}:leases          sorted set: node -> when its lease ends, in milliseconds
+--   {ns}:left            set: nodes without a lease of which members are still stored
+--   {ns}:rooms:<node>    set: rooms with members at the node
+--   {ns}:nodes:<room>    set: nodes at which the room has members
+--   {ns}:members:<node>:<room>
+--                        set: their names
 --
 -- An entry with seq 7 has the stream id 7-0. Fields of an entry: k (kind: m, e, c or d for
 -- a message, an event, a change, a deletion), n and c (its place: number and counted), t
@@ -34,6 +44,11 @@
 local FORMAT = '1'
 -- Generations that are remembered after their end.
 local MAX_ENDED = 1000
+-- Items of presence that are kept.
+local MAX_PRESENCE = 10000
+-- Leases that are ended in one call, and rooms of their nodes that are removed.
+local MAX_ENDED_LEASES = 10
+local MAX_REMOVED_ROOMS = 500
 -- What an entry counts beside its content.
 local ENTRY_BYTES = 100
 local BASE_36 = '0123456789abcdefghijklmnopqrstuvwxyz'
@@ -272,14 +287,16 @@ local function bounds_of(args, first)
   }
 end
 
--- open(random): the epoch, the seq, and each generation that has ended.
+-- open(random): the epoch, the seq, each generation that has ended, and the number of the
+-- newest item of presence.
 local function call_open(keys, args)
   local state, refusal = open(keys, args[1])
   if not state then
     return refusal
   end
   local ended = redis.call('LRANGE', prefix_of(keys) .. 'epochs', 0, -1)
-  return { 'OK', state.epoch, state.seq, ended }
+  local presence = tonumber(redis.call('HGET', keys[1], 'presence') or 0)
+  return { 'OK', state.epoch, state.seq, ended, presence }
 end
 
 -- publish(epoch, random, room, kind, content, client id or '', request hash,
@@ -490,6 +507,121 @@ local function call_tidy(keys, args)
   return { 'OK', math.max(#names, excess) }
 end
 
+-- Adds an item to the stream of presence.
+local function announce_presence(keys, fields)
+  local number = redis.call('HINCRBY', keys[1], 'presence', 1)
+  local stream = prefix_of(keys) .. 'presence'
+  redis.call('XADD', stream, 'MAXLEN', '=', MAX_PRESENCE, number .. '-0', unpack(fields))
+end
+
+-- Stores that a name joins or leaves a room at a node. Returns whether that is news.
+local function set_member(prefix, node, room, sign, name)
+  local names = prefix .. 'members:' .. node .. ':' .. room
+  if sign == '+' then
+    redis.call('SADD', prefix .. 'rooms:' .. node, room)
+    redis.call('SADD', prefix .. 'nodes:' .. room, node)
+    return redis.call('SADD', names, name) == 1
+  end
+  local has_left = redis.call('SREM', names, name) == 1
+  if redis.call('EXISTS', names) == 0 then
+    redis.call('SREM', prefix .. 'rooms:' .. node, room)
+    redis.call('SREM', prefix .. 'nodes:' .. room, node)
+  end
+  return has_left
+end
+
+-- members(node, (room, + or -, name)...): these names join and leave rooms at the node.
+-- Answers OK, or NO_LEASE: then nothing is changed.
+local function call_members(keys, args)
+  local prefix, node = prefix_of(keys), args[1]
+  if not redis.call('ZSCORE', prefix .. 'leases', node) then
+    return { 'NO_LEASE' }
+  end
+  local rooms, fields_of_room = {}, {}
+  for index = 2, #args, 3 do
+    local room, sign, name = args[index], args[index + 1], args[index + 2]
+    if set_member(prefix, node, room, sign, name) then
+      local fields = fields_of_room[room]
+      if not fields then
+        fields = { 'n', node, 'r', room }
+        fields_of_room[room] = fields
+        rooms[#rooms + 1] = room
+      end
+      fields[#fields + 1] = sign == '+' and 'j' or 'l'
+      fields[#fields + 1] = name
+    end
+  end
+  for _, room in ipairs(rooms) do
+    announce_presence(keys, fields_of_room[room])
+  end
+  return { 'OK' }
+end
+
+-- The lease of a node is over: all its members leave at once. What is stored of them is
+-- removed in parts.
+local function end_lease(keys, node)
+  local prefix = prefix_of(keys)
+  redis.call('ZREM', prefix .. 'leases', node)
+  redis.call('SADD', prefix .. 'left', node)
+  announce_presence(keys, { 'n', node })
+end
+
+-- Removes what is stored of nodes without a lease: at most `most` rooms.
+local function remove_members(prefix, most)
+  local node = redis.call('SRANDMEMBER', prefix .. 'left')
+  if not node then
+    return
+  end
+  local rooms = redis.call('SPOP', prefix .. 'rooms:' .. node, most)
+  for _, room in ipairs(rooms) do
+    redis.call('DEL', prefix .. 'members:' .. node .. ':' .. room)
+    redis.call('SREM', prefix .. 'nodes:' .. room, node)
+  end
+  if #rooms < most then
+    redis.call('SREM', prefix .. 'left', node)
+  end
+end
+
+-- lease(node, its length in milliseconds, 1 if it is a new node): renews the lease. Ends
+-- those that are over, and removes a part of what is left of them.
+-- Answers OK, or NO_LEASE if it was over: a node goes on under another name then.
+local function call_lease(keys, args)
+  local prefix, time = prefix_of(keys), now()
+  local leases = prefix .. 'leases'
+  local over = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, MAX_ENDED_LEASES)
+  for _, node in ipairs(over) do
+    end_lease(keys, node)
+  end
+  remove_members(prefix, MAX_REMOVED_ROOMS)
+  if args[3] ~= '1' and not redis.call('ZSCORE', leases, args[1]) then
+    return { 'NO_LEASE' }
+  end
+  redis.call('ZADD', leases, time + tonumber(args[2]), args[1])
+  return { 'OK' }
+end
+
+-- leave(node): its lease is over. Answers OK.
+local function call_leave(keys, args)
+  if redis.call('ZSCORE', prefix_of(keys) .. 'leases', args[1]) then
+    end_lease(keys, args[1])
+  end
+  return { 'OK' }
+end
+
+-- members_of(room): the number of the newest item of presence, as of which this is, and each
+-- node with the names of the room's members there.
+local function call_members_of(keys, args)
+  local prefix, room = prefix_of(keys), args[1]
+  local nodes = {}
+  for _, node in ipairs(redis.call('SMEMBERS', prefix .. 'nodes:' .. room)) do
+    if redis.call('ZSCORE', prefix .. 'leases', node) then
+      nodes[#nodes + 1] = node
+      nodes[#nodes + 1] = redis.call('SMEMBERS', prefix .. 'members:' .. node .. ':' .. room)
+    end
+  end
+  return { 'OK', tonumber(redis.call('HGET', keys[1], 'presence') or 0), nodes }
+end
+
 redis.register_function('sse_chat_open', call_open)
 redis.register_function('sse_chat_publish', call_publish)
 redis.register_function('sse_chat_change', call_change)
@@ -498,3 +630,7 @@ redis.register_function('sse_chat_ban', call_ban)
 redis.register_function('sse_chat_lift', call_lift)
 redis.register_function('sse_chat_use', call_use)
 redis.register_function('sse_chat_tidy', call_tidy)
+redis.register_function('sse_chat_members', call_members)
+redis.register_function('sse_chat_lease', call_lease)
+redis.register_function('sse_chat_leave', call_leave)
+redis.register_function('sse_chat_members_of', call_members_of)

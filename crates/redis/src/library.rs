@@ -29,6 +29,10 @@ impl Library {
         }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The name of a function.
     pub(crate) fn function(&self, function: &str) -> String {
         format!("{}_{function}", self.name)

@@ -11,10 +11,11 @@ use crate::calls::open;
 use crate::connect::connect;
 use crate::item::{Item, ItemId};
 use crate::pool::wait_after;
+use crate::presence::PresenceItem;
 use crate::settings::Settings;
 use crate::value::{BadAnswer, Parts};
 
-/// Most items of a read.
+/// Most items of a read of each stream.
 const MAX_ITEMS: usize = 500;
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,16 @@ pub enum ReadEvent {
         /// The seq of the next one.
         next: u64,
     },
+    /// The next changes of members, in order. All members that are known have to be loaded
+    /// anew if `follows` is false: changes before these are missing.
+    Presence {
+        /// The number of the last one.
+        number: u64,
+        /// Whether none is missing before the first one.
+        follows: bool,
+        /// The changes.
+        items: Vec<PresenceItem>,
+    },
     /// Redis is not reached, for this reason. The next read tries again.
     Away(String),
 }
@@ -42,12 +53,19 @@ pub struct Reader {
     settings: Arc<Settings>,
     /// The last item that was read.
     last: ItemId,
+    /// The number of the last change of members that was read.
+    presence: u64,
     epoch: String,
     connection: Option<MultiplexedConnection>,
     /// Failed tries since the last connection.
     tries: u32,
+    /// Most items of the next read. Fewer after one that failed: it may have been too much
+    /// for the connection.
+    most: usize,
     /// The items that follow entries which are missing.
     ahead: Vec<(ItemId, Item)>,
+    /// Changes of members that were read.
+    changes: Vec<(u64, PresenceItem)>,
 }
 
 impl Reader {
@@ -59,10 +77,13 @@ impl Reader {
                 seq: opened.seq,
                 sub: 0,
             },
+            presence: opened.presence,
             epoch: opened.epoch.clone(),
             connection: None,
             tries: 0,
+            most: MAX_ITEMS,
             ahead: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -76,19 +97,32 @@ impl Reader {
     /// loses nothing.
     pub async fn next(&mut self) -> ReadEvent {
         loop {
-            if let Some(event) = self.take_ahead() {
+            if let Some(event) = self.take_ahead().or_else(|| self.take_changes()) {
                 return event;
             }
             let Some(connection) = &mut self.connection else {
                 return self.connect().await;
             };
-            let (items, epoch) = match read(connection, &self.settings, self.last).await {
+            let read = read(
+                connection,
+                &self.settings,
+                self.most,
+                self.last,
+                self.presence,
+            );
+            let read = match read.await {
                 Ok(read) => read,
-                Err(why) => return self.lose(why),
+                Err(why) => {
+                    self.most = (self.most / 2).max(1);
+                    return self.lose(why);
+                }
             };
+            self.most = (self.most * 2).min(MAX_ITEMS);
             // Of another generation they do not follow the last one, whatever their seqs are.
-            if !items.is_empty() && epoch.as_deref() == Some(&*self.epoch) {
-                self.ahead = items;
+            let is_news = !read.items.is_empty() || !read.changes.is_empty();
+            if is_news && read.epoch.as_deref() == Some(&*self.epoch) {
+                self.ahead = read.items;
+                self.changes = read.changes;
                 continue;
             }
             match open(connection, &self.settings).await {
@@ -125,8 +159,24 @@ impl Reader {
     }
 
     fn opened(&mut self, opened: Opened) -> ReadEvent {
-        self.epoch.clone_from(&opened.epoch);
+        if self.epoch != opened.epoch {
+            self.epoch.clone_from(&opened.epoch);
+            self.presence = opened.presence;
+        }
         ReadEvent::Opened(opened)
+    }
+
+    /// Changes of members that are read already.
+    fn take_changes(&mut self) -> Option<ReadEvent> {
+        let changes = std::mem::take(&mut self.changes);
+        let (first, last) = (changes.first()?.0, changes.last()?.0);
+        let follows = first == self.presence + 1;
+        self.presence = last;
+        Some(ReadEvent::Presence {
+            number: last,
+            follows,
+            items: changes.into_iter().map(|(_, item)| item).collect(),
+        })
     }
 
     /// What is read already: all up to the first entry that does not follow the last one.
@@ -153,44 +203,66 @@ impl Reader {
     }
 }
 
-/// The items behind `last`, once there are any, and the present epoch after that. No items
-/// if there were none for a while.
+/// What was read at once.
+#[derive(Debug, Default)]
+struct Read {
+    items: Vec<(ItemId, Item)>,
+    changes: Vec<(u64, PresenceItem)>,
+    /// The present epoch after that.
+    epoch: Option<String>,
+}
+
+/// What follows `last` and `presence`, once there is anything; nothing after a while.
 async fn read(
     connection: &mut MultiplexedConnection,
     settings: &Settings,
+    most: usize,
     last: ItemId,
-) -> Result<(Vec<(ItemId, Item)>, Option<String>), String> {
+    presence: u64,
+) -> Result<Read, String> {
+    let (log, changes) = (
+        settings.namespace.key("log"),
+        settings.namespace.key("presence"),
+    );
     let mut pipeline = redis::pipe();
     pipeline
         .cmd("XREAD")
         .arg("COUNT")
-        .arg(MAX_ITEMS)
+        .arg(most)
         .arg("BLOCK")
         .arg(settings.longest_silence().as_millis() as u64)
         .arg("STREAMS")
-        .arg(settings.namespace.key("log"))
-        .arg(last.to_string());
+        .arg(&log)
+        .arg(&changes)
+        .arg(last.to_string())
+        .arg(format!("{presence}-0"));
     pipeline
         .cmd("HGET")
         .arg(settings.namespace.key("state"))
         .arg("epoch");
     let answer: RedisResult<(Value, Option<String>)> = pipeline.query_async(connection).await;
-    match answer.map_err(|error| error.to_string())? {
-        (Value::Nil, epoch) => Ok((Vec::new(), epoch)),
-        (streams, epoch) => match items(streams) {
-            Ok(items) => Ok((items, epoch)),
-            Err(error) => Err(error.to_string()),
-        },
-    }
+    let (streams, epoch) = answer.map_err(|error| error.to_string())?;
+    let read = match streams {
+        Value::Nil => Ok(Read::default()),
+        streams => items(streams, &log),
+    };
+    let read = read.map_err(|error| error.to_string())?;
+    Ok(Read { epoch, ..read })
 }
 
-fn items(streams: Value) -> Result<Vec<(ItemId, Item)>, BadAnswer> {
-    let mut stream = Parts::of(streams)?.next_parts()?;
-    let _name: Value = stream.next()?;
-    let mut parts = stream.next_parts()?;
-    let mut items = Vec::new();
-    while !parts.is_empty() {
-        items.push(Item::read(parts.next_parts()?)?);
+fn items(streams: Value, log: &str) -> Result<Read, BadAnswer> {
+    let mut streams = Parts::of(streams)?;
+    let mut read = Read::default();
+    while !streams.is_empty() {
+        let mut stream = streams.next_parts()?;
+        let name: String = stream.next()?;
+        let mut parts = stream.next_parts()?;
+        while !parts.is_empty() {
+            match name == log {
+                true => read.items.push(Item::read(parts.next_parts()?)?),
+                false => read.changes.push(PresenceItem::read(parts.next_parts()?)?),
+            }
+        }
     }
-    Ok(items)
+    Ok(read)
 }

@@ -50,8 +50,9 @@ pub(crate) fn load_into(engine: &Engine) {
 }
 
 pub(crate) fn open(connection: &mut Connection) -> RedisResult<Opened> {
-    let values: (String, String, u64, Vec<String>) = call("open").arg("wxyz").query(connection)?;
-    let (ok, epoch, seq, ended) = values;
+    let values: (String, String, u64, Vec<String>, u64) =
+        call("open").arg("wxyz").query(connection)?;
+    let (ok, epoch, seq, ended, _) = values;
     assert_eq!(ok, "OK");
     let end_of = |line: String| {
         let (epoch, end) = line.split_once(' ').unwrap();

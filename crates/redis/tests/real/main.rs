@@ -22,9 +22,11 @@ mod sentinel;
 mod storm;
 
 mod atomicity;
+mod cuts;
 mod functions;
 mod model;
 mod nodes;
+mod presence;
 mod replication_ids;
 mod topologies;
 

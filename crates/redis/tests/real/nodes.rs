@@ -50,7 +50,24 @@ fn message<'a>(room: &'a str, content: &'a str, client_id: &'a str) -> NewEntry<
 
 impl Node {
     pub(crate) async fn join(settings: Settings) -> Self {
-        let (log, opened) = SharedLog::connect(settings.clone()).await.unwrap();
+        let joined = SharedLog::connect(settings.clone()).await;
+        Self::of(settings, joined.unwrap())
+    }
+
+    /// Joins over connections that may be cut. It reads from the first entry on.
+    pub(crate) async fn try_join(settings: Settings) -> Self {
+        let join = async {
+            loop {
+                if let Ok((log, opened)) = SharedLog::connect(settings.clone()).await {
+                    return (log, Opened { seq: 0, ..opened });
+                }
+            }
+        };
+        let joined = tokio::time::timeout(DEADLINE, join).await;
+        Self::of(settings, joined.unwrap())
+    }
+
+    fn of(settings: Settings, (log, opened): (SharedLog, Opened)) -> Self {
         Self {
             log,
             reader: Reader::new(settings, &opened),
@@ -81,7 +98,7 @@ impl Node {
         tokio::time::timeout(DEADLINE, publish).await.unwrap()
     }
 
-    async fn next(&mut self) -> ReadEvent {
+    pub(crate) async fn next(&mut self) -> ReadEvent {
         tokio::time::timeout(DEADLINE, self.reader.next())
             .await
             .unwrap()
@@ -99,6 +116,11 @@ impl Node {
 
     /// The next `count` entries.
     async fn entries(&mut self, count: usize) -> Vec<Entry> {
+        let entries = tokio::time::timeout(3 * DEADLINE, self.read_entries(count));
+        entries.await.unwrap()
+    }
+
+    async fn read_entries(&mut self, count: usize) -> Vec<Entry> {
         let mut entries = Vec::new();
         while entries.len() < count {
             let ReadEvent::Items(items) = self.next().await else {

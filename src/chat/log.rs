@@ -16,6 +16,7 @@
 #[cfg(feature = "data")]
 pub(super) mod committer;
 pub(super) mod reading;
+mod record;
 #[cfg(feature = "data")]
 pub(super) mod restored;
 #[cfg(feature = "data")]
@@ -26,15 +27,9 @@ use std::thread::Thread;
 
 use tokio::sync::oneshot;
 
-use super::bans::{Ban, BanKey};
-use super::entry::Entry;
+pub(super) use self::record::Record;
 use super::errors::HistoryUnavailable;
-use super::forgotten_rooms::RoomTombstone;
 use super::published::Commit;
-use crate::protocol::RoomName;
-
-/// The bytes that a record counts in the queue beside its entries.
-const RECORD_OVERHEAD_BYTES: usize = 100;
 
 /// Where history lasts.
 #[derive(Debug)]
@@ -43,46 +38,6 @@ pub(super) enum EntryLog {
     Memory,
     /// In a store.
     Stored(CommitQueue),
-}
-
-/// Something that is to be durable.
-#[derive(Debug, Clone)]
-pub(super) enum Record {
-    /// A message, an event or a change.
-    Entry {
-        room: RoomName,
-        entry: Entry,
-        /// With a change: the new state of the message or event in its own place, if
-        /// memory holds it there. If only the store does, it takes the state from the
-        /// change. The change replaces the earlier one of the same message or event.
-        current: Option<Entry>,
-        /// The seq of the newest evicted entry of the room. It is news to the store if
-        /// the room is.
-        evicted_through: u64,
-    },
-    /// History holds no entry of the room up to `through` any more.
-    Evicted {
-        room: RoomName,
-        /// How many were evicted since the last such record, about.
-        count: usize,
-        through: u64,
-    },
-    /// Only the tombstone of the room is left.
-    Forgotten {
-        room: RoomName,
-        tombstone: RoomTombstone,
-    },
-    /// The tombstone of the room is dropped: from now on, a room without one may have
-    /// lost entries up to `through`, which uses up this seq.
-    TombstoneDropped { room: RoomName, through: u64 },
-    /// An author is banned from the room.
-    Banned {
-        room: RoomName,
-        key: BanKey,
-        ban: Ban,
-    },
-    /// The bans of these authors are lifted.
-    BansLifted { room: RoomName, keys: Vec<BanKey> },
 }
 
 /// Makes records durable.
@@ -262,23 +217,5 @@ impl EntryLog {
             Self::Memory => Commit::DONE,
             Self::Stored(queue) => queue.wait(),
         }
-    }
-}
-
-impl Record {
-    /// Whether it is committed at once. What is evicted is so for all clients already.
-    fn is_urgent(&self) -> bool {
-        !matches!(self, Self::Evicted { .. })
-    }
-
-    /// The bytes that count against the queue's limit.
-    fn cost(&self) -> usize {
-        let content = match self {
-            Self::Entry { entry, current, .. } => {
-                entry.cost() + current.as_ref().map_or(0, Entry::cost)
-            }
-            _ => 0,
-        };
-        RECORD_OVERHEAD_BYTES + content
     }
 }

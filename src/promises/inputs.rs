@@ -15,11 +15,17 @@ pub(super) const READERS: usize = 3;
 /// A budget of all histories that is never reached.
 pub(super) const LARGE_BUDGET: usize = 64 << 20;
 
+/// Most entries of a room in the largest history.
+pub(super) const LARGE_HISTORY: usize = 300;
+
 /// The inputs of a simulation.
 #[derive(Debug, Clone)]
 pub(crate) struct SimulationCase {
     pub(super) log: LogKind,
     pub(super) config: Config,
+    /// With a store: after every other crash the server has a larger history, and holds
+    /// all entries whose eviction was not durable.
+    pub(super) grows: bool,
     pub(super) options: Vec<ReaderOptions>,
     pub(super) steps: Vec<SimulationStep>,
 }
@@ -87,6 +93,16 @@ pub(super) enum SimulationStep {
     /// as many of these steps.
     #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "there is no store"))]
     Commit { steps: usize },
+    /// With a store: publish a message in each room, `times` times, and commit them.
+    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "there is no store"))]
+    Burst { times: usize },
+    /// With a store: the server crashes while a reader reads, after a byte of that. It
+    /// loses nothing.
+    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "there is no store"))]
+    CrashInRead {
+        reader: usize,
+        byte: prop::sample::Index,
+    },
     /// All that was published is durable: it is still there after a
     /// [`Crash`](Self::Crash).
     Sync,
@@ -142,17 +158,24 @@ fn stored() -> impl Strategy<Value = SimulationCase> {
     let log = queue_bytes.prop_map(|queue_bytes| LogKind::Stored { queue_bytes });
     let commit = prop_oneof![3 => Just(3usize), 2 => 1..3usize];
     let commit = commit.prop_map(|steps| SimulationStep::Commit { steps });
-    cases_of(log, steps(prop_oneof![4 => step(), 1 => commit]))
+    let burst = (1..6usize).prop_map(|times| SimulationStep::Burst { times });
+    let crash = (0..READERS, any::<prop::sample::Index>());
+    let crash = crash.prop_map(|(reader, byte)| SimulationStep::CrashInRead { reader, byte });
+    cases_of(
+        log,
+        steps(prop_oneof![12 => step(), 3 => commit, 2 => burst, 2 => crash]),
+    )
 }
 
 fn cases_of(
     log: impl Strategy<Value = LogKind>,
     steps: impl Strategy<Value = Vec<SimulationStep>>,
 ) -> impl Strategy<Value = SimulationCase> {
-    let inputs = (log, config(), reader_options(), steps);
-    inputs.prop_map(|(log, config, options, steps)| SimulationCase {
+    let inputs = (log, config(), any::<bool>(), reader_options(), steps);
+    inputs.prop_map(|(log, config, grows, options, steps)| SimulationCase {
         log,
         config,
+        grows,
         options,
         steps,
     })
@@ -197,7 +220,7 @@ fn step() -> impl Strategy<Value = SimulationStep> {
 /// Servers with a large, small or no history, with and without a replay rate.
 fn config() -> impl Strategy<Value = Config> {
     (
-        prop_oneof![Just(0usize), Just(1), Just(5), Just(300)],
+        prop_oneof![Just(0usize), Just(1), Just(5), Just(LARGE_HISTORY)],
         prop_oneof![Just(900usize), Just(2_500), Just(LARGE_BUDGET)],
         2..5usize,
         prop_oneof![Just(None), Just(NonZeroUsize::new(200_000))],

@@ -99,14 +99,19 @@ impl ServerLog {
         }
     }
 
-    /// The server of this hub crashes, and another one starts.
-    pub(super) fn crash(&mut self, hub: &Hub, loss: Loss) -> Arc<Hub> {
+    /// The server of this hub crashes, and another one starts. With a store it has the
+    /// limits of `next`.
+    #[cfg_attr(
+        not(feature = "data"),
+        expect(unused_variables, reason = "there is no store")
+    )]
+    pub(super) fn crash(&mut self, hub: &Hub, next: &Hub, loss: Loss) -> Arc<Hub> {
         match (self, loss) {
             (Self::Memory { .. }, Loss::Nothing) => Hub::reopen(&hub.save()),
             (Self::Memory { .. }, Loss::NothingKnown) => hub.reopen_older(&hub.save()),
             (Self::Memory { synced }, Loss::Suffix) => hub.reopen_older(synced),
             #[cfg(feature = "data")]
-            (Self::Stored(log), loss) => log.crash(hub, loss),
+            (Self::Stored(log), loss) => log.crash(next, loss),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use proptest::sample::Index;
 use tokio::runtime::Runtime;
 
-use super::inputs::{READERS, ROOMS, SimulationCase, SimulationStep};
+use super::inputs::{LARGE_BUDGET, LARGE_HISTORY, READERS, ROOMS, SimulationCase, SimulationStep};
 use super::model::{PublishedByRoom, ServerModel};
 use super::reader::Reader;
 use super::server_log::ServerLog;
@@ -42,6 +42,9 @@ pub(crate) fn play<T: TestTransport>(case: &SimulationCase) {
 struct Simulation<T> {
     runtime: Runtime,
     config: Config,
+    /// The bounds on history after the next crash, in entries and in bytes, if they
+    /// change.
+    next_bounds: Option<(usize, usize)>,
     app: Arc<App>,
     log: ServerLog,
     transport: T,
@@ -76,6 +79,8 @@ impl<T: TestTransport> Simulation<T> {
             runtime,
             budget: full_budget(&case.config),
             config: case.config.clone(),
+            next_bounds: (case.grows && log.queue_bytes().is_some())
+                .then_some((LARGE_HISTORY, LARGE_BUDGET)),
             transport: T::of(&app),
             synced: model.published.clone(),
             first_epoch: app.hub.epoch(),
@@ -141,6 +146,8 @@ impl<T: TestTransport> Simulation<T> {
             }
             SimulationStep::Sync => self.sync(),
             SimulationStep::Crash(loss) => self.crash(loss),
+            SimulationStep::Burst { times } => self.burst(times),
+            SimulationStep::CrashInRead { reader, ref byte } => self.crash_in_read(reader, byte),
             SimulationStep::Drain => self.drain(),
         }
     }
@@ -168,6 +175,12 @@ impl<T: TestTransport> Simulation<T> {
     fn drain(&mut self) {
         self.app.draining.begin(Duration::ZERO);
         self.advance(Duration::from_millis(10));
+        // Before the time passes in which a reader waits: none of the others stalls.
+        for reader in 0..READERS {
+            if self.readers[reader].is_connected {
+                self.receive(reader, usize::MAX);
+            }
+        }
         (0..READERS).for_each(|reader| self.read_to_end(reader));
         self.restart();
     }
@@ -186,7 +199,11 @@ impl<T: TestTransport> Simulation<T> {
         while !has_ended {
             // Bytes from before the end are still to be read.
             has_ended = self.transport.has_ended(reader);
-            self.receive(reader, usize::MAX);
+            if self.receive(reader, usize::MAX) == 0 {
+                // It may wait for a commit.
+                self.commit_all();
+                self.advance(Duration::from_millis(100));
+            }
         }
         assert!(self.readers[reader].has_bye, "the last event is bye");
     }
@@ -204,9 +221,11 @@ impl<T: TestTransport> Simulation<T> {
                 // Ten waits are enough for the replay of all readers.
                 idle_reads += 1;
                 let is_connected = self.readers[reader].is_connected;
-                if self.budget.is_none() || !is_connected || idle_reads > 10 {
+                let may_wait = self.budget.is_some() || self.log.queue_bytes().is_some();
+                if !may_wait || !is_connected || idle_reads > 10 {
                     break;
                 }
+                self.commit_all();
                 self.advance(Duration::from_millis(200));
                 self.disconnect_if_ended(reader);
             }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::sample::Index;
+
 use super::{Simulation, full_budget};
 use crate::chat::{Commit, HistoryPage, HistoryQuery, Hub};
 use crate::http::App;
@@ -47,6 +49,17 @@ impl<T: TestTransport> Simulation<T> {
         })
     }
 
+    /// Publishes in all rooms, and commits it once: evictions that follow from it are not
+    /// durable.
+    pub(super) fn burst(&mut self, times: usize) {
+        for room in (0..ROOMS.len()).cycle().take(times * ROOMS.len()) {
+            self.publish_next(room, "");
+        }
+        for _ in 0..3 {
+            self.commit_step();
+        }
+    }
+
     pub(super) fn sync(&mut self) {
         self.commit_all();
         self.log.sync(&self.app.hub);
@@ -80,9 +93,16 @@ impl<T: TestTransport> Simulation<T> {
                 reader.lose_gaps(&self.app.hub);
             }
         }
-        let hub = self.log.crash(&self.app.hub, loss);
+        let before = self.config.history;
+        if let Some((history, budget)) = &mut self.next_bounds {
+            std::mem::swap(&mut self.config.history, history);
+            std::mem::swap(&mut self.config.history_budget, budget);
+        }
+        let next = App::new(self.config.clone()).unwrap().hub;
+        let hub = self.log.crash(&self.app.hub, &next, loss);
         self.start(hub);
         match loss {
+            Loss::Nothing | Loss::NothingKnown if self.config.history < before => {}
             Loss::Nothing | Loss::NothingKnown => self.check_holdings(&held),
             Loss::Suffix => {
                 self.model.published = self.synced.clone();
@@ -95,6 +115,12 @@ impl<T: TestTransport> Simulation<T> {
         if loss != Loss::Nothing {
             self.sync();
         }
+    }
+
+    /// The server crashes after a reader has got a part of what it reads.
+    pub(super) fn crash_in_read(&mut self, reader: usize, byte: &Index) {
+        self.cut(reader, byte);
+        self.crash(Loss::Nothing);
     }
 
     /// The server starts again with this hub.

@@ -119,7 +119,7 @@ impl Hub {
         settings: &DataSettings,
     ) -> Arc<Self> {
         let has_bans = restored.rooms.iter().any(|room| !room.bans.is_empty());
-        let queue = CommitQueue::new(settings.commit_queue);
+        let queue = CommitQueue::new(settings.commit_queue, restored.excess > 0);
         Arc::new(Self {
             has_bans: AtomicBool::new(has_bans),
             reads: Some(Arc::new(ReadQueue::new(settings.read_budget))),

@@ -10,6 +10,9 @@
 //! against what is assigned, so that a retry finds its first request, and a change the
 //! one before it.
 //!
+//! What history loses, it loses in memory at once; the store deletes it later. A reader
+//! that skips it may have to wait for that: see [`EntryLog::wait_for_evictions`].
+//!
 //! The thread that commits is in `committer`, the one that reads what memory does not
 //! hold in `reading`, the store in `sqlite`.
 
@@ -42,15 +45,16 @@ pub(super) enum EntryLog {
 
 /// Makes records durable.
 pub(super) trait Store: fmt::Debug + Send {
-    /// Makes all of `records` durable, or none of them.
+    /// Makes all of `records` durable, or none of them. Evictions are an exception: they
+    /// are durable after [`Record::FlushEvictions`], or when the store was tidied.
     ///
     /// # Errors
     ///
     /// They are final: what a second try says can't be trusted.
     fn commit(&mut self, records: &[Record]) -> Result<(), StoreError>;
 
-    /// Does a bounded part of the work that no sender waits for. Called about once a
-    /// second.
+    /// Makes durable all evictions that were committed, and does a bounded part of the
+    /// work that no sender waits for. Called about once a second.
     ///
     /// # Errors
     ///
@@ -77,6 +81,9 @@ pub(super) struct CommitQueue {
     /// Bytes of the records that wait or are being committed.
     bytes: usize,
     max_bytes: usize,
+    /// Evictions that the committer took, or that nothing takes any more, may not be
+    /// durable.
+    has_loose_evictions: bool,
     /// Nothing is taken any more.
     is_closed: bool,
     /// The committer, while it sleeps.
@@ -94,14 +101,20 @@ pub(super) struct RecordBatch {
     pub(super) waits: Vec<oneshot::Sender<()>>,
     /// It is more than evictions.
     is_urgent: bool,
+    /// One of the records is an eviction.
+    has_evictions: bool,
+    /// One of them is [`Record::FlushEvictions`].
+    flushes_evictions: bool,
 }
 
 impl CommitQueue {
-    pub(super) fn new(max_bytes: usize) -> Self {
+    /// `has_evictions` says whether the store was opened with fewer entries than it has.
+    pub(super) fn new(max_bytes: usize, has_evictions: bool) -> Self {
         Self {
             batch: RecordBatch::default(),
             bytes: 0,
             max_bytes,
+            has_loose_evictions: has_evictions,
             is_closed: false,
             sleeping: None,
         }
@@ -117,12 +130,15 @@ impl CommitQueue {
 
     pub(super) fn push(&mut self, record: Record) {
         if self.is_closed {
+            self.has_loose_evictions |= record.is_eviction();
             return;
         }
         let bytes = record.cost();
         self.bytes += bytes;
         self.batch.bytes += bytes;
         self.batch.is_urgent |= record.is_urgent() || self.bytes > self.max_bytes / 2;
+        self.batch.has_evictions |= record.is_eviction();
+        self.batch.flushes_evictions |= matches!(record, Record::FlushEvictions);
         self.batch.records.push(record);
         self.wake();
     }
@@ -146,25 +162,46 @@ impl CommitQueue {
         Commit::new(wait)
     }
 
+    /// The wait until all evictions are durable. `None` if they are.
+    fn wait_for_evictions(&mut self) -> Option<Commit> {
+        if !self.has_loose_evictions && !self.batch.has_evictions {
+            return None;
+        }
+        if !self.batch.flushes_evictions {
+            self.push(Record::FlushEvictions);
+        }
+        Some(self.wait())
+    }
+
     /// Takes all that waits. Evictions alone are taken only `with_evictions`: otherwise
     /// each message that evicts another one would cost two commits. If nothing is taken,
     /// `committer` is unparked once something is to be committed.
     pub(super) fn take(&mut self, committer: &Thread, with_evictions: bool) -> RecordBatch {
         if self.batch.is_urgent || with_evictions && !self.batch.is_empty() {
+            self.has_loose_evictions |= self.batch.has_evictions;
             return std::mem::take(&mut self.batch);
         }
         self.sleeping = Some(committer.clone());
         RecordBatch::default()
     }
 
-    /// Makes room for what was shown.
-    pub(super) fn shown(&mut self, bytes: usize) {
+    /// A batch of `bytes` was shown: makes room for others.
+    pub(super) fn shown(&mut self, bytes: usize, flushes_evictions: bool) {
         self.bytes -= bytes;
+        if flushes_evictions {
+            self.evictions_stored();
+        }
+    }
+
+    /// All evictions that were taken are durable.
+    pub(super) fn evictions_stored(&mut self) {
+        self.has_loose_evictions = false;
     }
 
     /// Takes nothing any more. What waits is dropped, and its senders are refused.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
+        self.has_loose_evictions |= self.batch.has_evictions;
         self.batch = RecordBatch::default();
     }
 }
@@ -217,5 +254,11 @@ impl EntryLog {
             Self::Memory => Commit::DONE,
             Self::Stored(queue) => queue.wait(),
         }
+    }
+
+    /// The wait until history can't get back what it has lost, however the server ends.
+    /// `None` if it can't already, as in memory.
+    pub(super) fn wait_for_evictions(&mut self) -> Option<Commit> {
+        self.queue()?.wait_for_evictions()
     }
 }

@@ -6,6 +6,7 @@
 //! channel.
 
 mod author;
+mod backoff;
 mod bans;
 mod change;
 mod channel;
@@ -19,6 +20,7 @@ mod evicted_marks;
 mod feed;
 mod forgotten_rooms;
 mod generations;
+mod held_batch;
 mod history;
 mod history_page;
 mod history_size;

@@ -1,7 +1,10 @@
 //! What the hub answers to a request that publishes or changes something: at once, or
 //! once it is durable.
 
+use std::task::Poll;
+
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::entry::Entry;
 use super::errors::HistoryUnavailable;
@@ -79,6 +82,18 @@ impl Commit {
         match self.0 {
             Some(done) => done.await.map_err(|_| HistoryUnavailable),
             None => Ok(()),
+        }
+    }
+    /// Whether it is durable now, with the error of [`Self::done`]. The answer stays the
+    /// same once it is ready.
+    pub(super) fn poll(&mut self) -> Poll<Result<(), HistoryUnavailable>> {
+        match self.0.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => Poll::Pending,
+            Some(Err(TryRecvError::Closed)) => Poll::Ready(Err(HistoryUnavailable)),
+            Some(Ok(())) | None => {
+                *self = Self::DONE;
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }

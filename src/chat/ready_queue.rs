@@ -38,6 +38,12 @@ impl ReadyQueue {
         self.deliveries = batch;
     }
 
+    /// Takes back the batch that was set, of which nothing was popped.
+    pub(super) fn take_batch(&mut self) -> VecDeque<(usize, Delivery)> {
+        self.from_history = 0;
+        std::mem::take(&mut self.deliveries)
+    }
+
     /// Appends a delivery that is not from history.
     pub(super) fn push(&mut self, index: usize, delivery: Delivery) {
         self.deliveries.push_back((index, delivery));

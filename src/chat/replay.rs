@@ -73,6 +73,9 @@ pub(super) struct Batch {
     pub(super) unread: Vec<StoredId>,
     /// The store does not give what comes next, up to this seq.
     pub(super) unreadable_through: Option<u64>,
+    /// A gap is due behind the first delivery, or behind the batch: what is lost in it
+    /// must not be in history again once the cursor is past a part of it.
+    pub(super) skips_lost: bool,
 }
 
 /// What a stream reads from.
@@ -103,6 +106,7 @@ impl ReplaySource<'_> {
             is_last: false,
             unread: Vec::new(),
             unreadable_through: None,
+            skips_lost: has_later_gap(&mut replays),
         };
         let mut bytes = 0;
         while bytes < max_bytes {
@@ -137,6 +141,14 @@ fn next_replay<'r, 'a>(replays: &'r mut [RoomReplay<'a>]) -> Option<&'r mut Room
         .filter_map(|replay| Some((replay.position()?, replay)))
         .min_by_key(|(seq, _)| *seq);
     next.map(|(_, replay)| replay)
+}
+
+/// Whether a gap is due that is not next. The next delivery, if it is a gap, leaves out
+/// nothing that is not announced by it.
+fn has_later_gap(replays: &mut [RoomReplay<'_>]) -> bool {
+    let last_gap = replays.iter().filter_map(|replay| replay.gap).max();
+    let next = next_replay(replays).and_then(RoomReplay::position);
+    last_gap > next
 }
 
 /// What comes next and only the store holds, about `max_bytes` of it.

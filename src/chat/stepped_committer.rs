@@ -72,6 +72,10 @@ impl SteppedCommitter {
     /// Tidies the store, as is done once a second before a commit.
     pub(crate) fn tidy(&mut self) {
         self.store.tidy().unwrap();
+        // The server tidies between two commits.
+        if self.batch.is_empty() {
+            self.hub.note_tidied();
+        }
     }
 
     /// The process is killed.

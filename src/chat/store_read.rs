@@ -1,16 +1,13 @@
 //! A read from the store that a stream waits for, without a thread of its own.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use super::backoff::Backoff;
 use super::log::reading::{FoundEntries, ReadQueue, StoredId};
 use super::stored_entries::StoredEntries;
-
-/// How long a stream waits before it looks for the answer; twice as long each time.
-const FIRST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WAIT: Duration = Duration::from_millis(64);
 
 /// A read from the store that a stream waits for.
 #[derive(Debug)]
@@ -21,7 +18,7 @@ pub(super) struct StoreRead {
     /// `None` if too many reads waited, or the store was closed: it has to be asked for
     /// again.
     answer: Option<oneshot::Receiver<FoundEntries>>,
-    wait: Duration,
+    backoff: Backoff,
 }
 
 impl StoreRead {
@@ -36,10 +33,10 @@ impl StoreRead {
             ids,
             as_of,
             answer: None,
-            wait: FIRST_WAIT,
+            backoff: Backoff::default(),
         };
         read.ask(queue);
-        let until = read.next_look(now);
+        let until = read.backoff.next(now);
         (read, until)
     }
 
@@ -56,17 +53,11 @@ impl StoreRead {
             Some(Err(TryRecvError::Closed)) => self.answer = None,
             None => self.ask(queue),
         }
-        let until = self.next_look(now);
+        let until = self.backoff.next(now);
         Err((self, until))
     }
 
     fn ask(&mut self, queue: Option<&ReadQueue>) {
         self.answer = queue.and_then(|queue| queue.ask(self.ids.clone()).ok());
-    }
-
-    fn next_look(&mut self, now: Instant) -> Instant {
-        let until = now + self.wait;
-        self.wait = LONGEST_WAIT.min(2 * self.wait);
-        until
     }
 }

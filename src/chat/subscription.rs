@@ -10,8 +10,10 @@ use std::time::Instant;
 
 use super::delivery::{Delivery, GapReason, StreamHello};
 use super::errors::SubscribeError;
+use super::held_batch::HeldBatch;
 use super::hub::Hub;
 use super::membership::Membership;
+use super::published::Commit;
 use super::reader_profile::{MemberGuard, ReaderProfile, StreamAccess};
 use super::ready_queue::ReadyQueue;
 use super::replay::{BATCH_BYTES, ReplaySource, RoomCursor};
@@ -55,6 +57,8 @@ pub struct Subscription {
     budget: Option<BudgetReservation>,
     /// What has to be read from the store before the replay goes on.
     reading: Option<StoreRead>,
+    /// The next batch, while it waits for evictions. It follows `cursor`.
+    held: Option<HeldBatch>,
     /// What only the store holds up to this seq could not be read: the reader gets a gap
     /// for it.
     unreadable_through: u64,
@@ -69,7 +73,7 @@ pub enum Progress {
     /// History may have more after the ready deliveries.
     More,
     /// Nothing is ready until this time: the replay budget is used up, or the store is
-    /// being read.
+    /// being read or written.
     Paused(Instant),
     /// The reader is live after the ready deliveries.
     Live(LiveFrom),
@@ -129,6 +133,7 @@ impl Subscription {
             replay_through,
             budget: None,
             reading: None,
+            held: None,
             unreadable_through: 0,
             cursor: start.cursor,
         })
@@ -160,6 +165,7 @@ impl Subscription {
             replay_through: 0,
             budget: None,
             reading: None,
+            held: None,
             unreadable_through: 0,
             cursor,
         }
@@ -229,9 +235,15 @@ impl Subscription {
             Ok(stored) => stored,
             Err(until) => return Progress::Paused(until),
         };
+        if let Some(Err(until)) = self.held.as_mut().map(|held| held.look(now)) {
+            return Progress::Paused(until);
+        }
         let rooms = &mut *hub.lock();
         if let Some(close) = self.check_bans(rooms) {
             return Progress::Closed(close);
+        }
+        if let Some(held) = self.held.take() {
+            return self.release(held, now);
         }
         let source = ReplaySource {
             rooms,
@@ -248,12 +260,13 @@ impl Subscription {
             self.reading = Some(read);
             return Progress::Paused(until);
         }
-        self.ready.set_batch(batch.deliveries);
-        if let (Some(TokenExpiry::Soon), Some(at)) = (self.expiry, self.expires_at()) {
-            let expires_at = timestamp::of_seconds(at);
-            self.ready
-                .push(0, Delivery::Expiring(Expiring { expires_at }));
+        if batch.skips_lost
+            && let Some(commit) = rooms.log.wait_for_evictions()
+        {
+            return self.hold(HeldBatch::new(batch.deliveries, commit), now);
         }
+        self.ready.set_batch(batch.deliveries);
+        self.push_expiring();
         let is_last = batch.is_last && self.add_members(rooms);
         if let Err(until) = self.draw(now) {
             self.ready.set_batch(Default::default());
@@ -262,6 +275,44 @@ impl Subscription {
         match is_last {
             true => Progress::Live(self.go_live(rooms)),
             false => Progress::More,
+        }
+    }
+
+    /// Keeps a batch back. It never goes live: the next one does, which is read once
+    /// this one is delivered.
+    fn hold(&mut self, mut batch: HeldBatch, now: Instant) -> Progress {
+        match batch.look(now) {
+            Ok(()) => self.release(batch, now),
+            Err(until) => {
+                self.held = Some(batch);
+                Progress::Paused(until)
+            }
+        }
+    }
+
+    /// Makes a batch ready whose wait is over.
+    fn release(&mut self, batch: HeldBatch, now: Instant) -> Progress {
+        self.ready.set_batch(batch.into_deliveries());
+        if let Err(until) = self.draw(now) {
+            let batch = HeldBatch::new(self.ready.take_batch(), Commit::DONE);
+            self.held = Some(batch);
+            return Progress::Paused(until);
+        }
+        self.push_expiring();
+        Progress::More
+    }
+
+    /// Whether nothing becomes ready any more, since the store failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.held.as_ref().is_some_and(HeldBatch::has_failed)
+    }
+
+    /// Makes the notice about the reader's token ready, if it is due.
+    fn push_expiring(&mut self) {
+        if let (Some(TokenExpiry::Soon), Some(at)) = (self.expiry, self.expires_at()) {
+            let expires_at = timestamp::of_seconds(at);
+            let expiring = Delivery::Expiring(Expiring { expires_at });
+            self.ready.push(0, expiring);
         }
     }
 
@@ -374,7 +425,8 @@ impl Subscription {
     }
 
     /// Drops the ready deliveries that were not taken. The next
-    /// [`catch_up`](Self::catch_up) reads them again.
+    /// [`catch_up`](Self::catch_up) reads them again. A held batch stays: none of it was
+    /// ready, so it still follows the cursor.
     pub(crate) fn rewind(&mut self) {
         if let Some(budget) = &self.budget {
             budget.refund(self.replay_bytes());

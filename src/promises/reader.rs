@@ -145,9 +145,9 @@ impl Reader {
         }
     }
 
-    /// A crash undoes evictions that are not durable. Then a gap that was due in one room
-    /// of several is due no more, and the cursor may be behind what it was for: an entry
-    /// or a gap of another room came first.
+    /// A store that loses its end has evicted entries again, though their eviction was
+    /// durable. Then a gap that was due in one room of several is due no more, and the
+    /// cursor may be behind what it was for: an entry or a gap of another room came first.
     pub(super) fn lose_gaps(&mut self, hub: &Hub) {
         let Ok(cursor) = self.last_event_id.parse() else {
             return;

@@ -90,15 +90,6 @@ impl ServerLog {
         }
     }
 
-    /// Whether entries that were evicted may be there again after such a crash.
-    pub(super) fn undoes_evictions(&self, loss: Loss) -> bool {
-        match self {
-            Self::Memory { .. } => loss == Loss::Suffix,
-            #[cfg(feature = "data")]
-            Self::Stored(_) => true,
-        }
-    }
-
     /// The server of this hub crashes, and another one starts. With a store it has the
     /// limits of `next`.
     #[cfg_attr(

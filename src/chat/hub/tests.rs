@@ -9,6 +9,8 @@ mod channel;
 #[cfg(feature = "data")]
 mod durable;
 mod generations;
+#[cfg(feature = "data")]
+mod held_batches;
 mod history;
 mod idle_rooms;
 mod limits;

@@ -170,6 +170,7 @@ impl Commits {
         if self.tidied.elapsed() >= TIDY_INTERVAL {
             self.tidied = Instant::now();
             self.store.tidy()?;
+            hub.note_tidied();
         } else if is_idle {
             thread::park_timeout(TIDY_INTERVAL.saturating_sub(self.tidied.elapsed()));
         }
@@ -230,9 +231,16 @@ impl Hub {
             }
         }
         if let Some(queue) = self.lock().log.queue() {
-            queue.shown(batch.bytes);
+            queue.shown(batch.bytes, batch.flushes_evictions);
         }
         batch.waits
+    }
+
+    /// The store was tidied, and holds no evictions back.
+    pub(in crate::chat) fn note_tidied(&self) {
+        if let Some(queue) = self.lock().log.queue() {
+            queue.evictions_stored();
+        }
     }
 
     pub(in crate::chat) fn close_log(&self) {

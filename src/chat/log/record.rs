@@ -30,6 +30,8 @@ pub(in crate::chat) enum Record {
         count: usize,
         through: u64,
     },
+    /// All evictions are to be durable with this commit, and not later.
+    FlushEvictions,
     /// Only the tombstone of the room is left.
     Forgotten {
         room: RoomName,
@@ -52,6 +54,12 @@ impl Record {
     /// Whether it is committed at once. What is evicted is so for all clients already.
     pub(super) fn is_urgent(&self) -> bool {
         !matches!(self, Self::Evicted { .. })
+    }
+
+    /// Whether history has lost something that the store still holds. A dropped tombstone
+    /// is none: it is in effect once it is durable.
+    pub(super) fn is_eviction(&self) -> bool {
+        matches!(self, Self::Evicted { .. } | Self::Forgotten { .. })
     }
 
     /// The bytes that count against the queue's limit.

@@ -75,6 +75,7 @@ impl Rooms {
             }
             // They were in effect before.
             Record::Evicted { .. }
+            | Record::FlushEvictions
             | Record::Forgotten { .. }
             | Record::Banned { .. }
             | Record::BansLifted { .. } => {}

@@ -88,7 +88,7 @@ impl<T: TestTransport> Simulation<T> {
         for commit in self.model.crash(is_durable) {
             assert!(!self.is_answered(commit), "it is not shown");
         }
-        if self.log.undoes_evictions(loss) {
+        if loss == Loss::Suffix {
             for reader in &mut self.readers {
                 reader.lose_gaps(&self.app.hub);
             }

@@ -26,7 +26,7 @@ pub(super) struct CatchingUp<S> {
     is_ending: bool,
     /// It is in the worker's write queue.
     pub(super) is_queued: bool,
-    /// Until when its replay budget is spent.
+    /// Until when nothing is ready for it.
     pub(super) paused_until: Option<Instant>,
     /// When the socket last took something, or the wait for it began.
     pub(super) last_progress: Instant,
@@ -53,7 +53,7 @@ pub(super) enum CatchUpStep {
     More,
     /// The socket is full.
     Blocked,
-    /// The replay budget is spent until then.
+    /// Nothing is ready until then.
     Paused(Instant),
     /// The reader has everything, and is live from here.
     Live(LiveFrom),
@@ -156,19 +156,25 @@ impl<S: Socket> CatchingUp<S> {
         let progress = self.subscription.catch_up(now);
         match (self.send_ready(now, delivered), progress) {
             (ReadyWrite::All, Progress::More) | (ReadyWrite::Partial, _) => CatchUpStep::More,
+            (ReadyWrite::All, Progress::Live(_)) if self.is_ending => self.end_with(&bye()),
+            // It gets no more from here.
+            (ReadyWrite::All, Progress::Paused(_))
+                if self.is_ending && self.subscription.has_failed() =>
+            {
+                self.end_with(&bye())
+            }
             (ReadyWrite::All, Progress::Paused(until)) => CatchUpStep::Paused(until),
-            (ReadyWrite::All, Progress::Live(_)) if self.is_ending => {
-                self.pending = PendingWrite::Bye(self.socket.framing().frame_last(&bye()));
-                CatchUpStep::More
-            }
             (ReadyWrite::All, Progress::Live(live)) => CatchUpStep::Live(live),
-            (ReadyWrite::All, Progress::Closed(close)) => {
-                self.pending = PendingWrite::Bye(self.socket.framing().frame_last(&close.encode()));
-                CatchUpStep::More
-            }
+            (ReadyWrite::All, Progress::Closed(close)) => self.end_with(&close.encode()),
             (ReadyWrite::Blocked, _) => CatchUpStep::Blocked,
             (ReadyWrite::Failed(error), _) => CatchUpStep::Failed(error),
         }
+    }
+
+    /// Writes the last event next.
+    fn end_with(&mut self, event: &sse::Encoded) -> CatchUpStep {
+        self.pending = PendingWrite::Bye(self.socket.framing().frame_last(event));
+        CatchUpStep::More
     }
 
     fn send_pending(&mut self, now: Instant, delivered: &mut Delivered) -> CatchUpStep {

@@ -3,6 +3,8 @@ mod changes;
 mod channel;
 mod counting;
 mod ending;
+#[cfg(feature = "data")]
+mod holding;
 mod leaving;
 mod pipes;
 mod promises;

@@ -58,7 +58,8 @@ impl StoreWriter<'_> {
         for record in records {
             self.write_record(record)?;
         }
-        if self.rooms.evicted() >= EVICTED_WITH_COMMIT {
+        let is_flush = |record: &Record| matches!(record, Record::FlushEvictions);
+        if self.rooms.evicted() >= EVICTED_WITH_COMMIT || records.iter().any(is_flush) {
             self.rooms.apply_evictions(&mut self.state.entries);
         }
         if self.rooms.garbage() >= GARBAGE_WITH_COMMIT {
@@ -107,6 +108,8 @@ impl StoreWriter<'_> {
                 count,
                 through,
             } => self.rooms.evict(room, *through, *count),
+            // After all records.
+            Record::FlushEvictions => {}
             Record::Forgotten { room, tombstone } => self.forget(room, *tombstone)?,
             Record::TombstoneDropped { room, through } => self.drop_tombstone(room, *through)?,
             Record::Banned { room, key, ban } => {

@@ -12,7 +12,9 @@ use crate::answer::{ChangeAnswer, Loaded, Opened, Outcome, PublishAnswer, outcom
 use crate::connect::{ConnectError, connect, not_reached};
 use crate::item::StoredBan;
 use crate::library::LIBRARY;
-use crate::pool::Pool;
+use crate::newest::NewestEpoch;
+use crate::pool::{Needs, Pool};
+use crate::reader::Reader;
 use crate::settings::Settings;
 use crate::value::{BadAnswer, Parts, unknown};
 
@@ -32,7 +34,7 @@ pub struct NewEntry<'a> {
     pub room: &'a str,
     /// A message counts in the numbers of its room, an event does not.
     pub is_message: bool,
-    /// What only servers read.
+    /// What only nodes read.
     pub content: &'a [u8],
     /// The key of a retry, if there is one.
     pub retry_key: Option<RetryKey<'a>>,
@@ -49,7 +51,7 @@ pub struct Change<'a> {
     pub latest: u64,
     /// Whether it is deleted, with all that history has of it.
     pub is_deletion: bool,
-    /// What only servers read: the state as it is now.
+    /// What only nodes read: the state as it is now.
     pub content: &'a [u8],
 }
 
@@ -94,6 +96,7 @@ impl From<BadAnswer> for CallError {
 pub struct SharedLog {
     pool: Pool,
     settings: Arc<Settings>,
+    newest_epoch: Arc<NewestEpoch>,
 }
 
 impl SharedLog {
@@ -106,9 +109,21 @@ impl SharedLog {
     pub async fn connect(settings: Settings) -> Result<(Self, Opened), ConnectError> {
         let settings = Arc::new(settings);
         let mut first = connect(&settings).await?;
-        let opened = open(&mut first, &settings).await?;
-        let pool = Pool::begin(&settings, first);
-        Ok((Self { pool, settings }, opened))
+        let newest_epoch = Arc::<NewestEpoch>::default();
+        let opened = open(&mut first, &settings, &newest_epoch).await?;
+        let pool = Pool::begin(&settings, &newest_epoch, first);
+        let log = Self {
+            pool,
+            settings,
+            newest_epoch,
+        };
+        Ok((log, opened))
+    }
+
+    /// A reader of what follows `opened`, with a connection of its own.
+    pub fn reader(&self, opened: &Opened) -> Reader {
+        let (settings, newest) = (Arc::clone(&self.settings), Arc::clone(&self.newest_epoch));
+        Reader::new(settings, newest, opened)
     }
 
     /// Publishes an entry in the generation `epoch`.
@@ -134,7 +149,7 @@ impl SharedLog {
             .arg(retry_key.0)
             .arg(retry_key.1);
         self.add_bounds(&mut command);
-        Ok(PublishAnswer::read(self.call(command).await?)?)
+        Ok(PublishAnswer::read(self.call_replicated(command).await?)?)
     }
 
     /// Changes a message, or deletes a message or event, in the generation `epoch`.
@@ -143,7 +158,12 @@ impl SharedLog {
     ///
     /// [`CallError`] if there is no answer.
     pub async fn change(&self, epoch: &str, change: Change<'_>) -> Result<ChangeAnswer, CallError> {
-        let mut command = self.command("change");
+        let function = if change.is_deletion {
+            "delete"
+        } else {
+            "change"
+        };
+        let mut command = self.command(function);
         command
             .arg(epoch)
             .arg(random())
@@ -153,7 +173,7 @@ impl SharedLog {
             .arg(change.item)
             .arg(change.latest);
         self.add_bounds(&mut command);
-        Ok(ChangeAnswer::read(self.call(command).await?)?)
+        Ok(ChangeAnswer::read(self.call_replicated(command).await?)?)
     }
 
     /// The newest `most` entries of a room, and its state.
@@ -163,7 +183,7 @@ impl SharedLog {
     /// [`CallError`] if there is no answer.
     pub async fn load(&self, epoch: &str, room: &str, most: usize) -> Result<Loaded, CallError> {
         let mut command = self.command("load");
-        command.arg(epoch).arg(random()).arg(room).arg(most);
+        command.arg(epoch).arg(room).arg(most);
         let answer = self.call(command).await?;
         Ok(Loaded::read(done(answer)?)?)
     }
@@ -190,7 +210,8 @@ impl SharedLog {
             .arg(ban.until)
             .arg(&ban.content)
             .arg(most);
-        done(self.call(command).await?).map(drop)
+        self.add_bounds(&mut command);
+        done(self.call_replicated(command).await?).map(drop)
     }
 
     /// Lifts the bans of authors.
@@ -200,8 +221,10 @@ impl SharedLog {
     /// [`CallError`] if there is no answer.
     pub async fn lift(&self, epoch: &str, room: &str, authors: &[&str]) -> Result<(), CallError> {
         let mut command = self.command("lift");
-        command.arg(epoch).arg(random()).arg(room).arg(authors);
-        done(self.call(command).await?).map(drop)
+        command.arg(epoch).arg(random()).arg(room);
+        self.add_bounds(&mut command);
+        command.arg(authors);
+        done(self.call_replicated(command).await?).map(drop)
     }
 
     /// These rooms have readers: they are not forgotten for a while.
@@ -234,8 +257,8 @@ impl SharedLog {
             .arg(random())
             .arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX))
             .arg(tombstones)
-            .arg(most)
-            .arg(self.settings.bounds.log);
+            .arg(most);
+        self.add_bounds(&mut command);
         let found: usize = done(self.call(command).await?)?.next()?;
         Ok(found >= most)
     }
@@ -245,15 +268,16 @@ impl SharedLog {
     }
 
     pub(crate) async fn call(&self, command: Cmd) -> Result<Value, CallError> {
-        self.pool.call(command).await
+        self.pool.call(command, Needs::Answer).await
+    }
+
+    /// A call that is answered once the replicas have what it wrote.
+    async fn call_replicated(&self, command: Cmd) -> Result<Value, CallError> {
+        self.pool.call(command, Needs::Replicas).await
     }
 
     fn add_bounds(&self, command: &mut Cmd) {
-        let bounds = self.settings.bounds;
-        command
-            .arg(bounds.entries)
-            .arg(bounds.bytes)
-            .arg(bounds.log);
+        command.arg(&self.settings.bounds.arguments());
     }
 }
 
@@ -264,6 +288,7 @@ pub(crate) fn done(value: Value) -> Result<Parts, CallError> {
         Outcome::Other(word, mut parts) => Err(match word.as_str() {
             "EPOCH" => CallError::OtherEpoch(parts.next()?),
             "TOO_MANY" => CallError::TooManyBans,
+            "CLOSED" => CallError::Unavailable("another generation is about to begin".to_owned()),
             "NO_LEASE" => CallError::NoLease,
             other => unknown(other).into(),
         }),
@@ -286,15 +311,31 @@ fn random() -> String {
         .collect()
 }
 
-/// The state of the history.
+/// The state of the history, once it or another generation has begun.
 pub(crate) async fn open(
     connection: &mut MultiplexedConnection,
     settings: &Settings,
+    newest_epoch: &NewestEpoch,
 ) -> Result<Opened, ConnectError> {
-    let mut command = command(settings, "open");
-    command.arg(random());
+    let refused = |error: CallError| ConnectError::Unreachable(error.to_string());
+    let state = ask(connection, &command(settings, "state")).await?;
+    let state = outcome(state).map_err(|error| refused(error.into()))?;
+    let parts = match state {
+        Outcome::Done(parts) => parts,
+        Outcome::Other(..) => {
+            let mut command = command(settings, "open");
+            command.arg(random());
+            done(ask(connection, &command).await?).map_err(refused)?
+        }
+    };
+    let opened = Opened::read(parts).map_err(|error| refused(error.into()))?;
+    match newest_epoch.accept(&opened.epoch) {
+        true => Ok(opened),
+        false => Err(ConnectError::Replaced),
+    }
+}
+
+async fn ask(connection: &mut MultiplexedConnection, command: &Cmd) -> Result<Value, ConnectError> {
     let value: RedisResult<Value> = command.query_async(connection).await;
-    let value = value.map_err(|error| not_reached(&error))?;
-    let opened = done(value).and_then(|parts| Ok(Opened::read(parts)?));
-    opened.map_err(|error| ConnectError::Unreachable(error.to_string()))
+    value.map_err(|error| not_reached(&error))
 }

@@ -28,6 +28,8 @@ pub enum ConnectError {
     Replica,
     /// The server evicts keys; this is its policy.
     Evicts(String),
+    /// The server has an older state than this node has seen: another one has replaced it.
+    Replaced,
 }
 
 impl fmt::Display for ConnectError {
@@ -37,8 +39,11 @@ impl fmt::Display for ConnectError {
             Self::Unreachable(why) => write!(f, "Redis is not reached: {why}"),
             Self::TooOld(version) => write!(
                 f,
-                "Redis {version} has no functions: version {MIN_VERSION}.0 or later is needed"
+                "Redis has version {version:?}, and needs {MIN_VERSION}.0 or later for functions"
             ),
+            Self::Replaced => {
+                f.write_str("Redis has an older history than another server of it had")
+            }
             Self::Replica => {
                 f.write_str("Redis is a replica: the URL has to be that of its master")
             }
@@ -55,6 +60,12 @@ impl Error for ConnectError {}
 
 /// Connects, checks the server, and loads the library.
 pub(crate) async fn connect(settings: &Settings) -> Result<MultiplexedConnection, ConnectError> {
+    let connected = tokio::time::timeout(settings.timeout, try_connect(settings));
+    let late = |_| ConnectError::Unreachable("it does not answer in time".to_owned());
+    connected.await.map_err(late)?
+}
+
+async fn try_connect(settings: &Settings) -> Result<MultiplexedConnection, ConnectError> {
     let mut server = match Endpoint::of(settings)? {
         Endpoint::Server(server) => server,
         Endpoint::Sentinels {
@@ -85,8 +96,9 @@ async fn begin(
 ) -> Result<MultiplexedConnection, ConnectError> {
     let client = redis::Client::open(server).map_err(|error| not_reached(&error))?;
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(settings.timeout))
-        .set_response_timeout(Some(settings.timeout));
+        // So that there is time for another Sentinel or node.
+        .set_connection_timeout(Some(settings.timeout / 3))
+        .set_response_timeout(Some(settings.longest_answer()));
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     connection.await.map_err(|error| not_reached(&error))
 }
@@ -213,14 +225,14 @@ mod tests {
         for (info, line) in [
             (
                 info("6.2.1", "master", "noeviction"),
-                "Redis 6.2.1 has no functions",
+                "Redis has version \"6.2.1\"",
             ),
             (info("8.0.0", "slave", "noeviction"), "Redis is a replica"),
             (
                 info("8.0.0", "master", "allkeys-lru"),
                 "Redis evicts keys (maxmemory-policy is allkeys-lru)",
             ),
-            (String::new(), "Redis  has no functions"),
+            (String::new(), "Redis has version \"\""),
         ] {
             let error = check(&info).unwrap_err().to_string();
             assert!(error.starts_with(line), "{error}");

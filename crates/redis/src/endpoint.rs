@@ -1,8 +1,8 @@
 //! Where the server is: at an address, or where a Sentinel says that it is.
 
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo,
-    RedisError, TlsCertificates,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion,
+    RedisConnectionInfo, RedisError, TlsCertificates,
 };
 
 use crate::connect::ConnectError;
@@ -69,7 +69,9 @@ impl Endpoint {
 fn server(url: &str, settings: &Settings) -> Result<ConnectionInfo, ConnectError> {
     let invalid = |error: RedisError| ConnectError::Url(error.to_string());
     let info = url.into_connection_info().map_err(invalid)?;
-    let mut login = info.redis_settings().clone();
+    // Answers of RESP3 have other shapes.
+    let login = info.redis_settings().clone();
+    let mut login = login.set_protocol(ProtocolVersion::RESP2);
     if let Some(user) = &settings.user {
         login = login.set_username(user);
     }
@@ -90,8 +92,12 @@ fn server(url: &str, settings: &Settings) -> Result<ConnectionInfo, ConnectError
     }
 }
 
-/// The same server at another address.
+/// The same server at another address. An empty host is the present one.
 pub(crate) fn at(info: &ConnectionInfo, new_host: &str, new_port: u16) -> ConnectionInfo {
+    let new_host = match (new_host, info.addr()) {
+        ("", ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) => host,
+        (host, _) => host,
+    };
     let addr = match info.addr().clone() {
         ConnectionAddr::TcpTls {
             insecure,

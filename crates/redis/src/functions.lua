@@ -5,8 +5,9 @@
 -- All keys begin with the namespace in braces, so that they are in one slot of a cluster:
 --
 --   {ns}:state           hash: format, epoch, seq, replid, dropped (the seq that the last
---                        tombstone that was dropped has used), presence (the number of the
---                        newest item of presence)
+--                        tombstone that was dropped has used), log_bytes (of the log), repeated
+--                        (how many requests were repeated), presence (the number of the newest
+--                        item of presence)
 --   {ns}:epochs          list: "<epoch> <end>" of each generation that has ended
 --   {ns}:log             stream: the last entries of all rooms, to carry them to the nodes
 --   {ns}:used            sorted set: room -> when it was last used, in milliseconds
@@ -36,10 +37,13 @@
 -- read), and if there is one: i (client id), o (the seq of the message or event that a
 -- change is of), p (the seq of the change that it replaces). In the log also r (room).
 --
--- In the log, the kind x has no content: the tombstone of the room was dropped. An item
--- 7-1, 7-2, … of the log uses no seq. Its kind is g if generation e begins after seq 7, f if
--- the room is forgotten, b if its author a is banned (d is the content), u if the ban of
--- author a is lifted.
+-- The log has other items, which use a seq as well: a node that misses one finds that out. Of
+-- kind g: generation e begins; f: the room is forgotten; x: its tombstone is dropped; b: its
+-- author a is banned (d is the end and the content); u: the ban of author a is lifted.
+--
+-- Redis takes no write back if a later one of the same call fails. So each call first looks
+-- at all keys that it may write, which fails while a cluster moves them; and it uses up its
+-- seq before it writes anything else. What is lost then is a seq, never an entry twice.
 
 local FORMAT = '1'
 -- Generations that are remembered after their end.
@@ -49,6 +53,9 @@ local MAX_PRESENCE = 10000
 -- Leases that are ended in one call, and rooms of their nodes that are removed.
 local MAX_ENDED_LEASES = 10
 local MAX_REMOVED_ROOMS = 500
+-- Entries that one call evicts from a room, and items that it removes from the log: after
+-- a bound was lowered there are many, and Redis does nothing else during a call.
+local MAX_EVICTED = 100
 -- What an entry counts beside its content.
 local ENTRY_BYTES = 100
 local BASE_36 = '0123456789abcdefghijklmnopqrstuvwxyz'
@@ -79,9 +86,11 @@ local function next_epoch(last, random)
   return time .. random
 end
 
--- Redis draws another one at each start and promotion: whenever writes may be lost.
+-- Redis draws another one at each start and promotion: whenever writes may be lost. It
+-- also does when it gets its first replica, after a time without any.
 local function replication_id()
-  return redis.call('INFO', 'replication'):match('master_replid:(%x+)')
+  local id = redis.call('INFO', 'replication'):match('master_replid:(%x+)')
+  return id or error('INFO has no master_replid: this server can not keep a history')
 end
 
 -- The prefix of all keys. The one key that is passed is that of the state.
@@ -89,54 +98,9 @@ local function prefix_of(keys)
   return keys[1]:sub(1, -#'state' - 1)
 end
 
--- Adds an item without a seq to the log.
-local function announce(prefix, seq, ...)
-  redis.call('XADD', prefix .. 'log', seq .. '-*', ...)
-end
-
-local function begin_store(keys, replid, random)
-  local epoch = next_epoch(nil, random)
-  redis.call('HSET', keys[1], 'format', FORMAT, 'epoch', epoch, 'seq', 0, 'replid', replid)
-  return { epoch = epoch, seq = 0 }
-end
-
--- Ends the present generation at the newest seq that is left.
-local function begin_generation(keys, state, replid, random)
-  local prefix = prefix_of(keys)
-  local epoch = next_epoch(state.epoch, random)
-  redis.call('RPUSH', prefix .. 'epochs', state.epoch .. ' ' .. state.seq)
-  redis.call('LTRIM', prefix .. 'epochs', -MAX_ENDED, -1)
-  redis.call('HSET', keys[1], 'epoch', epoch, 'replid', replid)
-  announce(prefix, state.seq, 'k', 'g', 'e', epoch)
-  return { epoch = epoch, seq = state.seq }
-end
-
--- The state of the store. A new one begins if there is none, and a new generation if
--- writes may be lost since the last call.
-local function open(keys, random)
-  local fields = redis.call('HMGET', keys[1], 'format', 'epoch', 'seq', 'replid')
-  local replid = replication_id()
-  if not fields[2] then
-    return begin_store(keys, replid, random)
-  end
-  if fields[1] ~= FORMAT then
-    return nil, redis.error_reply('FORMAT ' .. tostring(fields[1]))
-  end
-  local state = { epoch = fields[2], seq = tonumber(fields[3]) }
-  if fields[4] ~= replid then
-    return begin_generation(keys, state, replid, random)
-  end
-  return state
-end
-
--- As `open`, for a node that knows this epoch as the present one. Another is refused: the
--- node has to learn first what is lost.
-local function open_as(keys, epoch, random)
-  local state, refusal = open(keys, random)
-  if state and state.epoch ~= epoch then
-    return nil, { 'EPOCH', state.epoch }
-  end
-  return state, refusal
+-- Fails before anything is written if one of the keys is on its way to another node.
+local function check_keys(keys, ...)
+  redis.call('EXISTS', keys[1], prefix_of(keys) .. 'log', ...)
 end
 
 -- A table of the fields of a stream entry.
@@ -148,12 +112,102 @@ local function fields_of(entry)
   return fields
 end
 
-local function seq_of(entry)
-  return entry[1]:match('^%d+')
+local function cost_of(fields)
+  return #(fields.d or '') + ENTRY_BYTES
 end
 
-local function cost_of(fields)
-  return #fields.d + ENTRY_BYTES
+-- Uses the next seq. Returns its stream id.
+local function use_seq(keys, state)
+  state.seq = state.seq + 1
+  redis.call('HSET', keys[1], 'seq', state.seq)
+  return state.seq .. '-0'
+end
+
+-- Removes the oldest items of the log down to its bounds.
+local function trim_log(keys, bytes, bounds)
+  local log = prefix_of(keys) .. 'log'
+  local count = redis.call('XLEN', log)
+  for _ = 1, MAX_EVICTED do
+    if count <= 1 or (count <= bounds.log and bytes <= bounds.log_bytes) then
+      return
+    end
+    local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+    redis.call('XDEL', log, first[1])
+    bytes = redis.call('HINCRBY', keys[1], 'log_bytes', -cost_of(fields_of(first)))
+    count = count - 1
+  end
+end
+
+-- Adds an item to the log. Its bytes are those of `content`.
+local function add_to_log(keys, id, bounds, content, ...)
+  redis.call('XADD', prefix_of(keys) .. 'log', id, ...)
+  local bytes = redis.call('HINCRBY', keys[1], 'log_bytes', #content + ENTRY_BYTES)
+  if bounds then
+    trim_log(keys, bytes, bounds)
+  end
+end
+
+local function begin_store(keys, replid, random)
+  if redis.call('EXISTS', prefix_of(keys) .. 'log') == 1 then
+    error('a part of the history is missing: its state')
+  end
+  local epoch = next_epoch(nil, random)
+  redis.call('HSET', keys[1], 'format', FORMAT, 'epoch', epoch, 'seq', 0, 'replid', replid)
+  return { epoch = epoch, seq = 0 }
+end
+
+-- Ends the present generation at the newest seq that is left.
+local function begin_generation(keys, state, replid, random)
+  local prefix = prefix_of(keys)
+  check_keys(keys, prefix .. 'epochs')
+  local epoch = next_epoch(state.epoch, random)
+  redis.call('RPUSH', prefix .. 'epochs', state.epoch .. ' ' .. state.seq)
+  redis.call('LTRIM', prefix .. 'epochs', -MAX_ENDED, -1)
+  redis.call('HSET', keys[1], 'epoch', epoch, 'replid', replid)
+  local next = { epoch = epoch, seq = state.seq }
+  add_to_log(keys, use_seq(keys, next), nil, '', 'k', 'g', 'e', epoch)
+  return next
+end
+
+-- The state of the store as it stands; `nil` if there is none. `is_lost` says whether writes
+-- may be lost since the last call.
+local function read_state(keys)
+  local fields = redis.call('HMGET', keys[1], 'format', 'epoch', 'seq', 'replid')
+  if not fields[2] then
+    return nil
+  end
+  if fields[1] ~= FORMAT then
+    error('the history has format ' .. tostring(fields[1]) .. ', not ' .. FORMAT)
+  end
+  local is_lost = fields[4] ~= replication_id()
+  return { epoch = fields[2], seq = tonumber(fields[3]), is_lost = is_lost }
+end
+
+-- The state of the store. A new one begins if there is none, and a new generation if
+-- writes may be lost since the last call.
+local function open(keys, random)
+  local state = read_state(keys)
+  if not state then
+    return begin_store(keys, replication_id(), random)
+  end
+  if state.is_lost then
+    return begin_generation(keys, state, replication_id(), random)
+  end
+  return state
+end
+
+-- As `open`, for a node that knows this epoch as the present one. Another is refused: the
+-- node has to learn first what is lost.
+local function open_as(keys, epoch, random)
+  local state = open(keys, random)
+  if state.epoch ~= epoch then
+    return nil, { 'EPOCH', state.epoch }
+  end
+  return state
+end
+
+local function seq_of(entry)
+  return entry[1]:match('^%d+')
 end
 
 -- The keys of a room.
@@ -165,6 +219,15 @@ local function room_keys(prefix, room)
     changes = prefix .. 'changes:' .. room,
     bans = prefix .. 'bans:' .. room,
   }
+end
+
+-- Fails before anything is written if a key of the room is on its way to another node.
+local function check_room(keys, room)
+  local prefix = prefix_of(keys)
+  check_keys(
+    keys, prefix .. 'used', prefix .. 'forgotten',
+    room.state, room.history, room.clients, room.changes, room.bans
+  )
 end
 
 -- The place of the room's next entry, and what is before it. A room without a state may
@@ -214,11 +277,14 @@ local function forget(room, seq, fields)
   end
 end
 
--- Evicts the oldest entries down to the bounds. Returns the bytes that are left.
+-- Evicts the oldest entries down to the bounds, a part of them if they are many. Returns the bytes that are left.
 local function evict(room, bytes, bounds)
   local count = redis.call('XLEN', room.history)
   local evicted
-  while count > bounds.entries or (bytes > bounds.bytes and count > 0) do
+  for _ = 1, MAX_EVICTED do
+    if count <= bounds.entries and (bytes <= bounds.bytes or count == 0) then
+      break
+    end
     local entry = redis.call('XRANGE', room.history, '-', '+', 'COUNT', 1)[1]
     local fields = fields_of(entry)
     evicted = seq_of(entry)
@@ -240,32 +306,27 @@ local function append(keys, state, name, entry, bounds)
   local prefix = prefix_of(keys)
   local room = room_keys(prefix, name)
   local place = place_of(keys, room)
-  local number, counted = place.number, place.counted
-  local seq = state.seq + 1
-  local time = now()
-  local id = seq .. '-0'
+  local number, counted, time = place.number, place.counted, now()
+  local id = use_seq(keys, state)
   local fields = { 'k', entry.kind, 'n', number, 'c', counted, 't', time, 'd', entry.content }
-  if entry.client_id then
-    fields[#fields + 1] = 'i'
-    fields[#fields + 1] = entry.client_id
+  local function add_field(field, value)
+    if value then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
   end
+  add_field('i', entry.client_id)
+  add_field('o', entry.item)
+  add_field('p', entry.before)
+  redis.call('XADD', room.history, id, unpack(fields))
+  add_field('r', name)
+  add_to_log(keys, id, bounds, entry.content, unpack(fields))
   if entry.request then
-    redis.call('HSET', room.clients, entry.client_id, seq .. ' ' .. entry.request)
+    redis.call('HSET', room.clients, entry.client_id, state.seq .. ' ' .. entry.request)
   end
   if entry.item then
-    fields[#fields + 1] = 'o'
-    fields[#fields + 1] = entry.item
-    redis.call('HSET', room.changes, entry.item, seq)
+    redis.call('HSET', room.changes, entry.item, state.seq)
   end
-  if entry.before then
-    fields[#fields + 1] = 'p'
-    fields[#fields + 1] = entry.before
-  end
-  redis.call('XADD', room.history, id, unpack(fields))
-  fields[#fields + 1] = 'r'
-  fields[#fields + 1] = name
-  redis.call('XADD', prefix .. 'log', 'MAXLEN', '=', bounds.log, id, unpack(fields))
-  redis.call('HSET', keys[1], 'seq', seq)
   if place.is_new and place.late then
     redis.call('HSET', room.state, 'evicted', place.evicted, 'late', 1)
   end
@@ -275,32 +336,44 @@ local function append(keys, state, name, entry, bounds)
     or { number + (entry.kind == 'm' and 1 or 0), counted + 1 }
   redis.call('HSET', room.state, 'number', after[1], 'counted', after[2], 'bytes', bytes)
   use(prefix, name, time)
-  return { 'OK', seq, number, counted, time }
+  return { 'OK', state.seq, number, counted, time }
 end
 
--- The bounds of history, from `args[first]` on.
+-- The bounds of history, from `args[first]` on: of the room, then of the log.
 local function bounds_of(args, first)
   return {
     entries = tonumber(args[first]),
     bytes = tonumber(args[first + 1]),
     log = tonumber(args[first + 2]),
+    log_bytes = tonumber(args[first + 3]),
   }
 end
 
--- open(random): the epoch, the seq, each generation that has ended, and the number of the
--- newest item of presence.
-local function call_open(keys, args)
-  local state, refusal = open(keys, args[1])
-  if not state then
-    return refusal
-  end
+-- What the calls state and open answer of a state.
+local function describe(keys, state)
   local ended = redis.call('LRANGE', prefix_of(keys) .. 'epochs', 0, -1)
   local presence = tonumber(redis.call('HGET', keys[1], 'presence') or 0)
   return { 'OK', state.epoch, state.seq, ended, presence }
 end
 
+-- state(): the epoch, the seq, each generation that has ended, and the number of the newest
+-- item of presence. CLOSED if there is no store, or if another generation has to begin. It
+-- writes nothing, so a store that refuses writes answers it, too.
+local function call_state(keys)
+  local state = read_state(keys)
+  if not state or state.is_lost then
+    return { 'CLOSED' }
+  end
+  return describe(keys, state)
+end
+
+-- open(random): the same, once a store or another generation has begun.
+local function call_open(keys, args)
+  return describe(keys, open(keys, args[1]))
+end
+
 -- publish(epoch, random, room, kind, content, client id or '', request hash,
---   most entries of the room, most bytes of the room, most items of the log)
+--   most entries of the room, its most bytes, most items of the log, its most bytes)
 -- Answers OK seq number counted time, REPEATED seq, REUSED, or EPOCH epoch.
 local function call_publish(keys, args)
   local state, refusal = open_as(keys, args[1], args[2])
@@ -308,6 +381,7 @@ local function call_publish(keys, args)
     return refusal
   end
   local name, client_id, request = args[3], args[6], args[7]
+  check_room(keys, room_keys(prefix_of(keys), name))
   local entry = { kind = args[4], content = args[5] }
   if client_id ~= '' then
     local known = redis.call('HGET', prefix_of(keys) .. 'clients:' .. name, client_id)
@@ -316,8 +390,8 @@ local function call_publish(keys, args)
       if first_request ~= request then
         return { 'REUSED' }
       end
-      -- A write: WAIT on this connection waits for the first request, too.
-      use(prefix_of(keys), name, now())
+      -- A write that changes something: WAIT behind it waits for the first request, too.
+      redis.call('HINCRBY', keys[1], 'repeated', 1)
       return { 'REPEATED', tonumber(seq) }
     end
     entry.client_id, entry.request = client_id, request
@@ -325,21 +399,32 @@ local function call_publish(keys, args)
   return append(keys, state, name, entry, bounds_of(args, 8))
 end
 
+-- Removes an item from the log. Returns its fields if it was there.
+local function erase_from_log(keys, seq)
+  local log, id = prefix_of(keys) .. 'log', seq .. '-0'
+  local item = redis.call('XRANGE', log, id, id)[1]
+  if not item then
+    return nil
+  end
+  local fields = fields_of(item)
+  redis.call('XDEL', log, id)
+  redis.call('HINCRBY', keys[1], 'log_bytes', -cost_of(fields))
+  return fields
+end
+
 -- Removes a message or event from history and from the log, which may also have earlier
 -- changes of it: each names the one before.
-local function erase(prefix, room, item, latest)
+local function erase(keys, room, item, latest)
   redis.call('XDEL', room.history, item .. '-0')
-  redis.call('XDEL', prefix .. 'log', item .. '-0')
+  erase_from_log(keys, item)
   while latest do
-    local id = latest .. '-0'
-    local entry = redis.call('XRANGE', prefix .. 'log', id, id)[1]
-    redis.call('XDEL', prefix .. 'log', id)
-    latest = entry and fields_of(entry).p
+    local fields = erase_from_log(keys, latest)
+    latest = fields and fields.p
   end
 end
 
 -- change(epoch, random, room, kind, content, item, latest change that the node knows of
---   the item or 0, most entries of the room, most bytes of the room, most items of the log)
+--   the item or 0, then the bounds as of publish)
 -- Answers OK seq number counted time, CONFLICT seq-of-the-latest-change, GONE, or EPOCH
 -- epoch. A deletion erases the item and its earlier changes.
 local function call_change(keys, args)
@@ -347,14 +432,16 @@ local function call_change(keys, args)
   if not state then
     return refusal
   end
-  local prefix, name, item = prefix_of(keys), args[3], args[6]
-  local room = room_keys(prefix, name)
+  local name, item = args[3], args[6]
+  local room = room_keys(prefix_of(keys), name)
+  check_room(keys, room)
   local latest = redis.call('HGET', room.changes, item)
   if (latest or '0') ~= args[7] then
     return { 'CONFLICT', tonumber(latest or 0) }
   end
   local before, own = latest and get(room, latest), get(room, item)
-  if not before and not own then
+  local is_held = before and before.k ~= 'd' or not before and own and not own.o
+  if not is_held then
     return { 'GONE' }
   end
   local entry = { kind = args[4], content = args[5], item = item, freed = 0 }
@@ -366,24 +453,27 @@ local function call_change(keys, args)
     -- A retry of the request that published it is still one.
     entry.client_id = own and own.i
     entry.before = nil
-    erase(prefix, room, item, latest)
+    erase(keys, room, item, latest)
     entry.freed = entry.freed + (own and cost_of(own) or 0)
   end
   return append(keys, state, name, entry, bounds_of(args, 8))
 end
 
--- load(epoch, random, room, most entries): the seq as of which this is, the place of the
+-- load(epoch, room, most entries): the seq as of which this is, the place of the
 -- room's next entry, the seq of its newest evicted entry, whether it is late, its newest
 -- entries, the newest first, and its bans, each author followed by the end and the content.
--- Nothing is changed.
+-- CLOSED as with state. It writes nothing.
 local function call_load(keys, args)
-  local state, refusal = open_as(keys, args[1], args[2])
-  if not state then
-    return refusal
+  local state = read_state(keys)
+  if not state or state.is_lost then
+    return { 'CLOSED' }
   end
-  local room = room_keys(prefix_of(keys), args[3])
+  if state.epoch ~= args[1] then
+    return { 'EPOCH', state.epoch }
+  end
+  local room = room_keys(prefix_of(keys), args[2])
   local place = place_of(keys, room)
-  local entries = redis.call('XREVRANGE', room.history, '+', '-', 'COUNT', args[4])
+  local entries = redis.call('XREVRANGE', room.history, '+', '-', 'COUNT', args[3])
   return {
     'OK', state.seq, place.number, place.counted, place.evicted, place.late and 1 or 0, entries,
     redis.call('HGETALL', room.bans),
@@ -400,15 +490,27 @@ local function drop_ended_bans(room, time)
   end
 end
 
--- ban(epoch, random, room, author, end, content, most bans of the room)
--- Answers OK seq (of the entry before it), TOO_MANY, or EPOCH epoch.
+-- When the last ban of the room ends.
+local function note_last_ban(room)
+  local last = 0
+  for _, ban in ipairs(redis.call('HVALS', room.bans)) do
+    last = math.max(last, tonumber(ban:match('^%d+')))
+  end
+  redis.call('HSET', room.state, 'banned', last)
+end
+
+-- ban(epoch, random, room, author, end, content, most bans of the room, then the bounds as of
+--   publish)
+-- Answers OK seq, TOO_MANY, or EPOCH epoch.
 local function call_ban(keys, args)
   local state, refusal = open_as(keys, args[1], args[2])
   if not state then
     return refusal
   end
-  local prefix, name, author, until_time = prefix_of(keys), args[3], args[4], args[5]
+  local prefix, name, author = prefix_of(keys), args[3], args[4]
+  local ban = args[5] .. ' ' .. args[6]
   local room = room_keys(prefix, name)
+  check_room(keys, room)
   local is_known = redis.call('HEXISTS', room.bans, author) == 1
   if not is_known and redis.call('HLEN', room.bans) >= tonumber(args[7]) then
     drop_ended_bans(room, now())
@@ -416,28 +518,32 @@ local function call_ban(keys, args)
       return { 'TOO_MANY' }
     end
   end
-  redis.call('HSET', room.bans, author, until_time .. ' ' .. args[6])
-  local last = tonumber(redis.call('HGET', room.state, 'banned') or 0)
-  redis.call('HSET', room.state, 'banned', math.max(last, tonumber(until_time)))
+  local id = use_seq(keys, state)
+  redis.call('HSET', room.bans, author, ban)
+  note_last_ban(room)
   use(prefix, name, now())
-  announce(prefix, state.seq, 'k', 'b', 'r', name, 'a', author, 'd', until_time .. ' ' .. args[6])
+  add_to_log(keys, id, bounds_of(args, 8), ban, 'k', 'b', 'r', name, 'a', author, 'd', ban)
   return { 'OK', state.seq }
 end
 
--- lift(epoch, random, room, author...): lifts the bans of these authors.
--- Answers OK seq (of the entry before it), or EPOCH epoch.
+-- lift(epoch, random, room, bounds as of publish, author...): lifts the bans of these authors.
+-- Answers OK seq (the newest), or EPOCH epoch.
 local function call_lift(keys, args)
   local state, refusal = open_as(keys, args[1], args[2])
   if not state then
     return refusal
   end
-  local prefix, name = prefix_of(keys), args[3]
-  local room = room_keys(prefix, name)
-  for index = 4, #args do
-    if redis.call('HDEL', room.bans, args[index]) == 1 then
-      announce(prefix, state.seq, 'k', 'u', 'r', name, 'a', args[index])
+  local name, bounds = args[3], bounds_of(args, 4)
+  local room = room_keys(prefix_of(keys), name)
+  check_room(keys, room)
+  for index = 8, #args do
+    if redis.call('HEXISTS', room.bans, args[index]) == 1 then
+      local id = use_seq(keys, state)
+      redis.call('HDEL', room.bans, args[index])
+      add_to_log(keys, id, bounds, '', 'k', 'u', 'r', name, 'a', args[index])
     end
   end
+  note_last_ban(room)
   return { 'OK', state.seq }
 end
 
@@ -452,8 +558,11 @@ local function call_use(keys, args)
 end
 
 -- Forgets all of a room but its tombstone.
-local function forget_room(prefix, state, name, time)
+local function forget_room(keys, state, name, time, bounds)
+  local prefix = prefix_of(keys)
   local room = room_keys(prefix, name)
+  check_room(keys, room)
+  local id = use_seq(keys, state)
   local newest = redis.call('XREVRANGE', room.history, '+', '-', 'COUNT', 1)[1]
   if newest then
     redis.call('HSET', room.state, 'evicted', seq_of(newest))
@@ -462,23 +571,24 @@ local function forget_room(prefix, state, name, time)
   redis.call('DEL', room.history, room.clients, room.changes, room.bans)
   redis.call('ZREM', prefix .. 'used', name)
   redis.call('ZADD', prefix .. 'forgotten', time, name)
-  announce(prefix, state.seq, 'k', 'f', 'r', name)
+  add_to_log(keys, id, bounds, '', 'k', 'f', 'r', name)
 end
 
 -- Drops the oldest tombstone. From now on, any room that is not known may have lost entries
 -- up to the seq that this uses.
 local function drop_tombstone(keys, state, bounds)
   local prefix = prefix_of(keys)
-  local name = redis.call('ZPOPMIN', prefix .. 'forgotten')[1]
+  local name = redis.call('ZRANGE', prefix .. 'forgotten', 0, 0)[1]
+  check_room(keys, room_keys(prefix, name))
+  local id = use_seq(keys, state)
+  redis.call('HSET', keys[1], 'dropped', state.seq)
+  redis.call('ZREM', prefix .. 'forgotten', name)
   redis.call('DEL', prefix .. 'room:' .. name)
-  state.seq = state.seq + 1
-  redis.call('HSET', keys[1], 'seq', state.seq, 'dropped', state.seq)
-  local id = state.seq .. '-0'
-  redis.call('XADD', prefix .. 'log', 'MAXLEN', '=', bounds.log, id, 'k', 'x', 'r', name)
+  add_to_log(keys, id, bounds, '', 'k', 'x', 'r', name)
 end
 
 -- tidy(epoch, random, how long a room is kept after its last use in milliseconds, most
---   tombstones, most rooms of this call, most items of the log)
+--   tombstones, most rooms of this call, bounds as of publish)
 -- Forgets rooms that were not used and have no ban, and drops tombstones beyond the most.
 -- Answers OK and how many it found: there may be more if that is the most of this call. Or
 -- EPOCH epoch.
@@ -487,17 +597,16 @@ local function call_tidy(keys, args)
   if not state then
     return refusal
   end
-  local prefix, time = prefix_of(keys), now()
-  local idle_since = time - tonumber(args[3])
-  local bounds = { log = tonumber(args[6]) }
+  local prefix, time, bounds = prefix_of(keys), now(), bounds_of(args, 6)
   local used, forgotten = prefix .. 'used', prefix .. 'forgotten'
+  local idle_since = time - tonumber(args[3])
   local names = redis.call('ZRANGEBYSCORE', used, '-inf', idle_since, 'LIMIT', 0, args[5])
   for _, name in ipairs(names) do
     local banned = tonumber(redis.call('HGET', prefix .. 'room:' .. name, 'banned') or 0)
     if banned > time then
       redis.call('ZADD', used, banned, name)
     else
-      forget_room(prefix, state, name, time)
+      forget_room(keys, state, name, time, bounds)
     end
   end
   local excess = redis.call('ZCARD', forgotten) - tonumber(args[4])
@@ -622,15 +731,23 @@ local function call_members_of(keys, args)
   return { 'OK', tonumber(redis.call('HGET', keys[1], 'presence') or 0), nodes }
 end
 
-redis.register_function('sse_chat_open', call_open)
-redis.register_function('sse_chat_publish', call_publish)
-redis.register_function('sse_chat_change', call_change)
-redis.register_function('sse_chat_load', call_load)
-redis.register_function('sse_chat_ban', call_ban)
-redis.register_function('sse_chat_lift', call_lift)
-redis.register_function('sse_chat_use', call_use)
-redis.register_function('sse_chat_tidy', call_tidy)
-redis.register_function('sse_chat_members', call_members)
-redis.register_function('sse_chat_lease', call_lease)
-redis.register_function('sse_chat_leave', call_leave)
-redis.register_function('sse_chat_members_of', call_members_of)
+-- Flags: what writes nothing, or frees memory, is also done when Redis is full.
+local function register(name, callback, flag)
+  local flags = flag and { flag } or {}
+  redis.register_function { function_name = name, callback = callback, flags = flags }
+end
+
+register('sse_chat_state', call_state, 'no-writes')
+register('sse_chat_load', call_load, 'no-writes')
+register('sse_chat_members_of', call_members_of, 'no-writes')
+register('sse_chat_open', call_open, 'allow-oom')
+register('sse_chat_delete', call_change, 'allow-oom')
+register('sse_chat_lift', call_lift, 'allow-oom')
+register('sse_chat_use', call_use, 'allow-oom')
+register('sse_chat_tidy', call_tidy, 'allow-oom')
+register('sse_chat_lease', call_lease, 'allow-oom')
+register('sse_chat_leave', call_leave, 'allow-oom')
+register('sse_chat_publish', call_publish)
+register('sse_chat_change', call_change)
+register('sse_chat_ban', call_ban)
+register('sse_chat_members', call_members)

@@ -24,7 +24,7 @@ pub struct Entry {
     pub place: Place,
     /// When it was assigned, in milliseconds since 1970.
     pub at: u64,
-    /// What only servers read.
+    /// What only nodes read.
     pub content: Vec<u8>,
     /// The client id of its request: with a deletion, of what it deleted.
     pub client_id: Option<String>,
@@ -52,11 +52,11 @@ pub enum EntryKind {
 /// A ban of an author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBan {
-    /// The author, by a name that servers agree on.
+    /// The author, by a name that nodes agree on.
     pub author: String,
     /// The end, in milliseconds since 1970.
     pub until: u64,
-    /// What only servers read.
+    /// What only nodes read.
     pub content: String,
 }
 
@@ -70,14 +70,13 @@ pub enum Item {
         /// The entry.
         entry: Entry,
     },
-    /// The tombstone of a forgotten room was dropped, which uses a seq.
+    /// The tombstone of a forgotten room was dropped: any room that is not known may have
+    /// lost entries up to its seq.
     TombstoneDropped {
         /// The room.
         room: String,
-        /// The seq.
-        seq: u64,
     },
-    /// Another generation begins behind the entry before.
+    /// Another generation begins with this item.
     Generation {
         /// Its epoch.
         epoch: String,
@@ -101,50 +100,29 @@ pub enum Item {
         /// The author.
         author: String,
     },
+    /// Something that a later version of this program has written.
+    Other,
 }
 
-/// The id of an item of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ItemId {
-    pub(crate) seq: u64,
-    /// 0 if it uses the seq.
-    pub(crate) sub: u64,
-}
-
-impl ItemId {
-    fn parse(text: &str) -> Result<Self, BadAnswer> {
-        let (seq, sub) = text.split_once('-').ok_or_else(|| unknown(text))?;
-        Ok(Self {
-            seq: parse(seq)?,
-            sub: parse(sub)?,
-        })
-    }
-}
-
-impl std::fmt::Display for ItemId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.seq, self.sub)
-    }
-}
-
-/// The id and the fields of an item.
+/// The seq and the fields of an item.
 struct Fields {
-    id: ItemId,
+    seq: u64,
     fields: HashMap<String, Vec<u8>>,
 }
 
 impl Fields {
     fn read(mut parts: Parts) -> Result<Self, BadAnswer> {
         let id: String = parts.next()?;
+        let seq = id.strip_suffix("-0").ok_or_else(|| unknown(&id))?;
         Ok(Self {
-            id: ItemId::parse(&id)?,
+            seq: parse(seq)?,
             fields: parts.next()?,
         })
     }
 
     fn bytes(&mut self, name: &str) -> Result<Vec<u8>, BadAnswer> {
         let value = self.fields.remove(name);
-        value.ok_or_else(|| unknown(&format!("item {} has no {name}", self.id)))
+        value.ok_or_else(|| unknown(&format!("item {} has no {name}", self.seq)))
     }
 
     fn text(&mut self, name: &str) -> Result<String, BadAnswer> {
@@ -172,7 +150,7 @@ impl Fields {
             false => None,
         };
         Ok(Entry {
-            seq: self.id.seq,
+            seq: self.seq,
             kind,
             place: Place {
                 number: self.number("n")?,
@@ -206,10 +184,10 @@ impl StoredBan {
 }
 
 impl Item {
-    /// An item of the log.
-    pub(crate) fn read(parts: Parts) -> Result<(ItemId, Self), BadAnswer> {
+    /// An item of the log, and its seq.
+    pub(crate) fn read(parts: Parts) -> Result<(u64, Self), BadAnswer> {
         let mut fields = Fields::read(parts)?;
-        let id = fields.id;
+        let seq = fields.seq;
         let kind = fields.text("k")?;
         let item = match kind.as_str() {
             "g" => Self::Generation {
@@ -220,7 +198,6 @@ impl Item {
             },
             "x" => Self::TombstoneDropped {
                 room: fields.text("r")?,
-                seq: id.seq,
             },
             "b" => Self::Banned {
                 room: fields.text("r")?,
@@ -230,11 +207,12 @@ impl Item {
                 room: fields.text("r")?,
                 author: fields.text("a")?,
             },
-            _ => Self::Entry {
+            "m" | "e" | "c" | "d" => Self::Entry {
                 room: fields.text("r")?,
                 entry: fields.entry(&kind)?,
             },
+            _ => Self::Other,
         };
-        Ok((id, item))
+        Ok((seq, item))
     }
 }

@@ -11,6 +11,7 @@ mod connect;
 mod endpoint;
 mod item;
 mod library;
+mod newest;
 mod pool;
 mod presence;
 mod reader;

@@ -9,7 +9,8 @@ use redis::{RedisResult, Value};
 use crate::answer::Opened;
 use crate::calls::open;
 use crate::connect::connect;
-use crate::item::{Item, ItemId};
+use crate::item::Item;
+use crate::newest::NewestEpoch;
 use crate::pool::wait_after;
 use crate::presence::PresenceItem;
 use crate::settings::Settings;
@@ -17,20 +18,22 @@ use crate::value::{BadAnswer, Parts};
 
 /// Most items of a read of each stream.
 const MAX_ITEMS: usize = 500;
+
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadEvent {
-    /// A connection has begun, or another generation. What follows is of this state.
+    /// A connection has begun, or another generation. With another epoch, what was read
+    /// beyond the end of the last one is lost: the next items follow that end.
     Opened(Opened),
-    /// The next items, in order.
-    Items(Vec<Item>),
-    /// Entries between the last one that was read and the next one are missing in the log: it
+    /// The next items in order, each with its seq.
+    Items(Vec<(u64, Item)>),
+    /// Items between the last one that was read and the next one are missing in the log: it
     /// was trimmed, or they were deleted. Load the rooms anew, then go on by
-    /// [`Reader::skip_to`].
+    /// [`Reader::skip_to`]. Until then the same comes again.
     Missed {
         /// The seq of the last one.
         last: u64,
-        /// The seq of the next one.
+        /// The seq of the next one that is there.
         next: u64,
     },
     /// The next changes of members, in order. All members that are known have to be loaded
@@ -51,53 +54,69 @@ pub enum ReadEvent {
 #[derive(Debug)]
 pub struct Reader {
     settings: Arc<Settings>,
-    /// The last item that was read.
-    last: ItemId,
+    newest_epoch: Arc<NewestEpoch>,
+    /// The seq of the last item that was read.
+    last: u64,
     /// The number of the last change of members that was read.
     presence: u64,
     epoch: String,
     connection: Option<MultiplexedConnection>,
-    /// Failed tries since the last connection.
+    /// Failures since the last read.
     tries: u32,
     /// Most items of the next read. Fewer after one that failed: it may have been too much
     /// for the connection.
     most: usize,
-    /// The items that follow entries which are missing.
-    ahead: Vec<(ItemId, Item)>,
-    /// Changes of members that were read.
+    /// What was read and not returned yet.
+    items: Vec<(u64, Item)>,
     changes: Vec<(u64, PresenceItem)>,
 }
 
 impl Reader {
-    /// A reader of what follows `opened`.
-    pub fn new(settings: Settings, opened: &Opened) -> Self {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        newest_epoch: Arc<NewestEpoch>,
+        opened: &Opened,
+    ) -> Self {
         Self {
-            settings: Arc::new(settings),
-            last: ItemId {
-                seq: opened.seq,
-                sub: 0,
-            },
+            settings,
+            newest_epoch,
+            last: opened.seq,
             presence: opened.presence,
             epoch: opened.epoch.clone(),
             connection: None,
             tries: 0,
             most: MAX_ITEMS,
-            ahead: Vec::new(),
+            items: Vec::new(),
             changes: Vec::new(),
         }
     }
 
-    /// Goes on behind the entry with this seq, of the present generation.
-    pub fn skip_to(&mut self, seq: u64) {
-        self.last = ItemId { seq, sub: 0 };
-        self.ahead.retain(|(id, _)| *id > self.last);
+    /// The same reader, of the server of other settings.
+    #[doc(hidden)]
+    pub fn at(&self, settings: Settings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            newest_epoch: Arc::clone(&self.newest_epoch),
+            epoch: self.epoch.clone(),
+            connection: None,
+            items: Vec::new(),
+            changes: Vec::new(),
+            ..*self
+        }
     }
 
-    /// The next that happens. It waits as long as nothing does. A future that is dropped
-    /// loses nothing.
+    /// Goes on behind the item with this seq, of the present generation.
+    pub fn skip_to(&mut self, seq: u64) {
+        self.last = seq;
+    }
+
+    /// The next that happens. It waits as long as nothing does.
+    ///
+    /// A future that is dropped loses no item, but what it was about to do begins anew: the
+    /// wait before a connection, or a read, which the next one waits for. So drop it rarely.
     pub async fn next(&mut self) -> ReadEvent {
         loop {
-            if let Some(event) = self.take_ahead().or_else(|| self.take_changes()) {
+            if let Some(event) = self.take_items().or_else(|| self.take_changes()) {
                 return event;
             }
             let Some(connection) = &mut self.connection else {
@@ -117,15 +136,16 @@ impl Reader {
                     return self.lose(why);
                 }
             };
+            self.tries = 0;
             self.most = (self.most * 2).min(MAX_ITEMS);
             // Of another generation they do not follow the last one, whatever their seqs are.
             let is_news = !read.items.is_empty() || !read.changes.is_empty();
             if is_news && read.epoch.as_deref() == Some(&*self.epoch) {
-                self.ahead = read.items;
+                self.items = read.items;
                 self.changes = read.changes;
                 continue;
             }
-            match open(connection, &self.settings).await {
+            match open(connection, &self.settings, &self.newest_epoch).await {
                 Ok(opened) if opened.epoch == self.epoch => {}
                 Ok(opened) => return self.opened(opened),
                 Err(error) => return self.lose(error.to_string()),
@@ -139,19 +159,17 @@ impl Reader {
     }
 
     async fn connect(&mut self) -> ReadEvent {
-        if self.tries > 0 {
-            tokio::time::sleep(wait_after(self.tries)).await;
-        }
+        // Also before the first try: all nodes lose the same Redis at one time.
+        tokio::time::sleep(wait_after(self.tries)).await;
         self.tries += 1;
         let connected = async {
             let mut connection = connect(&self.settings).await?;
-            let opened = open(&mut connection, &self.settings).await?;
+            let opened = open(&mut connection, &self.settings, &self.newest_epoch).await?;
             Ok::<_, crate::ConnectError>((connection, opened))
         };
         match connected.await {
             Ok((connection, opened)) => {
                 self.connection = Some(connection);
-                self.tries = 0;
                 self.opened(opened)
             }
             Err(error) => ReadEvent::Away(error.to_string()),
@@ -160,8 +178,12 @@ impl Reader {
 
     fn opened(&mut self, opened: Opened) -> ReadEvent {
         if self.epoch != opened.epoch {
-            self.epoch.clone_from(&opened.epoch);
+            let mut ended = opened.ended.iter();
+            let end = ended.find(|(epoch, _)| *epoch == self.epoch);
+            // Of another history, all of it is new.
+            self.last = end.map_or(0, |(_, end)| self.last.min(*end));
             self.presence = opened.presence;
+            self.epoch.clone_from(&opened.epoch);
         }
         ReadEvent::Opened(opened)
     }
@@ -179,34 +201,31 @@ impl Reader {
         })
     }
 
-    /// What is read already: all up to the first entry that does not follow the last one.
-    fn take_ahead(&mut self) -> Option<ReadEvent> {
-        let mut last = self.last;
-        let follows = |(id, _): &&(ItemId, Item)| {
-            let does = id.seq == last.seq || (id.seq == last.seq + 1 && id.sub == 0);
-            if does {
-                last = *id;
-            }
-            does
-        };
-        let count = self.ahead.iter().take_while(follows).count();
-        if count > 0 {
-            self.last = last;
-            let items = self.ahead.drain(..count).map(|(_, item)| item);
-            return Some(ReadEvent::Items(items.collect()));
+    /// What is read already: all up to the first item that does not follow the last one. What
+    /// comes behind it is read again, once it is known which generation it is of.
+    fn take_items(&mut self) -> Option<ReadEvent> {
+        let mut items = std::mem::take(&mut self.items);
+        let next = items.first()?.0;
+        let follows = |(seq, place): &(&(u64, Item), u64)| seq.0 == *place;
+        let count = items
+            .iter()
+            .zip(self.last + 1..)
+            .take_while(follows)
+            .count();
+        if count == 0 {
+            let last = self.last;
+            return Some(ReadEvent::Missed { last, next });
         }
-        let (next, _) = self.ahead.first()?;
-        Some(ReadEvent::Missed {
-            last: self.last.seq,
-            next: next.seq,
-        })
+        items.truncate(count);
+        self.last += count as u64;
+        Some(ReadEvent::Items(items))
     }
 }
 
 /// What was read at once.
 #[derive(Debug, Default)]
 struct Read {
-    items: Vec<(ItemId, Item)>,
+    items: Vec<(u64, Item)>,
     changes: Vec<(u64, PresenceItem)>,
     /// The present epoch after that.
     epoch: Option<String>,
@@ -217,7 +236,7 @@ async fn read(
     connection: &mut MultiplexedConnection,
     settings: &Settings,
     most: usize,
-    last: ItemId,
+    last: u64,
     presence: u64,
 ) -> Result<Read, String> {
     let (log, changes) = (
@@ -234,7 +253,7 @@ async fn read(
         .arg("STREAMS")
         .arg(&log)
         .arg(&changes)
-        .arg(last.to_string())
+        .arg(format!("{last}-0"))
         .arg(format!("{presence}-0"));
     pipeline
         .cmd("HGET")

@@ -27,16 +27,25 @@ pub struct Settings {
     pub replicas: Option<Replicas>,
     /// Connections over which calls are sent.
     pub connections: usize,
-    /// The longest time of a call, of a connection's begin, and of a silence.
+    /// The longest time of a call, and until a frozen server is noticed. With `replicas`, their
+    /// time is added.
     pub timeout: Duration,
 }
 
 impl Settings {
-    /// How long Redis waits for an item of the log. After as long the state of the history is
-    /// read, which finds a generation that began without an item, and a server that is
-    /// frozen.
+    /// The longest wait for an answer: a batch of calls may end with one for replicas.
+    pub(crate) fn longest_answer(&self) -> Duration {
+        let within = self
+            .replicas
+            .map_or(Duration::ZERO, |replicas| replicas.within);
+        self.timeout + within
+    }
+
+    /// How long Redis waits for an item. After as long the state of the history is read.
     pub(crate) fn longest_silence(&self) -> Duration {
-        (self.timeout / 4).min(Duration::from_secs(1))
+        let longest = (self.timeout / 4).min(Duration::from_secs(1));
+        // 0 would be for ever.
+        longest.max(Duration::from_millis(1))
     }
 }
 
@@ -47,9 +56,22 @@ pub struct Bounds {
     pub entries: usize,
     /// Most bytes of a room.
     pub bytes: usize,
-    /// Most items of the log that carries entries to the servers. One that falls behind by
+    /// Most items of the log that carries entries to the nodes. One that falls behind by
     /// more has to load its rooms anew.
     pub log: usize,
+    /// Most bytes of the log.
+    pub log_bytes: usize,
+}
+
+/// What Redis counts exactly.
+const MAX_BOUND: usize = 1 << 53;
+
+impl Bounds {
+    /// As arguments of a function.
+    pub(crate) fn arguments(self) -> [usize; 4] {
+        let bounds = [self.entries, self.bytes, self.log, self.log_bytes];
+        bounds.map(|bound| bound.clamp(1, MAX_BOUND))
+    }
 }
 
 /// How many replicas have to have an entry, and how long that may take.
@@ -124,6 +146,7 @@ pub(crate) mod tests {
                 entries: 1,
                 bytes: 1,
                 log: 1,
+                log_bytes: 1,
             },
             replicas: None,
             connections: 1,

@@ -27,7 +27,7 @@ impl Parts {
     pub(crate) fn of(value: Value) -> Result<Self, BadAnswer> {
         match value {
             Value::Array(values) => Ok(Self(values.into_iter())),
-            other => Err(BadAnswer(format!("{other:?}"))),
+            other => Err(unknown(&format!("{other:?}"))),
         }
     }
 
@@ -48,12 +48,12 @@ impl Parts {
     }
 }
 
-/// The answer is none of those that its function gives.
-pub(crate) fn unknown(word: &str) -> BadAnswer {
-    BadAnswer(word.to_owned())
+/// The answer is none of those that its function gives. Its begin is shown.
+pub(crate) fn unknown(text: &str) -> BadAnswer {
+    BadAnswer(text.chars().take(60).collect())
 }
 
 /// The text is not of the form that it is written in.
 pub(crate) fn parse<T: std::str::FromStr>(text: &str) -> Result<T, BadAnswer> {
-    text.parse().map_err(|_| BadAnswer(text.to_owned()))
+    text.parse().map_err(|_| unknown(text))
 }

@@ -14,6 +14,7 @@ pub(crate) struct Bounds {
     pub(crate) entries: usize,
     pub(crate) bytes: usize,
     pub(crate) log: usize,
+    pub(crate) log_bytes: usize,
 }
 
 impl Bounds {
@@ -21,7 +22,12 @@ impl Bounds {
         entries: 1_000_000,
         bytes: 1_000_000_000,
         log: 1_000_000,
+        log_bytes: 1_000_000_000,
     };
+
+    fn arguments(self) -> [usize; 4] {
+        [self.entries, self.bytes, self.log, self.log_bytes]
+    }
 }
 
 /// What the store says of itself.
@@ -75,7 +81,7 @@ pub(crate) fn publish(
     let mut command = call("publish");
     command
         .arg(&[epoch, "wxyz", room, kind, content, client_id, request])
-        .arg(&[bounds.entries, bounds.bytes, bounds.log]);
+        .arg(&bounds.arguments());
     command
 }
 
@@ -88,17 +94,17 @@ pub(crate) fn change(
     (item, latest): (u64, u64),
     bounds: Bounds,
 ) -> redis::Cmd {
-    let mut command = call("change");
+    let mut command = call(if kind == "d" { "delete" } else { "change" });
     command
         .arg(&[epoch, "wxyz", room, kind, content])
         .arg(&[item, latest])
-        .arg(&[bounds.entries, bounds.bytes, bounds.log]);
+        .arg(&bounds.arguments());
     command
 }
 
 fn load(epoch: &str, room: &str, most: usize) -> redis::Cmd {
     let mut command = call("load");
-    command.arg(&[epoch, "wxyz", room]).arg(most);
+    command.arg(&[epoch, room]).arg(most);
     command
 }
 
@@ -109,13 +115,17 @@ pub(crate) fn ban(epoch: &str, room: &str, author: &str, until: u64, most: usize
         .arg(&[epoch, "wxyz", room, author])
         .arg(until)
         .arg("content")
-        .arg(most);
+        .arg(most)
+        .arg(&Bounds::LARGE.arguments());
     command
 }
 
 pub(crate) fn lift(epoch: &str, room: &str, authors: &[&str]) -> redis::Cmd {
     let mut command = call("lift");
-    command.arg(&[epoch, "wxyz", room]).arg(authors);
+    command
+        .arg(&[epoch, "wxyz", room])
+        .arg(&Bounds::LARGE.arguments())
+        .arg(authors);
     command
 }
 
@@ -134,7 +144,7 @@ pub(crate) fn tidy(epoch: &str, idle: u64, tombstones: usize, most: usize) -> re
         .arg(idle)
         .arg(tombstones)
         .arg(most)
-        .arg(1_000_000);
+        .arg(&Bounds::LARGE.arguments());
     command
 }
 

@@ -16,6 +16,7 @@ const BOUNDS: Bounds = Bounds {
     entries: 6,
     bytes: 700,
     log: 1_000_000,
+    log_bytes: 1_000_000_000,
 };
 /// Calls of one game.
 const CALLS: usize = 150;

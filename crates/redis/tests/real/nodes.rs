@@ -9,7 +9,7 @@ use sse_chat_redis::{
     Opened, PublishAnswer, ReadEvent, Reader, Replicas, RetryKey, Settings, SharedLog, StoredBan,
 };
 
-use crate::engine::{DEADLINE, Engine, Persistence, programs};
+use crate::engine::{DEADLINE, Engine, Persistence, programs, wait_for};
 
 pub(crate) fn settings(engine: &Engine) -> Settings {
     Settings {
@@ -22,6 +22,7 @@ pub(crate) fn settings(engine: &Engine) -> Settings {
             entries: 1_000,
             bytes: 1 << 20,
             log: 10_000,
+            log_bytes: 100_000_000,
         },
         replicas: None,
         connections: 2,
@@ -50,8 +51,8 @@ fn message<'a>(room: &'a str, content: &'a str, client_id: &'a str) -> NewEntry<
 
 impl Node {
     pub(crate) async fn join(settings: Settings) -> Self {
-        let joined = SharedLog::connect(settings.clone()).await;
-        Self::of(settings, joined.unwrap())
+        let joined = SharedLog::connect(settings).await;
+        Self::of(joined.unwrap())
     }
 
     /// Joins over connections that may be cut. It reads from the first entry on.
@@ -64,13 +65,13 @@ impl Node {
             }
         };
         let joined = tokio::time::timeout(DEADLINE, join).await;
-        Self::of(settings, joined.unwrap())
+        Self::of(joined.unwrap())
     }
 
-    fn of(settings: Settings, (log, opened): (SharedLog, Opened)) -> Self {
+    fn of((log, opened): (SharedLog, Opened)) -> Self {
         Self {
+            reader: log.reader(&opened),
             log,
-            reader: Reader::new(settings, &opened),
             epoch: opened.epoch,
         }
     }
@@ -83,9 +84,13 @@ impl Node {
 
     /// Publishes until it is answered, as a sender with a client id does. Returns the seq.
     pub(crate) async fn publish_surely(&mut self, content: &str) -> u64 {
+        self.publish_surely_in("lobby", content).await
+    }
+
+    pub(crate) async fn publish_surely_in(&mut self, room: &str, content: &str) -> u64 {
         let publish = async {
             loop {
-                match self.publish("lobby", content).await {
+                match self.publish(room, content).await {
                     Ok(PublishAnswer::Assigned(assigned)) => return assigned.seq,
                     Ok(PublishAnswer::Repeated(seq)) => return seq,
                     Ok(PublishAnswer::OtherEpoch(epoch)) => self.epoch = epoch,
@@ -126,7 +131,7 @@ impl Node {
             let ReadEvent::Items(items) = self.next().await else {
                 continue;
             };
-            entries.extend(items.into_iter().filter_map(|item| match item {
+            entries.extend(items.into_iter().filter_map(|(_, item)| match item {
                 Item::Entry { entry, .. } => Some(entry),
                 _ => None,
             }));
@@ -282,7 +287,7 @@ fn bans_and_their_ends_reach_all_nodes() {
                 room: room(),
                 author: "0a".to_owned(),
             };
-            assert_eq!(items[1..], [banned, lifted], "{program}");
+            assert_eq!(items[1..], [(2, banned), (3, lifted)], "{program}");
         }
     });
 }
@@ -316,7 +321,7 @@ fn a_forgotten_room_is_announced_and_one_in_use_is_kept() {
             };
             let more = tokio::time::timeout(DEADLINE, forget).await.unwrap();
             assert_eq!(more, Ok(true), "{program}: there may be more");
-            assert_eq!(node.next().await, ReadEvent::Items(vec![forgotten]));
+            assert_eq!(node.next().await, ReadEvent::Items(vec![(2, forgotten)]));
         }
     });
 }
@@ -349,19 +354,18 @@ fn a_restart_without_data_is_another_history_and_with_data_another_generation() 
                 engine.restart();
                 let next = node.opened().await;
                 assert_ne!(next.epoch, first.epoch, "{program}");
-                let end = match persistence {
+                let seq = match persistence {
                     Persistence::None => {
                         assert_eq!((next.seq, next.ended.len()), (0, 0), "{program}");
-                        0
+                        1
                     }
                     _ => {
                         assert_eq!(next.ended, [(first.epoch, 10)], "{program}");
-                        10
+                        12
                     }
                 };
-                node.reader.skip_to(end);
                 // What knows the old generation is refused, and published once all the same.
-                assert_eq!(node.publish_surely("after").await, end + 1);
+                assert_eq!(node.publish_surely("after").await, seq);
                 assert_eq!(node.contents(1).await, ["after"]);
             }
         }
@@ -374,24 +378,31 @@ fn a_reader_that_falls_behind_the_log_learns_that_it_missed_entries() {
     run(async {
         for program in programs() {
             let engine = Engine::start(&program, Persistence::None);
-            let bounds = Bounds {
-                log: 5,
-                ..settings(&engine).bounds
-            };
-            let short = Settings {
-                bounds,
-                ..settings(&engine)
-            };
-            let mut node = Node::join(short).await;
-            for index in 0..20 {
-                node.publish_surely(&index.to_string()).await;
+            let own = settings(&engine).bounds;
+            // The second counts 102 bytes for each.
+            for bounds in [
+                Bounds { log: 5, ..own },
+                Bounds {
+                    log_bytes: 520,
+                    ..own
+                },
+            ] {
+                let () = engine.ask(&["FLUSHALL"]);
+                let short = Settings {
+                    bounds,
+                    ..settings(&engine)
+                };
+                let mut node = Node::join(short).await;
+                for index in 10..30 {
+                    node.publish_surely(&index.to_string()).await;
+                }
+                let missed = skip_opened(&mut node).await;
+                assert_eq!(missed, ReadEvent::Missed { last: 0, next: 16 }, "{program}");
+                let loaded = node.log.load(&node.epoch, "lobby", 100).await.unwrap();
+                assert_eq!((loaded.as_of, loaded.entries.len()), (20, 20), "{program}");
+                node.reader.skip_to(18);
+                assert_eq!(node.contents(2).await, ["28", "29"], "{program}");
             }
-            let missed = skip_opened(&mut node).await;
-            assert_eq!(missed, ReadEvent::Missed { last: 0, next: 16 }, "{program}");
-            let loaded = node.log.load(&node.epoch, "lobby", 100).await.unwrap();
-            assert_eq!((loaded.as_of, loaded.entries.len()), (20, 20), "{program}");
-            node.reader.skip_to(18);
-            assert_eq!(node.contents(2).await, ["18", "19"], "{program}");
         }
     });
 }
@@ -437,10 +448,8 @@ fn calls_wait_for_replicas_and_say_so_if_there_are_too_few() {
             let replicated = Settings {
                 replicas: Some(Replicas {
                     count: 1,
-                    within: Duration::from_millis(1_500),
+                    within: Duration::from_millis(500),
                 }),
-                connections: 1,
-                timeout: Duration::from_secs(8),
                 ..settings(&master)
             };
             let node = Node::join(replicated).await;
@@ -451,9 +460,103 @@ fn calls_wait_for_replicas_and_say_so_if_there_are_too_few() {
             replica.kill();
             let alone = node.publish("lobby", "one").await;
             assert_eq!(alone, Err(CallError::NotReplicated), "{program}");
-            // Its retry is not taken for one that is safe.
-            let again = node.publish("lobby", "one").await;
-            assert_eq!(again, Err(CallError::NotReplicated), "{program}");
+            // Its retries are not taken for safe, over either connection.
+            for _ in 0..4 {
+                let again = node.publish("lobby", "one").await;
+                assert_eq!(again, Err(CallError::NotReplicated), "{program}");
+            }
+            // What writes nothing is answered.
+            let loaded = node.log.load(&node.epoch, "lobby", 10).await.unwrap();
+            assert_eq!(loaded.entries.len(), 2, "{program}");
+            let gone = Change {
+                item: 7,
+                ..change(false, 0)
+            };
+            let gone = node.log.change(&node.epoch, gone).await;
+            assert_eq!(gone, Ok(ChangeAnswer::Gone), "{program}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_server_that_is_full_refuses_only_what_takes_memory() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let mut node = Node::join(settings(&engine)).await;
+            node.opened().await;
+            node.publish_surely("before").await;
+            let () = engine.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+            let refused = node.publish("lobby", "more").await;
+            assert!(
+                matches!(refused, Err(CallError::Unavailable(_))),
+                "{refused:?}"
+            );
+            assert_eq!(node.contents(1).await, ["before"], "{program}");
+            let loaded = node.log.load(&node.epoch, "lobby", 10).await.unwrap();
+            assert_eq!(loaded.entries.len(), 1, "{program}");
+            // A node that begins now can read, too.
+            let mut other = Node::join(settings(&engine)).await;
+            other.opened().await;
+            let deletion = node.log.change(&node.epoch, change(true, 0)).await;
+            assert!(
+                matches!(deletion, Ok(ChangeAnswer::Assigned(_))),
+                "{deletion:?}"
+            );
+            assert_eq!(
+                other.entries(1).await[0].kind,
+                EntryKind::Deletion { of: 1 }
+            );
+            let () = engine.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+            assert_eq!(node.publish_surely("after").await, 3, "{program}");
+        }
+    });
+}
+
+/// A replica is promoted, and the old master lives on: as if it were cut off.
+#[test]
+#[ignore = "needs Redis"]
+fn a_master_that_was_replaced_is_not_followed_back() {
+    run(async {
+        for program in programs() {
+            let master = Engine::start(&program, Persistence::None);
+            let replica = Engine::start(&program, Persistence::None);
+            replica.follow(&master);
+            let mut old = Node::join(settings(&master)).await;
+            let first = old.opened().await;
+            for index in 0..5 {
+                old.publish_surely(&format!("both {index}")).await;
+            }
+            old.contents(5).await;
+            wait_for("the entries on the replica", || {
+                let seq: u64 = replica.ask(&["HGET", "{test}:state", "seq"]);
+                (seq == 5).then_some(())
+            });
+            let () = replica.ask(&["REPLICAOF", "NO", "ONE"]);
+            old.publish_surely("lost").await;
+            assert_eq!(old.contents(1).await, ["lost"]);
+            // The node is led to the new master, which has used the seq for something else.
+            let mut new = Node::join(settings(&replica)).await;
+            new.publish_surely("kept").await;
+            let led = old.reader.at(settings(&replica));
+            old.reader = led;
+            let next = old.opened().await;
+            assert_eq!(next.ended, [(first.epoch.clone(), 5)], "{program}");
+            assert_eq!(
+                old.contents(1).await,
+                ["kept"],
+                "{program}: nothing is skipped"
+            );
+            // Its calls still go to the old one, which knows no newer epoch.
+            let refused = old
+                .log
+                .publish(&next.epoch, message("lobby", "x", "x"))
+                .await;
+            assert!(
+                matches!(refused, Err(CallError::Unavailable(_))),
+                "{refused:?}"
+            );
         }
     });
 }

@@ -123,7 +123,7 @@ fn the_first_replica_begins_a_generation_that_loses_nothing() {
         replica.follow(&master);
         assert_ne!(id(&master), before, "{program}");
         let second = library::open(&mut connection).unwrap();
-        assert_eq!((second.seq, second.ended), (1, vec![(first.epoch, 1)]));
+        assert_eq!((second.seq, second.ended), (2, vec![(first.epoch, 1)]));
         // A second one gets the same history.
         let before = id(&master);
         let other = Engine::start(&program, Persistence::None);

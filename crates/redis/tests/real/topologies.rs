@@ -4,8 +4,10 @@ use std::fs;
 
 use sse_chat_redis::{ConnectError, Settings, SharedLog};
 
-use crate::engine::{Engine, Persistence, free_port, programs, wait_for};
+use crate::audit::Audit;
+use crate::engine::{Engine, Persistence, ask, free_port, programs, wait_for};
 use crate::nodes::{Node, run, settings};
+use crate::random;
 use crate::sentinel::Sentinel;
 
 #[test]
@@ -46,7 +48,7 @@ fn a_sentinel_leads_nodes_to_the_master_also_after_a_failover() {
             master.kill();
             let next = node.opened().await;
             assert_eq!(next.ended, [(first.epoch, 1)], "{program}");
-            assert_eq!(node.publish_surely("after").await, 2);
+            assert_eq!(node.publish_surely("after").await, 3);
             assert_eq!(node.contents(1).await, ["after"]);
         }
     });
@@ -151,5 +153,76 @@ fn tls_is_checked_against_the_certificates_that_are_given() {
         assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
         fs::remove_dir_all(&folder).unwrap();
+    });
+}
+
+/// Whether the node answers for the slot of the history.
+fn has_slot(engine: &Engine) -> bool {
+    ask::<Option<String>>(&mut engine.connect(), &["GET", "{test}:none"]).is_ok()
+}
+
+/// Moves the slot of the history from one node to the other, key by key in random order.
+fn move_slot(engines: &[Engine; 2], random: &mut fastrand::Rng) {
+    let (from, to) = match has_slot(&engines[0]) {
+        true => (&engines[0], &engines[1]),
+        false => (&engines[1], &engines[0]),
+    };
+    let slot: u16 = from.ask(&["CLUSTER", "KEYSLOT", "{test}"]);
+    let slot = slot.to_string();
+    let id = |engine: &Engine| engine.ask::<String>(&["CLUSTER", "MYID"]);
+    let (from_id, to_id) = (id(from), id(to));
+    let () = to.ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
+    let () = from.ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
+    let port = to.port().to_string();
+    loop {
+        let mut keys: Vec<String> = from.ask(&["KEYS", "*"]);
+        if keys.is_empty() {
+            break;
+        }
+        random.shuffle(&mut keys);
+        let _: String = from.ask(&["MIGRATE", "127.0.0.1", &port, &keys[0], "0", "5000"]);
+    }
+    for engine in [to, from] {
+        let () = engine.ask(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
+    }
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn while_a_cluster_moves_the_slot_each_call_is_whole() {
+    let mut random = random("moves");
+    run(async {
+        for program in programs() {
+            let engines = cluster(&program);
+            let urls = engines.each_ref().map(settings);
+            let writers = [0, 1, 2].map(|writer| {
+                let settings = urls[writer % 2].clone();
+                tokio::spawn(async move {
+                    let mut node = Node::try_join(settings).await;
+                    let mut seqs = Vec::new();
+                    for index in 0..400 {
+                        let content = format!("{writer}-{index}");
+                        let room = format!("room-{}", index % 7);
+                        seqs.push(node.publish_surely_in(&room, &content).await);
+                    }
+                    seqs
+                })
+            });
+            for _ in 0..4 {
+                move_slot(&engines, &mut random);
+            }
+            let mut all = Vec::new();
+            for writer in writers {
+                all.extend(writer.await.unwrap());
+            }
+            all.sort_unstable();
+            let count = all.len();
+            all.dedup();
+            assert_eq!(all.len(), count, "{program}: no seq is of two entries");
+            let holder = engines.iter().find(|engine| has_slot(engine)).unwrap();
+            let audit = Audit::of(&mut holder.connect());
+            let held: usize = audit.rooms.values().map(|room| room.history.len()).sum();
+            assert_eq!(held, count, "{program}: each is there once");
+        }
     });
 }

@@ -66,11 +66,17 @@ impl Channel {
         if in_channel > 0 && in_channel + bytes > self.max_large_bytes {
             return RoomEvent::Marker(Box::new(HistoryMarker {
                 room: room.clone(),
-                seq: entry.seq(),
+                id: entry.id(),
             }));
         }
         let large = LargeEntry::new(entry.clone(), &self.large_bytes);
         RoomEvent::LargeEntry(Arc::new(large))
+    }
+
+    /// Sends an event of all rooms.
+    pub(super) fn send_to_all(&mut self, event: RoomEvent, at: Instant) {
+        debug_assert!(event.is_of_all_rooms());
+        self.send(RoomKey::default(), event, at);
     }
 
     pub(super) fn send(&mut self, room: RoomKey, event: RoomEvent, at: Instant) {

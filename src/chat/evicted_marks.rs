@@ -34,6 +34,13 @@ impl EvictedMarks {
         newest.map_or(self.uncounted_through, |mark| mark.seq())
     }
 
+    /// The seq of the newest evicted entry up to `seq`, as far as remembered.
+    pub(super) fn newest_through(&self, seq: u64) -> u64 {
+        let end = self.marks.partition_point(|mark| mark.seq() <= seq);
+        let newest = self.marks.range(..end).next_back();
+        newest.map_or_else(|| self.uncounted_through.min(seq), |mark| mark.seq())
+    }
+
     pub(super) fn push(&mut self, mark: EntryMark) {
         if self.marks.len() == MAX_EVICTED_MARKS {
             let oldest = self.marks.pop_front();

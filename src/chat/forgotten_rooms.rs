@@ -62,6 +62,23 @@ impl ForgottenRooms {
         self.next_key += 1;
     }
 
+    /// All entries after `end` are lost. `stored` has the tombstones that a store has
+    /// instead of those that end after it.
+    pub(super) fn lose_after(
+        &mut self,
+        end: u64,
+        stored: impl Fn(&RoomName) -> Option<RoomTombstone>,
+    ) {
+        for (room, (_, tombstone)) in &mut self.rooms {
+            if tombstone.through > end {
+                let next = tombstone.next;
+                let known = RoomTombstone { through: end, next };
+                *tombstone = stored(room).unwrap_or(known);
+            }
+        }
+        self.dropped_through = self.dropped_through.min(end);
+    }
+
     /// The room whose tombstone expires, if there are too many. It is kept until
     /// [`Self::drop_expired`].
     pub(super) fn expire_oldest(&mut self) -> Option<RoomName> {

@@ -1,6 +1,7 @@
 //! The chain of epochs of a history. A store begins another generation whenever
 //! entries that were shown may be lost; seqs go on from the seq at which the last one
-//! ended. A history in memory has one generation, which never ends.
+//! ended. A history in memory has one generation, which never ends. If one ends while the
+//! hub runs, [`GenerationEnds`] knows since when.
 
 #![cfg_attr(
     not(any(test, feature = "data")),
@@ -169,8 +170,14 @@ impl Generations {
     /// after `end` are lost, also those of earlier generations. `now` is the time
     /// that the new epoch has, unless the clock went back.
     pub(crate) fn begin_next(&mut self, end: u64, now: SystemTime) {
-        let epoch = self.present;
-        self.present = epoch.after(now);
+        self.begin(end, self.present.after(now));
+    }
+
+    /// As [`Self::begin_next`], with the epoch of the next generation, which is later as
+    /// text than the present one.
+    pub(crate) fn begin(&mut self, end: u64, next: Epoch) {
+        debug_assert!(next > self.present, "epochs increase as text");
+        let epoch = std::mem::replace(&mut self.present, next);
         let later = self.ended.iter_mut().rev();
         later
             .take_while(|ended| ended.end > end)
@@ -184,6 +191,33 @@ impl Generations {
         }
         self.ended.push_back(ended);
         self.first = ended.end + 1;
+    }
+}
+
+/// The generations that have ended since the hub began, each with its place in the
+/// channel. A reader has the entries of the generation that was present at its own place
+/// in the channel.
+#[derive(Debug, Default)]
+pub(crate) struct GenerationEnds {
+    /// The position of each end, and the epoch that ended there; the oldest first. One
+    /// more than [`Generations`] knows: the oldest is foreign then, and so is everything
+    /// before it.
+    ends: VecDeque<(u64, Epoch)>,
+}
+
+impl GenerationEnds {
+    /// The generation of this epoch ends at `position`.
+    pub(crate) fn push(&mut self, position: u64, epoch: Epoch) {
+        if self.ends.len() > MAX_ENDED {
+            self.ends.pop_front();
+        }
+        self.ends.push_back((position, epoch));
+    }
+
+    /// The epoch that was present at `position`, if it has ended there or later.
+    pub(crate) fn ended_since(&self, position: u64) -> Option<Epoch> {
+        let index = self.ends.partition_point(|(end, _)| *end < position);
+        self.ends.get(index).map(|(_, epoch)| *epoch)
     }
 }
 

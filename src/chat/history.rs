@@ -5,6 +5,8 @@
 //! how many messages and events it covers. Eviction for the budget of all rooms is
 //! in `rooms`.
 
+mod restore;
+
 use std::collections::{HashMap, VecDeque, vec_deque};
 
 use super::draft::RequestHash;
@@ -12,8 +14,6 @@ use super::entry::Entry;
 use super::entry_mark::EntryMark;
 use super::evicted_marks::EvictedMarks;
 use super::history_size::{HistoryPart, HistorySize, PartSize};
-#[cfg(feature = "data")]
-use super::log::restored::RestoredRoom;
 use super::older_entries::{OlderEntries, OlderEntry};
 use super::place::{EntryKind, Place};
 use crate::protocol::ClientId;
@@ -88,23 +88,6 @@ impl History {
         }
     }
 
-    /// The history of a room of a store, before its entries are added.
-    #[cfg(feature = "data")]
-    pub(super) fn restore(limits: HistoryLimits, restored: &RestoredRoom) -> Self {
-        let first = restored.entries.first();
-        let mut history = Self::after(
-            limits,
-            restored.evicted_through,
-            first.map_or(restored.next, Entry::place),
-        );
-        history.counted_from_start = restored.is_counted_from_start;
-        for entry in &restored.older {
-            history.older.push(*entry);
-        }
-        history
-    }
-
-    #[cfg(feature = "data")]
     pub(super) fn limits(&self) -> HistoryLimits {
         self.limits
     }

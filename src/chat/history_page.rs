@@ -10,7 +10,7 @@ use super::older_entries::OlderKey;
 use super::room::Room;
 use super::rooms::Rooms;
 use super::stored_entries::{StoredEntries, StoredEntry};
-use crate::protocol::{Cursor, EventId};
+use crate::protocol::{Cursor, Epoch, EventId};
 
 /// Selects a part of a room's history.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,8 @@ pub(super) struct PlannedPage {
     pub(super) unread: Vec<StoredId>,
     /// The newest seq that was shown when it was planned.
     pub(super) as_of: u64,
+    /// The generation that was present then.
+    generation: Option<Epoch>,
     /// What is in memory.
     page: HistoryPage,
 }
@@ -76,6 +78,7 @@ impl PlannedPage {
         Self {
             unread: unread.collect(),
             as_of: rooms.newest(),
+            generation: Some(rooms.generations().present()),
             page: HistoryPage {
                 entries,
                 oldest: rooms.oldest_item(room),
@@ -91,8 +94,12 @@ impl PlannedPage {
         self.page
     }
 
-    /// The page with what was read, unless that was changed or evicted meanwhile.
+    /// The page with what was read, unless that was changed or evicted meanwhile, or a
+    /// generation has ended.
     pub(super) fn complete(mut self, rooms: &Rooms, read: &StoredEntries) -> Option<HistoryPage> {
+        if self.generation != Some(rooms.generations().present()) {
+            return None;
+        }
         let find = |id: &StoredId| match read.get(rooms.get(&id.room)?, id.seq) {
             StoredEntry::Found(entry) => Some(entry.clone()),
             StoredEntry::Missing | StoredEntry::Unreadable | StoredEntry::Unread => None,

@@ -300,10 +300,12 @@ impl Hub {
         self.lock().channel.feed()
     }
 
-    /// The entry of `room` with this seq, unless it was evicted, or replaced by a
-    /// later change.
-    pub(crate) fn entry(&self, room: &RoomName, seq: u64) -> Option<Entry> {
-        self.lock().get(room)?.history.get(seq).cloned()
+    /// The entry of `room` with this id, unless it was evicted, replaced by a later
+    /// change, or lost with the end of its generation.
+    pub(crate) fn entry(&self, room: &RoomName, id: EventId) -> Option<Entry> {
+        let rooms = self.lock();
+        let seq = rooms.generations().seq_of(id)?;
+        rooms.get(room)?.history.get(seq).cloned()
     }
 
     /// A presence event with the current members of `room`, if there is such a

@@ -1,4 +1,5 @@
-//! For tests: a server with a store ends and starts again, in memory.
+//! For tests: a server with a store ends and starts again, or a generation of it ends, in
+//! memory.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -23,6 +24,12 @@ impl Hub {
     /// generation.
     pub(crate) fn reopen_older(&self, saved: &SavedRooms) -> Arc<Self> {
         Self::of(self.lock().reopen_older(saved, SystemTime::now()))
+    }
+
+    /// This server loses what it has published since `saved` while it runs: a generation
+    /// ends.
+    pub(crate) fn lose_since(&self, saved: &SavedRooms) {
+        self.lock().lose_since(saved, SystemTime::now());
     }
 
     /// A server without rooms and without this one's history, in a later epoch.

@@ -13,7 +13,7 @@ use super::log::reading::{MAX_READ, ReadsBusy, StoredId};
 use super::published::{Commit, Published};
 use super::rooms::Rooms;
 use super::stored_entries::{StoredEntries, StoredItem};
-use crate::protocol::{EventId, RoomName};
+use crate::protocol::{Epoch, EventId, RoomName};
 
 /// How often something is read again that changed meanwhile.
 const MAX_TRIES: usize = 5;
@@ -108,17 +108,21 @@ impl Hub {
         item: EventId,
         mut act: impl FnMut(&mut Rooms, Option<&StoredItem>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut stored = None;
+        let mut read: Option<(Epoch, StoredItem)> = None;
         for _ in 0..MAX_TRIES {
             let (seq, id, as_of) = {
                 let rooms = &mut *self.lock();
-                match unread(rooms, room, item, stored.as_ref()) {
-                    None => return act(rooms, stored.as_ref()),
-                    Some((seq, id)) => (seq, id, rooms.newest()),
+                // What was read before a generation ended may be lost.
+                let generation = rooms.generations().present();
+                let stored = read.as_ref().filter(|(epoch, _)| *epoch == generation);
+                let stored = stored.map(|(_, stored)| stored);
+                match unread(rooms, room, item, stored) {
+                    None => return act(rooms, stored),
+                    Some((seq, id)) => (seq, id, rooms.cursor_after(rooms.newest())),
                 }
             };
-            let read = self.read(vec![id], as_of).await?;
-            stored = Some(StoredItem::new(seq, read));
+            let found = self.read(vec![id], as_of.seq).await?;
+            read = Some((as_of.epoch, StoredItem::new(seq, found)));
         }
         Err(HistoryUnavailable.into())
     }

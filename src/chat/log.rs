@@ -20,7 +20,6 @@
 pub(super) mod committer;
 pub(super) mod reading;
 mod record;
-#[cfg(feature = "data")]
 pub(super) mod restored;
 #[cfg(feature = "data")]
 pub(super) mod sqlite;

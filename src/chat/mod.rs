@@ -25,6 +25,7 @@ mod history;
 mod history_page;
 mod history_size;
 mod hub;
+mod hub_generation;
 #[cfg(test)]
 mod hub_saved;
 mod hub_stored;

@@ -206,6 +206,13 @@ impl OlderEntries {
         self.last_item().into_iter().chain(change).max()
     }
 
+    /// The seq of the newest up to `seq`.
+    pub(super) fn newest_through(&self, seq: u64) -> Option<u64> {
+        let item = self.items_before(seq + 1).next().map(|item| item.seq);
+        let change = self.changes.range(..=seq).next_back();
+        item.into_iter().chain(change.map(|(seq, _)| *seq)).max()
+    }
+
     /// The seq of the oldest message or event.
     pub(super) fn first_item(&self) -> Option<u64> {
         self.items.front().map(|item| item.mark.seq())

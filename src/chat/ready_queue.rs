@@ -49,6 +49,11 @@ impl ReadyQueue {
         self.deliveries.push_back((index, delivery));
     }
 
+    /// Whether initial gaps are left.
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
+    }
+
     /// All deliveries except the initial gaps.
     pub(super) fn deliveries(&self) -> impl ExactSizeIterator<Item = &Delivery> {
         self.deliveries.iter().map(|(_, delivery)| delivery)

@@ -1,10 +1,12 @@
 //! Where a stream starts: the reader's options applied to the state of the rooms.
-//! Implements the table of cursors in docs/protocol.md.
+//! Implements the table of cursors in docs/protocol.md. A stream whose reader may have
+//! entries that are lost with the end of a generation starts anew, as that of a returning
+//! one.
 
 use std::collections::VecDeque;
 
 use super::delivery::{Delivery, Gap, GapReason, HelloRoom};
-use super::generations::CursorPlace;
+use super::generations::{CursorPlace, EndedGeneration};
 use super::history::History;
 use super::place::Place;
 use super::replay::RoomCursor;
@@ -12,10 +14,21 @@ use super::rooms::Rooms;
 use super::subscribe_options::SubscribeOptions;
 use crate::protocol::{Backlog, Cursor, EventId, RoomName};
 
+/// Where a stream is when a generation ends.
+pub(super) struct ReachedPlace<'a> {
+    pub(super) room_cursors: &'a [RoomCursor],
+    /// The reader's own cursor: the last id that it got.
+    pub(super) own: Cursor,
+    /// Gaps at the start of the stream are still to be delivered.
+    pub(super) has_gaps: bool,
+    /// The position in the channel as of which this is so.
+    pub(super) position: u64,
+}
+
 /// Where a stream starts.
 pub(super) struct StreamStart {
     pub(super) room_cursors: Vec<RoomCursor>,
-    /// The cursor of `hello`.
+    /// The reader's own cursor: that of `hello`, if the stream begins.
     pub(super) hello: Cursor,
     /// The seq after which replay starts.
     pub(super) cursor: u64,
@@ -26,28 +39,98 @@ pub(super) struct StreamStart {
 
 impl StreamStart {
     pub(super) fn of(rooms: &Rooms, options: &SubscribeOptions) -> Self {
-        let id = match options.cursor {
-            None => return Self::new_reader(rooms, options),
-            Some(Cursor::Id(id)) => id,
-            Some(Cursor::Unknown) => return Self::unknown_cursor(rooms, options),
+        match options.cursor {
+            None => Self::new_reader(rooms, options),
+            Some(cursor) => Self::at(rooms, options.rooms.as_slice(), cursor),
+        }
+    }
+
+    /// The stream of a reader that has this cursor.
+    fn at(rooms: &Rooms, names: &[RoomName], cursor: Cursor) -> Self {
+        let Cursor::Id(id) = cursor else {
+            return Self::unknown_cursor(rooms, names);
         };
-        let (restart, own) = (GapReason::Restart, Cursor::Id(id));
+        let (restart, own) = (GapReason::Restart, cursor);
         match rooms.generations().place(id) {
-            CursorPlace::At(seq) if seq <= rooms.newest() => Self::returning(rooms, options, id),
-            CursorPlace::At(_) => Self::unknown_cursor(rooms, options),
+            CursorPlace::At(seq) if seq <= rooms.newest() => Self::returning(rooms, names, id),
+            CursorPlace::At(_) => Self::unknown_cursor(rooms, names),
             CursorPlace::Beyond { end, next } => {
                 let end = EventId {
                     epoch: next,
                     seq: end,
                 };
-                Self::after_gaps(rooms, options, restart, own, Some(end))
+                Self::after_gaps(rooms, names, restart, own, Some(end))
             }
-            CursorPlace::Foreign => Self::after_gaps(rooms, options, restart, own, None),
+            CursorPlace::Foreign => Self::after_gaps(rooms, names, restart, own, None),
+        }
+    }
+
+    /// Where a stream goes on after the end of the generation `ended`, which was present
+    /// when it had reached `place`.
+    ///
+    /// If its reader may have entries that are lost, that is where a returning reader
+    /// would start. Otherwise it goes on without a gap.
+    pub(super) fn after_end(
+        rooms: &Rooms,
+        ended: EndedGeneration,
+        place: &ReachedPlace<'_>,
+    ) -> Self {
+        let names: Vec<_> = place
+            .room_cursors
+            .iter()
+            .map(|own| own.room.clone())
+            .collect();
+        let mut in_rooms = names.iter().filter_map(|name| rooms.get(name));
+        let has_lost = in_rooms.any(|room| room.has_lost_since(place.position));
+        let is_in_order = !has_lost && !place.has_gaps;
+        if let Cursor::Id(own) = place.own {
+            match rooms.generations().place(own) {
+                CursorPlace::At(_) => return Self::within(rooms, ended, place, own),
+                CursorPlace::Beyond { .. } if is_in_order => {
+                    return Self::within(rooms, ended, place, own);
+                }
+                CursorPlace::Beyond { .. } | CursorPlace::Foreign => {}
+            }
+        }
+        Self::at(rooms, &names, place.own)
+    }
+
+    /// The reader has none of the lost entries of its rooms, and its `own` cursor may be
+    /// beyond the end. It goes on from there: seqs after the end are those of other
+    /// entries from now on.
+    fn within(
+        rooms: &Rooms,
+        EndedGeneration { end, .. }: EndedGeneration,
+        place: &ReachedPlace<'_>,
+        own: EventId,
+    ) -> Self {
+        let room_cursor = |before: &RoomCursor| {
+            let history = &rooms.get(&before.room)?.history;
+            let is_beyond = own.seq.max(before.skip_through) > end;
+            Some(RoomCursor {
+                room: before.room.clone(),
+                skip_through: before.skip_through.min(end),
+                next: match is_beyond {
+                    true => history.place_after(end),
+                    false => before.next,
+                },
+                ..*before
+            })
+        };
+        let own = match own.seq > end {
+            true => rooms.cursor_after(end),
+            false => own,
+        };
+        Self {
+            room_cursors: place.room_cursors.iter().filter_map(room_cursor).collect(),
+            hello: Cursor::Id(own),
+            cursor: own.seq,
+            gaps: VecDeque::new(),
         }
     }
 
     fn new_reader(rooms: &Rooms, options: &SubscribeOptions) -> Self {
-        let room_cursors = room_cursors(rooms, options, |history| {
+        let room_cursors = room_cursors(rooms, options.rooms.as_slice(), |history| {
             let first = match options.backlog {
                 Backlog::All => history.oldest(),
                 Backlog::Last(count) => history.first_of_last(count),
@@ -63,9 +146,9 @@ impl StreamStart {
         }
     }
 
-    fn returning(rooms: &Rooms, options: &SubscribeOptions, id: EventId) -> Self {
-        let has_one_room = options.rooms.len() == 1;
-        let room_cursors = room_cursors(rooms, options, |history| {
+    fn returning(rooms: &Rooms, names: &[RoomName], id: EventId) -> Self {
+        let has_one_room = names.len() == 1;
+        let room_cursors = room_cursors(rooms, names, |history| {
             // A reader of several rooms may have been disconnected between the
             // messages of one room and the gap of another. Then it also lost
             // messages before its cursor, and a count from the cursor is too low.
@@ -86,9 +169,9 @@ impl StreamStart {
         }
     }
 
-    fn unknown_cursor(rooms: &Rooms, options: &SubscribeOptions) -> Self {
+    fn unknown_cursor(rooms: &Rooms, names: &[RoomName]) -> Self {
         let (reason, own) = (GapReason::Unknown, Cursor::Unknown);
-        Self::after_gaps(rooms, options, reason, own, None)
+        Self::after_gaps(rooms, names, reason, own, None)
     }
 
     /// The cursor is at no entry of this history: a gap for each room, then all of
@@ -98,13 +181,13 @@ impl StreamStart {
     /// that a reader that is disconnected before it gets all of them again.
     fn after_gaps(
         rooms: &Rooms,
-        options: &SubscribeOptions,
+        names: &[RoomName],
         reason: GapReason,
         own: Cursor,
         end: Option<EventId>,
     ) -> Self {
         let after = end.map_or(0, |end| end.seq);
-        let room_cursors = room_cursors(rooms, options, |history| {
+        let room_cursors = room_cursors(rooms, names, |history| {
             RoomStart::after(history, history.evicted_through().max(after))
         });
         let end = end.unwrap_or_else(|| rooms.id(lowest(&room_cursors)));
@@ -150,7 +233,7 @@ impl RoomStart {
 
 fn room_cursors(
     rooms: &Rooms,
-    options: &SubscribeOptions,
+    names: &[RoomName],
     from: impl Fn(&History) -> RoomStart,
 ) -> Vec<RoomCursor> {
     let room_cursor = |name: &RoomName| {
@@ -163,12 +246,7 @@ fn room_cursors(
             members_version: None,
         })
     };
-    options
-        .rooms
-        .as_slice()
-        .iter()
-        .filter_map(room_cursor)
-        .collect()
+    names.iter().filter_map(room_cursor).collect()
 }
 
 fn lowest(room_cursors: &[RoomCursor]) -> u64 {

@@ -13,7 +13,6 @@ use super::entry::{Entry, Provenance};
 use super::forgotten_rooms::RoomTombstone;
 use super::history::{History, HistoryLimits};
 use super::history_size::HistoryPart;
-#[cfg(feature = "data")]
 use super::log::restored::RestoredRoom;
 use super::place::Place;
 use super::presence::{Presence, PresenceBudget};
@@ -33,6 +32,9 @@ pub(super) struct Room {
     pending: Option<Box<History>>,
     /// Evictions up to this seq are in the log.
     pub(super) logged_through: u64,
+    /// The position in the channel behind the last end of a generation with which
+    /// entries of this room were lost; 0 if none were.
+    lost_before: u64,
     pub(super) presence: Presence,
     /// Subscriptions to this room that get presence events.
     presence_readers: usize,
@@ -72,6 +74,7 @@ impl Room {
             logged_through: history.evicted_through(),
             history,
             pending: None,
+            lost_before: 0,
             presence: Presence::default(),
             presence_readers: 0,
             due: None,
@@ -86,18 +89,51 @@ impl Room {
 
     /// Continues a room of a store, which was last used at `last_used`.
     #[cfg(feature = "data")]
-    pub(super) fn restore(&mut self, restored: RestoredRoom, last_used: Instant) {
-        self.history = History::restore(self.history.limits(), &restored);
-        for entry in restored.entries {
-            self.history.add(entry, None);
-        }
-        debug_assert_eq!(self.history.next_place(), restored.next);
+    pub(super) fn restore(&mut self, mut restored: RestoredRoom, last_used: Instant) {
+        let bans = std::mem::take(&mut restored.bans);
         self.logged_through = restored.evicted_through;
+        self.history = History::restore(self.history.limits(), restored);
         self.has_messages = true;
         self.last_used = last_used;
-        if !restored.bans.is_empty() {
-            self.bans_mut().restore(restored.bans);
+        if !bans.is_empty() {
+            self.bans_mut().restore(bans);
         }
+    }
+
+    /// Loses the entries after `end`, with the end of a generation at `position` of the
+    /// channel. `stored` is the room as a store has it: only its history is taken.
+    /// Without it history is empty, since a change that is lost may have replaced an
+    /// earlier state. Returns the history before.
+    pub(super) fn lose_after(
+        &mut self,
+        end: u64,
+        stored: Option<RestoredRoom>,
+        position: u64,
+    ) -> History {
+        let history = match stored {
+            Some(mut stored) => {
+                debug_assert!(stored.newest() <= end, "it has nothing that is lost");
+                // What was evicted stays so: a reader of several rooms that has a gap of
+                // another room may be behind it.
+                stored.evict_through(self.history.evicted_through());
+                self.logged_through = stored.evicted_through;
+                History::restore(self.history.limits(), stored)
+            }
+            None => {
+                let history = self.history.emptied_after(end);
+                self.logged_through = history.evicted_through();
+                history
+            }
+        };
+        self.pending = None;
+        self.lost_before = position + 1;
+        std::mem::replace(&mut self.history, history)
+    }
+
+    /// Whether entries of this room were lost by the end of a generation, at `position`
+    /// of the channel or later.
+    pub(super) fn has_lost_since(&self, position: u64) -> bool {
+        self.lost_before > position
     }
 
     /// Makes `draft` the room's next message or event, which is not shown yet. `at` is

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::room_key::RoomKey;
-use crate::protocol::RoomName;
+use crate::protocol::{EventId, RoomName};
 use crate::sse;
 
 /// The largest entry or event, in bytes of its content, that the channel always
@@ -44,12 +44,20 @@ pub(crate) enum RoomEvent {
     /// A presence event of more than [`MAX_INLINE_BYTES`]:
     /// [`Hub::presence_event`](super::Hub::presence_event) replaces it.
     LargePresence(RoomName),
+    /// A generation has ended: all entries after seq `end` that came before this event are
+    /// lost. It is of all rooms.
+    GenerationEnded { end: u64 },
 }
 
 impl RoomEvent {
     /// Whether only readers that get presence events receive it.
     pub(crate) fn is_presence(&self) -> bool {
         matches!(self, Self::Presence(_) | Self::LargePresence(_))
+    }
+
+    /// Whether it is for the readers of all rooms.
+    pub(crate) fn is_of_all_rooms(&self) -> bool {
+        matches!(self, Self::GenerationEnded { .. })
     }
 
     /// A presence event, or its replacement if it is large.
@@ -98,5 +106,5 @@ impl Drop for LargeEntry {
 #[derive(Debug, Clone)]
 pub(crate) struct HistoryMarker {
     pub(crate) room: RoomName,
-    pub(crate) seq: u64,
+    pub(crate) id: EventId,
 }

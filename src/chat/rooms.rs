@@ -1,12 +1,13 @@
 //! All rooms and the indexes over them: the data behind the hub's lock. The
 //! operations on them are in `publish`, `readers` and `housekeeping`.
 //!
-//! No operation visits all rooms or all members of a room: each costs about the
-//! logarithm of their number.
+//! No operation visits all rooms or all members of a room, except the end of a
+//! generation: each costs about the logarithm of their number.
 
 mod bans;
 mod change;
 mod clock;
+mod generation;
 mod housekeeping;
 mod housekeeping_queue;
 mod publish;
@@ -35,7 +36,7 @@ use super::channel::Channel;
 use super::entry::Entry;
 use super::errors::RoomLimitReached;
 use super::forgotten_rooms::ForgottenRooms;
-use super::generations::Generations;
+use super::generations::{GenerationEnds, Generations};
 use super::history::{History, HistoryLimits};
 use super::history_size::{HistoryPart, HistorySize};
 use super::log::EntryLog;
@@ -110,6 +111,7 @@ impl Default for HubLimits {
 pub(super) struct Rooms {
     pub(super) channel: Channel,
     generations: Generations,
+    ends: GenerationEnds,
     limits: HubLimits,
     clock: Clock,
     /// Boxed, so that growing the table moves pointers.
@@ -152,6 +154,7 @@ impl Rooms {
         Self {
             channel: Channel::new(limits.channel_slots, limits.channel_large),
             generations,
+            ends: GenerationEnds::default(),
             clock: Clock::now(),
             by_name: HashMap::new(),
             names: BTreeSet::new(),
@@ -180,6 +183,13 @@ impl Rooms {
 
     pub(super) fn generations(&self) -> &Generations {
         &self.generations
+    }
+
+    /// A cursor of the present generation: behind the entry with this seq, whichever
+    /// generation that is of.
+    pub(super) fn cursor_after(&self, seq: u64) -> EventId {
+        let epoch = self.generations.present();
+        EventId { epoch, seq }
     }
 
     /// The id of the place behind the entry with this seq.

@@ -5,6 +5,8 @@
 //! [`Subscription::catch_up`] per reader until it is live, then keeps only a
 //! [`Membership`] and a cursor.
 
+mod set_back;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,7 +27,7 @@ use super::store_read::StoreRead;
 use super::stored_entries::StoredEntries;
 use super::subscribe_options::{StreamFormat, SubscribeOptions};
 use super::timestamp;
-use crate::protocol::{Close, CloseReason, Cursor, Expiring};
+use crate::protocol::{Close, CloseReason, Cursor, EventId, Expiring};
 
 /// How long before the end of a token a stream gets `expiring`.
 pub(crate) const EXPIRING_SECONDS: u64 = 30;
@@ -62,6 +64,11 @@ pub struct Subscription {
     /// What only the store holds up to this seq could not be read: the reader gets a gap
     /// for it.
     unreadable_through: u64,
+    /// The reader's own cursor: the last id that it has got, or one that stands for it.
+    own: Cursor,
+    /// The position in the channel as of which its place was last looked at. If a
+    /// generation has ended since, the place may be among lost entries.
+    position: u64,
     /// The seq of the last delivery that was taken: all messages of its rooms up
     /// to here were delivered or announced as lost. `ready` continues from here.
     cursor: u64,
@@ -105,7 +112,7 @@ impl Subscription {
         let profile = ReaderProfile::new(options.name.take(), options.presence);
         let was = options.was.take();
         let names = options.rooms.as_slice();
-        let (start, hello_rooms, replay_through) = {
+        let (start, hello_rooms, replay_through, position) = {
             let rooms = &mut *hub.lock();
             hub.enter(rooms, names, &profile, was.as_ref())?;
             if options.cursor.is_some() {
@@ -116,6 +123,7 @@ impl Subscription {
                 StreamStart::of(rooms, &options),
                 entries.collect::<Vec<_>>(),
                 rooms.newest(),
+                rooms.channel.position(),
             )
         };
         // Not under the lock: dropping a membership takes the lock. The first batch
@@ -135,13 +143,21 @@ impl Subscription {
             reading: None,
             held: None,
             unreadable_through: 0,
+            own: start.hello,
+            position,
             cursor: start.cursor,
         })
     }
 
-    /// Continues after `cursor`, up to which the reader has all messages.
-    pub(crate) fn resume(membership: Membership, format: StreamFormat, cursor: u64) -> Self {
-        let room_cursors = {
+    /// Continues after `cursor`, up to which the reader has all messages, as of `position`
+    /// in the channel.
+    pub(crate) fn resume(
+        membership: Membership,
+        format: StreamFormat,
+        cursor: u64,
+        position: u64,
+    ) -> Self {
+        let (room_cursors, own) = {
             let rooms = membership.hub.lock();
             let room_cursor = |name| {
                 let room = rooms.get(name).expect("a room with a reader exists");
@@ -153,7 +169,15 @@ impl Subscription {
                     members_version: None,
                 }
             };
-            membership.rooms().iter().map(room_cursor).collect()
+            let own = match rooms.ended_since(position) {
+                Some(ended) => EventId {
+                    epoch: ended.epoch,
+                    seq: cursor,
+                },
+                None => rooms.cursor_after(cursor),
+            };
+            let names = membership.rooms().iter();
+            (names.map(room_cursor).collect(), own)
         };
         Self {
             membership,
@@ -167,6 +191,8 @@ impl Subscription {
             reading: None,
             held: None,
             unreadable_through: 0,
+            own: Cursor::Id(own),
+            position,
             cursor,
         }
     }
@@ -231,7 +257,7 @@ impl Subscription {
         if self.expiry == Some(TokenExpiry::Now) {
             return Progress::Closed(Close::new(CloseReason::TokenExpired));
         }
-        let stored = match self.take_read(&hub, now) {
+        let mut stored = match self.take_read(&hub, now) {
             Ok(stored) => stored,
             Err(until) => return Progress::Paused(until),
         };
@@ -239,6 +265,12 @@ impl Subscription {
             return Progress::Paused(until);
         }
         let rooms = &mut *hub.lock();
+        if let Some(ended) = rooms.ended_since(self.position) {
+            self.set_back(rooms, ended);
+            // It may be lost.
+            stored = StoredEntries::default();
+        }
+        self.position = rooms.channel.position();
         if let Some(close) = self.check_bans(rooms) {
             return Progress::Closed(close);
         }
@@ -405,15 +437,20 @@ impl Subscription {
     pub fn pop_ready(&mut self) -> Option<Delivery> {
         let (index, delivery) = self.ready.pop(&self.membership.hub.counters)?;
         let Some(index) = index else {
+            if let Delivery::Gap(gap, _) = &delivery {
+                self.own = gap.cursor;
+            }
             return Some(delivery);
         };
         self.room_cursors[index].advance(&delivery);
         match &delivery {
             Delivery::Entry(entry) => {
                 debug_assert!(entry.seq() > self.cursor, "ids strictly increase");
+                self.own = Cursor::Id(entry.id());
                 self.cursor = entry.seq();
             }
             Delivery::Gap(gap, _) => {
+                self.own = gap.cursor;
                 if let Cursor::Id(id) = gap.cursor {
                     self.cursor = id.seq;
                 }

@@ -103,6 +103,11 @@ impl TestReader {
                 continue;
             };
             match ready!(self.feed.poll_next(cx)) {
+                Ok(Envelope {
+                    position,
+                    event: RoomEvent::GenerationEnded { end },
+                    ..
+                }) => self.set_back(position, end),
                 Ok(envelope) => {
                     let subscription = self.subscription.as_ref();
                     let presence = subscription.is_some_and(|own| own.format().presence);
@@ -115,12 +120,23 @@ impl TestReader {
         }
     }
 
+    fn set_back(&mut self, position: u64, end: u64) {
+        let Some(live) = self.live.as_mut().filter(|live| live.position <= position) else {
+            return;
+        };
+        match live.cursor > end {
+            true => self.restart_replay(),
+            false => live.position = position + 1,
+        }
+    }
+
     fn restart_replay(&mut self) {
         let (subscription, live) = (self.subscription.take(), self.live.take());
         let (subscription, live) = subscription.zip(live).expect("the reader was live");
         let format = subscription.format();
         let membership = subscription.into_membership();
-        self.subscription = Some(Subscription::resume(membership, format, live.cursor));
+        let resumed = Subscription::resume(membership, format, live.cursor, live.position);
+        self.subscription = Some(resumed);
     }
 }
 
@@ -138,11 +154,11 @@ fn deliver(
     let entry = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
-        RoomEvent::Banned => return None,
+        RoomEvent::Banned | RoomEvent::GenerationEnded { .. } => return None,
         RoomEvent::Entry(entry) => entry,
         RoomEvent::LargeEntry(large) => large.entry().clone(),
         RoomEvent::Marker(marker) => hub
-            .entry(&marker.room, marker.seq)
+            .entry(&marker.room, marker.id)
             .expect("history holds it in these tests"),
     };
     live.cursor = entry.seq();

@@ -168,3 +168,31 @@ fn generations_out_of_order_are_refused() {
         assert_eq!(restored(ended, present).unwrap_err(), BadGenerations);
     }
 }
+
+#[test]
+fn a_position_in_the_channel_has_the_epoch_that_was_present_there() {
+    let [a, b] = ["a", "b"].map(|epoch| epoch.parse::<Epoch>().unwrap());
+    let mut ends = GenerationEnds::default();
+    assert_eq!(ends.ended_since(0), None);
+    ends.push(3, a);
+    ends.push(5, b);
+    let since = |position| ends.ended_since(position);
+    assert_eq!([0, 3].map(since), [Some(a); 2]);
+    assert_eq!([4, 5].map(since), [Some(b); 2]);
+    assert_eq!([6, u64::MAX].map(since), [None; 2]);
+}
+
+#[test]
+fn a_position_before_the_known_generations_is_foreign() {
+    let (mut generations, mut ends) = (Generations::new(), GenerationEnds::default());
+    for position in 0..MAX_ENDED as u64 + 9 {
+        ends.push(position, generations.present());
+        generations.begin_next(1, SystemTime::UNIX_EPOCH);
+    }
+    let place = |position| {
+        let epoch = ends.ended_since(position).unwrap();
+        generations.place(EventId { epoch, seq: 1 })
+    };
+    assert_eq!([0, 8].map(place), [CursorPlace::Foreign; 2]);
+    assert_eq!(place(9), CursorPlace::At(1));
+}

@@ -60,6 +60,16 @@ pub(crate) struct ReadBytes {
     all: Arc<AtomicUsize>,
 }
 
+#[cfg(test)]
+impl FoundEntries {
+    /// Entries that count nowhere.
+    pub(in crate::chat) fn of(entries: Vec<Found>) -> Self {
+        let (bytes, all) = (0, Arc::default());
+        let bytes = ReadBytes { bytes, all };
+        Self { entries, bytes }
+    }
+}
+
 impl Drop for ReadBytes {
     fn drop(&mut self) {
         self.all.fetch_sub(self.bytes, Ordering::Relaxed);

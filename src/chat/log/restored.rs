@@ -1,4 +1,4 @@
-//! What a store held at the start.
+//! What a store held at the start, or when a room is loaded anew.
 
 use std::time::SystemTime;
 
@@ -51,4 +51,22 @@ pub(in crate::chat) struct RestoredRoom {
     /// Those after them, in their present state.
     pub(in crate::chat) entries: Vec<Entry>,
     pub(in crate::chat) bans: Vec<(BanKey, Ban)>,
+}
+
+impl RestoredRoom {
+    /// The seq of the newest entry that was ever in the room's history; 0 if there was
+    /// none.
+    pub(in crate::chat) fn newest(&self) -> u64 {
+        let newest = self.entries.last().map(Entry::seq);
+        let older = || self.older.last().map(|entry| entry.seq);
+        newest.or_else(older).unwrap_or(self.evicted_through)
+    }
+
+    /// Evicts the entries up to `seq`, if there are any.
+    pub(in crate::chat) fn evict_through(&mut self, seq: u64) {
+        let through = seq.min(self.newest()).max(self.evicted_through);
+        self.older.retain(|entry| entry.seq > through);
+        self.entries.retain(|entry| entry.seq() > through);
+        self.evicted_through = through;
+    }
 }

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::{HubLimits, Rooms};
-use crate::chat::forgotten_rooms::ForgottenRooms;
+use crate::chat::forgotten_rooms::{ForgottenRooms, RoomTombstone};
 use crate::chat::generations::Generations;
-use crate::chat::history::History;
+use crate::chat::history::{History, HistoryLimits};
 use crate::chat::history_size::HistorySize;
+use crate::chat::log::restored::RestoredRoom;
 use crate::protocol::RoomName;
 
 /// What is durable of all rooms at one time.
@@ -20,6 +21,27 @@ pub(crate) struct SavedRooms {
     seq: u64,
     forgotten: ForgottenRooms,
     rooms: Vec<(RoomName, History)>,
+}
+
+impl SavedRooms {
+    /// The seq of the newest entry.
+    pub(in crate::chat) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// A room as it was then; without entries if there was none.
+    pub(in crate::chat) fn restored(&self, name: &RoomName) -> RestoredRoom {
+        let mut rooms = self.rooms.iter();
+        if let Some((_, history)) = rooms.find(|(room, _)| room == name) {
+            return history.restored(name);
+        }
+        let limits = HistoryLimits::NONE;
+        let history = match self.forgotten.clone().take(name) {
+            Some(tombstone) => History::after(limits, tombstone.through, tombstone.next),
+            None => History::new(limits),
+        };
+        history.restored(name)
+    }
 }
 
 impl Rooms {
@@ -34,6 +56,27 @@ impl Rooms {
                 .map(|room| (room.name.clone(), room.history.reopened()))
                 .collect(),
         }
+    }
+
+    /// A generation ends while the server runs: it loses what these rooms have published
+    /// since `saved`, and loads each room anew from there.
+    pub(in crate::chat) fn lose_since(&mut self, saved: &SavedRooms, now: SystemTime) {
+        let reloaded = self.by_name.keys().map(|name| saved.restored(name));
+        let next = self.generations.present().after(now);
+        self.begin_generation(saved.seq, next, reloaded.collect());
+        let [summed, counted] = self.held();
+        assert_eq!(summed, counted, "the sizes of histories");
+        let mut forgotten = saved.forgotten.clone();
+        for name in self.by_name.keys() {
+            forgotten.take(name);
+        }
+        for (name, history) in &saved.rooms {
+            if !self.by_name.contains_key(name) {
+                let (through, next) = (history.newest(), history.next_place());
+                forgotten.insert(name.clone(), RoomTombstone { through, next });
+            }
+        }
+        self.forgotten = forgotten;
     }
 
     /// The rooms of a server that goes on in the generation of `saved`.

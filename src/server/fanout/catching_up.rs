@@ -101,7 +101,7 @@ impl<S: Socket> CatchingUp<S> {
     ) -> Self {
         Self {
             socket: reader.socket,
-            subscription: Subscription::resume(membership, format, reader.cursor),
+            subscription: Subscription::resume(membership, format, reader.cursor, reader.since),
             pending: PendingWrite::rest(rest),
             is_ending: false,
             is_queued: false,

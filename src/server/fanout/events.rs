@@ -30,6 +30,11 @@ pub(super) enum FeedItem {
     Lost(RoomKey),
     /// An author is banned from this room: its readers are looked at again.
     Banned(RoomKey),
+    /// A generation has ended at seq `end`.
+    GenerationEnded {
+        position: u64,
+        end: u64,
+    },
     /// Events of any room are lost: the channel was overwritten before it was
     /// read.
     Lagged,
@@ -91,7 +96,10 @@ impl EventReceiver {
             return Poll::Ready(FeedItem::Event(held));
         }
         Poll::Ready(match ready!(self.feed.poll_next(cx)) {
-            Ok(envelope) if is_needed(envelope.room, envelope.event.is_presence()) => {
+            Ok(envelope)
+                if envelope.event.is_of_all_rooms()
+                    || is_needed(envelope.room, envelope.event.is_presence()) =>
+            {
                 resolve(envelope, hub)
             }
             Ok(_) => FeedItem::Unneeded,
@@ -124,11 +132,12 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
         RoomEvent::LargeEntry(large) => Some(EventContent::Entry(large.entry().clone())),
         RoomEvent::Presence(event) => Some(EventContent::Presence(event)),
         RoomEvent::Marker(marker) => {
-            let entry = hub.entry(&marker.room, marker.seq);
+            let entry = hub.entry(&marker.room, marker.id);
             entry.map(EventContent::Entry)
         }
         RoomEvent::LargePresence(room) => hub.presence_event(&room).map(EventContent::Presence),
         RoomEvent::Banned => return FeedItem::Banned(room),
+        RoomEvent::GenerationEnded { end } => return FeedItem::GenerationEnded { position, end },
     };
     match content {
         Some(content) => FeedItem::Event(ReceivedEvent {

@@ -23,7 +23,8 @@ pub(super) struct LiveReader<S> {
     /// which it has none. A message of which the socket took a part counts.
     pub(super) cursor: u64,
     /// The channel position of the first event for this reader. Earlier events
-    /// were in what history gave, or were never for it.
+    /// were in what history gave, or were never for it. Its cursor is of the generation
+    /// that was present there.
     pub(super) since: u64,
     /// When the socket last took something.
     pub(super) last_write: Stamp,
@@ -243,6 +244,19 @@ impl<S: Socket> Group<S> {
             }
         }
         self.shrink();
+    }
+
+    /// A generation has ended at seq `end`, at `position` of the channel. Takes out the
+    /// readers whose cursor is beyond the end. All events before `position` are written.
+    pub(super) fn take_beyond(&mut self, position: u64, end: u64) -> Vec<LiveReader<S>> {
+        let is_beyond =
+            |reader: &mut LiveReader<S>| reader.since <= position && reader.cursor > end;
+        let beyond = self.readers.extract_if(.., is_beyond).collect();
+        for reader in &mut self.readers {
+            reader.since = reader.since.max(position + 1);
+        }
+        self.shrink();
+        beyond
     }
 
     /// Removes a reader. Returns it, and the token of the reader that has its

@@ -62,6 +62,13 @@
 //! readers go the same way, each from its own cursor. When history has lost a
 //! large event before it was read, the readers of its room do.
 //!
+//! When a generation of the history ends, the channel says so to all workers. A live
+//! reader whose cursor is beyond the end goes back to history, too, and the subscription
+//! sends it the gaps that a returning reader would get. A cursor of a live reader is a seq
+//! alone: it is of the generation that was present at the channel position `since`, which
+//! moves past each end. So the readers of a worker that lags and has missed the end are set
+//! back as well.
+//!
 //! Nothing is lost or doubled in either transition, whatever a socket takes and
 //! whenever; `tests/promises.rs` checks that against a plain model.
 //!

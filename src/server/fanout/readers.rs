@@ -49,6 +49,8 @@ enum ReturnReason {
     LostOfAnyRoom,
     /// A reader of the room may be banned.
     Banned(RoomKey),
+    /// A generation has ended: what a reader has after seq `end` is lost.
+    GenerationEnded { position: u64, end: u64 },
 }
 
 impl<S: Socket> Readers<S> {
@@ -138,6 +140,10 @@ impl<S: Socket> Readers<S> {
                 Poll::Ready(FeedItem::Banned(room)) => {
                     return (received + 1, Some(ReturnReason::Banned(room)));
                 }
+                Poll::Ready(FeedItem::GenerationEnded { position, end }) => {
+                    let ended = ReturnReason::GenerationEnded { position, end };
+                    return (received + 1, Some(ended));
+                }
                 Poll::Ready(FeedItem::Event(event)) => {
                     if !self.table.groups.queue(&event) {
                         self.receiver.hold(event);
@@ -164,6 +170,9 @@ impl<S: Socket> Readers<S> {
             ReturnReason::Banned(room) => {
                 self.table
                     .send_room_to_history(room, "an author is banned", now);
+            }
+            ReturnReason::GenerationEnded { position, end } => {
+                self.table.send_beyond_to_history(position, end, now);
             }
         }
     }

@@ -3,6 +3,7 @@ mod changes;
 mod channel;
 mod counting;
 mod ending;
+mod generations;
 #[cfg(feature = "data")]
 mod holding;
 mod leaving;

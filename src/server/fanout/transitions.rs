@@ -77,11 +77,7 @@ impl<S: Socket> ReaderTable<S> {
         if exits.is_empty() {
             return 0;
         }
-        for (index, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
-            if let ReaderState::Live { position, .. } = &mut self.slots[reader.token].state {
-                *position = GroupPosition::new(group, index);
-            }
-        }
+        self.update_positions(group);
         let format = self.groups.get_mut(group).audience.format;
         let mut lagging = 0;
         for exit in std::mem::take(exits) {
@@ -100,6 +96,15 @@ impl<S: Socket> ReaderTable<S> {
         }
         self.groups.remove_if_empty(group);
         lagging
+    }
+
+    /// The index of each reader of a group may have changed.
+    fn update_positions(&mut self, group: usize) {
+        for (index, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
+            if let ReaderState::Live { position, .. } = &mut self.slots[reader.token].state {
+                *position = GroupPosition::new(group, index);
+            }
+        }
     }
 
     /// Sends a reader, if it is live, back to history.
@@ -134,6 +139,30 @@ impl<S: Socket> ReaderTable<S> {
         tracing::debug!(reason, "the readers of a room go back to history");
         for group in self.groups.of_room(room) {
             self.send_group_to_history(group, reason, now);
+        }
+    }
+
+    /// A generation has ended at seq `end`, at `position` of the channel: sends the live
+    /// readers whose cursor is beyond the end back to history, where those that may have
+    /// lost entries get a gap.
+    pub(super) fn send_beyond_to_history(&mut self, position: u64, end: u64, now: Instant) {
+        tracing::debug!(
+            end,
+            "a generation ended; readers beyond it go back to history"
+        );
+        for number in self.groups.numbers() {
+            let group = self.groups.get_mut(number);
+            let format = group.audience.format;
+            let beyond = group.take_beyond(position, end);
+            if beyond.is_empty() {
+                continue;
+            }
+            self.update_positions(number);
+            for reader in beyond {
+                self.log_return(reader.token, "a generation ended");
+                self.fall_behind(reader, format, Bytes::new(), now);
+            }
+            self.groups.remove_if_empty(number);
         }
     }
 

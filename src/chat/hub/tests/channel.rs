@@ -6,7 +6,7 @@ use super::*;
 use crate::chat::{MAX_INLINE_BYTES, RoomEvent};
 
 /// The next event of the channel.
-fn next_event(feed: &mut Feed) -> RoomEvent {
+pub(super) fn next_event(feed: &mut Feed) -> RoomEvent {
     let mut cx = Context::from_waker(Waker::noop());
     match feed.poll_next(&mut cx) {
         Poll::Ready(envelope) => envelope.unwrap().event,
@@ -54,28 +54,28 @@ fn large_messages_beyond_the_bytes_of_the_channel_are_read_from_history() {
     let mut next = || next_event(&mut feed);
     let publish_large =
         |bytes: usize| match hub.publish(&room("a"), draft(&"x".repeat(bytes), None)) {
-            Ok(Published::New(entry)) => entry.seq(),
+            Ok(Published::New(entry)) => entry.id(),
             other => panic!("{other:?}"),
         };
     publish_large(2 * LARGE);
-    let seq = publish_large(MAX_INLINE_BYTES);
+    let id = publish_large(MAX_INLINE_BYTES);
     let RoomEvent::LargeEntry(first) = next() else {
         panic!("one message of any size is sent");
     };
     let RoomEvent::Marker(marker) = next() else {
         panic!("the second message exceeds the bytes of the channel");
     };
-    assert_eq!((&marker.room, marker.seq), (&room("a"), seq));
-    assert_eq!(hub.entry(&marker.room, seq).unwrap().seq(), seq);
+    assert_eq!((&marker.room, marker.id), (&room("a"), id));
+    assert_eq!(hub.entry(&marker.room, id).unwrap().id(), id);
     drop(first);
-    (0..2).for_each(|_| assert!(publish_large(LARGE / 3) > seq));
+    (0..2).for_each(|_| assert!(publish_large(LARGE / 3) > id));
     assert!(
         matches!(next(), RoomEvent::LargeEntry(_)),
         "the bytes of the first are free again"
     );
     assert!(matches!(next(), RoomEvent::LargeEntry(_)));
     assert!(
-        hub.entry(&marker.room, seq).is_none(),
+        hub.entry(&marker.room, id).is_none(),
         "history has evicted it"
     );
 }

@@ -3,6 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+mod ends;
+mod reloading;
+
 use super::*;
 use crate::chat::author::Fingerprint;
 use crate::chat::delivery::Gap;
@@ -75,15 +78,21 @@ impl Chain {
         };
         let mut reader = TestReader::of(&self.hub, self.hub.subscribe(options).unwrap());
         let hello = reader.subscription().take_hello().unwrap();
-        let mut all = vec![self.cursor(hello.cursor)];
-        while let Some(delivery) = reader.now() {
-            all.push(match delivery {
-                TestDelivery::Entry(entry) => self.text(entry.id()),
-                TestDelivery::Gap(gap) => self.gap(&gap),
-                other => panic!("{other:?}"),
-            });
-        }
-        all.join(" ")
+        let rest = self.rest(&mut reader);
+        format!("{} {rest}", self.cursor(hello.cursor))
+            .trim()
+            .to_owned()
+    }
+
+    /// The deliveries that a reader gets now.
+    fn rest(&self, reader: &mut TestReader) -> String {
+        let deliveries = std::iter::from_fn(|| reader.now());
+        let all = deliveries.map(|delivery| match delivery {
+            TestDelivery::Entry(entry) => self.text(entry.id()),
+            TestDelivery::Gap(gap) => self.gap(&gap),
+            other => panic!("{other:?}"),
+        });
+        all.collect::<Vec<_>>().join(" ")
     }
 
     fn gap(&self, gap: &Gap) -> String {

@@ -108,6 +108,9 @@ pub(super) enum SimulationStep {
     Sync,
     /// The server crashes and starts again. Without a store it has what one would have.
     Crash(Loss),
+    /// In memory: a generation ends while the server runs, and all since the last sync is
+    /// lost.
+    EndGeneration,
     /// The server drains: all streams end with `bye`. Then it starts again.
     Drain,
 }
@@ -213,6 +216,7 @@ fn step() -> impl Strategy<Value = SimulationStep> {
         2 => Just(SimulationStep::Crash(Loss::Nothing)),
         1 => Just(SimulationStep::Crash(Loss::NothingKnown)),
         2 => Just(SimulationStep::Crash(Loss::Suffix)),
+        2 => Just(SimulationStep::EndGeneration),
         1 => Just(SimulationStep::Drain),
     ]
 }

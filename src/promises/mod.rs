@@ -1,7 +1,8 @@
 //! Property tests of a stream's promises: random steps are played against a simple
 //! model, the list of messages and events published in each room, with their states.
 //! Steps publish, change, evict, lag,
-//! read a few bytes, disconnect at any byte, forget rooms and restart the server. Its
+//! read a few bytes, disconnect at any byte, forget rooms, end a generation and restart the
+//! server. Its
 //! history is in memory or in a store. With a store, commits are steps and so are
 //! crashes: what was shown is there afterwards, and what waited is there or not.
 //!
@@ -10,6 +11,7 @@
 
 mod commit_stage;
 mod inputs;
+mod lost_suffix;
 mod model;
 mod reader;
 mod server_log;

@@ -2,6 +2,7 @@
 //! checks are in `reader/checks.rs`.
 
 mod checks;
+mod losses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::inputs::ReaderOptions;
+use super::lost_suffix::LostSuffix;
 use super::model::{EVENT_NAME, ItemState, PublishedByRoom, PublishedItem};
 use crate::chat::{
     CursorPlace, EventForm, Hub, RoomList, SubscribeError, SubscribeOptions, Subscription,
@@ -48,6 +50,15 @@ pub(super) struct Reader {
     /// The rooms that have to begin with a gap `restart`: the reader may have entries
     /// that the server does not have.
     restarted: BTreeSet<&'static str>,
+    /// What generations lost that have ended since the stream began. The stream may still
+    /// bring some of it.
+    losses: Vec<LostSuffix>,
+    /// The reader has entries that are lost: it has to get a gap for each room before any
+    /// other entry.
+    needs_restart: bool,
+    /// How often such gaps may still come: with how many of `losses` its rooms may have
+    /// lost entries.
+    restarts_left: usize,
     /// What the reader shows: by room, the index of the state of each message and
     /// event that it knows, by id. A gap may hide later states, so it is removed.
     shown: BTreeMap<&'static str, BTreeMap<String, usize>>,
@@ -75,6 +86,9 @@ impl Reader {
             before_backlog: BTreeMap::new(),
             backlog_lost: BTreeMap::new(),
             restarted: BTreeSet::new(),
+            losses: Vec::new(),
+            needs_restart: false,
+            restarts_left: 0,
             shown: BTreeMap::new(),
         }
     }
@@ -129,9 +143,9 @@ impl Reader {
         self.is_connected && self.rooms.contains(&room)
     }
 
-    /// The server has lost all but `published`. The reader is disconnected.
-    pub(super) fn lose(&mut self, published: &PublishedByRoom) {
-        for (room, done) in &mut self.done {
+    /// The server has lost all but `published`.
+    pub(super) fn lose(&mut self, lost: &LostSuffix, published: &PublishedByRoom) {
+        for (room, done) in self.done.iter_mut().chain(&mut self.before_backlog) {
             *done = published[room].len().min(*done);
         }
         // A message is sent in its present state, which a later change may have made
@@ -140,7 +154,8 @@ impl Reader {
             shown.retain(|id, index| {
                 let mut items = published[room].iter();
                 let item = items.find(|item| item.id.to_string() == *id);
-                item.is_some_and(|item| *index < item.states.len())
+                let state = item.and_then(|item| item.states.get(*index));
+                state.is_some_and(|state| !lost.has_state(room, id, state))
             });
         }
     }
@@ -190,6 +205,9 @@ impl Reader {
         self.decoder = Decoder::default();
         self.last_id = None;
         self.next.clear();
+        self.losses.clear();
+        self.needs_restart = false;
+        self.restarts_left = 0;
     }
 
     pub(super) fn receive(&mut self, bytes: &[u8], published: &PublishedByRoom) {

@@ -90,6 +90,20 @@ impl ServerLog {
         }
     }
 
+    /// A generation of this hub ends: it loses what follows the last sync. Returns whether
+    /// that can happen.
+    pub(super) fn end_generation(&self, hub: &Hub) -> bool {
+        match self {
+            Self::Memory { synced } => {
+                hub.lose_since(synced);
+                true
+            }
+            // A store begins generations only when it is opened.
+            #[cfg(feature = "data")]
+            Self::Stored(_) => false,
+        }
+    }
+
     /// The server of this hub crashes, and another one starts. With a store it has the
     /// limits of `next`.
     #[cfg_attr(

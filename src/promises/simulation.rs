@@ -148,6 +148,7 @@ impl<T: TestTransport> Simulation<T> {
             SimulationStep::Crash(loss) => self.crash(loss),
             SimulationStep::Burst { times } => self.burst(times),
             SimulationStep::CrashInRead { reader, ref byte } => self.crash_in_read(reader, byte),
+            SimulationStep::EndGeneration => self.end_generation(),
             SimulationStep::Drain => self.drain(),
         }
     }

@@ -22,6 +22,8 @@ impl Subscription {
             own.next = start.next;
         }
         self.ready = ReadyQueue::new(start.gaps);
+        // It may be lost.
+        self.held = None;
         self.own = start.hello;
         self.cursor = start.cursor;
         self.replay_through = self.replay_through.min(ended.end);

@@ -31,6 +31,10 @@ impl Reader {
         assert_ne!(reason, "unknown", "the cursor is one of this server");
         self.check_id(id, reason);
         let room = self.room_of(gap);
+        match reason {
+            "restart" => self.check_restart(room),
+            _ => drop(self.check_loss(id)),
+        }
         assert_eq!(self.restarted.remove(room), reason == "restart", "{gap}");
         self.next.insert(room, gap["next"].as_u64().unwrap());
         self.shown.remove(room);
@@ -67,6 +71,9 @@ impl Reader {
                 "number {number} in {room}"
             );
         }
+        if self.check_loss(id) {
+            return self.check_lost_item(id, room, number, state);
+        }
         let index = index_of(&published[room], id);
         assert_eq!(number, published[room][index].number, "{id} in {room}");
         self.show(room, &published[room][index], state);
@@ -99,16 +106,33 @@ impl Reader {
             "{id} in {room} without a gap"
         );
         let of = data["id"].as_str().expect("the id of a message");
+        let state = ItemState::of_json(data);
+        if self.check_loss(id) {
+            let is_kept = || {
+                published[room]
+                    .iter()
+                    .any(|item| item.states.contains(&state))
+            };
+            assert!(self.has_lost_state(room, of, &state) || is_kept(), "{data}");
+            return;
+        }
         let item = &published[room][index_of(&published[room], of)];
         assert_eq!(data["number"].as_u64(), item.number);
-        self.show(room, item, &ItemState::of_json(data));
+        self.show(room, item, &state);
     }
 
     /// The reader shows a state of a message or event: one that it had, and none
     /// from before the one that was shown.
     fn show(&mut self, room: &'static str, item: &PublishedItem, state: &ItemState) {
+        let id = item.id.to_string();
+        let is_lost = self.has_lost_state(room, &id, state);
         let shown = self.shown.entry(room).or_default();
-        let index = shown.entry(item.id.to_string()).or_default();
+        if is_lost {
+            // The reader may show it until another change.
+            shown.remove(&id);
+            return;
+        }
+        let index = shown.entry(id).or_default();
         let later = item.states[*index..]
             .iter()
             .position(|known| known == state);
@@ -135,6 +159,7 @@ impl Reader {
         if !self.is_connected {
             return;
         }
+        assert!(!self.needs_restart, "it has entries that are lost");
         for (room, shown) in &self.shown {
             for item in &published[room] {
                 let Some(&index) = shown.get(&item.id.to_string()) else {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use proptest::sample::Index;
 
 use super::{Simulation, full_budget};
-use crate::chat::{Commit, HistoryPage, HistoryQuery, Hub};
+use crate::chat::{Commit, CursorPlace, HistoryPage, HistoryQuery, Hub};
 use crate::http::App;
 use crate::promises::commit_stage::CommitStage;
 use crate::promises::inputs::{LARGE_BUDGET, Loss, READERS, ROOMS};
+use crate::promises::lost_suffix::LostSuffix;
 use crate::promises::model::ItemState;
 use crate::promises::transport::TestTransport;
-use crate::protocol::{EventId, RoomName};
+use crate::protocol::{Epoch, EventId, RoomName};
 
 /// The messages and events that the server holds in each room, and how many of the
 /// oldest entries it may have evicted when it starts again.
@@ -105,9 +106,9 @@ impl<T: TestTransport> Simulation<T> {
             Loss::Nothing | Loss::NothingKnown if self.config.history < before => {}
             Loss::Nothing | Loss::NothingKnown => self.check_holdings(&held),
             Loss::Suffix => {
-                self.model.published = self.synced.clone();
+                let lost = self.lose_suffix(self.app.hub.epoch());
                 for reader in &mut self.readers {
-                    reader.lose(&self.model.published);
+                    reader.lose(&lost, &self.model.published);
                 }
             }
         }
@@ -121,6 +122,40 @@ impl<T: TestTransport> Simulation<T> {
     pub(super) fn crash_in_read(&mut self, reader: usize, byte: &Index) {
         self.cut(reader, byte);
         self.crash(Loss::Nothing);
+    }
+
+    /// A generation ends while the server runs.
+    pub(super) fn end_generation(&mut self) {
+        let ended = self.app.hub.epoch();
+        if !self.log.end_generation(&self.app.hub) {
+            return;
+        }
+        let lost = self.lose_suffix(ended);
+        // A tombstone that was dropped may be what a room has beyond the end.
+        let has_dropped = self.config.max_rooms < ROOMS.len();
+        for reader in &mut self.readers {
+            reader.end_generation(&lost, has_dropped, &self.model.published);
+        }
+        self.check_pages(usize::MAX);
+    }
+
+    /// The model loses what was published since the last sync, with the end of the
+    /// generation `ended`.
+    fn lose_suffix(&mut self, ended: Epoch) -> LostSuffix {
+        let published = std::mem::replace(&mut self.model.published, self.synced.clone());
+        let seq = u64::MAX;
+        let end = match self.app.hub.place(EventId { epoch: ended, seq }) {
+            CursorPlace::Beyond { end, .. } => end,
+            CursorPlace::At(_) | CursorPlace::Foreign => u64::MAX,
+        };
+        LostSuffix::new(
+            EventId {
+                epoch: ended,
+                seq: end,
+            },
+            &published,
+            &self.synced,
+        )
     }
 
     /// The server starts again with this hub.

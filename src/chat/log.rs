@@ -25,6 +25,8 @@ pub(super) mod restored;
 pub(super) mod sqlite;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 
 use tokio::sync::oneshot;
@@ -85,8 +87,10 @@ pub(super) struct CommitQueue {
     has_loose_evictions: bool,
     /// Nothing is taken any more.
     is_closed: bool,
-    /// The committer, while it sleeps.
+    /// The committer, while it waits.
     sleeping: Option<Thread>,
+    /// What waits is to be committed at once.
+    urgent: Arc<AtomicBool>,
 }
 
 /// What the committer takes at one time.
@@ -116,7 +120,15 @@ impl CommitQueue {
             has_loose_evictions: has_evictions,
             is_closed: false,
             sleeping: None,
+            urgent: Arc::default(),
         }
+    }
+
+    /// Set while what waits is to be committed at once: a committer that looks at it needs
+    /// no wake-up.
+    #[cfg(feature = "data")]
+    pub(super) fn urgent_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.urgent)
     }
 
     /// Whether there is room for one more entry.
@@ -146,6 +158,7 @@ impl CommitQueue {
         if self.batch.is_urgent
             && let Some(committer) = self.sleeping.take()
         {
+            self.urgent.store(true, Ordering::Release);
             committer.unpark();
         }
     }
@@ -178,6 +191,7 @@ impl CommitQueue {
     pub(super) fn take(&mut self, committer: &Thread, with_evictions: bool) -> RecordBatch {
         if self.batch.is_urgent || with_evictions && !self.batch.is_empty() {
             self.has_loose_evictions |= self.batch.has_evictions;
+            self.urgent.store(false, Ordering::Release);
             return std::mem::take(&mut self.batch);
         }
         self.sleeping = Some(committer.clone());

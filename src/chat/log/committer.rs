@@ -15,6 +15,9 @@ use crate::chat::hub::Hub;
 
 /// How often the store is tidied.
 const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the committer looks for the next record before it sleeps, if the last one came as
+/// soon. A wake-up takes about as long as a lone publisher needs for its next request.
+const MAX_SPIN: Duration = Duration::from_micros(250);
 /// Records that are shown under one lock: publishing waits for at most these.
 const SHOWN_TOGETHER: usize = 64;
 
@@ -91,6 +94,8 @@ impl Committer {
             shared: Arc::clone(&shared),
             runtime: Handle::try_current().ok(),
             tidied: Instant::now(),
+            has_urgent: hub.urgent_flag(),
+            last_wait: Duration::MAX,
         };
         let thread = thread::Builder::new()
             .name("commit".to_owned())
@@ -132,6 +137,10 @@ struct Commits {
     runtime: Option<Handle>,
     /// When the store was last tidied.
     tidied: Instant,
+    /// Set when there is something to be committed at once.
+    has_urgent: Arc<AtomicBool>,
+    /// How long it last waited for something.
+    last_wait: Duration,
 }
 
 impl Commits {
@@ -172,9 +181,23 @@ impl Commits {
             self.store.tidy()?;
             hub.note_tidied();
         } else if is_idle {
-            thread::park_timeout(TIDY_INTERVAL.saturating_sub(self.tidied.elapsed()));
+            self.wait();
         }
         Ok(())
+    }
+
+    /// Waits until there is something to be committed, or until the store is to be tidied.
+    fn wait(&mut self) {
+        let begun = Instant::now();
+        while self.last_wait < MAX_SPIN && begun.elapsed() < MAX_SPIN {
+            if self.has_urgent.load(Ordering::Acquire) {
+                self.last_wait = begun.elapsed();
+                return;
+            }
+            thread::yield_now();
+        }
+        thread::park_timeout(TIDY_INTERVAL.saturating_sub(self.tidied.elapsed()));
+        self.last_wait = begun.elapsed();
     }
 
     /// Completes the requests that wait: from within their runtime, since each wake-up
@@ -218,6 +241,15 @@ impl Hub {
         queue.map_or_else(RecordBatch::default, |queue| {
             queue.take(committer, with_evictions)
         })
+    }
+
+    /// The flag of the queue, if there is one.
+    fn urgent_flag(&self) -> Arc<AtomicBool> {
+        let mut rooms = self.lock();
+        rooms
+            .log
+            .queue()
+            .map_or_else(Arc::default, |queue| queue.urgent_flag())
     }
 
     /// Shows what is durable. Returns those that wait for it.

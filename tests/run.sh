@@ -276,11 +276,11 @@ page_steps() {
   step 'page: names' limited node tests/real/names.mjs
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   step 'page: logs, in node' limited node tests/real/page_log.mjs
-  local part
-  for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
-    generations offline https answers tokens moderation look style hostile proxies; do
-    step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
-  done
+  # Two at a time: alone each leaves a third of two processors idle. Those of about the same
+  # length are neighbours.
+  page_parts loading changes talk people actions answers reading rooms places writing typing \
+    sending alerts tabs connection look generations offline https tokens moderation hostile \
+    style proxies
   step 'page in Firefox and in WebKit, pictures' together 'node tests/real/firefox.mjs' \
     'node tests/real/webkit.mjs' 'node tests/real/pictures.mjs target/pictures'
   step "the original demo's page" limited node tests/real/demo.mjs
@@ -288,15 +288,29 @@ page_steps() {
   step 'docs/backend.md in Chromium' limited node tests/real/backend_pages.mjs
 }
 
-# Programs that wait more than they work, at the same time.
+# Runs parts of the page's tests in Chromium, two at a time.
+page_parts() {
+  while [ "$#" -ge 2 ]; do
+    step "page in Chromium: $1, $2" together "node tests/real/page_$1.mjs" "node tests/real/page_$2.mjs"
+    shift 2
+  done
+}
+
+# Programs that wait more than they work, at the same time. The output of each follows when
+# all have ended.
 together() {
-  local program status=0 running=()
+  local program index=0 status=0 running=()
+  mkdir -p target/together
   for program; do
     # shellcheck disable=SC2086 # A program and its arguments.
-    limited $program &
+    limited $program >"target/together/$index" 2>&1 &
     running+=("$!")
+    index=$((index + 1))
   done
-  for program in "${running[@]}"; do wait "$program" || status=$?; done
+  for index in "${!running[@]}"; do
+    wait "${running[$index]}" || status=$?
+    cat "target/together/$index"
+  done
   return "$status"
 }
 

@@ -290,9 +290,12 @@ page_steps() {
 
 # Runs parts of the page's tests in Chromium, two at a time.
 page_parts() {
-  while [ "$#" -ge 2 ]; do
-    step "page in Chromium: $1, $2" together "node tests/real/page_$1.mjs" "node tests/real/page_$2.mjs"
-    shift 2
+  local pair programs
+  while [ "$#" -gt 0 ]; do
+    pair=("${@:1:2}")
+    shift "${#pair[@]}"
+    programs=("${pair[@]/#/node tests/real/page_}")
+    step "page in Chromium: ${pair[*]}" together "${programs[@]/%/.mjs}"
   done
 }
 

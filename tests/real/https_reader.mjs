@@ -89,6 +89,14 @@ export class Reader {
   }
 }
 
+/** The head of the answer. A stream of a connection that is cut may close without an error. */
+async function answerTo(request) {
+  const closed = once(request, 'close').then(() => { throw new Error('the stream was closed'); });
+  closed.catch(() => {});
+  const [head] = await Promise.race([once(request, 'response'), closed]);
+  return head;
+}
+
 /** Opens streams of one HTTP/2 connection at a time. @param {string} url @param {http2.SecureClientSessionOptions} [options] */
 export class Http2Client {
   #url;
@@ -117,7 +125,7 @@ export class Http2Client {
   /** A stream of a room. @param {string} room @param {string} [cursor] */
   async events(room, cursor) {
     const request = this.session.request({ ':path': `/rooms/${room}/events`, ...(cursor && { 'last-event-id': cursor }) });
-    const [head] = await once(request, 'response');
+    const head = await answerTo(request);
     if (head[':status'] !== 200) throw new Error(`status ${head[':status']}`);
     return request;
   }
@@ -126,7 +134,7 @@ export class Http2Client {
   async ask(head, body = '') {
     const request = this.session.request(head, { endStream: body === '' });
     if (body !== '') request.end(body);
-    const [answer] = await within(once(request, 'response'), 'an answer');
+    const answer = await within(answerTo(request), 'an answer');
     let text = '';
     for await (const piece of request.setEncoding('utf8')) text += piece;
     return { status: answer[':status'], head: answer, text };

@@ -24,7 +24,7 @@ impl Sentinel {
         let file = folder.join("sentinel.conf");
         let text = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor chat 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds chat 300\nsentinel failover-timeout chat 3000\n",
+             sentinel down-after-milliseconds chat 1500\nsentinel failover-timeout chat 3000\n",
             master.port(),
         );
         fs::write(&file, text).unwrap();

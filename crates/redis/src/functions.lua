@@ -41,9 +41,11 @@
 -- kind g: generation e begins; f: the room is forgotten; x: its tombstone is dropped; b: its
 -- author a is banned (d is the end and the content); u: the ban of author a is lifted.
 --
--- Redis takes no write back if a later one of the same call fails. So each call first looks
--- at all keys that it may write, which fails while a cluster moves them; and it uses up its
--- seq before it writes anything else. What is lost then is a seq, never an entry twice.
+-- Redis takes no write back if a later one of the same call fails. So a call that writes
+-- history first looks at all keys that it may write, which fails while a cluster moves them;
+-- and it uses up its seq before it writes anything else. What is lost then is a seq, never an
+-- entry twice. Calls about members do not: one that fails may leave a change of members that is
+-- not announced.
 
 local FORMAT = '1'
 -- Generations that are remembered after their end.

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::audit::Audit;
 use crate::engine::{Engine, Persistence, programs};
-use crate::nodes::{Node, run, settings};
+use crate::node::{Node, run, settings};
 use crate::random;
 
 const WRITERS: usize = 3;

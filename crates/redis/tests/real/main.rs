@@ -18,6 +18,7 @@ mod seeds;
 mod audit;
 mod engine;
 mod library;
+mod node;
 mod sentinel;
 mod storm;
 

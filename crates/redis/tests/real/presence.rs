@@ -6,7 +6,7 @@ use std::time::Duration;
 use sse_chat_redis::{Lease, MemberChange, PresenceItem, ReadEvent};
 
 use crate::engine::{DEADLINE, Engine, Persistence, programs};
-use crate::nodes::{Node, run, settings};
+use crate::node::{Node, run, settings};
 
 const LONG: Duration = Duration::from_secs(3_600);
 

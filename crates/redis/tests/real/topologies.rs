@@ -6,7 +6,7 @@ use sse_chat_redis::{ConnectError, Settings, SharedLog};
 
 use crate::audit::Audit;
 use crate::engine::{Engine, Persistence, ask, free_port, programs, wait_for};
-use crate::nodes::{Node, run, settings};
+use crate::node::{Node, run, settings};
 use crate::random;
 use crate::sentinel::Sentinel;
 

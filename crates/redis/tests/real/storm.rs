@@ -1,7 +1,7 @@
 //! Writers that publish, change and delete as fast as they are answered, until their
 //! server is gone, and what each of them was answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -24,8 +24,8 @@ struct Item {
     is_deleted: bool,
 }
 
-/// What was answered, by seq: the content.
-pub(crate) type Answered = BTreeMap<u64, String>;
+/// What was answered, by seq: the content, and the item if it is a change.
+pub(crate) type Answered = BTreeMap<u64, (String, Option<u64>)>;
 
 /// Writers at work.
 pub(crate) struct Storm {
@@ -50,8 +50,8 @@ impl Storm {
             };
             let (answered, count) = (Arc::clone(&answered), Arc::clone(&count));
             thread::spawn(move || {
-                while let Some((seq, content)) = writer.write() {
-                    answered.lock().unwrap().insert(seq, content);
+                while let Some((seq, written)) = writer.write() {
+                    answered.lock().unwrap().insert(seq, written);
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -88,16 +88,16 @@ struct Writer {
 
 impl Writer {
     /// One call. `None` once the server does not answer, or is no master any more.
-    fn write(&mut self) -> Option<(u64, String)> {
+    fn write(&mut self) -> Option<(u64, (String, Option<u64>))> {
         loop {
             let content = format!("{}-{}", self.name, self.random.u64(..));
             let change = self.random.u8(..3) == 0 && !self.items.is_empty();
             let seq = match change {
                 true => self.change(&content)?,
-                false => Some(self.publish(&content)?),
+                false => Some((self.publish(&content)?, None)),
             };
-            if let Some(seq) = seq {
-                return Some((seq, content));
+            if let Some((seq, item)) = seq {
+                return Some((seq, (content, item)));
             }
         }
     }
@@ -126,7 +126,7 @@ impl Writer {
     }
 
     /// `Some(None)` if it was evicted.
-    fn change(&mut self, content: &str) -> Option<Option<u64>> {
+    fn change(&mut self, content: &str) -> Option<Option<(u64, Option<u64>)>> {
         let index = self.random.usize(..self.items.len());
         let item = self.items[index].clone();
         if item.is_deleted {
@@ -145,7 +145,7 @@ impl Writer {
             Answer::Assigned { seq, .. } => {
                 self.items[index].latest = seq;
                 self.items[index].is_deleted = is_deletion;
-                Some(Some(seq))
+                Some(Some((seq, Some(item.seq))))
             }
             // Its change was evicted with it.
             Answer::Gone | Answer::Conflict(0) => {
@@ -164,17 +164,22 @@ impl Writer {
     }
 }
 
-/// Checks that the store has all that was answered up to its newest seq. What was deleted
-/// or replaced is found in what followed it.
-pub(crate) fn assert_holds(audit: &Audit, answered: &Answered) {
+/// Checks that the store has all that was answered up to the seq `end`, but for what was
+/// deleted.
+pub(crate) fn assert_holds(audit: &Audit, answered: &Answered, end: u64) {
     let contents: BTreeMap<u64, &str> = audit
         .log
         .iter()
         .map(|entry| (entry.seq, entry.get("d").unwrap()))
         .collect();
-    for (seq, content) in answered.range(..=audit.seq) {
-        if let Some(held) = contents.get(seq) {
-            assert_eq!(held, content, "{seq}");
+    let deletions = audit.log.iter().filter(|entry| entry.get("k") == Some("d"));
+    let deleted: BTreeSet<u64> = deletions
+        .map(|entry| entry.get("o").unwrap().parse().unwrap())
+        .collect();
+    for (seq, (content, item)) in answered.range(..=end) {
+        match contents.get(seq) {
+            Some(held) => assert_eq!(held, content, "{seq}"),
+            None => assert!(deleted.contains(&item.unwrap_or(*seq)), "{seq} is lost"),
         }
     }
 }

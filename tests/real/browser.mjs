@@ -20,6 +20,12 @@ export const ELSEWHERE = ['--allowed-host', SITE];
 /** Its address, as of another machine. @param {string} url */
 export const elsewhere = (url) => url.replace('127.0.0.1', SITE);
 
+/** A time zone in which it is noon now: no test is on both sides of a midnight. POSIX signs: `Etc/GMT-3` is three hours ahead of UTC. */
+export const timezoneAtNoon = () => {
+  const hours = new Date().getUTCHours() - 12;
+  return `Etc/GMT${hours < 0 ? hours : `+${hours}`}`;
+};
+
 let browser;
 
 before(async () => {
@@ -56,7 +62,7 @@ export class Person {
   /** @param {object} [options] of Playwright. A service worker would make requests that `route` of a page does not see. */
   static async arrive(t, options) {
     const person = new Person();
-    person.context = await browser.newContext({ serviceWorkers: 'block', ...options });
+    person.context = await browser.newContext({ serviceWorkers: 'block', timezoneId: timezoneAtNoon(), ...options });
     t.after(() => person.context.close());
     person.context.setDefaultTimeout(DEADLINE_MS);
     await person.context.addInitScript(() => {

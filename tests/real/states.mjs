@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 
-import { Chat, ELSEWHERE, elsewhere, press as hold } from './browser.mjs';
+import { Chat, ELSEWHERE, elsewhere, press as hold, timezoneAtNoon } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
@@ -331,7 +331,7 @@ export async function arriveIn(t, browser, state, { isPhone, viewport, colorSche
   await state.before?.(server);
   const proxy = await Proxy.start(t, server.host);
   const context = await browser.newContext({
-    serviceWorkers: 'block', viewport, colorScheme, reducedMotion: 'reduce', locale: state.locale ?? 'en-GB', ...isPhone && { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
+    serviceWorkers: 'block', viewport, colorScheme, reducedMotion: 'reduce', locale: state.locale ?? 'en-GB', timezoneId: timezoneAtNoon(), ...isPhone && { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
   });
   t.after(() => context.close());
   const chat = new Chat(await context.newPage());

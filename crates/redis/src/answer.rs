@@ -60,7 +60,7 @@ pub enum ChangeAnswer {
 pub struct Loaded {
     /// The newest seq of all rooms, as of which this is.
     pub as_of: u64,
-    /// The place of its next entry.
+    /// The place of its next entry; behind `up_to` that of the oldest one that is held.
     pub next: Place,
     /// The seq of its newest evicted entry; 0 if none was evicted.
     pub evicted: u64,

@@ -182,8 +182,40 @@ impl SharedLog {
     ///
     /// [`CallError`] if there is no answer.
     pub async fn load(&self, epoch: &str, room: &str, most: usize) -> Result<Loaded, CallError> {
+        self.load_by(epoch, room, most, None).await
+    }
+
+    /// The newest `most` entries of a room up to the seq `up_to`, and the place behind them: to
+    /// load several rooms as of one seq, or to read history in slices, each up to the seq before
+    /// the oldest entry of the last one.
+    ///
+    /// It is what is left of the room as of `up_to`. A change or deletion that came later has
+    /// already replaced the earlier change, and a deletion what it deleted, so entries up to
+    /// `up_to` may be missing. `evicted`, `is_late` and `bans` are as of `as_of`; if
+    /// `evicted` is beyond `up_to`, there are no entries.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is no answer.
+    pub async fn load_up_to(
+        &self,
+        epoch: &str,
+        room: &str,
+        up_to: u64,
+        most: usize,
+    ) -> Result<Loaded, CallError> {
+        self.load_by(epoch, room, most, Some(up_to)).await
+    }
+
+    async fn load_by(
+        &self,
+        epoch: &str,
+        room: &str,
+        most: usize,
+        up_to: Option<u64>,
+    ) -> Result<Loaded, CallError> {
         let mut command = self.command("load");
-        command.arg(epoch).arg(room).arg(most);
+        command.arg(epoch).arg(room).arg(most).arg(up_to);
         let answer = self.call(command).await?;
         Ok(Loaded::read(done(answer)?)?)
     }

@@ -461,9 +461,21 @@ local function call_change(keys, args)
   return append(keys, state, name, entry, bounds_of(args, 8))
 end
 
--- load(epoch, room, most entries): the seq as of which this is, the place of the
--- room's next entry, the seq of its newest evicted entry, whether it is late, its newest
--- entries, the newest first, and its bans, each author followed by the end and the content.
+-- The place of the room's next entry as of `up_to`: that of the oldest held entry behind it, or
+-- else the present one.
+local function place_behind(room, up_to, place)
+  local entry = redis.call('XRANGE', room.history, '(' .. up_to .. '-0', '+', 'COUNT', 1)[1]
+  if not entry then
+    return place
+  end
+  local fields = fields_of(entry)
+  return { number = tonumber(fields.n), counted = tonumber(fields.c) }
+end
+
+-- load(epoch, room, most entries, seq of the newest entry or nothing): the seq as of which this
+-- is, the place of the room's next entry, the seq of its newest evicted entry, whether it is
+-- late, its newest entries, the newest first, and its bans, each author followed by the end and
+-- the content. With a seq, the place is the one behind it, and the entries are those up to it.
 -- CLOSED as with state. It writes nothing.
 local function call_load(keys, args)
   local state = read_state(keys)
@@ -473,11 +485,13 @@ local function call_load(keys, args)
   if state.epoch ~= args[1] then
     return { 'EPOCH', state.epoch }
   end
-  local room = room_keys(prefix_of(keys), args[2])
+  local room, up_to = room_keys(prefix_of(keys), args[2]), args[4]
   local place = place_of(keys, room)
-  local entries = redis.call('XREVRANGE', room.history, '+', '-', 'COUNT', args[3])
+  local next = up_to and place_behind(room, up_to, place) or place
+  local newest = up_to and up_to .. '-0' or '+'
+  local entries = redis.call('XREVRANGE', room.history, newest, '-', 'COUNT', args[3])
   return {
-    'OK', state.seq, place.number, place.counted, place.evicted, place.late and 1 or 0, entries,
+    'OK', state.seq, next.number, next.counted, place.evicted, place.late and 1 or 0, entries,
     redis.call('HGETALL', room.bans),
   }
 end

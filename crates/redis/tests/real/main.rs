@@ -25,6 +25,7 @@ mod storm;
 mod atomicity;
 mod cuts;
 mod functions;
+mod loading;
 mod model;
 mod nodes;
 mod presence;

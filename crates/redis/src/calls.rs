@@ -15,7 +15,7 @@ use crate::library::LIBRARY;
 use crate::newest::NewestEpoch;
 use crate::pool::{Needs, Pool};
 use crate::reader::Reader;
-use crate::settings::Settings;
+use crate::settings::{MAX_EXACT, Settings};
 use crate::value::{BadAnswer, Parts, unknown};
 
 /// The key of a retry: a request is published once while history holds its entry.
@@ -67,6 +67,8 @@ pub enum CallError {
     OtherEpoch(String),
     /// The room has as many bans as it may have.
     TooManyBans,
+    /// There are as many tickets as there may be.
+    TooManyTickets,
     /// The node has no lease.
     NoLease,
 }
@@ -78,6 +80,7 @@ impl fmt::Display for CallError {
             Self::NotReplicated => f.write_str("too few replicas have it in time"),
             Self::OtherEpoch(epoch) => write!(f, "the present generation is {epoch}"),
             Self::TooManyBans => f.write_str("the room has too many bans"),
+            Self::TooManyTickets => f.write_str("there are too many tickets"),
             Self::NoLease => f.write_str("the node has no lease"),
         }
     }
@@ -287,7 +290,7 @@ impl SharedLog {
         command
             .arg(epoch)
             .arg(random())
-            .arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX))
+            .arg(millis(idle))
             .arg(tombstones)
             .arg(most);
         self.add_bounds(&mut command);
@@ -304,7 +307,7 @@ impl SharedLog {
     }
 
     /// A call that is answered once the replicas have what it wrote.
-    async fn call_replicated(&self, command: Cmd) -> Result<Value, CallError> {
+    pub(crate) async fn call_replicated(&self, command: Cmd) -> Result<Value, CallError> {
         self.pool.call(command, Needs::Replicas).await
     }
 
@@ -320,6 +323,7 @@ pub(crate) fn done(value: Value) -> Result<Parts, CallError> {
         Outcome::Other(word, mut parts) => Err(match word.as_str() {
             "EPOCH" => CallError::OtherEpoch(parts.next()?),
             "TOO_MANY" => CallError::TooManyBans,
+            "TOO_MANY_TICKETS" => CallError::TooManyTickets,
             "CLOSED" => CallError::Unavailable("another generation is about to begin".to_owned()),
             "NO_LEASE" => CallError::NoLease,
             other => unknown(other).into(),
@@ -334,6 +338,12 @@ fn command(settings: &Settings, function: &str) -> Cmd {
         .arg(1)
         .arg(settings.namespace.key("state"));
     command
+}
+
+/// A duration in milliseconds, as far as Redis counts exactly.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    let millis = u64::try_from(duration.as_millis());
+    millis.map_or(MAX_EXACT, |millis| millis.min(MAX_EXACT))
 }
 
 /// Four characters that tell two epochs of the same millisecond apart.

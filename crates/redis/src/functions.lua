@@ -21,6 +21,8 @@
 --   {ns}:clients:<room>  hash: client id -> "<seq> <request hash>", of held entries
 --   {ns}:changes:<room>  hash: seq of a message or event -> seq of its latest change
 --   {ns}:bans:<room>     hash: author -> "<end> <content>"; the end in milliseconds
+--   {ns}:tickets         hash: hash of a ticket -> "<end> <content>"; the end in milliseconds
+--   {ns}:ticket_ends     sorted set: hash of a ticket -> its end. Both expire with the last one
 --   {ns}:presence        stream: the last changes of members. Its ids count from 1-0: n is the
 --                        node; either r a room, with any number of j and l, the names that
 --                        join and leave it there, or nothing more: all leave
@@ -55,6 +57,8 @@ local MAX_PRESENCE = 10000
 -- Leases that are ended in one call, and rooms of their nodes that are removed.
 local MAX_ENDED_LEASES = 10
 local MAX_REMOVED_ROOMS = 500
+-- Tickets without use that one call drops after their end.
+local MAX_DROPPED_TICKETS = 100
 -- Entries that one call evicts from a room, and items that it removes from the log: after
 -- a bound was lowered there are many, and Redis does nothing else during a call.
 local MAX_EVICTED = 100
@@ -747,6 +751,62 @@ local function call_members_of(keys, args)
   return { 'OK', tonumber(redis.call('HGET', keys[1], 'presence') or 0), nodes }
 end
 
+-- The keys of tickets, after the check that none is on its way to another node.
+local function ticket_keys(keys)
+  local prefix = prefix_of(keys)
+  local tickets, ends = prefix .. 'tickets', prefix .. 'ticket_ends'
+  check_keys(keys, tickets, ends)
+  return tickets, ends
+end
+
+-- The content of a ticket; `nil` if it was taken, is over, or never was.
+local function content_of(tickets, id)
+  local ticket = redis.call('HGET', tickets, id)
+  if not ticket then
+    return nil
+  end
+  local ends, content = ticket:match('^(%d+) (.*)$')
+  return tonumber(ends) > now() and content or nil
+end
+
+-- put_ticket(id, content, how long it is good in milliseconds, most tickets): stores a ticket.
+-- Drops a part of those that are over. Answers OK, or TOO_MANY_TICKETS.
+local function call_put_ticket(keys, args)
+  local tickets, ends = ticket_keys(keys)
+  local id, time = args[1], now()
+  local over = redis.call('ZRANGEBYSCORE', ends, '-inf', time, 'LIMIT', 0, MAX_DROPPED_TICKETS)
+  if #over > 0 then
+    redis.call('HDEL', tickets, unpack(over))
+    redis.call('ZREM', ends, unpack(over))
+  end
+  local is_new = not redis.call('ZSCORE', ends, id)
+  if is_new and redis.call('ZCARD', ends) >= tonumber(args[4]) then
+    return { 'TOO_MANY_TICKETS' }
+  end
+  local at = string.format('%d', time + args[3])
+  redis.call('ZADD', ends, at, id)
+  redis.call('HSET', tickets, id, at .. ' ' .. args[2])
+  local last = redis.call('ZREVRANGE', ends, 0, 0, 'WITHSCORES')[2]
+  redis.call('PEXPIREAT', tickets, last)
+  redis.call('PEXPIREAT', ends, last)
+  return { 'OK' }
+end
+
+-- ticket(id): its content, and leaves it. Answers OK content, or NONE. It writes nothing.
+local function call_ticket(keys, args)
+  local content = content_of(prefix_of(keys) .. 'tickets', args[1])
+  return content and { 'OK', content } or { 'NONE' }
+end
+
+-- take_ticket(id): its content, once. Answers OK content, or NONE.
+local function call_take_ticket(keys, args)
+  local tickets, ends = ticket_keys(keys)
+  local content = content_of(tickets, args[1])
+  redis.call('HDEL', tickets, args[1])
+  redis.call('ZREM', ends, args[1])
+  return content and { 'OK', content } or { 'NONE' }
+end
+
 -- Flags: what writes nothing, or frees memory, is also done when Redis is full.
 local function register(name, callback, flag)
   local flags = flag and { flag } or {}
@@ -756,6 +816,7 @@ end
 register('sse_chat_state', call_state, 'no-writes')
 register('sse_chat_load', call_load, 'no-writes')
 register('sse_chat_members_of', call_members_of, 'no-writes')
+register('sse_chat_ticket', call_ticket, 'no-writes')
 register('sse_chat_open', call_open, 'allow-oom')
 register('sse_chat_delete', call_change, 'allow-oom')
 register('sse_chat_lift', call_lift, 'allow-oom')
@@ -763,7 +824,9 @@ register('sse_chat_use', call_use, 'allow-oom')
 register('sse_chat_tidy', call_tidy, 'allow-oom')
 register('sse_chat_lease', call_lease, 'allow-oom')
 register('sse_chat_leave', call_leave, 'allow-oom')
+register('sse_chat_take_ticket', call_take_ticket, 'allow-oom')
 register('sse_chat_publish', call_publish)
 register('sse_chat_change', call_change)
 register('sse_chat_ban', call_ban)
 register('sse_chat_members', call_members)
+register('sse_chat_put_ticket', call_put_ticket)

@@ -16,6 +16,7 @@ mod pool;
 mod presence;
 mod reader;
 mod settings;
+mod tickets;
 mod value;
 
 pub use answer::{Assigned, ChangeAnswer, Loaded, Opened, PublishAnswer};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::calls::{CallError, SharedLog, done};
+use crate::calls::{CallError, SharedLog, done, millis};
 use crate::value::{BadAnswer, Parts, parse, unknown};
 
 /// Most changes of one call: the next may wait for as long as they take.
@@ -71,10 +71,7 @@ impl SharedLog {
         is_new: bool,
     ) -> Result<Lease, CallError> {
         let mut command = self.command("lease");
-        command
-            .arg(node)
-            .arg(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
-            .arg(u8::from(is_new));
+        command.arg(node).arg(millis(lease)).arg(u8::from(is_new));
         held(self.call(command).await)
     }
 

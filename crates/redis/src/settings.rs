@@ -63,14 +63,14 @@ pub struct Bounds {
     pub log_bytes: usize,
 }
 
-/// What Redis counts exactly.
-const MAX_BOUND: usize = 1 << 53;
+/// The largest number that functions of Redis count exactly.
+pub(crate) const MAX_EXACT: u64 = 1 << 53;
 
 impl Bounds {
     /// As arguments of a function.
-    pub(crate) fn arguments(self) -> [usize; 4] {
+    pub(crate) fn arguments(self) -> [u64; 4] {
         let bounds = [self.entries, self.bytes, self.log, self.log_bytes];
-        bounds.map(|bound| bound.clamp(1, MAX_BOUND))
+        bounds.map(|bound| u64::try_from(bound).map_or(MAX_EXACT, |it| it.clamp(1, MAX_EXACT)))
     }
 }
 

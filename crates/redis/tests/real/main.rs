@@ -30,6 +30,7 @@ mod model;
 mod nodes;
 mod presence;
 mod replication_ids;
+mod tickets;
 mod topologies;
 
 /// A random generator whose seed is printed.

@@ -202,8 +202,8 @@ local function open(keys, random)
   return state
 end
 
--- As `open`, for a node that knows this epoch as the present one. Another is refused: the
--- node has to learn first what is lost.
+-- As `open`, for a node that knows this epoch as the present one. Another is refused, which is the
+-- second value: the node has to learn first what is lost.
 local function open_as(keys, epoch, random)
   local state = open(keys, random)
   if state.epoch ~= epoch then
@@ -381,11 +381,7 @@ end
 -- publish(epoch, random, room, kind, content, client id or '', request hash,
 --   most entries of the room, its most bytes, most items of the log, its most bytes)
 -- Answers OK seq number counted time, REPEATED seq, REUSED, or EPOCH epoch.
-local function call_publish(keys, args)
-  local state, refusal = open_as(keys, args[1], args[2])
-  if not state then
-    return refusal
-  end
+local function call_publish(keys, args, state)
   local name, client_id, request = args[3], args[6], args[7]
   check_room(keys, room_keys(prefix_of(keys), name))
   local entry = { kind = args[4], content = args[5] }
@@ -433,11 +429,7 @@ end
 --   the item or 0, then the bounds as of publish)
 -- Answers OK seq number counted time, CONFLICT seq-of-the-latest-change, GONE, or EPOCH
 -- epoch. A deletion erases the item and its earlier changes.
-local function call_change(keys, args)
-  local state, refusal = open_as(keys, args[1], args[2])
-  if not state then
-    return refusal
-  end
+local function call_change(keys, args, state)
   local name, item = args[3], args[6]
   local room = room_keys(prefix_of(keys), name)
   check_room(keys, room)
@@ -522,11 +514,7 @@ end
 -- ban(epoch, random, room, author, end, content, most bans of the room, then the bounds as of
 --   publish)
 -- Answers OK seq, TOO_MANY, or EPOCH epoch.
-local function call_ban(keys, args)
-  local state, refusal = open_as(keys, args[1], args[2])
-  if not state then
-    return refusal
-  end
+local function call_ban(keys, args, state)
   local prefix, name, author = prefix_of(keys), args[3], args[4]
   local ban = args[5] .. ' ' .. args[6]
   local room = room_keys(prefix, name)
@@ -548,11 +536,7 @@ end
 
 -- lift(epoch, random, room, bounds as of publish, author...): lifts the bans of these authors.
 -- Answers OK seq (the newest), or EPOCH epoch.
-local function call_lift(keys, args)
-  local state, refusal = open_as(keys, args[1], args[2])
-  if not state then
-    return refusal
-  end
+local function call_lift(keys, args, state)
   local name, bounds = args[3], bounds_of(args, 4)
   local room = room_keys(prefix_of(keys), name)
   check_room(keys, room)
@@ -612,11 +596,7 @@ end
 -- Forgets rooms that were not used and have no ban, and drops tombstones beyond the most.
 -- Answers OK and how many it found: there may be more if that is the most of this call. Or
 -- EPOCH epoch.
-local function call_tidy(keys, args)
-  local state, refusal = open_as(keys, args[1], args[2])
-  if not state then
-    return refusal
-  end
+local function call_tidy(keys, args, state)
   local prefix, time, bounds = prefix_of(keys), now(), bounds_of(args, 6)
   local used, forgotten = prefix .. 'used', prefix .. 'forgotten'
   local idle_since = time - tonumber(args[3])
@@ -813,20 +793,32 @@ local function register(name, callback, flag)
   redis.register_function { function_name = name, callback = callback, flags = flags }
 end
 
+-- A function that writes history. Its arguments begin with the epoch that the node knows and
+-- four random characters; the callback gets the state of that generation, too.
+local function register_writer(name, callback, flag)
+  register(name, function(keys, args)
+    local state, refusal = open_as(keys, args[1], args[2])
+    if not state then
+      return refusal
+    end
+    return callback(keys, args, state)
+  end, flag)
+end
+
 register('sse_chat_state', call_state, 'no-writes')
 register('sse_chat_load', call_load, 'no-writes')
 register('sse_chat_members_of', call_members_of, 'no-writes')
 register('sse_chat_ticket', call_ticket, 'no-writes')
 register('sse_chat_open', call_open, 'allow-oom')
-register('sse_chat_delete', call_change, 'allow-oom')
-register('sse_chat_lift', call_lift, 'allow-oom')
+register_writer('sse_chat_delete', call_change, 'allow-oom')
+register_writer('sse_chat_lift', call_lift, 'allow-oom')
 register('sse_chat_use', call_use, 'allow-oom')
-register('sse_chat_tidy', call_tidy, 'allow-oom')
+register_writer('sse_chat_tidy', call_tidy, 'allow-oom')
 register('sse_chat_lease', call_lease, 'allow-oom')
 register('sse_chat_leave', call_leave, 'allow-oom')
 register('sse_chat_take_ticket', call_take_ticket, 'allow-oom')
-register('sse_chat_publish', call_publish)
-register('sse_chat_change', call_change)
-register('sse_chat_ban', call_ban)
+register_writer('sse_chat_publish', call_publish)
+register_writer('sse_chat_change', call_change)
+register_writer('sse_chat_ban', call_ban)
 register('sse_chat_members', call_members)
 register('sse_chat_put_ticket', call_put_ticket)

@@ -48,7 +48,7 @@ mod tests {
         let library = Library::new();
         let first = library.text.lines().next().unwrap();
         assert_eq!(first, format!("#!lua name={}", library.name));
-        let registered = format!("register('{}'", library.function("publish"));
+        let registered = format!("register_writer('{}'", library.function("publish"));
         assert!(library.text.contains(&registered));
         assert!(!library.text.contains("'sse_chat_publish'"));
     }

@@ -122,29 +122,46 @@ impl Assigned {
 
 impl PublishAnswer {
     pub(crate) fn read(value: Value) -> Result<Self, BadAnswer> {
-        match outcome(value)? {
-            Outcome::Done(parts) => Assigned::read(parts).map(Self::Assigned),
-            Outcome::Other(word, mut parts) => match word.as_str() {
+        read_write(
+            value,
+            Self::Assigned,
+            Self::OtherEpoch,
+            |word, parts| match word {
                 "REPEATED" => parts.next().map(Self::Repeated),
                 "REUSED" => Ok(Self::Reused),
-                "EPOCH" => parts.next().map(Self::OtherEpoch),
                 other => Err(unknown(other)),
             },
-        }
+        )
     }
 }
 
 impl ChangeAnswer {
     pub(crate) fn read(value: Value) -> Result<Self, BadAnswer> {
-        match outcome(value)? {
-            Outcome::Done(parts) => Assigned::read(parts).map(Self::Assigned),
-            Outcome::Other(word, mut parts) => match word.as_str() {
+        read_write(
+            value,
+            Self::Assigned,
+            Self::OtherEpoch,
+            |word, parts| match word {
                 "CONFLICT" => parts.next().map(Self::Conflict),
                 "GONE" => Ok(Self::Gone),
-                "EPOCH" => parts.next().map(Self::OtherEpoch),
                 other => Err(unknown(other)),
             },
-        }
+        )
+    }
+}
+
+/// The answer to a call that writes an entry: the place of the entry, the present epoch,
+/// or another `refusal`, which depends on the call.
+fn read_write<T>(
+    value: Value,
+    assigned: fn(Assigned) -> T,
+    other_epoch: fn(String) -> T,
+    refusal: fn(&str, &mut Parts) -> Result<T, BadAnswer>,
+) -> Result<T, BadAnswer> {
+    match outcome(value)? {
+        Outcome::Done(parts) => Assigned::read(parts).map(assigned),
+        Outcome::Other(word, mut parts) if word == "EPOCH" => parts.next().map(other_epoch),
+        Outcome::Other(word, mut parts) => refusal(&word, &mut parts),
     }
 }
 

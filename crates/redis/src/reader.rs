@@ -91,20 +91,6 @@ impl Reader {
         }
     }
 
-    /// The same reader, of the server of other settings.
-    #[doc(hidden)]
-    pub fn at(&self, settings: Settings) -> Self {
-        Self {
-            settings: Arc::new(settings),
-            newest_epoch: Arc::clone(&self.newest_epoch),
-            epoch: self.epoch.clone(),
-            connection: None,
-            items: Vec::new(),
-            changes: Vec::new(),
-            ..*self
-        }
-    }
-
     /// Goes on behind the item with this seq, of the present generation.
     pub fn skip_to(&mut self, seq: u64) {
         self.last = seq;

@@ -21,6 +21,7 @@ mod library;
 mod node;
 mod sentinel;
 mod storm;
+mod switch;
 
 mod atomicity;
 mod cuts;

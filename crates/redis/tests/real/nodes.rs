@@ -11,6 +11,7 @@ use sse_chat_redis::{
 
 use crate::engine::{DEADLINE, Engine, Persistence, programs, wait_for};
 use crate::node::{Node, message, run, settings, skip_opened};
+use crate::switch::{Switch, cut_reader};
 
 #[test]
 #[ignore = "needs Redis"]
@@ -376,7 +377,14 @@ fn a_master_that_was_replaced_is_not_followed_back() {
             let master = Engine::start(&program, Persistence::None);
             let replica = Engine::start(&program, Persistence::None);
             replica.follow(&master);
-            let mut old = Node::join(settings(&master)).await;
+            let switch = Switch::to(&master).await;
+            let through = Settings {
+                url: switch.url(),
+                // Another one could be to the new master.
+                connections: 1,
+                ..settings(&master)
+            };
+            let mut old = Node::join(through).await;
             let first = old.opened().await;
             for index in 0..5 {
                 old.publish_surely(&format!("both {index}")).await;
@@ -389,11 +397,11 @@ fn a_master_that_was_replaced_is_not_followed_back() {
             let () = replica.ask(&["REPLICAOF", "NO", "ONE"]);
             old.publish_surely("lost").await;
             assert_eq!(old.contents(1).await, ["lost"]);
-            // The node is led to the new master, which has used the seq for something else.
+            // The reader is led to the new master, which has used the seq for something else.
             let mut new = Node::join(settings(&replica)).await;
             new.publish_surely("kept").await;
-            let led = old.reader.at(settings(&replica));
-            old.reader = led;
+            switch.turn_to(&replica);
+            cut_reader(&master);
             let next = old.opened().await;
             assert_eq!(next.ended, [(first.epoch.clone(), 5)], "{program}");
             assert_eq!(

@@ -5,6 +5,7 @@ use std::fmt;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionInfo, RedisError, RedisResult, ServerErrorKind};
+use tokio::time::error::Elapsed;
 
 use crate::endpoint::{self, Endpoint};
 use crate::library::LIBRARY;
@@ -12,6 +13,8 @@ use crate::settings::Settings;
 
 /// Most nodes of a cluster that are asked for the history.
 const MAX_REDIRECTS: usize = 5;
+/// Parts of the time to connect: as many addresses may be silent.
+const MAX_SHARES: u32 = 3;
 /// The first version with functions.
 const MIN_VERSION: u32 = 7;
 
@@ -61,22 +64,70 @@ impl Error for ConnectError {}
 /// Connects, checks the server, and loads the library.
 pub(crate) async fn connect(settings: &Settings) -> Result<MultiplexedConnection, ConnectError> {
     let connected = tokio::time::timeout(settings.timeout, try_connect(settings));
-    let late = |_| ConnectError::Unreachable("it does not answer in time".to_owned());
     connected.await.map_err(late)?
 }
 
+fn late(_: Elapsed) -> ConnectError {
+    ConnectError::Unreachable("it does not answer in time".to_owned())
+}
+
 async fn try_connect(settings: &Settings) -> Result<MultiplexedConnection, ConnectError> {
-    let mut server = match Endpoint::of(settings)? {
-        Endpoint::Server(server) => server,
+    let follow = |server| follow(server, settings);
+    match Endpoint::of(settings)? {
+        Endpoint::Server(server) => follow(server).await,
+        Endpoint::Cluster(nodes) => first_of(nodes, settings, follow).await,
         Endpoint::Sentinels {
             sentinels,
             name,
             master,
         } => {
-            let (host, port) = find_master(&sentinels, &name, settings).await?;
-            endpoint::at(&master, &host, port)
+            let (name, master) = (&name, &master);
+            let through = |sentinel| async move {
+                let (host, port) = find_master(sentinel, name, settings).await?;
+                follow(endpoint::at(master, &host, port)).await
+            };
+            first_of(sentinels, settings, through).await
         }
-    };
+    }
+}
+
+/// The first connection that succeeds. The addresses are tried in random order: several servers
+/// lose the same Redis at one time, and an address that does not answer is not always the
+/// first. Each has a share of the time.
+async fn first_of<F>(
+    mut addresses: Vec<ConnectionInfo>,
+    settings: &Settings,
+    connect: impl Fn(ConnectionInfo) -> F,
+) -> Result<MultiplexedConnection, ConnectError>
+where
+    F: Future<Output = Result<MultiplexedConnection, ConnectError>>,
+{
+    fastrand::shuffle(&mut addresses);
+    let shares = u32::try_from(addresses.len()).unwrap_or(MAX_SHARES);
+    let share = settings.timeout / shares.clamp(1, MAX_SHARES);
+    let mut failure = ConnectError::Unreachable("there is no address".to_owned());
+    for address in addresses {
+        let name = address.addr().to_string();
+        let connected = tokio::time::timeout(share, connect(address)).await;
+        match connected.map_err(late).flatten() {
+            Ok(connection) => return Ok(connection),
+            Err(ConnectError::Unreachable(why)) => {
+                // What a server says of itself explains more.
+                if matches!(failure, ConnectError::Unreachable(_)) {
+                    failure = ConnectError::Unreachable(format!("{name}: {why}"));
+                }
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Connects to the server, or to the node of its cluster that has the history.
+async fn follow(
+    mut server: ConnectionInfo,
+    settings: &Settings,
+) -> Result<MultiplexedConnection, ConnectError> {
     // A cluster may move the slot while this looks for it.
     for _ in 0..MAX_REDIRECTS {
         let mut connection = begin(server.clone(), settings).await?;
@@ -96,39 +147,25 @@ async fn begin(
 ) -> Result<MultiplexedConnection, ConnectError> {
     let client = redis::Client::open(server).map_err(|error| not_reached(&error))?;
     let config = AsyncConnectionConfig::new()
-        // So that there is time for another Sentinel or node.
-        .set_connection_timeout(Some(settings.timeout / 3))
+        // The time of an address bounds it.
+        .set_connection_timeout(None)
         .set_response_timeout(Some(settings.longest_answer()));
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     connection.await.map_err(|error| not_reached(&error))
 }
 
-/// Where the first Sentinel that answers has the master.
+/// Where a Sentinel has the master.
 async fn find_master(
-    sentinels: &[(String, u16)],
+    sentinel: ConnectionInfo,
     name: &str,
     settings: &Settings,
 ) -> Result<(String, u16), ConnectError> {
-    let mut why = String::new();
-    for (host, port) in sentinels {
-        let found = async {
-            let sentinel = endpoint::sentinel(host, *port).map_err(|error| not_reached(&error))?;
-            let mut connection = begin(sentinel, settings).await?;
-            let mut command = redis::cmd("SENTINEL");
-            command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
-            let address: RedisResult<Option<(String, u16)>> =
-                command.query_async(&mut connection).await;
-            let address = address.map_err(|error| not_reached(&error))?;
-            address.ok_or_else(|| {
-                ConnectError::Unreachable(format!("the Sentinel knows no master {name}"))
-            })
-        };
-        match found.await {
-            Ok(address) => return Ok(address),
-            Err(error) => why = format!("Sentinel {host}:{port}: {error}"),
-        }
-    }
-    Err(ConnectError::Unreachable(why))
+    let mut connection = begin(sentinel, settings).await?;
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+    let address: RedisResult<Option<(String, u16)>> = command.query_async(&mut connection).await;
+    let address = address.map_err(|error| not_reached(&error))?;
+    address.ok_or_else(|| ConnectError::Unreachable(format!("the Sentinel knows no master {name}")))
 }
 
 /// The node of a cluster that has the history, if this one has it not.
@@ -211,7 +248,51 @@ async fn load_library(connection: &mut MultiplexedConnection) -> Result<(), Conn
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::settings::tests::settings;
+
+    /// The ports of two servers that end each connection, and the ports of the connections.
+    async fn closing_servers() -> ([u16; 2], mpsc::UnboundedReceiver<u16>) {
+        let (asked, connections) = mpsc::unbounded_channel();
+        let mut ports = [0; 2];
+        for own_port in &mut ports {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            *own_port = listener.local_addr().unwrap().port();
+            let (port, asked) = (*own_port, asked.clone());
+            tokio::spawn(async move {
+                while let Ok(connection) = listener.accept().await {
+                    let _ = asked.send(port);
+                    drop(connection);
+                }
+            });
+        }
+        (ports, connections)
+    }
+
+    #[tokio::test]
+    async fn addresses_are_asked_one_after_the_other_in_random_order() {
+        let ([one, two], mut connections) = closing_servers().await;
+        for url in [
+            format!("redis+sentinel://127.0.0.1:{one},127.0.0.1:{two}/chat"),
+            format!("redis+cluster://127.0.0.1:{one},127.0.0.1:{two}"),
+        ] {
+            let settings = Settings { url, ..settings() };
+            let mut firsts = std::collections::BTreeSet::new();
+            // That one comes first each time is as likely as 100 equal throws of a coin.
+            for _ in 0..100 {
+                let error = connect(&settings).await.unwrap_err().to_string();
+                let first = connections.recv().await.unwrap();
+                let last = connections.recv().await.unwrap();
+                assert!([(one, two), (two, one)].contains(&(first, last)));
+                assert!(error.contains(&format!("127.0.0.1:{last}: ")), "{error}");
+                firsts.insert(first);
+            }
+            assert_eq!(firsts.len(), 2);
+        }
+    }
 
     fn info(version: &str, role: &str, policy: &str) -> String {
         format!(

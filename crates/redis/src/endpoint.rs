@@ -1,8 +1,9 @@
-//! Where the server is: at an address, or where a Sentinel says that it is.
+//! Where the server is: at an address, at that of some node of a cluster, or where a Sentinel says
+//! that it is.
 
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion,
-    RedisConnectionInfo, RedisError, TlsCertificates,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisError,
+    TlsCertificates,
 };
 
 use crate::connect::ConnectError;
@@ -16,10 +17,12 @@ const SENTINEL_PORT: u16 = 26_379;
 pub(crate) enum Endpoint {
     /// At this address.
     Server(ConnectionInfo),
+    /// One of these nodes of a cluster has it, or knows which one has it.
+    Cluster(Vec<ConnectionInfo>),
     /// Sentinels say where.
     Sentinels {
-        /// Their hosts and ports.
-        sentinels: Vec<(String, u16)>,
+        /// The Sentinels, with their own user and password.
+        sentinels: Vec<ConnectionInfo>,
         /// Their name of the master.
         name: String,
         /// The master, at an address that is replaced.
@@ -28,64 +31,128 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint of `redis://`, `rediss://`, `valkey://` or `valkeys://`, or of one of these
-    /// with `+sentinel`: `redis+sentinel://user:password@host:port,host:port/name`.
+    /// The endpoint of a URL as [`Settings::url`] describes it.
     pub(crate) fn of(settings: &Settings) -> Result<Self, ConnectError> {
         let url = settings.url.as_str();
-        let Some((scheme, rest)) = url.split_once("+sentinel://") else {
-            return Ok(Self::Server(server(url, settings)?));
-        };
-        let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, rest)) => (format!("{user}@"), rest),
-            None => (String::new(), rest),
-        };
-        let missing = || ConnectError::Url("the master's name is missing behind the /".to_owned());
+        let parts = url.split_once("://");
+        let parts = parts.and_then(|(scheme, rest)| Some((scheme.split_once('+')?, rest)));
+        match parts {
+            Some(((scheme, "cluster"), rest)) => Self::cluster(scheme, rest, settings),
+            Some(((scheme, "sentinel"), rest)) => Self::sentinels(scheme, rest, settings),
+            _ => Ok(Self::Server(server(url, settings)?)),
+        }
+    }
+
+    /// `user:password@host:port,host:port`.
+    fn cluster(scheme: &str, rest: &str, settings: &Settings) -> Result<Self, ConnectError> {
+        let (login, rest) = split_login(rest);
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let node = |host| server(&format!("{scheme}://{login}{host}/{path}"), settings);
+        let nodes = hosts.split(',').map(node).collect::<Result<_, _>>()?;
+        Ok(Self::Cluster(nodes))
+    }
+
+    /// `user:password@host:port,host:port/name?sentinel_user=user&sentinel_password=password`.
+    fn sentinels(scheme: &str, rest: &str, settings: &Settings) -> Result<Self, ConnectError> {
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (login, rest) = split_login(rest);
+        let missing = || invalid("the master's name is missing behind the /");
         let (hosts, name) = rest.split_once('/').ok_or_else(missing)?;
         if name.is_empty() {
             return Err(missing());
         }
-        let master = server(&format!("{scheme}://{user}localhost"), settings)?;
-        let sentinel = |host: &str| {
-            let info = server(&format!("redis://{host}"), settings)?;
-            match info.addr() {
-                ConnectionAddr::Tcp(name, port) => {
-                    let is_given = host.ends_with(&format!(":{port}"));
-                    Ok((name.clone(), if is_given { *port } else { SENTINEL_PORT }))
-                }
-                _ => Err(ConnectError::Url(
-                    "a Sentinel has a host and a port".to_owned(),
-                )),
-            }
-        };
+        let own_login = sentinel_login(query)?;
+        let sentinel = |host| sentinel(scheme, &own_login, host, settings);
         Ok(Self::Sentinels {
             sentinels: hosts.split(',').map(sentinel).collect::<Result<_, _>>()?,
             name: name.to_owned(),
-            master,
+            master: server(&format!("{scheme}://{login}localhost"), settings)?,
         })
     }
 }
 
+fn invalid(why: &str) -> ConnectError {
+    ConnectError::Url(why.to_owned())
+}
+
+/// The user and the password with their `@`, if there are any, and what follows them.
+fn split_login(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.rfind('@').map_or(0, |at| at + 1))
+}
+
+/// The user and the password of Sentinels, as they stand before a host.
+fn sentinel_login(query: &str) -> Result<String, ConnectError> {
+    let (mut user, mut password) = ("", None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some((_, value)) if value.contains([':', '/', '?', '#', '@']) => {
+                return Err(invalid(
+                    "a Sentinel's user and password are percent-encoded",
+                ));
+            }
+            Some(("sentinel_user", value)) => user = value,
+            Some(("sentinel_password", value)) => password = Some(value),
+            _ => {
+                return Err(invalid(
+                    "only sentinel_user and sentinel_password may stand behind the ?",
+                ));
+            }
+        }
+    }
+    let password = password.map_or_else(String::new, |password| format!(":{password}"));
+    match user.is_empty() && password.is_empty() {
+        true => Ok(String::new()),
+        false => Ok(format!("{user}{password}@")),
+    }
+}
+
+fn sentinel(
+    scheme: &str,
+    login: &str,
+    host: &str,
+    settings: &Settings,
+) -> Result<ConnectionInfo, ConnectError> {
+    let info = address(&format!("{scheme}://{login}{host}"), settings)?;
+    let (name, port) = match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            (host.clone(), *port)
+        }
+        _ => return Err(invalid("a Sentinel has a host and a port")),
+    };
+    let is_given = host.ends_with(&format!(":{port}"));
+    Ok(match is_given {
+        true => info,
+        false => at(&info, &name, SENTINEL_PORT),
+    })
+}
+
 /// The server of a URL, with the settings' user, password and certificates.
 fn server(url: &str, settings: &Settings) -> Result<ConnectionInfo, ConnectError> {
-    let invalid = |error: RedisError| ConnectError::Url(error.to_string());
-    let info = url.into_connection_info().map_err(invalid)?;
-    // Answers of RESP3 have other shapes.
-    let login = info.redis_settings().clone();
-    let mut login = login.set_protocol(ProtocolVersion::RESP2);
+    let info = address(url, settings)?;
+    let mut login = info.redis_settings().clone();
     if let Some(user) = &settings.user {
         login = login.set_username(user);
     }
     if let Some(password) = &settings.password {
         login = login.set_password(password);
     }
-    let info = info.set_redis_settings(login);
+    Ok(info.set_redis_settings(login))
+}
+
+/// The server or Sentinel of a URL, with the settings' certificates.
+fn address(url: &str, settings: &Settings) -> Result<ConnectionInfo, ConnectError> {
+    let refused = |error: RedisError| invalid(&error.to_string());
+    let info = url.into_connection_info().map_err(refused)?;
+    // Answers of RESP3 have other shapes.
+    let login = info.redis_settings().clone();
+    let info = info.set_redis_settings(login.set_protocol(ProtocolVersion::RESP2));
     match (&settings.ca_certificates, info.addr()) {
         (Some(certificates), ConnectionAddr::TcpTls { .. }) => {
             let certificates = TlsCertificates {
                 client_tls: None,
                 root_cert: Some(certificates.clone()),
             };
-            let client = Client::build_with_tls(info, certificates).map_err(invalid)?;
+            let client = Client::build_with_tls(info, certificates).map_err(refused)?;
             Ok(client.get_connection_info().clone())
         }
         _ => Ok(info),
@@ -114,13 +181,6 @@ pub(crate) fn at(info: &ConnectionInfo, new_host: &str, new_port: u16) -> Connec
     info.clone().set_addr(addr)
 }
 
-/// A Sentinel. It gets no user and no password: those are the server's.
-pub(crate) fn sentinel(host: &str, port: u16) -> Result<ConnectionInfo, RedisError> {
-    let addr = ConnectionAddr::Tcp(host.to_owned(), port);
-    let info = addr.into_connection_info()?;
-    Ok(info.set_redis_settings(RedisConnectionInfo::default()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +195,24 @@ mod tests {
         Endpoint::of(&settings).map_err(|error| error.to_string())
     }
 
+    fn addresses(infos: &[ConnectionInfo]) -> Vec<String> {
+        infos.iter().map(|info| info.addr().to_string()).collect()
+    }
+
+    #[test]
+    fn nodes_of_a_cluster_are_listed_with_one_login() {
+        let endpoint = endpoint("rediss+cluster://ann:pass@one:1,two,[::1]:3/").unwrap();
+        let Endpoint::Cluster(nodes) = endpoint else {
+            panic!("{endpoint:?}");
+        };
+        assert_eq!(addresses(&nodes), ["one:1", "two:6379", "::1:3"]);
+        for node in nodes {
+            assert!(matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
+            assert_eq!(node.redis_settings().username(), Some("ann"));
+            assert_eq!(node.redis_settings().password(), Some("pass"));
+        }
+    }
+
     #[test]
     fn sentinels_are_listed_with_the_name_of_the_master() {
         let endpoint = endpoint("rediss+sentinel://ann:pass@one:1,two/chat").unwrap();
@@ -146,10 +224,12 @@ mod tests {
         else {
             panic!("{endpoint:?}");
         };
-        assert_eq!(
-            sentinels,
-            [("one".to_owned(), 1), ("two".to_owned(), 26_379)]
-        );
+        assert_eq!(addresses(&sentinels), ["one:1", "two:26379"]);
+        for sentinel in sentinels {
+            assert!(matches!(sentinel.addr(), ConnectionAddr::TcpTls { .. }));
+            assert_eq!(sentinel.redis_settings().username(), None);
+            assert_eq!(sentinel.redis_settings().password(), None);
+        }
         assert_eq!(name, "chat");
         assert!(matches!(master.addr(), ConnectionAddr::TcpTls { .. }));
         assert_eq!(master.redis_settings().username(), Some("ann"));
@@ -158,6 +238,32 @@ mod tests {
             matches!(moved.addr(), ConnectionAddr::TcpTls { host, port: 3, .. } if host == "three")
         );
         assert_eq!(moved.redis_settings().password(), Some("pass"));
+    }
+
+    #[test]
+    fn a_sentinel_has_its_own_user_and_password() {
+        for (query, user, password) in [
+            ("sentinel_password=p%40%3A", None, Some("p@:")),
+            ("sentinel_user=s&sentinel_password=p", Some("s"), Some("p")),
+            ("", None, None),
+        ] {
+            let url = format!("redis+sentinel://ann:pass@one/chat?{query}");
+            let settings = Settings {
+                url,
+                user: Some("bob".to_owned()),
+                ..settings()
+            };
+            let Ok(Endpoint::Sentinels {
+                sentinels, master, ..
+            }) = Endpoint::of(&settings)
+            else {
+                panic!("it is valid");
+            };
+            let login = sentinels[0].redis_settings();
+            assert_eq!((login.username(), login.password()), (user, password));
+            assert_eq!(addresses(&sentinels), ["one:26379"]);
+            assert_eq!(master.redis_settings().username(), Some("bob"));
+        }
     }
 
     #[test]
@@ -183,6 +289,15 @@ mod tests {
             "redis+sentinel://:secret@one",
             "redis+sentinel://:secret@one/",
             "redis+sentinel://:secret@one:99999/chat",
+            "redis+sentinel://one/chat?sentinel_password=secret@two",
+            "redis+sentinel://one/chat?sentinel_password=secret/",
+            "redis+sentinel://one/chat?sentinel_user=a:secret",
+            "redis+sentinel://one/chat?secret",
+            "redis+sentinel://one/chat?password=secret",
+            "redis+cluster://:secret@",
+            "redis+cluster://:secret@one,,two",
+            "redis+cluster://:secret@one:99999",
+            "redis+other://:secret@one",
             "redis://:secret@x:99999",
             "redis://:secret@x/no-number",
         ] {

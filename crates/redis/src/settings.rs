@@ -8,16 +8,24 @@ use std::time::Duration;
 /// How the shared history is reached and kept.
 #[derive(Clone)]
 pub struct Settings {
-    /// `redis://host:port` or `rediss://host:port`, with a user and a password if need be:
-    /// also of any node of a cluster. Or, with Sentinels,
-    /// `redis+sentinel://host:port,host:port/name`: the user and the password are the server's.
+    /// Where Redis is, with a user and a password if need be, percent-encoded:
+    ///
+    /// - `redis://user:password@host:port`: a server, or any node of a cluster.
+    /// - `redis+cluster://user:password@host:port,host:port`: some nodes of a cluster, any of
+    ///   which may be gone. They need not be the ones that have the history.
+    /// - `redis+sentinel://user:password@host:port,host:port/name`: Sentinels, and their name of
+    ///   the master. The user and the password are the server's; those of the Sentinels follow as
+    ///   `?sentinel_user=user&sentinel_password=password`.
+    ///
+    /// With `rediss` in place of `redis` each connection is encrypted, those to Sentinels
+    /// included. `valkey` and `valkeys` are the same.
     pub url: String,
-    /// The user, in place of the URL's.
+    /// The user of the server, in place of the URL's.
     pub user: Option<String>,
-    /// The password, in place of the URL's.
+    /// The password of the server, in place of the URL's.
     pub password: Option<String>,
-    /// The certificates (PEM) that a server behind `rediss://` is checked against, in place of
-    /// the system's.
+    /// The certificates (PEM) that servers and Sentinels are checked against if connections are
+    /// encrypted, in place of the system's.
     pub ca_certificates: Option<Vec<u8>>,
     /// What all keys begin with, in braces.
     pub namespace: Namespace,

@@ -16,6 +16,8 @@
 mod seeds;
 
 mod audit;
+mod cluster;
+mod encryption;
 mod engine;
 mod library;
 mod node;

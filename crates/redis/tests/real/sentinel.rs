@@ -16,16 +16,28 @@ impl Sentinel {
         self.port
     }
 
+    /// A Sentinel that knows the master and its replica.
     pub(crate) fn watch(master: &Engine) -> Self {
+        let sentinel = Self::start(master, master.port(), "");
+        wait_for("the Sentinel's replica", || {
+            let mut connection = sentinel.connect()?;
+            let info: String = ask(&mut connection, &["INFO", "sentinel"]).ok()?;
+            info.contains("slaves=1").then_some(())
+        });
+        sentinel
+    }
+
+    /// A Sentinel with more lines in its file, for a master at this port.
+    pub(crate) fn start(master: &Engine, master_port: u16, more: &str) -> Self {
         // A Sentinel is a server in another mode; it gets its port like one.
         let lent = Engine::start("redis-server", Persistence::None);
         let (port, folder) = (lent.port(), master.folder().to_owned());
         drop(lent);
         let file = folder.join("sentinel.conf");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor chat 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds chat 1500\nsentinel failover-timeout chat 3000\n",
-            master.port(),
+            "port {port}\nbind 127.0.0.1\nsentinel monitor chat 127.0.0.1 {master_port} 1\n\
+             sentinel down-after-milliseconds chat 1500\nsentinel failover-timeout chat 3000\n\
+             {more}",
         );
         fs::write(&file, text).unwrap();
         let process = Command::new("redis-sentinel")
@@ -37,11 +49,7 @@ impl Sentinel {
             .spawn()
             .unwrap();
         let sentinel = Self { process, port };
-        wait_for("the Sentinel's replica", || {
-            let mut connection = sentinel.connect()?;
-            let info: String = ask(&mut connection, &["INFO", "sentinel"]).ok()?;
-            info.contains("slaves=1").then_some(())
-        });
+        wait_for("the Sentinel", || sentinel.connect());
         sentinel
     }
 

@@ -1,11 +1,13 @@
 //! Ways in which a server is reached: through a Sentinel, in a cluster, over TLS.
 
-use std::fs;
+use std::time::Duration;
 
-use sse_chat_redis::{ConnectError, Settings, SharedLog};
+use sse_chat_redis::{ConnectError, Replicas, Settings, SharedLog};
 
 use crate::audit::Audit;
-use crate::engine::{Engine, Persistence, ask, free_port, programs, wait_for};
+use crate::cluster::{cluster, has_slot, replica, wait_for_agreement};
+use crate::encryption::Encryption;
+use crate::engine::{Engine, Persistence, free_port, programs, wait_for};
 use crate::node::{Node, run, settings};
 use crate::random;
 use crate::sentinel::Sentinel;
@@ -54,32 +56,44 @@ fn a_sentinel_leads_nodes_to_the_master_also_after_a_failover() {
     });
 }
 
-/// Two nodes of a cluster, each with half of the slots.
-fn cluster(program: &str) -> [Engine; 2] {
-    let engines = [(); 2].map(|()| {
-        let bus = free_port().to_string();
-        let flags = [
-            "--cluster-enabled",
-            "yes",
-            "--cluster-port",
-            &bus,
-            "--cluster-config-file",
-            "nodes.conf",
-        ];
-        (Engine::start_with(program, Persistence::None, &flags), bus)
+#[test]
+#[ignore = "needs Redis"]
+fn a_sentinel_has_a_user_and_a_password_of_its_own_and_encrypts() {
+    run(async {
+        let encryption = Encryption::new("sentinel");
+        let (master_port, port) = (free_port(), free_port());
+        let flags = encryption.flags(master_port);
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        // Valkey's package is built without TLS.
+        let master = Engine::start_with("redis-server", Persistence::None, &flags);
+        let lines = encryption.settings(port);
+        let lines = lines.map(|(name, value)| format!("{name} {value}\n"));
+        let lines = format!(
+            "{}tls-replication yes\nrequirepass other\nuser ann on >p@ss +@all\n",
+            lines.concat()
+        );
+        let _sentinel = Sentinel::start(&master, master_port, &lines);
+        let through = |login: &str| Settings {
+            url: format!("rediss+sentinel://localhost:{port}/chat{login}"),
+            ca_certificates: Some(encryption.certificate.clone()),
+            ..settings(&master)
+        };
+        let login = "?sentinel_user=ann&sentinel_password=p%40ss";
+        let mut node = Node::join(through(login)).await;
+        assert_eq!(node.publish_surely("secret").await, 1);
+        assert_eq!(node.contents(1).await, ["secret"]);
+        assert!(
+            SharedLog::connect(through("?sentinel_password=other"))
+                .await
+                .is_ok()
+        );
+        for login in ["", "?sentinel_password=wrong"] {
+            let error = SharedLog::connect(through(login)).await;
+            let error = error.map(drop).unwrap_err();
+            assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
+            assert!(!error.to_string().contains("wrong"), "{error}");
+        }
     });
-    let [(first, _), (second, bus)] = &engines;
-    let () = first.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);
-    let () = second.ask(&["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
-    let port = second.port().to_string();
-    let () = first.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
-    for engine in [first, second] {
-        wait_for("the cluster", || {
-            let info: String = engine.ask(&["CLUSTER", "INFO"]);
-            info.contains("cluster_state:ok").then_some(())
-        });
-    }
-    engines.map(|(engine, _)| engine)
 }
 
 #[test]
@@ -87,7 +101,7 @@ fn cluster(program: &str) -> [Engine; 2] {
 fn any_node_of_a_cluster_leads_to_the_one_with_the_history() {
     run(async {
         for program in programs() {
-            let engines = cluster(&program);
+            let engines = cluster::<2>(&program);
             let mut nodes = Vec::new();
             for engine in &engines {
                 nodes.push(Node::join(settings(engine)).await);
@@ -112,34 +126,15 @@ fn any_node_of_a_cluster_leads_to_the_one_with_the_history() {
 #[ignore = "needs Redis"]
 fn tls_is_checked_against_the_certificates_that_are_given() {
     run(async {
-        let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let port = free_port().to_string();
-        let folder =
-            std::env::temp_dir().join(format!("sse-chat-redis-tls-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let (certificate, key) = (file("cert.pem"), file("key.pem"));
-        fs::write(&certificate, signed.cert.pem()).unwrap();
-        fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
-        let flags = [
-            "--tls-port",
-            &port,
-            "--tls-cert-file",
-            &certificate,
-            "--tls-key-file",
-            &key,
-            "--tls-auth-clients",
-            "no",
-            "--requirepass",
-            "",
-            "--tls-ca-cert-file",
-            &certificate,
-        ];
+        let encryption = Encryption::new("server");
+        let port = free_port();
+        let flags = encryption.flags(port);
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
         // Valkey's package is built without TLS.
         let engine = Engine::start_with("redis-server", Persistence::None, &flags);
         let encrypted = Settings {
             url: format!("rediss://localhost:{port}"),
-            ca_certificates: Some(signed.cert.pem().into_bytes()),
+            ca_certificates: Some(encryption.certificate.clone()),
             ..settings(&engine)
         };
         let mut node = Node::join(encrypted.clone()).await;
@@ -152,13 +147,46 @@ fn tls_is_checked_against_the_certificates_that_are_given() {
         let error = SharedLog::connect(unchecked).await.map(drop).unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
-        fs::remove_dir_all(&folder).unwrap();
     });
 }
 
-/// Whether the node answers for the slot of the history.
-fn has_slot(engine: &Engine) -> bool {
-    ask::<Option<String>>(&mut engine.connect(), &["GET", "{test}:none"]).is_ok()
+#[test]
+#[ignore = "needs Redis"]
+fn a_cluster_is_reached_through_any_of_its_nodes_also_after_a_failover() {
+    run(async {
+        for program in programs() {
+            let mut engines = cluster::<3>(&program);
+            let holder = engines.iter().position(has_slot).unwrap();
+            let _replica = replica(&program, &engines, holder);
+            // One is not there, and the replica is not listed.
+            let ports = engines.each_ref().map(Engine::port);
+            let hosts = ports.map(|port| format!("127.0.0.1:{port}"));
+            let through = Settings {
+                url: format!("redis+cluster://127.0.0.1:1,{}", hosts.join(",")),
+                ..settings(&engines[0])
+            };
+            let replicated = Settings {
+                replicas: Some(Replicas {
+                    count: 1,
+                    within: Duration::from_millis(500),
+                }),
+                ..through.clone()
+            };
+            let writer = Node::join(replicated).await;
+            let mut node = Node::join(through.clone()).await;
+            let first = node.opened().await;
+            writer.publish_until_replicated("before").await;
+            assert_eq!(node.contents(1).await, ["before"], "{program}");
+            engines[holder].kill();
+            let next = node.opened().await;
+            assert_eq!(next.ended, [(first.epoch, 1)], "{program}");
+            assert_eq!(node.publish_surely("after").await, 3, "{program}");
+            assert_eq!(node.contents(1).await, ["after"], "{program}");
+            let late = Node::join(through).await;
+            let loaded = late.log.load(&late.epoch, "lobby", 10).await.unwrap();
+            assert_eq!(loaded.entries.len(), 2, "{program}");
+        }
+    });
 }
 
 /// Moves the slot of the history from one node to the other, key by key in random order.
@@ -185,6 +213,7 @@ fn move_slot(engines: &[Engine; 2], random: &mut fastrand::Rng) {
     for engine in [to, from] {
         let () = engine.ask(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
     }
+    wait_for_agreement(engines);
 }
 
 #[test]
@@ -193,7 +222,7 @@ fn while_a_cluster_moves_the_slot_each_call_is_whole() {
     let mut random = random("moves");
     run(async {
         for program in programs() {
-            let engines = cluster(&program);
+            let engines = cluster::<2>(&program);
             let urls = engines.each_ref().map(settings);
             let writers = [0, 1, 2].map(|writer| {
                 let settings = urls[writer % 2].clone();

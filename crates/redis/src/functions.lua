@@ -46,8 +46,7 @@
 -- Redis takes no write back if a later one of the same call fails. So a call that writes
 -- history first looks at all keys that it may write, which fails while a cluster moves them;
 -- and it uses up its seq before it writes anything else. What is lost then is a seq, never an
--- entry twice. Calls about members do not: one that fails may leave a change of members that is
--- not announced.
+-- entry twice. Calls about members and tickets look at their keys first, too.
 
 local FORMAT = '1'
 -- Generations that are remembered after their end.
@@ -639,10 +638,30 @@ local function set_member(prefix, node, room, sign, name)
   return has_left
 end
 
+-- Fails before anything is written if a key of the members of these rooms at a node is
+-- on its way to another node.
+local function check_members(keys, node, rooms)
+  local prefix = prefix_of(keys)
+  local checked = { prefix .. 'leases', prefix .. 'left', prefix .. 'presence' }
+  if node then
+    checked[#checked + 1] = prefix .. 'rooms:' .. node
+  end
+  for _, room in ipairs(rooms) do
+    checked[#checked + 1] = prefix .. 'nodes:' .. room
+    checked[#checked + 1] = prefix .. 'members:' .. node .. ':' .. room
+  end
+  check_keys(keys, unpack(checked))
+end
+
 -- members(node, (room, + or -, name)...): these names join and leave rooms at the node.
 -- Answers OK, or NO_LEASE: then nothing is changed.
 local function call_members(keys, args)
   local prefix, node = prefix_of(keys), args[1]
+  local changed = {}
+  for index = 2, #args, 3 do
+    changed[#changed + 1] = args[index]
+  end
+  check_members(keys, node, changed)
   if not redis.call('ZSCORE', prefix .. 'leases', node) then
     return { 'NO_LEASE' }
   end
@@ -675,16 +694,13 @@ local function end_lease(keys, node)
   announce_presence(keys, { 'n', node })
 end
 
--- Removes what is stored of nodes without a lease: at most `most` rooms.
-local function remove_members(prefix, most)
-  local node = redis.call('SRANDMEMBER', prefix .. 'left')
-  if not node then
-    return
-  end
-  local rooms = redis.call('SPOP', prefix .. 'rooms:' .. node, most)
+-- Removes what is stored of a node without a lease in these rooms: the last ones, if they are fewer
+-- than `most`.
+local function remove_members(prefix, node, rooms, most)
   for _, room in ipairs(rooms) do
     redis.call('DEL', prefix .. 'members:' .. node .. ':' .. room)
     redis.call('SREM', prefix .. 'nodes:' .. room, node)
+    redis.call('SREM', prefix .. 'rooms:' .. node, room)
   end
   if #rooms < most then
     redis.call('SREM', prefix .. 'left', node)
@@ -692,16 +708,21 @@ local function remove_members(prefix, most)
 end
 
 -- lease(node, its length in milliseconds, 1 if it is a new node): renews the lease. Ends
--- those that are over, and removes a part of what is left of them.
+-- those that are over, and removes a part of what is left of earlier ones.
 -- Answers OK, or NO_LEASE if it was over: a node goes on under another name then.
 local function call_lease(keys, args)
   local prefix, time = prefix_of(keys), now()
   local leases = prefix .. 'leases'
+  local gone = redis.call('SRANDMEMBER', prefix .. 'left')
+  local rooms = gone and redis.call('SRANDMEMBER', prefix .. 'rooms:' .. gone, MAX_REMOVED_ROOMS)
+  check_members(keys, gone, rooms or {})
   local over = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, MAX_ENDED_LEASES)
   for _, node in ipairs(over) do
     end_lease(keys, node)
   end
-  remove_members(prefix, MAX_REMOVED_ROOMS)
+  if gone then
+    remove_members(prefix, gone, rooms, MAX_REMOVED_ROOMS)
+  end
   if args[3] ~= '1' and not redis.call('ZSCORE', leases, args[1]) then
     return { 'NO_LEASE' }
   end
@@ -711,6 +732,7 @@ end
 
 -- leave(node): its lease is over. Answers OK.
 local function call_leave(keys, args)
+  check_members(keys, nil, {})
   if redis.call('ZSCORE', prefix_of(keys) .. 'leases', args[1]) then
     end_lease(keys, args[1])
   end

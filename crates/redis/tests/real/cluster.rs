@@ -50,7 +50,7 @@ pub(crate) fn cluster<const COUNT: usize>(program: &str) -> [Engine; COUNT] {
 
 /// Waits until all nodes know the present epochs of all. One that does not takes no newer epoch
 /// for a slot that it gets, and loses the slot again.
-pub(crate) fn wait_for_agreement(engines: &[Engine]) {
+fn wait_for_agreement(engines: &[Engine]) {
     wait_for("the cluster's agreement", || {
         let epochs = engines.iter().map(known_epochs);
         let epochs: BTreeSet<_> = epochs.collect();
@@ -101,4 +101,56 @@ pub(crate) fn replica(program: &str, engines: &[Engine], master: usize) -> Engin
 /// Whether the node answers for the slot of the history.
 pub(crate) fn has_slot(engine: &Engine) -> bool {
     ask::<Option<String>>(&mut engine.connect(), &["GET", "{test}:none"]).is_ok()
+}
+
+/// A move of the history's slot from one node of a cluster to the other, key by key.
+pub(crate) struct SlotMove<'a> {
+    engines: &'a [Engine; 2],
+    pub(crate) from: &'a Engine,
+    pub(crate) to: &'a Engine,
+    to_id: String,
+    slot: String,
+}
+
+impl<'a> SlotMove<'a> {
+    pub(crate) fn begin(engines: &'a [Engine; 2]) -> Self {
+        let (from, to) = match has_slot(&engines[0]) {
+            true => (&engines[0], &engines[1]),
+            false => (&engines[1], &engines[0]),
+        };
+        let slot: u16 = from.ask(&["CLUSTER", "KEYSLOT", "{test}"]);
+        let slot = slot.to_string();
+        let id = |engine: &Engine| engine.ask::<String>(&["CLUSTER", "MYID"]);
+        let (from_id, to_id) = (id(from), id(to));
+        let () = to.ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
+        let () = from.ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
+        Self {
+            engines,
+            from,
+            to,
+            to_id,
+            slot,
+        }
+    }
+
+    pub(crate) fn move_key(&self, key: &str) {
+        let port = self.to.port().to_string();
+        let _: String = (self.from).ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+    }
+
+    /// Moves the other keys in random order, and the slot.
+    pub(crate) fn end(self, random: &mut fastrand::Rng) {
+        loop {
+            let mut keys: Vec<String> = self.from.ask(&["KEYS", "*"]);
+            if keys.is_empty() {
+                break;
+            }
+            random.shuffle(&mut keys);
+            self.move_key(&keys[0]);
+        }
+        for engine in [self.to, self.from] {
+            let () = engine.ask(&["CLUSTER", "SETSLOT", &self.slot, "NODE", &self.to_id]);
+        }
+        wait_for_agreement(self.engines);
+    }
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sse_chat_redis::{Lease, MemberChange, PresenceItem, ReadEvent};
+use sse_chat_redis::{CallError, Lease, MemberChange, PresenceItem, ReadEvent};
 
+use crate::cluster::{SlotMove, cluster};
 use crate::engine::{DEADLINE, Engine, Persistence, programs};
 use crate::node::{Node, run, settings};
+use crate::random;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -188,6 +190,63 @@ fn a_reader_that_missed_changes_learns_it() {
                 panic!("{program}: {event:?}");
             };
             assert_eq!(items.len(), 1);
+        }
+    });
+}
+
+/// The members of the lobby at a node, and the lease of the node, as they are stored.
+fn stored_at(engine: &Engine, node: &str) -> (Vec<String>, Option<u64>) {
+    let names = engine.ask(&["SMEMBERS", &format!("{{test}}:members:{node}:lobby")]);
+    let lease = engine.ask(&["ZSCORE", "{test}:leases", node]);
+    (names, lease)
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn while_a_cluster_moves_the_slot_changes_of_members_are_whole() {
+    let mut random = random("moves of members");
+    run(async {
+        for program in programs() {
+            let engines = cluster::<2>(&program);
+            let node = Node::join(settings(&engines[0])).await;
+            for name in ["one", "gone"] {
+                node.log.renew_lease(name, LONG, true).await.unwrap();
+                let joins = [change("lobby", "Ann", true)];
+                node.log.change_members(name, &joins).await.unwrap();
+            }
+            node.log.leave("gone").await.unwrap();
+            let slot_move = SlotMove::begin(&engines);
+            let before = ["one", "gone"].map(|name| stored_at(slot_move.from, name));
+            assert_eq!(before[0].0, ["Ann"], "{program}");
+            assert_eq!(before[1].0, ["Ann"], "{program}");
+            slot_move.move_key("{test}:presence");
+            // What can't be announced is not stored either.
+            let join = [change("lobby", "Bob", true)];
+            let refused = [
+                node.log.change_members("one", &join).await.map(drop),
+                node.log.renew_lease("two", LONG, true).await.map(drop),
+                node.log.leave("one").await,
+            ];
+            for answer in refused {
+                assert!(
+                    matches!(answer, Err(CallError::Unavailable(_))),
+                    "{program}: {answer:?}"
+                );
+            }
+            let after = ["one", "gone"].map(|name| stored_at(slot_move.from, name));
+            assert_eq!(after, before, "{program}");
+            slot_move.end(&mut random);
+            let changed = async {
+                while node.log.change_members("one", &join).await.is_err() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(DEADLINE, changed).await.unwrap();
+            let names = BTreeSet::from(["Ann".to_owned(), "Bob".to_owned()]);
+            let expected = BTreeMap::from([("one".to_owned(), names)]);
+            assert_eq!(stored(&node, "lobby").await, expected, "{program}");
+            // Two that join, one that leaves, and this one.
+            assert_eq!(node.log.members_of("lobby").await.unwrap().as_of, 4);
         }
     });
 }

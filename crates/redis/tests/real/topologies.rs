@@ -5,7 +5,7 @@ use std::time::Duration;
 use sse_chat_redis::{ConnectError, Replicas, Settings, SharedLog};
 
 use crate::audit::Audit;
-use crate::cluster::{cluster, has_slot, replica, wait_for_agreement};
+use crate::cluster::{SlotMove, cluster, has_slot, replica};
 use crate::encryption::Encryption;
 use crate::engine::{Engine, Persistence, free_port, programs, wait_for};
 use crate::node::{Node, run, settings};
@@ -189,33 +189,6 @@ fn a_cluster_is_reached_through_any_of_its_nodes_also_after_a_failover() {
     });
 }
 
-/// Moves the slot of the history from one node to the other, key by key in random order.
-fn move_slot(engines: &[Engine; 2], random: &mut fastrand::Rng) {
-    let (from, to) = match has_slot(&engines[0]) {
-        true => (&engines[0], &engines[1]),
-        false => (&engines[1], &engines[0]),
-    };
-    let slot: u16 = from.ask(&["CLUSTER", "KEYSLOT", "{test}"]);
-    let slot = slot.to_string();
-    let id = |engine: &Engine| engine.ask::<String>(&["CLUSTER", "MYID"]);
-    let (from_id, to_id) = (id(from), id(to));
-    let () = to.ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
-    let () = from.ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
-    let port = to.port().to_string();
-    loop {
-        let mut keys: Vec<String> = from.ask(&["KEYS", "*"]);
-        if keys.is_empty() {
-            break;
-        }
-        random.shuffle(&mut keys);
-        let _: String = from.ask(&["MIGRATE", "127.0.0.1", &port, &keys[0], "0", "5000"]);
-    }
-    for engine in [to, from] {
-        let () = engine.ask(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
-    }
-    wait_for_agreement(engines);
-}
-
 #[test]
 #[ignore = "needs Redis"]
 fn while_a_cluster_moves_the_slot_each_call_is_whole() {
@@ -238,7 +211,7 @@ fn while_a_cluster_moves_the_slot_each_call_is_whole() {
                 })
             });
             for _ in 0..4 {
-                move_slot(&engines, &mut random);
+                SlotMove::begin(&engines).end(&mut random);
             }
             let mut all = Vec::new();
             for writer in writers {

@@ -60,10 +60,10 @@ impl Fingerprint {
         &self.0
     }
 
-    /// A fingerprint that was stored.
+    /// A fingerprint that was stored. `None` if it has another length.
     #[cfg(feature = "data")]
-    pub(super) fn from_bytes(bytes: [u8; FINGERPRINT_BYTES]) -> Self {
-        Self(bytes)
+    pub(super) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
     }
 }
 

@@ -18,6 +18,10 @@
 
 #[cfg(feature = "data")]
 pub(super) mod committer;
+#[cfg(feature = "data")]
+pub(super) mod hex;
+#[cfg(feature = "data")]
+pub(super) mod reaction_list;
 pub(super) mod reading;
 mod record;
 pub(super) mod restored;

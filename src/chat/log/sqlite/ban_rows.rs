@@ -5,7 +5,8 @@ use rusqlite::{Connection, params};
 use super::checksum::RowChecksum;
 use super::open_error::LoadError;
 use super::time;
-use super::values::{Values, fingerprint};
+use super::values::Values;
+use crate::chat::author::Fingerprint;
 use crate::chat::bans::{Ban, BanKey};
 
 /// Adds a ban, or changes it. Returns whether it is a new row.
@@ -59,7 +60,7 @@ pub(super) fn read(
         if values.int(5)? != checksum(room, author, message, name, until) {
             return Err(damaged());
         }
-        let key = BanKey::from_fingerprint(fingerprint(author).ok_or_else(damaged)?);
+        let key = BanKey::from_fingerprint(Fingerprint::from_slice(author).ok_or_else(damaged)?);
         let ban = Ban {
             message: message.parse().map_err(|_| damaged())?,
             name: name.map(str::to_owned),

@@ -6,15 +6,15 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, Statement, ToSql, params};
 use serde::{Deserialize, Serialize};
 
+use super::bounded;
 use super::checksum::RowChecksum;
 use super::open_error::LoadError;
-use super::reaction_list;
-use super::values::{Values, fingerprint};
-use super::{bounded, hex};
+use super::values::Values;
 use crate::chat::author::{Author, Fingerprint};
 use crate::chat::draft::{RequestHash, RetryKey};
 use crate::chat::entry::Entry;
 use crate::chat::entry::parts::{EntryParts, StoredState};
+use crate::chat::log::{hex, reaction_list};
 use crate::chat::place::{EntryKind, Place};
 use crate::protocol::{ClientId, EventId, RoomName};
 
@@ -296,7 +296,7 @@ impl<'a> EntryRow<'a> {
         let Some(client_id) = self.client_id.as_deref() else {
             return Some(None);
         };
-        let request = fingerprint(self.request.as_deref()?)?;
+        let request = Fingerprint::from_slice(self.request.as_deref()?)?;
         Some(Some(RetryKey {
             client_id: ClientId::parse(client_id).ok()?,
             request: RequestHash::from_fingerprint(request),
@@ -305,7 +305,7 @@ impl<'a> EntryRow<'a> {
 
     fn author(&self) -> Option<Author> {
         let hash = |hash: Option<&[u8]>| {
-            hash.map(fingerprint)
+            hash.map(Fingerprint::from_slice)
                 .map_or(Some(None), |hash| hash.map(Some))
         };
         Some(Author {

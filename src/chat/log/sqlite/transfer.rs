@@ -12,10 +12,11 @@ use super::open_error::{LoadError, OpenError};
 use super::room_row::{RoomRow, RoomStatus};
 use super::schema::FORMAT;
 use super::state_row::StateRow;
-use super::values::fingerprint;
-use super::{bounded, hex, time};
+use super::{bounded, time};
+use crate::chat::author::Fingerprint;
 use crate::chat::bans::{Ban, BanKey};
 use crate::chat::generations::{EndedGeneration, Generations};
+use crate::chat::log::hex;
 use crate::chat::place::Place;
 use crate::protocol::{EventId, RoomName};
 
@@ -191,7 +192,7 @@ impl BanLine {
     }
 
     pub(super) fn ban(self) -> Option<(BanKey, Ban)> {
-        let author = fingerprint(&hex::from_text(&self.author)?)?;
+        let author = Fingerprint::from_slice(&hex::from_text(&self.author)?)?;
         let ban = Ban {
             message: self.message,
             name: self.name,

@@ -4,12 +4,6 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::open_error::LoadError;
-use crate::chat::author::Fingerprint;
-
-/// The hash that a column holds.
-pub(super) fn fingerprint(bytes: &[u8]) -> Option<Fingerprint> {
-    Some(Fingerprint::from_bytes(bytes.try_into().ok()?))
-}
 
 /// The values of a row, by column.
 #[derive(Debug, Clone, Copy)]

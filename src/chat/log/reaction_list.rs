@@ -1,17 +1,17 @@
-//! Reactions as a column holds them: JSON with each emoji, its owner as a hash, and the
+//! Reactions as a store holds them: JSON with each emoji, its owner as a hash, and the
 //! owner's name, such as `[["👍","00112233445566778899aabbccddeeff","Ada"]]`.
 
 use std::borrow::Cow;
 
 use super::hex;
-use super::values::fingerprint;
+use crate::chat::author::Fingerprint;
 use crate::chat::reactions::Reactions;
 use crate::protocol::{Emoji, UserName};
 
 /// A name that a later version refuses. The reaction is still its owner's.
 const NO_NAME: &str = "?";
 
-pub(super) fn to_json(reactions: &Reactions) -> String {
+pub(in crate::chat) fn to_json(reactions: &Reactions) -> String {
     let list: Vec<_> = reactions
         .iter()
         .map(|(emoji, owner, name)| {
@@ -26,7 +26,7 @@ pub(super) fn to_json(reactions: &Reactions) -> String {
 }
 
 /// The reactions, or `None` if the list has another form.
-pub(super) fn from_json(json: &str) -> Option<Reactions> {
+pub(in crate::chat) fn from_json(json: &str) -> Option<Reactions> {
     let list: Vec<(Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)> = serde_json::from_str(json).ok()?;
     let reactions: Option<Vec<_>> = list
         .iter()
@@ -34,7 +34,7 @@ pub(super) fn from_json(json: &str) -> Option<Reactions> {
             let name = UserName::parse(name).or_else(|_| UserName::parse(NO_NAME));
             Some((
                 Emoji::parse(emoji).ok()?,
-                fingerprint(&hex::from_text(owner)?)?,
+                Fingerprint::from_slice(&hex::from_text(owner)?)?,
                 name.ok()?,
             ))
         })

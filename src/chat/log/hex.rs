@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-pub(super) fn to_text(bytes: &[u8]) -> String {
+pub(in crate::chat) fn to_text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         // Writing to a `String` can't fail.
@@ -14,7 +14,7 @@ pub(super) fn to_text(bytes: &[u8]) -> String {
     text
 }
 
-pub(super) fn from_text(text: &str) -> Option<Vec<u8>> {
+pub(in crate::chat) fn from_text(text: &str) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
         return None;
     };
@@ -26,7 +26,7 @@ pub(super) fn from_text(text: &str) -> Option<Vec<u8>> {
     bytes.collect()
 }
 
-pub(super) fn serialize<S: Serializer>(
+pub(in crate::chat) fn serialize<S: Serializer>(
     bytes: &Option<Cow<'_, [u8]>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -36,7 +36,7 @@ pub(super) fn serialize<S: Serializer>(
     }
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(in crate::chat) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Cow<'static, [u8]>>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;

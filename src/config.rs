@@ -10,6 +10,7 @@ mod endpoint;
 mod http2;
 mod limits;
 mod listen;
+mod redis;
 mod tls;
 mod tokens;
 
@@ -41,6 +42,11 @@ pub use self::limits::{
     MIN_HEAD_BYTES, MIN_REPLAY_RATE, Rate, SMALL_HEAD_BYTES,
 };
 pub use self::listen::{InvalidListen, Listen, Scheme};
+pub use self::redis::{
+    DEFAULT_REDIS_CONNECTIONS, DEFAULT_REDIS_LOG, DEFAULT_REDIS_LOG_BYTES, DEFAULT_REDIS_NAMESPACE,
+    DEFAULT_REDIS_TIMEOUT, DEFAULT_REDIS_WAIT_TIMEOUT, MAX_REDIS_CONNECTIONS, REDIS_TIMEOUTS,
+    RedisSettings,
+};
 pub use self::tls::{DEFAULT_MAX_HANDSHAKES, DEFAULT_TLS_HANDSHAKE_TIMEOUT, TlsPair, TlsSettings};
 pub use self::tokens::{Anonymous, InvalidJwksLocation, JwksLocation, TokenSettings};
 
@@ -162,6 +168,8 @@ pub struct Config {
     pub tokens: TokenSettings,
     /// Where history is stored.
     pub data: DataSettings,
+    /// The history that several servers share, in place of one of its own.
+    pub redis: RedisSettings,
 }
 
 impl Default for Config {
@@ -195,6 +203,7 @@ impl Default for Config {
             tls: TlsSettings::default(),
             tokens: TokenSettings::default(),
             data: DataSettings::default(),
+            redis: RedisSettings::default(),
         }
     }
 }
@@ -229,6 +238,7 @@ impl Config {
             .chain(self.limits.checks())
             .chain(self.tokens.checks())
             .chain(self.data.checks(self.history))
+            .chain(self.redis.checks(self.data.dir.is_some()))
             .find(|(_, holds, _)| !holds)
         {
             Some((flag, _, why)) => Err(BadSetting {

@@ -61,7 +61,7 @@ impl Fingerprint {
     }
 
     /// A fingerprint that was stored. `None` if it has another length.
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn from_slice(bytes: &[u8]) -> Option<Self> {
         Some(Self(bytes.try_into().ok()?))
     }

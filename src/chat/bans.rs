@@ -11,7 +11,7 @@ use super::errors::HistoryUnavailable;
 use crate::protocol::EventId;
 
 /// Most bans of a room at one time.
-const MAX_BANS: usize = 1000;
+pub(super) const MAX_BANS: usize = 1000;
 
 /// What a ban is of: the subject of a token, otherwise an address. An IPv6 address
 /// stands for its /64, within which a host chooses its addresses itself.
@@ -60,13 +60,13 @@ impl BanKey {
             .map(Self)
     }
 
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn fingerprint(&self) -> &Fingerprint {
         &self.0
     }
 
     /// A key that was stored.
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn from_fingerprint(fingerprint: Fingerprint) -> Self {
         Self(fingerprint)
     }
@@ -94,9 +94,22 @@ impl Bans {
     }
 
     /// Adds the bans of a store.
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn restore(&mut self, bans: Vec<(BanKey, Ban)>) {
         self.0.extend(bans);
+    }
+
+    /// The keys of the bans of the author of a message.
+    #[cfg(feature = "redis")]
+    pub(super) fn of(&self, message: EventId, key: Option<BanKey>) -> Vec<BanKey> {
+        let is_of = |(known, ban): &(&BanKey, &Ban)| ban.message == message || Some(**known) == key;
+        self.0.iter().filter(is_of).map(|(key, _)| *key).collect()
+    }
+
+    /// Lifts the ban of an author.
+    #[cfg(feature = "redis")]
+    pub(super) fn remove(&mut self, key: BanKey) {
+        self.0.remove(&key);
     }
 
     /// Lifts the ban of the author of a message. Returns the keys of what was lifted.

@@ -169,13 +169,13 @@ impl RequestHash {
         Self(Fingerprint::truncate(hash))
     }
 
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn fingerprint(&self) -> &Fingerprint {
         &self.0
     }
 
     /// A hash that was stored.
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn from_fingerprint(fingerprint: Fingerprint) -> Self {
         Self(fingerprint)
     }

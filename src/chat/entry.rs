@@ -1,7 +1,7 @@
 //! A published entry: a message, an event of a program, or a change. It is encoded
 //! once and shared by all readers.
 
-#[cfg(feature = "data")]
+#[cfg(any(feature = "data", feature = "redis"))]
 pub(super) mod parts;
 
 use std::fmt;

@@ -71,6 +71,47 @@ impl fmt::Display for PublishError {
 
 impl Error for PublishError {}
 
+/// Why a room of a history that several servers share can't be used here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadError {
+    /// This server can have no more rooms.
+    RoomLimit(RoomLimitReached),
+    /// The history is not reached.
+    HistoryUnavailable(HistoryUnavailable),
+}
+
+impl From<RoomLimitReached> for LoadError {
+    fn from(error: RoomLimitReached) -> Self {
+        Self::RoomLimit(error)
+    }
+}
+
+impl From<HistoryUnavailable> for LoadError {
+    fn from(error: HistoryUnavailable) -> Self {
+        Self::HistoryUnavailable(error)
+    }
+}
+
+impl From<LoadError> for PublishError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::RoomLimit(error) => error.into(),
+            LoadError::HistoryUnavailable(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RoomLimit(error) => error.fmt(f),
+            Self::HistoryUnavailable(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for LoadError {}
+
 /// Why a stream was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscribeError {

@@ -166,6 +166,17 @@ impl Generations {
         self.ended.iter().copied()
     }
 
+    /// The generations that have begun since `epoch`, which has ended; each with the seq at
+    /// which the one before it did.
+    #[cfg(feature = "redis")]
+    pub(crate) fn begun_after(&self, epoch: Epoch) -> Vec<(u64, Epoch)> {
+        let epochs = self.ended.iter().map(|ended| ended.epoch);
+        let next = epochs.chain([self.present]).skip(1);
+        let pairs = self.ended.iter().zip(next);
+        let later = pairs.skip_while(|(ended, _)| ended.epoch != epoch);
+        later.map(|(ended, next)| (ended.end, next)).collect()
+    }
+
     /// Ends the present generation at seq `end` and begins the next one. All entries
     /// after `end` are lost, also those of earlier generations. `now` is the time
     /// that the new epoch has, unless the clock went back.

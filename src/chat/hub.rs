@@ -7,6 +7,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "redis")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -21,6 +23,8 @@ use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, Subscrib
 use super::feed::Feed;
 use super::generations::Generations;
 use super::history_page::{HistoryPage, HistoryQuery, PlannedPage};
+#[cfg(feature = "redis")]
+use super::log::EntryLog;
 use super::log::StoreError;
 use super::log::reading::ReadQueue;
 #[cfg(feature = "data")]
@@ -30,12 +34,17 @@ use super::published::{Commit, Published};
 use super::reader_profile::ReaderProfile;
 use super::room::Room;
 use super::rooms::{HubLimits, RemainingWork, Rooms};
+use super::shared::SharedClient;
 use super::subscribe_options::RoomList;
 use super::totals::{HubCounters, Totals};
 #[cfg(feature = "data")]
 use crate::config::DataSettings;
 use crate::protocol::{self, Epoch, EventId, RoomName, UserName};
 use crate::sse;
+
+/// How long a room of a shared history that is not used here stays loaded.
+#[cfg(feature = "redis")]
+const UNLOAD_AFTER: Duration = Duration::from_secs(60);
 
 /// An entry in the list of rooms.
 pub type RoomSummary = protocol::RoomSummary<RoomName>;
@@ -75,6 +84,8 @@ pub struct Hub {
     has_bans: AtomicBool,
     /// Where reads from the store wait, if there is one.
     reads: Option<Arc<ReadQueue>>,
+    /// Calls of the history that several servers share, if they do.
+    shared: Option<Arc<SharedClient>>,
     pub(super) counters: HubCounters,
 }
 
@@ -105,6 +116,7 @@ impl Hub {
             readers: AtomicUsize::new(0),
             has_bans: AtomicBool::new(false),
             reads: None,
+            shared: None,
             counters: HubCounters::default(),
         }
     }
@@ -124,6 +136,26 @@ impl Hub {
             has_bans: AtomicBool::new(has_bans),
             reads: Some(Arc::new(ReadQueue::new(settings.read_budget))),
             ..Self::without_reads(Rooms::restore(limits, restored, queue))
+        })
+    }
+
+    /// The hub of a history that several servers share. `seq` is the newest one.
+    #[cfg(feature = "redis")]
+    pub(super) fn follow(
+        limits: HubLimits,
+        generations: Generations,
+        seq: u64,
+        shared: Arc<SharedClient>,
+    ) -> Arc<Self> {
+        let limits = HubLimits {
+            room_idle: limits.room_idle.min(UNLOAD_AFTER),
+            ..limits
+        };
+        let mut rooms = Rooms::new(generations, seq, limits);
+        rooms.log = EntryLog::Shared(Box::default());
+        Arc::new(Self {
+            shared: Some(shared),
+            ..Self::without_reads(rooms)
         })
     }
 
@@ -281,7 +313,14 @@ impl Hub {
 
     /// Whether a message was published in `room` since it was created.
     pub(crate) fn has_messages(&self, room: &RoomName) -> bool {
-        self.lock().get(room).is_some_and(|room| room.has_messages)
+        let rooms = self.lock();
+        let Some(room) = rooms.get(room) else {
+            return false;
+        };
+        match rooms.log.is_shared() {
+            true => room.history.next_place().counted > 0,
+            false => room.has_messages,
+        }
     }
 
     /// Whether a stream of `rooms` would stay within the limit on rooms.
@@ -335,6 +374,11 @@ impl Hub {
     pub(crate) fn tick(&self) {
         let now = Instant::now();
         while self.housekeeping_pass(now) == RemainingWork::Ready {}
+    }
+
+    /// Calls of the shared history, if there is one.
+    pub(super) fn shared(&self) -> Option<&SharedClient> {
+        self.shared.as_deref()
     }
 
     /// Where reads from the store wait, if there is one.

@@ -1,6 +1,6 @@
-//! [`Hub::begin_generation`]: the present generation of the history ends while the hub
-//! runs. A history in memory has one generation, and that of `--data` begins another one
-//! only at a start.
+//! [`Hub::begin_generation`]: tests end the present generation while the hub runs. A
+//! history in memory has one generation, that of `--data` begins another one only at a
+//! start, and that of `--redis` follows Redis (`rooms::shared`).
 
 use super::hub::Hub;
 use super::log::restored::RestoredRoom;
@@ -21,10 +21,6 @@ impl Hub {
     /// each room, as a returning reader would, and then what follows `end`. The others
     /// lose nothing and get no gap. A live stream may get entries that were shown before
     /// this call until it gets the gap.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a log that several nodes share calls it")
-    )]
     pub(super) fn begin_generation(&self, end: u64, next: Epoch, reloaded: Vec<RestoredRoom>) {
         let before = self.lock().begin_generation(end, next, reloaded);
         // Large histories are freed without the lock.

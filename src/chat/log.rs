@@ -18,9 +18,9 @@
 
 #[cfg(feature = "data")]
 pub(super) mod committer;
-#[cfg(feature = "data")]
+#[cfg(any(feature = "data", feature = "redis"))]
 pub(super) mod hex;
-#[cfg(feature = "data")]
+#[cfg(any(feature = "data", feature = "redis"))]
 pub(super) mod reaction_list;
 pub(super) mod reading;
 mod record;
@@ -38,6 +38,7 @@ use tokio::sync::oneshot;
 pub(super) use self::record::Record;
 use super::errors::HistoryUnavailable;
 use super::published::Commit;
+use super::shared::state::SharedState;
 
 /// Where history lasts.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(super) enum EntryLog {
     Memory,
     /// In a store.
     Stored(CommitQueue),
+    /// In Redis, with other servers: it assigns, and what is read from it is shown.
+    Shared(Box<SharedState>),
 }
 
 /// Makes records durable.
@@ -239,13 +242,15 @@ impl EntryLog {
         match self {
             Self::Memory => Ok(()),
             Self::Stored(queue) => queue.check(),
+            // Nothing is assigned here.
+            Self::Shared(_) => Err(HistoryUnavailable),
         }
     }
 
     /// Bytes that wait to be durable.
     pub(super) fn queued_bytes(&self) -> usize {
         match self {
-            Self::Memory => 0,
+            Self::Memory | Self::Shared(_) => 0,
             Self::Stored(queue) => queue.bytes,
         }
     }
@@ -253,9 +258,14 @@ impl EntryLog {
     /// The queue of the store, if there is one.
     pub(super) fn queue(&mut self) -> Option<&mut CommitQueue> {
         match self {
-            Self::Memory => None,
+            Self::Memory | Self::Shared(_) => None,
             Self::Stored(queue) => Some(queue),
         }
+    }
+
+    /// Whether Redis has the history, with its rooms and tombstones.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
     }
 
     /// Makes `record` durable, if there is a store.
@@ -268,7 +278,7 @@ impl EntryLog {
     /// The wait until all that was assigned is durable and shown.
     pub(super) fn wait(&mut self) -> Commit {
         match self {
-            Self::Memory => Commit::DONE,
+            Self::Memory | Self::Shared(_) => Commit::DONE,
             Self::Stored(queue) => queue.wait(),
         }
     }

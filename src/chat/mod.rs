@@ -25,9 +25,11 @@ mod history;
 mod history_page;
 mod history_size;
 mod hub;
+#[cfg(test)]
 mod hub_generation;
 #[cfg(test)]
 mod hub_saved;
+mod hub_shared;
 mod hub_stored;
 mod hub_subscribe;
 #[cfg_attr(
@@ -55,6 +57,8 @@ mod room;
 mod room_event;
 mod room_key;
 mod rooms;
+#[cfg_attr(not(feature = "redis"), path = "no_shared.rs")]
+mod shared;
 #[cfg(test)]
 #[cfg(feature = "data")]
 mod stepped_committer;
@@ -77,7 +81,7 @@ pub use change::{Change, ChangeError, Requester};
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::{Draft, DraftContent, DraftMessage};
 pub use entry::Entry;
-pub use errors::{HistoryUnavailable, PublishError, RoomLimitReached, SubscribeError};
+pub use errors::{HistoryUnavailable, LoadError, PublishError, RoomLimitReached, SubscribeError};
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
 pub use log::StoreError;
@@ -87,6 +91,8 @@ pub use place::{EntryKind, Place};
 pub use presence::Snapshot;
 pub use published::{Commit, Published};
 pub use rooms::HubLimits;
+#[cfg(feature = "redis")]
+pub(crate) use shared::{Followed, SharedFollower};
 #[cfg(feature = "data")]
 pub use store_copies::{CopyError, back_up, export, import};
 pub(crate) use store_totals::LoadedHistory;

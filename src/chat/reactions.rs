@@ -83,7 +83,7 @@ impl Reactions {
     }
 
     /// Each reaction with its owner and the owner's name, in order.
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (Emoji, Fingerprint, &UserName)> {
         self.0.iter().flat_map(|group| {
             let owners = group.owners.iter();
@@ -92,7 +92,7 @@ impl Reactions {
     }
 
     /// Reactions that were stored, in the order of [`Self::iter`].
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn restore(stored: impl Iterator<Item = (Emoji, Fingerprint, UserName)>) -> Self {
         let mut groups = Vec::<ReactionGroup>::new();
         for (emoji, owner, name) in stored {

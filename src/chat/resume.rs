@@ -53,6 +53,8 @@ impl StreamStart {
         let (restart, own) = (GapReason::Restart, cursor);
         match rooms.generations().place(id) {
             CursorPlace::At(seq) if seq <= rooms.newest() => Self::returning(rooms, names, id),
+            // Of another server, which is ahead: the stream waits.
+            CursorPlace::At(_) if rooms.log.is_shared() => Self::returning(rooms, names, id),
             CursorPlace::At(_) => Self::unknown_cursor(rooms, names),
             CursorPlace::Beyond { end, next } => {
                 let end = EventId {
@@ -153,6 +155,8 @@ impl StreamStart {
             // messages of one room and the gap of another. Then it also lost
             // messages before its cursor, and a count from the cursor is too low.
             let can_count = has_one_room || id.seq >= history.evicted_through();
+            // What is between is not known yet.
+            let can_count = can_count && id.seq <= rooms.newest();
             let next = history
                 .place_after(id.seq)
                 .filter(|&next| can_count || next == Place::FIRST);

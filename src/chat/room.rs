@@ -46,6 +46,10 @@ pub(super) struct Room {
     pub(super) size_classes: [u16; HistoryPart::ALL.len()],
     /// Subscriptions to this room. A room with readers is kept.
     readers: usize,
+    /// The room could not be loaded from the shared history yet.
+    pub(super) is_unloaded: bool,
+    /// Its history was loaded with all that was assigned up to this seq.
+    pub(super) loaded_through: u64,
     /// Whether something was published since the room was created. Such a room is
     /// kept for [`HubLimits::room_idle`](super::HubLimits::room_idle) after its
     /// last use.
@@ -81,6 +85,8 @@ impl Room {
             is_waiting: false,
             size_classes: [0; HistoryPart::ALL.len()],
             readers: 0,
+            is_unloaded: false,
+            loaded_through: 0,
             has_messages: false,
             last_used: now,
             bans: None,
@@ -88,7 +94,7 @@ impl Room {
     }
 
     /// Continues a room of a store, which was last used at `last_used`.
-    #[cfg(feature = "data")]
+    #[cfg(any(feature = "data", feature = "redis"))]
     pub(super) fn restore(&mut self, mut restored: RestoredRoom, last_used: Instant) {
         let bans = std::mem::take(&mut restored.bans);
         self.logged_through = restored.evicted_through;
@@ -98,6 +104,15 @@ impl Room {
         if !bans.is_empty() {
             self.bans_mut().restore(bans);
         }
+    }
+
+    /// The room as Redis has it, with all that was assigned up to `as_of`.
+    #[cfg(feature = "redis")]
+    pub(super) fn reload(&mut self, loaded: RestoredRoom, as_of: u64, now: Instant) {
+        self.bans = None;
+        self.restore(loaded, now);
+        self.is_unloaded = false;
+        self.loaded_through = as_of;
     }
 
     /// Loses the entries after `end`, with the end of a generation at `position` of the
@@ -112,7 +127,6 @@ impl Room {
     ) -> History {
         let history = match stored {
             Some(mut stored) => {
-                debug_assert!(stored.newest() <= end, "it has nothing that is lost");
                 // What was evicted stays so: a reader of several rooms that has a gap of
                 // another room may be behind it.
                 stored.evict_through(self.history.evicted_through());
@@ -250,6 +264,13 @@ impl Room {
     pub(super) fn lift_ban(&mut self, message: EventId, key: Option<BanKey>) -> Vec<BanKey> {
         let bans = self.bans.as_mut();
         bans.map_or_else(Vec::new, |bans| bans.lift(message, key))
+    }
+
+    /// The keys of the bans of the author of a message.
+    #[cfg(feature = "redis")]
+    pub(super) fn bans_of(&self, message: EventId, key: Option<BanKey>) -> Vec<BanKey> {
+        let bans = self.bans.as_ref();
+        bans.map_or_else(Vec::new, |bans| bans.of(message, key))
     }
 
     /// The bans that have not ended.

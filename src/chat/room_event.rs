@@ -41,6 +41,8 @@ pub(crate) enum RoomEvent {
     /// An author is banned from the room: what its readers may read is looked at
     /// again.
     Banned,
+    /// The history of the room was loaded anew: its readers go back to it.
+    Reloaded,
     /// A presence event of more than [`MAX_INLINE_BYTES`]:
     /// [`Hub::presence_event`](super::Hub::presence_event) replaces it.
     LargePresence(RoomName),

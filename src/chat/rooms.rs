@@ -10,12 +10,16 @@ mod clock;
 mod generation;
 mod housekeeping;
 mod housekeeping_queue;
+#[cfg(feature = "redis")]
+mod planned;
 mod publish;
 mod readers;
 #[cfg(feature = "data")]
 mod restore;
 #[cfg(test)]
 mod saved;
+#[cfg(feature = "redis")]
+pub(super) mod shared;
 mod size_index;
 mod stored;
 mod typing;
@@ -281,6 +285,10 @@ impl Rooms {
     /// Creates the room unless it exists.
     fn ensure(&mut self, name: &RoomName, now: Instant) -> Result<(), RoomLimitReached> {
         if !self.by_name.contains_key(name) {
+            if self.log.is_shared() {
+                // It was loaded for this request, and is not here any more.
+                return Err(RoomLimitReached);
+            }
             self.check_new_rooms(std::iter::once(name))?;
             self.create(name, now);
         }
@@ -323,7 +331,9 @@ impl Rooms {
         }
         self.held
             .replace(room.history.size(), HistorySize::default());
-        if let Some(tombstone) = room.tombstone() {
+        if !self.log.is_shared()
+            && let Some(tombstone) = room.tombstone()
+        {
             self.keep_tombstone(name, tombstone);
         }
         if self.by_name.len() < self.by_name.capacity() / 4 {

@@ -1,19 +1,26 @@
-//! Opens a hub: in memory, or with the store of `--data`; and closes the store.
+//! Opens a hub: in memory, with the store of `--data`, or with the history of `--redis`; and
+//! closes the store.
 
-use std::sync::Arc;
+#[cfg(feature = "redis")]
+use std::sync::PoisonError;
+use std::sync::{Arc, Mutex};
 
 use super::hub::Hub;
 use super::log::StoreError;
 use super::open_store::OpenStore;
 use super::rooms::HubLimits;
+use super::shared::{SharedClient, SharedFollower};
 use super::store_totals::{LoadedHistory, StoreTotals};
-use crate::config::{BadSetting, DataSettings};
+use crate::config::{BadSetting, DataSettings, RedisSettings};
 
 /// The store of a hub's history, if it has one. Its drop stores what waits and closes
 /// the store.
 #[derive(Debug, Default)]
 pub struct StoredHistory {
     store: Option<OpenStore>,
+    /// Until a task takes it.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "there is none"))]
+    follower: Mutex<Option<SharedFollower>>,
 }
 
 impl StoredHistory {
@@ -33,7 +40,36 @@ impl StoredHistory {
             flag: "--data",
             why: format!("{}: {error}", dir.display()).into(),
         })?;
-        Ok((hub, Self { store: Some(store) }))
+        let history = Self {
+            store: Some(store),
+            ..Self::default()
+        };
+        Ok((hub, history))
+    }
+
+    /// A hub of the history that several servers share.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not reached, or can't be kept there.
+    pub(crate) async fn connect(
+        limits: HubLimits,
+        settings: &RedisSettings,
+    ) -> Result<(Arc<Hub>, Self), BadSetting> {
+        let (hub, follower) = SharedClient::open(limits, settings).await?;
+        let history = Self {
+            follower: Mutex::new(Some(follower)),
+            ..Self::default()
+        };
+        Ok((hub, history))
+    }
+
+    /// What shows the entries of all servers here. `None` if none share the history, and
+    /// after the first call.
+    #[cfg(feature = "redis")]
+    pub(crate) fn take_follower(&self) -> Option<SharedFollower> {
+        let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        follower.take()
     }
 
     /// Waits until the store fails; for ever without a store.

@@ -8,7 +8,7 @@
 mod set_back;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::delivery::{Delivery, GapReason, StreamHello};
 use super::errors::SubscribeError;
@@ -73,6 +73,9 @@ pub struct Subscription {
     /// to here were delivered or announced as lost. `ready` continues from here.
     cursor: u64,
 }
+
+/// How long a stream waits whose reader has more from another server than is shown here.
+const AHEAD_PAUSE: Duration = Duration::from_millis(20);
 
 /// The result of [`Subscription::catch_up`].
 #[derive(Debug)]
@@ -277,6 +280,10 @@ impl Subscription {
         if let Some(held) = self.held.take() {
             return self.release(held, now);
         }
+        let as_of = rooms.newest();
+        if self.cursor > as_of {
+            return Progress::Paused(now + AHEAD_PAUSE);
+        }
         let source = ReplaySource {
             rooms,
             stored: &stored,
@@ -287,7 +294,6 @@ impl Subscription {
             self.unreadable_through = through;
         }
         if batch.deliveries.is_empty() && !batch.unread.is_empty() {
-            let as_of = rooms.newest();
             let (read, until) = StoreRead::begin(hub.reads(), batch.unread, as_of, now);
             self.reading = Some(read);
             return Progress::Paused(until);

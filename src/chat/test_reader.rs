@@ -154,7 +154,7 @@ fn deliver(
     let entry = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
-        RoomEvent::Banned | RoomEvent::GenerationEnded { .. } => return None,
+        RoomEvent::Banned | RoomEvent::Reloaded | RoomEvent::GenerationEnded { .. } => return None,
         RoomEvent::Entry(entry) => entry,
         RoomEvent::LargeEntry(large) => large.entry().clone(),
         RoomEvent::Marker(marker) => hub

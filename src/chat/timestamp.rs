@@ -8,9 +8,21 @@ const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// The present time, with milliseconds.
 pub(super) fn now() -> String {
+    print(Timestamp::now())
+}
+
+/// A time in milliseconds since 1970. Empty beyond the year 9999.
+#[cfg(feature = "redis")]
+pub(super) fn of_millis(millis: u64) -> String {
+    let at = i64::try_from(millis).ok();
+    let at = at.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    at.map_or_else(String::new, print)
+}
+
+fn print(at: Timestamp) -> String {
     let mut text = String::with_capacity(32);
     // Writing to a `String` can't fail.
-    let _ = MILLISECONDS.print_timestamp(&Timestamp::now(), &mut text);
+    let _ = MILLISECONDS.print_timestamp(&at, &mut text);
     text
 }
 

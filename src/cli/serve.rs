@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod log_queue;
 mod panics;
+mod redis;
 mod service_manager;
 mod startup;
 mod tls;
@@ -30,6 +31,7 @@ use self::http2::Http2Flags;
 use self::inherited::inherited;
 use self::limits::LimitFlags;
 use self::log::{Log, LogFlags};
+use self::redis::RedisFlags;
 use self::service_manager::ServiceManager;
 use self::tls::TlsFlags;
 use self::tokens::TokenFlags;
@@ -45,7 +47,7 @@ use crate::server::{PassedSocket, Server, StartError};
 /// The variable that sets the number of tokio's threads.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
-/// The default of `--room-idle` with `--data`: a room is there again after a holiday.
+/// The default of `--room-idle` with `--data` and with `--redis`: a room is there again after a holiday.
 const DATA_ROOM_IDLE: &str = "30d";
 
 /// The flags of the server.
@@ -110,11 +112,12 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "SSE_CHAT_MAX_ROOMS", value_name = "COUNT", default_value_t = config::DEFAULT_MAX_ROOMS)]
     max_rooms: usize,
 
-    /// Time until a room without readers and new messages is removed; with --data the default is
-    /// 30d
+    /// Time until a room without readers and new messages is removed; with --data and --redis the
+    /// default is 30d
     #[arg(long, env = "SSE_CHAT_ROOM_IDLE", value_name = "TIME", value_parser = parse_time,
           default_value_t = Time(config::DEFAULT_ROOM_IDLE),
-          default_value_if("data", ArgPredicate::IsPresent, DATA_ROOM_IDLE))]
+          default_value_ifs([("data", ArgPredicate::IsPresent, DATA_ROOM_IDLE),
+                             ("redis", ArgPredicate::IsPresent, DATA_ROOM_IDLE)]))]
     room_idle: Time,
 
     /// List the names of all rooms at GET /rooms
@@ -161,6 +164,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     data: DataFlags,
+
+    #[command(flatten)]
+    redis: RedisFlags,
 
     #[command(flatten)]
     tls: TlsFlags,
@@ -241,6 +247,7 @@ impl ServeArgs {
             tls: self.tls.try_into()?,
             tokens: self.tokens.into(),
             data: self.data.into(),
+            redis: self.redis.try_into()?,
             metrics: self.metrics,
             access_log: self.access_log,
         })
@@ -286,7 +293,8 @@ async fn serve(
     signals::ignore()?;
     let hang_ups = Signals::hang_up()?;
     let (mut first, mut second) = (Signals::shutdown()?, Signals::shutdown()?);
-    let server = bind(config, sockets).map_err(|error| ExitKind::Failed.with_message(error))?;
+    let bound = bind(config, sockets).await;
+    let server = bound.map_err(|error| ExitKind::Failed.with_message(error))?;
     let server = server.with_dropped_log_lines(log.dropped());
     startup::print_urls(&server);
     startup::log_settings(&server);
@@ -316,10 +324,10 @@ async fn serve(
     }
 }
 
-fn bind(config: Config, sockets: Vec<PassedSocket>) -> Result<Server, StartError> {
+async fn bind(config: Config, sockets: Vec<PassedSocket>) -> Result<Server, StartError> {
     if sockets.is_empty() {
-        Server::bind(config)
+        Server::connect(config).await
     } else {
-        Server::inherit(config, sockets)
+        Server::inherit(config, sockets).await
     }
 }

@@ -14,6 +14,8 @@ use super::https;
 use super::page::{ChatPage, PageSettings};
 use super::request_counters::RequestCounters;
 use super::room_list::RoomListCache;
+#[cfg(feature = "redis")]
+use crate::chat::SharedFollower;
 use crate::chat::{Hub, HubLimits, LoadedHistory, StoreError, StoreTotals, StoredHistory};
 use crate::config::{BadSetting, Config};
 use crate::protocol::RoomName;
@@ -60,21 +62,43 @@ impl App {
     /// # Errors
     ///
     /// The first setting that no server can run with.
-    pub fn new(mut config: Config) -> Result<Self, BadSetting> {
-        config.check()?;
-        acme::check(&config.tls)?;
-        let listen = config.listen.iter().map(|listen| &listen.endpoint);
-        let endpoints = listen.chain(&config.metrics);
-        config.access.local_names = endpoints
-            .filter_map(|endpoint| endpoint.name().map(str::to_owned))
-            .collect();
-        let default_room = RoomName::parse(&config.default_room).map_err(|_| BadSetting {
-            flag: "--default-room",
-            why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"
-                .into(),
-        })?;
-        let (hub, history) = StoredHistory::open(hub_limits(&config, &default_room), &config.data)?;
+    pub fn new(config: Config) -> Result<Self, BadSetting> {
+        let (config, limits) = prepare(config)?;
+        if config.redis.url.is_some() {
+            return Err(BadSetting {
+                flag: "--redis",
+                why: "a shared history is connected to first: use `App::connect`".into(),
+            });
+        }
+        let (hub, history) = StoredHistory::open(limits, &config.data)?;
         log_loaded(&hub, &history);
+        Self::with_history(config, hub, history)
+    }
+
+    /// As [`App::new`], also with a history that several servers share.
+    ///
+    /// # Errors
+    ///
+    /// As of [`App::new`], and if the history is not reached.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub async fn connect(config: Config) -> Result<Self, BadSetting> {
+        if config.redis.url.is_none() {
+            return Self::new(config);
+        }
+        let (config, limits) = prepare(config)?;
+        let (hub, history) = StoredHistory::connect(limits, &config.redis).await?;
+        Self::with_history(config, hub, history)
+    }
+
+    fn with_history(
+        config: Config,
+        hub: Arc<Hub>,
+        history: StoredHistory,
+    ) -> Result<Self, BadSetting> {
+        let default_room = default_room(&config)?;
         let settings = PageSettings {
             default_room: default_room.as_str(),
             max_message_bytes: config.max_message_bytes,
@@ -105,6 +129,13 @@ impl App {
             hub,
             default_room,
         })
+    }
+
+    /// What shows the entries of a shared history here, for the task that does. `None` if
+    /// none is shared, and after the first call.
+    #[cfg(feature = "redis")]
+    pub(crate) fn take_follower(&self) -> Option<SharedFollower> {
+        self.history.take_follower()
     }
 
     /// Waits until the store of history fails; for ever without a store. From then on
@@ -143,6 +174,27 @@ impl App {
     pub(crate) fn rate_limited(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.rates.limited()
     }
+}
+
+/// Checks the settings. Returns them with what follows from them.
+fn prepare(mut config: Config) -> Result<(Config, HubLimits), BadSetting> {
+    config.check()?;
+    acme::check(&config.tls)?;
+    let listen = config.listen.iter().map(|listen| &listen.endpoint);
+    let endpoints = listen.chain(&config.metrics);
+    config.access.local_names = endpoints
+        .filter_map(|endpoint| endpoint.name().map(str::to_owned))
+        .collect();
+    let limits = hub_limits(&config, &default_room(&config)?);
+    Ok((config, limits))
+}
+
+fn default_room(config: &Config) -> Result<RoomName, BadSetting> {
+    RoomName::parse(&config.default_room).map_err(|_| BadSetting {
+        flag: "--default-room",
+        why: "a room's name is 1 to 64 letters, digits, '_', '-' or '.', and not '.' or '..'"
+            .into(),
+    })
 }
 
 fn hub_limits(config: &Config, default_room: &RoomName) -> HubLimits {

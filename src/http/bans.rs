@@ -11,7 +11,7 @@ use super::body::{Body, json, no_content};
 use super::input::Pairs;
 use super::permission::{Moderate, Permitted};
 use super::problem::Problem;
-use crate::chat::{Ban, BanError, Commit, timestamp};
+use crate::chat::{Ban, BanError, timestamp};
 use crate::protocol::{EventId, ProblemCode};
 
 /// The longest ban.
@@ -45,31 +45,21 @@ pub(super) async fn answer(
         Method::PUT => {
             let until = SystemTime::now() + length(&query)?;
             let message = message(&query)?;
-            let ban = app.hub.ban_with_store(room.room(), message, until);
-            ban.await?.done().await?;
+            app.hub.ban_durably(room.room(), message, until).await?;
             Ok(no_content())
         }
-        Method::DELETE => match lift(app, room, message(&query)?).await? {
-            Some(lifted) => {
-                lifted.done().await?;
-                Ok(no_content())
+        Method::DELETE => {
+            let message = message(&query)?;
+            match app.hub.lift_ban_durably(room.room(), message).await? {
+                true => Ok(no_content()),
+                false => Err(Problem::new(
+                    ProblemCode::NotFound,
+                    "the author of this message is not banned",
+                )),
             }
-            None => Err(Problem::new(
-                ProblemCode::NotFound,
-                "the author of this message is not banned",
-            )),
-        },
+        }
         _ => Ok(list(room, &app.hub.bans(room.room()))),
     }
-}
-
-async fn lift(
-    app: &App,
-    room: &Permitted<Moderate>,
-    message: EventId,
-) -> Result<Option<Commit>, Problem> {
-    let lifted = app.hub.lift_ban_with_store(room.room(), message).await;
-    Ok(lifted?)
 }
 
 fn list(room: &Permitted<Moderate>, bans: &[Ban]) -> Response<Body> {

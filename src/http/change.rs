@@ -89,7 +89,6 @@ async fn change(
     requester: &Requester,
 ) -> Result<Entry, Problem> {
     app.rates.take_room_message(room, identity.client)?;
-    let hub = &app.hub;
-    let changed = hub.change_with_store(room, id, change, requester).await?;
-    Ok(changed.durable().await?.entry().clone())
+    let changed = app.hub.change_durably(room, id, change, requester);
+    Ok(changed.await?.entry().clone())
 }

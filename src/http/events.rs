@@ -22,17 +22,18 @@ use crate::protocol::{
 };
 
 /// `GET /rooms/{room}/events`
-pub(super) fn of_one_room(
+pub(super) async fn of_one_room(
     app: &App,
     room: RoomName,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let options = request.options(&app.hub, room.into(), Backlog::Last(0), EventForm::Raw)?;
-    respond(app, request, options)
+    let rooms = load(app, room.into()).await?;
+    let options = request.options(&app.hub, rooms, Backlog::Last(0), EventForm::Raw)?;
+    respond(app, request, options).await
 }
 
 /// `GET /events?room=a&room=b`
-pub(super) fn of_many_rooms(
+pub(super) async fn of_many_rooms(
     app: &App,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
@@ -43,22 +44,19 @@ pub(super) fn of_many_rooms(
         .collect::<Result<Vec<_>, _>>()?;
     let rooms = RoomList::new(rooms)
         .map_err(|error| Problem::new(ProblemCode::InvalidQuery, error.to_string()))?;
+    let rooms = load(app, rooms).await?;
     let options = request.options(&app.hub, rooms, Backlog::Last(0), EventForm::Json)?;
-    respond(app, request, options)
+    respond(app, request, options).await
 }
 
 /// `GET /sse.php`: the default room with its whole history.
-pub(super) fn of_the_demo(
+pub(super) async fn of_the_demo(
     app: &App,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let options = request.options(
-        &app.hub,
-        app.default_room.clone().into(),
-        Backlog::All,
-        EventForm::Raw,
-    )?;
-    respond(app, request, options)
+    let rooms = load(app, app.default_room.clone().into()).await?;
+    let options = request.options(&app.hub, rooms, Backlog::All, EventForm::Raw)?;
+    respond(app, request, options).await
 }
 
 /// The parts of a request that select a stream.
@@ -158,11 +156,25 @@ fn is_cursor_key(key: &[u8]) -> bool {
         .eq(b"lasteventid".iter().copied())
 }
 
-fn respond(
+/// Makes the rooms of a stream available here.
+async fn load(app: &App, rooms: RoomList) -> Result<RoomList, Problem> {
+    if app.hub.is_shared() {
+        // Boxed: hyper would keep room for it as long as the connection lives.
+        Box::pin(app.hub.load_for_stream(&rooms)).await?;
+    }
+    Ok(rooms)
+}
+
+async fn respond(
     app: &App,
     request: &StreamRequest<'_>,
-    options: SubscribeOptions,
+    mut options: SubscribeOptions,
 ) -> Result<Response<Reply>, Problem> {
+    if app.hub.is_shared()
+        && let Some(cursor) = options.cursor
+    {
+        options.cursor = Some(Box::pin(app.hub.known_cursor(cursor)).await);
+    }
     if *request.method == Method::HEAD {
         // HEAD opens no stream, but is refused where GET is.
         app.hub.check_rooms(&options.rooms)?;

@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
-use crate::chat::{ChangeError, HistoryUnavailable, PublishError, RoomLimitReached};
+use crate::chat::{ChangeError, HistoryUnavailable, LoadError, PublishError, RoomLimitReached};
 use crate::protocol::{
     CloseReason, InvalidClientId, InvalidEditKey, InvalidEmoji, InvalidEventName, InvalidRoom,
     InvalidText, InvalidUserName, PROBLEM_JSON, PayloadTooLarge, ProblemCode, ProblemDetails,
@@ -313,6 +313,15 @@ impl From<PublishError> for Problem {
                 Self::new(ProblemCode::ClientIdReused, error.to_string())
             }
             PublishError::HistoryUnavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<LoadError> for Problem {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::RoomLimit(error) => error.into(),
+            LoadError::HistoryUnavailable(error) => error.into(),
         }
     }
 }

@@ -114,11 +114,12 @@ async fn publish_draft(
     draft: Draft,
 ) -> Result<Published, Problem> {
     let client = identity.client;
+    app.hub.load_room(room).await?;
     if app.config.limits.concerns(client) && !app.hub.has_messages(room) {
         app.rates.take_room_creation(client)?;
     }
     app.rates.take_room_message(room, client)?;
-    Ok(app.hub.publish(room, draft)?.durable().await?)
+    Ok(app.hub.publish_durably(room, draft).await?)
 }
 
 fn answer(published: &Published) -> Response<Body> {

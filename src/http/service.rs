@@ -29,7 +29,7 @@ use super::{
     acme, bans, busy, change, close, demo, draining, error_page, events, history, https, page,
     publish, typing,
 };
-use crate::protocol::{BusyReason, EVENT_STREAM};
+use crate::protocol::{BusyReason, EVENT_STREAM, RoomName};
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
@@ -257,7 +257,7 @@ async fn dispatch(
                 is_https: caller.is_https(headers, &app.config.access),
             };
             let opened = match app.authenticator.identify(client, request, sources).await {
-                Ok(sender) => open_stream(app, sender, route, request),
+                Ok(sender) => open_stream(app, sender, route, request).await,
                 Err(problem) => Err(problem),
             };
             return match opened {
@@ -295,7 +295,7 @@ async fn answer_session(_: &App, _: &Request<()>, _: bool) -> Result<Response<Bo
     Err(Problem::not_found())
 }
 
-fn open_stream(
+async fn open_stream(
     app: &App,
     sender: Sender,
     route: Route<'_>,
@@ -308,9 +308,9 @@ fn open_stream(
         sender,
     };
     match route {
-        Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &request),
-        Route::ManyEvents => events::of_many_rooms(app, &request),
-        _ => events::of_the_demo(app, &request),
+        Route::Events(room) => events::of_one_room(app, room_of_path(room)?, &request).await,
+        Route::ManyEvents => events::of_many_rooms(app, &request).await,
+        _ => events::of_the_demo(app, &request).await,
     }
 }
 
@@ -336,34 +336,34 @@ async fn answer_in_room(
     };
     match route {
         Route::Messages(room) if method == Method::POST => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             publish::message(app, &identity, &room, request, body).await
         }
         Route::Messages(room) => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             let query = Pairs::of_query(request.uri().query());
             history::messages(app, client, &room, method, &query).await
         }
         Route::Message(room, id) if method == Method::PATCH => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             change::edit(app, &identity, &room, id_of_path(id)?, request, body).await
         }
         Route::Message(room, id) => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             change::delete(app, &identity, &room, id_of_path(id)?, request).await
         }
         Route::Reaction(room, id, emoji) => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             let (id, emoji) = (id_of_path(id)?, emoji_of_path(emoji)?);
             change::react(app, &identity, &room, id, emoji, request).await
         }
         Route::Events(room) => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             publish::event(app, &identity, &room, request, body).await
         }
         // Encoded once per change, not per request.
         Route::Members(room) => {
-            let room = identity.permit::<Read>(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit::<Read>(&app.hub, loaded_room(app, room).await?)?;
             Ok(json(StatusCode::OK, app.hub.members(room.room())))
         }
         Route::Rooms => {
@@ -371,11 +371,11 @@ async fn answer_in_room(
             app.room_list.respond(&app.hub, &identity, &query)
         }
         Route::Bans(room) => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             bans::answer(app, &room, request).await
         }
         Route::Typing(room) => {
-            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
             typing::answer(app, &identity, &room, request)
         }
         #[cfg(feature = "tokens")]
@@ -383,6 +383,13 @@ async fn answer_in_room(
         Route::SendPhp => Ok(demo::send(app, &identity, request, body).await),
         _ => Err(Problem::not_found()),
     }
+}
+
+/// The room of the path, with its history and its bans.
+async fn loaded_room(app: &App, room: &str) -> Result<RoomName, Problem> {
+    let room = room_of_path(room)?;
+    app.hub.load_room(&room).await?;
+    Ok(room)
 }
 
 /// The client's address. Warns the operator once if a proxy hides it.

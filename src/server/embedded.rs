@@ -93,10 +93,29 @@ impl Embedded {
     ///
     /// Outside a tokio runtime with time.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let app = Arc::new(App::new(config)?);
+        Self::of(App::new(config)?)
+    }
+
+    /// As [`Embedded::start`], also with a history that several servers share.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Embedded::start`], and if the history is not reached.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub async fn connect(config: Config) -> Result<Self, StartError> {
+        Self::of(App::connect(config).await?)
+    }
+
+    fn of(app: App) -> Result<Self, StartError> {
+        let app = Arc::new(app);
         let fanout = Fanout::start(&app, app.config.workers).map_err(StartError::Workers)?;
         let mut housekeeping = JoinSet::new();
         housekeeping.spawn(maintain_rooms(Arc::clone(&app)));
+        #[cfg(feature = "redis")]
+        housekeeping.spawn(super::shared_history::follow(Arc::clone(&app)));
         housekeeping.spawn(refusals::log_periodically(Arc::clone(&app)));
         Ok(Self(Arc::new(Inner {
             app,

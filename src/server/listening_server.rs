@@ -60,7 +60,23 @@ impl Server {
     ///
     /// Outside a tokio runtime with I/O and time.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        let app = App::new(config)?;
+        Self::bind_app(App::new(config)?)
+    }
+
+    /// As [`Server::bind`], also with a history that several servers share.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Server::bind`], and if the history is not reached.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub async fn connect(config: Config) -> Result<Self, StartError> {
+        Self::bind_app(App::connect(config).await?)
+    }
+
+    fn bind_app(app: App) -> Result<Self, StartError> {
         let endpoints = app.config.listen.iter().map(|one| one.endpoint.clone());
         let endpoints: Vec<Endpoint> = endpoints.collect();
         let mut listeners = Vec::new();
@@ -81,12 +97,15 @@ impl Server {
     /// # Panics
     ///
     /// Outside a tokio runtime with I/O and time.
-    pub fn inherit(mut config: Config, sockets: Vec<PassedSocket>) -> Result<Self, StartError> {
+    pub async fn inherit(
+        mut config: Config,
+        sockets: Vec<PassedSocket>,
+    ) -> Result<Self, StartError> {
         let listen = sockets.iter().map(PassedSocket::listen);
         config.listen = listen
             .collect::<io::Result<_>>()
             .map_err(StartError::Inherited)?;
-        let app = App::new(config)?;
+        let app = App::connect(config).await?;
         let listeners = sockets
             .into_iter()
             .map(|passed| Ok((TcpListener::from_std(passed.socket)?, passed.scheme)))
@@ -174,6 +193,8 @@ impl Server {
         // Not among the tasks that a drain waits for: metrics are answered to the end.
         let mut housekeeping = JoinSet::new();
         housekeeping.spawn(maintain_rooms(Arc::clone(&context.app)));
+        #[cfg(feature = "redis")]
+        housekeeping.spawn(super::shared_history::follow(Arc::clone(&context.app)));
         housekeeping.spawn(refusals::log_periodically(Arc::clone(&context.app)));
         #[cfg(feature = "https")]
         if let Some(tls) = &context.tls {

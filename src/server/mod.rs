@@ -25,6 +25,8 @@ mod listening_server;
 mod maintenance;
 mod metrics;
 mod refusals;
+#[cfg(feature = "redis")]
+mod shared_history;
 mod start_error;
 mod task_tracker;
 mod timeouts;

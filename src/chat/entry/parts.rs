@@ -78,6 +78,18 @@ impl Entry {
         }
     }
 
+    /// This message or event in its own place, with the state after `change`.
+    #[cfg(feature = "redis")]
+    pub(in crate::chat) fn with_state_of(&self, room: &RoomName, change: &Self) -> Self {
+        let parts = EntryParts {
+            kind: self.0.kind,
+            place: self.0.place,
+            at: self.0.at,
+            ..change.parts()
+        };
+        Self::restore(self.0.id, room, parts)
+    }
+
     /// The entry of these parts.
     pub(in crate::chat) fn restore(id: EventId, room: &RoomName, parts: EntryParts<'_>) -> Self {
         let encoded = match parts.state {

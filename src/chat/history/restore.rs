@@ -46,6 +46,12 @@ impl History {
         }
     }
 
+    /// This history without its entries, which are evicted.
+    #[cfg(feature = "redis")]
+    pub(in crate::chat) fn emptied(&self) -> Self {
+        self.emptied_after(self.newest())
+    }
+
     /// This history as a store has it.
     #[cfg(test)]
     pub(in crate::chat) fn restored(&self, name: &RoomName) -> RestoredRoom {

@@ -26,14 +26,7 @@ impl Rooms {
         until: SystemTime,
         stored: Option<&StoredItem>,
     ) -> Result<Commit, BanError> {
-        let entry = self.item(name, message, stored);
-        let entry = entry.ok_or(BanError::NotFound)?;
-        let key = BanKey::of(&entry.author()).ok_or(BanError::NotFound)?;
-        let ban = Ban {
-            message,
-            name: name_of(entry),
-            until,
-        };
+        let (key, ban) = self.ban_of(name, message, until, stored)?;
         let room = self.by_name.get_mut(name).ok_or(BanError::NotFound)?;
         self.log.check()?;
         room.bans_mut().add(key, ban.clone(), SystemTime::now())?;
@@ -75,7 +68,26 @@ impl Rooms {
         Ok(Some(self.log.wait()))
     }
 
-    fn item<'a>(
+    /// The ban of the author of a message.
+    pub(super) fn ban_of(
+        &self,
+        name: &RoomName,
+        message: EventId,
+        until: SystemTime,
+        stored: Option<&StoredItem>,
+    ) -> Result<(BanKey, Ban), BanError> {
+        let entry = self.item(name, message, stored);
+        let entry = entry.ok_or(BanError::NotFound)?;
+        let key = BanKey::of(&entry.author()).ok_or(BanError::NotFound)?;
+        let ban = Ban {
+            message,
+            name: name_of(entry),
+            until,
+        };
+        Ok((key, ban))
+    }
+
+    pub(super) fn item<'a>(
         &'a self,
         name: &RoomName,
         id: EventId,

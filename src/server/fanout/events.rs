@@ -28,6 +28,8 @@ pub(super) enum FeedItem {
     /// An event of this room is lost: only its marker was in the channel, and
     /// history no longer holds it.
     Lost(RoomKey),
+    /// The history of this room was loaded anew.
+    Reloaded(RoomKey),
     /// An author is banned from this room: its readers are looked at again.
     Banned(RoomKey),
     /// A generation has ended at seq `end`.
@@ -136,6 +138,7 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
             entry.map(EventContent::Entry)
         }
         RoomEvent::LargePresence(room) => hub.presence_event(&room).map(EventContent::Presence),
+        RoomEvent::Reloaded => return FeedItem::Reloaded(room),
         RoomEvent::Banned => return FeedItem::Banned(room),
         RoomEvent::GenerationEnded { end } => return FeedItem::GenerationEnded { position, end },
     };

@@ -47,6 +47,8 @@ enum ReturnReason {
     LostOfRoom(RoomKey),
     /// The channel can't give events of any room any more.
     LostOfAnyRoom,
+    /// The history of the room was loaded anew.
+    Reloaded(RoomKey),
     /// A reader of the room may be banned.
     Banned(RoomKey),
     /// A generation has ended: what a reader has after seq `end` is lost.
@@ -137,6 +139,9 @@ impl<S: Socket> Readers<S> {
                 Poll::Ready(FeedItem::Lagged) => {
                     return (received + 1, Some(ReturnReason::LostOfAnyRoom));
                 }
+                Poll::Ready(FeedItem::Reloaded(room)) => {
+                    return (received + 1, Some(ReturnReason::Reloaded(room)));
+                }
                 Poll::Ready(FeedItem::Banned(room)) => {
                     return (received + 1, Some(ReturnReason::Banned(room)));
                 }
@@ -166,6 +171,10 @@ impl<S: Socket> Readers<S> {
             ReturnReason::LostOfAnyRoom => {
                 self.counters.worker_lags.inc();
                 self.table.send_all_to_history(now);
+            }
+            ReturnReason::Reloaded(room) => {
+                self.table
+                    .send_room_to_history(room, "its history was loaded anew", now);
             }
             ReturnReason::Banned(room) => {
                 self.table

@@ -1,0 +1,99 @@
+//! In place of `shared`, in a program that is built without Redis.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::bans::BanError;
+use super::change::{Change, ChangeError, Requester};
+use super::draft::Draft;
+use super::errors::{HistoryUnavailable, LoadError, PublishError, RoomLimitReached};
+use super::hub::Hub;
+use super::published::Published;
+use super::rooms::HubLimits;
+use crate::config::{BadSetting, RedisSettings};
+use crate::protocol::{Cursor, EventId, RoomName};
+
+pub(super) mod state {
+    /// There is none.
+    #[derive(Debug)]
+    pub(in crate::chat) enum SharedState {}
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(super) enum SharedClient {}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum SharedFollower {}
+
+impl SharedClient {
+    pub(super) async fn open(
+        _limits: HubLimits,
+        _settings: &RedisSettings,
+    ) -> Result<(Arc<Hub>, SharedFollower), BadSetting> {
+        Err(BadSetting {
+            flag: "--redis",
+            why: "this program is built without it (the Cargo feature `redis`)".into(),
+        })
+    }
+
+    pub(super) async fn publish(
+        &self,
+        _hub: &Hub,
+        _room: &RoomName,
+        _draft: Draft,
+    ) -> Result<Published, PublishError> {
+        match *self {}
+    }
+
+    pub(super) async fn change(
+        &self,
+        _hub: &Hub,
+        _room: &RoomName,
+        _item: EventId,
+        _change: &Change,
+        _requester: &Requester,
+    ) -> Result<Published, ChangeError> {
+        match *self {}
+    }
+
+    pub(super) async fn ban(
+        &self,
+        _hub: &Hub,
+        _room: &RoomName,
+        _message: EventId,
+        _until: SystemTime,
+    ) -> Result<(), BanError> {
+        match *self {}
+    }
+
+    pub(super) async fn lift_ban(
+        &self,
+        _hub: &Hub,
+        _room: &RoomName,
+        _message: EventId,
+    ) -> Result<bool, HistoryUnavailable> {
+        match *self {}
+    }
+
+    pub(super) async fn load_to_read(&self, _hub: &Hub, _room: &RoomName) -> Result<(), LoadError> {
+        match *self {}
+    }
+
+    pub(super) async fn known(&self, _hub: &Hub, _cursor: Cursor) -> Cursor {
+        match *self {}
+    }
+
+    pub(super) async fn maintain(&self, _hub: &Hub) -> Result<(), HistoryUnavailable> {
+        match *self {}
+    }
+
+    pub(super) async fn load_for_stream(
+        &self,
+        _hub: &Hub,
+        _rooms: &[RoomName],
+    ) -> Result<(), RoomLimitReached> {
+        match *self {}
+    }
+}

@@ -1,0 +1,354 @@
+//! Follows the common log: what is read is shown here. If something of it is missing, or
+//! another generation has begun, rooms are loaded anew first; what is read meanwhile is
+//! held.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sse_chat_redis::{self as redis, Item, Opened, ReadEvent, Reader};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{SharedClient, bans, content, generations, loading};
+use crate::chat::generations::CursorPlace;
+use crate::chat::hub::Hub;
+use crate::chat::rooms::shared::{GenerationChange, Reload};
+use crate::chat::shared::state::{SharedItem, SharedItems};
+use crate::protocol::{Epoch, EventId, RoomName};
+
+/// The pause after rooms could not be loaded anew.
+const RELOAD_PAUSE: Duration = Duration::from_millis(200);
+
+/// Shows what is read from the common log.
+#[derive(Debug)]
+pub(crate) struct SharedFollower {
+    hub: Arc<Hub>,
+    client: Arc<SharedClient>,
+    reader: Reader,
+    /// What has to be loaded anew before anything is shown.
+    due: Option<DueReload>,
+    /// What was loaded anew, until as much is read.
+    loaded: Option<LoadedReload>,
+}
+
+/// Rooms that have to be loaded anew.
+#[derive(Debug, Clone)]
+struct DueReload {
+    rooms: ReloadedRooms,
+    epoch: Epoch,
+    change: GenerationChange,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReloadedRooms {
+    /// All that have readers.
+    All,
+    /// Those that have entries after this seq, and those that could not be loaded yet.
+    After(u64),
+}
+
+#[derive(Debug)]
+struct LoadedReload {
+    due: DueReload,
+    reload: Reload,
+    /// The seq as of which the last room was loaded.
+    through: u64,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// Something was read, or nothing for a while.
+    Connected,
+    /// Another generation has begun.
+    Generation {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Whether entries are lost that were shown here.
+        has_lost: bool,
+    },
+    /// Items of the log were missing, and rooms were loaded anew.
+    Reloaded,
+    /// Redis is not reached, for this reason.
+    Away(String),
+}
+
+impl SharedFollower {
+    pub(super) fn new(hub: Arc<Hub>, client: Arc<SharedClient>, reader: Reader) -> Self {
+        Self {
+            hub,
+            client,
+            reader,
+            due: None,
+            loaded: None,
+        }
+    }
+
+    /// The hub that it shows items in.
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Waits for what comes next, and shows it. A future that is dropped loses nothing.
+    pub(crate) async fn next(&mut self) -> Followed {
+        if self.due.is_some() {
+            return self.reload().await;
+        }
+        let event = self.reader.next().await;
+        let is_away = matches!(event, ReadEvent::Away(_));
+        self.client.is_away.store(is_away, Ordering::Relaxed);
+        match event {
+            ReadEvent::Opened(opened) => self.opened(&opened),
+            ReadEvent::Items(items) => self.show(items),
+            ReadEvent::Missed { .. } => {
+                let change = self.loaded.take().map(|loaded| loaded.due);
+                self.due = Some(DueReload {
+                    rooms: ReloadedRooms::All,
+                    epoch: change.as_ref().map_or(self.hub.epoch(), |due| due.epoch),
+                    change: change.map_or(GenerationChange::None, |due| due.change),
+                });
+                Followed::Connected
+            }
+            ReadEvent::Presence { .. } => Followed::Connected,
+            ReadEvent::Away(why) => Followed::Away(why),
+        }
+    }
+
+    /// A connection has begun, or another generation.
+    fn opened(&mut self, opened: &Opened) -> Followed {
+        let present = self.hub.epoch();
+        let Ok(epoch) = opened.epoch.parse::<Epoch>() else {
+            return Followed::Away(format!("{:?} is no epoch", opened.epoch));
+        };
+        if epoch == present {
+            if self.loaded.is_none() && !self.hub.lock().unloaded().is_empty() {
+                self.due = Some(DueReload {
+                    rooms: ReloadedRooms::After(u64::MAX),
+                    epoch,
+                    change: GenerationChange::None,
+                });
+            }
+            return Followed::Connected;
+        }
+        let known = match generations(opened) {
+            Ok(known) => known,
+            Err(why) => return Followed::Away(why.to_owned()),
+        };
+        let seq = u64::MAX;
+        let end = match known.place(EventId {
+            epoch: present,
+            seq,
+        }) {
+            CursorPlace::Beyond { end, .. } => Some(end),
+            CursorPlace::At(_) | CursorPlace::Foreign => None,
+        };
+        self.loaded = None;
+        self.due = Some(match end {
+            Some(end) => DueReload {
+                rooms: ReloadedRooms::After(end),
+                epoch,
+                change: GenerationChange::Later(known.begun_after(present)),
+            },
+            None => DueReload {
+                rooms: ReloadedRooms::All,
+                epoch,
+                change: GenerationChange::Other(known),
+            },
+        });
+        Followed::Connected
+    }
+
+    /// Loads the rooms that are due. It is due until that has succeeded.
+    async fn reload(&mut self) -> Followed {
+        let Some(due) = self.due.clone() else {
+            return Followed::Connected;
+        };
+        match self.try_reload(&due).await {
+            Ok(followed) => {
+                self.due = None;
+                followed
+            }
+            Err(error) => {
+                if let redis::CallError::OtherEpoch(_) = error {
+                    // The reader learns of it by its next read.
+                    self.due = None;
+                    let from = self.hub.lock().newest();
+                    self.reader.skip_to(from);
+                    if let Some(next) = self.next_opened().await {
+                        return next;
+                    }
+                }
+                tokio::time::sleep(RELOAD_PAUSE).await;
+                Followed::Away(error.to_string())
+            }
+        }
+    }
+
+    /// Reads until another generation has been opened.
+    async fn next_opened(&mut self) -> Option<Followed> {
+        match self.reader.next().await {
+            ReadEvent::Opened(opened) => Some(self.opened(&opened)),
+            ReadEvent::Away(why) => Some(Followed::Away(why)),
+            ReadEvent::Items(_) | ReadEvent::Missed { .. } | ReadEvent::Presence { .. } => None,
+        }
+    }
+
+    async fn try_reload(&mut self, due: &DueReload) -> Result<Followed, redis::CallError> {
+        let (names, shown, mut generations) = {
+            let rooms = &mut *self.hub.lock();
+            let names = match due.rooms {
+                ReloadedRooms::All => rooms.hold_all(),
+                ReloadedRooms::After(end) => rooms.hold_after(end),
+            };
+            (names, rooms.newest(), rooms.generations().clone())
+        };
+        due.change.apply(&mut generations);
+        let log = &self.client;
+        let loaded = log
+            .load_all(due.epoch.as_str(), &generations, &names)
+            .await?;
+        let first = loaded.first().map(|room| room.as_of);
+        let through = loaded.last().map_or(0, |room| room.as_of);
+        let from = match due.rooms {
+            ReloadedRooms::After(end) => shown.min(end),
+            // Without rooms nothing is missed: what comes is shown from the next item on.
+            ReloadedRooms::All => match first {
+                Some(first) => first,
+                None => self.client.newest(due.epoch.as_str()).await?,
+            },
+        };
+        self.reader.skip_to(from);
+        self.loaded = Some(LoadedReload {
+            due: due.clone(),
+            reload: Reload {
+                change: due.change.clone(),
+                from,
+                loaded,
+            },
+            through,
+        });
+        Ok(match through <= from {
+            true => self.finish_reload(),
+            false => Followed::Connected,
+        })
+    }
+
+    /// As much is read as was loaded: everything is shown.
+    fn finish_reload(&mut self) -> Followed {
+        let Some(LoadedReload { due, reload, .. }) = self.loaded.take() else {
+            return Followed::Connected;
+        };
+        let (finished, has_lost) = {
+            let rooms = &mut *self.hub.lock();
+            let has_lost = reload.change.loses_after(rooms.newest());
+            (rooms.finish_reload(reload, Instant::now()), has_lost)
+        };
+        let (waits, before) = finished;
+        // Large histories are freed without the lock.
+        drop(before);
+        complete(waits);
+        self.client.generation.notify_waiters();
+        match due.change {
+            GenerationChange::None => match due.rooms {
+                ReloadedRooms::All => Followed::Reloaded,
+                ReloadedRooms::After(_) => Followed::Connected,
+            },
+            GenerationChange::Later(_) | GenerationChange::Other(_) => Followed::Generation {
+                epoch: due.epoch,
+                has_lost,
+            },
+        }
+    }
+
+    fn show(&mut self, items: Vec<(u64, Item)>) -> Followed {
+        let last = items.last().map_or(0, |(seq, _)| *seq);
+        let items = self.read(items);
+        let waits = self.hub.lock().show_items(items, Instant::now());
+        complete(waits);
+        match &self.loaded {
+            Some(loaded) if loaded.through <= last => self.finish_reload(),
+            _ => Followed::Connected,
+        }
+    }
+
+    /// The items, as far as they are needed here.
+    fn read(&self, items: Vec<(u64, Item)>) -> SharedItems {
+        let needed: Vec<Option<NeededItem>> = {
+            let rooms = &mut *self.hub.lock();
+            let change = self.loaded.as_ref().map(|loaded| &loaded.due.change);
+            // Items that are held may be of generations that have not begun here yet.
+            let later = change.and_then(|change| change.applied_to(rooms.generations()));
+            let needed = |(seq, item): &(u64, Item)| {
+                let room = RoomName::parse(room_of(item)?).ok()?;
+                let is_needed = rooms.follows(&room);
+                let generations = later.as_ref().unwrap_or_else(|| rooms.generations());
+                let item = match item {
+                    Item::Entry { entry, .. } => loading::item_of(entry),
+                    _ => *seq,
+                };
+                is_needed.then(|| NeededItem {
+                    id: generations.id(*seq),
+                    item: generations.id(item),
+                    room,
+                })
+            };
+            items.iter().map(needed).collect()
+        };
+        let read = |((seq, item), needed): ((u64, Item), Option<NeededItem>)| {
+            let item = needed.map_or(SharedItem::Unused, |needed| self.read_item(item, needed));
+            (seq, item)
+        };
+        items.into_iter().zip(needed).map(read).collect()
+    }
+
+    fn read_item(&self, item: Item, needed: NeededItem) -> SharedItem {
+        let NeededItem { id, item: of, room } = needed;
+        match item {
+            Item::Entry { entry, .. } => {
+                let entry = content::read(id, of, &room, &entry);
+                SharedItem::Entry(room, entry)
+            }
+            Item::Banned { ban, .. } => match bans::read(&ban) {
+                Some((key, ban)) => {
+                    self.hub.note_ban();
+                    SharedItem::Banned(room, key, ban)
+                }
+                None => SharedItem::Unused,
+            },
+            Item::Lifted { author, .. } => match bans::key_of(&author) {
+                Some(key) => SharedItem::Lifted(room, key),
+                None => SharedItem::Unused,
+            },
+            Item::Forgotten { .. } => SharedItem::Forgotten(room),
+            Item::TombstoneDropped { .. } => SharedItem::Renumbered(room),
+            Item::Generation { .. } | Item::Other => SharedItem::Unused,
+        }
+    }
+}
+
+/// What an item that is needed here is read with.
+struct NeededItem {
+    id: EventId,
+    /// Of the message or event itself.
+    item: EventId,
+    room: RoomName,
+}
+
+fn room_of(item: &Item) -> Option<&str> {
+    match item {
+        Item::Entry { room, .. }
+        | Item::TombstoneDropped { room }
+        | Item::Forgotten { room }
+        | Item::Banned { room, .. }
+        | Item::Lifted { room, .. } => Some(room),
+        Item::Generation { .. } | Item::Other => None,
+    }
+}
+
+fn complete(waits: Vec<oneshot::Sender<()>>) {
+    for wait in waits {
+        // Its client may be gone.
+        let _ = wait.send(());
+    }
+}

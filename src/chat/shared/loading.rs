@@ -1,0 +1,241 @@
+//! A room is loaded when it is first used here: its newest entries, its place and its bans,
+//! as of one seq. What is read of it meanwhile is kept, and follows.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use sse_chat_redis as redis;
+
+use super::{Failed, MAX_TRIES, SharedClient, bans, content};
+use crate::chat::entry::Entry;
+use crate::chat::errors::{HistoryUnavailable, LoadError, RoomLimitReached};
+use crate::chat::generations::Generations;
+use crate::chat::hub::Hub;
+use crate::chat::log::restored::RestoredRoom;
+use crate::chat::place::EntryKind;
+use crate::chat::rooms::shared::{LoadStep, LoadedRoom};
+use crate::protocol::{Cursor, RoomName};
+
+/// Most rooms of one call: Redis does nothing else meanwhile.
+const ROOMS_AT_ONCE: usize = 100;
+
+/// The state of any room has the newest seq of all of them.
+const NEWEST_OF_ANY: &str = "-";
+
+/// What becomes of a room that Redis does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EmptyRoom {
+    /// It is here from now on.
+    Made,
+    /// There is nothing to read.
+    NotMade,
+}
+
+/// A load that has begun. Its drop ends it.
+struct Load<'a> {
+    hub: &'a Hub,
+    room: &'a RoomName,
+    number: u64,
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        self.hub.lock().cancel_load(self.room, self.number);
+    }
+}
+
+impl SharedClient {
+    /// Loads a room, unless it is here.
+    pub(in crate::chat) async fn load(&self, hub: &Hub, room: &RoomName) -> Result<(), LoadError> {
+        self.load_or(hub, room, EmptyRoom::Made).await
+    }
+
+    /// As [`Self::load`], but a room that Redis does not know is not made.
+    pub(in crate::chat) async fn load_to_read(
+        &self,
+        hub: &Hub,
+        room: &RoomName,
+    ) -> Result<(), LoadError> {
+        self.load_or(hub, room, EmptyRoom::NotMade).await
+    }
+
+    async fn load_or(&self, hub: &Hub, room: &RoomName, empty: EmptyRoom) -> Result<(), LoadError> {
+        for _ in 0..MAX_TRIES {
+            let step = hub.lock().begin_load(room)?;
+            let number = match step {
+                LoadStep::Loaded => return Ok(()),
+                LoadStep::Wait(ended) => {
+                    // However it has ended, it is looked at again.
+                    let _ = tokio::time::timeout(self.timeout, ended.done()).await;
+                    continue;
+                }
+                LoadStep::Begin(number) => number,
+            };
+            let load = Load { hub, room, number };
+            let epoch = hub.epoch();
+            let loaded = self.log.load(epoch.as_str(), room.as_str(), self.entries);
+            let loaded = match loaded.await {
+                Ok(loaded) => loaded,
+                Err(error) => match error.into() {
+                    Failed::OtherEpoch => {
+                        drop(load);
+                        self.next_generation(hub, epoch).await?;
+                        continue;
+                    }
+                    Failed::Unavailable => return Err(HistoryUnavailable.into()),
+                },
+            };
+            let is_empty = loaded.next.counted == 0 && loaded.bans.is_empty();
+            if is_empty && empty == EmptyRoom::NotMade {
+                return Ok(());
+            }
+            let as_of = loaded.as_of;
+            let generations = hub.lock().generations().clone();
+            let restored = restored(&generations, room, &loaded);
+            self.shown(hub, epoch, as_of).await?;
+            if !restored.bans.is_empty() {
+                hub.note_ban();
+            }
+            let loaded = LoadedRoom {
+                room: restored,
+                as_of,
+            };
+            if hub.lock().finish_load(number, loaded) {
+                return Ok(());
+            }
+        }
+        Err(HistoryUnavailable.into())
+    }
+
+    /// Loads the rooms of a stream. Those that can't be loaded now are loaded later.
+    pub(in crate::chat) async fn load_for_stream(
+        &self,
+        hub: &Hub,
+        rooms: &[RoomName],
+    ) -> Result<(), RoomLimitReached> {
+        for room in rooms {
+            let loaded = match self.is_away.load(Ordering::Relaxed) {
+                true => Err(HistoryUnavailable.into()),
+                false => self.load(hub, room).await,
+            };
+            match loaded {
+                Ok(()) => {}
+                Err(LoadError::RoomLimit(error)) => return Err(error),
+                Err(LoadError::HistoryUnavailable(_)) => hub.lock().create_unloaded(room)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The cursor of a stream: unknown if it is beyond all that Redis has. One of another
+    /// server may be ahead of this one.
+    pub(in crate::chat) async fn known(&self, hub: &Hub, cursor: Cursor) -> Cursor {
+        let Cursor::Id(id) = cursor else {
+            return cursor;
+        };
+        let (epoch, shown) = {
+            let rooms = hub.lock();
+            (rooms.generations().present(), rooms.newest())
+        };
+        let is_ahead = id.epoch == epoch && id.seq > shown;
+        if !is_ahead || self.is_away.load(Ordering::Relaxed) {
+            return cursor;
+        }
+        match self.newest(epoch.as_str()).await {
+            Ok(newest) if id.seq > newest => Cursor::Unknown,
+            Ok(_) | Err(_) => cursor,
+        }
+    }
+
+    /// Reports the rooms that are used here, and has a part of those forgotten that none
+    /// has used.
+    pub(in crate::chat) async fn maintain(&self, hub: &Hub) -> Result<(), HistoryUnavailable> {
+        let used = hub.lock().used();
+        for part in used.chunks(ROOMS_AT_ONCE) {
+            let names: Vec<&str> = part.iter().map(RoomName::as_str).collect();
+            let reported = self.log.use_rooms(&names).await;
+            reported.map_err(|_| HistoryUnavailable)?;
+        }
+        let epoch = hub.epoch();
+        let tidy = || {
+            let (epoch, idle) = (epoch.as_str(), self.room_idle);
+            self.log
+                .tidy(epoch, idle, self.max_tombstones, ROOMS_AT_ONCE)
+        };
+        while tidy().await.map_err(|_| HistoryUnavailable)? {}
+        Ok(())
+    }
+
+    /// The newest seq of Redis, in the generation `epoch`.
+    pub(super) async fn newest(&self, epoch: &str) -> Result<u64, redis::CallError> {
+        // Of any room.
+        let loaded = self.log.load(epoch, NEWEST_OF_ANY, 1).await?;
+        Ok(loaded.as_of)
+    }
+
+    /// The rooms with these names as Redis has them, in the generation `epoch`. `generations`
+    /// are those up to it.
+    pub(super) async fn load_all(
+        &self,
+        epoch: &str,
+        generations: &Generations,
+        names: &[RoomName],
+    ) -> Result<Vec<LoadedRoom>, redis::CallError> {
+        let mut rooms = Vec::with_capacity(names.len());
+        for name in names {
+            let loaded = self.log.load(epoch, name.as_str(), self.entries).await?;
+            rooms.push(LoadedRoom {
+                as_of: loaded.as_of,
+                room: restored(generations, name, &loaded),
+            });
+        }
+        Ok(rooms)
+    }
+}
+
+/// A room as it was loaded, with all messages in their present state.
+pub(super) fn restored(
+    generations: &Generations,
+    name: &RoomName,
+    loaded: &redis::Loaded,
+) -> RestoredRoom {
+    let mut entries: Vec<Entry> = Vec::with_capacity(loaded.entries.len());
+    let mut places = HashMap::new();
+    for stored in &loaded.entries {
+        let item = generations.id(item_of(stored));
+        let entry = content::read(generations.id(stored.seq), item, name, stored);
+        match entry.kind() {
+            EntryKind::Change { of } => {
+                if let Some(own) = places
+                    .get(&of)
+                    .and_then(|place: &usize| entries.get_mut(*place))
+                {
+                    *own = own.with_state_of(name, &entry);
+                }
+            }
+            EntryKind::Message | EntryKind::Event => {
+                places.insert(stored.seq, entries.len());
+            }
+        }
+        entries.push(entry);
+    }
+    RestoredRoom {
+        name: name.clone(),
+        evicted_through: loaded.evicted,
+        next: content::place(loaded.next),
+        is_counted_from_start: !loaded.is_late,
+        last_used: SystemTime::now(),
+        older: Vec::new(),
+        entries,
+        bans: loaded.bans.iter().filter_map(bans::read).collect(),
+    }
+}
+
+/// The seq of the message or event of an entry.
+pub(super) fn item_of(stored: &redis::Entry) -> u64 {
+    match stored.kind {
+        redis::EntryKind::Message | redis::EntryKind::Event => stored.seq,
+        redis::EntryKind::Change { of } | redis::EntryKind::Deletion { of } => of,
+    }
+}

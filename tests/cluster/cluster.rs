@@ -1,0 +1,113 @@
+//! Redis and the nodes of a test, with writers and readers of their rooms.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+use crate::node::{Node, Url};
+use crate::reader::Reader;
+use crate::record::{Published, Record};
+use crate::writer::Writers;
+
+/// The rooms of all tests.
+pub(crate) const ROOMS: [&str; 2] = ["lobby", "garden"];
+
+/// Nodes that share the history of one Redis.
+pub(crate) struct Cluster {
+    pub(crate) engine: Engine,
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// Writers and readers at work.
+pub(crate) struct Traffic {
+    writers: Writers,
+    readers: Vec<Reader>,
+}
+
+impl Cluster {
+    /// `count` nodes, with more flags.
+    pub(crate) async fn start(engine: Engine, count: usize, more: &[&str]) -> Self {
+        let mut flags = vec![
+            "--redis".to_owned(),
+            format!("redis://127.0.0.1:{}", engine.port()),
+            "--history".to_owned(),
+            "100000".to_owned(),
+            "--history-bytes".to_owned(),
+            "64MiB".to_owned(),
+        ];
+        flags.extend(more.iter().map(|&flag| flag.to_owned()));
+        let mut starts = JoinSet::new();
+        for _ in 0..count {
+            let flags = flags.clone();
+            starts.spawn(async move { Node::start(&flags).await });
+        }
+        Self {
+            engine,
+            nodes: starts.join_all().await,
+        }
+    }
+
+    pub(crate) fn urls(&self) -> Vec<Url> {
+        self.nodes.iter().map(Node::url).collect()
+    }
+
+    /// Begins to write and read at all nodes.
+    pub(crate) async fn begin_traffic(&self, random: &mut fastrand::Rng) -> Traffic {
+        self.begin_traffic_without(0, random).await
+    }
+
+    /// As [`Self::begin_traffic`], but nothing is written at the first `idle` nodes.
+    pub(crate) async fn begin_traffic_without(
+        &self,
+        idle: usize,
+        random: &mut fastrand::Rng,
+    ) -> Traffic {
+        let urls = self.urls();
+        let mut readers = Vec::new();
+        for index in 0..6 {
+            let rooms: &[&str] = match index % 3 {
+                0 => &ROOMS[..1],
+                1 => &ROOMS[1..],
+                _ => &ROOMS,
+            };
+            readers.push(Reader::begin(&urls, rooms, random.fork()).await);
+        }
+        Traffic {
+            writers: Writers::begin(&urls[idle..], random),
+            readers,
+        }
+    }
+}
+
+impl Traffic {
+    /// Waits until `count` more messages are answered with 201.
+    pub(crate) async fn more(&self, count: usize) {
+        self.writers.more(count).await;
+    }
+
+    /// Waits until `count` more publishes are refused or cut.
+    pub(crate) async fn more_refused(&self, count: usize) {
+        self.writers.more_refused(count).await;
+    }
+
+    /// Ends it, once each reader has the last message of each of its rooms. Returns what was
+    /// published, and what each reader saw.
+    pub(crate) async fn end(self) -> (Vec<Published>, Vec<Record>) {
+        let published = self.writers.end().await;
+        let mut last = BTreeMap::new();
+        for message in &published {
+            let newest = last
+                .entry(message.room.clone())
+                .or_insert(message.id.clone());
+            if *newest < message.id {
+                newest.clone_from(&message.id);
+            }
+        }
+        let mut records = Vec::new();
+        for reader in self.readers {
+            records.push(reader.end(&last).await);
+        }
+        (published, records)
+    }
+}

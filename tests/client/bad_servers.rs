@@ -72,6 +72,7 @@ async fn a_foreign_event_stream_is_no_sse_chat() {
         ("", "the server ended the stream"),
         ("data: hi\n\n", "the server ended the stream"),
         (&*update(1, 1), "before hello"),
+        ("event: fresh\ndata:\n\n", "before hello"),
         ("event: hello\ndata: {}\n\n", "broken hello"),
         (&*long, "longer than"),
     ] {

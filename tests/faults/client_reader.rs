@@ -57,7 +57,11 @@ fn seen(event: ClientEvent) -> Option<Seen> {
         ClientEvent::Missing { .. } => Seen::Invalid(event.to_string()),
         ClientEvent::Cut { .. } => Seen::Cut,
         ClientEvent::Change { json, .. } => Seen::change(None, &json).unwrap_or_else(Seen::Invalid),
-        ClientEvent::Presence(_) | ClientEvent::Event { .. } | ClientEvent::Expiring(_) => {
+        ClientEvent::Presence(_)
+        | ClientEvent::Event { .. }
+        | ClientEvent::Expiring(_)
+        | ClientEvent::Stale(_)
+        | ClientEvent::Fresh => {
             return None;
         }
     })

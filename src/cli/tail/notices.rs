@@ -35,6 +35,14 @@ impl Notices {
                 let at = clean(&expiring.expires_at);
                 vec![format!("the token expires at {at}; the stream then ends")]
             }
+            ClientEvent::Stale(stale) => {
+                let since = clean(&stale.since);
+                vec![format!(
+                    "the server has been cut off from the shared history since {since}: messages of \
+                     other servers arrive late"
+                )]
+            }
+            ClientEvent::Fresh => vec!["the server has the shared history again".to_owned()],
             ClientEvent::Hello(_) => match std::mem::take(&mut self.disconnected) {
                 true => vec!["reconnected".to_owned()],
                 false => Vec::new(),
@@ -192,6 +200,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::protocol::Stale;
 
     fn gap_notice(reason: &str, lost: Option<u64>, counted: Option<u64>) -> String {
         let gap = serde_json::json!({"room": "lobby", "reason": reason, "lost": lost, "next": 1});
@@ -253,6 +262,23 @@ mod tests {
             ["disconnected: the stream ended; next attempt in 1.2 s"]
         );
         assert_eq!(notices.for_event(&hello), ["reconnected"]);
+    }
+
+    #[test]
+    fn the_begin_and_the_end_of_a_stale_history_are_reported() {
+        let stale = ClientEvent::Stale(Stale {
+            since: "2026-11-28T01:02:03.004Z\u{1b}".to_owned(),
+        });
+        let mut notices = Notices::default();
+        assert_eq!(
+            notices.for_event(&stale),
+            [
+                "the server has been cut off from the shared history since 2026-11-28T01:02:03.004Z: \
+                 messages of other servers arrive late"
+            ]
+        );
+        let fresh = notices.for_event(&ClientEvent::Fresh);
+        assert_eq!(fresh, ["the server has the shared history again"]);
     }
 
     #[test]

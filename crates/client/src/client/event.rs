@@ -6,7 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error::one_line;
-use crate::protocol::{ChangedEntry, Expiring, Gap, Hello, Message, PresenceEvent, PublishedEvent};
+use crate::protocol::{
+    ChangedEntry, Expiring, Gap, Hello, Message, PresenceEvent, PublishedEvent, Stale,
+};
 
 /// An event in the rooms of a subscription.
 ///
@@ -40,6 +42,12 @@ pub enum ClientEvent {
     },
     /// The token of the stream expires soon.
     Expiring(Expiring),
+    /// The server is cut off from the shared history: what is published on other servers
+    /// does not arrive for now. It is over with [`ClientEvent::Fresh`], or with the next
+    /// [`ClientEvent::Hello`]: a server that is cut off sends this again after it.
+    Stale(Stale),
+    /// The server has the shared history again.
+    Fresh,
     /// The server announced that messages are lost.
     Gap(ObservedGap),
     /// Messages are missing that no gap announced: the number of the next
@@ -93,6 +101,8 @@ impl fmt::Display for ClientEvent {
             Self::Expiring(expiring) => {
                 write!(f, "expiring {}", one_line(&expiring.expires_at))
             }
+            Self::Stale(stale) => write!(f, "stale {}", one_line(&stale.since)),
+            Self::Fresh => f.write_str("fresh"),
             Self::Gap(observed) => observed.fmt(f),
             Self::Missing {
                 room,
@@ -167,6 +177,9 @@ mod tests {
                 before: 3,
             },
             ClientEvent::Presence(serde_json::from_str(&presence).unwrap()),
+            ClientEvent::Stale(Stale {
+                since: bad.to_owned(),
+            }),
             ClientEvent::Cut {
                 reason: bad.to_owned(),
                 wait: Duration::ZERO,

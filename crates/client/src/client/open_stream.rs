@@ -176,6 +176,10 @@ fn needs_hello(event: &Decoded<'_>) -> bool {
     let name = event.event.parse();
     matches!(
         name,
-        Ok(EventName::Update | EventName::Gap | EventName::Presence)
+        Ok(EventName::Update
+            | EventName::Gap
+            | EventName::Presence
+            | EventName::Stale
+            | EventName::Fresh)
     )
 }

@@ -99,6 +99,8 @@ impl ResumeState {
             Some(ServerEvent::Expiring(expiring)) => {
                 events.push_back(ClientEvent::Expiring(expiring));
             }
+            Some(ServerEvent::Stale(stale)) => events.push_back(ClientEvent::Stale(stale)),
+            Some(ServerEvent::Fresh) => events.push_back(ClientEvent::Fresh),
             // Reserved events are ignored: later versions add some.
             Some(ServerEvent::Ping) | None => {}
         }

@@ -13,6 +13,7 @@ use super::hello::Hello;
 use super::message::Message;
 use super::presence::PresenceEvent;
 use super::published_event::{CustomEvent, is_reserved};
+use super::stale::Stale;
 use crate::sse::Decoded;
 
 /// An event of the protocol, decoded.
@@ -32,6 +33,10 @@ pub enum ServerEvent {
     Presence(PresenceEvent),
     /// The server is alive.
     Ping,
+    /// The server is cut off from the shared history.
+    Stale(Stale),
+    /// [`ServerEvent::Stale`] is over.
+    Fresh,
     /// There is no place for this stream.
     Busy(Busy),
     /// The server ends the stream; the client reconnects.
@@ -77,6 +82,8 @@ impl ServerEvent {
             }),
             EventName::Presence => Self::Presence(data(name, event)?),
             EventName::Ping => Self::Ping,
+            EventName::Stale => Self::Stale(data(name, event)?),
+            EventName::Fresh => Self::Fresh,
             EventName::Busy => Self::Busy(data(name, event)?),
             EventName::Bye => Self::Bye(data(name, event)?),
             EventName::Expiring => Self::Expiring(data(name, event)?),
@@ -129,7 +136,7 @@ mod tests {
     #[test]
     fn reserved_events_are_ignored_whatever_their_data() {
         for data in ["", "{", "{}", "not JSON"] {
-            for name in ["chat.typing", "stale", "fresh"] {
+            for name in ["chat.typing", "error", "open"] {
                 assert_eq!(decode(name, data).unwrap(), None);
             }
         }
@@ -150,9 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn ping_and_close_need_no_data() {
+    fn ping_fresh_and_close_need_no_data() {
         for data in ["", "{}", "{\"reason\":\"over\"}"] {
             assert_eq!(decode("ping", data).unwrap(), Some(ServerEvent::Ping));
+            assert_eq!(decode("fresh", data).unwrap(), Some(ServerEvent::Fresh));
             let close = decode("close", data).unwrap();
             assert!(matches!(close, Some(ServerEvent::Close(_))));
         }
@@ -160,7 +168,7 @@ mod tests {
 
     #[test]
     fn data_of_another_form_is_an_error_that_names_the_event() {
-        for name in ["hello", "update", "gap", "presence", "busy", "bye"] {
+        for name in ["hello", "update", "gap", "presence", "stale", "busy", "bye"] {
             for data in ["", "null", "[]", "{}", "{", r#"{"room":7}"#] {
                 let error = decode(name, data).unwrap_err().to_string();
                 assert!(

@@ -19,6 +19,10 @@ wire_enum! {
         Ping = "ping",
         /// `busy`: there is no place for this stream.
         Busy = "busy",
+        /// The server is cut off from the shared history. It has no id.
+        Stale = "stale",
+        /// `stale` is over. It has no id and no data.
+        Fresh = "fresh",
         /// The token of the stream expires soon.
         Expiring = "expiring",
         /// `bye`: the server ends the stream.

@@ -24,6 +24,7 @@ mod problem;
 pub(crate) mod properties;
 mod published_event;
 mod reaction;
+mod stale;
 mod stream_request;
 mod unicode;
 mod visible;
@@ -50,6 +51,7 @@ pub use published_event::{
     PublishedEvent,
 };
 pub use reaction::ReactionSummary;
+pub use stale::{Stale, encode_fresh};
 pub use stream_request::{
     BACKLOG_KEY, EVENT_STREAM, LAST_EVENT_ID, NAME_KEY, PRESENCE_KEY, ROOM_KEY, WAS_KEY,
 };

@@ -14,7 +14,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// The name of events that `EventSource` gives to `onmessage`. It is not written.
 const DEFAULT_NAME: &str = "message";
 /// Names that later versions use, and names of `EventSource` itself.
-const RESERVED: [&str; 4] = ["stale", "fresh", "error", "open"];
+const RESERVED: [&str; 2] = ["error", "open"];
 /// The beginning of names that are reserved for later versions.
 const RESERVED_PREFIX: &str = "chat.";
 

@@ -289,6 +289,19 @@ fn busy_and_bye_ask_for_a_reconnect_and_close_forbids_it() {
 }
 
 #[test]
+fn stale_and_fresh_do_not_move_the_cursor() {
+    let mut reader = Reader::of(None, true);
+    reader.hello("e-4", "a", 3);
+    let since = r#"{"since":"2026-11-28T01:02:03.004Z"}"#;
+    for (event, data) in [("stale", since), ("fresh", "")] {
+        assert_eq!(reader.take(event, "", data), Ok(Effect::Continue));
+    }
+    let lines = ["hello", "stale 2026-11-28T01:02:03.004Z", "fresh"];
+    assert_eq!(reader.lines(), lines);
+    assert_eq!(reader.resume.cursor(), Some("e-4"));
+}
+
+#[test]
 fn unknown_events_are_ignored_and_malformed_ones_are_errors() {
     let mut reader = Reader::default();
     assert_eq!(reader.take("typing", "", "whatever"), Ok(Effect::Continue));

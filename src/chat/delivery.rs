@@ -5,7 +5,7 @@ use super::entry::Entry;
 use super::place::Place;
 use super::presence::Snapshot;
 use super::subscribe_options::EventForm;
-use crate::protocol::{self, Cursor, Expiring, RoomName};
+use crate::protocol::{self, Cursor, Expiring, RoomName, Stale, encode_fresh};
 use crate::sse;
 
 pub use crate::protocol::GapReason;
@@ -36,6 +36,10 @@ pub enum Delivery {
     Members(Snapshot),
     /// The token of the stream expires soon.
     Expiring(Expiring),
+    /// The server is cut off from the shared history.
+    Stale(Stale),
+    /// The server has the shared history again.
+    Fresh,
 }
 
 impl Delivery {
@@ -46,6 +50,8 @@ impl Delivery {
             Self::Gap(gap, _) => gap.encode(),
             Self::Members(snapshot) => snapshot.event.clone(),
             Self::Expiring(expiring) => expiring.encode(),
+            Self::Stale(stale) => stale.encode(),
+            Self::Fresh => encode_fresh(),
         }
     }
 
@@ -55,7 +61,7 @@ impl Delivery {
             Self::Entry(entry) => entry.event(EventForm::Raw).text_len(),
             Self::Gap(gap, _) => gap.room.as_str().len() + 128,
             Self::Members(snapshot) => snapshot.event.text_len(),
-            Self::Expiring(_) => 64,
+            Self::Expiring(_) | Self::Stale(_) | Self::Fresh => 64,
         }
     }
 }

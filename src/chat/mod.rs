@@ -30,6 +30,7 @@ mod hub_generation;
 #[cfg(test)]
 mod hub_saved;
 mod hub_shared;
+mod hub_staleness;
 mod hub_stored;
 mod hub_subscribe;
 #[cfg_attr(
@@ -59,6 +60,7 @@ mod room_key;
 mod rooms;
 #[cfg_attr(not(feature = "redis"), path = "no_shared.rs")]
 mod shared;
+mod staleness;
 #[cfg(test)]
 #[cfg(feature = "data")]
 mod stepped_committer;
@@ -122,6 +124,7 @@ pub(crate) use room_key::RoomKey;
 pub(crate) use rooms::RemainingWork;
 #[cfg(test)]
 pub(crate) use rooms::SavedRooms;
+pub(crate) use staleness::Staleness;
 #[cfg(test)]
 #[cfg(feature = "data")]
 pub(crate) use stepped_committer::SteppedCommitter;

@@ -8,6 +8,8 @@ use super::totals::HubCounters;
 
 #[derive(Debug)]
 pub(super) struct ReadyQueue {
+    /// What the reader has to know before anything else: `stale` or `fresh`.
+    notice: Option<Delivery>,
     /// Gaps that are in no history. They come first.
     gaps: VecDeque<Delivery>,
     /// Each with the index of its room cursor.
@@ -23,6 +25,7 @@ pub(super) struct ReadyQueue {
 impl ReadyQueue {
     pub(super) fn new(gaps: VecDeque<Delivery>) -> Self {
         Self {
+            notice: None,
             gaps,
             deliveries: VecDeque::new(),
             from_history: 0,
@@ -31,7 +34,12 @@ impl ReadyQueue {
         }
     }
 
-    /// Replaces the deliveries, except for the initial gaps, by a batch from
+    /// Sets the first delivery, which is not from history.
+    pub(super) fn set_notice(&mut self, notice: Option<Delivery>) {
+        self.notice = notice;
+    }
+
+    /// Replaces the deliveries, except for the notice and the initial gaps, by a batch from
     /// history.
     pub(super) fn set_batch(&mut self, batch: VecDeque<(usize, Delivery)>) {
         self.from_history = batch.len();
@@ -54,21 +62,22 @@ impl ReadyQueue {
         !self.gaps.is_empty()
     }
 
-    /// All deliveries except the initial gaps.
+    /// All deliveries except the notice and the initial gaps.
     pub(super) fn deliveries(&self) -> impl ExactSizeIterator<Item = &Delivery> {
         self.deliveries.iter().map(|(_, delivery)| delivery)
     }
 
     /// All deliveries in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Delivery> {
-        self.gaps.iter().chain(self.deliveries())
+        let first = self.notice.iter().chain(&self.gaps);
+        first.chain(self.deliveries())
     }
 
     /// Takes and counts the first delivery. It has the index of its room cursor,
-    /// unless it is an initial gap.
+    /// unless it is the notice or an initial gap.
     pub(super) fn pop(&mut self, counters: &HubCounters) -> Option<(Option<usize>, Delivery)> {
-        let (index, delivery) = match self.gaps.pop_front() {
-            Some(gap) => (None, gap),
+        let (index, delivery) = match self.notice.take().or_else(|| self.gaps.pop_front()) {
+            Some(first) => (None, first),
             None => {
                 let (index, delivery) = self.deliveries.pop_front()?;
                 self.count_replayed(&delivery, counters);
@@ -83,6 +92,7 @@ impl ReadyQueue {
 
     /// Drops all deliveries except the initial gaps.
     pub(super) fn clear(&mut self, counters: &HubCounters) {
+        self.notice = None;
         self.deliveries = VecDeque::new();
         self.finish_batch(counters);
     }

@@ -55,7 +55,7 @@ impl RoomCursor {
                 self.members_version = Some(snapshot.version);
                 return;
             }
-            Delivery::Expiring(_) => return,
+            Delivery::Expiring(_) | Delivery::Stale(_) | Delivery::Fresh => return,
         };
         self.next = Some(next);
         self.gap_reason = GapReason::Lagged;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::room_key::RoomKey;
+use super::staleness::Staleness;
 use crate::protocol::{EventId, RoomName};
 use crate::sse;
 
@@ -49,6 +50,8 @@ pub(crate) enum RoomEvent {
     /// A generation has ended: all entries after seq `end` that came before this event are
     /// lost. It is of all rooms.
     GenerationEnded { end: u64 },
+    /// The history has become stale, or is fresh again. It is of all rooms.
+    Staleness(Staleness),
 }
 
 impl RoomEvent {
@@ -59,7 +62,7 @@ impl RoomEvent {
 
     /// Whether it is for the readers of all rooms.
     pub(crate) fn is_of_all_rooms(&self) -> bool {
-        matches!(self, Self::GenerationEnded { .. })
+        matches!(self, Self::GenerationEnded { .. } | Self::Staleness(_))
     }
 
     /// A presence event, or its replacement if it is large.

@@ -21,6 +21,7 @@ mod saved;
 #[cfg(feature = "redis")]
 pub(super) mod shared;
 mod size_index;
+mod staleness;
 mod stored;
 mod typing;
 
@@ -46,6 +47,7 @@ use super::history_size::{HistoryPart, HistorySize};
 use super::log::EntryLog;
 use super::room::Room;
 use super::room_key::RoomKey;
+use super::staleness::Staleness;
 use super::totals::Totals;
 use crate::config;
 use crate::protocol::{EventId, RoomName};
@@ -116,6 +118,7 @@ pub(super) struct Rooms {
     pub(super) channel: Channel,
     generations: Generations,
     ends: GenerationEnds,
+    staleness: Staleness,
     limits: HubLimits,
     clock: Clock,
     /// Boxed, so that growing the table moves pointers.
@@ -159,6 +162,7 @@ impl Rooms {
             channel: Channel::new(limits.channel_slots, limits.channel_large),
             generations,
             ends: GenerationEnds::default(),
+            staleness: Staleness::default(),
             clock: Clock::now(),
             by_name: HashMap::new(),
             names: BTreeSet::new(),

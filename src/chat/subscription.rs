@@ -48,6 +48,8 @@ pub struct Subscription {
     /// In the requested order of rooms.
     room_cursors: Vec<RoomCursor>,
     format: StreamFormat,
+    /// Whether the reader was sent `stale`, and not `fresh` since.
+    knows_stale: bool,
     /// The notice about its token that the reader gets next.
     expiry: Option<TokenExpiry>,
     hello: Option<StreamHello>,
@@ -135,6 +137,7 @@ impl Subscription {
             membership: Membership::new(hub, names, profile),
             room_cursors: start.room_cursors,
             format,
+            knows_stale: false,
             expiry: None,
             hello: Some(StreamHello {
                 cursor: start.hello,
@@ -153,12 +156,13 @@ impl Subscription {
     }
 
     /// Continues after `cursor`, up to which the reader has all messages, as of `position`
-    /// in the channel.
+    /// in the channel. `knows_stale`: it was sent `stale`, and not `fresh` since.
     pub(crate) fn resume(
         membership: Membership,
         format: StreamFormat,
         cursor: u64,
         position: u64,
+        knows_stale: bool,
     ) -> Self {
         let (room_cursors, own) = {
             let rooms = membership.hub.lock();
@@ -186,6 +190,7 @@ impl Subscription {
             membership,
             room_cursors,
             format,
+            knows_stale,
             expiry: None,
             hello: None,
             ready: ReadyQueue::new(Default::default()),
@@ -230,6 +235,11 @@ impl Subscription {
     /// What the reader gets beside messages, and how.
     pub(crate) fn format(&self) -> StreamFormat {
         self.format
+    }
+
+    /// Whether the reader was sent `stale`, and not `fresh` since.
+    pub(crate) fn knows_stale(&self) -> bool {
+        self.knows_stale
     }
 
     /// Draws the replay from `budget`: messages that were published before the
@@ -277,6 +287,9 @@ impl Subscription {
         if let Some(close) = self.check_bans(rooms) {
             return Progress::Closed(close);
         }
+        // The first delivery, also of a reader that has to wait for the others.
+        let news = rooms.news_of_staleness(self.knows_stale);
+        self.ready.set_notice(news.map(Delivery::from));
         if let Some(held) = self.held.take() {
             return self.release(held, now);
         }
@@ -391,7 +404,9 @@ impl Subscription {
         let is_replay = |delivery: &&Delivery| match delivery {
             Delivery::Entry(entry) => entry.seq() <= self.replay_through,
             Delivery::Members(_) => true,
-            Delivery::Gap(..) | Delivery::Expiring(_) => false,
+            Delivery::Gap(..) | Delivery::Expiring(_) | Delivery::Stale(_) | Delivery::Fresh => {
+                false
+            }
         };
         let replay = self.ready.deliveries().filter(is_replay);
         replay.map(Delivery::bytes).sum()
@@ -443,8 +458,11 @@ impl Subscription {
     pub fn pop_ready(&mut self) -> Option<Delivery> {
         let (index, delivery) = self.ready.pop(&self.membership.hub.counters)?;
         let Some(index) = index else {
-            if let Delivery::Gap(gap, _) = &delivery {
-                self.own = gap.cursor;
+            match &delivery {
+                Delivery::Gap(gap, _) => self.own = gap.cursor,
+                Delivery::Stale(_) => self.knows_stale = true,
+                Delivery::Fresh => self.knows_stale = false,
+                _ => {}
             }
             return Some(delivery);
         };
@@ -462,7 +480,7 @@ impl Subscription {
                 }
             }
             Delivery::Expiring(_) => self.expiry = None,
-            Delivery::Members(_) => {}
+            Delivery::Members(_) | Delivery::Stale(_) | Delivery::Fresh => {}
         }
         Some(delivery)
     }

@@ -23,6 +23,8 @@ pub(super) struct TestReader {
     /// `None` only within `restart_replay`.
     subscription: Option<Subscription>,
     live: Option<LiveFrom>,
+    /// Whether it was sent `stale` last.
+    knows_stale: bool,
 }
 
 /// An event that a test reader received, from history or live.
@@ -33,6 +35,7 @@ pub(super) enum TestDelivery {
     Members(Snapshot),
     /// A live presence event.
     Presence(sse::Encoded),
+    Staleness(sse::Encoded),
 }
 
 impl TestDelivery {
@@ -42,7 +45,7 @@ impl TestDelivery {
             Self::Entry(entry) => entry.event(EventForm::Raw).clone(),
             Self::Gap(gap) => gap.encode(),
             Self::Members(snapshot) => snapshot.event.clone(),
-            Self::Presence(event) => event.clone(),
+            Self::Presence(event) | Self::Staleness(event) => event.clone(),
         }
     }
 }
@@ -53,6 +56,7 @@ impl From<Delivery> for TestDelivery {
             Delivery::Entry(entry) => Self::Entry(entry),
             Delivery::Gap(gap, _) => Self::Gap(gap),
             Delivery::Members(snapshot) => Self::Members(snapshot),
+            Delivery::Stale(_) | Delivery::Fresh => Self::Staleness(delivery.event(EventForm::Raw)),
             Delivery::Expiring(_) => unreachable!("these readers have no tokens"),
         }
     }
@@ -65,6 +69,7 @@ impl TestReader {
             feed: hub.feed(),
             subscription: Some(subscription),
             live: None,
+            knows_stale: false,
         }
     }
 
@@ -87,6 +92,7 @@ impl TestReader {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<TestDelivery> {
         loop {
             if let Some(delivery) = self.subscription().pop_ready() {
+                self.knows_stale = self.subscription().knows_stale();
                 return Poll::Ready(delivery.into());
             }
             let Some(live) = &mut self.live else {
@@ -108,6 +114,14 @@ impl TestReader {
                     event: RoomEvent::GenerationEnded { end },
                     ..
                 }) => self.set_back(position, end),
+                Ok(Envelope {
+                    position,
+                    event: RoomEvent::Staleness(staleness),
+                    ..
+                }) if live.position <= position => {
+                    self.knows_stale = staleness.is_stale();
+                    return Poll::Ready(Delivery::from(staleness).into());
+                }
                 Ok(envelope) => {
                     let subscription = self.subscription.as_ref();
                     let presence = subscription.is_some_and(|own| own.format().presence);
@@ -135,7 +149,8 @@ impl TestReader {
         let (subscription, live) = subscription.zip(live).expect("the reader was live");
         let format = subscription.format();
         let membership = subscription.into_membership();
-        let resumed = Subscription::resume(membership, format, live.cursor, live.position);
+        let (cursor, position) = (live.cursor, live.position);
+        let resumed = Subscription::resume(membership, format, cursor, position, self.knows_stale);
         self.subscription = Some(resumed);
     }
 }
@@ -154,7 +169,12 @@ fn deliver(
     let entry = match envelope.event {
         RoomEvent::Presence(event) => return presence(event),
         RoomEvent::LargePresence(room) => return hub.presence_event(&room).and_then(presence),
-        RoomEvent::Banned | RoomEvent::Reloaded | RoomEvent::GenerationEnded { .. } => return None,
+        RoomEvent::Banned
+        | RoomEvent::Reloaded
+        | RoomEvent::GenerationEnded { .. }
+        | RoomEvent::Staleness(_) => {
+            return None;
+        }
         RoomEvent::Entry(entry) => entry,
         RoomEvent::LargeEntry(large) => large.entry().clone(),
         RoomEvent::Marker(marker) => hub

@@ -1,5 +1,7 @@
 //! Times as text: RFC 3339 in UTC.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
@@ -8,7 +10,12 @@ const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// The present time, with milliseconds.
 pub(super) fn now() -> String {
-    print(Timestamp::now())
+    with_milliseconds(&Timestamp::now())
+}
+
+/// A time, with milliseconds. Empty beyond the year 9999.
+pub(super) fn of(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(|_| String::new(), |at| with_milliseconds(&at))
 }
 
 /// A time in milliseconds since 1970. Empty beyond the year 9999.
@@ -16,13 +23,13 @@ pub(super) fn now() -> String {
 pub(super) fn of_millis(millis: u64) -> String {
     let at = i64::try_from(millis).ok();
     let at = at.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    at.map_or_else(String::new, print)
+    at.map_or_else(String::new, |at| with_milliseconds(&at))
 }
 
-fn print(at: Timestamp) -> String {
+fn with_milliseconds(at: &Timestamp) -> String {
     let mut text = String::with_capacity(32);
     // Writing to a `String` can't fail.
-    let _ = MILLISECONDS.print_timestamp(&at, &mut text);
+    let _ = MILLISECONDS.print_timestamp(at, &mut text);
     text
 }
 
@@ -35,6 +42,8 @@ pub(crate) fn of_seconds(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -42,6 +51,8 @@ mod tests {
         assert_eq!(of_seconds(0), "1970-01-01T00:00:00Z");
         assert_eq!(of_seconds(1_795_840_394), "2026-11-28T04:33:14Z");
         assert_eq!(of_seconds(u64::MAX), "");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_840_394_005);
+        assert_eq!(of(time), "2026-11-28T04:33:14.005Z");
         assert_eq!(now().len(), "2026-11-28T04:33:14.000Z".len());
     }
 }

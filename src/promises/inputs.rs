@@ -111,6 +111,8 @@ pub(super) enum SimulationStep {
     /// In memory: a generation ends while the server runs, and all since the last sync is
     /// lost.
     EndGeneration,
+    /// The server is cut off from a history that it shares, or has it again.
+    SetStale(bool),
     /// The server drains: all streams end with `bye`. Then it starts again.
     Drain,
 }
@@ -217,6 +219,7 @@ fn step() -> impl Strategy<Value = SimulationStep> {
         1 => Just(SimulationStep::Crash(Loss::NothingKnown)),
         2 => Just(SimulationStep::Crash(Loss::Suffix)),
         2 => Just(SimulationStep::EndGeneration),
+        3 => any::<bool>().prop_map(SimulationStep::SetStale),
         1 => Just(SimulationStep::Drain),
     ]
 }

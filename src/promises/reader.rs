@@ -59,6 +59,8 @@ pub(super) struct Reader {
     /// How often such gaps may still come: with how many of `losses` its rooms may have
     /// lost entries.
     restarts_left: usize,
+    /// The last of `stale` and `fresh` in this stream was `stale`.
+    knows_stale: bool,
     /// What the reader shows: by room, the index of the state of each message and
     /// event that it knows, by id. A gap may hide later states, so it is removed.
     shown: BTreeMap<&'static str, BTreeMap<String, usize>>,
@@ -89,6 +91,7 @@ impl Reader {
             losses: Vec::new(),
             needs_restart: false,
             restarts_left: 0,
+            knows_stale: false,
             shown: BTreeMap::new(),
         }
     }
@@ -208,6 +211,7 @@ impl Reader {
         self.losses.clear();
         self.needs_restart = false;
         self.restarts_left = 0;
+        self.knows_stale = false;
     }
 
     pub(super) fn receive(&mut self, bytes: &[u8], published: &PublishedByRoom) {
@@ -259,6 +263,12 @@ impl Reader {
                 }
                 "presence" if self.name.is_some() => {
                     assert_eq!(id, self.last_event_id, "presence has no id");
+                    continue;
+                }
+                "stale" | "fresh" => {
+                    assert_eq!(id, self.last_event_id, "{event} has no id");
+                    let knew_stale = std::mem::replace(&mut self.knows_stale, event == "stale");
+                    assert_ne!(knew_stale, self.knows_stale, "{event} without a transition");
                     continue;
                 }
                 other => panic!("unexpected event: {other}"),

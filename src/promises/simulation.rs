@@ -6,7 +6,7 @@ mod requests;
 mod restarts;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::sample::Index;
 use tokio::runtime::Runtime;
@@ -149,8 +149,13 @@ impl<T: TestTransport> Simulation<T> {
             SimulationStep::Burst { times } => self.burst(times),
             SimulationStep::CrashInRead { reader, ref byte } => self.crash_in_read(reader, byte),
             SimulationStep::EndGeneration => self.end_generation(),
+            SimulationStep::SetStale(is_stale) => self.set_stale(is_stale),
             SimulationStep::Drain => self.drain(),
         }
+    }
+
+    fn set_stale(&self, is_stale: bool) {
+        self.app.hub.set_stale(is_stale.then_some(UNIX_EPOCH));
     }
 
     fn idle(&mut self, gone: [bool; READERS]) {
@@ -230,7 +235,8 @@ impl<T: TestTransport> Simulation<T> {
                 self.advance(Duration::from_millis(200));
                 self.disconnect_if_ended(reader);
             }
-            self.readers[reader].check_complete(&self.model.published);
+            let is_stale = self.app.hub.is_stale();
+            self.readers[reader].check_complete(&self.model.published, is_stale);
         }
     }
 

@@ -16,6 +16,7 @@ mod idle_rooms;
 mod limits;
 mod presence;
 mod publishing;
+mod staleness;
 
 /// Most bytes of large messages in the channel.
 const LARGE: usize = 100_000;

@@ -155,10 +155,14 @@ impl Reader {
         self.last_id = Some(id);
     }
 
-    pub(in crate::promises) fn check_complete(&self, published: &PublishedByRoom) {
+    pub(in crate::promises) fn check_complete(&self, published: &PublishedByRoom, is_stale: bool) {
         if !self.is_connected {
             return;
         }
+        assert_eq!(
+            self.knows_stale, is_stale,
+            "it knows whether the history is stale"
+        );
         assert!(!self.needs_restart, "it has entries that are lost");
         for (room, shown) in &self.shown {
             for item in &published[room] {

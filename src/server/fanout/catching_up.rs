@@ -99,9 +99,10 @@ impl<S: Socket> CatchingUp<S> {
         last_write: Instant,
         now: Instant,
     ) -> Self {
+        let (cursor, since, knows_stale) = (reader.cursor, reader.since, reader.knows_stale());
         Self {
             socket: reader.socket,
-            subscription: Subscription::resume(membership, format, reader.cursor, reader.since),
+            subscription: Subscription::resume(membership, format, cursor, since, knows_stale),
             pending: PendingWrite::rest(rest),
             is_ending: false,
             is_queued: false,

@@ -39,7 +39,12 @@ impl<S: Socket> Readers<S> {
         for group in self.table.groups.numbers() {
             let (config, stamps) = (&self.app.config, self.table.stamps);
             let is_due = |reader: &LiveReader<S>| {
-                is_ping_due(reader.token, stamps.instant(reader.last_write), config, now)
+                is_ping_due(
+                    reader.token(),
+                    stamps.instant(reader.last_write),
+                    config,
+                    now,
+                )
             };
             self.table.groups.get_mut(group).ping(
                 stamps.stamp(now),

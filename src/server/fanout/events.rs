@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::chat::{Entry, Envelope, EventForm, Feed, Hub, Lagged, RoomEvent, RoomKey};
+use crate::chat::{Entry, Envelope, EventForm, Feed, Hub, Lagged, RoomEvent, RoomKey, Staleness};
 use crate::sse;
 
 /// A worker's receiver of the channel.
@@ -36,6 +36,11 @@ pub(super) enum FeedItem {
     GenerationEnded {
         position: u64,
         end: u64,
+    },
+    /// The history has become stale, or is fresh again.
+    Staleness {
+        position: u64,
+        staleness: Staleness,
     },
     /// Events of any room are lost: the channel was overwritten before it was
     /// read.
@@ -141,6 +146,12 @@ fn resolve(envelope: Envelope, hub: &Hub) -> FeedItem {
         RoomEvent::Reloaded => return FeedItem::Reloaded(room),
         RoomEvent::Banned => return FeedItem::Banned(room),
         RoomEvent::GenerationEnded { end } => return FeedItem::GenerationEnded { position, end },
+        RoomEvent::Staleness(staleness) => {
+            return FeedItem::Staleness {
+                position,
+                staleness,
+            };
+        }
     };
     match content {
         Some(content) => FeedItem::Event(ReceivedEvent {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::counters::{Delivered, WriteBudget};
 use super::events::{CoalescedEvents, EventContent, QueuedEvent, count_messages};
 use super::socket::{Framing, Socket, Written, split_partial};
-use crate::chat::{RoomKey, StreamFormat};
+use crate::chat::{Delivery, LiveFrom, RoomKey, Staleness, StreamFormat};
 use crate::http::MAX_WRITE_BYTES;
 use crate::protocol::{RoomName, encode_ping};
 
@@ -18,7 +18,10 @@ use crate::protocol::{RoomName, encode_ping};
 #[derive(Debug)]
 pub(super) struct LiveReader<S> {
     pub(super) socket: S,
-    pub(super) token: usize,
+    token: u32,
+    /// Whether it was sent `stale`, and not `fresh` since. An event of which the socket took
+    /// a part counts.
+    knows_stale: bool,
     /// The seq up to which the reader has all messages of its rooms, and beyond
     /// which it has none. A message of which the socket took a part counts.
     pub(super) cursor: u64,
@@ -43,6 +46,34 @@ pub(super) enum LiveWrite {
 }
 
 impl<S: Socket> LiveReader<S> {
+    /// A reader that is live `from` a position. The socket last took something at
+    /// `last_write`.
+    pub(super) fn new(
+        socket: S,
+        token: usize,
+        knows_stale: bool,
+        from: &LiveFrom,
+        last_write: Stamp,
+    ) -> Self {
+        Self {
+            socket,
+            token: small(token),
+            knows_stale,
+            cursor: from.cursor,
+            since: from.position,
+            last_write,
+        }
+    }
+
+    /// Its key in the table of readers.
+    pub(super) fn token(&self) -> usize {
+        self.token as usize
+    }
+
+    pub(super) fn knows_stale(&self) -> bool {
+        self.knows_stale
+    }
+
     /// Writes the events that are for this reader.
     pub(super) fn write(
         &mut self,
@@ -77,6 +108,22 @@ impl<S: Socket> LiveReader<S> {
         self.advance(taken);
         delivered.add(count_messages(taken), written);
         LiveWrite::Partial(rest.unwrap_or_default())
+    }
+
+    /// Writes `stale` or `fresh`, if it is for this reader.
+    fn write_staleness(
+        &mut self,
+        event: &QueuedEvent,
+        is_stale: bool,
+        now: Stamp,
+        delivered: &mut Delivered,
+    ) -> LiveWrite {
+        let before = delivered.bytes;
+        let write = self.write(CoalescedEvents::single(event), now, delivered);
+        if delivered.bytes > before {
+            self.knows_stale = is_stale;
+        }
+        write
     }
 
     fn advance(&mut self, events: &[QueuedEvent]) {
@@ -219,6 +266,28 @@ impl<S: Socket> Group<S> {
         });
     }
 
+    /// Writes `stale` or `fresh`, which is at `position` of the channel, to each reader that
+    /// was live there. A reader whose socket does not take it gets it from its subscription.
+    pub(super) fn write_staleness(
+        &mut self,
+        position: u64,
+        staleness: &Staleness,
+        now: Stamp,
+        budget: &mut WriteBudget,
+        exits: &mut Vec<GroupExit<S>>,
+    ) {
+        let delivery = Delivery::from(staleness.clone());
+        let event = delivery.event(self.audience.format.form);
+        let event = QueuedEvent {
+            position,
+            bytes: self.audience.framing.frame(&event),
+            seq: None,
+        };
+        self.write_to_each(budget, exits, |reader, delivered| {
+            reader.write_staleness(&event, staleness.is_stale(), now, delivered)
+        });
+    }
+
     fn write_to_each(
         &mut self,
         budget: &mut WriteBudget,
@@ -263,7 +332,7 @@ impl<S: Socket> Group<S> {
     /// index now.
     pub(super) fn remove(&mut self, index: usize) -> (LiveReader<S>, Option<usize>) {
         let reader = self.readers.swap_remove(index);
-        let moved = self.readers.get(index).map(|moved| moved.token);
+        let moved = self.readers.get(index).map(LiveReader::token);
         self.shrink();
         (reader, moved)
     }
@@ -273,6 +342,11 @@ impl<S: Socket> Group<S> {
             self.readers.shrink_to_fit();
         }
     }
+}
+
+/// A number of readers or of groups in four bytes.
+pub(super) fn small(number: usize) -> u32 {
+    u32::try_from(number).expect("there are fewer than 2^32 readers")
 }
 
 /// Free places to make in a full table of `len` readers. A quarter, not as many

@@ -69,6 +69,11 @@
 //! moves past each end. So the readers of a worker that lags and has missed the end are set
 //! back as well.
 //!
+//! When the history becomes stale, or is fresh again, the channel has one event for all
+//! rooms, which is written to the live readers. A subscription compares the present state with
+//! the one that its reader was sent last, and delivers the event before all others;
+//! [`live::LiveReader`] has that state, too, and brings it along when it goes back.
+//!
 //! Nothing is lost or doubled in either transition, whatever a socket takes and
 //! whenever; `tests/promises.rs` checks that against a plain model.
 //!

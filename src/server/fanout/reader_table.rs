@@ -12,7 +12,7 @@ use slab::Slab;
 
 use super::catching_up::CatchingUp;
 use super::groups::{Groups, MIN_CAPACITY};
-use super::live::{LiveReader, StampBase, growth};
+use super::live::{LiveReader, StampBase, growth, small};
 use super::mailbox::ReaderPermit;
 use super::socket::{Socket, read_junk};
 use crate::chat::{EXPIRING_SECONDS, Membership, StreamFormat, TokenExpiry};
@@ -83,7 +83,7 @@ impl Expiration {
     fn new(at: u64, token: usize) -> Self {
         Self {
             seconds: at.try_into().unwrap_or(u32::MAX),
-            token: u32::try_from(token).expect("there are fewer than 2^32 readers"),
+            token: small(token),
         }
     }
 
@@ -97,7 +97,6 @@ impl Expiration {
 
 impl GroupPosition {
     pub(super) fn new(group: usize, index: usize) -> Self {
-        let small = |number| u32::try_from(number).expect("there are fewer than 2^32 readers");
         Self {
             group: small(group),
             index: small(index),

@@ -15,7 +15,7 @@ use super::live::GroupExit;
 use super::mailbox::{Handoff, ReaderPermit};
 use super::reader_table::ReaderTable;
 use super::socket::Socket;
-use crate::chat::RoomKey;
+use crate::chat::{RoomKey, Staleness};
 use crate::http::{App, bye};
 
 /// Most events that a turn takes out of the channel. Those of rooms without live
@@ -40,19 +40,24 @@ pub(super) struct Readers<S: Socket> {
     counters: Arc<WorkerCounters>,
 }
 
-/// Why live readers go back to history.
-#[derive(Debug, Clone, Copy)]
-enum ReturnReason {
-    /// The channel can't give events of the room any more.
+/// What ends the events of a turn. It is handled once they are written.
+#[derive(Debug)]
+enum Interruption {
+    /// The channel can't give events of the room any more: its live readers go back to
+    /// history.
     LostOfRoom(RoomKey),
-    /// The channel can't give events of any room any more.
+    /// The channel can't give events of any room any more: all live readers go back to
+    /// history.
     LostOfAnyRoom,
-    /// The history of the room was loaded anew.
+    /// The history of the room was loaded anew: its live readers go back to it.
     Reloaded(RoomKey),
-    /// A reader of the room may be banned.
+    /// A reader of the room may be banned: its live readers go back to history, too.
     Banned(RoomKey),
-    /// A generation has ended: what a reader has after seq `end` is lost.
+    /// A generation has ended: what a reader has after seq `end` is lost, and such readers
+    /// go back to history.
     GenerationEnded { position: u64, end: u64 },
+    /// The history has become stale, or is fresh again: all live readers get an event.
+    Staleness { position: u64, staleness: Staleness },
 }
 
 impl<S: Socket> Readers<S> {
@@ -104,7 +109,7 @@ impl<S: Socket> Readers<S> {
     /// Receives a bounded number of events from the channel and writes them to all
     /// live readers. Pending when there were none.
     pub(super) fn deliver(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let (received, lost) = self.receive(cx);
+        let (received, interruption) = self.receive(cx);
         let stamp = self.table.stamps.stamp(now);
         while let Some(group) =
             self.table
@@ -114,9 +119,8 @@ impl<S: Socket> Readers<S> {
             self.settle(group, now);
         }
         self.count_fan_out_times();
-        // Only now: the events before the lost ones are written.
-        if let Some(lost) = lost {
-            self.send_to_history(lost, now);
+        if let Some(interruption) = interruption {
+            self.handle(interruption, now);
         }
         match received {
             0 => Poll::Pending,
@@ -124,65 +128,86 @@ impl<S: Socket> Readers<S> {
         }
     }
 
-    /// Queues the events of this turn. Returns how many events were received, and
-    /// which ones were found to be lost.
-    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<ReturnReason>) {
+    /// Queues the events of this turn. Returns how many events were received, and what ended
+    /// them.
+    fn receive(&mut self, cx: &mut Context<'_>) -> (usize, Option<Interruption>) {
         for received in 0..MAX_RECEIVED {
             let groups = &self.table.groups;
             let is_needed = |room, is_presence| groups.takes(room, is_presence);
-            match self.receiver.poll_next(cx, &self.app.hub, is_needed) {
-                Poll::Pending => return (received, None),
-                Poll::Ready(FeedItem::Unneeded) => {}
-                Poll::Ready(FeedItem::Lost(room)) => {
-                    return (received + 1, Some(ReturnReason::LostOfRoom(room)));
-                }
-                Poll::Ready(FeedItem::Lagged) => {
-                    return (received + 1, Some(ReturnReason::LostOfAnyRoom));
-                }
-                Poll::Ready(FeedItem::Reloaded(room)) => {
-                    return (received + 1, Some(ReturnReason::Reloaded(room)));
-                }
-                Poll::Ready(FeedItem::Banned(room)) => {
-                    return (received + 1, Some(ReturnReason::Banned(room)));
-                }
-                Poll::Ready(FeedItem::GenerationEnded { position, end }) => {
-                    let ended = ReturnReason::GenerationEnded { position, end };
-                    return (received + 1, Some(ended));
-                }
-                Poll::Ready(FeedItem::Event(event)) => {
+            let Poll::Ready(item) = self.receiver.poll_next(cx, &self.app.hub, is_needed) else {
+                return (received, None);
+            };
+            let interruption = match item {
+                FeedItem::Unneeded => continue,
+                FeedItem::Event(event) => {
                     if !self.table.groups.queue(&event) {
                         self.receiver.hold(event);
                         return (received + 1, None);
                     }
                     self.published.extend(event.content.seq().map(|_| event.at));
+                    continue;
                 }
-            }
+                FeedItem::Lost(room) => Interruption::LostOfRoom(room),
+                FeedItem::Lagged => Interruption::LostOfAnyRoom,
+                FeedItem::Reloaded(room) => Interruption::Reloaded(room),
+                FeedItem::Banned(room) => Interruption::Banned(room),
+                FeedItem::GenerationEnded { position, end } => {
+                    Interruption::GenerationEnded { position, end }
+                }
+                FeedItem::Staleness {
+                    position,
+                    staleness,
+                } => Interruption::Staleness {
+                    position,
+                    staleness,
+                },
+            };
+            return (received + 1, Some(interruption));
         }
         (MAX_RECEIVED, None)
     }
 
-    fn send_to_history(&mut self, reason: ReturnReason, now: Instant) {
-        match reason {
-            ReturnReason::LostOfRoom(room) => {
+    fn handle(&mut self, interruption: Interruption, now: Instant) {
+        match interruption {
+            Interruption::LostOfRoom(room) => {
                 self.counters.worker_lags.inc();
                 self.table
                     .send_room_to_history(room, "a large event is lost", now);
             }
-            ReturnReason::LostOfAnyRoom => {
+            Interruption::LostOfAnyRoom => {
                 self.counters.worker_lags.inc();
                 self.table.send_all_to_history(now);
             }
-            ReturnReason::Reloaded(room) => {
+            Interruption::Reloaded(room) => {
                 self.table
                     .send_room_to_history(room, "its history was loaded anew", now);
             }
-            ReturnReason::Banned(room) => {
+            Interruption::Banned(room) => {
                 self.table
                     .send_room_to_history(room, "an author is banned", now);
             }
-            ReturnReason::GenerationEnded { position, end } => {
+            Interruption::GenerationEnded { position, end } => {
                 self.table.send_beyond_to_history(position, end, now);
             }
+            Interruption::Staleness {
+                position,
+                staleness,
+            } => self.write_staleness(position, &staleness, now),
+        }
+    }
+
+    /// Writes `stale` or `fresh` to the readers that were live at `position` of the channel.
+    fn write_staleness(&mut self, position: u64, staleness: &Staleness, now: Instant) {
+        let stamp = self.table.stamps.stamp(now);
+        for number in self.table.groups.numbers() {
+            self.table.groups.get_mut(number).write_staleness(
+                position,
+                staleness,
+                stamp,
+                &mut self.budget,
+                &mut self.exits,
+            );
+            self.settle(number, now);
         }
     }
 

@@ -10,6 +10,7 @@ mod leaving;
 mod pipes;
 mod promises;
 pub(super) mod replaying;
+mod staleness;
 mod threads;
 mod time;
 #[cfg(feature = "https")]

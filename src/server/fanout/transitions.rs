@@ -21,13 +21,9 @@ impl<S: Socket> ReaderTable<S> {
         };
         debug_assert_eq!(reader.paused_until, None);
         let framing = reader.socket.framing();
-        let live = LiveReader {
-            socket: reader.socket,
-            token,
-            cursor: from.cursor,
-            since: from.position,
-            last_write: self.stamps.stamp(reader.last_write),
-        };
+        let knows_stale = reader.subscription.knows_stale();
+        let last_write = self.stamps.stamp(reader.last_write);
+        let live = LiveReader::new(reader.socket, token, knows_stale, &from, last_write);
         let format = reader.subscription.format();
         let mut membership = reader.subscription.into_membership();
         let audience = Audience {
@@ -52,7 +48,7 @@ impl<S: Socket> ReaderTable<S> {
         rest: Bytes,
         now: Instant,
     ) {
-        let token = reader.token;
+        let token = reader.token();
         let state = &mut self.slots[token].state;
         let ReaderState::Live { membership, .. } = std::mem::replace(state, ReaderState::Moving)
         else {
@@ -84,13 +80,13 @@ impl<S: Socket> ReaderTable<S> {
             match exit {
                 GroupExit::Lagging { reader, rest } => {
                     lagging += 1;
-                    self.log_return(reader.token, "its socket is full");
+                    self.log_return(reader.token(), "its socket is full");
                     self.fall_behind(reader, format, rest, now);
                 }
                 GroupExit::Failed { reader, error } => {
                     // It is in no group any more.
-                    self.slots[reader.token].state = ReaderState::Moving;
-                    self.fail(reader.token, &error);
+                    self.slots[reader.token()].state = ReaderState::Moving;
+                    self.fail(reader.token(), &error);
                 }
             }
         }
@@ -101,7 +97,7 @@ impl<S: Socket> ReaderTable<S> {
     /// The index of each reader of a group may have changed.
     fn update_positions(&mut self, group: usize) {
         for (index, reader) in self.groups.get_mut(group).readers.iter().enumerate() {
-            if let ReaderState::Live { position, .. } = &mut self.slots[reader.token].state {
+            if let ReaderState::Live { position, .. } = &mut self.slots[reader.token()].state {
                 *position = GroupPosition::new(group, index);
             }
         }
@@ -159,7 +155,7 @@ impl<S: Socket> ReaderTable<S> {
             }
             self.update_positions(number);
             for reader in beyond {
-                self.log_return(reader.token, "a generation ended");
+                self.log_return(reader.token(), "a generation ended");
                 self.fall_behind(reader, format, Bytes::new(), now);
             }
             self.groups.remove_if_empty(number);
@@ -169,7 +165,7 @@ impl<S: Socket> ReaderTable<S> {
     fn send_group_to_history(&mut self, group: usize, reason: &'static str, now: Instant) {
         let format = self.groups.get_mut(group).audience.format;
         for reader in std::mem::take(&mut self.groups.get_mut(group).readers) {
-            self.log_return(reader.token, reason);
+            self.log_return(reader.token(), reason);
             self.fall_behind(reader, format, Bytes::new(), now);
         }
         self.groups.remove_if_empty(group);

@@ -44,7 +44,7 @@ impl Pipes {
     }
 
     /// Does all work while the body is read as fast as possible.
-    fn read_all(&mut self, body: &mut PipeBody) -> (String, Option<StreamCut>) {
+    pub(super) fn read_all(&mut self, body: &mut PipeBody) -> (String, Option<StreamCut>) {
         let mut text = Vec::new();
         loop {
             let more = self.worker.work_once();

@@ -278,7 +278,7 @@ page_steps() {
   step 'page: logs, in node' limited node tests/real/page_log.mjs
   local part
   for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
-    generations offline https answers tokens moderation look style hostile proxies; do
+    generations stale offline https answers tokens moderation look style hostile proxies; do
     step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
   done
   step 'page in Firefox and in WebKit, pictures' together 'node tests/real/firefox.mjs' \

@@ -27,8 +27,10 @@ import { readMessage } from '../server/protocol.js';
  *   | {type: 'gap', gap: Gap, cursor: string}
  *   | {type: 'presence', presence: Presence}
  *   | {type: 'expiring', until: number}
+ *   | {type: 'stale', since: number | null}
  *   | {type: 'refused', code: string}} StreamEvent
- *   of a change, `id` is its own; `until` is by Date.now()
+ *   of a change, `id` is its own; `until` is by Date.now(); `since`: by the server's clock, it is cut off
+ *   from a history that it shares with others; null if it is not any more. A hello ends it, too
  */
 
 /** The ping interval until hello states that of the server. */
@@ -191,6 +193,8 @@ export class Connection {
     this.#listen(source, 'busy', ({ retry_ms, reason }) => this.#retryIn(retry_ms, `busy ${reason}`));
     this.#listen(source, 'bye', ({ retry_ms }) => this.#retryIn(retry_ms, 'bye'));
     this.#listen(source, 'expiring', ({ expires_at }) => this.#emit({ type: 'expiring', until: Date.parse(expires_at) }));
+    this.#listen(source, 'stale', ({ since }) => this.#emit({ type: 'stale', since: Date.parse(since) }));
+    this.#listen(source, 'fresh', () => this.#emit({ type: 'stale', since: null }));
     this.#listen(source, 'close', (close) => this.#closedFor(close?.reason ?? null, close?.rooms));
     source.addEventListener('error', () => this.#failed(source));
   }

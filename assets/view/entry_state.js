@@ -39,7 +39,7 @@ export function wordsOf({ kind, state, at }, cause) {
 
 /** Known problems in the page's language, others with the server's detail. @param {import('../server/server.js').Failure | null} failure */
 function reasonOf(failure) {
-  const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin', 'client_id_reused']);
+  const known = /** @type {const} */ (['message_too_large', 'invalid_message', 'invalid_name', 'rate_limited', 'cross_origin', 'client_id_reused', 'history_unavailable']);
   const word = known.find((code) => code === failure?.code);
   return word ? translate(word) : wordsOfRight(failure?.code) || (failure?.message ?? '');
 }

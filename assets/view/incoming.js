@@ -29,25 +29,30 @@ export class Incoming {
 
   /** @param {import('../stream/transport.js').TabEvent} event */
   handle(event) {
-    const { people, view, access, naming } = this.#parts;
+    const { people, view, status, access, naming } = this.#parts;
     switch (event.type) {
       case 'state':
         this.#changeState(event);
         break;
       case 'hello':
         this.#cursor = event.hello.cursor;
+        status.setStale(null);
         if (event.resumed) event.hello.rooms.forEach((room) => view.resumed(room));
         else this.#catchUp(event.hello.rooms);
         break;
       case 'attached':
         this.#catchUp(event.snapshot.places);
         event.snapshot.presences.forEach((presence) => people.apply(presence));
+        status.setStale(event.snapshot.staleSince);
         break;
       case 'update':
         this.#add(event.message);
         break;
       case 'change':
         this.changed(event.message, event.id);
+        break;
+      case 'stale':
+        status.setStale(event.since);
         break;
       case 'expiring':
         access.rights?.ends(event.until);

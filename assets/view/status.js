@@ -37,6 +37,12 @@ export class Status {
   #wasEverLive = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
+  /** Since when the server is cut off from others, by its clock; null if it is not. @type {number | null} */
+  #staleSince = null;
+  /** Whether the line says so. */
+  #saysStale = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #staleTimer = undefined;
 
   /** @param {() => void} now reconnects at once @param {(reason: string | null, room: string) => End | null} endOf */
   constructor(now, endOf) {
@@ -54,10 +60,21 @@ export class Status {
     document.documentElement.dataset.connection = state.state;
     if (state.state === 'live') {
       this.#wasEverLive = true;
-      return this.#isForbidden ? this.#show() : this.#restored();
+      if (this.#isForbidden) return this.#show();
+      if (!this.#saysStale) this.#restored('restored');
+      return this.#showStale();
     }
+    // The next stream says whether it still is.
+    this.#staleSince = null;
+    this.#showStale();
     if (wasLive) this.#since = Date.now();
     this.#show();
+  }
+
+  /** What is said elsewhere does not arrive for now, `since` then; null if it does. @param {number | null} since */
+  setStale(since) {
+    this.#staleSince = since;
+    if (this.isLive && !this.#isForbidden) this.#showStale();
   }
 
   /** @param {string} room */
@@ -65,7 +82,10 @@ export class Status {
     const wasForbidden = this.#isForbidden;
     this.#room = room;
     if (this.#isForbidden) this.#show();
-    else if (wasForbidden && this.isLive) this.#line.hidden = true;
+    else if (wasForbidden && this.isLive) {
+      this.#line.hidden = true;
+      this.#showStale();
+    }
   }
 
   get isLive() {
@@ -76,6 +96,7 @@ export class Status {
   refresh() {
     this.#tryNow.textContent = translate('tryNow');
     if (!this.isLive || this.#isForbidden) this.#show();
+    else if (this.#saysStale) this.#sayStale();
   }
 
   /** Whether the open room may not be read. */
@@ -83,15 +104,39 @@ export class Status {
     return this.state?.forbidden.includes(this.#room) ?? false;
   }
 
-  #restored() {
+  /** @param {'restored' | 'fresh'} word */
+  #restored(word) {
     clearTimeout(this.#timer);
     if (this.#line.hidden) return;
-    this.#say(translate('restored'), false);
+    this.#say(translate(word), false);
     this.#timer = setTimeout(() => { this.#line.hidden = true; }, RESTORED_MS);
+  }
+
+  /** Says that the server is cut off from others, if that takes long, or that it is not any more. */
+  #showStale() {
+    clearTimeout(this.#staleTimer);
+    if (this.#staleSince !== null) {
+      if (this.#saysStale) return;
+      const quiet = Math.min(QUIET_MS, this.#staleSince + QUIET_MS - Date.now());
+      if (quiet > 0) this.#staleTimer = setTimeout(() => this.#sayStale(), quiet);
+      else this.#sayStale();
+    } else if (this.#saysStale) {
+      if (this.isLive) this.#restored('fresh');
+      else this.#line.hidden = true;
+      this.#saysStale = false;
+    }
+  }
+
+  #sayStale() {
+    clearTimeout(this.#timer);
+    this.#say(translate('stale'), false);
+    this.#line.classList.remove('good');
+    this.#saysStale = true;
   }
 
   #show() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#staleTimer);
     const quiet = this.#since + QUIET_MS - Date.now();
     const isFinal = this.state?.state === 'closed' || this.isLive;
     if (quiet > 0 && !isFinal) {
@@ -125,6 +170,7 @@ export class Status {
 
   /** @param {string} text @param {boolean} mayTry */
   #say(text, mayTry) {
+    this.#saysStale = false;
     // Announced without the seconds, which change.
     const isLost = mayTry && this.#wasEverLive && this.state?.reason !== 'offline';
     if (this.#line.hidden || !mayTry) announce(isLost ? translate('reconnecting') : text);

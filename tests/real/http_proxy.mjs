@@ -78,6 +78,12 @@ export class HttpProxy {
     this.#rules.push({ path, times: Infinity, does: (forward, _lose, _response, asked) => void until(asked).then(forward) });
   }
 
+  /** Adds a text to the answers that are open. @param {RegExp} path @param {string} text */
+  add(path, text) {
+    const open = [...this.#open].filter(([, asked]) => path.test(asked));
+    open.forEach(([response]) => response.write(text));
+  }
+
   /** Forgets all rules. */
   behave() {
     this.#rules = [];

@@ -9,6 +9,7 @@ mod author;
 mod backoff;
 mod bans;
 mod change;
+mod change_number;
 mod channel;
 mod custom_encoding;
 mod delivery;
@@ -40,6 +41,7 @@ mod hub_subscribe;
 mod log;
 mod member;
 mod membership;
+mod node_name;
 mod older_entries;
 #[cfg_attr(not(feature = "data"), path = "no_store.rs")]
 mod open_store;

@@ -1,13 +1,16 @@
 //! The members of a room. A name is a member from the start of its first stream
 //! until a grace period after the end of its last one, so that a page reload is
 //! not a leave. A name that a client has changed needs no grace period: `renames`.
+//! Members at other nodes are in `remote`.
 //!
 //! All operations run under the hub's lock. They cost O(log members), or one list
 //! of at most 200 members. `pending` decides the form and the rate of presence
 //! events, `encoding` writes them, `rooms/housekeeping` decides when they are sent.
 
 mod encoding;
+mod other_nodes;
 mod pending;
+mod remote;
 mod renames;
 mod set_typing;
 mod typing;
@@ -19,6 +22,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::other_nodes::OtherNodes;
 use self::pending::PendingChanges;
 pub(super) use self::pending::PresenceBudget;
 use self::renames::Renames;
@@ -53,6 +57,8 @@ pub(super) struct Presence {
     renames: Option<Box<Renames>>,
     /// Members that type. Boxed, since few rooms have any.
     typing: Option<Box<Typing>>,
+    /// The members at other nodes. `None` if no other node shares the room.
+    others: Option<Box<OtherNodes>>,
     /// The number of joins and leaves, and of changes of `typing`.
     version: u64,
     /// The first event of new streams, until the next change.
@@ -64,12 +70,20 @@ pub(super) struct Presence {
 #[derive(Debug)]
 struct MemberEntry {
     since: Timestamp,
-    streams: usize,
-    /// The end of the last stream. `Some` exactly while `streams` is 0, and then
-    /// in `leaving`.
+    streams: u32,
+    /// The other nodes at which it is a member.
+    nodes: u32,
+    /// The end of the last stream, during the grace period: then it is in `leaving`.
     left_at: Option<Instant>,
-    /// The guard of the last stream; only while `streams` is 0.
+    /// The guard of the last stream; only during the grace period.
     guard: Option<MemberGuard>,
+}
+
+impl MemberEntry {
+    /// Whether it has a stream or a grace period here. Otherwise it is at another node.
+    fn is_here(&self) -> bool {
+        self.streams > 0 || self.left_at.is_some()
+    }
 }
 
 impl Presence {
@@ -78,23 +92,41 @@ impl Presence {
         // Its next end is no longer that of the client that changed its name.
         self.take_rename(name);
         if let Some(entry) = self.members.get_mut(name) {
+            let was_here = entry.is_here();
             entry.streams += 1;
             entry.guard = None;
             if let Some(at) = entry.left_at.take() {
                 self.leaving.remove(&(at, name.clone()));
             }
+            if !was_here {
+                self.begin_here(name, true);
+            }
             return;
         }
-        let since = Timestamp::now();
+        self.add(name, 1, 0);
+        self.begin_here(name, false);
+    }
+
+    /// Adds a member. If several nodes share the room, one that has left since the last
+    /// event is back: it may have moved from one node to another.
+    fn add(&mut self, name: &UserName, streams: u32, nodes: u32) {
+        let back = match self.others {
+            Some(_) => self.pending.take_back(name),
+            None => None,
+        };
+        let since = back.unwrap_or_else(|| {
+            self.pending.add_joined(name);
+            Timestamp::now()
+        });
         let entry = MemberEntry {
             since,
-            streams: 1,
+            streams,
+            nodes,
             left_at: None,
             guard: None,
         };
         self.members.insert(name.clone(), entry);
         self.order.insert((since, name.clone()));
-        self.pending.add_joined(name);
         self.changed();
     }
 
@@ -124,8 +156,9 @@ impl Presence {
         match entry.left_at {
             Some(at) => self.remove_renamed(old, at, new.clone()),
             None => {
+                let end = self.rename_end_of(old, now);
                 let renames = self.renames.get_or_insert_default();
-                renames.remember(old, new, now + GRACE);
+                renames.remember(old, new, end);
             }
         }
     }
@@ -141,7 +174,7 @@ impl Presence {
 
     fn remove_renamed(&mut self, old: &UserName, left_at: Instant, new: UserName) {
         self.leaving.remove(&(left_at, old.clone()));
-        self.remove(old.clone(), Some(new));
+        self.end_here(old.clone(), Some(new));
     }
 
     /// The name that a client has taken in place of `old` just now.
@@ -193,22 +226,21 @@ impl Presence {
         self.changed();
     }
 
-    /// Removes at most `limit` members whose grace period is over, earliest end
-    /// first. Returns how many it removed.
+    /// At most `limit` members whose grace period is over leave, earliest end first.
+    /// Returns how many.
     pub(super) fn remove_expired(&mut self, now: Instant, limit: usize) -> usize {
         self.remove_expired_renames(now);
         self.remove_expired_typing(now);
-        let before = self.count();
-        for _ in 0..limit {
+        for ended in 0..limit {
             if self.grace_end().is_none_or(|end| end > now) {
-                break;
+                return ended;
             }
             let Some((_, name)) = self.leaving.pop_first() else {
-                break;
+                return ended;
             };
-            self.remove(name, None);
+            self.end_here(name, None);
         }
-        before - self.count()
+        limit
     }
 
     fn changed(&mut self) {

@@ -16,9 +16,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::chat::member::LeftMember;
+use crate::chat::member::{LeftMember, Since};
 use crate::protocol::UserName;
 
 /// Most members in a list. In a larger room only their count is sent.
@@ -91,6 +92,21 @@ impl PendingChanges {
         if !is_unknown && self.keeps_names() {
             self.left.push(member);
         }
+    }
+
+    /// A member that is to be announced as left is back. Returns since when it is a
+    /// member; then no event announces either, except that readers with a snapshot from
+    /// in between learn that it is one.
+    pub(super) fn take_back(&mut self, name: &UserName) -> Option<Timestamp> {
+        let at = self.left.iter().rposition(|member| member.name == *name)?;
+        let Since(since) = self.left.remove(at).since;
+        match self.has_snapshot {
+            true => {
+                self.joined.insert(name.clone());
+            }
+            false => self.changes -= 1,
+        }
+        Some(since)
     }
 
     /// A client that changes its name twice before the next event has the last one.

@@ -49,10 +49,9 @@ impl Renames {
         self.0.retain(|rename| rename.end > now);
     }
 
-    /// When the next one is forgotten. They all last equally long, so the first one
-    /// ends first.
+    /// When the next one is forgotten.
     pub(super) fn end(&self) -> Option<Instant> {
-        self.0.first().map(|rename| rename.end)
+        self.0.iter().map(|rename| rename.end).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {

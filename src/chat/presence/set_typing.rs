@@ -8,15 +8,15 @@ use super::typing::TYPING_TIME;
 use crate::protocol::UserName;
 
 impl Presence {
-    /// A member types from now on, in a room of at most `most` members. Returns
-    /// whether that is to be announced.
+    /// A member types from now on, in a room of at most `most` members; not one that is
+    /// only at another node. Returns whether that is to be announced.
     pub(in crate::chat) fn begin_typing(
         &mut self,
         name: &UserName,
         most: usize,
         now: Instant,
     ) -> bool {
-        if self.count() > most || !self.has(name) {
+        if self.count() > most || !self.is_here(name) {
             return false;
         }
         let typing = self.typing.get_or_insert_default();

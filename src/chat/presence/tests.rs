@@ -5,6 +5,7 @@ use super::*;
 use super::pending::{CHANGE_BYTES, LIST_AGAIN_MEMBERS, MAX_LISTED_MEMBERS};
 use crate::protocol::RoomName;
 
+mod remote;
 mod renames;
 mod typing;
 

@@ -420,7 +420,8 @@ impl Hub {
         names: impl Iterator<Item = &'a RoomName>,
         profile: &ReaderProfile,
     ) {
-        self.lock().leave(names, profile);
+        let forgotten = self.lock().leave(names, profile);
+        drop(forgotten);
         self.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }

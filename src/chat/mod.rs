@@ -28,6 +28,7 @@ mod history_size;
 mod hub;
 #[cfg(test)]
 mod hub_generation;
+mod hub_presence;
 #[cfg(test)]
 mod hub_saved;
 mod hub_shared;
@@ -40,6 +41,7 @@ mod hub_subscribe;
 )]
 mod log;
 mod member;
+mod member_outbox;
 mod membership;
 mod node_name;
 mod older_entries;
@@ -53,6 +55,7 @@ mod published;
 mod reactions;
 mod reader_profile;
 mod ready_queue;
+mod remote_snapshot;
 mod replay;
 mod replay_budget;
 mod resume;

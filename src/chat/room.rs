@@ -334,15 +334,15 @@ impl Room {
         }
     }
 
-    /// Whether the room can be forgotten: it has no reader and no member, and it
-    /// never had a message or was not used for `idle`.
+    /// Whether the room can be forgotten: it has no reader and no member
+    /// here, and it never had a message or was not used for `idle`.
     pub(super) fn is_idle(&self, now: Instant, idle: Duration) -> bool {
         self.idle_at(now, idle).is_some_and(|at| at <= now)
     }
 
     /// When the room can be forgotten if it is not used until then.
     fn idle_at(&self, now: Instant, idle: Duration) -> Option<Instant> {
-        let is_used = self.readers > 0 || self.presence.count() > 0 || self.pending.is_some();
+        let is_used = self.readers > 0 || self.presence.count_here() > 0 || self.pending.is_some();
         let at = match self.has_messages {
             // `None` is a time that the clock never reaches.
             true => self.last_used.checked_add(idle)?,

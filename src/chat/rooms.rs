@@ -10,10 +10,13 @@ mod clock;
 mod generation;
 mod housekeeping;
 mod housekeeping_queue;
+mod local_members;
+mod member_sharing;
 #[cfg(feature = "redis")]
 mod planned;
 mod publish;
 mod readers;
+mod remote_members;
 #[cfg(feature = "data")]
 mod restore;
 #[cfg(test)]
@@ -34,6 +37,7 @@ use tokio::time::Instant;
 use self::clock::Clock;
 use self::housekeeping_queue::HousekeepingQueue;
 pub(crate) use self::housekeeping_queue::RemainingWork;
+use self::member_sharing::MemberSharing;
 #[cfg(test)]
 pub(crate) use self::saved::SavedRooms;
 use self::size_index::SizeIndex;
@@ -149,8 +153,10 @@ pub(super) struct Rooms {
     published_event_bytes: u64,
     /// Changes published since the start.
     published_changes: u64,
-    /// Members of all rooms.
+    /// Members of all rooms, without those that are only at other nodes.
     members: usize,
+    /// `None` if no other node shares the rooms.
+    sharing: Option<Box<MemberSharing>>,
 }
 
 impl Rooms {
@@ -180,6 +186,7 @@ impl Rooms {
             published_event_bytes: 0,
             published_changes: 0,
             members: 0,
+            sharing: None,
             limits,
         }
     }
@@ -310,6 +317,7 @@ impl Rooms {
         let room = Room::new(self.key, name.clone(), limits, tombstone, now);
         self.by_name.insert(name.clone(), Box::new(room));
         self.names.insert(name.clone());
+        self.share_room(name);
         self.schedule(name, now);
     }
 
@@ -335,6 +343,7 @@ impl Rooms {
         }
         self.held
             .replace(room.history.size(), HistorySize::default());
+        self.forget_remote(&room);
         if !self.log.is_shared()
             && let Some(tombstone) = room.tombstone()
         {
@@ -353,10 +362,32 @@ impl Rooms {
         &self.limits
     }
 
-    /// The members of all rooms: summed up, and as counted.
+    /// The members of all rooms at this node: summed up, and as counted.
     pub(super) fn members(&self) -> (usize, usize) {
-        let summed = self.after(None).map(|room| room.presence.count()).sum();
+        let rooms = self.after(None);
+        let summed = rooms.map(|room| room.presence.count_here()).sum();
         (summed, self.members)
+    }
+
+    /// For each other node with members the number of its rooms; the index is checked.
+    pub(super) fn other_nodes(&self) -> HashMap<String, usize> {
+        self.sharing.as_ref().map_or_else(HashMap::new, |sharing| {
+            let rooms = || self.by_name.values();
+            let pairs: usize = rooms().map(|room| room.presence.count_at_nodes()).sum();
+            assert_eq!(pairs, sharing.pairs, "names at other nodes");
+            let nodes: usize = rooms().map(|room| room.presence.nodes().count()).sum();
+            let indexed = sharing.node_rooms();
+            assert_eq!(nodes, indexed.values().map(BTreeSet::len).sum::<usize>());
+            let indexed = indexed.iter();
+            let indexed = indexed.map(|(node, rooms)| (node.as_str().to_owned(), rooms.len()));
+            indexed.collect()
+        })
+    }
+
+    /// Changes of members that other nodes do not have yet.
+    pub(super) fn queued_member_changes(&self) -> usize {
+        let sharing = self.sharing.as_ref();
+        sharing.map_or(0, |sharing| sharing.outbox.queued())
     }
 
     /// The size of all histories: summed up, and as counted.

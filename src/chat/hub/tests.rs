@@ -14,8 +14,10 @@ mod held_batches;
 mod history;
 mod idle_rooms;
 mod limits;
+mod local_members;
 mod presence;
 mod publishing;
+mod remote_members;
 mod staleness;
 
 /// Most bytes of large messages in the channel.

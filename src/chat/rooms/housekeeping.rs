@@ -72,6 +72,7 @@ impl Rooms {
             room.is_waiting = true;
             self.housekeeping.push_presence(name.clone());
         }
+        self.queue_member_changes(&name);
         removed += self.expire_entries(&name, now, max_removals - removed);
         let room = self.by_name.get(&name).expect("it is there");
         match room.is_idle(now, self.limits.room_idle) {

@@ -15,6 +15,7 @@ mod history;
 mod idle_rooms;
 mod limits;
 mod local_members;
+mod member_exchange;
 mod presence;
 mod publishing;
 mod remote_members;

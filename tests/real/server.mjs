@@ -30,6 +30,14 @@ export async function within(promise, what, ms = DEADLINE_MS) {
 
 const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+// At such a signal, Playwright closes its browsers, and the tests would go on without them.
+// `timeout` sends the first one. The handlers of `exit` end browsers and servers.
+for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+  process.on(signal, () => {
+    console.error(`ended by ${signal}`);
+    process.exit(1);
+  });
+}
 
 export class Server {
   /** Line by line, what it says on standard error. @type {import('node:readline').Interface} */

@@ -37,6 +37,51 @@ record_failure() {
   echo "FAILED: $1 ($2)"
 }
 
+# steps_at_once COUNT NAME COMMAND...: steps of which at most COUNT run at the same time.
+# Each COMMAND is one argument, and is split at spaces. A step is reported when it has
+# ended, with its whole output.
+steps_at_once() {
+  local most=$1 folder ended pid status
+  # By process.
+  local -A names=()
+  shift
+  # Not by `wait -n`, which forgets a process that ends beside another one.
+  folder=$(mktemp -d) && mkfifo "$folder/ended" && exec {ended}<>"$folder/ended" || return
+  while [ "$#" -gt 0 ] || [ "${#names[@]}" -gt 0 ]; do
+    while [ "$#" -gt 0 ] && [ "${#names[@]}" -lt "$most" ]; do
+      # shellcheck disable=SC2086 # A program and its arguments.
+      keep_output "$folder" $2 &
+      names[$!]=$1
+      shift 2
+    done
+    status=0
+    read -r pid <&"$ended"
+    wait "$pid" || status=$?
+    step "${names[$pid]}" show_output "$folder/$pid" "$status"
+    unset "names[$pid]"
+  done
+  exec {ended}>&-
+  rm -r "$folder"
+}
+
+# keep_output FOLDER COMMAND...: runs the command; its output goes to a file that is named by
+# the process. Reports the process to the pipe `ended`.
+keep_output() {
+  local folder=$1 began=$SECONDS status=0
+  shift
+  exec >"$folder/$BASHPID" 2>&1
+  "$@" || status=$?
+  echo "it took $((SECONDS - began)) s"
+  echo "$BASHPID" >"$folder/ended"
+  exit "$status"
+}
+
+# show_output FILE STATUS: what a step has printed; returns its exit status.
+show_output() {
+  cat "$1"
+  return "$2"
+}
+
 # not_run REASON NAME...: counts steps as failed that can't be run.
 not_run() {
   local reason=$1 name

@@ -3,6 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+work=$(mktemp -d)
+export work
+trap 'rm -rf "$work"' EXIT
+
 # run SCRIPT: runs steps in a shell of their own; sets `output` and `status`.
 run() {
   status=0
@@ -39,6 +43,15 @@ expect_line 'FAILED: three (not run: no binary)'
 run 'step one true; not_checked "no compiler" two; step three true; finish_run'
 expect 0 '2 passed, 0 failed, 1 not checked' 'the result names what was not checked'
 expect_line 'NOT CHECKED: two (no compiler)'
+
+run 'mkfifo "$work/pipe"
+  writes() { echo begins; echo text >"$work/pipe"; echo ends; touch "$work/ended"; }
+  reads() { cat "$work/pipe"; touch "$work/ended"; return 3; }
+  step zero true; steps_at_once 2 one writes two reads three "test -e $work/ended"; step four true; finish_run'
+expect 1 '4 passed, 1 failed' 'two steps run at the same time, the third one after them'
+expect_line 'FAILED: two (exit status 3)'
+expect_line 'text'
+[[ $output == *$'\nbegins\nends\n'* ]] || { echo "the output of a step is not one piece: $output" >&2; exit 1; }
 
 run 'step one true; begin two; exit 0'
 expect 1 '1 passed, 1 failed' 'a run that ends early has failed'

@@ -265,46 +265,41 @@ client_steps() {
   step 'eventsource (npm)' limited node tests/real/eventsource.mjs
   step 'httpx-sse (PyPI)' limited tests/real/venv/bin/python tests/real/httpx_sse_test.py
   step 'attacks over HTTP/2' limited tests/real/venv/bin/python tests/real/http2_attacks.py
-  step 'slow attacks, vanished readers, proxies, docs/backend.md in each language' together \
-    'bash tests/real/vanished.sh' 'bash tests/real/slow_attacks.sh' 'node tests/real/proxies.mjs' \
-    'node tests/real/backend.mjs'
+  # They wait more than they work.
+  steps_at_once 4 'vanished readers' 'limited bash tests/real/vanished.sh' \
+    'slow attacks' 'limited bash tests/real/slow_attacks.sh' \
+    'proxies' 'limited node tests/real/proxies.mjs' \
+    'docs/backend.md in each language' 'limited node tests/real/backend.mjs'
   step 'prometheus_client (PyPI)' limited tests/real/venv/bin/python tests/real/metrics_test.py
 }
 
 page_steps() {
   step 'page: types' check_page_types
   step 'page: names' limited node tests/real/names.mjs
+  # It compares times, and so runs alone.
   step 'page: texts, in node' limited node tests/real/page_text.mjs
   step 'page: logs, in node' limited node tests/real/page_log.mjs
-  local part
-  for part in loading talk actions people changes reading places writing typing sending rooms alerts tabs connection \
-    generations stale offline https answers tokens moderation look style hostile proxies; do
-    step "page in Chromium: $part" limited node "tests/real/page_$part.mjs"
+  local part parts=()
+  # The longest first. None measures more than the order of a time.
+  for part in look connection talk people answers style actions places rooms writing reading offline sending \
+    hostile typing proxies alerts https moderation tokens tabs stale loading generations changes; do
+    parts+=("page in Chromium: $part" "in_chromium tests/real/page_$part.mjs")
   done
-  step 'page in Firefox and in WebKit, pictures' together 'node tests/real/firefox.mjs' \
-    'node tests/real/webkit.mjs' 'node tests/real/pictures.mjs target/pictures'
-  step "the original demo's page" limited node tests/real/demo.mjs
-  step 'a page of another site' limited node tests/real/foreign_page.mjs
-  step 'docs/backend.md in Chromium' limited node tests/real/backend_pages.mjs
+  steps_at_once 2 'page in WebKit' 'limited node tests/real/webkit.mjs' "${parts[@]}" \
+    'page in Firefox' 'limited node tests/real/firefox.mjs' \
+    'pictures of the page' 'in_chromium tests/real/pictures.mjs target/pictures' \
+    "the original demo's page" 'in_chromium tests/real/demo.mjs' \
+    'a page of another site' 'in_chromium tests/real/foreign_page.mjs' \
+    'docs/backend.md in Chromium' 'in_chromium tests/real/backend_pages.mjs'
 }
 
-# Programs that wait more than they work, at the same time. The output of each follows when
-# all have ended.
-together() {
-  local program index=0 status=0 running=()
-  # New files: a child of an earlier program may still write to its own.
-  rm -rf target/together
-  mkdir -p target/together
-  for program; do
-    # shellcheck disable=SC2086 # A program and its arguments.
-    limited $program >"target/together/$index" 2>&1 &
-    running+=("$!")
-    index=$((index + 1))
-  done
-  for index in "${!running[@]}"; do
-    wait "${running[$index]}" || status=$?
-    cat "target/together/$index"
-  done
+# in_chromium PROGRAM...: after a failure, it shows what Chromium has printed, and how it ended.
+in_chromium() {
+  local log status=0
+  log=$(mktemp) || return
+  DEBUG=pw:browser DEBUG_FILE=$log limited node "$@" || status=$?
+  [ "$status" -eq 0 ] || grep -vE '/dbus/|<launching>' "$log"
+  rm "$log"
   return "$status"
 }
 

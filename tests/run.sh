@@ -44,6 +44,7 @@ missing_packages() {
   have_node || echo nodejs npm
   have_python || echo python3 python3-venv
   [ -x /usr/bin/chromium ] || echo chromium
+  [ -x /usr/bin/chromium-headless-shell ] || echo chromium-headless-shell
   [ -x /usr/bin/firefox-esr ] || echo firefox-esr
   [ -x /usr/bin/WebKitWebDriver ] || echo webkit2gtk-driver
   have Xvfb || echo xvfb
@@ -281,9 +282,13 @@ page_steps() {
   step 'page: logs, in node' limited node tests/real/page_log.mjs
   local part parts=()
   # The longest first. None measures more than the order of a time.
-  for part in look connection talk people answers style actions places rooms writing reading offline sending \
-    hostile typing proxies alerts https moderation tokens tabs stale loading generations changes; do
+  for part in look people talk connection answers style actions places rooms writing reading offline sending \
+    hostile typing proxies moderation tokens stale generations changes; do
     parts+=("page in Chromium: $part" "in_chromium tests/real/page_$part.mjs")
+  done
+  # Where the program around the engine counts: notifications, tabs, certificates.
+  for part in alerts tabs https loading; do
+    parts+=("page in the whole Chromium: $part" "in_whole_chromium tests/real/page_$part.mjs")
   done
   steps_at_once 2 'page in WebKit' 'limited node tests/real/webkit.mjs' "${parts[@]}" \
     'page in Firefox' 'limited node tests/real/firefox.mjs' \
@@ -293,12 +298,14 @@ page_steps() {
     'docs/backend.md in Chromium' 'in_chromium tests/real/backend_pages.mjs'
 }
 
+in_whole_chromium() { CHROMIUM=/usr/bin/chromium in_chromium "$@"; }
+
 # in_chromium PROGRAM...: after a failure, it shows what Chromium has printed, and how it ended.
 in_chromium() {
   local log status=0
   log=$(mktemp) || return
   DEBUG=pw:browser DEBUG_FILE=$log limited node "$@" || status=$?
-  [ "$status" -eq 0 ] || grep -vE '/dbus/|<launching>' "$log"
+  [ "$status" -eq 0 ] || grep -vE 'dbus|<launching>' "$log"
   rm "$log"
   return "$status"
 }

@@ -1,13 +1,16 @@
 //! Ways in which a server is reached: through a Sentinel, in a cluster, over TLS.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sse_chat_redis::{ConnectError, Replicas, Settings, SharedLog};
+use tokio::net::TcpListener;
 
 use crate::audit::Audit;
 use crate::cluster::{SlotMove, cluster, has_slot, replica};
 use crate::encryption::Encryption;
-use crate::engine::{Engine, Persistence, free_port, programs, wait_for};
+use crate::engine::{DEADLINE, Engine, Persistence, free_port, programs, wait_for};
 use crate::node::{Node, run, settings};
 use crate::random;
 use crate::sentinel::Sentinel;
@@ -92,6 +95,48 @@ fn a_sentinel_has_a_user_and_a_password_of_its_own_and_encrypts() {
             let error = error.map(drop).unwrap_err();
             assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
             assert!(!error.to_string().contains("wrong"), "{error}");
+        }
+    });
+}
+
+/// The port of a server that never answers, and how many connections it has.
+async fn silent_server() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut connections = Vec::new();
+        while let Ok(connection) = listener.accept().await {
+            connections.push(connection);
+            counted.store(connections.len(), Ordering::Relaxed);
+        }
+    });
+    (port, asked)
+}
+
+#[test]
+#[ignore = "needs Redis"]
+fn a_silent_address_does_not_keep_the_others_from_being_asked() {
+    run(async {
+        for program in programs() {
+            let engine = Engine::start(&program, Persistence::None);
+            let (port, asked) = silent_server().await;
+            let through = Settings {
+                url: format!(
+                    "redis+cluster://127.0.0.1:{port},127.0.0.1:{}",
+                    engine.port()
+                ),
+                ..settings(&engine)
+            };
+            // It is asked first in about every second try.
+            let connect = async {
+                while asked.load(Ordering::Relaxed) == 0 {
+                    let joined = SharedLog::connect(through.clone()).await;
+                    assert!(joined.is_ok(), "{program}: {:?}", joined.map(drop));
+                }
+            };
+            tokio::time::timeout(3 * DEADLINE, connect).await.unwrap();
         }
     });
 }

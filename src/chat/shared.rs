@@ -10,6 +10,7 @@ mod change;
 mod content;
 mod follower;
 mod loading;
+mod members;
 mod publish;
 pub(super) mod state;
 
@@ -25,6 +26,7 @@ use sse_chat_redis::{
 use tokio::sync::Notify;
 
 pub(crate) use self::follower::{Followed, SharedFollower};
+pub(crate) use self::members::MemberExchange;
 use super::errors::HistoryUnavailable;
 use super::generations::{EndedGeneration, Generations};
 use super::hub::Hub;

@@ -270,13 +270,10 @@ impl Subscription {
         if self.expiry == Some(TokenExpiry::Now) {
             return Progress::Closed(Close::new(CloseReason::TokenExpired));
         }
-        let mut stored = match self.take_read(&hub, now) {
+        let mut stored = match self.take_awaited(&hub, now) {
             Ok(stored) => stored,
             Err(until) => return Progress::Paused(until),
         };
-        if let Some(Err(until)) = self.held.as_mut().map(|held| held.look(now)) {
-            return Progress::Paused(until);
-        }
         let rooms = &mut *hub.lock();
         if let Some(ended) = rooms.ended_since(self.position) {
             self.set_back(rooms, ended);
@@ -364,6 +361,16 @@ impl Subscription {
             let expires_at = timestamp::of_seconds(at);
             let expiring = Delivery::Expiring(Expiring { expires_at });
             self.ready.push(0, expiring);
+        }
+    }
+
+    /// What was read from the store, once the store has all that a held batch waits for;
+    /// or when to look for them again.
+    fn take_awaited(&mut self, hub: &Hub, now: Instant) -> Result<StoredEntries, Instant> {
+        let stored = self.take_read(hub, now)?;
+        match &mut self.held {
+            Some(held) => held.look(now).map(|()| stored),
+            None => Ok(stored),
         }
     }
 

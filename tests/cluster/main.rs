@@ -25,7 +25,9 @@ mod record;
 mod writer;
 
 mod engines;
+mod members;
 mod nodes;
+mod staleness;
 
 use deadline::within;
 

@@ -32,6 +32,17 @@ const FLAGS: &[(&str, &str)] = &[
     ("commit-queue", "16MiB"),
     ("data-check", ""),
     ("new-generation", ""),
+    ("redis", ""),
+    ("redis-user", ""),
+    ("redis-password-file", ""),
+    ("redis-ca", ""),
+    ("redis-namespace", "sse-chat"),
+    ("redis-wait", "0"),
+    ("redis-wait-timeout", "1s"),
+    ("redis-timeout", "3s"),
+    ("redis-connections", "2"),
+    ("redis-log", "100000"),
+    ("redis-log-bytes", "256MiB"),
     ("ping", "15s"),
     ("retry", "2s..5s"),
     ("max-message-bytes", "4096"),
@@ -156,6 +167,22 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("--data-read-budget", "1GiB", "--data DIR"),
     ("--commit-queue", "1KiB", "--data DIR"),
     ("--commit-queue", "1MiB", "--data DIR"),
+    ("--redis", "127.0.0.1", "redis://"),
+    ("--redis", "redis://127.0.0.1:1", "127.0.0.1:1"),
+    ("--redis-user", "a", "--redis URL"),
+    ("--redis-password-file", "/nowhere", "No such file"),
+    ("--redis-password-file", "/dev/null", "--redis URL"),
+    ("--redis-ca", "a.pem", "--redis URL"),
+    ("--redis-namespace", "a", "--redis URL"),
+    ("--redis-wait", "1", "--redis URL"),
+    ("--redis-wait", "one", "digit"),
+    ("--redis-wait-timeout", "2s", "--redis URL"),
+    ("--redis-timeout", "soon", "15s"),
+    ("--redis-timeout", "5s", "--redis URL"),
+    ("--redis-connections", "3", "--redis URL"),
+    ("--redis-log", "5000", "--redis URL"),
+    ("--redis-log-bytes", "much", "4MiB"),
+    ("--redis-log-bytes", "2MiB", "--redis URL"),
     ("--ping", "15", "15s"),
     ("--ping", "0s", "1ms"),
     ("--retry", "2s", "2s..5s"),
@@ -207,6 +234,20 @@ fn an_invalid_value_is_reported_in_one_line_that_names_the_flag() {
     for budget in ["--data-history-budget", "--data-read-budget"] {
         with_folder(&[budget, "1MiB"], &[budget, "--data-history COUNT"]);
     }
+    let with_redis = |flag: &str, value: &str, right: &str| {
+        let args = ["--redis", "redis://127.0.0.1:1", flag, value];
+        assert_fails(&run(&args), 1, &[flag, right]);
+    };
+    with_redis("--data", "history", "not both");
+    with_redis("--redis-ca", "/nowhere", "No such file");
+    with_redis("--redis-namespace", "a{b}", "1 to 64 characters");
+    with_redis("--redis-wait-timeout", "2m", "60s");
+    with_redis("--redis-timeout", "1ms", "100ms");
+    for connections in ["0", "65"] {
+        with_redis("--redis-connections", connections, "from 1 to 64");
+    }
+    with_redis("--redis-log", "10", "at least 1000");
+    with_redis("--redis-log-bytes", "1KiB", "1 MiB");
     assert_fails(
         &run(&["--redirect-http"]),
         1,

@@ -184,6 +184,7 @@ impl Rooms {
         }
     }
 
+    #[cfg(test)]
     pub(in crate::chat) fn dropped_remote_names(&self) -> u64 {
         self.sharing.as_ref().map_or(0, |sharing| sharing.dropped)
     }

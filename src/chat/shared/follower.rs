@@ -10,6 +10,7 @@ use sse_chat_redis::{self as redis, Item, Opened, ReadEvent, Reader};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::members::{MemberExchange, MemberNewsSender};
 use super::{SharedClient, bans, content, generations, loading};
 use crate::chat::generations::CursorPlace;
 use crate::chat::hub::Hub;
@@ -30,6 +31,9 @@ pub(crate) struct SharedFollower {
     due: Option<DueReload>,
     /// What was loaded anew, until as much is read.
     loaded: Option<LoadedReload>,
+    members: MemberNewsSender,
+    /// Until a task takes it.
+    exchange: Option<MemberExchange>,
 }
 
 /// Rooms that have to be loaded anew.
@@ -61,6 +65,8 @@ struct LoadedReload {
 pub(crate) enum Followed {
     /// Something was read, or nothing for a while.
     Connected,
+    /// Rooms have to be loaded anew before anything is shown.
+    Reloading,
     /// Another generation has begun.
     Generation {
         /// Its epoch.
@@ -76,7 +82,10 @@ pub(crate) enum Followed {
 
 impl SharedFollower {
     pub(super) fn new(hub: Arc<Hub>, client: Arc<SharedClient>, reader: Reader) -> Self {
+        let (exchange, members) = MemberExchange::new(&hub, &client);
         Self {
+            members,
+            exchange: Some(exchange),
             hub,
             client,
             reader,
@@ -88,6 +97,12 @@ impl SharedFollower {
     /// The hub that it shows items in.
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// What exchanges members with the other servers, for the task that does. `None` after
+    /// the first call.
+    pub(crate) fn take_exchange(&mut self) -> Option<MemberExchange> {
+        self.exchange.take()
     }
 
     /// Waits for what comes next, and shows it. A future that is dropped loses nothing.
@@ -108,9 +123,16 @@ impl SharedFollower {
                     epoch: change.as_ref().map_or(self.hub.epoch(), |due| due.epoch),
                     change: change.map_or(GenerationChange::None, |due| due.change),
                 });
+                Followed::Reloading
+            }
+            ReadEvent::Presence {
+                number,
+                follows,
+                items,
+            } => {
+                self.members.send(number, follows, items);
                 Followed::Connected
             }
-            ReadEvent::Presence { .. } => Followed::Connected,
             ReadEvent::Away(why) => Followed::Away(why),
         }
     }
@@ -128,6 +150,7 @@ impl SharedFollower {
                     epoch,
                     change: GenerationChange::None,
                 });
+                return Followed::Reloading;
             }
             return Followed::Connected;
         }
@@ -144,6 +167,7 @@ impl SharedFollower {
             CursorPlace::At(_) | CursorPlace::Foreign => None,
         };
         self.loaded = None;
+        self.members.missed();
         self.due = Some(match end {
             Some(end) => DueReload {
                 rooms: ReloadedRooms::After(end),
@@ -156,7 +180,7 @@ impl SharedFollower {
                 change: GenerationChange::Other(known),
             },
         });
-        Followed::Connected
+        Followed::Reloading
     }
 
     /// Loads the rooms that are due. It is due until that has succeeded.
@@ -230,7 +254,7 @@ impl SharedFollower {
         });
         Ok(match through <= from {
             true => self.finish_reload(),
-            false => Followed::Connected,
+            false => Followed::Reloading,
         })
     }
 
@@ -268,7 +292,8 @@ impl SharedFollower {
         complete(waits);
         match &self.loaded {
             Some(loaded) if loaded.through <= last => self.finish_reload(),
-            _ => Followed::Connected,
+            Some(_) => Followed::Reloading,
+            None => Followed::Connected,
         }
     }
 

@@ -16,8 +16,8 @@ pub(super) struct RedisFlags {
     /// Redis or Valkey that has the history, for several servers to share:
     /// redis[s]://[USER:PASSWORD@]HOST[:PORT]
     ///
-    /// With Sentinels: redis+sentinel://HOST:PORT,HOST:PORT/NAME. Without it history is in memory
-    /// only, or in --data.
+    /// With Sentinels: redis+sentinel://HOST:PORT,HOST:PORT/NAME; with a cluster:
+    /// redis+cluster://HOST:PORT,HOST:PORT. Without it history is in memory only, or in --data.
     #[arg(
         long,
         env = "SSE_CHAT_REDIS",

@@ -73,35 +73,35 @@ impl Error for PublishError {}
 
 /// Why a room of a history that several servers share can't be used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadError {
+pub enum RoomLoadError {
     /// This server can have no more rooms.
     RoomLimit(RoomLimitReached),
     /// The history is not reached.
     HistoryUnavailable(HistoryUnavailable),
 }
 
-impl From<RoomLimitReached> for LoadError {
+impl From<RoomLimitReached> for RoomLoadError {
     fn from(error: RoomLimitReached) -> Self {
         Self::RoomLimit(error)
     }
 }
 
-impl From<HistoryUnavailable> for LoadError {
+impl From<HistoryUnavailable> for RoomLoadError {
     fn from(error: HistoryUnavailable) -> Self {
         Self::HistoryUnavailable(error)
     }
 }
 
-impl From<LoadError> for PublishError {
-    fn from(error: LoadError) -> Self {
+impl From<RoomLoadError> for PublishError {
+    fn from(error: RoomLoadError) -> Self {
         match error {
-            LoadError::RoomLimit(error) => error.into(),
-            LoadError::HistoryUnavailable(error) => error.into(),
+            RoomLoadError::RoomLimit(error) => error.into(),
+            RoomLoadError::HistoryUnavailable(error) => error.into(),
         }
     }
 }
 
-impl fmt::Display for LoadError {
+impl fmt::Display for RoomLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RoomLimit(error) => error.fmt(f),
@@ -110,7 +110,7 @@ impl fmt::Display for LoadError {
     }
 }
 
-impl Error for LoadError {}
+impl Error for RoomLoadError {}
 
 /// Why a stream was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

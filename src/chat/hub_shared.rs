@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::bans::BanError;
 use super::change::{Change, ChangeError, Requester};
 use super::draft::Draft;
-use super::errors::{HistoryUnavailable, LoadError, PublishError, RoomLimitReached};
+use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError};
 use super::hub::Hub;
 use super::published::Published;
 use super::subscribe_options::RoomList;
@@ -114,8 +114,8 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`LoadError`] if it is not available.
-    pub(crate) async fn load_room(&self, room: &RoomName) -> Result<(), LoadError> {
+    /// [`RoomLoadError`] if it is not available.
+    pub(crate) async fn load_room(&self, room: &RoomName) -> Result<(), RoomLoadError> {
         match self.shared() {
             Some(shared) => shared.load_to_read(self, room).await,
             None => Ok(()),

@@ -88,7 +88,9 @@ pub use change::{Change, ChangeError, Requester};
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::{Draft, DraftContent, DraftMessage};
 pub use entry::Entry;
-pub use errors::{HistoryUnavailable, LoadError, PublishError, RoomLimitReached, SubscribeError};
+pub use errors::{
+    HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError, SubscribeError,
+};
 pub use history_page::{HistoryPage, HistoryQuery};
 pub use hub::{Hub, RoomSummary};
 pub use log::StoreError;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub(super) use self::NoSharedClient as SharedClient;
+pub(crate) use self::NoSharedFollower as SharedFollower;
 use super::bans::BanError;
 use super::change::{Change, ChangeError, Requester};
 use super::draft::Draft;
-use super::errors::{HistoryUnavailable, LoadError, PublishError, RoomLimitReached};
+use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError};
 use super::hub::Hub;
 use super::published::Published;
 use super::rooms::HubLimits;
@@ -14,30 +16,22 @@ use crate::config::{BadSetting, RedisSettings};
 use crate::protocol::{Cursor, EventId, RoomName};
 
 pub(super) mod state {
+    pub(in crate::chat) use self::NoSharedState as SharedState;
+
     /// There is none.
     #[derive(Debug)]
-    pub(in crate::chat) enum SharedState {}
+    pub(in crate::chat) enum NoSharedState {}
 }
 
 /// There is none.
 #[derive(Debug)]
-pub(super) enum SharedClient {}
+pub(super) enum NoSharedClient {}
 
 /// There is none.
 #[derive(Debug)]
-pub(crate) enum SharedFollower {}
+pub(crate) enum NoSharedFollower {}
 
-impl SharedClient {
-    pub(super) async fn open(
-        _limits: HubLimits,
-        _settings: &RedisSettings,
-    ) -> Result<(Arc<Hub>, SharedFollower), BadSetting> {
-        Err(BadSetting {
-            flag: "--redis",
-            why: "this program is built without it (the Cargo feature `redis`)".into(),
-        })
-    }
-
+impl NoSharedClient {
     pub(super) async fn publish(
         &self,
         _hub: &Hub,
@@ -77,7 +71,11 @@ impl SharedClient {
         match *self {}
     }
 
-    pub(super) async fn load_to_read(&self, _hub: &Hub, _room: &RoomName) -> Result<(), LoadError> {
+    pub(super) async fn load_to_read(
+        &self,
+        _hub: &Hub,
+        _room: &RoomName,
+    ) -> Result<(), RoomLoadError> {
         match *self {}
     }
 
@@ -96,4 +94,15 @@ impl SharedClient {
     ) -> Result<(), RoomLimitReached> {
         match *self {}
     }
+}
+
+/// There is none.
+pub(super) async fn connect(
+    _limits: HubLimits,
+    _settings: &RedisSettings,
+) -> Result<(Arc<Hub>, SharedFollower), BadSetting> {
+    Err(BadSetting {
+        flag: "--redis",
+        why: "this program is built without it (the Cargo feature `redis`)".into(),
+    })
 }

@@ -9,7 +9,7 @@ use super::hub::Hub;
 use super::log::StoreError;
 use super::open_store::OpenStore;
 use super::rooms::HubLimits;
-use super::shared::{SharedClient, SharedFollower};
+use super::shared::{self, SharedFollower};
 use super::store_totals::{LoadedHistory, StoreTotals};
 use crate::config::{BadSetting, DataSettings, RedisSettings};
 
@@ -56,7 +56,7 @@ impl StoredHistory {
         limits: HubLimits,
         settings: &RedisSettings,
     ) -> Result<(Arc<Hub>, Self), BadSetting> {
-        let (hub, follower) = SharedClient::open(limits, settings).await?;
+        let (hub, follower) = shared::connect(limits, settings).await?;
         let history = Self {
             follower: Mutex::new(Some(follower)),
             ..Self::default()

@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::guard::{CrossOrigin, InvalidHost, RateExceeded, RateKind};
-use crate::chat::{ChangeError, HistoryUnavailable, LoadError, PublishError, RoomLimitReached};
+use crate::chat::{ChangeError, HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError};
 use crate::protocol::{
     CloseReason, InvalidClientId, InvalidEditKey, InvalidEmoji, InvalidEventName, InvalidRoom,
     InvalidText, InvalidUserName, PROBLEM_JSON, PayloadTooLarge, ProblemCode, ProblemDetails,
@@ -317,11 +317,11 @@ impl From<PublishError> for Problem {
     }
 }
 
-impl From<LoadError> for Problem {
-    fn from(error: LoadError) -> Self {
+impl From<RoomLoadError> for Problem {
+    fn from(error: RoomLoadError) -> Self {
         match error {
-            LoadError::RoomLimit(error) => error.into(),
-            LoadError::HistoryUnavailable(error) => error.into(),
+            RoomLoadError::RoomLimit(error) => error.into(),
+            RoomLoadError::HistoryUnavailable(error) => error.into(),
         }
     }
 }

@@ -15,16 +15,14 @@ fn join(url: &Url, name: &str) -> EventStream {
     })
 }
 
-/// Reads until the room has so many members.
+/// Reads until the room has this number of members.
 async fn until_count(stream: &mut EventStream, expected: u64) {
     let counted = async {
         loop {
             let event = stream.next().await.unwrap().unwrap();
-            let count = match event {
-                ClientEvent::Presence(PresenceEvent { count, .. }) => count,
-                _ => continue,
-            };
-            if count == expected {
+            if let ClientEvent::Presence(PresenceEvent { count, .. }) = event
+                && count == expected
+            {
                 return;
             }
         }

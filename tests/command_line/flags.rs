@@ -168,7 +168,7 @@ const INVALID: &[(&str, &str, &str)] = &[
     ("--commit-queue", "1KiB", "--data DIR"),
     ("--commit-queue", "1MiB", "--data DIR"),
     ("--redis", "127.0.0.1", "redis://"),
-    ("--redis", "redis://127.0.0.1:1", "127.0.0.1:1"),
+    ("--redis", "redis://127.0.0.1:1", "refused"),
     ("--redis-user", "a", "--redis URL"),
     ("--redis-password-file", "/nowhere", "No such file"),
     ("--redis-password-file", "/dev/null", "--redis URL"),

@@ -29,7 +29,7 @@ fn flags(command: &str) -> Vec<Flag> {
 
 fn flag(text: &str) -> Option<Flag> {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let variable = words.split("[env: ").nth(1)?.split('=').next()?;
+    let variable = words.split("[env: ").nth(1)?.split(['=', ']']).next()?;
     let (name, rest) = words.split_once(' ')?;
     Some(Flag {
         flag: format!("--{name}"),

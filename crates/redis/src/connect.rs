@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionInfo, RedisError, RedisResult, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind,
+};
 use tokio::time::error::Elapsed;
 
 use crate::endpoint::{self, Endpoint};
@@ -197,7 +199,18 @@ async fn prepare(
 }
 
 pub(crate) fn not_reached(error: &RedisError) -> ConnectError {
-    ConnectError::Unreachable(error.to_string())
+    ConnectError::Unreachable(match error.kind() {
+        // What it has sent is no explanation, and may be of many lines.
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            "what answers there does not speak the protocol of Redis".to_owned()
+        }
+        _ => one_line(&error.to_string()),
+    })
+}
+
+/// The text without line breaks.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Checks what a server says of itself.

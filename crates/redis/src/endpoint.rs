@@ -2,8 +2,8 @@
 //! that it is.
 
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisError,
-    TlsCertificates,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, ProtocolVersion,
+    RedisError, TlsCertificates,
 };
 
 use crate::connect::ConnectError;
@@ -141,7 +141,12 @@ fn server(url: &str, settings: &Settings) -> Result<ConnectionInfo, ConnectError
 
 /// The server or Sentinel of a URL, with the settings' certificates.
 fn address(url: &str, settings: &Settings) -> Result<ConnectionInfo, ConnectError> {
-    let refused = |error: RedisError| invalid(&error.to_string());
+    let refused = |error: RedisError| match error.kind() {
+        ErrorKind::InvalidClientConfig => {
+            invalid("it has another form than redis://127.0.0.1:6379 or rediss://host:port")
+        }
+        _ => invalid(&error.to_string()),
+    };
     let info = url.into_connection_info().map_err(refused)?;
     // Answers of RESP3 have other shapes.
     let login = info.redis_settings().clone();

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sse_chat_redis::{CallError, StoredBan};
 
-use super::{Failed, MAX_TRIES, SharedClient};
+use super::client::{Failed, MAX_TRIES, SharedClient};
 use crate::chat::author::Fingerprint;
 use crate::chat::bans::{Ban, BanError, BanKey, MAX_BANS};
 use crate::chat::errors::HistoryUnavailable;

@@ -3,7 +3,8 @@
 
 use sse_chat_redis as redis;
 
-use super::{Failed, MAX_TRIES, SharedClient, content};
+use super::client::{Failed, MAX_TRIES, SharedClient};
+use super::content;
 use crate::chat::change::{Change, ChangeError, Requester};
 use crate::chat::entry::Entry;
 use crate::chat::errors::HistoryUnavailable;

@@ -21,7 +21,7 @@ use crate::protocol::{
 /// The content of an entry.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Content {
+struct EntryContent {
     /// Of the sender of a message, or of an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -48,7 +48,7 @@ struct Content {
     address: Option<IpAddr>,
 }
 
-impl Content {
+impl EntryContent {
     fn of(author: &Author, retry_key: Option<&RetryKey>) -> Self {
         let hash = |hash: &Fingerprint| hex::to_text(hash.as_bytes());
         Self {
@@ -95,16 +95,16 @@ fn fingerprint(text: Option<&str>) -> Option<Option<Fingerprint>> {
 
 /// The content of what is to be published.
 pub(super) fn of_draft(draft: &Draft, retry_key: Option<&RetryKey>) -> Vec<u8> {
-    let content = Content::of(&draft.author, retry_key);
+    let content = EntryContent::of(&draft.author, retry_key);
     let content = match &draft.content {
-        DraftContent::Message(message) => Content {
+        DraftContent::Message(message) => EntryContent {
             name: Some(message.name.as_str().to_owned()),
             text: message.text.as_str().to_owned(),
             reply_to: message.reply_to,
             verified: message.is_verified,
             ..content
         },
-        DraftContent::Event { name, payload } => Content {
+        DraftContent::Event { name, payload } => EntryContent {
             name: Some(name.as_str().to_owned()),
             text: payload.as_str().to_owned(),
             ..content
@@ -127,10 +127,10 @@ pub(super) fn of_change(change: &Entry) -> Vec<u8> {
         }
     };
     let reactions = parts.reactions.as_deref();
-    let content = Content {
+    let content = EntryContent {
         text: String::from_utf8_lossy(state).into_owned(),
         reactions: reactions.map(reaction_list::to_json),
-        ..Content::of(&parts.author, parts.retry_key.as_ref())
+        ..EntryContent::of(&parts.author, parts.retry_key.as_ref())
     };
     content.to_json()
 }
@@ -144,7 +144,7 @@ pub(super) fn read(id: EventId, item: EventId, room: &RoomName, stored: &redis::
 }
 
 fn parse(id: EventId, room: &RoomName, stored: &redis::Entry) -> Option<Entry> {
-    let content: Content = serde_json::from_slice(&stored.content).ok()?;
+    let content: EntryContent = serde_json::from_slice(&stored.content).ok()?;
     let (author, place) = (content.author()?, place(stored.place));
     let retry_key = content.retry_key(stored.client_id.as_deref())?;
     let created_at = timestamp::of_millis(stored.at);

@@ -10,8 +10,9 @@ use sse_chat_redis::{self as redis, Item, Opened, ReadEvent, Reader};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::client::{SharedClient, generations};
 use super::members::{MemberExchange, MemberNewsSender};
-use super::{SharedClient, bans, content, generations, loading};
+use super::{bans, content, loading};
 use crate::chat::generations::CursorPlace;
 use crate::chat::hub::Hub;
 use crate::chat::rooms::shared::{GenerationChange, Reload};

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use sse_chat_redis as redis;
 
-use super::{Failed, MAX_TRIES, SharedClient, bans, content};
+use super::client::{Failed, MAX_TRIES, SharedClient};
+use super::{bans, content};
 use crate::chat::entry::Entry;
-use crate::chat::errors::{HistoryUnavailable, LoadError, RoomLimitReached};
+use crate::chat::errors::{HistoryUnavailable, RoomLimitReached, RoomLoadError};
 use crate::chat::generations::Generations;
 use crate::chat::hub::Hub;
 use crate::chat::log::restored::RestoredRoom;
@@ -47,7 +48,11 @@ impl Drop for Load<'_> {
 
 impl SharedClient {
     /// Loads a room, unless it is here.
-    pub(in crate::chat) async fn load(&self, hub: &Hub, room: &RoomName) -> Result<(), LoadError> {
+    pub(in crate::chat) async fn load(
+        &self,
+        hub: &Hub,
+        room: &RoomName,
+    ) -> Result<(), RoomLoadError> {
         self.load_or(hub, room, EmptyRoom::Made).await
     }
 
@@ -56,11 +61,16 @@ impl SharedClient {
         &self,
         hub: &Hub,
         room: &RoomName,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), RoomLoadError> {
         self.load_or(hub, room, EmptyRoom::NotMade).await
     }
 
-    async fn load_or(&self, hub: &Hub, room: &RoomName, empty: EmptyRoom) -> Result<(), LoadError> {
+    async fn load_or(
+        &self,
+        hub: &Hub,
+        room: &RoomName,
+        empty: EmptyRoom,
+    ) -> Result<(), RoomLoadError> {
         for _ in 0..MAX_TRIES {
             let step = hub.lock().begin_load(room)?;
             let number = match step {
@@ -121,8 +131,8 @@ impl SharedClient {
             };
             match loaded {
                 Ok(()) => {}
-                Err(LoadError::RoomLimit(error)) => return Err(error),
-                Err(LoadError::HistoryUnavailable(_)) => hub.lock().create_unloaded(room)?,
+                Err(RoomLoadError::RoomLimit(error)) => return Err(error),
+                Err(RoomLoadError::HistoryUnavailable(_)) => hub.lock().create_unloaded(room)?,
             }
         }
         Ok(())

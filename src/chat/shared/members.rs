@@ -10,7 +10,7 @@ use sse_chat_redis::{self as redis, Lease, PresenceItem};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::MissedTickBehavior;
 
-use super::SharedClient;
+use super::client::SharedClient;
 use crate::chat::hub::Hub;
 use crate::chat::remote_snapshot::{RemoteSnapshot, SnapshotProgress};
 use crate::protocol::{RoomName, UserName};

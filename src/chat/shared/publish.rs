@@ -2,7 +2,8 @@
 
 use sse_chat_redis as redis;
 
-use super::{Failed, MAX_TRIES, SharedClient, content};
+use super::client::{Failed, MAX_TRIES, SharedClient};
+use super::content;
 use crate::chat::draft::{Draft, DraftContent, RetryKey};
 use crate::chat::entry::Entry;
 use crate::chat::errors::{HistoryUnavailable, PublishError};

@@ -102,6 +102,7 @@ impl Hub {
     /// # Errors
     ///
     /// [`HistoryUnavailable`] if it is not reached.
+    #[cfg(feature = "redis")]
     pub(crate) async fn maintain_shared(&self) -> Result<(), HistoryUnavailable> {
         match self.shared() {
             Some(shared) => shared.maintain(self).await,

@@ -48,6 +48,10 @@ pub(super) enum EntryLog {
     /// In a store.
     Stored(CommitQueue),
     /// In Redis, with other servers: it assigns, and what is read from it is shown.
+    #[cfg_attr(
+        all(feature = "data", not(feature = "redis")),
+        expect(dead_code, reason = "there is none")
+    )]
     Shared(Box<SharedState>),
 }
 

@@ -26,7 +26,6 @@ mod history;
 mod history_page;
 mod history_size;
 mod hub;
-#[cfg(test)]
 mod hub_generation;
 mod hub_presence;
 #[cfg(test)]

@@ -83,10 +83,6 @@ impl NoSharedClient {
         match *self {}
     }
 
-    pub(super) async fn maintain(&self, _hub: &Hub) -> Result<(), HistoryUnavailable> {
-        match *self {}
-    }
-
     pub(super) async fn load_for_stream(
         &self,
         _hub: &Hub,

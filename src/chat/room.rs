@@ -47,8 +47,10 @@ pub(super) struct Room {
     /// Subscriptions to this room. A room with readers is kept.
     readers: usize,
     /// The room could not be loaded from the shared history yet.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "each is here"))]
     pub(super) is_unloaded: bool,
     /// Its history was loaded with all that was assigned up to this seq.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "none is loaded"))]
     pub(super) loaded_through: u64,
     /// Whether something was published since the room was created. Such a room is
     /// kept for [`HubLimits::room_idle`](super::HubLimits::room_idle) after its

@@ -43,6 +43,7 @@ pub(crate) enum RoomEvent {
     /// again.
     Banned,
     /// The history of the room was loaded anew: its readers go back to it.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "none is loaded"))]
     Reloaded,
     /// A presence event of more than [`MAX_INLINE_BYTES`]:
     /// [`Hub::presence_event`](super::Hub::presence_event) replaces it.

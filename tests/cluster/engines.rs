@@ -74,7 +74,9 @@ fn an_old_snapshot_loses_what_came_after_it_and_says_so() {
             for record in &records {
                 record.check(&published);
                 let gaps = record.gaps();
-                assert_eq!(gaps, vec!["restart"; record.rooms.len()], "{program}");
+                // A reader that changes its server between two gaps gets both again.
+                assert!(gaps.len() >= record.rooms.len(), "{program}: {gaps:?}");
+                assert!(gaps.iter().all(|reason| *reason == "restart"), "{gaps:?}");
             }
         }
     });

@@ -285,7 +285,7 @@ page_steps() {
   local part parts=()
   # The longest first. None measures more than the order of a time.
   for part in look people talk connection answers style actions places rooms writing reading offline sending \
-    hostile typing proxies moderation tokens stale generations changes; do
+    hostile typing proxies moderation tokens stale generations changes cluster; do
     parts+=("page in Chromium: $part" "in_chromium tests/real/page_$part.mjs")
   done
   # Where the program around the engine counts: notifications, tabs, certificates.

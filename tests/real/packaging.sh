@@ -101,6 +101,14 @@ equal 'only nginx can be reached from outside' '8080' "$(of services nginx ports
 ! of services chat ports 2>/dev/null || die 'the chat is open beside nginx'
 cmp -s "$(of services nginx volumes 0 source)" deploy/compose/nginx.conf || die 'nginx has no configuration'
 
+docker_compose=$("$venv/docker-compose" -f deploy/compose.cluster.yaml config --format json)
+equal 'the proxy that is trusted is the network of the cluster' \
+  "$(of networks default ipam config 0 subnet)" "$(of services chat-2 environment SSE_CHAT_TRUSTED_PROXY)"
+equal 'all servers have one history' "$(of services chat-1 environment SSE_CHAT_REDIS)" \
+  "$(of services chat-3 environment SSE_CHAT_REDIS)"
+! of services valkey ports 2>/dev/null || die 'Valkey is open'
+cmp -s "$(of services nginx volumes 0 source)" deploy/compose/cluster.nginx.conf || die 'the cluster has no nginx'
+
 # ---- its nginx, with the addresses of this machine
 spawn "$static" --listen 127.0.0.1:0 --log-level off
 chat=$port

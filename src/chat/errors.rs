@@ -112,6 +112,24 @@ impl fmt::Display for RoomLoadError {
 
 impl Error for RoomLoadError {}
 
+/// Why a ticket of a shared history was not issued.
+#[cfg(feature = "tokens")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TicketError {
+    /// Too many wait to be used.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "none is shared"))]
+    TooMany,
+    /// The history is not reached.
+    HistoryUnavailable(HistoryUnavailable),
+}
+
+#[cfg(feature = "tokens")]
+impl From<HistoryUnavailable> for TicketError {
+    fn from(error: HistoryUnavailable) -> Self {
+        Self::HistoryUnavailable(error)
+    }
+}
+
 /// Why a stream was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscribeError {

@@ -1,11 +1,15 @@
 //! The hub of a history that several servers share: what requests ask of it, whatever has
 //! the history.
 
+#[cfg(feature = "tokens")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 use super::bans::BanError;
 use super::change::{Change, ChangeError, Requester};
 use super::draft::Draft;
+#[cfg(feature = "tokens")]
+use super::errors::TicketError;
 use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError};
 use super::hub::Hub;
 use super::published::Published;
@@ -140,6 +144,52 @@ impl Hub {
         match self.shared() {
             Some(shared) => shared.known(self, cursor).await,
             None => cursor,
+        }
+    }
+}
+
+/// Tickets of a shared history, by the hash of each.
+#[cfg(feature = "tokens")]
+impl Hub {
+    /// Keeps what a ticket stands for. Only a shared history has tickets.
+    ///
+    /// # Errors
+    ///
+    /// [`TicketError`] if it is not kept.
+    pub(crate) async fn put_ticket(
+        &self,
+        id: &str,
+        content: &[u8],
+        lifetime: Duration,
+        most: usize,
+    ) -> Result<(), TicketError> {
+        match self.shared() {
+            Some(shared) => shared.put_ticket(id, content, lifetime, most).await,
+            None => Err(HistoryUnavailable.into()),
+        }
+    }
+
+    /// What a ticket stands for. `None` if it is used, expired or none.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryUnavailable`] if the history is not reached.
+    pub(crate) async fn ticket(&self, id: &str) -> Result<Option<Vec<u8>>, HistoryUnavailable> {
+        match self.shared() {
+            Some(shared) => shared.ticket(id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Uses a ticket up. Returns whether this call did.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryUnavailable`] if the history is not reached.
+    pub(crate) async fn take_ticket(&self, id: &str) -> Result<bool, HistoryUnavailable> {
+        match self.shared() {
+            Some(shared) => shared.take_ticket(id).await,
+            None => Ok(false),
         }
     }
 }

@@ -87,6 +87,8 @@ pub use change::{Change, ChangeError, Requester};
 pub use delivery::{Delivery, Gap, GapReason, HelloRoom, StreamHello};
 pub use draft::{Draft, DraftContent, DraftMessage};
 pub use entry::Entry;
+#[cfg(feature = "tokens")]
+pub(crate) use errors::TicketError;
 pub use errors::{
     HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError, SubscribeError,
 };

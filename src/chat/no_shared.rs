@@ -1,6 +1,8 @@
 //! In place of `shared`, in a program that is built without Redis.
 
 use std::sync::Arc;
+#[cfg(feature = "tokens")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 pub(super) use self::NoSharedClient as SharedClient;
@@ -8,6 +10,8 @@ pub(crate) use self::NoSharedFollower as SharedFollower;
 use super::bans::BanError;
 use super::change::{Change, ChangeError, Requester};
 use super::draft::Draft;
+#[cfg(feature = "tokens")]
+use super::errors::TicketError;
 use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError};
 use super::hub::Hub;
 use super::published::Published;
@@ -80,6 +84,27 @@ impl NoSharedClient {
     }
 
     pub(super) async fn known(&self, _hub: &Hub, _cursor: Cursor) -> Cursor {
+        match *self {}
+    }
+
+    #[cfg(feature = "tokens")]
+    pub(super) async fn put_ticket(
+        &self,
+        _id: &str,
+        _content: &[u8],
+        _lifetime: Duration,
+        _most: usize,
+    ) -> Result<(), TicketError> {
+        match *self {}
+    }
+
+    #[cfg(feature = "tokens")]
+    pub(super) async fn ticket(&self, _id: &str) -> Result<Option<Vec<u8>>, HistoryUnavailable> {
+        match *self {}
+    }
+
+    #[cfg(feature = "tokens")]
+    pub(super) async fn take_ticket(&self, _id: &str) -> Result<bool, HistoryUnavailable> {
         match *self {}
     }
 

@@ -14,6 +14,8 @@ mod loading;
 mod members;
 mod publish;
 pub(super) mod state;
+#[cfg(feature = "tokens")]
+mod tickets;
 
 use std::sync::Arc;
 

@@ -14,7 +14,10 @@ use super::input::Pairs;
 use super::permission::{CommonRights, Identity};
 use super::problem::Problem;
 #[cfg(feature = "tokens")]
+use super::shared_tickets;
+#[cfg(feature = "tokens")]
 use super::tickets::{Ticket, Tickets};
+use crate::chat::Hub;
 use crate::config::{BadSetting, Config};
 #[cfg(feature = "tokens")]
 use crate::tokens::{Token, TokenError, Verifier};
@@ -91,14 +94,20 @@ impl Authenticator {
     /// # Errors
     ///
     /// Another stream was faster.
-    pub(super) fn spend_ticket(&self, sender: &Sender) -> Result<(), Problem> {
+    pub(super) async fn spend_ticket(&self, hub: &Hub, sender: &Sender) -> Result<(), Problem> {
         #[cfg(feature = "tokens")]
-        if let Some(ticket) = sender.ticket
-            && !self.tickets.spend(ticket, SystemTime::now())
-        {
-            return Err(Problem::ticket_used());
+        if let Some(ticket) = sender.ticket {
+            let is_spent = match hub.is_shared() {
+                // Boxed: hyper would keep room for it as long as the connection lives.
+                true => Box::pin(hub.take_ticket(&ticket.to_hex())).await?,
+                false => self.tickets.spend(ticket, SystemTime::now()),
+            };
+            return match is_spent {
+                true => Ok(()),
+                false => Err(Problem::ticket_used()),
+            };
         }
-        let _ = sender;
+        let _ = (hub, sender);
         Ok(())
     }
 
@@ -110,15 +119,17 @@ impl Authenticator {
     /// permitted without one is decided with the right.
     pub(super) async fn identify(
         &self,
+        hub: &Hub,
         client: IpAddr,
         request: &Request<()>,
         sources: CredentialSources,
     ) -> Result<Sender, Problem> {
         #[cfg(feature = "tokens")]
         if let Some(verifier) = &self.verifier {
-            return self.identify_by(verifier, client, request, sources).await;
+            let by_token = self.identify_by(verifier, hub, client, request, sources);
+            return by_token.await;
         }
-        let _ = (request, sources);
+        let _ = (hub, request, sources);
         Ok(Sender {
             identity: Identity::new(client, None, &self.common),
             #[cfg(feature = "tokens")]
@@ -130,6 +141,7 @@ impl Authenticator {
     async fn identify_by(
         &self,
         verifier: &Verifier,
+        hub: &Hub,
         client: IpAddr,
         request: &Request<()>,
         sources: CredentialSources,
@@ -139,11 +151,23 @@ impl Authenticator {
         let (token, ticket) = match credentials {
             Credentials::Bearer(token) => (Some(verify(verifier, token).await?), None),
             _ if sources.is_stream && query().has("ticket") => {
-                let ticket = Ticket::parse(query().one("ticket")?.unwrap_or_default());
-                let token = self.tickets.token(ticket, SystemTime::now());
-                // The key of its token may have been removed since.
-                let token = token.filter(|token| verifier.is_current(token));
-                (Some(token.ok_or_else(Problem::ticket_used)?), Some(ticket))
+                let query = query();
+                let text = query.one("ticket")?.unwrap_or_default();
+                let ticket = Ticket::parse(text);
+                let token = match hub.is_shared() {
+                    // Boxed: hyper would keep room for it as long as the connection lives.
+                    true => {
+                        let token = Box::pin(shared_tickets::token(hub, text)).await?;
+                        verify(verifier, &token).await?
+                    }
+                    false => {
+                        let token = self.tickets.token(ticket, SystemTime::now());
+                        // The key of its token may have been removed since.
+                        let token = token.filter(|token| verifier.is_current(token));
+                        token.ok_or_else(Problem::ticket_used)?
+                    }
+                };
+                (Some(token), Some(ticket))
             }
             Credentials::Cookie(token) => (Some(verify(verifier, token).await?), None),
             Credentials::None => (None, None),

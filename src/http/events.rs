@@ -191,7 +191,8 @@ async fn respond(
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
         Ok(mut subscription) => {
-            app.authenticator.spend_ticket(&request.sender)?;
+            let spent = app.authenticator.spend_ticket(&app.hub, &request.sender);
+            spent.await?;
             if let Some(access) = request.sender.identity.stream_access() {
                 subscription.set_access(access);
             }

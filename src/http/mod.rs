@@ -43,6 +43,8 @@ mod route;
 mod service;
 #[cfg(feature = "tokens")]
 mod session;
+#[cfg(feature = "tokens")]
+mod shared_tickets;
 mod stream;
 #[cfg(feature = "tokens")]
 mod tickets;

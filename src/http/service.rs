@@ -256,7 +256,11 @@ async fn dispatch(
                 is_stream: true,
                 is_https: caller.is_https(headers, &app.config.access),
             };
-            let opened = match app.authenticator.identify(client, request, sources).await {
+            let opened = match app
+                .authenticator
+                .identify(&app.hub, client, request, sources)
+                .await
+            {
                 Ok(sender) => open_stream(app, sender, route, request).await,
                 Err(problem) => Err(problem),
             };
@@ -330,7 +334,11 @@ async fn answer_in_room(
     {
         return refuse(app, route, problem);
     }
-    let identity = match app.authenticator.identify(client, request, sources).await {
+    let identity = match app
+        .authenticator
+        .identify(&app.hub, client, request, sources)
+        .await
+    {
         Ok(sender) => sender.identity,
         Err(problem) => return refuse(app, route, problem),
     };
@@ -379,7 +387,9 @@ async fn answer_in_room(
             typing::answer(app, &identity, &room, request)
         }
         #[cfg(feature = "tokens")]
-        Route::Tickets => session::issue_ticket(app, &identity),
+        Route::Tickets => {
+            session::issue_ticket(app, &identity, request.headers(), sources.is_https).await
+        }
         Route::SendPhp => Ok(demo::send(app, &identity, request, body).await),
         _ => Err(Problem::not_found()),
     }

@@ -15,6 +15,7 @@ use super::body::{Body, json};
 use super::credentials::{Credentials, PLAIN_COOKIE, SECURE_COOKIE};
 use super::permission::Identity;
 use super::problem::Problem;
+use super::shared_tickets;
 use crate::chat::timestamp;
 use crate::protocol::ProblemCode;
 use crate::tokens::Token;
@@ -31,11 +32,21 @@ struct TicketResponse {
 }
 
 /// Issues a ticket for the token of the request.
-pub(super) fn issue_ticket(app: &App, identity: &Identity) -> Result<Response<Body>, Problem> {
+pub(super) async fn issue_ticket(
+    app: &App,
+    identity: &Identity,
+    headers: &HeaderMap,
+    is_https: bool,
+) -> Result<Response<Body>, Problem> {
     let token = identity.token();
     let token = token.ok_or_else(|| identity.refusal("to get a ticket"))?;
-    let tickets = &app.authenticator.tickets;
-    let (ticket, expires_at) = tickets.issue(Arc::clone(token), SystemTime::now())?;
+    let now = SystemTime::now();
+    let (ticket, expires_at) = match (app.hub.is_shared(), Credentials::of(headers, is_https)?) {
+        (true, Credentials::Bearer(text) | Credentials::Cookie(text)) => {
+            shared_tickets::issue(&app.hub, text, token, now).await?
+        }
+        _ => app.authenticator.tickets.issue(Arc::clone(token), now)?,
+    };
     let expires_at = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let issued = TicketResponse {
         ticket,

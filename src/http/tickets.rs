@@ -13,9 +13,9 @@ use crate::protocol::ProblemCode;
 use crate::tokens::{Token, new_secret};
 
 /// How long a ticket is good.
-const LIFETIME: Duration = Duration::from_secs(60);
+pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 /// Most tickets at one time, some 100 bytes each beside their tokens.
-const MAX_TICKETS: usize = 100_000;
+pub(super) const MAX_TICKETS: usize = 100_000;
 
 /// The hash of a ticket: the table holds none that could be used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,17 @@ struct UnusedTicket {
 impl Ticket {
     pub(super) fn parse(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// By which other servers know it.
+    pub(super) fn to_hex(self) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in self.0 {
+            // Writing to a `String` can't fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 }
 
@@ -94,7 +105,7 @@ impl Tickets {
     }
 }
 
-fn full() -> Problem {
+pub(super) fn full() -> Problem {
     Problem::new(
         ProblemCode::RateLimited,
         "too many tickets wait to be used; try again later",

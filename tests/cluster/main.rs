@@ -28,6 +28,7 @@ mod engines;
 mod members;
 mod nodes;
 mod staleness;
+mod tickets;
 
 use deadline::within;
 

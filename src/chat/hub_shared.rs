@@ -13,6 +13,7 @@ use super::errors::TicketError;
 use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, RoomLoadError};
 use super::hub::Hub;
 use super::published::Published;
+use super::shared_totals::SharedTotals;
 use super::subscribe_options::RoomList;
 use crate::protocol::{Cursor, EventId, RoomName};
 
@@ -99,6 +100,17 @@ impl Hub {
     /// Whether several servers share the history.
     pub(crate) fn is_shared(&self) -> bool {
         self.shared().is_some()
+    }
+
+    /// The shared history in numbers, if there is one.
+    pub(crate) fn shared_totals(&self) -> Option<SharedTotals> {
+        let totals = self.shared()?.totals();
+        let rooms = self.lock();
+        Some(SharedTotals {
+            is_stale: rooms.news_of_staleness(false).is_some(),
+            shown: rooms.newest(),
+            ..totals
+        })
     }
 
     /// Does the work of the shared history that is due.

@@ -64,6 +64,7 @@ mod room_key;
 mod rooms;
 #[cfg_attr(not(feature = "redis"), path = "no_shared.rs")]
 mod shared;
+mod shared_totals;
 mod staleness;
 #[cfg(test)]
 #[cfg(feature = "data")]

@@ -16,6 +16,7 @@ use super::errors::{HistoryUnavailable, PublishError, RoomLimitReached, RoomLoad
 use super::hub::Hub;
 use super::published::Published;
 use super::rooms::HubLimits;
+use super::shared_totals::SharedTotals;
 use crate::config::{BadSetting, RedisSettings};
 use crate::protocol::{Cursor, EventId, RoomName};
 
@@ -36,6 +37,10 @@ pub(super) enum NoSharedClient {}
 pub(crate) enum NoSharedFollower {}
 
 impl NoSharedClient {
+    pub(super) fn totals(&self) -> SharedTotals {
+        match *self {}
+    }
+
     pub(super) async fn publish(
         &self,
         _hub: &Hub,

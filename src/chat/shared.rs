@@ -9,6 +9,7 @@ mod bans;
 mod change;
 mod client;
 mod content;
+mod counters;
 mod follower;
 mod loading;
 mod members;

@@ -26,6 +26,7 @@ mod writer;
 
 mod engines;
 mod members;
+mod metrics;
 mod nodes;
 mod staleness;
 mod tickets;

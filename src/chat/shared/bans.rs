@@ -71,7 +71,7 @@ impl SharedClient {
             let banned = self
                 .log
                 .ban(epoch.as_str(), room.as_str(), &stored, MAX_BANS);
-            match banned.await {
+            match self.counters.count(banned).await {
                 Ok(()) => {
                     hub.note_ban();
                     let now = tokio::time::Instant::now();

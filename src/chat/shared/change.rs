@@ -60,7 +60,8 @@ impl SharedClient {
             is_deletion,
             content: &content,
         };
-        match self.log.change(epoch.as_str(), change).await {
+        let call = self.log.change(epoch.as_str(), change);
+        match self.counters.count(call).await {
             Ok(redis::ChangeAnswer::Assigned(assigned)) => {
                 self.shown(hub, epoch, assigned.seq).await?;
                 let id = EventId {

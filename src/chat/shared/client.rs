@@ -10,10 +10,12 @@ use sse_chat_redis::{
 };
 use tokio::sync::Notify;
 
+use super::counters::SharedCounters;
 use crate::chat::errors::HistoryUnavailable;
 use crate::chat::generations::{EndedGeneration, Generations};
 use crate::chat::hub::Hub;
 use crate::chat::rooms::HubLimits;
+use crate::chat::shared_totals::SharedTotals;
 use crate::config::{BadSetting, RedisSettings};
 use crate::protocol::Epoch;
 
@@ -34,6 +36,7 @@ pub(in crate::chat) struct SharedClient {
     pub(super) max_tombstones: usize,
     /// Notified when another generation begins.
     pub(super) generation: Notify,
+    pub(super) counters: SharedCounters,
     /// Redis was not reached by the last read.
     pub(super) is_away: AtomicBool,
 }
@@ -47,8 +50,14 @@ impl SharedClient {
             room_idle: limits.room_idle,
             max_tombstones: limits.max_rooms,
             generation: Notify::new(),
+            counters: SharedCounters::default(),
             is_away: AtomicBool::new(false),
         }
+    }
+
+    /// In numbers, without what the hub knows.
+    pub(in crate::chat) fn totals(&self) -> SharedTotals {
+        self.counters.totals()
     }
 
     /// Waits until the entry with this seq is shown, which was assigned in the generation

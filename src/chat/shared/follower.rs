@@ -276,13 +276,19 @@ impl SharedFollower {
         self.client.generation.notify_waiters();
         match due.change {
             GenerationChange::None => match due.rooms {
-                ReloadedRooms::All => Followed::Reloaded,
+                ReloadedRooms::All => {
+                    self.client.counters.count_reload();
+                    Followed::Reloaded
+                }
                 ReloadedRooms::After(_) => Followed::Connected,
             },
-            GenerationChange::Later(_) | GenerationChange::Other(_) => Followed::Generation {
-                epoch: due.epoch,
-                has_lost,
-            },
+            GenerationChange::Later(_) | GenerationChange::Other(_) => {
+                self.client.counters.count_generation();
+                Followed::Generation {
+                    epoch: due.epoch,
+                    has_lost,
+                }
+            }
         }
     }
 

@@ -85,7 +85,7 @@ impl SharedClient {
             let load = Load { hub, room, number };
             let epoch = hub.epoch();
             let loaded = self.log.load(epoch.as_str(), room.as_str(), self.entries);
-            let loaded = match loaded.await {
+            let loaded = match self.counters.count(loaded).await {
                 Ok(loaded) => loaded,
                 Err(error) => match error.into() {
                     Failed::OtherEpoch => {

@@ -38,7 +38,8 @@ impl SharedClient {
                         request,
                     }),
             };
-            match self.log.publish(epoch.as_str(), entry).await {
+            let call = self.log.publish(epoch.as_str(), entry);
+            match self.counters.count(call).await {
                 Ok(redis::PublishAnswer::Assigned(assigned)) => {
                     self.shown(hub, epoch, assigned.seq).await?;
                     let id = EventId {

@@ -41,6 +41,7 @@ impl Collector for CollectedMetrics {
         self.limits(&mut metrics)?;
         self.workers(&mut metrics, &totals)?;
         self.store(&mut metrics, &totals)?;
+        self.shared(&mut metrics)?;
         #[cfg(feature = "https")]
         self.certificates(&mut metrics)?;
         self.process(&mut metrics)
@@ -257,6 +258,43 @@ impl CollectedMetrics {
             "sse_chat_data_free_bytes",
             "Bytes that the file system of --data has left",
             store.free_bytes,
+        )
+    }
+
+    fn shared(&self, metrics: &mut MetricEncoder<'_>) -> fmt::Result {
+        let Some(shared) = self.app.hub.shared_totals() else {
+            return Ok(());
+        };
+        metrics.gauge(
+            "sse_chat_redis_stale",
+            "1 while readers know that Redis is away, else 0",
+            usize::from(shared.is_stale),
+        )?;
+        metrics.gauge(
+            "sse_chat_redis_shown",
+            "Seq of the newest entry that is shown here",
+            shared.shown,
+        )?;
+        metrics.counters(
+            "sse_chat_redis_calls",
+            "Calls that publish, change, ban or load a room, by whether Redis answered",
+            "outcome",
+            [("answered", shared.calls), ("failed", shared.failed_calls)],
+        )?;
+        metrics.counter(
+            "sse_chat_redis_call_seconds",
+            "Time of these calls",
+            shared.call_time.as_secs_f64(),
+        )?;
+        metrics.counter(
+            "sse_chat_redis_generations",
+            "Generations of the history that have begun",
+            shared.generations,
+        )?;
+        metrics.counter(
+            "sse_chat_redis_reloads",
+            "Times that rooms were loaded anew because a part of the log was missing",
+            shared.reloads,
         )
     }
 

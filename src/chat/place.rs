@@ -38,6 +38,16 @@ impl Place {
             counted: self.counted + u64::from(kind.is_item()),
         }
     }
+
+    /// The place before an entry of this kind, if this is the one behind it.
+    #[cfg(feature = "redis")]
+    pub(super) fn before(self, kind: EntryKind) -> Self {
+        let number = self.number - u64::from(kind == EntryKind::Message && self.number > 1);
+        Self {
+            number,
+            counted: self.counted.saturating_sub(u64::from(kind.is_item())),
+        }
+    }
 }
 
 impl EntryKind {

@@ -241,7 +241,9 @@ fn room_cursors(
     from: impl Fn(&History) -> RoomStart,
 ) -> Vec<RoomCursor> {
     let room_cursor = |name: &RoomName| {
-        let RoomStart { skip_through, next } = from(&rooms.get(name)?.history);
+        let room = rooms.get(name)?;
+        let RoomStart { skip_through, next } = from(&room.history);
+        let next = next.filter(|_| !room.is_unloaded);
         Some(RoomCursor {
             room: name.clone(),
             skip_through,

@@ -22,6 +22,9 @@ use super::timestamp;
 use crate::protocol::{ClientId, EventId, PublishedEvent, RoomName, UserName};
 use crate::sse;
 
+/// How long a room that was loaded, and that Redis does not know, waits for its first use.
+const EMPTY_LOADED: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) key: RoomKey,
@@ -47,11 +50,10 @@ pub(super) struct Room {
     /// Subscriptions to this room. A room with readers is kept.
     readers: usize,
     /// The room could not be loaded from the shared history yet.
-    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "each is here"))]
     pub(super) is_unloaded: bool,
-    /// Its history was loaded with all that was assigned up to this seq.
-    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "none is loaded"))]
-    pub(super) loaded_through: u64,
+    /// Its history was loaded with all that was assigned up to this seq. `None` without a
+    /// shared history.
+    pub(super) loaded_through: Option<u64>,
     /// Whether something was published since the room was created. Such a room is
     /// kept for [`HubLimits::room_idle`](super::HubLimits::room_idle) after its
     /// last use.
@@ -88,7 +90,7 @@ impl Room {
             size_classes: [0; HistoryPart::ALL.len()],
             readers: 0,
             is_unloaded: false,
-            loaded_through: 0,
+            loaded_through: None,
             has_messages: false,
             last_used: now,
             bans: None,
@@ -111,10 +113,12 @@ impl Room {
     /// The room as Redis has it, with all that was assigned up to `as_of`.
     #[cfg(feature = "redis")]
     pub(super) fn reload(&mut self, loaded: RestoredRoom, as_of: u64, now: Instant) {
+        let is_known = loaded.next.counted > 0 || !loaded.bans.is_empty();
         self.bans = None;
         self.restore(loaded, now);
+        self.has_messages = is_known;
         self.is_unloaded = false;
-        self.loaded_through = as_of;
+        self.loaded_through = Some(as_of);
     }
 
     /// Loses the entries after `end`, with the end of a generation at `position` of the
@@ -348,6 +352,8 @@ impl Room {
         let at = match self.has_messages {
             // `None` is a time that the clock never reaches.
             true => self.last_used.checked_add(idle)?,
+            // It was loaded for a request that comes.
+            false if self.loaded_through.is_some() => self.last_used.checked_add(EMPTY_LOADED)?,
             false => now,
         };
         let bans = self.bans.as_ref();

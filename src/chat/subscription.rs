@@ -76,8 +76,9 @@ pub struct Subscription {
     cursor: u64,
 }
 
-/// How long a stream waits whose reader has more from another server than is shown here.
-const AHEAD_PAUSE: Duration = Duration::from_millis(20);
+/// How long a stream waits whose reader has more from another server than is shown here, or
+/// one of whose rooms could not be loaded yet.
+const AHEAD_PAUSE: Duration = Duration::from_millis(50);
 
 /// The result of [`Subscription::catch_up`].
 #[derive(Debug)]
@@ -291,7 +292,7 @@ impl Subscription {
             return self.release(held, now);
         }
         let as_of = rooms.newest();
-        if self.cursor > as_of {
+        if self.cursor > as_of || self.has_unloaded(rooms) {
             return Progress::Paused(now + AHEAD_PAUSE);
         }
         let source = ReplaySource {
@@ -362,6 +363,13 @@ impl Subscription {
             let expiring = Delivery::Expiring(Expiring { expires_at });
             self.ready.push(0, expiring);
         }
+    }
+
+    /// Whether one of its rooms could not be loaded from a shared history yet.
+    fn has_unloaded(&self, rooms: &Rooms) -> bool {
+        let is_unloaded =
+            |own: &RoomCursor| rooms.get(&own.room).is_some_and(|room| room.is_unloaded);
+        rooms.log.is_shared() && self.room_cursors.iter().any(is_unloaded)
     }
 
     /// What was read from the store, once the store has all that a held batch waits for;

@@ -27,8 +27,7 @@ pub(super) async fn of_one_room(
     room: RoomName,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let rooms = load(app, room.into()).await?;
-    let options = request.options(&app.hub, rooms, Backlog::Last(0), EventForm::Raw)?;
+    let options = request.options(&app.hub, room.into(), Backlog::Last(0), EventForm::Raw)?;
     respond(app, request, options).await
 }
 
@@ -44,7 +43,6 @@ pub(super) async fn of_many_rooms(
         .collect::<Result<Vec<_>, _>>()?;
     let rooms = RoomList::new(rooms)
         .map_err(|error| Problem::new(ProblemCode::InvalidQuery, error.to_string()))?;
-    let rooms = load(app, rooms).await?;
     let options = request.options(&app.hub, rooms, Backlog::Last(0), EventForm::Json)?;
     respond(app, request, options).await
 }
@@ -54,7 +52,7 @@ pub(super) async fn of_the_demo(
     app: &App,
     request: &StreamRequest<'_>,
 ) -> Result<Response<Reply>, Problem> {
-    let rooms = load(app, app.default_room.clone().into()).await?;
+    let rooms = app.default_room.clone().into();
     let options = request.options(&app.hub, rooms, Backlog::All, EventForm::Raw)?;
     respond(app, request, options).await
 }
@@ -156,13 +154,14 @@ fn is_cursor_key(key: &[u8]) -> bool {
         .eq(b"lasteventid".iter().copied())
 }
 
-/// Makes the rooms of a stream available here.
-async fn load(app: &App, rooms: RoomList) -> Result<RoomList, Problem> {
-    if app.hub.is_shared() {
-        // Boxed: hyper would keep room for it as long as the connection lives.
-        Box::pin(app.hub.load_for_stream(&rooms)).await?;
+/// Makes the rooms of a stream available here, whose reader may read them and is counted.
+/// One that is banned from a room learns it as the first event.
+async fn load(app: &App, options: &mut SubscribeOptions) -> Result<(), Problem> {
+    app.hub.load_for_stream(&options.rooms).await?;
+    if let Some(cursor) = options.cursor {
+        options.cursor = Some(app.hub.known_cursor(cursor).await);
     }
-    Ok(rooms)
+    Ok(())
 }
 
 async fn respond(
@@ -170,11 +169,6 @@ async fn respond(
     request: &StreamRequest<'_>,
     mut options: SubscribeOptions,
 ) -> Result<Response<Reply>, Problem> {
-    if app.hub.is_shared()
-        && let Some(cursor) = options.cursor
-    {
-        options.cursor = Some(Box::pin(app.hub.known_cursor(cursor)).await);
-    }
     if *request.method == Method::HEAD {
         // HEAD opens no stream, but is refused where GET is.
         app.hub.check_rooms(&options.rooms)?;
@@ -188,6 +182,10 @@ async fn respond(
             return Ok(busy::stream(app, request.method, reason).map(Reply::Body));
         }
     };
+    if app.hub.is_shared() {
+        // Boxed: hyper would keep room for it as long as the connection lives.
+        Box::pin(load(app, &mut options)).await?;
+    }
     let is_named = options.name.is_some();
     match app.hub.subscribe(options) {
         Ok(mut subscription) => {

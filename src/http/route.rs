@@ -60,6 +60,20 @@ const BEGIN_AND_END: &str = "POST, DELETE, OPTIONS";
 const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl<'a> Route<'a> {
+    /// The room of a request that is not for a page.
+    pub(super) fn room(self) -> Option<&'a str> {
+        match self {
+            Self::Messages(room)
+            | Self::Message(room, _)
+            | Self::Reaction(room, ..)
+            | Self::Bans(room)
+            | Self::Events(room)
+            | Self::Typing(room)
+            | Self::Members(room) => Some(room),
+            _ => None,
+        }
+    }
+
     pub(super) fn of(path: &'a str, config: &Config) -> Option<Self> {
         let route = Self::parse(path)?;
         match route {

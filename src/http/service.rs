@@ -18,7 +18,7 @@ use super::body::{Body, json};
 use super::events::StreamRequest;
 use super::guard::{Caller, CorsGrant, CrossOrigin, adopt_authority, check_host, is_allowed};
 use super::input::{Pairs, emoji_of_path, id_of_path, room_of_path};
-use super::permission::Read;
+use super::permission::{Identity, Read};
 use super::problem::Problem;
 use super::reply::{self, Reply};
 use super::request_body::{BodyLeft, RequestBody};
@@ -29,7 +29,7 @@ use super::{
     acme, bans, busy, change, close, demo, draining, error_page, events, history, https, page,
     publish, typing,
 };
-use crate::protocol::{BusyReason, EVENT_STREAM, RoomName};
+use crate::protocol::{BusyReason, EVENT_STREAM};
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
@@ -342,36 +342,31 @@ async fn answer_in_room(
         Ok(sender) => sender.identity,
         Err(problem) => return refuse(app, route, problem),
     };
+    if app.hub.is_shared()
+        && let Err(problem) = load_room(app, route).await
+    {
+        return refuse(app, route, problem);
+    }
     match route {
         Route::Messages(room) if method == Method::POST => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             publish::message(app, &identity, &room, request, body).await
         }
         Route::Messages(room) => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             let query = Pairs::of_query(request.uri().query());
             history::messages(app, client, &room, method, &query).await
         }
-        Route::Message(room, id) if method == Method::PATCH => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
-            change::edit(app, &identity, &room, id_of_path(id)?, request, body).await
-        }
-        Route::Message(room, id) => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
-            change::delete(app, &identity, &room, id_of_path(id)?, request).await
-        }
-        Route::Reaction(room, id, emoji) => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
-            let (id, emoji) = (id_of_path(id)?, emoji_of_path(emoji)?);
-            change::react(app, &identity, &room, id, emoji, request).await
+        Route::Message(..) | Route::Reaction(..) => {
+            answer_change(app, &identity, route, request, body).await
         }
         Route::Events(room) => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             publish::event(app, &identity, &room, request, body).await
         }
         // Encoded once per change, not per request.
         Route::Members(room) => {
-            let room = identity.permit::<Read>(&app.hub, loaded_room(app, room).await?)?;
+            let room = identity.permit::<Read>(&app.hub, room_of_path(room)?)?;
             Ok(json(StatusCode::OK, app.hub.members(room.room())))
         }
         Route::Rooms => {
@@ -379,27 +374,54 @@ async fn answer_in_room(
             app.room_list.respond(&app.hub, &identity, &query)
         }
         Route::Bans(room) => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             bans::answer(app, &room, request).await
         }
         Route::Typing(room) => {
-            let room = identity.permit(&app.hub, loaded_room(app, room).await?)?;
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
             typing::answer(app, &identity, &room, request)
         }
         #[cfg(feature = "tokens")]
-        Route::Tickets => {
-            session::issue_ticket(app, &identity, request.headers(), sources.is_https).await
-        }
+        Route::Tickets => session::issue_ticket(app, &identity, request.headers(), sources).await,
         Route::SendPhp => Ok(demo::send(app, &identity, request, body).await),
         _ => Err(Problem::not_found()),
     }
 }
 
-/// The room of the path, with its history and its bans.
-async fn loaded_room(app: &App, room: &str) -> Result<RoomName, Problem> {
-    let room = room_of_path(room)?;
-    app.hub.load_room(&room).await?;
-    Ok(room)
+/// Answers a request that changes a message.
+async fn answer_change(
+    app: &App,
+    identity: &Identity,
+    route: Route<'_>,
+    request: &Request<()>,
+    body: &mut RequestBody,
+) -> Result<Response<Body>, Problem> {
+    match route {
+        Route::Message(room, id) if request.method() == Method::PATCH => {
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            change::edit(app, identity, &room, id_of_path(id)?, request, body).await
+        }
+        Route::Message(room, id) => {
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            change::delete(app, identity, &room, id_of_path(id)?, request).await
+        }
+        Route::Reaction(room, id, emoji) => {
+            let room = identity.permit(&app.hub, room_of_path(room)?)?;
+            let (id, emoji) = (id_of_path(id)?, emoji_of_path(emoji)?);
+            change::react(app, identity, &room, id, emoji, request).await
+        }
+        _ => Err(Problem::not_found()),
+    }
+}
+
+/// Makes the room of a request available here, with its history and its bans.
+async fn load_room(app: &App, route: Route<'_>) -> Result<(), Problem> {
+    match route.room() {
+        Some(room) => app.hub.load_room(&room_of_path(room)?).await?,
+        None if matches!(route, Route::SendPhp) => app.hub.load_room(&app.default_room).await?,
+        None => {}
+    }
+    Ok(())
 }
 
 /// The client's address. Warns the operator once if a proxy hides it.

@@ -10,7 +10,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::app::App;
-use super::authenticator::verify;
+use super::authenticator::{CredentialSources, verify};
 use super::body::{Body, json};
 use super::credentials::{Credentials, PLAIN_COOKIE, SECURE_COOKIE};
 use super::permission::Identity;
@@ -36,12 +36,15 @@ pub(super) async fn issue_ticket(
     app: &App,
     identity: &Identity,
     headers: &HeaderMap,
-    is_https: bool,
+    sources: CredentialSources,
 ) -> Result<Response<Body>, Problem> {
     let token = identity.token();
     let token = token.ok_or_else(|| identity.refusal("to get a ticket"))?;
     let now = SystemTime::now();
-    let (ticket, expires_at) = match (app.hub.is_shared(), Credentials::of(headers, is_https)?) {
+    let (ticket, expires_at) = match (
+        app.hub.is_shared(),
+        Credentials::of(headers, sources.is_https)?,
+    ) {
         (true, Credentials::Bearer(text) | Credentials::Cookie(text)) => {
             shared_tickets::issue(&app.hub, text, token, now).await?
         }

@@ -25,6 +25,7 @@ mod record;
 mod writer;
 
 mod engines;
+mod loading;
 mod members;
 mod metrics;
 mod nodes;

@@ -5,7 +5,8 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use sse_chat::client::Client;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::within;
@@ -27,8 +28,29 @@ impl Url {
         Client::new(self.text().parse().unwrap()).unwrap()
     }
 
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         self.0.lock().unwrap().clone()
+    }
+
+    /// What the node answers to a request without a host, until one of `ends` was read or the
+    /// connection ends.
+    pub(crate) async fn answer(&self, request: &str, ends: &[&str]) -> String {
+        let url = self.text();
+        let host = url.trim_start_matches("http://");
+        let mut socket = TcpStream::connect(host).await.unwrap();
+        let request = request.replacen("\r\n", &format!("\r\nHost: {host}\r\n"), 1);
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        let ended = async {
+            loop {
+                let text = String::from_utf8_lossy(&read).into_owned();
+                let has_ended = ends.iter().any(|end| text.contains(end));
+                if has_ended || socket.read_buf(&mut read).await.unwrap() == 0 {
+                    return text;
+                }
+            }
+        };
+        within(ended).await
     }
 }
 
@@ -56,6 +78,19 @@ impl Node {
         let (child, url) = spawn(&self.flags).await;
         self.child = child;
         *self.url.0.lock().unwrap() = url;
+    }
+
+    /// Another node in its place, with more flags, on the same history.
+    pub(crate) async fn start_another(&mut self, more: &[&str]) {
+        self.kill().await;
+        for pair in more.chunks(2) {
+            // The last one of a flag does not win: it may be given once.
+            if let Some(place) = self.flags.iter().position(|flag| flag == pair[0]) {
+                self.flags.drain(place..place + 2);
+            }
+        }
+        self.flags.extend(more.iter().map(|&flag| flag.to_owned()));
+        self.start_again().await;
     }
 
     /// Sends it a signal: `STOP` freezes it, `CONT` lets it go on.

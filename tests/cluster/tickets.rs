@@ -3,13 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
 use crate::cluster::Cluster;
 use crate::engine::{Engine, Persistence, programs};
 use crate::node::Url;
-use crate::{run, within};
+use crate::run;
 
 fn printed(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_sse-chat"))
@@ -20,30 +17,10 @@ fn printed(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// What a node answers to a request until `end` was read, or the connection ends.
-async fn answer(url: &Url, request: &str, end: &[&str]) -> String {
-    let address = url.text();
-    let host = address.trim_start_matches("http://");
-    let mut socket = TcpStream::connect(host).await.unwrap();
-    let request = request.replacen("\r\n", &format!("\r\nHost: {host}\r\n"), 1);
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut read = Vec::new();
-    let ended = async {
-        loop {
-            let text = String::from_utf8_lossy(&read).into_owned();
-            if end.iter().any(|end| text.contains(end))
-                || socket.read_buf(&mut read).await.unwrap() == 0
-            {
-                return text;
-            }
-        }
-    };
-    within(ended).await
-}
-
 async fn open(url: &Url, ticket: &str) -> String {
     let request = format!("GET /rooms/lobby/events?ticket={ticket} HTTP/1.1\r\n\r\n");
-    answer(url, &request, &["event: hello", "event: close", "\"code\""]).await
+    url.answer(&request, &["event: hello", "event: close", "\"code\""])
+        .await
 }
 
 #[test]
@@ -62,7 +39,9 @@ fn a_ticket_opens_one_stream_at_any_node_and_redis_does_not_have_its_token() {
             let request = format!(
                 "POST /tickets HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
             );
-            let issued = answer(&urls[0], &request, &["\"expires_at\":\"", "\"code\""]).await;
+            let issued = urls[0]
+                .answer(&request, &["\"expires_at\":\"", "\"code\""])
+                .await;
             let (_, ticket) = issued.split_once("\"ticket\":\"").expect(&issued);
             let (ticket, _) = ticket.split_once('"').unwrap();
             let keys: Vec<String> = cluster.engine.ask(&["KEYS", "*ticket*"]);

@@ -90,6 +90,22 @@ impl Entry {
         Self::restore(self.0.id, room, parts)
     }
 
+    /// What is left of a message or event in its own place, by its deletion. `behind` is the
+    /// place behind it.
+    #[cfg(feature = "redis")]
+    pub(in crate::chat) fn tombstone(&self, id: EventId, room: &RoomName, behind: Place) -> Self {
+        let kind = match self.is_of_message() {
+            true => EntryKind::Message,
+            false => EntryKind::Event,
+        };
+        let parts = EntryParts {
+            kind,
+            place: behind.before(kind),
+            ..self.parts()
+        };
+        Self::restore(id, room, parts)
+    }
+
     /// The entry of these parts.
     pub(in crate::chat) fn restore(id: EventId, room: &RoomName, parts: EntryParts<'_>) -> Self {
         let encoded = match parts.state {

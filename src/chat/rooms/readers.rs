@@ -4,7 +4,7 @@
 use tokio::time::Instant;
 
 use super::Rooms;
-use crate::chat::errors::SubscribeError;
+use crate::chat::errors::{RoomLimitReached, SubscribeError};
 use crate::chat::reader_profile::ReaderProfile;
 use crate::chat::room::Room;
 use crate::protocol::{RoomName, UserName};
@@ -19,6 +19,10 @@ impl Rooms {
     ) -> Result<(), SubscribeError> {
         // Before the loop: a refused stream must not create a room.
         self.check_rooms(names)?;
+        if self.log.is_shared() && names.iter().any(|name| !self.by_name.contains_key(name)) {
+            // It was loaded for this stream, and is not here any more.
+            return Err(RoomLimitReached.into());
+        }
         self.check_members(names, profile.name())?;
         let now = Instant::now();
         for name in names {

@@ -148,7 +148,8 @@ impl Rooms {
         let room = self.by_name.get_mut(name).expect("it was just created");
         room.history = History::after(room.history.limits(), shown, Place::FIRST);
         room.is_unloaded = true;
-        room.has_messages = true;
+        room.loaded_through = Some(shown);
+        self.shared().note_unloaded(name.clone());
         Ok(())
     }
 
@@ -159,10 +160,16 @@ impl Rooms {
         used.map(|room| room.name.clone()).collect()
     }
 
-    /// The rooms that have readers and could not be loaded yet.
-    pub(in crate::chat) fn unloaded(&self) -> Vec<RoomName> {
-        let unloaded = self.by_name.values().filter(|room| room.is_unloaded);
-        unloaded.map(|room| room.name.clone()).collect()
+    /// Whether rooms could not be loaded yet.
+    pub(in crate::chat) fn has_unloaded(&mut self) -> bool {
+        let names = self.shared().unloaded();
+        let is_there = |name: &RoomName| self.get(name).is_some_and(|room| room.is_unloaded);
+        let there: Vec<RoomName> = names.into_iter().filter(is_there).collect();
+        let has_any = !there.is_empty();
+        for name in there {
+            self.shared().note_unloaded(name);
+        }
+        has_any
     }
 
     /// Puts a room as it was loaded in the place of what is here of it. Its readers go
@@ -236,8 +243,9 @@ impl Rooms {
 
     /// Whether the room is here, without what has this seq.
     fn is_behind(&self, name: &RoomName, seq: u64) -> bool {
-        self.get(name)
-            .is_some_and(|room| !room.is_unloaded && room.loaded_through < seq)
+        self.get(name).is_some_and(|room| {
+            !room.is_unloaded && room.loaded_through.is_none_or(|through| through < seq)
+        })
     }
 
     fn show_shared(&mut self, name: &RoomName, entry: Entry, now: Instant) {
@@ -347,6 +355,8 @@ impl Rooms {
             mut loaded,
         } = reload;
         let items = self.shared().release();
+        // They may be as of before what was skipped.
+        self.shared().cancel_loads();
         let mut before = Vec::new();
         match change {
             GenerationChange::None => {}
@@ -358,6 +368,9 @@ impl Rooms {
             GenerationChange::Other(generations) => {
                 self.shared().fail_waits_after(0);
                 before = self.begin_generation(0, generations.present(), Vec::new());
+                for room in self.by_name.values_mut() {
+                    room.loaded_through = Some(0);
+                }
                 self.generations = generations;
             }
         }
@@ -391,9 +404,13 @@ impl Rooms {
         let as_of: Vec<(RoomName, u64)> = as_of.collect();
         let lost = lost.into_iter().map(|lost| lost.room).collect();
         let before = self.begin_generation(end, epoch, lost);
+        // Later seqs are those of other entries from now on.
+        for room in self.by_name.values_mut() {
+            room.loaded_through = room.loaded_through.map(|through| through.min(end));
+        }
         for (name, as_of) in as_of {
             if let Some(room) = self.by_name.get_mut(&name) {
-                room.loaded_through = as_of;
+                room.loaded_through = Some(as_of);
             }
         }
         before

@@ -63,6 +63,7 @@ impl SharedClient {
         message: EventId,
         until: SystemTime,
     ) -> Result<(), BanError> {
+        self.await_entry(hub, message).await;
         for _ in 0..MAX_TRIES {
             let loaded = self.load_to_read(hub, room).await;
             loaded.map_err(|_| HistoryUnavailable)?;
@@ -95,6 +96,7 @@ impl SharedClient {
         room: &RoomName,
         message: EventId,
     ) -> Result<bool, HistoryUnavailable> {
+        self.await_entry(hub, message).await;
         for _ in 0..MAX_TRIES {
             let loaded = self.load_to_read(hub, room).await;
             loaded.map_err(|_| HistoryUnavailable)?;

@@ -22,6 +22,7 @@ impl SharedClient {
         change: &Change,
         requester: &Requester,
     ) -> Result<Published, ChangeError> {
+        self.await_entry(hub, item).await;
         for _ in 0..MAX_TRIES {
             let loaded = self.load_to_read(hub, room).await;
             loaded.map_err(|_| HistoryUnavailable)?;

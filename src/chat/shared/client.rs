@@ -37,6 +37,8 @@ pub(in crate::chat) struct SharedClient {
     /// Notified when another generation begins.
     pub(super) generation: Notify,
     pub(super) counters: SharedCounters,
+    /// Notified when a room could not be loaded.
+    pub(super) unloaded: Notify,
     /// Redis was not reached by the last read.
     pub(super) is_away: AtomicBool,
 }
@@ -51,6 +53,7 @@ impl SharedClient {
             max_tombstones: limits.max_rooms,
             generation: Notify::new(),
             counters: SharedCounters::default(),
+            unloaded: Notify::new(),
             is_away: AtomicBool::new(false),
         }
     }

@@ -20,7 +20,7 @@ use crate::chat::shared::state::{SharedItem, SharedItems};
 use crate::protocol::{Epoch, EventId, RoomName};
 
 /// The pause after rooms could not be loaded anew.
-const RELOAD_PAUSE: Duration = Duration::from_millis(200);
+const RELOAD_PAUSE: Duration = Duration::from_millis(500);
 
 /// Shows what is read from the common log.
 #[derive(Debug)]
@@ -111,7 +111,11 @@ impl SharedFollower {
         if self.due.is_some() {
             return self.reload().await;
         }
-        let event = self.reader.next().await;
+        let event = tokio::select! {
+            biased;
+            () = self.client.unloaded.notified() => return self.load_later(),
+            event = self.reader.next() => event,
+        };
         let is_away = matches!(event, ReadEvent::Away(_));
         self.client.is_away.store(is_away, Ordering::Relaxed);
         match event {
@@ -138,6 +142,19 @@ impl SharedFollower {
         }
     }
 
+    /// Rooms could not be loaded, although Redis may be there: they are due. While it is
+    /// away, the next connection makes them so.
+    fn load_later(&mut self) -> Followed {
+        if self.loaded.is_none() && !self.client.is_away.load(Ordering::Relaxed) {
+            self.due = Some(DueReload {
+                rooms: ReloadedRooms::After(u64::MAX),
+                epoch: self.hub.epoch(),
+                change: GenerationChange::None,
+            });
+        }
+        Followed::Reloading
+    }
+
     /// A connection has begun, or another generation.
     fn opened(&mut self, opened: &Opened) -> Followed {
         let present = self.hub.epoch();
@@ -145,15 +162,18 @@ impl SharedFollower {
             return Followed::Away(format!("{:?} is no epoch", opened.epoch));
         };
         if epoch == present {
-            if self.loaded.is_none() && !self.hub.lock().unloaded().is_empty() {
-                self.due = Some(DueReload {
-                    rooms: ReloadedRooms::After(u64::MAX),
-                    epoch,
-                    change: GenerationChange::None,
-                });
+            if self.due.is_some() || self.loaded.is_some() {
                 return Followed::Reloading;
             }
-            return Followed::Connected;
+            if !self.hub.lock().has_unloaded() {
+                return Followed::Connected;
+            }
+            self.due = Some(DueReload {
+                rooms: ReloadedRooms::After(u64::MAX),
+                epoch,
+                change: GenerationChange::None,
+            });
+            return Followed::Reloading;
         }
         let known = match generations(opened) {
             Ok(known) => known,
@@ -195,27 +215,27 @@ impl SharedFollower {
                 followed
             }
             Err(error) => {
-                if let redis::CallError::OtherEpoch(_) = error {
-                    // The reader learns of it by its next read.
-                    self.due = None;
-                    let from = self.hub.lock().newest();
-                    self.reader.skip_to(from);
-                    if let Some(next) = self.next_opened().await {
-                        return next;
-                    }
-                }
-                tokio::time::sleep(RELOAD_PAUSE).await;
-                Followed::Away(error.to_string())
+                // Another generation may have begun, or has to. What is read meanwhile is
+                // read again.
+                let opened = tokio::time::timeout(RELOAD_PAUSE, self.next_opened()).await;
+                opened.unwrap_or_else(|_| Followed::Away(error.to_string()))
             }
         }
     }
 
-    /// Reads until another generation has been opened.
-    async fn next_opened(&mut self) -> Option<Followed> {
-        match self.reader.next().await {
-            ReadEvent::Opened(opened) => Some(self.opened(&opened)),
-            ReadEvent::Away(why) => Some(Followed::Away(why)),
-            ReadEvent::Items(_) | ReadEvent::Missed { .. } | ReadEvent::Presence { .. } => None,
+    /// Reads until a connection or another generation has begun. Nothing else that was read
+    /// is known: before rooms are loaded anew, the reader goes back.
+    async fn next_opened(&mut self) -> Followed {
+        loop {
+            match self.reader.next().await {
+                ReadEvent::Opened(opened) => return self.opened(&opened),
+                ReadEvent::Away(why) => {
+                    tokio::time::sleep(RELOAD_PAUSE).await;
+                    return Followed::Away(why);
+                }
+                ReadEvent::Presence { .. } => self.members.missed(),
+                ReadEvent::Items(_) | ReadEvent::Missed { .. } => {}
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! A room is loaded when it is first used here: its newest entries, its place and its bans,
 //! as of one seq. What is read of it meanwhile is kept, and follows.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sse_chat_redis as redis;
+use tokio::time::{Instant, timeout_at};
 
 use super::client::{Failed, MAX_TRIES, SharedClient};
 use super::{bans, content};
@@ -14,12 +15,15 @@ use crate::chat::errors::{HistoryUnavailable, RoomLimitReached, RoomLoadError};
 use crate::chat::generations::Generations;
 use crate::chat::hub::Hub;
 use crate::chat::log::restored::RestoredRoom;
-use crate::chat::place::EntryKind;
+use crate::chat::place::Place;
 use crate::chat::rooms::shared::{LoadStep, LoadedRoom};
-use crate::protocol::{Cursor, RoomName};
+use crate::protocol::{Cursor, EventId, RoomName};
 
 /// Most rooms of one call: Redis does nothing else meanwhile.
 const ROOMS_AT_ONCE: usize = 100;
+
+/// The longest wait of a stream for its rooms. Its reader gets hello after it.
+const STREAM_LOAD: Duration = Duration::from_secs(2);
 
 /// The state of any room has the newest seq of all of them.
 const NEWEST_OF_ANY: &str = "-";
@@ -84,7 +88,9 @@ impl SharedClient {
             };
             let load = Load { hub, room, number };
             let epoch = hub.epoch();
-            let loaded = self.log.load(epoch.as_str(), room.as_str(), self.entries);
+            let loaded = self
+                .log
+                .load(epoch.as_str(), room.as_str(), self.entries + 1);
             let loaded = match self.counters.count(loaded).await {
                 Ok(loaded) => loaded,
                 Err(error) => match error.into() {
@@ -102,7 +108,7 @@ impl SharedClient {
             }
             let as_of = loaded.as_of;
             let generations = hub.lock().generations().clone();
-            let restored = restored(&generations, room, &loaded);
+            let restored = restored(&generations, room, &loaded, self.entries);
             self.shown(hub, epoch, as_of).await?;
             if !restored.bans.is_empty() {
                 hub.note_ban();
@@ -124,15 +130,22 @@ impl SharedClient {
         hub: &Hub,
         rooms: &[RoomName],
     ) -> Result<(), RoomLimitReached> {
+        let deadline = Instant::now() + STREAM_LOAD;
         for room in rooms {
             let loaded = match self.is_away.load(Ordering::Relaxed) {
                 true => Err(HistoryUnavailable.into()),
-                false => self.load(hub, room).await,
+                false => match timeout_at(deadline, self.load(hub, room)).await {
+                    Ok(loaded) => loaded,
+                    Err(_) => Err(HistoryUnavailable.into()),
+                },
             };
             match loaded {
                 Ok(()) => {}
                 Err(RoomLoadError::RoomLimit(error)) => return Err(error),
-                Err(RoomLoadError::HistoryUnavailable(_)) => hub.lock().create_unloaded(room)?,
+                Err(RoomLoadError::HistoryUnavailable(_)) => {
+                    hub.lock().create_unloaded(room)?;
+                    self.unloaded.notify_one();
+                }
             }
         }
         Ok(())
@@ -144,6 +157,7 @@ impl SharedClient {
         let Cursor::Id(id) = cursor else {
             return cursor;
         };
+        self.await_generation(hub, id).await;
         let (epoch, shown) = {
             let rooms = hub.lock();
             (rooms.generations().present(), rooms.newest())
@@ -155,6 +169,31 @@ impl SharedClient {
         match self.newest(epoch.as_str()).await {
             Ok(newest) if id.seq > newest => Cursor::Unknown,
             Ok(_) | Err(_) => cursor,
+        }
+    }
+
+    /// Waits for the generation of an id, which another server knows already.
+    async fn await_generation(&self, hub: &Hub, id: EventId) {
+        let present = hub.epoch();
+        if id.epoch > present && !self.is_away.load(Ordering::Relaxed) {
+            let _ = self.next_generation(hub, present).await;
+        }
+    }
+
+    /// Waits until the entry of an id is shown here, if another server has shown it.
+    pub(super) async fn await_entry(&self, hub: &Hub, id: EventId) {
+        self.await_generation(hub, id).await;
+        let (epoch, shown) = {
+            let rooms = hub.lock();
+            (rooms.generations().present(), rooms.newest())
+        };
+        if id.epoch != epoch || id.seq <= shown {
+            return;
+        }
+        if let Ok(newest) = self.newest(epoch.as_str()).await
+            && id.seq <= newest
+        {
+            let _ = self.shown(hub, epoch, id.seq).await;
         }
     }
 
@@ -194,51 +233,73 @@ impl SharedClient {
     ) -> Result<Vec<LoadedRoom>, redis::CallError> {
         let mut rooms = Vec::with_capacity(names.len());
         for name in names {
-            let loaded = self.log.load(epoch, name.as_str(), self.entries).await?;
+            let loaded = self
+                .log
+                .load(epoch, name.as_str(), self.entries + 1)
+                .await?;
             rooms.push(LoadedRoom {
                 as_of: loaded.as_of,
-                room: restored(generations, name, &loaded),
+                room: restored(generations, name, &loaded, self.entries),
             });
         }
         Ok(rooms)
     }
 }
 
-/// A room as it was loaded, with all messages in their present state.
+/// A room as it was loaded, with all messages in their present state: at most `most`
+/// entries. Redis may have more of them for a while, after the bound was lowered.
 pub(super) fn restored(
     generations: &Generations,
     name: &RoomName,
     loaded: &redis::Loaded,
+    most: usize,
 ) -> RestoredRoom {
-    let mut entries: Vec<Entry> = Vec::with_capacity(loaded.entries.len());
-    let mut places = HashMap::new();
-    for stored in &loaded.entries {
-        let item = generations.id(item_of(stored));
-        let entry = content::read(generations.id(stored.seq), item, name, stored);
-        match entry.kind() {
-            EntryKind::Change { of } => {
-                if let Some(own) = places
-                    .get(&of)
-                    .and_then(|place: &usize| entries.get_mut(*place))
-                {
-                    *own = own.with_state_of(name, &entry);
-                }
-            }
-            EntryKind::Message | EntryKind::Event => {
-                places.insert(stored.seq, entries.len());
+    let excess = loaded.entries.len().saturating_sub(most);
+    let (dropped, kept) = loaded.entries.split_at(excess);
+    let evicted = dropped.last().map_or(loaded.evicted, |last| last.seq);
+    let next = content::place(loaded.next);
+    let mut entries: BTreeMap<u64, Entry> = BTreeMap::new();
+    let mut erased = Vec::new();
+    for stored in kept {
+        let of = item_of(stored);
+        let entry = content::read(generations.id(stored.seq), generations.id(of), name, stored);
+        if of != stored.seq {
+            match entries.get_mut(&of) {
+                Some(own) => *own = own.with_state_of(name, &entry),
+                None if entry.is_deleted() && of > evicted => erased.push((of, entry.clone())),
+                None => {}
             }
         }
-        entries.push(entry);
+        entries.insert(stored.seq, entry);
     }
+    add_tombstones(generations, name, &mut entries, erased, next);
     RestoredRoom {
         name: name.clone(),
-        evicted_through: loaded.evicted,
-        next: content::place(loaded.next),
+        evicted_through: evicted,
+        next,
         is_counted_from_start: !loaded.is_late,
         last_used: SystemTime::now(),
         older: Vec::new(),
-        entries,
+        entries: entries.into_values().collect(),
         bans: loaded.bans.iter().filter_map(bans::read).collect(),
+    }
+}
+
+/// Puts what is left of deleted messages and events in their own places, of which Redis has
+/// nothing any more. `erased` are their seqs with their deletions; `next` is the place behind
+/// all entries.
+fn add_tombstones(
+    generations: &Generations,
+    name: &RoomName,
+    entries: &mut BTreeMap<u64, Entry>,
+    erased: Vec<(u64, Entry)>,
+    next: Place,
+) {
+    for (seq, deletion) in erased.into_iter().rev() {
+        let after = entries.range(seq..).next();
+        let behind = after.map_or(next, |(_, entry)| entry.place());
+        let tombstone = deletion.tombstone(generations.id(seq), name, behind);
+        entries.insert(seq, tombstone);
     }
 }
 

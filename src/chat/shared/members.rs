@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::client::SharedClient;
 use crate::chat::hub::Hub;
+use crate::chat::member_outbox::MemberChange;
 use crate::chat::remote_snapshot::{RemoteSnapshot, SnapshotProgress};
 use crate::protocol::{RoomName, UserName};
 
@@ -74,6 +75,8 @@ pub(crate) struct MemberExchange {
     /// All names that it had. What others say of them is known.
     own: HashSet<String>,
     is_leased: bool,
+    /// Changes that were taken and not said yet.
+    unsaid: Vec<MemberChange>,
 }
 
 impl MemberExchange {
@@ -93,6 +96,7 @@ impl MemberExchange {
             node: String::new(),
             own: HashSet::new(),
             is_leased: false,
+            unsaid: Vec::new(),
         };
         (exchange, sender)
     }
@@ -126,6 +130,7 @@ impl MemberExchange {
         self.node = letters.take(12).collect();
         self.own.insert(self.node.clone());
         self.is_leased = false;
+        self.unsaid.clear();
         self.hub.list_all_members();
     }
 
@@ -146,20 +151,18 @@ impl MemberExchange {
     /// Says what is due, and reads the members of rooms that are new here.
     async fn exchange(&mut self) -> Result<(), redis::CallError> {
         loop {
-            let taken = self.hub.take_member_changes(MAX_CHANGES);
-            let changes: Vec<redis::MemberChange<'_>> = taken
-                .changes
-                .iter()
-                .map(|change| redis::MemberChange {
-                    room: change.room.as_str(),
-                    name: change.name.as_str(),
-                    joins: change.joins,
-                })
-                .collect();
-            if !changes.is_empty() && !self.say(&changes).await {
+            let mut has_more = true;
+            if self.unsaid.is_empty() {
+                let taken = self.hub.take_member_changes(MAX_CHANGES);
+                (self.unsaid, has_more) = (taken.changes, taken.has_more);
+            }
+            if !self.unsaid.is_empty() && self.say().await? == Lease::Over {
+                self.begin_anew();
+                self.renew().await;
                 return Ok(());
             }
-            if !taken.has_more {
+            self.unsaid.clear();
+            if !has_more {
                 break;
             }
         }
@@ -169,46 +172,46 @@ impl MemberExchange {
                 return Ok(());
             }
             for room in rooms {
-                if let Err(error) = self.read(&room).await {
+                let read = self.read(&room).await;
+                if !matches!(read, Ok(true)) {
+                    // What was read before has to be known first.
                     self.hub.read_all_rooms();
-                    return Err(error);
+                    tokio::time::sleep(PAUSE).await;
+                    return read.map(drop);
                 }
             }
         }
     }
 
-    /// Says changes, again until there is an answer. Returns whether the lease is held.
-    async fn say(&mut self, changes: &[redis::MemberChange<'_>]) -> bool {
-        loop {
-            match self.client.log.change_members(&self.node, changes).await {
-                Ok(Lease::Held) => return true,
-                Ok(Lease::Over) => {
-                    self.begin_anew();
-                    self.renew().await;
-                    return false;
-                }
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
-        }
+    /// Says the changes that were taken.
+    async fn say(&self) -> Result<Lease, redis::CallError> {
+        let changes = self.unsaid.iter();
+        let changes: Vec<redis::MemberChange<'_>> = changes
+            .map(|change| redis::MemberChange {
+                room: change.room.as_str(),
+                name: change.name.as_str(),
+                joins: change.joins,
+            })
+            .collect();
+        self.client.log.change_members(&self.node, &changes).await
     }
 
-    /// Reads the members of a room at other servers.
-    async fn read(&mut self, room: &RoomName) -> Result<(), redis::CallError> {
+    /// Reads the members of a room at other servers. Returns whether they are as new as what
+    /// is known.
+    async fn read(&self, room: &RoomName) -> Result<bool, redis::CallError> {
+        let members = self.client.log.members_of(room.as_str()).await?;
+        let others = members.nodes.iter();
+        let others = others.filter(|(node, _)| !self.own.contains(node));
+        let others = others.map(|(node, names)| {
+            let names = names.iter().filter_map(|name| UserName::parse(name).ok());
+            (node.as_str(), names.collect())
+        });
+        let mut snapshot = RemoteSnapshot::new(room.clone(), members.as_of, others);
         loop {
-            let members = self.client.log.members_of(room.as_str()).await?;
-            let others = members.nodes.iter();
-            let others = others.filter(|(node, _)| !self.own.contains(node));
-            let others = others.map(|(node, names)| {
-                let names = names.iter().filter_map(|name| UserName::parse(name).ok());
-                (node.as_str(), names.collect())
-            });
-            let mut snapshot = RemoteSnapshot::new(room.clone(), members.as_of, others);
-            loop {
-                match self.hub.set_remote(&mut snapshot) {
-                    SnapshotProgress::More => tokio::task::yield_now().await,
-                    SnapshotProgress::Outdated => break,
-                    SnapshotProgress::Done | SnapshotProgress::NoRoom => return Ok(()),
-                }
+            match self.hub.set_remote(&mut snapshot) {
+                SnapshotProgress::More => tokio::task::yield_now().await,
+                SnapshotProgress::Outdated => return Ok(false),
+                SnapshotProgress::Done | SnapshotProgress::NoRoom => return Ok(true),
             }
         }
     }

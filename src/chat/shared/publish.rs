@@ -82,7 +82,7 @@ impl SharedClient {
         let loaded = self.log.load(epoch.as_str(), room.as_str(), self.entries);
         let loaded = loaded.await.map_err(|_| HistoryUnavailable)?;
         let generations = hub.lock().generations().clone();
-        let room = super::loading::restored(&generations, room, &loaded);
+        let room = super::loading::restored(&generations, room, &loaded, self.entries);
         let state = room
             .entries
             .into_iter()

@@ -1,7 +1,7 @@
 //! What the hub knows of a history that several servers share, under its lock: which rooms
 //! are being loaded, and which requests wait for an entry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokio::sync::oneshot;
 
@@ -65,6 +65,8 @@ pub(in crate::chat) struct SharedState {
     /// What was read and is not shown before rooms are loaded anew. `None` while what is
     /// read is shown.
     held: Option<SharedItems>,
+    /// Rooms with readers that could not be loaded, and others that were since.
+    unloaded: HashSet<RoomName>,
 }
 
 impl SharedState {
@@ -125,6 +127,16 @@ impl SharedState {
             }
             None => Some(item),
         }
+    }
+
+    /// A room could not be loaded.
+    pub(in crate::chat) fn note_unloaded(&mut self, room: RoomName) {
+        self.unloaded.insert(room);
+    }
+
+    /// Takes the rooms that could not be loaded.
+    pub(in crate::chat) fn unloaded(&mut self) -> Vec<RoomName> {
+        self.unloaded.drain().collect()
     }
 
     /// Holds what is read from now on, and drops what was held.

@@ -28,9 +28,15 @@ pub(crate) struct Traffic {
 impl Cluster {
     /// `count` nodes, with more flags.
     pub(crate) async fn start(engine: Engine, count: usize, more: &[&str]) -> Self {
+        let url = format!("redis://127.0.0.1:{}", engine.port());
+        Self::start_at(&url, engine, count, more).await
+    }
+
+    /// As [`Self::start`], with Redis at this URL.
+    pub(crate) async fn start_at(url: &str, engine: Engine, count: usize, more: &[&str]) -> Self {
         let mut flags = vec![
             "--redis".to_owned(),
-            format!("redis://127.0.0.1:{}", engine.port()),
+            url.to_owned(),
             "--history".to_owned(),
             "100000".to_owned(),
             "--history-bytes".to_owned(),
@@ -91,10 +97,23 @@ impl Traffic {
         self.writers.more_refused(count).await;
     }
 
+    /// As [`Self::end`], but what is not answered yet is given up.
+    pub(crate) async fn stop(self) -> (Vec<Published>, Vec<Record>) {
+        let published = self.writers.stop();
+        Self::records(published, self.readers).await
+    }
+
     /// Ends it, once each reader has the last message of each of its rooms. Returns what was
     /// published, and what each reader saw.
     pub(crate) async fn end(self) -> (Vec<Published>, Vec<Record>) {
         let published = self.writers.end().await;
+        Self::records(published, self.readers).await
+    }
+
+    async fn records(
+        published: Vec<Published>,
+        readers: Vec<Reader>,
+    ) -> (Vec<Published>, Vec<Record>) {
         let mut last = BTreeMap::new();
         for message in &published {
             let newest = last
@@ -105,7 +124,7 @@ impl Traffic {
             }
         }
         let mut records = Vec::new();
-        for reader in self.readers {
+        for reader in readers {
             records.push(reader.end(&last).await);
         }
         (published, records)

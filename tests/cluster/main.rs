@@ -17,6 +17,9 @@ mod deadline;
 mod engine;
 #[path = "../seeds/mod.rs"]
 mod seeds;
+#[path = "../../crates/redis/tests/real/sentinel.rs"]
+#[allow(dead_code, reason = "the tests of the crate use the rest")]
+mod sentinel;
 
 mod cluster;
 mod node;
@@ -25,6 +28,7 @@ mod record;
 mod writer;
 
 mod engines;
+mod failovers;
 mod loading;
 mod members;
 mod metrics;

@@ -72,6 +72,18 @@ impl Record {
         .collect()
     }
 
+    /// Whether it has all messages of `published` in its rooms.
+    pub(crate) fn has_all(&self, published: &[Published]) -> bool {
+        let seen = |message: &&Published| {
+            let is_seen = |seen: &Seen| matches!(seen, Seen::Message(one) if one.id == message.id);
+            self.seen.iter().any(is_seen)
+        };
+        let own = published
+            .iter()
+            .filter(|message| self.rooms.contains(&message.room));
+        own.clone().count() == own.filter(seen).count()
+    }
+
     /// Checks that each message of `published` was seen exactly once, as it was answered, in
     /// the order of the ids, or lies in a gap. The messages of each room were seen once its
     /// first one was.

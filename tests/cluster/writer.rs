@@ -68,6 +68,12 @@ impl Writers {
             .unwrap();
     }
 
+    /// Ends each one at once.
+    pub(crate) fn stop(mut self) -> Vec<Published> {
+        self.tasks.abort_all();
+        std::mem::take(&mut self.shared.published.lock().unwrap())
+    }
+
     /// Lets each one finish its message.
     pub(crate) async fn end(mut self) -> Vec<Published> {
         self.shared.is_ending.store(true, Ordering::Relaxed);

@@ -97,6 +97,30 @@ impl Traffic {
         self.writers.more_refused(count).await;
     }
 
+    /// As [`Self::end`]. Nothing is lost, and nothing is announced as lost.
+    pub(crate) async fn end_without_gaps(self, program: &str) {
+        let (published, records) = self.end().await;
+        for record in &records {
+            record.check(&published);
+            assert!(record.gaps().is_empty(), "{program}: {:?}", record.gaps());
+        }
+    }
+
+    /// As [`Self::end`]. What is lost lies in gaps `restart`: in each room there were at least
+    /// `least`. A reader that changes its server between two gaps gets both again.
+    pub(crate) async fn end_with_restarts(self, program: &str, least: usize) {
+        let (published, records) = self.end().await;
+        for record in &records {
+            record.check(&published);
+            let gaps = record.gaps();
+            assert!(
+                gaps.len() >= least * record.rooms.len(),
+                "{program}: {gaps:?}"
+            );
+            assert!(gaps.iter().all(|reason| *reason == "restart"), "{gaps:?}");
+        }
+    }
+
     /// As [`Self::end`], but what is not answered yet is given up.
     pub(crate) async fn stop(self) -> (Vec<Published>, Vec<Record>) {
         let published = self.writers.stop();

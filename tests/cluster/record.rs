@@ -60,16 +60,11 @@ pub(crate) struct Record {
 impl Record {
     /// The reasons of the gaps.
     pub(crate) fn gaps(&self) -> Vec<&str> {
-        let gap = |seen: &'_ Seen| match seen {
-            Seen::Gap { .. } => true,
-            Seen::Message(_) | Seen::Wrong(_) => false,
-        };
-        let gaps = self.seen.iter().filter(|seen| gap(seen));
-        gaps.map(|seen| match seen {
-            Seen::Gap { reason, .. } => reason.as_str(),
-            Seen::Message(_) | Seen::Wrong(_) => "",
-        })
-        .collect()
+        let reasons = self.seen.iter().filter_map(|seen| match seen {
+            Seen::Gap { reason, .. } => Some(reason.as_str()),
+            Seen::Message(_) | Seen::Wrong(_) => None,
+        });
+        reasons.collect()
     }
 
     /// Whether it has all messages of `published` in its rooms.

@@ -71,7 +71,8 @@ impl Rooms {
             .has_readers()
             .then(|| self.channel.update(name, &entry));
         let before = room.history.size();
-        self.shown = entry.seq();
+        // What a room missed while it was loaded is shown here after later ones.
+        self.shown = self.shown.max(entry.seq());
         room.show(entry, current);
         if let Some(event) = event {
             self.channel.send(room.key, event, now);

@@ -162,14 +162,11 @@ impl Rooms {
 
     /// Whether rooms could not be loaded yet.
     pub(in crate::chat) fn has_unloaded(&mut self) -> bool {
-        let names = self.shared().unloaded();
-        let is_there = |name: &RoomName| self.get(name).is_some_and(|room| room.is_unloaded);
-        let there: Vec<RoomName> = names.into_iter().filter(is_there).collect();
-        let has_any = !there.is_empty();
-        for name in there {
-            self.shared().note_unloaded(name);
-        }
-        has_any
+        let EntryLog::Shared(state) = &mut self.log else {
+            return false;
+        };
+        let rooms = &self.by_name;
+        state.has_unloaded(|name| rooms.get(name).is_some_and(|room| room.is_unloaded))
     }
 
     /// Puts a room as it was loaded in the place of what is here of it. Its readers go
@@ -256,10 +253,7 @@ impl Rooms {
         };
         room.touch(now);
         room.has_messages = true;
-        let shown = self.shown;
         self.show(name, entry, current, now);
-        // Of a room that was loaded, what came meanwhile was shown elsewhere before.
-        self.shown = self.shown.max(shown);
         self.schedule(name, now);
     }
 

@@ -41,8 +41,15 @@ pub(crate) struct SharedFollower {
 #[derive(Debug, Clone)]
 struct DueReload {
     rooms: ReloadedRooms,
-    epoch: Epoch,
     change: GenerationChange,
+}
+
+impl DueReload {
+    /// Of the rooms that could not be loaded.
+    const OF_UNLOADED: Self = Self {
+        rooms: ReloadedRooms::After(u64::MAX),
+        change: GenerationChange::None,
+    };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +62,7 @@ enum ReloadedRooms {
 
 #[derive(Debug)]
 struct LoadedReload {
-    due: DueReload,
+    rooms: ReloadedRooms,
     reload: Reload,
     /// The seq as of which the last room was loaded.
     through: u64,
@@ -116,17 +123,15 @@ impl SharedFollower {
             () = self.client.unloaded.notified() => return self.load_later(),
             event = self.reader.next() => event,
         };
-        let is_away = matches!(event, ReadEvent::Away(_));
-        self.client.is_away.store(is_away, Ordering::Relaxed);
+        self.note_whether_away(&event);
         match event {
             ReadEvent::Opened(opened) => self.opened(&opened),
             ReadEvent::Items(items) => self.show(items),
             ReadEvent::Missed { .. } => {
-                let change = self.loaded.take().map(|loaded| loaded.due);
+                let loaded = self.loaded.take();
                 self.due = Some(DueReload {
                     rooms: ReloadedRooms::All,
-                    epoch: change.as_ref().map_or(self.hub.epoch(), |due| due.epoch),
-                    change: change.map_or(GenerationChange::None, |due| due.change),
+                    change: loaded.map_or(GenerationChange::None, |loaded| loaded.reload.change),
                 });
                 Followed::Reloading
             }
@@ -146,13 +151,15 @@ impl SharedFollower {
     /// away, the next connection makes them so.
     fn load_later(&mut self) -> Followed {
         if self.loaded.is_none() && !self.client.is_away.load(Ordering::Relaxed) {
-            self.due = Some(DueReload {
-                rooms: ReloadedRooms::After(u64::MAX),
-                epoch: self.hub.epoch(),
-                change: GenerationChange::None,
-            });
+            self.due = Some(DueReload::OF_UNLOADED);
         }
         Followed::Reloading
+    }
+
+    /// Requests do not wait for a Redis that was not reached by the last read.
+    fn note_whether_away(&self, event: &ReadEvent) {
+        let is_away = matches!(event, ReadEvent::Away(_));
+        self.client.is_away.store(is_away, Ordering::Relaxed);
     }
 
     /// A connection has begun, or another generation.
@@ -168,11 +175,7 @@ impl SharedFollower {
             if !self.hub.lock().has_unloaded() {
                 return Followed::Connected;
             }
-            self.due = Some(DueReload {
-                rooms: ReloadedRooms::After(u64::MAX),
-                epoch,
-                change: GenerationChange::None,
-            });
+            self.due = Some(DueReload::OF_UNLOADED);
             return Followed::Reloading;
         }
         let known = match generations(opened) {
@@ -192,12 +195,10 @@ impl SharedFollower {
         self.due = Some(match end {
             Some(end) => DueReload {
                 rooms: ReloadedRooms::After(end),
-                epoch,
                 change: GenerationChange::Later(known.begun_after(present)),
             },
             None => DueReload {
                 rooms: ReloadedRooms::All,
-                epoch,
                 change: GenerationChange::Other(known),
             },
         });
@@ -227,7 +228,9 @@ impl SharedFollower {
     /// is known: before rooms are loaded anew, the reader goes back.
     async fn next_opened(&mut self) -> Followed {
         loop {
-            match self.reader.next().await {
+            let event = self.reader.next().await;
+            self.note_whether_away(&event);
+            match event {
                 ReadEvent::Opened(opened) => return self.opened(&opened),
                 ReadEvent::Away(why) => {
                     tokio::time::sleep(RELOAD_PAUSE).await;
@@ -249,10 +252,7 @@ impl SharedFollower {
             (names, rooms.newest(), rooms.generations().clone())
         };
         due.change.apply(&mut generations);
-        let log = &self.client;
-        let loaded = log
-            .load_all(due.epoch.as_str(), &generations, &names)
-            .await?;
+        let loaded = self.client.load_all(&generations, &names).await?;
         let first = loaded.first().map(|room| room.as_of);
         let through = loaded.last().map_or(0, |room| room.as_of);
         let from = match due.rooms {
@@ -260,12 +260,12 @@ impl SharedFollower {
             // Without rooms nothing is missed: what comes is shown from the next item on.
             ReloadedRooms::All => match first {
                 Some(first) => first,
-                None => self.client.newest(due.epoch.as_str()).await?,
+                None => self.client.newest(generations.present()).await?,
             },
         };
         self.reader.skip_to(from);
         self.loaded = Some(LoadedReload {
-            due: due.clone(),
+            rooms: due.rooms,
             reload: Reload {
                 change: due.change.clone(),
                 from,
@@ -281,34 +281,35 @@ impl SharedFollower {
 
     /// As much is read as was loaded: everything is shown.
     fn finish_reload(&mut self) -> Followed {
-        let Some(LoadedReload { due, reload, .. }) = self.loaded.take() else {
+        let Some(LoadedReload { rooms, reload, .. }) = self.loaded.take() else {
             return Followed::Connected;
         };
-        let (finished, has_lost) = {
-            let rooms = &mut *self.hub.lock();
-            let has_lost = reload.change.loses_after(rooms.newest());
-            (rooms.finish_reload(reload, Instant::now()), has_lost)
+        let is_same = matches!(reload.change, GenerationChange::None);
+        let (finished, has_lost, epoch) = {
+            let hub = &mut *self.hub.lock();
+            let has_lost = reload.change.loses_after(hub.newest());
+            let finished = hub.finish_reload(reload, Instant::now());
+            if hub.has_unloaded() {
+                // They came while this was under way.
+                self.client.unloaded.notify_one();
+            }
+            (finished, has_lost, hub.generations().present())
         };
         let (waits, before) = finished;
         // Large histories are freed without the lock.
         drop(before);
         complete(waits);
         self.client.generation.notify_waiters();
-        match due.change {
-            GenerationChange::None => match due.rooms {
-                ReloadedRooms::All => {
-                    self.client.counters.count_reload();
-                    Followed::Reloaded
-                }
-                ReloadedRooms::After(_) => Followed::Connected,
-            },
-            GenerationChange::Later(_) | GenerationChange::Other(_) => {
-                self.client.counters.count_generation();
-                Followed::Generation {
-                    epoch: due.epoch,
-                    has_lost,
-                }
+        if !is_same {
+            self.client.counters.count_generation();
+            return Followed::Generation { epoch, has_lost };
+        }
+        match rooms {
+            ReloadedRooms::All => {
+                self.client.counters.count_reload();
+                Followed::Reloaded
             }
+            ReloadedRooms::After(_) => Followed::Connected,
         }
     }
 
@@ -328,7 +329,7 @@ impl SharedFollower {
     fn read(&self, items: Vec<(u64, Item)>) -> SharedItems {
         let needed: Vec<Option<NeededItem>> = {
             let rooms = &mut *self.hub.lock();
-            let change = self.loaded.as_ref().map(|loaded| &loaded.due.change);
+            let change = self.loaded.as_ref().map(|loaded| &loaded.reload.change);
             // Items that are held may be of generations that have not begun here yet.
             let later = change.and_then(|change| change.applied_to(rooms.generations()));
             let needed = |(seq, item): &(u64, Item)| {

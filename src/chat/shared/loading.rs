@@ -17,7 +17,7 @@ use crate::chat::hub::Hub;
 use crate::chat::log::restored::RestoredRoom;
 use crate::chat::place::Place;
 use crate::chat::rooms::shared::{LoadStep, LoadedRoom};
-use crate::protocol::{Cursor, EventId, RoomName};
+use crate::protocol::{Cursor, Epoch, EventId, RoomName};
 
 /// Most rooms of one call: Redis does nothing else meanwhile.
 const ROOMS_AT_ONCE: usize = 100;
@@ -88,10 +88,7 @@ impl SharedClient {
             };
             let load = Load { hub, room, number };
             let epoch = hub.epoch();
-            let loaded = self
-                .log
-                .load(epoch.as_str(), room.as_str(), self.entries + 1);
-            let loaded = match self.counters.count(loaded).await {
+            let loaded = match self.ask(epoch, room).await {
                 Ok(loaded) => loaded,
                 Err(error) => match error.into() {
                     Failed::OtherEpoch => {
@@ -108,7 +105,7 @@ impl SharedClient {
             }
             let as_of = loaded.as_of;
             let generations = hub.lock().generations().clone();
-            let restored = restored(&generations, room, &loaded, self.entries);
+            let restored = self.restored(&generations, room, &loaded);
             self.shown(hub, epoch, as_of).await?;
             if !restored.bans.is_empty() {
                 hub.note_ban();
@@ -166,7 +163,7 @@ impl SharedClient {
         if !is_ahead || self.is_away.load(Ordering::Relaxed) {
             return cursor;
         }
-        match self.newest(epoch.as_str()).await {
+        match self.newest(epoch).await {
             Ok(newest) if id.seq > newest => Cursor::Unknown,
             Ok(_) | Err(_) => cursor,
         }
@@ -190,7 +187,7 @@ impl SharedClient {
         if id.epoch != epoch || id.seq <= shown {
             return;
         }
-        if let Ok(newest) = self.newest(epoch.as_str()).await
+        if let Ok(newest) = self.newest(epoch).await
             && id.seq <= newest
         {
             let _ = self.shown(hub, epoch, id.seq).await;
@@ -217,38 +214,56 @@ impl SharedClient {
     }
 
     /// The newest seq of Redis, in the generation `epoch`.
-    pub(super) async fn newest(&self, epoch: &str) -> Result<u64, redis::CallError> {
+    pub(super) async fn newest(&self, epoch: Epoch) -> Result<u64, redis::CallError> {
         // Of any room.
-        let loaded = self.log.load(epoch, NEWEST_OF_ANY, 1).await?;
+        let loaded = self.log.load(epoch.as_str(), NEWEST_OF_ANY, 1).await?;
         Ok(loaded.as_of)
     }
 
-    /// The rooms with these names as Redis has them, in the generation `epoch`. `generations`
-    /// are those up to it.
+    /// The rooms with these names as Redis has them, in the last one of `generations`.
     pub(super) async fn load_all(
         &self,
-        epoch: &str,
         generations: &Generations,
         names: &[RoomName],
     ) -> Result<Vec<LoadedRoom>, redis::CallError> {
         let mut rooms = Vec::with_capacity(names.len());
         for name in names {
-            let loaded = self
-                .log
-                .load(epoch, name.as_str(), self.entries + 1)
-                .await?;
+            let loaded = self.ask(generations.present(), name).await?;
             rooms.push(LoadedRoom {
                 as_of: loaded.as_of,
-                room: restored(generations, name, &loaded, self.entries),
+                room: self.restored(generations, name, &loaded),
             });
         }
         Ok(rooms)
+    }
+
+    /// A room as Redis has it, with one entry more than is kept, if there is one: it says
+    /// what is evicted here.
+    pub(super) async fn ask(
+        &self,
+        epoch: Epoch,
+        room: &RoomName,
+    ) -> Result<redis::Loaded, redis::CallError> {
+        let loaded = self
+            .log
+            .load(epoch.as_str(), room.as_str(), self.entries + 1);
+        self.counters.count(loaded).await
+    }
+
+    /// The room that [`Self::ask`] has found.
+    pub(super) fn restored(
+        &self,
+        generations: &Generations,
+        room: &RoomName,
+        loaded: &redis::Loaded,
+    ) -> RestoredRoom {
+        restored(generations, room, loaded, self.entries)
     }
 }
 
 /// A room as it was loaded, with all messages in their present state: at most `most`
 /// entries. Redis may have more of them for a while, after the bound was lowered.
-pub(super) fn restored(
+fn restored(
     generations: &Generations,
     name: &RoomName,
     loaded: &redis::Loaded,

@@ -79,10 +79,10 @@ impl SharedClient {
         if let Some(entry) = here(hub) {
             return Ok(entry);
         }
-        let loaded = self.log.load(epoch.as_str(), room.as_str(), self.entries);
-        let loaded = loaded.await.map_err(|_| HistoryUnavailable)?;
+        let loaded = self.ask(epoch, room).await;
+        let loaded = loaded.map_err(|_| HistoryUnavailable)?;
         let generations = hub.lock().generations().clone();
-        let room = super::loading::restored(&generations, room, &loaded, self.entries);
+        let room = self.restored(&generations, room, &loaded);
         let state = room
             .entries
             .into_iter()

@@ -134,9 +134,13 @@ impl SharedState {
         self.unloaded.insert(room);
     }
 
-    /// Takes the rooms that could not be loaded.
-    pub(in crate::chat) fn unloaded(&mut self) -> Vec<RoomName> {
-        self.unloaded.drain().collect()
+    /// Whether rooms could not be loaded, of which `is_unloaded` says that this is still so.
+    pub(in crate::chat) fn has_unloaded(
+        &mut self,
+        is_unloaded: impl Fn(&RoomName) -> bool,
+    ) -> bool {
+        self.unloaded.retain(is_unloaded);
+        !self.unloaded.is_empty()
     }
 
     /// Holds what is read from now on, and drops what was held.
